@@ -1,0 +1,109 @@
+"""What is on a page: lines with boxes, and the blocks they form, in reading order.
+
+These values cross a process border as JSON (``encode_page`` / ``decode_page``), from a child that has met hostile
+bytes to a worker that trusts nothing: decoding checks every field's type and raises ``GarbledPage``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from apps.pages.errors import GarbledPage
+from apps.pages.geometry import Box
+
+
+class BlockType(StrEnum):
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST_ITEM = "list_item"
+    TABLE = "table"
+    PICTURE = "picture"
+    CAPTION = "caption"
+    CODE = "code"
+    FOOTNOTE = "footnote"
+    PAGE_HEADER = "page_header"
+    PAGE_FOOTER = "page_footer"
+
+
+class Source(StrEnum):
+    """Where a block's text comes from."""
+
+    TEXT_LAYER = "text_layer"
+    OCR = "ocr"
+    MODEL = "model"
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One printed line (of one column). ``size`` in points; ``confidence`` 0.0-1.0, None when unknown."""
+
+    text: str
+    box: Box
+    size: float = 0.0
+    bold: bool = False
+    italic: bool = False
+    confidence: float | None = None
+
+
+class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A table cell; rows and columns count from 0."""
+
+    row: int
+    column: int
+    text: str = ""
+    row_span: int = 1
+    column_span: int = 1
+    header: bool = False
+    box: Box | None = None
+
+
+class Block(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One element of a page.
+
+    ``level``: headings 1-6 (0 until the document is surveyed), list items 1 for the outermost.
+    ``marker``: what stands before a list item ("-", "3.", "b)"). ``cells``: tables only.
+    ``confidence``: 0.0-1.0, None when unknown.
+    """
+
+    type: BlockType
+    box: Box
+    text: str = ""
+    lines: tuple[Line, ...] = ()
+    level: int = 0
+    marker: str = ""
+    cells: tuple[Cell, ...] = ()
+    source: Source = Source.TEXT_LAYER
+    confidence: float | None = None
+
+
+class Page(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One page as displayed (rotation applied). ``blocks`` is the reading order; sizes in points.
+
+    ``needs_ocr`` says why the text layer is not enough (``no_text_layer``, ``garbled_text``...), empty when it is.
+    ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
+    """
+
+    number: int
+    width: float
+    height: float
+    blocks: tuple[Block, ...] = ()
+    rotation: int = 0
+    needs_ocr: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Page)
+
+
+def encode_page(page: Page) -> bytes:
+    return _encoder.encode(page)
+
+
+def decode_page(raw: bytes) -> Page:
+    """The page that ``encode_page`` wrote; ``GarbledPage`` when it is anything else."""
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise GarbledPage from error

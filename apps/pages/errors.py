@@ -1,0 +1,132 @@
+"""What can be wrong with a file or a page.
+
+ParseError               code (stable, public), retryable, detail (a sentence that says what to do next)
+  DocumentError          the file; never tried again
+    UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument,
+    EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
+  PageError              one page; the job goes on
+    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, GarbledPage, UnplannedError
+  JobError               an order that the job's state forbids (apps/jobs/errors.py)
+"""
+
+from __future__ import annotations
+
+
+class ParseError(Exception):
+    """Something went wrong while parsing; see the code."""
+
+    code = "internal_error"
+    retryable = False
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        super().__init__(self.detail)
+
+
+class DocumentError(ParseError):
+    """The document cannot be parsed."""
+
+    code = "document_corrupt"
+
+
+class EmptyFile(DocumentError):
+    """The file has no bytes. Check that the upload was complete and send it again."""
+
+    code = "file_empty"
+
+
+class UnsupportedDocument(DocumentError):
+    """This kind of file is not supported. Send a PDF, or convert the document to PDF first."""
+
+    code = "unsupported_file_type"
+
+
+class EncryptedDocument(DocumentError):
+    """The document is encrypted. Send its password (input_options.pdf.password, or --password-file)."""
+
+    code = "document_encrypted"
+
+
+class WrongPassword(DocumentError):
+    """The password does not open this document. Check it and send the document again."""
+
+    code = "wrong_password"
+
+
+class UnsupportedEncryption(DocumentError):
+    """The document is encrypted in a way that needs a certificate. Save a copy without encryption and send that."""
+
+    code = "encryption_unsupported"
+
+
+class DamagedDocument(DocumentError):
+    """The file is damaged and could not be repaired. Open it in a PDF viewer, save it again and send the copy."""
+
+    code = "document_corrupt"
+
+
+class EmptyDocument(DocumentError):
+    """The document has no pages. Check that the right file was exported."""
+
+    code = "document_empty"
+
+
+class TooManyPages(DocumentError):
+    """The document has more pages than allowed. Split it, or raise MAX_PAGES_PER_DOCUMENT."""
+
+    code = "too_many_pages"
+
+
+class PageOutOfRange(DocumentError):
+    """target_pages names pages that the document does not have. Ask for pages that exist."""
+
+    code = "invalid_option"
+
+
+class ImageTooLarge(DocumentError):
+    """The picture has more pixels than allowed. Scale it down and send it again."""
+
+    code = "image_too_large"
+
+
+class PageError(ParseError):
+    """This page could not be parsed; the other pages are not affected."""
+
+    code = "page_failed"
+
+
+class PageTimeout(PageError):
+    """The page took longer than allowed and was stopped."""
+
+    code = "page_timeout"
+
+
+class PageMemoryExceeded(PageError):
+    """The page needed more memory than allowed and was stopped."""
+
+    code = "page_memory_exceeded"
+
+
+class PageCrashed(PageError):
+    """The page crashed the reader and was given up."""
+
+    code = "page_crashed"
+
+
+class PageTooLarge(PageError):
+    """The page is larger than can be rendered."""
+
+    code = "page_too_large"
+
+
+class GarbledPage(PageError):
+    """The reader's answer for this page was not usable."""
+
+    code = "page_crashed"
+
+
+class UnplannedError(PageError):
+    """Something unexpected went wrong on our side. Try again; if it stays, report the request id."""
+
+    code = "internal_error"
+    retryable = True

@@ -1,0 +1,46 @@
+"""Boxes on a page: points (1/72 inch), origin top-left of the page as displayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+
+class Box(msgspec.Struct, frozen=True, array_like=True):
+    """An upright rectangle; ``x0 <= x1`` and ``top <= bottom``, all in points."""
+
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def middle(self) -> float:
+        """The vertical centre."""
+        return (self.top + self.bottom) / 2
+
+    def contains(self, other: Box, slack: float = 0.0) -> bool:
+        return (
+            self.x0 - slack <= other.x0
+            and self.top - slack <= other.top
+            and other.x1 <= self.x1 + slack
+            and other.bottom <= self.bottom + slack
+        )
+
+    def overlaps(self, other: Box) -> bool:
+        return self.x0 < other.x1 and other.x0 < self.x1 and self.top < other.bottom and other.top < self.bottom
+
+
+def union(boxes: Iterable[Box]) -> Box:
+    """The smallest box around all of them; ValueError when there is none."""
+    x0s, tops, x1s, bottoms = zip(*((b.x0, b.top, b.x1, b.bottom) for b in boxes), strict=True)
+    return Box(min(x0s), min(tops), max(x1s), max(bottoms))
