@@ -1,0 +1,54 @@
+# Every recipe sets up what it needs first; an up-to-date set-up costs milliseconds (scripts/setup.sh).
+# Set-up and progress go to stderr, so that stdout holds only what was asked for.
+
+PYTHON_ENV := .venv/bin/python
+SETUP := scripts/setup.sh
+
+.PHONY: run parse test check bench score chaos lock clean
+.SILENT:
+
+# The whole service: web, workers, Flower. Ctrl-C stops it.
+run:
+	$(SETUP) run
+	exec $(PYTHON_ENV) manage.py run
+
+# One document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md] [ARGS="--pages 1,3-5"]
+# FILE, MODE and OUT come through the environment, so that a name may hold spaces and quotes.
+parse:
+	$(SETUP) run
+	if [ -z "$$FILE" ]; then echo "Say which document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md]" >&2; exit 2; fi
+	exec $(PYTHON_ENV) manage.py parse "$$FILE" $${MODE:+--mode "$$MODE"} $${OUT:+-o "$$OUT"} $(ARGS)
+
+# All tests, quick ones first: make test [TESTS=tests/unit] [ARGS="-k name"]
+test:
+	$(SETUP) development
+	scripts/test.sh
+
+# Lint, types, import contracts, forgotten migrations. Changes nothing.
+check:
+	$(SETUP) development
+	scripts/check.sh
+
+bench:
+	$(SETUP) development
+	$(PYTHON_ENV) -m bench $(ARGS)
+
+# The score of our Markdown over ../shared/corpus.
+score:
+	$(SETUP) development
+	$(PYTHON_ENV) -m bench.score $(ARGS)
+
+# The kill and flush scenarios, ten times in a row: make chaos [TIMES=10]
+chaos:
+	$(SETUP) development
+	TIMES=$${TIMES:-10} scripts/chaos.sh
+
+# After a change of requirements*.in. make lock ARGS=--upgrade moves everything to its newest version.
+lock:
+	$(SETUP) run
+	scripts/lock.sh $(ARGS)
+
+# Caches and results; never the data folder nor the environment.
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache out
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,11 @@
+#!/bin/sh
+# The kill and flush scenarios, TIMES in a row; stops at the first run that fails.
+set -eu
+cd "$(dirname "$0")/.."
+scripts/test_servers.sh
+round=1
+while [ "$round" -le "${TIMES:-10}" ]; do
+    echo "--- round $round of ${TIMES:-10}"
+    .venv/bin/python -m pytest -m chaos tests/acceptance
+    round=$((round + 1))
+done

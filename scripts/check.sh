@@ -1,0 +1,25 @@
+#!/bin/sh
+# Lint, format, types, import contracts, forgotten migrations. Runs all of them even when one fails, then says which did.
+set -u
+cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
+failed=
+
+check() { # NAME COMMAND...
+    name=$1
+    shift
+    echo "--- $name"
+    "$@" || failed="$failed $name"
+}
+
+check lint ruff check .
+check format ruff format --check .
+check types mypy
+check imports lint-imports
+check migrations python manage.py makemigrations --check --dry-run
+
+if [ -n "$failed" ]; then
+    echo "make check failed in:$failed" >&2
+    exit 1
+fi
+echo "make check: all clean"

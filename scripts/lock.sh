@@ -1,0 +1,17 @@
+#!/bin/sh
+# Resolve requirements*.in into the hashed locks. Existing pins are kept unless they no longer fit; to move everything
+# to its newest version: scripts/lock.sh --upgrade
+set -eu
+cd "$(dirname "$0")/.."
+uv=$(command -v uv || echo .venv/bin/uv)
+
+# No addresses in a lock: it must install from whatever index a site uses. --no-config and the empty variables keep
+# a machine's own indexes and wheel folders out of it.
+compile() {
+    UV_INDEX='' UV_EXTRA_INDEX_URL='' UV_FIND_LINKS='' "$uv" pip compile --no-config --universal --python-version 3.11 \
+        --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -q "$@"
+}
+
+compile requirements.in -o requirements.txt "$@"
+compile -c requirements.txt requirements-dev.in -o requirements-dev.txt "$@"
+compile requirements-setup.in -o requirements-setup.txt "$@"

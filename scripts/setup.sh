@@ -1,0 +1,78 @@
+#!/bin/sh
+# Bring .venv up to date with the lock: `setup.sh run` (what the service needs) or `setup.sh development` (tests and
+# checks too). Says what it does on stderr and prints nothing on stdout. When nothing has changed it only compares hashes.
+set -eu
+cd "$(dirname "$0")/.."
+exec >&2
+
+kind=${1:-run}
+case $kind in
+    run) lock=requirements.txt ;;
+    development) lock=requirements-dev.txt ;;
+    *) echo "setup.sh: '$kind' is not a kind of set-up; use 'run' or 'development'."; exit 2 ;;
+esac
+stamp=.venv/.leafmill-$kind
+
+fingerprint() {
+    if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1
+}
+
+is_current() { # STAMP LOCK
+    [ -x .venv/bin/python ] && [ -f "$1" ] && [ "$(cat "$1")" = "$(fingerprint "$2")" ]
+}
+
+find_python() {
+    for candidate in "${PYTHON:-python3.11}" python3.12 python3.13 python3; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+make_venv() {
+    python=$(find_python) || {
+        echo "Leafmill needs Python 3.11, 3.12 or 3.13 and found none of them."
+        echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.11 ..."
+        exit 2
+    }
+    if command -v uv >/dev/null; then
+        uv venv -q --allow-existing --python "$python" .venv
+    else
+        "$python" -m venv .venv || {
+            echo "$python could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"
+            exit 2
+        }
+    fi
+}
+
+find_uv() {
+    command -v uv && return
+    [ -x .venv/bin/uv ] || .venv/bin/python -m pip install -q --require-hashes -r requirements-setup.txt >/dev/null || return 1
+    echo .venv/bin/uv
+}
+
+install() { # uv takes seconds where pip takes a minute; pip knows indexes that only pip.conf names
+    if uv=$(find_uv) && "$uv" pip install -q --python .venv/bin/python --require-hashes -r "$1"; then
+        return
+    fi
+    echo "Falling back to pip."
+    [ -x .venv/bin/pip ] || .venv/bin/python -m ensurepip >/dev/null
+    .venv/bin/python -m pip install -q --require-hashes -r "$1"
+}
+
+if is_current "$stamp" "$lock"; then exit 0; fi
+
+# Two runs of make at once would write the same environment: the second waits and finds the work done.
+if [ -z "${LEAFMILL_SETUP_LOCKED:-}" ] && command -v flock >/dev/null; then
+    LEAFMILL_SETUP_LOCKED=1 exec flock scripts sh scripts/setup.sh "$kind"
+fi
+
+echo "Setting up .venv from $lock (this happens once per change of the lock) ..."
+[ -x .venv/bin/python ] || make_venv
+install "$lock"
+fingerprint "$lock" >"$stamp"
+# The development lock holds the other one whole, at the same versions.
+if [ "$kind" = development ]; then fingerprint requirements.txt >.venv/.leafmill-run; fi
+echo "Set-up is complete."

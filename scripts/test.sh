@@ -1,0 +1,35 @@
+#!/bin/sh
+# The tests in tiers, the quick ones first, so that a simple mistake is told in seconds. Stops at the first tier that fails.
+# TESTS=path runs only that path. pytest's closing line of each tier is printed again at the end.
+set -u
+cd "$(dirname "$0")/.."
+
+if [ -n "${TESTS:-}" ]; then
+    scripts/test_servers.sh && exec .venv/bin/python -m pytest $TESTS ${ARGS:-}
+    exit 1
+fi
+
+summary=$(mktemp)
+trap 'rm -f "$summary"' EXIT
+status=0
+
+run_tier() { # NAME PATH...
+    name=$1
+    shift
+    echo "--- $name"
+    log=$(mktemp)
+    { .venv/bin/python -m pytest "$@" ${ARGS:-}; echo $? >"$log.status"; } | tee "$log"
+    status=$(cat "$log.status")
+    tail -n 1 "$log" >>"$summary"
+    rm -f "$log" "$log.status"
+    return "$status"
+}
+
+run_tier "unit" tests/unit &&
+    scripts/test_servers.sh &&
+    run_tier "integration" tests/integration &&
+    run_tier "acceptance" tests/acceptance tests/test_documentation.py || status=1
+
+echo "--- all tiers"
+cat "$summary"
+exit "$status"

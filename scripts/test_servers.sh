@@ -1,0 +1,36 @@
+#!/bin/sh
+# Make sure that the servers which the tests start for themselves are installed: PostgreSQL, Redis, RabbitMQ.
+# Only the programs are wanted: nothing of these packages is left running, and no cluster is created.
+set -eu
+
+has_postgres() {
+    command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1
+}
+
+missing=
+has_postgres || missing="$missing postgresql"
+command -v redis-server >/dev/null || missing="$missing redis-server"
+command -v rabbitmq-server >/dev/null || [ -x /usr/sbin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+    echo "The tests need these programs:$missing. Install them (Debian, Ubuntu: sudo apt-get install$missing) and run make test again." >&2
+    exit 1
+fi
+
+echo "Installing for the tests:$missing" >&2
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then # Debian's way to say: install, but do not start services
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+cluster=/etc/postgresql-common/createcluster.conf
+if [ ! -e "$cluster" ]; then
+    mkdir -p "${cluster%/*}"
+    echo "create_main_cluster = false" >"$cluster"
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq >&2
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold $missing >&2
