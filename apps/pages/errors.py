@@ -6,6 +6,7 @@ ParseError               code (stable, public), retryable, detail (a sentence th
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
   PageError              one page; the job goes on
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, GarbledPage, UnplannedError
+  Stopped                the caller asked for it to stop
   JobError               an order that the job's state forbids (apps/jobs/errors.py)
 """
 
@@ -130,3 +131,37 @@ class UnplannedError(PageError):
 
     code = "internal_error"
     retryable = True
+
+
+class Stopped(ParseError):
+    """The work was stopped because nobody wants its result any more."""
+
+    code = "cancelled"
+
+
+# What a child may say about the whole document. A child that was taken over by its document can say no more than this.
+_SAYABLE: dict[str, type[ParseError]] = {
+    error.code: error
+    for error in (
+        EmptyFile,
+        UnsupportedDocument,
+        EncryptedDocument,
+        WrongPassword,
+        UnsupportedEncryption,
+        DamagedDocument,
+        EmptyDocument,
+        TooManyPages,
+        PageOutOfRange,
+        ImageTooLarge,
+    )
+}
+_LONGEST_DETAIL = 300
+
+
+def error_from_code(code: str, detail: str) -> ParseError:
+    """The error that a child named, with its sentence made harmless; ``UnplannedError`` for any other code."""
+    error = _SAYABLE.get(code)
+    if error is None:
+        return UnplannedError()
+    printable = "".join(letter if letter.isprintable() else " " for letter in detail[:_LONGEST_DETAIL])
+    return error(printable.strip())

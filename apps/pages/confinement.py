@@ -1,0 +1,210 @@
+"""What is taken away from a process before it meets a stranger's bytes.
+
+Each function takes one thing away and says whether it could: kernels, containers and accounts differ in what they
+permit. docs/isolation.md lists what holds where. Everything here runs in the reader process and its children, never in
+a worker. Numbers of system calls and flags: Linux's ``prctl(2)``, ``unshare(2)``, ``landlock(7)``, ``capset(2)``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
+_CAPABILITY_VERSION_3 = 0x20080522
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_RULE_PATH_BENEATH = 1
+_READ_FILE, _READ_DIR, _EXECUTE = 1 << 2, 1 << 3, 1 << 0
+_ALL_FILE_RIGHTS = 0x1FFF  # the thirteen rights of the first Landlock: read, write, make and remove
+_CONNECT_AND_BIND_TCP = 3
+_SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3
+
+NOBODY = 65534
+_MOST_THREADS_OF_READERS = 1024
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one child may use. The time limits are for one page; a range gets as many times that as it has pages.
+
+    ``answer_bytes`` bounds everything a child says in one order, a quarter of it any single page.
+    ``max_pages`` refuses longer documents at the inspection.
+    """
+
+    cpu_seconds: int = 20
+    wall_seconds: float = 30.0
+    memory_bytes: int = 1 << 30
+    file_bytes: int = 256 << 20
+    open_files: int = 64
+    answer_bytes: int = 64 << 20
+    max_pages: int = 2000
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent (its thread that started us) ends; exit at once if it already has.
+
+    To be called after every change of user, which clears the wish.
+    """
+    if sys.platform == "linux":
+        _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def forbid_new_privileges() -> bool:
+    """No program started from here on gains rights by a set-user-id bit."""
+    return sys.platform == "linux" and _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+
+
+def cut_network() -> bool:
+    """Move into a network of our own that has no interfaces up. As root directly, else by a user namespace."""
+    if sys.platform != "linux":
+        return False
+    flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWNET | _CLONE_NEWUSER
+    return bool(_libc().unshare(flags) == 0)
+
+
+def drop_user(uid: int, gid: int) -> None:
+    """Become ``uid`` for good; OSError when that is not permitted."""
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
+def drop_capabilities() -> bool:
+    """Give up every capability, those inside a fresh user namespace too."""
+    if sys.platform != "linux":
+        return False
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    return bool(_libc().capset(header, (ctypes.c_uint32 * 6)()) == 0)
+
+
+class Held(NamedTuple):
+    """What a process occupies already: address space, and of that private memory it may write to (both in bytes)."""
+
+    address_space: int
+    private: int
+
+
+def held_memory() -> Held:
+    """Zeros where the system does not say."""
+    try:
+        fields = Path("/proc/self/statm").read_text().split()
+    except OSError:
+        return Held(0, 0)
+    return Held(int(fields[0]) * resource.getpagesize(), int(fields[5]) * resource.getpagesize())
+
+
+def limit_resources(limits: Limits, *, pages: int, held: Held) -> None:
+    """Memory (beyond what is ``held``), CPU time, file sizes, open files, processes and core dumps of this process.
+
+    PDFium reserves a gigabyte of addresses when it is loaded and fills it later, which a limit on addresses does not
+    see; the limit on private memory does (since Linux 4.7).
+    """
+    _limit(resource.RLIMIT_AS, held.address_space + limits.memory_bytes)
+    _limit(resource.RLIMIT_DATA, held.private + limits.memory_bytes)
+    _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
+    _limit(resource.RLIMIT_NOFILE, limits.open_files)
+    _limit(resource.RLIMIT_CORE, 0)
+    if os.getuid() == NOBODY:
+        # Counted over all threads of the user, so only where the user is nobody else's.
+        _limit(resource.RLIMIT_NPROC, _MOST_THREADS_OF_READERS)
+    total = limits.cpu_seconds * (pages + 1)
+    _limit(resource.RLIMIT_CPU, limits.cpu_seconds, total)
+
+
+def allow_cpu_for_another_page(cpu_seconds: int) -> None:
+    """Move the soft CPU limit on, up to the hard one, so that each page has its own ``cpu_seconds``."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    used = int(usage.ru_utime + usage.ru_stime) + 1
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (min(used + cpu_seconds, hard), hard))
+
+
+def _limit(what: int, soft: int, hard: int | None = None) -> None:
+    hard = soft if hard is None else hard
+    _soft_now, hard_now = resource.getrlimit(what)
+    if hard_now != resource.RLIM_INFINITY:
+        hard = min(hard, hard_now)
+    resource.setrlimit(what, (min(soft, hard), hard))
+
+
+class FileFence:
+    """A Landlock fence: read the program's own files and one document, write only in the scratch directory.
+
+    Also no TCP and no signals to processes outside, where the kernel knows these. Built once in the reader (the
+    paths are opened before the user changes), put up in each child.
+    """
+
+    def __init__(self, scratch: Path, readable: Sequence[Path]) -> None:
+        self._version = _landlock_version()
+        self._scratch = self._readable = None
+        if self._version:
+            self._scratch = os.open(scratch, os.O_PATH | os.O_CLOEXEC)
+            self._readable = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in readable if path.exists()]
+
+    def put_up(self, document: int) -> bool:
+        """Restrict this process for good; False where the kernel cannot. ``document``: its file descriptor."""
+        if self._scratch is None or self._readable is None:
+            return False
+        ruleset = self._new_ruleset()
+        if ruleset < 0:
+            return False
+        _add_rule(ruleset, self._scratch, _ALL_FILE_RIGHTS & ~_EXECUTE)
+        for path in self._readable:
+            _add_rule(ruleset, path, _READ_FILE | _READ_DIR)
+        _add_rule(ruleset, document, _READ_FILE)
+        restricted = _libc().syscall(_RESTRICT_SELF, ruleset, 0) == 0
+        os.close(ruleset)
+        return restricted
+
+    def _new_ruleset(self) -> int:
+        network = _CONNECT_AND_BIND_TCP if self._version >= 4 else 0
+        scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if self._version >= 6 else 0
+        ruleset = _Ruleset(_ALL_FILE_RIGHTS, network, scoped)
+        size = 24 if self._version >= 6 else 16 if self._version >= 4 else 8
+        return int(_libc().syscall(_CREATE_RULESET, ctypes.byref(ruleset), size, 0))
+
+
+def _landlock_version() -> int:
+    """0 where the kernel has no Landlock or it is switched off."""
+    return max(0, _libc().syscall(_CREATE_RULESET, None, 0, 1)) if sys.platform == "linux" else 0
+
+
+def _add_rule(ruleset: int, parent: int, allowed: int) -> None:
+    rule = _PathBeneath(allowed, parent)
+    if _libc().syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0) != 0:
+        # A file (not a folder) takes only the rights that mean something for a file.
+        rule = _PathBeneath(allowed & _READ_FILE, parent)
+        _libc().syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0)
+
+
+def program_paths() -> list[Path]:
+    """Where Python, the libraries and our own code lie; what a child may read beside its document."""
+    ours = Path(__file__).resolve().parents[1]
+    library_folders = [Path(entry).resolve() for entry in sys.path if entry and Path(entry).resolve() != ours.parent]
+    system = [Path(name) for name in ("/usr", "/lib", "/lib64", "/nix/store", "/etc/fonts", "/etc/ld.so.cache")]
+    return [ours, *library_folders, Path(sys.prefix), Path(sys.base_prefix), *system]
