@@ -181,7 +181,7 @@ class Child:
         # Opened anew by name, so that libraries can read it independently of each other; some go by the name's ending.
         folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
         self._path = "document.pdf"
-        os.symlink(f"{folder}/{document}", self._path)
+        Path(self._path).symlink_to(f"{folder}/{document}")
         self._limits = limits
 
     def serve(self) -> None:

@@ -79,6 +79,7 @@ class ReaderProcess:
             env=_environment(self._scratch),
             cwd="/",
             pass_fds=(theirs.fileno(),),
+            start_new_session=True,  # Ctrl-C is for us; the reader ends when we do
         )
         theirs.close()
 

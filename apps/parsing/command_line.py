@@ -1,0 +1,210 @@
+"""``manage.py parse``: one document in, its Markdown on stdout. Needs no Django, so it starts quickly.
+
+Standard output carries the result and nothing else; everything for people goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from apps.pages.errors import DocumentError, ParseError
+from apps.pages.page_ranges import check_page_ranges
+from apps.parsing.progress import Progress, say
+
+OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+MODES = ("fast", "balanced", "multimodal", "agentic")
+SECTIONS = ("text", "markdown", "items", "metadata")
+_FULL = {"markdown": "markdown.md", "text": "text.txt"}
+_EXIT_CODES = """\
+exit codes:
+  0    the whole document was parsed
+  1    something unexpected went wrong on our side
+  2    the command is not right: an option, a file that cannot be read, a mode that is not available
+  3    the document was refused: damaged, encrypted, not supported, too long, pages it does not have
+  4    some pages failed; the result of the others was printed
+  5    the server could not be reached, refused the key or failed
+  130  interrupted
+
+A failure prints one line on standard error: the code, a colon and a sentence that says what to do.
+"""
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was written; ``code`` is public."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(detail)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="FILE|URL|-", help="the document: a file, an http(s) address, - for stdin")
+    parser.add_argument("--mode", choices=MODES, default="fast", help="how pages are parsed (default: fast)")
+    parser.add_argument("--pages", default="", metavar="1,3-5", help="only these pages, counted from 1")
+    parser.add_argument("-o", "--output", metavar="PATH", help="write the result there instead of standard output")
+    parser.add_argument(
+        "--format", choices=("markdown", "text", "json"), default="markdown", help="(default: markdown)"
+    )
+    parser.add_argument("--password-file", metavar="PATH", help="a file whose first line opens an encrypted document")
+    parser.add_argument("--server", metavar="URL", help="let this running service parse the document")
+    parser.add_argument("--api-key", metavar="KEY", help="its API key; better LEAFMILL_API_KEY in the environment")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; returns its exit code. ``arguments`` without the program's name."""
+    parser = argparse.ArgumentParser(
+        prog="manage.py parse",
+        description="Parse one document and print its Markdown.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Parse as ``options`` say and turn every failure into one line and an exit code."""
+    try:
+        return _parse(options)
+    except KeyboardInterrupt:
+        return _complain("cancelled", "Interrupted.", INTERRUPTED)
+    except UsageError as error:
+        return _complain(error.code, error.detail, USAGE)
+    except DocumentError as error:
+        return _complain(error.code, error.detail, REFUSED)
+    except ParseError as error:
+        return _complain(error.code, error.detail, getattr(error, "exit_code", UNEXPECTED))
+    except BrokenPipeError:
+        # Who read our output has had enough of it; Python would complain when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        return _complain("file_unreadable", f"{error.strerror or error}: {error.filename or 'the result'}", USAGE)
+
+
+def _parse(options: argparse.Namespace) -> int:
+    if options.pages:
+        check_page_ranges(options.pages)
+    password = _password(options.password_file)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-")))
+        if options.server:
+            from apps.parsing.server import parse_on_server
+
+            failed = parse_on_server(options, password, folder, Progress(quiet=options.quiet))
+        else:
+            failed = _parse_here(options, password, folder, stack)
+        _deliver(options, folder)
+    return PARTIAL if failed else OK
+
+
+def _parse_here(options: argparse.Namespace, password: str | None, folder: Path, stack: ExitStack) -> bool:
+    """Whether some pages failed."""
+    if options.mode != "fast":
+        raise UsageError(
+            "mode_not_available",
+            f"{options.mode} mode needs a model provider. Set one up with manage.py load_providers and parse on "
+            "the running service with --server, or use --mode fast.",
+        )
+    from apps.pages.isolation import Reader
+
+    reader = stack.enter_context(Reader())
+    reader.start()  # it imports the PDF libraries while we import ours
+    from apps.pages.isolation import Limits
+    from apps.parsing.local import parse_document
+
+    document = _local_document(options.source, folder)
+    result = parse_document(
+        document,
+        folder,
+        reader=reader,
+        pages=options.pages,
+        password=password,
+        processes=_number("PARSE_PROCESSES", _cores()),
+        limits=Limits(
+            memory_bytes=_number("READER_MEMORY_MB", 1024) << 20, max_pages=_number("MAX_PAGES_PER_DOCUMENT", 2000)
+        ),
+        progress=Progress(quiet=options.quiet),
+    )
+    for failure in result.failures:
+        say(f"page {failure.number}: {failure.code}: {failure.detail}")
+    if result.pages_needing_ocr and not options.quiet:
+        print(
+            f"{result.pages_needing_ocr} of {result.pages} pages have no usable text layer (needs_ocr)", file=sys.stderr
+        )
+    return bool(result.failures)
+
+
+def _local_document(source: str, folder: Path) -> Path:
+    if source == "-":
+        document = folder / "stdin"
+        with document.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        return document
+    if source.lower().startswith(("http://", "https://")):
+        from apps.parsing.fetch import fetch_document
+
+        return fetch_document(source, folder / "fetched")
+    return Path(source)
+
+
+def _deliver(options: argparse.Namespace, folder: Path) -> None:
+    if options.output:
+        with Path(options.output).open("wb") as out:
+            write_result(options.format, folder, out)
+    else:
+        write_result(options.format, folder, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def write_result(wanted: str, folder: Path, out: BinaryIO) -> None:
+    """Copy the outputs in ``folder`` as ``markdown``, ``text`` or ``json`` (one object with all ``SECTIONS``)."""
+    if wanted in _FULL:
+        _copy(folder / _FULL[wanted], out)
+        return
+    for index, section in enumerate(SECTIONS):
+        out.write(b'%s"%s":' % (b"," if index else b"{", section.encode()))
+        _copy(folder / f"{section}.json", out)
+    out.write(b"}\n")
+
+
+def _copy(path: Path, out: BinaryIO) -> None:
+    with path.open("rb") as part:
+        shutil.copyfileobj(part, out)
+
+
+def _password(path: str | None) -> str | None:
+    if not path:
+        return None
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    if not lines:
+        raise UsageError("invalid_option", "The password file is empty. Write the password into its first line.")
+    return lines[0]
+
+
+def _number(name: str, default: int) -> int:
+    raw = os.environ.get(name, "").strip()
+    if not raw:
+        return default
+    if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
+        raise UsageError("invalid_option", f"{name}={raw!r} cannot be used: a whole number from 1 is expected.")
+    return int(raw)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _complain(code: str, detail: str, exit_code: int) -> int:
+    say(f"{code}: {detail}")
+    return exit_code

@@ -1,0 +1,141 @@
+"""A document parsed by this process and its readers: no broker, no database, the same pages and bytes as a job."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from apps.pages.blocks import Page, PageFailure, decode_result, encode_result
+from apps.pages.document import DocumentFacts
+from apps.pages.isolation import Limits, Reader
+from apps.pages.page_ranges import parse_page_ranges
+from apps.pages.render import RenderOptions
+
+PAGES_IN_A_RANGE = 16
+# So many ranges wait for their turn to be written, per process: enough to keep all busy behind a slow page.
+_RANGES_AHEAD = 4
+Progress = Callable[[int, int], None]
+Result = Page | PageFailure
+
+
+class LocalResult(msgspec.Struct, frozen=True):
+    """What became of a document. The outputs lie in the folder that ``parse_document`` was given."""
+
+    facts: DocumentFacts
+    pages: int
+    failures: tuple[PageFailure, ...]
+    pages_needing_ocr: int
+
+
+def parse_document(
+    document: Path,
+    folder: Path,
+    *,
+    reader: Reader,
+    pages: str = "",
+    password: str | None = None,
+    processes: int = 1,
+    limits: Limits,
+    progress: Progress,
+) -> LocalResult:
+    """Read the pages asked for (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
+
+    ``progress(done, total)`` is called as pages come in, from this thread. Documents of more than 16 pages are read by
+    ``processes`` readers at once. Raises ``DocumentError``; pages that fail are in the result and in the outputs.
+    """
+
+    def numbers(facts: DocumentFacts) -> Sequence[int]:
+        return parse_page_ranges(pages, page_count=facts.page_count)
+
+    facts, short = reader.inspect_and_read(
+        document, numbers=numbers, password=password, limits=limits, most_pages=PAGES_IN_A_RANGE
+    )
+    if short is not None:
+        progress(len(short), len(short))
+        return _assembled(facts, lambda: short, folder)
+    wanted = numbers(facts)
+    ranges = [wanted[start : start + PAGES_IN_A_RANGE] for start in range(0, len(wanted), PAGES_IN_A_RANGE)]
+    spool = folder / "pages.jsonl"
+
+    def read(own: Reader, part: Sequence[int], stop: threading.Event) -> list[Result]:
+        return own.read_range(
+            document, part, password=password, media_type=facts.media_type, limits=limits, should_stop=stop.is_set
+        )
+
+    with spool.open("wb") as out:
+        done = 0
+        for results in _read_all(ranges, read, reader, min(processes, len(ranges))):
+            out.writelines(encode_result(result) + b"\n" for result in results)
+            done += len(results)
+            progress(done, len(wanted))
+    return _assembled(facts, lambda: _spooled(spool), folder)
+
+
+def _read_all(
+    ranges: Sequence[Sequence[int]],
+    read: Callable[[Reader, Sequence[int], threading.Event], list[Result]],
+    first: Reader,
+    processes: int,
+) -> Iterator[list[Result]]:
+    """The results range by range, in order, while the next ones are read by ``processes`` readers."""
+    free = [first, *(Reader() for _ in range(processes - 1))]
+    own = list(free)
+    stop = threading.Event()
+
+    def work(part: Sequence[int]) -> list[Result]:
+        reader = free.pop()
+        try:
+            return read(reader, part, stop)
+        finally:
+            free.append(reader)
+
+    pool = ThreadPoolExecutor(processes, thread_name_prefix="reader")
+    waiting: deque[Future[list[Result]]] = deque()
+    try:
+        for part in ranges:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) >= processes * _RANGES_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+        for reader in own[1:]:
+            reader.close()
+
+
+def _assembled(facts: DocumentFacts, pages: Callable[[], Iterable[Result]], folder: Path) -> LocalResult:
+    from apps.pages.assembly import assemble
+
+    failures: dict[int, PageFailure] = {}
+
+    def watched() -> Iterator[Result]:
+        for page in pages():
+            if isinstance(page, PageFailure):
+                failures[page.number] = page
+            yield page
+
+    def open_output(name: str) -> AbstractContextManager[BinaryIO]:
+        return (folder / name).open("wb")
+
+    assembly = assemble(watched, options=RenderOptions(), open_output=open_output)
+    return LocalResult(
+        facts=facts,
+        pages=assembly.good_pages + assembly.failed_pages,
+        failures=tuple(failures[number] for number in sorted(failures)),
+        pages_needing_ocr=assembly.pages_needing_ocr,
+    )
+
+
+def _spooled(spool: Path) -> Iterator[Result]:
+    with spool.open("rb") as lines:
+        for line in lines:
+            yield decode_result(line)
