@@ -1,0 +1,1 @@
+"""Who asks: projects and their API keys."""

@@ -1,0 +1,24 @@
+"""manage.py create_api_key NAME [--project P] [--expires-in-days N]"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from apps.accounts import services
+
+
+class Command(BaseCommand):
+    help = "Make an API key and print it; it is shown only this once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="what the key is for")
+        parser.add_argument("--project", default=services.DEFAULT_PROJECT, help="made if it does not exist yet")
+        parser.add_argument("--expires-in-days", type=int, default=None)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        days = options["expires_in_days"]
+        expires_at = timezone.now() + timedelta(days=days) if days is not None else None
+        _, key = services.create_api_key(name=options["name"], project=options["project"], expires_at=expires_at)
+        self.stdout.write(key)

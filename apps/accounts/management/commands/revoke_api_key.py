@@ -1,0 +1,23 @@
+"""manage.py revoke_api_key NAME [--project P]"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from apps.accounts import services
+from apps.accounts.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "Revoke every key with this name; requests with it are refused from now on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--project", default=services.DEFAULT_PROJECT)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        keys = ApiKey.objects.filter(name=options["name"], project__name=options["project"], revoked_at=None)
+        revoked = [services.revoke_api_key(api_key=key) for key in keys]
+        if not revoked:
+            raise CommandError(f"No valid key is called {options['name']!r} in project {options['project']!r}.")
+        self.stdout.write(f"{len(revoked)} key(s) revoked")

@@ -1,0 +1,1 @@
+"""Uploaded files and every byte kept about them."""

@@ -1,0 +1,27 @@
+"""What can be wrong with an upload.
+
+DocumentError (apps/pages/errors.py)
+  DocumentNotFound, FileTooLarge, DocumentInUse
+"""
+
+from __future__ import annotations
+
+from apps.pages.errors import DocumentError
+
+
+class DocumentNotFound(DocumentError):
+    """No such file. It may have been deleted, or the id belongs to another project."""
+
+    code = "not_found"
+
+
+class FileTooLarge(DocumentError):
+    """The file is larger than allowed. Split it, or raise MAX_UPLOAD_MB."""
+
+    code = "file_too_large"
+
+
+class DocumentInUse(DocumentError):
+    """A job of this file is still running. Cancel the job or wait until it ends, then delete the file."""
+
+    code = "conflict"

@@ -1,0 +1,60 @@
+"""What can be wrong with an order to a job.
+
+JobError (a ParseError)
+  JobNotFound, JobNotFinished, IllegalMove, ModeNotAvailable, InvalidOption
+"""
+
+from __future__ import annotations
+
+from apps.pages.errors import ParseError
+
+
+class JobError(ParseError):
+    """The job cannot do this."""
+
+    code = "conflict"
+
+
+class JobNotFound(JobError):
+    """No such job. It may have been deleted, or the id belongs to another project."""
+
+    code = "not_found"
+
+
+class JobNotFinished(JobError):
+    """The job has not finished. Ask again in a moment."""
+
+    code = "job_not_finished"
+    retryable = True
+
+
+class IllegalMove(JobError):
+    """The job's state does not allow this."""
+
+    code = "conflict"
+
+
+class NotCancellable(IllegalMove):
+    """The job has already ended, so there is nothing to cancel."""
+
+    code = "job_not_cancellable"
+
+
+class InvalidOption(JobError):
+    """An option has a value that cannot be used.
+
+    ``location`` is the option's path, ``("page_ranges", "target_pages")``; ``value`` what was sent there.
+    """
+
+    code = "invalid_option"
+
+    def __init__(self, detail: str, *, location: tuple[str | int, ...], value: object = None) -> None:
+        super().__init__(detail)
+        self.location = location
+        self.value = value
+
+
+class ModeNotAvailable(InvalidOption):
+    """No provider serves this mode."""
+
+    code = "mode_not_available"

@@ -1,0 +1,201 @@
+"""Jobs, their pages, the steps of work that messages ask for, and every attempt that was made."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from apps.accounts.models import ApiKey, Project
+from apps.documents.models import Document
+from apps.jobs.states import JobState, PageState, Stage, StepState
+
+
+def new_job_id() -> str:
+    return f"pjb-{uuid.uuid4()}"
+
+
+def _choices(states: type[JobState] | type[PageState] | type[StepState] | type[Stage]) -> list[tuple[str, str]]:
+    return [(state.value, state.value) for state in states]
+
+
+class ParseJob(models.Model):
+    """One parse of one document with one set of options.
+
+    ``stage`` is where it is on its road; ``result_folder`` is the accepted result in storage (empty: none yet).
+    ``windows_sent`` and ``windows_closed`` count the chords that were published and whose body ran.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_job_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
+    api_key = models.ForeignKey(ApiKey, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    document = models.ForeignKey(Document, null=True, on_delete=models.SET_NULL, related_name="jobs")
+    document_name = models.CharField(max_length=255)
+    media_type = models.CharField(max_length=60, blank=True)
+
+    mode = models.CharField(max_length=20)
+    tier = models.CharField(max_length=20)
+    version = models.CharField(max_length=20)
+    target_pages = models.TextField(blank=True)
+    max_pages = models.PositiveIntegerField(null=True, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    user_metadata = models.JSONField(default=dict, blank=True)
+    password_sealed = models.TextField(blank=True, editable=False)
+
+    state = models.CharField(max_length=12, choices=_choices(JobState), default=JobState.PENDING)
+    stage = models.CharField(max_length=12, choices=_choices(Stage), default=Stage.SPLIT)
+    document_pages = models.PositiveIntegerField(null=True, blank=True, help_text="pages the document has")
+    page_count = models.PositiveIntegerField(null=True, blank=True, help_text="pages this job parses")
+    warnings = models.JSONField(default=list, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_detail = models.TextField(blank=True)
+    result_folder = models.CharField(max_length=120, blank=True)
+    result_facts = models.JSONField(default=dict, blank=True)
+    windows_sent = models.PositiveIntegerField(default=0)
+    windows_closed = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "-created_at", "id"], name="job_newest"),
+            models.Index(fields=["-created_at"], name="job_newest_of_all"),
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(state__in=[JobState.PENDING, JobState.RUNNING]),
+                name="job_open_deadline",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state not in (JobState.PENDING, JobState.RUNNING)
+
+
+class JobPage(models.Model):
+    """One page of a job: where it stands and where its accepted content lies.
+
+    ``content`` is the storage key of the attempt that was accepted; ``needs_ocr`` says why, empty when not.
+    """
+
+    job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=12, choices=_choices(PageState), default=PageState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    needs_ocr = models.CharField(max_length=40, blank=True)
+    content = models.CharField(max_length=120, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_detail = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="one_row_per_page")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} page {self.number}"
+
+
+class Step(models.Model):
+    """A unit of a job's work, as one message asks for it: a range of pages, or the job as a whole (pages 0-0).
+
+    A row before it is a message. It is claimed by one guarded UPDATE that raises ``fence`` and counts ``starts``;
+    what is done for it is accepted once, and only with the fence of the latest claim. ``window`` marks the chord it
+    was sent in.
+    """
+
+    job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="steps")
+    project_id = models.UUIDField()
+    stage = models.CharField(max_length=12, choices=_choices(Stage))
+    queue = models.CharField(max_length=40)
+    first_page = models.PositiveIntegerField(default=0)
+    last_page = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=12, choices=_choices(StepState), default=StepState.PENDING)
+    fence = models.PositiveIntegerField(default=0)
+    starts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    window = models.CharField(max_length=16, blank=True)
+    begun_at = models.DateTimeField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["job", "stage"],
+                condition=Q(state__in=[StepState.PENDING, StepState.RUNNING]),
+                name="step_open_of_job",
+            ),
+            models.Index(
+                fields=["queue", "project_id", "id"],
+                condition=Q(state=StepState.PENDING, sent_at=None),
+                name="step_unsent",
+            ),
+            models.Index(
+                fields=["queue", "project_id", "sent_at"],
+                condition=Q(state__in=[StepState.PENDING, StepState.RUNNING], sent_at__isnull=False),
+                name="step_sent_and_open",
+            ),
+            models.Index(
+                fields=["lease_expires_at"], condition=Q(state=StepState.RUNNING), name="step_leases"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stage} of {self.job_id}" + (f", pages {self.pages}" if self.first_page else "")
+
+    @property
+    def pages(self) -> str:
+        return f"{self.first_page}-{self.last_page}" if self.last_page != self.first_page else str(self.first_page)
+
+    @property
+    def page_total(self) -> int:
+        return self.last_page - self.first_page + 1 if self.first_page else 0
+
+
+class Turn(models.Model):
+    """Work that only one process does at a time: whose turn it is until ``expires_at``."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AttemptOutcome(models.TextChoices):
+    """How one try ended; ``RUNNING`` until then."""
+
+    RUNNING = "running"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    REFUSED = "refused", "refused: overtaken or cancelled"
+    LEASE_LOST = "lease_lost", "lease lost: its worker fell silent"
+
+
+class PageAttempt(models.Model):
+    """One try at a step, written before the work begins: its pages, who made it, how it ended."""
+
+    job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="attempts")
+    stage = models.CharField(max_length=12, choices=_choices(Stage))
+    step_id = models.BigIntegerField()
+    fence = models.PositiveIntegerField()
+    first_page = models.PositiveIntegerField()
+    last_page = models.PositiveIntegerField()
+    worker = models.CharField(max_length=100)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=12, choices=AttemptOutcome, default=AttemptOutcome.RUNNING)
+    error_code = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["step_id", "fence"], name="one_attempt_per_claim")]
+
+    def __str__(self) -> str:
+        return f"{self.stage} of {self.job_id}, pages {self.first_page}-{self.last_page}, {self.outcome}"

@@ -1,0 +1,103 @@
+"""Every read about jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from django.db.models import Count, Q, QuerySet
+
+from apps.accounts.models import Project
+from apps.documents import storage
+from apps.jobs.errors import JobNotFound
+from apps.jobs.models import JobPage, ParseJob, Step
+from apps.jobs.states import OPEN_STEPS, Stage
+
+
+def find_job(*, project: Project, job_id: str) -> ParseJob:
+    """The project's job; JobNotFound for an unknown id and for another project's alike."""
+    job = ParseJob.objects.filter(project=project, pk=job_id).first()
+    if job is None:
+        raise JobNotFound
+    return job
+
+
+def list_jobs(
+    *,
+    project: Project,
+    states: Collection[str] | None = None,
+    job_ids: Collection[str] | None = None,
+    created_from: datetime | None = None,
+    created_until: datetime | None = None,
+) -> QuerySet[ParseJob]:
+    """The project's jobs, newest first."""
+    jobs = ParseJob.objects.filter(project=project)
+    if states is not None:
+        jobs = jobs.filter(state__in=states)
+    if job_ids is not None:
+        jobs = jobs.filter(pk__in=job_ids)
+    if created_from is not None:
+        jobs = jobs.filter(created_at__gte=created_from)
+    if created_until is not None:
+        jobs = jobs.filter(created_at__lte=created_until)
+    return jobs.order_by("-created_at", "-id")
+
+
+def page_counts(job_id: str) -> dict[str, int]:
+    """How many pages of the job are in each state; states without pages are left out."""
+    rows = JobPage.objects.filter(job_id=job_id).values_list("state").annotate(Count("id")).order_by()
+    return dict(rows)
+
+
+def open_result(job: ParseJob, name: str) -> BinaryIO | None:
+    """The accepted result's file of this name (``text.json``, ``markdown.md``...); None when there is none."""
+    if not job.result_folder:
+        return None
+    try:
+        return storage.open_for_reading(f"{job.result_folder}/{name}")
+    except FileNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class OpenSteps:
+    """The open steps of one stage of a job: in the broker or a worker, and not sent yet."""
+
+    sent: int
+    unsent: int
+
+
+def open_steps(*, job_id: str, stage: Stage) -> OpenSteps:
+    counts = Step.objects.filter(job_id=job_id, stage=stage, state__in=OPEN_STEPS).aggregate(
+        sent=Count("id", filter=Q(sent_at__isnull=False)), unsent=Count("id", filter=Q(sent_at=None))
+    )
+    return OpenSteps(**counts)
+
+
+def sent_by_job(*, queue: str, project_id: object) -> dict[str, int]:
+    """Messages of the project that were sent to the queue and are not settled, counted by job."""
+    rows = (
+        Step.objects.filter(queue=queue, project_id=project_id, state__in=OPEN_STEPS, sent_at__isnull=False)
+        .values_list("job_id")
+        .annotate(Count("id"))
+        .order_by()
+    )
+    return dict(rows)
+
+
+def page_rows(job_id: str) -> Iterator[JobPage]:
+    """The job's pages in order, a few at a time."""
+    return JobPage.objects.filter(job_id=job_id).order_by("number").iterator(chunk_size=500)
+
+
+def runs(numbers: Collection[int], *, longest: int) -> list[tuple[int, int]]:
+    """Cut page numbers into ranges (first, last) without gaps, none longer than ``longest``."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][1] + 1 and number - ranges[-1][0] < longest:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges

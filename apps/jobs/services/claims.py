@@ -1,0 +1,230 @@
+"""A step is claimed with a lease and a fence, and settled once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Now
+
+from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
+from apps.jobs.services.leases import Held, keeper
+from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
+from apps.pages.errors import PageCrashed, ParseError, UnplannedError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A step that this process works on; ``fence`` is the one its result is accepted with."""
+
+    step: Step
+    fence: int
+    held: Held
+
+    @property
+    def job(self) -> ParseJob:
+        return self.step.job
+
+    @property
+    def attempt(self) -> str:
+        """A name that no other attempt has, for what this one writes."""
+        return f"{self.step.pk}.{self.fence}"
+
+
+@contextmanager
+def claimed(*, step_id: int, fence: int) -> Iterator[Claim | None]:
+    """Take a step and keep its lease while the block runs; None when it is held, settled, cancelled or overtaken."""
+    step = _claim(step_id=step_id, fence=fence)
+    if step is None:
+        logger.info("Step %s with fence %s is not to be had: done, cancelled or taken over", step_id, fence)
+        yield None
+        return
+    with keeper().holding(step.pk, step.fence) as held:
+        yield Claim(step, step.fence, held)
+
+
+@transaction.atomic
+def _claim(*, step_id: int, fence: int) -> Step | None:
+    """One guarded UPDATE decides; the attempt is on record before the work begins."""
+    due = Q(not_before=None) | Q(not_before__lte=Now())
+    won = Step.objects.filter(due, pk=step_id, fence=fence, state=StepState.PENDING).update(
+        state=StepState.RUNNING,
+        starts=F("starts") + 1,
+        fence=F("fence") + 1,
+        sent_at=Case(When(sent_at=None, then=Now()), default=F("sent_at")),
+        begun_at=Now(),
+        lease_expires_at=Now() + settings.LEASE,
+    )
+    if not won:
+        return None
+    step = Step.objects.select_related("job").get(pk=step_id)
+    PageAttempt.objects.create(
+        job_id=step.job_id,
+        stage=step.stage,
+        step_id=step.pk,
+        fence=step.fence,
+        first_page=step.first_page,
+        last_page=step.last_page,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        started_at=Now(),
+    )
+    if step.first_page:
+        pages_of(step).filter(state__in=PAGE_SOURCES[PageState.RUNNING]).update(
+            state=PageState.RUNNING, attempts=F("attempts") + 1
+        )
+    elif step.stage == Stage.SPLIT:
+        ParseJob.objects.filter(pk=step.job_id, state=JobState.PENDING).update(
+            state=JobState.RUNNING, started_at=Now(), updated_at=Now()
+        )
+    return step
+
+
+def settle(claim: Claim, *, state: StepState = StepState.SUCCEEDED, error_code: str = "") -> bool:
+    """Accept the claim's result, inside the caller's transaction; False when it was overtaken or cancelled.
+
+    The caller writes nothing else when this says no: what a dead worker says afterwards is not believed.
+    """
+    accepted = bool(
+        Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
+            state=state, lease_expires_at=None
+        )
+    )
+    outcome = AttemptOutcome.REFUSED
+    if accepted:
+        outcome = AttemptOutcome.ACCEPTED if state == StepState.SUCCEEDED else AttemptOutcome.FAILED
+    else:
+        logger.warning("The result of %s came too late and is refused (fence %s)", claim.step, claim.fence)
+    _end_attempt(claim.step.pk, claim.fence, outcome, error_code)
+    return accepted
+
+
+def hand_back(claim: Claim, error: ParseError) -> None:
+    """Give up this attempt after an error of ours: the step is tried again a little later, or failed for good."""
+    with transaction.atomic():
+        if claim.step.starts >= settings.MAX_STARTS:
+            if settle(claim, state=StepState.FAILED, error_code=error.code):
+                _fail_for_good(claim.step, error)
+            return
+        pause = timedelta(seconds=2**claim.step.starts)
+        given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
+            state=StepState.PENDING, fence=F("fence") + 1, sent_at=None, lease_expires_at=None, not_before=Now() + pause
+        )
+        _end_attempt(claim.step.pk, claim.fence, AttemptOutcome.FAILED, error.code)
+        if given_back:
+            pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
+
+
+def lose_worker(*, step_id: int, fence: int) -> str | None:
+    """Give up a step whose worker is known to be dead; the job's id, None when the step was not held like that.
+
+    ``fence`` is the one in the message that the worker was working on.
+    """
+    step = Step.objects.select_related("job").filter(pk=step_id, fence=fence + 1, state=StepState.RUNNING).first()
+    if step is None or not give_up(step):
+        return None
+    return step.job_id
+
+
+@transaction.atomic
+def give_up(step: Step) -> bool:
+    """What a lost worker held is sent again: a range in halves, one page or a job's step as it is, up to the last
+    start. False when the step was settled or renewed meanwhile."""
+    held = Step.objects.filter(pk=step.pk, fence=step.fence, state=StepState.RUNNING)
+    last_start = step.starts >= settings.MAX_STARTS
+    if step.page_total > 1:
+        gone = held.update(state=StepState.SPLIT, fence=F("fence") + 1, lease_expires_at=None)
+    elif last_start:
+        gone = held.update(state=StepState.FAILED, fence=F("fence") + 1, lease_expires_at=None)
+    else:
+        gone = held.update(state=StepState.PENDING, fence=F("fence") + 1, sent_at=None, lease_expires_at=None)
+    if not gone:
+        return False
+    logger.warning("The worker of %s was lost (start %s)", step, step.starts)
+    _end_attempt(step.pk, step.fence, AttemptOutcome.LEASE_LOST, "worker_lost")
+    if step.page_total > 1:
+        _halve(step)
+    elif last_start:
+        _fail_for_good(step, PageCrashed() if step.first_page else UnplannedError())
+        return True
+    pages_of(step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
+    return True
+
+
+def _halve(step: Step) -> None:
+    middle = (step.first_page + step.last_page) // 2
+    Step.objects.bulk_create(
+        Step(
+            job_id=step.job_id,
+            project_id=step.project_id,
+            stage=step.stage,
+            queue=step.queue,
+            first_page=first,
+            last_page=last,
+        )
+        for first, last in [(step.first_page, middle), (middle + 1, step.last_page)]
+    )
+
+
+def _fail_for_good(step: Step, error: ParseError) -> None:
+    """A page that was started too often fails alone; a step of the whole job takes the job with it."""
+    if step.first_page:
+        fail_pages(pages_of(step), error)
+    else:
+        end_job(step.job_id, JobState.FAILED, error=error)
+
+
+def fail_pages(pages, error: ParseError) -> None:  # type: ignore[no-untyped-def]
+    """Open pages fail with the error's code; one that has an accepted result from before keeps it."""
+    pages.filter(state__in=OPEN_PAGES).update(
+        state=Case(When(content="", then=Value(PageState.FAILED.value)), default=Value(PageState.SUCCEEDED.value)),
+        error_code=error.code,
+        error_detail=error.detail,
+    )
+
+
+def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **facts: object) -> bool:
+    """Close the job once, with everything of it that is still open; False when it had ended before."""
+    won = ParseJob.objects.filter(pk=job_id, state__in=JOB_SOURCES[state]).update(
+        state=state,
+        stage=Stage.DONE,
+        finished_at=Now(),
+        updated_at=Now(),
+        error_code=error.code if error else "",
+        error_detail=error.detail if error else "",
+        **facts,
+    )
+    if won and state in (JobState.FAILED, JobState.CANCELLED):
+        _close_open_work(job_id, state, error)
+    return bool(won)
+
+
+def _close_open_work(job_id: str, state: JobState, error: ParseError | None) -> None:
+    Step.objects.filter(job_id=job_id, state__in=OPEN_STEPS).update(
+        state=StepState.CANCELLED, fence=F("fence") + 1, lease_expires_at=None
+    )
+    pages = JobPage.objects.filter(job_id=job_id)
+    if state == JobState.FAILED and error is not None:
+        fail_pages(pages, error)
+    else:
+        pages.filter(state__in=OPEN_PAGES).update(state=PageState.CANCELLED)
+
+
+def pages_of(step: Step):  # type: ignore[no-untyped-def]
+    """The page rows of a step's range; for a step of the whole job there are none."""
+    return JobPage.objects.filter(job_id=step.job_id, number__range=(step.first_page, step.last_page))
+
+
+def _end_attempt(step_id: int, fence: int, outcome: AttemptOutcome, error_code: str) -> None:
+    PageAttempt.objects.filter(step_id=step_id, fence=fence).update(
+        outcome=outcome, ended_at=Now(), error_code=error_code
+    )

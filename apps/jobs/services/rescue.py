@@ -1,0 +1,124 @@
+"""rescue_jobs: makes good what a broker or a worker lost. Runs from a timer in every worker, one at a time."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from apps.jobs import workflow
+from apps.jobs.models import JobPage, ParseJob, Step, Turn
+from apps.jobs.services.claims import end_job, fail_pages, give_up
+from apps.jobs.services.sending import send_again, send_due
+from apps.jobs.services.stages import advance_job
+from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
+from apps.pages.errors import PageError
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+GRACE = timedelta(minutes=5)
+
+
+class DeadlineExceeded(PageError):
+    """The job took longer than it may. Parse fewer pages at once, or send longer processing_control.timeouts."""
+
+    code = "job_deadline_exceeded"
+
+
+@dataclass
+class Rescued:
+    """What one look found and made good."""
+
+    leases: int = 0
+    sent: int = 0
+    sent_again: int = 0
+    advanced: int = 0
+    overdue: int = 0
+
+    def __bool__(self) -> bool:
+        return any([self.leases, self.sent, self.sent_again, self.advanced, self.overdue])
+
+
+def rescue_jobs() -> Rescued | None:
+    """Look once for what got lost, and send it again or end it; None when another process is looking right now."""
+    if not _take_turn("rescue_jobs"):
+        return None
+    found = Rescued()
+    found.leases = _give_up_expired_leases()
+    found.overdue = _end_overdue_jobs()
+    found.advanced = _advance_stuck_jobs()
+    found.sent = send_due()
+    found.sent_again = _send_lost_messages_again()
+    if found:
+        logger.warning("rescue_jobs: %s", found)
+    return found
+
+
+def _take_turn(name: str) -> bool:
+    until = Now() + timedelta(seconds=settings.RESCUE_SECONDS * 0.8)
+    if Turn.objects.filter(name=name, expires_at__lt=Now()).update(expires_at=until):
+        return True
+    if Turn.objects.filter(name=name).exists():
+        return False
+    try:
+        with transaction.atomic():
+            Turn.objects.create(name=name, expires_at=until)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _give_up_expired_leases() -> int:
+    expired = Step.objects.filter(state=StepState.RUNNING, lease_expires_at__lt=Now()).select_related("job")
+    return sum(give_up(step) for step in expired[:BATCH])
+
+
+def _end_overdue_jobs() -> int:
+    """Pages that are still open at the deadline fail and what is there is assembled; a job that does not even come
+    to that fails as a whole a little later."""
+    overdue = ParseJob.objects.filter(state__in=OPEN_JOBS, deadline_at__lt=Now())
+    ended = 0
+    for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[Stage.EXTRACT, Stage.ASSEMBLE]))[:BATCH]:
+        with transaction.atomic():
+            ended += end_job(job.pk, JobState.FAILED, error=DeadlineExceeded())
+    for job in overdue.filter(stage=Stage.EXTRACT)[:BATCH]:
+        with transaction.atomic():
+            Step.objects.filter(job=job, stage=Stage.EXTRACT, state__in=OPEN_STEPS).update(
+                state=StepState.FAILED, lease_expires_at=None
+            )
+            fail_pages(JobPage.objects.filter(job=job), DeadlineExceeded())
+        ended += 1
+    return ended
+
+
+def _advance_stuck_jobs() -> int:
+    """Stages with nothing open that nobody moved on: whoever settled last died before it could ask."""
+    open_step = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
+    stuck = ParseJob.objects.filter(~Exists(open_step), state=JobState.RUNNING, stage=Stage.EXTRACT)
+    return sum(advance_job(job_id=job_id) for job_id in stuck.values_list("pk", flat=True)[:BATCH])
+
+
+def _send_lost_messages_again() -> int:
+    """Rows sent a while ago and not begun, whose queue is empty or has begun rows that were sent later."""
+    again = 0
+    for queue in settings.QUEUES:
+        waiting = Step.objects.filter(
+            queue=queue, state=StepState.PENDING, sent_at__lt=Now() - settings.RESEND_AFTER
+        ).order_by("sent_at")
+        oldest = waiting.first()
+        if oldest is None:
+            continue
+        if workflow.queue_length(queue) != 0:
+            last = Step.objects.filter(queue=queue, begun_at__isnull=False).order_by("-sent_at").first()
+            waiting = waiting.filter(sent_at__lt=last.sent_at) if last and last.sent_at else waiting.none()
+        for step in waiting.select_related("job")[:BATCH]:
+            if Step.objects.filter(pk=step.pk, state=StepState.PENDING, sent_at=step.sent_at).update(sent_at=Now()):
+                send_again(step)
+                again += 1
+    return again

@@ -1,0 +1,136 @@
+"""Rows that are due become messages, as long as their queue has room for them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import partial
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from apps.jobs import queries, workflow
+from apps.jobs.models import ParseJob, Step
+from apps.jobs.states import Stage, StepState
+
+logger = logging.getLogger(__name__)
+
+
+def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
+    """Make the row of a step of the job as a whole and publish it on commit.
+
+    The first step of a job waits unsent when its project fills the queue already; later ones go at once, so that
+    a job that has begun is not kept waiting by those that have not.
+    """
+    queue = workflow.QUEUE_OF_STAGE[stage]
+    step = Step(job=job, project_id=job.project_id, stage=stage, queue=queue)
+    if stage is Stage.SPLIT and _room(queue, job.project_id) <= 0:
+        step.save(force_insert=True)
+        return step
+    step.window = _new_window()
+    Step.objects.bulk_create([step])
+    Step.objects.filter(pk=step.pk).update(sent_at=Now())
+    transaction.on_commit(partial(_publish, [step]))
+    return step
+
+
+def send_due(*, project_id: UUID | None = None, job_id: str | None = None) -> int:
+    """Send what is due, of everybody or of one project or job; the number of messages sent.
+
+    Each queue takes a window per job and per project (settings.QUEUES), counted in rows sent and not settled, so a
+    backlog of one project never stands before the one page of another. Rows are marked in one guarded UPDATE before
+    they are published: two processes that look at once do not send a row twice.
+    """
+    sent = 0
+    for queue in settings.QUEUES:
+        for owner in [project_id] if project_id else _projects_with_unsent(queue):
+            chosen = _choose(queue, owner, job_id=job_id)
+            for steps in _by_job_and_stage(_mark(chosen)):
+                sent += _publish(steps)
+    return sent
+
+
+def _projects_with_unsent(queue: str) -> list[UUID]:
+    return list(_unsent(queue).values_list("project_id", flat=True).distinct().order_by())
+
+
+def _unsent(queue: str):  # type: ignore[no-untyped-def]
+    due = Q(not_before=None) | Q(not_before__lte=Now())
+    return Step.objects.filter(due, queue=queue, state=StepState.PENDING, sent_at=None)
+
+
+def _room(queue: str, project_id: UUID) -> int:
+    sent = queries.sent_by_job(queue=queue, project_id=project_id)
+    return int(settings.QUEUES[queue].window_per_project) - sum(sent.values())
+
+
+def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[Step]:
+    """Unsent due rows that still fit: those that waited for a moment first, then the oldest; jobs by their window."""
+    window = settings.QUEUES[queue]
+    sent = defaultdict(int, queries.sent_by_job(queue=queue, project_id=project_id))
+    room = window.window_per_project - sum(sent.values())
+    chosen: list[Step] = []
+    while room > 0:
+        full = [job for job, count in sent.items() if count >= window.window_per_job]
+        rows = _unsent(queue).filter(project_id=project_id).exclude(job_id__in=full)
+        rows = rows.exclude(pk__in=[step.pk for step in chosen])
+        if job_id is not None:
+            rows = rows.filter(job_id=job_id)
+        batch = list(rows.order_by(F("not_before").asc(nulls_last=True), "pk")[:room])
+        if not batch:
+            break
+        for step in batch:
+            if sent[step.job_id] < window.window_per_job:
+                sent[step.job_id] += 1
+                room -= 1
+                chosen.append(step)
+        if len(batch) < room:
+            break
+    return chosen
+
+
+def _mark(steps: Sequence[Step]) -> list[Step]:
+    """Mark the rows as sent; those that somebody else marked or cancelled meanwhile are left out."""
+    if not steps:
+        return []
+    window = _new_window()
+    ours = Step.objects.filter(pk__in=[step.pk for step in steps], state=StepState.PENDING, sent_at=None)
+    if ours.update(sent_at=Now(), window=window) == len(steps):
+        return list(steps)
+    marked = set(Step.objects.filter(window=window).values_list("pk", flat=True))
+    return [step for step in steps if step.pk in marked]
+
+
+def _by_job_and_stage(steps: Iterable[Step]) -> list[list[Step]]:
+    groups: dict[tuple[str, str], list[Step]] = defaultdict(list)
+    for step in steps:
+        groups[step.job_id, step.stage].append(step)
+    return list(groups.values())
+
+
+def _publish(steps: Sequence[Step]) -> int:
+    """Publish steps of one job and stage; when the broker does not take them the rows become unsent again."""
+    messages = [workflow.Message.of(step) for step in steps]
+    if steps[0].first_page:
+        ParseJob.objects.filter(pk=steps[0].job_id).update(windows_sent=F("windows_sent") + 1)
+        taken = workflow.send_window(messages)
+    else:
+        taken = all([workflow.send_step(message) for message in messages])
+    if taken:
+        return len(messages)
+    Step.objects.filter(pk__in=[step.pk for step in steps], state=StepState.PENDING).update(sent_at=None, window="")
+    return 0
+
+
+def send_again(step: Step) -> None:
+    """Publish a row that was sent before, with the same fence."""
+    workflow.send_step(workflow.Message.of(step))
+
+
+def _new_window() -> str:
+    return secrets.token_hex(8)

@@ -1,0 +1,125 @@
+"""The Celery canvas and the task names; nowhere else.
+
+Messages carry ids and fences, never content. Work on pages is published as a chord, a *window*: its members are ranges
+or pages, its body asks ``send_due`` for more. Nothing depends on the body: whoever settles the last step of a stage
+advances the job.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from apps.jobs.models import Step
+from apps.jobs.states import Stage
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from celery.canvas import Signature
+
+logger = logging.getLogger(__name__)
+
+SPLIT_DOCUMENT = "split_document"
+EXTRACT_PAGES = "extract_pages"
+PLAN_PAGES = "plan_pages"
+ASSEMBLE_DOCUMENT = "assemble_document"
+CLOSE_WINDOW = "close_window"
+
+PARSE_QUEUE = "parse_raw_file_job"
+PAGES_QUEUE = "parse_raw_file_job_pages"
+
+TASK_OF_STAGE = {
+    Stage.SPLIT: SPLIT_DOCUMENT,
+    Stage.EXTRACT: EXTRACT_PAGES,
+    Stage.PLAN: PLAN_PAGES,
+    Stage.ASSEMBLE: ASSEMBLE_DOCUMENT,
+}
+QUEUE_OF_STAGE = {
+    Stage.SPLIT: PARSE_QUEUE,
+    Stage.EXTRACT: PAGES_QUEUE,
+    Stage.PLAN: PARSE_QUEUE,
+    Stage.ASSEMBLE: PARSE_QUEUE,
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a step's message says; ``pages`` and ``job`` are there for people who read Flower."""
+
+    step_id: int
+    fence: int
+    stage: Stage
+    job: str
+    pages: str
+
+    @classmethod
+    def of(cls, step: Step) -> Message:
+        return cls(step.pk, step.fence, Stage(step.stage), step.job_id, step.pages)
+
+
+def send_step(message: Message) -> bool:
+    """Publish one message; False, and a line in the log, when the broker did not take it."""
+    return _published(lambda: _signature(message).apply_async(), f"{message.stage} of {message.job}")
+
+
+def send_window(messages: Sequence[Message]) -> bool:
+    """Publish steps of one job and stage as one chord; False when the broker did not take it."""
+    from celery import chord
+
+    job = messages[0].job
+    body = _app().signature(CLOSE_WINDOW, kwargs={"job": job}, queue=PARSE_QUEUE, immutable=True)
+    header = [_signature(message) for message in messages]
+    return _published(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
+
+
+def queue_length(queue: str) -> int | None:
+    """Messages that wait in the broker's queue; None when the broker does not answer."""
+    from kombu.exceptions import OperationalError
+
+    try:
+        with _app().connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=1)
+            with connection.channel() as channel:
+                return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except (OperationalError, OSError):
+        return None
+    except connection.channel_errors:
+        return 0  # the queue does not exist: nothing waits in it
+
+
+def _signature(message: Message) -> Signature[Any]:
+    return _app().signature(
+        TASK_OF_STAGE[message.stage],
+        kwargs={
+            "step_id": message.step_id,
+            "fence": message.fence,
+            "job": message.job,
+            "pages": message.pages,
+        },
+        queue=QUEUE_OF_STAGE[message.stage],
+        immutable=True,
+    )
+
+
+def _published(publish: Any, what: str) -> bool:
+    from kombu.exceptions import OperationalError
+    from redis.exceptions import RedisError
+
+    try:
+        publish()
+    except (OperationalError, RedisError, OSError) as error:
+        logger.warning("The broker did not take %s (%s); it stays in the database and is sent later", what, error)
+        return False
+    return True
+
+
+@cache
+def _app() -> Celery:
+    app: Celery = import_module(settings.CELERY_APP).app
+    return app

@@ -1,0 +1,77 @@
+"""The Celery application: broker, chords, routing. What each task does stands in apps/jobs/tasks.py."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from kombu import Exchange, Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
+
+from django.conf import settings  # noqa: E402 (the settings module has to be named first)
+
+
+def _queue(name: str, *, rabbitmq: bool) -> Queue:
+    arguments = {"x-queue-type": "quorum"} if rabbitmq else None
+    return Queue(name, Exchange(name, type="direct"), routing_key=name, queue_arguments=arguments)
+
+
+def make_app() -> Celery:
+    app = Celery("leafmill")
+    app.conf.update(configuration())
+    app.autodiscover_tasks(["apps.jobs"])
+    app.autodiscover_tasks(["apps.jobs"], related_name="worker")
+    return app
+
+
+def configuration() -> dict[str, Any]:
+    rabbitmq = settings.CELERY_BROKER_URL.startswith("amqp")
+    # A publish gives up within about a second: the row is the queue, rescue sends it again.
+    transport: dict[str, Any] = (
+        {"confirm_publish": True, "connect_timeout": 1}
+        if rabbitmq
+        else {
+            "socket_connect_timeout": 1,
+            "socket_timeout": 5,
+            "socket_keepalive": True,
+            # A lost message is made good from the rows within a minute, long before the broker would.
+            "visibility_timeout": 12 * 3600,
+            "queue_order_strategy": "round_robin",
+        }
+    )
+    return {
+        "broker_url": settings.CELERY_BROKER_URL,
+        "broker_transport_options": transport,
+        "broker_connection_timeout": 1,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_publish_retry": False,
+        "result_backend": settings.REDIS_URL,
+        "redis_socket_connect_timeout": 1,
+        "redis_socket_timeout": 5,
+        "redis_retry_on_timeout": False,
+        "result_backend_transport_options": {"retry_policy": {"max_retries": 1, "timeout": 1.0}},
+        "result_backend_always_retry": False,
+        "result_expires": settings.MAX_JOB_SECONDS + 3600,
+        "task_queues": [_queue(name, rabbitmq=rabbitmq) for name in settings.QUEUES],
+        "task_default_queue": "housekeeping",
+        "task_create_missing_queues": False,
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,
+        "task_send_sent_event": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": False,
+        "worker_max_tasks_per_child": 5000,
+        "worker_max_memory_per_child": 700_000,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "timezone": "UTC",
+    }
+
+
+app = make_app()

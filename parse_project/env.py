@@ -1,0 +1,78 @@
+"""Typed readers of the environment. Each variable is read once; a bad value stops the start with a sentence."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class BadVariable(SystemExit):
+    """An environment variable has a value that cannot be used."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(f"{name}={value!r} cannot be used: {expected}. Change the variable and start again.")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable as docs/configuration.md lists it; ``meaning`` names the unit."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+DECLARED: dict[str, Variable] = {}
+
+
+def text(name: str, default: str, meaning: str) -> str:
+    DECLARED[name] = Variable(name, default, meaning)
+    return os.environ.get(name, "").strip() or default
+
+
+def integer(name: str, default: int, meaning: str, *, minimum: int = 0) -> int:
+    raw = text(name, str(default), meaning)
+    try:
+        value = int(raw)
+    except ValueError:
+        raise BadVariable(name, raw, "a whole number is expected") from None
+    if value < minimum:
+        raise BadVariable(name, raw, f"it must be at least {minimum}")
+    return value
+
+
+def number(name: str, default: float, meaning: str, *, minimum: float = 0.0) -> float:
+    raw = text(name, f"{default:g}", meaning)
+    try:
+        value = float(raw)
+    except ValueError:
+        raise BadVariable(name, raw, "a number is expected") from None
+    if not minimum <= value < float("inf"):
+        raise BadVariable(name, raw, f"it must be at least {minimum:g}")
+    return value
+
+
+def boolean(name: str, default: bool, meaning: str) -> bool:
+    raw = text(name, "on" if default else "off", meaning).lower()
+    if raw in ("1", "on", "true", "yes"):
+        return True
+    if raw in ("0", "off", "false", "no"):
+        return False
+    raise BadVariable(name, raw, "on or off is expected")
+
+
+def secret(name: str, default: str, meaning: str) -> str:
+    """The value of NAME, or the content of the file that NAME_FILE names."""
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if path:
+        DECLARED[name] = Variable(name, default, meaning)
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadVariable(f"{name}_FILE", path, f"the file cannot be read ({error.strerror})") from None
+    return text(name, default, meaning)
+
+
+def listing(name: str, default: str, meaning: str) -> list[str]:
+    return [item.strip() for item in text(name, default, meaning).split(",") if item.strip()]

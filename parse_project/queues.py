@@ -1,0 +1,25 @@
+"""One table: queue -> its pool, its width, and how much of one job and one project may stand in it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Queue:
+    """``window`` counts messages sent and not settled: a few seconds of work, so that nobody waits behind a backlog."""
+
+    name: str
+    pool: str
+    width: int
+    window_per_job: int
+    window_per_project: int
+
+
+def queue_table(*, parse_processes: int, window_per_job: int, window_per_project: int) -> dict[str, Queue]:
+    queues = [
+        Queue("parse_raw_file_job", "prefork", parse_processes, 1, window_per_project),
+        Queue("parse_raw_file_job_pages", "prefork", parse_processes, window_per_job, window_per_project),
+        Queue("housekeeping", "threads", 4, window_per_job, window_per_project),
+    ]
+    return {queue.name: queue for queue in queues}

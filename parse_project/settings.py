@@ -1,0 +1,290 @@
+"""Settings, in sections; every variable is read here, once. docs/configuration.md has a row for each."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from parse_project import env
+from parse_project.queues import queue_table
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# --- Data folder: what the embedded parts keep -----------------------------------------------------------------------
+
+DATA_DIR = Path(
+    env.text("LEAFMILL_DATA", str(BASE_DIR / ".leafmill"), "folder of the embedded parts: database, files, broker")
+).resolve()
+
+
+def _kept_secret_key() -> str:
+    """The key in the data folder, made at the first start; two processes that make it at once agree on one."""
+    path = DATA_DIR / "secret_key"
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = DATA_DIR / f".secret_key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        draft.unlink()
+        return path.read_text(encoding="ascii").strip()
+
+
+def _embedded_broker() -> str:
+    """The bundled Valkey's socket; kombu spells the scheme ``redis+socket``."""
+    return f"redis+socket://{DATA_DIR}/valkey.sock"
+
+
+# --- Django ----------------------------------------------------------------------------------------------------------
+
+SECRET_KEY = (
+    env.secret("SECRET_KEY", "", "signs links and seals passwords; made at the first start when empty")
+    or _kept_secret_key()
+)
+DEBUG = False
+ALLOWED_HOSTS = env.listing(
+    "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "names this service answers to, separated by commas; * for all"
+)
+PUBLIC_URL = env.text("PUBLIC_URL", "", "what links to ourselves begin with, when a proxy stands before us").rstrip("/")
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
+HOST = env.text("HOST", "127.0.0.1", "address the web process listens on")
+PORT = env.integer("PORT", 8000, "port of the web process", minimum=1)
+FLOWER_PORT = env.integer("FLOWER_PORT", 5555, "port of Flower", minimum=1)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "apps.accounts",
+    "apps.documents",
+    "apps.jobs",
+    "apps.api",
+    "apps.operations",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "parse_project.urls"
+WSGI_APPLICATION = "parse_project.wsgi.application"
+APPEND_SLASH = False  # a redirect turns a client's POST into a GET
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # no collectstatic step between a clone and a running service
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_URL.startswith("https:") else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https:")
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+# --- Database --------------------------------------------------------------------------------------------------------
+
+DATABASE_URL = env.secret("DATABASE_URL", f"sqlite:///{DATA_DIR}/leafmill.sqlite3", "sqlite:///PATH or postgres://...")
+DATABASE_CONNECTION_SECONDS = env.integer(
+    "DATABASE_CONNECTION_SECONDS", 300, "seconds a process keeps its database connection; 0 behind PgBouncer"
+)
+
+
+def _sqlite(path: str) -> dict[str, object]:
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # DEFERRED loses read-then-write transactions to "database is locked" as soon as two processes write.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
+        },
+        "TEST": {"NAME": path + ".test"},
+    }
+
+
+def _postgres(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "leafmill",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(query.pop("host", "") or parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": DATABASE_CONNECTION_SECONDS,
+        "CONN_HEALTH_CHECKS": DATABASE_CONNECTION_SECONDS > 0,
+        "OPTIONS": {"connect_timeout": 2, **query},
+    }
+
+
+def _database(url: str) -> dict[str, object]:
+    if url.startswith("sqlite:"):
+        return _sqlite(unquote(url.removeprefix("sqlite:///")))
+    if url.startswith(("postgres:", "postgresql:")):
+        return _postgres(url)
+    raise env.BadVariable("DATABASE_URL", url.split("@")[-1], "sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME")
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+
+# --- Storage ---------------------------------------------------------------------------------------------------------
+
+STORAGE_URL = env.secret(
+    "STORAGE_URL", f"file://{DATA_DIR}/storage", "where bytes live: file:///FOLDER or s3://BUCKET/PREFIX?endpoint_url=..."
+)
+
+
+def _storage(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return {"BACKEND": "apps.documents.storage.FolderStorage", "OPTIONS": {"location": unquote(parts.path)}}
+    if parts.scheme == "s3":
+        query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+        options = {"bucket_name": parts.netloc, "location": parts.path.lstrip("/"), "file_overwrite": True}
+        return {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": options | {key: unquote(value) for key, value in query.items()},
+        }
+    raise env.BadVariable("STORAGE_URL", url.split("@")[-1], "file:///FOLDER or s3://BUCKET/PREFIX is expected")
+
+
+STORAGES = {
+    "default": _storage(STORAGE_URL),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# --- Uploads and limits ----------------------------------------------------------------------------------------------
+
+MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_MB", 512, "largest document, in MB", minimum=1) * 1024 * 1024
+MAX_PAGES_PER_DOCUMENT = env.integer("MAX_PAGES_PER_DOCUMENT", 2000, "most pages of one document", minimum=1)
+MAX_EXTRACTED_IMAGES_PER_PAGES = env.integer("MAX_EXTRACTED_IMAGES_PER_PAGES", 30, "pictures kept from one page")
+PAGE_CPU_SECONDS = env.integer("PAGE_CPU_SECONDS", 20, "CPU seconds one page may use in the reader", minimum=1)
+PAGE_WALL_SECONDS = env.integer("PAGE_WALL_SECONDS", 30, "seconds one page may take in the reader", minimum=1)
+READER_MEMORY_MB = env.integer("READER_MEMORY_MB", 1024, "MB of address space of a reader child", minimum=128)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a JSON body or of form fields
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes kept in memory before an upload goes to disk
+SIGNED_URL_SECONDS = env.integer("SIGNED_URL_SECONDS", 3600, "seconds a signed link is valid", minimum=1)
+
+# --- Jobs ------------------------------------------------------------------------------------------------------------
+
+LEASE = timedelta(seconds=env.number("LEASE_SECONDS", 30, "seconds until a worker that fell silent is given up"))
+LEASE_RENEWAL_SECONDS = env.number("LEASE_RENEWAL_SECONDS", 10, "seconds between two renewals of a lease", minimum=0.1)
+RESCUE_SECONDS = env.number("RESCUE_SECONDS", 5, "seconds between two looks for lost work", minimum=0.1)
+RESEND_AFTER = timedelta(
+    seconds=env.number("RESEND_SECONDS", 30, "seconds a sent message may wait unbegun before rescue looks at it")
+)
+PAGES_PER_RANGE = env.integer("PAGES_PER_RANGE", 16, "pages one message of fast work asks for", minimum=1)
+JOB_BASE_SECONDS = env.integer("JOB_BASE_SECONDS", 900, "seconds a job may take, before its pages are counted")
+JOB_SECONDS_PER_PAGE = env.integer("JOB_SECONDS_PER_PAGE", 5, "seconds a job may take for each page more")
+MAX_JOB_SECONDS = 6 * 3600
+MAX_STARTS = 3  # starts of one page alone before it counts as poison
+MODE_WITHOUT_PROVIDER = env.text(
+    "MODE_WITHOUT_PROVIDER",
+    "fast" if DATABASE_URL.startswith("sqlite:") else "",
+    "mode that serves a request whose mode has no provider; empty: such a request is refused",
+)
+
+# --- Queues and workers ----------------------------------------------------------------------------------------------
+
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+PARSE_PROCESSES = env.integer("PARSE_PROCESSES", _CORES, "processes that read pages in one parse worker", minimum=1)
+PDF_JOB_QUEUE_CONCURRENCY = env.integer(
+    "PDF_JOB_QUEUE_CONCURRENCY", 1, "documents of more than 16 pages one worker splits or assembles at once", minimum=1
+)
+OCR_WORKER = env.integer("OCR_WORKER", max(1, _CORES // 2), "OCR processes in one OCR pod", minimum=1)
+OCR_CONCURRENCY = env.integer("OCR_CONCURRENCY", 8, "OCR requests one document has open", minimum=1)
+ACCURATE_MODE_LLM_CONCURRENCY = env.integer(
+    "ACCURATE_MODE_LLM_CONCURRENCY", 250, "calls in flight per worker, parse_page_with_llm", minimum=1
+)
+MULTIMODAL_MODEL_CONCURRENCY = env.integer(
+    "MULTIMODAL_MODEL_CONCURRENCY", 50, "calls in flight per worker, parse_page_with_lvm", minimum=1
+)
+PREMIUM_MODE_MODEL_CONCURRENCY = env.integer(
+    "PREMIUM_MODE_MODEL_CONCURRENCY", 25, "calls in flight per worker, parse_page_with_agent", minimum=1
+)
+QUEUES = queue_table(
+    parse_processes=PARSE_PROCESSES,
+    window_per_job=env.integer("WINDOW_PER_JOB", 32, "messages of one job that stand in a queue at once", minimum=1),
+    window_per_project=env.integer(
+        "WINDOW_PER_PROJECT", 128, "messages of one project that stand in a queue at once", minimum=1
+    ),
+)
+
+CELERY_APP = "parse_project.celery"  # imported by the first that publishes; it takes a while
+CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", _embedded_broker(), "redis://..., redis+socket://... or amqp://...")
+REDIS_URL = env.secret(
+    "REDIS_URL",
+    CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else _embedded_broker(),
+    "Redis or Valkey for chord counters, quotas and events; beside RabbitMQ too",
+)
+
+# --- API -------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Leafmill",
+    "DESCRIPTION": "Documents in; text, Markdown and JSON with a box for every element out.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+
+# --- Logs ------------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django.server": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+}
