@@ -76,7 +76,7 @@ def die_with_parent(parent: int) -> None:
 
 def forbid_new_privileges() -> bool:
     """No program started from here on gains rights by a set-user-id bit."""
-    return sys.platform == "linux" and _libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    return sys.platform == "linux" and bool(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 
 
 def cut_network() -> bool:
@@ -160,7 +160,7 @@ class FileFence:
     """
 
     def __init__(self, scratch: Path, readable: Sequence[Path]) -> None:
-        self._version = _landlock_version()
+        self._version = landlock_version()
         self._scratch = self._readable = None
         if self._version:
             self._scratch = os.open(scratch, os.O_PATH | os.O_CLOEXEC)
@@ -177,7 +177,7 @@ class FileFence:
         for path in self._readable:
             _add_rule(ruleset, path, _READ_FILE | _READ_DIR)
         _add_rule(ruleset, document, _READ_FILE)
-        restricted = _libc().syscall(_RESTRICT_SELF, ruleset, 0) == 0
+        restricted = bool(_libc().syscall(_RESTRICT_SELF, ruleset, 0) == 0)
         os.close(ruleset)
         return restricted
 
@@ -189,7 +189,7 @@ class FileFence:
         return int(_libc().syscall(_CREATE_RULESET, ctypes.byref(ruleset), size, 0))
 
 
-def _landlock_version() -> int:
+def landlock_version() -> int:
     """0 where the kernel has no Landlock or it is switched off."""
     return max(0, _libc().syscall(_CREATE_RULESET, None, 0, 1)) if sys.platform == "linux" else 0
 

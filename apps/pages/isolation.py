@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -48,6 +48,8 @@ _CHILD_PROBLEMS = (Hangup, Late, Garbage, msgspec.DecodeError, GarbledPage)
 # After so many pages of a range ran out of time, the others get a sixth: a whole range that hangs must end.
 _PATIENCE = 2
 _PIECES = 4
+# A reader that dies is replaced this often within one request before somebody is told.
+_READER_DEATHS = 2
 _HURRIED_SHARE = 1 / 6
 
 
@@ -68,6 +70,11 @@ class Reader:
         """Start the process now, so that it warms up while we do something else."""
         self._running()
 
+    @property
+    def pid(self) -> int | None:
+        """The reader process, for those who watch its memory; None while there is none."""
+        return None if self._process is None else self._process.pid
+
     def close(self) -> None:
         """End the process; the next request would start another."""
         if self._process is not None:
@@ -84,8 +91,10 @@ class Reader:
         should_stop: ShouldStop | None = None,
     ) -> DocumentFacts:
         """Look at the document as a whole: kind, pages, encryption. Raises ``DocumentError``, ``Stopped``, OSError."""
-        with self._child(document, limits, pages=1) as child:
-            return _inspect(child, password=password, limits=limits, look_up=_look_up(should_stop))
+        facts, _none = self.inspect_and_read(
+            document, numbers=lambda _facts: (), password=password, limits=limits, should_stop=should_stop
+        )
+        return facts
 
     def read_range(
         self,
@@ -123,14 +132,21 @@ class Reader:
         ``read_range`` raise.
         """
         look_up = _look_up(should_stop)
-        with self._child(document, limits, pages=most_pages + 1) as child:
-            facts = _inspect(child, password=password, limits=limits, look_up=look_up)
-            wanted = numbers(facts)
-            if not 0 < len(wanted) <= most_pages:
-                return facts, None
-            reading = _RangeReading(wanted, limits, look_up)
-            order = Order(password=password, media_type=facts.media_type)
-            reading.go_on(child, order, fresh=False)
+        for _attempt in range(_READER_DEATHS + 1):
+            with suppress(Hangup), self._child(document, limits, pages=most_pages + 1) as child:
+                facts = _inspect(child, password=password, limits=limits, look_up=look_up)
+                wanted = numbers(facts)
+                if not 0 < len(wanted) <= most_pages:
+                    return facts, None
+                reading = _RangeReading(wanted, limits, look_up)
+                order = Order(password=password, media_type=facts.media_type)
+                try:
+                    reading.go_on(child, order, fresh=False)
+                except Hangup:
+                    self._let_go()
+                break
+        else:
+            raise UnplannedError
         self._finish(reading, document, order)
         return facts, reading.entries()
 
@@ -158,8 +174,8 @@ class Reader:
             try:
                 with self._child(document, reading.limits, pages=len(part)) as child:
                     reading.go_on(child, order)
-            except Hangup:  # the reader itself died; as if its child had
-                reading.blame(PageCrashed())
+            except Hangup:
+                reading.lose_reader()
 
     @contextmanager
     def _child(self, document: Path, limits: Limits, *, pages: int) -> Iterator[Child]:
@@ -197,6 +213,7 @@ class _RangeReading:
         self._parts = [self._numbers] if self._numbers else []
         self._look_up = look_up
         self._timeouts = 0
+        self._reader_deaths = 0
 
     def entries(self) -> list[Page | PageFailure]:
         return [self._entries[number] for number in self._numbers]
@@ -231,6 +248,12 @@ class _RangeReading:
             return
         size = -(-len(rest) // _PIECES)
         self._parts[:0] = [rest[start : start + size] for start in range(0, len(rest), size or 1)]
+
+    def lose_reader(self) -> None:
+        """The reader itself died, which no page should be able to bring about: the part is asked for again at first."""
+        self._reader_deaths += 1
+        if self._reader_deaths > _READER_DEATHS:
+            self.blame(PageCrashed())
 
     def _unread(self, part: list[int]) -> list[int]:
         return [number for number in part if number not in self._entries]

@@ -21,7 +21,7 @@ import time
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import msgspec
 
@@ -29,6 +29,7 @@ from apps.pages import confinement, wire
 from apps.pages.blocks import encode_result
 from apps.pages.confinement import Limits
 from apps.pages.errors import ParseError
+from apps.pages.system_calls import SystemCallFilter
 from apps.pages.warming import warm_up
 from apps.pages.wire import Ended, Fork, Hangup, Kind, Order, Refusal
 
@@ -37,20 +38,32 @@ _FOR_EVER = 86_400.0
 _ORDER_BYTES = 1 << 20
 
 
+class Confines(NamedTuple):
+    """What every child is confined with, prepared once."""
+
+    files: confinement.FileFence
+    calls: SystemCallFilter
+    held: confinement.Held
+
+
 def main(arguments: list[str]) -> None:
     control_fd, parent, scratch, user_id, work_module = arguments
     control = socket.socket(fileno=int(control_fd))
     confinement.die_with_parent(int(parent))
     work = importlib.import_module(work_module)
     warm_up(work, Path(scratch))
-    fence = confinement.FileFence(Path(scratch), confinement.program_paths())
+    confines = Confines(
+        files=confinement.FileFence(Path(scratch), confinement.program_paths()),
+        calls=SystemCallFilter(),
+        held=confinement.held_memory(),
+    )
     confine_reader(int(user_id), int(parent))
     os.chdir(scratch)
     gc.collect()
     gc.freeze()  # the collector of a child would copy every page it touches
     try:
         wire.send(control, Kind.READY)
-        Forks(control, fence, work).serve()
+        Forks(control, confines, work).serve()
     except Hangup:
         return
 
@@ -68,11 +81,10 @@ def confine_reader(user_id: int, parent: int) -> None:
 class Forks:
     """Serves the control socket: one child at a time."""
 
-    def __init__(self, control: socket.socket, fence: confinement.FileFence, work: ModuleType) -> None:
+    def __init__(self, control: socket.socket, confines: Confines, work: ModuleType) -> None:
         self._control = control
-        self._fence = fence
+        self._confines = confines
         self._work = work
-        self._held = confinement.held_memory()
         self._child = 0
 
     def serve(self) -> None:
@@ -93,7 +105,7 @@ class Forks:
         self._child = os.fork()
         if self._child == 0:
             self._control.close()
-            _be_the_child(self._work, self._fence, self._held, wanted, files, reader)
+            _be_the_child(self._work, self._confines, wanted, files, reader)
         for file in files:
             os.close(file)
 
@@ -129,8 +141,7 @@ class Forks:
 
 def _be_the_child(
     work: ModuleType,
-    fence: confinement.FileFence,
-    held: confinement.Held,
+    confines: Confines,
     wanted: Fork,
     files: list[int],
     reader: int,
@@ -142,8 +153,9 @@ def _be_the_child(
         confinement.die_with_parent(reader)
         document, answer_fd = files
         _close_output()
-        fence.put_up(document)
-        confinement.limit_resources(wanted.limits, pages=wanted.pages, held=held)
+        confines.files.put_up(document)
+        confinement.limit_resources(wanted.limits, pages=wanted.pages, held=confines.held)
+        confines.calls.install()
         with socket.socket(fileno=answer_fd) as answer:
             Child(work, answer, document, wanted.limits).serve()
         status = 0

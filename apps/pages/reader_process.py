@@ -71,6 +71,7 @@ class ReaderProcess:
         self._control, theirs = socket.socketpair()
         self._frames = FrameReader(self._control)
         self._ready = False
+        self._in_step = True
         arguments = [str(theirs.fileno()), str(os.getpid()), self._scratch, str(user_id), work]
         self._process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-m", "apps.pages.reader", *arguments],
@@ -90,6 +91,8 @@ class ReaderProcess:
     def fork(self, document: int, limits: Limits, *, pages: int) -> Child:
         """A child that has the open file ``document`` and has done nothing yet."""
         self._wait_until_ready()
+        if not self._in_step:
+            raise Hangup
         ours, theirs = socket.socketpair()
         try:
             wire.send(self._control, Kind.FORK, Fork(limits, pages), files=(document, theirs.fileno()))
@@ -102,14 +105,17 @@ class ReaderProcess:
 
     def end_child(self, *, hung_up: bool) -> Ended:
         """Kill the child if it lives. ``hung_up``: it closed its socket, so it may be dying by itself."""
+        self._in_step = False  # an exception out of a signal handler may keep us from hearing the answer
         wire.send(self._control, Kind.HUNG_UP if hung_up else Kind.END)
         try:
             kind, body = self._frames.read(most_bytes=_CONTROL_BYTES, until=time.monotonic() + _CONTROL_SECONDS)
             if kind != Kind.ENDED:
                 raise Garbage("the reader answered something else")
-            return msgspec.json.decode(body, type=Ended)
+            ended = msgspec.json.decode(body, type=Ended)
         except (wire.Late, Garbage, msgspec.DecodeError) as error:
             raise Hangup from error
+        self._in_step = True
+        return ended
 
     def _wait_until_ready(self) -> None:
         if self._ready:

@@ -47,7 +47,7 @@ def warm_up(work: ModuleType, folder: Path) -> None:
 
 def small_pdf() -> bytes:
     """One page with one word and one ruling line."""
-    return _assembled(
+    return assembled_pdf(
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
@@ -66,7 +66,8 @@ def small_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
-def _assembled(*objects: bytes) -> bytes:
+def assembled_pdf(*objects: bytes) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalog."""
     whole, offsets = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, start=1):
         offsets.append(len(whole))

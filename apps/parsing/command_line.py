@@ -139,9 +139,7 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
     for failure in result.failures:
         say(f"page {failure.number}: {failure.code}: {failure.detail}")
     if result.pages_needing_ocr and not options.quiet:
-        print(
-            f"{result.pages_needing_ocr} of {result.pages} pages have no usable text layer (needs_ocr)", file=sys.stderr
-        )
+        say(f"{result.pages_needing_ocr} of {result.pages} pages have no usable text layer (needs_ocr)")
     return bool(result.failures)
 
 

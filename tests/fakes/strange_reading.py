@@ -1,0 +1,142 @@
+"""Stands in for ``apps.pages.reading`` inside a reader's child and misbehaves as the document says.
+
+The document is a text file: its first line is for the inspection, every other line is a page. A line is a verb and its
+argument; ``_VERBS`` has them all. What a verb finds out is the text of its page.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from apps.pages.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.document import DocumentFacts
+from apps.pages.errors import DamagedDocument, WrongPassword
+from apps.pages.geometry import Box
+
+_BOX = Box(0, 0, 1, 1)
+
+
+def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
+    lines = _lines(path)
+    _do(lines[0])
+    if lines[0] == "password" and password != "sesame":
+        raise WrongPassword
+    return DocumentFacts(media_type="text/strange", page_count=len(lines) - 1)
+
+
+def read_pages(
+    path: str, numbers: Sequence[int], *, password: str | None = None, media_type: str = ""
+) -> Iterator[Page | PageFailure]:
+    lines = _lines(path)
+    for number in numbers:
+        text = _do(lines[number])
+        number = number + 1000 if text == "LIE" else number
+        yield Page(number, 10, 10, (Block(BlockType.PARAGRAPH, _BOX, text),))
+
+
+def _lines(path: str) -> list[str]:
+    lines = Path(path).read_text(errors="replace").splitlines()
+    if not lines or (lines[0] not in {"fine", "password"} and lines[0].split()[0] not in _VERBS):
+        raise DamagedDocument
+    return lines
+
+
+def _do(line: str) -> str:
+    verb, _, argument = line.partition(" ")
+    try:
+        return str(_VERBS[verb](argument))
+    except OSError as error:
+        return f"refused: {type(error).__name__} {error.errno}"
+
+
+def _spin(_argument: str) -> str:
+    while True:
+        pass
+
+
+def _fill_memory(_argument: str) -> list[bytearray]:
+    held = []
+    while True:
+        held.append(bytearray(16 << 20))
+
+
+def _fill_memory_and_abort(_argument: str) -> str:
+    held = []
+    try:
+        while True:
+            held.append(bytearray(16 << 20))
+    except MemoryError:
+        os.abort()
+
+
+def _signal_self(name: str) -> str:
+    ctypes.CDLL(None)["raise"](int(getattr(signal, name)))
+    return "still here"
+
+
+def _say_raw(content: str) -> str:
+    """Write to the worker directly, as code that took over the child could."""
+    for file in range(3, 64):
+        try:
+            if stat.S_ISSOCK(os.fstat(file).st_mode):
+                os.write(file, bytes.fromhex(content))
+        except OSError:
+            continue
+    time.sleep(60)
+    return ""
+
+
+def _fork(count: str) -> str:
+    for _ in range(int(count)):
+        if os.fork() == 0:
+            os._exit(0)
+    return "forked"
+
+
+def _connect(address: str) -> str:
+    host, port = address.split(":")
+    with socket.socket() as end:
+        end.connect((host, int(port)))
+    return "connected"
+
+
+def _write(path: str) -> str:
+    Path(path).write_text("I was here")
+    return "written"
+
+
+def _raise(_argument: str) -> str:
+    raise RuntimeError("a bug with a secret path in it")
+
+
+_VERBS: dict[str, Callable[[str], object]] = {
+    "fine": lambda text: text,
+    "password": lambda text: text,
+    "hang": lambda _: time.sleep(600),
+    "spin": _spin,
+    "memory": _fill_memory,
+    "memory-abort": _fill_memory_and_abort,
+    "signal": _signal_self,
+    "raw": _say_raw,
+    "lie": lambda _: "LIE",
+    "long": lambda size: "x" * int(size),
+    "raise": _raise,
+    "environment": lambda _: "\n".join(f"{name}={value}" for name, value in os.environ.items()),
+    "files": lambda _: sorted(int(name) for name in os.listdir("/proc/self/fd")),  # noqa: PTH208
+    "user": lambda _: os.getuid(),
+    "fork": _fork,
+    "connect": _connect,
+    "write": _write,
+    "read": lambda path: Path(path).read_text(),
+    "kill": lambda pid: os.kill(int(pid), signal.SIGKILL),
+    "leave": lambda name: Path(name).write_text("left") and "left",
+    "list": lambda _: sorted(os.listdir()),  # noqa: PTH208
+    "exec": lambda path: os.execv(path, [path]),
+}
