@@ -1,0 +1,110 @@
+"""Hostile documents of our own making: a few hundred bytes each that cost or mislead a careless reader."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+
+from apps.pages.warming import assembled_pdf, small_pdf
+
+_CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
+_PAGES = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
+
+
+def stream(data: bytes, entries: bytes = b"") -> bytes:
+    return b"<</Length %d%s>>stream\n%s\nendstream" % (len(data), entries, data)
+
+
+def one_page(content: bytes, *others: bytes, resources: bytes = b"", entries: bytes = b"") -> bytes:
+    """A page whose content is object 4; ``others`` are numbered from 5."""
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<<%s>>>>" % resources
+    return assembled_pdf(_CATALOG, _PAGES, page, stream(content, entries), *others)
+
+
+def self_calling_form() -> bytes:
+    """A form that draws itself twice: memory climbs until PDFium aborts, from opening the page alone."""
+    form = stream(b"/X Do /X Do", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 5 0 R>>>>")
+    return one_page(b"/X Do", form, resources=b"/XObject<</X 5 0 R>>")
+
+
+def nested_forms() -> bytes:
+    """Thirty forms, each drawing the next one ten times."""
+    head = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X %d 0 R>>>>"
+    forms = [stream(b"/X Do " * 10, head % (number + 1)) for number in range(5, 34)]
+    return one_page(b"/X Do", *forms, stream(b"0 0 1 1 re f"), resources=b"/XObject<</X 5 0 R>>")
+
+
+def deep_page_tree() -> bytes:
+    """A page 3,000 nodes down."""
+    nodes = [b"<</Type/Pages/Kids[%d 0 R]/Count 1>>" % (number + 1) for number in range(2, 3002)]
+    return assembled_pdf(_CATALOG, *nodes, b"<</Type/Page/MediaBox[0 0 9 9]>>")
+
+
+def looping_page_tree() -> bytes:
+    return assembled_pdf(_CATALOG, b"<</Type/Pages/Kids[2 0 R]/Count 1>>")
+
+
+def stream_bomb() -> bytes:
+    """Content of 300 MB in 300 kB, packed twice."""
+    packed = zlib.compress(zlib.compress(b"0 0 m\n" * 50_000_000, 9), 9)
+    return one_page(packed, entries=b"/Filter[/FlateDecode/FlateDecode]")
+
+
+def tiny_pattern() -> bytes:
+    """A tiling with a step of a thousandth: PDFium stays inside one call when it renders it."""
+    pattern = stream(b"0 0 1 1 re f", b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]"
+                     b"/XStep 0.001/YStep 0.001/Resources<<>>")  # fmt: skip
+    return one_page(b"/Pattern cs /P scn 0 0 600 700 re f", pattern, resources=b"/Pattern<</P 5 0 R>>")
+
+
+def unspeakable_text() -> bytes:
+    """Letters that a map turns into NUL, a lone surrogate, ESC and a right-to-left override."""
+    pairs = b"<41> <0000> <42> <D800> <43> <001B> <44> <202E>"
+    cmap = b"/CIDInit/ProcSet findresource begin 12 dict begin begincmap 1 begincodespacerange <00> <FF> "
+    cmap += b"endcodespacerange 4 beginbfchar %s endbfchar endcmap" % pairs
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>"
+    content = b"BT /F 20 Tf 72 600 Td (ABCD) Tj 0 -40 Td (plain) Tj ET"
+    return one_page(content, font, stream(cmap), resources=b"/Font<</F 5 0 R>>")
+
+
+def encrypted(password: str) -> bytes:
+    import pikepdf
+
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(small_pdf())) as pdf:
+        pdf.save(out, encryption=pikepdf.Encryption(owner=password, user=password))
+    return out.getvalue()
+
+
+def names_another_file() -> bytes:
+    """Content that is to be taken from a file of the machine."""
+    return one_page(b"", entries=b"/F(/etc/passwd)")
+
+
+# Name, bytes, and the ends that are right: codes, or "result" for pages.
+DOCUMENTS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
+    "empty": (lambda: b"", {"file_empty"}),
+    "header-only": (lambda: b"%PDF-1.7\n", {"document_corrupt"}),
+    "not-a-document": (lambda: b"Dear reader,\nnothing here is a PDF.\n", {"unsupported_file_type"}),
+    "office-file": (lambda: b"PK\x03\x04" + bytes(200), {"unsupported_file_type"}),
+    "truncated": (lambda: small_pdf()[:200], {"document_corrupt", "document_empty", "result"}),
+    "no-pages": (
+        lambda: assembled_pdf(_CATALOG, b"<</Type/Pages/Kids[]/Count 0>>"),
+        {"document_empty", "document_corrupt"},
+    ),
+    "count-lies": (lambda: small_pdf().replace(b"/Count 1", b"/Count 9"), {"result"}),
+    "self-calling-form": (self_calling_form, {"page_memory_exceeded", "page_crashed", "page_timeout", "result"}),
+    "nested-forms": (nested_forms, {"page_memory_exceeded", "page_crashed", "page_timeout", "page_failed", "result"}),
+    "deep-page-tree": (deep_page_tree, {"document_corrupt", "document_empty", "page_failed", "result"}),
+    "looping-page-tree": (looping_page_tree, {"document_corrupt", "document_empty", "page_failed", "result"}),
+    "stream-bomb": (stream_bomb, {"page_memory_exceeded", "page_timeout", "page_failed", "page_crashed", "result"}),
+    "tiny-pattern": (tiny_pattern, {"result", "page_timeout"}),
+    "unspeakable-text": (unspeakable_text, {"result"}),
+    "encrypted": (lambda: encrypted("sesame"), {"document_encrypted"}),
+    "names-another-file": (names_another_file, {"result", "document_corrupt"}),
+    "bomb-picture": (
+        lambda: b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x01\x00\x00\x00\x01\x00\x00\x08\x02\x00\x00\x00" + bytes(4),
+        {"image_too_large", "document_corrupt"},
+    ),
+}

@@ -1,0 +1,115 @@
+"""Hostile documents through the real reader: each ends in a result or a code, in bounded time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from apps.pages.blocks import Page, PageFailure
+from apps.pages.errors import DocumentError, EncryptedDocument, WrongPassword
+from apps.pages.isolation import Limits, Reader
+from tests.documents import hostile
+
+CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "hostile"
+LIMITS = Limits(wall_seconds=10, cpu_seconds=10, memory_bytes=512 << 20)
+# What a page may cost, plus what a busy machine takes to start a process.
+MOST_SECONDS = 2 * LIMITS.wall_seconds + 10
+PASSWORD_CODES = {"document_encrypted", "wrong_password", "encryption_unsupported"}
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    with Reader() as reader:
+        yield reader
+
+
+def ends(reader: Reader, document: Path, password: str | None = None) -> tuple[set[str], str]:
+    """The codes a document ends in ("result" for a good page), and the text of its first 16 pages."""
+    started = time.monotonic()
+    try:
+        facts, entries = reader.inspect_and_read(
+            document, numbers=lambda facts: range(1, min(16, facts.page_count) + 1), password=password, limits=LIMITS
+        )
+    except DocumentError as error:
+        codes, text = {error.code if error.detail else "no sentence"}, ""
+    else:
+        assert entries
+        assert len(entries) == min(16, facts.page_count)
+        codes = {entry.code if isinstance(entry, PageFailure) else "result" for entry in entries}
+        text = "\n".join(block.text for entry in entries if isinstance(entry, Page) for block in entry.blocks)
+    assert time.monotonic() - started < MOST_SECONDS
+    return codes, text
+
+
+@pytest.mark.parametrize("name", sorted(hostile.DOCUMENTS))
+def test_our_own_hostile_documents(reader: Reader, tmp_path: Path, name: str) -> None:
+    make, right_ends = hostile.DOCUMENTS[name]
+    document = tmp_path / "document"
+    document.write_bytes(make())
+
+    codes, text = ends(reader, document)
+
+    assert codes <= right_ends
+    assert "\x00" not in text
+    assert text == text.encode("utf-8", "replace").decode()
+    assert "root:" not in text
+
+
+def test_a_password_opens_what_is_encrypted(reader: Reader, tmp_path: Path) -> None:
+    document = tmp_path / "document.pdf"
+    document.write_bytes(hostile.encrypted("sesame"))
+
+    with pytest.raises(EncryptedDocument, match="--password-file"):
+        reader.inspect(document)
+    with pytest.raises(WrongPassword):
+        reader.inspect(document, password="open")
+    codes, text = ends(reader, document, password="sesame")
+    assert (codes, "Ready" in text) == ({"result"}, True)
+
+
+def manifest() -> list[dict[str, str]]:
+    path = CORPUS / "manifest.json"
+    if not path.exists():
+        return []
+    entries: list[dict[str, str]] = json.loads(path.read_text())["files"]
+    return entries
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(not manifest(), reason="the corpus is not beside this clone")
+@pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["file"][:40]) for entry in manifest()])
+def test_the_corpus_s_hostile_files(reader: Reader, entry: dict[str, str]) -> None:
+    document = CORPUS / entry["file"]
+    expected = entry["expect"]
+
+    codes, text = ends(reader, document)
+
+    if expected == "parse":
+        assert "result" in codes
+    elif expected == "error":
+        assert "result" not in codes
+    elif expected in {"parse-with-password", "password-error"}:
+        assert codes <= PASSWORD_CODES
+    if expected == "parse-with-password":
+        assert ends(reader, document, password=entry["password"])[0] == {"result"}
+    assert "root:" not in text
+
+
+def test_the_reader_is_small_afterwards(reader: Reader, tmp_path: Path) -> None:
+    """It forks and waits; whatever its children met, nothing of it stays in the reader or in ours."""
+    document = tmp_path / "document"
+    document.write_bytes(hostile.self_calling_form())
+    before = psutil.Process(os.getpid()).memory_info().rss
+
+    ends(reader, document)
+
+    assert reader.pid is not None
+    assert psutil.Process(reader.pid).memory_info().rss < 200 << 20
+    assert psutil.Process(os.getpid()).memory_info().rss - before < 80 << 20
+    assert psutil.Process(reader.pid).children() == []
