@@ -142,9 +142,7 @@ class Step(models.Model):
                 condition=Q(state__in=[StepState.PENDING, StepState.RUNNING], sent_at__isnull=False),
                 name="step_sent_and_open",
             ),
-            models.Index(
-                fields=["lease_expires_at"], condition=Q(state=StepState.RUNNING), name="step_leases"
-            ),
+            models.Index(fields=["lease_expires_at"], condition=Q(state=StepState.RUNNING), name="step_leases"),
         ]
 
     def __str__(self) -> str:

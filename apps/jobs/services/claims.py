@@ -124,6 +124,20 @@ def hand_back(claim: Claim, error: ParseError) -> None:
             pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
 
 
+def put_off(claim: Claim) -> None:
+    """Give the step back untried, for the next ``send_due``: waiting for a turn is not an attempt."""
+    with transaction.atomic():
+        given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
+            state=StepState.PENDING,
+            fence=F("fence") + 1,
+            starts=F("starts") - 1,
+            sent_at=None,
+            lease_expires_at=None,
+        )
+        if given_back:
+            PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).delete()
+
+
 def lose_worker(*, step_id: int, fence: int) -> str | None:
     """Give up a step whose worker is known to be dead; the job's id, None when the step was not held like that.
 

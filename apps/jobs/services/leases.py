@@ -104,6 +104,3 @@ def keeper() -> LeaseKeeper:
     if _keeper_pid != os.getpid():
         _keeper, _keeper_pid = LeaseKeeper(), os.getpid()
     return _keeper
-
-
-

@@ -42,9 +42,7 @@ class JobRequest:
     warnings: tuple[dict[str, str], ...] = ()
 
 
-def submit_job(
-    *, project: Project, document: Document, request: JobRequest, api_key: ApiKey | None = None
-) -> ParseJob:
+def submit_job(*, project: Project, document: Document, request: JobRequest, api_key: ApiKey | None = None) -> ParseJob:
     """Accept a job: once this returns it is never lost. Its first message is published after the commit."""
     now = timezone.now()
     job = ParseJob(

@@ -20,12 +20,14 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries, workflow
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.services.claims import Claim, claimed, end_job, fail_pages, hand_back, pages_of, settle
+from apps.jobs.services import long_documents
+from apps.jobs.services.claims import Claim, claimed, end_job, fail_pages, hand_back, pages_of, put_off, settle
 from apps.jobs.services.sending import send_due, start_job_step
 from apps.jobs.states import OPEN_STEPS, JobState, PageState, Stage, StepState, job_outcome
 from apps.pages import isolation
 from apps.pages.assembly import Assembly, RenderOptions, assemble
 from apps.pages.blocks import Page, PageFailure, decode_pages, encode_pages
+from apps.pages.document import DocumentFacts
 from apps.pages.errors import DocumentError, GarbledPage, ParseError, UnplannedError
 from apps.pages.page_ranges import parse_page_ranges
 from apps.pages.warnings import described
@@ -56,6 +58,15 @@ def _split(claim: Claim) -> None:
     with storage.local_copy(storage.original(job.document_id)) as path:
         facts = isolation.shared_reader().inspect(path, password=_password(job), limits=_limits())
     numbers = _wanted_pages(job, facts.page_count)
+    with long_documents.slot(pages=len(numbers)) as free:
+        if free:
+            _make_pages(claim, facts, numbers)
+        else:
+            put_off(claim)
+
+
+def _make_pages(claim: Claim, facts: DocumentFacts, numbers: Sequence[int]) -> None:
+    job = claim.job
     warnings = [*job.warnings, *({"code": code, "detail": described(code)} for code in facts.warnings)]
     with transaction.atomic():
         if not settle(claim):
@@ -149,9 +160,7 @@ def _keep_pages(step: Step, pages: Sequence[Page | PageFailure], content: str) -
             good[page.needs_ocr].append(page.number)
     for needs_ocr, numbers in good.items():
         rows = pages_of(step) if len(numbers) == step.page_total else pages_of(step).filter(number__in=numbers)
-        rows.update(
-            state=PageState.SUCCEEDED, content=content, needs_ocr=needs_ocr, error_code="", error_detail=""
-        )
+        rows.update(state=PageState.SUCCEEDED, content=content, needs_ocr=needs_ocr, error_code="", error_detail="")
 
 
 def _error_of(failure: PageFailure) -> ParseError:
@@ -213,10 +222,17 @@ def _plan(claim: Claim) -> None:
 
 
 def assemble_document(*, step_id: int, fence: int) -> None:
-    """Pages become the result; the job ends."""
+    """Pages become the result; the job ends. While the worker is at enough long documents, this one waits."""
     with claimed(step_id=step_id, fence=fence) as claim:
-        if claim is not None and _run(claim, _assemble):
-            send_due(project_id=claim.job.project_id)
+        if claim is None:
+            return
+        with long_documents.slot(pages=claim.job.page_count or 0) as free:
+            if free:
+                _run(claim, _assemble)
+            else:
+                put_off(claim)
+    if free:
+        send_due()
 
 
 def _assemble(claim: Claim) -> None:

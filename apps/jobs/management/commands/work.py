@@ -21,7 +21,9 @@ class Command(BaseCommand):
         queues = [settings.QUEUES[name] for name in options["queues"]]
         pools = {queue.pool for queue in queues}
         if len(pools) > 1:
-            self.stderr.write(f"These queues want different pools ({', '.join(sorted(pools))}): start a worker for each.")
+            self.stderr.write(
+                f"These queues want different pools ({', '.join(sorted(pools))}): start a worker for each."
+            )
             raise SystemExit(2)
         import_module(settings.CELERY_APP).app.worker_main(
             [
