@@ -1,0 +1,244 @@
+"""The whole service as real processes on one set of parts, and what a test may do to them.
+
+Every process is the leader of a group of its own and is ended by pid. Leases and looks are short, so that a recovery
+that takes a minute in production takes seconds here; the code is the same.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+LEASE_SECONDS = 2.0
+MANAGE = (sys.executable, str(ROOT / "manage.py"))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the service stands on; ``flush`` makes the broker and the chord counters forget everything."""
+
+    name: str
+    environment: dict[str, str]
+    flush: Callable[[], None]
+    stop_broker: Callable[[], None]
+    start_broker: Callable[[], None]
+
+
+@dataclass
+class Process:
+    """A process group of the service and the file its output goes to."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """The leader, its children and theirs; readers have sessions of their own, so the tree is walked."""
+        for pid in [*descendants(self.popen.pid), self.popen.pid]:
+            with_suppressed_absence(pid, number)
+
+    def kill(self) -> None:
+        self.signal_all(signal.SIGKILL)
+        self.popen.wait(10)
+
+    def stop(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            try:
+                self.popen.wait(8)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@dataclass
+class Stack:
+    parts: Parts
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    processes: list[Process] = field(default_factory=list)
+    url: str = ""
+    key: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return inherited | {
+            "LEAFMILL_DATA": str(self.folder),
+            "LEASE_SECONDS": str(LEASE_SECONDS),
+            "LEASE_RENEWAL_SECONDS": "0.5",
+            "RESCUE_SECONDS": "0.5",
+            "RESEND_SECONDS": "1.5",
+            "PARSE_PROCESSES": "2",
+            **self.parts.environment,
+            **self.settings,
+        }
+
+    def prepare(self) -> None:
+        self.manage("migrate", "--verbosity", "0")
+        self.key = self.manage("create_api_key", "acceptance").strip()
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*MANAGE, *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def run_python(self, code: str) -> str:
+        """Run code in a process of the service's own settings; what it prints."""
+        return self.manage("shell", "--verbosity", "0", "--command", code)
+
+    # --- processes ---
+
+    def start(self, name: str, *command: str) -> Process:
+        log = self.folder / f"{name}-{len(self.processes)}.log"
+        with log.open("wb") as out:
+            popen = subprocess.Popen(
+                command, env=self.environment, cwd=ROOT, stdout=out, stderr=out, start_new_session=True
+            )
+        process = Process(name, popen, log)
+        self.processes.append(process)
+        return process
+
+    def start_web(self) -> Process:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        web = self.start(
+            "web",
+            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+            *("--workers", "1", "--blocking-threads", "4", "--no-ws", "parse_project.wsgi:application"),
+        )
+        wait_for(lambda: self._answers(), "the web process answers", seconds=30)
+        return web
+
+    def start_worker(self, name: str = "parse") -> Process:
+        before = len(self.processes)
+        worker = self.start(
+            f"worker-{name}",
+            *MANAGE,
+            *("work", "parse_raw_file_job", "parse_raw_file_job_pages", "--name", f"{name}{before}"),
+        )
+        wait_for(lambda: b" ready." in worker.log.read_bytes(), "the worker is ready", seconds=30)
+        return worker
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.signal_all(signal.SIGCONT)
+            process.stop()
+        self.processes.clear()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    # --- HTTP ---
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+
+    def upload(self, document: Path, *, configuration: str = '{"tier":"fast","version":"latest"}') -> str:
+        """The id of the accepted job."""
+        with self.client() as client:
+            answer = client.post(
+                "/api/v2/parse/upload",
+                data={"configuration": configuration},
+                files={"file": (document.name, document.read_bytes(), "application/pdf")},
+            )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str, *expand: str) -> dict[str, Any]:
+        with self.client() as client:
+            answer = client.get(f"/api/v2/parse/{job_id}", params={"expand": list(expand)})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def wait(self, job_id: str, *, seconds: float = 60) -> str:
+        """The status a job ends with."""
+
+        def status() -> str:
+            return str(self.job(job_id)["job"]["status"])
+
+        wait_for(lambda: status() not in ("PENDING", "RUNNING"), f"{job_id} ends", seconds=seconds)
+        return status()
+
+    def result(self, job_id: str) -> dict[str, Any]:
+        """Text, Markdown and items of every page."""
+        answer = self.job(job_id, "text", "text_full", "markdown", "markdown_full", "items")
+        return {name: answer[name] for name in ("text", "text_full", "markdown", "markdown_full", "items")}
+
+    # --- database ---
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        url = self.environment.get("DATABASE_URL", "")
+        if url.startswith("postgres"):
+            import psycopg
+
+            with psycopg.connect(url) as connection:
+                return list(connection.execute(statement.encode()))
+        with sqlite3.connect(self.folder / "leafmill.sqlite3", timeout=30) as connection:
+            return connection.execute(statement).fetchall()
+
+    def number(self, statement: str) -> int:
+        return int(self.rows(statement)[0][0] or 0)
+
+    def pages_in(self, job_id: str, *states: str) -> int:
+        named = ",".join(f"'{state}'" for state in states)
+        return self.number(f"SELECT count(*) FROM jobs_jobpage WHERE job_id='{job_id}' AND state IN ({named})")
+
+    def attempts(self, job_id: str, outcome: str) -> int:
+        return self.number(
+            f"SELECT count(*) FROM jobs_pageattempt WHERE job_id='{job_id}' AND outcome='{outcome}'"
+        )
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below a process, youngest generation first."""
+    found: list[int] = []
+    for child in children(pid):
+        found += [*descendants(child), child]
+    return found
+
+
+def children(pid: int) -> list[int]:
+    try:
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        return [int(one) for task in tasks for one in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def with_suppressed_absence(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def wait_for(condition: Callable[[], bool], what: str, *, seconds: float, pause: float = 0.02) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"Waited {seconds} s in vain until {what}"
+        time.sleep(pause)
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+

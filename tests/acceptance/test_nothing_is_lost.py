@@ -1,0 +1,138 @@
+"""A 200-page job whose workers are killed or frozen and whose broker forgets everything: it ends as a calm one does.
+
+Each test also asserts that it hit: that pages were open at the blow and that the blow left its mark.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stack import LEASE_SECONDS, Process, Stack, wait_for
+
+pytestmark = pytest.mark.chaos
+
+PAGES = 200
+
+
+@pytest.fixture
+def job(stack: Stack, worker: Process, long_pdf: Path) -> str:
+    """A job that has some pages done and many to go."""
+    job_id = stack.upload(long_pdf)
+    wait_for(lambda: stack.pages_in(job_id, "succeeded") >= 8, "some pages are done", seconds=30, pause=0.002)
+    return job_id
+
+
+def open_pages(stack: Stack, job_id: str) -> int:
+    return stack.pages_in(job_id, "pending", "running")
+
+
+def assert_complete(stack: Stack, job_id: str, calm_result: dict[str, object]) -> None:
+    """Every page once, and every byte as in a calm run."""
+    assert stack.wait(job_id) == "COMPLETED"
+    assert stack.pages_in(job_id, "succeeded") == PAGES
+    assert pages_accepted(stack, job_id) == list(range(1, PAGES + 1))
+    assert stack.result(job_id) == calm_result
+
+
+def pages_accepted(stack: Stack, job_id: str) -> list[int]:
+    """The pages of every accepted attempt, one entry for each time a page was accepted."""
+    ranges = stack.rows(
+        "SELECT first_page, last_page FROM jobs_pageattempt"
+        f" WHERE job_id='{job_id}' AND stage='extract' AND outcome='accepted'"
+    )
+    return sorted(page for first, last in ranges for page in range(first, last + 1))
+
+
+def test_a_killed_pool_process(stack: Stack, job: str, calm_result: dict[str, object]) -> None:
+    holder = ""
+
+    def somebody_works() -> bool:
+        nonlocal holder
+        rows = stack.rows(
+            f"SELECT worker FROM jobs_pageattempt WHERE job_id='{job}' AND stage='extract' AND outcome='running'"
+        )
+        holder = rows[0][0] if rows else ""
+        return bool(holder)
+
+    lost = 0
+    while not lost:  # a process that finished between the look and the kill lost nothing: try again
+        assert open_pages(stack, job) > 0, "the job was done before a kill hit"
+        wait_for(somebody_works, "a range is being read", seconds=10, pause=0.001)
+        os.kill(int(holder.rpartition(":")[2]), signal.SIGKILL)
+        killed_at = time.monotonic()
+        while not lost and time.monotonic() < killed_at + 3:
+            lost = stack.attempts(job, "lease_lost")
+            time.sleep(0.02)
+
+    assert_complete(stack, job, calm_result)
+
+
+def test_a_killed_worker(stack: Stack, worker: Process, job: str, calm_result: dict[str, object]) -> None:
+    worker.kill()
+    assert open_pages(stack, job) > 0
+    assert stack.attempts(job, "running") > 0
+
+    stack.start_worker("second")
+
+    assert_complete(stack, job, calm_result)
+    assert stack.attempts(job, "lease_lost") > 0
+
+
+def test_a_broker_that_forgets_everything(stack: Stack, job: str, calm_result: dict[str, object]) -> None:
+    stack.parts.flush()
+    assert open_pages(stack, job) > 0
+
+    assert_complete(stack, job, calm_result)
+    sent, closed = stack.rows(f"SELECT windows_sent, windows_closed FROM jobs_parsejob WHERE id='{job}'")[0]
+    assert closed < sent, "every chord's body ran: the flush hit nothing"
+
+
+def test_doubled_messages(stack: Stack, job: str, calm_result: dict[str, object]) -> None:
+    assert open_pages(stack, job) > 0
+    published = int(stack.run_python(DOUBLE_EVERYTHING.format(job=job)))
+    assert published > 0
+
+    assert_complete(stack, job, calm_result)
+
+
+def test_a_frozen_worker(stack: Stack, worker: Process, job: str, calm_result: dict[str, object]) -> None:
+    worker.signal_all(signal.SIGSTOP)
+    assert open_pages(stack, job) > 0
+    stack.start_worker("second")
+    time.sleep(3 * LEASE_SECONDS)
+    wait_for(lambda: open_pages(stack, job) == 0, "the other worker has finished", seconds=60)
+    result = stack.wait(job), stack.result(job)
+
+    worker.signal_all(signal.SIGCONT)
+
+    wait_for(lambda: stack.attempts(job, "refused") > 0, "the late answer is refused", seconds=30)
+    assert_complete(stack, job, calm_result)
+    assert (stack.wait(job), stack.result(job)) == result
+
+
+def test_an_upload_while_the_broker_is_down(stack: Stack, worker: Process, long_pdf: Path, calm_result: object) -> None:
+    stack.parts.stop_broker()
+    try:
+        job_id = stack.upload(long_pdf)
+        assert stack.job(job_id)["job"]["status"] == "PENDING"
+    finally:
+        stack.parts.start_broker()
+
+    assert stack.wait(job_id) == "COMPLETED"
+    assert stack.result(job_id) == calm_result
+
+
+DOUBLE_EVERYTHING = """
+import random
+from apps.jobs import workflow
+from apps.jobs.models import Step
+steps = Step.objects.filter(job_id={job!r}, stage="extract", state__in=["pending", "running"])
+messages = [workflow.Message.of(step) for step in steps] * 10
+random.shuffle(messages)
+print(sum(workflow.send_step(message) for message in messages))
+"""

@@ -1,0 +1,43 @@
+"""A long document whose every page says something else, made the same way each time."""
+
+from __future__ import annotations
+
+import random
+
+from apps.pages.warming import assembled_pdf
+from tests.documents.hostile import stream
+
+WORDS = (
+    "water mill grain stone wheel river field harvest flour bread oven village road market letter ledger account "
+    "weight measure copper silver window table garden morning winter summer bridge forest county harbour"
+).split()
+LINES_PER_PAGE = 52
+
+
+def long_document(pages: int, *, columns: int = 1) -> bytes:
+    """A PDF with headings, numbered lists and paragraphs; more ``columns`` make a page dearer to read."""
+    kids = b" ".join(b"%d 0 R" % (4 + 2 * number) for number in range(pages))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, pages),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    for number in range(1, pages + 1):
+        objects.append(
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources<</Font<</F 3 0 R>>>>>>"
+            % (3 + 2 * number)
+        )
+        objects.append(stream(_content(number, columns)))
+    return assembled_pdf(*objects)
+
+
+def _content(number: int, columns: int) -> bytes:
+    chance = random.Random(number)
+    parts = [f"BT /F 16 Tf 60 740 Td (Chapter {number}) Tj ET"]
+    width = 500 // columns
+    for line in range(LINES_PER_PAGE):
+        for column in range(columns):
+            words = " ".join(chance.choices(WORDS, k=max(2, 12 // columns)))
+            x, y = 60 + column * width, 710 - 12 * line
+            parts.append(f"BT /F {9 if columns == 1 else 5} Tf {x} {y} Td ({line + 1}. {words} {number}) Tj ET")
+    return "\n".join(parts).encode("ascii")
