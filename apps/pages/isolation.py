@@ -8,7 +8,6 @@ goes on with the rest. docs/isolation.md has the whole picture.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,39 +17,21 @@ from types import TracebackType
 
 import msgspec
 
-from apps.pages.blocks import Page, PageFailure, decode_result
+from apps.pages.blocks import Page, PageFailure
 from apps.pages.confinement import Limits
 from apps.pages.document import DocumentFacts
-from apps.pages.errors import (
-    DamagedDocument,
-    DocumentError,
-    GarbledPage,
-    PageCrashed,
-    PageError,
-    PageMemoryExceeded,
-    PageTimeout,
-    ParseError,
-    Stopped,
-    UnplannedError,
-    error_from_code,
-)
-from apps.pages.open_document import ReadableCopies
+from apps.pages.errors import Stopped, UnplannedError
+from apps.pages.open_document import Identity, ReadableCopies, identity_of
+from apps.pages.range_reading import READER_DEATHS, RangeReading, inspect
 from apps.pages.reader_process import Child, ReaderProcess, reader_user
-from apps.pages.wire import Garbage, Hangup, Kind, Late, Order, Refusal
+from apps.pages.wire import Hangup, Order
 
 __all__ = ["Limits", "Reader", "Stopped", "shared_reader"]
 
-logger = logging.getLogger(__name__)
-
 DEFAULT_LIMITS = Limits()
 ShouldStop = Callable[[], bool]
-_CHILD_PROBLEMS = (Hangup, Late, Garbage, msgspec.DecodeError, GarbledPage)
-# After so many pages of a range ran out of time, the others get a sixth: a whole range that hangs must end.
-_PATIENCE = 2
-_PIECES = 4
-# A reader that dies is replaced this often within one request before somebody is told.
-_READER_DEATHS = 2
-_HURRIED_SHARE = 1 / 6
+# A child reads so many ranges of one document, one after the other, before a fresh one takes over.
+_RANGES_OF_A_CHILD = 8
 
 
 class Reader:
@@ -65,6 +46,8 @@ class Reader:
         self._work = work
         self._process: ReaderProcess | None = None
         self._copies = ReadableCopies(needed=self._user_id != 0)
+        self._kept: Child | None = None
+        self._kept_for: _Use | None = None
 
     def start(self) -> None:
         """Start the process now, so that it warms up while we do something else."""
@@ -77,9 +60,7 @@ class Reader:
 
     def close(self) -> None:
         """End the process; the next request would start another."""
-        if self._process is not None:
-            self._process.close()
-            self._process = None
+        self._let_go()
         self._copies.close()
 
     def inspect(
@@ -111,7 +92,7 @@ class Reader:
         Raises ``DocumentError`` when the document cannot be opened at all, ``Stopped`` within about 0.2 s after
         ``should_stop`` says so, OSError when the file cannot be read.
         """
-        reading = _RangeReading(numbers, limits, _look_up(should_stop))
+        reading = RangeReading(numbers, limits, _look_up(should_stop))
         self._finish(reading, document, Order(password=password, media_type=media_type))
         return reading.entries()
 
@@ -132,13 +113,13 @@ class Reader:
         ``read_range`` raise.
         """
         look_up = _look_up(should_stop)
-        for _attempt in range(_READER_DEATHS + 1):
+        for _attempt in range(READER_DEATHS + 1):
             with suppress(Hangup), self._child(document, limits, pages=most_pages + 1) as child:
-                facts = _inspect(child, password=password, limits=limits, look_up=look_up)
+                facts = inspect(child, password=password, limits=limits, look_up=look_up)
                 wanted = numbers(facts)
                 if not 0 < len(wanted) <= most_pages:
                     return facts, None
-                reading = _RangeReading(wanted, limits, look_up)
+                reading = RangeReading(wanted, limits, look_up)
                 order = Order(password=password, media_type=facts.media_type)
                 try:
                     reading.go_on(child, order, fresh=False)
@@ -163,172 +144,93 @@ class Reader:
 
     def _running(self) -> ReaderProcess:
         if self._process is not None and self._process.started_by != os.getpid():
-            self._process.close()  # our parent's, inherited by a fork
-            self._process = None
+            self._let_go()  # our parent's, inherited by a fork
         if self._process is None:
             self._process = ReaderProcess(work=self._work, user_id=self._user_id)
         return self._process
 
-    def _finish(self, reading: _RangeReading, document: Path, order: Order) -> None:
+    def _finish(self, reading: RangeReading, document: Path, order: Order) -> None:
         while part := reading.next_part:
             try:
-                with self._child(document, reading.limits, pages=len(part)) as child:
-                    reading.go_on(child, order)
+                with self._child_for(part, document, order, reading.limits) as (child, fresh):
+                    if reading.go_on(child, order, fresh=fresh):
+                        self._keep(child)
             except Hangup:
+                self._let_go()
                 reading.lose_reader()
 
     @contextmanager
-    def _child(self, document: Path, limits: Limits, *, pages: int) -> Iterator[Child]:
-        """A fresh child that holds the document; the reader is started again when it turns out to have died."""
+    def _child_for(
+        self, part: Sequence[int], document: Path, order: Order, limits: Limits
+    ) -> Iterator[tuple[Child, bool]]:
+        """The child that read the range before, where it was of the same document; else a fresh one (True).
+
+        Most of what a range costs beyond its pages is the fork and the memory that a child touches first.
+        """
         with self._copies.open(document) as file:
+            use = _Use(identity_of(file), order, limits)
+            if self._kept is not None and self._kept_for == use:
+                child, fresh = self._kept, False
+                self._kept, use.ranges = None, self._kept_for.ranges
+            else:
+                child, fresh = self._fork(file, limits, pages=len(part) * _RANGES_OF_A_CHILD), True
+            self._kept_for = use
+            with child:
+                yield child, fresh
+
+    def _keep(self, child: Child) -> None:
+        if self._kept_for is not None:
+            self._kept_for.ranges += 1
+            if self._kept_for.ranges < _RANGES_OF_A_CHILD:
+                child.keep()
+                self._kept = child
+
+    @contextmanager
+    def _child(self, document: Path, limits: Limits, *, pages: int) -> Iterator[Child]:
+        """A fresh child that holds the document."""
+        with self._copies.open(document) as file, self._fork(file, limits, pages=pages) as child:
             try:
-                child = self._running().fork(file, limits, pages=pages)
+                yield child
             except Hangup:
                 self._let_go()
-                child = self._running().fork(file, limits, pages=pages)
-            with child:
-                try:
-                    yield child
-                except Hangup:
-                    self._let_go()
-                    raise
+                raise
+
+    def _fork(self, file: int, limits: Limits, *, pages: int) -> Child:
+        """The reader is started again when it turns out to have died."""
+        try:
+            self._end_kept()
+            return self._running().fork(file, limits, pages=pages)
+        except Hangup:
+            self._let_go()
+            return self._running().fork(file, limits, pages=pages)
+
+    def _end_kept(self) -> None:
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            with kept:
+                pass
 
     def _let_go(self) -> None:
+        self._kept = None
         if self._process is not None:
             self._process.close()
             self._process = None
 
 
-class _RangeReading:
-    """The pages of one range as they come in, over as many children as it takes.
+class _Use(msgspec.Struct):
+    """What a child was forked for, and how many ranges it has read. Equal uses may share a child."""
 
-    A part whose child died is cut into four and each piece gets a child of its own, down to single pages. Cutting in
-    halves would let a page that hangs use up its whole time twice as often before it stands alone.
-    """
+    document: Identity
+    order: Order
+    limits: Limits
+    ranges: int = 0
 
-    def __init__(self, numbers: Sequence[int], limits: Limits, look_up: Callable[[], None] | None) -> None:
-        self.limits = limits
-        self._numbers = list(numbers)
-        self._entries: dict[int, Page | PageFailure] = {}
-        self._parts = [self._numbers] if self._numbers else []
-        self._look_up = look_up
-        self._timeouts = 0
-        self._reader_deaths = 0
-
-    def entries(self) -> list[Page | PageFailure]:
-        return [self._entries[number] for number in self._numbers]
-
-    @property
-    def next_part(self) -> list[int] | None:
-        """The pages that the next child is asked for; None when all are settled."""
-        return self._parts[0] if self._parts else None
-
-    def go_on(self, child: Child, order: Order, *, fresh: bool = True) -> None:
-        """Take the next part's pages until the child is done or dead. ``fresh``: it has done nothing else before."""
-        try:
-            child.order(Kind.READ, msgspec.structs.replace(order, numbers=tuple(self._parts[0])))
-            while self._take(*child.next_frame(within_seconds=self.limits.wall_seconds, look_up=self._look_up)):
-                pass
-            self._parts.pop(0)
-        except _CHILD_PROBLEMS as problem:
-            self.blame(child.why_it_failed(problem), fresh=fresh)
-        except _Refused as refused:
-            self.blame(refused.error, fresh=fresh)
-
-    def blame(self, error: PageError, *, fresh: bool = True) -> None:
-        """The part's child ended with this: the page fails if it stood alone, else the rest is cut up."""
-        if isinstance(error, PageTimeout):
-            self._timeouts += 1
-            if self._timeouts == _PATIENCE:
-                self.limits = _hurried(self.limits)
-        part = self._parts.pop(0)
-        rest = self._unread(part)
-        if len(part) == 1 and rest and fresh:
-            self._entries[rest[0]] = PageFailure(number=rest[0], code=error.code, detail=error.detail)
-            return
-        size = -(-len(rest) // _PIECES)
-        self._parts[:0] = [rest[start : start + size] for start in range(0, len(rest), size or 1)]
-
-    def lose_reader(self) -> None:
-        """The reader itself died, which no page should be able to bring about: the part is asked for again at first."""
-        self._reader_deaths += 1
-        if self._reader_deaths > _READER_DEATHS:
-            self.blame(PageCrashed())
-
-    def _unread(self, part: list[int]) -> list[int]:
-        return [number for number in part if number not in self._entries]
-
-    def _take(self, kind: Kind, body: bytes) -> bool:
-        """One frame; False when it was the last."""
-        expected = self._unread(self._parts[0])
-        if kind == Kind.PAGE:
-            entry = decode_result(body)
-            if not expected or entry.number != expected[0]:
-                raise Garbage("the child answered with a page that was not asked for")
-            self._entries[entry.number] = entry
-            return True
-        if kind == Kind.REFUSED:
-            self._refused(msgspec.json.decode(body, type=Refusal))
-        if kind != Kind.DONE or expected:
-            raise Garbage("the child said something out of turn")
-        return False
-
-    def _refused(self, refusal: Refusal) -> None:
-        error = _error_of(refusal)
-        raise _Refused(error) if isinstance(error, PageError) else error
-
-
-class _Refused(Exception):
-    """The child is alive, but gave up the order with an error of one page."""
-
-    def __init__(self, error: PageError) -> None:
-        self.error = error
-        super().__init__(error.detail)
-
-
-def _inspect(
-    child: Child, *, password: str | None, limits: Limits, look_up: Callable[[], None] | None
-) -> DocumentFacts:
-    try:
-        child.order(Kind.INSPECT, Order(password=password, max_pages=limits.max_pages))
-        kind, body = child.next_frame(within_seconds=limits.wall_seconds, look_up=look_up)
-        if kind == Kind.REFUSED:
-            raise _document_error_of(_error_of(msgspec.json.decode(body, type=Refusal)))
-        facts = msgspec.json.decode(body, type=DocumentFacts)
-        if child.next_frame(within_seconds=limits.wall_seconds, look_up=look_up)[0] != Kind.DONE:
-            raise Garbage("the child said something out of turn")
-    except _CHILD_PROBLEMS as problem:
-        raise _document_error_of(child.why_it_failed(problem)) from problem
-    else:
-        return facts
-
-
-def _error_of(refusal: Refusal) -> ParseError:
-    """Our exception for what the child says; what it may not say becomes ``UnplannedError``."""
-    if refusal.code == PageMemoryExceeded.code:
-        return PageMemoryExceeded()
-    if refusal.traceback:
-        logger.error("A document reader stopped on an unplanned error: %r", refusal.traceback)
-    return error_from_code(refusal.code, refusal.detail)
-
-
-def _document_error_of(error: ParseError) -> ParseError:
-    """A page's error while the document as a whole was looked at: no page can be blamed, so it is the document's."""
-    if isinstance(error, DocumentError | UnplannedError):
-        return error
-    if isinstance(error, PageTimeout):
-        return DamagedDocument("The document took too long to open and was given up. Save it again and send the copy.")
-    if isinstance(error, PageMemoryExceeded):
-        return DamagedDocument("The document needs more memory to open than is allowed. Split it into smaller files.")
-    return DamagedDocument()
-
-
-def _hurried(limits: Limits) -> Limits:
-    return msgspec.structs.replace(
-        limits,
-        wall_seconds=limits.wall_seconds * _HURRIED_SHARE,
-        cpu_seconds=max(1, int(limits.cpu_seconds * _HURRIED_SHARE)),
-    )
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Use) and (self.document, self.order, self.limits) == (
+            other.document,
+            other.order,
+            other.limits,
+        )
 
 
 def _look_up(should_stop: ShouldStop | None) -> Callable[[], None] | None:

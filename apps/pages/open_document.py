@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_Identity = tuple[int, int, int, int]
+Identity = tuple[int, int, int, int]
+
+
+def identity_of(file: int) -> Identity:
+    """Tells whether two descriptors are of the same, unchanged file."""
+    facts = os.fstat(file)
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 class ReadableCopies:
@@ -23,7 +29,7 @@ class ReadableCopies:
     def __init__(self, *, needed: bool) -> None:
         self._needed = needed
         self._copy: int | None = None
-        self._copied: _Identity | None = None
+        self._copied: Identity | None = None
 
     @contextmanager
     def open(self, document: Path) -> Iterator[int]:
@@ -34,7 +40,7 @@ class ReadableCopies:
             if not stat.S_ISREG(facts.st_mode):
                 raise OSError(f"{document.name} is not a regular file")
             if self._needed and not facts.st_mode & stat.S_IROTH:
-                yield self._copy_of(file, (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+                yield self._copy_of(file, identity_of(file))
             else:
                 yield file
         finally:
@@ -45,7 +51,7 @@ class ReadableCopies:
             os.close(self._copy)
         self._copy = self._copied = None
 
-    def _copy_of(self, file: int, identity: _Identity) -> int:
+    def _copy_of(self, file: int, identity: Identity) -> int:
         if self._copied != identity or self._copy is None:
             self.close()
             with tempfile.TemporaryFile(prefix="leafmill-") as copy:

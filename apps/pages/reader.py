@@ -34,6 +34,7 @@ from apps.pages.warming import warm_up
 from apps.pages.wire import Ended, Fork, Hangup, Kind, Order, Refusal
 
 _GRACE_SECONDS = 0.25
+_KEEP_SECONDS = 1.0
 _FOR_EVER = 86_400.0
 _ORDER_BYTES = 1 << 20
 
@@ -94,7 +95,9 @@ class Forks:
                 kind, body, files = wire.receive_with_files(self._control, most_bytes=_ORDER_BYTES, most_files=2)
                 if kind == Kind.FORK:
                     self._fork(msgspec.json.decode(body, type=Fork), files)
-                elif self._child:
+                elif kind == Kind.KEEP:
+                    self._keep()
+                else:
                     wire.send(self._control, Kind.ENDED, self._end(patiently=kind == Kind.HUNG_UP))
         finally:
             if self._child:
@@ -109,8 +112,15 @@ class Forks:
         for file in files:
             os.close(file)
 
+    def _keep(self) -> None:
+        """Wait for more about this child, and end it when nothing comes: an idle child is watched by nobody else."""
+        if not wire.select_readable(self._control, _KEEP_SECONDS):
+            self._end(patiently=False)
+
     def _end(self, *, patiently: bool) -> Ended:
         """Kill the child and its whole process group, and say how it ended."""
+        if not self._child:
+            return Ended(signal=signal.SIGKILL, exit_status=0, by_itself=False, peak_bytes=0, cpu_seconds=0)
         by_itself = self._has_ended(_GRACE_SECONDS if patiently else 0)
         for kill, target in ((os.killpg, self._child), (os.kill, self._child)):
             try:

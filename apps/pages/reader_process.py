@@ -103,6 +103,9 @@ class ReaderProcess:
             theirs.close()
         return Child(self, ours, limits)
 
+    def keep_child(self) -> None:
+        wire.send(self._control, Kind.KEEP)
+
     def end_child(self, *, hung_up: bool) -> Ended:
         """Kill the child if it lives. ``hung_up``: it closed its socket, so it may be dying by itself."""
         self._in_step = False  # an exception out of a signal handler may keep us from hearing the answer
@@ -150,6 +153,12 @@ class Child:
         self._limits = limits
         self._bytes_left = limits.answer_bytes
         self._ended = False
+        self._kept = False
+
+    def keep(self) -> None:
+        """Leaving the block does not end the child, and it may be entered again; the reader ends it when idle."""
+        self._process.keep_child()
+        self._kept = True
 
     def order(self, kind: Kind, order: Order) -> None:
         self._bytes_left = self._limits.answer_bytes
@@ -173,11 +182,14 @@ class Child:
         return verdict(ended, self._limits)
 
     def __enter__(self) -> Child:
+        self._kept = False
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._kept and kind is None:
+            return
         self._answer.close()
         if not self._ended:
             with contextlib.suppress(Hangup):

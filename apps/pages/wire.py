@@ -30,6 +30,7 @@ class Kind(StrEnum):
 
     # worker -> reader
     FORK = "f"  # Fork, with the document and the answer socket beside it
+    KEEP = "k"  # the child may be asked again soon; end it when nothing comes for a while
     END = "e"  # end the child now
     HUNG_UP = "h"  # the child closed its socket: let it die by itself for a moment, so that its status is true
     # reader -> worker

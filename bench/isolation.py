@@ -1,0 +1,133 @@
+"""What reading in a confined child costs beside reading in the same process.
+
+    python -m bench.isolation [PDF]
+
+Prints a table and writes bench/results/isolation.json.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from apps.pages import reading
+from apps.pages.isolation import Limits, Reader
+from apps.pages.warming import small_pdf
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "bench" / "results" / "isolation.json"
+DEFAULT = ROOT.parent / "shared" / "corpus" / "speed" / "irs-manual-400p.pdf"
+RANGE = 16
+ROUNDS = 25
+
+
+class Figure(msgspec.Struct):
+    """One line of the table; ``target`` None where none is set."""
+
+    what: str
+    value: float
+    unit: str
+    target: float | None = None
+
+
+def milliseconds(*actions: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
+    """The median time of each action. They take turns, so that a busy moment of the machine hits all of them."""
+    times: list[list[float]] = [[] for _ in actions]
+    for round_number in range(rounds + 1):
+        for action, taken in zip(actions, times, strict=True):
+            started = time.perf_counter()
+            action()
+            if round_number:  # the first round warms up
+                taken.append((time.perf_counter() - started) * 1000)
+    return [statistics.median(taken) for taken in times]
+
+
+_numbers = itertools.count(10_000)
+
+
+def others() -> Limits:
+    """Limits that no child was forked with before, so that none is used again."""
+    return Limits(max_pages=next(_numbers))
+
+
+def starting(document: Path) -> float:
+    """From nothing to a reader that has answered."""
+
+    def once() -> None:
+        with Reader() as reader:
+            reader.inspect(document)
+
+    return milliseconds(once, rounds=5)[0]
+
+
+def command(document: Path) -> float:
+    """``manage.py parse`` of one page, from process start to exit."""
+    arguments = [sys.executable, "manage.py", "parse", "-q", str(document), "-o", os.devnull]
+    return milliseconds(lambda: subprocess.run(arguments, cwd=ROOT, check=True), rounds=7)[0]
+
+
+def figures(document: Path, one_page: Path) -> list[Figure]:
+    numbers = range(1, RANGE + 1)
+
+    def in_process(pages: Sequence[int]) -> object:
+        return [msgspec.json.encode(page) for page in reading.read_pages(str(document), pages)]
+
+    with Reader() as reader, Reader() as other:
+        plain, isolated, fresh = milliseconds(
+            lambda: in_process(numbers),
+            lambda: reader.read_range(document, numbers),
+            lambda: other.read_range(document, numbers, limits=others()),
+        )
+        plain_one, fresh_one = milliseconds(
+            lambda: in_process([1]), lambda: other.read_range(document, [1], limits=others())
+        )
+        plain_preflight, preflight, both = milliseconds(
+            lambda: reading.inspect_document(str(one_page), max_pages=1),
+            lambda: other.inspect(one_page),
+            lambda: other.inspect_and_read(one_page, numbers=lambda _: [1]),
+        )
+        memory = psutil.Process(reader.pid).memory_full_info()
+    return [
+        Figure(f"a page in a range of {RANGE}, in process", plain / RANGE, "ms"),
+        Figure(f"a page in a range of {RANGE}, isolated", isolated / RANGE, "ms"),
+        Figure(f"isolation, a page in a range of {RANGE}", (isolated - plain) / RANGE, "ms", 0.5),
+        Figure("the same in a fresh child each time", (fresh - plain) / RANGE, "ms"),
+        Figure("isolation, a page alone in a fresh child", fresh_one - plain_one, "ms"),
+        Figure("isolation, one pre-flight", preflight - plain_preflight, "ms", 5.0),
+        Figure("one-page document: pre-flight and page in one child", both, "ms"),
+        Figure("start of a reader to its first answer", starting(one_page), "ms"),
+        Figure("memory of a warm reader, its own (USS)", memory.uss / 2**20, "MB"),
+        Figure("manage.py parse, one page, start to exit", command(one_page), "ms", 500.0),
+    ]
+
+
+def main(arguments: list[str]) -> None:
+    document = Path(arguments[0]) if arguments else DEFAULT
+    if not document.exists():
+        sys.exit(f"There is no {document}. Pass a PDF of at least {RANGE} pages.")
+    one_page = RESULTS.with_suffix(".pdf")
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    one_page.write_bytes(small_pdf())
+    try:
+        table = figures(document, one_page)
+    finally:
+        one_page.unlink()
+    for figure in table:
+        target = "" if figure.target is None else f"   (target: at most {figure.target:g})"
+        print(f"{figure.what:55} {figure.value:9.2f} {figure.unit}{target}")
+    entries: list[Any] = [msgspec.to_builtins(figure) for figure in table]
+    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(entries)) + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
