@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
@@ -21,6 +22,9 @@ def _queue(name: str, *, rabbitmq: bool) -> Queue:
 def make_app() -> Celery:
     app = Celery("leafmill")
     app.conf.update(configuration())
+    # Celery would close the database connection after each task, which costs more than a short task;
+    # apps/jobs/worker.py keeps it as long as Django does.
+    app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
     app.autodiscover_tasks(["apps.jobs"])
     app.autodiscover_tasks(["apps.jobs"], related_name="worker")
     return app

@@ -166,7 +166,9 @@ DATABASES = {"default": _database(DATABASE_URL)}
 # --- Storage ---------------------------------------------------------------------------------------------------------
 
 STORAGE_URL = env.secret(
-    "STORAGE_URL", f"file://{DATA_DIR}/storage", "where bytes live: file:///FOLDER or s3://BUCKET/PREFIX?endpoint_url=..."
+    "STORAGE_URL",
+    f"file://{DATA_DIR}/storage",
+    "where bytes live: file:///FOLDER or s3://BUCKET/PREFIX?endpoint_url=...",
 )
 
 

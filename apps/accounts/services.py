@@ -20,13 +20,13 @@ def default_project() -> Project:
 
 
 @transaction.atomic
-def create_api_key(*, name: str, project: str = DEFAULT_PROJECT, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
+def create_api_key(
+    *, name: str, project: str = DEFAULT_PROJECT, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
     """Make a key for ``project`` (made too if it is new); the second value is the key, told only here."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     owner, _ = Project.objects.get_or_create(name=project)
-    row = ApiKey.objects.create(
-        project=owner, name=name, beginning=key[:8], sha256=_digest(key), expires_at=expires_at
-    )
+    row = ApiKey.objects.create(project=owner, name=name, beginning=key[:8], sha256=_digest(key), expires_at=expires_at)
     return row, key
 
 

@@ -11,9 +11,18 @@ import threading
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
-from celery.signals import task_failure, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    task_failure,
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+    worker_ready,
+    worker_shutting_down,
+)
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from apps.jobs import services
 from apps.pages import isolation
@@ -38,6 +47,24 @@ def stop_rescue_timer(**_: Any) -> None:
 def warm_up(**_: Any) -> None:
     """Start the reader of this pool process, so that the first document does not wait for it."""
     isolation.shared_reader().start()
+
+
+@task_prerun.connect
+@task_postrun.connect
+def keep_or_close_connections(**_: Any) -> None:
+    """As between two requests: a connection is kept until it is old or broken."""
+    close_old_connections()
+
+
+@connection_created.connect
+def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """What a worker commits may lose the last moments of a power cut, in order: the work is done again then.
+
+    The commit that accepts a document is the web process's, and that one waits.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit TO OFF")
 
 
 @task_failure.connect

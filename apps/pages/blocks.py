@@ -6,6 +6,7 @@ bytes to a worker that trusts nothing: decoding checks every field's type and ra
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
@@ -77,7 +78,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     confidence: float | None = None
 
 
-class Page(msgspec.Struct, frozen=True, omit_defaults=True):
+class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="page"):
     """One page as displayed (rotation applied). ``blocks`` is the reading order; sizes in points.
 
     ``needs_ocr`` says why the text layer is not enough (``no_text_layer``, ``garbled_text``...), empty when it is.
@@ -93,8 +94,17 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: tuple[str, ...] = ()
 
 
+class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):
+    """A page that could not be read; ``code`` and ``detail`` as in errors.py. The other pages are not affected."""
+
+    number: int
+    code: str
+    detail: str = ""
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Page)
+_either_decoder = msgspec.json.Decoder(Page | PageFailure)
 
 
 def encode_page(page: Page) -> bytes:
@@ -107,3 +117,28 @@ def decode_page(raw: bytes) -> Page:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GarbledPage from error
+
+
+def encode_result(result: Page | PageFailure) -> bytes:
+    """One JSON line without its line end; ``decode_result`` reads it."""
+    return _encoder.encode(result)
+
+
+def decode_result(raw: bytes) -> Page | PageFailure:
+    """What ``encode_result`` wrote; ``GarbledPage`` when it is anything else."""
+    try:
+        return _either_decoder.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise GarbledPage from error
+
+
+def encode_pages(results: Iterable[Page | PageFailure]) -> Iterator[bytes]:
+    """JSON lines, one per page, each with its line end."""
+    for result in results:
+        yield _encoder.encode(result) + b"\n"
+
+
+def decode_pages(lines: Iterable[bytes]) -> Iterator[Page | PageFailure]:
+    """The pages that ``encode_pages`` wrote; ``GarbledPage`` at the first line that is anything else."""
+    for line in lines:
+        yield decode_result(line)

@@ -58,8 +58,8 @@ def main(arguments: list[str]) -> None:
         calls=SystemCallFilter(),
         held=confinement.held_memory(),
     )
+    os.chdir(scratch)  # while we may: the folders above it can be closed to the user that we become
     confine_reader(int(user_id), int(parent))
-    os.chdir(scratch)
     gc.collect()
     gc.freeze()  # the collector of a child would copy every page it touches
     try:

@@ -1,0 +1,1 @@
+"""Keeping the service up: the supervised group of `make run`, health and metrics."""

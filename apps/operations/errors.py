@@ -1,0 +1,7 @@
+"""What keeps the service from starting."""
+
+from __future__ import annotations
+
+
+class CannotStart(Exception):
+    """The group cannot be started; the message is a sentence that says what to do."""

@@ -1,0 +1,93 @@
+"""Pictures sent as documents: one page per frame. Pillow meets the bytes, so this runs only inside the isolated child."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from apps.pages.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.errors import DamagedDocument, ImageTooLarge, PageError
+from apps.pages.geometry import Box
+
+FORMATS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/tiff": "TIFF",
+    "image/webp": "WEBP",
+    "image/gif": "GIF",
+    "image/bmp": "BMP",
+}
+MOST_PIXELS = 64_000_000
+# Cameras write 72 or nothing; scanners between 75 and 1200. Outside of it the number is a mistake.
+DEFAULT_DPI = 150.0
+LEAST_DPI, MOST_DPI = 72.0, 1200.0
+LONGEST_SIDE = 14_400.0
+_ORIENTATION_TAG = 274
+
+
+def count_frames(path: str, media_type: str) -> int:
+    """How many frames the picture has; ImageTooLarge, DamagedDocument."""
+    with _open(path, media_type) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
+def read_frame(path: str, number: int, media_type: str) -> Page | PageFailure:
+    """Frame ``number`` (from 1) as a page that holds one picture and waits for OCR."""
+    try:
+        with _open(path, media_type) as image:
+            if number > 1:
+                image.seek(number - 1)
+                _check_pixels(image)
+            width, height = _size_in_points(image)
+    except (EOFError, OSError, ValueError, ImageTooLarge, DamagedDocument) as error:
+        problem = PageError()
+        return PageFailure(number=number, code=problem.code, detail=f"{problem.detail} ({type(error).__name__})")
+    box = Box(0.0, 0.0, width, height)
+    picture = Block(type=BlockType.PICTURE, box=box)
+    return Page(number=number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
+
+
+def _open(path: str, media_type: str) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    # Our own limit is lower than Pillow's and is checked before a pixel is decoded.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(path, formats=[FORMATS[media_type]])
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError) as error:
+        raise DamagedDocument from error
+    _check_pixels(image)
+    return image
+
+
+def _check_pixels(image: Any) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        image.close()
+        raise ImageTooLarge
+
+
+def _size_in_points(image: Any) -> tuple[float, float]:
+    dpi = _dpi(image)
+    width, height = image.width * 72.0 / dpi, image.height * 72.0 / dpi
+    if _lies_on_its_side(image):
+        width, height = height, width
+    shrink = min(1.0, LONGEST_SIDE / max(width, height, 1.0))
+    return round(width * shrink, 2), round(height * shrink, 2)
+
+
+def _dpi(image: Any) -> float:
+    try:
+        dpi = float(image.info.get("dpi", (0, 0))[0])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return DEFAULT_DPI
+    return dpi if LEAST_DPI < dpi <= MOST_DPI else DEFAULT_DPI
+
+
+def _lies_on_its_side(image: Any) -> bool:
+    """EXIF orientations 5 to 8 swap the sides when the picture is shown."""
+    try:
+        return image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+    except Exception:  # EXIF is written by anybody; a broken one must not cost the page
+        return False

@@ -1,0 +1,134 @@
+"""Runs of characters -> segments (stretches of a line without a wide gap) -> rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from apps.pages import scripts
+from apps.pages.blocks import Block
+from apps.pages.pdf import Run
+
+# Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about one.
+JOIN_GAP = 1.0
+# Narrower than this, in ems, two runs are one word in two fonts.
+SPACE_GAP = 0.13
+# Runs are on one line when their heights share this much of the smaller one.
+SAME_LINE = 0.5
+
+
+class Segment(msgspec.Struct, gc=False):
+    """A stretch of one line, or a finished block standing in the text's way. Points."""
+
+    text: str
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+    size: float
+    bold: bool = False
+    italic: bool = False
+    block: Block | None = None
+    runs: Any = None
+
+
+Part = TypeVar("Part", Run, Segment)
+
+
+def rows_of(parts: Sequence[Part]) -> list[list[Part]]:
+    """Parts that stand on one line together, rows from the top, each from left to right."""
+    rows: list[list[Part]] = []
+    anchors: list[Part] = []
+    for part in sorted(parts, key=lambda p: p.top + p.bottom):
+        height = part.bottom - part.top
+        for back in range(len(rows) - 1, max(-1, len(rows) - 5), -1):
+            anchor = anchors[back]
+            shared = min(part.bottom, anchor.bottom) - max(part.top, anchor.top)
+            tall = anchor.bottom - anchor.top
+            if shared > SAME_LINE * min(height, tall):
+                rows[back].append(part)
+                if height > tall:
+                    anchors[back] = part
+                break
+        else:
+            rows.append([part])
+            anchors.append(part)
+    for row in rows:
+        if len(row) > 1:
+            row.sort(key=lambda p: p.x0)
+    return rows
+
+
+def segments_of(runs: Sequence[Run]) -> list[Segment]:
+    """The upright runs of a page as segments, in rows from the top."""
+    segments: list[Segment] = []
+    for row in rows_of(runs):
+        if len(row) == 1:
+            segments.append(_segment(row))
+            continue
+        start = 0
+        right = row[0].x1
+        for index in range(1, len(row)):
+            run = row[index]
+            if run.x0 - right > JOIN_GAP * max(run.size, row[index - 1].size):
+                segments.append(_segment(row[start:index]))
+                start = index
+            right = max(right, run.x1)
+        segments.append(_segment(row[start:]))
+    return segments
+
+
+def _segment(runs: Sequence[Run]) -> Segment:
+    first = runs[0]
+    if len(runs) == 1:
+        return Segment(
+            first.text.strip(), first.x0, first.top, first.x1, first.bottom, first.size, first.bold, first.italic, None, runs
+        )
+    main = max(runs, key=_weight)
+    return Segment(
+        text=joined(runs),
+        x0=first.x0,
+        top=min(run.top for run in runs),
+        x1=max(run.x1 for run in runs),
+        bottom=max(run.bottom for run in runs),
+        size=main.size,
+        bold=main.bold,
+        italic=main.italic,
+        runs=runs,
+    )
+
+
+def _weight(run: Run) -> int:
+    return len(run.text)
+
+
+def joined(runs: Sequence[Run] | Sequence[Segment]) -> str:
+    """The text of neighbours on one line, in reading order, with spaces where there is room for one."""
+    ordered = list(runs)
+    if any(scripts.is_rtl(run.text) for run in ordered) and scripts.is_rtl("".join(run.text for run in ordered)):
+        ordered = _right_to_left(ordered)
+    text = ordered[0].text.strip()
+    for previous, run in zip(ordered, ordered[1:], strict=False):
+        piece = run.text.strip()
+        gap = run.x0 - previous.x1 if run.x0 >= previous.x0 else previous.x0 - run.x1
+        spaced = previous.text[-1:].isspace() or run.text[:1].isspace()
+        if gap > SPACE_GAP * min(run.size, previous.size) or spaced:
+            if scripts.needs_space(text, piece) or gap > run.size:
+                text += " "
+        text += piece
+    return text
+
+
+def _right_to_left(parts: list[Any]) -> list[Any]:
+    """Parts of a right-to-left line in reading order; neighbours written from left to right keep their order."""
+    ordered: list[Any] = []
+    latin: list[Any] = []
+    for part in reversed(parts):
+        if part.text.isascii() and any(c.isalnum() for c in part.text):
+            latin.insert(0, part)
+            continue
+        ordered += [*latin, part]
+        latin = []
+    return ordered + latin

@@ -1,0 +1,34 @@
+"""What stands before a list item: bullets, numbers, letters."""
+
+from __future__ import annotations
+
+import re
+
+# Bullets of text fonts and of the symbol fonts that office programs map into the private use area.
+BULLETS = "•◦▪▫■□●○◘◙‣⁃∙·⚫➢➤►▶▸–—\\-*✓✔✗❖◆◇★\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf02d\uf0f0\uf0a8\uf06e\uf075\uf0e0"
+_BULLET = re.compile(f"([{BULLETS}]|o(?= ))\\s+(?=\\S)|([•◦▪●‣\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf0f0])(?=\\S)")
+_NUMBER = re.compile(
+    r"(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d{1,3}(?=\s\s))\s+(?=\S)"
+)
+_LONE = re.compile(f"[{BULLETS}o]|\\(?(?:\\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\\[\\d{{1,3}}\\]|\\d+(?:\\.\\d+)+\\.?")
+BULLET_SIGNS = frozenset(BULLETS.replace("\\-", "-") + "o")
+
+
+def split(text: str) -> tuple[str, str]:
+    """The marker and the rest of a line; ("", text) when it has none."""
+    first = text[:1]
+    if first.isalpha() and (len(text) < 3 or (text[1] not in ".) " and first not in "ivxIVX")):
+        return "", text
+    found = _BULLET.match(text) or _NUMBER.match(text)
+    if found is None:
+        return "", text
+    return found.group().strip(), text[found.end() :]
+
+
+def is_lone(text: str) -> bool:
+    """Whether the whole text is a marker, so that what it marks stands further along the line."""
+    return len(text) <= 8 and _LONE.fullmatch(text) is not None
+
+
+def is_ordered(marker: str) -> bool:
+    return marker not in BULLET_SIGNS

@@ -1,0 +1,49 @@
+"""Is this text layer good enough, or does the page need OCR?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.pages.geometry import Box
+from apps.pages.pdf import RawPage, Run
+
+NO_TEXT_LAYER = "no_text_layer"
+GARBLED_TEXT = "garbled_text"
+# A scan's stamp or page number is no text layer: this many characters on a page that is mostly picture say nothing.
+FEW_CHARACTERS = 40
+PICTURE_SHARE = 0.5
+GARBLED_SHARE = 0.25
+
+
+def verdict(page: RawPage, pictures: Sequence[Box]) -> str:
+    """Why the page needs OCR; "" when its text layer is enough or there is nothing on it to read."""
+    characters = sum(len(run.text) for run in page.runs)
+    if characters <= FEW_CHARACTERS and picture_share(page, pictures) >= PICTURE_SHARE:
+        return NO_TEXT_LAYER
+    if characters == 0:
+        return NO_TEXT_LAYER if _has_ink(page, pictures) else ""
+    if garbled_share(page.runs) >= GARBLED_SHARE:
+        return GARBLED_TEXT
+    return ""
+
+
+def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
+    """How much of the page its pictures cover, 0.0-1.0; overlaps count twice."""
+    area = page.width * page.height
+    return min(1.0, sum(box.width * box.height for box in pictures) / area) if area > 0 else 0.0
+
+
+def garbled_share(runs: Sequence[Run]) -> float:
+    """The share of characters that no reader could have meant: unmapped, private use, controls."""
+    text = "".join([run.text for run in runs])
+    if text.isascii():
+        return sum(1 for c in text if c < " " and c not in "\t\n") / len(text) if not text.isprintable() else 0.0
+    # Symbol fonts put bullets in the private use area, so a short page of bullets must not count as garbled.
+    bad = sum(1 for c in text if c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or (c < " " and c not in "\t\n"))
+    return bad / len(text)
+
+
+def _has_ink(page: RawPage, pictures: Sequence[Box]) -> bool:
+    if pictures or page.rules or page.fills:
+        return True
+    return page.content is not None and page.content.width > 1 and page.content.height > 1

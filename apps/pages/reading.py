@@ -1,0 +1,83 @@
+"""A file -> analysed pages. The only entry to native code, called only inside the isolated child."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from apps.pages import errors, images, layout, quality
+from apps.pages.blocks import Page, PageFailure
+from apps.pages.cleaning import LONGEST_TEXT, clean
+from apps.pages.document import PDF, DocumentFacts, inspect_document
+from apps.pages.pdf import PdfFile, RawPage
+
+__all__ = ["DocumentFacts", "inspect_document", "read_pages"]
+
+# White space this tall between lines, in points, may hold a picture.
+GAP_FOR_A_PICTURE = 40.0
+
+
+def read_pages(
+    path: str, numbers: Sequence[int], *, password: str | None = None, media_type: str = PDF
+) -> Iterator[Page | PageFailure]:
+    """One result per number, in the order asked; a page that cannot be read never costs the others."""
+    if media_type != PDF:
+        for number in numbers:
+            yield images.read_frame(path, number, media_type)
+        return
+    with PdfFile(path, password) as pdf:
+        for raw in pdf.pages(numbers):
+            yield raw if isinstance(raw, PageFailure) else _analysed(pdf, raw)
+
+
+def _analysed(pdf: PdfFile, raw: RawPage) -> Page | PageFailure:
+    try:
+        warnings = _clean_runs(raw)
+        if _may_hold_pictures(raw):
+            raw.pictures = pdf.pictures(raw.number)
+        needs_ocr = quality.verdict(raw, raw.pictures)
+        blocks = layout.analyse(raw)
+    except errors.PageError as error:
+        return PageFailure(number=raw.number, code=error.code, detail=error.detail)
+    return Page(
+        number=raw.number,
+        width=round(raw.width, 2),
+        height=round(raw.height, 2),
+        blocks=tuple(blocks),
+        needs_ocr=needs_ocr,
+        warnings=warnings,
+    )
+
+
+def _clean_runs(raw: RawPage) -> tuple[str, ...]:
+    """Make the text safe and bounded, in place; says with public codes what it did."""
+    warnings: list[str] = []
+    total = 0
+    for index, run in enumerate(raw.runs):
+        text = clean(run.text)
+        if text != run.text:
+            run.text = text
+            run.words = None
+            if "text_cleaned" not in warnings:
+                warnings.append("text_cleaned")
+        total += len(text)
+        if total > LONGEST_TEXT:
+            del raw.runs[index:]
+            warnings.append("text_truncated")
+            break
+    return tuple(warnings)
+
+
+def _may_hold_pictures(raw: RawPage) -> bool:
+    """Loading a page a second time costs a third of reading it, so only pages with room for a picture are asked."""
+    if raw.content is None:
+        return False
+    low = raw.content.top
+    for top, bottom in sorted((run.top, run.bottom) for run in raw.runs):
+        if top - low > GAP_FOR_A_PICTURE:
+            return True
+        low = max(low, bottom)
+    if raw.content.bottom - low > GAP_FOR_A_PICTURE:
+        return True
+    left = min((run.x0 for run in raw.runs), default=raw.content.x1)
+    right = max((run.x1 for run in raw.runs), default=raw.content.x0)
+    return left - raw.content.x0 > GAP_FOR_A_PICTURE or raw.content.x1 - right > GAP_FOR_A_PICTURE

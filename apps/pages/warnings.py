@@ -1,0 +1,20 @@
+"""What a warning code means, in a sentence. A warning never fails anything."""
+
+from __future__ import annotations
+
+_SENTENCES = {
+    "type_mismatch": "The file's content is of another kind than its name says; the content was believed.",
+    "document_repaired": "The file was damaged and has been repaired; check that nothing is missing.",
+    "dpi_reduced": "A page is so large that it was rendered at a lower resolution.",
+    "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
+    "text_cleaned": "Characters that no text may hold were removed or replaced.",
+    "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
+    "tables_skipped": "A page has too many objects to look for tables.",
+    "images_capped": "A page has more pictures than are kept.",
+    "needs_ocr": "Pages have no usable text layer; their text has to be recognised.",
+}
+
+
+def described(code: str) -> str:
+    """The sentence for a code; the code itself where there is none."""
+    return _SENTENCES.get(code, code)

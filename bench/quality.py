@@ -1,0 +1,122 @@
+"""How well documents are read: the corpus, scored. Run as ``python -m bench.quality``.
+
+Reads the PDFs of ../shared/corpus in this process, writes Markdown, text and items to a temporary folder, lets
+../shared/score/score.py compare them with the ground truth, prints the means and writes bench/results/quality.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from apps.pages.assembly import RenderOptions, assemble
+from apps.pages.blocks import Page, PageFailure
+from apps.pages.errors import ParseError
+from apps.pages.reading import inspect_document, read_pages
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+RESULTS = ROOT / "bench" / "results" / "quality.json"
+FOLDERS = ("markdown", "text", "tables", "facts")
+# The floors that this version must not fall below.
+TARGETS = {("markdown", "nid_text"): 0.93, ("markdown", "mhs"): 0.5, ("text", "nid_text"): 0.94}
+MOST_PAGES = 3_000
+
+
+def main() -> int:
+    arguments = _arguments()
+    if not (SHARED / "score" / "score.py").is_file() or not (SHARED / "corpus").is_dir():
+        print("The corpus and score.py are not here: they are expected in ../shared beside this checkout.")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="leafmill-quality-") as name:
+        out = arguments.out or Path(name)
+        figures = [figure for folder in arguments.folders for figure in _measure(folder, out / folder, arguments)]
+    for figure in figures:
+        target = "" if figure["target"] is None else f"  (at least {figure['target']})"
+        print(f"{figure['what']:<34}{figure['value']:>9}{target}")
+    if not arguments.only:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
+    return any(f["target"] is not None and f["value"] < f["target"] for f in figures)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", default=list(FOLDERS))
+    parser.add_argument("--out", type=Path, help="keep the predictions here")
+    parser.add_argument("--only", default="", help="documents whose names hold this; nothing is recorded")
+    parser.add_argument("--each", action="store_true", help="print the score of every document")
+    return parser.parse_args()
+
+
+def _measure(folder: str, out: Path, arguments: argparse.Namespace) -> list[dict[str, object]]:
+    out.mkdir(parents=True, exist_ok=True)
+    empty, pages, seconds = 0, 0, 0.0
+    for document in sorted((SHARED / "corpus" / folder).glob("*.pdf")):
+        if arguments.only not in document.name:
+            continue
+        started = time.process_time()
+        pages += predict(document, out)
+        seconds += time.process_time() - started
+        empty += not (out / f"{document.stem}.txt").stat().st_size
+    means = _score(folder, out, arguments)
+    figures: list[dict[str, object]] = [
+        {"what": f"{folder} {metric}", "value": value, "unit": "share", "target": TARGETS.get((folder, metric))}
+        for metric, value in means.items()
+    ]
+    figures.append({"what": f"{folder} documents without text", "value": empty, "unit": "documents", "target": None})
+    figures.append({"what": f"{folder} CPU", "value": round(1000 * seconds / max(1, pages), 2), "unit": "ms a page", "target": None})
+    return figures
+
+
+def predict(document: Path, out: Path) -> int:
+    """Write NAME.md, NAME.txt and NAME.json (the items) for one document; returns its pages."""
+    names = {"markdown.md": ".md", "text.txt": ".txt", "items.json": ".items.json"}
+
+    @contextmanager
+    def open_output(name: str) -> Iterator[BinaryIO]:
+        target = out / f"{document.stem}{names[name]}" if name in names else Path("/dev/null")
+        with target.open("wb") as file:
+            yield file
+
+    results: list[Page | PageFailure] = []
+    try:
+        facts = inspect_document(str(document), max_pages=MOST_PAGES)
+        results = list(read_pages(str(document), range(1, facts.page_count + 1), media_type=facts.media_type))
+    except ParseError as error:
+        print(f"{document.name}: {error.code}", file=sys.stderr)
+    assemble(lambda: results, options=RenderOptions(), open_output=open_output)
+    return len(results)
+
+
+def _score(folder: str, out: Path, arguments: argparse.Namespace) -> dict[str, float]:
+    report = out / "score.json"
+    command = [sys.executable, str(SHARED / "score" / "score.py"), str(out), str(SHARED / "corpus" / folder / "truth")]
+    command += ["--jobs", "2", "--out", str(report)]
+    if arguments.only:
+        command += ["--only", arguments.only]
+    if not arguments.each:
+        command.append("--quiet")
+    subprocess.run(command, check=True, stdout=None if arguments.each else subprocess.DEVNULL)
+    summary = json.loads(report.read_text())
+    report.unlink()
+    return _means(summary)
+
+
+def _means(summary: dict[str, object]) -> dict[str, float]:
+    found = summary.get("summary", summary)
+    assert isinstance(found, dict)
+    means = found.get("means", found)
+    return {name: value for name, value in means.items() if isinstance(value, float)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

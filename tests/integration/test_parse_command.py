@@ -1,0 +1,283 @@
+"""``manage.py parse`` as a person or a script meets it: its output, its exit code, what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from apps.pages.warming import assembled_pdf, small_pdf
+from tests.documents import hostile
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parse(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "parse", *map(str, arguments)],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.pdf"
+    path.write_bytes(small_pdf())
+    return path
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Path:
+    """Forty pages that say their number."""
+    count = 40
+    kids = b" ".join(b"%d 0 R" % (4 + 2 * index) for index in range(count))
+    pages = []
+    for index in range(count):
+        pages.append(b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources<</Font<</F 3 0 R>>>>>>"
+                     % (5 + 2 * index))  # fmt: skip
+        pages.append(hostile.stream(b"BT /F 12 Tf 72 400 Td (This is page number %d.) Tj ET" % (index + 1)))
+    path = tmp_path / "long.pdf"
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[%s]/Count %d>>" % (kids, count),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+            *pages,
+        )
+    )
+    return path
+
+
+def test_markdown_goes_to_stdout_and_nothing_else_does(small: Path) -> None:
+    done = parse(small)
+
+    assert (done.returncode, done.stdout) == (0, b"Ready\n")
+    assert b"1 of 1 pages" in done.stderr
+
+
+def test_quiet_says_nothing(small: Path) -> None:
+    assert parse(small, "-q").stderr == b""
+
+
+def test_a_document_comes_from_stdin_and_goes_to_a_file(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+
+    done = parse("-", "--format", "text", "-o", out, stdin=small.read_bytes())
+
+    assert (done.returncode, done.stdout, out.read_text()) == (0, b"", "Ready\n")
+
+
+def test_json_holds_the_sections_of_the_api(small: Path) -> None:
+    result = json.loads(parse(small, "--format", "json").stdout)
+
+    assert list(result) == ["text", "markdown", "items", "metadata"]
+    assert result["text"] == {"pages": [{"page_number": 1, "text": "Ready"}]}
+    assert result["items"]["pages"][0]["page_width"] == 612
+
+
+def test_a_long_document_reads_the_same_with_any_number_of_processes(long: Path) -> None:
+    one, three = (parse(long, "--format", "json", PARSE_PROCESSES=str(count)) for count in (1, 3))
+
+    assert one.returncode == 0
+    assert one.stdout == three.stdout
+    numbers = [page["page_number"] for page in json.loads(one.stdout)["text"]["pages"]]
+    assert numbers == list(range(1, 41))
+
+
+def test_only_the_pages_asked_for(long: Path) -> None:
+    result = json.loads(parse(long, "--pages", "40,2-3", "--format", "json").stdout)
+
+    assert [page["text"] for page in result["text"]["pages"]] == [f"This is page number {n}." for n in (2, 3, 40)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["nothing.pdf"], 2, b"file_unreadable"),
+        (["SMALL", "--pages", "2-1"], 3, b"invalid_option: The range 2-1 goes backwards"),
+        (["SMALL", "--pages", "7"], 3, b"invalid_option: Page 7 was asked for, but the document has 1 page."),
+        (["SMALL", "--mode", "agentic"], 2, b"mode_not_available"),
+        (["SMALL", "--mode", "agentic"], 2, b"load_providers"),
+        (["SMALL", "--mode", "slow"], 2, b"invalid choice"),
+        (["SMALL", "-o", "/nowhere/at/all"], 2, b"/nowhere/at/all"),
+        ([], 2, b"FILE"),
+        (["http://127.0.0.1/a.pdf"], 3, b"url_not_allowed"),
+        (["http://[::ffff:10.0.0.1]/a.pdf"], 3, b"url_not_allowed"),
+        (["http://2130706433/a.pdf"], 3, b"url_not_allowed"),
+        (["https://user:password@example.com/a.pdf"], 3, b"url_not_allowed"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_a_code(small: Path, arguments: list[str], code: int, says: bytes) -> None:
+    done = parse(*(str(small) if argument == "SMALL" else argument for argument in arguments))
+
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert says in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_damaged_document_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.pdf"
+    path.write_bytes(b"%PDF-1.7\n")
+
+    done = parse(path)
+
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert done.stderr.startswith(b"document_corrupt: ")
+
+
+def test_a_password_comes_from_a_file(tmp_path: Path) -> None:
+    path, password = tmp_path / "locked.pdf", tmp_path / "password"
+    path.write_bytes(hostile.encrypted("sesame"))
+    password.write_text("sesame\n")
+    wrong = tmp_path / "wrong"
+    wrong.write_text("open\n")
+
+    assert parse(path).stderr.startswith(b"document_encrypted: ")
+    assert parse(path, "--password-file", wrong).stderr.startswith(b"wrong_password: ")
+    assert parse(path, "--password-file", password).stdout == b"Ready\n"
+
+
+def test_a_document_with_a_bad_page_is_partial(tmp_path: Path) -> None:
+    """The second page hangs or eats memory in the libraries; the first is printed all the same."""
+    path = tmp_path / "partial.pdf"
+    form = hostile.stream(b"/X Do /X Do", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 6 0 R>>>>")
+    bad = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 7 0 R/Resources<</XObject<</X 6 0 R>>>>>>"
+    good = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 8 0 R/Resources<</Font<</F 5 0 R>>>>>>"
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>",
+            good,
+            bad,
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+            form,
+            hostile.stream(b"/X Do"),
+            hostile.stream(b"BT /F 12 Tf 72 700 Td (Good) Tj ET"),
+        )
+    )
+
+    done = parse(path, READER_MEMORY_MB="256")
+
+    assert (done.returncode, done.stdout) == (4, b"Good\n")
+    assert b"page 2: page_" in done.stderr
+
+
+def test_an_interrupt_ends_it_at_once_and_leaves_nothing(long: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(mode=0o777)
+    running = subprocess.Popen(
+        [sys.executable, "manage.py", "parse", "-", "--format", "json"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    )
+    time.sleep(1)  # it waits for the document
+    running.send_signal(signal.SIGINT)
+    out, error = running.communicate(timeout=10)
+
+    assert (running.returncode, out) == (130, b"")
+    assert b"Traceback" not in error
+    assert list(scratch.iterdir()) == []
+
+
+def test_it_starts_without_django(small: Path) -> None:
+    listing = "import sys; from apps.parsing.command_line import main; main(sys.argv[1:]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", listing, str(small), "-q"], cwd=ROOT, capture_output=True, check=True)
+
+    loaded = set(done.stdout.decode().split())
+    assert not loaded & {"django", "celery", "pypdfium2", "pikepdf", "liteparse", "httpx"}
+
+
+class Api(BaseHTTPRequestHandler):
+    """The few answers of a running service that the command needs."""
+
+    requests: ClassVar[list[tuple[str, str, bytes]]] = []
+    polls = 0
+    final: ClassVar[dict[str, Any]] = {"id": "pjb-1", "project_id": "p", "status": "COMPLETED"}
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        Api.requests.append((self.path, self.headers["Authorization"] or "", body))
+        if self.headers["Authorization"] != "Bearer right":
+            self.answer(401, {"detail": "This key is not known."})
+        else:
+            self.answer(200, {"id": "pjb-1", "project_id": "p", "status": "PENDING"})
+
+    def do_GET(self) -> None:
+        Api.polls += 1
+        if "expand" not in self.path:
+            job = {"id": "pjb-1", "project_id": "p", "status": "RUNNING"} if Api.polls < 3 else Api.final
+            self.answer(200, {"job": job})
+            return
+        pages = [{"page_number": 1, "markdown": "Ready", "success": True}]
+        self.answer(200, {"job": Api.final, "markdown_full": "Ready\n", "markdown": {"pages": pages}})
+
+    def answer(self, status: int, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        return
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(Api, "requests", [])
+    monkeypatch.setattr(Api, "polls", 0)
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{http.server_port}"
+    http.shutdown()
+    http.server_close()
+
+
+def test_a_server_parses_the_document(server: str, small: Path) -> None:
+    done = parse(small, "--server", server, "--mode", "balanced", "--pages", "1", LEAFMILL_API_KEY="right")
+
+    assert (done.returncode, done.stdout) == (0, b"Ready\n")
+    ((path, _key, body),) = Api.requests
+    assert path == "/api/v2/parse/upload"
+    assert b'{"tier": "cost_effective", "version": "latest", "page_ranges": {"target_pages": "1"}}' in body
+    assert small_pdf() in body
+
+
+def test_a_server_that_refuses_the_key_is_code_5(server: str, small: Path) -> None:
+    done = parse(small, "--server", server, "--api-key", "wrong")
+
+    assert (done.returncode, done.stdout) == (5, b"")
+    assert b"refused the API key" in done.stderr
+
+
+def test_a_job_that_failed_is_refused_with_its_code(server: str, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = {"status": "FAILED", "error": {"code": "document_encrypted", "detail": "It needs a password."}}
+    monkeypatch.setattr(Api, "final", {"id": "pjb-1", **failed})
+
+    done = parse(small, "--server", server, "--api-key", "right")
+
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (3, b"document_encrypted: It needs a password.")
+
+
+def test_no_server_is_code_5(small: Path) -> None:
+    done = parse(small, "--server", "http://127.0.0.1:9")
+
+    assert done.returncode == 5
+    assert b"server_unavailable: http://127.0.0.1:9 cannot be reached" in done.stderr
