@@ -118,7 +118,7 @@ def held_memory() -> Held:
     return Held(int(fields[0]) * resource.getpagesize(), int(fields[5]) * resource.getpagesize())
 
 
-def limit_resources(limits: Limits, *, pages: int, held: Held) -> None:
+def limit_resources(limits: Limits, *, pages: int, held: Held, own_user: bool) -> None:
     """Memory (beyond what is ``held``), CPU time, file sizes, open files, processes and core dumps of this process.
 
     PDFium reserves a gigabyte of addresses when it is loaded and fills it later, which a limit on addresses does not
@@ -129,8 +129,8 @@ def limit_resources(limits: Limits, *, pages: int, held: Held) -> None:
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.open_files)
     _limit(resource.RLIMIT_CORE, 0)
-    if os.getuid() == NOBODY:
-        # Counted over all threads of the user, so only where the user is nobody else's.
+    if own_user:
+        # Counted over all threads of the user, so only where readers have a user of their own.
         _limit(resource.RLIMIT_NPROC, _MOST_THREADS_OF_READERS)
     total = limits.cpu_seconds * (pages + 1)
     _limit(resource.RLIMIT_CPU, limits.cpu_seconds, total)

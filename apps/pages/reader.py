@@ -45,6 +45,7 @@ class Confines(NamedTuple):
     files: confinement.FileFence
     calls: SystemCallFilter
     held: confinement.Held
+    own_user: bool
 
 
 def main(arguments: list[str]) -> None:
@@ -57,6 +58,7 @@ def main(arguments: list[str]) -> None:
         files=confinement.FileFence(Path(scratch), confinement.program_paths()),
         calls=SystemCallFilter(),
         held=confinement.held_memory(),
+        own_user=user_id != "0",
     )
     os.chdir(scratch)  # while we may: the folders above it can be closed to the user that we become
     confine_reader(int(user_id), int(parent))
@@ -164,7 +166,7 @@ def _be_the_child(
         document, answer_fd = files
         _close_output()
         confines.files.put_up(document)
-        confinement.limit_resources(wanted.limits, pages=wanted.pages, held=confines.held)
+        confinement.limit_resources(wanted.limits, pages=wanted.pages, held=confines.held, own_user=confines.own_user)
         confines.calls.install()
         with socket.socket(fileno=answer_fd) as answer:
             Child(work, answer, document, wanted.limits).serve()
