@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +19,7 @@ import msgspec
 from apps.pages import wire
 from apps.pages.confinement import NOBODY, Limits
 from apps.pages.errors import PageCrashed, PageError, PageMemoryExceeded, PageTimeout, UnplannedError
+from apps.pages.scratch import Scratch
 from apps.pages.wire import Ended, Fork, FrameReader, Garbage, Hangup, Kind, Order
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -65,19 +64,18 @@ class ReaderProcess:
 
     def __init__(self, *, work: str, user_id: int) -> None:
         self.started_by = os.getpid()
-        self._scratch = tempfile.mkdtemp(prefix="leafmill-reader-")
-        if user_id:
-            os.chown(self._scratch, user_id, user_id)
+        self._scratch = Scratch(user_id)
         self._control, theirs = socket.socketpair()
         self._frames = FrameReader(self._control)
         self._ready = False
+        self._closed = False
         self._in_step = True
-        arguments = [str(theirs.fileno()), str(os.getpid()), self._scratch, str(user_id), work]
+        arguments = [str(theirs.fileno()), str(os.getpid()), str(self._scratch.path), str(user_id), work]
         self._process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-m", "apps.pages.reader", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env=_environment(self._scratch),
+            env=_environment(str(self._scratch.path)),
             cwd="/",
             pass_fds=(theirs.fileno(),),
             start_new_session=True,  # Ctrl-C is for us; the reader ends when we do
@@ -132,15 +130,19 @@ class ReaderProcess:
 
     def close(self) -> None:
         """End the process and its child. In a process forked from ours it only lets go of the socket."""
+        if self._closed:
+            return
+        self._closed = True
         self._control.close()
         if os.getpid() != self.started_by:
+            self._scratch.let_go()
             return
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.remove()
 
 
 class Child:

@@ -221,9 +221,7 @@ def test_no_other_process_is_killed(reader: Reader, strange: Strange) -> None:
     assert read(reader, strange(f"kill {reader.pid}"))[0].startswith("refused")
 
 
-@pytest.mark.skipif(
-    not landlock_version(), reason="without Landlock only the user's rights bound files"
-)
+@pytest.mark.skipif(not landlock_version(), reason="without Landlock only the user's rights bound files")
 def test_nothing_is_written_or_read_outside(reader: Reader, strange: Strange, tmp_path: Path) -> None:
     public = tmp_path / "public.txt"
     public.write_text("canary-5c90")
@@ -266,12 +264,15 @@ def test_no_child_finds_what_another_left(reader: Reader, strange: Strange) -> N
     assert read(reader, strange("list")) == ["['document.pdf']"]
 
 
-def test_a_killed_worker_leaves_no_process_behind(strange: Strange) -> None:
+def test_a_killed_worker_leaves_nothing_behind(strange: Strange, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from apps.pages.isolation import Reader\n"
         "reader = Reader(work='tests.fakes.strange_reading'); reader.read_range(Path(sys.argv[1]), [1])"
     )
-    worker = subprocess.Popen([sys.executable, "-c", program, str(strange("hang"))], cwd=ROOT)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    worker = subprocess.Popen([sys.executable, "-c", program, str(strange("hang"))], cwd=ROOT, env=environment)
     family = _wait_for(lambda: _with_grandchild(worker.pid))
 
     worker.kill()
@@ -279,6 +280,9 @@ def test_a_killed_worker_leaves_no_process_behind(strange: Strange) -> None:
 
     gone, alive = psutil.wait_procs(family, timeout=5)
     assert (len(gone), alive) == (2, [])
+    # The next worker takes away what this one could not.
+    subprocess.run([sys.executable, "-c", program, str(strange("fine"))], cwd=ROOT, env=environment, check=True)
+    assert list(scratch.iterdir()) == []
 
 
 def _with_grandchild(pid: int) -> list[psutil.Process] | None:
