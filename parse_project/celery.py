@@ -11,7 +11,9 @@ from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
 
-from django.conf import settings  # noqa: E402 (the settings module has to be named first)
+from django.conf import settings
+
+from parse_project.chords import backend_url
 
 
 def _queue(name: str, *, rabbitmq: bool) -> Queue:
@@ -33,7 +35,8 @@ def make_app() -> Celery:
 def configuration() -> dict[str, Any]:
     rabbitmq = settings.CELERY_BROKER_URL.startswith("amqp")
     # A publish gives up within about a second: the row is the queue, rescue sends it again.
-    transport: dict[str, Any] = (
+    transport: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+    transport |= (
         {"confirm_publish": True, "connect_timeout": 1}
         if rabbitmq
         else {
@@ -52,11 +55,11 @@ def configuration() -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "task_publish_retry": False,
-        "result_backend": settings.REDIS_URL,
+        "result_backend": backend_url(settings.REDIS_URL),
         "redis_socket_connect_timeout": 1,
         "redis_socket_timeout": 5,
         "redis_retry_on_timeout": False,
-        "result_backend_transport_options": {"retry_policy": {"max_retries": 1, "timeout": 1.0}},
+        "result_backend_transport_options": {"retry_policy": {"max_retries": 1, "interval_start": 0, "timeout": 1.0}},
         "result_backend_always_retry": False,
         "result_expires": settings.MAX_JOB_SECONDS + 3600,
         "task_queues": [_queue(name, rabbitmq=rabbitmq) for name in settings.QUEUES],

@@ -18,10 +18,9 @@ def split_document(*, step_id: int, fence: int, **later: Any) -> None:
     services.split_document(step_id=step_id, fence=fence)
 
 
-@shared_task(name=workflow.EXTRACT_PAGES, ignore_result=False)
-def extract_pages(*, step_id: int, fence: int, **later: Any) -> int:
+@shared_task(name=workflow.EXTRACT_PAGES)
+def extract_pages(*, step_id: int, fence: int, **later: Any) -> None:
     services.extract_pages(step_id=step_id, fence=fence)
-    return step_id
 
 
 @shared_task(name=workflow.PLAN_PAGES)

@@ -2,7 +2,8 @@
 
 Messages carry ids and fences, never content. Work on pages is published as a chord, a *window*: its members are ranges
 or pages, its body asks ``send_due`` for more. Nothing depends on the body: whoever settles the last step of a stage
-advances the job.
+advances the job. Results are ignored, those of a chord's members too: the chord's counter does not need them, and
+whoever waits for results holds a connection that does not survive a restart of Redis.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def send_window(messages: Sequence[Message]) -> bool:
     from celery import chord
 
     job = messages[0].job
-    body = _app().signature(CLOSE_WINDOW, kwargs={"job": job}, queue=PARSE_QUEUE, immutable=True)
+    body = _app().signature(CLOSE_WINDOW, kwargs={"job": job}, queue=PARSE_QUEUE, immutable=True, ignore_result=True)
     header = [_signature(message) for message in messages]
     return _published(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
 
@@ -104,6 +105,7 @@ def _signature(message: Message) -> Signature[Any]:
         },
         queue=QUEUE_OF_STAGE[message.stage],
         immutable=True,
+        ignore_result=True,
     )
 
 

@@ -110,7 +110,8 @@ def _inspect_with_pdfium(path: str, password: str | None) -> DocumentFacts:
     from pypdfium2 import raw
 
     try:
-        with pypdfium2.PdfDocument(path, password=password) as pdf:
+        # A file object: the reader's path may be a descriptor of a file that has no name any more.
+        with open(path, "rb") as source, pypdfium2.PdfDocument(source, password=password) as pdf:  # noqa: PTH123
             return DocumentFacts(PDF, len(pdf), "", ("document_repaired",))
     except pypdfium2.PdfiumError as error:
         code = getattr(error, "err_code", None)

@@ -201,9 +201,7 @@ class Stack:
         return self.number(f"SELECT count(*) FROM jobs_jobpage WHERE job_id='{job_id}' AND state IN ({named})")
 
     def attempts(self, job_id: str, outcome: str) -> int:
-        return self.number(
-            f"SELECT count(*) FROM jobs_pageattempt WHERE job_id='{job_id}' AND outcome='{outcome}'"
-        )
+        return self.number(f"SELECT count(*) FROM jobs_pageattempt WHERE job_id='{job_id}' AND outcome='{outcome}'")
 
 
 def descendants(pid: int) -> list[int]:
@@ -240,5 +238,3 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
-
-

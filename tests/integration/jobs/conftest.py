@@ -1,0 +1,81 @@
+"""Jobs on a real database and a real reader. There is no broker: messages are not taken, as when it is down, and the
+tests deliver what is due by calling the services as the tasks do."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.accounts import services as accounts
+from apps.accounts.models import Project
+from apps.documents import services as documents
+from apps.jobs import services
+from apps.jobs.models import ParseJob, Step
+from apps.jobs.states import OPEN_STEPS, Stage
+from tests.documents.long import long_document
+
+DELIVER = {
+    Stage.SPLIT: services.split_document,
+    Stage.EXTRACT: services.extract_pages,
+    Stage.PLAN: services.plan_pages,
+    Stage.ASSEMBLE: services.assemble_document,
+}
+Submit = Callable[..., ParseJob]
+
+
+@pytest.fixture(autouse=True)
+def _own_storage(settings: Any, tmp_path: Path) -> None:
+    options = {"location": str(tmp_path / "storage")}
+    settings.STORAGES = settings.STORAGES | {
+        "default": {"BACKEND": "apps.documents.storage.FolderStorage", "OPTIONS": options}
+    }
+    settings.PAGES_PER_RANGE = 4
+
+
+@pytest.fixture
+def project(transactional_db: None) -> Project:
+    return accounts.default_project()
+
+
+@pytest.fixture
+def submit(project: Project) -> Submit:
+    def submit(
+        content: bytes | None = None, *, pages: int = 10, owner: Project | None = None, **request: Any
+    ) -> ParseJob:
+        owner = owner or project
+        body = long_document(pages) if content is None else content
+        document = documents.store_upload(project=owner, name="long.pdf", content=io.BytesIO(body))
+        asked = {"mode": "fast", "tier": "fast", "version": "latest"} | request
+        return services.submit_job(project=owner, document=document, request=services.JobRequest(**asked))
+
+    return submit
+
+
+def open_steps(job: ParseJob, stage: Stage | None = None) -> list[Step]:
+    steps = Step.objects.filter(job=job, state__in=OPEN_STEPS).order_by("pk")
+    return list(steps.filter(stage=stage) if stage else steps)
+
+
+def deliver(step: Step) -> None:
+    """What a worker does that gets the step's message."""
+    DELIVER[Stage(step.stage)](step_id=step.pk, fence=step.fence)
+
+
+def run_to(job: ParseJob, stage: Stage) -> ParseJob:
+    """Deliver messages until the job is at this stage."""
+    for _ in range(1000):
+        job.refresh_from_db()
+        if job.stage == stage or job.has_ended:
+            return job
+        steps = open_steps(job)
+        assert steps, f"{job} is stuck in {job.stage}"
+        deliver(steps[0])
+    raise AssertionError("the job does not end")
+
+
+def run(job: ParseJob) -> ParseJob:
+    return run_to(job, Stage.DONE)

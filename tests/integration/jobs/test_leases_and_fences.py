@@ -1,0 +1,153 @@
+"""What a dead, late or doubled worker can do to a job: nothing but make it slower."""
+
+from __future__ import annotations
+
+
+from django.db.models.functions import Now
+
+from apps.jobs import queries, services
+from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step, Turn
+from apps.jobs.services import claims
+from apps.jobs.states import JobState, PageState, Stage, StepState
+from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
+
+
+def die_holding(step: Step) -> None:
+    """Claim a step as a worker does, and never come back: the lease is already over."""
+    claims._claim(step_id=step.pk, fence=step.fence)
+    Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
+
+
+def rescue() -> services.Rescued:
+    Turn.objects.all().delete()
+    found = services.rescue_jobs()
+    assert found is not None
+    return found
+
+
+def test_a_message_that_comes_twice_is_worked_on_once(submit: Submit) -> None:
+    job = run_to(submit(pages=4), Stage.EXTRACT)
+    (step,) = open_steps(job)
+
+    deliver(step)
+    deliver(step)
+
+    assert PageAttempt.objects.filter(job=job, stage=Stage.EXTRACT).count() == 1
+    assert run(job).state == JobState.SUCCEEDED
+
+
+def test_a_range_whose_worker_died_is_sent_again_in_halves(submit: Submit) -> None:
+    job = run_to(submit(pages=4), Stage.EXTRACT)
+    (step,) = open_steps(job)
+
+    die_holding(step)
+    assert rescue().leases == 1
+
+    assert [half.pages for half in open_steps(job)] == ["1-2", "3-4"]
+    assert PageAttempt.objects.get(step_id=step.pk).outcome == AttemptOutcome.LEASE_LOST
+    assert run(job).state == JobState.SUCCEEDED
+
+
+def test_a_page_that_kills_every_worker_is_given_up_after_three_starts_alone(submit: Submit) -> None:
+    job = run_to(submit(pages=4), Stage.EXTRACT)
+
+    while steps := [step for step in open_steps(job, Stage.EXTRACT) if step.first_page <= 3 <= step.last_page]:
+        die_holding(steps[0])
+        rescue()
+    job = run(job)
+
+    assert job.state == JobState.PARTIAL
+    assert queries.page_counts(job.pk) == {PageState.SUCCEEDED: 3, PageState.FAILED: 1}
+    failed = JobPage.objects.get(job=job, state=PageState.FAILED)
+    assert (failed.number, failed.error_code) == (3, "page_crashed")
+    alone = PageAttempt.objects.filter(job=job, first_page=3, last_page=3, outcome=AttemptOutcome.LEASE_LOST)
+    assert alone.count() == 3
+
+
+def test_what_a_worker_says_after_it_was_given_up_is_not_believed(submit: Submit) -> None:
+    job = run_to(submit(pages=1), Stage.EXTRACT)
+    (step,) = open_steps(job)
+
+    with claims.claimed(step_id=step.pk, fence=step.fence) as frozen:
+        assert frozen is not None
+        Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
+        rescue()
+        (again,) = open_steps(job, Stage.EXTRACT)
+        deliver(again)
+        assert claims.settle(frozen) is False
+
+    assert PageAttempt.objects.get(step_id=step.pk, fence=frozen.fence).outcome == AttemptOutcome.REFUSED
+    assert JobPage.objects.get(job=job).state == PageState.SUCCEEDED
+
+
+def test_a_stage_that_nobody_moved_on_is_moved_on_by_rescue(submit: Submit) -> None:
+    job = run_to(submit(pages=4), Stage.EXTRACT)
+    (step,) = open_steps(job)
+    with claims.claimed(step_id=step.pk, fence=step.fence) as claim:  # dies after the commit, before it could ask
+        assert claim is not None
+        from apps.jobs.services import stages
+
+        stages._extract(claim)
+
+    assert rescue().advanced == 1
+    assert run(job).state == JobState.SUCCEEDED
+
+
+def test_of_many_who_ask_one_moves_the_job_on(submit: Submit) -> None:
+    job = run_to(submit(pages=1), Stage.EXTRACT)
+    deliver(open_steps(job)[0])
+
+    assert [services.move_on(job_id=job.pk) for _ in range(3)] == [None] * 3
+    assert Step.objects.filter(job=job, stage=Stage.PLAN).count() == 1
+
+
+def test_a_job_step_that_is_lost_three_times_fails_the_job(submit: Submit) -> None:
+    job = submit(pages=1)
+
+    for _ in range(3):
+        die_holding(open_steps(job)[0])
+        rescue()
+
+    job.refresh_from_db()
+    assert (job.state, job.error_code) == (JobState.FAILED, "internal_error")
+
+
+def test_a_job_past_its_deadline_ends_with_what_it_has(submit: Submit) -> None:
+    job = run_to(submit(pages=8), Stage.EXTRACT)
+    deliver(open_steps(job)[0])
+    ParseJob.objects.filter(pk=job.pk).update(deadline_at=Now())
+
+    rescue()
+    job = run(job)
+
+    assert job.state == JobState.PARTIAL
+    assert set(JobPage.objects.filter(job=job, number__gt=4).values_list("error_code", flat=True)) == {
+        "job_deadline_exceeded"
+    }
+
+
+def test_one_looks_for_lost_work_at_a_time(submit: Submit) -> None:
+    assert services.rescue_jobs() is not None
+    assert services.rescue_jobs() is None
+
+
+def test_rescue_starts_counted_before_the_work(submit: Submit) -> None:
+    job = run_to(submit(pages=1), Stage.EXTRACT)
+    (step,) = open_steps(job)
+
+    die_holding(step)
+
+    assert Step.objects.get(pk=step.pk).starts == 1
+    assert JobPage.objects.get(job=job).attempts == 1
+
+
+def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Submit) -> None:
+    job = run_to(submit(pages=1), Stage.EXTRACT)
+    (step,) = open_steps(job)
+    claims._claim(step_id=step.pk, fence=step.fence)
+
+    assert services.lose_worker(step_id=step.pk, fence=step.fence) == job.pk
+
+    step.refresh_from_db()
+    assert (step.state, step.sent_at) == (StepState.PENDING, None)
+    assert services.lose_worker(step_id=step.pk, fence=step.fence) is None
