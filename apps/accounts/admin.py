@@ -11,13 +11,13 @@ from apps.accounts.models import ApiKey, Project
 
 
 @admin.register(Project)
-class ProjectAdmin(admin.ModelAdmin):
+class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "id", "created_at"]
     search_fields = ["name"]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):
+class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "beginning", "project", "created_at", "expires_at", "revoked_at"]
     list_select_related = ["project"]
     readonly_fields = ["project", "name", "beginning", "created_at", "expires_at", "revoked_at"]

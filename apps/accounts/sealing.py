@@ -5,7 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 
 class BrokenSeal(Exception):
@@ -25,7 +30,7 @@ def unseal(sealed: str) -> str:
         raise BrokenSeal from error
 
 
-def _fernet():  # type: ignore[no-untyped-def]
+def _fernet() -> Fernet:
     from cryptography.fernet import Fernet
 
     key = hashlib.sha256(b"leafmill sealing\0" + settings.SECRET_KEY.encode()).digest()

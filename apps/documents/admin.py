@@ -9,7 +9,7 @@ from apps.documents.models import Document
 
 
 @admin.register(Document)
-class DocumentAdmin(admin.ModelAdmin):
+class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "id", "project", "size_bytes", "created_at"]
     list_select_related = ["project"]
     search_fields = ["id", "name", "sha256"]

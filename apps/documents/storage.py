@@ -27,7 +27,7 @@ class FolderStorage(FileSystemStorage):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         try:
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
                 if isinstance(content, bytes):
                     out.write(content)
                 else:
@@ -35,7 +35,7 @@ class FolderStorage(FileSystemStorage):
                 if durable:
                     out.flush()
                     os.fsync(out.fileno())
-            os.rename(draft, path)
+            draft.rename(path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -112,11 +112,9 @@ def exists(key: str) -> bool:
 @contextmanager
 def local_copy(key: str) -> Iterator[Path]:
     """A path on this machine with the bytes of ``key``: the file itself in a folder, else a copy for the time."""
-    try:
+    if isinstance(storages["default"], FileSystemStorage):
         yield Path(default_storage.path(key))
         return
-    except NotImplementedError:
-        pass
     with tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
         with default_storage.open(key, "rb") as source:
             shutil.copyfileobj(source, copy, 1024 * 1024)
@@ -134,11 +132,9 @@ def delete_job(job_id: str) -> None:
 
 def _delete_tree(prefix: str) -> None:
     """Remove every key below ``prefix``; what is not there is no error."""
-    try:
+    if isinstance(storages["default"], FileSystemStorage):
         shutil.rmtree(default_storage.path(prefix), ignore_errors=True)
         return
-    except NotImplementedError:
-        pass
     folders, files = default_storage.listdir(prefix)
     for name in files:
         default_storage.delete(f"{prefix}/{name}")

@@ -108,7 +108,7 @@ class JobPageAdmin(FactsOnly):
     list_filter = ["state"]
     ordering = ["job_id", "number"]
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, request)
 
 

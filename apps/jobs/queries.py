@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
+from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
@@ -76,7 +77,7 @@ def open_steps(*, job_id: str, stage: Stage) -> OpenSteps:
     return OpenSteps(**counts)
 
 
-def sent_by_job(*, queue: str, project_id: object) -> dict[str, int]:
+def sent_by_job(*, queue: str, project_id: UUID) -> dict[str, int]:
     """Messages of the project that were sent to the queue and are not settled, counted by job."""
     rows = (
         Step.objects.filter(queue=queue, project_id=project_id, state__in=OPEN_STEPS, sent_at__isnull=False)

@@ -86,7 +86,8 @@ def queue_length(queue: str) -> int | None:
     try:
         with _app().connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, timeout=1)
-            with connection.channel() as channel:
+            channel: Any = connection.default_channel
+            with channel:
                 return int(channel.queue_declare(queue=queue, passive=True).message_count)
     except (OperationalError, OSError):
         return None

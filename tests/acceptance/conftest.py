@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import services
-from tests.acceptance.stack import Parts, Process, Stack, wait_for
+from tests.acceptance.stack import Parts, Process, Stack
 from tests.documents.long import long_document
 
 EMBEDDED, REDIS, RABBITMQ = "embedded", "postgres+redis", "postgres+rabbitmq"

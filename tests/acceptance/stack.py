@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Process:
     def signal_all(self, number: signal.Signals) -> None:
         """The leader, its children and theirs; readers have sessions of their own, so the tree is walked."""
         for pid in [*descendants(self.popen.pid), self.popen.pid]:
-            with_suppressed_absence(pid, number)
+            signal_if_there(pid, number)
 
     def kill(self) -> None:
         self.signal_all(signal.SIGKILL)
@@ -220,11 +221,9 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def with_suppressed_absence(pid: int, number: signal.Signals) -> None:
-    try:
+def signal_if_there(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float, pause: float = 0.02) -> None:

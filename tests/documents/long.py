@@ -7,10 +7,11 @@ import random
 from apps.pages.warming import assembled_pdf
 from tests.documents.hostile import stream
 
-WORDS = (
-    "water mill grain stone wheel river field harvest flour bread oven village road market letter ledger account "
-    "weight measure copper silver window table garden morning winter summer bridge forest county harbour"
-).split()
+_SENTENCE = (
+    "water mill grain stone wheel river field harvest flour bread oven village road market letter ledger account"
+    " weight measure copper silver window table garden morning winter summer bridge forest county harbour"
+)
+WORDS = _SENTENCE.split()
 LINES_PER_PAGE = 52
 
 

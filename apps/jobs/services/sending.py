@@ -120,7 +120,8 @@ def _publish(steps: Sequence[Step]) -> int:
         ParseJob.objects.filter(pk=steps[0].job_id).update(windows_sent=F("windows_sent") + 1)
         taken = workflow.send_window(messages)
     else:
-        taken = all([workflow.send_step(message) for message in messages])
+        answers = [workflow.send_step(message) for message in messages]
+        taken = all(answers)
     if taken:
         return len(messages)
     Step.objects.filter(pk__in=[step.pk for step in steps], state=StepState.PENDING).update(sent_at=None, window="")

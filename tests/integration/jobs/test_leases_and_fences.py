@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from django.db.models.functions import Now
 
 from apps.jobs import queries, services

@@ -30,7 +30,7 @@ def test_a_document_becomes_markdown(submit: Submit) -> None:
 
     assert job.state == JobState.SUCCEEDED
     assert queries.page_counts(job.pk) == {PageState.SUCCEEDED: 10}
-    assert f"# {heading_of(10)}" in result(job, "markdown.md").decode()
+    assert heading_of(10) in result(job, "markdown.md").decode()
     pages = json.loads(result(job, "text.json"))["pages"]
     assert [page["page_number"] for page in pages] == list(range(1, 11))
 

@@ -17,7 +17,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         keys = ApiKey.objects.filter(name=options["name"], project__name=options["project"], revoked_at=None)
-        revoked = [services.revoke_api_key(api_key=key) for key in keys]
+        revoked = len(keys)
+        for key in keys:
+            services.revoke_api_key(api_key=key)
         if not revoked:
             raise CommandError(f"No valid key is called {options['name']!r} in project {options['project']!r}.")
-        self.stdout.write(f"{len(revoked)} key(s) revoked")
+        self.stdout.write(f"{revoked} key(s) revoked")
