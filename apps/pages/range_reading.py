@@ -50,6 +50,7 @@ class RangeReading:
         self._parts = [self._numbers] if self._numbers else []
         self._look_up = look_up
         self._timeouts = 0
+        self._careful = False
         self._reader_deaths = 0
 
     def entries(self) -> list[Page | PageFailure]:
@@ -63,7 +64,8 @@ class RangeReading:
     def go_on(self, child: Child, order: Order, *, fresh: bool) -> bool:
         """Take the next part's pages until the child is done (True) or dead. ``fresh``: it has done nothing before."""
         try:
-            child.order(Kind.READ, msgspec.structs.replace(order, numbers=tuple(self._parts[0])))
+            numbers = tuple(self._parts[0])
+            child.order(Kind.READ, msgspec.structs.replace(order, numbers=numbers, careful=self._careful))
             while self._take(*child.next_frame(within_seconds=self.limits.wall_seconds, look_up=self._look_up)):
                 pass
             self._parts.pop(0)
@@ -79,6 +81,7 @@ class RangeReading:
         """The part's child ended with this: the page fails if it stood alone, else the rest is cut up.
 
         What a child did before may be the cause where it was not ``fresh``; then the rest is asked for again whole.
+        The first page that crashes alone gets a second, careful reading, and all after it do at once.
         """
         if isinstance(error, PageTimeout):
             self._timeouts += 1
@@ -90,6 +93,10 @@ class RangeReading:
             self._parts[:0] = [rest] if rest else []
             return
         if len(part) == 1 and rest:
+            if isinstance(error, PageCrashed) and not self._careful:
+                self._careful = True
+                self._parts[:0] = [rest]
+                return
             self._entries[rest[0]] = PageFailure(number=rest[0], code=error.code, detail=error.detail)
             return
         size = -(-len(rest) // _PIECES)

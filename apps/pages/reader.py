@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import inspect
 import os
 import shutil
 import signal
@@ -227,8 +228,9 @@ class Child:
 
     def _read(self, order: Order) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+        careful = {"careful": True} if order.careful and can_be_careful(self._work) else {}
         pages = self._work.read_pages(
-            self._path, list(order.numbers), password=order.password, media_type=order.media_type
+            self._path, list(order.numbers), password=order.password, media_type=order.media_type, **careful
         )
         for page in pages:
             wire.send_raw(self._answer, Kind.PAGE, encode_result(page))
@@ -242,6 +244,10 @@ class Child:
         else:
             refusal = Refusal("internal_error", traceback="".join(traceback.format_exception(error))[-4000:])
         wire.send(self._answer, Kind.REFUSED, refusal)
+
+
+def can_be_careful(work: ModuleType) -> bool:
+    return "careful" in inspect.signature(work.read_pages).parameters
 
 
 if __name__ == "__main__":

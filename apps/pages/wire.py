@@ -54,12 +54,16 @@ class Fork(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a child is to do with the document. ``numbers`` are pages from 1; none when it is to be inspected."""
+    """What a child is to do with the document. ``numbers`` are pages from 1; none when it is to be inspected.
+
+    ``careful``: a page of this range has crashed a child; leave out what is not needed for its text.
+    """
 
     numbers: tuple[int, ...] = ()
     password: str | None = None
     media_type: str = "application/pdf"
     max_pages: int = 0
+    careful: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

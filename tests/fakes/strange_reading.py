@@ -32,11 +32,11 @@ def inspect_document(path: str, *, password: str | None = None, max_pages: int) 
 
 
 def read_pages(
-    path: str, numbers: Sequence[int], *, password: str | None = None, media_type: str = ""
+    path: str, numbers: Sequence[int], *, password: str | None = None, media_type: str = "", careful: bool = False
 ) -> Iterator[Page | PageFailure]:
     lines = _lines(path)
     for number in numbers:
-        text = _do(lines[number])
+        text = _do(lines[number].replace("fragile", "fine") if careful else lines[number])
         number = number + 1000 if text == "LIE" else number
         yield Page(number, 10, 10, (Block(BlockType.PARAGRAPH, _BOX, text),))
 
@@ -124,6 +124,7 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "memory": _fill_memory,
     "memory-abort": _fill_memory_and_abort,
     "signal": _signal_self,
+    "fragile": lambda _: _signal_self("SIGSEGV"),
     "raw": _say_raw,
     "lie": lambda _: "LIE",
     "long": lambda size: "x" * int(size),

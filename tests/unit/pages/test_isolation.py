@@ -79,6 +79,12 @@ def test_a_bad_page_fails_alone(reader: Reader, strange: Strange, verb: str, cod
     assert read(reader, document) == ["one", "two", code, "four", "five"]
 
 
+def test_what_crashes_is_read_again_with_care(reader: Reader, strange: Strange) -> None:
+    document = strange("fine one", "fragile two", "signal SIGSEGV", "fragile four")
+
+    assert read(reader, document) == ["one", "two", "page_crashed", "four"]
+
+
 def test_a_page_that_only_counts_fails_by_processor_time(reader: Reader, strange: Strange) -> None:
     limits = Limits(wall_seconds=20, cpu_seconds=1)
 
