@@ -21,7 +21,7 @@ from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove, NotCancellable
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.services.claims import end_job
-from apps.jobs.services.sending import send_due, start_job_step
+from apps.jobs.services.sending import send_due, send_pages_of, start_job_step
 from apps.jobs.services.stages import make_ranges
 from apps.jobs.states import OPEN_JOBS, RETRYABLE_JOBS, JobState, PageState, Stage
 from apps.pages.errors import PageOutOfRange
@@ -111,7 +111,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         )
         if numbers:
             make_ranges(job, numbers)
-            transaction.on_commit(lambda: send_due(project_id=job.project_id, job_id=job.pk))
+            transaction.on_commit(lambda: send_pages_of(job))
         else:
             start_job_step(job=job, stage=Stage.SPLIT)
     job.refresh_from_db()

@@ -39,8 +39,13 @@ def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
     return step
 
 
-def send_due(*, project_id: UUID | None = None, job_id: str | None = None) -> int:
-    """Send what is due, of everybody or of one project or job; the number of messages sent.
+def send_pages_of(job: ParseJob) -> int:
+    """Send what is due of the reading of one job's pages; the number of messages sent."""
+    return _send(workflow.PAGES_QUEUE, job.project_id, job_id=job.pk)
+
+
+def send_due(*, project_id: UUID | None = None) -> int:
+    """Send what is due, of everybody or of one project; the number of messages sent.
 
     Each queue takes a window per job and per project (settings.QUEUES), counted in rows sent and not settled, so a
     backlog of one project never stands before the one page of another. Rows are marked in one guarded UPDATE before
@@ -49,10 +54,13 @@ def send_due(*, project_id: UUID | None = None, job_id: str | None = None) -> in
     sent = 0
     for queue in settings.QUEUES:
         for owner in [project_id] if project_id else _projects_with_unsent(queue):
-            chosen = _choose(queue, owner, job_id=job_id)
-            for steps in _by_job_and_stage(_mark(chosen)):
-                sent += _publish(steps)
+            sent += _send(queue, owner)
     return sent
+
+
+def _send(queue: str, project_id: UUID, *, job_id: str | None = None) -> int:
+    chosen = _choose(queue, project_id, job_id=job_id)
+    return sum(_publish(steps) for steps in _by_job_and_stage(_mark(chosen)))
 
 
 def _projects_with_unsent(queue: str) -> list[UUID]:

@@ -22,7 +22,7 @@ from apps.jobs import queries, workflow
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.services import long_documents
 from apps.jobs.services.claims import Claim, claimed, end_job, fail_pages, hand_back, pages_of, put_off, settle
-from apps.jobs.services.sending import send_due, start_job_step
+from apps.jobs.services.sending import send_due, send_pages_of, start_job_step
 from apps.jobs.states import OPEN_STEPS, JobState, PageState, Stage, StepState, job_outcome
 from apps.pages import isolation
 from apps.pages.assembly import Assembly, RenderOptions, assemble
@@ -48,7 +48,7 @@ def split_document(*, step_id: int, fence: int) -> None:
     """Look at the document, make its page rows and their ranges, and send the first window."""
     with claimed(step_id=step_id, fence=fence) as claim:
         if claim is not None and _run(claim, _split):
-            send_due(project_id=claim.job.project_id, job_id=claim.job.pk)
+            send_pages_of(claim.job)
 
 
 def _split(claim: Claim) -> None:
@@ -179,8 +179,7 @@ def move_on(*, job_id: str) -> None:
     if still.sent + still.unsent == 0:
         advance_job(job_id=job_id)
     elif still.unsent and still.sent <= settings.QUEUES[workflow.PAGES_QUEUE].window_per_job // 2:
-        project_id = ParseJob.objects.values_list("project_id", flat=True).get(pk=job_id)
-        send_due(project_id=project_id, job_id=job_id)
+        send_pages_of(ParseJob.objects.only("project_id").get(pk=job_id))
 
 
 def advance_job(*, job_id: str) -> bool:
@@ -199,7 +198,7 @@ def close_window(*, job_id: str) -> None:
     ParseJob.objects.filter(pk=job_id).update(windows_closed=F("windows_closed") + 1)
     job = ParseJob.objects.filter(pk=job_id, state=JobState.RUNNING).only("project_id").first()
     if job is not None:
-        send_due(project_id=job.project_id, job_id=job_id)
+        send_pages_of(job)
 
 
 def plan_pages(*, step_id: int, fence: int) -> None:
@@ -299,7 +298,7 @@ def _extract_again(claim: Claim, numbers: Sequence[int]) -> None:
         JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING, content="")
         make_ranges(job, numbers)
         ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.EXTRACT, updated_at=Now())
-        transaction.on_commit(lambda: send_due(project_id=job.project_id, job_id=job.pk))
+        transaction.on_commit(lambda: send_pages_of(job))
 
 
 def render_options(job: ParseJob) -> RenderOptions:
