@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from apps.pages import columns, markers, scripts
+from apps.pages import columns, markers, scripts, tables
 from apps.pages.blocks import Block, BlockType, Line
 from apps.pages.geometry import Box
-from apps.pages.lines import Segment, joined, rows_of, segments_of
+from apps.pages.lines import Segment, joined, paragraph_text, rows_of, segments_of
 from apps.pages.pdf import RawPage
 
 # A new paragraph begins where the step to the next line grows by this much, ...
@@ -23,8 +23,10 @@ _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 def analyse(raw: RawPage) -> list[Block]:
     """The blocks of a page in reading order; headings and running lines are told apart later, over the document."""
     upright = [run for run in raw.runs if run.angle < MOST_SLANT or run.angle > 360 - MOST_SLANT]
+    found, upright = tables.ruled_tables(raw, upright)
     segments = segments_of(upright)
-    segments += [_standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw)]
+    segments += [_standing(table) for table in found]
+    segments += [_standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)]
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     rows = rows_of(segments)
     rows = [_with_markers(row) for row in rows]
@@ -39,8 +41,10 @@ def _standing(block: Block) -> Segment:
     return Segment("", box.x0, box.top, box.x1, box.bottom, 0.0, block=block)
 
 
-def _is_figure(box: Box, raw: RawPage) -> bool:
-    """A picture behind the whole page is its ground, not a figure."""
+def _is_figure(box: Box, raw: RawPage, found: Sequence[Block]) -> bool:
+    """A picture behind the whole page is its ground, not a figure; one inside a table belongs to the table."""
+    if any(table.box.contains(box, slack=2.0) for table in found):
+        return False
     return box.width * box.height < 0.8 * raw.width * raw.height or not raw.runs
 
 
@@ -157,22 +161,3 @@ def _text_block(group: Sequence[Segment], marker: str) -> Block:
         return Block(type=BlockType.LIST_ITEM, box=box, text=markers.split(text)[1], lines=lines, level=1, marker=marker)
     return Block(type=BlockType.PARAGRAPH, box=box, text=text, lines=lines)
 
-
-def paragraph_text(lines: Sequence[str]) -> str:
-    """The lines of a paragraph as one text, hyphens at line ends healed."""
-    text = lines[0].strip()
-    for line in lines[1:]:
-        piece = line.strip()
-        if not piece:
-            continue
-        if text.endswith("\xad"):
-            text = text[:-1] + piece
-        elif text.endswith(("-", "‐")) and len(text) > 1 and text[-2].isalpha():
-            text = text[:-1] + piece if piece[0].islower() else text + piece
-        elif text.endswith("-") and len(text) > 1 and text[-2].isdigit():
-            text += piece
-        elif scripts.needs_space(text, piece):
-            text += " " + piece
-        else:
-            text += piece
-    return text

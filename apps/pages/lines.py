@@ -132,3 +132,35 @@ def _right_to_left(parts: list[Any]) -> list[Any]:
         ordered += [*latin, part]
         latin = []
     return ordered + latin
+
+
+def paragraph_text(lines: Sequence[str]) -> str:
+    """The lines of a paragraph as one text, hyphens at line ends healed."""
+    text = lines[0].strip()
+    for line in lines[1:]:
+        piece = line.strip()
+        if not piece:
+            continue
+        if text.endswith("\xad"):
+            text = text[:-1] + piece
+        elif text.endswith(("-", "‐")) and len(text) > 1 and text[-2].isalpha():
+            text = text[:-1] + piece if piece[0].islower() else text + piece
+        elif text.endswith("-") and len(text) > 1 and text[-2].isdigit():
+            text += piece
+        elif scripts.needs_space(text, piece):
+            text += " " + piece
+        else:
+            text += piece
+    return text
+
+
+def words_of(run: Run) -> list[Run]:
+    """The words of a run as runs of their own; the run itself where the library gave no boxes for them."""
+    words = run.words
+    if not words or len(words) < 2:
+        return [run]
+    return [
+        Run(word.text, word.x, word.y, word.x + word.width, word.y + word.height, run.size, run.bold, run.italic)
+        for word in words
+        if word.text
+    ]

@@ -1,0 +1,114 @@
+"""Tables drawn with lines: grids of rulings -> table blocks, with the text that stands in their cells."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from apps.pages import rulings
+from apps.pages.blocks import Block, BlockType, Cell
+from apps.pages.geometry import Box
+from apps.pages.lines import joined, paragraph_text, rows_of, words_of
+from apps.pages.pdf import RawPage, Run
+from apps.pages.rulings import Grid
+
+# A grid with fewer written cells is a frame, a form field or a chart.
+LEAST_WRITTEN = 2
+LEAST_WRITTEN_SHARE = 0.12
+MOST_CELLS = 5_000
+
+
+def ruled_tables(raw: RawPage, runs: Sequence[Run]) -> tuple[list[Block], list[Run]]:
+    """The tables that lines on the page enclose, and the runs that stand in none of them."""
+    if len(raw.rules) < 4:
+        return [], list(runs)
+    across, down = rulings.rulings_of(raw.rules)
+    tables: list[Block] = []
+    left = list(runs)
+    for grid in rulings.grids_of(across, down):
+        if len(grid.regions) < 2 or len(grid.regions) > MOST_CELLS:
+            continue
+        inside = [run for run in left if _stands_in(run, grid.box)]
+        table = _table(grid, inside) if inside else None
+        if table is not None:
+            tables.append(table)
+            taken = set(map(id, inside))
+            left = [run for run in left if id(run) not in taken]
+    return tables, left
+
+
+def _stands_in(run: Run, box: Box) -> bool:
+    x, y = (run.x0 + run.x1) / 2, (run.top + run.bottom) / 2
+    return box.x0 <= x <= box.x1 and box.top <= y <= box.bottom
+
+
+def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
+    owner = {
+        (row, column): index
+        for index, region in enumerate(grid.regions)
+        for row in range(region.row, region.row + region.row_span)
+        for column in range(region.column, region.column + region.column_span)
+    }
+    contents: list[list[Run]] = [[] for _ in grid.regions]
+    for run in runs:
+        row = _slot(grid.ys, (run.top + run.bottom) / 2)
+        for piece in _pieces(run, grid, owner, row):
+            contents[owner[row, _slot(grid.xs, (piece.x0 + piece.x1) / 2)]].append(piece)
+    written = sum(1 for content in contents if content)
+    if written < LEAST_WRITTEN or written < LEAST_WRITTEN_SHARE * len(contents):
+        return None
+    if len(grid.xs) == 2 or len(grid.ys) == 2 and written < 2:
+        return None
+    cells = [_cell(grid, index, content) for index, content in enumerate(contents)]
+    return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_tidied(cells))
+
+
+def _slot(places: Sequence[float], at: float) -> int:
+    return max(0, min(len(places) - 2, bisect_right(places, at) - 1))
+
+
+def _pieces(run: Run, grid: Grid, owner: dict[tuple[int, int], int], row: int) -> list[Run]:
+    """The run whole, or its words when it runs over the border of a cell."""
+    first, last = _slot(grid.xs, run.x0 + 1), _slot(grid.xs, run.x1 - 1)
+    if owner[row, first] == owner[row, last]:
+        return [run]
+    return words_of(run)
+
+
+def _cell(grid: Grid, index: int, content: Sequence[Run]) -> Cell:
+    region = grid.regions[index]
+    return Cell(
+        row=region.row,
+        column=region.column,
+        text=paragraph_text([joined(row) for row in rows_of(content)]) if content else "",
+        row_span=region.row_span,
+        column_span=region.column_span,
+        header=False,
+        box=Box(
+            round(grid.xs[region.column], 2),
+            round(grid.ys[region.row], 2),
+            round(grid.xs[region.column + region.column_span], 2),
+            round(grid.ys[region.row + region.row_span], 2),
+        ),
+    )
+
+
+def _rounded(box: Box) -> Box:
+    return Box(round(box.x0, 2), round(box.top, 2), round(box.x1, 2), round(box.bottom, 2))
+
+
+def _tidied(cells: list[Cell]) -> tuple[Cell, ...]:
+    """The cells without rows and columns that hold nothing, and with the first row as header."""
+    rows = sorted({cell.row for cell in cells if cell.text})
+    columns = sorted({cell.column for cell in cells if cell.text})
+    tidy = []
+    for cell in cells:
+        row_span = sum(1 for row in rows if cell.row <= row < cell.row + cell.row_span)
+        column_span = sum(1 for column in columns if cell.column <= column < cell.column + cell.column_span)
+        if not row_span or not column_span:
+            continue
+        row = sum(1 for place in rows if place < cell.row)
+        column = sum(1 for place in columns if place < cell.column)
+        tidy.append(Cell(row, column, cell.text, row_span, column_span, row == 0, cell.box))
+    return tuple(tidy)
+
