@@ -115,6 +115,7 @@ def main(arguments: list[str]) -> None:
     document = Path(arguments[0]) if arguments else DEFAULT
     if not document.exists():
         sys.exit(f"There is no {document}. Pass a PDF of at least {RANGE} pages.")
+    os.environ.setdefault("TOKIO_WORKER_THREADS", "1")  # as in a reader, so that both sides do the same
     one_page = RESULTS.with_suffix(".pdf")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     one_page.write_bytes(small_pdf())
