@@ -1,0 +1,23 @@
+"""python -m bench [NAME...]: the benchmarks, each in a process of its own. Each prints a table and writes its figures
+to bench/results."""
+
+import subprocess
+import sys
+
+BENCHMARKS = ["pages", "isolation", "service", "quality"]
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - set(BENCHMARKS)
+    if unknown:
+        print(f"No benchmark is called {', '.join(sorted(unknown))}. There are: {', '.join(BENCHMARKS)}.")
+        return 2
+    codes = []
+    for name in names or BENCHMARKS:
+        print(f"=== {name}", flush=True)
+        codes.append(subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode)
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,152 @@
+"""Fast mode through HTTP, upload to result, on the embedded default and on production parts.
+
+    python -m bench.service [embedded] [postgres+redis]
+
+Service and load share the machine. Prints a table for each set of parts and writes bench/results/service-PARTS.json.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from pathlib import Path
+from threading import local
+
+import httpx
+
+from bench.figures import CORPUS, Figure, report
+from bench.watching import Watch
+from tests.acceptance.parts import PARTS
+from tests.acceptance.stack import Stack
+
+CLIENTS = 4
+ONE_PAGE_DOCUMENTS = 300
+LATENCY_SAMPLES = 60
+TARGETS = {"embedded": 8_000, "postgres+redis": 12_000}
+_own = local()
+
+
+def documents() -> list[Path]:
+    """The born-digital documents of the corpus, long ones first so that none is alone at the end."""
+    names = [*CORPUS.glob("speed/[im]*.pdf"), *CORPUS.glob("markdown/*.pdf"), *CORPUS.glob("text/*.pdf")]
+    return sorted(names, key=lambda path: -path.stat().st_size)
+
+
+def one_page_documents(folder: Path, count: int) -> list[Path]:
+    """Single pages cut from the corpus, evenly over its documents."""
+    import pikepdf
+
+    def cuts() -> Iterator[Path]:
+        for path in documents():
+            with pikepdf.open(path) as source:
+                for number in range(0, len(source.pages), max(1, len(source.pages) // 8)):
+                    target = folder / f"{path.stem}-{number + 1}.pdf"
+                    with pikepdf.new() as single:
+                        single.pages.append(source.pages[number])
+                        single.save(target)
+                    yield target
+
+    return list(islice(cuts(), count))
+
+
+class Client:
+    """Uploads a document and waits for its Markdown, as a client of the API does."""
+
+    def __init__(self, stack: Stack, *, poll_seconds: float) -> None:
+        self._stack = stack
+        self._poll_seconds = poll_seconds
+
+    def parse(self, document: Path) -> tuple[float, int]:
+        """Seconds from the upload to the result in hand, and the job's pages."""
+        http = self._connection()
+        started = time.perf_counter()
+        files = {"file": (document.name, document.read_bytes(), "application/pdf")}
+        configuration = {"configuration": '{"tier":"fast","version":"latest"}'}
+        answer = http.post("/api/v2/parse/upload", data=configuration, files=files)
+        job = self._checked(answer).json()
+        while job["status"] in ("PENDING", "RUNNING"):
+            time.sleep(self._poll_seconds)
+            job = self._checked(http.get(f"/api/v2/parse/{job['id']}")).json()["job"]
+        if job["status"] != "COMPLETED":
+            raise SystemExit(f"{document.name}: {job}")
+        result = self._checked(http.get(f"/api/v2/parse/{job['id']}", params={"expand": "markdown"})).json()
+        return time.perf_counter() - started, len(result["markdown"]["pages"])
+
+    def _checked(self, answer: httpx.Response) -> httpx.Response:
+        if answer.status_code != 200:
+            raise SystemExit(f"{answer.status_code} {answer.text[:500]}")
+        return answer
+
+    def _connection(self) -> httpx.Client:
+        """One connection a thread, kept open."""
+        if not hasattr(_own, "http"):
+            _own.http = self._stack.client()
+        return _own.http  # type: ignore[no-any-return]
+
+
+def load(parse: Callable[[Path], tuple[float, int]], paths: Sequence[Path], clients: int) -> tuple[float, int]:
+    """Seconds for all documents with so many clients, and their pages."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        pages = sum(count for _, count in pool.map(parse, paths))
+    return time.perf_counter() - started, pages
+
+
+def measure(stack: Stack, name: str, folder: Path) -> list[Figure]:
+    singles = one_page_documents(folder, ONE_PAGE_DOCUMENTS)
+    load(Client(stack, poll_seconds=0.05).parse, singles[:20], CLIENTS)  # warms up
+    members = {process.name: process.popen.pid for process in stack.processes} | stack.parts.pids()
+    with Watch(members) as watch:
+        seconds, pages = load(Client(stack, poll_seconds=0.1).parse, documents(), CLIENTS)
+        words = stack.number("SELECT sum(CAST(result_facts ->> 'words' AS bigint)) FROM jobs_parsejob")
+    figures = [
+        Figure("documents of the corpus: pages a minute", pages / seconds * 60, "pages/min", TARGETS.get(name)),
+        Figure("the same in words", words / seconds, "words/s"),
+        *(Figure(f"CPU, {who}", used / pages * 1000, "ms/page") for who, used in sorted(watch.cpu_seconds.items())),
+        *(Figure(f"peak memory of a process, {who}", mb, "MB") for who, mb in sorted(watch.peak_mb.items())),
+    ]
+    seconds, pages = load(Client(stack, poll_seconds=0.02).parse, singles, 8)
+    figures.append(Figure("one-page documents, 8 clients", pages / seconds * 60, "documents/min"))
+    client = Client(stack, poll_seconds=0.002)
+    latencies = sorted(client.parse(path)[0] * 1000 for path in singles[:LATENCY_SAMPLES])
+    figures += [
+        Figure("one-page document alone, upload to result, p50", statistics.median(latencies), "ms", 200),
+        Figure("one-page document alone, upload to result, p95", latencies[int(len(latencies) * 0.95)], "ms"),
+    ]
+    return figures
+
+
+@contextmanager
+def service(name: str) -> Iterator[tuple[Stack, Path]]:
+    """The service with its defaults on these parts, in a temporary folder."""
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
+        for room in ("parts", "data", "documents"):
+            (folder / room).mkdir()
+        folder.chmod(0o755)  # a database server that is not root has to reach its own folder below
+        parts = cleanup.enter_context(PARTS[name](folder / "parts"))
+        stack = Stack(parts, folder / "data", settings=dict.fromkeys(Stack.SHORT_TIMES, ""))
+        cleanup.callback(stack.stop)
+        stack.prepare()
+        stack.start_web()
+        stack.start_worker()
+        yield stack, folder / "documents"
+
+
+def main(arguments: Sequence[str]) -> None:
+    if not CORPUS.exists():
+        sys.exit("This benchmark reads ../shared/corpus, which is not here.")
+    for name in arguments or list(TARGETS):
+        print(f"--- {name}")
+        with service(name) as (stack, folder):
+            report(f"service-{name}", measure(stack, name, folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
