@@ -68,8 +68,10 @@ def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
             zone = margin_of(page, block)
             if zone:
                 running[(zone, running_key(block))][round(_anchor(zone, page, block))] += 1
-            elif may_be_heading(block):
-                headings[style_of(block)] += 1
+            if may_be_heading(block):
+                # A heading at the top of a page counts; what stands there on page after page does not.
+                if not zone or sum(running[(zone, running_key(block))].values()) == 1:
+                    headings[style_of(block)] += 1
     body = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
     return Survey(
         body_size=body[0],
