@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.parts import EMBEDDED, RABBITMQ, REDIS, embedded_parts, rabbitmq_parts, redis_parts
 from tests.acceptance.stack import Parts, Process, Stack
 from tests.documents.long import long_document
-
-EMBEDDED, REDIS, RABBITMQ = "embedded", "postgres+redis", "postgres+rabbitmq"
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,61 @@
+"""The three sets of parts the service is tested on, started for real and ended after the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from parse_project.queues import queue_table
+from tests import services
+from tests.acceptance.stack import Parts
+from tests.services import Service
+
+EMBEDDED, REDIS, RABBITMQ = "embedded", "postgres+redis", "postgres+rabbitmq"
+
+
+def embedded_parts(folder: Path) -> Iterator[Parts]:
+    """SQLite in the data folder and the bundled Valkey."""
+    with ExitStack() as ended:
+        broker = _until_closed(ended, services.start_valkey(folder))
+        yield _parts(EMBEDDED, broker=broker, redis=broker)
+
+
+def redis_parts(folder: Path) -> Iterator[Parts]:
+    with ExitStack() as ended:
+        database = _until_closed(ended, services.start_postgres(folder))
+        broker = _until_closed(ended, services.start_redis(folder))
+        yield _parts(REDIS, broker=broker, redis=broker, database=database)
+
+
+def rabbitmq_parts(folder: Path) -> Iterator[Parts]:
+    """RabbitMQ for messages, a Redis beside it for the chords."""
+    with ExitStack() as ended:
+        database = _until_closed(ended, services.start_postgres(folder))
+        redis = _until_closed(ended, services.start_redis(folder))
+        broker = _until_closed(ended, services.start_rabbitmq(folder))
+        yield _parts(RABBITMQ, broker=broker, redis=redis, database=database)
+
+
+def _parts(name: str, *, broker: Service, redis: Service, database: Service | None = None) -> Parts:
+    def flush() -> None:
+        if broker is not redis:
+            services.purge_rabbitmq(broker.url, _queues())
+        services.flush_redis(redis.url)
+
+    def start_broker() -> None:
+        broker.start()
+
+    environment = {"CELERY_BROKER_URL": broker.url, "REDIS_URL": redis.url}
+    if database is not None:
+        environment["DATABASE_URL"] = database.url
+    return Parts(name, environment, flush=flush, stop_broker=broker.stop, start_broker=start_broker)
+
+
+def _queues() -> list[str]:
+    return list(queue_table(parse_processes=1, window_per_job=1, window_per_project=1))
+
+
+def _until_closed(ended: ExitStack, service: Service) -> Service:
+    ended.callback(service.close)
+    return service

@@ -1,0 +1,29 @@
+"""The service's settings for tests in this process: a data folder of its own, nothing of this machine's environment.
+
+The broker does not exist: what a test needs of one it starts (tests/services.py).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+for _name in ("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "PUBLIC_URL", "MODE_WITHOUT_PROVIDER"):
+    os.environ.pop(_name, None)
+_folder = tempfile.mkdtemp(prefix="leafmill-tests-")
+_owner = os.getpid()
+
+
+def _remove() -> None:
+    if os.getpid() == _owner:  # not in a forked child
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+atexit.register(_remove)
+os.environ["LEAFMILL_DATA"] = _folder
+
+from parse_project.settings import *  # noqa: E402, F403 (after the environment, and all of them)
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; nothing here is worth a slow one
