@@ -23,7 +23,7 @@ import httpx
 from bench.figures import CORPUS, Figure, report
 from bench.watching import Watch
 from tests.acceptance.parts import PARTS
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import SHORT_TIMES, Stack
 
 CLIENTS = 4
 ONE_PAGE_DOCUMENTS = 300
@@ -131,7 +131,7 @@ def service(name: str) -> Iterator[tuple[Stack, Path]]:
             (folder / room).mkdir()
         folder.chmod(0o755)  # a database server that is not root has to reach its own folder below
         parts = cleanup.enter_context(PARTS[name](folder / "parts"))
-        stack = Stack(parts, folder / "data", settings=dict.fromkeys(Stack.SHORT_TIMES, ""))
+        stack = Stack(parts, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
         cleanup.callback(stack.stop)
         stack.prepare()
         stack.start_web()

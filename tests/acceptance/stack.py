@@ -23,18 +23,28 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 2.0
+SHORT_TIMES = {
+    "LEASE_SECONDS": str(LEASE_SECONDS),
+    "LEASE_RENEWAL_SECONDS": "0.5",
+    "RESCUE_SECONDS": "0.5",
+    "RESEND_SECONDS": "1.5",
+}
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the service stands on; ``flush`` makes the broker and the chord counters forget everything."""
+    """What the service stands on.
+
+    ``flush`` makes the broker and the chord counters forget everything; ``pids`` are the servers' processes by name.
+    """
 
     name: str
     environment: dict[str, str]
     flush: Callable[[], None]
     stop_broker: Callable[[], None]
     start_broker: Callable[[], None]
+    pids: Callable[[], dict[str, int]] = dict
 
 
 @dataclass
@@ -77,11 +87,8 @@ class Stack:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return inherited | {
             "LEAFMILL_DATA": str(self.folder),
-            "LEASE_SECONDS": str(LEASE_SECONDS),
-            "LEASE_RENEWAL_SECONDS": "0.5",
-            "RESCUE_SECONDS": "0.5",
-            "RESEND_SECONDS": "1.5",
             "PARSE_PROCESSES": "2",
+            **SHORT_TIMES,
             **self.parts.environment,
             **self.settings,
         }
