@@ -122,6 +122,9 @@ def _groups(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[tuple[list
 
 
 def _grid(across: list[Ruling], down: list[Ruling]) -> Grid | None:
+    across, down = _anchored(across, down)
+    if not across or not down:
+        return None
     left, right = min(h.low for h in across), max(h.high for h in across)
     top, bottom = min(v.low for v in down), max(v.high for v in down)
     xs = _positions(down, left, right)
@@ -131,6 +134,30 @@ def _grid(across: list[Ruling], down: list[Ruling]) -> Grid | None:
     down = [*down, Ruling(xs[0], ys[0], ys[-1]), Ruling(xs[-1], ys[0], ys[-1])]
     across = [*across, Ruling(ys[0], xs[0], xs[-1]), Ruling(ys[-1], xs[0], xs[-1])]
     return Grid(xs, ys, _regions(xs, ys, across, down))
+
+
+def _anchored(across: list[Ruling], down: list[Ruling]) -> tuple[list[Ruling], list[Ruling]]:
+    """The lines without those that end in the middle of a cell: arrows, underlines and icons."""
+    for _ in range(3):
+        kept_down = _reaching(down, across)
+        kept_across = _reaching(across, kept_down)
+        if len(kept_down) == len(down) and len(kept_across) == len(across):
+            break
+        across, down = kept_across, kept_down
+    return across, down
+
+
+def _reaching(lines: list[Ruling], crossing: list[Ruling]) -> list[Ruling]:
+    """Lines whose ends stand on a crossing line, or as far out as any."""
+    if not lines or not crossing:
+        return []
+    places = [line.at for line in crossing]
+    places += [min(line.low for line in lines), max(line.high for line in lines)]
+    return [
+        line
+        for line in lines
+        if any(abs(line.low - at) <= 2 * SNAP for at in places) and any(abs(line.high - at) <= 2 * SNAP for at in places)
+    ]
 
 
 def _positions(lines: Iterable[Ruling], low: float, high: float) -> list[float]:
