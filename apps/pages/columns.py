@@ -56,30 +56,72 @@ def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[
 def _cut(rows: list[Row], gutters: list[tuple[float, float]], rtl: bool, depth: int) -> list[Band]:
     columns = _columns(rows, gutters)
     if not _is_prose(rows, columns):
-        return [Band(rows, grid=True, gutters=gutters)]
+        return _grids(rows, gutters, rtl, depth)
     if rtl:
         columns.reverse()
     return [band for column in columns for band in bands_of(column, rtl=rtl, depth=depth + 1)]
+
+
+def _grids(rows: list[Row], gutters: list[tuple[float, float]], rtl: bool, depth: int) -> list[Band]:
+    """A grid, or several with the headings between them that happen to leave the gutters free."""
+    foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
+    if not foreign:
+        return [Band(rows, grid=True, gutters=gutters)]
+    bands: list[Band] = []
+    start = 0
+    for index in [*foreign, len(rows)]:
+        if index > start:
+            bands += bands_of(rows[start:index], rtl=rtl, depth=depth + 1)
+        if index < len(rows):
+            bands.append(Band([rows[index]]))
+        start = index + 1
+    return bands
+
+
+def _stands_out(rows: Sequence[Row], index: int) -> bool:
+    """Whether a row is one larger line, or one line alone with much room around it."""
+    row = rows[index]
+    if len(row) > 1:
+        return False
+    wide = [other for other in rows if len(other) > 1]
+    if wide and row[0].size > 1.1 * max(segment.size for segment in wide[0]):
+        return True
+    above = row[0].top - rows[index - 1][0].bottom if index else 0.0
+    below = rows[index + 1][0].top - row[0].bottom if index + 1 < len(rows) else 0.0
+    return min(above, below) > 1.5 * row[0].size or (above > 1.5 * row[0].size and index == len(rows) - 1)
 
 
 def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
     """The longest run of rows from ``start`` that leave the same gutters free: its end and the gutters."""
     taken: list[tuple[float, float]] = []
     gutters: list[tuple[float, float]] = []
-    both = 0
     end = start
     for end in range(start, len(rows)):
-        row = rows[end]
-        merged = _merge(taken, row)
-        free = _gaps(merged)
-        if not free:
+        merged = _merge(taken, rows[end])
+        free = _gaps(merged, LEAST_GUTTER)
+        if not free or (len(free) < len(gutters) and _crosses_established(rows, start, end, gutters)):
             break
         taken, gutters = merged, free
-        both += len(row) > 1
     else:
         end = len(rows)
-    gutters = [g for g in gutters if _rows_beside(rows[start:end], g) >= LEAST_ROWS]
-    return (end, gutters) if both and gutters else (start, [])
+    least = LEAST_ROWS if len(gutters) == 1 else LEAST_ROWS - 1
+    gutters = [g for g in gutters if _rows_beside(rows[start:end], g) >= least]
+    return (end, gutters) if gutters else (start, [])
+
+
+def _crosses_established(rows: Sequence[Row], start: int, end: int, gutters: list[tuple[float, float]]) -> bool:
+    """Whether row ``end`` runs across a gutter that the rows before it have kept free more than once."""
+    return any(
+        _rows_beside(rows[start:end], gutter) >= 2
+        for gutter in gutters
+        if any(s.x0 < gutter[1] and s.x1 > gutter[0] and _cuts(s, gutter) for s in rows[end])
+    )
+
+
+def _cuts(segment: Segment, gutter: tuple[float, float]) -> bool:
+    """Whether so little of the gutter is left that it is none."""
+    left, right = gutter
+    return max(segment.x0 - left, right - segment.x1) < LEAST_GUTTER
 
 
 def _rows_beside(rows: Sequence[Row], gutter: tuple[float, float]) -> int:
@@ -101,11 +143,19 @@ def _merge(taken: list[tuple[float, float]], row: Row) -> list[tuple[float, floa
     return merged
 
 
-def _gaps(taken: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def gaps_of(rows: Sequence[Row], least: float) -> list[tuple[float, float]]:
+    """The stretches of the x axis, at least so wide, that all rows leave free between them."""
+    taken: list[tuple[float, float]] = []
+    for row in rows:
+        taken = _merge(taken, row)
+    return _gaps(taken, least)
+
+
+def _gaps(taken: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
     return [
         (left[1], right[0])
         for left, right in zip(taken, taken[1:], strict=False)
-        if right[0] - left[1] >= LEAST_GUTTER
+        if right[0] - left[1] >= least
     ]
 
 

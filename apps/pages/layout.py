@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from apps.pages import columns, markers, scripts, tables
+from apps.pages import aligned, columns, markers, rulings, scripts, tables
 from apps.pages.blocks import Block, BlockType, Line
 from apps.pages.geometry import Box
 from apps.pages.lines import Segment, joined, paragraph_text, rows_of, segments_of
@@ -31,8 +31,13 @@ def analyse(raw: RawPage) -> list[Block]:
     rows = rows_of(segments)
     rows = [_with_markers(row) for row in rows]
     blocks: list[Block] = []
+    across = rulings.rulings_of(raw.rules)[0] if len(raw.rules) < 500 else []
     for band in columns.bands_of(rows, rtl=rtl):
-        blocks += _blocks_of(band.rows, rtl)
+        table = aligned.aligned_table(band, across) if band.grid else None
+        if table is not None:
+            blocks.append(table)
+        else:
+            blocks += _blocks_of(band.rows, rtl)
     return blocks
 
 
@@ -134,9 +139,20 @@ def _parted(group: list[Segment], line: Segment, step: float, left: float, right
         return True
     indent = (right - line.x1) - (right - last.x1) if rtl else line.x0 - last.x0
     started = last.x1 < right - 0.25 * (right - left) if not rtl else last.x0 > left + 0.25 * (right - left)
-    if started and _SENTENCE_END.search(last.text) and not line.text[:1].islower():
-        return True
+    if not line.text[:1].islower():
+        if started and _SENTENCE_END.search(last.text):
+            return True
+        if not rtl and abs(line.x0 - last.x0) < size and _word_would_fit(last, line, right):
+            return True
     return len(group) > 1 and 0.8 * size < indent < 4 * size and bool(_SENTENCE_END.search(last.text))
+
+
+def _word_would_fit(last: Segment, line: Segment, right: float) -> bool:
+    """Whether the first word of a line had room on the line before, so that somebody broke the line on purpose."""
+    word = line.text.split(" ", 1)[0]
+    if scripts.is_unspaced(line.text[0]):
+        word = word[:3] * 2
+    return last.x1 + (len(word) + 2) * 0.55 * line.size < right - 0.02 * (right - line.x0)
 
 
 def _text_block(group: Sequence[Segment], marker: str) -> Block:

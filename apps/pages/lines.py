@@ -13,6 +13,8 @@ from apps.pages.pdf import Run
 
 # Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about one.
 JOIN_GAP = 1.0
+# Words this far apart, in ems, may be cells of a table that the library took for one run.
+CELL_GAP = 0.9
 # Narrower than this, in ems, two runs are one word in two fonts.
 SPACE_GAP = 0.13
 # Runs are on one line when their heights share this much of the smaller one.
@@ -164,3 +166,18 @@ def words_of(run: Run) -> list[Run]:
         for word in words
         if word.text
     ]
+
+
+def split_at_gaps(segment: Segment) -> list[Segment]:
+    """The segment in pieces where its words stand as far apart as cells do; tables only, as it asks for every word."""
+    if segment.block is not None or not segment.runs or " " not in segment.text:
+        return [segment]
+    words = [word for run in segment.runs for word in words_of(run)]
+    words.sort(key=lambda word: word.x0)
+    pieces = [[words[0]]]
+    for previous, word in zip(words, words[1:], strict=False):
+        if word.x0 - previous.x1 > CELL_GAP * max(word.size, previous.size):
+            pieces.append([word])
+        else:
+            pieces[-1].append(word)
+    return [segment] if len(pieces) == 1 else [_segment(piece) for piece in pieces]

@@ -1,0 +1,106 @@
+"""Tables without lines around their cells: rows of segments that keep the same gutters free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.pages.blocks import Block, BlockType, Cell
+from apps.pages.columns import Band, Row, gaps_of
+from apps.pages.geometry import Box
+from apps.pages.lines import Segment, paragraph_text, split_at_gaps
+from apps.pages.rulings import Ruling
+
+# A step to the next line this much wider than the narrowest is a step to the next row.
+ROW_STEP = 1.3
+# A table of two columns looks like many other things, so it has to have this many rows.
+LEAST_ROWS_OF_PAIRS = 3
+LEAST_FILLED = 0.5
+LEAST_GUTTER = 3.5
+# A line under a row covers at least this share of the table's width.
+RULE_SHARE = 0.3
+
+
+def aligned_table(band: Band, across: Sequence[Ruling]) -> Block | None:
+    """The rows of a grid band as a table; None when they are no table after all."""
+    rows = [[piece for segment in row for piece in split_at_gaps(segment)] for row in band.rows]
+    gutters = gaps_of(rows, LEAST_GUTTER)
+    if not gutters:
+        return None
+    groups = _grouped(rows, gutters, across)
+    if not _convincing(groups, len(gutters) + 1):
+        return None
+    cells: list[Cell] = []
+    for number, group in enumerate(groups):
+        for column, parts in enumerate(_columns(group, gutters)):
+            cells.append(_cell(number, column, parts))
+    segments = [segment for row in rows for segment in row]
+    return Block(type=BlockType.TABLE, box=_box(segments), cells=tuple(cells))
+
+
+def _grouped(rows: Sequence[Row], gutters: Sequence[tuple[float, float]], across: Sequence[Ruling]) -> list[list[Row]]:
+    """The printed lines of each table row together."""
+    steps = [below[0].bottom - above[0].bottom for above, below in zip(rows, rows[1:], strict=False)]
+    narrowest = min((step for step in steps if step > 0.6 * rows[0][0].size), default=0.0)
+    uneven = any(step > ROW_STEP * narrowest for step in steps) and any(step <= ROW_STEP * narrowest for step in steps)
+    ruled = [_rule_between(above, below, across, rows) for above, below in zip(rows, rows[1:], strict=False)]
+    rules_decide = sum(ruled) >= 2
+    first = gutters[0][0]
+    groups: list[list[Row]] = [[rows[0]]]
+    for row, step, rule in zip(rows[1:], steps, ruled, strict=True):
+        starts = row[0].x1 <= first + LEAST_GUTTER
+        if rules_decide:
+            new = rule
+        else:
+            new = rule or (step > ROW_STEP * narrowest if uneven else starts)
+        if new:
+            groups.append([row])
+        else:
+            groups[-1].append(row)
+    return groups
+
+
+def _rule_between(above: Row, below: Row, across: Sequence[Ruling], rows: Sequence[Row]) -> bool:
+    low, high = (above[0].top + above[0].bottom) / 2, (below[0].top + below[0].bottom) / 2
+    left, right = min(row[0].x0 for row in rows), max(row[-1].x1 for row in rows)
+    return any(
+        low < line.at < high and min(line.high, right) - max(line.low, left) > RULE_SHARE * (right - left)
+        for line in across
+    )
+
+
+def _columns(group: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> list[list[Segment]]:
+    columns: list[list[Segment]] = [[] for _ in range(len(gutters) + 1)]
+    for row in group:
+        for segment in row:
+            columns[sum(1 for gutter in gutters if segment.x0 >= gutter[0] + 0.1)].append(segment)
+    return columns
+
+
+def _convincing(groups: Sequence[Sequence[Row]], width: int) -> bool:
+    if len(groups) < (LEAST_ROWS_OF_PAIRS if width == 2 else 2):
+        return False
+    paired = sum(1 for group in groups if sum(len(row) for row in group) > 1 and max(len(row) for row in group) > 1)
+    return paired >= LEAST_FILLED * len(groups)
+
+
+def _cell(row: int, column: int, parts: Sequence[Segment]) -> Cell:
+    if not parts:
+        return Cell(row=row, column=column, header=row == 0)
+    lines: list[str] = []
+    last: Segment | None = None
+    for part in parts:
+        if last is not None and abs(part.bottom - last.bottom) < 0.3 * part.size:
+            lines[-1] += " " + part.text
+        else:
+            lines.append(part.text)
+        last = part
+    return Cell(row=row, column=column, text=paragraph_text(lines), header=row == 0, box=_box(parts))
+
+
+def _box(parts: Sequence[Segment]) -> Box:
+    return Box(
+        round(min(part.x0 for part in parts), 2),
+        round(min(part.top for part in parts), 2),
+        round(max(part.x1 for part in parts), 2),
+        round(max(part.bottom for part in parts), 2),
+    )
