@@ -86,7 +86,17 @@ def supervisor_configuration(members: list[Member], *, folder: Path) -> str:
     head += [f"pidfile={_escaped(folder / 'run' / 'supervisord.pid')}", f"childlogdir={_escaped(folder / 'logs')}"]
     if os.geteuid() == 0:
         head.append("user=root")  # not dropping rights is said aloud, otherwise supervisord warns
-    return "\n".join(head) + "\n" + "\n".join(_section(member, folder=folder) for member in members)
+    sections = [_section(member, folder=folder) for member in members]
+    return "\n".join([*head, "", *_groups(members), *sections])
+
+
+def _groups(members: list[Member]) -> list[str]:
+    """One group per priority: supervisord stops group after group, but the members of one group all at once."""
+    lines: list[str] = []
+    for priority in sorted({member.priority for member in members}):
+        names = ",".join(member.name for member in members if member.priority == priority)
+        lines += [f"[group:priority-{priority}]", f"programs={names}", f"priority={priority}", ""]
+    return lines
 
 
 def _section(member: Member, *, folder: Path) -> str:

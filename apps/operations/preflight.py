@@ -11,7 +11,7 @@ from typing import IO
 
 from apps.operations.errors import CannotStart
 
-FOLDERS = ("logs", "run", "valkey")
+FOLDERS = ("logs", "run", "static", "storage", "valkey")
 
 
 def prepare_data_folder(folder: Path) -> None:
