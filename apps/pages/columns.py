@@ -17,6 +17,8 @@ LEAST_GUTTER = 6.0
 # ... and parts at least so many rows that have something on both sides.
 LEAST_ROWS = 3
 DEEPEST = 4
+# So much white, in heights of a line, parts the lines before and after a table from it.
+ROOM = 0.6
 
 
 class Band(msgspec.Struct, gc=False):
@@ -24,7 +26,8 @@ class Band(msgspec.Struct, gc=False):
 
     rows: list[Row]
     grid: bool = False
-    gutters: list[tuple[float, float]] = []
+    # Whether it stands in the same column as the band before, so that a paragraph may go on.
+    continues: bool = True
 
 
 def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[Band]:
@@ -32,41 +35,63 @@ def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[
     if depth >= DEEPEST or sum(1 for row in rows if len(row) > 1) == 0:
         return [Band(list(rows))] if rows else []
     bands: list[Band] = []
-    plain: list[Row] = []
     index = 0
+    after_columns = False
     while index < len(rows):
         end, gutters = _shared_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
         if not gutters:
-            plain.append(rows[index])
+            _append(bands, Band([rows[index]], continues=not after_columns))
+            after_columns = False
             index += 1
             continue
-        while plain and _fits(plain[-1], gutters):
-            index -= 1
-            plain.pop()
-        if plain:
-            bands.append(Band(plain))
-            plain = []
-        bands += _cut(list(rows[index:end]), gutters, rtl, depth)
+        above = [] if after_columns else _taken_back(bands, gutters)
+        cut = _cut(above + list(rows[index:end]), gutters, rtl, depth)
+        after_columns = not cut[0].continues
+        for band in cut:
+            _append(bands, band)
         index = end
-    if plain:
-        bands.append(Band(plain))
     return bands
 
 
+def _append(bands: list[Band], band: Band) -> None:
+    """Add a band; plain rows of one column stay together."""
+    if bands and band.continues and not band.grid and not bands[-1].grid:
+        bands[-1].rows += band.rows
+    else:
+        bands.append(band)
+
+
+def _taken_back(bands: list[Band], gutters: list[tuple[float, float]]) -> list[Row]:
+    """The rows just above that leave the gutters free too, taken out of their band."""
+    taken: list[Row] = []
+    while bands and not bands[-1].grid and bands[-1].rows and _fits(bands[-1].rows[-1], gutters):
+        taken.insert(0, bands[-1].rows.pop())
+        if not bands[-1].rows:
+            bands.pop()
+            break
+    return taken
+
+
 def _cut(rows: list[Row], gutters: list[tuple[float, float]], rtl: bool, depth: int) -> list[Band]:
+    """The rows as columns, whose first bands do not continue what is above, or as grids, which do."""
     columns = _columns(rows, gutters)
     if not _is_prose(rows, columns):
-        return _grids(rows, gutters, rtl, depth)
+        return _grids(rows, rtl, depth)
     if rtl:
         columns.reverse()
-    return [band for column in columns for band in bands_of(column, rtl=rtl, depth=depth + 1)]
+    cut: list[Band] = []
+    for column in columns:
+        bands = bands_of(column, rtl=rtl, depth=depth + 1)
+        bands[0].continues = False
+        cut += bands
+    return cut
 
 
-def _grids(rows: list[Row], gutters: list[tuple[float, float]], rtl: bool, depth: int) -> list[Band]:
+def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
     """A grid, or several with the headings between them that happen to leave the gutters free."""
     foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
     if not foreign:
-        return [Band(rows, grid=True, gutters=gutters)]
+        return [Band(rows, grid=True)]
     bands: list[Band] = []
     start = 0
     for index in [*foreign, len(rows)]:
@@ -79,16 +104,34 @@ def _grids(rows: list[Row], gutters: list[tuple[float, float]], rtl: bool, depth
 
 
 def _stands_out(rows: Sequence[Row], index: int) -> bool:
-    """Whether a row is one larger line, or one line alone with much room around it."""
+    """Whether a row is one larger line, or one line at an end of the grid with much room towards it."""
     row = rows[index]
     if len(row) > 1:
         return False
     wide = [other for other in rows if len(other) > 1]
     if wide and row[0].size > 1.1 * max(segment.size for segment in wide[0]):
         return True
-    above = row[0].top - rows[index - 1][0].bottom if index else 0.0
-    below = rows[index + 1][0].top - row[0].bottom if index + 1 < len(rows) else 0.0
-    return min(above, below) > 1.5 * row[0].size or (above > 1.5 * row[0].size and index == len(rows) - 1)
+    return bool(wide) and (_parted_above(rows, index) or _parted_below(rows, index))
+
+
+def _parted_above(rows: Sequence[Row], index: int) -> bool:
+    """Whether single lines from here to the end of the grid stand apart from what is above."""
+    if any(len(row) > 1 for row in rows[index:]):
+        return False
+    return any(_room(rows[i - 1], rows[i]) > ROOM for i in range(1, index + 1) if all(len(r) == 1 for r in rows[i:]))
+
+
+def _parted_below(rows: Sequence[Row], index: int) -> bool:
+    """Whether single lines from the top of the grid to here stand apart from what is below."""
+    if any(len(row) > 1 for row in rows[: index + 1]):
+        return False
+    leading = next(i for i, row in enumerate(rows) if len(row) > 1)
+    return any(_room(rows[i], rows[i + 1]) > ROOM for i in range(index, leading))
+
+
+def _room(above: Row, below: Row) -> float:
+    """The white between two rows, in heights of a line."""
+    return (below[0].top - above[0].bottom) / max(1.0, above[0].bottom - above[0].top)
 
 
 def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
@@ -161,7 +204,7 @@ def _gaps(taken: list[tuple[float, float]], least: float) -> list[tuple[float, f
 
 def _fits(row: Row, gutters: list[tuple[float, float]]) -> bool:
     """Whether a row above leaves the gutters free, so that it belongs to one of the columns."""
-    return all(not (s.x0 < g[1] and s.x1 > g[0]) for s in row for g in gutters)
+    return not any(s.x0 < g[1] and s.x1 > g[0] and _cuts(s, g) for s in row for g in gutters)
 
 
 def _columns(rows: Sequence[Row], gutters: list[tuple[float, float]]) -> list[list[Row]]:

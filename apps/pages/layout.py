@@ -84,6 +84,7 @@ def _merged(parts: Sequence[Segment], text: str) -> Segment:
         size=main.size,
         bold=all(part.bold for part in parts),
         italic=all(part.italic for part in parts),
+        runs=[run for part in parts for run in part.runs or ()],
     )
 
 
