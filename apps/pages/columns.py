@@ -19,6 +19,8 @@ LEAST_ROWS = 3
 DEEPEST = 4
 # So much white, in heights of a line, parts the lines before and after a table from it.
 ROOM = 0.6
+# So much parts one table from another, or from the footer.
+WIDE_GAP = 2.0
 
 
 class Band(msgspec.Struct, gc=False):
@@ -90,17 +92,20 @@ def _cut(rows: list[Row], gutters: list[tuple[float, float]], rtl: bool, depth: 
 def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
     """A grid, or several with the headings between them that happen to leave the gutters free."""
     foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
-    if not foreign:
+    cuts = sorted({0, len(rows), *foreign, *(index + 1 for index in foreign), *_wide_gaps(rows)})
+    if len(cuts) == 2:
         return [Band(rows, grid=True)]
     bands: list[Band] = []
-    start = 0
-    for index in [*foreign, len(rows)]:
-        if index > start:
-            bands += bands_of(rows[start:index], rtl=rtl, depth=depth + 1)
-        if index < len(rows):
-            bands.append(Band([rows[index]]))
-        start = index + 1
+    for start, end in zip(cuts, cuts[1:], strict=False):
+        bands += bands_of(rows[start:end], rtl=rtl, depth=depth + 1)
     return bands
+
+
+def _wide_gaps(rows: Sequence[Row]) -> list[int]:
+    """Where a row stands so far below the one before that they belong to different things."""
+    rooms = [_room(above, below) for above, below in zip(rows, rows[1:], strict=False)]
+    usual = sorted(rooms)[len(rooms) // 2] if rooms else 0.0
+    return [index for index, room in enumerate(rooms, 1) if room > WIDE_GAP and room > 2.5 * usual]
 
 
 def _stands_out(rows: Sequence[Row], index: int) -> bool:
@@ -224,7 +229,7 @@ def _is_prose(rows: Sequence[Row], columns: list[list[Row]]) -> bool:
     """Columns of prose run past each other; the cells of a table stand side by side."""
     if any(len(column) < LEAST_ROWS for column in columns):
         return False
-    if any(s.block is not None for row in rows for s in row):
+    if any(s.block is not None and s.block.cells for row in rows for s in row):
         return True
     fills = [_fill(column) for column in columns]
     if all(fill >= 0.7 and mean >= 14 for fill, mean in fills):

@@ -11,6 +11,8 @@ _NUMBER = re.compile(
     r"(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d{1,3}(?=\s\s))\s+(?=\S)"
 )
 _LONE = re.compile(f"[{BULLETS}o]|\\(?(?:\\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\\[\\d{{1,3}}\\]|\\d+(?:\\.\\d+)+\\.?")
+# A row of check marks is a table's, not a list's.
+_CHECKS = "✓✔✗"
 BULLET_SIGNS = frozenset(BULLETS.replace("\\-", "-") + "o")
 
 
@@ -20,7 +22,7 @@ def split(text: str) -> tuple[str, str]:
     if first.isalpha() and (len(text) < 3 or (text[1] not in ".) " and first not in "ivxIVX")):
         return "", text
     found = _BULLET.match(text) or _NUMBER.match(text)
-    if found is None:
+    if found is None or (first in _CHECKS and not text[found.end()].isalpha()):
         return "", text
     return found.group().strip(), text[found.end() :]
 
