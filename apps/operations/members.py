@@ -17,6 +17,14 @@ from apps.operations.errors import CannotStart
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 FLOWER_USER = "admin"
+# Flower 2.2 asks for the password everywhere but at its metrics, which name every worker and task.
+FLOWER_CONFIGURATION = """\
+from flower.views.monitor import Metrics
+from tornado.web import authenticated
+
+basic_auth = [{credentials!r}]
+Metrics.get = authenticated(Metrics.get)
+"""
 
 # One Ctrl-C ends everything within 10 s: the members get this long to finish what they hold, then the broker, which
 # goes last so that they can still say so. What they do not finish is claimed again at the next start.
@@ -61,7 +69,8 @@ def flower(folder: Path) -> Member:
     """Flower behind a password; it is in a file of its own because a command line can be read by every user."""
     configuration = folder / "run" / "flowerconfig.py"
     configuration.touch(mode=0o600)
-    configuration.write_text(f"basic_auth = [{f'{FLOWER_USER}:{flower_password(folder)}'!r}]\n", encoding="utf-8")
+    credentials = f"{FLOWER_USER}:{flower_password(folder)}"
+    configuration.write_text(FLOWER_CONFIGURATION.format(credentials=credentials), encoding="utf-8")
     command = (
         *_module("celery"),
         *("-A", "parse_project.celery:app", "flower", f"--conf={configuration}"),

@@ -1,0 +1,243 @@
+"""``make run`` as somebody at a terminal meets it: what it prints, what Ctrl-C leaves behind, what a crash does."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from apps.operations.processes import MARKER, end, processes_of
+from tests.acceptance.stack import wait_for
+from tests.services import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+END_SECONDS = 10
+API_KEY = re.compile(r"API key: (\S+)")
+PASSWORD = re.compile(r"Administrator: admin +password: (\S+)")
+
+
+@dataclass
+class Run:
+    """One ``make run`` and what it has printed so far; a group of its own, as a terminal gives it."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    folder: Path
+    port: int
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def until_said(self, words: str, *, seconds: float = 60) -> None:
+        wait_for(lambda: words in self.said or self.popen.poll() is not None, f"it says {words!r}", seconds=seconds)
+        assert words in self.said, self.said
+
+    def interrupt(self) -> float:
+        """Ctrl-C: SIGINT to everybody in the terminal's foreground group; how many seconds the end took."""
+        began = time.monotonic()
+        os.killpg(self.popen.pid, signal.SIGINT)
+        self.popen.wait(30)
+        return time.monotonic() - began
+
+    def members(self) -> list[psutil.Process]:
+        return processes_of(str(self.folder))
+
+    def leader_of(self, *words: str) -> psutil.Process:
+        """The member whose command line has these words; its children look alike and are younger."""
+        found = [process for process in self.members() if all(word in process.cmdline() for word in words)]
+        return min(found, key=lambda process: (process.create_time(), process.pid))
+
+
+Start = Callable[..., Run]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start ``make run`` on this test's data folder; what is left of it is ended after the test."""
+    runs: list[Run] = []
+    ports = {"PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
+
+    def start(**environment: str) -> Run:
+        log = tmp_path / f"run-{len(runs)}.log"
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        settings = {"LEAFMILL_DATA": str(folder), "PARSE_PROCESSES": "1", **ports, **environment}
+        with log.open("wb") as out:
+            popen = subprocess.Popen(
+                ["make", "-s", "run"],
+                cwd=ROOT,
+                env=inherited | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        runs.append(Run(popen, log, Path(settings["LEAFMILL_DATA"]), int(settings["PORT"])))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.popen.poll() is None:
+            os.killpg(run.popen.pid, signal.SIGKILL)
+        end(run.members(), grace_seconds=0)
+
+
+def test_one_interrupt_ends_everything(start: Start) -> None:
+    run = start()
+    run.until_said("Leafmill is ready")
+    # Supervisor, broker, web, Flower, two workers; below them the web child, a pool child and its reader.
+    wait_for(lambda: len(run.members()) == 9, "everybody is there", seconds=30)
+
+    assert run.interrupt() < END_SECONDS
+    assert run.members() == []
+
+
+def test_an_interrupt_in_the_middle_of_the_start_ends_everything(start: Start) -> None:
+    run = start()
+    run.until_said("Starting valkey")
+
+    assert run.interrupt() < END_SECONDS
+    assert run.members() == []
+
+
+def test_a_termination_ends_everything(start: Start) -> None:
+    run = start()
+    run.until_said("Leafmill is ready")
+    began = time.monotonic()
+
+    run.popen.terminate()  # as a service manager does; make hands it on
+    run.popen.wait(30)
+
+    wait_for(lambda: run.members() == [], "nobody is left", seconds=END_SECONDS)
+    assert time.monotonic() - began < END_SECONDS
+
+
+def test_a_second_start_finds_its_data_and_tells_no_secret_twice(start: Start, folder: Path) -> None:
+    first = start()
+    first.until_said("Leafmill is ready")
+    key, password = API_KEY.findall(first.said), PASSWORD.findall(first.said)
+    assert len(key) == len(password) == 1
+    url = f"http://127.0.0.1:{first.port}/api/v2/parse"
+    headers = {"Authorization": f"Bearer {key[0]}"}
+    assert httpx.get(url, headers=headers).status_code == 200
+    first.interrupt()
+
+    second = start()
+    second.until_said("Leafmill is ready")
+
+    assert httpx.get(url, headers=headers).status_code == 200, "the key of the first start is known"
+    assert not API_KEY.search(second.said)
+    assert not PASSWORD.search(second.said)
+    assert "manage.py create_api_key NAME" in second.said
+    assert folder.stat().st_mode & 0o077 == 0, "nobody else may look into the data folder"
+
+
+def test_flower_asks_for_the_password_in_the_data_folder(start: Start, folder: Path) -> None:
+    flower = free_port()
+    run = start(FLOWER_PORT=str(flower))
+    run.until_said("Leafmill is ready")
+    url = f"http://127.0.0.1:{flower}/workers"
+    wait_for(lambda: status(url) is not None, "Flower answers", seconds=30)
+    password = folder / "flower_password"
+
+    assert status(url) == 401
+    assert status(f"http://127.0.0.1:{flower}/metrics") == 401
+    assert httpx.get(url, auth=("admin", password.read_text())).status_code == 200
+    assert password.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("variable", ["PORT", "FLOWER_PORT"])
+def test_a_taken_port_is_one_clear_sentence(start: Start, variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = start(**{variable: str(port)})
+        assert run.popen.wait(30) == 2
+
+    assert f"Port {port} on 127.0.0.1 is taken by another program" in run.said
+    assert f"{variable}={port + 1}" in run.said
+    assert "Traceback" not in run.said
+    assert run.members() == []
+
+
+def test_a_second_run_on_the_same_data_folder_is_refused(start: Start) -> None:
+    first = start()
+    first.until_said("Leafmill is ready")
+
+    second = start()
+
+    assert second.popen.wait(30) == 2
+    assert "already runs on the data folder" in second.said
+    assert first.popen.poll() is None
+    assert status(f"http://127.0.0.1:{first.port}/readyz") == 200
+
+
+def test_a_crashed_member_is_started_again_and_that_is_said(start: Start) -> None:
+    run = start()
+    run.until_said("Leafmill is ready")
+    web, worker = run.leader_of("granian"), run.leader_of("work", "housekeeping")
+
+    web.kill()
+    worker.kill()
+
+    run.until_said("web ended unexpectedly (terminated by SIGKILL)")
+    run.until_said("housekeeping ended unexpectedly (terminated by SIGKILL)")
+    run.until_said("web runs again", seconds=20)
+    run.until_said("housekeeping runs again", seconds=20)
+    assert status(f"http://127.0.0.1:{run.port}/readyz") == 200
+    assert run.interrupt() < END_SECONDS
+    assert run.members() == []
+
+
+def test_nobody_survives_a_killed_supervisor_and_its_starter(start: Start) -> None:
+    run = start()
+    run.until_said("Leafmill is ready")
+
+    for process in (run.popen, run.leader_of("supervisor.supervisord")):
+        process.kill()
+    for process in psutil.process_iter(["cmdline"]):
+        if is_the_starter(process, run.folder):
+            process.kill()
+
+    wait_for(lambda: run.members() == [], "nobody is left", seconds=END_SECONDS)
+    again = start()
+    again.until_said("Leafmill is ready")
+
+
+def test_a_long_data_folder_serves_too(start: Start, tmp_path: Path) -> None:
+    """A unix socket's path may have about a hundred characters."""
+    run = start(LEAFMILL_DATA=str(tmp_path / ("x" * 120)))
+    run.until_said("Leafmill is ready")
+    assert run.interrupt() < END_SECONDS
+    assert run.members() == []
+
+
+def is_the_starter(process: psutil.Process, folder: Path) -> bool:
+    """Whether this is the ``manage.py run`` of this data folder; it does not carry the group's marker."""
+    try:
+        environment = process.environ()
+    except psutil.Error:
+        return False
+    mine = environment.get("LEAFMILL_DATA") == str(folder) and MARKER not in environment
+    return mine and process.cmdline()[1:] == ["manage.py", "run"]
+
+
+def status(url: str) -> int | None:
+    try:
+        return httpx.get(url, timeout=5).status_code
+    except httpx.HTTPError:
+        return None
