@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey
@@ -14,11 +14,10 @@ ADMINISTRATOR = "admin"
 
 def ensure_administrator() -> str | None:
     """Make the user ``admin`` when there is no administrator; returns the password, which is kept nowhere."""
-    users = get_user_model()._default_manager
-    if users.filter(is_superuser=True).exists():
+    if User.objects.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(12)
-    users.create_superuser(username=ADMINISTRATOR, password=password)  # type: ignore[attr-defined]
+    User.objects.create_superuser(username=ADMINISTRATOR, password=password)
     return password
 
 

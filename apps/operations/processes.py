@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -40,10 +41,8 @@ def end(processes: Iterable[psutil.Process], *, grace_seconds: float) -> int:
 
 def end_process_group(group: int) -> None:
     """SIGKILL what is left of a member whose leader has died."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, 9)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _marker(process: psutil.Process) -> str | None:
@@ -68,7 +67,5 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:
-    try:
+    with contextlib.suppress(psutil.Error):
         process.kill() if kill else process.terminate()
-    except psutil.Error:
-        pass
