@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.parts import EMBEDDED, RABBITMQ, REDIS, embedded_parts, rabbitmq_parts, redis_parts
+from tests.acceptance.parts import PARTS
 from tests.acceptance.stack import Parts, Process, Stack
 from tests.documents.long import long_document
 
@@ -21,11 +21,10 @@ def long_pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session", params=[EMBEDDED, REDIS, RABBITMQ])
+@pytest.fixture(scope="session", params=list(PARTS))
 def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    folder = tmp_path_factory.mktemp("parts")
-    make = {EMBEDDED: embedded_parts, REDIS: redis_parts, RABBITMQ: rabbitmq_parts}[request.param]
-    yield from make(folder)
+    with PARTS[request.param](tmp_path_factory.mktemp("parts")) as parts:
+        yield parts
 
 
 @pytest.fixture(scope="session")

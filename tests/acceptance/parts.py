@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from parse_project.queues import queue_table
@@ -14,6 +14,7 @@ from tests.services import Service
 EMBEDDED, REDIS, RABBITMQ = "embedded", "postgres+redis", "postgres+rabbitmq"
 
 
+@contextmanager
 def embedded_parts(folder: Path) -> Iterator[Parts]:
     """SQLite in the data folder and the bundled Valkey."""
     with ExitStack() as ended:
@@ -21,6 +22,7 @@ def embedded_parts(folder: Path) -> Iterator[Parts]:
         yield _parts(EMBEDDED, broker=broker, redis=broker)
 
 
+@contextmanager
 def redis_parts(folder: Path) -> Iterator[Parts]:
     with ExitStack() as ended:
         database = _until_closed(ended, services.start_postgres(folder))
@@ -28,6 +30,7 @@ def redis_parts(folder: Path) -> Iterator[Parts]:
         yield _parts(REDIS, broker=broker, redis=broker, database=database)
 
 
+@contextmanager
 def rabbitmq_parts(folder: Path) -> Iterator[Parts]:
     """RabbitMQ for messages, a Redis beside it for the chords."""
     with ExitStack() as ended:
@@ -35,6 +38,13 @@ def rabbitmq_parts(folder: Path) -> Iterator[Parts]:
         redis = _until_closed(ended, services.start_redis(folder))
         broker = _until_closed(ended, services.start_rabbitmq(folder))
         yield _parts(RABBITMQ, broker=broker, redis=redis, database=database)
+
+
+PARTS: dict[str, Callable[[Path], AbstractContextManager[Parts]]] = {
+    EMBEDDED: embedded_parts,
+    REDIS: redis_parts,
+    RABBITMQ: rabbitmq_parts,
+}
 
 
 def _parts(name: str, *, broker: Service, redis: Service, database: Service | None = None) -> Parts:
@@ -49,7 +59,15 @@ def _parts(name: str, *, broker: Service, redis: Service, database: Service | No
     environment = {"CELERY_BROKER_URL": broker.url, "REDIS_URL": redis.url}
     if database is not None:
         environment["DATABASE_URL"] = database.url
-    return Parts(name, environment, flush=flush, stop_broker=broker.stop, start_broker=start_broker)
+    servers = {service.name: service for service in (broker, redis, database) if service is not None}
+    return Parts(
+        name,
+        environment,
+        flush=flush,
+        stop_broker=broker.stop,
+        start_broker=start_broker,
+        pids=lambda: {name: service.pid for name, service in servers.items()},
+    )
 
 
 def _queues() -> list[str]:
