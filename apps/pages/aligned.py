@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from apps.pages.blocks import Block, BlockType, Cell
@@ -18,6 +19,7 @@ LEAST_FILLED = 0.5
 LEAST_GUTTER = 3.5
 # A line under a row covers at least this share of the table's width.
 RULE_SHARE = 0.3
+_NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%‰*†]?[)\]]?")
 
 
 def aligned_table(band: Band, across: Sequence[Ruling]) -> Block | None:
@@ -51,12 +53,22 @@ def _grouped(rows: Sequence[Row], gutters: Sequence[tuple[float, float]], across
         if rules_decide:
             new = rule
         else:
-            new = rule or (step > ROW_STEP * narrowest if uneven else starts)
+            new = rule or (step > ROW_STEP * narrowest if uneven else starts) or _repeats(groups[-1][-1], row, gutters)
         if new:
             groups.append([row])
         else:
             groups[-1].append(row)
     return groups
+
+
+def _repeats(above: Row, row: Row, gutters: Sequence[tuple[float, float]]) -> bool:
+    """Whether a column has a number in both lines: a number never goes on in the next line, so each is a row."""
+    upper, lower = _columns([above], gutters), _columns([row], gutters)
+    return any(one and two and _is_number(one) and _is_number(two) for one, two in zip(upper, lower, strict=True))
+
+
+def _is_number(parts: Sequence[Segment]) -> bool:
+    return len(parts) == 1 and _NUMBER.fullmatch(parts[0].text) is not None
 
 
 def _rule_between(above: Row, below: Row, across: Sequence[Ruling], rows: Sequence[Row]) -> bool:

@@ -23,7 +23,8 @@ _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 def analyse(raw: RawPage) -> list[Block]:
     """The blocks of a page in reading order; headings and running lines are told apart later, over the document."""
     upright = [run for run in raw.runs if run.angle < MOST_SLANT or run.angle > 360 - MOST_SLANT]
-    found, upright = tables.ruled_tables(raw, upright)
+    across, down = rulings.rulings_of(raw.rules)
+    found, upright = tables.ruled_tables(across, down, upright)
     segments = segments_of(upright)
     segments += [_standing(table) for table in found]
     segments += [_standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)]
@@ -31,7 +32,6 @@ def analyse(raw: RawPage) -> list[Block]:
     rows = rows_of(segments)
     rows = [_with_markers(row) for row in rows]
     blocks: list[Block] = []
-    across = rulings.rulings_of(raw.rules)[0] if len(raw.rules) < 500 else []
     for band in columns.bands_of(rows, rtl=rtl):
         table = aligned.aligned_table(band, across) if band.grid else None
         if table is not None:

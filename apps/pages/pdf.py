@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from apps.pages import errors
+from apps.pages import errors, formulas
 from apps.pages.blocks import PageFailure
 from apps.pages.geometry import Box
 
@@ -180,6 +180,8 @@ def _run(item: Any) -> Run | None:
     text = item.text
     if not text or text.isspace():
         return None
+    if "$" in text:
+        text = formulas.as_printed(text)
     x, top, height = item.x, item.y, item.height
     size, angle = item.font_size or 0.0, item.rotation
     # A size of 1 stretched by the text matrix says nothing, so a size far from the height is taken from the height.

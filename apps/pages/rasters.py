@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Iterator
 from typing import Any
 
 from apps.pages.geometry import Box
 
-# Forms may hold forms; three levels reach what real producers nest.
-FORM_DEPTH = 3
 MOST_OBJECTS = 20_000
 SMALLEST_SIDE = 8.0
 
@@ -25,30 +25,45 @@ def open_document(path: str, password: str | None = None) -> Any:
 
 def picture_boxes(document: Any, number: int) -> list[Box]:
     """Boxes of the pictures of a page, in points from the top left as displayed; [] when it cannot be loaded."""
-    import pypdfium2
     from pypdfium2 import raw
 
-    if document is None:
+    # The raw calls, because a Python object for each of a page's thousands of marks costs more than loading the page.
+    page = raw.FPDF_LoadPage(document.raw, number - 1) if document is not None else None
+    if not page:
         return []
     try:
-        page = document[number - 1]
-    except (pypdfium2.PdfiumError, IndexError):
-        return []
-    boxes: list[Box] = []
-    try:
-        left, bottom, right, top = page.get_mediabox() if page.get_cropbox() is None else page.get_cropbox()
-        rotation = page.get_rotation()
-        for index, item in enumerate(page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=FORM_DEPTH)):
-            if index >= MOST_OBJECTS:
-                break
-            box = _turned(item.get_bounds(), (left, bottom, right, top), rotation)
-            if box is not None and box.width >= SMALLEST_SIDE and box.height >= SMALLEST_SIDE:
-                boxes.append(box)
-    except pypdfium2.PdfiumError:
-        return boxes
+        frame, rotation = _frame(raw, page), raw.FPDFPage_GetRotation(page) * 90
+        bounds = (_bounds(raw, item) for item in _images(raw, page))
+        boxes = [box for found in bounds if found and (box := _turned(found, frame, rotation))]
     finally:
-        page.close()
-    return boxes
+        raw.FPDF_ClosePage(page)
+    return [box for box in boxes if box.width >= SMALLEST_SIDE and box.height >= SMALLEST_SIDE]
+
+
+def _images(raw: Any, page: Any) -> Iterator[Any]:
+    """The picture objects that lie directly on the page; those inside forms have coordinates of their own and are left."""
+    for index in range(min(raw.FPDFPage_CountObjects(page), MOST_OBJECTS)):
+        item = raw.FPDFPage_GetObject(page, index)
+        kind = raw.FPDFPageObj_GetType(item)
+        if kind == raw.FPDF_PAGEOBJ_IMAGE:
+            yield item
+
+
+def _bounds(raw: Any, item: Any) -> tuple[float, float, float, float] | None:
+    edges = [ctypes.c_float() for _ in range(4)]
+    if not raw.FPDFPageObj_GetBounds(item, *edges):
+        return None
+    left, bottom, right, top = (edge.value for edge in edges)
+    return left, bottom, right, top
+
+
+def _frame(raw: Any, page: Any) -> tuple[float, float, float, float]:
+    """The page's visible box in its own coordinates: crop box, else media box, else Letter."""
+    edges = [ctypes.c_float() for _ in range(4)]
+    if raw.FPDFPage_GetCropBox(page, *edges) or raw.FPDFPage_GetMediaBox(page, *edges):
+        left, bottom, right, top = (edge.value for edge in edges)
+        return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+    return 0.0, 0.0, raw.FPDF_GetPageWidthF(page), raw.FPDF_GetPageHeightF(page)
 
 
 def _turned(

@@ -9,8 +9,8 @@ from apps.pages import rulings
 from apps.pages.blocks import Block, BlockType, Cell
 from apps.pages.geometry import Box
 from apps.pages.lines import joined, paragraph_text, rows_of, words_of
-from apps.pages.pdf import RawPage, Run
-from apps.pages.rulings import Grid
+from apps.pages.pdf import Run
+from apps.pages.rulings import Grid, Ruling
 
 # A grid with fewer written cells is a frame, a form field or a chart.
 LEAST_WRITTEN = 2
@@ -18,11 +18,10 @@ LEAST_WRITTEN_SHARE = 0.12
 MOST_CELLS = 5_000
 
 
-def ruled_tables(raw: RawPage, runs: Sequence[Run]) -> tuple[list[Block], list[Run]]:
+def ruled_tables(
+    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[Run]
+) -> tuple[list[Block], list[Run]]:
     """The tables that lines on the page enclose, and the runs that stand in none of them."""
-    if len(raw.rules) < 4:
-        return [], list(runs)
-    across, down = rulings.rulings_of(raw.rules)
     tables: list[Block] = []
     left = list(runs)
     for grid in rulings.grids_of(across, down):
