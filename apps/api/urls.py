@@ -1,1 +1,33 @@
-urlpatterns: list = []
+"""Every address of the API. Exact paths, no trailing slash, no redirects."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.api import files, health, pages, parse
+
+FILES = "api/v1/beta/files"
+PARSE = "api/v2/parse"
+
+urlpatterns = [
+    path("", pages.front_page),
+    path("errors", pages.error_codes),
+    path("livez", health.Alive.as_view()),
+    path("readyz", health.Ready.as_view()),
+    path("api/health", health.Health.as_view()),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(FILES, files.Files.as_view()),
+    path(f"{FILES}/query", files.FilesQuery.as_view()),
+    path(f"{FILES}/signed/<str:token>", files.SignedFile.as_view()),
+    path(f"{FILES}/<str:file_id>", files.FileById.as_view()),
+    path(f"{FILES}/<str:file_id>/content", files.FileContent.as_view()),
+    path(PARSE, parse.ParseJobs.as_view()),
+    path(f"{PARSE}/upload", parse.ParseUpload.as_view()),
+    path(f"{PARSE}/versions", parse.ParseVersions.as_view()),
+    path(f"{PARSE}/<str:job_id>", parse.ParseJobById.as_view()),
+    path(f"{PARSE}/<str:job_id>/cancel", parse.CancelParse.as_view()),
+    path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),
+    path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
+]

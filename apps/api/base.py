@@ -1,0 +1,52 @@
+"""What the views of the API stand on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from pydantic import BaseModel
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from apps.accounts.models import Project
+from apps.api.authentication import Caller
+
+
+class ApiView(APIView):
+    """A view that answers JSON whatever ``Accept`` says, and reads bodies itself (bodies.py, uploads.py)."""
+
+    parser_classes = ()
+    http_method_names = ["get", "head", "post", "delete"]  # noqa: RUF012
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        return JSONRenderer(), "application/json"
+
+
+class OpenView(ApiView):
+    """A view for everybody, key or not."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+def caller_of(request: Request) -> Caller:
+    caller = request.user
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def project_of(request: Request) -> Project:
+    return caller_of(request).project
+
+
+def answer(content: BaseModel | dict[str, Any] | list[Any], *, status: int = 200) -> HttpResponse:
+    return HttpResponse(as_json(content), content_type="application/json", status=status)
+
+
+def as_json(content: BaseModel | dict[str, Any] | list[Any]) -> bytes:
+    if isinstance(content, BaseModel):
+        return content.model_dump_json().encode()
+    return msgspec.json.encode(content)

@@ -1,0 +1,98 @@
+"""Every error code that an answer, a job or a page may carry: its HTTP status, its title, whether a retry can help.
+
+Codes are public and never renamed. Source of the statuses: the v2 API of LlamaParse, whose clients retry 408, 409, 429
+and 5xx blindly, so nothing that a retry cannot mend has one of those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is the same for every error of one code."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+CODES: dict[str, Kind] = {
+    # The request
+    "invalid_request": Kind(400, "The request cannot be read"),
+    "invalid_json": Kind(400, "The JSON cannot be read"),
+    "file_missing": Kind(400, "There is no document in the request"),
+    "file_empty": Kind(400, "The file is empty"),
+    "too_many_files": Kind(400, "There is more than one file in the request"),
+    "too_many_fields": Kind(400, "There are too many form fields"),
+    "incomplete_upload": Kind(400, "The upload is incomplete"),
+    "unauthenticated": Kind(401, "A valid API key is needed"),
+    "not_found": Kind(404, "There is no such thing"),
+    "method_not_allowed": Kind(405, "The address does not take this method"),
+    "not_acceptable": Kind(406, "The answer is not available in the format asked for"),
+    "file_too_large": Kind(413, "The file is too large"),
+    "field_too_large": Kind(413, "A field is too large"),
+    "unsupported_media_type": Kind(415, "The body has another content type than expected"),
+    "unsupported_file_type": Kind(415, "This kind of file is not supported"),
+    "unsupported_encoding": Kind(415, "The body is compressed"),
+    "invalid_option": Kind(422, "An option cannot be used"),
+    "mode_not_available": Kind(422, "The mode is not available"),
+    "url_not_allowed": Kind(422, "The address may not be fetched"),
+    # The state of things
+    "conflict": Kind(400, "This is not possible now"),
+    "job_not_cancellable": Kind(400, "The job cannot be cancelled"),
+    "job_not_finished": Kind(409, "The job has not finished", retryable=True),
+    # Us
+    "internal_error": Kind(500, "Something went wrong on our side", retryable=True),
+    "database_unavailable": Kind(503, "The database does not answer", retryable=True),
+    "storage_unavailable": Kind(503, "Storage does not answer", retryable=True),
+    "storage_full": Kind(507, "Storage is full", retryable=True),
+    # The document
+    "document_corrupt": Kind(422, "The document is damaged"),
+    "document_empty": Kind(422, "The document has no pages"),
+    "document_encrypted": Kind(422, "The document is encrypted"),
+    "wrong_password": Kind(422, "The password does not open the document"),
+    "encryption_unsupported": Kind(422, "This kind of encryption is not supported"),
+    "too_many_pages": Kind(422, "The document has too many pages"),
+    "image_too_large": Kind(422, "The picture is too large"),
+    "unsupported_content": Kind(422, "The document's content is not supported"),
+    # A page
+    "page_failed": Kind(422, "The page could not be parsed"),
+    "page_timeout": Kind(422, "The page took too long"),
+    "page_memory_exceeded": Kind(422, "The page needed too much memory"),
+    "page_crashed": Kind(422, "The page crashed the reader"),
+    "page_too_large": Kind(422, "The page is too large"),
+    # The work
+    "worker_lost": Kind(503, "The worker was lost", retryable=True),
+    "lease_expired": Kind(503, "The worker fell silent", retryable=True),
+    "job_deadline_exceeded": Kind(422, "The job ran out of time"),
+    "cancelled": Kind(400, "The job was cancelled"),
+}
+
+_LLAMAPARSE = {
+    "unsupported_file_type": "UNSUPPORTED_FILE_TYPE",
+    "unsupported_content": "UNSUPPORTED_FILE_TYPE",
+    "document_encrypted": "PDF_IS_PROTECTED",
+    "wrong_password": "PDF_IS_PROTECTED",
+    "encryption_unsupported": "PDF_IS_PROTECTED",
+    "document_corrupt": "PDF_IS_BROKEN",
+    "document_empty": "NO_DATA_FOUND_IN_FILE",
+    "file_empty": "NO_DATA_FOUND_IN_FILE",
+    "invalid_option": "NO_DATA_FOUND_IN_FILE",
+    "file_too_large": "DOCUMENT_TOO_LARGE",
+    "image_too_large": "DOCUMENT_TOO_LARGE",
+    "too_many_pages": "TOO_MANY_PAGES",
+    "page_timeout": "TIMEOUT",
+    "job_deadline_exceeded": "TIMEOUT",
+}
+
+
+def kind_of(code: str) -> Kind:
+    """The code's row; an unknown code is told as ``internal_error``."""
+    return CODES.get(code, CODES["internal_error"])
+
+
+def llamaparse_code(code: str) -> str:
+    """The word that LlamaParse's ``error_message`` begins with; ours in capitals where it has none."""
+    return _LLAMAPARSE.get(code, code.upper())

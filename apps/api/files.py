@@ -1,0 +1,237 @@
+"""/api/v1/beta/files: uploaded files."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal, get_args
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from pydantic import Field
+from rest_framework.request import Request
+
+from apps.accounts.models import Project
+from apps.api import links, queries
+from apps.api.base import ApiView, OpenView, answer, project_of
+from apps.api.bodies import read_json, validated
+from apps.api.options import Now, Options
+from apps.api.queries import NEWEST_FIRST, Order
+from apps.api.refusals import NotFound, StorageFull, StorageUnavailable
+from apps.api.schema import FILE_FORM, PROBLEMS, query
+from apps.api.uploads import Upload, read_upload
+from apps.api.wire import File, FileList, PresignedUrl, file_on_wire
+from apps.documents import services as documents
+from apps.documents import storage
+from apps.documents.errors import DocumentNotFound
+from apps.documents.models import Document
+from apps.jobs import services as jobs
+from apps.jobs.errors import InvalidOption
+
+Purpose = Literal["user_data", "parse", "extract", "classify", "split", "sheet", "agent_app"]
+PURPOSES: tuple[str, ...] = get_args(Purpose)
+LONGEST_EXTERNAL_ID = 255
+ORDERS = {
+    "name": Order("name", descending=False),
+    "id": Order("id", descending=False),
+    "created_at": NEWEST_FIRST,
+}
+_ID = re.compile(r"dfl-[0-9a-f-]{36}")
+_PAGING = {"page_size": int, "page_token": str}
+
+
+class Files(ApiView):
+    @extend_schema(operation_id="create_file", tags=["files"], request=FILE_FORM, responses={200: File, **PROBLEMS})
+    def post(self, request: Request) -> HttpResponse:
+        """Upload a file of any kind; whether it can be parsed is looked at when it is to be parsed."""
+        with read_upload(request) as upload:
+            purpose = upload.fields.get("purpose") or "parse"
+            if purpose not in PURPOSES:
+                detail = f"A purpose is one of: {', '.join(PURPOSES)}."
+                raise InvalidOption(detail, location=("body", "purpose"), value=purpose)
+            external_id = upload.fields.get("external_file_id") or ""
+            document = store(project_of(request), upload, purpose=purpose, external_file_id=_checked(external_id))
+        return answer(file_on_wire(document))
+
+    @extend_schema(
+        operation_id="list_files",
+        tags=["files"],
+        parameters=query(file_ids=list, file_name=str, external_file_id=str, order_by=str, expand=list, **_PAGING),
+        responses={200: FileList, **PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """The project's files, newest first unless ``order_by`` says otherwise."""
+        rows = _matching(
+            project_of(request),
+            file_ids=queries.values(request, "file_ids"),
+            file_name=queries.text(request, "file_name"),
+            external_file_id=queries.text(request, "external_file_id"),
+        )
+        size = queries.integer(request, "page_size", queries.PAGE_SIZE, minimum=1, maximum=queries.LARGEST_PAGE)
+        order = _order(queries.text(request, "order_by"), "query")
+        return _listed(request, rows, order, size, queries.text(request, "page_token"))
+
+
+class FileFilter(Options):
+    file_ids: Now[list[str]] = None
+    file_name: Now[str] = None
+    external_file_id: Now[str] = None
+    project_id: Now[str] = None
+    data_source_id: Now[str] = None
+    only_manually_uploaded: Now[bool] = None
+
+
+class FileQuery(Options):
+    filter: Now[FileFilter] = None
+    order_by: Now[str] = None
+    page_size: Now[Annotated[int, Field(ge=1)]] = None
+    page_token: Now[str] = None
+
+
+class FilesQuery(ApiView):
+    @extend_schema(operation_id="query_files", tags=["files"], request=FileQuery, responses={200: FileList, **PROBLEMS})
+    def post(self, request: Request) -> HttpResponse:
+        """The same list by a body; an older form of it."""
+        asked = validated(FileQuery, read_json(request, optional=True))
+        wanted = asked.filter or FileFilter()
+        project = project_of(request)
+        if wanted.project_id and wanted.project_id.lower() != str(project.pk):
+            raise NotFound
+        rows = _matching(
+            project,
+            file_ids=wanted.file_ids or [],
+            file_name=wanted.file_name,
+            external_file_id=wanted.external_file_id,
+        )
+        size = min(asked.page_size or queries.PAGE_SIZE, queries.LARGEST_PAGE)
+        return _listed(request, rows, _order(asked.order_by, "body"), size, asked.page_token)
+
+
+class FileById(ApiView):
+    @extend_schema(
+        operation_id="get_file", tags=["files"], parameters=query(expand=list), responses={200: File, **PROBLEMS}
+    )
+    def get(self, request: Request, file_id: str) -> HttpResponse:
+        """One file; with ``expand=download_url`` also a link to its bytes."""
+        return answer(_on_wire(request, find_file(project_of(request), file_id)))
+
+    @extend_schema(operation_id="delete_file", tags=["files"], responses={204: None, **PROBLEMS})
+    def delete(self, request: Request, file_id: str) -> HttpResponse:
+        """Remove a file; refused while a job of it is open. Results of its jobs stay."""
+        jobs.delete_document(document=find_file(project_of(request), file_id))
+        return HttpResponse(status=204)
+
+
+class FileContent(ApiView):
+    @extend_schema(
+        operation_id="get_file_content",
+        tags=["files"],
+        parameters=query(expires_at_seconds=int),
+        responses={200: PresignedUrl, **PROBLEMS},
+    )
+    def get(self, request: Request, file_id: str) -> HttpResponse:
+        """A link to the file's bytes that needs no key and expires."""
+        seconds = queries.integer(
+            request, "expires_at_seconds", settings.SIGNED_URL_SECONDS, minimum=1, maximum=links.LONGEST_SECONDS
+        )
+        return answer(_link(request, find_file(project_of(request), file_id), seconds=seconds))
+
+
+class SignedFile(OpenView):
+    @extend_schema(exclude=True)
+    def get(self, request: Request, token: str) -> HttpResponseBase:
+        """The bytes, always as a download: what people upload is never shown as a page of ours."""
+        document_id = links.document_id_of(token)
+        document = Document.objects.filter(pk=document_id).first() if document_id else None
+        if document is None:
+            raise NotFound("This link is not valid any more. Ask for a new one at .../files/{id}/content.")
+        with storage_troubles():
+            content = storage.open_for_reading(storage.original(document.pk))
+        response = FileResponse(
+            content, as_attachment=True, filename=document.name, content_type="application/octet-stream"
+        )
+        response["Content-Length"] = str(document.size_bytes)
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+
+def find_file(project: Project, file_id: str) -> Document:
+    """The project's file; DocumentNotFound for one that is not, whatever the reason."""
+    if not _ID.fullmatch(file_id):
+        raise DocumentNotFound
+    return documents.find_document(project=project, document_id=file_id)
+
+
+def store(project: Project, upload: Upload, *, purpose: str = "parse", external_file_id: str = "") -> Document:
+    with storage_troubles():
+        return documents.store_upload(
+            project=project,
+            name=upload.name,
+            content=upload.content,
+            purpose=purpose,
+            external_file_id=external_file_id,
+        )
+
+
+@contextmanager
+def storage_troubles() -> Iterator[None]:
+    """What storage cannot do is told as that, not as a bug of ours."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (StorageFull if full else StorageUnavailable) from error
+
+
+def _matching(
+    project: Project, *, file_ids: list[str], file_name: str | None, external_file_id: str | None
+) -> QuerySet[Document]:
+    rows = Document.objects.filter(project=project)
+    if file_ids:
+        rows = rows.filter(pk__in=file_ids)
+    if file_name is not None:
+        rows = rows.filter(name=file_name)
+    if external_file_id is not None:
+        rows = rows.filter(external_file_id=external_file_id)
+    return rows
+
+
+def _order(asked: str | None, where: str) -> Order:
+    """``name``, ``id`` (ascending) or ``created_at`` (newest first); a direction may follow, as in older clients."""
+    if not asked:
+        return NEWEST_FIRST
+    field, _, direction = asked.strip().partition(" ")
+    if field not in ORDERS or direction.lower() not in ("", "asc", "desc"):
+        detail = "Files are ordered by name, id or created_at."
+        raise InvalidOption(detail, location=(where, "order_by"), value=asked)
+    return Order(field, descending=direction.lower() == "desc") if direction else ORDERS[field]
+
+
+def _listed(request: Request, rows: QuerySet[Document], order: Order, size: int, token: str | None) -> HttpResponse:
+    found, next_token = queries.page_of(rows, order=order, size=size, token=token)
+    items = [_on_wire(request, document) for document in found]
+    return answer(FileList(items=items, next_page_token=next_token, total_size=rows.count()))
+
+
+def _on_wire(request: Request, document: Document) -> File:
+    link = _link(request, document) if "download_url" in queries.values(request, "expand") else None
+    return file_on_wire(document, download_url=link)
+
+
+def _link(request: Request, document: Document, *, seconds: int | None = None) -> PresignedUrl:
+    path, expires_at = links.signed_path(document.pk, seconds=seconds or settings.SIGNED_URL_SECONDS)
+    return PresignedUrl(url=links.origin(request) + path, expires_at=expires_at)
+
+
+def _checked(external_id: str) -> str:
+    if len(external_id) > LONGEST_EXTERNAL_ID or "\x00" in external_id:
+        detail = f"An external_file_id has at most {LONGEST_EXTERNAL_ID} characters."
+        raise InvalidOption(detail, location=("body", "external_file_id"))
+    return external_id

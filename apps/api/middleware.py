@@ -1,0 +1,46 @@
+"""What every request gets, before and after Django: an id, and errors in one shape."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from apps.api.errors import problem_of_status
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_OURS = ("/api/", "/livez", "/readyz")
+
+
+class RequestMiddleware:
+    """First in MIDDLEWARE, so that it sees the answers that Django's own middleware gives.
+
+    ``request.request_id`` is the caller's X-Request-Id where it is a plain word, else a new one; it goes back in the
+    answer and into the log. A path that begins with several slashes (a base URL that ended in one) loses all but one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        asked = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]
+        if request.path_info.startswith("//"):
+            request.path_info = "/" + request.path_info.lstrip("/")
+        response = self._get_response(request)
+        if response.status_code >= 400 and request.path_info.startswith(_OURS) and _is_page(response):
+            allowed = response.headers.get("Allow")
+            response = problem_of_status(request, response.status_code)
+            if allowed:
+                response["Allow"] = allowed
+        response["X-Request-Id"] = request_id
+        return response
+
+
+def _is_page(response: HttpResponseBase) -> bool:
+    """Whether the framework wrote this answer for a person to read."""
+    return response.headers.get("Content-Type", "").partition(";")[0] == "text/html"

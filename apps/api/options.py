@@ -1,0 +1,212 @@
+"""The options of a parse request (LlamaParse v2): every known one with its type; unknown ones are kept aside.
+
+``Later`` marks an option that is understood and accepted and changes nothing yet; a request that sets one is told so.
+Remove the mark when the option gets its effect. ``None`` means the same as leaving an option out, everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Optional, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NOT_YET = "not_yet"
+Value = TypeVar("Value")
+Now = Optional[Value]  # noqa: UP045 (an alias that takes a type)
+Later = Annotated[Optional[Value], NOT_YET]  # noqa: UP045
+
+Share = Annotated[float, Field(ge=0, le=1)]
+TierName = Literal["fast", "cost_effective", "balanced", "multimodal", "agentic", "agentic_plus"]
+OfficialTier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
+ChartEffort = Literal["efficient", "agentic", "agentic_plus"]
+ShortText = Annotated[str, Field(max_length=1000)]
+Prompt = Annotated[str, Field(max_length=20_000)]
+Names = Annotated[list[ShortText], Field(max_length=200)]
+
+
+class Options(BaseModel):
+    """Types are exact: "5" is not a number and 1 is not true."""
+
+    model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
+
+
+class AgenticOptions(Options):
+    custom_prompt: Later[Prompt] = None
+
+
+class CropBox(Options):
+    top: Later[Share] = None
+    right: Later[Share] = None
+    bottom: Later[Share] = None
+    left: Later[Share] = None
+
+
+class PageRanges(Options):
+    target_pages: (
+        Annotated[str, Field(description="Pages from 1 and ranges of them: 1,3,5-8", max_length=4096)] | None
+    ) = None
+    max_pages: Annotated[int, Field(ge=1, le=1_000_000, description="target_pages wins over it")] | None = None
+
+
+class HtmlInput(Options):
+    make_all_elements_visible: Now[bool] = None
+    remove_fixed_elements: Now[bool] = None
+    remove_navigation_elements: Now[bool] = None
+
+
+class ImageInput(Options):
+    camera_photo_correction: Later[bool] = None
+
+
+class PdfInput(Options):
+    password: (
+        Annotated[str, Field(max_length=1000, description="Opens an encrypted document; never given back")] | None
+    ) = None
+
+
+class PresentationInput(Options):
+    include_hidden_slides: Now[bool] = None
+    out_of_bounds_content: Now[bool] = None
+    skip_embedded_data: Now[bool] = None
+
+
+class SpreadsheetInput(Options):
+    detect_sub_tables_in_sheets: Now[bool] = None
+    force_formula_computation_in_sheets: Now[bool] = None
+    include_hidden_sheets: Now[bool] = None
+
+
+class InputOptions(Options):
+    html: Now[HtmlInput] = None
+    image: Now[ImageInput] = None
+    pdf: Now[PdfInput] = None
+    presentation: Now[PresentationInput] = None
+    spreadsheet: Now[SpreadsheetInput] = None
+
+
+class MarkdownTables(Options):
+    compact_markdown_tables: Later[bool] = None
+    merge_continued_tables: Later[bool] = None
+    output_tables_as_markdown: Now[bool] = None
+    markdown_table_multiline_separator: Later[ShortText] = None
+
+
+class MarkdownOutput(Options):
+    annotate_links: Later[bool] = None
+    inline_images: Later[bool] = None
+    annotate_line_numbers: Later[bool] = None
+    annotate_revisions: Later[bool] = None
+    tables: Now[MarkdownTables] = None
+
+
+class SpatialText(Options):
+    do_not_unroll_columns: Later[bool] = None
+    preserve_layout_alignment_across_pages: Later[bool] = None
+    preserve_very_small_text: Later[bool] = None
+
+
+class TablesAsSpreadsheet(Options):
+    enable: Later[bool] = None
+    guess_sheet_name: Now[bool] = None
+
+
+class OutputOptions(Options):
+    markdown: Now[MarkdownOutput] = None
+    spatial_text: Now[SpatialText] = None
+    tables_as_spreadsheet: Now[TablesAsSpreadsheet] = None
+    images_to_save: Later[list[Literal["screenshot", "embedded", "layout"]]] = None
+    save_output_pdf: Later[bool] = None
+    extract_printed_page_number: Later[bool] = None
+    granular_bboxes: Later[list[Literal["word", "line", "cell"]]] = None
+    additional_outputs: Later[Names] = None
+    watermark_handling: Later[Literal["move_to_end", "move_to_start", "remove"]] = None
+
+
+class OcrParameters(Options):
+    languages: Later[Names] = None
+
+
+class Ignore(Options):
+    ignore_diagonal_text: Later[bool] = None
+    ignore_hidden_text: Later[bool] = None
+    ignore_text_in_image: Later[bool] = None
+
+
+class CostOptimizer(Options):
+    enable: Later[bool] = None
+
+
+class AutoModeRule(Options):
+    """The triggers beside ``parsing_conf`` are taken as they come: numbers may be texts there."""
+
+    parsing_conf: dict[str, Any]
+    trigger_mode: Now[ShortText] = None
+
+
+class ProcessingOptions(Options):
+    ocr_parameters: Now[OcrParameters] = None
+    ignore: Now[Ignore] = None
+    aggressive_table_extraction: Later[bool] = None
+    disable_heuristics: Later[bool] = None
+    specialized_chart_parsing: Later[ChartEffort] = None
+    cost_optimizer: Now[CostOptimizer] = None
+    confidence_score_effort: Later[Literal["high"]] = None
+    forms: Later[Literal["default", "enrich"]] = None
+    auto_mode_configuration: Later[Annotated[list[AutoModeRule], Field(max_length=100)]] = None
+
+
+class Timeouts(Options):
+    base_in_seconds: Now[Annotated[int, Field(ge=1, le=7200)]] = None
+    extra_time_per_page_in_seconds: Now[Annotated[int, Field(ge=0, le=300)]] = None
+
+
+class JobFailureConditions(Options):
+    allowed_page_failure_ratio: Now[Share] = None
+    fail_on_buggy_font: Later[bool] = None
+    fail_on_image_extraction_error: Later[bool] = None
+    fail_on_image_ocr_error: Later[bool] = None
+    fail_on_markdown_reconstruction_error: Later[bool] = None
+
+
+class ProcessingControl(Options):
+    timeouts: Now[Timeouts] = None
+    job_failure_conditions: Now[JobFailureConditions] = None
+
+
+class WebhookConfiguration(Options):
+    webhook_url: Now[ShortText] = None
+    webhook_events: Now[Names] = None
+    webhook_headers: Now[dict[str, str]] = None
+    webhook_output_format: Now[Literal["string", "json"]] = None
+    webhook_signing_secret: Now[ShortText] = None
+
+
+class ParseOptions(Options):
+    """How a document is to be parsed. ``tier`` is required unless ``configuration_id`` names one."""
+
+    tier: TierName | None = None
+    version: Annotated[str, Field(max_length=20, description="latest, or one of GET /api/v2/parse/versions")] | None = (
+        None
+    )
+    configuration_id: Now[ShortText] = None
+    client_name: Now[ShortText] = None
+    disable_cache: Now[bool] = None
+    http_proxy: Now[ShortText] = None
+    user_metadata: Annotated[dict[Annotated[str, Field(max_length=100)], ShortText] | None, Field(max_length=64)] = None
+    fast_options: Now[dict[str, Any]] = None
+    agentic_options: Now[AgenticOptions] = None
+    crop_box: Now[CropBox] = None
+    page_ranges: Now[PageRanges] = None
+    input_options: Now[InputOptions] = None
+    output_options: Now[OutputOptions] = None
+    processing_options: Now[ProcessingOptions] = None
+    processing_control: Now[ProcessingControl] = None
+    webhook_configurations: Later[Annotated[list[WebhookConfiguration], Field(max_length=50)]] = None
+    webhook_configuration_ids: Later[Names] = None
+
+
+class ParseRequest(ParseOptions):
+    """A request without an upload names its document: ``file_id``, or ``source_url`` (not served yet)."""
+
+    file_id: Now[ShortText] = None
+    source_url: Annotated[str, Field(max_length=8192)] | None = None

@@ -1,0 +1,128 @@
+"""A request's options become an order to the job service: defaults, the mode that serves, and what to warn of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from pydantic import BaseModel
+
+from apps.api.errors import printable
+from apps.api.options import NOT_YET, ParseOptions, PdfInput
+from apps.api.refusals import InvalidOptions, OptionProblem
+from apps.api.tiers import CONFIGURATIONS, LATEST, OFFICIAL, TIERS
+from apps.jobs.errors import InvalidOption, ModeNotAvailable
+from apps.jobs.services import JobRequest
+from apps.pages.page_ranges import check_page_ranges
+
+FAST = "fast"
+MOST_WARNINGS = 50
+_NOT_OPTIONS = frozenset({"tier", "version", "user_metadata", "file_id", "source_url", "http_proxy"})
+_SECRET_OPTIONS = frozenset({"password", "webhook_signing_secret", "webhook_headers"})
+_HARMLESS = (None, False, "", "move_to_end")
+
+
+def job_request(options: ParseOptions) -> JobRequest:
+    """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used."""
+    tier = _tier(options)
+    version = _version(options, tier)
+    mode, mode_warnings = _serving_mode(tier)
+    ranges = options.page_ranges
+    target_pages = (ranges and ranges.target_pages) or ""
+    if target_pages.strip():
+        check_page_ranges(target_pages)
+    warnings = [*mode_warnings, *_option_warnings(options)]
+    return JobRequest(
+        mode=mode,
+        tier=tier,
+        version=version,
+        target_pages=target_pages.strip(),
+        max_pages=ranges.max_pages if ranges else None,
+        options={name: value for name, value in _known(options).items() if name not in _NOT_OPTIONS},
+        user_metadata=options.user_metadata or {},
+        password=_password(options),
+        warnings=tuple(warnings[:MOST_WARNINGS]),
+    )
+
+
+def _tier(options: ParseOptions) -> str:
+    configuration = options.configuration_id
+    if configuration and configuration not in CONFIGURATIONS:
+        raise InvalidOption(
+            "There is no such saved configuration. Send tier and version instead.",
+            location=("body", "configuration_id"),
+            value=configuration,
+        )
+    tier = options.tier or CONFIGURATIONS.get(configuration or "")
+    if tier is None:
+        names = ", ".join(OFFICIAL)
+        raise InvalidOptions([OptionProblem("missing", ("body", "tier"), f"A tier is required: {names}")])
+    return tier
+
+
+def _version(options: ParseOptions, tier: str) -> str:
+    """The dated version; ``latest`` is told as the one it stands for today."""
+    versions, asked = TIERS[tier].versions, options.version or LATEST
+    if asked == LATEST or (asked == "configured" and options.configuration_id):
+        return versions[-1]
+    if asked not in versions:
+        known = ", ".join(versions)
+        raise InvalidOption(
+            f"The tier {tier} has no such version. Send latest or one of: {known}.",
+            location=("body", "version"),
+            value=asked,
+        )
+    return asked
+
+
+def _serving_mode(tier: str) -> tuple[str, list[dict[str, str]]]:
+    """The mode that parses, with a warning when it is another than the tier stands for."""
+    mode = TIERS[tier].mode
+    if mode == FAST:  # the only mode that needs no provider
+        return mode, []
+    if settings.MODE_WITHOUT_PROVIDER != FAST:
+        raise ModeNotAvailable(
+            f"No provider serves the mode {mode} of the tier {tier}. Load one with `manage.py load_providers`, or "
+            "send the tier fast, which needs none.",
+            location=("body", "tier"),
+            value=tier,
+        )
+    detail = f"No provider serves the mode {mode}; the document was parsed in fast mode."
+    return FAST, [{"code": "mode_not_available", "detail": detail, "option": "tier"}]
+
+
+def _password(options: ParseOptions) -> str | None:
+    pdf = options.input_options.pdf if options.input_options else None
+    return pdf.password if isinstance(pdf, PdfInput) else None
+
+
+def _known(model: BaseModel) -> dict[str, Any]:
+    """The options that were set, without unknown names and without secrets."""
+    found: dict[str, Any] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if value is None or name in _SECRET_OPTIONS:
+            continue
+        if isinstance(value, BaseModel):
+            value = _known(value)
+        elif isinstance(value, list):
+            value = [_known(item) if isinstance(item, BaseModel) else item for item in value]
+        found[name] = value
+    return found
+
+
+def _option_warnings(model: BaseModel, path: str = "") -> Iterator[dict[str, str]]:
+    """Of unknown options, by their paths, and of those that change nothing yet."""
+    for name in model.model_extra or {}:
+        option = path + printable(name)
+        yield {"code": "unknown_option", "detail": "This option is not known and was ignored.", "option": option}
+    for name, field in type(model).model_fields.items():
+        value, option = getattr(model, name), path + name
+        for key, item in enumerate(value) if isinstance(value, list) else ():
+            if isinstance(item, BaseModel):
+                yield from _option_warnings(item, f"{option}.{key}.")
+        if isinstance(value, BaseModel):
+            yield from _option_warnings(value, option + ".")
+        elif NOT_YET in field.metadata and value not in _HARMLESS and value != []:
+            yield {"code": "option_without_effect", "detail": "This option has no effect yet.", "option": option}

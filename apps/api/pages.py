@@ -1,0 +1,51 @@
+"""Two small pages for people: where to go from here, and what the error codes mean."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.views.decorators.http import require_safe
+
+from apps.api.codes import CODES, llamaparse_code
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem }}
+td, th {{ text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }}</style></head>
+<body><h1>{title}</h1>{body}</body></html>"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_LINKS = (
+    ("api/docs", "The API, to read and to try"),
+    ("api/schema", "Its OpenAPI description"),
+    ("errors", "Every error code"),
+    ("admin/", "Jobs, pages, projects and keys"),
+    ("api/health", "Health"),
+)
+
+
+@require_safe
+def front_page(request: HttpRequest) -> HttpResponse:
+    """Links are relative, so that they are right behind a path prefix too."""
+    items = format_html_join("", '<li><a href="{}">{}</a></li>', _LINKS)
+    return _page("Leafmill", format_html("<p>Documents in, text, Markdown and JSON out.</p><ul>{}</ul>", items))
+
+
+@require_safe
+def error_codes(request: HttpRequest) -> HttpResponse:
+    """The one table of codes; ``type`` of every error points here."""
+    rows = format_html_join(
+        "",
+        '<tr id="{}"><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>',
+        (
+            (code, code, kind.status, kind.title, "yes" if kind.retryable else "no", llamaparse_code(code))
+            for code, kind in CODES.items()
+        ),
+    )
+    head = "<tr><th>code</th><th>HTTP</th><th>meaning</th><th>try again</th><th>error_message begins with</th></tr>"
+    return _page("Error codes", format_html("<table>" + head + "{}</table>", rows))
+
+
+def _page(title: str, body: str) -> HttpResponse:
+    response = HttpResponse(format_html(_PAGE, title=title, body=body))
+    response["Content-Security-Policy"] = _POLICY
+    return response

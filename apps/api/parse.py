@@ -1,0 +1,208 @@
+"""/api/v2/parse: jobs."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from pydantic import Field
+from rest_framework.request import Request
+
+from apps.accounts.models import Project
+from apps.api import queries
+from apps.api.base import ApiView, answer, caller_of, project_of
+from apps.api.bodies import parse_json, read_json, validated
+from apps.api.files import find_file, storage_troubles, store
+from apps.api.options import Now, Options, ParseOptions, ParseRequest
+from apps.api.orders import job_request
+from apps.api.queries import NEWEST_FIRST, Order
+from apps.api.refusals import FileMissing, InvalidOptions, OptionProblem
+from apps.api.results import job_with_sections
+from apps.api.schema import PARSE_FORM, PROBLEMS, JobResult, Versions, query
+from apps.api.tiers import known_versions
+from apps.api.uploads import read_upload
+from apps.api.wire import (
+    STATUS,
+    DeletedJob,
+    Job,
+    JobList,
+    JobPageList,
+    job_on_wire,
+    page_on_wire,
+)
+from apps.documents import storage
+from apps.documents.models import Document
+from apps.jobs import queries as job_queries
+from apps.jobs import services as jobs
+from apps.jobs.errors import InvalidOption, JobNotFound
+from apps.jobs.models import JobPage, ParseJob
+from apps.pages.document import JUNK_BEFORE_HEADER, media_type_of
+from apps.pages.errors import EmptyFile
+
+HEAD_BYTES = JUNK_BEFORE_HEADER + 4
+_ID = re.compile(r"pjb-[0-9a-f-]{36}")
+
+
+class ParseJobs(ApiView):
+    @extend_schema(operation_id="create_parse", tags=["parse"], request=ParseRequest, responses={200: Job, **PROBLEMS})
+    def post(self, request: Request) -> HttpResponse:
+        """Parse a file that was uploaded before."""
+        options = validated(ParseRequest, read_json(request))
+        order = job_request(options)
+        document = _named_document(project_of(request), options)
+        caller = caller_of(request)
+        job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
+        return answer(job_on_wire(job))
+
+    @extend_schema(
+        operation_id="list_parse",
+        tags=["parse"],
+        parameters=query(
+            status=str,
+            job_ids=list,
+            created_at_on_or_after=str,
+            created_at_on_or_before=str,
+            page_size=int,
+            page_token=str,
+        ),
+        responses={200: JobList, **PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """The project's jobs, newest first."""
+        job_ids = queries.values(request, "job_ids")
+        rows = job_queries.list_jobs(
+            project=project_of(request),
+            states=_states(queries.text(request, "status")),
+            job_ids=job_ids or None,
+            created_from=queries.moment(request, "created_at_on_or_after"),
+            created_until=queries.moment(request, "created_at_on_or_before"),
+        )
+        size = queries.integer(request, "page_size", queries.PAGE_SIZE, minimum=1, maximum=queries.LARGEST_PAGE)
+        token = queries.text(request, "page_token")
+        found, next_token = queries.page_of(rows, order=NEWEST_FIRST, size=size, token=token)
+        items = [job_on_wire(job) for job in found]
+        return answer(JobList(items=items, next_page_token=next_token, total_size=rows.count()))
+
+
+class ParseUpload(ApiView):
+    @extend_schema(operation_id="upload_parse", tags=["parse"], request=PARSE_FORM, responses={200: Job, **PROBLEMS})
+    def post(self, request: Request) -> HttpResponse:
+        """Upload a document and parse it. Options are JSON text in the field ``configuration``."""
+        caller = caller_of(request)
+        with read_upload(request) as upload:
+            configuration = upload.fields.get("configuration") or "{}"
+            order = job_request(validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass"))))
+            _check_type(upload.content.read(HEAD_BYTES))
+            document = store(caller.project, upload)
+        job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
+        return answer(job_on_wire(job))
+
+
+class ParseVersions(ApiView):
+    @extend_schema(operation_id="list_versions", tags=["parse"], responses={200: Versions, **PROBLEMS})
+    def get(self, request: Request) -> HttpResponse:
+        """The versions of each tier that a request may name."""
+        return answer(known_versions())
+
+
+class ParseJobById(ApiView):
+    @extend_schema(
+        operation_id="get_parse", tags=["parse"], parameters=query(expand=list), responses={200: JobResult, **PROBLEMS}
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        """A job and, once it has a result, the sections named by ``expand``.
+
+        ``expand``: text, text_full, markdown, markdown_full, items, metadata, job_metadata, usage; others are ignored.
+        """
+        job = find_job(project_of(request), job_id)
+        with storage_troubles():
+            return job_with_sections(job, job_on_wire(job), queries.values(request, "expand"))
+
+    @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
+    def delete(self, request: Request, job_id: str) -> HttpResponse:
+        """Remove an ended job and its result."""
+        job = find_job(project_of(request), job_id)
+        jobs.delete_job(job=job)
+        return answer(DeletedJob(id=job_id, project_id=str(job.project_id)))
+
+
+class CancelParse(ApiView):
+    @extend_schema(operation_id="cancel_parse", tags=["parse"], request=None, responses={200: Job, **PROBLEMS})
+    def post(self, request: Request, job_id: str) -> HttpResponse:
+        """Cancel a job that has not ended."""
+        return answer(job_on_wire(jobs.cancel_job(job=find_job(project_of(request), job_id))))
+
+
+class RetryRequest(Options):
+    """``pages``: numbers of pages to parse again; the failed ones when left out."""
+
+    pages: Now[Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=100_000)]] = None
+
+
+class RetryParse(ApiView):
+    @extend_schema(operation_id="retry_parse", tags=["parse"], request=RetryRequest, responses={200: Job, **PROBLEMS})
+    def post(self, request: Request, job_id: str) -> HttpResponse:
+        """Parse pages of an ended job again. The old result is served until the new one is there."""
+        asked = validated(RetryRequest, read_json(request, optional=True))
+        job = find_job(project_of(request), job_id)
+        return answer(job_on_wire(jobs.retry_pages(job=job, page_numbers=asked.pages)))
+
+
+class ParsePages(ApiView):
+    @extend_schema(
+        operation_id="list_parse_pages",
+        tags=["parse"],
+        parameters=query(page_size=int, page_token=str),
+        responses={200: JobPageList, **PROBLEMS},
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponse:
+        """How far each page of the job is."""
+        job = find_job(project_of(request), job_id)
+        size = queries.integer(request, "page_size", queries.LARGEST_PAGE, minimum=1, maximum=queries.LARGEST_PAGE)
+        rows = JobPage.objects.filter(job=job)
+        token = queries.text(request, "page_token")
+        found, next_token = queries.page_of(rows, order=Order("number", descending=False), size=size, token=token)
+        items = [page_on_wire(page) for page in found]
+        counts = job_queries.page_counts(job.pk)
+        return answer(JobPageList(counts=counts, items=items, next_page_token=next_token))
+
+
+def find_job(project: Project, job_id: str) -> ParseJob:
+    """The project's job; JobNotFound for one that is not, whatever the reason."""
+    if not _ID.fullmatch(job_id):
+        raise JobNotFound
+    return job_queries.find_job(project=project, job_id=job_id)
+
+
+def _named_document(project: Project, options: ParseRequest) -> Document:
+    if options.file_id and options.source_url:
+        raise InvalidOptions([OptionProblem("value_error", ("body",), "file_id and source_url exclude each other")])
+    if options.source_url:
+        message = "Documents are not fetched from addresses yet. Upload the file (POST /api/v2/parse/upload) instead."
+        raise InvalidOptions([OptionProblem("not_supported", ("body", "source_url"), message)])
+    if not options.file_id:
+        raise FileMissing
+    document = find_file(project, options.file_id)
+    with storage_troubles(), storage.open_for_reading(storage.original(document.pk)) as content:
+        _check_type(content.read(HEAD_BYTES))
+    return document
+
+
+def _check_type(head: bytes) -> None:
+    """Refuse at the door what no reader of ours opens. The name says nothing: PDFs are sent under any."""
+    if not head:
+        raise EmptyFile
+    media_type_of(head)
+
+
+def _states(status: str | None) -> list[str] | None:
+    if status is None:
+        return None
+    states = [state for state, wire in STATUS.items() if wire == status.upper()]
+    if not states:
+        detail = f"A status is one of: {', '.join(dict.fromkeys(STATUS.values()))}."
+        raise InvalidOption(detail, location=("query", "status"), value=status)
+    return states

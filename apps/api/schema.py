@@ -1,0 +1,107 @@
+"""What the OpenAPI description needs beyond the models: forms, query parameters, the shape of errors and results."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from pydantic import BaseModel
+
+from apps.api.codes import CODES
+from apps.api.wire import Job
+
+ErrorCode = Literal[tuple(CODES)]  # type: ignore[valid-type]
+
+
+class FieldProblem(BaseModel):
+    field: str
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Every answer that is not 2xx. ``detail`` is a text, or a list of {type, loc, msg, input} for options at fault."""
+
+    type: str
+    title: str
+    status: int
+    code: ErrorCode
+    detail: str | list[dict[str, Any]]
+    retryable: bool
+    request_id: str
+    errors: list[FieldProblem]
+
+
+class Versions(BaseModel):
+    fast: list[str]
+    cost_effective: list[str]
+    agentic: list[str]
+    agentic_plus: list[str]
+    latest: dict[str, str]
+
+
+class PageSection(BaseModel):
+    pages: list[dict[str, Any]]
+
+
+class JobResult(BaseModel):
+    job: Job
+    text: PageSection | None = None
+    text_full: str | None = None
+    markdown: PageSection | None = None
+    markdown_full: str | None = None
+    items: PageSection | None = None
+    metadata: PageSection | None = None
+    job_metadata: dict[str, Any] | None = None
+
+
+PROBLEMS: dict[Any, Any] = {
+    ("4XX", "application/problem+json"): OpenApiResponse(Problem, "What is wrong with the request"),
+    ("5XX", "application/problem+json"): OpenApiResponse(Problem, "What is wrong with the service; try again"),
+}
+_FILE = {"type": "string", "format": "binary", "description": "The document"}
+FILE_FORM = {
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {
+            "file": _FILE,
+            "purpose": {"type": "string", "default": "parse"},
+            "external_file_id": {"type": "string"},
+        },
+        "required": ["file"],
+    }
+}
+PARSE_FORM = {
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {
+            "file": _FILE,
+            "configuration": {
+                "type": "string",
+                "description": "ParseOptions as JSON text",
+                "example": '{"tier": "fast", "version": "latest"}',
+            },
+        },
+        "required": ["file", "configuration"],
+    }
+}
+_TYPES: dict[type, Any] = {str: str, int: int, list: {"type": "array", "items": {"type": "string"}}}
+
+
+def query(**names: type) -> list[OpenApiParameter]:
+    """Optional query parameters; ``list``: may be repeated."""
+    everywhere = {"project_id": str, "organization_id": str}
+    return [
+        OpenApiParameter(name, _TYPES[kind], OpenApiParameter.QUERY, explode=True if kind is list else None)
+        for name, kind in {**names, **everywhere}.items()
+    ]
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "apps.api.authentication.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A key of `manage.py create_api_key NAME`"}

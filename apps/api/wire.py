@@ -1,0 +1,181 @@
+"""What goes over the wire: jobs, files, pages and lists, as LlamaParse's clients read them, and what we add."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from apps.api.codes import llamaparse_code
+from apps.api.errors import described
+from apps.documents.models import Document
+from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.states import JobState
+
+WireStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+STATUS: dict[str, WireStatus] = {
+    JobState.PENDING: "PENDING",
+    JobState.RUNNING: "RUNNING",
+    JobState.SUCCEEDED: "COMPLETED",
+    JobState.PARTIAL: "COMPLETED",
+    JobState.FAILED: "FAILED",
+    JobState.CANCELLED: "CANCELLED",
+}
+
+
+class Trouble(BaseModel):
+    """What went wrong with a job or a page; ``code`` is one of /errors."""
+
+    type: str
+    title: str
+    code: str
+    detail: str
+    retryable: bool
+
+
+class Usage(BaseModel):
+    credits: float | None = None
+
+
+class PageTotals(BaseModel):
+    """How many pages the job parses and how they ended; None until that is known."""
+
+    total: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+    needing_ocr: int | None = None
+
+
+class Job(BaseModel):
+    id: str
+    project_id: str
+    status: WireStatus
+    created_at: datetime
+    updated_at: datetime
+    error_message: str | None = None
+    name: str
+    tier: str
+    usage: Usage = Usage()
+    user_metadata: dict[str, str]
+    # Ours
+    version: str
+    mode: str
+    state: str
+    error: Trouble | None = None
+    warnings: list[dict[str, Any]]
+    pages: PageTotals
+    file_id: str | None = None
+    finished_at: datetime | None = None
+
+
+class JobList(BaseModel):
+    items: list[Job]
+    next_page_token: str | None = None
+    total_size: int
+
+
+class DeletedJob(BaseModel):
+    id: str
+    project_id: str
+
+
+class JobPageState(BaseModel):
+    page_number: int
+    state: str
+    attempts: int
+    needs_ocr: str | None = None
+    error: Trouble | None = None
+
+
+class JobPageList(BaseModel):
+    """``counts``: how many pages of the whole job are in each state."""
+
+    counts: dict[str, int]
+    items: list[JobPageState]
+    next_page_token: str | None = None
+
+
+class PresignedUrl(BaseModel):
+    url: str
+    expires_at: datetime
+    form_fields: dict[str, str] | None = None
+
+
+class File(BaseModel):
+    id: str
+    name: str
+    project_id: str
+    external_file_id: str | None = None
+    file_type: str | None = None
+    last_modified_at: datetime
+    expires_at: datetime | None = None
+    purpose: str
+    size_bytes: int
+    download_url: PresignedUrl | None = None
+
+
+class FileList(BaseModel):
+    items: list[File]
+    next_page_token: str | None = None
+    total_size: int
+
+
+def job_on_wire(job: ParseJob) -> Job:
+    return Job(
+        id=job.pk,
+        project_id=str(job.project_id),
+        status=STATUS[job.state],
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
+        name=job.document_name,
+        tier=job.tier,
+        user_metadata=job.user_metadata,
+        version=job.version,
+        mode=job.mode,
+        state=job.state,
+        error=_trouble(job.error_code, job.error_detail),
+        warnings=job.warnings,
+        pages=_totals(job),
+        file_id=job.document_id,
+        finished_at=job.finished_at,
+    )
+
+
+def page_on_wire(page: JobPage) -> JobPageState:
+    return JobPageState(
+        page_number=page.number,
+        state=page.state,
+        attempts=page.attempts,
+        needs_ocr=page.needs_ocr or None,
+        error=_trouble(page.error_code, page.error_detail),
+    )
+
+
+def file_on_wire(document: Document, *, download_url: PresignedUrl | None = None) -> File:
+    return File(
+        id=document.pk,
+        name=document.name,
+        project_id=str(document.project_id),
+        external_file_id=document.external_file_id or None,
+        file_type=document.extension or None,
+        last_modified_at=document.created_at,
+        purpose=document.purpose,
+        size_bytes=document.size_bytes,
+        download_url=download_url,
+    )
+
+
+def _trouble(code: str, detail: str) -> Trouble | None:
+    return Trouble(**described(code, detail)) if code else None
+
+
+def _totals(job: ParseJob) -> PageTotals:
+    facts = job.result_facts
+    return PageTotals(
+        total=job.page_count,
+        succeeded=facts.get("good_pages"),
+        failed=facts.get("failed_pages"),
+        needing_ocr=facts.get("pages_needing_ocr"),
+    )
