@@ -17,6 +17,8 @@ LEAST_GUTTER = 6.0
 # ... and parts at least so many rows that have something on both sides.
 LEAST_ROWS = 3
 DEEPEST = 4
+# A run of fewer rows gives way to a longer one that begins within it.
+SHORT_RUN = 6
 # So much white, in heights of a line, parts the lines before and after a table from it.
 ROOM = 0.6
 # So much parts one table from another, or from the footer.
@@ -40,7 +42,7 @@ def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[
     index = 0
     after_columns = False
     while index < len(rows):
-        end, gutters = _shared_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
+        end, gutters = _best_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
         if not gutters:
             _append(bands, Band([rows[index]], continues=not after_columns))
             after_columns = False
@@ -137,6 +139,22 @@ def _parted_below(rows: Sequence[Row], index: int) -> bool:
 def _room(above: Row, below: Row) -> float:
     """The white between two rows, in heights of a line."""
     return (below[0].top - above[0].bottom) / max(1.0, above[0].bottom - above[0].top)
+
+
+def _best_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
+    """The gutters from ``start``, or those of a much longer run just below that ``start`` leaves free as well.
+
+    A heading set wide over a column has gaps of its own, which must not hide the gutters of the page.
+    """
+    end, gutters = _shared_gutters(rows, start)
+    if end - start >= SHORT_RUN:
+        return end, gutters
+    for later in range(start + 1, min(start + SHORT_RUN, len(rows))):
+        if len(rows[later]) > 1:
+            far, other = _shared_gutters(rows, later)
+            if far - later >= 2 * SHORT_RUN and all(_fits(row, other) for row in rows[start:later]):
+                return far, other
+    return end, gutters
 
 
 def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[float, float]]]:

@@ -11,8 +11,8 @@ from apps.pages import scripts
 from apps.pages.blocks import Block
 from apps.pages.pdf import Run
 
-# Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about one.
-JOIN_GAP = 1.0
+# Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about that.
+JOIN_GAP = 0.7
 # Words this far apart, in ems, may be cells of a table that the library took for one run.
 CELL_GAP = 0.9
 # Narrower than this, in ems, two runs are one word in two fonts.
