@@ -1,0 +1,154 @@
+"""What the documentation says is true: its examples run, its links lead somewhere, its names exist.
+
+A fenced block of ``sh`` or ``python`` is run in a copy of the repository's root, with a service behind port 8000.
+``sh no-test`` is not run. A block of ``markdown`` that follows an ``sh`` block is what that prints.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from parse_project.env import DECLARED
+from tests.acceptance.stack import wait_for
+from tests.services import free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("deploy/**/*.md")),
+]
+FENCED = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!\w+:)([^)#]+)")
+ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \| ([^|]*) \|", re.MULTILINE)
+LOCAL_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|Users)/\w")
+API_KEY = re.compile(r"API key: (\S+)")
+
+
+@dataclass(frozen=True)
+class Example:
+    page: str
+    number: int
+    language: str
+    code: str
+    prints: str | None
+
+    def __str__(self) -> str:
+        return f"{self.page}-{self.number}"
+
+
+def examples() -> Iterator[Example]:
+    for page in PAGES:
+        blocks = [(found["kind"].strip(), found["body"]) for found in FENCED.finditer(page.read_text(encoding="utf-8"))]
+        for number, (kind, body) in enumerate(blocks):
+            following = blocks[number + 1] if number + 1 < len(blocks) else ("", "")
+            if kind in ("sh", "python"):
+                prints = following[1] if following[0] == "markdown" else None
+                yield Example(str(page.relative_to(ROOT)), number, kind, body, prints)
+
+
+@pytest.fixture(scope="session")
+def root_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's root by symbolic links, so that what an example writes is not left in the clone."""
+    copy = tmp_path_factory.mktemp("root")
+    for entry in ROOT.iterdir():
+        (copy / entry.name).symlink_to(entry)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A ``make run``, and the environment of a terminal beside it."""
+    folder = tmp_path_factory.mktemp("service")
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment |= {"LEAFMILL_DATA": str(folder / "data"), "PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
+    log = folder / "log"
+    with log.open("wb") as out:
+        run = subprocess.Popen(
+            ["make", "-s", "run"], cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        wait_for(lambda: b"is ready" in log.read_bytes() or run.poll() is not None, "make run is ready", seconds=60)
+        key = API_KEY.search(log.read_text(encoding="utf-8"))
+        assert key is not None, log.read_text(encoding="utf-8")
+        yield environment | {"LEAFMILL_API_KEY": key[1]}
+    finally:
+        os.killpg(run.pid, signal.SIGINT)
+        run.wait(20)
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=str)
+def test_the_examples_run(example: Example, root_copy: Path, service: dict[str, str]) -> None:
+    code = example.code.replace("127.0.0.1:8000", f"127.0.0.1:{service['PORT']}")
+    command = ["bash", "-euo", "pipefail", "-c"] if example.language == "sh" else [sys.executable, "-c"]
+    done = subprocess.run([*command, code], cwd=root_copy, env=service, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if example.prints is not None:
+        assert done.stdout.strip() == example.prints.strip()
+
+
+def test_there_are_examples_that_run() -> None:
+    assert {"README.md", "docs/quickstart.md"} <= {example.page for example in examples()}
+
+
+def test_every_variable_has_a_row_with_its_default() -> None:
+    rows = dict(ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    assert set(DECLARED) - set(rows) == set()
+    for name, variable in DECLARED.items():
+        told = rows[name].replace("`", "").replace(",", "").strip()
+        if is_number(told):
+            assert float(told) == float(variable.default), f"the default of {name}"
+
+
+def test_every_row_is_a_variable_that_is_read() -> None:
+    rows = ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "apps").rglob("*.py"))
+    assert [name for name, _ in rows if name not in DECLARED and f'"{name}"' not in sources] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_recipes_and_commands_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    recipes = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for name in re.findall(r"`make ([a-z]+)", text) if name not in recipes} == set()
+    named = set(re.findall(r"manage\.py ([a-z_]+)(?=[\s`])", text))
+    assert named - set(get_commands()) == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_path_of_one_machine(page: Path) -> None:
+    assert LOCAL_PATH.findall(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-setup.txt"])
+def test_a_lock_has_a_hash_for_everything_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*--(?:index|extra|find)", text, re.MULTILINE)
+    pins = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==\S+.*?\\$", text, re.MULTILINE)
+    assert len(pins) == len(re.findall(r"^[\w.-]+(?:\[[\w,]+\])?==", text, re.MULTILINE))
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
