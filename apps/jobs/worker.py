@@ -1,12 +1,17 @@
-"""What a worker process does beside its tasks: look for lost work from a timer, and notice a child that died.
+"""What a worker does beside its tasks: look for lost work from a timer, and notice a pool process that died.
 
-Imported by the Celery application when a worker starts.
+Imported by the Celery application when a worker starts. The main process of a prefork pool forks whenever a pool
+process dies, and SQLite does not survive a fork in the middle of a transaction: the copy of the connection damages the
+log that both share. So the main process never touches the database. The timer runs in the pool processes, and what the
+main process knows of a dead one reaches them through a pipe.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import random
+import select
 import threading
 from typing import Any
 
@@ -17,7 +22,6 @@ from celery.signals import (
     task_prerun,
     worker_process_init,
     worker_ready,
-    worker_shutting_down,
 )
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
@@ -29,24 +33,26 @@ from apps.pages import isolation
 
 logger = logging.getLogger(__name__)
 
-_stopping = threading.Event()
-
-
-@worker_ready.connect
-def start_rescue_timer(**_: Any) -> None:
-    """A thread of the worker's main process; of all workers one looks at a time."""
-    threading.Thread(target=_look_for_lost_work, name="rescue", daemon=True).start()
-
-
-@worker_shutting_down.connect
-def stop_rescue_timer(**_: Any) -> None:
-    _stopping.set()
+# Notes of one line, "STEP FENCE", from the main process to whichever pool process reads them first. Lines are shorter
+# than what a pipe writes and reads in one piece.
+_notes_in, _notes_out = os.pipe()
+os.set_blocking(_notes_in, False)
+os.set_blocking(_notes_out, False)
+_NOTE_BYTES = 64
 
 
 @worker_process_init.connect
-def warm_up(**_: Any) -> None:
-    """Start the reader of this pool process, so that the first document does not wait for it."""
+def start_pool_process(**_: Any) -> None:
+    """Start the reader of this pool process, so that the first document does not wait for it, and the timer."""
     isolation.shared_reader().start()
+    _start_timer()
+
+
+@worker_ready.connect
+def start_main_process(sender: Any = None, **_: Any) -> None:
+    """A worker whose pool is threads never forks: its timer runs in the one process it has."""
+    if "prefork" not in type(sender.controller.pool).__module__:
+        _start_timer()
 
 
 @task_prerun.connect
@@ -68,31 +74,41 @@ def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 @task_failure.connect
-def give_up_lost_child(exception: BaseException | None = None, kwargs: dict[str, Any] | None = None, **_: Any) -> None:
+def note_lost_process(exception: BaseException | None = None, kwargs: dict[str, Any] | None = None, **_: Any) -> None:
     """The main process has seen a pool process die: its step need not wait for the lease to run out."""
-    if not isinstance(exception, WorkerLostError) or not kwargs or "step_id" not in kwargs:
-        return
-    threading.Thread(target=_give_up, args=(kwargs["step_id"], kwargs["fence"]), daemon=True).start()
+    if isinstance(exception, WorkerLostError) and kwargs and "step_id" in kwargs:
+        note = f"{kwargs['step_id']} {kwargs['fence']}".encode().ljust(_NOTE_BYTES)
+        try:
+            os.write(_notes_out, note)
+        except BlockingIOError:
+            logger.warning("Step %s of a lost process waits for its lease to run out", kwargs["step_id"])
 
 
-def _give_up(step_id: int, fence: int) -> None:
-    try:
-        job_id = services.lose_worker(step_id=step_id, fence=fence)
-        if job_id is not None:
-            services.move_on(job_id=job_id)
-    except DatabaseError as error:
-        logger.warning("Step %s of a lost process waits for its lease to run out (%s)", step_id, error)
-    finally:
-        connection.close()
+def _start_timer() -> None:
+    threading.Thread(target=_look_for_lost_work, name="rescue", daemon=True).start()
 
 
 def _look_for_lost_work() -> None:
-    while not _stopping.wait(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1)):
+    while True:
+        pause = settings.RESCUE_SECONDS * random.uniform(0.9, 1.1)
         try:
-            services.rescue_jobs()
+            if select.select([_notes_in], [], [], pause)[0]:
+                _give_up_noted_step()
+            else:
+                services.rescue_jobs()
         except DatabaseError as error:
             logger.warning("The look for lost work failed (%s); the next one follows", error)
         except Exception:
             logger.exception("The look for lost work failed; the next one follows")
         finally:
             connection.close()
+
+
+def _give_up_noted_step() -> None:
+    try:
+        step_id, fence = os.read(_notes_in, _NOTE_BYTES).split()
+    except BlockingIOError:
+        return  # another pool process was quicker
+    job_id = services.lose_worker(step_id=int(step_id), fence=int(fence))
+    if job_id is not None:
+        services.move_on(job_id=job_id)
