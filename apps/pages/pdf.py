@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from apps.pages import errors, formulas
+from apps.pages import errors, formulas, rasters
 from apps.pages.blocks import PageFailure
 from apps.pages.geometry import Box
 
@@ -73,11 +73,16 @@ class PdfFile:
 
     def pictures(self, number: int) -> list[Box]:
         """The boxes of the raster pictures that lie directly on the page."""
-        from apps.pages import rasters
+        return rasters.picture_boxes(self._second_opinion(), number)
 
+    def glyphs(self, number: int) -> list[tuple[str, float, float, float, float]]:
+        """Every character of a page with its box: x0, top, x1, bottom."""
+        return rasters.glyphs_of(self._second_opinion(), number)
+
+    def _second_opinion(self) -> Any:
         if self._pdfium is None:
             self._pdfium = rasters.open_document(self._path, self._password)
-        return rasters.picture_boxes(self._pdfium, number)
+        return self._pdfium
 
     def _read(self, numbers: Sequence[int]) -> dict[int, RawPage | PageFailure]:
         try:

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Iterator
 from typing import Any
 
+from apps.pages.cleaning import LONGEST_TEXT
 from apps.pages.geometry import Box
 
 MOST_OBJECTS = 20_000
@@ -38,6 +39,36 @@ def picture_boxes(document: Any, number: int) -> list[Box]:
     finally:
         raw.FPDF_ClosePage(page)
     return [box for box in boxes if box.width >= SMALLEST_SIDE and box.height >= SMALLEST_SIDE]
+
+
+def glyphs_of(document: Any, number: int) -> list[tuple[str, float, float, float, float]]:
+    """Every character of a page with its box (x0, top, x1, bottom), for scripts whose order has to be rebuilt."""
+    from pypdfium2 import raw
+
+    page = raw.FPDF_LoadPage(document.raw, number - 1) if document is not None else None
+    if not page:
+        return []
+    text = raw.FPDFText_LoadPage(page)
+    try:
+        frame, rotation = _frame(raw, page), raw.FPDFPage_GetRotation(page) * 90
+        return [glyph for glyph in _characters(raw, text, frame, rotation)] if text else []
+    finally:
+        raw.FPDFText_ClosePage(text)
+        raw.FPDF_ClosePage(page)
+
+
+def _characters(
+    raw: Any, text: Any, frame: tuple[float, float, float, float], rotation: int
+) -> Iterator[tuple[str, float, float, float, float]]:
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    for index in range(min(raw.FPDFText_CountChars(text), LONGEST_TEXT)):
+        if raw.FPDFText_IsGenerated(text, index) == 1:
+            continue
+        raw.FPDFText_GetCharBox(text, index, left, right, bottom, top)
+        bounds = left.value, bottom.value, right.value, max(top.value, bottom.value + 0.01)
+        box = _turned(bounds, frame, rotation)
+        if box is not None:
+            yield chr(raw.FPDFText_GetUnicode(text, index)), box.x0, box.top, box.x1, box.bottom
 
 
 def _images(raw: Any, page: Any) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from apps.pages import errors, images, layout, quality
+from apps.pages import errors, images, layout, quality, rtl, scripts
 from apps.pages.blocks import Page, PageFailure
 from apps.pages.cleaning import LONGEST_TEXT, clean
 from apps.pages.document import PDF, DocumentFacts, inspect_document
@@ -31,6 +31,9 @@ def read_pages(
 
 def _analysed(pdf: PdfFile, raw: RawPage) -> Page | PageFailure:
     try:
+        if scripts.is_rtl("".join([run.text for run in raw.runs])):
+            glyphs = (rtl.Glyph(*glyph) for glyph in pdf.glyphs(raw.number))
+            raw.runs = rtl.rebuilt(raw.runs, glyphs)
         warnings = _clean_runs(raw)
         if _may_hold_pictures(raw):
             raw.pictures = pdf.pictures(raw.number)
