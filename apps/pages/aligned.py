@@ -22,13 +22,13 @@ RULE_SHARE = 0.3
 _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%‰*†]?[)\]]?")
 
 
-def aligned_table(band: Band, across: Sequence[Ruling]) -> Block | None:
+def aligned_table(band: Band, across: Sequence[Ruling], *, rtl: bool = False) -> Block | None:
     """The rows of a grid band as a table; None when they are no table after all."""
     rows = [[piece for segment in row for piece in split_at_gaps(segment)] for row in band.rows]
     gutters = gaps_of(rows, LEAST_GUTTER)
     if not gutters:
         return None
-    groups = _grouped(rows, gutters, across)
+    groups = _grouped(rows, gutters, across, rtl)
     if not _convincing(groups, len(gutters) + 1):
         return None
     cells: list[Cell] = []
@@ -39,17 +39,19 @@ def aligned_table(band: Band, across: Sequence[Ruling]) -> Block | None:
     return Block(type=BlockType.TABLE, box=_box(segments), cells=tuple(cells))
 
 
-def _grouped(rows: Sequence[Row], gutters: Sequence[tuple[float, float]], across: Sequence[Ruling]) -> list[list[Row]]:
+def _grouped(
+    rows: Sequence[Row], gutters: Sequence[tuple[float, float]], across: Sequence[Ruling], rtl: bool
+) -> list[list[Row]]:
     """The printed lines of each table row together."""
     steps = [below[0].bottom - above[0].bottom for above, below in zip(rows, rows[1:], strict=False)]
     narrowest = min((step for step in steps if step > 0.6 * rows[0][0].size), default=0.0)
     uneven = any(step > ROW_STEP * narrowest for step in steps) and any(step <= ROW_STEP * narrowest for step in steps)
     ruled = [_rule_between(above, below, across, rows) for above, below in zip(rows, rows[1:], strict=False)]
     rules_decide = sum(ruled) >= 2
-    first = gutters[0][0]
+    left, right = gutters[0][0] + LEAST_GUTTER, gutters[-1][1] - LEAST_GUTTER
     groups: list[list[Row]] = [[rows[0]]]
     for row, step, rule in zip(rows[1:], steps, ruled, strict=True):
-        starts = row[0].x1 <= first + LEAST_GUTTER
+        starts = row[-1].x0 >= right if rtl else row[0].x1 <= left
         if rules_decide:
             new = rule
         else:

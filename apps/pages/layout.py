@@ -33,11 +33,13 @@ def analyse(raw: RawPage) -> list[Block]:
     rows = [_with_markers(row) for row in rows]
     blocks: list[Block] = []
     for band in columns.bands_of(rows, rtl=rtl):
-        table = aligned.aligned_table(band, across) if band.grid else None
+        table = aligned.aligned_table(band, across, rtl=rtl) if band.grid else None
         if table is not None:
             blocks.append(table)
         else:
             blocks += _blocks_of(band.rows, rtl)
+    if rtl:
+        blocks = [tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
     return blocks
 
 

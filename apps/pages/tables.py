@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
+import msgspec
+
 from apps.pages import rulings
 from apps.pages.blocks import Block, BlockType, Cell
 from apps.pages.geometry import Box
@@ -111,3 +113,13 @@ def _tidied(cells: list[Cell]) -> tuple[Cell, ...]:
         tidy.append(Cell(row, column, cell.text, row_span, column_span, row == 0, cell.box))
     return tuple(tidy)
 
+
+
+def mirrored(table: Block) -> Block:
+    """The table with its columns counted from the right, as a right-to-left page reads them."""
+    width = max((cell.column + cell.column_span for cell in table.cells), default=0)
+    cells = [
+        msgspec.structs.replace(cell, column=width - cell.column - cell.column_span)
+        for cell in sorted(table.cells, key=lambda cell: (cell.row, -cell.column))
+    ]
+    return msgspec.structs.replace(table, cells=tuple(cells))
