@@ -6,6 +6,7 @@ that no process is left, whoever was killed in whatever way.
 
 from __future__ import annotations
 
+import http
 import http.client
 import os
 import re
@@ -55,6 +56,8 @@ class Group:
         earlier = {number: signal.signal(number, self._on_stop_signal) for number in STOP_SIGNALS}
         try:
             self._supervisor = self._start()
+            if self._stopping.is_set():  # asked while it was being started
+                self._begin_end(self._supervisor)
             threading.Thread(target=self._announce_ready, args=(address, on_ready), daemon=True).start()
             self._watch(self._supervisor)
         finally:
@@ -65,13 +68,15 @@ class Group:
 
     def stop(self) -> None:
         """Begin the end, or hasten it: asked a second time nobody is waited for."""
-        if self._supervisor is None:
-            return
         if self._stopping.is_set():
             self._kill_all()
             return
         self._stopping.set()
-        self._supervisor.terminate()
+        if self._supervisor is not None:
+            self._begin_end(self._supervisor)
+
+    def _begin_end(self, supervisor: subprocess.Popen[str]) -> None:
+        supervisor.terminate()
         hurry = threading.Timer(STOP_SECONDS, self._kill_all)
         hurry.daemon = True
         hurry.start()
@@ -160,11 +165,11 @@ class Group:
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether the service says it is ready; one without that page is ready when it answers at all."""
+    """Whether the service says that it is ready."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status < 500
+        return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
     finally:

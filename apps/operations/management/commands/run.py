@@ -30,6 +30,8 @@ class Command(BaseCommand):
                 code = self._run(folder)
         except CannotStart as error:
             raise CommandError(str(error), returncode=CANNOT_START) from error
+        except KeyboardInterrupt:  # before the group took the signals over: nothing runs yet
+            code = 0
         sys.exit(code)
 
     def _run(self, folder: Path) -> int:
