@@ -56,8 +56,8 @@ class Process:
     log: Path
 
     def signal_all(self, number: signal.Signals) -> None:
-        """The leader, its children and theirs; readers have sessions of their own, so the tree is walked."""
-        for pid in [*descendants(self.popen.pid), self.popen.pid]:
+        """The leader, so that it replaces nobody, then all below it; readers have sessions of their own."""
+        for pid in [self.popen.pid, *descendants(self.popen.pid)]:
             signal_if_there(pid, number)
 
     def kill(self) -> None:
