@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 2
 LONGEST_USER_TEXT = 120
 _SECRET = re.compile("password|secret|token|key|proxy|header|authorization", re.IGNORECASE)
+_NEEDS_MORE = frozenset({"model_type", "dict_type", "list_type"})  # a text where an object with a secret should stand
 _BY_STATUS = {
     400: "invalid_request",
     401: "unauthenticated",
@@ -124,7 +125,7 @@ def _field(location: tuple[str | int, ...]) -> str:
 
 def _shown(option: OptionProblem) -> object:
     """The value that was sent, where it is one that may be repeated: short, and never a secret nor what holds one."""
-    if any(_SECRET.search(str(part)) for part in option.location):
+    if option.type in _NEEDS_MORE or any(_SECRET.search(str(part)) for part in option.location):
         return None
     if isinstance(option.value, str):
         return printable(option.value)

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.core.files.uploadhandler import FileUploadHandler
+from django.http import multipartparser
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.request import Request
 
@@ -30,6 +31,9 @@ FIELD_BYTES = 64 * 1024
 FRAME_BYTES = 1024 * 1024  # what a body may have beyond its file: fields, boundaries, headers
 CHUNK_BYTES = 64 * 1024
 _TAIL_BYTES = 512
+
+# Django allows 1 KB for the headers of a part, which a long name in percent-encoded Chinese exceeds.
+multipartparser.MAX_TOTAL_HEADER_SIZE = 8 * 1024
 
 
 @dataclass

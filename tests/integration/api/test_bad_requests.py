@@ -1,0 +1,282 @@
+"""What is refused, with which code, and that nothing stays behind of it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from apps.documents.models import Document
+from tests.documents.long import long_document
+from tests.integration.api.conftest import FILES, PARSE, Api, code_of
+
+FORM = "multipart/form-data; boundary=b"
+PART = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+FIELD = b'--b\r\nContent-Disposition: form-data; name="n%d"\r\n\r\n%s\r\n'
+END = b"\r\n--b--\r\n"
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' + b"[" * depth + b"]" * depth + b"}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        nested(200_000),
+        nested(40),
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"tier": "fast", "tier": "agentic"}',
+        b'\xef\xbb\xbf{"tier": "fast"}',
+        '{"tier": "fast"}'.encode("utf-16"),
+        b'{"tier": "fast"',
+        b'["tier"]',
+        b'"fast"',
+        b'{"user_metadata": {"a": "\\u0000"}}',
+        b'{"user_metadata": {"a": "\\ud800"}}',
+        json.dumps({str(number): 1 for number in range(2000)}).encode(),
+        b"{\xff}",
+    ],
+)
+def test_json_that_cannot_be_read(api: Api, body: bytes) -> None:
+    answer = api.post(PARSE, body, content_type="application/json")
+    assert code_of(answer, 400) == "invalid_json"
+
+    form = FIELD.replace(b"n%d", b"configuration") % body + PART + long_document(1) + END
+    answer = api.post(f"{PARSE}/upload", form, content_type=FORM)
+    assert answer.status_code in (400, 413)
+    assert not Document.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "content_type", "status", "code"),
+    [
+        (PARSE, b"", "application/json", 400, "invalid_request"),
+        (PARSE, b"tier=fast", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (PARSE, b"{}" + b" " * 1024 * 1024, "application/json", 413, "field_too_large"),
+        (FILES, b"{}", "application/json", 415, "unsupported_media_type"),
+        (f"{PARSE}/upload", b"", "", 415, "unsupported_media_type"),
+        (FILES, b"", FORM, 400, "incomplete_upload"),
+        (FILES, PART + b"%PDF" + END, "multipart/form-data", 400, "invalid_request"),
+        (FILES, PART + b"%PDF" + END, "multipart/form-data; boundary=" + "b" * 10_000, 400, None),
+        (FILES, FIELD % (1, b"x") + b"--b--\r\n", FORM, 400, "file_missing"),
+        (FILES, PART + b"%PDF\r\n" + PART + b"%PDF" + END, FORM, 400, "too_many_files"),
+        (FILES, PART + END, FORM, 400, "file_empty"),
+        (f"{PARSE}/upload", FIELD.replace(b"n%d", b"configuration") % b'{"tier":"fast"}' + PART + END, FORM, 400,
+         "file_empty"),
+        (FILES, b"".join(FIELD % (n, b"x") for n in range(60)) + PART + b"%PDF" + END, FORM, 400, "too_many_fields"),
+        (FILES, FIELD % (1, b"x" * 70_000) + PART + b"%PDF" + END, FORM, 413, "field_too_large"),
+        (FILES, FIELD % (1, b"x" * 3_000_000) + PART + b"%PDF" + END, FORM, 413, "field_too_large"),
+        (FILES, PART + b"%PDF and then the line breaks", FORM, 400, "incomplete_upload"),
+        (FILES, FIELD % (1, b"x") + PART + b"%PDF\r\n--b", FORM, 400, "incomplete_upload"),
+        (FILES, b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nnone\r\n' + PART + b"%PDF" + END, FORM,
+         422, "invalid_option"),
+    ],
+)  # fmt: skip
+def test_bodies_that_cannot_be_used(
+    api: Api, path: str, body: bytes, content_type: str, status: int, code: str | None
+) -> None:
+    answer = api.generic("POST", path, body, CONTENT_TYPE=content_type)
+    found = code_of(answer, status)
+    assert found == code or code is None
+    assert not Document.objects.exists()
+
+
+@pytest.mark.parametrize("path", [PARSE, FILES, f"{PARSE}/upload"])
+def test_compressed_bodies_are_not_unpacked(api: Api, path: str) -> None:
+    answer = api.post(path, b"\x1f\x8b", content_type="application/json", headers={"content-encoding": "gzip"})
+    assert code_of(answer, 415) == "unsupported_encoding"
+
+
+class Trickle:
+    """A body that says nothing of its length and counts how much of it is read."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self.beginning = beginning
+        self.given = 0
+
+    def read(self, size: int = -1) -> bytes:
+        chunk, self.beginning = self.beginning or b"\0" * max(size, 1), b""
+        self.given += len(chunk)
+        return chunk
+
+    readline = read
+
+
+def test_an_endless_upload_is_stopped_at_the_limit_and_leaves_nothing(
+    api: Api, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MAX_UPLOAD_BYTES = 3_000_000
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    body = Trickle(PART)
+    answer = api.generic(
+        "POST",
+        FILES,
+        b"",
+        **{"CONTENT_TYPE": FORM, "wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )
+    assert code_of(answer, 413) == "file_too_large"
+    assert body.given < 4_200_000
+    assert list(scratch.iterdir()) == []
+    assert not Document.objects.exists()
+
+
+def test_a_body_without_a_length_is_read_to_its_end(api: Api) -> None:
+    parts = [PART + long_document(1)[:700], long_document(1)[700:] + END]
+
+    class Whole:
+        def read(self, size: int = -1) -> bytes:
+            return parts.pop(0) if parts else b""
+
+        readline = read
+
+    answer = api.generic(
+        "POST",
+        FILES,
+        b"",
+        **{"CONTENT_TYPE": FORM, "wsgi.input": Whole(), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
+    )
+    assert answer.status_code == 200
+    assert answer.json()["size_bytes"] == len(long_document(1))
+
+
+def test_a_file_that_says_it_is_too_large_is_refused_before_it_is_read(api: Api, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = 1_000_000
+    body = Trickle(PART)
+    answer = api.generic(
+        "POST", FILES, b"", **{"CONTENT_TYPE": FORM, "wsgi.input": body, "CONTENT_LENGTH": str(3_000_000)}
+    )
+    assert code_of(answer, 413) == "file_too_large"
+    assert body.given == 0
+
+
+def test_one_byte_too_many(api: Api, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = 1_000_000
+    assert api.upload(b"%PDF" + b"0" * (1_000_000 - 4)).status_code == 200
+    assert code_of(api.upload(b"%PDF" + b"0" * (1_000_000 - 3)), 413) == "file_too_large"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<html><body>hello", b"MZ\x90\0" + b"\0" * 99, b"\x7fELF" + b"\0" * 99, b"plain text", b"<svg/>",
+     b"%!PS-Adobe-3.0", b"Rar!\x1a\x07", b" " * 2000 + b"%PDF-1.7"],
+)  # fmt: skip
+def test_what_no_reader_opens_is_refused_by_parse_and_kept_by_files(api: Api, content: bytes) -> None:
+    assert code_of(api.parse(content, name="a.pdf"), 415) == "unsupported_file_type"
+    assert not Document.objects.exists()
+    file_id = api.upload(content).json()["id"]
+    assert code_of(api.parse_file(file_id), 415) == "unsupported_file_type"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.png", "a"])
+def test_a_pdf_under_another_name_is_a_pdf(api: Api, name: str) -> None:
+    assert api.parse(b"\0" * 900 + long_document(1), name=name).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/v2/nothing", 404, "not_found"),
+        ("GET", "/api/v2/parse/", 404, "not_found"),
+        ("GET", "/api/v2/parse/pjb-1", 404, "not_found"),
+        ("GET", "/api/v2/parse/%00", 404, "not_found"),
+        ("GET", "/api/v1/beta/files/dfl-%F0%9F%98%80", 404, "not_found"),
+        ("PUT", "/api/v2/parse", 405, "method_not_allowed"),
+        ("POST", "/api/v2/parse/versions", 405, "method_not_allowed"),
+        ("OPTIONS", "/api/v2/parse", 405, "method_not_allowed"),
+    ],
+)
+def test_addresses_and_methods_that_there_are_not(api: Api, method: str, path: str, status: int, code: str) -> None:
+    assert code_of(api.generic(method, path), status) == code
+
+
+def test_a_wrong_host_gets_an_error_of_the_same_shape(api: Api) -> None:
+    assert code_of(api.get(PARSE, headers={"host": "evil.example"}), 400) == "invalid_request"
+
+
+def test_a_method_override_is_not_obeyed(api: Api) -> None:
+    job_id = api.parse().json()["id"]
+    assert api.get(f"{PARSE}/{job_id}", headers={"x-http-method-override": "DELETE"}).status_code == 200
+
+
+def test_request_ids_go_back_where_they_are_plain_words(api: Api) -> None:
+    assert api.get(PARSE, headers={"x-request-id": "client-chose-7"})["X-Request-Id"] == "client-chose-7"
+    for strange in ("short", "x" * 65, "with space", "semi;colon-1"):
+        assert api.get(PARSE, headers={"x-request-id": strange})["X-Request-Id"] != strange
+
+
+def test_a_doubled_slash_in_front_is_taken_for_one(api: Api) -> None:
+    assert api.generic("GET", "/", PATH_INFO="//api/v2/parse/versions").status_code == 200
+
+
+def test_an_unplanned_error_tells_a_code_and_nothing_of_the_inside(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from apps.jobs import queries
+
+    def broken(**_: Any) -> None:
+        raise ZeroDivisionError("secret of /srv/inside")
+
+    monkeypatch.setattr(queries, "find_job", broken)
+    answer = api.get(f"{PARSE}/pjb-{'0' * 36}", headers={"x-request-id": "find-me-again"})
+    assert code_of(answer, 500) == "internal_error"
+    assert b"secret" not in answer.content
+    assert b"ZeroDivision" not in answer.content
+    assert "find-me-again" in caplog.text
+    assert "secret of /srv/inside" in caplog.text
+
+
+def test_a_database_that_is_away_is_told_as_that(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import OperationalError, connection
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OperationalError("connection to server at 10.0.0.7 refused")
+
+    monkeypatch.setattr(connection, "cursor", refused)
+    answers = [api.get(path) for path in (PARSE, "/readyz", FILES)]
+    monkeypatch.undo()
+    for answer in answers:
+        assert code_of(answer, 503) == "database_unavailable"
+        assert int(answer["Retry-After"]) > 0
+        assert b"10.0.0.7" not in answer.content
+
+
+def test_the_process_says_that_it_lives_without_asking_anybody(api: Api, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert api.get("/livez").json() == {"status": "ok"}
+        assert api.get("/api/health").json()["status"] == "ok"
+    assert api.get("/readyz").json() == {"status": "ok", "database": "ok"}
+
+
+def test_storage_that_is_full_is_told_as_that(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+    import os
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert code_of(api.upload(), 507) == "storage_full"
+    assert not Document.objects.exists()
+
+
+def test_pages_for_people_need_no_key_and_nothing_from_elsewhere(transactional_db: None) -> None:
+    front, codes = Client().get("/"), Client().get("/errors")
+    assert 'href="api/docs"' in front.content.decode()
+    assert 'id="file_too_large"' in codes.content.decode()
+    docs = Client().get("/api/docs").content.decode()
+    assert "swagger" in docs.lower()
+
+
+def test_an_empty_upload_by_the_form(api: Api) -> None:
+    answer = api.post(f"{PARSE}/upload", {"configuration": '{"tier":"fast"}', "file": SimpleUploadedFile("a.pdf", b"")})
+    assert code_of(answer, 400) == "file_empty"

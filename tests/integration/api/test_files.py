@@ -1,0 +1,162 @@
+"""Files: kept, listed in pages, fetched through a link that expires, removed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from apps.api import links
+from tests.documents.long import long_document
+from tests.integration.api.conftest import FILES, Api, code_of
+
+
+def test_a_file_comes_back_as_it_was_sent(api: Api) -> None:
+    content = long_document(2)
+    created = api.upload(content, name="Année 2026.pdf", purpose="user_data", external_file_id="their-7")
+    file = created.json()
+
+    assert created.status_code == 200
+    assert re.fullmatch(r"dfl-[0-9a-f-]{36}", file["id"])
+    assert (file["name"], file["file_type"], file["purpose"]) == ("Année 2026.pdf", "pdf", "user_data")
+    assert (file["external_file_id"], file["size_bytes"]) == ("their-7", len(content))
+    assert file["last_modified_at"].endswith("Z")
+    assert api.get(f"{FILES}/{file['id']}").json() == file
+
+    link = api.get(f"{FILES}/{file['id']}/content").json()
+    assert link["url"].startswith("http://testserver/")
+    fetched = Client().get(urlsplit(link["url"]).path)
+    assert b"".join(fetched) == content  # type: ignore[arg-type]
+    assert fetched["Content-Disposition"].startswith("attachment")
+    assert fetched["Content-Type"] == "application/octet-stream"
+    assert fetched["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in fetched["Content-Security-Policy"]
+
+
+def test_a_link_ends_with_its_time_its_file_and_its_signature(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id = api.upload().json()["id"]
+    link = urlsplit(api.get(f"{FILES}/{file_id}/content?expires_at_seconds=60").json()["url"]).path
+    assert Client().get(link).status_code == 200
+    assert code_of(Client().get(link[:-1] + ("A" if link[-1] != "A" else "B")), 404) == "not_found"
+
+    now = links.time.time()
+    monkeypatch.setattr(links.time, "time", lambda: now + 61)
+    assert code_of(Client().get(link), 404) == "not_found"
+    monkeypatch.undo()
+
+    assert api.delete(f"{FILES}/{file_id}").status_code == 204
+    assert code_of(Client().get(link), 404) == "not_found"
+    assert code_of(api.get(f"{FILES}/{file_id}"), 404) == "not_found"
+
+
+def test_links_begin_with_the_public_address(api: Api, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://docs.example.org/parse"
+    file_id = api.upload().json()["id"]
+    answer = api.get(f"{FILES}/{file_id}?expand=download_url").json()
+    assert answer["download_url"]["url"].startswith("https://docs.example.org/parse/api/v1/beta/files/signed/")
+
+
+def test_lists_come_in_pages_that_stay_true_while_files_come_and_go(api: Api) -> None:
+    ids = [api.upload(name=f"{letter}.pdf").json()["id"] for letter in "cabed"]
+    first = api.get(f"{FILES}?page_size=2").json()
+    api.upload(name="late.pdf")
+    api.delete(f"{FILES}/{first['items'][0]['id']}")
+    second = api.get(f"{FILES}", {"page_size": 2, "page_token": first["next_page_token"]}).json()
+    third = api.get(f"{FILES}", {"page_size": 2, "page_token": second["next_page_token"]}).json()
+
+    seen = [file["id"] for page in (first, second, third) for file in page["items"]]
+    assert seen == ids[::-1]
+    assert third["next_page_token"] is None
+    assert first["total_size"] == 5
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [("name", "a b c"), ("name desc", "c b a"), ("created_at", "b a c"), ("created_at asc", "c a b"), ("id", None)],
+)
+def test_files_are_ordered_as_asked(api: Api, order: str, expected: str | None) -> None:
+    files = [api.upload(name=name).json() for name in "cab"]
+    names = " ".join(file["name"] for file in sorted(files, key=lambda file: str(file["id"])))
+    found: list[str] = []
+    token = ""
+    for _ in files:
+        page = api.get(FILES, {"order_by": order, "page_size": 1, "page_token": token}).json()
+        found += [file["name"] for file in page["items"]]
+        token = page["next_page_token"]
+    assert " ".join(found) == (expected or names)
+    assert token is None
+
+
+def test_files_are_found_by_id_name_and_external_id(api: Api) -> None:
+    one, two = api.upload(name="one.pdf", external_file_id="x1").json(), api.upload(name="two.pdf").json()
+
+    def names(answer: Any) -> set[str]:
+        return {file["name"] for file in answer.json()["items"]}
+
+    assert names(api.get(FILES, {"file_ids": [one["id"], two["id"]]})) == {"one.pdf", "two.pdf"}
+    assert names(api.get(FILES, {"file_ids": one["id"]})) == {"one.pdf"}
+    assert names(api.get(FILES, {"file_name": "two.pdf"})) == {"two.pdf"}
+    assert names(api.get(FILES, {"external_file_id": "x1"})) == {"one.pdf"}
+    body = {"filter": {"external_file_id": "x1"}, "order_by": "name desc", "page_size": 5000}
+    assert names(api.post(f"{FILES}/query", body, content_type="application/json")) == {"one.pdf"}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("page_size=0", "page_size"),
+        ("page_size=many", "page_size"),
+        ("order_by=size", "order_by"),
+        ("page_token=nonsense", "page_token"),
+        ("file_name=a%00b", "file_name"),
+    ],
+)
+def test_a_query_that_cannot_be_used_is_named(api: Api, query: str, field: str) -> None:
+    answer = api.get(f"{FILES}?{query}")
+    assert code_of(answer, 422) == "invalid_option"
+    assert answer.json()["detail"][0]["loc"] == ["query", field]
+    assert answer.json()["errors"][0]["field"] == field
+
+
+def test_a_token_of_another_order_is_refused(api: Api) -> None:
+    for name in "ab":
+        api.upload(name=name)
+    token = api.get(f"{FILES}?page_size=1&order_by=name").json()["next_page_token"]
+    assert code_of(api.get(f"{FILES}?page_size=1&page_token={token}"), 422) == "invalid_option"
+
+
+def test_a_file_that_a_job_needs_stays(api: Api) -> None:
+    file_id = api.upload().json()["id"]
+    job = api.parse_file(file_id).json()
+    assert code_of(api.delete(f"{FILES}/{file_id}"), 400) == "conflict"
+    api.post(f"/api/v2/parse/{job['id']}/cancel")
+    assert api.delete(f"{FILES}/{file_id}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\x.pdf", "x.pdf"),
+        ("\u202egnp.fdp", "gnp.fdp"),
+        ("．．／x.pdf", "x.pdf"),
+        ("<svg onload=alert(1)>.pdf", "<svg onload=alert(1)>.pdf"),
+        ("-rf", "-rf"),
+        ("...", "document"),
+        ("a" * 300 + ".pdf", "a" * 251 + ".pdf"),
+        ("\U0001f600" * 255, "\U0001f600" * 63),
+    ],
+)
+def test_a_strange_name_is_cleaned_and_never_a_reason_to_refuse(api: Api, sent: str, shown: str) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nparse\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="'
+        + sent.encode()
+        + b'"\r\n\r\n%PDF-1.7\r\n--b--\r\n'
+    )
+    answer = api.post(FILES, body, content_type="multipart/form-data; boundary=b")
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["name"] == shown

@@ -1,0 +1,94 @@
+"""Who may ask, and that nobody sees what is another project's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from django.utils import timezone
+
+from apps.accounts import services as accounts
+from tests.integration.api.conftest import FILES, PARSE, Api, code_of
+
+OPEN = {"", "errors", "livez", "readyz", "api/health", "api/schema", "api/docs", "api/v1/beta/files/signed/<str:token>"}
+
+
+def addresses() -> set[str]:
+    patterns = (pattern for pattern in get_resolver().url_patterns if str(pattern.pattern) == "")
+    return {str(route.pattern) for include in patterns for route in include.url_patterns} - OPEN
+
+
+def test_absent_wrong_expired_and_revoked_keys_get_the_same_answer(api: Api) -> None:
+    row, revoked = accounts.create_api_key(name="revoked")
+    accounts.revoke_api_key(api_key=row)
+    _, expired = accounts.create_api_key(name="expired", expires_at=timezone.now() - timedelta(seconds=1))
+    headers = [{}, *({"authorization": f"Bearer {key}"} for key in ("lm-wrong", revoked, expired, "", "x" * 5000))]
+    headers.append({"authorization": "Basic lm-wrong"})
+
+    answers = [Client().get(PARSE, headers={"x-request-id": "same-for-all", **each}) for each in headers]
+
+    assert {code_of(answer, 401) for answer in answers} == {"unauthenticated"}
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0]["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("address", sorted(addresses()))
+def test_every_address_wants_a_key(address: str, transactional_db: None) -> None:
+    path = "/" + address.replace("<str:file_id>", "dfl-1").replace("<str:job_id>", "pjb-1")
+    answers = [getattr(Client(), method)(path) for method in ("get", "post", "delete")]
+    assert {answer.status_code for answer in answers} == {401}
+
+
+def test_another_projects_things_look_as_if_they_were_not_there(api: Api, stranger: Api) -> None:
+    file_id, job_id = api.upload().json()["id"], api.parse().json()["id"]
+    unknown = {"file": file_id[:-8] + "00000000", "job": job_id[:-8] + "00000000"}
+
+    def ask(file: str, job: str) -> list[tuple[int, bytes]]:
+        common: dict[str, Any] = {"headers": {"x-request-id": "same-for-both"}}
+        answers = [
+            stranger.get(f"{FILES}/{file}", **common),
+            stranger.delete(f"{FILES}/{file}", **common),
+            stranger.get(f"{FILES}/{file}/content", **common),
+            stranger.get(f"{PARSE}/{job}?expand=text", **common),
+            stranger.delete(f"{PARSE}/{job}", **common),
+            stranger.post(f"{PARSE}/{job}/cancel", **common),
+            stranger.post(f"{PARSE}/{job}/retry", content_type="application/json", **common),
+            stranger.get(f"{PARSE}/{job}/pages", **common),
+            stranger.post(PARSE, {"tier": "fast", "file_id": file}, content_type="application/json", **common),
+        ]
+        assert {code_of(answer, 404) for answer in answers} == {"not_found"}
+        return [answer.content for answer in answers]
+
+    assert ask(file_id, job_id) == ask(unknown["file"], unknown["job"])
+    for path in (FILES, f"{FILES}?file_ids={file_id}", PARSE, f"{PARSE}?job_ids={job_id}"):
+        answer = stranger.get(path).json()
+        assert (answer["items"], answer["total_size"]) == ([], 0)
+    query = stranger.post(f"{FILES}/query", {"filter": {"file_ids": [file_id]}}, content_type="application/json")
+    assert query.json()["items"] == []
+    assert api.job(job_id).json()["job"]["status"] == "PENDING"
+    assert api.get(f"{FILES}/{file_id}").status_code == 200
+
+
+def test_the_test_above_knows_every_address() -> None:
+    named = {"<str:file_id>", "<str:job_id>"}
+    assert {address for address in addresses() if any(name in address for name in named)} == {
+        "api/v1/beta/files/<str:file_id>",
+        "api/v1/beta/files/<str:file_id>/content",
+        "api/v2/parse/<str:job_id>",
+        "api/v2/parse/<str:job_id>/cancel",
+        "api/v2/parse/<str:job_id>/retry",
+        "api/v2/parse/<str:job_id>/pages",
+    }
+
+
+def test_project_id_may_name_the_keys_own_project_only(api: Api, stranger: Api) -> None:
+    own = api.upload().json()["project_id"]
+    other = stranger.upload().json()["project_id"]
+
+    assert api.get(f"{FILES}?project_id={own}&organization_id=anything").json()["total_size"] == 1
+    assert api.get(f"{FILES}?project_id=").status_code == 200
+    assert code_of(api.get(f"{FILES}?project_id={other}"), 404) == "not_found"
+    assert code_of(api.post(f"{PARSE}?project_id={other}"), 404) == "not_found"

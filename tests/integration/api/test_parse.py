@@ -1,0 +1,359 @@
+"""Jobs through the API: submitted with options, watched, read, cancelled, retried, listed, removed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.api.results import SENT_AT_ONCE_BYTES
+from apps.jobs.models import ParseJob
+from tests.documents.long import heading_of, long_document
+from tests.integration.api.conftest import PARSE, Api, Finish, code_of
+
+EVERYTHING = ["text", "text_full", "markdown", "markdown_full", "items", "metadata", "job_metadata", "usage"]
+JSON = "application/json"
+
+
+def warnings_of(job: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(warning["code"], warning.get("option", "")) for warning in job["warnings"]}
+
+
+def body_of(response: Any) -> Any:
+    return json.loads(b"".join(response) if response.streaming else response.content)
+
+
+def test_a_document_travels_the_whole_road(api: Api, finish: Finish) -> None:
+    created = api.parse(long_document(3), name="mill.pdf", user_metadata={"order": "7"}).json()
+    assert created["id"].startswith("pjb-")
+    assert (created["status"], created["name"], created["tier"]) == ("PENDING", "mill.pdf", "fast")
+    assert created["user_metadata"] == {"order": "7"}
+    assert created["usage"] == {"credits": None}
+
+    assert body_of(api.job(created["id"], *EVERYTHING)).keys() == {"job", "job_metadata"}
+    finish(created["id"])
+    result = body_of(api.job(created["id"], *EVERYTHING, "debug_logs", "nonsense"))
+
+    assert result["job"]["status"] == "COMPLETED"
+    assert result["job"]["pages"] == {"total": 3, "succeeded": 3, "failed": 0, "needing_ocr": 0}
+    assert [page["page_number"] for page in result["markdown"]["pages"]] == [1, 2, 3]
+    assert heading_of(2) in result["text"]["pages"][1]["text"]
+    assert heading_of(3) in result["markdown_full"]
+    assert result["text_full"].endswith("\n")
+    assert all(page["success"] and page["items"] for page in result["items"]["pages"])
+    assert result["metadata"]["pages"][0]["page_number"] == 1
+    assert result["job_metadata"]["version"] == "2026-06-15"
+    assert result["job_metadata"]["words"] > 100
+
+
+def test_expand_is_taken_repeated_and_with_commas(api: Api, finish: Finish) -> None:
+    job_id = api.parse().json()["id"]
+    finish(job_id)
+    assert body_of(api.get(f"{PARSE}/{job_id}?expand=text,markdown&expand=items")).keys() == {
+        "job",
+        "text",
+        "markdown",
+        "items",
+    }
+    assert body_of(api.get(f"{PARSE}/{job_id}")).keys() == {"job"}
+
+
+def test_a_long_result_is_streamed_and_whole(api: Api, finish: Finish) -> None:
+    job_id = api.parse(long_document(120)).json()["id"]
+    finish(job_id)
+    response = api.job(job_id, *EVERYTHING)
+    assert response.streaming
+    whole = b"".join(response)
+    assert len(whole) > 2 * SENT_AT_ONCE_BYTES
+    result = json.loads(whole)
+    assert len(result["items"]["pages"]) == 120
+    joined = "\n".join(page["text"] for page in result["text"]["pages"])
+    assert sorted(result["text_full"].split()) == sorted(joined.split())
+
+
+def test_a_document_with_failed_pages_is_completed_and_says_which(api: Api, finish: Finish) -> None:
+    job_id = api.parse(long_document(4)).json()["id"]
+    finish(job_id)
+    ParseJob.objects.filter(pk=job_id).update(state="partial")  # what a bad page leaves; see the jobs' own tests
+    assert api.job(job_id).json()["job"]["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "beginning", "code"),
+    [
+        (b"%PDF-1.7\n", {}, "PDF_IS_BROKEN: ", "document_corrupt"),
+        (long_document(2), {"page_ranges": {"target_pages": "2-3"}}, "NO_DATA_FOUND_IN_FILE: ", "invalid_option"),
+    ],
+)
+def test_a_job_that_fails_says_why(
+    api: Api, finish: Finish, content: bytes, options: dict[str, Any], beginning: str, code: str
+) -> None:
+    job_id = api.parse(content, **options).json()["id"]
+    finish(job_id)
+    answer = body_of(api.job(job_id, *EVERYTHING))
+    job = answer["job"]
+    assert job["status"] == "FAILED"
+    assert job["error_message"].startswith(beginning)
+    assert job["error"]["code"] == code
+    assert job["error"]["type"] == f"/errors#{code}"
+    assert job["error"]["detail"]
+    assert job["error"]["retryable"] is False
+    assert answer.keys() == {"job", "job_metadata"}
+
+
+def test_pages_are_chosen_from_one(api: Api, finish: Finish) -> None:
+    job_id = api.parse(long_document(5), page_ranges={"target_pages": "5,2-3"}).json()["id"]
+    finish(job_id)
+    result = body_of(api.job(job_id, "text"))
+    assert [page["page_number"] for page in result["text"]["pages"]] == [2, 3, 5]
+
+
+def test_one_upload_serves_many_jobs(api: Api) -> None:
+    file_id = api.upload(name="once.pdf").json()["id"]
+    jobs = [api.parse_file(file_id).json() for _ in range(2)]
+    assert len({job["id"] for job in jobs}) == 2
+    assert {(job["name"], job["file_id"]) for job in jobs} == {("once.pdf", file_id)}
+
+
+@pytest.mark.parametrize(
+    ("options", "location", "code"),
+    [
+        ({"tier": "premium"}, ["tier"], "invalid_option"),
+        ({"tier": None}, ["tier"], "invalid_option"),
+        ({"version": "2020-01-01"}, ["version"], "invalid_option"),
+        ({"version": 3}, ["version"], "invalid_option"),
+        ({"configuration_id": "cfg-mine"}, ["configuration_id"], "invalid_option"),
+        ({"page_ranges": {"max_pages": "5"}}, ["page_ranges", "max_pages"], "invalid_option"),
+        ({"page_ranges": {"max_pages": 0}}, ["page_ranges", "max_pages"], "invalid_option"),
+        ({"page_ranges": "1-3"}, ["page_ranges"], "invalid_option"),
+        *(
+            ({"page_ranges": {"target_pages": pages}}, ["page_ranges", "target_pages"], "invalid_option")
+            for pages in ("1-9999999999", "5-1", "-", "1,,2", "0", "a")
+        ),
+        ({"crop_box": {"top": 1.5}}, ["crop_box", "top"], "invalid_option"),
+        ({"disable_cache": "yes"}, ["disable_cache"], "invalid_option"),
+        (
+            {"output_options": {"markdown": {"tables": {"output_tables_as_markdown": 1}}}},
+            ["output_options", "markdown", "tables", "output_tables_as_markdown"],
+            "invalid_option",
+        ),
+        ({"output_options": {"granular_bboxes": ["page"]}}, ["output_options", "granular_bboxes", 0], "invalid_option"),
+        ({"user_metadata": {"order": 7}}, ["user_metadata", "order"], "invalid_option"),
+        (
+            {"processing_control": {"timeouts": {"base_in_seconds": 7201}}},
+            ["processing_control", "timeouts", "base_in_seconds"],
+            "invalid_option",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named_by_its_path(
+    api: Api, options: dict[str, Any], location: list[str | int], code: str
+) -> None:
+    answer = api.parse(**options)
+    assert code_of(answer, 422) == code
+    problem = answer.json()["detail"][0]
+    assert problem["loc"] == ["body", *location]
+    assert problem["type"]
+    assert problem["msg"]
+    assert answer.json()["errors"][0]["field"] == ".".join(map(str, location))
+    assert not ParseJob.objects.exists()
+
+
+def test_every_option_at_fault_is_named(api: Api) -> None:
+    answer = api.parse(tier=1, page_ranges={"max_pages": -1}, crop_box={"left": "0"})
+    assert {problem["field"] for problem in answer.json()["errors"]} == {
+        "tier",
+        "page_ranges.max_pages",
+        "crop_box.left",
+    }
+
+
+def test_unknown_options_are_accepted_and_named(api: Api) -> None:
+    job = api.parse(
+        sparkle=True, output_options={"markdown": {"sparkle": {"deep": 1}}, "hologram": None}, page_ranges={"step": 2}
+    ).json()
+    assert warnings_of(job) == {
+        ("unknown_option", "sparkle"),
+        ("unknown_option", "output_options.markdown.sparkle"),
+        ("unknown_option", "output_options.hologram"),
+        ("unknown_option", "page_ranges.step"),
+    }
+
+
+def test_options_that_change_nothing_yet_are_said(api: Api) -> None:
+    job = api.parse(
+        disable_cache=True,
+        client_name="tests",
+        output_options={
+            "save_output_pdf": True,
+            "watermark_handling": "move_to_end",
+            "images_to_save": [],
+            "extract_printed_page_number": False,
+            "markdown": {"tables": {"output_tables_as_markdown": True}},
+        },
+        webhook_configurations=[{"webhook_url": "https://example.org/", "sparkle": 1}],
+    ).json()
+    assert warnings_of(job) == {
+        ("option_without_effect", "output_options.save_output_pdf"),
+        ("option_without_effect", "webhook_configurations"),
+        ("unknown_option", "webhook_configurations.0.sparkle"),
+    }
+
+
+def test_table_format_is_obeyed_by_the_result(api: Api) -> None:
+    tables = {"output_tables_as_markdown": True}
+    job_id = api.parse(output_options={"markdown": {"tables": tables}}).json()["id"]
+    assert body_of(api.job(job_id, "job_metadata"))["job_metadata"]["parameters"] == {
+        "output_options": {"markdown": {"tables": tables}}
+    }
+
+
+@pytest.mark.parametrize("tier", ["cost_effective", "balanced", "multimodal", "agentic", "agentic_plus"])
+def test_a_mode_without_a_provider_is_served_by_fast_mode_or_refused(api: Api, settings: Any, tier: str) -> None:
+    settings.MODE_WITHOUT_PROVIDER = "fast"
+    job = api.parse(tier=tier).json()
+    assert (job["tier"], job["mode"]) == (tier, "fast")
+    assert ("mode_not_available", "tier") in warnings_of(job)
+
+    settings.MODE_WITHOUT_PROVIDER = ""
+    answer = api.parse(tier=tier)
+    assert code_of(answer, 422) == "mode_not_available"
+    assert "load_providers" in answer.json()["detail"][0]["msg"]
+    assert "fast" in answer.json()["detail"][0]["msg"]
+    assert api.parse(tier="fast").json()["warnings"] == []
+
+
+def test_a_password_is_told_to_nobody(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    secret = "correct horse"
+    job_id = api.parse(input_options={"pdf": {"password": secret}}).json()["id"]
+    job = ParseJob.objects.get(pk=job_id)
+    assert secret not in json.dumps(job.options)
+    assert job.password_sealed
+    assert secret not in job.password_sealed
+    assert secret.encode() not in api.job(job_id, "job_metadata").content
+
+    for wrong in ({"password": [secret]}, {"password": secret * 100}, {"Password": secret}, secret, [secret]):
+        answer = api.parse(input_options={"pdf": wrong})
+        assert secret.encode() not in answer.content
+    missing = api.parse(tier=None, input_options={"pdf": {"password": secret}})
+    assert secret.encode() not in missing.content
+    assert secret not in caplog.text
+
+
+def test_the_document_is_named_in_exactly_one_way(api: Api) -> None:
+    def ask(**body: str) -> Any:
+        return api.post(PARSE, {"tier": "fast", "version": "latest", **body}, content_type=JSON)
+
+    assert code_of(ask(), 400) == "file_missing"
+    assert code_of(ask(file_id="dfl-1", source_url="https://example.org/a.pdf"), 422) == "invalid_option"
+    answer = ask(source_url="https://example.org/a.pdf")
+    assert code_of(answer, 422) == "invalid_option"
+    assert answer.json()["detail"][0]["loc"] == ["body", "source_url"]
+    assert "upload" in answer.json()["detail"][0]["msg"].lower()
+    assert code_of(ask(file_id="dfl-1"), 404) == "not_found"
+
+
+def test_a_job_is_cancelled_once(api: Api) -> None:
+    job_id = api.parse().json()["id"]
+    assert code_of(api.delete(f"{PARSE}/{job_id}"), 400) == "conflict"
+    assert api.post(f"{PARSE}/{job_id}/cancel", content_type=JSON).json()["status"] == "CANCELLED"
+    assert code_of(api.post(f"{PARSE}/{job_id}/cancel"), 400) == "job_not_cancellable"
+
+
+def test_a_job_is_removed_when_it_has_ended(api: Api, finish: Finish) -> None:
+    created = api.parse().json()
+    finish(created["id"])
+    answer = api.delete(f"{PARSE}/{created['id']}", content_type=JSON)
+    assert answer.json() == {"id": created["id"], "project_id": created["project_id"]}
+    assert code_of(api.job(created["id"]), 404) == "not_found"
+
+
+def test_pages_are_parsed_again_and_the_old_result_is_served_until_then(api: Api, finish: Finish) -> None:
+    job_id = api.parse(long_document(4)).json()["id"]
+    path = f"{PARSE}/{job_id}/retry"
+    assert code_of(api.post(path, {"pages": [2]}, content_type=JSON), 422) == "invalid_option"
+    finish(job_id)
+    before = body_of(api.job(job_id, "markdown"))["markdown"]
+
+    assert code_of(api.post(path, content_type=JSON), 400) == "conflict"
+    for wrong in ([], [0], ["2"], [99]):
+        assert code_of(api.post(path, {"pages": wrong}, content_type=JSON), 422) == "invalid_option"
+    assert api.post(path, {"pages": [2, 3]}, content_type=JSON).json()["status"] == "RUNNING"
+    running = body_of(api.job(job_id, "markdown"))
+    assert (running["job"]["status"], running["markdown"]) == ("RUNNING", before)
+    assert api.get(f"{PARSE}/{job_id}/pages").json()["counts"] == {"pending": 2, "succeeded": 2}
+
+    finish(job_id)
+    again = body_of(api.job(job_id, "markdown"))
+    assert (again["job"]["status"], again["markdown"]) == ("COMPLETED", before)
+
+
+def test_pages_are_shown_with_their_states(api: Api, finish: Finish) -> None:
+    job_id = api.parse(long_document(5)).json()["id"]
+    assert api.get(f"{PARSE}/{job_id}/pages").json() == {"counts": {}, "items": [], "next_page_token": None}
+    finish(job_id)
+    first = api.get(f"{PARSE}/{job_id}/pages?page_size=3").json()
+    second = api.get(f"{PARSE}/{job_id}/pages", {"page_size": 3, "page_token": first["next_page_token"]}).json()
+    assert [page["page_number"] for page in first["items"] + second["items"]] == [1, 2, 3, 4, 5]
+    assert first["counts"] == {"succeeded": 5}
+    assert {page["state"] for page in first["items"]} == {"succeeded"}
+    assert second["next_page_token"] is None
+
+
+def test_jobs_are_listed_by_state_id_and_time(api: Api, finish: Finish) -> None:
+    ids = [api.parse().json()["id"] for _ in range(4)]
+    finish(ids[0])
+    api.post(f"{PARSE}/{ids[1]}/cancel")
+
+    def found(**query: Any) -> list[str]:
+        answer = api.get(PARSE, query)
+        assert answer.status_code == 200, answer.content
+        assert answer.json()["total_size"] == len(answer.json()["items"])
+        return [job["id"] for job in answer.json()["items"]]
+
+    assert found() == ids[::-1]
+    assert found(status="COMPLETED") == [ids[0]]
+    assert found(status="CANCELLED") == [ids[1]]
+    assert found(status="PENDING") == [ids[3], ids[2]]
+    assert found(job_ids=[ids[0], ids[3]]) == [ids[3], ids[0]]
+    moment = api.job(ids[2]).json()["job"]["created_at"]
+    assert found(created_at_on_or_after=moment) == [ids[3], ids[2]]
+    assert found(created_at_on_or_before=moment) == [ids[2], ids[1], ids[0]]
+    assert found(created_at_on_or_after="2999-01-01") == []
+    assert code_of(api.get(PARSE, {"status": "DONE"}), 422) == "invalid_option"
+    assert code_of(api.get(PARSE, {"created_at_on_or_after": "yesterday"}), 422) == "invalid_option"
+
+
+def test_jobs_come_in_pages(api: Api) -> None:
+    ids = [api.parse().json()["id"] for _ in range(5)]
+    seen: list[str] = []
+    token: str | None = ""
+    while token is not None:
+        page = api.get(PARSE, {"page_size": 2, "page_token": token}).json()
+        seen += [job["id"] for job in page["items"]]
+        token = page["next_page_token"]
+        assert page["total_size"] == 5
+    assert seen == ids[::-1]
+
+
+def test_a_poll_costs_two_queries(api: Api, django_assert_max_num_queries: Any) -> None:
+    job_id = api.parse().json()["id"]
+    with django_assert_max_num_queries(2):
+        api.job(job_id, *EVERYTHING)
+
+
+def test_versions_are_listed_and_accepted(api: Api) -> None:
+    versions = api.get(f"{PARSE}/versions").json()
+    assert versions.keys() == {"fast", "cost_effective", "agentic", "agentic_plus", "latest"}
+    for tier, version in versions["latest"].items():
+        assert version in versions[tier]
+        assert api.parse(tier=tier, version=version).json()["version"] == version
+    assert api.parse(tier=None, version="configured", configuration_id="cfg-PARSE_AGENTIC").json()["tier"] == "agentic"
+
+
+def test_the_broker_may_be_down_when_a_document_comes(api: Api, finish: Finish) -> None:
+    """Here it always is: there is none at the address of the settings."""
+    job_id = api.parse().json()["id"]
+    finish(job_id)
+    assert api.job(job_id).json()["job"]["status"] == "COMPLETED"
