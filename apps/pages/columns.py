@@ -12,11 +12,12 @@ import msgspec
 from apps.pages.lines import Segment
 
 Row = list[Segment]
+Gutters = list[tuple[float, float]]
 # A gutter is at least this wide, in points, ...
 LEAST_GUTTER = 6.0
 # ... and parts at least so many rows that have something on both sides.
 LEAST_ROWS = 3
-DEEPEST = 4
+DEEPEST = 8
 # A run of fewer rows gives way to a longer one that begins within it.
 SHORT_RUN = 6
 # So much white, in heights of a line, parts the lines before and after a table from it.
@@ -36,22 +37,44 @@ class Band(msgspec.Struct, gc=False):
 
 def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[Band]:
     """The rows of a page, or of a column, in reading order."""
-    if depth >= DEEPEST or sum(1 for row in rows if len(row) > 1) == 0:
+    if depth >= DEEPEST or all(len(row) == 1 for row in rows):
         return [Band(list(rows))] if rows else []
+    runs = _runs(rows)
+    prose = [(end - start, start, end, gutters) for start, (end, gutters) in runs.items()]
+    prose = [run for run in prose if _is_prose(rows[run[1] : run[2]], run[3])]
+    if not prose:
+        return _in_one_column(rows, runs, rtl, depth)
+    # The longest stretch of columns goes first: shorter ones beside it are often pieces of it.
+    _, start, end, gutters = max(prose)
+    while start > 0 and _fits(rows[start - 1], gutters):
+        start -= 1
+    while end < len(rows) and _fits(rows[end], gutters):
+        end += 1
+    bands = bands_of(rows[:start], rtl=rtl, depth=depth + 1)
+    columns = _columns(rows[start:end], gutters)
+    for column in reversed(columns) if rtl else columns:
+        bands += _apart(bands_of(column, rtl=rtl, depth=depth + 2))
+    return bands + _apart(bands_of(rows[end:], rtl=rtl, depth=depth + 1))
+
+
+def _apart(bands: list[Band]) -> list[Band]:
+    """The bands of another column than the ones before."""
+    if bands:
+        bands[0].continues = False
+    return bands
+
+
+def _in_one_column(rows: Sequence[Row], runs: dict[int, tuple[int, Gutters]], rtl: bool, depth: int) -> list[Band]:
+    """Rows without columns of prose: plain ones, with grids between them."""
     bands: list[Band] = []
     index = 0
-    after_columns = False
     while index < len(rows):
-        end, gutters = _best_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
-        if not gutters:
-            _append(bands, Band([rows[index]], continues=not after_columns))
-            after_columns = False
+        if index not in runs:
+            _append(bands, Band([rows[index]]))
             index += 1
             continue
-        above = [] if after_columns else _taken_back(bands, gutters)
-        cut = _cut(above + list(rows[index:end]), gutters, rtl, depth)
-        after_columns = not cut[0].continues
-        for band in cut:
+        end, gutters = runs[index]
+        for band in _grids(_taken_back(bands, gutters) + list(rows[index:end]), rtl, depth):
             _append(bands, band)
         index = end
     return bands
@@ -65,7 +88,7 @@ def _append(bands: list[Band], band: Band) -> None:
         bands.append(band)
 
 
-def _taken_back(bands: list[Band], gutters: list[tuple[float, float]]) -> list[Row]:
+def _taken_back(bands: list[Band], gutters: Gutters) -> list[Row]:
     """The rows just above that leave the gutters free too, taken out of their band."""
     taken: list[Row] = []
     while bands and not bands[-1].grid and bands[-1].rows and _fits(bands[-1].rows[-1], gutters):
@@ -76,19 +99,35 @@ def _taken_back(bands: list[Band], gutters: list[tuple[float, float]]) -> list[R
     return taken
 
 
-def _cut(rows: list[Row], gutters: list[tuple[float, float]], rtl: bool, depth: int) -> list[Band]:
-    """The rows as columns, whose first bands do not continue what is above, or as grids, which do."""
-    columns = _columns(rows, gutters)
-    if not _is_prose(rows, columns):
-        return _grids(rows, rtl, depth)
-    if rtl:
-        columns.reverse()
-    cut: list[Band] = []
-    for column in columns:
-        bands = bands_of(column, rtl=rtl, depth=depth + 1)
-        bands[0].continues = False
-        cut += bands
-    return cut
+def _runs(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
+    """The runs of rows that share gutters: first row -> end and gutters."""
+    runs: dict[int, tuple[int, Gutters]] = {}
+    index = 0
+    while index < len(rows):
+        end, gutters = _best_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
+        if gutters:
+            runs[index] = end, gutters
+        index = end if gutters else index + 1
+    return runs
+
+
+def _append(bands: list[Band], band: Band) -> None:
+    """Add a band; plain rows of one column stay together."""
+    if bands and band.continues and not band.grid and not bands[-1].grid:
+        bands[-1].rows += band.rows
+    else:
+        bands.append(band)
+
+
+def _taken_back(bands: list[Band], gutters: Gutters) -> list[Row]:
+    """The rows just above that leave the gutters free too, taken out of their band."""
+    taken: list[Row] = []
+    while bands and not bands[-1].grid and bands[-1].rows and _fits(bands[-1].rows[-1], gutters):
+        taken.insert(0, bands[-1].rows.pop())
+        if not bands[-1].rows:
+            bands.pop()
+            break
+    return taken
 
 
 def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
@@ -141,7 +180,7 @@ def _room(above: Row, below: Row) -> float:
     return (below[0].top - above[0].bottom) / max(1.0, above[0].bottom - above[0].top)
 
 
-def _best_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
+def _best_gutters(rows: Sequence[Row], start: int) -> tuple[int, Gutters]:
     """The gutters from ``start``, or those of a much longer run just below that ``start`` leaves free as well.
 
     A heading set wide over a column has gaps of its own, which must not hide the gutters of the page.
@@ -157,10 +196,10 @@ def _best_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[floa
     return end, gutters
 
 
-def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
+def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, Gutters]:
     """The longest run of rows from ``start`` that leave the same gutters free: its end and the gutters."""
-    taken: list[tuple[float, float]] = []
-    gutters: list[tuple[float, float]] = []
+    taken: Gutters = []
+    gutters: Gutters = []
     end = start
     for end in range(start, len(rows)):
         merged = _merge(taken, rows[end])
@@ -175,7 +214,7 @@ def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, list[tuple[fl
     return (end, gutters) if gutters else (start, [])
 
 
-def _crosses_established(rows: Sequence[Row], start: int, end: int, gutters: list[tuple[float, float]]) -> bool:
+def _crosses_established(rows: Sequence[Row], start: int, end: int, gutters: Gutters) -> bool:
     """Whether row ``end`` runs across a gutter that the rows before it have kept free more than once."""
     return any(
         _rows_beside(rows[start:end], gutter) >= 2
@@ -197,9 +236,9 @@ def _rows_beside(rows: Sequence[Row], gutter: tuple[float, float]) -> int:
     return min(left, right)
 
 
-def _merge(taken: list[tuple[float, float]], row: Row) -> list[tuple[float, float]]:
+def _merge(taken: Gutters, row: Row) -> Gutters:
     """Intervals on the x axis that are taken, with a row added; sorted, without overlaps."""
-    merged: list[tuple[float, float]] = []
+    merged: Gutters = []
     for x0, x1 in sorted(taken + [(s.x0, s.x1) for s in row]):
         if merged and x0 <= merged[-1][1]:
             if x1 > merged[-1][1]:
@@ -209,15 +248,15 @@ def _merge(taken: list[tuple[float, float]], row: Row) -> list[tuple[float, floa
     return merged
 
 
-def gaps_of(rows: Sequence[Row], least: float) -> list[tuple[float, float]]:
+def gaps_of(rows: Sequence[Row], least: float) -> Gutters:
     """The stretches of the x axis, at least so wide, that all rows leave free between them."""
-    taken: list[tuple[float, float]] = []
+    taken: Gutters = []
     for row in rows:
         taken = _merge(taken, row)
     return _gaps(taken, least)
 
 
-def _gaps(taken: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+def _gaps(taken: Gutters, least: float) -> Gutters:
     return [
         (left[1], right[0])
         for left, right in zip(taken, taken[1:], strict=False)
@@ -225,12 +264,12 @@ def _gaps(taken: list[tuple[float, float]], least: float) -> list[tuple[float, f
     ]
 
 
-def _fits(row: Row, gutters: list[tuple[float, float]]) -> bool:
+def _fits(row: Row, gutters: Gutters) -> bool:
     """Whether a row above leaves the gutters free, so that it belongs to one of the columns."""
     return not any(s.x0 < g[1] and s.x1 > g[0] and _cuts(s, g) for s in row for g in gutters)
 
 
-def _columns(rows: Sequence[Row], gutters: list[tuple[float, float]]) -> list[list[Row]]:
+def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
     columns: list[list[Row]] = [[] for _ in range(len(gutters) + 1)]
     middles = [(g[0] + g[1]) / 2 for g in gutters]
     for row in rows:
@@ -243,8 +282,9 @@ def _columns(rows: Sequence[Row], gutters: list[tuple[float, float]]) -> list[li
     return [column for column in columns if column]
 
 
-def _is_prose(rows: Sequence[Row], columns: list[list[Row]]) -> bool:
+def _is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
     """Columns of prose run past each other; the cells of a table stand side by side."""
+    columns = _columns(rows, gutters)
     if any(len(column) < LEAST_ROWS for column in columns):
         return False
     if any(s.block is not None and s.block.cells for row in rows for s in row):

@@ -26,11 +26,14 @@ def analyse(raw: RawPage) -> list[Block]:
     across, down = rulings.rulings_of(raw.rules)
     found, upright = tables.ruled_tables(across, down, upright)
     segments = segments_of(upright)
-    segments += [_standing(table) for table in found]
-    segments += [_standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)]
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
-    rows = rows_of(segments)
-    rows = [_with_markers(row) for row in rows]
+    rows = [_with_markers(row) for row in rows_of(segments)]
+    standing = [_standing(table) for table in found]
+    standing += [_standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)]
+    if standing:
+        # Each is a row by itself: it is as high as many lines of the column beside it.
+        rows += [[block] for block in standing]
+        rows.sort(key=lambda row: row[0].top)
     blocks: list[Block] = []
     for band in columns.bands_of(rows, rtl=rtl):
         table = aligned.aligned_table(band, across, rtl=rtl) if band.grid else None
