@@ -120,6 +120,9 @@ DATABASE_CONNECTION_SECONDS = env.integer(
 )
 
 
+IDLE_TRANSACTION_SECONDS = 30
+
+
 def _sqlite(path: str) -> dict[str, object]:
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
@@ -148,7 +151,12 @@ def _postgres(url: str) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": DATABASE_CONNECTION_SECONDS,
         "CONN_HEALTH_CHECKS": DATABASE_CONNECTION_SECONDS > 0,
-        "OPTIONS": {"connect_timeout": 2, **query},
+        "OPTIONS": {
+            "connect_timeout": 2,
+            # A process that freezes in the middle of a transaction holds its rows' locks: the server ends it.
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_SECONDS}s",
+            **query,
+        },
     }
 
 

@@ -201,6 +201,19 @@ class Stack:
         with sqlite3.connect(self.folder / "leafmill.sqlite3", timeout=30) as connection:
             return connection.execute(statement).fetchall()
 
+    def is_in_a_transaction(self) -> bool:
+        """Whether some process is between the beginning and the end of a write."""
+        if self.environment.get("DATABASE_URL", "").startswith("postgres"):
+            idle = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+            return self.number(idle) > 0
+        with sqlite3.connect(self.folder / "leafmill.sqlite3", timeout=0.2, isolation_level=None) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            connection.execute("ROLLBACK")
+            return False
+
     def number(self, statement: str) -> int:
         return int(self.rows(statement)[0][0] or 0)
 
