@@ -96,7 +96,9 @@ def test_of_many_who_ask_one_moves_the_job_on(submit: Submit) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     deliver(open_steps(job)[0])
 
-    assert [services.move_on(job_id=job.pk) for _ in range(3)] == [None] * 3
+    for _ in range(3):
+        services.move_on(job_id=job.pk)
+
     assert Step.objects.filter(job=job, stage=Stage.PLAN).count() == 1
 
 
