@@ -23,7 +23,7 @@ from apps.api.bodies import read_json, validated
 from apps.api.options import Now, Options
 from apps.api.queries import NEWEST_FIRST, Order
 from apps.api.refusals import NotFound, StorageFull, StorageUnavailable
-from apps.api.schema import FILE_FORM, PROBLEMS, query
+from apps.api.schema import FILE_FORM, JSON, PROBLEMS, query
 from apps.api.uploads import Upload, read_upload
 from apps.api.wire import File, FileList, PresignedUrl, file_on_wire
 from apps.documents import services as documents
@@ -94,7 +94,9 @@ class FileQuery(Options):
 
 
 class FilesQuery(ApiView):
-    @extend_schema(operation_id="query_files", tags=["files"], request=FileQuery, responses={200: FileList, **PROBLEMS})
+    @extend_schema(
+        operation_id="query_files", tags=["files"], request={JSON: FileQuery}, responses={200: FileList, **PROBLEMS}
+    )
     def post(self, request: Request) -> HttpResponse:
         """The same list by a body; an older form of it."""
         asked = validated(FileQuery, read_json(request, optional=True))

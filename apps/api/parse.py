@@ -21,7 +21,7 @@ from apps.api.orders import job_request
 from apps.api.queries import NEWEST_FIRST, Order
 from apps.api.refusals import FileMissing, InvalidOptions, OptionProblem
 from apps.api.results import job_with_sections
-from apps.api.schema import PARSE_FORM, PROBLEMS, JobResult, Versions, query
+from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
 from apps.api.tiers import known_versions
 from apps.api.uploads import read_upload
 from apps.api.wire import (
@@ -47,7 +47,9 @@ _ID = re.compile(r"pjb-[0-9a-f-]{36}")
 
 
 class ParseJobs(ApiView):
-    @extend_schema(operation_id="create_parse", tags=["parse"], request=ParseRequest, responses={200: Job, **PROBLEMS})
+    @extend_schema(
+        operation_id="create_parse", tags=["parse"], request={JSON: ParseRequest}, responses={200: Job, **PROBLEMS}
+    )
     def post(self, request: Request) -> HttpResponse:
         """Parse a file that was uploaded before."""
         options = validated(ParseRequest, read_json(request))
@@ -143,7 +145,9 @@ class RetryRequest(Options):
 
 
 class RetryParse(ApiView):
-    @extend_schema(operation_id="retry_parse", tags=["parse"], request=RetryRequest, responses={200: Job, **PROBLEMS})
+    @extend_schema(
+        operation_id="retry_parse", tags=["parse"], request={JSON: RetryRequest}, responses={200: Job, **PROBLEMS}
+    )
     def post(self, request: Request, job_id: str) -> HttpResponse:
         """Parse pages of an ended job again. The old result is served until the new one is there."""
         asked = validated(RetryRequest, read_json(request, optional=True))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from apps.api.codes import CODES
 from apps.api.wire import Job
-
-ErrorCode = Literal[tuple(CODES)]  # type: ignore[valid-type]
 
 
 class FieldProblem(BaseModel):
@@ -27,7 +25,7 @@ class Problem(BaseModel):
     type: str
     title: str
     status: int
-    code: ErrorCode
+    code: Annotated[str, Field(json_schema_extra={"enum": list(CODES)})]
     detail: str | list[dict[str, Any]]
     retryable: bool
     request_id: str
@@ -57,6 +55,7 @@ class JobResult(BaseModel):
     job_metadata: dict[str, Any] | None = None
 
 
+JSON = "application/json"
 PROBLEMS: dict[Any, Any] = {
     ("4XX", "application/problem+json"): OpenApiResponse(Problem, "What is wrong with the request"),
     ("5XX", "application/problem+json"): OpenApiResponse(Problem, "What is wrong with the service; try again"),
@@ -99,7 +98,7 @@ def query(**names: type) -> list[OpenApiParameter]:
     ]
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "apps.api.authentication.ApiKeyAuthentication"
     name = "ApiKey"
 

@@ -33,7 +33,7 @@ CHUNK_BYTES = 64 * 1024
 _TAIL_BYTES = 512
 
 # Django allows 1 KB for the headers of a part, which a long name in percent-encoded Chinese exceeds.
-multipartparser.MAX_TOTAL_HEADER_SIZE = 8 * 1024
+multipartparser.MAX_TOTAL_HEADER_SIZE = 8 * 1024  # type: ignore[attr-defined]
 
 
 @dataclass

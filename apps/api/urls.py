@@ -9,6 +9,7 @@ from apps.api import files, health, pages, parse
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
+DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models' JSON Schema is the one of OpenAPI 3.1
 
 urlpatterns = [
     path("", pages.front_page),
@@ -16,7 +17,7 @@ urlpatterns = [
     path("livez", health.Alive.as_view()),
     path("readyz", health.Ready.as_view()),
     path("api/health", health.Health.as_view()),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", SpectacularAPIView.as_view(custom_settings=DESCRIPTION), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path(FILES, files.Files.as_view()),
     path(f"{FILES}/query", files.FilesQuery.as_view()),

@@ -95,6 +95,12 @@ def test_compressed_bodies_are_not_unpacked(api: Api, path: str) -> None:
     assert code_of(answer, 415) == "unsupported_encoding"
 
 
+def send_stream(api: Api, body: Any, *, length: str = "") -> Any:
+    """A form whose bytes come from ``body``; without a length as a server hands on a chunked one."""
+    environ: dict[str, Any] = {"wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_LENGTH": length}
+    return api.generic("POST", FILES, b"", CONTENT_TYPE=FORM, **environ)
+
+
 class Trickle:
     """A body that says nothing of its length and counts how much of it is read."""
 
@@ -118,12 +124,7 @@ def test_an_endless_upload_is_stopped_at_the_limit_and_leaves_nothing(
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     body = Trickle(PART)
-    answer = api.generic(
-        "POST",
-        FILES,
-        b"",
-        **{"CONTENT_TYPE": FORM, "wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
-    )
+    answer = send_stream(api, body)
     assert code_of(answer, 413) == "file_too_large"
     assert body.given < 4_200_000
     assert list(scratch.iterdir()) == []
@@ -139,12 +140,7 @@ def test_a_body_without_a_length_is_read_to_its_end(api: Api) -> None:
 
         readline = read
 
-    answer = api.generic(
-        "POST",
-        FILES,
-        b"",
-        **{"CONTENT_TYPE": FORM, "wsgi.input": Whole(), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""},
-    )
+    answer = send_stream(api, Whole())
     assert answer.status_code == 200
     assert answer.json()["size_bytes"] == len(long_document(1))
 
@@ -152,9 +148,7 @@ def test_a_body_without_a_length_is_read_to_its_end(api: Api) -> None:
 def test_a_file_that_says_it_is_too_large_is_refused_before_it_is_read(api: Api, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 1_000_000
     body = Trickle(PART)
-    answer = api.generic(
-        "POST", FILES, b"", **{"CONTENT_TYPE": FORM, "wsgi.input": body, "CONTENT_LENGTH": str(3_000_000)}
-    )
+    answer = send_stream(api, body, length="3000000")
     assert code_of(answer, 413) == "file_too_large"
     assert body.given == 0
 

@@ -330,7 +330,7 @@ def test_jobs_come_in_pages(api: Api) -> None:
     seen: list[str] = []
     token: str | None = ""
     while token is not None:
-        page = api.get(PARSE, {"page_size": 2, "page_token": token}).json()
+        page = api.get(PARSE, {"page_size": "2", "page_token": token}).json()
         seen += [job["id"] for job in page["items"]]
         token = page["next_page_token"]
         assert page["total_size"] == 5

@@ -1,0 +1,58 @@
+"""The OpenAPI description: valid, whole, and true to what is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from drf_spectacular.validation import validate_schema
+
+from apps.api.codes import CODES
+from tests.integration.api.conftest import Api
+from tests.integration.api.test_keys_and_projects import addresses
+
+
+@pytest.fixture
+def description(transactional_db: None) -> dict[str, Any]:
+    response = Client().get("/api/schema?format=json")
+    assert response.status_code == 200
+    return dict(response.json())
+
+
+def test_it_is_valid_openapi(description: dict[str, Any]) -> None:
+    validate_schema(description)
+
+
+def test_every_address_stands_in_it(description: dict[str, Any]) -> None:
+    described = {path.lstrip("/") for path in description["paths"]}
+    assert {address.replace("<str:", "{").replace(">", "}") for address in addresses()} <= described
+
+
+def test_it_lists_every_error_code_and_how_to_send_the_key(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    assert set(schemas["CodeEnum"]["enum"]) == set(CODES)
+    assert "CodeEnum" in str(schemas["Problem"]["properties"]["code"])
+    assert description["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
+    assert schemas["ParseRequest"]["properties"]["tier"]
+
+
+def test_answers_have_what_it_says(api: Api, description: dict[str, Any]) -> None:
+    job = api.parse().json()
+    assert job.keys() == description["components"]["schemas"]["Job"]["properties"].keys()
+    file = api.upload().json()
+    assert file.keys() == description["components"]["schemas"]["File"]["properties"].keys()
+
+
+def test_every_code_that_our_errors_carry_is_in_the_table() -> None:
+    from apps.api import refusals  # noqa: F401 (its classes are to be looked at)
+    from apps.jobs.services import rescue  # noqa: F401
+    from apps.pages.errors import ParseError
+
+    def classes(parent: type[ParseError]) -> set[type[ParseError]]:
+        return {parent}.union(*(classes(child) for child in parent.__subclasses__()))
+
+    ours = {error for error in classes(ParseError) if error.__module__.startswith("apps.")}
+    exempt = {"apps.parsing"}  # the command line's own
+    codes = {error.code for error in ours if not any(error.__module__.startswith(room) for room in exempt)}
+    assert codes <= set(CODES)
