@@ -14,6 +14,7 @@ import msgspec
 
 from apps.pages import items, render
 from apps.pages.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.flow import Flow, Placed
 from apps.pages.render import RenderOptions
 from apps.pages.survey import Survey, take_survey
 
@@ -43,7 +44,7 @@ def assemble(
     """Write every output of ``OUTPUTS``; ``pages`` is called twice and must give the same pages in the same order.
 
     ``text.txt`` and ``markdown.md`` join the pages with ``options.page_separator`` and end with a line end; pages
-    without any text are passed over.
+    without any text are passed over. In these two, what a page break has cut in two is put together (``flow.py``).
     """
     survey = take_survey(pages())
     assembly = Assembly()
@@ -105,7 +106,9 @@ class _Writer:
         self._files = files
         self._options = options
         self._pages = 0
-        self._joined: dict[str, bool] = {}
+        self._flow = Flow()
+        self._last: Placed | None = None
+        self._has_text = False
         for name in OUTPUTS:
             if name.endswith(".json"):
                 files[name].write(b'{"pages":[')
@@ -128,8 +131,7 @@ class _Writer:
             },
         )
         self._entry("metadata.json", _metadata(page))
-        self._join("text.txt", text)
-        self._join("markdown.md", markdown)
+        self._write_flow(self._flow.add(number, blocks))
         self._pages += 1
         return text
 
@@ -143,24 +145,37 @@ class _Writer:
         self._pages += 1
 
     def finish(self) -> None:
+        self._write_flow(self._flow.finish())
         for name in OUTPUTS:
             if name.endswith(".json"):
                 self._files[name].write(b"]}")
-            elif name in self._joined:
-                self._files[name].write(b"\n")
+        if self._last is not None:
+            self._files["markdown.md"].write(b"\n")
+        if self._has_text:
+            self._files["text.txt"].write(b"\n")
+
+    def _write_flow(self, placed: Iterable[Placed]) -> None:
+        """Add blocks to the whole document's text and Markdown."""
+        separator = self._options.page_separator
+        for number, block in placed:
+            text, markdown = render.block_text(block), render.block_markdown(block, self._options)
+            if not markdown:
+                continue
+            new_page = self._last is not None and number != self._last[0]
+            if self._last is not None:
+                between = separator if new_page else render.between(self._last[1], block)
+                self._files["markdown.md"].write(between.encode())
+            self._files["markdown.md"].write(markdown.encode())
+            if text:
+                between = separator if new_page else "\n\n"
+                self._files["text.txt"].write(((between if self._has_text else "") + text).encode())
+                self._has_text = True
+            self._last = number, block
 
     def _entry(self, name: str, entry: dict[str, Any]) -> None:
         if self._pages:
             self._files[name].write(b",")
         self._files[name].write(_encode(entry))
-
-    def _join(self, name: str, text: str) -> None:
-        if not text:
-            return
-        if name in self._joined:
-            text = self._options.page_separator + text
-        self._joined[name] = True
-        self._files[name].write(text.encode())
 
 
 def _margins(blocks: list[Block]) -> dict[str, str]:

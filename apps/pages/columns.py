@@ -24,6 +24,7 @@ SHORT_RUN = 6
 ROOM = 0.6
 # So much parts one table from another, or from the footer.
 WIDE_GAP = 2.0
+LINE_HEIGHT = 12.0
 
 
 class Band(msgspec.Struct, gc=False):
@@ -46,9 +47,10 @@ def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[
         return _in_one_column(rows, runs, rtl, depth)
     # The longest stretch of columns goes first: shorter ones beside it are often pieces of it.
     _, start, end, gutters = max(prose)
-    while start > 0 and _fits(rows[start - 1], gutters):
+    size = rows[(start + end) // 2][0].size
+    while start > 0 and _goes_on(rows[start - 1], gutters, size):
         start -= 1
-    while end < len(rows) and _fits(rows[end], gutters):
+    while end < len(rows) and _goes_on(rows[end], gutters, size):
         end += 1
     bands = bands_of(rows[:start], rtl=rtl, depth=depth + 1)
     columns = _columns(rows[start:end], gutters)
@@ -231,9 +233,16 @@ def _cuts(segment: Segment, gutter: tuple[float, float]) -> bool:
 
 def _rows_beside(rows: Sequence[Row], gutter: tuple[float, float]) -> int:
     """How many rows the poorer side of a gutter has."""
-    left = sum(1 for row in rows if row[0].x0 < gutter[0])
-    right = sum(1 for row in rows if row[-1].x1 > gutter[1])
+    left = sum(_weight(row) for row in rows if row[0].x0 < gutter[0])
+    right = sum(_weight(row) for row in rows if row[-1].x1 > gutter[1])
     return min(left, right)
+
+
+def _weight(row: Row) -> int:
+    """How many lines a row stands for: a table in a column is as good as the lines in its place."""
+    if row[0].block is None or not row[0].block.cells:
+        return 1
+    return max(1, int((row[0].bottom - row[0].top) / LINE_HEIGHT))
 
 
 def _merge(taken: Gutters, row: Row) -> Gutters:
@@ -264,6 +273,14 @@ def _gaps(taken: Gutters, least: float) -> Gutters:
     ]
 
 
+def _goes_on(row: Row, gutters: Gutters, size: float) -> bool:
+    """Whether a row above or below may belong to columns of prose.
+
+    One with more parts than there are columns is a table's, unless it is a heading that was set wide.
+    """
+    return (len(row) <= len(gutters) + 1 or row[0].size > 1.1 * size) and _fits(row, gutters)
+
+
 def _fits(row: Row, gutters: Gutters) -> bool:
     """Whether a row above leaves the gutters free, so that it belongs to one of the columns."""
     return not any(s.x0 < g[1] and s.x1 > g[0] and _cuts(s, g) for s in row for g in gutters)
@@ -285,7 +302,7 @@ def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
 def _is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
     """Columns of prose run past each other; the cells of a table stand side by side."""
     columns = _columns(rows, gutters)
-    if any(len(column) < LEAST_ROWS for column in columns):
+    if any(sum(map(_weight, column)) < LEAST_ROWS for column in columns):
         return False
     if any(s.block is not None and s.block.cells for row in rows for s in row):
         return True

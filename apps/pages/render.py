@@ -150,12 +150,16 @@ def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:
         markdown = block_markdown(block, options)
         if not markdown:
             continue
-        if parts:
-            listed = previous is not None and previous.type is BlockType.LIST_ITEM and block.type is BlockType.LIST_ITEM
-            parts.append("\n" if listed else "\n\n")
+        if previous is not None:
+            parts.append(between(previous, block))
         parts.append(markdown)
         previous = block
     return "".join(parts)
+
+
+def between(first: Block, second: Block) -> str:
+    """What parts two blocks in Markdown: the items of a list stand close together."""
+    return "\n" if first.type is BlockType.LIST_ITEM and second.type is BlockType.LIST_ITEM else "\n\n"
 
 
 def page_text(blocks: Sequence[Block]) -> str:
