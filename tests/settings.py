@@ -9,6 +9,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 for _name in ("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "PUBLIC_URL", "MODE_WITHOUT_PROVIDER"):
     os.environ.pop(_name, None)
@@ -23,6 +24,7 @@ def _remove() -> None:
 
 atexit.register(_remove)
 os.environ["LEAFMILL_DATA"] = _folder
+(Path(_folder) / "static").mkdir()
 
 from parse_project.settings import *  # noqa: E402, F403 (after the environment, and all of them)
 

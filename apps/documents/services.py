@@ -47,8 +47,9 @@ def find_document(*, project: Project, document_id: str) -> Document:
 
 def delete_document(*, document: Document) -> None:
     """Remove the row, then the bytes; jobs of the document keep their results and lose the way back to it."""
+    document_id = document.id  # Django forgets it with the row
     document.delete()
-    storage.delete_document(document.id)
+    storage.delete_document(document_id)
 
 
 def clean_name(name: str) -> str:
