@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -43,10 +44,10 @@ def _grouped(
     rows: Sequence[Row], gutters: Sequence[tuple[float, float]], across: Sequence[Ruling], rtl: bool
 ) -> list[list[Row]]:
     """The printed lines of each table row together."""
-    steps = [below[0].bottom - above[0].bottom for above, below in zip(rows, rows[1:], strict=False)]
+    steps = [below[0].bottom - above[0].bottom for above, below in itertools.pairwise(rows)]
     narrowest = min((step for step in steps if step > 0.6 * rows[0][0].size), default=0.0)
     uneven = any(step > ROW_STEP * narrowest for step in steps) and any(step <= ROW_STEP * narrowest for step in steps)
-    ruled = [_rule_between(above, below, across, rows) for above, below in zip(rows, rows[1:], strict=False)]
+    ruled = [_rule_between(above, below, across, rows) for above, below in itertools.pairwise(rows)]
     rules_decide = sum(ruled) >= 2
     left, right = gutters[0][0] + LEAST_GUTTER, gutters[-1][1] - LEAST_GUTTER
     groups: list[list[Row]] = [[rows[0]]]

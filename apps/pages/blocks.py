@@ -127,9 +127,10 @@ def encode_result(result: Page | PageFailure) -> bytes:
 def decode_result(raw: bytes) -> Page | PageFailure:
     """What ``encode_result`` wrote; ``GarbledPage`` when it is anything else."""
     try:
-        return _either_decoder.decode(raw)
+        result: Page | PageFailure = _either_decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
         raise GarbledPage from error
+    return result
 
 
 def encode_pages(results: Iterable[Page | PageFailure]) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ Source: recursive X-Y cut (Nagy and Seth, 1984), with the cuts found from gutter
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import msgspec
@@ -113,25 +114,6 @@ def _runs(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
     return runs
 
 
-def _append(bands: list[Band], band: Band) -> None:
-    """Add a band; plain rows of one column stay together."""
-    if bands and band.continues and not band.grid and not bands[-1].grid:
-        bands[-1].rows += band.rows
-    else:
-        bands.append(band)
-
-
-def _taken_back(bands: list[Band], gutters: Gutters) -> list[Row]:
-    """The rows just above that leave the gutters free too, taken out of their band."""
-    taken: list[Row] = []
-    while bands and not bands[-1].grid and bands[-1].rows and _fits(bands[-1].rows[-1], gutters):
-        taken.insert(0, bands[-1].rows.pop())
-        if not bands[-1].rows:
-            bands.pop()
-            break
-    return taken
-
-
 def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
     """A grid, or several with the headings between them that happen to leave the gutters free."""
     foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
@@ -139,14 +121,14 @@ def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
     if len(cuts) == 2:
         return [Band(rows, grid=True)]
     bands: list[Band] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in itertools.pairwise(cuts):
         bands += bands_of(rows[start:end], rtl=rtl, depth=depth + 1)
     return bands
 
 
 def _wide_gaps(rows: Sequence[Row]) -> list[int]:
     """Where a row stands so far below the one before that they belong to different things."""
-    rooms = [_room(above, below) for above, below in zip(rows, rows[1:], strict=False)]
+    rooms = [_room(above, below) for above, below in itertools.pairwise(rows)]
     usual = sorted(rooms)[len(rooms) // 2] if rooms else 0.0
     return [index for index, room in enumerate(rooms, 1) if room > WIDE_GAP and room > 2.5 * usual]
 
@@ -266,11 +248,7 @@ def gaps_of(rows: Sequence[Row], least: float) -> Gutters:
 
 
 def _gaps(taken: Gutters, least: float) -> Gutters:
-    return [
-        (left[1], right[0])
-        for left, right in zip(taken, taken[1:], strict=False)
-        if right[0] - left[1] >= least
-    ]
+    return [(left[1], right[0]) for left, right in itertools.pairwise(taken) if right[0] - left[1] >= least]
 
 
 def _goes_on(row: Row, gutters: Gutters, size: float) -> bool:

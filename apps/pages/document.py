@@ -60,7 +60,7 @@ def media_type_of(head: bytes) -> str:
 
 def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
     """Type, page count and title. Raises the DocumentErrors of errors.py; runs no content stream."""
-    with open(path, "rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
         head = file.read(JUNK_BEFORE_HEADER + 4)
     if not head:
         raise EmptyFile
@@ -127,5 +127,3 @@ def _title(pdf: Any) -> str:
         return " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:LONGEST_TITLE]
     except Exception:  # a title is a courtesy; whatever is wrong with it, the pages matter more
         return ""
-
-

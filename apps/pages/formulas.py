@@ -34,7 +34,8 @@ _SIGNS = {
     "longrightarrow": "→", "hookrightarrow": "↪", "uparrow": "↑", "downarrow": "↓", "sum": "∑", "prod": "∏",
     "int": "∫", "oint": "∮", "coprod": "∐", "sqrt": "√", "angle": "∠", "triangle": "△", "square": "□", "dots": "…",
     "ldots": "…", "cdots": "⋯", "vdots": "⋮", "ddots": "⋱", "prime": "′", "dagger": "†", "ddagger": "‡", "S": "§",
-    "langle": "⟨", "rangle": "⟩", "lceil": "⌈", "rceil": "⌉", "lfloor": "⌊", "rfloor": "⌋", "lbrace": "{", "rbrace": "}",
+    "langle": "⟨", "rangle": "⟩", "lceil": "⌈", "rceil": "⌉", "lfloor": "⌊", "rfloor": "⌋", "lbrace": "{",
+    "rbrace": "}",
     "quad": " ", "qquad": " ", "therefore": "∴", "because": "∵", "models": "⊨", "vdash": "⊢", "top": "⊤", "bot": "⊥",
     ",": "", ";": " ", ":": " ", "!": "", " ": " ", "{": "\x02", "}": "\x03", "|": "‖", "\\": " ",
 }  # fmt: skip

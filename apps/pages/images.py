@@ -1,4 +1,4 @@
-"""Pictures sent as documents: one page per frame. Pillow meets the bytes, so this runs only inside the isolated child."""
+"""Pictures sent as documents, one page per frame. Pillow meets the bytes: only inside the isolated child."""
 
 from __future__ import annotations
 

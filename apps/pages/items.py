@@ -50,10 +50,21 @@ def _item(page: Page, block: Block, options: RenderOptions) -> Item:
         return _running(block)
     md = render.block_markdown(block, options)
     if kind is BlockType.HEADING:
-        return {"type": "heading", "level": max(1, block.level), "md": md, "value": _value(block), "bbox": _boxes(block)}
+        return {
+            "type": "heading",
+            "level": max(1, block.level),
+            "md": md,
+            "value": _value(block),
+            "bbox": _boxes(block),
+        }
     if kind is BlockType.PICTURE:
         return {"type": "image", "caption": block.text, "url": "", "md": md, "bbox": _boxes(block)}
-    return {"type": "code" if kind is BlockType.CODE else "text", "md": md, "value": _value(block), "bbox": _boxes(block)}
+    return {
+        "type": "code" if kind is BlockType.CODE else "text",
+        "md": md,
+        "value": _value(block),
+        "bbox": _boxes(block),
+    }
 
 
 def _value(block: Block) -> str:

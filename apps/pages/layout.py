@@ -29,7 +29,9 @@ def analyse(raw: RawPage) -> list[Block]:
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     rows = [_with_markers(row) for row in rows_of(segments)]
     standing = [_standing(table) for table in found]
-    standing += [_standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)]
+    standing += [
+        _standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)
+    ]
     if standing:
         # Each is a row by itself: it is as high as many lines of the column beside it.
         rows += [[block] for block in standing]
@@ -120,7 +122,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
     step = 0.0
     for line in lines:
         found, _ = markers.split(line.text)
-        if group and (found or _parted(group, line, step, left, right, rtl)):
+        if group and (found or _parted(group, line, step, left, right, rtl, marker)):
             yield _text_block(group, marker)
             group, marker, step = [], "", 0.0
         if not group:
@@ -132,10 +134,14 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
     yield _text_block(group, marker)
 
 
-def _parted(group: list[Segment], line: Segment, step: float, left: float, right: float, rtl: bool) -> bool:
+def _parted(
+    group: list[Segment], line: Segment, step: float, left: float, right: float, rtl: bool, marker: str
+) -> bool:
     """Whether ``line`` begins a new paragraph after the lines of ``group``."""
     last = group[-1]
     size = last.size
+    if marker and (line.x1 > group[0].x1 + 0.4 * size if rtl else line.x0 < group[0].x0 - 0.4 * size):
+        return True
     if abs(line.size - size) > SIZE_CHANGE * max(size, line.size):
         return True
     down = line.bottom - last.bottom
@@ -172,14 +178,19 @@ def _text_block(group: Sequence[Segment], marker: str) -> Block:
         )
         for s in group
     )
-    box = lines[0].box if len(lines) == 1 else Box(
-        min(line.box.x0 for line in lines),
-        min(line.box.top for line in lines),
-        max(line.box.x1 for line in lines),
-        max(line.box.bottom for line in lines),
+    box = (
+        lines[0].box
+        if len(lines) == 1
+        else Box(
+            min(line.box.x0 for line in lines),
+            min(line.box.top for line in lines),
+            max(line.box.x1 for line in lines),
+            max(line.box.bottom for line in lines),
+        )
     )
     text = paragraph_text([line.text for line in lines])
     if marker:
-        return Block(type=BlockType.LIST_ITEM, box=box, text=markers.split(text)[1], lines=lines, level=1, marker=marker)
+        return Block(
+            type=BlockType.LIST_ITEM, box=box, text=markers.split(text)[1], lines=lines, level=1, marker=marker
+        )
     return Block(type=BlockType.PARAGRAPH, box=box, text=text, lines=lines)
-

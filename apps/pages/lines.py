@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -86,7 +87,16 @@ def _segment(runs: Sequence[Run]) -> Segment:
     first = runs[0]
     if len(runs) == 1:
         return Segment(
-            first.text.strip(), first.x0, first.top, first.x1, first.bottom, first.size, first.bold, first.italic, None, runs
+            first.text.strip(),
+            first.x0,
+            first.top,
+            first.x1,
+            first.bottom,
+            first.size,
+            first.bold,
+            first.italic,
+            None,
+            runs,
         )
     main = max(runs, key=_weight)
     return Segment(
@@ -106,32 +116,33 @@ def _weight(run: Run) -> int:
     return len(run.text)
 
 
-def joined(runs: Sequence[Run] | Sequence[Segment]) -> str:
+def joined(runs: Sequence[Part]) -> str:
     """The text of neighbours on one line, in reading order, with spaces where there is room for one."""
     ordered = list(runs)
     if any(scripts.is_rtl(run.text) for run in ordered) and scripts.is_rtl("".join(run.text for run in ordered)):
         ordered = _right_to_left(ordered)
     text = ordered[0].text.strip()
-    for previous, run in zip(ordered, ordered[1:], strict=False):
+    for previous, run in itertools.pairwise(ordered):
         piece = run.text.strip()
         gap = run.x0 - previous.x1 if run.x0 >= previous.x0 else previous.x0 - run.x1
         spaced = previous.text[-1:].isspace() or run.text[:1].isspace()
-        if gap > SPACE_GAP * min(run.size, previous.size) or spaced:
-            if scripts.needs_space(text, piece) or gap > run.size:
-                text += " "
+        apart = spaced or gap > SPACE_GAP * min(run.size, previous.size)
+        if apart and (scripts.needs_space(text, piece) or gap > run.size):
+            text += " "
         text += piece
     return text
 
 
-def _right_to_left(parts: list[Any]) -> list[Any]:
+def _right_to_left(parts: Sequence[Part]) -> list[Part]:
     """Parts of a right-to-left line in reading order; neighbours written from left to right keep their order."""
-    ordered: list[Any] = []
-    latin: list[Any] = []
+    ordered: list[Part] = []
+    latin: list[Part] = []
     for part in reversed(parts):
         if part.text.isascii() and any(c.isalnum() for c in part.text):
             latin.insert(0, part)
             continue
-        ordered += [*latin, part]
+        ordered.extend(latin)
+        ordered.append(part)
         latin = []
     return ordered + latin
 
@@ -175,7 +186,7 @@ def split_at_gaps(segment: Segment) -> list[Segment]:
     words = [word for run in segment.runs for word in words_of(run)]
     words.sort(key=lambda word: word.x0)
     pieces = [[words[0]]]
-    for previous, word in zip(words, words[1:], strict=False):
+    for previous, word in itertools.pairwise(words):
         if word.x0 - previous.x1 > CELL_GAP * max(word.size, previous.size):
             pieces.append([word])
         else:

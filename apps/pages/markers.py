@@ -7,10 +7,10 @@ import re
 # Bullets of text fonts and of the symbol fonts that office programs map into the private use area.
 BULLETS = "•◦▪▫■□●○◘◙‣⁃∙·⚫➢➤►▶▸–—\\-*✓✔✗❖◆◇★\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf02d\uf0f0\uf0a8\uf06e\uf075\uf0e0"
 _BULLET = re.compile(f"([{BULLETS}]|o(?= ))\\s+(?=\\S)|([•◦▪●‣\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf0f0])(?=\\S)")
-_NUMBER = re.compile(
-    r"(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d{1,3}(?=\s\s))\s+(?=\S)"
+_NUMBER = re.compile(r"(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d{1,3}(?=\s\s))\s+(?=\S)")
+_LONE = re.compile(
+    f"[{BULLETS}o]|\\(?(?:\\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\\[\\d{{1,3}}\\]|\\d+(?:\\.\\d+)+\\.?"
 )
-_LONE = re.compile(f"[{BULLETS}o]|\\(?(?:\\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\\[\\d{{1,3}}\\]|\\d+(?:\\.\\d+)+\\.?")
 # A row of check marks is a table's, not a list's.
 _CHECKS = "✓✔✗"
 BULLET_SIGNS = frozenset(BULLETS.replace("\\-", "-") + "o")

@@ -1,7 +1,7 @@
-"""The only module that touches the PDF libraries: runs of text, ruling lines and picture boxes of a page.
+"""Where the PDF libraries are met: runs of text, ruling lines and picture boxes of a page.
 
-LiteParse reads the text layer (docs/decisions/extractor.md says why), pypdfium2 finds pictures. Both are native code, so
-this module runs only inside the isolated child. Both count from the top left of the page as displayed.
+LiteParse reads the text layer (docs/decisions/extractor.md says why), pypdfium2 in ``rasters.py`` finds pictures. Both
+are native code, so this runs only inside the isolated child. Boxes count from the top left of the page as displayed.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _parser(target_pages: str, password: str | None) -> Any:
         password=password,
     )
     # The public call copies every item into a dataclass, a fifth of the whole cost of a page; the version is pinned.
-    return parser._native
+    return parser._native  # noqa: SLF001
 
 
 def _mended(path: str, password: str | None) -> bytes:
@@ -207,9 +207,7 @@ def _marks(graphics: Any) -> tuple[list[Box], list[Box]]:
     if len(lines) + len(shapes) > MOST_RULES:
         return rules, fills
     for line in lines:
-        rules.append(
-            Box(min(line.x1, line.x2), min(line.y1, line.y2), max(line.x1, line.x2), max(line.y1, line.y2))
-        )
+        rules.append(Box(min(line.x1, line.x2), min(line.y1, line.y2), max(line.x1, line.x2), max(line.y1, line.y2)))
     for shape in shapes:
         if shape.has_curve:
             continue

@@ -19,7 +19,7 @@ def open_document(path: str, password: str | None = None) -> Any:
 
     try:
         # A file object, not the path: the reader's path may be a descriptor of a file that has no name any more.
-        return pypdfium2.PdfDocument(open(path, "rb"), password=password, autoclose=True)  # noqa: PTH123, SIM115
+        return pypdfium2.PdfDocument(open(path, "rb"), password=password, autoclose=True)  # noqa: PTH123
     except pypdfium2.PdfiumError:
         return None
 
@@ -51,7 +51,7 @@ def glyphs_of(document: Any, number: int) -> list[tuple[str, float, float, float
     text = raw.FPDFText_LoadPage(page)
     try:
         frame, rotation = _frame(raw, page), raw.FPDFPage_GetRotation(page) * 90
-        return [glyph for glyph in _characters(raw, text, frame, rotation)] if text else []
+        return list(_characters(raw, text, frame, rotation)) if text else []
     finally:
         raw.FPDFText_ClosePage(text)
         raw.FPDF_ClosePage(page)
@@ -72,7 +72,7 @@ def _characters(
 
 
 def _images(raw: Any, page: Any) -> Iterator[Any]:
-    """The picture objects that lie directly on the page; those inside forms have coordinates of their own and are left."""
+    """The pictures that lie directly on the page; those inside forms have coordinates of their own and are left."""
     for index in range(min(raw.FPDFPage_CountObjects(page), MOST_OBJECTS)):
         item = raw.FPDFPage_GetObject(page, index)
         kind = raw.FPDFPageObj_GetType(item)

@@ -45,7 +45,7 @@ def paragraph(text: str) -> str:
     if _BLOCK_START.match(text):
         return "\\" + text
     found = _NUMBER_START.match(text)
-    return f"{found.group(1)}\\{text[found.end(1):]}" if found else text
+    return f"{found.group(1)}\\{text[found.end(1) :]}" if found else text
 
 
 def heading(block: Block) -> str:

@@ -7,6 +7,7 @@ This is the display order of the Unicode bidirectional algorithm (UAX 9) undone 
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -115,7 +116,7 @@ def _word(glyphs: Sequence[Glyph]) -> Word:
     x1, bottom = max(glyph.x1 for glyph in glyphs), max(glyph.bottom for glyph in glyphs)
     text = "".join(glyph.text for glyph in glyphs)
     # Both letters of a lam-alef ligature have its box, and come in either order: lam is read first.
-    for left, right in zip(glyphs, glyphs[1:], strict=False):
+    for left, right in itertools.pairwise(glyphs):
         if left.text in _ALEFS and right.text == "ل" and left.x0 == right.x0:
             text = text.replace(left.text + "ل", "ل" + left.text, 1)
     return Word(text, x0, top, x1 - x0, bottom - top)

@@ -65,7 +65,11 @@ def _joined(pieces: list[tuple[float, float, float]]) -> list[Ruling]:
     lines: list[Ruling] = []
     start = 0
     for index in range(1, len(pieces) + 1):
-        if index < len(pieces) and pieces[index][0] - pieces[index - 1][0] <= SNAP and pieces[index][0] - pieces[start][0] <= 2 * SNAP:
+        if (
+            index < len(pieces)
+            and pieces[index][0] - pieces[index - 1][0] <= SNAP
+            and pieces[index][0] - pieces[start][0] <= 2 * SNAP
+        ):
             continue
         group = pieces[start:index]
         at = sum(piece[0] for piece in group) / len(group)
@@ -156,7 +160,8 @@ def _reaching(lines: list[Ruling], crossing: list[Ruling]) -> list[Ruling]:
     return [
         line
         for line in lines
-        if any(abs(line.low - at) <= 2 * SNAP for at in places) and any(abs(line.high - at) <= 2 * SNAP for at in places)
+        if any(abs(line.low - at) <= 2 * SNAP for at in places)
+        and any(abs(line.high - at) <= 2 * SNAP for at in places)
     ]
 
 
@@ -173,7 +178,9 @@ def _positions(lines: Iterable[Ruling], low: float, high: float) -> list[float]:
     return places
 
 
-def _regions(xs: Sequence[float], ys: Sequence[float], across: Sequence[Ruling], down: Sequence[Ruling]) -> list[Region]:
+def _regions(
+    xs: Sequence[float], ys: Sequence[float], across: Sequence[Ruling], down: Sequence[Ruling]
+) -> list[Region]:
     """Cells of the grid: neighbours with no line between them are one, if together they are a rectangle."""
     columns, rows = len(xs) - 1, len(ys) - 1
     walls = [[_covered(down, xs[c], ys[r], ys[r + 1]) for c in range(columns + 1)] for r in range(rows)]

@@ -23,8 +23,10 @@ SAME_HEIGHT = 4.0
 LONGEST_HEADING = 200
 MOST_HEADING_LINES = 4
 _DIGITS = re.compile(r"\d+")
-_PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.|стр\.|página|pág\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|из)\s*\d{1,4})?\W*", re.IGNORECASE)
-_NUMBERED = re.compile(r"(?:[A-Z]\.?\d*(?:\.\d+)*|\d+(?:\.\d+)*)[.:)]?\s+\S")
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:page|seite|p\.|стр\.|página|pág\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|из)\s*\d{1,4})?\W*",
+    re.IGNORECASE,
+)
 
 
 class Survey(msgspec.Struct):
@@ -37,7 +39,7 @@ class Survey(msgspec.Struct):
     page_count: int = 0
 
     def is_running(self, page: Page, block: Block) -> str:
-        """"header" or "footer" when the block is one, else ""."""
+        """Which running line a block is: "header" or "footer"; "" for none."""
         zone = margin_of(page, block)
         if not zone:
             return ""
@@ -68,10 +70,10 @@ def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
             zone = margin_of(page, block)
             if zone:
                 running[(zone, running_key(block))][round(_anchor(zone, page, block))] += 1
-            if may_be_heading(block):
-                # A heading at the top of a page counts; what stands there on page after page does not.
-                if not zone or sum(running[(zone, running_key(block))].values()) == 1:
-                    headings[style_of(block)] += 1
+            # A heading at the top of a page counts; what stands there on page after page does not.
+            once = not zone or sum(running[(zone, running_key(block))].values()) == 1
+            if once and may_be_heading(block):
+                headings[style_of(block)] += 1
     body = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
     return Survey(
         body_size=body[0],
@@ -83,7 +85,7 @@ def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
 
 
 def margin_of(page: Page, block: Block) -> str:
-    """"header" or "footer" when the block stands where running lines stand, else ""."""
+    """Where running lines stand and the block with them: "header" or "footer"; "" elsewhere."""
     if not block.lines or len(block.lines) > 3:
         return ""
     if block.box.bottom <= MARGIN * page.height:

@@ -58,7 +58,7 @@ def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
     written = sum(1 for content in contents if content)
     if written < LEAST_WRITTEN or written < LEAST_WRITTEN_SHARE * len(contents):
         return None
-    if len(grid.xs) == 2 or len(grid.ys) == 2 and written < 2:
+    if len(grid.xs) == 2:
         return None
     cells = [_cell(grid, index, content) for index, content in enumerate(contents)]
     return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_tidied(cells))
@@ -112,7 +112,6 @@ def _tidied(cells: list[Cell]) -> tuple[Cell, ...]:
         column = sum(1 for place in columns if place < cell.column)
         tidy.append(Cell(row, column, cell.text, row_span, column_span, row == 0, cell.box))
     return tuple(tidy)
-
 
 
 def mirrored(table: Block) -> Block:
