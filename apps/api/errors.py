@@ -67,6 +67,8 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
             for each in problems
         ]
     response = HttpResponse(msgspec.json.encode(body), content_type="application/problem+json", status=kind.status)
+    response["Content-Length"] = str(len(response.content))
+    response["X-Content-Type-Options"] = "nosniff"
     if not kind.retryable:
         response["x-should-retry"] = "false"
     elif kind.status in (409, 429, 503, 507):

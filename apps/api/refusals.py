@@ -46,7 +46,7 @@ class TooManyFiles(Refusal):
 
 
 class TooManyFields(Refusal):
-    """The request has too many form fields. Send the options as JSON in the field ``configuration``."""
+    """The request has too many form fields. Send the options as JSON in the field configuration."""
 
     code = "too_many_fields"
 
@@ -76,7 +76,7 @@ class UnsupportedEncoding(Refusal):
 
 
 class Unauthenticated(Refusal):
-    """The API key is missing or not valid. Send ``Authorization: Bearer KEY`` with a key of this service."""
+    """The API key is missing or not valid. Send the header Authorization: Bearer KEY."""
 
     code = "unauthenticated"
 

@@ -55,14 +55,14 @@ def read_upload(request: Request) -> Iterator[Upload]:
     """
     refuse_encoding(request)
     if content_type(request) != "multipart/form-data":
-        raise UnsupportedMediaType("The body must be multipart/form-data with the document in the part ``file``.")
+        raise UnsupportedMediaType("The body must be multipart/form-data with the document in the part file.")
     body = _Body(request)
     handler = _OneFile()
     try:
         fields = _parse(request, body, handler)
         body.check_end()
         if handler.spool is None:
-            raise FileMissing("The form has no file part. Send the document as the part ``file``, with a file name.")
+            raise FileMissing("The form has no file part. Send the document as the part file, with a file name.")
         handler.spool.seek(0)
         yield Upload(handler.shown_name, cast(BinaryIO, handler.spool), handler.size_bytes, fields)
     finally:
@@ -126,25 +126,28 @@ class _Body:
     """The request's bytes, counted, with the end of them kept. An announced length that is too large is refused."""
 
     def __init__(self, request: Request) -> None:
-        self._source, self.length = source_of(request)
-        refuse_large(self.length - FRAME_BYTES)
-        if self.length < 0:
-            self.length = settings.MAX_UPLOAD_BYTES + FRAME_BYTES
-        self._left = settings.MAX_UPLOAD_BYTES + FRAME_BYTES
+        self._source, self._announced = source_of(request)
+        refuse_large(self._announced - FRAME_BYTES)
+        self._most = settings.MAX_UPLOAD_BYTES + FRAME_BYTES
+        self.length = self._most if self._announced < 0 else self._announced
+        self._read = 0
         self._tail = b""
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         chunk = self._source.read(size)
-        self._left -= len(chunk)
-        if self._left < 0:
+        self._read += len(chunk)
+        if self._read > self._most:
             raise _too_large()
         if chunk:
             self._tail = (self._tail + chunk)[-_TAIL_BYTES:] if len(chunk) < _TAIL_BYTES else chunk[-_TAIL_BYTES:]
         return chunk
 
     def check_end(self) -> None:
-        """Whether the form was closed: a length that was too small or a lost connection ends in the middle of it."""
-        if not self._tail.rstrip(b"\r\n \t").endswith(b"--"):
+        """Raise IncompleteUpload unless all that was announced came and the form was closed.
+
+        A length that was too small and a lost connection both end in the middle of the form.
+        """
+        if self._read < self._announced or not self._tail.rstrip(b"\r\n \t").endswith(b"--"):
             raise IncompleteUpload
 
 

@@ -30,8 +30,6 @@ def _own_service(settings: Any, tmp_path: Path) -> None:
     settings.ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
     if MIDDLEWARE not in settings.MIDDLEWARE:
         settings.MIDDLEWARE = [MIDDLEWARE, *settings.MIDDLEWARE]
-    if "drf_spectacular_sidecar" not in settings.INSTALLED_APPS:
-        settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular_sidecar"]
 
 
 class Api(Client):

@@ -83,7 +83,7 @@ def test_files_are_ordered_as_asked(api: Api, order: str, expected: str | None) 
     found: list[str] = []
     token: str | None = ""
     for _ in files:
-        page = api.get(FILES, {"order_by": order, "page_size": 1, "page_token": token or ""}).json()
+        page = api.get(FILES, {"order_by": order, "page_size": "1", "page_token": token or ""}).json()
         found += [file["name"] for file in page["items"]]
         token = page["next_page_token"]
     assert " ".join(found) == (expected or names)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from apps.api.results import SENT_AT_ONCE_BYTES
-from apps.jobs.models import ParseJob
+from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.states import Stage
 from tests.documents.long import heading_of, long_document
 from tests.integration.api.conftest import PARSE, Api, Finish, code_of
+from tests.integration.jobs.conftest import run_to
 
 EVERYTHING = ["text", "text_full", "markdown", "markdown_full", "items", "metadata", "job_metadata", "usage"]
 JSON = "application/json"
@@ -72,11 +74,38 @@ def test_a_long_result_is_streamed_and_whole(api: Api, finish: Finish) -> None:
     assert sorted(result["text_full"].split()) == sorted(joined.split())
 
 
-def test_a_document_with_failed_pages_is_completed_and_says_which(api: Api, finish: Finish) -> None:
-    job_id = api.parse(long_document(4)).json()["id"]
+def parse_with_a_bad_page(api: Api, finish: Finish, **options: Any) -> dict[str, Any]:
+    """Page 2 of 4 fails in the reader's place; all the rest is done as always."""
+    job_id = api.parse(long_document(4), **options).json()["id"]
+    run_to(ParseJob.objects.get(pk=job_id), Stage.ASSEMBLE)
+    failed = {"state": "failed", "error_code": "page_timeout", "error_detail": "The page took longer than allowed."}
+    JobPage.objects.filter(job_id=job_id, number=2).update(**failed)
     finish(job_id)
-    ParseJob.objects.filter(pk=job_id).update(state="partial")  # what a bad page leaves; see the jobs' own tests
-    assert api.job(job_id).json()["job"]["status"] == "COMPLETED"
+    answer = body_of(api.job(job_id, *EVERYTHING))
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_a_document_with_a_failed_page_is_completed_and_says_which(api: Api, finish: Finish) -> None:
+    result = parse_with_a_bad_page(api, finish)
+    assert (result["job"]["status"], result["job"]["state"]) == ("COMPLETED", "partial")
+    assert result["job"]["pages"] == {"total": 4, "succeeded": 3, "failed": 1, "needing_ocr": 0}
+    assert [page["success"] for page in result["markdown"]["pages"]] == [True, False, True, True]
+    assert [page["success"] for page in result["items"]["pages"]] == [True, False, True, True]
+    assert result["markdown"]["pages"][1]["error"].startswith("page_timeout")
+    page = api.get(f"{PARSE}/{result['job']['id']}/pages").json()["items"][1]
+    assert (page["state"], page["error"]["code"]) == ("failed", "page_timeout")
+
+
+@pytest.mark.parametrize(("allowed", "status"), [(0.2, "FAILED"), (0.25, "COMPLETED")])
+def test_too_many_failed_pages_fail_the_job_only_when_asked(
+    api: Api, finish: Finish, allowed: float, status: str
+) -> None:
+    control = {"job_failure_conditions": {"allowed_page_failure_ratio": allowed}}
+    result = parse_with_a_bad_page(api, finish, processing_control=control)
+    assert result["job"]["status"] == status
+    assert (result["job"]["error_message"] or "TIMEOUT: ").startswith("TIMEOUT: ")
+    assert ("markdown" in result) is (status == "COMPLETED")
 
 
 @pytest.mark.parametrize(
