@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from drf_spectacular.validation import validate_schema
 
-from apps.api.codes import CODES
+from apps.api.codes import CODES, llamaparse_code
 from tests.integration.api.conftest import Api
 from tests.integration.api.test_keys_and_projects import addresses
 
@@ -56,3 +57,10 @@ def test_every_code_that_our_errors_carry_is_in_the_table() -> None:
     exempt = {"apps.parsing"}  # the command line's own
     codes = {error.code for error in ours if not any(error.__module__.startswith(room) for room in exempt)}
     assert codes <= set(CODES)
+
+
+def test_the_page_about_errors_has_the_table() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "errors.md").read_text(encoding="utf-8")
+    rows = {tuple(cell.strip(" `") for cell in line.strip("|").split("|")) for line in page.splitlines()}
+    for code, kind in CODES.items():
+        assert (code, str(kind.status), kind.title, "yes" if kind.retryable else "no", llamaparse_code(code)) in rows
