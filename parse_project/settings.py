@@ -221,6 +221,9 @@ RESEND_AFTER = timedelta(
     seconds=env.number("RESEND_SECONDS", 30, "seconds a sent message may wait unbegun before rescue looks at it")
 )
 PAGES_PER_RANGE = env.integer("PAGES_PER_RANGE", 16, "pages one message of fast work asks for", minimum=1)
+SHORT_ROAD_PAGES = env.integer(
+    "SHORT_ROAD_PAGES", 16, "pages up to which a document is read and assembled by the process that opens it; 0: never"
+)
 JOB_BASE_SECONDS = env.integer("JOB_BASE_SECONDS", 900, "seconds a job may take, before its pages are counted")
 JOB_SECONDS_PER_PAGE = env.integer("JOB_SECONDS_PER_PAGE", 5, "seconds a job may take for each page more")
 MAX_JOB_SECONDS = 6 * 3600

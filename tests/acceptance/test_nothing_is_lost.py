@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.stack import LEASE_SECONDS, Process, Stack, wait_for
+from tests.documents.long import long_document
 
 pytestmark = pytest.mark.chaos
 
@@ -126,6 +127,22 @@ def test_a_frozen_worker(stack: Stack, worker: Process, job: str, calm_result: d
     wait_for(lambda: stack.attempts(job, "refused") > 0, "the late answer is refused", seconds=30)
     assert_complete(stack, job, calm_result)
     assert (stack.wait(job), stack.result(job)) == result
+
+
+def test_many_short_jobs_and_a_killed_worker(stack: Stack, worker: Process, tmp_path: Path) -> None:
+    short = tmp_path / "short.pdf"
+    short.write_bytes(long_document(3, columns=12))
+    jobs = [stack.upload(short) for _ in range(20)]
+    running = "SELECT count(*) FROM jobs_pageattempt WHERE outcome='running'"
+    wait_for(lambda: stack.number(running) > 0, "a short document is being read", seconds=10, pause=0.001)
+
+    worker.kill()
+    assert any(stack.job(job)["job"]["status"] in ("PENDING", "RUNNING") for job in jobs)
+    stack.start_worker("second")
+
+    assert {stack.wait(job) for job in jobs} == {"COMPLETED"}
+    results = [stack.result(job) for job in jobs]
+    assert all(result == results[0] for result in results)
 
 
 def test_an_upload_while_the_broker_is_down(stack: Stack, worker: Process, long_pdf: Path, calm_result: object) -> None:

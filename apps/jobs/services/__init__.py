@@ -4,10 +4,11 @@ orders      what people ask for: submit, cancel, retry, delete
 sending     rows that are due become messages
 claims      a step is taken with a lease and a fence, and settled once
 leases      the thread that renews what this process holds
-stages      split, extract, plan, assemble; a settled stage moves the job on
+splitting, reading, assembling    the stages of a job; a settled stage moves it on
 rescue      makes good what a broker or a worker lost
 """
 
+from apps.jobs.services.assembling import assemble_document
 from apps.jobs.services.claims import lose_worker
 from apps.jobs.services.orders import (
     JobRequest,
@@ -17,16 +18,10 @@ from apps.jobs.services.orders import (
     retry_pages,
     submit_job,
 )
+from apps.jobs.services.reading import close_window, extract_pages, move_on, plan_pages
 from apps.jobs.services.rescue import Rescued, rescue_jobs
 from apps.jobs.services.sending import send_due
-from apps.jobs.services.stages import (
-    assemble_document,
-    close_window,
-    extract_pages,
-    move_on,
-    plan_pages,
-    split_document,
-)
+from apps.jobs.services.splitting import split_document
 
 __all__ = [
     "JobRequest",

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
+from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.services.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
@@ -49,8 +50,28 @@ def claimed(*, step_id: int, fence: int) -> Iterator[Claim | None]:
         logger.info("Step %s with fence %s is not to be had: done, cancelled or taken over", step_id, fence)
         yield None
         return
+    with holding(step) as claim:
+        yield claim
+
+
+@contextmanager
+def holding(step: Step) -> Iterator[Claim]:
+    """Keep the lease of a step that this process has claimed."""
     with keeper().holding(step.pk, step.fence) as held:
         yield Claim(step, step.fence, held)
+
+
+def begin_job_step(*, job: ParseJob, stage: Stage) -> Step:
+    """A step of the whole job that this process begins at once, without a message; inside the caller's transaction.
+
+    When the process dies, rescue finds the lease and sends the step like any other.
+    """
+    step = Step(job=job, project_id=job.project_id, stage=stage, queue=workflow.QUEUE_OF_STAGE[stage])
+    step.state, step.fence, step.starts = StepState.RUNNING, 1, 1
+    step.sent_at, step.begun_at, step.lease_expires_at = Now(), Now(), Now() + settings.LEASE
+    step.save(force_insert=True)
+    _record_attempt(step)
+    return step
 
 
 @transaction.atomic
@@ -68,6 +89,19 @@ def _claim(*, step_id: int, fence: int) -> Step | None:
     if not won:
         return None
     step = Step.objects.select_related("job").get(pk=step_id)
+    _record_attempt(step)
+    if step.first_page:
+        pages_of(step).filter(state__in=PAGE_SOURCES[PageState.RUNNING]).update(
+            state=PageState.RUNNING, attempts=F("attempts") + 1
+        )
+    elif step.stage == Stage.SPLIT:
+        ParseJob.objects.filter(pk=step.job_id, state=JobState.PENDING).update(
+            state=JobState.RUNNING, started_at=Now(), updated_at=Now()
+        )
+    return step
+
+
+def _record_attempt(step: Step) -> None:
     PageAttempt.objects.create(
         job_id=step.job_id,
         stage=step.stage,
@@ -78,15 +112,6 @@ def _claim(*, step_id: int, fence: int) -> Step | None:
         worker=f"{socket.gethostname()}:{os.getpid()}",
         started_at=Now(),
     )
-    if step.first_page:
-        pages_of(step).filter(state__in=PAGE_SOURCES[PageState.RUNNING]).update(
-            state=PageState.RUNNING, attempts=F("attempts") + 1
-        )
-    elif step.stage == Stage.SPLIT:
-        ParseJob.objects.filter(pk=step.job_id, state=JobState.PENDING).update(
-            state=JobState.RUNNING, started_at=Now(), updated_at=Now()
-        )
-    return step
 
 
 def settle(claim: Claim, *, state: StepState = StepState.SUCCEEDED, error_code: str = "") -> bool:

@@ -21,8 +21,8 @@ from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove, NotCancellable
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.services.claims import end_job
+from apps.jobs.services.reading import make_ranges
 from apps.jobs.services.sending import send_due, send_pages_of, start_job_step
-from apps.jobs.services.stages import make_ranges
 from apps.jobs.states import OPEN_JOBS, RETRYABLE_JOBS, JobState, PageState, Stage
 from apps.pages.errors import PageOutOfRange
 

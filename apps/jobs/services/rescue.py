@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from apps.jobs import workflow
 from apps.jobs.models import JobPage, ParseJob, Step, Turn
 from apps.jobs.services.claims import end_job, fail_pages, give_up
+from apps.jobs.services.reading import advance_job
 from apps.jobs.services.sending import send_again, send_due
-from apps.jobs.services.stages import advance_job
 from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.pages.errors import PageError
 

@@ -32,11 +32,16 @@ def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
     if stage is Stage.SPLIT and _room(queue, job.project_id) <= 0:
         step.save(force_insert=True)
         return step
-    step.window = _new_window()
-    Step.objects.bulk_create([step])
-    Step.objects.filter(pk=step.pk).update(sent_at=Now())
+    step.window, step.sent_at = _new_window(), Now()
+    step.save(force_insert=True)
     transaction.on_commit(partial(_publish, [step]))
     return step
+
+
+def send_due_if_any_waits() -> int:
+    """``send_due``, after one look whether any row at all waits to be sent."""
+    waits = Step.objects.filter(state=StepState.PENDING, sent_at=None).exists()
+    return send_due() if waits else 0
 
 
 def send_pages_of(job: ParseJob) -> int:

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 from apps.jobs import queries, services
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step, Turn
-from apps.jobs.services import claims
+from apps.jobs.services import claims, reading
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 
@@ -84,9 +84,7 @@ def test_a_stage_that_nobody_moved_on_is_moved_on_by_rescue(submit: Submit) -> N
     (step,) = open_steps(job)
     with claims.claimed(step_id=step.pk, fence=step.fence) as claim:  # dies after the commit, before it could ask
         assert claim is not None
-        from apps.jobs.services import stages
-
-        stages._extract(claim)
+        reading._extract(claim)
 
     assert rescue().advanced == 1
     assert run(job).state == JobState.SUCCEEDED

@@ -1,0 +1,149 @@
+"""Assembly: the pages become the result, and the job ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+
+import msgspec
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.documents import storage
+from apps.jobs import queries
+from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.services import long_documents
+from apps.jobs.services.claims import Claim, claimed, end_job, put_off, settle
+from apps.jobs.services.reading import make_ranges
+from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
+from apps.jobs.services.working import StorageUnavailable, do_work
+from apps.jobs.states import JobState, PageState, Stage, StepState, job_outcome
+from apps.pages.assembly import Assembly, RenderOptions, assemble
+from apps.pages.blocks import Page, PageFailure, decode_pages
+from apps.pages.errors import GarbledPage, ParseError
+from apps.pages.warnings import described
+
+logger = logging.getLogger(__name__)
+
+
+def assemble_document(*, step_id: int, fence: int) -> None:
+    """Pages become the result; the job ends. While the worker is at enough long documents, this one waits."""
+    with claimed(step_id=step_id, fence=fence) as claim:
+        if claim is None:
+            return
+        with long_documents.slot(pages=claim.job.page_count or 0) as free:
+            if free:
+                do_work(claim, _assemble)
+            else:
+                put_off(claim)
+    if free:
+        send_due_if_any_waits()
+
+
+def _assemble(claim: Claim) -> None:
+    job = claim.job
+    missing = _pages_without_content(job)
+    if missing:
+        _extract_again(claim, missing)
+        return
+    write_result(claim, lambda: _stored_pages(job))
+
+
+def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
+    """Write the result of these pages and end the job with it; ``pages`` is called twice."""
+    job = claim.job
+    folder = storage.result_folder(job.pk, attempt=claim.attempt)
+
+    def open_output(name: str) -> AbstractContextManager[BinaryIO]:
+        return storage.open_for_writing(f"{folder}/{name}")
+
+    report = assemble(pages, options=render_options(job), open_output=open_output)
+    failed = report.failed_pages
+    outcome = job_outcome(good_pages=report.good_pages, failed_pages=failed)
+    error = _reason(job, failed) if _too_many_failed(job, failed) or outcome is JobState.FAILED else None
+    # A result that replaces an earlier one replaces what was said about its pages, too.
+    kept_warnings = [warning for warning in job.warnings if "pages" not in warning]
+    with transaction.atomic():
+        if settle(claim):
+            end_job(
+                job.pk,
+                JobState.FAILED if error else outcome,
+                error=error,
+                result_folder="" if error else folder,
+                result_facts=_facts(report),
+                warnings=[*kept_warnings, *_warnings(report)],
+            )
+
+
+def _stored_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
+    """The job's pages in order, as they were accepted. Pages of one range lie in one file, read once."""
+    key, pages = "", {}
+    for row in queries.page_rows(job.pk):
+        if row.state != PageState.SUCCEEDED:
+            yield PageFailure(row.number, row.error_code, row.error_detail)
+            continue
+        if row.content != key:
+            key, pages = row.content, _read_pages(row.content)
+        page = pages.get(row.number)
+        if page is None:
+            raise GarbledPage
+        yield page
+
+
+def _read_pages(key: str) -> dict[int, Page]:
+    results = decode_pages(storage.read(key).splitlines())
+    return {page.number: page for page in results if isinstance(page, Page)}
+
+
+def _pages_without_content(job: ParseJob) -> list[int]:
+    """Pages that were accepted and whose content has gone from storage since."""
+    kept = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED)
+    gone = [key for key in kept.values_list("content", flat=True).distinct().order_by() if not storage.exists(key)]
+    return list(kept.filter(content__in=gone).values_list("number", flat=True)) if gone else []
+
+
+def _extract_again(claim: Claim, numbers: Sequence[int]) -> None:
+    job = claim.job
+    logger.error("Content of %s pages of %s is gone from storage; they are read again", len(numbers), job.pk)
+    with transaction.atomic():
+        if not settle(claim, state=StepState.FAILED, error_code=StorageUnavailable.code):
+            return
+        JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING, content="")
+        make_ranges(job, numbers)
+        ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.EXTRACT, updated_at=Now())
+        transaction.on_commit(lambda: send_pages_of(job))
+
+
+def render_options(job: ParseJob) -> RenderOptions:
+    """What of the request changes how pages are written; None there means the default."""
+    markdown = (job.options.get("output_options") or {}).get("markdown") or {}
+    as_pipes = (markdown.get("tables") or {}).get("output_tables_as_markdown")
+    return RenderOptions(table_format="pipe" if as_pipes else "html")
+
+
+def _too_many_failed(job: ParseJob, failed: int) -> bool:
+    """LlamaParse's ``allowed_page_failure_ratio``, which counts only where the request sends it."""
+    control = job.options.get("processing_control") or {}
+    allowed = (control.get("job_failure_conditions") or {}).get("allowed_page_failure_ratio")
+    return allowed is not None and failed > allowed * (job.page_count or 0)
+
+
+def _reason(job: ParseJob, failed: int) -> ParseError:
+    first = JobPage.objects.filter(job=job, state=PageState.FAILED).order_by("number").first()
+    assert first is not None
+    error = ParseError(f"{failed} of {job.page_count} pages failed; page {first.number}: {first.error_detail}")
+    error.code = first.error_code
+    return error
+
+
+def _facts(report: Assembly) -> dict[str, object]:
+    facts: dict[str, object] = msgspec.to_builtins(report)
+    return {name: value for name, value in facts.items() if name != "warnings"}
+
+
+def _warnings(report: Assembly) -> list[dict[str, object]]:
+    return [
+        {"code": code, "detail": described(code), "pages": count} for code, count in sorted(report.warnings.items())
+    ]

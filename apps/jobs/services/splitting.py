@@ -1,0 +1,132 @@
+"""Splitting: what a document is, how many pages it has, and which road it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.documents import storage
+from apps.documents.errors import DocumentNotFound
+from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.services import long_documents
+from apps.jobs.services.assembling import write_result
+from apps.jobs.services.claims import Claim, begin_job_step, claimed, holding, put_off, settle
+from apps.jobs.services.reading import make_ranges
+from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
+from apps.jobs.services.working import do_work, password_of, reader_limits
+from apps.jobs.states import JobState, PageState, Stage
+from apps.pages import isolation
+from apps.pages.blocks import Page, PageFailure, encode_pages
+from apps.pages.document import DocumentFacts
+from apps.pages.page_ranges import parse_page_ranges
+from apps.pages.warnings import described
+
+
+def split_document(*, step_id: int, fence: int) -> None:
+    """Look at the document. A short one is read and assembled at once, a long one gets its page rows and ranges."""
+    with claimed(step_id=step_id, fence=fence) as claim:
+        if claim is not None:
+            do_work(claim, _split)
+    if claim is not None:
+        send_due_if_any_waits()
+
+
+def _split(claim: Claim) -> None:
+    job = claim.job
+    if job.document_id is None:
+        raise DocumentNotFound
+    with storage.local_copy(storage.original(job.document_id)) as path:
+        facts, pages = isolation.shared_reader().inspect_and_read(
+            path,
+            numbers=lambda facts: _wanted_pages(job, facts.page_count),
+            most_pages=_most_pages_at_once(claim),
+            password=password_of(job),
+            limits=reader_limits(),
+            should_stop=claim.held.is_lost,
+        )
+    numbers = _wanted_pages(job, facts.page_count)
+    if pages is not None:
+        _finish_at_once(claim, facts, pages)
+        return
+    with long_documents.slot(pages=len(numbers)) as free:
+        if free:
+            _make_pages(claim, facts, numbers)
+        else:
+            put_off(claim)
+
+
+def _most_pages_at_once(claim: Claim) -> int:
+    """A short document takes the short road at its first start. A start that got lost may have been the doing of one
+    of its pages, so the next one gives each page its own chance, in ranges that are halved."""
+    if claim.job.mode != "fast" or claim.step.starts > 1:
+        return 0
+    return int(settings.SHORT_ROAD_PAGES)
+
+
+def _make_pages(claim: Claim, facts: DocumentFacts, numbers: Sequence[int]) -> None:
+    """The long road: a row for each page, a step for each range."""
+    job = claim.job
+    with transaction.atomic():
+        if not settle(claim):
+            return
+        JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
+        make_ranges(job, numbers)
+        _move_to(Stage.EXTRACT, job, facts, pages=len(numbers))
+    transaction.on_commit(lambda: send_pages_of(job))
+
+
+def _finish_at_once(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
+    """The short road: the pages are read already, so the same process assembles them, under a claim of its own."""
+    job = claim.job
+    first, last = pages[0].number, pages[-1].number
+    content = storage.page_content(job.pk, first=first, last=last, attempt=claim.attempt)
+    storage.write(content, b"".join(encode_pages(pages)))
+    with transaction.atomic():
+        if not settle(claim):
+            return
+        JobPage.objects.bulk_create(_settled_row(job, page, content) for page in pages)
+        _move_to(Stage.ASSEMBLE, job, facts, pages=len(pages))
+        step = begin_job_step(job=job, stage=Stage.ASSEMBLE)
+    with holding(step) as assembly:
+        do_work(assembly, lambda assembly: write_result(assembly, lambda: pages))
+
+
+def _settled_row(job: ParseJob, page: Page | PageFailure, content: str) -> JobPage:
+    row = JobPage(job=job, number=page.number, attempts=1)
+    if isinstance(page, PageFailure):
+        row.state, row.error_code, row.error_detail = PageState.FAILED, page.code, page.detail
+    else:
+        row.state, row.content, row.needs_ocr = PageState.SUCCEEDED, content, page.needs_ocr
+    return row
+
+
+def _move_to(stage: Stage, job: ParseJob, facts: DocumentFacts, *, pages: int) -> None:
+    job.warnings = [*job.warnings, *({"code": code, "detail": described(code)} for code in facts.warnings)]
+    job.page_count = pages
+    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(
+        stage=stage,
+        media_type=facts.media_type,
+        document_pages=facts.page_count,
+        page_count=pages,
+        warnings=job.warnings,
+        deadline_at=Now() + _time_allowed(job, pages),
+        updated_at=Now(),
+    )
+
+
+def _wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:
+    if job.target_pages:
+        return parse_page_ranges(job.target_pages, page_count=page_count)
+    return range(1, min(page_count, job.max_pages or page_count) + 1)
+
+
+def _time_allowed(job: ParseJob, pages: int) -> timedelta:
+    control = job.options.get("processing_control") or {}
+    asked = control.get("timeouts") or {}
+    base = asked.get("base_in_seconds") or settings.JOB_BASE_SECONDS
+    extra = asked.get("extra_time_per_page_in_seconds") or settings.JOB_SECONDS_PER_PAGE
+    return timedelta(seconds=min(base + extra * pages, settings.MAX_JOB_SECONDS))

@@ -1,0 +1,62 @@
+"""What every step's work needs: its errors become facts in the database, its reader gets the settings' limits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.accounts import sealing
+from apps.jobs.models import ParseJob
+from apps.jobs.services.claims import Claim, end_job, hand_back, settle
+from apps.jobs.states import JobState, StepState
+from apps.pages import isolation
+from apps.pages.errors import DocumentError, ParseError, UnplannedError
+
+logger = logging.getLogger(__name__)
+
+
+class StorageUnavailable(UnplannedError):
+    """The storage did not answer or is full; the work is tried again."""
+
+    code = "storage_unavailable"
+
+
+def do_work(claim: Claim, work: Callable[[Claim], None]) -> bool:
+    """Do a step's work; whatever goes wrong becomes a fact in the database. True when nothing did."""
+    try:
+        work(claim)
+    except DocumentError as error:
+        _refuse_document(claim, error)
+    except OSError as error:
+        logger.exception("Storage failed during %s", claim.step)
+        hand_back(claim, StorageUnavailable(f"Storage failed: {error.strerror}. The work is tried again."))
+    except ParseError as error:
+        hand_back(claim, error)
+    except Exception:
+        logger.exception("%s stopped on an unplanned error", claim.step)
+        hand_back(claim, UnplannedError())
+    else:
+        return True
+    return False
+
+
+def _refuse_document(claim: Claim, error: DocumentError) -> None:
+    with transaction.atomic():
+        if settle(claim, state=StepState.FAILED, error_code=error.code):
+            end_job(claim.job.pk, JobState.FAILED, error=error)
+
+
+def password_of(job: ParseJob) -> str | None:
+    return sealing.unseal(job.password_sealed) if job.password_sealed else None
+
+
+def reader_limits() -> isolation.Limits:
+    return isolation.Limits(
+        cpu_seconds=settings.PAGE_CPU_SECONDS,
+        wall_seconds=settings.PAGE_WALL_SECONDS,
+        memory_bytes=settings.READER_MEMORY_MB * 1024 * 1024,
+        max_pages=settings.MAX_PAGES_PER_DOCUMENT,
+    )
