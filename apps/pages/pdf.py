@@ -18,6 +18,8 @@ from apps.pages.blocks import PageFailure
 from apps.pages.geometry import Box
 
 PAGES_AT_ONCE = 16
+# Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
+_NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
 # A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
 RULE_THICKNESS = 3.0
 # Beyond so many marks a page is a drawing or a map, and looking for table grids in it only costs time.
@@ -55,13 +57,17 @@ class RawPage(msgspec.Struct, gc=False):
 
 
 class PdfFile:
-    """An opened PDF; ``pages`` may be asked more than once. Close it, or use ``with``."""
+    """An opened PDF; ``pages`` may be asked more than once. Close it, or use ``with``.
 
-    def __init__(self, path: str, password: str | None = None) -> None:
+    ``careful``: read a bare copy and ask for no second opinion, for a file that has crashed a reader before.
+    """
+
+    def __init__(self, path: str, password: str | None = None, *, careful: bool = False) -> None:
         self._path = path
         self._password = password
         self._repaired: bytes | None = None
         self._pdfium: Any = None
+        self._careful = careful
 
     def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
         """The pages asked for, in the order asked; a page that cannot be read is a ``PageFailure``."""
@@ -80,7 +86,7 @@ class PdfFile:
         return rasters.glyphs_of(self._second_opinion(), number)
 
     def _second_opinion(self) -> Any:
-        if self._pdfium is None:
+        if self._pdfium is None and not self._careful:
             self._pdfium = rasters.open_document(self._path, self._password)
         return self._pdfium
 
@@ -97,11 +103,12 @@ class PdfFile:
         return pages
 
     def _parse(self, target_pages: str) -> Any:
-        parser = _parser(target_pages, self._password)
+        if self._careful and self._repaired is None:
+            self._repaired = _mended(self._path, self._password, bare=True)
         if self._repaired is not None:
-            return parser.parse_bytes(self._repaired)
+            return _parser(target_pages, None).parse_bytes(self._repaired)
         try:
-            return parser.parse(self._path)
+            return _parser(target_pages, self._password).parse(self._path)
         except Exception:
             # qpdf mends more than PDFium does; a second chance costs little and only broken files pay it.
             self._repaired = _mended(self._path, self._password)
@@ -139,10 +146,15 @@ def _parser(target_pages: str, password: str | None) -> Any:
     return parser._native  # noqa: SLF001
 
 
-def _mended(path: str, password: str | None) -> bytes:
+def _mended(path: str, password: str | None, *, bare: bool = False) -> bytes:
+    """The file as qpdf writes it anew, without encryption; ``bare``: without all that is not needed for its text."""
     import pikepdf
 
-    with pikepdf.open(path, password=password or "") as pdf:
+    with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
+        if bare:
+            for name in _NOT_TEXT:
+                if name in pdf.Root:
+                    del pdf.Root[name]
         copy = io.BytesIO()
         pdf.save(copy)
         return copy.getvalue()

@@ -17,14 +17,22 @@ GAP_FOR_A_PICTURE = 40.0
 
 
 def read_pages(
-    path: str, numbers: Sequence[int], *, password: str | None = None, media_type: str = PDF
+    path: str,
+    numbers: Sequence[int],
+    *,
+    password: str | None = None,
+    media_type: str = PDF,
+    careful: bool = False,
 ) -> Iterator[Page | PageFailure]:
-    """One result per number, in the order asked; a page that cannot be read never costs the others."""
+    """One result per number, in the order asked; a page that cannot be read never costs the others.
+
+    ``careful``: the document has crashed a reader; go without outline, forms and pictures.
+    """
     if media_type != PDF:
         for number in numbers:
             yield images.read_frame(path, number, media_type)
         return
-    with PdfFile(path, password) as pdf:
+    with PdfFile(path, password, careful=careful) as pdf:
         for raw in pdf.pages(numbers):
             yield raw if isinstance(raw, PageFailure) else _analysed(pdf, raw)
 
