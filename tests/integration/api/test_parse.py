@@ -74,6 +74,12 @@ def test_a_long_result_is_streamed_and_whole(api: Api, finish: Finish) -> None:
     assert sorted(result["text_full"].split()) == sorted(joined.split())
 
 
+@pytest.fixture
+def in_ranges(settings: Any) -> None:
+    """Short documents travel in ranges too, so that something can happen to a page on the way."""
+    settings.SHORT_ROAD_PAGES = 0
+
+
 def parse_with_a_bad_page(api: Api, finish: Finish, **options: Any) -> dict[str, Any]:
     """Page 2 of 4 fails in the reader's place; all the rest is done as always."""
     job_id = api.parse(long_document(4), **options).json()["id"]
@@ -86,6 +92,7 @@ def parse_with_a_bad_page(api: Api, finish: Finish, **options: Any) -> dict[str,
     return answer
 
 
+@pytest.mark.usefixtures("in_ranges")
 def test_a_document_with_a_failed_page_is_completed_and_says_which(api: Api, finish: Finish) -> None:
     result = parse_with_a_bad_page(api, finish)
     assert (result["job"]["status"], result["job"]["state"]) == ("COMPLETED", "partial")
@@ -97,6 +104,7 @@ def test_a_document_with_a_failed_page_is_completed_and_says_which(api: Api, fin
     assert (page["state"], page["error"]["code"]) == ("failed", "page_timeout")
 
 
+@pytest.mark.usefixtures("in_ranges")
 @pytest.mark.parametrize(("allowed", "status"), [(0.2, "FAILED"), (0.25, "COMPLETED")])
 def test_too_many_failed_pages_fail_the_job_only_when_asked(
     api: Api, finish: Finish, allowed: float, status: str
