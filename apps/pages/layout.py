@@ -154,7 +154,12 @@ def _parted(
     if not line.text[:1].islower():
         if started and _SENTENCE_END.search(last.text):
             return True
-        if not rtl and abs(line.x0 - last.x0) < size and _word_would_fit(last, line, right):
+        if (
+            not rtl
+            and last.text[-1:] not in "-‐"
+            and abs(line.x0 - last.x0) < size
+            and _word_would_fit(last, line, right)
+        ):
             return True
     return len(group) > 1 and 0.8 * size < indent < 4 * size and bool(_SENTENCE_END.search(last.text))
 

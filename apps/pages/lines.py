@@ -157,7 +157,9 @@ def paragraph_text(lines: Sequence[str]) -> str:
         if text.endswith("\xad"):
             text = text[:-1] + piece
         elif text.endswith(("-", "‐")) and len(text) > 1 and text[-2].isalpha():
-            text = text[:-1] + piece if piece[0].islower() else text + piece
+            # "state-of-" goes on with a hyphen of its own; a capital begins the second half of a name.
+            compound = "-" in text[text.rfind(" ") + 1 : -1] or not piece[0].islower()
+            text = text + piece if compound else text[:-1] + piece
         elif text.endswith("-") and len(text) > 1 and text[-2].isdigit():
             text += piece
         elif scripts.needs_space(text, piece):

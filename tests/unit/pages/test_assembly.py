@@ -1,0 +1,214 @@
+"""The outputs of a job in the shapes that clients read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from apps.pages.assembly import RenderOptions
+from apps.pages.blocks import (
+    Block,
+    BlockType,
+    Cell,
+    Page,
+    PageFailure,
+    decode_page,
+    decode_pages,
+    decode_result,
+    encode_page,
+    encode_pages,
+)
+from apps.pages.errors import GarbledPage
+from apps.pages.geometry import Box, union
+from tests.unit.pages.drawing import assembled, page, text_block
+
+TABLE = Block(BlockType.TABLE, Box(72, 300, 400, 350), cells=(Cell(0, 0, "a"), Cell(0, 1, "=b"), Cell(1, 0, "c")))
+ITEM = BlockType.LIST_ITEM
+EVERYTHING = (
+    text_block("Of Leaves", 120, size=20),
+    text_block("Leaves are green. There is a great deal to say about them.", 160),
+    text_block("oak", 200, kind=ITEM, marker="•", level=1),
+    text_block("acorn", 213, kind=ITEM, marker="o", level=2),
+    text_block("elm", 226, kind=ITEM, marker="•", level=1),
+    TABLE,
+    Block(BlockType.PICTURE, Box(72, 400, 200, 500)),
+    text_block("leaf = 1", 520, kind=BlockType.CODE),
+    text_block("7", 810),
+)
+# The required fields of each type of item.
+REQUIRED = {
+    "text": {"md", "value"},
+    "heading": {"level", "md", "value"},
+    "code": {"md", "value"},
+    "list": {"items", "md", "ordered"},
+    "table": {"rows", "md", "html", "csv"},
+    "image": {"caption", "url", "md"},
+    "header": {"items", "md"},
+    "footer": {"items", "md"},
+}
+LABELS = {
+    "title", "section-header", "text", "list-item", "table", "picture", "chart", "caption", "footnote", "formula",
+    "page-header", "page-footer", "document-index", "code", "form", "key-value-region",
+}  # fmt: skip
+
+
+def pages_of(output: bytes) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(output)["pages"]
+    return found
+
+
+def items_of(*blocks: Block) -> list[dict[str, Any]]:
+    _, files = assembled([page(*blocks)])
+    found: list[dict[str, Any]] = pages_of(files["items.json"])[0]["items"]
+    return found
+
+
+def check(item: dict[str, Any]) -> None:
+    """Every required field is there, and every box has its numbers and a label that clients know."""
+    assert set(item) >= REQUIRED[item["type"]] | {"bbox"}
+    assert isinstance(item["bbox"], list)
+    for box in item["bbox"]:
+        assert all(isinstance(box[side], (int, float)) for side in "xywh")
+        assert box["label"] in LABELS
+    if item["type"] in ("list", "header", "footer"):
+        for inner in item["items"]:
+            check(inner)
+
+
+def test_every_block_becomes_a_whole_item() -> None:
+    items = items_of(*EVERYTHING)
+
+    assert [item["type"] for item in items] == [
+        "heading", "text", "list", "table", "image", "code", "footer"
+    ]  # fmt: skip
+    for item in items:
+        check(item)
+
+
+def test_lists_nest() -> None:
+    found = items_of(*EVERYTHING)[2]
+
+    oak, inner, elm = found["items"]
+    assert (oak["value"], inner["type"], inner["items"][0]["value"], elm["value"]) == ("oak", "list", "acorn", "elm")
+    assert found["ordered"] is False
+    assert found["md"] == "- oak\n    - acorn\n- elm"
+
+
+def test_a_table_comes_as_rows_markdown_html_and_csv() -> None:
+    found = items_of(TABLE)[0]
+
+    assert found["rows"] == [["a", "=b"], ["c", ""]]
+    assert found["html"].startswith("<table><tr>")
+    assert found["csv"] == "a,'=b\nc,"
+
+
+def test_a_box_is_width_and_height_from_the_top_left() -> None:
+    assert items_of(TABLE)[0]["bbox"] == [{"x": 72.0, "y": 300.0, "w": 328.0, "h": 50.0, "label": "table"}]
+
+
+def test_text_and_markdown_say_which_page_they_are_of() -> None:
+    _, files = assembled([page(text_block("One *1*."), number=4), page(text_block("Two."), number=6)])
+
+    assert pages_of(files["text.json"]) == [{"page_number": 4, "text": "One *1*."}, {"page_number": 6, "text": "Two."}]
+    assert pages_of(files["markdown.json"]) == [
+        {"page_number": 4, "markdown": "One \\*1\\*.", "success": True},
+        {"page_number": 6, "markdown": "Two.", "success": True},
+    ]
+    assert files["text.txt"] == b"One *1*.\n\nTwo.\n"
+    assert files["markdown.md"] == b"One \\*1\\*.\n\nTwo.\n"
+
+
+def test_a_failed_page_says_so_and_leaves_the_others_alone() -> None:
+    failure = PageFailure(number=2, code="page_timeout", detail="The page took too long.")
+
+    assembly, files = assembled([page(text_block("One.")), failure, page(text_block("Three."), number=3)])
+
+    failed = {"page_number": 2, "error": "page_timeout: The page took too long.", "success": False}
+    assert pages_of(files["markdown.json"])[1] == failed
+    assert pages_of(files["items.json"])[1] == failed
+    assert pages_of(files["text.json"])[1] == {"page_number": 2, "text": ""}
+    assert (assembly.good_pages, assembly.failed_pages) == (2, 1)
+    assert files["text.txt"] == b"One.\n\nThree.\n"
+
+
+def test_metadata_says_why_a_page_needs_ocr() -> None:
+    scanned = page(number=1, needs_ocr="no_text_layer")
+    turned = Page(number=2, width=842, height=595, rotation=90, warnings=("text_cleaned",))
+
+    assembly, files = assembled([scanned, turned])
+
+    assert pages_of(files["metadata.json"]) == [
+        {"page_number": 1, "needs_ocr": "no_text_layer"},
+        {"page_number": 2, "original_orientation_angle": 90, "warnings": ["text_cleaned"]},
+    ]
+    assert assembly.pages_needing_ocr == 1
+    assert assembly.warnings == {"text_cleaned": 1}
+
+
+def test_words_and_characters_are_counted() -> None:
+    assembly, _ = assembled([page(text_block("Green leaves.")), page(text_block("Two."), number=2)])
+
+    assert (assembly.words, assembly.characters) == (3, 17)
+
+
+def test_no_pages_give_whole_outputs() -> None:
+    _, files = assembled([])
+
+    assert {name: content for name, content in files.items() if name.endswith(".json")} == dict.fromkeys(
+        ("text.json", "markdown.json", "items.json", "metadata.json"), b'{"pages":[]}'
+    )
+    assert files["text.txt"] == files["markdown.md"] == b""
+
+
+def test_the_separator_of_pages_can_be_chosen() -> None:
+    pages = [page(text_block("One.")), page(text_block("Two."), number=2)]
+
+    _, files = assembled(pages, RenderOptions(page_separator="\n\n---\n\n"))
+
+    assert files["markdown.md"] == b"One.\n\n---\n\nTwo.\n"
+
+
+def test_pages_come_back_from_their_lines_as_they_were() -> None:
+    results: list[Page | PageFailure] = [page(*EVERYTHING), PageFailure(number=2, code="page_failed", detail="x")]
+
+    assert list(decode_pages(encode_pages(results))) == results
+    assert decode_page(encode_page(page(*EVERYTHING))) == page(*EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"nonsense",
+        b"{}",
+        b'{"kind":"page","number":"1","width":1,"height":1}',
+        b'{"kind":"page","number":1,"width":1,"height":1,"blocks":[{"type":"paragraph","box":[0,0]}]}',
+        b'{"kind":"page","number":1,"width":1,"height":1,"blocks":[{"type":"applet","box":[0,0,1,1]}]}',
+        b'{"kind":"page","number":1,"width":1,"height":1,"blocks":' + b"[" * 100_000,
+        b'{"kind":"failure","number":1}',
+        b'{"kind":"page","number":1,"width":1,"height":1,"needs_ocr":"\xff"}',
+    ],
+)
+def test_a_line_that_is_no_page_is_refused(line: bytes) -> None:
+    with pytest.raises(GarbledPage):
+        decode_result(line)
+
+
+def test_boxes_hold_and_meet_each_other() -> None:
+    big, small, far = Box(0, 0, 10, 10), Box(2, 2, 4, 11), Box(20, 20, 30, 30)
+
+    assert union([big, small]) == Box(0, 0, 10, 11)
+    assert not big.contains(small)
+    assert big.contains(small, slack=1)
+    assert big.overlaps(small)
+    assert not big.overlaps(far)
+    assert (small.width, small.height, small.middle) == (2, 9, 6.5)
+
+
+def test_pages_cannot_be_changed_behind_anybody_s_back() -> None:
+    with pytest.raises(AttributeError):
+        page().number = 2  # type: ignore[misc]
+    assert msgspec.structs.replace(page(), number=2).number == 2

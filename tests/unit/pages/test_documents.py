@@ -1,0 +1,181 @@
+"""What is said of a file before its pages are read, and of pages that hold no readable text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from apps.pages import errors
+from apps.pages.blocks import BlockType, Page, PageFailure
+from apps.pages.cleaning import clean
+from apps.pages.formulas import as_printed
+from apps.pages.pdf import Run
+from apps.pages.reading import inspect_document, read_pages
+from apps.pages.rtl import Glyph, logical, rebuilt
+from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
+
+IMAGES = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "TIFF": "image/tiff",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+}
+
+
+Save = Callable[[bytes], str]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Save:
+    def save(content: bytes) -> str:
+        path = tmp_path / "document"
+        path.write_bytes(content)
+        return str(path)
+
+    return save
+
+
+def image(kind: str, size: tuple[int, int] = (300, 150), **options: object) -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", size, "white").save(out, format=kind, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", errors.EmptyFile),
+        (b"PK\x03\x04 an office file", errors.UnsupportedDocument),
+        (b"just words", errors.UnsupportedDocument),
+        (b"%PDF-1.7\nnothing else", errors.DamagedDocument),
+        (b"\x89PNG\r\n\x1a\n and no more", errors.DamagedDocument),
+        (encrypted("secret"), errors.EncryptedDocument),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(saved: Save, content: bytes, error: type[errors.DocumentError]) -> None:
+    with pytest.raises(error):
+        inspect_document(saved(content), max_pages=10)
+
+
+def test_a_password_is_checked_and_used(saved: Save) -> None:
+    path = saved(encrypted("secret"))
+
+    with pytest.raises(errors.WrongPassword):
+        inspect_document(path, password="wrong", max_pages=10)
+    assert inspect_document(path, password="secret", max_pages=10).page_count == 1
+    (page,) = read_pages(path, [1], password="secret")
+    assert isinstance(page, Page)
+    assert page.blocks[0].text == "Ready"
+
+
+def test_too_many_pages_are_refused(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "long.pdf", *(Sheet() for _ in range(3)))
+
+    with pytest.raises(errors.TooManyPages, match="3 pages"):
+        inspect_document(path, max_pages=2)
+
+
+def test_a_loop_of_pages_ends_in_a_failed_page(saved: Save) -> None:
+    path = saved(looping_page_tree())
+
+    count = inspect_document(path, max_pages=10).page_count
+
+    assert all(isinstance(page, PageFailure) for page in read_pages(path, range(1, count + 1)))
+
+
+def test_junk_before_the_header_does_no_harm(tmp_path: Path) -> None:
+    path = Path(write_pdf(tmp_path / "junk.pdf", Sheet().text(60, 60, "Readable")))
+    path.write_bytes(b"\r\nX-Mailer: a mail gateway\r\n\r\n" + path.read_bytes())
+
+    assert inspect_document(str(path), max_pages=10).page_count == 1
+    (page,) = read_pages(str(path), [1])
+    assert isinstance(page, Page)
+    assert page.blocks[0].text == "Readable"
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+def test_a_picture_is_a_page_that_waits_for_ocr(saved: Save, kind: str) -> None:
+    path = saved(image(kind, **({"dpi": (100, 100)} if kind in ("PNG", "JPEG", "TIFF") else {})))
+
+    facts = inspect_document(path, max_pages=10)
+    (page,) = read_pages(path, [1], media_type=facts.media_type)
+
+    assert facts.media_type == IMAGES[kind]
+    assert isinstance(page, Page)
+    assert page.needs_ocr == "no_text_layer"
+    assert [block.type for block in page.blocks] == [BlockType.PICTURE]
+    if kind == "PNG":
+        assert (round(page.width), round(page.height)) == (216, 108)
+
+
+def test_a_tiff_has_a_page_for_each_frame(saved: Save) -> None:
+    from PIL import Image
+
+    path = saved(image("TIFF", save_all=True, append_images=[Image.new("RGB", (40, 40))] * 2))
+
+    assert inspect_document(path, max_pages=10).page_count == 3
+    third, fourth = read_pages(path, [3, 4], media_type="image/tiff")
+    assert isinstance(third, Page)
+    assert isinstance(fourth, PageFailure)
+
+
+def test_a_huge_picture_is_refused_before_it_is_decoded(saved: Save) -> None:
+    with pytest.raises(errors.ImageTooLarge):
+        inspect_document(saved(image("PNG", (9000, 8000))), max_pages=10)
+
+
+def test_an_empty_page_needs_no_ocr_and_a_missing_one_fails_alone(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "made.pdf", Sheet(), Sheet().text(60, 60, "Words"))
+
+    blank, missing, words = read_pages(path, [1, 7, 2])
+
+    assert isinstance(blank, Page)
+    assert blank.needs_ocr == ""
+    assert isinstance(missing, PageFailure)
+    assert isinstance(words, Page)
+    assert words.number == 2
+    assert words.blocks[0].text == "Words"
+
+
+def test_text_that_could_harm_is_cleaned_and_said_so(saved: Save) -> None:
+    (page,) = read_pages(saved(unspeakable_text()), [1])
+
+    assert isinstance(page, Page)
+    text = " ".join(block.text for block in page.blocks)
+    assert "plain" in text
+    assert not set(text) & {"\x00", "\x1b", "\u202e"}
+    text.encode()
+
+
+def test_cleaning_keeps_what_people_write() -> None:
+    assert clean("tab\tline\nümlaut שלום 漢字") == "tab\tline\nümlaut שלום 漢字"
+    assert clean("a\x00b\x1bc\u202ed\ud800e") == "a\ufffdbcd\ufffde"
+
+
+def test_formulas_are_shown_as_signs_and_prices_stay() -> None:
+    assert as_printed(r"for $x\in \mathbb{R}^{2}$ and") == "for x∈R2 and"
+    assert as_printed("from $5 to $7 a piece") == "from $5 to $7 a piece"
+
+
+def test_a_right_to_left_line_is_read_from_the_right() -> None:
+    """Hebrew letters with a Latin name in the middle, as they stand from left to right on the page."""
+    display = "םולש OWASP בר"
+    glyphs = [Glyph(text, 10 + 6 * n, 50, 15 + 6 * n, 60) for n, text in enumerate(display)]
+    run = Run("scrambled", 10, 50, 10 + 6 * len(display), 60, 10, False, False)
+
+    (line,) = rebuilt([run], glyphs)
+
+    assert line.text == "רב OWASP שלום"
+    assert [word.text for word in line.words] == ["רב", "OWASP", "שלום"]
+
+
+def test_numbers_in_a_right_to_left_line_keep_their_digits_in_order() -> None:
+    assert logical("שנת 7102 עד 3102") == "שנת 2017 עד 2013"

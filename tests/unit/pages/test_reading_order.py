@@ -1,0 +1,133 @@
+"""Columns, paragraphs, headings and lists, as a reader of the result sees them."""
+
+from __future__ import annotations
+
+from tests.unit.pages.conftest import Parse
+from tests.unit.pages.tiny_pdf import Sheet
+
+LEFT = [
+    "The river rises in the northern hills and it",
+    "runs for two hundred miles before it meets",
+    "the sea. Along its banks stand eleven towns",
+    "of which the oldest was founded by monks in",
+    "the ninth century and burned down twice, as",
+    "the chronicle of the abbey tells at length.",
+]
+RIGHT = [
+    "Trade came with the canals that were dug in",
+    "the age of steam. Barges carried coal to the",
+    "mills and cloth away from them until at last",
+    "the railway took the business over, and the",
+    "locks fell silent one after the other, with",
+    "grass on their walls and ducks in the pools.",
+]
+
+
+def test_columns_are_read_one_after_the_other(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 120, LEFT).lines(330, 120, RIGHT)
+
+    text = parse(sheet).text
+
+    assert text.index("tells at length") < text.index("Trade came")
+    assert "it runs for two hundred" in text
+
+
+def test_a_title_across_the_columns_comes_first(parse: Parse) -> None:
+    sheet = Sheet().text(60, 80, "A short history of the river and of everybody who lived on it", size=16)
+    sheet.lines(60, 120, LEFT).lines(330, 120, RIGHT)
+
+    markdown = parse(sheet).markdown
+
+    assert markdown.startswith("# A short history of the river and of everybody who lived on it\n\nThe river rises")
+
+
+def test_what_stands_below_the_columns_comes_last(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 120, LEFT).lines(330, 120, RIGHT)
+    sheet.text(60, 230, "Taken together the two centuries changed the valley more than the thousand years before them.")
+
+    text = parse(sheet).text
+
+    assert text.index("ducks in the pools") < text.index("Taken together")
+
+
+def test_words_parted_by_a_line_end_are_whole_again(parse: Parse) -> None:
+    lines = [
+        "The committee was asked for its recommen-",
+        "dation on a state-of-",
+        "the-art bridge of 1,200-",
+        "1,300 tons.",
+    ]
+
+    text = parse(Sheet().lines(60, 120, lines)).text
+
+    assert "its recommendation on" in text
+    assert "1,200-1,300 tons" in text
+
+
+def test_a_wider_step_begins_a_paragraph(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 120, LEFT[:3]).lines(60, 175, RIGHT[:3])
+
+    assert len(parse(sheet).text.strip().split("\n\n")) == 2
+
+
+def test_a_short_line_before_a_capital_ends_its_paragraph(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 120, [LEFT[0], LEFT[1], "and there it ends", "Then another thing begins, on a full line"])
+
+    assert "there it ends\n\nThen another" in parse(sheet).text
+
+
+def test_heading_levels_follow_the_size(parse: Parse) -> None:
+    sheet = Sheet().text(60, 90, "The valley", size=20).lines(60, 130, LEFT)
+    sheet.text(60, 230, "Its trade", size=15).lines(60, 260, RIGHT)
+    sheet.text(60, 360, "In figures", bold=True).lines(60, 385, LEFT)
+
+    markdown = parse(sheet).markdown
+
+    headings = [line for line in markdown.splitlines() if line.startswith("#")]
+    assert headings == ["# The valley", "## Its trade", "### In figures"]
+
+
+def test_large_type_everywhere_is_no_heading(parse: Parse) -> None:
+    markdown = parse(Sheet().lines(60, 120, LEFT, size=18, step=22)).markdown
+
+    assert "#" not in markdown
+
+
+def test_running_lines_leave_the_text_and_stay_in_the_items(parse: Parse) -> None:
+    sheets = []
+    for number, body in enumerate([LEFT, RIGHT, LEFT], start=1):
+        sheet = Sheet().text(60, 40, "Annals of the valley").lines(60, 120, body)
+        sheets.append(sheet.text(300, 750, f"- {number} -"))
+
+    outputs = parse(*sheets)
+
+    assert "Annals" not in outputs.text
+    assert "- 2 -" not in outputs.markdown
+    assert [item["type"] for item in outputs.items(page=2)] == ["header", "text", "footer"]
+    assert outputs.json("markdown.json")["pages"][0]["header"] == "Annals of the valley"
+
+
+def test_a_line_seen_on_one_page_only_is_no_running_line(parse: Parse) -> None:
+    sheets = [Sheet().text(60, 40, title).lines(60, 120, LEFT) for title in ("The source", "The mouth", "The lakes")]
+
+    outputs = parse(*sheets)
+
+    assert all(title in outputs.text for title in ("The source", "The mouth", "The lakes"))
+
+
+def test_list_items_keep_their_numbers_and_their_second_lines(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 90, LEFT)
+    sheet.text(72, 190, "1.").lines(90, 190, ["Open the upper gate and let the water", "in slowly."])
+    sheet.text(72, 220, "2.").text(90, 220, "Close it again.")
+    sheet.text(72, 240, "•").text(90, 240, "Mind the ducks.")
+
+    markdown = parse(sheet).markdown
+
+    assert "1. Open the upper gate and let the water in slowly.\n2. Close it again.\n- Mind the ducks." in markdown
+
+
+def test_a_paragraph_that_goes_on_overleaf_is_one_in_the_whole_text(parse: Parse) -> None:
+    outputs = parse(Sheet().lines(60, 120, LEFT[:4]), Sheet().lines(60, 120, LEFT[4:]))
+
+    assert "founded by monks in the ninth century" in outputs.markdown
+    assert outputs.json("text.json")["pages"][1]["text"].startswith("the ninth century")
