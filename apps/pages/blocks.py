@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
 from apps.pages.errors import GarbledPage
 from apps.pages.geometry import Box
+
+
+# Tables are spread out into rectangles later, so a line that names row 999,999,999 must not get past the decoder.
+RowNumber = Annotated[int, msgspec.Meta(ge=0, le=5_000)]
+ColumnNumber = Annotated[int, msgspec.Meta(ge=0, le=500)]
+RowSpan = Annotated[int, msgspec.Meta(ge=1, le=5_000)]
+ColumnSpan = Annotated[int, msgspec.Meta(ge=1, le=500)]
 
 
 class BlockType(StrEnum):
@@ -50,11 +58,11 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table cell; rows and columns count from 0."""
 
-    row: int
-    column: int
+    row: RowNumber
+    column: ColumnNumber
     text: str = ""
-    row_span: int = 1
-    column_span: int = 1
+    row_span: RowSpan = 1
+    column_span: ColumnSpan = 1
     header: bool = False
     box: Box | None = None
 
@@ -115,7 +123,7 @@ def decode_page(raw: bytes) -> Page:
     """The page that ``encode_page`` wrote; ``GarbledPage`` when it is anything else."""
     try:
         return _decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GarbledPage from error
 
 
@@ -128,7 +136,7 @@ def decode_result(raw: bytes) -> Page | PageFailure:
     """What ``encode_result`` wrote; ``GarbledPage`` when it is anything else."""
     try:
         result: Page | PageFailure = _either_decoder.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GarbledPage from error
     return result
 

@@ -26,6 +26,8 @@ ROOM = 0.6
 # So much parts one table from another, or from the footer.
 WIDE_GAP = 2.0
 LINE_HEIGHT = 12.0
+# A title over columns is so much larger than what they say.
+TITLE_SIZE = 1.3
 
 
 class Band(msgspec.Struct, gc=False):
@@ -51,6 +53,8 @@ def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[
     size = rows[(start + end) // 2][0].size
     while start > 0 and _goes_on(rows[start - 1], gutters, size):
         start -= 1
+    while start < end and _is_title(rows[start], gutters, size, rtl):
+        start += 1
     while end < len(rows) and _goes_on(rows[end], gutters, size):
         end += 1
     bands = bands_of(rows[:start], rtl=rtl, depth=depth + 1)
@@ -257,6 +261,12 @@ def _goes_on(row: Row, gutters: Gutters, size: float) -> bool:
     One with more parts than there are columns is a table's, unless it is a heading that was set wide.
     """
     return (len(row) <= len(gutters) + 1 or row[0].size > 1.1 * size) and _fits(row, gutters)
+
+
+def _is_title(row: Row, gutters: Gutters, size: float, rtl: bool) -> bool:
+    """Whether a large line at the top of the columns is their title: it stands alone and not where the first begins."""
+    begun = row[0].x1 > gutters[-1][0] if rtl else row[0].x0 < gutters[0][1]
+    return len(row) == 1 and row[0].size > TITLE_SIZE * size and not begun
 
 
 def _fits(row: Row, gutters: Gutters) -> bool:

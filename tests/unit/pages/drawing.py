@@ -116,7 +116,7 @@ class Sheet(msgspec.Struct):
 def write_pdf(path: Path, sheets: Sequence[Sheet], *, title: str = "") -> Path:
     """A PDF of these sheets with the standard fonts, in Latin-1."""
     fonts = "/R 3 0 R /B 4 0 R"
-    objects = [
+    objects: list[bytes | str] = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Count {len(sheets)} /Kids [{' '.join(f'{7 + 2 * i} 0 R' for i in range(len(sheets)))}] >>",
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",

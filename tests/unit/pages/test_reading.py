@@ -47,12 +47,7 @@ def test_a_page_tree_that_contains_itself_ends(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet()])
     path.write_bytes(path.read_bytes().replace(b"/Kids [7 0 R]", b"/Kids [2 0 R]"))
 
-    try:
-        facts = reading.inspect_document(str(path), max_pages=10)
-    except errors.DocumentError as error:
-        assert error.code in ("document_corrupt", "document_empty")
-    else:
-        assert facts.page_count <= 1
+    assert reading.inspect_document(str(path), max_pages=10).page_count == 1
 
 
 @pytest.mark.parametrize(
