@@ -1,6 +1,6 @@
 """CPU milliseconds a page by stage, in this process: reading with layout, encoding, assembly.
 
-    python -m bench.pages [PDF...]
+python -m bench.pages [PDF...]
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from apps.pages.assembly import RenderOptions, assemble
@@ -45,7 +46,7 @@ def stages(document: Path) -> list[Figure]:
     assemble(lambda: decoded, options=RenderOptions(), open_output=_nowhere)
     marks.append(time.process_time())
     names = ["inspect", "read with layout", "encode", "decode", "assemble"]
-    spent = [(after - before) / count * 1000 for before, after in zip(marks, marks[1:], strict=False)]
+    spent = [(after - before) / count * 1000 for before, after in pairwise(marks)]
     figures = [Figure(f"{document.stem}: {name}", value, "ms/page") for name, value in zip(names, spent, strict=True)]
     figures[1].target = TARGETS.get(document.stem)
     return figures

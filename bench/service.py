@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from threading import local
+from typing import cast
 
 import httpx
 
@@ -87,7 +88,7 @@ class Client:
         """One connection a thread, kept open."""
         if not hasattr(_own, "http"):
             _own.http = self._stack.client()
-        return _own.http  # type: ignore[no-any-return]
+        return cast("httpx.Client", _own.http)
 
 
 def load(parse: Callable[[Path], tuple[float, int]], paths: Sequence[Path], clients: int) -> tuple[float, int]:

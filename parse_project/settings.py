@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "apps.accounts",
     "apps.documents",
     "apps.jobs",
@@ -75,6 +76,7 @@ INSTALLED_APPS = [
     "apps.operations",
 ]
 MIDDLEWARE = [
+    "apps.api.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -153,6 +155,7 @@ def _postgres(url: str) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": DATABASE_CONNECTION_SECONDS > 0,
         "OPTIONS": {
             "connect_timeout": 2,
+            "tcp_user_timeout": 10_000,  # milliseconds until a server that stopped answering counts as gone
             # A process that freezes in the middle of a transaction holds its rows' locks: the server ends it.
             "options": f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_SECONDS}s",
             **query,
@@ -207,7 +210,7 @@ PAGE_CPU_SECONDS = env.integer("PAGE_CPU_SECONDS", 20, "CPU seconds one page may
 PAGE_WALL_SECONDS = env.integer("PAGE_WALL_SECONDS", 30, "seconds one page may take in the reader", minimum=1)
 READER_MEMORY_MB = env.integer("READER_MEMORY_MB", 1024, "MB of address space of a reader child", minimum=128)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a JSON body or of form fields
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # the admin's lists; the API counts its own
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes kept in memory before an upload goes to disk
 SIGNED_URL_SECONDS = env.integer("SIGNED_URL_SECONDS", 3600, "seconds a signed link is valid", minimum=1)
@@ -284,6 +287,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Documents in; text, Markdown and JSON with a box for every element out.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PUBLIC": True,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -298,5 +303,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django.server": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # anybody can send a wrong Host, as often as they like
+        "httpx": {"level": "WARNING"},
+    },
 }

@@ -95,7 +95,7 @@ class ParseJobAdmin(FactsOnly):
             try:
                 order(job)
             except ParseError as error:
-                self.message_user(request, f"{job.pk}: {error.detail}", messages.WARNING)
+                self.message_user(request, f"Job {job.pk}: {error.detail}", messages.WARNING)
             else:
                 carried_out += 1
                 self.log_change(request, job, done)

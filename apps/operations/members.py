@@ -54,7 +54,7 @@ def web() -> Member:
     command = (
         *_module("granian"),
         *("--interface", "wsgi", "--host", settings.HOST, "--port", str(settings.PORT)),
-        *("--workers", "1", "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers"),
+        *("--workers", "1", "--blocking-threads", "32", "--no-ws", "--respawn-failed-workers"),
         *("--workers-kill-timeout", "3", "--backlog", "1024"),
         "parse_project.wsgi:application",
     )

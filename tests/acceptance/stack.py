@@ -126,7 +126,7 @@ class Stack:
         web = self.start(
             "web",
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-            *("--workers", "1", "--blocking-threads", "4", "--no-ws", "parse_project.wsgi:application"),
+            *("--workers", "1", "--blocking-threads", "32", "--no-ws", "parse_project.wsgi:application"),
         )
         wait_for(lambda: self._answers(), "the web process answers", seconds=30)
         return web
