@@ -297,16 +297,25 @@ def _rabbitmq_environment(folder: Path, *, port: int, distribution_port: int, ep
 
 def purge_rabbitmq(url: str, queues: list[str]) -> int:
     """Drop the messages that wait in these queues; how many there were. A queue that does not exist is empty."""
+    return sum(_purge(url, queue) for queue in queues)
+
+
+def _purge(url: str, queue: str, *, tries: int = 3) -> int:
+    """A quorum queue that is busy may leave a purge unanswered; then it is asked again."""
     from amqp.exceptions import NotFound
     from kombu import Connection
 
-    purged = 0
-    with Connection(url) as connection:
-        for queue in queues:
-            channel: Any = connection.channel()
-            with suppress(NotFound):  # which also closes the channel
-                purged += channel.queue_purge(queue) or 0
-    return purged
+    for left in reversed(range(tries)):
+        try:
+            with Connection(url, connect_timeout=5, transport_options={"read_timeout": 10}) as connection:
+                channel: Any = connection.channel()
+                return int(channel.queue_purge(queue) or 0)
+        except NotFound:
+            return 0
+        except TimeoutError:
+            if not left:
+                raise
+    return 0
 
 
 def _rabbitmq_answers(port: int) -> bool:
