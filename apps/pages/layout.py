@@ -5,24 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from apps.pages import aligned, columns, markers, rulings, scripts, tables
+from apps.pages import aligned, columns, markers, rulings, scripts, tables, turning
 from apps.pages.blocks import Block, BlockType, Line
 from apps.pages.geometry import Box
-from apps.pages.lines import Segment, joined, paragraph_text, rows_of, segments_of
+from apps.pages.lines import Segment, joined, paragraph_text, rows_of, segment_of, segments_of
 from apps.pages.pdf import RawPage
 
 # A new paragraph begins where the step to the next line grows by this much, ...
 WIDER_STEP = 1.22
 # ... or where the size of the letters changes by this share.
 SIZE_CHANGE = 0.09
-# Upright text; slanted fonts report the angle of their slant.
-MOST_SLANT = 25.0
 _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 
 
 def analyse(raw: RawPage) -> list[Block]:
     """The blocks of a page in reading order; headings and running lines are told apart later, over the document."""
-    upright = [run for run in raw.runs if run.angle < MOST_SLANT or run.angle > 360 - MOST_SLANT]
+    upright = [run for run in raw.runs if turning.is_upright(run)]
     across, down = rulings.rulings_of(raw.rules)
     found, upright = tables.ruled_tables(across, down, upright)
     segments = segments_of(upright)
@@ -45,7 +43,8 @@ def analyse(raw: RawPage) -> list[Block]:
             blocks += _blocks_of(band.rows, rtl)
     if rtl:
         blocks = [tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
-    return blocks
+    # Stamps, axis labels and watermarks: kept, but not in anybody's way.
+    return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not turning.is_upright(run)]
 
 
 def _standing(block: Block) -> Segment:

@@ -112,6 +112,11 @@ def _segment(runs: Sequence[Run]) -> Segment:
     )
 
 
+def segment_of(run: Run) -> Segment:
+    """One run as a segment of its own."""
+    return _segment([run])
+
+
 def _weight(run: Run) -> int:
     return len(run.text)
 

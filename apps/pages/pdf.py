@@ -77,6 +77,14 @@ class PdfFile:
             for number in asked:
                 yield found.get(number) or _failure(number, errors.PageError())
 
+    def upright(self, number: int, angle: int) -> RawPage | PageFailure:
+        """A page whose text is turned by ``angle`` degrees clockwise, as if the sheet had been turned back."""
+        try:
+            result = self._parse(str(number), [(number, angle)])
+        except Exception as error:  # the library raises plain RuntimeError
+            return _failure(number, errors.PageError(), str(error))
+        return _raw_page(result.pages[0]) if result.pages else _failure(number, errors.PageError())
+
     def pictures(self, number: int) -> list[Box]:
         """The boxes of the raster pictures that lie directly on the page."""
         return rasters.picture_boxes(self._second_opinion(), number)
@@ -102,17 +110,17 @@ class PdfFile:
             pages[problem.page_num] = _failure(problem.page_num, errors.PageError(), problem.message)
         return pages
 
-    def _parse(self, target_pages: str) -> Any:
+    def _parse(self, target_pages: str, turned: Sequence[tuple[int, int]] = ()) -> Any:
         if self._careful and self._repaired is None:
             self._repaired = _mended(self._path, self._password, bare=True)
         if self._repaired is not None:
-            return _parser(target_pages, None).parse_bytes(self._repaired)
+            return _parser(target_pages, None, turned).parse_bytes(self._repaired)
         try:
-            return _parser(target_pages, self._password).parse(self._path)
+            return _parser(target_pages, self._password, turned).parse(self._path)
         except Exception:
             # qpdf mends more than PDFium does; a second chance costs little and only broken files pay it.
             self._repaired = _mended(self._path, self._password)
-            return _parser(target_pages, None).parse_bytes(self._repaired)
+            return _parser(target_pages, None, turned).parse_bytes(self._repaired)
 
     def close(self) -> None:
         if self._pdfium is not None:
@@ -126,7 +134,7 @@ class PdfFile:
         self.close()
 
 
-def _parser(target_pages: str, password: str | None) -> Any:
+def _parser(target_pages: str, password: str | None, turned: Sequence[tuple[int, int]]) -> Any:
     from liteparse import LiteParse
 
     parser = LiteParse(
@@ -141,6 +149,7 @@ def _parser(target_pages: str, password: str | None) -> Any:
         max_pages=1_000_000,
         target_pages=target_pages,
         password=password,
+        page_orientation_corrections=list(turned) or None,
     )
     # The public call copies every item into a dataclass, a fifth of the whole cost of a page; the version is pinned.
     return parser._native  # noqa: SLF001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from apps.pages import errors, images, layout, quality, rtl, scripts
+from apps.pages import images, layout, quality, rtl, scripts, turning
 from apps.pages.blocks import Page, PageFailure
 from apps.pages.cleaning import LONGEST_TEXT, clean
 from apps.pages.document import PDF, DocumentFacts, inspect_document
@@ -38,23 +38,26 @@ def read_pages(
 
 
 def _analysed(pdf: PdfFile, raw: RawPage) -> Page | PageFailure:
-    try:
-        if scripts.is_rtl("".join([run.text for run in raw.runs])):
-            glyphs = (rtl.Glyph(*glyph) for glyph in pdf.glyphs(raw.number))
-            raw.runs = rtl.rebuilt(raw.runs, glyphs)
-        warnings = _clean_runs(raw)
-        if _may_hold_pictures(raw):
-            raw.pictures = pdf.pictures(raw.number)
-        needs_ocr = quality.verdict(raw, raw.pictures)
-        blocks = layout.analyse(raw)
-    except errors.PageError as error:
-        return PageFailure(number=raw.number, code=error.code, detail=error.detail)
+    angle = turning.angle_of(raw.runs)
+    width, height = raw.width, raw.height
+    if angle:
+        turned = pdf.upright(raw.number, angle)
+        if isinstance(turned, PageFailure):
+            return turned
+        raw = turned
+    elif scripts.is_rtl("".join([run.text for run in raw.runs])):
+        raw.runs = rtl.rebuilt(raw.runs, (rtl.Glyph(*glyph) for glyph in pdf.glyphs(raw.number)))
+    warnings = _clean_runs(raw)
+    if not angle and _may_hold_pictures(raw):
+        raw.pictures = pdf.pictures(raw.number)
+    blocks = layout.analyse(raw)
     return Page(
         number=raw.number,
-        width=round(raw.width, 2),
-        height=round(raw.height, 2),
-        blocks=tuple(blocks),
-        needs_ocr=needs_ocr,
+        width=round(width, 2),
+        height=round(height, 2),
+        blocks=tuple(turning.laid_back(block, angle, width, height) for block in blocks) if angle else tuple(blocks),
+        rotation=angle,
+        needs_ocr=quality.verdict(raw, raw.pictures),
         warnings=warnings,
     )
 

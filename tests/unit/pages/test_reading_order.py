@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from apps.pages.blocks import Page
+from apps.pages.reading import read_pages
 from tests.unit.pages.conftest import Parse
-from tests.unit.pages.tiny_pdf import Sheet
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 LEFT = [
     "The river rises in the northern hills and it",
@@ -131,3 +135,27 @@ def test_a_paragraph_that_goes_on_overleaf_is_one_in_the_whole_text(parse: Parse
 
     assert "founded by monks in the ninth century" in outputs.markdown
     assert outputs.json("text.json")["pages"][1]["text"].startswith("the ninth century")
+
+
+def test_a_page_on_its_side_is_read_upright_and_boxed_as_displayed(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "side.pdf", Sheet().lines(60, 120, LEFT), rotate=90)
+
+    (page,) = read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert (page.width, page.height, page.rotation) == (792, 612, 90)
+    (block,) = page.blocks
+    assert block.text.startswith("The river rises in the northern hills and it runs")
+    assert block.box.height > block.box.width
+    assert block.box.x1 <= 792 - 110
+
+
+def test_a_stamp_on_the_side_of_a_page_is_kept_at_the_end(tmp_path: Path) -> None:
+    sheet = Sheet().lines(120, 120, LEFT)
+    sheet.raw(b"BT /F0 12 Tf 0 1 -1 0 40 300 Tm (RECEIVED) Tj ET")
+    path = write_pdf(tmp_path / "stamp.pdf", sheet)
+
+    (page,) = read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert [block.text.replace(" ", "") for block in page.blocks][-1] == "RECEIVED"

@@ -39,11 +39,15 @@ class Sheet:
             self.rule(xs[0], y, xs[-1], y)
         return self
 
+    def raw(self, operators: bytes) -> Sheet:
+        self._content.append(operators)
+        return self
+
     def content(self) -> bytes:
         return b"\n".join(self._content)
 
 
-def write_pdf(path: Path, *sheets: Sheet) -> str:
+def write_pdf(path: Path, *sheets: Sheet, rotate: int = 0) -> str:
     """A PDF of these pages; its path as the functions under test take it."""
     first = 3 + len(FONTS)
     kids = b" ".join(b"%d 0 R" % (first + 2 * number) for number in range(len(sheets)))
@@ -53,7 +57,7 @@ def write_pdf(path: Path, *sheets: Sheet) -> str:
         objects.append(b"<</Type/Font/Subtype/Type1/BaseFont/%s/Encoding/WinAnsiEncoding>>" % font)
     for number, sheet in enumerate(sheets):
         content = sheet.content()
-        box = b"/MediaBox[0 0 %d %d]" % (WIDTH, HEIGHT)
+        box = b"/MediaBox[0 0 %d %d]/Rotate %d" % (WIDTH, HEIGHT, rotate)
         where = b"/Contents %d 0 R/Resources<</Font<<%s>>>>" % (first + 2 * number + 1, fonts)
         objects.append(b"<</Type/Page/Parent 2 0 R%s%s>>" % (box, where))
         objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
