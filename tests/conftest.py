@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import services
+from tests import rabbitmq, services
 from tests.services import Service
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -32,7 +32,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from _running(services.start_rabbitmq, tmp_path_factory.mktemp("rabbitmq"))
+    yield from _running(rabbitmq.start_rabbitmq, tmp_path_factory.mktemp("rabbitmq"))
 
 
 @pytest.fixture(scope="session")

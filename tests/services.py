@@ -1,4 +1,4 @@
-"""Real servers for tests: PostgreSQL, Redis, RabbitMQ, Valkey, each on a free port with a folder of its own.
+"""Real servers for tests: PostgreSQL, Redis, Valkey (and tests/rabbitmq.py), each with a port and a folder of its own.
 
 A server is a child process whose pid is kept; it is ended by that pid and by nothing else, and it ends with this
 process even when that is killed. A program that is not installed fails the test: a test that is skipped proves nothing.
@@ -140,7 +140,7 @@ def _postgres_programs() -> Path:
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
     found = versions[-1] if versions else shutil.which("initdb")
     if found is None:
-        raise ServerMissing(_how_to_install("PostgreSQL", "postgresql"))
+        raise ServerMissing(how_to_install("PostgreSQL", "postgresql"))
     return Path(found).resolve().parent
 
 
@@ -161,7 +161,7 @@ def _init_postgres(programs: Path, *, data: Path, password: str) -> None:
 def _as_postgres_user() -> tuple[str, ...]:
     """How a command begins that must not run as root; also ends it with us."""
     if os.geteuid() != 0:
-        return _ended_with_us()
+        return ended_with_us()
     user = f"--reuid={POSTGRES_USER}", f"--regid={POSTGRES_USER}"
     return ("setpriv", *user, "--init-groups", "--pdeathsig=TERM", "env", "--chdir=/")
 
@@ -190,11 +190,11 @@ def start_redis(folder: Path) -> Service:
     """A Redis on a port of its own that keeps its data on disk; ``url`` is its REDIS_URL."""
     program = shutil.which("redis-server") or shutil.which("valkey-server")
     if program is None:
-        raise ServerMissing(_how_to_install("Redis", "redis-server"))
+        raise ServerMissing(how_to_install("Redis", "redis-server"))
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     where = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder))
-    command = (*_ended_with_us(), program, *where, "--save", "", "--appendonly", "yes")
+    command = (*ended_with_us(), program, *where, "--save", "", "--appendonly", "yes")
     return Service("Redis", url, command, folder / "redis.log", lambda: _redis_answers(url)).start()
 
 
@@ -206,7 +206,7 @@ def start_valkey(folder: Path) -> Service:
     configuration = folder / "valkey.conf"
     configuration.write_text(embedded_broker.configuration(socket=path, folder=data), encoding="utf-8")
     url = f"redis+socket://{path}"
-    command = (*_ended_with_us(), embedded_broker.server_program(), str(configuration))
+    command = (*ended_with_us(), embedded_broker.server_program(), str(configuration))
     return Service("Valkey", url, command, folder / "valkey.log", lambda: _redis_answers(url)).start()
 
 
@@ -233,104 +233,6 @@ def _redis_answers(url: str) -> bool:
         return False
 
 
-# --- RabbitMQ ---
-
-
-def start_rabbitmq(folder: Path) -> Service:
-    """A RabbitMQ node with a port mapper of its own; ``url`` is its CELERY_BROKER_URL."""
-    server = shutil.which("rabbitmq-server", path="/usr/lib/rabbitmq/bin:" + os.environ.get("PATH", ""))
-    epmd = shutil.which("epmd")
-    if server is None or epmd is None:
-        raise ServerMissing(_how_to_install("RabbitMQ", "rabbitmq-server"))
-    port, distribution_port, epmd_port = free_port(), free_port(), free_port()
-    mapper = Service(
-        name="epmd",
-        url="",
-        command=(*_ended_with_us(), epmd, "-address", "127.0.0.1", "-port", str(epmd_port)),
-        log=folder / "epmd.log",
-        is_up=lambda: _listens(epmd_port),
-    ).start()
-    environment = _rabbitmq_environment(folder, port=port, distribution_port=distribution_port, epmd_port=epmd_port)
-    service = Service(
-        name="RabbitMQ",
-        url=f"amqp://guest:guest@127.0.0.1:{port}//",
-        command=(*_ended_with_us(), server),
-        log=folder / "rabbitmq.log",
-        is_up=lambda: _rabbitmq_answers(port),
-        environment=environment,
-        helpers=[mapper],
-    )
-    try:
-        return service.start()
-    except ServerMissing:
-        service.close()
-        raise
-
-
-def _rabbitmq_environment(folder: Path, *, port: int, distribution_port: int, epmd_port: int) -> dict[str, str]:
-    configuration = folder / "rabbitmq.conf"
-    configuration.write_text(
-        f"listeners.tcp.local = 127.0.0.1:{port}\ndisk_free_limit.absolute = 50MB\nlog.console = true\n",
-        encoding="utf-8",
-    )
-    (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
-    return {
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "HOME": str(folder),  # the node's cookie
-        "LANG": "C.UTF-8",
-        "ERL_EPMD_PORT": str(epmd_port),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": f"leafmill-{port}@localhost",
-        "RABBITMQ_DIST_PORT": str(distribution_port),
-        "RABBITMQ_CONFIG_FILE": str(configuration),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-        "RABBITMQ_LOG_BASE": str(folder / "rabbitmq-logs"),
-        "RABBITMQ_LOGS": "-",
-        "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "rabbitmq-config"),
-        "RABBITMQ_SCHEMA_DIR": str(folder / "rabbitmq-schema"),
-        "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
-        # Its schedulers would spin while they wait, and the tests share a few cores.
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
-    }
-
-
-def purge_rabbitmq(url: str, queues: list[str]) -> int:
-    """Drop the messages that wait in these queues; how many there were. A queue that does not exist is empty."""
-    return sum(_purge(url, queue) for queue in queues)
-
-
-def _purge(url: str, queue: str, *, tries: int = 3) -> int:
-    """A quorum queue that is busy may leave a purge unanswered; then it is asked again."""
-    from amqp.exceptions import NotFound
-    from kombu import Connection
-
-    for left in reversed(range(tries)):
-        try:
-            with Connection(url, connect_timeout=5, transport_options={"read_timeout": 10}) as connection:
-                channel: Any = connection.channel()
-                return int(channel.queue_purge(queue) or 0)
-        except NotFound:
-            return 0
-        except TimeoutError:
-            if not left:
-                raise
-    return 0
-
-
-def _rabbitmq_answers(port: int) -> bool:
-    from amqp import Connection
-    from amqp.exceptions import AMQPError
-
-    if not _listens(port):
-        return False
-    try:
-        with Connection(f"127.0.0.1:{port}", connect_timeout=2):
-            return True
-    except (OSError, AMQPError):
-        return False
-
-
 # --- for all of them ---
 
 
@@ -341,15 +243,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on this port of ours."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _ended_with_us() -> tuple[str, ...]:
+def ended_with_us() -> tuple[str, ...]:
+    """How a command begins whose process ends with this one."""
     return (sys.executable, "-S", "-E", str(launch.__file__))
 
 
-def _how_to_install(name: str, package: str) -> str:
+def how_to_install(name: str, package: str) -> str:
     return f"{name} is not installed. make test installs it as root; by hand: sudo apt-get install {package}"

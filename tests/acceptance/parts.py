@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from parse_project.queues import queue_table
-from tests import services
+from tests import rabbitmq, services
 from tests.acceptance.stack import Parts
 from tests.services import Service
 
@@ -36,7 +36,7 @@ def rabbitmq_parts(folder: Path) -> Iterator[Parts]:
     with ExitStack() as ended:
         database = _until_closed(ended, services.start_postgres(folder))
         redis = _until_closed(ended, services.start_redis(folder))
-        broker = _until_closed(ended, services.start_rabbitmq(folder))
+        broker = _until_closed(ended, rabbitmq.start_rabbitmq(folder))
         yield _parts(RABBITMQ, broker=broker, redis=redis, database=database)
 
 
@@ -50,7 +50,7 @@ PARTS: dict[str, Callable[[Path], AbstractContextManager[Parts]]] = {
 def _parts(name: str, *, broker: Service, redis: Service, database: Service | None = None) -> Parts:
     def flush() -> None:
         if broker is not redis:
-            services.purge_rabbitmq(broker.url, _queues())
+            rabbitmq.purge_rabbitmq(broker.url, _queues())
         services.flush_redis(redis.url)
 
     def start_broker() -> None:
