@@ -85,11 +85,17 @@ def _inspect_pdf(path: str, password: str | None) -> DocumentFacts:
 
     try:
         with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
+            if password is None and pdf.is_encrypted and not pdf.user_password_matched:
+                raise EncryptedDocument  # noqa: TRY301 (an empty owner password opens it for qpdf and for nobody else)
             count = _page_count(pdf)
             repaired = bool(pdf.get_warnings())
             title = _title(pdf)
     except pikepdf.PasswordError as error:
-        raise (EncryptedDocument if password is None else WrongPassword) from error
+        if password is not None:
+            raise WrongPassword from error
+        return _inspect_with_pdfium(path, None)  # which opens files whose attachments alone are encrypted
+    except EncryptedDocument:
+        raise
     except DamagedDocument:
         return _inspect_with_pdfium(path, password)
     except Exception as error:

@@ -43,6 +43,10 @@ class Run(msgspec.Struct, gc=False):
     words: Any = None
 
 
+NO_SUCH_PAGE = "page not found"
+LETTER = (612.0, 792.0)
+
+
 class RawPage(msgspec.Struct, gc=False):
     """What the libraries say about one page, before any thought is given to it."""
 
@@ -107,7 +111,11 @@ class PdfFile:
             return {number: page for one in numbers for number, page in self._read([one]).items()}
         pages: dict[int, RawPage | PageFailure] = {page.page_num: _raw_page(page) for page in result.pages}
         for problem in result.page_errors:
-            pages[problem.page_num] = _failure(problem.page_num, errors.PageError(), problem.message)
+            pages[problem.page_num] = (
+                _blank_page(problem.page_num)
+                if NO_SUCH_PAGE in problem.message
+                else _failure(problem.page_num, errors.PageError(), problem.message)
+            )
         return pages
 
     def _parse(self, target_pages: str, turned: Sequence[tuple[int, int]] = ()) -> Any:
@@ -172,6 +180,12 @@ def _mended(path: str, password: str | None, *, bare: bool = False) -> bytes:
 def _failure(number: int, error: errors.PageError, why: str = "") -> PageFailure:
     detail = f"{error.detail} ({why[:200]})" if why else error.detail
     return PageFailure(number=number, code=error.code, detail=detail)
+
+
+def _blank_page(number: int) -> RawPage:
+    """A page that the tree counts and nobody finds is shown as an empty sheet, as viewers do."""
+    width, height = LETTER
+    return RawPage(number=number, width=width, height=height, runs=[], rules=[], fills=[], pictures=[])
 
 
 def _raw_page(page: Any) -> RawPage:
