@@ -75,7 +75,7 @@ def purge_rabbitmq(url: str, queues: list[str]) -> int:
 
 
 def _purge(url: str, queue: str, *, tries: int = 3) -> int:
-    """A quorum queue that is busy may leave a purge unanswered; then it is asked again."""
+    """Asked again when it is not answered within 10 s, rather than waited for without end."""
     from amqp.exceptions import NotFound
     from kombu import Connection
 
