@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from apps.pages.geometry import Box
@@ -13,6 +14,8 @@ GARBLED_TEXT = "garbled_text"
 FEW_CHARACTERS = 40
 PICTURE_SHARE = 0.5
 GARBLED_SHARE = 0.25
+# Replacement characters, the private use area and controls. Symbol fonts put bullets there, so a few mean nothing.
+_UNMEANT = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f]")
 
 
 def verdict(page: RawPage, pictures: Sequence[Box]) -> str:
@@ -36,11 +39,7 @@ def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
 def garbled_share(runs: Sequence[Run]) -> float:
     """The share of characters that no reader could have meant: unmapped, private use, controls."""
     text = "".join([run.text for run in runs])
-    if text.isascii():
-        return sum(1 for c in text if c < " " and c not in "\t\n") / len(text) if not text.isprintable() else 0.0
-    # Symbol fonts put bullets in the private use area, so a short page of bullets must not count as garbled.
-    bad = sum(1 for c in text if c == "\ufffd" or "\ue000" <= c <= "\uf8ff" or (c < " " and c not in "\t\n"))
-    return bad / len(text)
+    return len(_UNMEANT.findall(text)) / len(text) if text else 0.0
 
 
 def _has_ink(page: RawPage, pictures: Sequence[Box]) -> bool:

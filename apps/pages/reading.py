@@ -14,6 +14,9 @@ __all__ = ["DocumentFacts", "inspect_document", "read_pages"]
 
 # White space this tall between lines, in points, may hold a picture.
 GAP_FOR_A_PICTURE = 40.0
+# The white above a footer is usually the end of a chapter: it takes more to make one look.
+GAP_ABOVE_FOOTER = 150.0
+FOOTER = 0.88
 
 
 def read_pages(
@@ -87,7 +90,7 @@ def _may_hold_pictures(raw: RawPage) -> bool:
         return False
     low = raw.content.top
     for top, bottom in sorted((run.top, run.bottom) for run in raw.runs):
-        if top - low > GAP_FOR_A_PICTURE:
+        if top - low > (GAP_ABOVE_FOOTER if top > FOOTER * raw.height else GAP_FOR_A_PICTURE):
             return True
         low = max(low, bottom)
     if raw.content.bottom - low > GAP_FOR_A_PICTURE:
