@@ -18,6 +18,7 @@ ROW_STEP = 1.3
 LEAST_ROWS_OF_PAIRS = 3
 LEAST_FILLED = 0.5
 LEAST_GUTTER = 3.5
+MOST_COLUMNS = 500
 # A line under a row covers at least this share of the table's width.
 RULE_SHARE = 0.3
 _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%‰*†]?[)\]]?")
@@ -27,7 +28,7 @@ def aligned_table(band: Band, across: Sequence[Ruling], *, rtl: bool = False) ->
     """The rows of a grid band as a table; None when they are no table after all."""
     rows = [[piece for segment in row for piece in split_at_gaps(segment)] for row in band.rows]
     gutters = gaps_of(rows, LEAST_GUTTER)
-    if not gutters:
+    if not gutters or len(gutters) >= MOST_COLUMNS:
         return None
     groups = _grouped(rows, gutters, across, rtl)
     if not _convincing(groups, len(gutters) + 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -18,6 +19,11 @@ from apps.pages.rulings import Grid, Ruling
 LEAST_WRITTEN = 2
 LEAST_WRITTEN_SHARE = 0.12
 MOST_CELLS = 5_000
+MOST_COLUMNS = 500
+# So many lines of numbers in one cell are rows.
+LEAST_NUMBER_LINES = 4
+NUMBER_LINE_SHARE = 0.8
+_NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))+")
 
 
 def ruled_tables(
@@ -27,7 +33,7 @@ def ruled_tables(
     tables: list[Block] = []
     left = list(runs)
     for grid in rulings.grids_of(across, down):
-        if len(grid.regions) < 2 or len(grid.regions) > MOST_CELLS:
+        if len(grid.regions) < 2 or len(grid.regions) > MOST_CELLS or len(grid.xs) > MOST_COLUMNS:
             continue
         inside = [run for run in left if _stands_in(run, grid.box)]
         table = _table(grid, inside) if inside else None
@@ -58,10 +64,19 @@ def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
     written = sum(1 for content in contents if content)
     if written < LEAST_WRITTEN or written < LEAST_WRITTEN_SHARE * len(contents):
         return None
-    if len(grid.xs) == 2:
+    if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents):
         return None
     cells = [_cell(grid, index, content) for index, content in enumerate(contents)]
     return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_tidied(cells))
+
+
+def _holds_rows(content: Sequence[Run]) -> bool:
+    """Whether a cell holds line after line of numbers, so that its lines are the table's rows and the drawn ones a frame."""
+    if len(content) < LEAST_NUMBER_LINES:
+        return False
+    lines = [joined(row) for row in rows_of(content)]
+    numbers = sum(1 for line in lines if _NUMBERS.fullmatch(line))
+    return numbers >= LEAST_NUMBER_LINES and numbers >= NUMBER_LINE_SHARE * len(lines)
 
 
 def _slot(places: Sequence[float], at: float) -> int:
