@@ -144,6 +144,5 @@ def _facts(report: Assembly) -> dict[str, object]:
 
 
 def _warnings(report: Assembly) -> list[dict[str, object]]:
-    return [
-        {"code": code, "detail": described(code), "pages": count} for code, count in sorted(report.warnings.items())
-    ]
+    counts = report.warnings | ({"needs_ocr": report.pages_needing_ocr} if report.pages_needing_ocr else {})
+    return [{"code": code, "detail": described(code), "pages": count} for code, count in sorted(counts.items())]
