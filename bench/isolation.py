@@ -12,10 +12,10 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psutil
@@ -23,21 +23,11 @@ import psutil
 from apps.pages import reading
 from apps.pages.isolation import Limits, Reader
 from apps.pages.warming import small_pdf
+from bench.figures import CORPUS, ROOT, Figure, report
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench" / "results" / "isolation.json"
-DEFAULT = ROOT.parent / "shared" / "corpus" / "speed" / "irs-manual-400p.pdf"
+DEFAULT = CORPUS / "speed" / "irs-manual-400p.pdf"
 RANGE = 16
 ROUNDS = 25
-
-
-class Figure(msgspec.Struct):
-    """One line of the table; ``target`` None where none is set."""
-
-    what: str
-    value: float
-    unit: str
-    target: float | None = None
 
 
 def milliseconds(*actions: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
@@ -116,18 +106,10 @@ def main(arguments: list[str]) -> None:
     if not document.exists():
         sys.exit(f"There is no {document}. Pass a PDF of at least {RANGE} pages.")
     os.environ.setdefault("TOKIO_WORKER_THREADS", "1")  # as in a reader, so that both sides do the same
-    one_page = RESULTS.with_suffix(".pdf")
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    one_page.write_bytes(small_pdf())
-    try:
-        table = figures(document, one_page)
-    finally:
-        one_page.unlink()
-    for figure in table:
-        target = "" if figure.target is None else f"   (target: at most {figure.target:g})"
-        print(f"{figure.what:55} {figure.value:9.2f} {figure.unit}{target}")
-    entries: list[Any] = [msgspec.to_builtins(figure) for figure in table]
-    RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(entries)) + b"\n")
+    with tempfile.TemporaryDirectory(prefix="leafmill-bench-") as folder:
+        one_page = Path(folder) / "one-page.pdf"
+        one_page.write_bytes(small_pdf())
+        report("isolation", figures(document, one_page))
 
 
 if __name__ == "__main__":
