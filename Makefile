@@ -36,7 +36,7 @@ bench:
 # The score of our Markdown over ../shared/corpus.
 score:
 	$(SETUP) development
-	$(PYTHON_ENV) -m bench.score $(ARGS)
+	$(PYTHON_ENV) -m bench.quality $(ARGS)
 
 # The kill and flush scenarios, ten times in a row: make chaos [TIMES=10]
 chaos:
