@@ -54,11 +54,8 @@ def _grouped(
     groups: list[list[Row]] = [[rows[0]]]
     for row, step, rule in zip(rows[1:], steps, ruled, strict=True):
         starts = row[-1].x0 >= right if rtl else row[0].x1 <= left
-        if rules_decide:
-            new = rule
-        else:
-            new = rule or (step > ROW_STEP * narrowest if uneven else starts) or _repeats(groups[-1][-1], row, gutters)
-        if new:
+        apart = not rules_decide and (step > ROW_STEP * narrowest if uneven else starts)
+        if rule or apart or _repeats(groups[-1][-1], row, gutters):
             groups.append([row])
         else:
             groups[-1].append(row)

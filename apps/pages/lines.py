@@ -16,6 +16,8 @@ from apps.pages.pdf import Run
 JOIN_GAP = 0.7
 # Words this far apart, in ems, may be cells of a table that the library took for one run.
 CELL_GAP = 0.9
+# Columns of numbers stand closer; whether they are columns is decided by the rows above and below.
+NUMBER_GAP = 0.4
 # Narrower than this, in ems, two runs are one word in two fonts.
 SPACE_GAP = 0.13
 # Runs are on one line when their heights share this much of the smaller one.
@@ -194,7 +196,8 @@ def split_at_gaps(segment: Segment) -> list[Segment]:
     words.sort(key=lambda word: word.x0)
     pieces = [[words[0]]]
     for previous, word in itertools.pairwise(words):
-        if word.x0 - previous.x1 > CELL_GAP * max(word.size, previous.size):
+        numbers = previous.text[-1:].isdigit() and word.text[:1].isdigit()
+        if word.x0 - previous.x1 > (NUMBER_GAP if numbers else CELL_GAP) * max(word.size, previous.size):
             pieces.append([word])
         else:
             pieces[-1].append(word)

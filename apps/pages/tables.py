@@ -13,13 +13,16 @@ from apps.pages.blocks import Block, BlockType, Cell
 from apps.pages.geometry import Box
 from apps.pages.lines import joined, paragraph_text, rows_of, words_of
 from apps.pages.pdf import Run
-from apps.pages.rulings import Grid, Ruling
+from apps.pages.rulings import Grid, Region, Ruling
 
 # A grid with fewer written cells is a frame, a form field or a chart.
 LEAST_WRITTEN = 2
 LEAST_WRITTEN_SHARE = 0.12
 MOST_CELLS = 5_000
 MOST_COLUMNS = 500
+# A cell over at least so many columns may be a row without lines, when words stand in this share of its columns.
+LEAST_OPEN_SPAN = 4
+OPEN_SHARE = 0.6
 # So many lines of numbers in one cell are rows.
 LEAST_NUMBER_LINES = 4
 NUMBER_LINE_SHARE = 0.8
@@ -50,6 +53,7 @@ def _stands_in(run: Run, box: Box) -> bool:
 
 
 def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
+    grid = _opened(grid, runs)
     owner = {
         (row, column): index
         for index, region in enumerate(grid.regions)
@@ -70,8 +74,31 @@ def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
     return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_tidied(cells))
 
 
+def _opened(grid: Grid, runs: Sequence[Run]) -> Grid:
+    """The grid with cells for rows that keep to its columns though no lines are drawn between them."""
+    if all(region.column_span < LEAST_OPEN_SPAN for region in grid.regions):
+        return grid
+    regions: list[Region] = []
+    for region in grid.regions:
+        columns = range(region.column, region.column + region.column_span)
+        if len(columns) >= LEAST_OPEN_SPAN and region.row_span == 1 and _keeps_to(columns, region.row, grid, runs):
+            regions += [Region(region.row, column, 1, 1) for column in columns]
+        else:
+            regions.append(region)
+    return Grid(grid.xs, grid.ys, regions)
+
+
+def _keeps_to(columns: range, row: int, grid: Grid, runs: Sequence[Run]) -> bool:
+    """Whether the words of a row stand in most of these columns and cross no border of them."""
+    inside = [run for run in runs if grid.ys[row] <= (run.top + run.bottom) / 2 <= grid.ys[row + 1]]
+    words = [word for run in inside for word in words_of(run)]
+    slots = {_slot(grid.xs, word.x0 + 1) for word in words}
+    crossing = any(_slot(grid.xs, word.x0 + 1) != _slot(grid.xs, word.x1 - 1) for word in words)
+    return not crossing and len(slots & set(columns)) >= OPEN_SHARE * len(columns)
+
+
 def _holds_rows(content: Sequence[Run]) -> bool:
-    """Whether a cell holds line after line of numbers, so that its lines are the table's rows and the drawn ones a frame."""
+    """Whether a cell holds line after line of numbers: then its lines are rows, and what is drawn is a frame."""
     if len(content) < LEAST_NUMBER_LINES:
         return False
     lines = [joined(row) for row in rows_of(content)]
