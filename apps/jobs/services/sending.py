@@ -141,9 +141,14 @@ def _publish(steps: Sequence[Step]) -> int:
     return 0
 
 
-def send_again(step: Step) -> None:
-    """Publish a row that was sent before, with the same fence."""
-    workflow.send_step(workflow.Message.of(step))
+def send_again(step: Step) -> bool:
+    """Publish a row whose message got lost, with the same fence; False when it was begun or sent again meanwhile.
+
+    Guarded by the window it was sent in, not by the moment: on SQLite moments are texts, and two spellings of one
+    moment are not equal.
+    """
+    lost = Step.objects.filter(pk=step.pk, state=StepState.PENDING, window=step.window)
+    return bool(lost.update(sent_at=Now(), window=_new_window())) and workflow.send_step(workflow.Message.of(step))
 
 
 def _new_window() -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db.models.functions import Now
 
 from apps.jobs import queries, services
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step, Turn
-from apps.jobs.services import claims, reading
+from apps.jobs.services import claims, reading, sending
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 
@@ -150,3 +152,18 @@ def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Subm
     step.refresh_from_db()
     assert (step.state, step.sent_at) == (StepState.PENDING, None)
     assert services.lose_worker(step_id=step.pk, fence=step.fence) is None
+
+
+def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit: Submit) -> None:
+    job = run_to(submit(pages=1), Stage.EXTRACT)
+    (step,) = open_steps(job)
+    Step.objects.filter(pk=step.pk).update(window="lost", sent_at=datetime(2026, 1, 1, 12, 0, 0, 0, tzinfo=UTC))
+    step.refresh_from_db()
+
+    sending.send_again(step)
+    sending.send_again(step)  # whoever looked at the same moment comes too late
+
+    step.refresh_from_db()
+    assert step.window != "lost"
+    assert step.sent_at is not None
+    assert step.sent_at != datetime(2026, 1, 1, 12, tzinfo=UTC)
