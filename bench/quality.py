@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from apps.pages.assembly import RenderOptions, assemble
-from apps.pages.blocks import Page, PageFailure
+from apps.pages.blocks import Block, Cell, Line, Page, PageFailure
 from apps.pages.errors import ParseError
 from apps.pages.reading import inspect_document, read_pages
 
@@ -91,8 +91,8 @@ def _measure(folder: str, out: Path, arguments: argparse.Namespace) -> list[Figu
 
 
 def predict(document: Path, out: Path) -> int:
-    """Write NAME.md, NAME.txt and NAME.json (the items) for one document; returns its pages."""
-    names = {"markdown.md": ".md", "text.txt": ".txt", "items.json": ".items.json"}
+    """Write NAME.md, NAME.txt and NAME.json (texts with boxes) for one document; returns its pages."""
+    names = {"markdown.md": ".md", "text.txt": ".txt"}
 
     @contextmanager
     def open_output(name: str) -> Iterator[BinaryIO]:
@@ -107,7 +107,20 @@ def predict(document: Path, out: Path) -> int:
     except ParseError as error:
         print(f"{document.name}: {error.code}", file=sys.stderr)
     assemble(lambda: results, options=RenderOptions(), open_output=open_output)
+    boxes = [_boxes(page) for page in results if isinstance(page, Page)]
+    (out / f"{document.stem}.json").write_text(json.dumps(boxes))
     return len(results)
+
+
+def _boxes(page: Page) -> Figure:
+    """Every block, line and cell with its box, as score.py takes them."""
+    parts: list[Block | Line | Cell] = [part for block in page.blocks for part in (block, *block.lines, *block.cells)]
+    found = [
+        {"text": part.text, "bbox": [part.box.x0, part.box.top, part.box.x1, part.box.bottom]}
+        for part in parts
+        if part.text and part.box is not None
+    ]
+    return {"page": page.number, "width": page.width, "height": page.height, "boxes": found}
 
 
 def _score(folder: str, out: Path, arguments: argparse.Namespace) -> dict[str, float]:
