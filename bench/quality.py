@@ -114,7 +114,9 @@ def predict(document: Path, out: Path) -> int:
 
 def _boxes(page: Page) -> Figure:
     """Every block, line and cell with its box, as score.py takes them."""
-    parts: list[Block | Line | Cell] = [part for block in page.blocks for part in (block, *block.lines, *block.cells)]
+    parts: list[Block | Line | Cell] = []
+    for block in page.blocks:
+        parts += [block, *block.lines, *block.cells]
     found = [
         {"text": part.text, "bbox": [part.box.x0, part.box.top, part.box.x1, part.box.bottom]}
         for part in parts
