@@ -15,7 +15,6 @@ import msgspec
 from apps.pages.errors import GarbledPage
 from apps.pages.geometry import Box
 
-
 # Tables are spread out into rectangles later, so a line that names row 999,999,999 must not get past the decoder.
 RowNumber = Annotated[int, msgspec.Meta(ge=0, le=5_000)]
 ColumnNumber = Annotated[int, msgspec.Meta(ge=0, le=500)]

@@ -86,7 +86,7 @@ def _inspect_pdf(path: str, password: str | None) -> DocumentFacts:
     try:
         with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
             if password is None and pdf.is_encrypted and not pdf.user_password_matched:
-                raise EncryptedDocument  # noqa: TRY301 (an empty owner password opens it for qpdf and for nobody else)
+                raise EncryptedDocument
             count = _page_count(pdf)
             repaired = bool(pdf.get_warnings())
             title = _title(pdf)
