@@ -188,8 +188,10 @@ def test_pages_come_back_from_their_lines_as_they_were() -> None:
         b'{"kind":"page","number":1,"width":1,"height":1,"blocks":[{"type":"paragraph","box":[0,0]}]}',
         b'{"kind":"page","number":1,"width":1,"height":1,"blocks":[{"type":"applet","box":[0,0,1,1]}]}',
         b'{"kind":"page","number":1,"width":1,"height":1,"blocks":' + b"[" * 100_000,
-        b'{"kind":"page","number":1,"width":1,"height":1,"blocks":[{"type":"table","box":[0,0,1,1],"cells":'
-        b'[{"row":999999999,"column":0}]}]}',
+        (
+            b'{"kind":"page","number":1,"width":1,"height":1,"blocks":[{"type":"table","box":[0,0,1,1],"cells":'
+            b'[{"row":999999999,"column":0}]}]}'
+        ),
         b'{"kind":"failure","number":1}',
         b'{"kind":"page","number":1,"width":1,"height":1,"needs_ocr":"\xff"}',
     ],
