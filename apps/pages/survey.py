@@ -37,11 +37,13 @@ class Survey(msgspec.Struct):
     levels: dict[Style, int] = {}
     running: dict[tuple[str, str], list[tuple[float, int]]] = {}
     page_count: int = 0
+    # Whether anything stands outside the margins: where nothing does, the lines there are the text.
+    has_body: bool = True
 
     def is_running(self, page: Page, block: Block) -> str:
         """Which running line a block is: "header" or "footer"; "" for none."""
         zone = margin_of(page, block)
-        if not zone:
+        if not zone or not self.has_body:
             return ""
         if _PAGE_NUMBER.fullmatch(block_text(block)):
             return zone
@@ -60,6 +62,7 @@ def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
     headings: Counter[Style] = Counter()
     running: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
     count = 0
+    has_body = False
     for page in pages:
         if isinstance(page, PageFailure):
             continue
@@ -68,6 +71,7 @@ def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
             for line in block.lines:
                 letters[(round(line.size * 2) / 2, line.bold)] += len(line.text)
             zone = margin_of(page, block)
+            has_body = has_body or (not zone and bool(block.text or block.cells))
             if zone:
                 running[(zone, running_key(block))][round(_anchor(zone, page, block))] += 1
             # A heading at the top of a page counts; what stands there on page after page does not.
@@ -81,6 +85,7 @@ def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
         levels=_levels(headings, body),
         running={key: sorted(heights.items()) for key, heights in running.items() if sum(heights.values()) > 1},
         page_count=count,
+        has_body=has_body,
     )
 
 

@@ -159,3 +159,9 @@ def test_a_stamp_on_the_side_of_a_page_is_kept_at_the_end(tmp_path: Path) -> Non
 
     assert isinstance(page, Page)
     assert [block.text.replace(" ", "") for block in page.blocks][-1] == "RECEIVED"
+
+
+def test_pages_with_one_line_each_keep_it(parse: Parse) -> None:
+    outputs = parse(*(Sheet().text(60, 40, f"Chapter {number}") for number in (1, 2, 3)))
+
+    assert outputs.text == "Chapter 1\n\nChapter 2\n\nChapter 3\n"
