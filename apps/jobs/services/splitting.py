@@ -76,7 +76,7 @@ def _make_pages(claim: Claim, facts: DocumentFacts, numbers: Sequence[int]) -> N
         JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
         make_ranges(job, numbers)
         _move_to(Stage.EXTRACT, job, facts, pages=len(numbers))
-    transaction.on_commit(lambda: send_pages_of(job))
+    send_pages_of(job)
 
 
 def _finish_at_once(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
