@@ -19,6 +19,10 @@ LEAST_ROWS_OF_PAIRS = 3
 LEAST_FILLED = 0.5
 LEAST_GUTTER = 3.5
 MOST_COLUMNS = 500
+# With fewer of its cells written, a grid of numbers is the scale of a chart.
+LEAST_WRITTEN = 0.35
+MOST_HEAD_ROWS = 3
+LEAST_BODY_ROWS = 3
 # A line under a row covers at least this share of the table's width.
 RULE_SHARE = 0.3
 _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%‰*†]?[)\]]?")
@@ -27,18 +31,47 @@ _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%
 def aligned_table(band: Band, across: Sequence[Ruling], *, rtl: bool = False) -> Block | None:
     """The rows of a grid band as a table; None when they are no table after all."""
     rows = [[piece for segment in row for piece in split_at_gaps(segment)] for row in band.rows]
-    gutters = gaps_of(rows, LEAST_GUTTER)
+    gutters = _gutters(rows)
     if not gutters or len(gutters) >= MOST_COLUMNS:
         return None
     groups = _grouped(rows, gutters, across, rtl)
     if not _convincing(groups, len(gutters) + 1):
         return None
-    cells: list[Cell] = []
-    for number, group in enumerate(groups):
-        for column, parts in enumerate(_columns(group, gutters)):
-            cells.append(_cell(number, column, parts))
+    cells = [cell for number, group in enumerate(groups) for cell in _row_cells(number, group, gutters)]
+    if sum(1 for cell in cells if cell.text) < LEAST_WRITTEN * len(cells):
+        return None
     segments = [segment for row in rows for segment in row]
     return Block(type=BlockType.TABLE, box=_box(segments), cells=tuple(cells))
+
+
+def _gutters(rows: Sequence[Row]) -> list[tuple[float, float]]:
+    """The gutters of the table; the first rows may be headings that stand over several columns."""
+    best = gaps_of(rows, LEAST_GUTTER)
+    for heads in range(1, min(MOST_HEAD_ROWS, len(rows) - LEAST_BODY_ROWS) + 1):
+        found = gaps_of(rows[heads:], LEAST_GUTTER)
+        if len(found) > len(best):
+            best = found
+    return best
+
+
+def _row_cells(number: int, group: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> list[Cell]:
+    """The cells of one table row, from the left, those without text too."""
+    spans: list[tuple[int, int, list[Segment]]] = []
+    for segment in (segment for row in group for segment in row):
+        first, last, parts = *_reach(segment, gutters), [segment]
+        for span in [span for span in spans if span[0] <= last and first <= span[1]]:
+            spans.remove(span)
+            first, last, parts = min(first, span[0]), max(last, span[1]), span[2] + parts
+        spans.append((first, last, parts))
+    taken = {column for first, last, _ in spans for column in range(first, last + 1)}
+    spans += [(column, column, []) for column in range(len(gutters) + 1) if column not in taken]
+    return [_cell(number, first, last, parts) for first, last, parts in sorted(spans, key=lambda span: span[0])]
+
+
+def _reach(segment: Segment, gutters: Sequence[tuple[float, float]]) -> tuple[int, int]:
+    """The first and the last column over which a segment stands."""
+    first = sum(1 for gutter in gutters if segment.x0 >= gutter[0] + 0.1)
+    return first, max(first, sum(1 for gutter in gutters if segment.x1 > gutter[1] - 0.1))
 
 
 def _grouped(
@@ -69,7 +102,7 @@ def _repeats(above: Row, row: Row, gutters: Sequence[tuple[float, float]]) -> bo
 
 
 def _is_number(parts: Sequence[Segment]) -> bool:
-    return len(parts) == 1 and _NUMBER.fullmatch(parts[0].text) is not None
+    return all(_NUMBER.fullmatch(part.text) for part in parts)
 
 
 def _rule_between(above: Row, below: Row, across: Sequence[Ruling], rows: Sequence[Row]) -> bool:
@@ -85,7 +118,7 @@ def _columns(group: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> li
     columns: list[list[Segment]] = [[] for _ in range(len(gutters) + 1)]
     for row in group:
         for segment in row:
-            columns[sum(1 for gutter in gutters if segment.x0 >= gutter[0] + 0.1)].append(segment)
+            columns[_reach(segment, gutters)[0]].append(segment)
     return columns
 
 
@@ -96,7 +129,7 @@ def _convincing(groups: Sequence[Sequence[Row]], width: int) -> bool:
     return paired >= LEAST_FILLED * len(groups)
 
 
-def _cell(row: int, column: int, parts: Sequence[Segment]) -> Cell:
+def _cell(row: int, column: int, last_column: int, parts: Sequence[Segment]) -> Cell:
     if not parts:
         return Cell(row=row, column=column, header=row == 0)
     lines: list[str] = []
@@ -107,7 +140,8 @@ def _cell(row: int, column: int, parts: Sequence[Segment]) -> Cell:
         else:
             lines.append(part.text)
         last = part
-    return Cell(row=row, column=column, text=paragraph_text(lines), header=row == 0, box=_box(parts))
+    span = last_column - column + 1
+    return Cell(row, column, paragraph_text(lines), column_span=span, header=row == 0, box=_box(parts))
 
 
 def _box(parts: Sequence[Segment]) -> Box:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -23,8 +24,9 @@ MOST_COLUMNS = 500
 # A cell over at least so many columns may be a row without lines, when words stand in this share of its columns.
 LEAST_OPEN_SPAN = 4
 OPEN_SHARE = 0.6
+MOST_SINGLE_ROWS = 0.75
 # So many lines of numbers in one cell are rows.
-LEAST_NUMBER_LINES = 4
+LEAST_NUMBER_LINES = 3
 NUMBER_LINE_SHARE = 0.8
 _NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))+")
 
@@ -68,10 +70,17 @@ def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
     written = sum(1 for content in contents if content)
     if written < LEAST_WRITTEN or written < LEAST_WRITTEN_SHARE * len(contents):
         return None
-    if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents):
+    if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents) or _is_one_column(grid, contents):
         return None
     cells = [_cell(grid, index, content) for index, content in enumerate(contents)]
     return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_tidied(cells))
+
+
+def _is_one_column(grid: Grid, contents: Sequence[Sequence[Run]]) -> bool:
+    """Whether most rows are one cell: lines of prose on coloured grounds."""
+    rows = Counter(region.row for region, content in zip(grid.regions, contents, strict=True) if content)
+    single = sum(1 for count in rows.values() if count == 1)
+    return len(rows) > 2 and single > MOST_SINGLE_ROWS * len(rows)
 
 
 def _opened(grid: Grid, runs: Sequence[Run]) -> Grid:
