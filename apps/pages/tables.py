@@ -73,7 +73,7 @@ def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
     if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents) or _is_one_column(grid, contents):
         return None
     cells = [_cell(grid, index, content) for index, content in enumerate(contents)]
-    return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_tidied(cells))
+    return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_without_needless_borders(_tidied(cells)))
 
 
 def _is_one_column(grid: Grid, contents: Sequence[Sequence[Run]]) -> bool:
@@ -163,6 +163,39 @@ def _tidied(cells: list[Cell]) -> tuple[Cell, ...]:
         column = sum(1 for place in columns if place < cell.column)
         tidy.append(Cell(row, column, cell.text, row_span, column_span, row == 0, cell.box))
     return tuple(tidy)
+
+
+def _without_needless_borders(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """Columns made one where no row has text on both sides of the border: it belongs to the frame of a heading."""
+    written: dict[int, dict[int, int]] = {}
+    for index, cell in enumerate(cells):
+        for column in range(cell.column, cell.column + cell.column_span if cell.text else cell.column):
+            written.setdefault(column, {}).update(dict.fromkeys(range(cell.row, cell.row + cell.row_span), index))
+    width = max((cell.column + cell.column_span for cell in cells), default=0)
+    numbers = [0]
+    together = dict(written.get(0, {}))
+    for column in range(1, width):
+        own = written.get(column, {})
+        needed = any(together.get(row, index) != index for row, index in own.items())
+        numbers.append(numbers[-1] + needed)
+        together = dict(own) if needed else {**together, **own}
+    return cells if numbers[-1] in (0, width - 1) else _renumbered(cells, numbers)
+
+
+def _renumbered(cells: Sequence[Cell], numbers: Sequence[int]) -> tuple[Cell, ...]:
+    """The cells with these column numbers; cells without text give way to the ones with text beside them."""
+    kept: list[Cell] = []
+    taken: set[tuple[int, int]] = set()
+    for cell in sorted(cells, key=lambda cell: not cell.text):
+        column, last = numbers[cell.column], numbers[cell.column + cell.column_span - 1]
+        rows = range(cell.row, cell.row + cell.row_span)
+        places = {(row, place) for row in rows for place in range(column, last + 1)}
+        if not places & taken:
+            kept.append(msgspec.structs.replace(cell, column=column, column_span=last - column + 1))
+        else:
+            kept += [Cell(row, place, header=cell.header) for row, place in sorted(places - taken)]
+        taken |= places
+    return tuple(sorted(kept, key=lambda cell: (cell.row, cell.column)))
 
 
 def mirrored(table: Block) -> Block:
