@@ -1,0 +1,168 @@
+"""Grids made by hand: which lines make cells, and which text stands in which cell."""
+
+from __future__ import annotations
+
+from apps.pages import layout
+from apps.pages.blocks import Block, BlockType
+from apps.pages.flow import Flow
+from apps.pages.geometry import Box
+from apps.pages.pdf import Run
+from apps.pages.render import grid_of, table_html
+from apps.pages.rtl import Word
+from tests.unit.pages.drawing import grid_rules, prose, raw_page, run
+
+XS, YS = [72.0, 200.0, 300.0, 400.0], [100.0, 120.0, 140.0, 160.0]
+LEAVES = [["Leaf", "Colour", "Size"], ["oak", "green", "9"], ["elm", "brown", "7"]]
+
+
+def written(rows: list[list[str]], xs: list[float], ys: list[float]) -> list[Run]:
+    """Each text at the left of its cell."""
+    return [
+        run(text, xs[column] + 4, ys[row] + 4)
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+        if text
+    ]
+
+
+def only_table(blocks: list[Block]) -> Block:
+    (table,) = [block for block in blocks if block.type is BlockType.TABLE]
+    return table
+
+
+def test_cells_have_boxes_and_the_first_row_is_the_header() -> None:
+    (table,) = layout.analyse(raw_page(written(LEAVES, XS, YS), rules=grid_rules(XS, YS)))
+
+    assert grid_of(table.cells) == LEAVES
+    assert table.box == Box(72, 100, 400, 160)
+    assert table.cells[4].box == Box(200, 120, 300, 140)
+    assert [cell.header for cell in table.cells] == [True] * 3 + [False] * 6
+
+
+def test_a_cell_without_a_line_through_it_spans_columns() -> None:
+    rules = [rule for rule in grid_rules(XS, YS) if not (rule.x0 == rule.x1 == 200.0)]
+    rules.append(Box(200, 120, 200, 160))
+    rows = [["Both columns", "", "Size"], ["oak", "green", "9"], ["elm", "brown", "7"]]
+
+    table = only_table(layout.analyse(raw_page(written(rows, XS, YS), rules=rules)))
+
+    assert table_html(table.cells).startswith(
+        '<table><tr><th colspan="2">Both columns</th><th>Size</th></tr><tr><td>oak'
+    )
+
+
+def test_a_cell_without_a_line_under_it_spans_rows() -> None:
+    rules = [rule for rule in grid_rules(XS, YS) if not (rule.top == rule.bottom == 140.0)]
+    rules.append(Box(200, 140, 400, 140))
+    rows = [["Leaf", "Colour", "Size"], ["oak", "green", "9"], ["", "brown", "7"]]
+
+    table = only_table(layout.analyse(raw_page(written(rows, XS, YS), rules=rules)))
+
+    assert '<tr><td rowspan="2">oak</td><td>green</td><td>9</td></tr><tr><td>brown</td>' in table_html(table.cells)
+
+
+def test_a_run_over_several_cells_is_parted_at_their_borders() -> None:
+    runs = [one for one in written(LEAVES, XS, YS) if one.text not in ("oak", "green")]
+    whole = run("oak green", 76, 124, width=153)
+    whole.words = [Word("oak", 76, 124, 15, 12), Word("green", 204, 124, 25, 12)]
+
+    table = only_table(layout.analyse(raw_page([*runs, whole], rules=grid_rules(XS, YS))))
+
+    assert grid_of(table.cells) == LEAVES
+
+
+def test_text_around_a_table_stays_outside_and_in_order() -> None:
+    runs = [*written(LEAVES, XS, YS), run("Table 1 shows leaves", 72, 70), run("Counted in autumn", 72, 190)]
+
+    blocks = layout.analyse(raw_page(runs, rules=grid_rules(XS, YS)))
+
+    assert [block.text for block in blocks] == ["Table 1 shows leaves", "", "Counted in autumn"]
+
+
+def test_underlines_and_frames_are_no_tables() -> None:
+    runs = prose("leaf " * 60, 72, 100)
+    frame = grid_rules([66, 290], [94, 300])
+
+    blocks = layout.analyse(raw_page(runs, rules=[Box(72, 113, 200, 113), *frame]))
+
+    assert [block.type for block in blocks] == [BlockType.PARAGRAPH]
+
+
+def test_lines_on_coloured_grounds_are_no_table() -> None:
+    lines = [f"This is line {number} of a paragraph about leaves." for number in range(6)]
+    ys = [100.0 + 14 * number for number in range(7)]
+    runs = [run(line, 74, top + 1) for line, top in zip(lines, ys, strict=False)]
+    rules = [*grid_rules([72, 400], ys), Box(180, ys[3], 180, ys[4]), Box(230, ys[3], 230, ys[4])]
+
+    blocks = layout.analyse(raw_page(runs, rules=rules))
+
+    assert BlockType.TABLE not in [block.type for block in blocks]
+
+
+def test_the_rows_of_numbers_within_a_frame_are_rows() -> None:
+    rows = [["Leaf", "2001", "2002"], ["oak", "204", "17"], ["elm", "310", "18"], ["fir", "998", "21"]]
+    tops = [100.0, 122.0, 135.0, 148.0]
+
+    table = only_table(layout.analyse(raw_page(written(rows, XS, tops), rules=grid_rules(XS, [100.0, 120.0, 170.0]))))
+
+    assert grid_of(table.cells) == rows
+
+
+def test_rows_without_lines_between_their_cells_keep_to_the_columns() -> None:
+    xs = [72.0, 150.0, 230.0, 310.0, 390.0]
+    ys = [100.0, 120.0, 140.0, 160.0]
+    rows = [["Leaf", "A", "B", "C"], ["oak", "1", "2", "3"], ["elm", "4", "5", "6"]]
+    open_row = [Box(x, 100, x, 120) for x in xs[1:-1]] + [Box(x, 140, x, 160) for x in xs[1:-1]]
+    rules = [Box(x, 100, x, 160) for x in (xs[0], xs[-1])] + [Box(72, y, 390, y) for y in ys] + open_row
+
+    table = only_table(layout.analyse(raw_page(written(rows, xs, ys), rules=rules)))
+
+    assert grid_of(table.cells) == rows
+
+
+def test_a_border_that_parts_nothing_makes_no_column() -> None:
+    xs = [72.0, 200.0, 208.0, 300.0]
+    rules = grid_rules(xs, YS)
+    runs = [
+        run(text, x, y + 4)
+        for y, pair in zip(YS, LEAVES, strict=False)
+        for x, text in zip((76, 212), pair, strict=False)
+    ]
+
+    table = only_table(layout.analyse(raw_page(runs, rules=rules)))
+
+    assert grid_of(table.cells) == [row[:2] for row in LEAVES]
+
+
+def test_a_heading_over_several_aligned_columns_spans_them() -> None:
+    body = [["oak", "204", "17"], ["elm", "310", "18"], ["fir", "998", "21"], ["yew", "120", "22"]]
+    runs = written([["Leaf", "", ""], *body], XS, [100, 115, 130, 145, 160])
+    runs.append(run("Numbers of the year 2001", 204, 104, width=150))
+
+    table = only_table(layout.analyse(raw_page(runs)))
+
+    assert table_html(table.cells).startswith('<table><tr><th>Leaf</th><th colspan="2">Numbers of the year 2001</th>')
+    assert grid_of(table.cells)[1:] == body
+
+
+def test_a_line_that_goes_on_in_a_cell_stays_in_its_row() -> None:
+    rows = [["Leaf", "What it is", "Size"], ["oak", "a strong tree", "9"], ["elm", "a tall tree", "7"]]
+    runs = [*written(rows, XS, [100, 124, 160]), run("with acorns", 204, 140)]
+
+    table = only_table(layout.analyse(raw_page(runs)))
+
+    assert grid_of(table.cells)[1] == ["oak", "a strong tree with acorns", "9"]
+
+
+def test_a_table_that_goes_on_overleaf_is_one_without_its_second_header() -> None:
+    rest = [["fir", "blue", "2"], ["yew", "dark", "1"]]
+    pages = [
+        layout.analyse(raw_page(written([LEAVES[0], *body], XS, YS), rules=grid_rules(XS, YS)))
+        for body in (LEAVES[1:], rest)
+    ]
+    flow = Flow()
+
+    ((number, table),) = [*flow.add(1, pages[0]), *flow.add(2, pages[1]), *flow.finish()]
+
+    assert number == 1
+    assert grid_of(table.cells) == LEAVES + rest
