@@ -28,6 +28,7 @@ from apps.api.refusals import (
 from apps.documents.errors import FileTooLarge
 
 FIELD_BYTES = 64 * 1024
+MOST_FIELDS = 50  # Django's own limit is wider, for the lists of the admin
 FRAME_BYTES = 1024 * 1024  # what a body may have beyond its file: fields, boundaries, headers
 CHUNK_BYTES = 64 * 1024
 _TAIL_BYTES = 512
@@ -69,6 +70,10 @@ def read_upload(request: Request) -> Iterator[Upload]:
         handler.close()
 
 
+def _too_many_fields() -> TooManyFields:
+    return TooManyFields(f"The form has more than {MOST_FIELDS} fields. Put options into 'configuration'.")
+
+
 def _parse(request: Request, body: _Body, handler: _OneFile) -> dict[str, str]:
     meta = {**request.META, "CONTENT_LENGTH": str(body.length)}
     try:
@@ -76,13 +81,15 @@ def _parse(request: Request, body: _Body, handler: _OneFile) -> dict[str, str]:
     except TooManyFilesSent as error:
         raise TooManyFiles from error
     except TooManyFieldsSent as error:
-        raise TooManyFields(f"The form has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields.") from error
+        raise _too_many_fields() from error
     except RequestDataTooBig as error:
         raise FieldTooLarge from error
     except OSError as error:  # also Django's UnreadablePostError
         raise IncompleteUpload from error
     except (MultiPartParserError, SuspiciousOperation) as error:
         raise InvalidRequest("The form cannot be read. Check its boundary and its parts.") from error
+    if sum(len(values) for _, values in fields.lists()) > MOST_FIELDS:
+        raise _too_many_fields()
     if any(len(value) > FIELD_BYTES for value in fields.values()):
         raise FieldTooLarge
     return {name: str(value) for name, value in fields.items()}
