@@ -27,7 +27,7 @@ from apps.pages.wire import Garbage, Hangup, Kind, Late, Order, Refusal
 
 logger = logging.getLogger(__name__)
 
-_CHILD_PROBLEMS = (Hangup, Late, Garbage, msgspec.DecodeError, GarbledPage)
+_CHILD_PROBLEMS = (Hangup, Late, Garbage, msgspec.DecodeError, UnicodeDecodeError, GarbledPage)
 # After so many pages of a range ran out of time, the others get a sixth: a whole range that hangs must end.
 _PATIENCE = 2
 _HURRIED_SHARE = 1 / 6

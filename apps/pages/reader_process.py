@@ -113,7 +113,7 @@ class ReaderProcess:
             if kind != Kind.ENDED:
                 raise Garbage("the reader answered something else")
             ended = msgspec.json.decode(body, type=Ended)
-        except (wire.Late, Garbage, msgspec.DecodeError) as error:
+        except (wire.Late, Garbage, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Hangup from error
         self._in_step = True
         return ended
