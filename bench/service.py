@@ -30,7 +30,6 @@ CLIENTS = 4
 ONE_PAGE_DOCUMENTS = 300
 LATENCY_SAMPLES = 60
 TARGETS = {"embedded": 8_000, "postgres+redis": 12_000}
-_own = local()
 
 
 def documents() -> list[Path]:
@@ -62,6 +61,7 @@ class Client:
     def __init__(self, stack: Stack, *, poll_seconds: float) -> None:
         self._stack = stack
         self._poll_seconds = poll_seconds
+        self._own = local()
 
     def parse(self, document: Path) -> tuple[float, int]:
         """Seconds from the upload to the result in hand, and the job's pages."""
@@ -86,9 +86,9 @@ class Client:
 
     def _connection(self) -> httpx.Client:
         """One connection a thread, kept open."""
-        if not hasattr(_own, "http"):
-            _own.http = self._stack.client()
-        return cast("httpx.Client", _own.http)
+        if not hasattr(self._own, "http"):
+            self._own.http = self._stack.client()
+        return cast("httpx.Client", self._own.http)
 
 
 def load(parse: Callable[[Path], tuple[float, int]], paths: Sequence[Path], clients: int) -> tuple[float, int]:

@@ -223,7 +223,7 @@ RESCUE_SECONDS = env.number("RESCUE_SECONDS", 5, "seconds between two looks for 
 RESEND_AFTER = timedelta(
     seconds=env.number("RESEND_SECONDS", 30, "seconds a sent message may wait unbegun before rescue looks at it")
 )
-PAGES_PER_RANGE = env.integer("PAGES_PER_RANGE", 16, "pages one message of fast work asks for", minimum=1)
+PAGES_PER_RANGE = env.integer("PAGES_PER_RANGE", 32, "pages one message of fast work asks for", minimum=1)
 SHORT_ROAD_PAGES = env.integer(
     "SHORT_ROAD_PAGES", 16, "pages up to which a document is read and assembled by the process that opens it; 0: never"
 )
