@@ -27,6 +27,8 @@ from apps.pages.warnings import described
 
 logger = logging.getLogger(__name__)
 
+PAGES_IN_MEMORY = 500  # assembly goes over the pages twice; those of a longer document are read from storage twice
+
 
 def assemble_document(*, step_id: int, fence: int) -> None:
     """Pages become the result; the job ends. While the worker is at enough long documents, this one waits."""
@@ -48,7 +50,11 @@ def _assemble(claim: Claim) -> None:
     if missing:
         _extract_again(claim, missing)
         return
-    write_result(claim, lambda: _stored_pages(job))
+    if (job.page_count or 0) <= PAGES_IN_MEMORY:
+        pages = list(_stored_pages(job))
+        write_result(claim, lambda: pages)
+    else:
+        write_result(claim, lambda: _stored_pages(job))
 
 
 def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
