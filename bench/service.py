@@ -26,7 +26,7 @@ from bench.watching import Watch
 from tests.acceptance.parts import PARTS
 from tests.acceptance.stack import SHORT_TIMES, Stack
 
-CLIENTS = 4
+CLIENTS = 8
 ONE_PAGE_DOCUMENTS = 300
 LATENCY_SAMPLES = 60
 POLL_GROWTH, LONGEST_POLL_SECONDS = 1.5, 0.5  # the official clients wait a second first, then longer each time
