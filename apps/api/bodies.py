@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -94,7 +95,9 @@ def parse_json(raw: bytes) -> dict[str, Any]:
         return found
 
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=read_object, parse_constant=_refuse_constant)
+        value = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=read_object, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:  # ValueError: also UnicodeDecodeError and numbers of 5,000 digits
         raise InvalidJson from error
     if not isinstance(value, dict):
@@ -105,6 +108,14 @@ def parse_json(raw: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidJson(f"{name} is not a number of JSON.")
+
+
+def _finite(text: str) -> float:
+    """1e999 is JSON, and infinite as a float, which no database keeps as JSON."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise InvalidJson("A number of the JSON is too large.")
+    return number
 
 
 def _check(value: object, *, depth: int) -> None:

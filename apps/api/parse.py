@@ -141,7 +141,9 @@ class CancelParse(ApiView):
 class RetryRequest(Options):
     """``pages``: numbers of pages to parse again; the failed ones when left out."""
 
-    pages: Now[Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=100_000)]] = None
+    pages: Now[Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1, max_length=100_000)]] = (
+        None
+    )
 
 
 class RetryParse(ApiView):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Field, Model, Q, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 from rest_framework.request import Request
 
@@ -59,9 +60,14 @@ def moment(request: Request, name: str) -> datetime | None:
         found = day = None
     if day is not None:
         found = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    if found is None:
+    if found is None or not _in_calendar(found):
         raise _invalid(name, "A moment in ISO 8601 is expected, such as 2026-11-21T12:00:00Z.", raw)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _in_calendar(moment: datetime) -> bool:
+    """Whether the moment has a year from 2 to 9998, so that no time zone moves it out of what databases know."""
+    return 1 < moment.year < MAXYEAR
 
 
 def _invalid(name: str, detail: str, value: str | None) -> InvalidOption:
@@ -87,7 +93,7 @@ NEWEST_FIRST = Order("created_at", descending=True)
 def page_of(rows: QuerySet[Row], *, order: Order, size: int, token: str | None) -> tuple[list[Row], str | None]:
     """One page of the rows and the token of the next, None at the end. The token holds the last row's place."""
     if token:
-        rows = rows.filter(_after(order, *_read_token(token, order)))
+        rows = rows.filter(_after(order, *_read_token(token, order, rows.model)))
     found = list(rows.order_by(*order.fields)[: size + 1])
     if len(found) <= size:
         return found, None
@@ -108,13 +114,23 @@ def _token(order: Order, value: Any, pk: str) -> str:
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def _read_token(token: str, order: Order) -> tuple[Any, str]:
-    """Tokens are for the list they came from; anything else is refused, not guessed at."""
+def _read_token(token: str, order: Order, model: type[Model]) -> tuple[Any, Any]:
+    """The last row's value and id. Tokens are for the list they came from; anything else is refused, not guessed at."""
     try:
         padded = token + "=" * (-len(token) % 4)
         field, direction, value, pk = base64.b64decode(padded, altchars=b"-_", validate=True).decode().split("\0")
         if field != order.field or (direction == "d") != order.descending:
             raise ValueError(token)
-        return (datetime.fromisoformat(value) if field == "created_at" else value), pk
-    except (binascii.Error, ValueError) as error:
+        place = _as_kept(model, field, value)
+        if isinstance(place, datetime) and not (place.tzinfo and _in_calendar(place)):
+            raise ValueError(token)
+        return place, _as_kept(model, "id", pk)
+    except (binascii.Error, ValueError, ValidationError) as error:
         raise _invalid("page_token", "The token is not one of this list. Begin again without it.", None) from error
+
+
+def _as_kept(model: type[Model], field: str, text: str) -> Any:
+    column = model._meta.get_field(field)
+    if not isinstance(column, Field):
+        raise TypeError(field)
+    return column.to_python(text)

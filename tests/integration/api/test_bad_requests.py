@@ -36,6 +36,7 @@ def nested(depth: int) -> bytes:
         b'{"a": ' + b"9" * 5000 + b"}",
         b'{"a": NaN}',
         b'{"a": -Infinity}',
+        b'{"a": 1e999}',
         b'{"tier": "fast", "tier": "agentic"}',
         b'\xef\xbb\xbf{"tier": "fast"}',
         '{"tier": "fast"}'.encode("utf-16"),

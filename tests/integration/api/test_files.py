@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,11 @@ from django.test import Client
 from apps.api import links
 from tests.documents.long import long_document
 from tests.integration.api.conftest import FILES, Api, code_of
+
+
+def forged_token(moment: str) -> str:
+    """A token of the list's own form whose moment is ours."""
+    return base64.urlsafe_b64encode(f"created_at\0d\0{moment}\0dfl-x".encode()).decode().rstrip("=")
 
 
 def test_a_file_comes_back_as_it_was_sent(api: Api) -> None:
@@ -111,6 +117,8 @@ def test_files_are_found_by_id_name_and_external_id(api: Api) -> None:
         ("page_size=many", "page_size"),
         ("order_by=size", "order_by"),
         ("page_token=nonsense", "page_token"),
+        (f"page_token={forged_token('0001-01-01T00:00:00+00:00')}", "page_token"),
+        (f"page_token={forged_token('2026-11-21T00:00:00')}", "page_token"),
         ("file_name=a%00b", "file_name"),
     ],
 )

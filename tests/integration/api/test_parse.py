@@ -314,7 +314,7 @@ def test_pages_are_parsed_again_and_the_old_result_is_served_until_then(api: Api
     before = body_of(api.job(job_id, "markdown"))["markdown"]
 
     assert code_of(api.post(path, content_type=JSON), 400) == "conflict"
-    for wrong in ([], [0], ["2"], [99]):
+    for wrong in ([], [0], ["2"], [99], [2**70]):
         assert code_of(api.post(path, {"pages": wrong}, content_type=JSON), 422) == "invalid_option"
     assert api.post(path, {"pages": [2, 3]}, content_type=JSON).json()["status"] == "RUNNING"
     running = body_of(api.job(job_id, "markdown"))
@@ -359,7 +359,8 @@ def test_jobs_are_listed_by_state_id_and_time(api: Api, finish: Finish) -> None:
     assert found(created_at_on_or_before=moment) == [ids[2], ids[1], ids[0]]
     assert found(created_at_on_or_after="2999-01-01") == []
     assert code_of(api.get(PARSE, {"status": "DONE"}), 422) == "invalid_option"
-    assert code_of(api.get(PARSE, {"created_at_on_or_after": "yesterday"}), 422) == "invalid_option"
+    for wrong in ("yesterday", "0001-01-01", "9999-12-31T23:59:59-23:00"):
+        assert code_of(api.get(PARSE, {"created_at_on_or_after": wrong}), 422) == "invalid_option"
 
 
 def test_jobs_come_in_pages(api: Api) -> None:
