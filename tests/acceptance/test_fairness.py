@@ -37,5 +37,5 @@ def test_a_job_never_fills_its_queue(stack: Stack, worker: Process, long_pdf: Pa
     while stack.pages_in(job_id, "succeeded") < 150:
         seen.append(stack.number(in_the_broker))
 
-    assert 0 < max(seen) <= WINDOW_PER_JOB + 2  # two processes that look at the same moment may each find room
+    assert 0 < max(seen) <= WINDOW_PER_JOB
     assert stack.wait(job_id) == "COMPLETED"

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from apps.accounts.models import Project
 from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.states import Stage, StepState
@@ -53,8 +54,8 @@ def send_due(*, project_id: UUID | None = None) -> int:
     """Send what is due, of everybody or of one project; the number of messages sent.
 
     Each queue takes a window per job and per project (settings.QUEUES), counted in rows sent and not settled, so a
-    backlog of one project never stands before the one page of another. Rows are marked in one guarded UPDATE before
-    they are published: two processes that look at once do not send a row twice.
+    backlog of one project never stands before the one page of another. Rows are marked as sent before they are
+    published, by one process at a time for each project.
     """
     sent = 0
     for queue in settings.QUEUES:
@@ -64,8 +65,13 @@ def send_due(*, project_id: UUID | None = None) -> int:
 
 
 def _send(queue: str, project_id: UUID, *, job_id: str | None = None) -> int:
-    chosen = _choose(queue, project_id, job_id=job_id)
-    return sum(_publish(steps) for steps in _by_job_and_stage(_mark(chosen)))
+    if not _choose(queue, project_id, job_id=job_id):
+        return 0
+    with transaction.atomic():
+        # Two processes that counted at once would each find the same room. NO KEY: new jobs of the project go on.
+        Project.objects.select_for_update(no_key=True).only("pk").get(pk=project_id)
+        marked = _mark(_choose(queue, project_id, job_id=job_id))
+    return sum(_publish(steps) for steps in _by_job_and_stage(marked))
 
 
 def _projects_with_unsent(queue: str) -> list[UUID]:
