@@ -186,6 +186,8 @@ def test_an_interrupt_ends_it_at_once_and_leaves_nothing(long: Path, tmp_path: P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(scratch)},
+        # A shell's background job ignores interrupts, and so would all it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     time.sleep(1)  # it waits for the document
     running.send_signal(signal.SIGINT)
