@@ -16,10 +16,19 @@ class Queue:
     window_per_project: int
 
 
-def queue_table(*, parse_processes: int, window_per_job: int, window_per_project: int) -> dict[str, Queue]:
+def queue_table(
+    *,
+    parse_processes: int,
+    ocr_processes: int,
+    ocr_per_document: int,
+    window_per_job: int,
+    window_per_project: int,
+) -> dict[str, Queue]:
     queues = [
         Queue("parse_raw_file_job", "prefork", parse_processes, 1, window_per_project),
         Queue("parse_raw_file_job_pages", "prefork", parse_processes, window_per_job, window_per_project),
+        Queue("ocr_cpu", "prefork", ocr_processes, ocr_per_document, window_per_project),
+        Queue("ocr_gpu", "threads", ocr_processes, ocr_per_document, window_per_project),
         Queue("housekeeping", "threads", 4, window_per_job, window_per_project),
     ]
     return {queue.name: queue for queue in queues}

@@ -246,6 +246,13 @@ PDF_JOB_QUEUE_CONCURRENCY = env.integer(
 )
 OCR_WORKER = env.integer("OCR_WORKER", max(1, _CORES // 2), "OCR processes in one OCR pod", minimum=1)
 OCR_CONCURRENCY = env.integer("OCR_CONCURRENCY", 8, "OCR requests one document has open", minimum=1)
+OCR_DPI = env.integer("OCR_DPI", 200, "how fine a page is rendered for OCR that is not itself a scan", minimum=72)
+OCR_QUEUE = env.text("OCR_QUEUE", "auto", "ocr_cpu, ocr_gpu, or auto: ocr_gpu while a worker for it is there")
+if OCR_QUEUE not in ("auto", "ocr_cpu", "ocr_gpu"):
+    raise env.BadVariable("OCR_QUEUE", OCR_QUEUE, "auto, ocr_cpu or ocr_gpu is expected")
+OCR_EXCHANGE_URL = env.text(
+    "OCR_EXCHANGE_URL", "", "our address as OCR workers reach it; empty: they share the storage folder with us"
+).rstrip("/")
 ACCURATE_MODE_LLM_CONCURRENCY = env.integer(
     "ACCURATE_MODE_LLM_CONCURRENCY", 250, "calls in flight per worker, parse_page_with_llm", minimum=1
 )
@@ -257,6 +264,8 @@ PREMIUM_MODE_MODEL_CONCURRENCY = env.integer(
 )
 QUEUES = queue_table(
     parse_processes=PARSE_PROCESSES,
+    ocr_processes=OCR_WORKER,
+    ocr_per_document=OCR_CONCURRENCY,
     window_per_job=env.integer("WINDOW_PER_JOB", 32, "messages of one job that stand in a queue at once", minimum=1),
     window_per_project=env.integer(
         "WINDOW_PER_PROJECT", 128, "messages of one project that stand in a queue at once", minimum=1

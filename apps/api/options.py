@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Optional, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from apps.pages import languages
 
 NOT_YET = "not_yet"
 Value = TypeVar("Value")
@@ -122,14 +124,28 @@ class OutputOptions(Options):
     watermark_handling: Later[Literal["move_to_end", "move_to_start", "remove"]] = None
 
 
+def _known_language(code: str) -> str:
+    languages.find(code)
+    return code
+
+
 class OcrParameters(Options):
-    languages: Later[Names] = None
+    """``disable_ocr`` and ``high_res_ocr`` are ours here; LlamaParse has them in its first API."""
+
+    languages: Now[
+        Annotated[
+            list[Annotated[str, AfterValidator(_known_language)]],
+            Field(max_length=10, description="of the text in pictures, the main one first; found out when left out"),
+        ]
+    ] = None
+    disable_ocr: Now[bool] = None
+    high_res_ocr: Now[bool] = None
 
 
 class Ignore(Options):
     ignore_diagonal_text: Later[bool] = None
     ignore_hidden_text: Later[bool] = None
-    ignore_text_in_image: Later[bool] = None
+    ignore_text_in_image: Now[bool] = None
 
 
 class CostOptimizer(Options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.api import files, health, pages, parse
+from apps.api import files, health, ocr_exchange, pages, parse
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
@@ -24,6 +24,7 @@ urlpatterns = [
     path(f"{FILES}/signed/<str:token>", files.SignedFile.as_view()),
     path(f"{FILES}/<str:file_id>", files.FileById.as_view()),
     path(f"{FILES}/<str:file_id>/content", files.FileContent.as_view()),
+    path("api/ocr-exchange/<str:token>", ocr_exchange.OcrExchange.as_view()),
     path(PARSE, parse.ParseJobs.as_view()),
     path(f"{PARSE}/upload", parse.ParseUpload.as_view()),
     path(f"{PARSE}/versions", parse.ParseVersions.as_view()),

@@ -64,6 +64,16 @@ def page_content(job_id: str, *, first: int, last: int, attempt: str) -> str:
     return f"{_job(job_id)}/pages/{first:06}-{last:06}.{attempt}.jsonl"
 
 
+def page_image(job_id: str, *, number: int, attempt: str) -> str:
+    """A page as one attempt rendered it for OCR."""
+    return f"{_job(job_id)}/ocr/{number:06}.{attempt}.image"
+
+
+def ocr_answer(job_id: str, *, number: int, attempt: str) -> str:
+    """What an OCR worker read on the image of the same attempt."""
+    return f"{_job(job_id)}/ocr/{number:06}.{attempt}.json"
+
+
 def result_folder(job_id: str, *, attempt: str) -> str:
     """What one attempt at assembly wrote; two attempts never share a folder."""
     return f"{_job(job_id)}/result.{attempt}"
@@ -107,6 +117,18 @@ def size(key: str) -> int:
 
 def exists(key: str) -> bool:
     return default_storage.exists(key)
+
+
+def local_path(key: str) -> Path | None:
+    """Where the bytes of ``key`` lie or will lie on this machine; None in an object store."""
+    if isinstance(storages["default"], FileSystemStorage):
+        return Path(default_storage.path(key))
+    return None
+
+
+def delete(key: str) -> None:
+    """Remove the bytes under ``key``; no error when there are none."""
+    default_storage.delete(key)
 
 
 @contextmanager

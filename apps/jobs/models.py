@@ -107,7 +107,7 @@ class Step(models.Model):
 
     A row before it is a message. It is claimed by one guarded UPDATE that raises ``fence`` and counts ``starts``;
     what is done for it is accepted once, and only with the fence of the latest claim. ``window`` marks the chord it
-    was sent in.
+    was sent in. ``image`` is the page image that waits for OCR; while it is empty the message waits to render it.
     """
 
     job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="steps")
@@ -124,6 +124,7 @@ class Step(models.Model):
     window = models.CharField(max_length=16, blank=True)
     begun_at = models.DateTimeField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
+    image = models.CharField(max_length=120, blank=True)
 
     class Meta:
         indexes = [
@@ -191,6 +192,7 @@ class PageAttempt(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=12, choices=AttemptOutcome, default=AttemptOutcome.RUNNING)
     error_code = models.CharField(max_length=40, blank=True)
+    detail = models.CharField(max_length=500, blank=True, help_text="how a page was recognised, and why so")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["step_id", "fence"], name="one_attempt_per_claim")]

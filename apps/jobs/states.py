@@ -48,10 +48,13 @@ class Stage(StrEnum):
     SPLIT = "split"
     EXTRACT = "extract"
     PLAN = "plan"
+    RECOGNIZE = "recognize"
     ASSEMBLE = "assemble"
     DONE = "done"
 
 
+NEXT_STAGE = {Stage.EXTRACT: Stage.PLAN, Stage.RECOGNIZE: Stage.ASSEMBLE}
+"""Stages of work on pages, and what comes when nothing of one is open any more."""
 OPEN_JOBS = frozenset({JobState.PENDING, JobState.RUNNING})
 ENDED_JOBS = frozenset(JobState) - OPEN_JOBS
 RETRYABLE_JOBS = frozenset({JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED})

@@ -28,6 +28,29 @@ def plan_pages(*, step_id: int, fence: int, **later: Any) -> None:
     services.plan_pages(step_id=step_id, fence=fence)
 
 
+@shared_task(name=workflow.RENDER_PAGE)
+def render_page(*, step_id: int, fence: int, **later: Any) -> dict[str, Any] | None:
+    return services.render_page(step_id=step_id, fence=fence)
+
+
+@shared_task(name=workflow.OCR_ALIVE)
+def ocr_alive(*, step_id: int, fence: int, worker: str, **later: Any) -> None:
+    services.keep_ocr_alive(step_id=step_id, fence=fence, worker=worker)
+
+
+@shared_task(name=workflow.ACCEPT_OCR)
+def accept_ocr(outcome: dict[str, Any] | None) -> None:
+    if outcome is not None:
+        services.accept_ocr(
+            step_id=outcome["step_id"], fence=outcome["fence"], code=outcome["code"], detail=outcome["detail"]
+        )
+
+
+@shared_task(name=workflow.OCR_WORKER_HERE)
+def ocr_worker_here(*, queue: str, **later: Any) -> None:
+    services.note_ocr_worker(queue=queue)
+
+
 @shared_task(name=workflow.ASSEMBLE_DOCUMENT)
 def assemble_document(*, step_id: int, fence: int, **later: Any) -> None:
     services.assemble_document(step_id=step_id, fence=fence)

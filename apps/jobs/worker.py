@@ -30,6 +30,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from apps.jobs import services
+from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages import isolation
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,6 @@ def _give_up_noted_step() -> None:
         step_id, fence = os.read(_notes_in, _NOTE_BYTES).split()
     except BlockingIOError:
         return  # another pool process was quicker
-    job_id = services.lose_worker(step_id=int(step_id), fence=int(fence))
-    if job_id is not None:
-        services.move_on(job_id=job_id)
+    step = services.lose_worker(step_id=int(step_id), fence=int(fence))
+    if step is not None and step.stage in NEXT_STAGE:
+        services.move_on(job_id=step.job_id, stage=Stage(step.stage))

@@ -29,16 +29,24 @@ logger = logging.getLogger(__name__)
 SPLIT_DOCUMENT = "split_document"
 EXTRACT_PAGES = "extract_pages"
 PLAN_PAGES = "plan_pages"
+RENDER_PAGE = "render_page"
+RECOGNIZE_PAGE = "recognize_page"
+ACCEPT_OCR = "accept_ocr"
+OCR_ALIVE = "ocr_alive"
+OCR_WORKER_HERE = "ocr_worker_here"
 ASSEMBLE_DOCUMENT = "assemble_document"
 CLOSE_WINDOW = "close_window"
 
 PARSE_QUEUE = "parse_raw_file_job"
 PAGES_QUEUE = "parse_raw_file_job_pages"
+OCR_CPU_QUEUE, OCR_GPU_QUEUE = "ocr_cpu", "ocr_gpu"
+HOUSEKEEPING_QUEUE = "housekeeping"
 
 TASK_OF_STAGE = {
     Stage.SPLIT: SPLIT_DOCUMENT,
     Stage.EXTRACT: EXTRACT_PAGES,
     Stage.PLAN: PLAN_PAGES,
+    Stage.RECOGNIZE: RENDER_PAGE,
     Stage.ASSEMBLE: ASSEMBLE_DOCUMENT,
 }
 QUEUE_OF_STAGE = {
@@ -47,6 +55,9 @@ QUEUE_OF_STAGE = {
     Stage.PLAN: PARSE_QUEUE,
     Stage.ASSEMBLE: PARSE_QUEUE,
 }
+"""Steps of OCR stand in the one of ``OCR_QUEUES`` that was chosen for them."""
+OCR_QUEUES = (OCR_CPU_QUEUE, OCR_GPU_QUEUE)
+QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEUES}
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,13 @@ class Message:
     step_id: int
     fence: int
     stage: Stage
+    queue: str
     job: str
     pages: str
 
     @classmethod
     def of(cls, step: Step) -> Message:
-        return cls(step.pk, step.fence, Stage(step.stage), step.job_id, step.pages)
+        return cls(step.pk, step.fence, Stage(step.stage), step.queue, step.job_id, step.pages)
 
 
 def send_step(message: Message) -> bool:
@@ -96,15 +108,28 @@ def queue_length(queue: str) -> int | None:
 
 
 def _signature(message: Message) -> Signature[Any]:
+    """A step as Celery sends it: one task, for OCR a chain of three that ends where the database is."""
+    if message.stage is not Stage.RECOGNIZE:
+        return _task(message, TASK_OF_STAGE[message.stage], QUEUE_OF_STAGE[message.stage])
+    from celery import chain
+
+    return chain(
+        _task(message, RENDER_PAGE, PAGES_QUEUE),
+        _app().signature(RECOGNIZE_PAGE, queue=message.queue, ignore_result=True),
+        _app().signature(ACCEPT_OCR, queue=HOUSEKEEPING_QUEUE, ignore_result=True),
+    )
+
+
+def _task(message: Message, name: str, queue: str) -> Signature[Any]:
     return _app().signature(
-        TASK_OF_STAGE[message.stage],
+        name,
         kwargs={
             "step_id": message.step_id,
             "fence": message.fence,
             "job": message.job,
             "pages": message.pages,
         },
-        queue=QUEUE_OF_STAGE[message.stage],
+        queue=queue,
         immutable=True,
         ignore_result=True,
     )

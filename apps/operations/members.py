@@ -65,6 +65,11 @@ def worker(name: str, *queues: str) -> Member:
     return Member(name, (sys.executable, str(settings.BASE_DIR / "manage.py"), "work", *queues))
 
 
+def ocr_worker() -> Member:
+    """The OCR worker on the CPU; OCR_WORKER says how many processes it has."""
+    return Member("ocr-worker", (*_module("ocr_worker"), "ocr_cpu"))
+
+
 def flower(folder: Path) -> Member:
     """Flower behind a password; it is in a file of its own because a command line can be read by every user."""
     configuration = folder / "run" / "flowerconfig.py"

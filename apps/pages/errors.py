@@ -153,9 +153,18 @@ _SAYABLE: dict[str, type[ParseError]] = {
         TooManyPages,
         PageOutOfRange,
         ImageTooLarge,
+        PageError,
+        PageTooLarge,
     )
 }
 _LONGEST_DETAIL = 300
+
+
+def page_error(code: str, detail: str) -> PageError:
+    """An error of one page by its public code, as another process of ours said it."""
+    error = PageError(_printable(detail))
+    error.code = code
+    return error
 
 
 def error_from_code(code: str, detail: str) -> ParseError:
@@ -163,5 +172,8 @@ def error_from_code(code: str, detail: str) -> ParseError:
     error = _SAYABLE.get(code)
     if error is None:
         return UnplannedError()
-    printable = "".join(letter if letter.isprintable() else " " for letter in detail[:_LONGEST_DETAIL])
-    return error(printable.strip())
+    return error(_printable(detail))
+
+
+def _printable(detail: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in detail[:_LONGEST_DETAIL]).strip()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from apps.pages import page_image
 from apps.pages.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.errors import DamagedDocument, ImageTooLarge, PageError
 from apps.pages.geometry import Box
+from apps.pages.page_image import PageImage
 
 FORMATS = {
     "image/png": "PNG",
@@ -18,6 +20,7 @@ FORMATS = {
     "image/bmp": "BMP",
 }
 MOST_PIXELS = 64_000_000
+MOST_SIDE = 20_000
 # Cameras write 72 or nothing; scanners between 75 and 1200. Outside of it the number is a mistake.
 DEFAULT_DPI = 150.0
 LEAST_DPI, MOST_DPI = 72.0, 1200.0
@@ -47,6 +50,47 @@ def read_frame(path: str, number: int, media_type: str) -> Page | PageFailure:
     return Page(number=number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
 
 
+def render_frame(path: str, number: int, media_type: str) -> PageImage:
+    """Frame ``number`` in grey, turned as EXIF says, transparent parts white. PageError, ImageTooLarge."""
+    from PIL import ImageOps
+
+    try:
+        with _open(path, media_type) as image:
+            if number > 1:
+                image.seek(number - 1)
+                _check_pixels(image)
+            dpi = _dpi(image)
+            grey = ImageOps.exif_transpose(_in_grey(image))
+    except (EOFError, OSError, ValueError, SyntaxError) as error:
+        raise PageError from error
+    shrink = min(1.0, (page_image.MOST_PIXELS / max(1, grey.width * grey.height)) ** 0.5, MOST_SIDE / max(grey.size))
+    if shrink < 1.0:
+        grey = grey.resize((max(1, int(grey.width * shrink)), max(1, int(grey.height * shrink))))
+    # What read_frame says of the page's size decides, so that boxes fit the page whatever its resolution claims.
+    width, _height = _points(grey.width / shrink, grey.height / shrink, dpi)
+    return PageImage(grey.width, grey.height, round(72.0 * grey.width / width, 3), grey.tobytes())
+
+
+def _in_grey(image: Any) -> Any:
+    """Eight bits a pixel. Sixteen bits are scaled to what the picture uses, not cut off."""
+    from PIL import Image
+
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        numbers = image.convert("F")
+        low, high = numbers.getextrema()
+        scale = 255.0 / (high - low) if high > low else 0.0
+        return _with_exif(numbers.point(lambda value: value * scale - low * scale).convert("L"), image)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        paper = Image.new("RGBA", image.size, "white")
+        return _with_exif(Image.alpha_composite(paper, image.convert("RGBA")).convert("L"), image)
+    return image.convert("L")
+
+
+def _with_exif(copy: Any, image: Any) -> Any:
+    copy.info["exif"] = image.info.get("exif", b"")
+    return copy
+
+
 def _open(path: str, media_type: str) -> Any:
     from PIL import Image, UnidentifiedImageError
 
@@ -70,11 +114,14 @@ def _check_pixels(image: Any) -> None:
 
 def _size_in_points(image: Any) -> tuple[float, float]:
     dpi = _dpi(image)
-    width, height = image.width * 72.0 / dpi, image.height * 72.0 / dpi
-    if _lies_on_its_side(image):
-        width, height = height, width
+    width, height = _points(image.width, image.height, dpi)
+    return (height, width) if _lies_on_its_side(image) else (width, height)
+
+
+def _points(columns: float, rows: float, dpi: float) -> tuple[float, float]:
+    width, height = columns * 72.0 / dpi, rows * 72.0 / dpi
     shrink = min(1.0, LONGEST_SIDE / max(width, height, 1.0))
-    return round(width * shrink, 2), round(height * shrink, 2)
+    return round(max(width * shrink, 0.01), 2), round(max(height * shrink, 0.01), 2)
 
 
 def _dpi(image: Any) -> float:

@@ -22,7 +22,7 @@ from apps.pages.confinement import Limits
 from apps.pages.document import DocumentFacts
 from apps.pages.errors import Stopped, UnplannedError
 from apps.pages.open_document import Identity, ReadableCopies, identity_of
-from apps.pages.range_reading import READER_DEATHS, RangeReading, inspect
+from apps.pages.range_reading import READER_DEATHS, RangeReading, inspect, rendered
 from apps.pages.reader_process import Child, ReaderProcess, reader_user
 from apps.pages.wire import Hangup, Order
 
@@ -32,6 +32,8 @@ DEFAULT_LIMITS = Limits()
 ShouldStop = Callable[[], bool]
 # A child reads so many ranges of one document, one after the other, before a fresh one takes over.
 _RANGES_OF_A_CHILD = 8
+# A page image of 40 million pixels that cannot be compressed, and a quarter of it more than one frame may have.
+_IMAGE_BYTES = 4 * 48 << 20
 
 
 class Reader:
@@ -95,6 +97,29 @@ class Reader:
         reading = RangeReading(numbers, limits, _look_up(should_stop))
         self._finish(reading, document, Order(password=password, media_type=media_type))
         return reading.entries()
+
+    def render(
+        self,
+        document: Path,
+        number: int,
+        *,
+        dpi: float,
+        password: str | None = None,
+        media_type: str = "application/pdf",
+        limits: Limits = DEFAULT_LIMITS,
+        should_stop: ShouldStop | None = None,
+    ) -> bytes:
+        """A page's picture as ``page_image`` spells it, ``dpi`` fine unless the page is a scan.
+
+        Whoever decodes it checks it: a child may say anything. Raises what ``read_range`` raises, and ``PageError``
+        for a page that cannot be rendered.
+        """
+        limits = msgspec.structs.replace(limits, answer_bytes=_IMAGE_BYTES)
+        order = Order(numbers=(number,), password=password, media_type=media_type, dpi=dpi)
+        for _attempt in range(READER_DEATHS + 1):
+            with suppress(Hangup), self._child(document, limits, pages=2) as child:
+                return rendered(child, order, limits=limits, look_up=_look_up(should_stop))
+        raise UnplannedError
 
     def inspect_and_read(
         self,

@@ -10,6 +10,8 @@ from apps.pages.pdf import RawPage, Run
 
 NO_TEXT_LAYER = "no_text_layer"
 GARBLED_TEXT = "garbled_text"
+WHOLE_PAGE_REASONS = (NO_TEXT_LAYER, GARBLED_TEXT)
+"""Why OCR has to read a whole page."""
 # A scan's stamp or page number is no text layer: this many characters on a page that is mostly picture say nothing.
 FEW_CHARACTERS = 40
 PICTURE_SHARE = 0.5

@@ -154,6 +154,21 @@ def inspect(child: Child, *, password: str | None, limits: Limits, look_up: Call
         return facts
 
 
+def rendered(child: Child, order: Order, *, limits: Limits, look_up: Callable[[], None] | None) -> bytes:
+    """The encoded picture of the page that is ordered; PageError when there is none to be had."""
+    try:
+        child.order(Kind.RENDER, order)
+        kind, body = child.next_frame(within_seconds=limits.wall_seconds, look_up=look_up)
+        if kind == Kind.REFUSED:
+            raise _error_of(msgspec.json.decode(body, type=Refusal))
+        if kind != Kind.IMAGE:
+            raise Garbage("the child said something out of turn")
+    except _CHILD_PROBLEMS as problem:
+        raise child.why_it_failed(problem) from problem
+    else:
+        return body
+
+
 def _error_of(refusal: Refusal) -> ParseError:
     """Our exception for what the child says; what it may not say becomes ``UnplannedError``."""
     if refusal.code == PageMemoryExceeded.code:

@@ -1,16 +1,24 @@
-"""Pictures on a page, found with pypdfium2. Part of ``pdf.py``'s duty; runs only inside the isolated child."""
+"""Pictures on a page and of a page, with pypdfium2. Part of ``pdf.py``'s duty; runs only inside the isolated child."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from apps.pages.cleaning import LONGEST_TEXT
+from apps.pages.errors import PageError, PageTooLarge
 from apps.pages.geometry import Box
+from apps.pages.page_image import MOST_PIXELS, PageImage
 
 MOST_OBJECTS = 20_000
 SMALLEST_SIDE = 8.0
+# A picture that covers this share of a page is a scan of it, and is rendered at its own resolution within these bounds.
+SCAN_SHARE = 0.6
+COARSEST_SCAN, FINEST_SCAN = 120.0, 300.0
+LEAST_DPI = 36.0
+LONGEST_SIDE = 20_000
 
 
 def open_document(path: str, password: str | None = None) -> Any:
@@ -39,6 +47,58 @@ def picture_boxes(document: Any, number: int) -> list[Box]:
     finally:
         raw.FPDF_ClosePage(page)
     return [box for box in boxes if box.width >= SMALLEST_SIDE and box.height >= SMALLEST_SIDE]
+
+
+def render(document: Any, number: int, *, dpi: float) -> PageImage:
+    """The page in grey. PageError when it cannot be loaded, PageTooLarge when even a coarse picture is too large."""
+    import pypdfium2
+
+    try:
+        page = document[number - 1]
+    except (pypdfium2.PdfiumError, IndexError) as error:
+        raise PageError from error
+    width, height = page.get_size()
+    dpi = _own_dpi(document, number, width * height) or dpi
+    dpi = min(
+        dpi, 72 * math.sqrt(MOST_PIXELS / max(width * height, 1.0)) * 0.99, 72 * LONGEST_SIDE / max(width, height, 1)
+    )
+    if dpi < LEAST_DPI:
+        raise PageTooLarge
+    bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)
+    try:
+        if bitmap.stride == bitmap.width:
+            pixels = bytes(bitmap.buffer)
+        else:
+            rows = memoryview(bitmap.buffer)
+            pixels = b"".join(
+                rows[start : start + bitmap.width] for start in range(0, bitmap.stride * bitmap.height, bitmap.stride)
+            )
+        return PageImage(bitmap.width, bitmap.height, round(dpi, 3), pixels)
+    finally:
+        bitmap.close()
+        page.close()
+
+
+def _own_dpi(document: Any, number: int, page_area: float) -> float | None:
+    """The resolution of the scan that a page is made of; None where no picture covers most of it."""
+    from pypdfium2 import raw
+
+    page = raw.FPDF_LoadPage(document.raw, number - 1)
+    if not page:
+        return None
+    try:
+        for item in _images(raw, page):
+            bounds = _bounds(raw, item)
+            columns, rows = ctypes.c_uint(), ctypes.c_uint()
+            if bounds is None or not raw.FPDFImageObj_GetImagePixelSize(item, columns, rows):
+                continue
+            area = (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
+            if area > SCAN_SHARE * page_area:
+                own = 72 * math.sqrt(columns.value * rows.value / area)
+                return min(max(own, COARSEST_SCAN), FINEST_SCAN)
+    finally:
+        raw.FPDF_ClosePage(page)
+    return None
 
 
 def glyphs_of(document: Any, number: int) -> list[tuple[str, float, float, float, float]]:

@@ -30,6 +30,7 @@ from apps.pages import confinement, wire
 from apps.pages.blocks import encode_result
 from apps.pages.confinement import Limits
 from apps.pages.errors import ParseError
+from apps.pages.page_image import encode_page_image
 from apps.pages.system_calls import SystemCallFilter
 from apps.pages.warming import warm_up
 from apps.pages.wire import Ended, Fork, Hangup, Kind, Order, Refusal
@@ -214,7 +215,12 @@ class Child:
             kind, body = self._frames.read(most_bytes=_ORDER_BYTES, until=time.monotonic() + _FOR_EVER)
             order = msgspec.json.decode(body, type=Order)
             try:
-                self._inspect(order) if kind == Kind.INSPECT else self._read(order)
+                if kind == Kind.INSPECT:
+                    self._inspect(order)
+                elif kind == Kind.RENDER:
+                    self._render(order)
+                else:
+                    self._read(order)
             except Hangup:
                 raise
             except BaseException as error:
@@ -235,6 +241,13 @@ class Child:
         for page in pages:
             wire.send_raw(self._answer, Kind.PAGE, encode_result(page))
             confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+
+    def _render(self, order: Order) -> None:
+        confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+        image = self._work.render_page(
+            self._path, order.numbers[0], password=order.password, media_type=order.media_type, dpi=order.dpi
+        )
+        wire.send_raw(self._answer, Kind.IMAGE, encode_page_image(image))
 
     def _refuse(self, error: BaseException) -> None:
         if isinstance(error, MemoryError):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from apps.pages import images, layout, quality, rtl, scripts, turning
+from apps.pages import images, layout, quality, rasters, rtl, scripts, turning
 from apps.pages.blocks import Page, PageFailure
 from apps.pages.cleaning import LONGEST_TEXT, clean
 from apps.pages.document import PDF, DocumentFacts, inspect_document
+from apps.pages.errors import PageError
+from apps.pages.page_image import PageImage
 from apps.pages.pdf import PdfFile, RawPage
 
-__all__ = ["DocumentFacts", "inspect_document", "read_pages"]
+__all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_page"]
 
 # White space this tall between lines, in points, may hold a picture.
 GAP_FOR_A_PICTURE = 40.0
@@ -38,6 +40,19 @@ def read_pages(
     with PdfFile(path, password, careful=careful) as pdf:
         for raw in pdf.pages(numbers):
             yield raw if isinstance(raw, PageFailure) else _analysed(pdf, raw)
+
+
+def render_page(path: str, number: int, *, password: str | None = None, media_type: str = PDF, dpi: float) -> PageImage:
+    """The page's picture in grey, as displayed. A page that is one scan comes at the resolution it was scanned with."""
+    if media_type != PDF:
+        return images.render_frame(path, number, media_type)
+    document = rasters.open_document(path, password)
+    if document is None:
+        raise PageError
+    try:
+        return rasters.render(document, number, dpi=dpi)
+    finally:
+        document.close()
 
 
 def _analysed(pdf: PdfFile, raw: RawPage) -> Page | PageFailure:

@@ -39,9 +39,11 @@ class Kind(StrEnum):
     # worker -> child
     INSPECT = "i"  # Order
     READ = "r"  # Order
+    RENDER = "n"  # Order with one number and a dpi
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
+    IMAGE = "I"  # a page image
     REFUSED = "E"  # Refusal: the order ends here
     DONE = "D"  # the order is carried out
 
@@ -57,6 +59,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a child is to do with the document. ``numbers`` are pages from 1; none when it is to be inspected.
 
     ``careful``: a page of this range has crashed a child; leave out what is not needed for its text.
+    ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution.
     """
 
     numbers: tuple[int, ...] = ()
@@ -64,6 +67,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     media_type: str = "application/pdf"
     max_pages: int = 0
     careful: bool = False
+    dpi: float = 0.0
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -13,11 +13,15 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from apps.pages.errors import DocumentError, ParseError
 from apps.pages.page_ranges import check_page_ranges
 from apps.parsing.progress import Progress, say
+
+if TYPE_CHECKING:
+    from apps.pages.isolation import Reader
+    from apps.parsing.local_ocr import Recognizer
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 MODES = ("fast", "balanced", "multimodal", "agentic")
@@ -55,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("markdown", "text", "json"), default="markdown", help="(default: markdown)"
     )
     parser.add_argument("--password-file", metavar="PATH", help="a file whose first line opens an encrypted document")
+    parser.add_argument("--languages", default="", metavar="de,fr", help="of scanned text, the main one first")
+    parser.add_argument("--no-ocr", action="store_true", help="take the text layer alone")
+    parser.add_argument("--high-res-ocr", action="store_true", help="look at scans more finely; slower")
     parser.add_argument("--server", metavar="URL", help="let this running service parse the document")
     parser.add_argument("--api-key", metavar="KEY", help="its API key; better LEAFMILL_API_KEY in the environment")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
@@ -95,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
 def _parse(options: argparse.Namespace) -> int:
     if options.pages:
         check_page_ranges(options.pages)
+    _check_languages(options.languages)
     password = _password(options.password_file)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-")))
@@ -135,12 +143,36 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
             memory_bytes=_number("READER_MEMORY_MB", 1024) << 20, max_pages=_number("MAX_PAGES_PER_DOCUMENT", 2000)
         ),
         progress=Progress(quiet=options.quiet),
+        recognize=None if options.no_ocr else stack.enter_context(_recognizer(options, reader)),
     )
     for failure in result.failures:
         say(f"page {failure.number}: {failure.code}: {failure.detail}")
     if result.pages_needing_ocr and not options.quiet:
         say(f"{result.pages_needing_ocr} of {result.pages} pages have no usable text layer (needs_ocr)")
     return bool(result.failures)
+
+
+def _recognizer(options: argparse.Namespace, reader: Reader) -> Recognizer:
+    """What recognises pages that have no text layer; nothing of it is loaded until there is one."""
+    from apps.parsing.local_ocr import Recognizer
+
+    return Recognizer(
+        reader,
+        languages=tuple(filter(None, options.languages.split(","))),
+        high_resolution=options.high_res_ocr,
+        processes=_number("OCR_WORKER", _cores()),
+        dpi=float(_number("OCR_DPI", 200)),
+        quiet=options.quiet,
+    )
+
+
+def _check_languages(codes: str) -> None:
+    from apps.pages import languages
+
+    try:
+        languages.find_all(list(filter(None, codes.split(","))))
+    except languages.UnknownLanguage as error:
+        raise UsageError("invalid_option", str(error)) from error
 
 
 def _local_document(source: str, folder: Path) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -17,6 +17,9 @@ from apps.pages.document import DocumentFacts
 from apps.pages.isolation import Limits, Reader
 from apps.pages.page_ranges import parse_page_ranges
 from apps.pages.render import RenderOptions
+
+if TYPE_CHECKING:
+    from apps.parsing.local_ocr import Recognizer
 
 PAGES_IN_A_RANGE = 16
 # So many ranges wait for their turn to be written, per process: enough to keep all busy behind a slow page.
@@ -44,11 +47,13 @@ def parse_document(
     processes: int = 1,
     limits: Limits,
     progress: Progress,
+    recognize: Recognizer | None = None,
 ) -> LocalResult:
     """Read the pages asked for (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 
     ``progress(done, total)`` is called as pages come in, from this thread. Documents of more than 16 pages are read by
-    ``processes`` readers at once. Raises ``DocumentError``; pages that fail are in the result and in the outputs.
+    ``processes`` readers at once; ``recognize`` reads pages without a text layer. Raises ``DocumentError``; pages that
+    fail are in the result and in the outputs.
     """
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
@@ -58,6 +63,8 @@ def parse_document(
         document, numbers=numbers, password=password, limits=limits, most_pages=PAGES_IN_A_RANGE
     )
     if short is not None:
+        if recognize is not None:
+            short = recognize.pages(short, document, password=password, media_type=facts.media_type, limits=limits)
         progress(len(short), len(short))
         return _assembled(facts, lambda: short, folder)
     wanted = numbers(facts)
@@ -72,6 +79,10 @@ def parse_document(
     with spool.open("wb") as out:
         done = 0
         for results in _read_all(ranges, read, reader, min(processes, len(ranges))):
+            if recognize is not None:
+                results = recognize.pages(
+                    results, document, password=password, media_type=facts.media_type, limits=limits
+                )
             out.writelines(encode_result(result) + b"\n" for result in results)
             done += len(results)
             progress(done, len(wanted))

@@ -71,7 +71,9 @@ def _parts(name: str, *, broker: Service, redis: Service, database: Service | No
 
 
 def _queues() -> list[str]:
-    return list(queue_table(parse_processes=1, window_per_job=1, window_per_project=1))
+    return list(
+        queue_table(parse_processes=1, ocr_processes=1, ocr_per_document=1, window_per_job=1, window_per_project=1)
+    )
 
 
 def _until_closed(ended: ExitStack, service: Service) -> Service:

@@ -4,12 +4,16 @@ orders      what people ask for: submit, cancel, retry, delete
 sending     rows that are due become messages
 claims      a step is taken with a lease and a fence, and settled once
 leases      the thread that renews what this process holds
-splitting, reading, assembling    the stages of a job; a settled stage moves it on
+splitting, reading, planning, recognizing, assembling    the stages of a job
+advancing   a stage that is settled moves the job on
+consumers   which OCR workers are there
 rescue      makes good what a broker or a worker lost
 """
 
+from apps.jobs.services.advancing import close_window, move_on
 from apps.jobs.services.assembling import assemble_document
 from apps.jobs.services.claims import lose_worker
+from apps.jobs.services.consumers import note_ocr_worker
 from apps.jobs.services.orders import (
     JobRequest,
     cancel_job,
@@ -18,7 +22,9 @@ from apps.jobs.services.orders import (
     retry_pages,
     submit_job,
 )
-from apps.jobs.services.reading import close_window, extract_pages, move_on, plan_pages
+from apps.jobs.services.planning import plan_pages
+from apps.jobs.services.reading import extract_pages
+from apps.jobs.services.recognizing import accept_ocr, keep_ocr_alive, render_page
 from apps.jobs.services.rescue import Rescued, rescue_jobs
 from apps.jobs.services.sending import send_due
 from apps.jobs.services.splitting import split_document
@@ -26,15 +32,19 @@ from apps.jobs.services.splitting import split_document
 __all__ = [
     "JobRequest",
     "Rescued",
+    "accept_ocr",
     "assemble_document",
     "cancel_job",
     "close_window",
     "delete_document",
     "delete_job",
     "extract_pages",
+    "keep_ocr_alive",
     "lose_worker",
     "move_on",
+    "note_ocr_worker",
     "plan_pages",
+    "render_page",
     "rescue_jobs",
     "retry_pages",
     "send_due",

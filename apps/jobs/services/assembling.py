@@ -119,7 +119,7 @@ def _extract_again(claim: Claim, numbers: Sequence[int]) -> None:
         JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING, content="")
         make_ranges(job, numbers)
         ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.EXTRACT, updated_at=Now())
-        transaction.on_commit(lambda: send_pages_of(job))
+        transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
 
 
 def render_options(job: ParseJob) -> RenderOptions:

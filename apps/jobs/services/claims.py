@@ -20,6 +20,7 @@ from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Ste
 from apps.jobs.services.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
 from apps.pages.errors import PageCrashed, ParseError, UnplannedError
+from apps.pages.quality import NO_TEXT_LAYER
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def _claim(*, step_id: int, fence: int) -> Step | None:
     return step
 
 
-def _record_attempt(step: Step) -> None:
+def _record_attempt(step: Step, *, worker: str = "") -> None:
     PageAttempt.objects.create(
         job_id=step.job_id,
         stage=step.stage,
@@ -109,7 +110,7 @@ def _record_attempt(step: Step) -> None:
         fence=step.fence,
         first_page=step.first_page,
         last_page=step.last_page,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
+        worker=worker or f"{socket.gethostname()}:{os.getpid()}",
         started_at=Now(),
     )
 
@@ -133,6 +134,39 @@ def settle(claim: Claim, *, state: StepState = StepState.SUCCEEDED, error_code: 
     return accepted
 
 
+def hand_on(claim: Claim, *, image: str) -> bool:
+    """The page is rendered and waits for OCR, with this claim's fence; False when the claim was overtaken.
+
+    Waiting is neither an attempt nor a lease: both begin with the first word of an OCR worker.
+    """
+    with transaction.atomic():
+        handed_on = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
+            state=StepState.PENDING,
+            starts=F("starts") - 1,
+            sent_at=Now(),
+            begun_at=None,
+            lease_expires_at=None,
+            image=image,
+        )
+        _forget_attempt(claim)
+    return bool(handed_on)
+
+
+@transaction.atomic
+def begin_waiting_step(*, step_id: int, fence: int, worker: str) -> bool:
+    """An OCR worker begins with a rendered page: the lease starts and the attempt counts. False when it had begun."""
+    won = Step.objects.filter(~Q(image=""), pk=step_id, fence=fence, state=StepState.PENDING).update(
+        state=StepState.RUNNING, starts=F("starts") + 1, begun_at=Now(), lease_expires_at=Now() + settings.LEASE
+    )
+    if won:
+        step = Step.objects.get(pk=step_id)
+        _record_attempt(step, worker=worker)
+        pages_of(step).filter(state__in=PAGE_SOURCES[PageState.RUNNING]).update(
+            state=PageState.RUNNING, attempts=F("attempts") + 1
+        )
+    return bool(won)
+
+
 def hand_back(claim: Claim, error: ParseError) -> None:
     """Give up this attempt after an error of ours: the step is tried again a little later, or failed for good."""
     with transaction.atomic():
@@ -142,7 +176,12 @@ def hand_back(claim: Claim, error: ParseError) -> None:
             return
         pause = timedelta(seconds=2**claim.step.starts)
         given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
-            state=StepState.PENDING, fence=F("fence") + 1, sent_at=None, lease_expires_at=None, not_before=Now() + pause
+            state=StepState.PENDING,
+            fence=F("fence") + 1,
+            sent_at=None,
+            lease_expires_at=None,
+            not_before=Now() + pause,
+            image="",
         )
         _end_attempt(claim.step.pk, claim.fence, AttemptOutcome.FAILED, error.code)
         if given_back:
@@ -158,20 +197,26 @@ def put_off(claim: Claim) -> None:
             starts=F("starts") - 1,
             sent_at=None,
             lease_expires_at=None,
+            image="",
         )
         if given_back:
-            PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).delete()
+            _forget_attempt(claim)
 
 
-def lose_worker(*, step_id: int, fence: int) -> str | None:
-    """Give up a step whose worker is known to be dead; the job's id, None when the step was not held like that.
+def _forget_attempt(claim: Claim) -> None:
+    PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).delete()
+    pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING, attempts=F("attempts") - 1)
+
+
+def lose_worker(*, step_id: int, fence: int) -> Step | None:
+    """Give up a step whose worker is known to be dead; the step, None when it was not held like that.
 
     ``fence`` is the one in the message that the worker was working on.
     """
     step = Step.objects.select_related("job").filter(pk=step_id, fence=fence + 1, state=StepState.RUNNING).first()
     if step is None or not give_up(step):
         return None
-    return step.job_id
+    return step
 
 
 @transaction.atomic
@@ -185,7 +230,7 @@ def give_up(step: Step) -> bool:
     elif last_start:
         gone = held.update(state=StepState.FAILED, fence=F("fence") + 1, lease_expires_at=None)
     else:
-        gone = held.update(state=StepState.PENDING, fence=F("fence") + 1, sent_at=None, lease_expires_at=None)
+        gone = held.update(state=StepState.PENDING, fence=F("fence") + 1, sent_at=None, lease_expires_at=None, image="")
     if not gone:
         return False
     logger.warning("The worker of %s was lost (start %s)", step, step.starts)
@@ -223,9 +268,10 @@ def _fail_for_good(step: Step, error: ParseError) -> None:
 
 
 def fail_pages(pages, error: ParseError) -> None:  # type: ignore[no-untyped-def]
-    """Open pages fail with the error's code; one that has an accepted result from before keeps it."""
+    """Open pages fail with the error's code; one that has an accepted result from before, with text, keeps it."""
+    without_text = Q(content="") | Q(needs_ocr=NO_TEXT_LAYER)
     pages.filter(state__in=OPEN_PAGES).update(
-        state=Case(When(content="", then=Value(PageState.FAILED.value)), default=Value(PageState.SUCCEEDED.value)),
+        state=Case(When(without_text, then=Value(PageState.FAILED.value)), default=Value(PageState.SUCCEEDED.value)),
         error_code=error.code,
         error_detail=error.detail,
     )

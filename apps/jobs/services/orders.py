@@ -111,7 +111,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         )
         if numbers:
             make_ranges(job, numbers)
-            transaction.on_commit(lambda: send_pages_of(job))
+            transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
         else:
             start_job_step(job=job, stage=Stage.SPLIT)
     job.refresh_from_db()

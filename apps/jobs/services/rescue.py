@@ -13,10 +13,12 @@ from django.db.models.functions import Now
 
 from apps.jobs import workflow
 from apps.jobs.models import JobPage, ParseJob, Step, Turn
+from apps.jobs.services import consumers
+from apps.jobs.services.advancing import advance_job
 from apps.jobs.services.claims import end_job, fail_pages, give_up
-from apps.jobs.services.reading import advance_job
+from apps.jobs.services.recognizing import accept_written_answer
 from apps.jobs.services.sending import send_again, send_due
-from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
+from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.pages.errors import PageError
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ def rescue_jobs() -> Rescued | None:
     found.leases = _give_up_expired_leases()
     found.overdue = _end_overdue_jobs()
     found.advanced = _advance_stuck_jobs()
+    consumers.leave_lost_gpu()
     found.sent = send_due()
     found.sent_again = _send_lost_messages_again()
     if found:
@@ -84,12 +87,12 @@ def _end_overdue_jobs() -> int:
     to that fails as a whole a little later."""
     overdue = ParseJob.objects.filter(state__in=OPEN_JOBS, deadline_at__lt=Now())
     ended = 0
-    for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[Stage.EXTRACT, Stage.ASSEMBLE]))[:BATCH]:
+    for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE]))[:BATCH]:
         with transaction.atomic():
             ended += end_job(job.pk, JobState.FAILED, error=DeadlineExceeded())
-    for job in overdue.filter(stage=Stage.EXTRACT)[:BATCH]:
+    for job in overdue.filter(stage__in=NEXT_STAGE)[:BATCH]:
         with transaction.atomic():
-            Step.objects.filter(job=job, stage=Stage.EXTRACT, state__in=OPEN_STEPS).update(
+            Step.objects.filter(job=job, stage=job.stage, state__in=OPEN_STEPS).update(
                 state=StepState.FAILED, lease_expires_at=None
             )
             fail_pages(JobPage.objects.filter(job=job), DeadlineExceeded())
@@ -100,7 +103,7 @@ def _end_overdue_jobs() -> int:
 def _advance_stuck_jobs() -> int:
     """Stages with nothing open that nobody moved on: whoever settled last died before it could ask."""
     open_step = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
-    stuck = ParseJob.objects.filter(~Exists(open_step), state=JobState.RUNNING, stage=Stage.EXTRACT)
+    stuck = ParseJob.objects.filter(~Exists(open_step), state=JobState.RUNNING, stage__in=NEXT_STAGE)
     return sum(advance_job(job_id=job_id) for job_id in stuck.values_list("pk", flat=True)[:BATCH])
 
 
@@ -109,14 +112,24 @@ def _send_lost_messages_again() -> int:
     again = 0
     for queue in settings.QUEUES:
         waiting = Step.objects.filter(
-            queue=queue, state=StepState.PENDING, sent_at__lt=Now() - settings.RESEND_AFTER
+            _message_in(queue), state=StepState.PENDING, sent_at__lt=Now() - settings.RESEND_AFTER
         ).order_by("sent_at")
         oldest = waiting.first()
         if oldest is None:
             continue
         if workflow.queue_length(queue) != 0:
-            last = Step.objects.filter(queue=queue, begun_at__isnull=False).order_by("-sent_at").first()
+            last = Step.objects.filter(_message_in(queue), begun_at__isnull=False).order_by("-sent_at").first()
             waiting = waiting.filter(sent_at__lt=last.sent_at) if last and last.sent_at else waiting.none()
         for step in waiting.select_related("job")[:BATCH]:
-            again += send_again(step)
+            again += accept_written_answer(step) or send_again(step)
     return again
+
+
+def _message_in(queue: str) -> Q:
+    """The steps whose message stands in this queue: pages for OCR stand among those to be read until rendered."""
+    rendered = ~Q(image="")
+    if queue in workflow.OCR_QUEUES:
+        return rendered & Q(queue=queue)
+    if queue == workflow.PAGES_QUEUE:
+        return Q(queue=queue) | (Q(queue__in=workflow.OCR_QUEUES) & ~rendered)
+    return Q(queue=queue)

@@ -45,9 +45,10 @@ def send_due_if_any_waits() -> int:
     return send_due() if waits else 0
 
 
-def send_pages_of(job: ParseJob) -> int:
-    """Send what is due of the reading of one job's pages; the number of messages sent."""
-    return _send(workflow.PAGES_QUEUE, job.project_id, job_id=job.pk)
+def send_pages_of(job: ParseJob, stage: Stage) -> int:
+    """Send what is due of a stage of one job's pages; the number of messages sent."""
+    queues = workflow.QUEUES_OF_PAGE_STAGE[stage]
+    return sum(_send(queue, job.project_id, job_id=job.pk) for queue in queues)
 
 
 def send_due(*, project_id: UUID | None = None) -> int:
@@ -154,7 +155,8 @@ def send_again(step: Step) -> bool:
     moment are not equal.
     """
     lost = Step.objects.filter(pk=step.pk, state=StepState.PENDING, window=step.window)
-    return bool(lost.update(sent_at=Now(), window=_new_window())) and workflow.send_step(workflow.Message.of(step))
+    marked = lost.update(sent_at=Now(), window=_new_window(), image="")
+    return bool(marked) and workflow.send_step(workflow.Message.of(step))
 
 
 def _new_window() -> str:

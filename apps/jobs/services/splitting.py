@@ -16,6 +16,7 @@ from apps.jobs.services import long_documents
 from apps.jobs.services.assembling import write_result
 from apps.jobs.services.claims import Claim, begin_job_step, claimed, holding, put_off, settle
 from apps.jobs.services.reading import make_ranges
+from apps.jobs.services.recognizing import begin_recognition, pages_to_recognize
 from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
 from apps.jobs.services.working import do_work, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage
@@ -50,7 +51,11 @@ def _split(claim: Claim) -> None:
         )
     numbers = _wanted_pages(job, facts.page_count)
     if pages is not None:
-        _finish_at_once(claim, facts, pages)
+        wanting = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in pages if isinstance(page, Page)))
+        if wanting:
+            _keep_and_recognize(claim, facts, pages, wanting)
+        else:
+            _finish_at_once(claim, facts, pages)
         return
     with long_documents.slot(pages=len(numbers)) as free:
         if free:
@@ -76,15 +81,13 @@ def _make_pages(claim: Claim, facts: DocumentFacts, numbers: Sequence[int]) -> N
         JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
         make_ranges(job, numbers)
         _move_to(Stage.EXTRACT, job, facts, pages=len(numbers))
-    send_pages_of(job)
+    send_pages_of(job, Stage.EXTRACT)
 
 
 def _finish_at_once(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
     """The short road: the pages are read already, so the same process assembles them, under a claim of its own."""
     job = claim.job
-    first, last = pages[0].number, pages[-1].number
-    content = storage.page_content(job.pk, first=first, last=last, attempt=claim.attempt)
-    storage.write(content, b"".join(encode_pages(pages)))
+    content = _write_pages(claim, pages)
     with transaction.atomic():
         if not settle(claim):
             return
@@ -93,6 +96,25 @@ def _finish_at_once(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | P
         step = begin_job_step(job=job, stage=Stage.ASSEMBLE)
     with holding(step) as assembly:
         do_work(assembly, lambda assembly: write_result(assembly, lambda: pages))
+
+
+def _keep_and_recognize(
+    claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure], wanting: Sequence[int]
+) -> None:
+    """The pages are read already; some of them go on to OCR."""
+    job = claim.job
+    content = _write_pages(claim, pages)
+    with transaction.atomic():
+        if settle(claim):
+            JobPage.objects.bulk_create(_settled_row(job, page, content) for page in pages)
+            _move_to(Stage.RECOGNIZE, job, facts, pages=len(pages))
+            begin_recognition(job, wanting)
+
+
+def _write_pages(claim: Claim, pages: Sequence[Page | PageFailure]) -> str:
+    content = storage.page_content(claim.job.pk, first=pages[0].number, last=pages[-1].number, attempt=claim.attempt)
+    storage.write(content, b"".join(encode_pages(pages)))
+    return content
 
 
 def _settled_row(job: ParseJob, page: Page | PageFailure, content: str) -> JobPage:

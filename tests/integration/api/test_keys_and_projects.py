@@ -13,7 +13,8 @@ from django.utils import timezone
 from apps.accounts import services as accounts
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
-OPEN = {"", "errors", "livez", "readyz", "api/health", "api/schema", "api/docs", "api/v1/beta/files/signed/<str:token>"}
+SIGNED = {"api/v1/beta/files/signed/<str:token>", "api/ocr-exchange/<str:token>"}
+OPEN = SIGNED | {"", "errors", "livez", "readyz", "api/health", "api/schema", "api/docs"}
 
 
 def addresses() -> set[str]:

@@ -97,7 +97,7 @@ def test_of_many_who_ask_one_moves_the_job_on(submit: Submit) -> None:
     deliver(open_steps(job)[0])
 
     for _ in range(3):
-        services.move_on(job_id=job.pk)
+        services.move_on(job_id=job.pk, stage=Stage.EXTRACT)
 
     assert Step.objects.filter(job=job, stage=Stage.PLAN).count() == 1
 
@@ -147,7 +147,7 @@ def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Subm
     (step,) = open_steps(job)
     claims._claim(step_id=step.pk, fence=step.fence)
 
-    assert services.lose_worker(step_id=step.pk, fence=step.fence) == job.pk
+    assert services.lose_worker(step_id=step.pk, fence=step.fence) == step
 
     step.refresh_from_db()
     assert (step.state, step.sent_at) == (StepState.PENDING, None)

@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from apps.jobs import workflow
+
 MEMORY_PER_CHILD_KB = 700_000
 
 
@@ -13,7 +15,8 @@ class Command(BaseCommand):
     help = "Run a worker for one or more queues of the same pool, until SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("queues", nargs="+", choices=list(settings.QUEUES), metavar="QUEUE")
+        own = [name for name in settings.QUEUES if name not in workflow.OCR_QUEUES]  # those: python -m ocr_worker
+        parser.add_argument("queues", nargs="+", choices=own, metavar="QUEUE")
         parser.add_argument("--width", type=int, default=None, help="processes or threads; default: settings.QUEUES")
         parser.add_argument("--name", default=None, help="the worker's name; default: the first queue's")
 

@@ -98,6 +98,7 @@ def _members(folder: Path) -> tuple[list[members.Member], dict[str, str]]:
     group += [
         members.web(),
         members.worker("parse-worker", "parse_raw_file_job", "parse_raw_file_job_pages"),
+        members.ocr_worker(),
         members.worker("housekeeping", "housekeeping"),
         members.flower(folder),
     ]

@@ -1,0 +1,221 @@
+"""OCR of pages, in three: the page is rendered here, recognised by a worker that has neither database nor secrets, and
+its answer is accepted here. docs/decisions/ocr.md tells what each of the three may do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.documents import storage
+from apps.documents.errors import DocumentNotFound
+from apps.jobs import ocr_exchange
+from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
+from apps.jobs.services import consumers
+from apps.jobs.services.advancing import move_on
+from apps.jobs.services.claims import (
+    Claim,
+    begin_waiting_step,
+    claimed,
+    fail_pages,
+    hand_back,
+    hand_on,
+    holding,
+    pages_of,
+    put_off,
+    settle,
+)
+from apps.jobs.services.sending import send_pages_of
+from apps.jobs.services.working import do_work, password_of, reader_limits
+from apps.jobs.states import JobState, PageState, Stage, StepState
+from apps.pages import isolation
+from apps.pages.blocks import Page, decode_pages, encode_page
+from apps.pages.errors import GarbledPage, PageError, ParseError, page_error
+from apps.pages.quality import WHOLE_PAGE_REASONS
+from apps.pages.recognized import Recognition, decode_recognition, page_with_text
+
+logger = logging.getLogger(__name__)
+
+# Errors that another try in half the resolution may get around.
+_WORTH_ANOTHER_TRY = frozenset({"ocr_timeout", "ocr_failed"})
+_MOST_TRIES = 2
+_ANSWER_GONE = "image_gone"
+
+
+def ocr_options(job: ParseJob) -> dict[str, Any]:
+    """What the request says about OCR: languages, disable_ocr, high_res_ocr."""
+    processing = job.options.get("processing_options") or {}
+    return dict(processing.get("ocr_parameters") or {})
+
+
+def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[int]:
+    """The numbers of the pages that go to OCR, of those that could do with it, given with their reasons."""
+    if ocr_options(job).get("disable_ocr"):
+        return []
+    ignored = ((job.options.get("processing_options") or {}).get("ignore") or {}).get("ignore_text_in_image")
+    return [number for number, reason in needs if reason in WHOLE_PAGE_REASONS or (reason and not ignored)]
+
+
+def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
+    """Rows for the OCR of these pages, inside the caller's transaction; sent after the commit."""
+    queue = consumers.ocr_queue()
+    JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING)
+    Step.objects.bulk_create(
+        Step(
+            job=job,
+            project_id=job.project_id,
+            stage=Stage.RECOGNIZE,
+            queue=queue,
+            first_page=number,
+            last_page=number,
+        )
+        for number in numbers
+    )
+    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.RECOGNIZE, updated_at=Now())
+    transaction.on_commit(partial(send_pages_of, job, Stage.RECOGNIZE))
+
+
+def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
+    """Render a page for OCR: the order for ``recognize_page``, None when there is nothing to do."""
+    with claimed(step_id=step_id, fence=fence) as claim:
+        if claim is None:
+            return None
+        orders: list[dict[str, Any]] = []
+        do_work(claim, lambda claim: orders.extend(_render(claim)))
+    return orders[0] if orders else None
+
+
+def _render(claim: Claim) -> list[dict[str, Any]]:
+    job, step = claim.job, claim.step
+    if job.document_id is None:
+        raise DocumentNotFound
+    options = ocr_options(job)
+    earlier = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_WORTH_ANOTHER_TRY).exists()
+    dpi = settings.OCR_DPI * (1.5 if options.get("high_res_ocr") else 1.0) * (0.5 if earlier else 1.0)
+    with storage.local_copy(storage.original(job.document_id)) as path:
+        try:
+            image = isolation.shared_reader().render(
+                path,
+                step.first_page,
+                dpi=dpi,
+                password=password_of(job),
+                media_type=job.media_type,
+                limits=reader_limits(),
+                should_stop=claim.held.is_lost,
+            )
+        except isolation.Stopped:
+            with transaction.atomic():
+                settle(claim)
+            return []
+        except PageError as error:
+            if error.retryable:
+                raise
+            _give_up(claim, error)
+            return []
+    key = storage.page_image(job.pk, number=step.first_page, attempt=claim.attempt)
+    storage.write(key, image)
+    if not hand_on(claim, image=key):
+        storage.delete(key)
+        return []
+    answer = storage.ocr_answer(job.pk, number=step.first_page, attempt=claim.attempt)
+    return [
+        {
+            "step_id": step.pk,
+            "fence": claim.fence,
+            "job": job.pk,
+            "page": step.first_page,
+            "image": ocr_exchange.address_to_read(key),
+            "answer": ocr_exchange.address_to_write(answer),
+            "languages": list(options.get("languages") or []),
+            "high_resolution": bool(options.get("high_res_ocr")),
+        }
+    ]
+
+
+def keep_ocr_alive(*, step_id: int, fence: int, worker: str) -> None:
+    """An OCR worker is at this page: the first word of it starts the lease and counts the attempt."""
+    renewed = Step.objects.filter(pk=step_id, fence=fence, state=StepState.RUNNING)
+    if not renewed.update(lease_expires_at=Now() + settings.LEASE):
+        begin_waiting_step(step_id=step_id, fence=fence, worker=worker)
+
+
+def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "") -> None:
+    """Take an answer that has the current fence, settle the page and move the job on."""
+    step = Step.objects.select_related("job").filter(pk=step_id, fence=fence).first()
+    if step is None or step.state not in (StepState.PENDING, StepState.RUNNING):
+        logger.info("The OCR answer for step %s with fence %s came too late and is refused", step_id, fence)
+        return
+    begin_waiting_step(step_id=step_id, fence=fence, worker="")  # where the worker's own word of it got lost
+    step.refresh_from_db()
+    with holding(step) as claim:
+        if code:
+            _accept_failure(claim, code, detail)
+        else:
+            do_work(claim, _accept)
+    move_on(job_id=step.job_id, stage=Stage.RECOGNIZE)
+
+
+def accept_written_answer(step: Step) -> bool:
+    """Take the answer of a step whose last message got lost; False when there is none."""
+    if not step.image or not storage.exists(_answer_key(step, step.fence)):
+        return False
+    accept_ocr(step_id=step.pk, fence=step.fence)
+    return True
+
+
+def _answer_key(step: Step, fence: int) -> str:
+    return storage.ocr_answer(step.job_id, number=step.first_page, attempt=f"{step.pk}.{fence}")
+
+
+def _accept(claim: Claim) -> None:
+    job, step = claim.job, claim.step
+    answer_key = _answer_key(step, claim.fence)
+    recognition = decode_recognition(storage.read(answer_key))
+    row = JobPage.objects.get(job=job, number=step.first_page)
+    page = page_with_text(_stored_page(row), recognition)
+    content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
+    storage.write(content, encode_page(page) + b"\n")
+    with transaction.atomic():
+        if not settle(claim):
+            return
+        pages_of(step).update(state=PageState.SUCCEEDED, content=content, needs_ocr="", error_code="", error_detail="")
+        PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=_summary(recognition))
+    storage.delete(step.image)
+    storage.delete(answer_key)
+
+
+def _stored_page(row: JobPage) -> Page:
+    for page in decode_pages(storage.read(row.content).splitlines()):
+        if isinstance(page, Page) and page.number == row.number:
+            return page
+    raise GarbledPage
+
+
+def _summary(recognition: Recognition) -> str:
+    tries = (
+        f"{attempt.engine} ({attempt.languages}, {attempt.preparation}): {attempt.confidence:.2f}, {attempt.reason}"
+        for attempt in recognition.attempts
+    )
+    return "; ".join(tries)[:500]
+
+
+def _accept_failure(claim: Claim, code: str, detail: str) -> None:
+    error = page_error(code, detail)
+    if code == _ANSWER_GONE:
+        put_off(claim)
+    elif code in _WORTH_ANOTHER_TRY and claim.step.starts < _MOST_TRIES:
+        hand_back(claim, error)
+    else:
+        _give_up(claim, error)
+
+
+def _give_up(claim: Claim, error: ParseError) -> None:
+    """The page cannot be recognised: it keeps the text layer it has, or fails."""
+    with transaction.atomic():
+        if settle(claim, state=StepState.FAILED, error_code=error.code):
+            fail_pages(pages_of(claim.step), error)

@@ -1,0 +1,98 @@
+"""OCR by this process and its engine processes, for ``manage.py parse``: the same steps as a job's pages take."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from apps.pages.blocks import Page, PageFailure
+from apps.pages.errors import PageError
+from apps.pages.isolation import Limits, Reader
+from apps.pages.quality import NO_TEXT_LAYER, WHOLE_PAGE_REASONS
+from apps.parsing.progress import say
+
+if TYPE_CHECKING:
+    from ocr_worker.engine import EngineProcess
+
+Result = Page | PageFailure
+
+
+class Recognizer:
+    """Reads pages that have no usable text layer. Engine processes are started when the first of them comes."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        languages: tuple[str, ...],
+        high_resolution: bool,
+        processes: int,
+        dpi: float,
+        quiet: bool,
+    ) -> None:
+        self._reader = reader
+        self._languages = languages
+        self._high_resolution = high_resolution
+        self._processes = processes
+        self._dpi = dpi * (1.5 if high_resolution else 1.0)
+        self._quiet = quiet
+        self._free: list[EngineProcess] = []
+        self._rendering = threading.Lock()
+
+    def pages(
+        self, results: Sequence[Result], document: Path, *, password: str | None, media_type: str, limits: Limits
+    ) -> list[Result]:
+        """The pages as they were, those that need it with the text that OCR read on them."""
+        wanting = [page for page in results if isinstance(page, Page) and page.needs_ocr in WHOLE_PAGE_REASONS]
+        if not wanting:
+            return list(results)
+        if not self._quiet:
+            say(f"recognising text on {len(wanting)} page{'s' if len(wanting) > 1 else ''} ...")
+
+        def read(page: Page) -> Result:
+            try:
+                with self._rendering:
+                    image = self._reader.render(
+                        document, page.number, dpi=self._dpi, password=password, media_type=media_type, limits=limits
+                    )
+                return self._recognized(page, image)
+            except PageError as error:
+                if page.needs_ocr != NO_TEXT_LAYER:
+                    return page
+                return PageFailure(number=page.number, code=error.code, detail=error.detail)
+
+        with ThreadPoolExecutor(min(self._processes, len(wanting)), thread_name_prefix="ocr") as pool:
+            read_pages = {page.number: page for page in pool.map(read, wanting)}
+        return [read_pages.get(page.number, page) for page in results]
+
+    def _recognized(self, page: Page, image: bytes) -> Page:
+        from apps.pages.recognized import decode_recognition, page_with_text
+        from ocr_worker.engine import EngineProcess, Order
+        from ocr_worker.settings import settings
+
+        try:
+            engine = self._free.pop()
+        except IndexError:
+            engine = EngineProcess(settings())
+        try:
+            raw = engine.recognize(image, Order(self._languages, self._high_resolution))
+        finally:
+            self._free.append(engine)
+        return page_with_text(page, decode_recognition(raw))
+
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the engine processes."""
+        while self._free:
+            self._free.pop().close()

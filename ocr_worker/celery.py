@@ -1,0 +1,87 @@
+"""The OCR worker's own Celery application: a broker, two queues, no database, no result store.
+
+    python -m celery -A ocr_worker.celery worker -Q ocr_cpu
+
+``python -m ocr_worker ocr_cpu`` starts it with the right pool and width.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+from kombu import Exchange, Queue
+
+OCR_CPU, OCR_GPU, HOUSEKEEPING = "ocr_cpu", "ocr_gpu", "housekeeping"
+_HERE_SECONDS = 15.0
+
+
+def make_app(broker_url: str) -> Celery:
+    """The application for this broker; ``amqp://``, ``redis://`` or ``redis+socket://``."""
+    rabbitmq = broker_url.startswith("amqp")
+    arguments = {"x-queue-type": "quorum"} if rabbitmq else None
+    app = Celery("ocr_worker")
+    app.conf.update(
+        broker_url=broker_url,
+        broker_transport_options=(
+            {"confirm_publish": True}
+            if rabbitmq
+            else {"visibility_timeout": 12 * 3600, "socket_keepalive": True, "socket_connect_timeout": 5}
+        ),
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        task_queues=[
+            Queue(name, Exchange(name, type="direct"), routing_key=name, queue_arguments=arguments)
+            for name in (OCR_CPU, OCR_GPU, HOUSEKEEPING)
+        ],
+        task_create_missing_queues=False,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=True,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        task_serializer="json",
+        accept_content=["json"],
+        timezone="UTC",
+    )
+    app.autodiscover_tasks(["ocr_worker"])
+    return app
+
+
+app = make_app(os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0"))
+
+_stopping = threading.Event()
+
+
+@worker_ready.connect
+def _say_that_we_are_here(sender: Any, **_: Any) -> None:
+    """A thread of the main process tells every few seconds which queues are taken from."""
+    queues = [name for name in sender.app.amqp.queues.consume_from if name in (OCR_CPU, OCR_GPU)]
+
+    def say() -> None:
+        while not _stopping.is_set():
+            for queue in queues:
+                tell("ocr_worker_here", queue=queue)
+            _stopping.wait(_HERE_SECONDS)
+
+    threading.Thread(target=say, name="here", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def _stop_saying_so(**_: Any) -> None:
+    _stopping.set()
+
+
+def tell(task: str, **arguments: Any) -> None:
+    """Send a word to those who have the database; a lost one is made up by the next."""
+    from kombu.exceptions import OperationalError
+
+    try:
+        app.send_task(task, kwargs=arguments, queue=HOUSEKEEPING, ignore_result=True, retry=False, expires=60)
+    except (OperationalError, OSError):
+        return

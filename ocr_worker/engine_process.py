@@ -1,0 +1,97 @@
+"""The process that holds the engines: it is fed page images, answers with recognitions, and can be killed at any time.
+
+Started with exec by ``ocr_worker.engine`` with a clean environment and one socket. Engines load threads and gigabytes
+and meet pixels that a stranger chose, so nothing else lives here: no broker, no secrets, no network, and where it began
+as root another user once the engines are loaded.
+
+    python -m ocr_worker.engine_process SOCKET PARENT_PID USER_ID ENGINE...
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import sys
+from multiprocessing.connection import Connection
+
+import msgspec
+import numpy as np
+
+from apps.pages import confinement, languages
+from apps.pages.errors import ParseError
+from apps.pages.page_image import decode_page_image
+from apps.pages.recognized import encode_recognition
+from ocr_worker.engine import Answer, Order
+from ocr_worker.engines.base import OcrEngine
+from ocr_worker.engines.rapid import RapidEngine
+from ocr_worker.errors import OcrFailed
+from ocr_worker.networks import Detector
+from ocr_worker.recognition import PageReader, Request
+
+logger = logging.getLogger(__name__)
+
+
+def main(arguments: list[str]) -> None:
+    handle, parent, user_id, *paths = arguments
+    confinement.die_with_parent(int(parent))
+    connection = Connection(int(handle))
+    reader = load(paths)
+    confinement.cut_network()
+    if int(user_id):
+        confinement.drop_user(int(user_id), int(user_id))
+    confinement.drop_capabilities()
+    confinement.forbid_new_privileges()
+    confinement.die_with_parent(int(parent))
+    gc.freeze()
+    connection.send_bytes(b"ready")
+    while True:
+        try:
+            order = msgspec.json.decode(connection.recv_bytes(), type=Order)
+            image = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        connection.send_bytes(msgspec.json.encode(_answer(reader, order, image)))
+
+
+def load(paths: list[str]) -> PageReader:
+    """The engines of these dotted paths; one whose library is not installed is left out, unless it is the only one."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    engines: list[OcrEngine] = []
+    problems: list[Exception] = []
+    for path in paths:
+        module, _, function = path.partition(":")
+        try:
+            engines.append(getattr(importlib.import_module(module), function)())
+        except ImportError as error:
+            logger.warning("The OCR engine %s is left out: %s", path, error)
+            problems.append(error)
+    if not engines:
+        raise problems[0]
+    return PageReader(_detector(engines), engines)
+
+
+def _detector(engines: list[OcrEngine]) -> Detector:
+    """The detector, on the runtime of the first engine that has one."""
+    own = next((engine.detector() for engine in engines if isinstance(engine, RapidEngine)), None)
+    return own if own is not None else importlib.import_module("ocr_worker.onnx_runtime").detector()
+
+
+def _answer(reader: PageReader, order: Order, raw: bytes) -> Answer:
+    try:
+        image = decode_page_image(raw)
+        pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
+        request = Request(image.dpi, languages.find_all(order.languages), order.high_resolution)
+        return Answer(recognition=msgspec.Raw(encode_recognition(reader.recognize(pixels, request))))
+    except ParseError as error:
+        return Answer(code=error.code, detail=error.detail)
+    except Exception:
+        logger.exception("A page could not be recognised")
+        failed = OcrFailed()
+        return Answer(code=failed.code, detail=failed.detail)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

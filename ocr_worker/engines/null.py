@@ -1,0 +1,26 @@
+"""An engine that reads nothing: for pages whose pictures are to be kept unread, and the example to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.pages.languages import Language
+from ocr_worker.engines.base import FoundLine, Gray
+from ocr_worker.networks import Quad
+
+
+class NullEngine:
+    """Finds no text on any page."""
+
+    name = "null"
+    version = "1"
+
+    def knows(self, languages: Sequence[Language]) -> bool:
+        return True
+
+    def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
+        return []
+
+
+def make() -> NullEngine:
+    return NullEngine()

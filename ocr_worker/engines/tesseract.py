@@ -1,0 +1,282 @@
+"""Tesseract, through tesserocr where it is installed (in this process, half the cost of a page) or pytesseract (a
+program for each page). Reads every script that it has a language pack for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from apps.pages import languages as languages_
+from apps.pages.languages import LATIN, Language
+from ocr_worker.engines.base import FoundLine, FoundWord, Gray
+from ocr_worker.errors import LanguagePackMissing
+from ocr_worker.networks import Quad
+
+# Where Debian, Fedora, Homebrew and source builds keep the language packs.
+_FOLDERS = (
+    "/usr/share/tesseract-ocr/5/tessdata",
+    "/usr/share/tesseract-ocr/4.00/tessdata",
+    "/usr/share/tessdata",
+    "/usr/local/share/tessdata",
+    "/opt/homebrew/share/tessdata",
+)
+_PACK_SUFFIX = ".traineddata"
+# Scripts' own packs lie in a folder on some systems and beside the others on Debian.
+_SCRIPT_FOLDER = "script"
+_BEST_LINE_HEIGHT = 46.0
+_MOST_SCALE = 2.5
+_MOST_PIXELS = 40_000_000
+_WORD_LEVEL = "5"
+_MOST_LOADED = 4
+_PSM, _PSM_ORIENTATION = 3, 0
+_ORIENTATION_PACK = "osd"
+_PROGRAM_SECONDS = 110
+# Tesseract's names of scripts -> ours.
+_SCRIPTS = {
+    "Latin": LATIN,
+    "Fraktur": LATIN,
+    "Cyrillic": languages_.CYRILLIC,
+    "Greek": languages_.GREEK,
+    "Arabic": languages_.ARABIC,
+    "Hebrew": languages_.HEBREW,
+    "Han": languages_.HAN,
+    "Japanese": languages_.KANA,
+    "Katakana": languages_.KANA,
+    "Hiragana": languages_.KANA,
+    "Korean": languages_.HANGUL,
+    "Hangul": languages_.HANGUL,
+    "Devanagari": languages_.DEVANAGARI,
+    "Bengali": languages_.BENGALI,
+    "Tamil": languages_.TAMIL,
+    "Telugu": languages_.TELUGU,
+    "Kannada": languages_.KANNADA,
+    "Thai": languages_.THAI,
+    "Georgian": languages_.GEORGIAN,
+    "Armenian": languages_.ARMENIAN,
+}
+
+
+@cache
+def pack_folder() -> Path | None:
+    """The folder with the language packs; None where Tesseract is not set up."""
+    named = os.environ.get("TESSDATA_PREFIX")
+    for folder in [*([named, f"{named}/tessdata"] if named else []), *_FOLDERS]:
+        if next(Path(folder).glob(f"*{_PACK_SUFFIX}"), None):
+            return Path(folder)
+    return None
+
+
+@cache
+def installed_packs() -> frozenset[str]:
+    folder = pack_folder()
+    if folder is None:
+        return frozenset()
+    found = {path.name.removesuffix(_PACK_SUFFIX) for path in folder.glob(f"*{_PACK_SUFFIX}")}
+    found |= {f"{_SCRIPT_FOLDER}/{p.name.removesuffix(_PACK_SUFFIX)}" for p in (folder / _SCRIPT_FOLDER).glob("*")}
+    return frozenset(found)
+
+
+def pack_of(name: str) -> str | None:
+    """The installed pack of this name; a script's own pack may stand in for a language's that is missing."""
+    return next((pack for pack in (name, f"{_SCRIPT_FOLDER}/{name}") if pack in installed_packs()), None)
+
+
+def package_of(pack: str) -> str:
+    """Debian's package with this pack."""
+    kind = "script-" if pack[0].isupper() else ""
+    names = {"Fraktur": "frak", "Latin": "latn", "Cyrillic": "cyrl", "Devanagari": "deva"}
+    return f"tesseract-ocr-{kind}{names.get(pack, pack).lower().replace('_', '-')}"
+
+
+class Binding(Protocol):
+    """A way to call Tesseract: a grey page and packs in, its table of words out."""
+
+    version: str
+
+    def table(self, page: Gray, packs: str) -> str: ...
+
+    def script(self, page: Gray) -> str: ...
+
+
+class TesserocrBinding:
+    """The library in this process; the packs that were asked for last stay loaded."""
+
+    def __init__(self) -> None:
+        import tesserocr
+
+        self._tesserocr = tesserocr
+        self._loaded: dict[str, Any] = {}
+        self.version = tesserocr.tesseract_version().split()[1]  # "tesseract 5.5.4 leptonica..."
+
+    def table(self, page: Gray, packs: str) -> str:
+        api = self._api(packs)
+        height, width = page.shape
+        api.SetImageBytes(np.ascontiguousarray(page).tobytes(), width, height, 1, width)
+        try:
+            return str(api.GetTSVText(0))
+        finally:
+            api.Clear()
+
+    def script(self, page: Gray) -> str:
+        api = self._api(_ORIENTATION_PACK)
+        height, width = page.shape
+        api.SetImageBytes(np.ascontiguousarray(page).tobytes(), width, height, 1, width)
+        found = api.DetectOrientationScript()
+        api.Clear()
+        return str(found["script_name"]) if found else ""
+
+    def _api(self, packs: str) -> Any:
+        if packs not in self._loaded:
+            while len(self._loaded) >= _MOST_LOADED:
+                self._loaded.pop(next(iter(self._loaded))).End()
+            mode = _PSM_ORIENTATION if packs == _ORIENTATION_PACK else _PSM
+            self._loaded[packs] = self._tesserocr.PyTessBaseAPI(path=f"{pack_folder()}/", lang=packs, psm=mode)
+        return self._loaded[packs]
+
+
+class PytesseractBinding:
+    """The program, started for each page."""
+
+    def __init__(self) -> None:
+        import pytesseract
+
+        self._pytesseract = pytesseract
+        self.version = str(pytesseract.get_tesseract_version())
+
+    def table(self, page: Gray, packs: str) -> str:
+        return str(
+            self._pytesseract.image_to_data(
+                page, lang=packs, config=f"--psm {_PSM} --tessdata-dir {pack_folder()}", timeout=_PROGRAM_SECONDS
+            )
+        )
+
+    def script(self, page: Gray) -> str:
+        try:
+            found = self._pytesseract.image_to_osd(
+                page,
+                config=f"--tessdata-dir {pack_folder()}",
+                timeout=_PROGRAM_SECONDS,
+                output_type=self._pytesseract.Output.DICT,
+            )
+        except self._pytesseract.TesseractError:  # "too few characters"
+            return ""
+        return str(found["script"])
+
+
+class TesseractEngine:
+    """Tesseract with the packs of the languages asked for, English beside every other script."""
+
+    def __init__(self, binding: Binding, name: str) -> None:
+        self._binding = binding
+        self.name = name
+        self.version = binding.version
+
+    def knows(self, languages: Sequence[Language]) -> bool:
+        return all(_packs_of(language) for language in languages)
+
+    def missing(self, languages: Sequence[Language]) -> LanguagePackMissing:
+        """The error that names the package of the first language without a pack."""
+        language = next(language for language in languages if not _packs_of(language))
+        missing = language.packs[0]
+        return LanguagePackMissing(
+            f"Tesseract has no language pack for {language.name} ({missing}). Install it where the OCR workers run "
+            f"(Debian, Ubuntu: apt-get install {package_of(missing)}), or name another language."
+        )
+
+    def script_of(self, page: Gray) -> str:
+        """The script of a page, as our table of languages names it; "" where Tesseract cannot tell."""
+        return _SCRIPTS.get(self._binding.script(page), "")
+
+    def read_strips(self, strips: Sequence[Gray], languages: Sequence[Language]) -> str:
+        """The text of lines that were cut out, read as one page."""
+        lines = _read_table(self._binding.table(_stacked(strips), packs_for(languages)), 1.0)
+        return "\n".join(line.text for line in lines)
+
+    def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
+        scale = _scale_for(page, lines)
+        if scale != 1.0:
+            page = np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return _read_table(self._binding.table(page, packs_for(languages)), scale)
+
+
+def packs_for(languages: Sequence[Language]) -> str:
+    """Tesseract's spelling of the languages, which it must know."""
+    packs: list[str] = []
+    for language in languages:
+        packs += _packs_of(language)
+    if languages and all(language.script != LATIN for language in languages):
+        packs += _packs_of(languages_.find("en"))
+    return "+".join(dict.fromkeys(packs))
+
+
+def _packs_of(language: Language) -> list[str]:
+    """The installed packs to read a language with; none where it cannot be read."""
+    if language.code == language.script.lower():  # any language of the script: one pack will do
+        return next(([pack] for name in language.packs if (pack := pack_of(name))), [])
+    own = pack_of(language.packs[0]) or pack_of(language.script)
+    return [own, *(pack for name in language.packs[1:] if (pack := pack_of(name)))] if own else []
+
+
+def _stacked(strips: Sequence[Gray]) -> Gray:
+    """Lines one below the other, on white."""
+    height = round(_BEST_LINE_HEIGHT)
+    fitted = [cv2.resize(strip, (max(1, round(strip.shape[1] * height / strip.shape[0])), height)) for strip in strips]
+    width = max(strip.shape[1] for strip in fitted) + 2 * height
+    page = np.full(((height + height // 2) * len(fitted) + height, width), 255, np.uint8)
+    for number, strip in enumerate(fitted):
+        top = height // 2 + number * (height + height // 2)
+        page[top : top + height, height : height + strip.shape[1]] = strip
+    return page
+
+
+def _scale_for(page: Gray, lines: Sequence[Quad]) -> float:
+    """Tesseract was trained on letters of one size; smaller ones are enlarged to it."""
+    if not lines:
+        return 1.0
+    heights = sorted(float(np.linalg.norm(quad[3] - quad[0])) for quad in lines)
+    scale = min(_BEST_LINE_HEIGHT / heights[len(heights) // 2], _MOST_SCALE, (_MOST_PIXELS / page.size) ** 0.5)
+    return scale if scale > 1.1 else 1.0
+
+
+def _read_table(table: str, scale: float) -> list[FoundLine]:
+    lines: dict[tuple[str, ...], list[FoundWord]] = {}
+    for row in table.splitlines():
+        cells = row.split("\t")
+        if len(cells) < 12 or cells[0] != _WORD_LEVEL or not cells[11].strip():
+            continue
+        left, top, width, height = (float(cell) / scale for cell in cells[6:10])
+        confidence = min(1.0, max(0.0, float(cells[10]) / 100))
+        word = FoundWord(cells[11].strip(), left, top, left + width, top + height, confidence)
+        lines.setdefault(tuple(cells[1:5]), []).append(word)
+    return [FoundLine(tuple(words), _confidence(words)) for words in lines.values()]
+
+
+def _confidence(words: Sequence[FoundWord]) -> float:
+    letters = sum(len(word.text) for word in words)
+    return sum(word.confidence * len(word.text) for word in words) / letters
+
+
+def is_available() -> bool:
+    return bool(installed_packs())
+
+
+def make() -> TesseractEngine:
+    """Tesseract through the faster binding that is here."""
+    try:
+        return make_tesserocr()
+    except ImportError:
+        return make_pytesseract()
+
+
+def make_tesserocr() -> TesseractEngine:
+    return TesseractEngine(TesserocrBinding(), "tesseract")
+
+
+def make_pytesseract() -> TesseractEngine:
+    return TesseractEngine(PytesseractBinding(), "pytesseract")

@@ -1,0 +1,181 @@
+"""The two networks of PP-OCR as they come in the ``rapidocr`` wheel: where is text (detection), what does it say
+(recognition). Three runtimes execute them: OpenVINO and ONNX Runtime on the CPU, ONNX Runtime on CUDA.
+
+The recognition network knows 18,708 characters and spends most of its time on choosing between them. Where the language
+is known the last layer is cut down to the characters of its script, which is faster and makes fewer mistakes.
+Sessions hold threads and do not survive a fork: make them in the process that uses them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]
+Quad = NDArray[np.float32]
+"""Four corners of a line in pixels, from its top left clockwise; shape (4, 2)."""
+
+DETECTION_SIDE = 1280
+# The detector marks the inner part of a line; a pixel counts from this probability on, a line from that mean.
+_PIXEL_THRESHOLD, _LINE_THRESHOLD = 0.3, 0.5
+# How far a line reaches beyond what was marked, as a share of its area over its circumference.
+_REACH = 1.6
+_SMALLEST_SIDE = 3
+_STRIP_HEIGHT = 48
+_LONGEST_STRIP = 3200
+# Widths are rounded up to this: every new shape of a batch costs its runtime as much as reading it.
+_WIDTH_STEP = 64
+
+
+class Network(Protocol):
+    """A loaded network: one array in (batch, 3, height, width), its outputs out."""
+
+    def __call__(self, batch: NDArray[np.float32]) -> Sequence[NDArray[Any]]: ...
+
+
+class Strip(NamedTuple):
+    """What one line says. ``places``: where each character stands, 0.0-1.0 of the line's width."""
+
+    text: str
+    confidence: float
+    places: tuple[float, ...]
+    confidences: tuple[float, ...]
+
+
+@cache
+def model_folder() -> Path:
+    """Where the wheel keeps its models; found without importing it, which would load a good deal more."""
+    found = importlib.util.find_spec("rapidocr")
+    if found is None or not found.origin:
+        raise ModuleNotFoundError("rapidocr is not installed: pip install -r ocr_worker/requirements.txt")
+    return Path(found.origin).parent / "models"
+
+
+class Detector:
+    """Finds the lines of a page."""
+
+    def __init__(self, network: Network, *, side: int = DETECTION_SIDE) -> None:
+        self._network = network
+        self._side = side
+
+    def find(self, image: Gray, *, side: int | None = None) -> list[Quad]:
+        """The lines in pixels of the image, from the top; the page is looked at with ``side`` pixels at its longer
+        side."""
+        height, width = image.shape
+        scale = (side or self._side) / max(height, width)
+        rows, columns = (max(32, round(length * scale / 32) * 32) for length in (height, width))
+        small = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        batch = np.broadcast_to(small.astype(np.float32) / 127.5 - 1.0, (1, 3, rows, columns))
+        probability = self._network(np.ascontiguousarray(batch))[0][0, 0]
+        return _lines(probability, width / columns, height / rows)
+
+
+def _lines(probability: NDArray[np.float32], x_scale: float, y_scale: float) -> list[Quad]:
+    mask = cv2.dilate((probability > _PIXEL_THRESHOLD).astype(np.uint8), np.ones((2, 2), np.uint8))
+    contours, _hierarchy = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    lines = []
+    for contour in contours:
+        if len(contour) < 3:
+            continue
+        centre, (a, b), angle = cv2.minAreaRect(contour)
+        if min(a, b) < _SMALLEST_SIDE or _mean_inside(probability, (centre, (a, b), angle)) < _LINE_THRESHOLD:
+            continue
+        reach = a * b * _REACH / (a + b)
+        corners = cv2.boxPoints((centre, (a + reach, b + reach), angle)) * (x_scale, y_scale)
+        lines.append(_from_top_left(corners.astype(np.float32)))
+    return sorted(lines, key=lambda quad: float(quad[0][1]))
+
+
+def _mean_inside(probability: NDArray[np.float32], rectangle: Any) -> float:
+    corners = cv2.boxPoints(rectangle)
+    low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
+    high = np.ceil(corners.max(axis=0)).astype(int) + 1
+    part = probability[low[1] : high[1], low[0] : high[0]]
+    inside = np.zeros(part.shape, np.uint8)
+    cv2.fillPoly(inside, [(corners - low).astype(np.int32)], 1)
+    return float(cv2.mean(part, inside)[0])
+
+
+def _from_top_left(corners: Quad) -> Quad:
+    by_x = corners[np.argsort(corners[:, 0])]
+    left, right = (side[np.argsort(side[:, 1])] for side in (by_x[:2], by_x[2:]))
+    return np.array([left[0], right[0], right[1], left[1]], np.float32)
+
+
+def length_of(line: Quad) -> float:
+    """How long a line is, in pixels."""
+    return float(np.linalg.norm(line[1] - line[0]))
+
+
+def height_of(line: Quad) -> float:
+    """How high a line is, in pixels; at least one."""
+    return max(1.0, float(np.linalg.norm(line[3] - line[0])))
+
+
+def cut_out(image: Gray, quad: Quad) -> Gray:
+    """The line as an upright strip."""
+    width = max(1, round(max(length_of(quad), float(np.linalg.norm(quad[3] - quad[2])))))
+    height = round(max(height_of(quad), float(np.linalg.norm(quad[1] - quad[2]))))
+    goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    turn = cv2.getPerspectiveTransform(quad, goal)
+    strip = cv2.warpPerspective(image, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(strip, np.uint8)
+
+
+class Recognizer:
+    """Reads lines that were cut out, ``at_once`` in a batch: one on a CPU, where batches gain nothing."""
+
+    def __init__(self, network: Network, characters: Sequence[str], *, at_once: int = 1) -> None:
+        self._network = network
+        self._characters = characters
+        self._at_once = at_once
+
+    def read(self, strips: Sequence[Gray]) -> list[Strip]:
+        """What the strips say, in their order. Strips of like widths share a batch."""
+        widths = [_STRIP_HEIGHT * strip.shape[1] / strip.shape[0] for strip in strips]
+        order = sorted(range(len(strips)), key=widths.__getitem__)
+        found: list[Strip] = [Strip("", 0.0, (), ())] * len(strips)
+        for start in range(0, len(order), self._at_once):
+            part = order[start : start + self._at_once]
+            room = math.ceil(max(1.0, min(_LONGEST_STRIP, widths[part[-1]])) / _WIDTH_STEP) * _WIDTH_STEP
+            fitted = [_fit(strips[index], room) for index in part]
+            batch = np.zeros((len(part), 3, _STRIP_HEIGHT, room), np.float32)
+            for row, strip in enumerate(fitted):
+                batch[row, :, :, : strip.shape[1]] = strip / 127.5 - 1.0
+            best, choice = self._network(batch)
+            for row, index in enumerate(part):
+                found[index] = self._decode(best[row, :, 0], choice[row, :, 0], room / fitted[row].shape[1])
+        return found
+
+    def _decode(self, best: NDArray[np.float32], choice: NDArray[np.int32], stretch: float) -> Strip:
+        """One character for each run of the same choice; choice 0 is the gap between characters."""
+        kept = choice != 0
+        kept[1:] &= choice[1:] != choice[:-1]
+        steps = np.nonzero(kept)[0]
+        if not len(steps):
+            return Strip("", 0.0, (), ())
+        places = np.minimum((steps + 0.5) / len(choice) * stretch, 1.0)
+        return Strip(
+            "".join(self._characters[number] for number in choice[steps]),
+            float(best[steps].mean()),
+            tuple(places.tolist()),
+            tuple(best[steps].tolist()),
+        )
+
+
+def _fit(strip: Gray, room: int) -> NDArray[np.float32]:
+    width = min(room, max(1, math.ceil(_STRIP_HEIGHT * strip.shape[1] / strip.shape[0])))
+    return cv2.resize(strip, (width, _STRIP_HEIGHT)).astype(np.float32)
+
+
+def kept_characters(all_characters: Sequence[str], keep: Callable[[str], bool] | None) -> list[int]:
+    """The numbers of the characters that stay; 0, the gap, always does."""
+    return [n for n, character in enumerate(all_characters) if n == 0 or keep is None or keep(character)]

@@ -1,0 +1,62 @@
+"""A page image is turned upright and straight before it is read: quarter turns, then the few degrees of skew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from ocr_worker.networks import Gray, Quad, height_of, length_of
+
+# Shorter lines say little about the skew.
+_LONG_LINE = 4.0
+# Turning costs sharpness; below this nobody can tell.
+_LEAST_SKEW = 0.1
+_MOST_SKEW = 15.0
+
+
+class Straight(NamedTuple):
+    """A page image, its lines, and by how much it was turned: ``orientation`` 0, 90, 180 or 270 and then ``skew``
+    degrees clockwise as the sheet lay."""
+
+    image: Gray
+    lines: list[Quad]
+    orientation: int
+    skew: float
+
+
+def lies_on_its_side(lines: Sequence[Quad]) -> bool:
+    """Whether more of the text runs down than across, counted in length of lines."""
+    across = sum(length_of(line) for line in lines if length_of(line) > 1.5 * height_of(line))
+    down = sum(height_of(line) for line in lines if height_of(line) > 1.5 * length_of(line))
+    return down > across
+
+
+def skew_of(lines: Sequence[Quad]) -> float:
+    """By how many degrees clockwise the lines slope: the median over the long ones, weighed by their length."""
+    slopes = sorted(
+        (float(np.degrees(np.arctan2(along[1], along[0]))), length_of(line))
+        for line in lines
+        if length_of(line) >= _LONG_LINE * height_of(line)
+        for along in [(line[1] - line[0]) + (line[2] - line[3])]
+    )
+    half = sum(length for _slope, length in slopes) / 2
+    for slope, length in slopes:
+        half -= length
+        if half <= 0:
+            return slope if abs(slope) <= _MOST_SKEW else 0.0
+    return 0.0
+
+
+def straightened(image: Gray, lines: list[Quad], orientation: int) -> Straight:
+    """The image without its skew; the lines turn with it, so that nobody has to look for them again."""
+    skew = skew_of(lines)
+    if abs(skew) < _LEAST_SKEW:
+        return Straight(image, lines, orientation, 0.0)
+    height, width = image.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), skew, 1.0)
+    turned = cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    lines = [(np.c_[line, np.ones(4)] @ turn.T).astype(np.float32) for line in lines]
+    return Straight(np.asarray(turned, np.uint8), lines, orientation, round(skew, 2))

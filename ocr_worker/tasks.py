@@ -1,0 +1,91 @@
+"""``recognize_page``: the one task of an OCR worker. It never raises for what a page does: a code goes on instead."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_process_init, worker_process_shutdown
+
+from apps.pages.errors import ParseError
+from ocr_worker import transfer
+from ocr_worker.celery import tell
+from ocr_worker.engine import EngineProcess, Order
+from ocr_worker.settings import settings
+
+logger = logging.getLogger(__name__)
+
+_ALIVE_SECONDS = 10.0
+
+
+class _Engines(threading.local):
+    process: EngineProcess | None = None
+
+
+_engines = _Engines()
+
+
+def _engine() -> EngineProcess:
+    """The engine process of this pool process or thread."""
+    if _engines.process is None:
+        _engines.process = EngineProcess(settings())
+    return _engines.process
+
+
+@worker_process_init.connect
+def _load_engines(**_: Any) -> None:
+    _engine().start()
+
+
+@worker_process_shutdown.connect
+def _end_engines(**_: Any) -> None:
+    _engine().close()
+
+
+@shared_task(name="recognize_page")
+def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Read the page image that ``order`` names and leave the answer where it says; ids and a code go on."""
+    if order is None:
+        return None
+    outcome = {"step_id": order["step_id"], "fence": order["fence"], "code": "", "detail": ""}
+    try:
+        with _alive(order):
+            image = transfer.fetch(order["image"])
+            how = Order(tuple(order.get("languages") or ()), bool(order.get("high_resolution")))
+            transfer.deliver(order["answer"], _engine().recognize(image, how))
+    except ParseError as error:
+        logger.warning("Page %s of %s: %s: %s", order.get("page"), order.get("job"), error.code, error.detail)
+        outcome |= {"code": error.code, "detail": error.detail}
+    return outcome
+
+
+@contextmanager
+def _alive(order: dict[str, Any]) -> Iterator[None]:
+    """Say at once and then every few seconds that this page is being worked on: its lease is renewed by it."""
+    done = threading.Event()
+
+    def say() -> None:
+        while True:
+            tell(
+                "ocr_alive",
+                step_id=order["step_id"],
+                fence=order["fence"],
+                job=order.get("job", ""),
+                pages=str(order.get("page", "")),
+                worker=f"{socket.gethostname()}:{os.getpid()}",
+            )
+            if done.wait(_ALIVE_SECONDS):
+                return
+
+    thread = threading.Thread(target=say, name="alive", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()

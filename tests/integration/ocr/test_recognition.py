@@ -1,0 +1,126 @@
+"""Pages as they come from scanners and cameras: turned, crooked, dim, in a language that nobody named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apps.pages.errors import PageError
+from apps.pages.page_image import PageImage, encode_page_image
+from apps.pages.recognized import Recognition, decode_recognition, lay_out
+from ocr_worker.engine import EngineProcess, Order
+from ocr_worker.errors import OcrFailed, OcrTimeout
+from tests.documents.scans import DPI, LINES, picture
+from tests.integration.ocr.conftest import process_with
+
+
+def encoded(page: Image.Image) -> bytes:
+    return encode_page_image(PageImage(page.width, page.height, float(DPI), page.tobytes()))
+
+
+def read(engine: EngineProcess, page: Image.Image, *languages: str) -> Recognition:
+    return decode_recognition(engine.recognize(encoded(page), Order(languages)))
+
+
+def text_of(recognition: Recognition) -> str:
+    return " ".join(block.text for block in lay_out(recognition))
+
+
+@pytest.mark.parametrize(("counterclockwise", "orientation"), [(0, 0), (90, 90), (180, 180), (270, 270)])
+def test_a_page_is_turned_upright(engine: EngineProcess, counterclockwise: int, orientation: int) -> None:
+    recognition = read(engine, picture().rotate(counterclockwise, expand=True), "en")
+    assert recognition.orientation == orientation
+    assert text_of(recognition) == " ".join(LINES)
+
+
+@pytest.mark.parametrize("degrees", [-4.0, 1.5])
+def test_a_crooked_page_is_straightened_and_its_boxes_fit_the_page_as_it_lay(
+    engine: EngineProcess, degrees: float
+) -> None:
+    page = picture().rotate(-degrees, fillcolor=255, resample=Image.Resampling.BICUBIC)  # clockwise when positive
+    recognition = read(engine, page, "en")
+
+    assert recognition.skew == pytest.approx(degrees, abs=0.3)
+    assert text_of(recognition) == " ".join(LINES)
+    scale, pixels = DPI / 72, np.asarray(page)
+    for block in lay_out(recognition):
+        for line in block.lines:
+            box = line.box
+            part = pixels[int(box.top * scale) : int(box.bottom * scale), int(box.x0 * scale) : int(box.x1 * scale)]
+            assert part.min() < 100
+
+
+def test_grey_paper_in_uneven_light_is_read(engine: EngineProcess) -> None:
+    pixels = np.asarray(picture(), np.float32)
+    shade = np.linspace(0.25, 0.8, pixels.shape[1])[None, :]
+    dim = Image.fromarray(((pixels * 0.5 + 90) * shade).astype(np.uint8))
+    assert text_of(read(engine, dim, "en")) == " ".join(LINES)
+
+
+def test_white_letters_on_black_are_read(engine: EngineProcess) -> None:
+    page = picture()
+    assert text_of(read(engine, Image.eval(page, lambda value: 255 - value), "en")) == " ".join(LINES)
+
+
+def test_without_a_language_the_script_is_found_out(engine: EngineProcess) -> None:
+    recognition = read(engine, picture())
+    assert recognition.languages == ("latin",)
+    assert text_of(recognition) == " ".join(LINES)
+
+
+def test_the_answer_says_how_it_came_about(engine: EngineProcess) -> None:
+    recognition = read(engine, picture(), "en")
+    assert recognition.engine == "rapidocr-openvino"
+    assert recognition.version.startswith("PP-OCR")
+    assert recognition.confidence > 0.9
+    assert [(attempt.reason, attempt.languages) for attempt in recognition.attempts] == [("first choice", "en")]
+    assert recognition.seconds > 0
+
+
+def test_a_blank_page_is_an_empty_answer(engine: EngineProcess) -> None:
+    recognition = read(engine, Image.new("L", (800, 1100), 255), "en")
+    assert (recognition.lines, recognition.engine) == ((), "")
+
+
+def test_noise_is_not_text_and_takes_no_time(engine: EngineProcess) -> None:
+    noise = np.random.default_rng(7).integers(0, 255, (1754, 1240), np.uint8)
+    recognition = read(engine, Image.fromarray(noise), "en")
+    assert sum(len(line.words) for line in recognition.lines) < 20
+    assert recognition.seconds < 30
+
+
+def test_a_missing_language_pack_names_the_package(engine: EngineProcess) -> None:
+    with pytest.raises(PageError, match="apt-get install tesseract-ocr-kat") as raised:
+        engine.recognize(encoded(picture()), Order(("ka",)))
+    assert raised.value.code == "language_not_installed"
+
+
+def test_without_tesseract_the_network_reads_and_says_what_it_cannot() -> None:
+    with process_with("rapidocr-openvino") as alone:
+        assert text_of(read(alone, picture(), "en")) == " ".join(LINES)
+        with pytest.raises(PageError, match="Only Tesseract reads Russian"):
+            alone.recognize(encoded(picture()), Order(("ru",)))
+
+
+def test_a_page_that_takes_too_long_is_stopped_and_the_next_one_is_read() -> None:
+    with process_with("rapidocr-openvino", page_seconds=60) as engine:
+        read(engine, picture(), "en")
+        engine.limit_page_seconds(0.05)
+        with pytest.raises(OcrTimeout):
+            engine.recognize(encoded(picture(LINES * 6, size=14, height=1400)), Order(("en",)))
+        engine.limit_page_seconds(60)
+        assert text_of(read(engine, picture(), "en")) == " ".join(LINES)
+
+
+def test_a_process_that_needs_too_much_memory_is_ended() -> None:
+    with process_with("rapidocr-openvino", memory_mb=50) as engine, pytest.raises(OcrFailed, match="OCR_MEMORY_MB"):
+        read(engine, picture(LINES * 6, size=14, height=1400), "en")
+
+
+def test_what_is_no_page_image_is_refused_and_the_engine_lives_on(engine: EngineProcess) -> None:
+    pid = engine.pid
+    with pytest.raises(PageError):
+        engine.recognize(b"no image at all", Order(("en",)))
+    assert text_of(read(engine, picture(), "en")) == " ".join(LINES)
+    assert engine.pid == pid

@@ -1,0 +1,35 @@
+"""A page image is read without an image decoder, and only what we wrote ourselves is taken."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+
+from apps.pages.errors import GarbledPage
+from apps.pages.page_image import MOST_PIXELS, PageImage, decode_page_image, encode_page_image
+
+
+def test_it_comes_back_as_it_was() -> None:
+    image = PageImage(width=3, height=2, dpi=199.987, pixels=bytes(range(6)))
+    assert decode_page_image(encode_page_image(image)) == image
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\x89PNG\r\n",
+        b"leafmill-page-1 3 2 200\n",
+        b"leafmill-page-1 3 2 200\nnot zlib",
+        b"leafmill-page-1 3 2 200\n" + zlib.compress(bytes(5)),
+        b"leafmill-page-1 3 2 200\n" + zlib.compress(bytes(7)),
+        b"leafmill-page-1 0 2 200\n" + zlib.compress(b""),
+        b"leafmill-page-1 3 2 0\n" + zlib.compress(bytes(6)),
+        b"leafmill-page-1 99999 99999 200\n" + zlib.compress(bytes(100)),
+        b"leafmill-page-1 20 %d 200\n" % (MOST_PIXELS // 10) + zlib.compress(bytes(100)),
+    ],
+)
+def test_anything_else_is_refused(raw: bytes) -> None:
+    with pytest.raises(GarbledPage):
+        decode_page_image(raw)

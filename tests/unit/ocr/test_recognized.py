@@ -1,0 +1,119 @@
+"""What an engine read becomes blocks on the page as it is displayed."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.pages.blocks import Block, BlockType, Page, Source
+from apps.pages.errors import GarbledPage
+from apps.pages.geometry import Box
+from apps.pages.recognized import (
+    Recognition,
+    RecognizedLine,
+    RecognizedWord,
+    as_displayed,
+    decode_recognition,
+    encode_recognition,
+    page_with_text,
+)
+
+
+def line(text: str, x0: float, top: float, *, size: float = 12.0, confidence: float = 0.9) -> RecognizedLine:
+    words, x = [], x0
+    for word in text.split():
+        words.append(RecognizedWord(word, x, top, x + len(word) * size / 2, top + size, confidence))
+        x += (len(word) + 1) * size / 2
+    return RecognizedLine(tuple(words), Box(x0, top, x - size / 2, top + size), confidence)
+
+
+def recognition(*lines: RecognizedLine, orientation: int = 0, skew: float = 0.0) -> Recognition:
+    return Recognition(
+        lines=lines,
+        rules=(),
+        width=600.0,
+        height=800.0,
+        orientation=orientation,
+        skew=skew,
+        engine="test",
+        version="1",
+        languages=("en",),
+        confidence=lines[0].confidence if lines else 0.0,
+        seconds=0.1,
+        attempts=(),
+    )
+
+
+def scan(needs_ocr: str = "no_text_layer", *blocks: Block) -> Page:
+    return Page(number=3, width=600.0, height=800.0, blocks=blocks, needs_ocr=needs_ocr)
+
+
+def test_lines_become_blocks_that_say_where_they_come_from() -> None:
+    lines = line("First words of a line", 50, 100), line("and more of them", 50, 114)
+    page = page_with_text(scan(), recognition(*lines))
+
+    (block,) = page.blocks
+    assert (page.number, page.needs_ocr, block.text) == (3, "", "First words of a line and more of them")
+    assert (block.source, block.confidence) == (Source.OCR, 0.9)
+    assert block.box.x0 == 50
+    assert [found.confidence for found in block.lines] == [0.9, 0.9]
+
+
+def test_columns_are_read_one_after_the_other() -> None:
+    left = [line(f"left column line {number} of text", 40, 100 + number * 16) for number in range(8)]
+    right = [line(f"right column line {number} of text", 330, 105 + number * 16) for number in range(8)]
+    mixed = [each for pair in zip(left, right, strict=True) for each in pair]
+    text = " ".join(block.text for block in page_with_text(scan(), recognition(*mixed)).blocks)
+    assert text.index("left column line 7") < text.index("right column line 0")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [
+        (0, Box(50, 100, 150, 112)),
+        (90, Box(100, 450, 112, 550)),
+        (180, Box(450, 688, 550, 700)),
+        (270, Box(688, 50, 700, 150)),
+    ],
+)
+def test_boxes_are_turned_back_to_the_page_as_displayed(orientation: int, expected: Box) -> None:
+    turned = as_displayed(Box(50, 100, 150, 112), recognition(orientation=orientation))
+    assert turned == expected
+
+
+def test_skew_is_undone_around_the_middle_of_the_page() -> None:
+    found = recognition(skew=2.0)
+    assert as_displayed(Box(300, 400, 300, 400), found) == Box(300, 400, 300, 400)
+    right_of_it = as_displayed(Box(500, 400, 500, 400), found)
+    assert right_of_it.top > 400  # the lines slope downwards, clockwise
+    assert right_of_it.x0 < 500
+
+
+def test_of_a_page_with_text_only_its_pictures_are_read() -> None:
+    own = Block(type=BlockType.PARAGRAPH, box=Box(50, 50, 500, 70), text="Its own words")
+    picture = Block(type=BlockType.PICTURE, box=Box(50, 100, 400, 300))
+    found = recognition(line("Its own w0rds", 50, 52), line("words in the picture", 80, 150))
+
+    page = page_with_text(scan("text_in_picture", own, picture), found)
+
+    assert [block.text for block in page.blocks] == ["Its own words", "", "words in the picture"]
+
+
+def test_doubtful_text_is_kept_and_said() -> None:
+    page = page_with_text(scan(), recognition(line("wcrds", 50, 100, confidence=0.4)))
+    assert page.blocks[0].text == "wcrds"
+    assert page.warnings == ("ocr_low_confidence",)
+
+
+def test_a_page_without_words_stays_an_empty_page() -> None:
+    picture = Block(type=BlockType.PICTURE, box=Box(0, 0, 600, 800))
+    page = page_with_text(scan("no_text_layer", picture), recognition())
+    assert (page.blocks, page.needs_ocr, page.warnings) == ((picture,), "", ())
+
+
+def test_only_what_we_wrote_is_decoded() -> None:
+    found = recognition(line("word", 1, 2))
+    raw = encode_recognition(found)
+    assert decode_recognition(raw) == found
+    for broken in (b"", b"{}", raw[:-1], raw.replace(b"0.9", b"7.0"), raw.replace(b'"test"', b"3")):
+        with pytest.raises(GarbledPage):
+            decode_recognition(broken)
