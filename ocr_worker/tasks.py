@@ -21,8 +21,6 @@ from ocr_worker.settings import settings
 
 logger = logging.getLogger(__name__)
 
-_ALIVE_SECONDS = 10.0
-
 
 class _Engines(threading.local):
     process: EngineProcess | None = None
@@ -80,7 +78,7 @@ def _alive(order: dict[str, Any]) -> Iterator[None]:
                 pages=str(order.get("page", "")),
                 worker=f"{socket.gethostname()}:{os.getpid()}",
             )
-            if done.wait(_ALIVE_SECONDS):
+            if done.wait(order["alive_every_seconds"]):
                 return
 
     thread = threading.Thread(target=say, name="alive", daemon=True)

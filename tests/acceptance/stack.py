@@ -73,6 +73,9 @@ class Process:
                 self.kill()
 
 
+PARSE_QUEUES = ("parse_raw_file_job", "parse_raw_file_job_pages")
+
+
 @dataclass
 class Stack:
     parts: Parts
@@ -131,12 +134,12 @@ class Stack:
         wait_for(lambda: self._answers(), "the web process answers", seconds=30)
         return web
 
-    def start_worker(self, name: str = "parse") -> Process:
+    def start_worker(self, name: str = "parse", *queues: str) -> Process:
         before = len(self.processes)
         worker = self.start(
             f"worker-{name}",
             *MANAGE,
-            *("work", "parse_raw_file_job", "parse_raw_file_job_pages", "--name", f"{name}{before}"),
+            *("work", *(queues or PARSE_QUEUES), "--name", f"{name}{before}"),
         )
         wait_for(lambda: b" ready." in worker.log.read_bytes(), "the worker is ready", seconds=30)
         return worker

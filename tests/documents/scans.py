@@ -55,5 +55,4 @@ def typeset(line: str) -> Image.Image:
     ]
     body = b"%PDF-1.4\n" + b"".join(b"%d 0 obj%s endobj\n" % (n, each) for n, each in enumerate(objects, 1))
     with pypdfium2.PdfDocument(body + b"trailer<</Root 1 0 R>>") as pdf:
-        page = pdf[0].render(scale=DPI / 72, grayscale=True).to_pil().convert("L")
-    return page
+        return pdf[0].render(scale=DPI / 72, grayscale=True).to_pil().convert("L")

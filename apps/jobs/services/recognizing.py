@@ -133,6 +133,7 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
             "answer": ocr_exchange.address_to_write(answer),
             "languages": list(options.get("languages") or []),
             "high_resolution": bool(options.get("high_res_ocr")),
+            "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
         }
     ]
 

@@ -14,7 +14,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import Project
 from apps.documents import services as documents
 from apps.jobs import services
-from apps.jobs.models import ParseJob, Step
+from apps.jobs.models import ParseJob, Step, Turn
 from apps.jobs.states import OPEN_STEPS, Stage
 from tests.documents.long import long_document
 
@@ -80,3 +80,10 @@ def run_to(job: ParseJob, stage: Stage) -> ParseJob:
 
 def run(job: ParseJob) -> ParseJob:
     return run_to(job, Stage.DONE)
+
+
+def rescue() -> services.Rescued:
+    Turn.objects.filter(name="rescue_jobs").delete()
+    found = services.rescue_jobs()
+    assert found is not None
+    return found

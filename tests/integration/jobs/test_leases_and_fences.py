@@ -7,23 +7,16 @@ from datetime import UTC, datetime
 from django.db.models.functions import Now
 
 from apps.jobs import queries, services
-from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step, Turn
+from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.services import claims, reading, sending
 from apps.jobs.states import JobState, PageState, Stage, StepState
-from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
+from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
 
 def die_holding(step: Step) -> None:
     """Claim a step as a worker does, and never come back: the lease is already over."""
     claims._claim(step_id=step.pk, fence=step.fence)
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
-
-
-def rescue() -> services.Rescued:
-    Turn.objects.all().delete()
-    found = services.rescue_jobs()
-    assert found is not None
-    return found
 
 
 def test_a_message_that_comes_twice_is_worked_on_once(submit: Submit) -> None:
