@@ -4,7 +4,7 @@
 PYTHON_ENV := .venv/bin/python
 SETUP := scripts/setup.sh
 
-.PHONY: run parse test check bench score chaos lock clean
+.PHONY: run parse test check bench bench-ocr score chaos lock clean
 .SILENT:
 
 # The whole service: web, workers, Flower. Ctrl-C stops it.
@@ -32,6 +32,11 @@ check:
 bench:
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench $(ARGS)
+
+# OCR: accuracy and speed of every engine: make bench-ocr [ARGS="accuracy|steps|speed"]
+bench-ocr:
+	$(SETUP) development
+	$(PYTHON_ENV) -m bench.ocr $(ARGS)
 
 # The score of our Markdown over ../shared/corpus.
 score:

@@ -26,6 +26,8 @@ from ocr_worker.straightening import Straight, lies_on_its_side, straightened
 _SAMPLE = 8
 _SAMPLE_SHAPE = 8.0
 _HIGH_RESOLUTION_SIDE = 1920
+# Where the lines run across and cannot be read, the page may be upside down.
+QUARTER_TURNS_TO_TRY = (2,)
 # Below this confidence another way is tried; ...
 _POOR = 0.7
 # ... and so is where the lines hold fewer letters than this for each line height of their length.
@@ -93,9 +95,7 @@ class PageReader:
         if lies_on_its_side(found[2]):
             found = max((look(1), look(3)), key=lambda turned: turned[3].confidence)
         elif not found[3].is_sure:
-            upside_down = look(2)
-            if upside_down[3].is_sure:
-                found = upside_down
+            found = next((turned for turned in map(look, QUARTER_TURNS_TO_TRY) if turned[3].is_sure), found)
         turns, turned, lines, sample = found
         return Upright(straightened(turned, lines, turns * 90), sample)
 
@@ -118,9 +118,9 @@ class PageReader:
         old_print = self._old_print(page, languages, readings[0])
         if old_print and self._tesseract:
             readings.append(_read(self._tesseract, page, old_print, preparation.AS_IT_IS, "long s: an old print"))
-            return readings[1:] + readings[:1] if not _is_poor(readings[1], page) else readings
+            return readings[1:] + readings[:1] if not is_poor(readings[1], page) else readings
         for engine in [*able[1:], able[0]]:
-            if not _is_poor(readings[-1], page):
+            if not is_poor(readings[-1], page):
                 break
             readings.append(_read(engine, page, languages, preparation.EVEN_LIGHT, "the answer before was poor"))
         return sorted(readings, key=lambda reading: reading.worth, reverse=True)
@@ -138,7 +138,7 @@ class PageReader:
         if (
             self._tesseract is None
             or first.engine is self._tesseract
-            or not _may_be_old(first)
+            or not may_be_old_print(first)
             or any(language.script != LATIN for language in languages)
         ):
             return ()
@@ -151,7 +151,8 @@ class PageReader:
         return old if text.count("ſ") > _LONG_S_SHARE * max(letters, 1) else ()
 
 
-def _may_be_old(first: Reading) -> bool:
+def may_be_old_print(first: Reading) -> bool:
+    """Whether the network is unsure of Latin letters, or takes long s for f."""
     text = "".join(word.text for line in first.lines for word in line.words)
     return first.attempt.confidence < _CLEAN_PRINT or text.count("f") + text.count("ſ") > _MOST_F * max(len(text), 1)
 
@@ -166,7 +167,7 @@ def _nobody_knows(languages: Sequence[Language], tesseract: TesseractEngine | No
     )
 
 
-def _is_poor(reading: Reading, page: Straight) -> bool:
+def is_poor(reading: Reading, page: Straight) -> bool:
     """Little confidence, or far less text than the lines found have room for."""
     room = sum(length_of(line) / height_of(line) for line in page.lines)
     return reading.attempt.confidence < _POOR or reading.attempt.characters < _LEAST_FILLING * room

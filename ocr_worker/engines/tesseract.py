@@ -33,6 +33,8 @@ _BEST_LINE_HEIGHT = 46.0
 _MOST_SCALE = 2.5
 _MOST_PIXELS = 40_000_000
 _WORD_LEVEL = "5"
+# Names and terms in Latin letters stand in texts of every script.
+BESIDE_OTHER_SCRIPTS = ("en",)
 _MOST_LOADED = 4
 _PSM, _PSM_ORIENTATION = 3, 0
 _ORIENTATION_PACK = "osd"
@@ -199,7 +201,7 @@ class TesseractEngine:
         return "\n".join(line.text for line in lines)
 
     def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
-        scale = _scale_for(page, lines)
+        scale = scale_for(page, lines)
         if scale != 1.0:
             page = np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
         return _read_table(self._binding.table(page, packs_for(languages)), scale)
@@ -211,7 +213,7 @@ def packs_for(languages: Sequence[Language]) -> str:
     for language in languages:
         packs += _packs_of(language)
     if languages and all(language.script != LATIN for language in languages):
-        packs += _packs_of(languages_.find("en"))
+        packs += [pack for code in BESIDE_OTHER_SCRIPTS for pack in _packs_of(languages_.find(code))]
     return "+".join(dict.fromkeys(packs))
 
 
@@ -235,7 +237,7 @@ def _stacked(strips: Sequence[Gray]) -> Gray:
     return page
 
 
-def _scale_for(page: Gray, lines: Sequence[Quad]) -> float:
+def scale_for(page: Gray, lines: Sequence[Quad]) -> float:
     """Tesseract was trained on letters of one size; smaller ones are enlarged to it."""
     if not lines:
         return 1.0
