@@ -1,4 +1,4 @@
-"""How well and how fast pages are recognised: ``make bench-ocr``, or ``python -m bench.ocr accuracy|steps|rasterised|speed``.
+"""How well and how fast pages are recognised: ``make bench-ocr [ARGS="accuracy steps rasterised speed"]``.
 
 accuracy   every engine over ../shared/corpus/scans, scored by ../shared/score/score.py; languages told and not told
 steps      the same with one step of the road left out at a time: what each of them gives
@@ -63,12 +63,7 @@ class Sheet(NamedTuple):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "what",
-        nargs="*",
-        choices=["accuracy", "steps", "rasterised", "speed", []],
-        default=["accuracy", "rasterised", "speed"],
-    )
+    parser.add_argument("what", nargs="*", default=["accuracy", "rasterised", "speed"], help=" ".join(MEASURES))
     parser.add_argument("--engines", nargs="*", default=COMBINATIONS, help="combinations, the preferred engine first")
     parser.add_argument("--only", default="", help="scans whose names hold this; nothing is recorded")
     parser.add_argument("--each", action="store_true", help="print the score of every document")
@@ -76,6 +71,8 @@ def main() -> int:
     if not SCANS.is_dir() or not (SHARED / "score" / "score.py").is_file():
         print("The corpus and score.py are not here: they are expected in ../shared beside this checkout.")
         return 0
+    if unknown := set(arguments.what) - set(MEASURES):
+        parser.error(f"There is no {', '.join(unknown)}. There are: {', '.join(MEASURES)}.")
     for what in arguments.what:
         MEASURES[what](arguments)
     return 0

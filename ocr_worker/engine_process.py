@@ -70,7 +70,9 @@ def load(paths: list[str]) -> PageReader:
             problems.append(error)
     if not engines:
         raise problems[0]
-    return PageReader(_detector(engines), engines)
+    reader = PageReader(_detector(engines), engines)
+    reader.recognize(np.full((64, 256), 255, np.uint8), Request(200.0))  # loads what is loaded at the first page
+    return reader
 
 
 def _detector(engines: list[OcrEngine]) -> Detector:

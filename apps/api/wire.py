@@ -12,6 +12,7 @@ from apps.api.errors import described
 from apps.documents.models import Document
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import JobState
+from apps.pages.quality import WHOLE_PAGE_REASONS
 
 WireStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 STATUS: dict[str, WireStatus] = {
@@ -148,7 +149,7 @@ def page_on_wire(page: JobPage) -> JobPageState:
         page_number=page.number,
         state=page.state,
         attempts=page.attempts,
-        needs_ocr=page.needs_ocr or None,
+        needs_ocr=page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else None,
         error=_trouble(page.error_code, page.error_detail),
     )
 

@@ -15,6 +15,7 @@ import msgspec
 from apps.pages import items, render
 from apps.pages.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.flow import Flow, Placed
+from apps.pages.quality import WHOLE_PAGE_REASONS
 from apps.pages.render import RenderOptions
 from apps.pages.survey import Survey, take_survey
 
@@ -92,7 +93,7 @@ def _changed(block: Block, kind: BlockType, level: int) -> Block:
 
 def _count(assembly: Assembly, page: Page, text: str) -> None:
     assembly.good_pages += 1
-    assembly.pages_needing_ocr += bool(page.needs_ocr)
+    assembly.pages_needing_ocr += page.needs_ocr in WHOLE_PAGE_REASONS
     assembly.characters += len(text)
     assembly.words += len(text.split())
     for code in page.warnings:
@@ -192,7 +193,7 @@ def _metadata(page: Page) -> dict[str, Any]:
     entry: dict[str, Any] = {"page_number": page.number}
     if page.rotation:
         entry["original_orientation_angle"] = page.rotation
-    if page.needs_ocr:
+    if page.needs_ocr in WHOLE_PAGE_REASONS:
         entry["needs_ocr"] = page.needs_ocr
     if page.warnings:
         entry["warnings"] = list(page.warnings)

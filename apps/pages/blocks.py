@@ -88,7 +88,8 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="page"):
     """One page as displayed (rotation applied). ``blocks`` is the reading order; sizes in points.
 
-    ``needs_ocr`` says why the text layer is not enough (``no_text_layer``, ``garbled_text``...), empty when it is.
+    ``needs_ocr`` says why the text layer is not enough (``no_text_layer``, ``garbled_text``), or that its pictures may
+    hold more (``text_in_picture``); empty when it is enough.
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
     """
 

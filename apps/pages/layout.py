@@ -10,6 +10,7 @@ from apps.pages.blocks import Block, BlockType, Line
 from apps.pages.geometry import Box
 from apps.pages.lines import Segment, joined, paragraph_text, rows_of, segment_of, segments_of
 from apps.pages.pdf import RawPage
+from apps.pages.quality import GROUND_SHARE
 
 # A new paragraph begins where the step to the next line grows by this much, ...
 WIDER_STEP = 1.22
@@ -56,7 +57,7 @@ def _is_figure(box: Box, raw: RawPage, found: Sequence[Block]) -> bool:
     """A picture behind the whole page is its ground, not a figure; one inside a table belongs to the table."""
     if any(table.box.contains(box, slack=2.0) for table in found):
         return False
-    return box.width * box.height < 0.8 * raw.width * raw.height or not raw.runs
+    return box.width * box.height < GROUND_SHARE * raw.width * raw.height or not raw.runs
 
 
 def _with_markers(row: list[Segment]) -> list[Segment]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from apps.pages.blocks import Page, PageFailure
 from apps.pages.errors import PageError
 from apps.pages.isolation import Limits, Reader
-from apps.pages.quality import NO_TEXT_LAYER, WHOLE_PAGE_REASONS
+from apps.pages.quality import NO_TEXT_LAYER
 from apps.parsing.progress import say
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Recognizer:
         self, results: Sequence[Result], document: Path, *, password: str | None, media_type: str, limits: Limits
     ) -> list[Result]:
         """The pages as they were, those that need it with the text that OCR read on them."""
-        wanting = [page for page in results if isinstance(page, Page) and page.needs_ocr in WHOLE_PAGE_REASONS]
+        wanting = [page for page in results if isinstance(page, Page) and page.needs_ocr]
         if not wanting:
             return list(results)
         if not self._quiet:

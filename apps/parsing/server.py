@@ -67,6 +67,8 @@ def _create(http: httpx.Client, options: argparse.Namespace, password: str | Non
         configuration["page_ranges"] = {"target_pages": options.pages}
     if password is not None:
         configuration["input_options"] = {"pdf": {"password": password}}
+    if ocr := _ocr_parameters(options):
+        configuration["processing_options"] = {"ocr_parameters": ocr}
     if options.source.lower().startswith(("http://", "https://")):
         return _answer(http.post("/api/v2/parse", json={**configuration, "source_url": options.source}))
     path = _spooled_stdin(folder) if options.source == "-" else Path(options.source)
@@ -75,6 +77,17 @@ def _create(http: httpx.Client, options: argparse.Namespace, password: str | Non
         return _answer(
             http.post("/api/v2/parse/upload", data={"configuration": json.dumps(configuration)}, files=files)
         )
+
+
+def _ocr_parameters(options: argparse.Namespace) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    if options.languages:
+        asked["languages"] = options.languages.split(",")
+    if options.no_ocr:
+        asked["disable_ocr"] = True
+    if options.high_res_ocr:
+        asked["high_res_ocr"] = True
+    return asked
 
 
 def _spooled_stdin(folder: Path) -> Path:

@@ -29,13 +29,14 @@ class Runtime(Protocol):
 
 
 class RapidEngine:
-    """Reads the lines that the detector found. The networks are loaded when a script is first asked for."""
+    """Reads the lines that the detector found. Both networks, for Latin and for all it knows, are loaded at once: later
+    the process may not be permitted to read their files."""
 
     def __init__(self, name: str, runtime: Runtime) -> None:
         self.name = name
         self.version = f"PP-OCRv6 small, {runtime.VERSION}"
         self._runtime = runtime
-        self._recognizers: dict[bool, Recognizer] = {}
+        self._latin, self._all = runtime.recognizer(is_latin), runtime.recognizer()
 
     def detector(self) -> Detector:
         """The detection network on the same runtime."""
@@ -52,9 +53,7 @@ class RapidEngine:
 
     def read(self, strips: Sequence[Gray], *, only_latin: bool) -> list[Strip]:
         """What these lines say."""
-        if only_latin not in self._recognizers:
-            self._recognizers[only_latin] = self._runtime.recognizer(is_latin if only_latin else None)
-        return self._recognizers[only_latin].read(strips)
+        return (self._latin if only_latin else self._all).read(strips)
 
 
 def is_latin(character: str) -> bool:

@@ -147,7 +147,9 @@ class PytesseractBinding:
 
     def __init__(self) -> None:
         import pytesseract
+        from PIL import Image
 
+        Image.init()  # its file formats, which pytesseract writes pages in, while we may read their modules
         self._pytesseract = pytesseract
         self.version = str(pytesseract.get_tesseract_version())
 
