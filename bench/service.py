@@ -76,9 +76,7 @@ class Client:
         http = self._connection()
         started = time.perf_counter()
         files = {"file": (document.name, document.read_bytes(), "application/pdf")}
-        configuration = {
-            "configuration": '{"tier":"fast","version":"latest","processing_options":{"ocr_parameters":{"disable_ocr":true}}}'
-        }
+        configuration = {"configuration": _CONFIGURATION}
         answer = http.post("/api/v2/parse/upload", data=configuration, files=files)
         job = self._checked(answer).json()
         pause = self._poll_seconds

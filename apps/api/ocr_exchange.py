@@ -19,6 +19,8 @@ _GONE = "This link is not valid any more; the page is rendered again."
 
 
 class OcrExchange(OpenView):
+    http_method_names = ["get", "put"]  # noqa: RUF012
+
     @extend_schema(exclude=True)
     def get(self, request: Request, token: str) -> HttpResponseBase:
         """The page image, as apps/pages/page_image.py spells it."""

@@ -22,6 +22,13 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _over_links_on_one_set_of_parts(stack: Stack) -> None:
+    """The others share the storage folder with the OCR workers."""
+    if "rabbitmq" in stack.parts.name:
+        stack.settings["OCR_EXCHANGE_URL"] = stack.url
+
+
 @pytest.fixture
 def housekeeping(stack: Stack) -> Process:
     return stack.start_worker("housekeeping", "housekeeping")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
@@ -40,19 +41,51 @@ def scanned_pdf(pages: int = 1, *, lines: Sequence[str] = LINES) -> bytes:
     return out.getvalue()
 
 
+def text_beside_a_picture(text: str) -> bytes:
+    """A page with a line of real text and, below it, a picture of ``LINES``."""
+    sheet = picture(width=900, height=560, size=26)
+    size, samples = b"/Width %d/Height %d" % sheet.size, zlib.compress(sheet.tobytes())
+    content = b"BT /F 12 Tf 60 740 Td (%s) Tj ET q 480 0 0 299 60 380 cm /P Do Q" % text.encode("ascii")
+    image = b"<</Type/XObject/Subtype/Image%s/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/FlateDecode/Length %d>>"
+    resources = b"/Resources<</Font<</F 5 0 R>>/XObject<</P 6 0 R>>>>"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R%s>>" % resources
+    return _pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        page,
+        _stream(b"<</Length %d>>" % len(content), content),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+        _stream(image % (size, len(samples)), samples),
+    )
+
+
 def typeset(line: str) -> Image.Image:
     """A page with one line in Helvetica, which has the marks that Pillow's own font lacks."""
     import pypdfium2
 
     escaped = line.translate({ord(sign): f"\\{sign}" for sign in "\\()"}).encode("cp1252")
     content = b"BT /F 20 Tf 40 100 Td (" + escaped + b") Tj ET"
-    objects = [
+    body = _pdf(
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 500 200]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        _stream(b"<</Length %d>>" % len(content), content),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
-    ]
-    body = b"%PDF-1.4\n" + b"".join(b"%d 0 obj%s endobj\n" % (n, each) for n, each in enumerate(objects, 1))
-    with pypdfium2.PdfDocument(body + b"trailer<</Root 1 0 R>>") as pdf:
+    )
+    with pypdfium2.PdfDocument(body) as pdf:
         return pdf[0].render(scale=DPI / 72, grayscale=True).to_pil().convert("L")
+
+
+def _stream(head: bytes, content: bytes) -> bytes:
+    return head + b"stream\n" + content + b"\nendstream"
+
+
+def _pdf(*objects: bytes) -> bytes:
+    out, places = b"%PDF-1.4\n", []
+    for number, each in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj" % number + each + b" endobj\n"
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    trailer = b"trailer<</Root 1 0 R/Size %d>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(out))
+    return out + head + table + trailer

@@ -21,7 +21,7 @@ from apps.jobs.states import JobState, PageState, Stage, StepState
 from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, Order
 from tests.documents.long import long_document
-from tests.documents.scans import LINES, scanned_pdf
+from tests.documents.scans import LINES, scanned_pdf, text_beside_a_picture
 from tests.integration.jobs.conftest import DELIVER, Submit, open_steps, rescue, run, run_to
 from tests.integration.ocr.conftest import process_with
 
@@ -238,3 +238,15 @@ def test_pages_can_be_read_again(submit: Submit) -> None:
     before = text_of(job)
     job = run(services.retry_pages(job=job, page_numbers=[2]))
     assert (job.state, text_of(job)) == (JobState.SUCCEEDED, before)
+
+
+def test_the_pictures_of_a_page_with_text_are_read_unless_they_are_to_be_ignored(submit: Submit) -> None:
+    page = text_beside_a_picture("These words are typeset and long enough to be a text layer of their own.")
+    job = run(submit(page))
+    for line in ("These words are typeset", LINES[0], LINES[-1]):
+        assert text_of(job).count(line) == 1
+
+    job = run(submit(page, options={"processing_options": {"ignore": {"ignore_text_in_image": True}}}))
+    assert "These words are typeset" in text_of(job)
+    assert LINES[0] not in text_of(job)
+    assert job.warnings == []

@@ -1,0 +1,86 @@
+"""OCR workers fetch page images and leave answers over links that are good for one key, one direction and a time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from apps.documents import storage
+from apps.jobs import ocr_exchange
+from ocr_worker import transfer
+from ocr_worker.errors import AnswerRefused, ImageGone
+from tests.integration.api.conftest import PARSE, Api, code_of
+
+KEY = "jobs/pjb-00/pjb-0000/ocr/000001.7.1.image"
+
+
+@pytest.fixture(autouse=True)
+def _over_links(settings: Any) -> None:
+    settings.OCR_EXCHANGE_URL = "http://testserver"
+
+
+def path_of(address: str) -> str:
+    assert address.startswith("http://testserver/api/ocr-exchange/")
+    return urlsplit(address).path
+
+
+def test_an_image_is_fetched_and_an_answer_left_without_a_key(api: Api) -> None:
+    storage.write(KEY, b"pixels")
+    assert b"".join(Client().get(path_of(ocr_exchange.address_to_read(KEY)))) == b"pixels"
+
+    link = path_of(ocr_exchange.address_to_write(KEY.replace("image", "json")))
+    for answer in (b'{"first": 1}', b'{"again": 1}'):
+        assert Client().put(link, answer, content_type="application/octet-stream").status_code == 204
+        assert storage.read(KEY.replace("image", "json")) == answer
+
+
+def test_a_link_is_for_one_direction_and_one_key(api: Api) -> None:
+    storage.write(KEY, b"pixels")
+    to_read, to_write = (path_of(make(KEY)) for make in (ocr_exchange.address_to_read, ocr_exchange.address_to_write))
+    assert code_of(Client().put(to_read, b"mine", content_type="application/octet-stream"), 404) == "not_found"
+    assert code_of(Client().get(to_write), 404) == "not_found"
+    assert code_of(Client().get(to_read[:-3] + "abc"), 404) == "not_found"
+    assert storage.read(KEY) == b"pixels"
+
+
+def test_a_link_ends_with_its_time_and_its_image(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage.write(KEY, b"pixels")
+    link = path_of(ocr_exchange.address_to_read(KEY))
+    now = time.time()
+    with monkeypatch.context() as later:
+        later.setattr("time.time", lambda: now + 3601)
+        assert code_of(Client().get(link), 404) == "not_found"
+    storage.delete(KEY)
+    assert code_of(Client().get(link), 404) == "not_found"
+
+
+def test_in_a_shared_folder_the_worker_gets_paths(api: Api, settings: Any) -> None:
+    settings.OCR_EXCHANGE_URL = ""
+    storage.write(KEY, b"pixels")
+    assert transfer.fetch(ocr_exchange.address_to_read(KEY)) == b"pixels"
+    transfer.deliver(ocr_exchange.address_to_write(KEY + ".answer"), b"text")
+    assert storage.read(KEY + ".answer") == b"text"
+
+
+@pytest.mark.parametrize("address", ["/nowhere/at/all", "http://127.0.0.1:9/api/ocr-exchange/x"])
+def test_what_cannot_be_reached_is_told_apart_from_what_cannot_be_read(address: str) -> None:
+    with pytest.raises(ImageGone):
+        transfer.fetch(address)
+    with pytest.raises(AnswerRefused):
+        transfer.deliver(address, b"text")
+
+
+def test_languages_are_checked_when_they_are_asked_for(api: Api) -> None:
+    def asked(*codes: str) -> Any:
+        return api.parse(processing_options={"ocr_parameters": {"languages": list(codes)}})
+
+    assert asked("de", "ch_sim", "pt-BR").status_code == 200
+    refused = asked("de", "klingon")
+    assert code_of(refused, 422) == "invalid_option"
+    assert "ch_sim" in str(refused.json())
+    assert refused.json()["detail"][0]["loc"][:4] == ["body", "processing_options", "ocr_parameters", "languages"]
+    assert api.get(PARSE).json()["items"][0]["warnings"] == []
