@@ -4,56 +4,59 @@
 PYTHON_ENV := .venv/bin/python
 SETUP := scripts/setup.sh
 
-.PHONY: run parse test check bench bench-ocr score chaos lock clean
+.PHONY: help run parse test check bench bench-ocr score chaos lock clean
 .SILENT:
 
+help: ## this list
+	grep -E '^[a-z-]+: ##' Makefile | sed 's/: ## /	/'
+
 # The whole service: web, workers, Flower. Ctrl-C stops it.
-run:
+run: ## the whole service on this machine: make run [PORT=8001 FLOWER_PORT=5556]
 	$(SETUP) run
 	exec $(PYTHON_ENV) manage.py run
 
 # One document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md] [ARGS="--pages 1,3-5"]
 # FILE, MODE and OUT come through the environment, so that a name may hold spaces and quotes.
-parse:
+parse: ## one document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md] [ARGS="--pages 1,3-5"]
 	$(SETUP) run
 	if [ -z "$$FILE" ]; then echo "Say which document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md]" >&2; exit 2; fi
 	exec $(PYTHON_ENV) manage.py parse "$$FILE" $${MODE:+--mode "$$MODE"} $${OUT:+-o "$$OUT"} $(ARGS)
 
 # All tests, quick ones first: make test [TESTS=tests/unit] [ARGS="-k name"]
-test:
+test: ## all tests: make test [TESTS=tests/unit] [ARGS="-k name"]
 	$(SETUP) development
 	scripts/test.sh
 
 # Lint, types, import contracts, forgotten migrations. Changes nothing.
-check:
+check: ## lint, types, import contracts, forgotten migrations
 	$(SETUP) development
 	scripts/check.sh
 
-bench:
+bench: ## the benchmarks
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench $(ARGS)
 
 # OCR: accuracy and speed of every engine: make bench-ocr [ARGS="accuracy|steps|speed"]
-bench-ocr:
+bench-ocr: ## accuracy and speed of OCR
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench.ocr $(ARGS)
 
 # The score of our Markdown over ../shared/corpus.
-score:
+score: ## the score of our Markdown over the corpus
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench.quality $(ARGS)
 
 # The kill and flush scenarios, ten times in a row: make chaos [TIMES=10]
-chaos:
+chaos: ## the kill and flush scenarios, ten times
 	$(SETUP) development
 	TIMES=$${TIMES:-10} scripts/chaos.sh
 
 # After a change of requirements*.in. make lock ARGS=--upgrade moves everything to its newest version.
-lock:
+lock: ## pin requirements*.in anew, with hashes
 	$(SETUP) run
 	scripts/lock.sh $(ARGS)
 
 # Caches and results; never the data folder nor the environment.
-clean:
+clean: ## remove caches and results
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache out
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -31,7 +31,7 @@ def text(name: str, default: str, meaning: str) -> str:
     return os.environ.get(name, "").strip() or default
 
 
-def integer(name: str, default: int, meaning: str, *, minimum: int = 0) -> int:
+def integer(name: str, default: int, meaning: str, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
     raw = text(name, str(default), meaning)
     try:
         value = int(raw)
@@ -39,6 +39,8 @@ def integer(name: str, default: int, meaning: str, *, minimum: int = 0) -> int:
         raise BadVariable(name, raw, "a whole number is expected") from None
     if value < minimum:
         raise BadVariable(name, raw, f"it must be at least {minimum}")
+    if value > maximum:
+        raise BadVariable(name, raw, f"it must be at most {maximum}")
     return value
 
 

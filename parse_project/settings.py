@@ -56,8 +56,8 @@ ALLOWED_HOSTS = env.listing(
 PUBLIC_URL = env.text("PUBLIC_URL", "", "what links to ourselves begin with, when a proxy stands before us").rstrip("/")
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
 HOST = env.text("HOST", "127.0.0.1", "address the web process listens on")
-PORT = env.integer("PORT", 8000, "port of the web process", minimum=1)
-FLOWER_PORT = env.integer("FLOWER_PORT", 5555, "port of Flower", minimum=1)
+PORT = env.integer("PORT", 8000, "port of the web process", minimum=1, maximum=65535)
+FLOWER_PORT = env.integer("FLOWER_PORT", 5555, "port of Flower", minimum=1, maximum=65535)
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from apps.api.errors import printable
 from apps.api.options import NOT_YET, ParseOptions, PdfInput
 from apps.api.refusals import InvalidOptions, OptionProblem
-from apps.api.tiers import CONFIGURATIONS, LATEST, OFFICIAL, TIERS
+from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
 from apps.jobs.errors import InvalidOption, ModeNotAvailable
 from apps.jobs.services import JobRequest
 from apps.pages.page_ranges import check_page_ranges
@@ -56,7 +56,7 @@ def _tier(options: ParseOptions) -> str:
         )
     tier = options.tier or CONFIGURATIONS.get(configuration or "")
     if tier is None:
-        names = ", ".join(OFFICIAL)
+        names = ", ".join(TIERS)
         raise InvalidOptions([OptionProblem("missing", ("body", "tier"), f"A tier is required: {names}")])
     return tier
 
@@ -83,8 +83,8 @@ def _serving_mode(tier: str) -> tuple[str, list[dict[str, str]]]:
         return mode, []
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
-            f"No provider serves the mode {mode} of the tier {tier}. Load one with `manage.py load_providers`, or "
-            "send the tier fast, which needs none.",
+            f"No provider serves the mode {mode} of the tier {tier}. `manage.py load_providers`, which will "
+            "load one, is not part of this version yet. Send the tier fast, which needs none.",
             location=("body", "tier"),
             value=tier,
         )

@@ -141,7 +141,8 @@ class Group:
             time.sleep(0.1)
 
     def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
-        self._say("Stopping." if not self._stopping.is_set() else "Stopping at once.")
+        again = self._stopping.is_set()
+        self._say("Stopping at once." if again else "Stopping; work in hand is finished first, for up to 8 seconds ...")
         self.stop()
 
     def _kill_all(self) -> None:

@@ -11,7 +11,8 @@ _SENTENCES = {
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
     "tables_skipped": "A page has too many objects to look for tables.",
     "images_capped": "A page has more pictures than are kept.",
-    "needs_ocr": "Pages have no usable text layer; their text has to be recognised.",
+    "needs_ocr": "Pages have no usable text layer and were not read, because OCR is switched off.",
+    "ocr_low_confidence": "Text that was recognised is doubtful; check it, or try high_res_ocr.",
 }
 
 

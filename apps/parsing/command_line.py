@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from apps.pages.errors import DocumentError, ParseError
 from apps.pages.page_ranges import check_page_ranges
+from apps.pages.warnings import described
 from apps.parsing.progress import Progress, say
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def run(options: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        return _complain("file_unreadable", f"{error.strerror or error}: {error.filename or 'the result'}", USAGE)
+        detail = f"{error.strerror or error}: {error.filename or 'the result'}. Check the path and its permissions."
+        return _complain("file_unreadable", detail, USAGE)
 
 
 def _parse(options: argparse.Namespace) -> int:
@@ -121,8 +123,8 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
     if options.mode != "fast":
         raise UsageError(
             "mode_not_available",
-            f"{options.mode} mode needs a model provider. Set one up with manage.py load_providers and parse on "
-            "the running service with --server, or use --mode fast.",
+            f"{options.mode} mode needs a model provider; manage.py load_providers, which will set one up, is not part "
+            "of this version yet. Use --mode fast.",
         )
     from apps.pages.isolation import Reader
 
@@ -147,8 +149,9 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
     )
     for failure in result.failures:
         say(f"page {failure.number}: {failure.code}: {failure.detail}")
-    if result.pages_needing_ocr and not options.quiet:
-        say(f"{result.pages_needing_ocr} of {result.pages} pages have no usable text layer (needs_ocr)")
+    unread = ["needs_ocr"] if result.pages_needing_ocr else []
+    for code in [*result.facts.warnings, *unread]:
+        say(f"{code}: {described(code)}")
     return bool(result.failures)
 
 

@@ -52,11 +52,14 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
         with httpx.Client(base_url=options.server.rstrip("/"), headers=headers, timeout=_TIMEOUT) as http:
             job = _create(http, options, password, folder)
             _wait_for(http, job["id"], progress)
+            _tell_warnings(http, job["id"])
             return _fetch(http, job["id"], options.format, folder)
     except httpx.InvalidURL as error:
         raise ServerProblem(f"{options.server!r} is not the address of a server.") from error
     except (httpx.TransportError, httpx.UnsupportedProtocol) as error:
-        raise ServerProblem(f"{options.server} cannot be reached: {error or type(error).__name__}.") from error
+        raise ServerProblem(
+            f"{options.server} cannot be reached: {error or type(error).__name__}. Does it run, and at this address?"
+        ) from error
     except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
         raise ServerProblem(f"{options.server} answered something else than a Leafmill API does.") from error
 
@@ -77,6 +80,11 @@ def _create(http: httpx.Client, options: argparse.Namespace, password: str | Non
         return _answer(
             http.post("/api/v2/parse/upload", data={"configuration": json.dumps(configuration)}, files=files)
         )
+
+
+def _tell_warnings(http: httpx.Client, job_id: str) -> None:
+    for warning in _answer(_get(http, f"/api/v2/parse/{job_id}"))["job"].get("warnings") or ():
+        say(f"{warning['code']}: {warning['detail']}")
 
 
 def _ocr_parameters(options: argparse.Namespace) -> dict[str, Any]:
@@ -154,7 +162,11 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     problem = _problem(response)
     detail = str(problem.get("detail") or f"The server answered {response.status_code}.")
     if response.status_code in {401, 403}:
-        raise ServerProblem(f"The server refused the API key: {detail} Pass one with --api-key or LEAFMILL_API_KEY.")
+        refused = ServerProblem(
+            f"The server refused the API key: {detail} Pass one with --api-key or LEAFMILL_API_KEY."
+        )
+        refused.code = "unauthenticated"
+        raise refused
     if 400 <= response.status_code < 500 and response.status_code not in {404, 405, 408, 429}:
         _refuse(problem, detail)
     raise ServerProblem(f"{response.request.url.host} answered {response.status_code}: {detail}")

@@ -58,16 +58,16 @@ class Command(BaseCommand):
         if password:
             self._say(f"Administrator: {first_start.ADMINISTRATOR}   password: {password}   (shown only this once)")
         else:
-            self._say("The administrator exists. A new password: manage.py changepassword admin")
+            self._say("The administrator exists. A new password: .venv/bin/python manage.py changepassword admin")
         if key:
             self._say(f"API key: {key}   (shown only this once)")
         else:
-            self._say("API keys exist. Another one: manage.py create_api_key NAME")
+            self._say("API keys exist. Another one: .venv/bin/python manage.py create_api_key NAME")
 
     def _say_where(self) -> None:
         web = settings.PUBLIC_URL or f"http://{_in_url(settings.HOST)}:{settings.PORT}"
         password_file = Path(settings.DATA_DIR) / "flower_password"
-        self._say("Leafmill is ready.")
+        self._say("Leafmill is ready; the first document may wait some seconds until the workers are.")
         self._say(f"  API      {web}/api/docs")
         self._say(f"  Admin    {web}/admin/")
         self._say(
