@@ -257,7 +257,6 @@ WITHOUT: dict[str, tuple[str, str, Any]] = {
     "without a look for old print": ("ocr_worker.recognition", "may_be_old_print", lambda first: False),
     "without a second attempt": ("ocr_worker.recognition", "is_poor", lambda reading, page: False),
     "without joining marks to their word": ("ocr_worker.punctuation", "joined", lambda line, languages: line),
-    "without enlarging small letters for Tesseract": ("ocr_worker.engines.tesseract", "scale_for", lambda *_: 1.0),
     "without English beside other scripts": ("ocr_worker.engines.tesseract", "BESIDE_OTHER_SCRIPTS", ()),
     "without cutting the network down to Latin": ("ocr_worker.engines.rapid", "is_latin", lambda character: True),
     "without ruling lines": ("ocr_worker.recognition", "find_rules", lambda image: []),

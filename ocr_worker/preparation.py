@@ -31,11 +31,5 @@ def even_light(page: Gray) -> Gray:
     return np.asarray(cv2.divide(page, paper, scale=255), np.uint8)
 
 
-def without_speckles(page: Gray) -> Gray:
-    """A median over 3x3 pixels takes away dots that are smaller than any part of a letter."""
-    return np.asarray(cv2.medianBlur(page, 3), np.uint8)
-
-
 AS_IT_IS = Preparation("as it is", lambda page: page)
 EVEN_LIGHT = Preparation("even light", even_light)
-NO_SPECKLES = Preparation("no speckles", without_speckles)

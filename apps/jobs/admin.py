@@ -121,6 +121,6 @@ class StepAdmin(JobPageAdmin):
 
 @admin.register(PageAttempt)
 class PageAttemptAdmin(JobPageAdmin):
-    list_display = ["job_id", "stage", "first_page", "last_page", "outcome", "worker", "started_at", "ended_at"]
+    list_display = ["job_id", "stage", "first_page", "last_page", "outcome", "detail", "worker", "started_at"]
     list_filter = ["outcome", "stage"]
     ordering = ["-id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -50,7 +51,7 @@ def read_frame(path: str, number: int, media_type: str) -> Page | PageFailure:
     return Page(number=number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
 
 
-def render_frame(path: str, number: int, media_type: str) -> PageImage:
+def render_frame(path: str, number: int, media_type: str, *, finest_dpi: float = math.inf) -> PageImage:
     """Frame ``number`` in grey, turned as EXIF says, transparent parts white. PageError, ImageTooLarge."""
     from PIL import ImageOps
 
@@ -63,7 +64,8 @@ def render_frame(path: str, number: int, media_type: str) -> PageImage:
             grey = ImageOps.exif_transpose(_in_grey(image))
     except (EOFError, OSError, ValueError, SyntaxError) as error:
         raise PageError from error
-    shrink = min(1.0, (page_image.MOST_PIXELS / max(1, grey.width * grey.height)) ** 0.5, MOST_SIDE / max(grey.size))
+    most = (page_image.MOST_PIXELS / max(1, grey.width * grey.height)) ** 0.5
+    shrink = min(1.0, most, MOST_SIDE / max(grey.size), finest_dpi / dpi)
     if shrink < 1.0:
         grey = grey.resize((max(1, int(grey.width * shrink)), max(1, int(grey.height * shrink))))
     # What read_frame says of the page's size decides, so that boxes fit the page whatever its resolution claims.

@@ -104,18 +104,20 @@ class Reader:
         number: int,
         *,
         dpi: float,
+        finest_dpi: float = 0.0,
         password: str | None = None,
         media_type: str = "application/pdf",
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> bytes:
-        """A page's picture as ``page_image`` spells it, ``dpi`` fine unless the page is a scan.
+        """A page's picture as ``page_image`` spells it, ``dpi`` fine unless the page is a scan, never finer than
+        ``finest_dpi``.
 
         Whoever decodes it checks it: a child may say anything. Raises what ``read_range`` raises, and ``PageError``
         for a page that cannot be rendered.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=_IMAGE_BYTES)
-        order = Order(numbers=(number,), password=password, media_type=media_type, dpi=dpi)
+        order = Order(numbers=(number,), password=password, media_type=media_type, dpi=dpi, finest_dpi=finest_dpi)
         for _attempt in range(READER_DEATHS + 1):
             with suppress(Hangup), self._child(document, limits, pages=2) as child:
                 return rendered(child, order, limits=limits, look_up=_look_up(should_stop))

@@ -49,7 +49,7 @@ def picture_boxes(document: Any, number: int) -> list[Box]:
     return [box for box in boxes if box.width >= SMALLEST_SIDE and box.height >= SMALLEST_SIDE]
 
 
-def render(document: Any, number: int, *, dpi: float) -> PageImage:
+def render(document: Any, number: int, *, dpi: float, finest_dpi: float = math.inf) -> PageImage:
     """The page in grey. PageError when it cannot be loaded, PageTooLarge when even a coarse picture is too large."""
     import pypdfium2
 
@@ -59,9 +59,8 @@ def render(document: Any, number: int, *, dpi: float) -> PageImage:
         raise PageError from error
     width, height = page.get_size()
     dpi = _own_dpi(document, number, width * height) or dpi
-    dpi = min(
-        dpi, 72 * math.sqrt(MOST_PIXELS / max(width * height, 1.0)) * 0.99, 72 * LONGEST_SIDE / max(width, height, 1)
-    )
+    finest = 0.99 * math.sqrt(MOST_PIXELS / max(width * height, 1.0))  # a side is rounded up to a whole pixel
+    dpi = min(dpi, finest_dpi, 72 * finest, 72 * LONGEST_SIDE / max(width, height, 1.0))
     if dpi < LEAST_DPI:
         raise PageTooLarge
     bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)
@@ -94,7 +93,8 @@ def _own_dpi(document: Any, number: int, page_area: float) -> float | None:
                 continue
             area = (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
             if area > SCAN_SHARE * page_area:
-                own = 72 * math.sqrt(columns.value * rows.value / area)
+                # A shade less: a page is rendered on whole pixels, rounded up, and the scan's own are to be met.
+                own = 71.99 * math.sqrt(columns.value * rows.value / area)
                 return min(max(own, COARSEST_SCAN), FINEST_SCAN)
     finally:
         raw.FPDF_ClosePage(page)

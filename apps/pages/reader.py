@@ -13,6 +13,7 @@ import contextlib
 import gc
 import importlib
 import inspect
+import math
 import os
 import shutil
 import signal
@@ -245,7 +246,12 @@ class Child:
     def _render(self, order: Order) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
         image = self._work.render_page(
-            self._path, order.numbers[0], password=order.password, media_type=order.media_type, dpi=order.dpi
+            self._path,
+            order.numbers[0],
+            password=order.password,
+            media_type=order.media_type,
+            dpi=order.dpi,
+            finest_dpi=order.finest_dpi or math.inf,
         )
         wire.send_raw(self._answer, Kind.IMAGE, encode_page_image(image))
 

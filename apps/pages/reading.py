@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from apps.pages import images, layout, quality, rasters, rtl, scripts, turning
@@ -42,15 +43,23 @@ def read_pages(
             yield raw if isinstance(raw, PageFailure) else _analysed(pdf, raw)
 
 
-def render_page(path: str, number: int, *, password: str | None = None, media_type: str = PDF, dpi: float) -> PageImage:
+def render_page(
+    path: str,
+    number: int,
+    *,
+    password: str | None = None,
+    media_type: str = PDF,
+    dpi: float,
+    finest_dpi: float = math.inf,
+) -> PageImage:
     """The page's picture in grey, as displayed. A page that is one scan comes at the resolution it was scanned with."""
     if media_type != PDF:
-        return images.render_frame(path, number, media_type)
+        return images.render_frame(path, number, media_type, finest_dpi=finest_dpi)
     document = rasters.open_document(path, password)
     if document is None:
         raise PageError
     try:
-        return rasters.render(document, number, dpi=dpi)
+        return rasters.render(document, number, dpi=dpi, finest_dpi=finest_dpi)
     finally:
         document.close()
 

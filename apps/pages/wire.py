@@ -59,7 +59,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a child is to do with the document. ``numbers`` are pages from 1; none when it is to be inspected.
 
     ``careful``: a page of this range has crashed a child; leave out what is not needed for its text.
-    ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution.
+    ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution; ``finest_dpi`` (0: no limit)
+    holds for scans, too.
     """
 
     numbers: tuple[int, ...] = ()
@@ -68,6 +69,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     max_pages: int = 0
     careful: bool = False
     dpi: float = 0.0
+    finest_dpi: float = 0.0
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,9 +29,8 @@ _FOLDERS = (
 _PACK_SUFFIX = ".traineddata"
 # Scripts' own packs lie in a folder on some systems and beside the others on Debian.
 _SCRIPT_FOLDER = "script"
-_BEST_LINE_HEIGHT = 46.0
-_MOST_SCALE = 2.5
-_MOST_PIXELS = 40_000_000
+# Lines of a sample are stacked at this height, in pixels.
+_STACKED_HEIGHT = 46
 _WORD_LEVEL = "5"
 # Names and terms in Latin letters stand in texts of every script.
 BESIDE_OTHER_SCRIPTS = ("en",)
@@ -199,14 +198,11 @@ class TesseractEngine:
 
     def read_strips(self, strips: Sequence[Gray], languages: Sequence[Language]) -> str:
         """The text of lines that were cut out, read as one page."""
-        lines = _read_table(self._binding.table(_stacked(strips), packs_for(languages)), 1.0)
+        lines = _read_table(self._binding.table(_stacked(strips), packs_for(languages)))
         return "\n".join(line.text for line in lines)
 
     def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
-        scale = scale_for(page, lines)
-        if scale != 1.0:
-            page = np.asarray(cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
-        return _read_table(self._binding.table(page, packs_for(languages)), scale)
+        return _read_table(self._binding.table(page, packs_for(languages)))
 
 
 def packs_for(languages: Sequence[Language]) -> str:
@@ -229,7 +225,7 @@ def _packs_of(language: Language) -> list[str]:
 
 def _stacked(strips: Sequence[Gray]) -> Gray:
     """Lines one below the other, on white."""
-    height = round(_BEST_LINE_HEIGHT)
+    height = _STACKED_HEIGHT
     fitted = [cv2.resize(strip, (max(1, round(strip.shape[1] * height / strip.shape[0])), height)) for strip in strips]
     width = max(strip.shape[1] for strip in fitted) + 2 * height
     page = np.full(((height + height // 2) * len(fitted) + height, width), 255, np.uint8)
@@ -239,22 +235,13 @@ def _stacked(strips: Sequence[Gray]) -> Gray:
     return page
 
 
-def scale_for(page: Gray, lines: Sequence[Quad]) -> float:
-    """Tesseract was trained on letters of one size; smaller ones are enlarged to it."""
-    if not lines:
-        return 1.0
-    heights = sorted(float(np.linalg.norm(quad[3] - quad[0])) for quad in lines)
-    scale = min(_BEST_LINE_HEIGHT / heights[len(heights) // 2], _MOST_SCALE, (_MOST_PIXELS / page.size) ** 0.5)
-    return scale if scale > 1.1 else 1.0
-
-
-def _read_table(table: str, scale: float) -> list[FoundLine]:
+def _read_table(table: str) -> list[FoundLine]:
     lines: dict[tuple[str, ...], list[FoundWord]] = {}
     for row in table.splitlines():
         cells = row.split("\t")
         if len(cells) < 12 or cells[0] != _WORD_LEVEL or not cells[11].strip():
             continue
-        left, top, width, height = (float(cell) / scale for cell in cells[6:10])
+        left, top, width, height = (float(cell) for cell in cells[6:10])
         confidence = min(1.0, max(0.0, float(cells[10]) / 100))
         word = FoundWord(cells[11].strip(), left, top, left + width, top + height, confidence)
         lines.setdefault(tuple(cells[1:5]), []).append(word)

@@ -96,13 +96,14 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
         raise DocumentNotFound
     options = ocr_options(job)
     earlier = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_WORTH_ANOTHER_TRY).exists()
-    dpi = settings.OCR_DPI * (1.5 if options.get("high_res_ocr") else 1.0) * (0.5 if earlier else 1.0)
+    dpi = settings.OCR_DPI * (1.5 if options.get("high_res_ocr") else 1.0)
     with storage.local_copy(storage.original(job.document_id)) as path:
         try:
             image = isolation.shared_reader().render(
                 path,
                 step.first_page,
                 dpi=dpi,
+                finest_dpi=dpi / 2 if earlier else 0.0,
                 password=password_of(job),
                 media_type=job.media_type,
                 limits=reader_limits(),

@@ -18,6 +18,7 @@ from apps.jobs import services
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step, Turn
 from apps.jobs.services import consumers
 from apps.jobs.states import JobState, PageState, Stage, StepState
+from apps.pages.page_image import decode_page_image
 from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, Order
 from tests.documents.long import long_document
@@ -179,6 +180,8 @@ def test_a_failure_is_tried_again_at_half_the_resolution_and_then_the_page_fails
     Step.objects.filter(pk=step.pk).update(not_before=None)
     again = services.render_page(step_id=step.pk, fence=step.fence)
     assert again is not None
+    sizes = [decode_page_image(transfer.fetch(each["image"])) for each in (order, again)]
+    assert [size.width for size in sizes] == [1000, 667]  # 150 dpi as it was scanned, then half of OCR_DPI
     services.accept_ocr(step_id=step.pk, fence=again["fence"], code="ocr_timeout", detail="Too slow.")
 
     job = run(job)
