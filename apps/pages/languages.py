@@ -155,7 +155,7 @@ _PACKS_OF_SCRIPT = {
     LATIN: ("Latin", "eng"),
     CYRILLIC: ("rus", "Cyrillic", "ukr", "bul"),
     GREEK: ("ell", "Greek", "grc"),
-    ARABIC: ("ara", "Arabic", "fas"),
+    ARABIC: ("Arabic", "ara", "fas"),
     HEBREW: ("heb", "Hebrew"),
     HAN: ("chi_sim", "HanS", "chi_tra"),
     KANA: ("jpn", "Japanese"),
@@ -174,6 +174,11 @@ _PACKS_OF_SCRIPT = {
 def any_of(script: str) -> Language:
     """Some language of this script, where nobody has said which."""
     return Language(script.lower(), f"any language in {script} letters", script, _PACKS_OF_SCRIPT[script])
+
+
+def is_guess(language: Language) -> bool:
+    """Whether this is "some language of the script" instead of a language."""
+    return language.code == language.script.lower()
 
 
 def old_print(languages: Sequence[Language]) -> tuple[Language, ...]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from apps.pages import languages as languages_
 from apps.pages.languages import HAN, KANA, LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray
 from ocr_worker.networks import Detector, Quad, Recognizer, Strip, cut_out
@@ -46,7 +47,9 @@ class RapidEngine:
         return all(language.script in SCRIPTS and language.code not in _NOT_KNOWN for language in languages)
 
     def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
-        only_latin = bool(languages) and all(language.script == LATIN for language in languages)
+        # A page whose script was guessed from a few lines may hold another one further down.
+        told = bool(languages) and not any(map(languages_.is_guess, languages))
+        only_latin = told and all(language.script == LATIN for language in languages)
         strips = self.read([cut_out(page, quad) for quad in lines], only_latin=only_latin)
         found = (line_of(quad, strip) for quad, strip in zip(lines, strips, strict=True))
         return [line for line in found if line is not None]

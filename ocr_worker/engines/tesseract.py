@@ -217,7 +217,7 @@ def packs_for(languages: Sequence[Language]) -> str:
 
 def _packs_of(language: Language) -> list[str]:
     """The installed packs to read a language with; none where it cannot be read."""
-    if language.code == language.script.lower():  # any language of the script: one pack will do
+    if languages_.is_guess(language):  # one pack will do
         return next(([pack] for name in language.packs if (pack := pack_of(name))), [])
     own = pack_of(language.packs[0]) or pack_of(language.script)
     return [own, *(pack for name in language.packs[1:] if (pack := pack_of(name)))] if own else []
