@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery.signals import worker_process_shutdown
 
 from apps.pages.errors import ParseError
 from ocr_worker import transfer
@@ -30,15 +30,10 @@ _engines = _Engines()
 
 
 def _engine() -> EngineProcess:
-    """The engine process of this pool process or thread."""
+    """The engine process of this pool process or thread; started by the first page, since it takes 0.7 GB."""
     if _engines.process is None:
         _engines.process = EngineProcess(settings())
     return _engines.process
-
-
-@worker_process_init.connect
-def _load_engines(**_: Any) -> None:
-    _engine().start()
 
 
 @worker_process_shutdown.connect
