@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,7 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from apps.pages.errors import Stopped, page_error
+from apps.pages.errors import page_error
 from apps.pages.reader_process import reader_user
 from ocr_worker.errors import OcrFailed, OcrTimeout
 from ocr_worker.settings import OcrSettings
@@ -28,13 +27,13 @@ _ROOT = Path(__file__).resolve().parents[1]
 _START_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
 _MOST_ANSWER_BYTES = 64 << 20
-# A fresh process takes over after so many pages, or when the memory has grown by half of what is allowed.
+# A fresh process takes over after so many pages.
 _MOST_PAGES = 2000
 _HANDED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX", "PATH", "TMPDIR")
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
-    # Two workers on two cores are eight times slower where each takes threads for both.
+    # Two workers on two cores are many times slower where each takes threads for both.
     "OMP_THREAD_LIMIT": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -95,14 +94,14 @@ class EngineProcess:
         """From now on a page may take so long."""
         self._settings = msgspec.structs.replace(self._settings, page_seconds=seconds)
 
-    def recognize(self, image: bytes, order: Order, *, should_stop: Callable[[], bool] | None = None) -> bytes:
-        """The recognition of an encoded page image, as JSON. Raises OcrFailed, OcrTimeout, Stopped and what the page
-        reader raises, with its code."""
+    def recognize(self, image: bytes, order: Order) -> bytes:
+        """The recognition of an encoded page image, as JSON. Raises OcrFailed, OcrTimeout and what the page reader
+        raises, with its code."""
         connection = self._ready()
         try:
             connection.send_bytes(msgspec.json.encode(order))
             connection.send_bytes(image)
-            self._wait(connection, self._settings.page_seconds, should_stop)
+            self._wait(connection, self._settings.page_seconds)
             answer = msgspec.json.decode(connection.recv_bytes(_MOST_ANSWER_BYTES), type=Answer)
         except (EOFError, OSError, msgspec.DecodeError) as error:
             self.close()
@@ -122,22 +121,23 @@ class EngineProcess:
         assert self._connection is not None
         if not self._is_ready:
             try:
-                self._wait(self._connection, _START_SECONDS, None)
+                self._wait(self._connection, _START_SECONDS)
                 self._connection.recv_bytes(64)
-            except (EOFError, OSError) as error:
+            except (EOFError, OSError, OcrTimeout) as error:
                 self.close()
                 raise OcrFailed("The OCR engines could not be loaded; the worker's log says why.") from error
+            except BaseException:
+                self.close()
+                raise
             self._is_ready = True
         return self._connection
 
-    def _wait(self, connection: Connection, seconds: float, should_stop: Callable[[], bool] | None) -> None:
+    def _wait(self, connection: Connection, seconds: float) -> None:
         """Until there is an answer; the process is watched meanwhile."""
         until = time.monotonic() + seconds
         while not connection.poll(min(_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
             if time.monotonic() >= until:
                 raise OcrTimeout
-            if should_stop is not None and should_stop():
-                raise Stopped
             if self._megabytes() > self._settings.memory_mb:
                 raise OcrFailed("Recognising the page needed more memory than allowed (OCR_MEMORY_MB).")
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make sure that the servers which the tests start for themselves are installed: PostgreSQL, Redis, RabbitMQ; and
-# Tesseract with some of its languages.
+# Tesseract with German.
 # Only the programs are wanted: nothing of these packages is left running, and no cluster is created.
 set -eu
 
@@ -14,9 +14,7 @@ command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v rabbitmq-server >/dev/null || [ -x /usr/sbin/rabbitmq-server ] || missing="$missing rabbitmq-server"
 has_language() { ls /usr/share/tesseract-ocr/*/tessdata/"$1".traineddata >/dev/null 2>&1; }
 command -v tesseract >/dev/null || missing="$missing tesseract-ocr"
-for language in deu frk rus; do
-    has_language "$language" || missing="$missing tesseract-ocr-$language"
-done
+has_language deu || missing="$missing tesseract-ocr-deu"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then

@@ -188,8 +188,8 @@ def hand_back(claim: Claim, error: ParseError) -> None:
             pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
 
 
-def put_off(claim: Claim) -> None:
-    """Give the step back untried, for the next ``send_due``: waiting for a turn is not an attempt."""
+def put_off(claim: Claim, *, pause: timedelta = timedelta(0)) -> None:
+    """Give the step back untried, for the next ``send_due`` after the pause: waiting for a turn is not an attempt."""
     with transaction.atomic():
         given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
             state=StepState.PENDING,
@@ -197,6 +197,7 @@ def put_off(claim: Claim) -> None:
             starts=F("starts") - 1,
             sent_at=None,
             lease_expires_at=None,
+            not_before=Now() + pause if pause else None,
             image="",
         )
         if given_back:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 _WORTH_ANOTHER_TRY = frozenset({"ocr_timeout", "ocr_failed"})
 _MOST_TRIES = 2
 _ANSWER_GONE = "image_gone"
+# A worker that does not share our storage finds no image at all: rendering it again at once would go on without end.
+_PAUSE_AFTER_GONE = timedelta(seconds=5)
 
 
 def ocr_options(job: ParseJob) -> dict[str, Any]:
@@ -209,7 +212,7 @@ def _summary(recognition: Recognition) -> str:
 def _accept_failure(claim: Claim, code: str, detail: str) -> None:
     error = page_error(code, detail)
     if code == _ANSWER_GONE:
-        put_off(claim)
+        put_off(claim, pause=_PAUSE_AFTER_GONE)
     elif code in _WORTH_ANOTHER_TRY and claim.step.starts < _MOST_TRIES:
         hand_back(claim, error)
     else:
