@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "apps.accounts",
     "apps.documents",
+    "apps.providers",
     "apps.jobs",
     "apps.api",
     "apps.operations",
@@ -122,6 +123,9 @@ DATABASE_CONNECTION_SECONDS = env.integer(
 )
 
 
+DATABASE_POOL_SIZE = env.integer(
+    "DATABASE_POOL_SIZE", 10, "PostgreSQL connections of a process with many threads (llm, lvm, agent)", minimum=1
+)
 IDLE_TRANSACTION_SECONDS = 30
 
 
@@ -236,6 +240,25 @@ MODE_WITHOUT_PROVIDER = env.text(
     "fast" if DATABASE_URL.startswith("sqlite:") else "",
     "mode that serves a request whose mode has no provider; empty: such a request is refused",
 )
+
+# --- Model providers ------------------------------------------------------------------------------------------------
+
+EXTERNAL_PROVIDERS = env.boolean(
+    "EXTERNAL_PROVIDERS", True, "whether pages may be sent to providers outside of this installation"
+)
+PROVIDER_OUTAGE_SECONDS = env.integer(
+    "PROVIDER_OUTAGE_WAIT", 120, "seconds a page waits for providers that are out of order before it goes without them"
+)
+PROVIDER_FIRST_BYTE_SECONDS = env.number(
+    "PROVIDER_FIRST_BYTE_SECONDS", 120, "seconds until the first byte of a provider's answer", minimum=0.1
+)
+PROVIDER_IDLE_SECONDS = env.number(
+    "PROVIDER_IDLE_SECONDS", 20, "seconds between two bytes of a provider's answer", minimum=0.1
+)
+PROVIDER_TOTAL_SECONDS = env.number(
+    "PROVIDER_TOTAL_SECONDS", 180, "seconds one call to a provider may take as a whole", minimum=0.1
+)
+PAGE_CACHE_HOURS = env.integer("PAGE_CACHE_HOURS", 48, "hours a model's answer for a page is kept to be used again")
 
 # --- Queues and workers ----------------------------------------------------------------------------------------------
 

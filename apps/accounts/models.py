@@ -20,6 +20,24 @@ class Project(models.Model):
         return self.name
 
 
+class ProjectQuota(models.Model):
+    """What a project may use; an empty field is no limit. A project without a row has none.
+
+    ``modes`` and ``providers`` are lists of names, empty for all. What the installation forbids no project can allow.
+    """
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="quota")
+    pages_per_day = models.PositiveIntegerField(null=True, blank=True)
+    concurrent_jobs = models.PositiveIntegerField(null=True, blank=True, help_text="further jobs wait for their turn")
+    dollars_per_day = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    modes = models.JSONField(default=list, blank=True, help_text='["fast", "balanced"]; empty: all')
+    allow_external = models.BooleanField(default=True, help_text="pages may be sent to external providers")
+    providers = models.JSONField(default=list, blank=True, help_text="names of providers; empty: all")
+
+    def __str__(self) -> str:
+        return f"quota of {self.project}"
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def valid(self) -> ApiKeyQuerySet:
         """Keys that open the door now, by the database's clock."""

@@ -1,0 +1,1 @@
+"""One face to many GenAI providers: accounts, models, quotas, and every call that was made."""

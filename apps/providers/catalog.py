@@ -1,0 +1,198 @@
+"""Which deployments serve a page parser, in order, and which rules keep some of them from being used.
+
+Rows are read again every few seconds, so that a change in the admin reaches workers without a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.accounts import sealing
+from apps.providers.models import Deployment, PageParser
+from apps.providers.quota import Limits
+from apps.providers.turns import database_turn
+
+logger = logging.getLogger(__name__)
+
+REREAD_SECONDS = 5.0
+PROBE_SECONDS = 600.0  # how often a deployment that is out of order is tried once
+MICROS_PER_DOLLAR = 1_000_000
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployment as the gateway calls it; plain values, safe in any thread."""
+
+    id: int
+    name: str
+    provider: str
+    family: str
+    model: str
+    external: bool
+    region: str
+    order: int
+    page_parsers: frozenset[str]
+    limits: Limits
+    max_output_tokens: int
+    row: Deployment = field(repr=False, compare=False)
+    settings: dict[str, Any] = field(repr=False, compare=False)
+    secrets: dict[str, str] = field(repr=False, compare=False)
+    parameters: dict[str, Any] = field(repr=False, compare=False)
+    revision: str = ""
+    in_trouble: bool = False
+
+    def cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
+        return self.row.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Where pages may go: each of installation, project and job may narrow it, none can widen it.
+
+    ``providers``: names of providers that may be used; None: all of them.
+    """
+
+    project_external: bool = True
+    project_providers: tuple[str, ...] | None = None
+    job_external: bool = True
+    job_providers: tuple[str, ...] | None = None
+
+    def refusal(self, target: Target) -> str:
+        """The rule that keeps the deployment from being used; "" when none does."""
+        if target.external and not settings.EXTERNAL_PROVIDERS:
+            return "EXTERNAL_PROVIDERS=off: the installation allows no external provider"
+        if target.external and not self.project_external:
+            return "the project allows no external provider"
+        if self.project_providers is not None and target.provider not in self.project_providers:
+            return "the project does not allow this provider"
+        if target.external and not self.job_external:
+            return "the job allows no external provider (allow_external)"
+        if self.job_providers is not None and target.provider not in self.job_providers:
+            return "the job does not name this provider (providers)"
+        return ""
+
+
+class Catalog:
+    """The deployments of the database, read again when they are older than ``REREAD_SECONDS``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._targets: tuple[Target, ...] = ()
+        self._read_at = float("-inf")
+
+    def targets(self, page_parser: str) -> list[Target]:
+        """Deployments that serve the page parser and are in order, those to be asked first in front."""
+        with self._lock:
+            if time.monotonic() - self._read_at > REREAD_SECONDS:
+                self._targets = tuple(read_targets())
+                self._read_at = time.monotonic()
+            return [target for target in self._targets if page_parser in target.page_parsers]
+
+    def forget(self) -> None:
+        """Read the rows again at the next question."""
+        with self._lock:
+            self._read_at = float("-inf")
+
+
+catalog = Catalog()
+
+
+def read_targets() -> list[Target]:
+    """Deployments that may be called, in order; those in trouble again when it is time to look, one call at once."""
+    probe = Now() - timedelta(seconds=PROBE_SECONDS)
+    mended = Q(trouble_at=None) | Q(trouble_at__lt=probe)
+    provider_mended = Q(provider__trouble_at=None) | Q(provider__trouble_at__lt=probe)
+    with database_turn():
+        rows = list(
+            Deployment.objects.filter(mended, provider_mended, paused=False, provider__paused=False)
+            .select_related("provider", "quota")
+            .order_by("order", "pk")
+        )
+    targets = []
+    for row in rows:
+        try:
+            targets.append(target_of(row))
+        except sealing.BrokenSeal:
+            logger.exception("The secrets of %s cannot be read: SECRET_KEY changed. Load the providers again", row)
+    return targets
+
+
+def target_of(row: Deployment) -> Target:
+    provider = row.provider
+    in_trouble = bool(row.trouble_code or provider.trouble_code)
+    limits = limits_of(row)
+    serves = {
+        PageParser.LLM: row.serves_llm,
+        PageParser.LVM: row.serves_lvm,
+        PageParser.AGENT: row.serves_agent,
+    }
+    return Target(
+        id=row.pk,
+        name=row.name,
+        provider=provider.name,
+        family=provider.family,
+        model=row.model,
+        external=provider.external,
+        region=provider.region,
+        order=row.order,
+        page_parsers=frozenset(parser.value for parser, served in serves.items() if served),
+        limits=replace(limits, calls_in_flight=1) if in_trouble else limits,
+        max_output_tokens=row.max_output_tokens,
+        row=row,
+        settings=dict(provider.settings),
+        secrets=unsealed(provider.secrets_sealed),
+        parameters=dict(row.parameters),
+        revision=f"{row.pk}:{row.updated_at.timestamp()}:{provider.updated_at.timestamp()}",
+        in_trouble=in_trouble,
+    )
+
+
+def unsealed(sealed: str) -> dict[str, str]:
+    """A provider's secrets; BrokenSeal when SECRET_KEY changed since they were sealed."""
+    return dict(json.loads(sealing.unseal(sealed))) if sealed else {}
+
+
+def account_of(deployment_id: int) -> str:
+    """The name of a deployment's account in the quota store."""
+    return f"deployment:{deployment_id}"
+
+
+def limits_of(row: Deployment) -> Limits:
+    quota = getattr(row, "quota", None)
+    if quota is None:
+        return Limits(account_of(row.pk))
+    dollars = quota.dollars_per_day
+    return Limits(
+        key=account_of(row.pk),
+        requests=quota.requests_per_window,
+        tokens=quota.tokens_per_window,
+        input_tokens=quota.input_tokens_per_window,
+        output_tokens=quota.output_tokens_per_window,
+        window_seconds=quota.window_seconds,
+        requests_per_day=quota.requests_per_day,
+        calls_in_flight=quota.calls_in_flight,
+        money_per_day=None if dollars is None else int(dollars * MICROS_PER_DOLLAR),
+        counts_max_tokens=quota.counts_max_tokens,
+    )
+
+
+def mode_is_served(page_parser: str, rules: Rules | None = None) -> bool:
+    """Whether any deployment may serve the page parser under these rules."""
+    return any(not (rules and rules.refusal(target)) for target in catalog.targets(page_parser))
+
+
+def refusals(page_parser: str, rules: Rules) -> Sequence[str]:
+    """Why each deployment of the page parser may not be used; empty when there is none to refuse."""
+    told = ((target, rules.refusal(target)) for target in catalog.targets(page_parser))
+    return [f"{target.name}: {reason}" for target, reason in told if reason]

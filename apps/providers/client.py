@@ -1,0 +1,279 @@
+"""The only import of litellm: one call to one deployment, by its Router.
+
+The Router is asked once for each attempt, with no retries of its own: the gateway's loop is the only one. Its pick hook
+(``get_available_deployment``) asks the gateway which deployment is to be called, which is where quota is reserved, so a
+deployment that is refused sees no request. docs/decisions/gateway.md says why not the Router's own fallbacks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from apps.pages.cleaning import clean
+from apps.providers.catalog import Target
+from apps.providers.errors import CallFailed, Failure, FailureFacts
+from apps.providers.failures import failure_of
+from apps.providers.families import FAMILIES
+from apps.providers.wire import Call, CallLimits, calling, http_client
+
+if TYPE_CHECKING:
+    from litellm import Router
+
+GROUP = "pages"
+_MOST_TOKENS = 10_000_000
+_REFUSALS = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"})
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool that the model wants used; ``arguments`` is {} where what it sent is no JSON object."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said. Token counts are the provider's own, None where they cannot be true."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    finish_reason: str
+    input_tokens: int | None
+    output_tokens: int | None
+    message: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a deployment is asked: messages and tools in OpenAI's shape."""
+
+    messages: Sequence[Mapping[str, Any]] = field(repr=False)
+    tools: Sequence[Mapping[str, Any]] = ()
+    max_tokens: int = 4096
+
+
+Pick = Callable[[], Target]
+
+
+class Client:
+    """Calls deployments from any number of threads. Connections of a deployment are shared by all of them."""
+
+    def __init__(self, *, connections: int, limits: CallLimits) -> None:
+        self._connections = connections
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._router: Router | None = None
+        self._known: dict[int, tuple[str, Any]] = {}
+        self._http: dict[int, Any] = {}
+
+    def warm_up(self) -> None:
+        """Import litellm and build the Router, so that the first pages do not all wait for it."""
+        self._shared_router()
+
+    def ask(self, pick: Pick, question: Question) -> tuple[Answer, Call]:
+        """One call to the deployment that ``pick`` names. What ``pick`` raises passes through; ``CallFailed``."""
+        router = self._shared_router()
+        from litellm.utils import is_internal_call  # True: no thread of litellm's own writes the call into its logs
+
+        picked = _Picked(pick, self)
+        with calling(self._limits) as call:
+            _picked.current = picked
+            unlogged = is_internal_call.set(True)
+            try:
+                response = router.completion(
+                    model=GROUP,
+                    messages=[dict(message) for message in question.messages],
+                    **({"tools": list(question.tools)} if question.tools else {}),
+                    max_tokens=question.max_tokens,
+                    timeout=self._limits.total_seconds,
+                )
+                return _answer_of(response), call
+            except CallFailed as failed:
+                failed.sent_at = call.sent_at
+                raise
+            except Exception as error:
+                if picked.refused is not None:
+                    raise picked.refused from None
+                raise failure_of(call, error) from None
+            finally:
+                is_internal_call.reset(unlogged)
+                _picked.current = None
+
+    def deployment(self, target: Target) -> dict[str, Any]:
+        """The deployment as the Router wants it."""
+        family = FAMILIES[target.family]
+        parameters = family.litellm_parameters(target.settings, target.secrets)
+        return {
+            "model_name": GROUP,
+            "litellm_params": {
+                "model": family.prefix + target.model,
+                "max_retries": 0,
+                "num_retries": 0,
+                **({"api_key": "none"} if family.sdk and "api_key" not in parameters else {}),
+                **target.parameters,
+                **parameters,
+            },
+            "model_info": {"id": str(target.id)},
+        }
+
+    def sdk_client(self, target: Target) -> Any:
+        """What litellm sends the call with: over our own connections, kept for each deployment."""
+        with self._lock:
+            revision, client = self._known.get(target.id, ("", None))
+            if revision != target.revision:
+                client = self._new_sdk_client(target)
+                self._known[target.id] = (target.revision, client)
+            return client
+
+    def _new_sdk_client(self, target: Target) -> Any:
+        family = FAMILIES[target.family]
+        http = self._http.setdefault(target.id, http_client(connections=self._connections))
+        key = target.secrets.get("api_key", "none")
+        base = target.settings.get("base_url")
+        if family.sdk == "openai":
+            import openai
+
+            return openai.OpenAI(api_key=key, base_url=base, http_client=http, max_retries=0)
+        if family.sdk == "azure":
+            import openai
+
+            return openai.AzureOpenAI(
+                api_key=key,
+                azure_endpoint=str(base),
+                api_version=str(target.settings.get("api_version")),
+                http_client=http,
+                max_retries=0,
+            )
+        from litellm.llms.custom_httpx.http_handler import HTTPHandler
+
+        return HTTPHandler(client=http)
+
+    def _shared_router(self) -> Router:
+        with self._lock:
+            if self._router is None:
+                self._router = _router_class()(
+                    model_list=[],
+                    num_retries=0,
+                    max_fallbacks=0,
+                    allowed_fails=1_000_000,  # health is judged in the shared store, by all processes together
+                    disable_cooldowns=True,
+                    cache_responses=False,
+                    set_verbose=False,
+                )
+                _forget_callbacks()
+            return self._router
+
+
+class _Picked:
+    def __init__(self, pick: Pick, client: Client) -> None:
+        self._pick = pick
+        self._client = client
+        self.refused: Exception | None = None
+
+    def deployment(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            target = self._pick()
+        except Exception as error:
+            self.refused = error  # the Router may wrap it in an error of its own
+            raise
+        request["client"] = self._client.sdk_client(target)
+        return self._client.deployment(target)
+
+
+_picked = threading.local()
+
+
+@cache
+def _router_class() -> type[Router]:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # without it, litellm fetches a price list when imported
+    import litellm
+
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        library_logger = logging.getLogger(name)
+        library_logger.setLevel(logging.ERROR)  # lines per call, with addresses; the ledger has what matters of it
+        library_logger.handlers.clear()
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.drop_params = True
+    litellm.num_retries = 0
+
+    class QuotaRouter(litellm.Router):
+        """Asks the gateway for the deployment of every attempt."""
+
+        def get_available_deployment(  # type: ignore[override]
+            self,
+            model: str,
+            messages: Any = None,
+            input: Any = None,  # noqa: A002 (the Router's own name)
+            specific_deployment: bool | None = False,
+            request_kwargs: dict[str, Any] | None = None,
+        ) -> dict[str, Any]:
+            assert request_kwargs is not None
+            picked: _Picked = _picked.current
+            return picked.deployment(request_kwargs)
+
+        def function_with_fallbacks(self, *args: Any, **kwargs: Any) -> Any:
+            """The attempt alone: the Router's own loop would start an event loop for each call, to find nothing to do."""
+            attempt = kwargs.pop("original_function")
+            return attempt(*args, **kwargs)
+
+    return QuotaRouter
+
+
+def _forget_callbacks() -> None:
+    """The Router notes each success and failure for its own cooldowns, in a thread beside; nobody here reads them."""
+    import litellm
+
+    for name in (
+        "success_callback",
+        "failure_callback",
+        "_async_success_callback",
+        "_async_failure_callback",
+        "callbacks",
+    ):
+        setattr(litellm, name, [])
+
+
+def _answer_of(response: Any) -> Answer:
+    """litellm's response as ours; CallFailed where it holds no answer."""
+    try:
+        choice = response.choices[0]
+        message = choice.message
+    except (AttributeError, IndexError, TypeError) as error:
+        raise CallFailed(Failure.BAD_RESPONSE, FailureFacts("the answer has no choices")) from error
+    finish = str(choice.finish_reason or "")
+    refusal = getattr(message, "refusal", None)
+    if finish in _REFUSALS or refusal:
+        raise CallFailed(Failure.REFUSED, FailureFacts("the model refused this page"))
+    text = message.content if isinstance(message.content, str) else ""
+    usage = getattr(response, "usage", None)
+    return Answer(
+        text=clean(text),
+        tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()),
+        finish_reason=finish,
+        input_tokens=_count(getattr(usage, "prompt_tokens", None)),
+        output_tokens=_count(getattr(usage, "completion_tokens", None)),
+        message=message.model_dump(exclude_none=True),
+    )
+
+
+def _tool_call(call: Any) -> ToolCall:
+    try:
+        arguments = json.loads(call.function.arguments or "{}")
+    except (ValueError, RecursionError):
+        arguments = {}
+    return ToolCall(str(call.id), str(call.function.name), arguments if isinstance(arguments, dict) else {})
+
+
+def _count(value: object) -> int | None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_TOKENS
+    return int(value) if is_count else None  # type: ignore[call-overload, no-any-return]

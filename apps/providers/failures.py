@@ -1,0 +1,169 @@
+"""What kind of failure a provider's answer is: by what was on the wire, whatever SDK stands in between.
+
+Status and body are told apart as the providers document them; their addresses stand beside each family in families.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from apps.providers.errors import CallFailed, Failure, FailureFacts
+from apps.providers.wire import Call
+
+LONGEST_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
+_LONGEST_DETAIL = 300
+# Words in the body of a 4xx that say more than its status; the first that is found counts.
+_NO_MONEY = re.compile(
+    r"insufficient_quota|credit balance|billing_hard_limit|billing_not_active|exceeded your current quota", re.I
+)
+_BAD_KEY = re.compile(
+    r"API_KEY_INVALID|api key not valid|invalid[ _]api[ _]key|InvalidSignature|UnrecognizedClient", re.I
+)
+_NO_MODEL = re.compile(
+    r"model identifier is invalid|model_not_found|DeploymentNotFound|model .{0,80}(?:does not exist|not found)", re.I
+)
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|maximum context length|prompt is too long|input is too long|input token count"
+    r"|exceeds the maximum number of tokens|too many (?:input )?tokens|request_too_large|string_above_max_length",
+    re.I,
+)
+_FILTERED = re.compile(r"content_filter|content_policy|ResponsibleAI|safety|blocked|content management policy", re.I)
+_OF_STATUS = {
+    401: Failure.AUTH,
+    402: Failure.NO_MONEY,
+    403: Failure.AUTH,
+    404: Failure.MODEL_NOT_FOUND,
+    408: Failure.TIMEOUT,
+    409: Failure.UNAVAILABLE,
+    413: Failure.CONTEXT,
+    429: Failure.RATE_LIMITED,
+    503: Failure.OVERLOADED,
+    529: Failure.OVERLOADED,
+}
+_OF_WORDS = (
+    (_NO_MONEY, Failure.NO_MONEY, {400, 403, 429}),
+    (_BAD_KEY, Failure.AUTH, {400, 403}),
+    (_TOO_LONG, Failure.CONTEXT, {400, 422}),
+    (_NO_MODEL, Failure.MODEL_NOT_FOUND, {400, 404}),
+    (_FILTERED, Failure.REFUSED, {400, 403, 422}),
+)
+
+
+def failure_of(call: Call, error: Exception) -> CallFailed:
+    """The failure that ``error``, raised while ``call`` was on the wire, stands for."""
+    failure = _failure(call, error)
+    facts = FailureFacts(
+        detail=_detail(call, error),
+        http_status=call.status,
+        retry_after_seconds=retry_after(call.headers, call.error_body),
+    )
+    return CallFailed(failure, facts, sent_at=call.sent_at)
+
+
+def _failure(call: Call, error: Exception) -> Failure:
+    if call.status is None:
+        return _without_answer(error)
+    if call.status >= 400:
+        return _of_error_answer(call.status, call.error_body.decode("utf-8", "replace"))
+    # An answer came, and it was not one: HTML, half of it, a redirect, numbers that are none.
+    return Failure.TIMEOUT if _is_timeout(error) else Failure.BAD_RESPONSE
+
+
+def _without_answer(error: Exception) -> Failure:
+    if _is_timeout(error):
+        return Failure.TIMEOUT
+    too_large = any("AnswerTooLarge" in type(cause).__name__ or "more than" in str(cause) for cause in _causes(error))
+    return Failure.BAD_RESPONSE if too_large else Failure.UNAVAILABLE
+
+
+def _of_error_answer(status: int, body: str) -> Failure:
+    for words, failure, statuses in _OF_WORDS:
+        if status in statuses and words.search(body):
+            return failure
+    if status in _OF_STATUS:
+        return _OF_STATUS[status]
+    return Failure.UNAVAILABLE if status >= 500 else Failure.BAD_REQUEST
+
+
+def _is_timeout(error: Exception) -> bool:
+    return any("Timeout" in type(cause).__name__ for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found
+
+
+def _detail(call: Call, error: Exception) -> str:
+    """A line for people: what the provider said where it said something; never what we sent."""
+    said = _message_in(call.error_body) if call.error_body else type(error).__name__
+    text = f"HTTP {call.status}: {said}" if call.status else said
+    return "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST_DETAIL]).strip()
+
+
+def _message_in(body: bytes) -> str:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return body[:_LONGEST_DETAIL].decode("utf-8", "replace")
+    for key in ("error", "message", "Message"):
+        value = found.get(key) if isinstance(found, dict) else None
+        if isinstance(value, dict):
+            value = value.get("message")
+        if isinstance(value, str):
+            return value
+    return body[:_LONGEST_DETAIL].decode("utf-8", "replace")
+
+
+def retry_after(headers: Mapping[str, str], body: bytes = b"") -> float | None:
+    """Seconds until the provider wants to be asked again; None where it does not say, or says nonsense."""
+    seconds = _number(headers.get("retry-after-ms"), 1000.0)
+    if seconds is None:
+        seconds = _number(headers.get("retry-after"), 1.0)
+    if seconds is None:
+        seconds = _until(headers.get("retry-after"))
+    if seconds is None:
+        seconds = _retry_info(body)
+    if seconds is None or not 0 <= seconds < float("inf"):
+        return None
+    return min(seconds, LONGEST_RETRY_AFTER_SECONDS)
+
+
+def _number(text: str | None, per_second: float) -> float | None:
+    try:
+        return float(text) / per_second if text else None
+    except ValueError:
+        return None
+
+
+def _until(text: str | None) -> float | None:
+    """An HTTP date (RFC 9110, 10.2.3) as seconds from now; one that has passed is now."""
+    if not text:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _retry_info(body: bytes) -> float | None:
+    """Google says it in the body: error.details[].retryDelay = "34s" (google.rpc.RetryInfo)."""
+    if b"retryDelay" not in body:
+        return None
+    try:
+        details: Any = json.loads(body)["error"]["details"]
+        delays = [detail["retryDelay"] for detail in details if "retryDelay" in detail]
+        return float(str(delays[0]).rstrip("s"))
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None

@@ -1,0 +1,121 @@
+"""What each family of providers needs to be called, and how litellm is told.
+
+Sources: the providers' own documentation, at the addresses beside each family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Family:
+    """``prefix`` is litellm's name of the wire. ``settings`` and ``secrets`` map our names to litellm's parameters."""
+
+    label: str
+    prefix: str
+    documentation: str
+    secrets: Mapping[str, str]
+    settings: Mapping[str, str]
+    required: tuple[str, ...] = ()
+    sdk: str = ""
+
+    def litellm_parameters(self, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+        """litellm's parameters beside the model; base addresses in the spelling that litellm wants."""
+        named = {self.settings[name]: value for name, value in settings.items() if name in self.settings}
+        named |= {self.secrets[name]: value for name, value in secrets.items() if name in self.secrets}
+        return named
+
+
+_KEY = {"api_key": "api_key"}
+_BASE = {"base_url": "api_base"}
+
+FAMILIES: dict[str, Family] = {
+    "openai": Family(
+        "OpenAI",
+        "openai/",
+        "https://platform.openai.com/docs/api-reference/chat",
+        secrets=_KEY,
+        settings=_BASE,
+        required=("api_key",),
+        sdk="openai",
+    ),
+    "azure": Family(
+        "Azure OpenAI",
+        "azure/",
+        "https://learn.microsoft.com/azure/ai-services/openai/reference",
+        secrets=_KEY,
+        settings={"base_url": "api_base", "api_version": "api_version"},
+        required=("api_key", "base_url", "api_version"),
+        sdk="azure",
+    ),
+    "anthropic": Family(
+        "Anthropic",
+        "anthropic/",
+        "https://docs.anthropic.com/en/api/messages",
+        secrets=_KEY,
+        settings=_BASE,
+        required=("api_key",),
+    ),
+    "bedrock": Family(
+        "AWS Bedrock",
+        "bedrock/converse/",
+        "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
+        secrets={
+            "access_key_id": "aws_access_key_id",
+            "secret_access_key": "aws_secret_access_key",
+            "session_token": "aws_session_token",
+        },
+        settings={"aws_region": "aws_region_name", "base_url": "aws_bedrock_runtime_endpoint"},
+        required=("access_key_id", "secret_access_key", "aws_region"),
+    ),
+    "vertex_ai": Family(
+        "Google Vertex AI",
+        "vertex_ai/",
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
+        secrets={"service_account": "vertex_credentials"},
+        settings={"project": "vertex_project", "location": "vertex_location", "base_url": "api_base"},
+        required=("service_account", "project", "location"),
+    ),
+    "gemini": Family(
+        "Google GenAI",
+        "gemini/",
+        "https://ai.google.dev/api/generate-content",
+        secrets=_KEY,
+        settings=_BASE,
+        required=("api_key",),
+    ),
+    "openai_compatible": Family(
+        "OpenAI-compatible server (Ollama, vLLM...)",
+        "openai/",
+        "https://platform.openai.com/docs/api-reference/chat",
+        secrets=_KEY,
+        settings=_BASE,
+        required=("base_url",),
+        sdk="openai",
+    ),
+}
+
+
+def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> list[str]:
+    """What is missing or unknown in a provider's entry, as sentences."""
+    found = FAMILIES.get(family)
+    if found is None:
+        return [f"family: {family!r} is not one of {', '.join(FAMILIES)}"]
+    known = {**found.settings, **found.secrets}
+    problems = [f"{name}: {found.label} needs it" for name in found.required if not {**settings, **secrets}.get(name)]
+    problems += [f"{name}: {found.label} does not know it" for name in [*settings, *secrets] if name not in known]
+    base = settings.get("base_url")
+    if base is not None and not _is_address(base):
+        problems.append("base_url: an http(s) address without a user or password is expected")
+    return problems
+
+
+def _is_address(text: object) -> bool:
+    if not isinstance(text, str):
+        return False
+    parts = urlsplit(text)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and not parts.password

@@ -1,0 +1,348 @@
+"""One question, one answer: from the first deployment that may, can and does answer it usefully.
+
+The loop of ``Gateway.complete`` is the only one that tries again. What it does after each failure stands in one table
+(``_after``): the same deployment once more, the next one, or none for now. Before each call the shared store is asked
+for quota, for how long a provider wants to be left alone, and for the deployment's breaker; so all processes agree.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from apps.pages.errors import ParseError, Stopped
+from apps.providers import ledger, trouble
+from apps.providers.catalog import Catalog, Rules, Target
+from apps.providers.client import Answer, Client, Question
+from apps.providers.errors import (
+    MISCONFIGURED,
+    OUT_OF_ORDER,
+    WORTH_ANOTHER_TRY,
+    AllProvidersFailed,
+    BudgetExceeded,
+    CallFailed,
+    Failure,
+    ProviderError,
+    ProviderNotAllowed,
+    ProvidersUnavailable,
+    QuotaExhausted,
+)
+from apps.providers.ledger import CallFor, job_account, project_account
+from apps.providers.models import Usage
+from apps.providers.quota import Limits, Need, QuotaStore, Refused, Reservation
+from apps.providers.wire import Call
+
+logger = logging.getLogger(__name__)
+
+Checked = TypeVar("Checked")
+# So long a thread waits for quota itself; for longer the page goes back to its row and gives its slot to another.
+PATIENCE_SECONDS = 2.0
+TRIES_PER_DEPLOYMENT = 2
+# How long a provider is left alone that says "too many requests" and not for how long; and one that is out of order.
+UNSAID_RETRY_AFTER_SECONDS = 5.0
+OUTAGE_PAUSE_SECONDS = 5.0
+_CHARACTERS_PER_TOKEN = 4
+_MONEY = "money_per_day"
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who asks, for what, and how far it may go. Money in millionths of a US dollar.
+
+    ``exhausted``: deployments that have had their chance with this page before.
+    """
+
+    call_for: CallFor
+    rules: Rules = Rules()
+    project_money_per_day: int | None = None
+    job_money: int | None = None
+    exhausted: frozenset[int] = frozenset()
+    should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
+
+
+@dataclass(frozen=True)
+class Completion(Generic[Checked]):
+    """A useful answer: what the check made of it, who gave it, and what it cost (nanos; None: unknown)."""
+
+    checked: Checked
+    answer: Answer
+    target: Target
+    input_tokens: int
+    output_tokens: int
+    cost_nanos: int | None
+    calls: int
+
+
+class Gateway:
+    """Asks deployments for many threads; one for each process."""
+
+    def __init__(self, *, client: Client, store: QuotaStore, catalog: Catalog, widths: dict[str, int]) -> None:
+        self._client = client
+        self._store = store
+        self._catalog = catalog
+        self._widths = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
+
+    def warm_up(self) -> None:
+        self._client.warm_up()
+
+    def complete(
+        self, order: Order, question: Question, *, need_input_tokens: int, check: Callable[[Answer], Checked]
+    ) -> Completion[Checked]:
+        """The first answer that ``check`` takes; ``check`` raises a ParseError with a code of Failure for others.
+
+        Raises QuotaExhausted and ProvidersUnavailable (both say when to come again), AllProvidersFailed,
+        BudgetExceeded, ProviderNotAllowed, and Stopped once ``order.should_stop()``.
+        """
+        attempt = _Attempts(order, self._allowed(order), question, need_input_tokens)
+        with self._width(order.call_for.page_parser):
+            while True:
+                completion = self._try(attempt, check)
+                if completion is not None:
+                    return completion
+
+    def _allowed(self, order: Order) -> list[Target]:
+        targets = self._catalog.targets(order.call_for.page_parser)
+        allowed = [target for target in targets if not order.rules.refusal(target)]
+        if targets and not allowed:
+            reasons = dict.fromkeys(order.rules.refusal(target) for target in targets)
+            raise ProviderNotAllowed(f"No provider may be used: {'; '.join(reasons)}.")
+        if not allowed:
+            raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, "No provider of this mode is in working order.")
+        return allowed
+
+    @contextmanager
+    def _width(self, page_parser: str) -> Iterator[None]:
+        width = self._widths[page_parser]
+        if not width.acquire(timeout=PATIENCE_SECONDS):
+            raise QuotaExhausted(random.uniform(0.5, 1.5))
+        try:
+            yield
+        finally:
+            width.release()
+
+    def _try(self, attempt: _Attempts, check: Callable[[Answer], Checked]) -> Completion[Checked] | None:
+        """One call; None when it came to nothing and another may follow."""
+        if attempt.order.should_stop():
+            raise Stopped
+        held = _Held()
+        began = time.monotonic()
+        question = replace(attempt.question, max_tokens=attempt.max_tokens)
+        try:
+            answer, call = self._client.ask(lambda: self._pick(attempt, held), question)
+        except CallFailed as failed:
+            self._account_for_failure(attempt, held, failed, time.monotonic() - began)
+            return None
+        except ProviderError:
+            raise
+        return self._account_for_answer(attempt, held, answer, call, check, time.monotonic() - began)
+
+    def _pick(self, attempt: _Attempts, held: _Held) -> Target:
+        """The deployment to be called now, with quota reserved and the call in the ledger. Waits for a moment where
+        that helps; raises what ``complete`` does."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            refusals = []
+            for target in attempt.candidates():
+                accounts, need = attempt.accounts(target), attempt.need(target)
+                outcome = self._store.reserve(accounts, need)
+                if isinstance(outcome, Reservation):
+                    held.take(target, outcome)
+                    held.row = ledger.begin_call(
+                        attempt.order.call_for,
+                        target,
+                        input_tokens=need.input_tokens,
+                        output_tokens=need.output_tokens,
+                    )
+                    return target
+                refusals.append(outcome)
+            wait = self._wait_seconds(attempt, refusals)
+            if time.monotonic() + wait > until:
+                raise self._refused(attempt, refusals, wait)
+            time.sleep(wait)
+            if attempt.order.should_stop():
+                raise Stopped
+
+    def _wait_seconds(self, attempt: _Attempts, refusals: Sequence[Refused]) -> float:
+        if not refusals:
+            raise attempt.end()
+        spent = [
+            refusal for refusal in refusals if refusal.limit == _MONEY and not refusal.key.startswith("deployment")
+        ]
+        if len(spent) == len(refusals) and not ledger.calls_running(attempt.order.call_for.job_id):
+            raise BudgetExceeded
+        # Calls that are out have reserved the most they can cost, and give back what they did not.
+        return min(1.0 if refusal in spent else refusal.wait_seconds for refusal in refusals)
+
+    def _refused(self, attempt: _Attempts, refusals: Sequence[Refused], wait: float) -> ProviderError:
+        if attempt.out_of_order or all(refusal.limit == "breaker" for refusal in refusals):
+            return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
+        return QuotaExhausted(wait)
+
+    def _account_for_failure(self, attempt: _Attempts, held: _Held, failed: CallFailed, seconds: float) -> None:
+        target, row, reservation = held.facts()
+        if failed.sent_at is None:
+            self._store.release(reservation)
+            ledger.forget_call(row)
+        else:
+            self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
+            ledger.fail_call(row, failed, seconds=seconds)
+        self._tell_store(target, failed)
+        attempt.note(target, failed.failure, str(failed))
+
+    def _tell_store(self, target: Target, failed: CallFailed) -> None:
+        """What the failure means for everybody who would call this deployment next."""
+        key, facts = target.limits.key, failed.facts
+        if failed.failure is Failure.RATE_LIMITED or facts.retry_after_seconds is not None:
+            self._store.hold_off(key, seconds=_retry_after(facts.retry_after_seconds))
+        if failed.failure in OUT_OF_ORDER:
+            self._store.note_failure(key)
+        if failed.failure in MISCONFIGURED:
+            self._store.hold_off(key, seconds=trouble.PROBE_SECONDS)
+            trouble.report(target, failed)
+            self._catalog.forget()
+        logger.warning("%s (%s) failed: %s", target.name, target.provider, failed)
+
+    def _account_for_answer(
+        self,
+        attempt: _Attempts,
+        held: _Held,
+        answer: Answer,
+        call: Call,
+        check: Callable[[Answer], Checked],
+        seconds: float,
+    ) -> Completion[Checked] | None:
+        target, row, reservation = held.facts()
+        counted = _counted(answer, attempt.need_input_tokens)
+        self._store.note_success(target.limits.key)
+        if target.in_trouble:
+            trouble.clear(target)
+            self._catalog.forget()
+        cost = ledger.end_call(
+            row,
+            target,
+            input_tokens=counted.input_tokens,
+            output_tokens=counted.output_tokens,
+            seconds=seconds,
+            usage_suspect=counted.suspect,
+        )
+        self._store.settle(
+            reservation,
+            input_tokens=counted.input_tokens,
+            output_tokens=counted.output_tokens,
+            money=(cost or 0) // ledger.NANOS_PER_MICRO,
+            sent_at=call.sent_at,
+        )
+        try:
+            checked = check(answer)
+        except ParseError as error:
+            failure = Failure(error.code)
+            ledger.mark_unusable(row, failure)
+            attempt.note(target, failure, f"{failure}: {error.detail}")
+            return None
+        attempt.calls += 1
+        return Completion(checked, answer, target, counted.input_tokens, counted.output_tokens, cost, attempt.calls)
+
+
+class _Held:
+    """What one call holds while it is out."""
+
+    def __init__(self) -> None:
+        self.target: Target | None = None
+        self.reservation: Reservation | None = None
+        self.row: Usage | None = None
+
+    def take(self, target: Target, reservation: Reservation) -> None:
+        self.target, self.reservation = target, reservation
+
+    def facts(self) -> tuple[Target, Usage, Reservation]:
+        assert self.target is not None
+        assert self.row is not None
+        assert self.reservation is not None
+        return self.target, self.row, self.reservation
+
+
+class _Attempts:
+    """The tries at one page: which deployments are left, and why the others are not."""
+
+    def __init__(self, order: Order, targets: Sequence[Target], question: Question, need_input_tokens: int) -> None:
+        self.order = order
+        self.question = question
+        self.need_input_tokens = need_input_tokens
+        self.calls = 0
+        self.out_of_order = False
+        self._targets = [target for target in targets if target.id not in order.exhausted]
+        self._failures: list[str] = []
+        self._bad_answers: dict[int, int] = {}
+        self._passed_over: set[int] = set()
+
+    @property
+    def max_tokens(self) -> int:
+        return self.question.max_tokens
+
+    def candidates(self) -> list[Target]:
+        return [target for target in self._targets if target.id not in self._passed_over]
+
+    def accounts(self, target: Target) -> list[Limits]:
+        call_for = self.order.call_for
+        found = [target.limits]
+        if self.order.project_money_per_day is not None:
+            found.append(Limits(project_account(call_for.project_id), money_per_day=self.order.project_money_per_day))
+        if self.order.job_money is not None:
+            found.append(Limits(job_account(call_for.job_id), money_per_day=self.order.job_money))
+        return found
+
+    def need(self, target: Target) -> Need:
+        output = min(self.max_tokens, target.max_output_tokens)
+        cost = target.cost_nanos(input_tokens=self.need_input_tokens, output_tokens=output)
+        money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)
+        return Need(input_tokens=self.need_input_tokens, output_tokens=output, money=money)
+
+    def note(self, target: Target, failure: Failure, told: str) -> None:
+        """A call failed: whether its deployment is asked again for this page, now."""
+        self.calls += 1
+        self._failures.append(f"{target.name}: {told}")
+        if failure in OUT_OF_ORDER:
+            self.out_of_order = True
+        if failure in WORTH_ANOTHER_TRY and failure not in OUT_OF_ORDER:
+            self._bad_answers[target.id] = self._bad_answers.get(target.id, 0) + 1
+            if self._bad_answers[target.id] < TRIES_PER_DEPLOYMENT:
+                return
+        if failure is not Failure.RATE_LIMITED:  # the store knows how long that one is left alone
+            self._passed_over.add(target.id)
+
+    def end(self) -> ProviderError:
+        """There is no deployment left to ask."""
+        if self.out_of_order:
+            return ProvidersUnavailable(random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS, "; ".join(self._failures))
+        return AllProvidersFailed(self._failures)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    input_tokens: int
+    output_tokens: int
+    suspect: bool
+
+
+def _counted(answer: Answer, estimate: int) -> _Counted:
+    """The tokens to believe in: the provider's own count, unless it cannot be true."""
+    visible = len(answer.text) + sum(len(str(call.arguments)) for call in answer.tool_calls)
+    least = visible // (2 * _CHARACTERS_PER_TOKEN * 2)
+    told = answer.output_tokens
+    output_is_true = told is not None and told >= least
+    output = told if told is not None and output_is_true else -(-visible // _CHARACTERS_PER_TOKEN)
+    suspect = answer.input_tokens is None or not output_is_true
+    return _Counted(answer.input_tokens or estimate, output, suspect)
+
+
+def _retry_after(told: float | None) -> float:
+    """Equal jitter where nothing was said: at least half of the base, so that a limit by the minute is not hammered."""
+    if told is not None:
+        return told + random.uniform(0.0, 0.2)
+    return UNSAID_RETRY_AFTER_SECONDS * random.uniform(0.5, 1.0)

@@ -1,0 +1,180 @@
+"""The ledger: a row before each call leaves, the truth when it is back, and sums for whoever asks what was spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.providers.catalog import Target, account_of
+from apps.providers.errors import CallFailed, Failure
+from apps.providers.models import CallOutcome, Usage
+from apps.providers.quota import PastCall
+from apps.providers.turns import database_turn
+
+NANOS_PER_MICRO = 1000
+DAY = timedelta(days=1)
+# Failures of one page at one deployment: after two of them the deployment has had its chance with this page.
+OF_THE_PAGE = frozenset(
+    {
+        Failure.BAD_RESPONSE,
+        Failure.TRUNCATED,
+        Failure.INCOMPLETE,
+        Failure.REFUSED,
+        Failure.CONTEXT,
+        Failure.BAD_REQUEST,
+    }
+)
+
+
+@dataclass(frozen=True)
+class CallFor:
+    """What a call is made for."""
+
+    project_id: UUID
+    job_id: str
+    page_number: int
+    page_parser: str
+
+
+def begin_call(call_for: CallFor, target: Target, *, input_tokens: int, output_tokens: int) -> Usage:
+    """Write that a call is about to leave; tokens are what it may have at most."""
+    with database_turn():
+        return Usage.objects.create(
+            project_id=call_for.project_id,
+            job_id=call_for.job_id,
+            page_number=call_for.page_number,
+            page_parser=call_for.page_parser,
+            deployment_id=target.id,
+            provider_name=target.provider,
+            model=target.model,
+            started_at=timezone.now(),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost_nanos=target.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens),
+        )
+
+
+def end_call(
+    row: Usage, target: Target, *, input_tokens: int, output_tokens: int, seconds: float, usage_suspect: bool = False
+) -> int | None:
+    """Write the truth about a call that was answered; its cost in billionths of a dollar, None where unknown."""
+    cost = target.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
+    with database_turn():
+        Usage.objects.filter(pk=row.pk).update(
+            outcome=CallOutcome.ANSWERED,
+            seconds=round(seconds, 3),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost_nanos=cost,
+            usage_suspect=usage_suspect,
+        )
+    return cost
+
+
+def mark_unusable(row: Usage, code: str) -> None:
+    """The call was answered and is paid for, but its answer is of no use."""
+    with database_turn():
+        Usage.objects.filter(pk=row.pk).update(error_code=code)
+
+
+def fail_call(row: Usage, failed: CallFailed, *, seconds: float) -> None:
+    """A call that left and came back without an answer: what it cost nobody says, and providers do not charge it."""
+    known = row.cost_nanos is not None
+    with database_turn():
+        Usage.objects.filter(pk=row.pk).update(
+            outcome=CallOutcome.FAILED,
+            error_code=failed.failure,
+            http_status=failed.facts.http_status,
+            seconds=round(seconds, 3),
+            input_tokens=0,
+            output_tokens=0,
+            cost_nanos=0 if known else None,
+        )
+
+
+def forget_call(row: Usage) -> None:
+    """The call never left."""
+    with database_turn():
+        Usage.objects.filter(pk=row.pk).delete()
+
+
+def exhausted_deployments(*, job_id: str, page_number: int, tries: int, since: datetime) -> set[int]:
+    """Deployments that this page has failed at ``tries`` times, for reasons that lie in the page."""
+    with database_turn():
+        rows = (
+            Usage.objects.filter(job_id=job_id, page_number=page_number, started_at__gte=since)
+            .filter(error_code__in=OF_THE_PAGE, deployment_id__isnull=False)
+            .values_list("deployment_id")
+            .annotate(Count("pk"))
+            .order_by()
+        )
+        return {int(deployment) for deployment, count in rows if deployment is not None and count >= tries}
+
+
+@dataclass(frozen=True)
+class Spent:
+    """A sum over the ledger. ``cost_nanos`` is None as soon as one call of it has an unknown price."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_nanos: int | None
+
+    @property
+    def dollars(self) -> float | None:
+        return None if self.cost_nanos is None else self.cost_nanos / 1e9
+
+
+def spent(calls: QuerySet[Usage]) -> Spent:
+    sums = calls.aggregate(
+        requests=Count("pk"),
+        input_tokens=Sum("input_tokens"),
+        output_tokens=Sum("output_tokens"),
+        cost=Sum("cost_nanos"),
+        unknown=Count("pk", filter=Q(cost_nanos=None)),
+    )
+    return Spent(
+        sums["requests"],
+        sums["input_tokens"] or 0,
+        sums["output_tokens"] or 0,
+        None if sums["unknown"] else sums["cost"] or 0,
+    )
+
+
+def spent_by_job(job_id: str) -> Spent:
+    return spent(Usage.objects.filter(job_id=job_id))
+
+
+def calls_running(job_id: str) -> bool:
+    """Whether calls of the job are out; a killed worker's calls count as out for a while."""
+    recently = Now() - timedelta(minutes=4)
+    with database_turn():
+        return Usage.objects.filter(job_id=job_id, outcome=CallOutcome.RUNNING, started_at__gte=recently).exists()
+
+
+def past_calls() -> Iterator[PastCall]:
+    """The last day's calls for each account they counted in: what a quota store that lost everything is told."""
+    with database_turn():
+        rows = list(
+            Usage.objects.filter(started_at__gte=Now() - DAY).values_list(
+                "deployment_id", "project_id", "job_id", "started_at", "input_tokens", "output_tokens", "cost_nanos"
+            )
+        )
+    for deployment_id, project_id, job_id, started_at, input_tokens, output_tokens, cost in rows:
+        money = (cost or 0) // NANOS_PER_MICRO
+        for key in (account_of(deployment_id or 0), project_account(project_id), job_account(job_id)):
+            yield PastCall(key, started_at.timestamp(), input_tokens, output_tokens, money)
+
+
+def project_account(project_id: UUID) -> str:
+    return f"project:{project_id}"
+
+
+def job_account(job_id: str) -> str:
+    return f"job:{job_id}"

@@ -1,0 +1,154 @@
+"""Providers (accounts), their deployments (models), what each may use, and the ledger of every call."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from apps.providers.families import FAMILIES
+
+NANOS_PER_DOLLAR = 1_000_000_000
+TOKENS_PER_PRICE = 1_000_000
+
+
+class PageParser(models.TextChoices):
+    """The ways a model parses a page; each is a queue of its own."""
+
+    LLM = "llm", "parse_page_with_llm"
+    LVM = "lvm", "parse_page_with_lvm"
+    AGENT = "agent", "parse_page_with_agent"
+
+
+class Provider(models.Model):
+    """An account at a provider, or a server of ours that speaks a provider's protocol.
+
+    ``external``: pages leave the house when they are sent there. ``settings`` are what the family needs beside its
+    secrets; those are sealed and never shown again. ``trouble_code`` says why the provider is not called: a wrong key,
+    say; it stays until somebody mends it.
+    """
+
+    name = models.SlugField(max_length=60, unique=True)
+    family = models.CharField(max_length=20, choices=[(name, family.label) for name, family in FAMILIES.items()])
+    external = models.BooleanField(default=True, help_text="pages sent there leave the house")
+    region = models.CharField(max_length=60, blank=True, help_text="where pages are processed: eu, us-east-1...")
+    settings = models.JSONField(default=dict, blank=True, help_text="what the family needs beside its secrets")
+    secrets_sealed = models.TextField(blank=True, editable=False)
+    paused = models.BooleanField(default=False, help_text="not called until somebody resumes it")
+    trouble_code = models.CharField(max_length=40, blank=True, editable=False)
+    trouble_detail = models.TextField(blank=True, editable=False)
+    trouble_at = models.DateTimeField(null=True, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Deployment(models.Model):
+    """A model at a provider: which page parsers it serves, in which order it is asked, and what it costs.
+
+    Prices are US dollars for a million tokens; an unknown price is None, never 0.
+    """
+
+    name = models.SlugField(max_length=60, unique=True)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="deployments")
+    model = models.CharField(max_length=200, help_text="the model's name at the provider")
+    serves_llm = models.BooleanField("parse_page_with_llm", default=False)
+    serves_lvm = models.BooleanField("parse_page_with_lvm", default=False)
+    serves_agent = models.BooleanField("parse_page_with_agent", default=False)
+    order = models.PositiveSmallIntegerField(default=1, help_text="1 is asked first")
+    input_price = models.DecimalField(
+        max_digits=10, decimal_places=3, null=True, blank=True, help_text="US dollars for a million input tokens"
+    )
+    output_price = models.DecimalField(
+        max_digits=10, decimal_places=3, null=True, blank=True, help_text="US dollars for a million output tokens"
+    )
+    max_output_tokens = models.PositiveIntegerField(default=8192, help_text="the most that an answer may have")
+    parameters = models.JSONField(default=dict, blank=True, help_text="sent with every request: temperature...")
+    paused = models.BooleanField(default=False, help_text="not called until somebody resumes it")
+    trouble_code = models.CharField(max_length=40, blank=True, editable=False)
+    trouble_detail = models.TextField(blank=True, editable=False)
+    trouble_at = models.DateTimeField(null=True, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["order", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_price(self) -> bool:
+        return self.input_price is not None and self.output_price is not None
+
+    def cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
+        """What so many tokens cost, in billionths of a US dollar; None where a price is unknown."""
+        if self.input_price is None or self.output_price is None:
+            return None
+        dollars = self.input_price * input_tokens + self.output_price * output_tokens
+        return round(dollars * (NANOS_PER_DOLLAR // TOKENS_PER_PRICE))
+
+
+class Quota(models.Model):
+    """What a deployment may use, of all processes together; an empty field is no limit.
+
+    ``counts_max_tokens``: the provider counts the tokens that an answer may have, not those it has (Azure).
+    """
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, related_name="quota")
+    requests_per_window = models.PositiveIntegerField("requests (RPM)", null=True, blank=True)
+    tokens_per_window = models.PositiveIntegerField("tokens (TPM)", null=True, blank=True)
+    input_tokens_per_window = models.PositiveIntegerField("input tokens (ITPM)", null=True, blank=True)
+    output_tokens_per_window = models.PositiveIntegerField("output tokens (OTPM)", null=True, blank=True)
+    window_seconds = models.FloatField(default=60.0, help_text="60 for a minute; Azure judges 1 or 10 s")
+    requests_per_day = models.PositiveIntegerField(null=True, blank=True)
+    calls_in_flight = models.PositiveIntegerField(null=True, blank=True)
+    dollars_per_day = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    counts_max_tokens = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"quota of {self.deployment}"
+
+
+class CallOutcome(models.TextChoices):
+    """How a call ended; ``RUNNING`` until then, and for ever where its worker was killed."""
+
+    RUNNING = "running"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+class Usage(models.Model):
+    """The ledger: one row for every call that left for a provider, written before it is sent.
+
+    Job and page are named by number, not by foreign key: what was paid stays on record when a job is deleted.
+    ``cost_nanos`` is in billionths of a US dollar, None where the price is unknown. While a call runs, tokens and cost
+    are those it may have at most.
+    """
+
+    project_id = models.UUIDField()
+    job_id = models.CharField(max_length=40)
+    page_number = models.PositiveIntegerField()
+    page_parser = models.CharField(max_length=10, choices=PageParser)
+    deployment = models.ForeignKey(Deployment, null=True, on_delete=models.SET_NULL, related_name="usage")
+    provider_name = models.CharField(max_length=60)
+    model = models.CharField(max_length=200)
+    started_at = models.DateTimeField()
+    seconds = models.FloatField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=CallOutcome, default=CallOutcome.RUNNING)
+    error_code = models.CharField(max_length=40, blank=True)
+    http_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    input_tokens = models.PositiveIntegerField()
+    output_tokens = models.PositiveIntegerField()
+    cost_nanos = models.PositiveBigIntegerField(null=True, blank=True)
+    usage_suspect = models.BooleanField(default=False, help_text="the provider's own count was not believed")
+
+    class Meta:
+        verbose_name = "call"
+        verbose_name_plural = "usage"
+        indexes = [
+            models.Index(fields=["job_id", "page_number"], name="usage_of_job"),
+            models.Index(fields=["started_at"], name="usage_newest"),
+            models.Index(fields=["project_id", "started_at"], name="usage_of_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} for {self.job_id} page {self.page_number}, {self.outcome}"

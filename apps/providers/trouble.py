@@ -1,0 +1,40 @@
+"""Deployments that waiting does not mend: a wrong key, an unknown model, an account without money.
+
+The row says so until somebody mends it, and every process leaves the deployment alone. Once in ``PROBE_SECONDS`` one
+call is let through, so that what was mended at the provider's is noticed here.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.providers.catalog import PROBE_SECONDS, Target
+from apps.providers.errors import CallFailed, Failure
+from apps.providers.models import Deployment, Provider
+from apps.providers.turns import database_turn
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["PROBE_SECONDS", "clear", "report"]
+
+
+def report(target: Target, failed: CallFailed) -> None:
+    """Write down what is wrong, with the deployment or with its provider as a whole."""
+    facts = {"trouble_code": failed.failure, "trouble_detail": failed.facts.detail, "trouble_at": Now()}
+    with database_turn():
+        if failed.failure is Failure.MODEL_NOT_FOUND:
+            Deployment.objects.filter(pk=target.id).update(**facts)
+        else:
+            Provider.objects.filter(deployments=target.id).update(**facts)
+    logger.error("%s is not called until it is mended: %s. manage.py check_providers tells more", target.name, failed)
+
+
+def clear(target: Target) -> None:
+    """The deployment answers again."""
+    nothing = {"trouble_code": "", "trouble_detail": "", "trouble_at": None}
+    with database_turn():
+        Deployment.objects.filter(~Q(trouble_code=""), pk=target.id).update(**nothing)
+        Provider.objects.filter(~Q(trouble_code=""), deployments=target.id).update(**nothing)

@@ -1,0 +1,162 @@
+"""The connection to a provider: every read and write obeys the limits of the call that it is made for.
+
+The SDKs above know a time-out for each read, which a server that sends a byte a second never meets, and no limit in
+bytes at all. So both are kept here, where the bytes come in: a call has a deadline, a time until the first byte, a time
+between two bytes, and a number of bytes. Answers are not compressed, so that the bytes counted are all there are.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+
+_FIRST_ERROR = 300
+
+
+@dataclass(frozen=True)
+class CallLimits:
+    """What one call may take: seconds, and bytes of its answer, headers included."""
+
+    connect_seconds: float = 5.0
+    first_byte_seconds: float = 120.0
+    idle_seconds: float = 20.0
+    total_seconds: float = 180.0
+    answer_bytes: int = 4 * 1024 * 1024
+
+
+class AnswerTooLarge(httpcore.ReadError):
+    """The provider's answer has more bytes than an answer can need."""
+
+
+class Call:
+    """One call while it is on the wire, and what came back.
+
+    ``sent_at`` is when its last byte was written (seconds since 1970), None if nothing was. ``status`` and ``headers``
+    are those of the answer, ``error_body`` its body where it is an error: the SDKs above tell them in many ways, or not.
+    """
+
+    def __init__(self, limits: CallLimits) -> None:
+        self.limits = limits
+        self.deadline = time.monotonic() + limits.total_seconds
+        self.sent_at: float | None = None
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+        self.error_body = b""
+        self._received = 0
+
+    def time_to_connect(self) -> float:
+        return min(self.limits.connect_seconds, self._left())
+
+    def time_to_read(self) -> float:
+        return min(self.limits.idle_seconds if self._received else self.limits.first_byte_seconds, self._left())
+
+    def note_write(self) -> None:
+        self.sent_at = time.time()
+        self._received = 0
+
+    def note_read(self, size: int) -> None:
+        self._received += size
+        if self._received > self.limits.answer_bytes:
+            raise AnswerTooLarge(f"more than {self.limits.answer_bytes} bytes")
+
+    def _left(self) -> float:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the call took longer than it may")
+        return left
+
+
+_current = threading.local()
+
+
+@contextmanager
+def calling(limits: CallLimits) -> Iterator[Call]:
+    """The call that this thread makes inside the block."""
+    _current.call = call = Call(limits)
+    try:
+        yield call
+    finally:
+        _current.call = None
+
+
+def _call() -> Call:
+    call: Call | None = getattr(_current, "call", None)
+    return call or Call(CallLimits())
+
+
+class _BoundedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        call = _call()
+        chunk = self._stream.read(max_bytes, call.time_to_read())
+        call.note_read(len(chunk))
+        return chunk
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        call = _call()
+        self._stream.write(buffer, min(call.limits.idle_seconds, call.time_to_read()))
+        call.note_write()
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, _call().time_to_connect()))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _BoundedBackend(httpcore.NetworkBackend):
+    def __init__(self) -> None:
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        stream = self._backend.connect_tcp(host, port, _call().time_to_connect(), local_address, socket_options)
+        return _BoundedStream(stream)
+
+
+class _Transport(httpx.HTTPTransport):
+    """httpx's own transport over bounded connections."""
+
+    def __init__(self, *, connections: int) -> None:
+        super().__init__(limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections))
+        self._pool._network_backend = _BoundedBackend()  # noqa: SLF001 (httpx has no argument for it)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers["Accept-Encoding"] = "identity"
+        response = super().handle_request(request)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            response.close()
+            raise httpx.DecodingError("the answer is compressed, which was not asked for", request=request)
+        call = _call()
+        call.status, call.headers = response.status_code, response.headers
+        if response.status_code >= _FIRST_ERROR:
+            with closing(response):
+                call.error_body = response.read()
+            return httpx.Response(response.status_code, headers=response.headers, content=call.error_body)
+        return response
+
+
+def http_client(*, connections: int) -> httpx.Client:
+    """A client for many threads. It follows no redirect: a page and a key go where they were sent, nowhere else."""
+    return httpx.Client(transport=_Transport(connections=connections), follow_redirects=False, timeout=None)
