@@ -7,13 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Queue:
-    """``window`` counts messages sent and not settled: a few seconds of work, so that nobody waits behind a backlog."""
+    """``window`` counts messages sent and not settled: a few seconds of work, so that nobody waits behind a backlog.
+
+    ``page_parser`` is set on the queues whose work waits for models; their width is in calls, not in cores.
+    """
 
     name: str
     pool: str
     width: int
     window_per_job: int
     window_per_project: int
+    page_parser: str = ""
 
 
 def queue_table(
@@ -23,12 +27,18 @@ def queue_table(
     ocr_per_document: int,
     window_per_job: int,
     window_per_project: int,
+    model_widths: dict[str, int],
 ) -> dict[str, Queue]:
     queues = [
         Queue("parse_raw_file_job", "prefork", parse_processes, 1, window_per_project),
         Queue("parse_raw_file_job_pages", "prefork", parse_processes, window_per_job, window_per_project),
         Queue("ocr_cpu", "prefork", ocr_processes, ocr_per_document, window_per_project),
         Queue("ocr_gpu", "threads", ocr_processes, ocr_per_document, window_per_project),
+        *(
+            # Twice what one worker has in flight, so that it never waits for the next window.
+            Queue(name, "threads", width, 2 * width, 4 * width, page_parser=name)
+            for name, width in model_widths.items()
+        ),
         Queue("housekeeping", "threads", 4, window_per_job, window_per_project),
     ]
     return {queue.name: queue for queue in queues}

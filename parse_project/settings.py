@@ -293,6 +293,14 @@ QUEUES = queue_table(
     window_per_project=env.integer(
         "WINDOW_PER_PROJECT", 128, "messages of one project that stand in a queue at once", minimum=1
     ),
+    model_widths={
+        "llm": ACCURATE_MODE_LLM_CONCURRENCY,
+        "lvm": MULTIMODAL_MODEL_CONCURRENCY,
+        "agent": PREMIUM_MODE_MODEL_CONCURRENCY,
+    },
+)
+MODEL_PROCESSES = env.integer(
+    "MODEL_PROCESSES", 1, "processes of make run that share the three widths of the models", minimum=1
 )
 
 CELERY_APP = "parse_project.celery"  # imported by the first that publishes; it takes a while

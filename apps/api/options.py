@@ -33,7 +33,16 @@ class Options(BaseModel):
 
 
 class AgenticOptions(Options):
-    custom_prompt: Later[Prompt] = None
+    """``custom_prompt`` is LlamaParse's; the others are those of its first API."""
+
+    custom_prompt: Now[Prompt] = None
+    system_prompt: Now[Prompt] = None
+    system_prompt_append: Now[Prompt] = None
+    user_prompt: Now[Prompt] = None
+    parsing_instruction: Now[Prompt] = None
+    formatting_instruction: Now[Prompt] = None
+    complemental_formatting_instruction: Now[Prompt] = None
+    content_guideline_instruction: Now[Prompt] = None
 
 
 class CropBox(Options):
@@ -207,6 +216,19 @@ class ParseOptions(Options):
     configuration_id: Now[ShortText] = None
     client_name: Now[ShortText] = None
     disable_cache: Now[bool] = None
+    do_not_cache: Annotated[bool | None, Field(description="do not keep models' answers for this document")] = None
+    invalidate_cache: Annotated[bool | None, Field(description="do not use answers that were kept before")] = None
+    allow_external: Annotated[bool | None, Field(description="false: pages are sent to no external provider")] = None
+    providers: Annotated[
+        list[ShortText] | None, Field(max_length=50, description="names of the only providers that may be used")
+    ] = None
+    max_cost: Annotated[
+        float | None, Field(ge=0, le=1_000_000, allow_inf_nan=False, description="US dollars the job may cost at most")
+    ] = None
+    on_budget: Annotated[
+        Literal["stop", "degrade"] | None,
+        Field(description="pages that max_cost does not suffice for: stop fails them, degrade gives their plain text"),
+    ] = None
     http_proxy: Now[ShortText] = None
     user_metadata: Annotated[dict[Annotated[str, Field(max_length=100)], ShortText] | None, Field(max_length=64)] = None
     fast_options: Now[dict[str, Any]] = None

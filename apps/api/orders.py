@@ -5,41 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
 from pydantic import BaseModel
 
 from apps.api.errors import printable
 from apps.api.options import NOT_YET, ParseOptions, PdfInput
 from apps.api.refusals import InvalidOptions, OptionProblem
 from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
-from apps.jobs.errors import InvalidOption, ModeNotAvailable
+from apps.accounts.models import Project
+from apps.jobs import services as jobs
+from apps.jobs.errors import InvalidOption
 from apps.jobs.services import JobRequest
 from apps.pages.page_ranges import check_page_ranges
 
-FAST = "fast"
 MOST_WARNINGS = 50
 _NOT_OPTIONS = frozenset({"tier", "version", "user_metadata", "file_id", "source_url", "http_proxy"})
 _SECRET_OPTIONS = frozenset({"password", "webhook_signing_secret", "webhook_headers"})
 _HARMLESS = (None, False, "", "move_to_end")
 
 
-def job_request(options: ParseOptions) -> JobRequest:
-    """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used."""
+def job_request(project: Project, options: ParseOptions) -> JobRequest:
+    """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used, ModeNotAllowed
+    and QuotaExceeded for what the project may not have."""
     tier = _tier(options)
     version = _version(options, tier)
-    mode, mode_warnings = _serving_mode(tier)
+    known = {name: value for name, value in _known(options).items() if name not in _NOT_OPTIONS}
+    admission = jobs.admit(project=project, mode=TIERS[tier].mode, options=known, asked=tier)
     ranges = options.page_ranges
     target_pages = (ranges and ranges.target_pages) or ""
     if target_pages.strip():
         check_page_ranges(target_pages)
-    warnings = [*mode_warnings, *_option_warnings(options)]
+    warnings = [*admission.warnings, *_option_warnings(options)]
     return JobRequest(
-        mode=mode,
+        mode=admission.mode,
+        uses_models=admission.uses_models,
         tier=tier,
         version=version,
         target_pages=target_pages.strip(),
         max_pages=ranges.max_pages if ranges else None,
-        options={name: value for name, value in _known(options).items() if name not in _NOT_OPTIONS},
+        options=known,
         user_metadata=options.user_metadata or {},
         password=_password(options),
         warnings=tuple(warnings[:MOST_WARNINGS]),
@@ -74,22 +77,6 @@ def _version(options: ParseOptions, tier: str) -> str:
             value=asked,
         )
     return asked
-
-
-def _serving_mode(tier: str) -> tuple[str, list[dict[str, str]]]:
-    """The mode that parses, with a warning when it is another than the tier stands for."""
-    mode = TIERS[tier].mode
-    if mode == FAST:  # the only mode that needs no provider
-        return mode, []
-    if settings.MODE_WITHOUT_PROVIDER != FAST:
-        raise ModeNotAvailable(
-            f"No provider serves the mode {mode} of the tier {tier}. `manage.py load_providers`, which will "
-            "load one, is not part of this version yet. Send the tier fast, which needs none.",
-            location=("body", "tier"),
-            value=tier,
-        )
-    detail = f"No provider serves the mode {mode}; the document was parsed in fast mode."
-    return FAST, [{"code": "mode_not_available", "detail": detail, "option": "tier"}]
 
 
 def _password(options: ParseOptions) -> str | None:

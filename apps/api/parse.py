@@ -53,9 +53,9 @@ class ParseJobs(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Parse a file that was uploaded before."""
         options = validated(ParseRequest, read_json(request))
-        order = job_request(options)
-        document = _named_document(project_of(request), options)
         caller = caller_of(request)
+        order = job_request(caller.project, options)
+        document = _named_document(caller.project, options)
         job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
 
@@ -96,7 +96,8 @@ class ParseUpload(ApiView):
         caller = caller_of(request)
         with read_upload(request) as upload:
             configuration = upload.fields.get("configuration") or "{}"
-            order = job_request(validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass"))))
+            options = validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass")))
+            order = job_request(caller.project, options)
             _check_type(upload.content.read(HEAD_BYTES))
             document = store(caller.project, upload)
         job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,6 +72,11 @@ def page_image(job_id: str, *, number: int, attempt: str) -> str:
 def ocr_answer(job_id: str, *, number: int, attempt: str) -> str:
     """What an OCR worker read on the image of the same attempt."""
     return f"{_job(job_id)}/ocr/{number:06}.{attempt}.json"
+
+
+def page_answer(key: str) -> str:
+    """A model's answer for a page, kept to be used again."""
+    return f"answers/{key[:2]}/{key}"
 
 
 def result_folder(job_id: str, *, attempt: str) -> str:
@@ -142,6 +147,11 @@ def local_copy(key: str) -> Iterator[Path]:
             shutil.copyfileobj(source, copy, 1024 * 1024)
         copy.flush()
         yield Path(copy.name)
+
+
+def local_original(document_id: str) -> AbstractContextManager[Path]:
+    """``local_copy`` of a document as it was uploaded."""
+    return local_copy(original(document_id))
 
 
 def delete_document(document_id: str) -> None:

@@ -1,12 +1,13 @@
 """What can be wrong with an order to a job.
 
 JobError (a ParseError)
-  JobNotFound, JobNotFinished, IllegalMove, ModeNotAvailable, InvalidOption
+  JobNotFound, JobNotFinished, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption
+QuotaExceeded (a DocumentError: the job ends with it)
 """
 
 from __future__ import annotations
 
-from apps.pages.errors import ParseError
+from apps.pages.errors import DocumentError, ParseError
 
 
 class JobError(ParseError):
@@ -52,6 +53,18 @@ class InvalidOption(JobError):
         super().__init__(detail)
         self.location = location
         self.value = value
+
+
+class ModeNotAllowed(JobError):
+    """The project does not allow this mode."""
+
+    code = "mode_not_allowed"
+
+
+class QuotaExceeded(DocumentError):
+    """The project's quota is used up."""
+
+    code = "quota_exceeded"
 
 
 class ModeNotAvailable(InvalidOption):

@@ -52,6 +52,7 @@ class ParseJob(models.Model):
     error_detail = models.TextField(blank=True)
     result_folder = models.CharField(max_length=120, blank=True)
     result_facts = models.JSONField(default=dict, blank=True)
+    uses_models = models.BooleanField(default=False, help_text="some of its pages may go to a model")
     windows_sent = models.PositiveIntegerField(default=0)
     windows_closed = models.PositiveIntegerField(default=0)
 
@@ -84,6 +85,8 @@ class JobPage(models.Model):
     """One page of a job: where it stands and where its accepted content lies.
 
     ``content`` is the storage key of the attempt that was accepted; ``needs_ocr`` says why, empty when not.
+    ``mode`` is the one it was parsed in, and why where that is not the job's. ``fallback`` is why its text is the
+    deterministic one although a model was asked. ``facts`` tell of the model's answer: who gave it, how true it is.
     """
 
     job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="pages")
@@ -92,6 +95,10 @@ class JobPage(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     needs_ocr = models.CharField(max_length=40, blank=True)
     content = models.CharField(max_length=120, blank=True)
+    mode = models.CharField(max_length=20, blank=True)
+    mode_reason = models.CharField(max_length=200, blank=True)
+    fallback = models.CharField(max_length=40, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_detail = models.TextField(blank=True)
 
@@ -108,6 +115,7 @@ class Step(models.Model):
     A row before it is a message. It is claimed by one guarded UPDATE that raises ``fence`` and counts ``starts``;
     what is done for it is accepted once, and only with the fence of the latest claim. ``window`` marks the chord it
     was sent in. ``image`` is the page image that waits for OCR; while it is empty the message waits to render it.
+    ``outage_since``: since when the providers that the page needs have been out of order.
     """
 
     job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="steps")
@@ -125,6 +133,7 @@ class Step(models.Model):
     begun_at = models.DateTimeField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     image = models.CharField(max_length=120, blank=True)
+    outage_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
@@ -156,6 +165,22 @@ class Step(models.Model):
     @property
     def page_total(self) -> int:
         return self.last_page - self.first_page + 1 if self.first_page else 0
+
+
+class PageAnswer(models.Model):
+    """A model's answer for a page, kept to be used again by the same project; its content lies in storage.
+
+    ``key`` tells apart everything that the answer depends on (apps/jobs/services/answers.py).
+    """
+
+    key = models.CharField(primary_key=True, max_length=64)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="+")
+    facts = models.JSONField(default=dict, blank=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Turn(models.Model):

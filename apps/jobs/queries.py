@@ -9,12 +9,13 @@ from typing import BinaryIO
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 
-from apps.accounts.models import Project
+from apps.accounts.models import Project, ProjectQuota
 from apps.documents import storage
 from apps.jobs.errors import JobNotFound
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.states import OPEN_STEPS, Stage
+from apps.jobs.states import OPEN_STEPS, JobState, Stage, StepState
 
 
 def find_job(*, project: Project, job_id: str) -> ParseJob:
@@ -78,14 +79,30 @@ def open_steps(*, job_id: str, stage: Stage) -> OpenSteps:
 
 
 def sent_by_job(*, queue: str, project_id: UUID) -> dict[str, int]:
-    """Messages of the project that were sent to the queue and are not settled, counted by job."""
+    """Messages of the project that were sent to the queue and are not settled, counted by job.
+
+    Those that were put off for a moment count too: they come back, and until then nobody gains by more of them.
+    """
+    in_window = Q(sent_at__isnull=False) | Q(not_before__gt=Now())
     rows = (
-        Step.objects.filter(queue=queue, project_id=project_id, state__in=OPEN_STEPS, sent_at__isnull=False)
+        Step.objects.filter(in_window, queue=queue, project_id=project_id, state__in=OPEN_STEPS)
         .values_list("job_id")
         .annotate(Count("id"))
         .order_by()
     )
     return dict(rows)
+
+
+def jobs_that_may_begin(project_id: UUID) -> int | None:
+    """How many more jobs of the project may run now; None: as many as there are."""
+    limit = ProjectQuota.objects.filter(project_id=project_id).values_list("concurrent_jobs", flat=True).first()
+    if limit is None:
+        return None
+    running = ParseJob.objects.filter(project_id=project_id, state=JobState.RUNNING).count()
+    about_to = Step.objects.filter(
+        project_id=project_id, stage=Stage.SPLIT, state=StepState.PENDING, sent_at__isnull=False
+    ).count()
+    return max(0, limit - running - about_to)
 
 
 def page_rows(job_id: str) -> Iterator[JobPage]:

@@ -49,12 +49,15 @@ class Stage(StrEnum):
     EXTRACT = "extract"
     PLAN = "plan"
     RECOGNIZE = "recognize"
+    ROUTE = "route"
+    MODEL = "model"
     ASSEMBLE = "assemble"
     DONE = "done"
 
 
-NEXT_STAGE = {Stage.EXTRACT: Stage.PLAN, Stage.RECOGNIZE: Stage.ASSEMBLE}
-"""Stages of work on pages, and what comes when nothing of one is open any more."""
+NEXT_STAGE = {Stage.EXTRACT: Stage.PLAN, Stage.RECOGNIZE: Stage.ROUTE, Stage.MODEL: Stage.ASSEMBLE}
+"""Stages of work on pages, and what comes when nothing of one is open any more. Where no page needs a model, routing
+is passed over."""
 OPEN_JOBS = frozenset({JobState.PENDING, JobState.RUNNING})
 ENDED_JOBS = frozenset(JobState) - OPEN_JOBS
 RETRYABLE_JOBS = frozenset({JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED})

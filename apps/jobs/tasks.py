@@ -28,6 +28,26 @@ def plan_pages(*, step_id: int, fence: int, **later: Any) -> None:
     services.plan_pages(step_id=step_id, fence=fence)
 
 
+@shared_task(name=workflow.ROUTE_PAGES)
+def route_pages(*, step_id: int, fence: int, **later: Any) -> None:
+    services.route_pages(step_id=step_id, fence=fence)
+
+
+@shared_task(name=workflow.PARSE_PAGE_WITH["llm"])
+def parse_page_with_llm(*, step_id: int, fence: int, **later: Any) -> None:
+    services.parse_page(step_id=step_id, fence=fence)
+
+
+@shared_task(name=workflow.PARSE_PAGE_WITH["lvm"])
+def parse_page_with_lvm(*, step_id: int, fence: int, **later: Any) -> None:
+    services.parse_page(step_id=step_id, fence=fence)
+
+
+@shared_task(name=workflow.PARSE_PAGE_WITH["agent"])
+def parse_page_with_agent(*, step_id: int, fence: int, **later: Any) -> None:
+    services.parse_page(step_id=step_id, fence=fence)
+
+
 @shared_task(name=workflow.RENDER_PAGE)
 def render_page(*, step_id: int, fence: int, **later: Any) -> dict[str, Any] | None:
     return services.render_page(step_id=step_id, fence=fence)

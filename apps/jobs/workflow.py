@@ -29,11 +29,17 @@ logger = logging.getLogger(__name__)
 SPLIT_DOCUMENT = "split_document"
 EXTRACT_PAGES = "extract_pages"
 PLAN_PAGES = "plan_pages"
+ROUTE_PAGES = "route_pages"
 RENDER_PAGE = "render_page"
 RECOGNIZE_PAGE = "recognize_page"
 ACCEPT_OCR = "accept_ocr"
 OCR_ALIVE = "ocr_alive"
 OCR_WORKER_HERE = "ocr_worker_here"
+PARSE_PAGE_WITH = {
+    "llm": "parse_page_with_llm",
+    "lvm": "parse_page_with_lvm",
+    "agent": "parse_page_with_agent",
+}
 ASSEMBLE_DOCUMENT = "assemble_document"
 CLOSE_WINDOW = "close_window"
 
@@ -47,17 +53,20 @@ TASK_OF_STAGE = {
     Stage.EXTRACT: EXTRACT_PAGES,
     Stage.PLAN: PLAN_PAGES,
     Stage.RECOGNIZE: RENDER_PAGE,
+    Stage.ROUTE: ROUTE_PAGES,
     Stage.ASSEMBLE: ASSEMBLE_DOCUMENT,
 }
 QUEUE_OF_STAGE = {
     Stage.SPLIT: PARSE_QUEUE,
     Stage.EXTRACT: PAGES_QUEUE,
     Stage.PLAN: PARSE_QUEUE,
+    Stage.ROUTE: PARSE_QUEUE,
     Stage.ASSEMBLE: PARSE_QUEUE,
 }
-"""Steps of OCR stand in the one of ``OCR_QUEUES`` that was chosen for them."""
+"""Steps of OCR stand in the one of ``OCR_QUEUES`` that was chosen for them, steps of models in that of their parser."""
 OCR_QUEUES = (OCR_CPU_QUEUE, OCR_GPU_QUEUE)
-QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEUES}
+MODEL_QUEUES = tuple(PARSE_PAGE_WITH)
+QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEUES, Stage.MODEL: MODEL_QUEUES}
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,8 @@ def queue_length(queue: str) -> int | None:
 
 def _signature(message: Message) -> Signature[Any]:
     """A step as Celery sends it: one task, for OCR a chain of three that ends where the database is."""
+    if message.stage is Stage.MODEL:
+        return _task(message, PARSE_PAGE_WITH[message.queue], message.queue)
     if message.stage is not Stage.RECOGNIZE:
         return _task(message, TASK_OF_STAGE[message.stage], QUEUE_OF_STAGE[message.stage])
     from celery import chain

@@ -25,6 +25,7 @@ OF_THE_PAGE = frozenset(
         Failure.BAD_RESPONSE,
         Failure.TRUNCATED,
         Failure.INCOMPLETE,
+        Failure.ALTERED,
         Failure.REFUSED,
         Failure.CONTEXT,
         Failure.BAD_REQUEST,

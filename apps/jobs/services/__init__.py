@@ -1,15 +1,18 @@
 """Every write to jobs. From outside: ``from apps.jobs import services``, then ``services.submit_job(...)``.
 
 orders      what people ask for: submit, cancel, retry, delete
+admission   whether they may have it
 sending     rows that are due become messages
 claims      a step is taken with a lease and a fence, and settled once
 leases      the thread that renews what this process holds
-splitting, reading, planning, recognizing, assembling    the stages of a job
+splitting, reading, planning, recognizing, modelling, assembling    the stages of a job
+routing, answers, money, alarm    what modelling stands on
 advancing   a stage that is settled moves the job on
 consumers   which OCR workers are there
 rescue      makes good what a broker or a worker lost
 """
 
+from apps.jobs.services.admission import Admission, admit
 from apps.jobs.services.advancing import close_window, move_on
 from apps.jobs.services.assembling import assemble_document
 from apps.jobs.services.claims import lose_worker
@@ -22,7 +25,8 @@ from apps.jobs.services.orders import (
     retry_pages,
     submit_job,
 )
-from apps.jobs.services.planning import plan_pages
+from apps.jobs.services.modelling import parse_page
+from apps.jobs.services.planning import plan_pages, route_pages
 from apps.jobs.services.reading import extract_pages
 from apps.jobs.services.recognizing import accept_ocr, keep_ocr_alive, render_page
 from apps.jobs.services.rescue import Rescued, rescue_jobs
@@ -30,9 +34,11 @@ from apps.jobs.services.sending import send_due
 from apps.jobs.services.splitting import split_document
 
 __all__ = [
+    "Admission",
     "JobRequest",
     "Rescued",
     "accept_ocr",
+    "admit",
     "assemble_document",
     "cancel_job",
     "close_window",
@@ -43,10 +49,12 @@ __all__ = [
     "lose_worker",
     "move_on",
     "note_ocr_worker",
+    "parse_page",
     "plan_pages",
     "render_page",
     "rescue_jobs",
     "retry_pages",
+    "route_pages",
     "send_due",
     "split_document",
     "submit_job",

@@ -34,9 +34,19 @@ def advance_job(*, job_id: str) -> bool:
         for stage, following in NEXT_STAGE.items():
             ready = ParseJob.objects.filter(~Exists(open_step), pk=job_id, state=JobState.RUNNING, stage=stage)
             if ready.update(stage=following, updated_at=Now()):
-                start_job_step(job=ParseJob.objects.get(pk=job_id), stage=following)
+                job = ParseJob.objects.get(pk=job_id)
+                if following is Stage.ROUTE and not job.uses_models:
+                    go_to(job, Stage.ASSEMBLE)
+                else:
+                    start_job_step(job=job, stage=following)
                 return True
         return False
+
+
+def go_to(job: ParseJob, stage: Stage) -> None:
+    """The next stage of a running job, one that is a step of the job as a whole; inside the caller's transaction."""
+    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=stage, updated_at=Now())
+    start_job_step(job=job, stage=stage)
 
 
 def close_window(*, job_id: str) -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
@@ -21,6 +21,7 @@ from apps.jobs.services.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
 from apps.pages.errors import PageCrashed, ParseError, UnplannedError
 from apps.pages.quality import NO_TEXT_LAYER
+from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class Claim:
 @contextmanager
 def claimed(*, step_id: int, fence: int) -> Iterator[Claim | None]:
     """Take a step and keep its lease while the block runs; None when it is held, settled, cancelled or overtaken."""
-    step = _claim(step_id=step_id, fence=fence)
+    with database_turn():
+        step = _claim(step_id=step_id, fence=fence)
     if step is None:
         logger.info("Step %s with fence %s is not to be had: done, cancelled or taken over", step_id, fence)
         yield None
@@ -148,7 +150,7 @@ def hand_on(claim: Claim, *, image: str) -> bool:
             lease_expires_at=None,
             image=image,
         )
-        _forget_attempt(claim)
+        _forget_attempt(claim, PageState.PENDING)
     return bool(handed_on)
 
 
@@ -188,8 +190,13 @@ def hand_back(claim: Claim, error: ParseError) -> None:
             pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
 
 
-def put_off(claim: Claim, *, pause: timedelta = timedelta(0)) -> None:
-    """Give the step back untried, for the next ``send_due`` after the pause: waiting for a turn is not an attempt."""
+def put_off(claim: Claim, *, pause: timedelta = timedelta(0), outage: bool = False) -> bool:
+    """Give the step back untried, for the next ``send_due`` after the pause: waiting for a turn is not an attempt.
+
+    ``outage``: it waits because its providers are out of order; the row remembers since when. False when the claim was
+    overtaken or cancelled.
+    """
+    since = {"outage_since": Coalesce("outage_since", Now())} if outage else {}
     with transaction.atomic():
         given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
             state=StepState.PENDING,
@@ -199,14 +206,16 @@ def put_off(claim: Claim, *, pause: timedelta = timedelta(0)) -> None:
             lease_expires_at=None,
             not_before=Now() + pause if pause else None,
             image="",
+            **since,
         )
         if given_back:
-            _forget_attempt(claim)
+            _forget_attempt(claim, PageState.WAITING if pause else PageState.PENDING)
+    return bool(given_back)
 
 
-def _forget_attempt(claim: Claim) -> None:
+def _forget_attempt(claim: Claim, page_state: PageState) -> None:
     PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).delete()
-    pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING, attempts=F("attempts") - 1)
+    pages_of(claim.step).filter(state=PageState.RUNNING).update(state=page_state, attempts=F("attempts") - 1)
 
 
 def lose_worker(*, step_id: int, fence: int) -> Step | None:
@@ -269,10 +278,13 @@ def _fail_for_good(step: Step, error: ParseError) -> None:
 
 
 def fail_pages(pages, error: ParseError) -> None:  # type: ignore[no-untyped-def]
-    """Open pages fail with the error's code; one that has an accepted result from before, with text, keeps it."""
+    """Open pages fail with the error's code; one that has an accepted result from before, with text, keeps it. Where
+    a model was to parse it, that is its deterministic text."""
     without_text = Q(content="") | Q(needs_ocr=NO_TEXT_LAYER)
+    without_model = Q(mode="") | Q(mode="fast")
     pages.filter(state__in=OPEN_PAGES).update(
         state=Case(When(without_text, then=Value(PageState.FAILED.value)), default=Value(PageState.SUCCEEDED.value)),
+        fallback=Case(When(without_text | without_model, then=Value("")), default=Value(error.code)),
         error_code=error.code,
         error_detail=error.detail,
     )

@@ -20,6 +20,7 @@ from apps.documents.errors import DocumentInUse
 from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove, NotCancellable
 from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.services import answers
 from apps.jobs.services.claims import end_job
 from apps.jobs.services.reading import make_ranges
 from apps.jobs.services.sending import send_due, send_pages_of, start_job_step
@@ -39,6 +40,7 @@ class JobRequest:
     options: dict[str, Any] = field(default_factory=dict)
     user_metadata: dict[str, str] = field(default_factory=dict)
     password: str | None = field(default=None, repr=False)
+    uses_models: bool = False
     warnings: tuple[dict[str, str], ...] = ()
 
 
@@ -56,6 +58,7 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
         target_pages=request.target_pages,
         max_pages=request.max_pages,
         options=request.options,
+        uses_models=request.uses_models,
         user_metadata=request.user_metadata,
         password_sealed=sealing.seal(request.password) if request.password is not None else "",
         warnings=list(request.warnings),
@@ -107,7 +110,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         if not reopened:
             raise IllegalMove("Only a job that has ended, and was not cancelled, can be retried.")
         JobPage.objects.filter(job=job, number__in=numbers).update(
-            state=PageState.PENDING, error_code="", error_detail=""
+            state=PageState.PENDING, error_code="", error_detail="", mode="", mode_reason="", fallback="", facts={}
         )
         if numbers:
             make_ranges(job, numbers)
@@ -145,4 +148,5 @@ def delete_document(*, document: Document) -> None:
     """Remove an uploaded file that no open job needs."""
     if ParseJob.objects.filter(document=document, state__in=OPEN_JOBS).exists():
         raise DocumentInUse
+    answers.forget_document(document.pk)
     documents.delete_document(document=document)

@@ -1,17 +1,17 @@
-"""Planning: what each page needs after its text layer was read."""
+"""Planning: what each page needs after its text layer was read, and after OCR: OCR, a model, or nothing more."""
 
 from __future__ import annotations
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
-from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.models import JobPage
+from apps.jobs.services.advancing import go_to
 from apps.jobs.services.claims import Claim, claimed, settle
 from apps.jobs.services.recognizing import begin_recognition, pages_to_recognize
-from apps.jobs.services.sending import start_job_step
+from apps.jobs.services.routing import begin_models, choose_routes
 from apps.jobs.services.working import do_work
-from apps.jobs.states import JobState, Stage
+from apps.jobs.states import Stage
 
 
 def plan_pages(*, step_id: int, fence: int) -> None:
@@ -30,6 +30,22 @@ def _plan(claim: Claim) -> None:
             return
         if numbers:
             begin_recognition(job, numbers)
+        else:
+            go_to(job, Stage.ROUTE if job.uses_models else Stage.ASSEMBLE)
+
+
+def route_pages(*, step_id: int, fence: int) -> None:
+    """Decide which mode parses each page; those of a mode that asks a model get a step in its queue."""
+    with claimed(step_id=step_id, fence=fence) as claim:
+        if claim is not None:
+            do_work(claim, _route)
+
+
+def _route(claim: Claim) -> None:
+    job = claim.job
+    routes = choose_routes(job)
+    with transaction.atomic():
+        if not settle(claim):
             return
-        ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.ASSEMBLE, updated_at=Now())
-        start_job_step(job=job, stage=Stage.ASSEMBLE)
+        if not begin_models(job, routes):
+            go_to(job, Stage.ASSEMBLE)

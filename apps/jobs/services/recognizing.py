@@ -31,12 +31,13 @@ from apps.jobs.services.claims import (
     put_off,
     settle,
 )
+from apps.jobs.services.contents import stored_page
 from apps.jobs.services.sending import send_pages_of
 from apps.jobs.services.working import do_work, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages import isolation
-from apps.pages.blocks import Page, decode_pages, encode_page
-from apps.pages.errors import GarbledPage, PageError, ParseError, page_error
+from apps.pages.blocks import encode_page
+from apps.pages.errors import PageError, ParseError, page_error
 from apps.pages.quality import WHOLE_PAGE_REASONS
 from apps.pages.recognized import Recognition, decode_recognition, page_with_text
 
@@ -182,7 +183,7 @@ def _accept(claim: Claim) -> None:
     answer_key = _answer_key(step, claim.fence)
     recognition = decode_recognition(storage.read(answer_key))
     row = JobPage.objects.get(job=job, number=step.first_page)
-    page = page_with_text(_stored_page(row), recognition)
+    page = page_with_text(stored_page(row), recognition)
     content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
     storage.write(content, encode_page(page) + b"\n")
     with transaction.atomic():
@@ -192,13 +193,6 @@ def _accept(claim: Claim) -> None:
         PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=_summary(recognition))
     storage.delete(step.image)
     storage.delete(answer_key)
-
-
-def _stored_page(row: JobPage) -> Page:
-    for page in decode_pages(storage.read(row.content).splitlines()):
-        if isinstance(page, Page) and page.number == row.number:
-            return page
-    raise GarbledPage
 
 
 def _summary(recognition: Recognition) -> str:

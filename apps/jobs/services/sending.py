@@ -30,7 +30,7 @@ def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
     """
     queue = workflow.QUEUE_OF_STAGE[stage]
     step = Step(job=job, project_id=job.project_id, stage=stage, queue=queue)
-    if stage is Stage.SPLIT and _room(queue, job.project_id) <= 0:
+    if stage is Stage.SPLIT and (_room(queue, job.project_id) <= 0 or queries.jobs_that_may_begin(job.project_id) == 0):
         step.save(force_insert=True)
         return step
     step.window, step.sent_at = _new_window(), Now()
@@ -51,15 +51,15 @@ def send_pages_of(job: ParseJob, stage: Stage) -> int:
     return sum(_send(queue, job.project_id, job_id=job.pk) for queue in queues)
 
 
-def send_due(*, project_id: UUID | None = None) -> int:
-    """Send what is due, of everybody or of one project; the number of messages sent.
+def send_due(*, project_id: UUID | None = None, queues: Iterable[str] | None = None) -> int:
+    """Send what is due, of everybody or of one project, in all queues or some; the number of messages sent.
 
     Each queue takes a window per job and per project (settings.QUEUES), counted in rows sent and not settled, so a
     backlog of one project never stands before the one page of another. Rows are marked as sent before they are
     published, by one process at a time for each project.
     """
     sent = 0
-    for queue in settings.QUEUES:
+    for queue in queues or settings.QUEUES:
         for owner in [project_id] if project_id else _projects_with_unsent(queue):
             sent += _send(queue, owner)
     return sent
@@ -95,17 +95,22 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[Step]:
     sent = defaultdict(int, queries.sent_by_job(queue=queue, project_id=project_id))
     room = window.window_per_project - sum(sent.values())
     chosen: list[Step] = []
+    new_jobs = queries.jobs_that_may_begin(project_id) if queue == workflow.PARSE_QUEUE else None
     while room > 0:
         full = [job for job, count in sent.items() if count >= window.window_per_job]
         rows = _unsent(queue).filter(project_id=project_id).exclude(job_id__in=full)
         rows = rows.exclude(pk__in=[step.pk for step in chosen])
         if job_id is not None:
             rows = rows.filter(job_id=job_id)
+        if new_jobs == 0:
+            rows = rows.exclude(stage=Stage.SPLIT)
         batch = list(rows.order_by(F("not_before").asc(nulls_last=True), "pk")[:room])
         if not batch:
             break
         for step in batch:
-            if sent[step.job_id] < window.window_per_job:
+            begins = step.stage == Stage.SPLIT and new_jobs is not None
+            if sent[step.job_id] < window.window_per_job and not (begins and new_jobs == 0):
+                new_jobs = new_jobs - 1 if begins and new_jobs is not None else new_jobs
                 sent[step.job_id] += 1
                 room -= 1
                 chosen.append(step)

@@ -13,6 +13,7 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.services import long_documents
+from apps.jobs.services.admission import allow_pages
 from apps.jobs.services.assembling import write_result
 from apps.jobs.services.claims import Claim, begin_job_step, claimed, holding, put_off, settle
 from apps.jobs.services.reading import make_ranges
@@ -50,6 +51,7 @@ def _split(claim: Claim) -> None:
             should_stop=claim.held.is_lost,
         )
     numbers = _wanted_pages(job, facts.page_count)
+    allow_pages(job, len(numbers))
     if pages is not None:
         wanting = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in pages if isinstance(page, Page)))
         if wanting:
@@ -67,7 +69,7 @@ def _split(claim: Claim) -> None:
 def _most_pages_at_once(claim: Claim) -> int:
     """A short document takes the short road at its first start. A start that got lost may have been the doing of one
     of its pages, so the next one gives each page its own chance, in ranges that are halved."""
-    if claim.job.mode != "fast" or claim.step.starts > 1:
+    if claim.job.uses_models or claim.step.starts > 1:
         return 0
     return int(settings.SHORT_ROAD_PAGES)
 

@@ -1,0 +1,128 @@
+"""May this project have this parsed, in this mode? Asked when a job is submitted, and when its pages are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Now
+
+from apps.accounts.models import Project, ProjectQuota
+from apps.jobs.errors import InvalidOption, ModeNotAllowed, ModeNotAvailable, QuotaExceeded
+from apps.jobs.models import ParseJob
+from apps.jobs.services.requests import ModelRequest
+from apps.parsing.modes import FAST, PAGE_PARSER_OF_MODE
+from apps.providers.catalog import MICROS_PER_DOLLAR, Rules, Target, catalog
+from apps.providers.ledger import NANOS_PER_MICRO, spent
+from apps.providers.models import Usage
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The mode that a job is parsed in, and a warning where it is not the one that was asked for."""
+
+    mode: str
+    uses_models: bool
+    warnings: tuple[dict[str, str], ...] = ()
+
+
+def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str) -> Admission:
+    """What becomes of the order; ``asked`` is how the request spells the mode.
+
+    Raises ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
+    """
+    quota = ProjectQuota.objects.filter(project=project).first()
+    request = ModelRequest(options)
+    modes = {mode, *(rule.parsing_conf.mode or mode for rule in request.rules)}
+    if quota is not None:
+        _check_modes(quota, modes)
+        _check_money(quota)
+    missing = {wanted for wanted in modes if not _targets(wanted, request.provider_rules(quota))} - {FAST}
+    if mode in missing:
+        return _without_provider(mode, asked, request.provider_rules(quota))
+    if missing:
+        _refuse_rules(sorted(missing)[0])
+    _check_prices(modes, request, request.provider_rules(quota))
+    return Admission(mode, uses_models=modes != {FAST})
+
+
+def _targets(mode: str, rules: Rules) -> list[Target]:
+    parser = PAGE_PARSER_OF_MODE.get(mode)
+    return [target for target in catalog.targets(parser) if not rules.refusal(target)] if parser else []
+
+
+def _check_modes(quota: ProjectQuota, modes: set[str]) -> None:
+    forbidden = sorted(modes - set(quota.modes)) if quota.modes else []
+    if forbidden:
+        allowed = ", ".join(quota.modes)
+        raise ModeNotAllowed(f"The project does not allow the mode {forbidden[0]}. Send one of: {allowed}.")
+
+
+def _check_money(quota: ProjectQuota) -> None:
+    if quota.dollars_per_day is None:
+        return
+    today = spent(Usage.objects.filter(project_id=quota.project_id, started_at__gte=Now() - DAY))
+    if (today.cost_nanos or 0) // NANOS_PER_MICRO >= quota.dollars_per_day * MICROS_PER_DOLLAR:
+        raise QuotaExceeded("The project's money for a day is spent. Wait, or have its quota raised.")
+
+
+def _without_provider(mode: str, asked: str, rules: Rules) -> Admission:
+    reasons = _reasons(mode, rules)
+    if settings.MODE_WITHOUT_PROVIDER != FAST:
+        raise ModeNotAvailable(
+            f"No provider serves the mode {mode} of the tier {asked}{reasons}. Load one with `manage.py load_providers`, "
+            "or send the tier fast, which needs none.",
+            location=("body", "tier"),
+            value=asked,
+        )
+    detail = f"No provider serves the mode {mode}{reasons}; the document was parsed in fast mode."
+    return Admission(FAST, False, ({"code": "mode_not_available", "detail": detail, "option": "tier"},))
+
+
+def _reasons(mode: str, rules: Rules) -> str:
+    """The rules that keep the mode's providers from being used, where there are any to keep."""
+    found = dict.fromkeys(rules.refusal(target) for target in catalog.targets(PAGE_PARSER_OF_MODE[mode]))
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def _refuse_rules(mode: str) -> None:
+    raise ModeNotAvailable(
+        f"A rule of auto mode asks for {mode}, which no provider serves. Load one, or change the rule.",
+        location=("body", "processing_options", "auto_mode_configuration"),
+    )
+
+
+def _check_prices(modes: set[str], request: ModelRequest, rules: Rules) -> None:
+    if request.max_cost_micros is None:
+        return
+    unknown = [target.name for mode in modes for target in _targets(mode, rules) if not target.row.has_price]
+    if unknown:
+        raise InvalidOption(
+            f"max_cost cannot be kept: the price of {unknown[0]} is not known. Set its prices, or leave max_cost out.",
+            location=("body", "max_cost"),
+        )
+
+
+def allow_pages(job: ParseJob, count: int) -> None:
+    """Count a job's pages towards its project's day; QuotaExceeded where they are too many."""
+    quota = ProjectQuota.objects.filter(project_id=job.project_id, pages_per_day__isnull=False).first()
+    if quota is None or quota.pages_per_day is None:
+        return
+    with transaction.atomic():
+        # One at a time for each project, so that two documents do not both take the last pages.
+        Project.objects.select_for_update(no_key=True).only("pk").get(pk=job.project_id)
+        others = ParseJob.objects.filter(project_id=job.project_id, created_at__gte=Now() - DAY).exclude(pk=job.pk)
+        used = others.aggregate(pages=Sum("page_count"))["pages"] or 0
+        if used + count > quota.pages_per_day:
+            raise QuotaExceeded(
+                f"The project may parse {quota.pages_per_day} pages a day; {used} were, and this document has {count}. "
+                "Wait, or have its quota raised."
+            )
+        ParseJob.objects.filter(pk=job.pk).update(page_count=count)

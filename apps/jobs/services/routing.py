@@ -1,0 +1,89 @@
+"""Which mode parses each page: the job's own, a stronger one that a rule asks for, a cheaper one for easy pages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.jobs.models import JobPage, ParseJob, Step
+from apps.jobs.services.contents import stored_page
+from apps.jobs.services.requests import ModelRequest
+from apps.jobs.services.sending import send_pages_of
+from apps.jobs.states import JobState, PageState, Stage
+from apps.parsing import auto_mode, cost_optimizer
+from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE
+
+ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Route:
+    """A page's mode and, where it is not the job's, why. ``rule``: the number of the rule that chose it."""
+
+    page_number: int
+    mode: str
+    reason: str = ""
+    rule: int | None = None
+
+
+def choose_routes(job: ParseJob) -> list[Route]:
+    """The mode of every page that was read anew and has not been given one."""
+    rows = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED, mode="").exclude(content="").order_by("number")
+    asked = ModelRequest.of(job)
+    if not asked.rules and not asked.optimizes_cost:
+        return [Route(number, job.mode) for number in rows.values_list("number", flat=True)]
+    return [_route(job, row, asked) for row in rows.iterator(chunk_size=ROWS_AT_ONCE)]
+
+
+def _route(job: ParseJob, row: JobPage, asked: ModelRequest) -> Route:
+    page = stored_page(row)
+    lifted = auto_mode.lift(page, rules=asked.rules, markdown=None, file_name=job.document_name, base_mode=job.mode)
+    if lifted.rule is not None:
+        return Route(row.number, lifted.mode, lifted.reason, lifted.rule)
+    if asked.optimizes_cost and job.mode in FOR_EASY_PAGES:
+        easy, why = cost_optimizer.is_easy(page)
+        if easy:
+            return Route(row.number, FOR_EASY_PAGES[job.mode], f"cost optimizer: {why}")
+    return Route(row.number, job.mode)
+
+
+def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
+    """Rows for the pages that go to a model, inside the caller's transaction, sent after the commit; False when none
+    does."""
+    same: dict[tuple[str, str, int | None], list[int]] = defaultdict(list)
+    for route in routes:
+        same[route.mode, route.reason, route.rule].append(route.page_number)
+    steps: list[Step] = []
+    for (mode, reason, rule), numbers in same.items():
+        parser = PAGE_PARSER_OF_MODE.get(mode)
+        for start in range(0, len(numbers), ROWS_AT_ONCE):
+            JobPage.objects.filter(job=job, number__in=numbers[start : start + ROWS_AT_ONCE]).update(
+                state=PageState.PENDING if parser else PageState.SUCCEEDED,
+                mode=mode or FAST,
+                mode_reason=reason[:200],
+                facts={} if rule is None else {"rule": rule},
+            )
+        if parser:
+            steps += [_step(job, parser, number) for number in numbers]
+    if not steps:
+        return False
+    Step.objects.bulk_create(sorted(steps, key=lambda step: step.first_page), batch_size=ROWS_AT_ONCE)
+    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.MODEL, updated_at=Now())
+    transaction.on_commit(partial(send_pages_of, job, Stage.MODEL))
+    return True
+
+
+def _step(job: ParseJob, parser: str, number: int) -> Step:
+    return Step(
+        job=job,
+        project_id=job.project_id,
+        stage=Stage.MODEL,
+        queue=parser,
+        first_page=number,
+        last_page=number,
+    )

@@ -1,0 +1,37 @@
+"""parse_page_with_llm: text and layout in, Markdown out."""
+
+from __future__ import annotations
+
+from apps.pages.blocks import Page
+from apps.parsing import prompting
+from apps.parsing.asking import PageToParse, Parsed, answer_tokens, judge, new_marker, parsed
+from apps.parsing.token_estimate import estimate_tokens
+from apps.providers.client import Question
+from apps.providers.gateway import Gateway
+
+
+class PageWithLlm:
+    """A language model rebuilds the page's Markdown from its text; it never sees the page."""
+
+    sees_picture = False
+
+    @property
+    def prompt_version(self) -> str:
+        return prompting.load("llm").name
+
+    def has_something_to_read(self, page: Page) -> bool:
+        return any(block.text or block.cells for block in page.blocks)
+
+    def parse(self, page: PageToParse, gateway: Gateway) -> Parsed:
+        marker = new_marker()
+        messages = prompting.page_messages(
+            prompting.load("llm"), page.page, wishes=page.wishes, mark=marker
+        ).messages
+        tokens = estimate_tokens(messages)
+        completion = gateway.complete(
+            page.order,
+            Question(messages, max_tokens=answer_tokens(page.page, page_tokens=tokens)),
+            need_input_tokens=tokens,
+            check=lambda answer: judge(page.page, answer.text, marker=marker, sees_picture=False),
+        )
+        return parsed(completion, prompt_version=self.prompt_version)

@@ -1,0 +1,21 @@
+"""The modes, and what each asks of a model."""
+
+from __future__ import annotations
+
+FAST, BALANCED, MULTIMODAL, AGENTIC = "fast", "balanced", "multimodal", "agentic"
+MODES = (FAST, BALANCED, MULTIMODAL, AGENTIC)
+
+PAGE_PARSER_OF_MODE = {BALANCED: "llm", MULTIMODAL: "lvm", AGENTIC: "agent"}
+"""The page parser of each mode that asks a model; also the name of its queue."""
+
+FOR_EASY_PAGES = {AGENTIC: BALANCED, MULTIMODAL: BALANCED}
+"""The cheaper mode that the cost optimizer gives easy pages."""
+
+MODE_OF_TIER = {
+    "fast": FAST,
+    "cost_effective": BALANCED,
+    "balanced": BALANCED,
+    "multimodal": MULTIMODAL,
+    "agentic": AGENTIC,
+    "agentic_plus": AGENTIC,
+}

@@ -1,0 +1,12 @@
+"""The page parsers: parse_page_with_llm, parse_page_with_lvm, parse_page_with_agent, by the name of their queue."""
+
+from __future__ import annotations
+
+from apps.parsing.agent import PageWithAgent
+from apps.parsing.asking import PageParser, PageToParse, Parsed
+from apps.parsing.llm import PageWithLlm
+from apps.parsing.lvm import PageWithLvm
+
+__all__ = ["PARSERS", "PageParser", "PageToParse", "Parsed"]
+
+PARSERS: dict[str, PageParser] = {"llm": PageWithLlm(), "lvm": PageWithLvm(), "agent": PageWithAgent()}

@@ -1,0 +1,90 @@
+"""Pictures of a document's pages for models that see, rendered by the reader when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from apps.pages import isolation
+from apps.pages.blocks import Page
+from apps.pages.errors import PageError
+from apps.pages.geometry import Box
+from apps.pages.isolation import Limits
+
+PAGE_DPI = 144.0
+# A region is shown larger than the page was, up to this.
+ZOOM_DPI = 300.0
+READERS = 2
+
+
+class DocumentGone(PageError):
+    """The document was deleted while its pages were parsed. Upload it again."""
+
+    code = "not_found"
+
+
+class Pictures(Protocol):
+    """Where a page parser gets pictures from."""
+
+    def page(self, page: Page) -> bytes:
+        """The whole page as a JPEG."""
+
+    def region(self, page: Page, box: Box) -> bytes:
+        """A part of the page (points of the page as displayed), larger, as a JPEG; PageError where there is none."""
+
+
+class DocumentPictures:
+    """Pictures from one document. Nothing is opened until the first is asked for."""
+
+    def __init__(
+        self,
+        document_id: str | None,
+        *,
+        password: str | None,
+        media_type: str,
+        limits: Limits,
+        should_stop: Callable[[], bool],
+        open_document: Callable[[str], AbstractContextManager[Path]],
+    ) -> None:
+        self._document_id = document_id
+        self._password = password
+        self._media_type = media_type
+        self._limits = limits
+        self._should_stop = should_stop
+        self._open_document = open_document
+        self._path: Path | None = None
+        self._stack = ExitStack()
+
+    def page(self, page: Page) -> bytes:
+        return self._picture(page, None, PAGE_DPI)
+
+    def region(self, page: Page, box: Box) -> bytes:
+        return self._picture(page, box, ZOOM_DPI)
+
+    def _picture(self, page: Page, box: Box | None, dpi: float) -> bytes:
+        if self._path is None:
+            if self._document_id is None:
+                raise DocumentGone
+            self._path = self._stack.enter_context(self._open_document(self._document_id))
+        with isolation.reader_pool(READERS).reader() as reader:
+            return reader.picture(
+                self._path,
+                page.number,
+                dpi=dpi,
+                region=box,
+                password=self._password,
+                media_type=self._media_type,
+                limits=self._limits,
+                should_stop=self._should_stop,
+            )
+
+    def __enter__(self) -> DocumentPictures:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()

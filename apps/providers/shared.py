@@ -1,0 +1,55 @@
+"""The gateway of this process: made at the first use, or by the worker when it starts."""
+
+from __future__ import annotations
+
+import threading
+
+from django.conf import settings
+
+from apps.providers import ledger
+from apps.providers.catalog import catalog
+from apps.providers.client import Client
+from apps.providers.gateway import Gateway
+from apps.providers.quota import QuotaStore
+from apps.providers.wire import CallLimits
+
+_lock = threading.Lock()
+_gateway: Gateway | None = None
+_sharing = 1
+
+
+def share_widths(processes: int) -> None:
+    """This process is one of so many that share the widths of the settings; said before the gateway is made."""
+    global _sharing
+    _sharing = processes
+
+
+def shared_gateway() -> Gateway:
+    global _gateway
+    with _lock:
+        if _gateway is None:
+            _gateway = _make_gateway()
+        return _gateway
+
+
+def shared_store() -> QuotaStore:
+    """The quota store alone, for who asks what is used and calls nobody."""
+    return QuotaStore(settings.REDIS_URL, rebuild=ledger.past_calls)
+
+
+def call_limits() -> CallLimits:
+    return CallLimits(
+        first_byte_seconds=settings.PROVIDER_FIRST_BYTE_SECONDS,
+        idle_seconds=settings.PROVIDER_IDLE_SECONDS,
+        total_seconds=settings.PROVIDER_TOTAL_SECONDS,
+    )
+
+
+def _make_gateway() -> Gateway:
+    widths = {name: _share_of(queue.width) for name, queue in settings.QUEUES.items() if queue.page_parser}
+    client = Client(connections=sum(widths.values()), limits=call_limits())
+    return Gateway(client=client, store=shared_store(), catalog=catalog, widths=widths)
+
+
+def _share_of(width: int) -> int:
+    return max(1, -(-width // _sharing))
