@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 from apps.api.base import as_json
 from apps.api.wire import Job
 from apps.jobs import queries
+from apps.jobs import services as jobs
 from apps.jobs.models import ParseJob
 
 SECTIONS = {
@@ -34,6 +35,8 @@ SENT_AT_ONCE_BYTES = 256 * 1024  # a streamed answer costs more, a large one in 
 def job_with_sections(job: ParseJob, wire: Job, expand: Sequence[str]) -> HttpResponseBase:
     """``{"job": ...}`` and every section of ``expand`` that there is; unknown ones are passed over."""
     head = b'{"job":' + as_json(wire)
+    if "usage" in expand:
+        head += b',"usage":' + msgspec.json.encode(jobs.usage_of(job))
     if "job_metadata" in expand:
         head += b',"job_metadata":' + msgspec.json.encode(_job_metadata(job))
     stack = ExitStack()

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from apps.api.codes import llamaparse_code
 from apps.api.errors import described
 from apps.documents.models import Document
+from apps.jobs import services as jobs
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import JobState
 from apps.pages.quality import WHOLE_PAGE_REASONS
@@ -36,7 +37,13 @@ class Trouble(BaseModel):
 
 
 class Usage(BaseModel):
+    """``credits`` are LlamaParse's; ours is what the calls to models came to. ``cost_usd`` None: a price is unknown."""
+
     credits: float | None = None
+    requests: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
 
 
 class PageTotals(BaseModel):
@@ -86,6 +93,7 @@ class JobPageState(BaseModel):
     state: str
     attempts: int
     needs_ocr: str | None = None
+    parsing: dict[str, Any] | None = None
     error: Trouble | None = None
 
 
@@ -132,6 +140,7 @@ def job_on_wire(job: ParseJob) -> Job:
         error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
         name=job.document_name,
         tier=job.tier,
+        usage=Usage(**usage) if (usage := job.result_facts.get("usage")) else Usage(),
         user_metadata=job.user_metadata,
         version=job.version,
         mode=job.mode,
@@ -150,6 +159,7 @@ def page_on_wire(page: JobPage) -> JobPageState:
         state=page.state,
         attempts=page.attempts,
         needs_ocr=page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else None,
+        parsing=jobs.how_parsed(page) if page.mode else None,
         error=_trouble(page.error_code, page.error_detail),
     )
 

@@ -32,6 +32,8 @@ from django.db.backends.signals import connection_created
 from apps.jobs import services
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages import isolation
+from apps.providers.shared import shared_gateway
+from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,9 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
     """A worker whose pool is threads never forks: its timer runs in the one process it has."""
     if "prefork" not in type(sender.controller.pool).__module__:
         _start_timer()
+    if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
+        # Importing what calls models takes seconds: not while hundreds of threads wait for it.
+        threading.Thread(target=shared_gateway().warm_up, name="warm-up", daemon=True).start()
 
 
 @task_prerun.connect
@@ -104,7 +109,8 @@ def _look_for_lost_work() -> None:
             if select.select([_notes_in], [], [], pause)[0]:
                 _give_up_noted_step()
             else:
-                services.rescue_jobs()
+                with database_turn():
+                    services.rescue_jobs()
         except DatabaseError as error:
             logger.warning("The look for lost work failed (%s); the next one follows", error)
         except Exception:

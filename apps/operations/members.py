@@ -65,6 +65,13 @@ def worker(name: str, *queues: str) -> Member:
     return Member(name, (sys.executable, str(settings.BASE_DIR / "manage.py"), "work", *queues))
 
 
+def model_workers(processes: int) -> list[Member]:
+    """Workers for the pages that models parse; they do nothing until a provider is loaded."""
+    command = (sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "llm", "lvm", "agent", "--when-provided")
+    names = [f"model-worker-{number}" for number in range(1, processes + 1)]
+    return [Member(name, (*command, "--share", str(processes), "--name", name)) for name in names]
+
+
 def ocr_worker() -> Member:
     """The OCR worker on the CPU; OCR_WORKER says how many processes it has."""
     return Member("ocr-worker", (*_module("ocr_worker"), "ocr_cpu"))

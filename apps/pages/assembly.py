@@ -197,4 +197,6 @@ def _metadata(page: Page) -> dict[str, Any]:
         entry["needs_ocr"] = page.needs_ocr
     if page.warnings:
         entry["warnings"] = list(page.warnings)
+    if page.parsing:
+        entry["parsing"] = page.parsing
     return entry

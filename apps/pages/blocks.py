@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -90,7 +90,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
     ``needs_ocr`` says why the text layer is not enough (``no_text_layer``, ``garbled_text``), or that its pictures may
     hold more (``text_in_picture``); empty when it is enough.
-    ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
+    ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...). ``parsing`` tells people how the page's content
+    came about: mode, model, how true it is.
     """
 
     number: int
@@ -100,6 +101,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     rotation: int = 0
     needs_ocr: str = ""
     warnings: tuple[str, ...] = ()
+    parsing: dict[str, Any] = {}
 
 
 class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):

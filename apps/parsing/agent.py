@@ -79,9 +79,9 @@ class PageWithAgent:
         self, page: PageToParse, gateway: Gateway, talk: _Conversation, marker: str
     ) -> Completion[Judged | None]:
         """One request. A draft that comes after another one was checked is the answer, and judged as such."""
-        tokens = estimate_tokens(talk.messages)
         last = talk.requests >= MOST_REQUESTS - 1
         offered = [tool for tool in tools.TOOLS if not last or tool["function"]["name"] == tools.FINISH]
+        tokens = estimate_tokens(talk.messages, offered)
 
         def check(answer: Answer) -> Judged | None:
             draft = draft_of(answer)

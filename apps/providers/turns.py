@@ -21,8 +21,14 @@ _mine = threading.local()
 def share_connections() -> None:
     """From here on the threads of this process share a few connections. Called once, when such a worker starts."""
     global _turns
-    turns = 1 if connection.vendor == "sqlite" else settings.DATABASE_POOL_SIZE
-    _turns = threading.Semaphore(turns)
+    if connection.vendor == "sqlite":
+        _turns = threading.Semaphore(1)
+        return
+    options = connection.settings_dict
+    options["CONN_MAX_AGE"], options["CONN_HEALTH_CHECKS"] = 0, False
+    # Two more than turns: for the timer's and the leases' threads.
+    options["OPTIONS"]["pool"] = {"min_size": 1, "max_size": settings.DATABASE_POOL_SIZE + 2, "timeout": 30}
+    _turns = threading.Semaphore(settings.DATABASE_POOL_SIZE)
 
 
 @contextmanager
@@ -41,5 +47,4 @@ def database_turn() -> Iterator[None]:
             yield
         finally:
             _mine.depth = 0
-            if connection.vendor != "sqlite":  # SQLite's costs no server anything, and opening it anew does
-                connection.close()
+            connection.close()  # a file handle and a cache for each of hundreds of threads on SQLite, too

@@ -14,7 +14,7 @@ rescue      makes good what a broker or a worker lost
 
 from apps.jobs.services.admission import Admission, admit
 from apps.jobs.services.advancing import close_window, move_on
-from apps.jobs.services.assembling import assemble_document
+from apps.jobs.services.assembling import assemble_document, how_parsed, usage_of
 from apps.jobs.services.claims import lose_worker
 from apps.jobs.services.consumers import note_ocr_worker
 from apps.jobs.services.orders import (
@@ -45,6 +45,7 @@ __all__ = [
     "delete_document",
     "delete_job",
     "extract_pages",
+    "how_parsed",
     "keep_ocr_alive",
     "lose_worker",
     "move_on",
@@ -58,4 +59,5 @@ __all__ = [
     "send_due",
     "split_document",
     "submit_job",
+    "usage_of",
 ]

@@ -24,6 +24,7 @@ from apps.pages.assembly import Assembly, RenderOptions, assemble
 from apps.pages.blocks import Page, PageFailure, decode_pages
 from apps.pages.errors import GarbledPage, ParseError
 from apps.pages.warnings import described
+from apps.providers import ledger
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
                 JobState.FAILED if error else outcome,
                 error=error,
                 result_folder="" if error else folder,
-                result_facts=_facts(report),
+                result_facts=_facts(job, report),
                 warnings=[*kept_warnings, *_warnings(report)],
             )
 
@@ -95,7 +96,30 @@ def _stored_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
         page = pages.get(row.number)
         if page is None:
             raise GarbledPage
-        yield page
+        yield _as_parsed(page, row)
+
+
+def _as_parsed(page: Page, row: JobPage) -> Page:
+    """The page with what its row knows of how it was parsed."""
+    if not row.mode:
+        return page
+    warnings = (*page.warnings, "fallback_used") if row.fallback else page.warnings
+    return msgspec.structs.replace(page, warnings=warnings, parsing=how_parsed(row))
+
+
+def how_parsed(row: JobPage) -> dict[str, object]:
+    """How a page of a job with models was parsed, for people; what does not apply is left out."""
+    facts = {name: value for name, value in row.facts.items() if name != "cost_nanos"}
+    cost = row.facts.get("cost_nanos")
+    told = {
+        "mode": row.mode,
+        "reason": row.mode_reason,
+        "fallback_used": bool(row.fallback) or None,
+        "fallback_reason": row.fallback,
+        **facts,
+        "cost_usd": cost / 1e9 if cost is not None else None,
+    }
+    return {name: value for name, value in told.items() if value not in ("", None)}
 
 
 def _read_pages(key: str) -> dict[int, Page]:
@@ -144,9 +168,21 @@ def _reason(job: ParseJob, failed: int) -> ParseError:
     return error
 
 
-def _facts(report: Assembly) -> dict[str, object]:
+def _facts(job: ParseJob, report: Assembly) -> dict[str, object]:
     facts: dict[str, object] = msgspec.to_builtins(report)
-    return {name: value for name, value in facts.items() if name != "warnings"}
+    del facts["warnings"]
+    return {**facts, "usage": usage_of(job)} if job.uses_models else facts
+
+
+def usage_of(job: ParseJob) -> dict[str, object]:
+    """What the job has used so far: the sum over its calls. ``cost_usd`` None: a price is unknown."""
+    used = ledger.spent_by_job(job.pk)
+    return {
+        "requests": used.requests,
+        "input_tokens": used.input_tokens,
+        "output_tokens": used.output_tokens,
+        "cost_usd": used.dollars,
+    }
 
 
 def _warnings(report: Assembly) -> list[dict[str, object]]:

@@ -99,6 +99,7 @@ def _members(folder: Path) -> tuple[list[members.Member], dict[str, str]]:
         members.web(),
         members.worker("parse-worker", "parse_raw_file_job", "parse_raw_file_job_pages"),
         members.ocr_worker(),
+        *members.model_workers(settings.MODEL_PROCESSES),
         members.worker("housekeeping", "housekeeping"),
         members.flower(folder),
     ]
