@@ -1,1 +1,1 @@
-"""One face to many GenAI providers: accounts, models, quotas, and every call that was made."""
+"""Model providers: their accounts, what may be used of them, and the one door every call goes through."""
