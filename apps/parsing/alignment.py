@@ -1,4 +1,4 @@
-"""Where on the page the blocks of an answer stand: their words are found among the words of the page, which have boxes."""
+"""Where the blocks of an answer stand: their words are found among the words of the page, which have boxes."""
 
 from __future__ import annotations
 
