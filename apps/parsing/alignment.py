@@ -1,0 +1,200 @@
+"""Where the blocks of an answer stand: their words are found among the words of the page, which have boxes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from apps.pages import scripts
+from apps.pages.blocks import Block, BlockType, Cell, Line, Page, Source
+from apps.pages.geometry import Box, union
+from apps.parsing.drafts import Draft
+from apps.parsing.matching import matched
+from apps.parsing.words import PageWords, is_running_line, page_words, words_of
+
+# Lines further apart than this, counted in the page's reading order, are different places; ...
+SAME_PLACE_LINES = 4
+# ... a place that holds less than this share of a block's words is chance.
+LEAST_PLACE_SHARE = 0.25
+# A line belongs to a block that holds this share of its words.
+LINE_SHARE = 0.5
+# A running line is replaced by an answer that holds this share of its words.
+REPLACED_SHARE = 0.5
+
+
+class _Placed(msgspec.Struct):
+    """A draft, the places of its words on the page (-1 for none), and where its text was found; box None if nowhere."""
+
+    draft: Draft
+    cells: list[list[int]]
+    box: Box | None = None
+    units: list[int] = []
+    confidence: float = 0.0
+
+
+def align(page: Page, drafts: Sequence[Draft]) -> tuple[Block, ...]:
+    """The drafts as blocks in their order, each with a box and, as its confidence, the share of its words that the page
+    has; between them the page's pictures, and those of its running lines that the answer leaves out."""
+    words = page_words(page)
+    placed = _placed(drafts, words)
+    for one in placed:
+        _locate(one, words)
+    boxes = _without_gaps(page, [one.box for one in placed])
+    blocks = [_block(page, one, box, words) for one, box in zip(placed, boxes, strict=True)]
+    return tuple(_with_kept(page, words, placed, blocks))
+
+
+def _placed(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
+    """The drafts with the places of their words; a table has a list for each cell, any other draft one."""
+    tokens: list[str] = []
+    lengths: list[list[int]] = []
+    for draft in drafts:
+        counts = []
+        for text in [cell.text for cell in draft.cells] or [f"{draft.marker} {draft.text}"]:
+            found = words_of(text)
+            counts.append(len(found))
+            tokens += found
+        lengths.append(counts)
+    places = iter(matched(tokens, words.tokens))
+    return [
+        _Placed(draft, [[next(places) for _ in range(count)] for count in counts])
+        for draft, counts in zip(drafts, lengths, strict=True)
+    ]
+
+
+def _locate(placed: _Placed, words: PageWords) -> None:
+    """Find the lines and the box of a draft from where its words were found."""
+    places = [place for cell in placed.cells for place in cell]
+    found = [place for place in places if place >= 0]
+    if not found:
+        return
+    placed.confidence = round(len(found) / len(places), 3)
+    counts = Counter(words.units[place] for place in found)
+    kept = _one_place(counts)
+    placed.units = sorted(kept)
+    placed.box = _box_of((place for place in found if words.units[place] in kept), words)
+
+
+def _one_place(counts: Counter[int]) -> set[int]:
+    """The units that lie together, without strays; ``counts`` says how many words each holds."""
+    groups: list[list[int]] = []
+    for unit in sorted(counts):
+        if groups and unit - groups[-1][-1] <= SAME_PLACE_LINES:
+            groups[-1].append(unit)
+        else:
+            groups.append([unit])
+    weights = [sum(counts[unit] for unit in group) for group in groups]
+    least = LEAST_PLACE_SHARE * max(weights)
+    return {unit for group, weight in zip(groups, weights, strict=True) if weight >= least for unit in group}
+
+
+def _box_of(places: Iterable[int], words: PageWords) -> Box:
+    """The box around words: of a line only the stretch from its first to its last word among them."""
+    stretches: dict[int, tuple[float, float]] = {}
+    for place in places:
+        start, end = words.spans[place]
+        first, last = stretches.get(words.units[place], (start, end))
+        stretches[words.units[place]] = min(first, start), max(last, end)
+    return union(_stretch(words, unit, *stretch) for unit, stretch in stretches.items())
+
+
+def _stretch(words: PageWords, number: int, start: float, end: float) -> Box:
+    """A part of a line, its letters taken for equally wide; of a cell, whose text may have lines, the whole box."""
+    unit = words.all_units[number]
+    box = unit.box
+    if unit.line is None or not unit.text:
+        return box
+    letter = 1 / len(unit.text)
+    if start < 3 * letter:
+        start = 0.0
+    if end > 1 - 3 * letter:
+        end = 1.0
+    if scripts.is_rtl(unit.text):
+        start, end = 1 - end, 1 - start
+    return Box(round(box.x0 + start * box.width, 2), box.top, round(box.x0 + end * box.width, 2), box.bottom)
+
+
+def _without_gaps(page: Page, boxes: Sequence[Box | None]) -> list[Box]:
+    """The boxes, within the page; for each that is missing the room between its neighbours."""
+    after: list[Box | None] = []
+    following: Box | None = None
+    for box in reversed(boxes):
+        after.append(following)
+        following = box or following
+    result: list[Box] = []
+    before: Box | None = None
+    for box, behind in zip(boxes, reversed(after), strict=True):
+        result.append(_within(page, box or _between(page, before, behind)))
+        before = box or before
+    return result
+
+
+def _between(page: Page, before: Box | None, after: Box | None) -> Box:
+    if before is None and after is None:
+        return Box(0.0, 0.0, page.width, page.height)
+    near = [box for box in (before, after) if box is not None]
+    top = before.bottom if before is not None else 0.0
+    bottom = after.top if after is not None else page.height
+    around = union(near)
+    return Box(around.x0, top, around.x1, bottom) if top < bottom else around
+
+
+def _within(page: Page, box: Box) -> Box:
+    x0, x1 = (min(max(x, 0.0), page.width) for x in (box.x0, box.x1))
+    top, bottom = (min(max(y, 0.0), page.height) for y in (box.top, box.bottom))
+    return Box(x0, top, x1, bottom)
+
+
+def _block(page: Page, placed: _Placed, box: Box, words: PageWords) -> Block:
+    draft = placed.draft
+    cells = draft.cells and tuple(
+        _cell(page, cell, places, words) for cell, places in zip(draft.cells, placed.cells, strict=True)
+    )
+    lines = () if cells else _lines(placed, words)
+    return Block(draft.type, box, draft.text, lines, draft.level, draft.marker, cells, Source.MODEL, placed.confidence)
+
+
+def _cell(page: Page, cell: Cell, places: Sequence[int], words: PageWords) -> Cell:
+    found = [place for place in places if place >= 0]
+    if not found:
+        return cell
+    kept = _one_place(Counter(words.units[place] for place in found))
+    box = _box_of((place for place in found if words.units[place] in kept), words)
+    return msgspec.structs.replace(cell, box=_within(page, box))
+
+
+def _lines(placed: _Placed, words: PageWords) -> tuple[Line, ...]:
+    counts = Counter(words.units[place] for cell in placed.cells for place in cell if place >= 0)
+    found = ((words.all_units[unit].line, counts[unit], unit) for unit in placed.units)
+    return tuple(line for line, count, unit in found if line is not None and count >= LINE_SHARE * words.sizes[unit])
+
+
+def _with_kept(page: Page, words: PageWords, placed: Sequence[_Placed], blocks: Sequence[Block]) -> Iterable[Block]:
+    """The blocks, and at their places those of the page that an answer does not speak of."""
+    last: dict[int, int] = {}  # block of the page -> the last block of the answer that stands there
+    for index, one in enumerate(placed):
+        for unit in one.units:
+            last[words.all_units[unit].block] = index
+    used = Counter(words.units[place] for one in placed for cell in one.cells for place in cell if place >= 0)
+    kept: dict[int, list[Block]] = {}
+    after = -1
+    for index, block in enumerate(page.blocks):
+        if block.type is BlockType.PICTURE or _is_left_out(page, index, words, used):
+            kept.setdefault(after, []).append(block)
+        else:
+            after = last.get(index, after)
+    yield from kept.get(-1, ())
+    for index, block in enumerate(blocks):
+        yield block
+        yield from kept.get(index, ())
+
+
+def _is_left_out(page: Page, index: int, words: PageWords, used: Counter[int]) -> bool:
+    """Whether a block is a running line whose words the answer does not have."""
+    if not is_running_line(page, page.blocks[index]):
+        return False
+    units = [number for number, unit in enumerate(words.all_units) if unit.block == index]
+    size = sum(words.sizes[unit] for unit in units)
+    return sum(used[unit] for unit in units) < REPLACED_SHARE * size or not size

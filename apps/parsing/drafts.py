@@ -1,0 +1,17 @@
+"""What an answer says stands on the page, before it is known where."""
+
+from __future__ import annotations
+
+import msgspec
+
+from apps.pages.blocks import BlockType, Cell
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A block without a box; the fields mean what they mean in ``apps.pages.blocks.Block``."""
+
+    type: BlockType
+    text: str = ""
+    level: int = 0
+    marker: str = ""
+    cells: tuple[Cell, ...] = ()

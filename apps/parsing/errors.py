@@ -1,0 +1,27 @@
+"""What can be wrong with a model provider and its answers.
+
+ProviderError (a ParseError)
+  UnusableAnswer         it answered, but not with this page: output_truncated, output_incomplete, output_altered,
+                         provider_bad_response
+"""
+
+from __future__ import annotations
+
+from apps.pages.errors import ParseError
+
+
+class ProviderError(ParseError):
+    """The model provider could not do what was asked."""
+
+    code = "provider_unavailable"
+    retryable = True
+
+
+class UnusableAnswer(ProviderError):
+    """The model's answer is not this page. Another attempt or another model may do better."""
+
+    code = "provider_bad_response"
+
+    def __init__(self, detail: str | None = None, *, code: str = "provider_bad_response") -> None:
+        super().__init__(detail)
+        self.code = code

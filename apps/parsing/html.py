@@ -1,0 +1,248 @@
+"""HTML in an answer: tables with their spans; of everything else the text.
+
+Tags are found by an expression whose time grows with the length of the text: ``html.parser`` of this Python goes over
+the rest again for every tag or comment that is never closed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import msgspec
+
+from apps.pages.blocks import BlockType, Cell
+from apps.parsing.drafts import Draft
+from apps.parsing.errors import UnusableAnswer
+
+MOST_COLUMNS = 500
+MOST_CELLS = 5_000
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})(?=[\s/>])([^<>]{0,2000})>")
+_COMMENT = "<!--"
+_SPAN = re.compile(r"\b(row|col)span\s{0,4}=\s{0,4}[\"']?\s{0,4}(\d{1,9})", re.IGNORECASE)
+_SPACES = re.compile(r"[ \t\n]+")
+_UNSEEN = frozenset({"script", "style", "template"})
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_PARTING = frozenset(_HEADINGS) | {
+    *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt"),
+    *(
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "option",
+        "p",
+    ),
+    *("pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "ul"),
+}
+_ELEMENTS = (
+    _PARTING
+    | _UNSEEN
+    | {
+        *("a", "abbr", "audio", "b", "base", "bdi", "bdo", "big", "br", "button", "cite", "code", "col", "colgroup"),
+        *("del", "dfn", "em", "embed", "font", "i", "iframe", "img", "input", "ins", "kbd", "label", "link", "mark"),
+        *("meta", "noscript", "object", "path", "picture", "q", "s", "samp", "select", "small", "source", "span"),
+        *("strike", "strong", "sub", "sup", "svg", "textarea", "tt", "u", "var", "video", "wbr"),
+    }
+)
+# A tag, or the text before one: ("", "", text), (name, "/" or "", attributes).
+Piece = tuple[str, str, str]
+
+
+def pieces(html: str) -> Iterator[Piece]:
+    """Tags and the text between them, entities read; comments and what no reader sees left out. Names that HTML
+    does not know are text."""
+    unseen = ""
+    start = 0
+    html = without_comments(html)
+    for found in _TAG.finditer(html):
+        closing, name, attributes = found.group(1), found.group(2).lower(), found.group(3)
+        if name not in _ELEMENTS:
+            continue
+        if not unseen and found.start() > start:
+            yield "", "", unescape(html[start : found.start()])
+        start = found.end()
+        if unseen:
+            unseen = "" if closing and name == unseen else unseen
+        elif name in _UNSEEN and not closing and not attributes.endswith("/"):
+            unseen = name
+        else:
+            yield name, closing, attributes
+    if not unseen and start < len(html):
+        yield "", "", unescape(html[start:])
+
+
+def without_comments(html: str) -> str:
+    """The text without ``<!-- -->``; one that is never closed goes on to the end."""
+    if _COMMENT not in html:
+        return html
+    kept: list[str] = []
+    start = 0
+    while (found := html.find(_COMMENT, start)) >= 0:
+        kept.append(html[start:found])
+        end = html.find("-->", found + len(_COMMENT))
+        if end < 0:
+            return "".join(kept)
+        start = end + 3
+    kept.append(html[start:])
+    return "".join(kept)
+
+
+def is_tag(text: str) -> bool:
+    """Whether the text is a tag of HTML, and not something of the page in angle brackets (``<token>``)."""
+    found = _TAG.fullmatch(text)
+    return text.startswith("<!") or (found is not None and found.group(2).lower() in _ELEMENTS)
+
+
+def text_of(html: str) -> str:
+    """The text alone, on one line."""
+    return _one_line("".join(" " if name in _PARTING or name == "br" else text for name, _, text in _texts(html)))
+
+
+def _texts(html: str) -> Iterator[Piece]:
+    for name, closing, text in pieces(html):
+        yield name, closing, "" if name else text
+
+
+def _one_line(text: str) -> str:
+    return _SPACES.sub(" ", text).strip(" ")
+
+
+def drafts_of(html: str) -> list[Draft]:
+    """Headings and paragraphs of HTML that holds no table."""
+    drafts: list[Draft] = []
+    text: list[str] = []
+    level = 0
+
+    def close() -> None:
+        line = _one_line("".join(text))
+        if line:
+            drafts.append(Draft(BlockType.HEADING if level else BlockType.PARAGRAPH, line, level))
+        text.clear()
+
+    for name, closing, content in pieces(html):
+        if not name:
+            text.append(content)
+        elif name in _PARTING:
+            close()
+            level = 0 if closing else _HEADINGS.get(name, 0)
+        elif name == "br":
+            text.append(" ")
+    close()
+    return drafts
+
+
+def table_of(html: str) -> list[Draft]:
+    """The table as a draft, and before it what stands in it outside of its cells, as its caption does.
+
+    Raises ``UnusableAnswer`` for a table larger than a page can hold.
+    """
+    reading = _Reading()
+    for name, closing, content in pieces(html):
+        if not name:
+            reading.text(content)
+        elif closing:
+            reading.end(name)
+        else:
+            reading.start(name, content)
+    return reading.drafts()
+
+
+class _Cell(msgspec.Struct):
+    row: int
+    column: int
+    row_span: int
+    column_span: int
+    header: bool
+    parts: list[str]
+
+
+class _Reading:
+    """Takes the pieces of one table. Tables inside it are text of the cell they stand in."""
+
+    def __init__(self) -> None:
+        self._cells: list[_Cell] = []
+        self._outside: list[str] = []
+        self._open: _Cell | None = None
+        self._row = -1
+        self._column = 0
+        self._taken: list[int] = []  # for each column, the first row that is free again
+        self._depth = 0
+        self._in_head = False
+
+    def text(self, text: str) -> None:
+        (self._outside if self._open is None else self._open.parts).append(_SPACES.sub(" ", text))
+
+    def start(self, name: str, attributes: str) -> None:
+        if name == "table":
+            self._depth += 1
+        if self._depth > 1 or name not in ("thead", "tr", "td", "th"):
+            self._part(name)
+        elif name == "thead":
+            self._in_head = True
+        elif name == "tr":
+            self._begin_row()
+        else:
+            self._begin_cell(name, attributes)
+
+    def end(self, name: str) -> None:
+        if self._depth <= 1 and name in ("td", "th", "tr"):
+            self._open = None
+        elif self._depth <= 1 and name == "thead":
+            self._in_head = False
+        else:
+            self._part(name)
+        if name == "table":
+            self._depth -= 1
+
+    def _part(self, name: str) -> None:
+        """What parts lines on a screen parts them in the cell."""
+        if name == "br" or name in _PARTING:
+            (self._outside if self._open is None else self._open.parts).append("\n")
+
+    def _begin_row(self) -> None:
+        self._open = None
+        self._row += 1
+        self._column = 0
+
+    def _begin_cell(self, name: str, attributes: str) -> None:
+        if self._row < 0:
+            self._begin_row()
+        while self._column < len(self._taken) and self._taken[self._column] > self._row:
+            self._column += 1
+        spans = {axis.lower(): int(count) for axis, count in _SPAN.findall(attributes)}
+        width = max(1, min(spans.get("col", 1), MOST_COLUMNS))
+        height = max(1, min(spans.get("row", 1), MOST_CELLS))
+        if self._column + width > MOST_COLUMNS or len(self._cells) >= MOST_CELLS:
+            raise UnusableAnswer("The answer has a table that no page can hold.")
+        self._taken.extend([0] * (self._column + width - len(self._taken)))
+        self._taken[self._column : self._column + width] = [self._row + height] * width
+        header = name == "th" or self._in_head
+        self._open = _Cell(self._row, self._column, height, width, header, [])
+        self._cells.append(self._open)
+        self._column += width
+
+    def drafts(self) -> list[Draft]:
+        found = [Draft(BlockType.PARAGRAPH, line) for line in _lines("".join(self._outside))]
+        if self._cells:
+            rows = self._row + 1
+            found.append(Draft(BlockType.TABLE, cells=tuple(_finished(cell, rows) for cell in self._cells)))
+        return found
+
+
+def _finished(cell: _Cell, rows: int) -> Cell:
+    text = "\n".join(_lines("".join(cell.parts)))
+    return Cell(cell.row, cell.column, text, min(cell.row_span, rows - cell.row), cell.column_span, cell.header)
+
+
+def _lines(text: str) -> list[str]:
+    return [line for part in text.split("\n") if (line := part.strip(" "))]

@@ -1,0 +1,215 @@
+"""Markdown -> drafts: CommonMark with tables. Marks of emphasis, links, pictures and tags go, their text stays.
+
+Indented code is not read as such: models indent by chance.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from apps.pages import markers
+from apps.pages.blocks import BlockType, Cell
+from apps.pages.lines import paragraph_text
+from apps.parsing import html
+from apps.parsing.drafts import Draft
+from apps.parsing.errors import UnusableAnswer
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+# Lists ten deep; what stands deeper is not read, and is missed when the answer is compared with the page.
+MOST_NESTING = 30
+# Some rules go over a paragraph again for each of its signs; no paragraph of a page is as long as this.
+LONGEST_MARKED_TEXT = 8_000
+MOST_DRAFTS = 5_000
+_LOOK_BACK = 200
+_TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)")
+_MARKED = re.compile(r"[\\`*_\[\]<&!\n]")
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_DECIMAL = re.compile(r"\d{1,9}[.)]")
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"maxNesting": MOST_NESTING})
+    parser.enable("table").disable(["code", "reference"])
+    parser.core.ruler.disable(["inline", "text_join"])  # inline content is read where it is wanted
+    return parser
+
+
+def drafts_of(text: str) -> list[Draft]:
+    """The blocks of a Markdown text. Raises ``UnusableAnswer`` for more than a page can hold."""
+    drafts: list[Draft] = []
+    for is_table, part in _parts(text):
+        if is_table:
+            drafts += html.table_of(part)
+        elif part.strip():
+            drafts += _Reading(_parser().parse(part)).drafts()
+        if len(drafts) > MOST_DRAFTS:
+            raise UnusableAnswer(f"The answer has more than {MOST_DRAFTS} blocks.")
+    return drafts
+
+
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    """The text cut before and after its HTML tables, which may hold empty lines; (is a table, its text)."""
+    start = 0
+    for opened, closed in _tables(text):
+        yield False, text[start:opened]
+        yield True, text[opened:closed]
+        start = closed
+    yield False, text[start:]
+
+
+def _tables(text: str) -> Iterator[tuple[int, int]]:
+    """Where outermost tables begin and end; one that is never closed ends with the text."""
+    if not _TABLE.search(text):
+        return
+    fenced = _fenced(text)
+    depth, opened = 0, 0
+    for found in _TABLE.finditer(text):
+        if not depth and (found.group(1) or _is_code(text, found.start(), fenced)):
+            continue
+        if not depth:
+            opened = found.start()
+        depth += -1 if found.group(1) else 1
+        if not depth:
+            end = text.find(">", found.end())
+            yield opened, end + 1 if end >= 0 else len(text)
+    if depth:
+        yield opened, len(text)
+
+
+def _is_code(text: str, place: int, fenced: list[tuple[int, int]]) -> bool:
+    before = text[max(0, place - _LOOK_BACK) : place].rpartition("\n")[2]
+    index = bisect_right(fenced, (place, place)) - 1
+    return "`" in before or before.endswith("\\") or (index >= 0 and place < fenced[index][1])
+
+
+def _fenced(text: str) -> list[tuple[int, int]]:
+    """Where fenced code begins and ends."""
+    found: list[tuple[int, int]] = []
+    fence, opened, place = "", 0, 0
+    for line in text.split("\n"):
+        match = _FENCE.match(line)
+        if match and not fence:
+            fence, opened = match.group(1), place
+        elif match and match.group(1).startswith(fence) and not match.group(2).strip():
+            found.append((opened, place))
+            fence = ""
+        place += len(line) + 1
+    if fence:
+        found.append((opened, len(text)))
+    return found
+
+
+def plain(content: str, *, line_break: str = " ") -> str:
+    """Inline Markdown as plain text. ``line_break`` stands for a break that is asked for; others heal hyphens."""
+    if not _MARKED.search(content):
+        return content
+    if len(content) > LONGEST_MARKED_TEXT:
+        return _ESCAPED.sub(r"\1", html.text_of(content))
+    lines = [""]
+    for token in _inline_tokens(content):
+        if token.type == "softbreak":
+            lines.append("")
+        elif token.type == "hardbreak" or (token.type == "html_inline" and token.content[:3].lower() == "<br"):
+            lines[-1] += line_break
+        elif token.type in ("text", "text_special", "code_inline") or (
+            token.type == "html_inline" and not html.is_tag(token.content)
+        ):
+            lines[-1] += token.content
+    return paragraph_text(lines) if len(lines) > 1 else lines[0].strip(" ")
+
+
+def _inline_tokens(content: str) -> list[Token]:
+    tokens: list[Token] = []
+    parser = _parser()
+    parser.inline.parse(content, parser, {}, tokens)
+    return tokens
+
+
+class _Reading:
+    """Goes through the tokens of one text."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._drafts: list[Draft] = []
+        self._lists = 0
+        self._marker = ""  # of the item whose first text is still to come
+        self._level = 0  # of the heading that is open
+
+    def drafts(self) -> list[Draft]:
+        place = 0
+        while place < len(self._tokens):
+            token = self._tokens[place]
+            place += 1
+            if token.type == "table_open":
+                place = self._table(place)
+            elif token.type == "inline":
+                self._text(plain(token.content))
+            elif token.type in ("fence", "code_block"):
+                self._drafts.append(Draft(BlockType.CODE, token.content.removesuffix("\n")))
+            elif token.type == "html_block":
+                self._drafts += html.drafts_of(token.content)
+            else:
+                self._enter_or_leave(token)
+        return self._drafts
+
+    def _enter_or_leave(self, token: Token) -> None:
+        if token.type in ("bullet_list_open", "ordered_list_open"):
+            self._lists += 1
+        elif token.type in ("bullet_list_close", "ordered_list_close"):
+            self._lists -= 1
+        elif token.type == "list_item_open":
+            self._marker = f"{token.info}{token.markup}" if token.info else "-"
+        elif token.type == "list_item_close":
+            self._marker = ""
+        elif token.type == "heading_open":
+            self._level = int(token.tag[1])
+        elif token.type == "heading_close":
+            self._level = 0
+
+    def _text(self, text: str) -> None:
+        if not text:
+            return
+        if self._marker:
+            self._drafts.append(_item(text, self._marker, self._lists))
+            self._marker = ""
+        elif self._level:
+            self._drafts.append(Draft(BlockType.HEADING, text, self._level))
+        else:
+            self._drafts.append(Draft(BlockType.PARAGRAPH, text))
+
+    def _table(self, place: int) -> int:
+        """Read a table whose first token stands at ``place``; returns where the tokens after it begin."""
+        cells: list[Cell] = []
+        row, column = -1, 0
+        while (token := self._tokens[place]).type != "table_close":
+            if token.type == "tr_open":
+                row, column = row + 1, 0
+            elif token.type == "inline":
+                text = plain(token.content, line_break="\n")
+                cells.append(Cell(row, column, text, header=row == 0))
+                column += 1
+            place += 1
+            if column > html.MOST_COLUMNS or len(cells) > html.MOST_CELLS:
+                raise UnusableAnswer("The answer has a table that no page can hold.")
+        self._drafts.append(Draft(BlockType.TABLE, cells=tuple(cells)))
+        return place + 1
+
+
+def _item(text: str, marker: str, level: int) -> Draft:
+    """A list item. Markdown knows no letters as markers, so ``b)`` stands behind a bullet."""
+    if marker == "-":
+        own, rest = markers.split(text)
+        if own and markers.is_ordered(own) and not _DECIMAL.fullmatch(own):
+            marker, text = own, rest
+    return Draft(BlockType.LIST_ITEM, text, level, marker)

@@ -1,0 +1,426 @@
+"""How well wrong answers of models are told from right ones: pages of the corpus, rewritten as models do it, well and badly.
+
+    python -m bench.fidelity
+
+Prints a table and writes bench/results/fidelity.json: for each kind of rewriting the share of answers that are refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from apps.pages.assembly import finished_pages
+from apps.pages.blocks import Block, BlockType, Page
+from apps.pages.errors import ParseError
+from apps.pages.isolation import Reader
+from apps.pages.render import RenderOptions, page_markdown
+from apps.parsing.alignment import align
+from apps.parsing.answers import end_line, read_answer
+from apps.parsing.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
+from bench.figures import CORPUS, Figure, report
+
+MOST_PAGES_OF_ONE = 5
+LEAST_WORDS = 30
+MARKER = "mark"
+HTML, PIPE = RenderOptions(), RenderOptions(table_format="pipe")
+OCR_CHARACTER_ERRORS = 0.012
+_CONFUSED = {
+    "e": "c",
+    "o": "0",
+    "l": "1",
+    "i": "l",
+    "a": "o",
+    "n": "u",
+    "t": "f",
+    "0": "O",
+    "1": "l",
+    "5": "S",
+    "8": "B",
+}
+_SENTENCE = re.compile(r"(?<=[.!?。])\s*(?=\S)")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+INVENTED = "The committee has approved the final version without any further changes to the annex."
+
+Case = tuple[Page, list[Block], list[Block]]  # the page, its finished blocks, those of another page
+Rewriting = Callable[[Case, random.Random], str | None]
+
+
+def shown(case: Case) -> list[Block]:
+    """The blocks that the Markdown of a page shows."""
+    left_out = (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER)
+    return [block for block in case[1] if block.type not in left_out]
+
+
+def markdown(blocks: Sequence[Block], options: RenderOptions = HTML) -> str:
+    return page_markdown(blocks, options)
+
+
+# Right answers.
+
+
+def as_it_is(case: Case, rng: random.Random) -> str:
+    return markdown(case[1])
+
+
+def pipe_tables(case: Case, rng: random.Random) -> str:
+    return markdown(case[1], PIPE)
+
+
+def other_headings(case: Case, rng: random.Random) -> str:
+    return re.sub(r"^#{1,6}(?= )", lambda _: "#" * rng.randint(1, 4), markdown(case[1]), flags=re.MULTILINE)
+
+
+def hyphens_as_printed(case: Case, rng: random.Random) -> str:
+    def broken(found: re.Match[str]) -> str:
+        return f"{found.group(1)}-\n{found.group(2)}" if rng.random() < 0.1 else found.group()
+
+    return re.sub(r"\b([a-z]{3,})([a-z]{3,})(?= [a-z])", broken, _prose(case))
+
+
+def other_lists(case: Case, rng: random.Random) -> str:
+    text = re.sub(r"^( *)- ", r"\1* ", markdown(case[1]), flags=re.MULTILINE)
+    return re.sub(r"^\d{1,3}[.)] ", rng.choice(["1. ", "- "]), text, flags=re.MULTILINE)
+
+
+def other_spaces(case: Case, rng: random.Random) -> str:
+    return re.sub(r"(?<=[a-z]) (?=[a-z])", lambda _: rng.choice([" ", " ", "\n", "  "]), _prose(case)).replace(
+        "\n\n", "\n\n\n"
+    )
+
+
+def typography(case: Case, rng: random.Random) -> str:
+    text = markdown(case[1], PIPE)
+    straight = text.translate(str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "…": "..."}))
+    return straight if straight != text else text.replace("'", "’").replace(" - ", " – ")
+
+
+def running_lines_kept(case: Case, rng: random.Random) -> str:
+    kinds = (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER)
+    return markdown([msgspec.structs.replace(b, type=BlockType.PARAGRAPH) if b.type in kinds else b for b in case[1]])
+
+
+def other_order(case: Case, rng: random.Random) -> str | None:
+    blocks = shown(case)
+    middle = len(blocks) // 2
+    return markdown(blocks[middle:] + blocks[:middle]) if middle else None
+
+
+def block_moved(case: Case, rng: random.Random) -> str | None:
+    blocks = shown(case)
+    if len(blocks) < 3:
+        return None
+    moved = blocks.pop(rng.randrange(len(blocks)))
+    blocks.insert(rng.randrange(len(blocks)), moved)
+    return markdown(blocks)
+
+
+def emphasis(case: Case, rng: random.Random) -> str:
+    return re.sub(
+        r"(?<= )[a-z]{4,}(?= )", lambda f: f"**{f.group()}**" if rng.random() < 0.1 else f.group(), _prose(case)
+    )
+
+
+def fenced_with_chat(case: Case, rng: random.Random) -> str:
+    return f"Sure, here is the page converted to Markdown:\n\n```markdown\n{markdown(case[1])}\n```"
+
+
+def one_line_per_line(case: Case, rng: random.Random) -> str:
+    blocks = [
+        "\n".join(line.text for line in block.lines)
+        if block.type is BlockType.PARAGRAPH and block.lines
+        else markdown([block])
+        for block in shown(case)
+    ]
+    return "\n\n".join(blocks)
+
+
+def _prose(case: Case) -> str:
+    return "\n\n".join(text for block in shown(case) if (text := markdown([block], PIPE)))
+
+
+# Wrong answers.
+
+
+def without_sentence(case: Case, rng: random.Random) -> str | None:
+    def cut(text: str) -> str | None:
+        sentences = _SENTENCE.split(text)
+        long = [number for number, sentence in enumerate(sentences) if sentence.count(" ") >= 7]
+        if len(sentences) < 2 or not long:
+            return None
+        del sentences[rng.choice(long)]
+        return " ".join(sentences)
+
+    return _one_changed(case, rng, cut)
+
+
+def without_paragraph(case: Case, rng: random.Random) -> str | None:
+    blocks = shown(case)
+    long = [n for n, b in enumerate(blocks) if b.type is BlockType.PARAGRAPH and b.text.count(" ") >= 12]
+    if len(blocks) < 2 or not long:
+        return None
+    del blocks[rng.choice(long)]
+    return markdown(blocks)
+
+
+def without_row(case: Case, rng: random.Random) -> str | None:
+    blocks = shown(case)
+    rows = [
+        (number, row)
+        for number, block in enumerate(blocks)
+        for row in sorted({cell.row for cell in block.cells})
+        if sum(len(cell.text) for cell in block.cells if cell.row == row) >= 12
+    ]
+    if not rows:
+        return None
+    number, row = rng.choice(rows)
+    block = blocks[number]
+    blocks[number] = msgspec.structs.replace(block, cells=tuple(cell for cell in block.cells if cell.row != row))
+    return markdown(blocks)
+
+
+def without_last(share: float) -> Rewriting:
+    def rewrite(case: Case, rng: random.Random) -> str:
+        text = _prose(case)
+        return text[: int(len(text) * (1 - share))]
+
+    return rewrite
+
+
+def digit_changed(case: Case, rng: random.Random) -> str | None:
+    def change(number: str) -> str | None:
+        place = rng.choice([place for place, sign in enumerate(number) if sign.isdigit()])
+        return number[:place] + rng.choice([d for d in "0123456789" if d != number[place]]) + number[place + 1 :]
+
+    return _number_changed(case, rng, change)
+
+
+def digits_swapped(case: Case, rng: random.Random) -> str | None:
+    def change(number: str) -> str | None:
+        places = [p for p in range(len(number) - 1) if number[p : p + 2].isdigit() and number[p] != number[p + 1]]
+        if not places:
+            return None
+        place = rng.choice(places)
+        return number[:place] + number[place + 1] + number[place] + number[place + 2 :]
+
+    return _number_changed(case, rng, change)
+
+
+def point_moved(case: Case, rng: random.Random) -> str | None:
+    def change(number: str) -> str | None:
+        whole, point, rest = number.partition(".")
+        if not point or "." in rest or "," in rest:
+            return None
+        return (
+            f"{whole}{rest[0]}.{rest[1:]}"
+            if len(rest) > 1
+            else f"{whole[:-1]}.{whole[-1]}{rest}"
+            if len(whole) > 1
+            else None
+        )
+
+    return _number_changed(case, rng, change)
+
+
+def sentence_invented(case: Case, rng: random.Random) -> str:
+    blocks = _prose(case).split("\n\n")
+    blocks.insert(rng.randrange(len(blocks) + 1), INVENTED)
+    return "\n\n".join(blocks)
+
+
+def another_page(case: Case, rng: random.Random) -> str | None:
+    return markdown(case[2]) if case[2] else None
+
+
+def repeated(case: Case, rng: random.Random) -> str | None:
+    text = _prose(case)
+    return text + "\n\n" + "\n\n".join([text.split("\n\n")[-1]] * 40)
+
+
+def _one_changed(case: Case, rng: random.Random, change: Callable[[str], str | None]) -> str | None:
+    blocks = shown(case)
+    order = [number for number, block in enumerate(blocks) if block.text]
+    rng.shuffle(order)
+    for number in order:
+        text = change(blocks[number].text)
+        if text is not None:
+            blocks[number] = msgspec.structs.replace(blocks[number], text=text)
+            return markdown(blocks)
+    return None
+
+
+def _number_changed(case: Case, rng: random.Random, change: Callable[[str], str | None]) -> str | None:
+    """The answer with one number changed, in a text or a cell."""
+    blocks = shown(case)
+    places = [(n, None, f) for n, block in enumerate(blocks) for f in _DIGITS.finditer(block.text)]
+    places += [
+        (n, c, f)
+        for n, block in enumerate(blocks)
+        for c, cell in enumerate(block.cells)
+        for f in _DIGITS.finditer(cell.text)
+    ]
+    rng.shuffle(places)
+    for number, index, found in places:
+        new = change(found.group())
+        if new is None:
+            continue
+        block = blocks[number]
+        text = block.text if index is None else block.cells[index].text
+        text = text[: found.start()] + new + text[found.end() :]
+        if index is None:
+            blocks[number] = msgspec.structs.replace(block, text=text)
+        else:
+            cells = list(block.cells)
+            cells[index] = msgspec.structs.replace(cells[index], text=text)
+            blocks[number] = msgspec.structs.replace(block, cells=tuple(cells))
+        return markdown(blocks)
+    return None
+
+
+RIGHT: tuple[Rewriting, ...] = (
+    as_it_is,
+    pipe_tables,
+    other_headings,
+    hyphens_as_printed,
+    other_lists,
+    other_spaces,
+    typography,
+    running_lines_kept,
+    other_order,
+    block_moved,
+    emphasis,
+    fenced_with_chat,
+    one_line_per_line,
+)
+WRONG: dict[str, Rewriting] = {
+    "a sentence left out": without_sentence,
+    "a paragraph left out": without_paragraph,
+    "a table row left out": without_row,
+    "the last 10 % left out": without_last(0.1),
+    "the last 30 % left out": without_last(0.3),
+    "a digit changed": digit_changed,
+    "two digits swapped": digits_swapped,
+    "a decimal point moved": point_moved,
+    "a sentence invented": sentence_invented,
+    "the answer of another page": another_page,
+    "a loop at the end": repeated,
+}
+# As in a page read by OCR, when the model has mended what OCR misread.
+OCR_WRONG = (
+    "a paragraph left out",
+    "the last 10 % left out",
+    "the last 30 % left out",
+    "the answer of another page",
+    "a loop at the end",
+)
+TARGETS = {
+    "a digit changed": 0.99,
+    "two digits swapped": 0.99,
+    "a decimal point moved": 0.99,
+    "a paragraph left out": 0.97,
+}
+
+
+def cases(documents: Sequence[Path]) -> Iterator[Case]:
+    """Pages with enough words, each with its finished blocks and the blocks of the next page."""
+    with Reader() as reader:
+        for document in documents:
+            try:
+                count = min(reader.inspect(document).page_count, MOST_PAGES_OF_ONE)
+                results = list(reader.read_range(document, range(1, count + 1)))
+            except ParseError:
+                continue
+            finished = list(finished_pages(lambda results=results: results))
+            pages = [
+                (p, list(f.blocks))
+                for p, f in zip(results, finished, strict=True)
+                if isinstance(p, Page) and isinstance(f, Page)
+            ]
+            for (page, blocks), (_, others) in zip(pages, pages[1:] + [(None, [])], strict=True):
+                if compare(page, ()).words >= LEAST_WORDS:
+                    yield page, blocks, others
+
+
+def with_ocr_errors(page: Page, rng: random.Random) -> Page:
+    """The page with letters misread here and there."""
+
+    def misread(text: str) -> str:
+        return "".join(
+            _CONFUSED.get(sign, sign if not sign.isalnum() else "r") if rng.random() < OCR_CHARACTER_ERRORS else sign
+            for sign in text
+        )
+
+    blocks = []
+    for block in page.blocks:
+        lines = tuple(msgspec.structs.replace(line, text=misread(line.text)) for line in block.lines)
+        cells = tuple(msgspec.structs.replace(cell, text=misread(cell.text)) for cell in block.cells)
+        blocks.append(msgspec.structs.replace(block, lines=lines, cells=cells))
+    return msgspec.structs.replace(page, blocks=tuple(blocks))
+
+
+def refused(page: Page, answer: str, *, source: str, image: bool) -> str:
+    """Why the answer is refused, "" if it is not; with what was measured when asked for."""
+    fidelity = measured(page, answer)
+    return verdict(fidelity, source=source, image=image)
+
+
+def measured(page: Page, answer: str) -> Fidelity:
+    return compare(page, align(page, read_answer(f"{answer}\n{end_line(MARKER)}", marker=MARKER)))
+
+
+def shares(found: Sequence[Case], *, source: str, image: bool, wrong: Sequence[str], prefix: str) -> list[Figure]:
+    """The share of right answers refused, and of wrong answers found out."""
+    rng = random.Random(7)
+    counts: dict[str, list[int]] = {}
+    for case in found:
+        page = with_ocr_errors(case[0], rng) if source == OCR else case[0]
+        named = [("right: " + rewrite.__name__.replace("_", " "), rewrite) for rewrite in RIGHT]
+        for name, rewrite in named + [(name, WRONG[name]) for name in wrong]:
+            answer = rewrite(case, rng)
+            if answer is None:
+                continue
+            code = refused(page, answer, source=source, image=image)
+            counts.setdefault(name, []).append(bool(code))
+            if "-v" in sys.argv and bool(code) == name.startswith("right"):
+                print(prefix, name, page.number, code, measured(page, answer))
+    right = [hit for name, hits in counts.items() if name.startswith("right") for hit in hits]
+    figures = [Figure(f"{prefix}right answers refused ({len(right)})", sum(right) / len(right), "share", 0.005)]
+    for name, hits in counts.items():
+        figures.append(Figure(f"{prefix}{name} ({len(hits)})", sum(hits) / len(hits), "share", TARGETS.get(name)))
+    return figures
+
+
+def cost(found: Sequence[Case]) -> list[Figure]:
+    """CPU milliseconds for a page of about 500 words, from the answer's text to the verdict."""
+    page, blocks, _ = min(found, key=lambda case: abs(compare(case[0], ()).words - 500))
+    answer = markdown(blocks)
+    measured(page, answer)
+    rounds = 50
+    started = time.process_time()
+    for _ in range(rounds):
+        measured(page, answer)
+    spent = (time.process_time() - started) / rounds * 1000
+    return [Figure(f"reading, placing and comparing, {compare(page, ()).words} words", spent, "ms", 3.0)]
+
+
+def main() -> None:
+    documents = sorted(itertools.chain(*(CORPUS.glob(f"{name}/*.pdf") for name in ("markdown", "tables", "text"))))
+    if not documents:
+        sys.exit("This benchmark reads ../shared/corpus, which is not here.")
+    found = list(cases(documents))
+    figures = [Figure("pages", len(found), "pages"), *cost(found)]
+    figures += shares(found, source=TEXT_LAYER, image=False, wrong=list(WRONG), prefix="")
+    figures += shares(found, source=TEXT_LAYER, image=True, wrong=list(WRONG), prefix="model sees the page, ")
+    figures += shares(found[::2], source=OCR, image=True, wrong=OCR_WRONG, prefix="OCR, ")
+    report("fidelity", figures)
+
+
+if __name__ == "__main__":
+    main()
