@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from apps.pages.cleaning import LONGEST_TEXT
-from apps.pages.errors import PageError, PageTooLarge
+from apps.pages.errors import NoSuchRegion, PageError, PageTooLarge
 from apps.pages.geometry import Box
 from apps.pages.page_image import MOST_PIXELS, PageImage
 
@@ -18,6 +19,8 @@ SMALLEST_SIDE = 8.0
 SCAN_SHARE = 0.6
 COARSEST_SCAN, FINEST_SCAN = 120.0, 300.0
 LEAST_DPI = 36.0
+# A picture for a model is made smaller rather than refused, down to where a page is a grey smear.
+COARSEST_PICTURE, FINEST_PICTURE = 4.0, 1200.0
 LONGEST_SIDE = 20_000
 
 
@@ -51,31 +54,76 @@ def picture_boxes(document: Any, number: int) -> list[Box]:
 
 def render(document: Any, number: int, *, dpi: float, finest_dpi: float = math.inf) -> PageImage:
     """The page in grey. PageError when it cannot be loaded, PageTooLarge when even a coarse picture is too large."""
+    with _page(document, number) as page:
+        width, height = page.get_size()
+        dpi = _own_dpi(document, number, width * height) or dpi
+        dpi = bounded_dpi(min(dpi, finest_dpi), width, height, most_pixels=MOST_PIXELS)
+        if dpi < LEAST_DPI:
+            raise PageTooLarge
+        bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)
+        try:
+            return PageImage(bitmap.width, bitmap.height, round(dpi, 3), _pixels(bitmap))
+        finally:
+            bitmap.close()
+
+
+def picture(document: Any, number: int, *, dpi: float, region: Box | None, most_pixels: int) -> Any:
+    """The page, or the part of it in ``region``, as a Pillow image in colour; fewer dots an inch where it must be.
+
+    PageError when the page cannot be loaded, NoSuchRegion, PageTooLarge when hardly anything could be made out.
+    """
+    with _page(document, number) as page:
+        whole = Box(0.0, 0.0, *page.get_size())
+        part = whole if region is None else region.clipped(whole)
+        if part is None:
+            raise NoSuchRegion
+        dpi = bounded_dpi(min(dpi, FINEST_PICTURE), part.width, part.height, most_pixels=most_pixels)
+        if dpi < COARSEST_PICTURE:
+            raise PageTooLarge
+        return colours(page, dpi=dpi, part=part)
+
+
+def colours(page: Any, *, dpi: float, part: Box) -> Any:
+    """A part of a page as a Pillow image; NoSuchRegion where it is thinner than a pixel."""
+    width, height = page.get_size()
+    crop = (part.x0, max(0.0, height - part.bottom), max(0.0, width - part.x1), part.top)
+    try:
+        bitmap = page.render(scale=dpi / 72, crop=crop, may_draw_forms=False)
+    except ValueError as error:
+        raise NoSuchRegion from error
+    try:
+        return bitmap.to_pil().convert("RGB")  # a copy: the bitmap's memory goes with it
+    finally:
+        bitmap.close()
+
+
+def bounded_dpi(dpi: float, width: float, height: float, *, most_pixels: int) -> float:
+    """``dpi``, or less where ``width`` by ``height`` points would come to more than ``most_pixels``."""
+    finest = 0.99 * math.sqrt(most_pixels / max(width * height, 1e-6))  # a side is rounded up to a whole pixel
+    return min(dpi, 72 * finest, 72 * LONGEST_SIDE / max(width, height, 1.0))
+
+
+@contextmanager
+def _page(document: Any, number: int) -> Iterator[Any]:
     import pypdfium2
 
     try:
         page = document[number - 1]
     except (pypdfium2.PdfiumError, IndexError) as error:
         raise PageError from error
-    width, height = page.get_size()
-    dpi = _own_dpi(document, number, width * height) or dpi
-    finest = 0.99 * math.sqrt(MOST_PIXELS / max(width * height, 1.0))  # a side is rounded up to a whole pixel
-    dpi = min(dpi, finest_dpi, 72 * finest, 72 * LONGEST_SIDE / max(width, height, 1.0))
-    if dpi < LEAST_DPI:
-        raise PageTooLarge
-    bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)
     try:
-        if bitmap.stride == bitmap.width:
-            pixels = bytes(bitmap.buffer)
-        else:
-            rows = memoryview(bitmap.buffer)
-            pixels = b"".join(
-                rows[start : start + bitmap.width] for start in range(0, bitmap.stride * bitmap.height, bitmap.stride)
-            )
-        return PageImage(bitmap.width, bitmap.height, round(dpi, 3), pixels)
+        yield page
     finally:
-        bitmap.close()
         page.close()
+
+
+def _pixels(bitmap: Any) -> bytes:
+    if bitmap.stride == bitmap.width:
+        return bytes(bitmap.buffer)
+    rows = memoryview(bitmap.buffer)
+    return b"".join(
+        rows[start : start + bitmap.width] for start in range(0, bitmap.stride * bitmap.height, bitmap.stride)
+    )
 
 
 def _own_dpi(document: Any, number: int, page_area: float) -> float | None:

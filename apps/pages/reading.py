@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from apps.pages import images, layout, quality, rasters, rtl, scripts, turning
 from apps.pages.blocks import Page, PageFailure
 from apps.pages.cleaning import LONGEST_TEXT, clean
 from apps.pages.document import PDF, DocumentFacts, inspect_document
 from apps.pages.errors import PageError
+from apps.pages.geometry import Box
 from apps.pages.page_image import PageImage
+from apps.pages.page_picture import MOST_PIXELS as MOST_PICTURE_PIXELS
+from apps.pages.page_picture import encode_picture
 from apps.pages.pdf import PdfFile, RawPage
 
-__all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_page"]
+__all__ = ["DocumentFacts", "inspect_document", "page_picture", "read_pages", "render_page"]
 
 # White space this tall between lines, in points, may hold a picture.
 GAP_FOR_A_PICTURE = 40.0
@@ -55,11 +60,36 @@ def render_page(
     """The page's picture in grey, as displayed. A page that is one scan comes at the resolution it was scanned with."""
     if media_type != PDF:
         return images.render_frame(path, number, media_type, finest_dpi=finest_dpi)
+    with _opened(path, password) as document:
+        return rasters.render(document, number, dpi=dpi, finest_dpi=finest_dpi)
+
+
+def page_picture(
+    path: str,
+    number: int,
+    *,
+    password: str | None = None,
+    media_type: str = PDF,
+    dpi: float,
+    region: Box | None = None,
+    most_pixels: int = MOST_PICTURE_PIXELS,
+) -> bytes:
+    """The page as displayed, or a ``region`` of it, as a JPEG of at most ``most_pixels`` in colour."""
+    if media_type != PDF:
+        image = images.picture_of_frame(path, number, media_type, dpi=dpi, region=region, most_pixels=most_pixels)
+        return encode_picture(image, most_pixels=most_pixels)
+    with _opened(path, password) as document:
+        image = rasters.picture(document, number, dpi=dpi, region=region, most_pixels=most_pixels)
+    return encode_picture(image, most_pixels=most_pixels)
+
+
+@contextmanager
+def _opened(path: str, password: str | None) -> Iterator[Any]:
     document = rasters.open_document(path, password)
     if document is None:
         raise PageError
     try:
-        return rasters.render(document, number, dpi=dpi, finest_dpi=finest_dpi)
+        yield document
     finally:
         document.close()
 
