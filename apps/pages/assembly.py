@@ -197,4 +197,6 @@ def _metadata(page: Page) -> dict[str, Any]:
         entry["needs_ocr"] = page.needs_ocr
     if page.warnings:
         entry["warnings"] = list(page.warnings)
+    if page.hidden:
+        entry["hidden_text"] = list(page.hidden)
     return entry

@@ -101,16 +101,26 @@ class Reader:
         *,
         password: str | None = None,
         media_type: str = "application/pdf",
+        hidden_text: str = "keep",
+        preserve_very_small_text: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> list[Page | PageFailure]:
         """Read these pages: one entry for every number, in the same order, whatever happens to the children.
 
+        ``hidden_text``: "keep", or "remove" for pages without the text that people cannot see (``Page.hidden`` has it);
+        text of less than 2 points counts as such unless ``preserve_very_small_text``.
         Raises ``DocumentError`` when the document cannot be opened at all, ``Stopped`` within about 0.2 s after
         ``should_stop`` says so, OSError when the file cannot be read.
         """
         reading = RangeReading(numbers, limits, _look_up(should_stop))
-        self._finish(reading, document, Order(password=password, media_type=media_type))
+        order = Order(
+            password=password,
+            media_type=media_type,
+            hidden_text=hidden_text,
+            preserve_very_small_text=preserve_very_small_text,
+        )
+        self._finish(reading, document, order)
         return reading.entries()
 
     def render(
@@ -172,6 +182,8 @@ class Reader:
         *,
         numbers: Callable[[DocumentFacts], Sequence[int]],
         password: str | None = None,
+        hidden_text: str = "keep",
+        preserve_very_small_text: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         most_pages: int = 16,
         should_stop: ShouldStop | None = None,
@@ -190,7 +202,12 @@ class Reader:
                 if not 0 < len(wanted) <= most_pages:
                     return facts, None
                 reading = RangeReading(wanted, limits, look_up)
-                order = Order(password=password, media_type=facts.media_type)
+                order = Order(
+                    password=password,
+                    media_type=facts.media_type,
+                    hidden_text=hidden_text,
+                    preserve_very_small_text=preserve_very_small_text,
+                )
                 try:
                     reading.go_on(child, order, fresh=False)
                 except Hangup:

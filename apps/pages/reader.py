@@ -237,9 +237,11 @@ class Child:
 
     def _read(self, order: Order) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
-        careful = {"careful": True} if order.careful and can_be_careful(self._work) else {}
+        asked: dict[str, object] = {"careful": True} if order.careful and can_be_careful(self._work) else {}
+        if order.hidden_text != "keep":
+            asked |= {"hidden_text": order.hidden_text, "preserve_very_small_text": order.preserve_very_small_text}
         pages = self._work.read_pages(
-            self._path, list(order.numbers), password=order.password, media_type=order.media_type, **careful
+            self._path, list(order.numbers), password=order.password, media_type=order.media_type, **asked
         )
         for page in pages:
             wire.send_raw(self._answer, Kind.PAGE, encode_result(page))

@@ -63,6 +63,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     ``careful``: a page of this range has crashed a child; leave out what is not needed for its text.
     ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution; ``finest_dpi`` (0: no limit)
     holds for scans, too.
+    ``hidden_text``: "remove" takes out what people cannot see, and tiny text unless ``preserve_very_small_text``.
     ``region``: the part of the page as displayed that a picture is to show; the whole page where it is None.
     """
 
@@ -75,6 +76,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     finest_dpi: float = 0.0
     region: Box | None = None
     most_pixels: int = 0
+    hidden_text: str = "keep"
+    preserve_very_small_text: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
