@@ -108,7 +108,9 @@ class _Judge:
         fine = self._fine(unseen)
         for piece in unseen:
             piece.hidden = not self._can_be_seen(piece, fine)
-        invisible = [item for item in self._objects.texts if self._is_invisible(item)]
+        suspects = [item for item in self._objects.texts if self._is_invisible(item)]
+        # Patterns and soft masks report colours that nobody sees, so the suspects have to leave no trace.
+        invisible = self._sight.without_trace(suspects) if suspects else []
         if not invisible:
             return []
         said = dict(zip(map(id, invisible), self._objects.contents(invisible), strict=True))
@@ -135,7 +137,8 @@ class _Judge:
             return True
         if any(item.mode >= FIRST_CLIPPING_MODE for item in items) and self._sight.contrast(box) >= JUST:
             return True
-        return self._is_of_a_scan(box) or self._sight.has_print(_core(box)) or self._has_no_shape(piece, items)
+        closest = fine or self._sight
+        return self._is_of_a_scan(box) or closest.has_print(_core(box)) or self._has_no_shape(piece, items)
 
     def _is_of_a_picture(self, box: Box) -> bool:
         """Whether a picture shows something like print where this text lies."""
@@ -150,7 +153,7 @@ class _Judge:
         return any(not self._is_invisible(item) and not self._objects.can_draw(item, letter) for item in items)
 
     def _is_invisible(self, item: TextObject) -> bool:
-        """Whether this text is certainly not seen for itself, whatever else stands at its place."""
+        """Whether this text says of itself that it is not seen, whatever else stands at its place."""
         box = item.box.clipped(self._whole)
         if box is None:
             return True

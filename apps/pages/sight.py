@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from apps.pages import rasters
 from apps.pages.geometry import Box
-from apps.pages.page_objects import PageObjects
+from apps.pages.page_objects import PageObjects, TextObject
 
 # The mean of a column of pixels steps by this much from letter to letter, in this share of the squares along a line.
 PRINT_STEP = 24
 PRINTED_SHARE = 0.6
+# Text that changes no pixel by more than this has left no trace.
+TRACE = 16
 
 
 class Sight:
@@ -72,6 +75,13 @@ class Sight:
         slices = [columns[at : at + strip.height] for at in range(0, len(columns), strip.height)]
         printed = [part for part in slices if max(part) - min(part) >= PRINT_STEP]
         return len(printed) >= PRINTED_SHARE * len(slices)
+
+    def without_trace(self, items: Sequence[TextObject]) -> list[TextObject]:
+        """Those of the texts that change nothing."""
+        with self._objects.without([item.handle for item in items]):
+            drawn = self._drawn()
+        traces = _most_of_channels(_difference(self._shown, drawn))
+        return [item for item in items if _range(traces, self._pixels(item.box))[1] < TRACE]
 
     def flat_ground(self, box: Box) -> tuple[int, int, int] | None:
         """The colour behind the text of this box; None where it is not the same all over."""
