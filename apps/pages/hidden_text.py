@@ -100,6 +100,7 @@ class _Judge:
         self._page = page
         self._objects = objects
         self._whole = Box(0.0, 0.0, *page.get_size())
+        self._scanned = objects.pictured_share(self._whole) >= SCAN_SHARE
         self._sight = Sight(page, objects, dpi=COARSE_DPI, part=self._whole, most_pixels=COARSE_PIXELS)
 
     def judge(self, pieces: Sequence[_Piece]) -> list[str]:
@@ -146,7 +147,7 @@ class _Judge:
 
     def _is_of_a_scan(self, box: Box) -> bool:
         """Some programs write the OCR layer of a scan as plain text below it, or without opacity."""
-        return self._is_of_a_picture(box) and self._sight.pictured_share() >= SCAN_SHARE
+        return self._scanned and self._is_of_a_picture(box)
 
     def _has_no_shape(self, piece: _Piece, items: Sequence[TextObject]) -> bool:
         letter = _letters(piece.text)[0]
@@ -177,6 +178,8 @@ class _Judge:
                 continue
             letters = _letters(piece.text)
             seen = [item for item in items if id(item) not in said]
+            if not seen and self._is_of_a_scan(piece.box):
+                continue
             piece.hidden = letters in _letters("".join(said.get(id(item), "") for item in items)) and (
                 letters not in _letters("".join(self._objects.contents(seen)))
             )

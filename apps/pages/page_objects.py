@@ -52,9 +52,15 @@ class PageObjects:
         self._left = MOST_OBJECTS
         self.texts: list[TextObject] = []
         self.pictures: list[Any] = []
+        self._picture_boxes: list[Box | None] = []
         self._walk(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, _SAME, 0)
         self.complete = self._left > 0
         self._rows: dict[int, list[TextObject]] | None = None
+
+    def pictured_share(self, whole: Box) -> float:
+        """How much of the page its pictures cover, 0.0-1.0; overlaps count twice."""
+        parts = [part for box in self._picture_boxes if box is not None and (part := box.clipped(whole)) is not None]
+        return min(1.0, sum(part.width * part.height for part in parts) / (whole.width * whole.height))
 
     @contextmanager
     def without(self, objects: Sequence[Any]) -> Iterator[None]:
@@ -105,15 +111,19 @@ class PageObjects:
                 self._add_text(item, matrix)
             elif kind == raw.FPDF_PAGEOBJ_IMAGE:
                 self.pictures.append(item)
+                self._picture_boxes.append(self._box(item, matrix))
             elif kind == raw.FPDF_PAGEOBJ_FORM and depth < DEEPEST_FORM:
                 inner = _times(self._matrix(item), matrix)
                 self._walk(item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, inner, depth + 1)
 
     def _add_text(self, item: Any, matrix: _Matrix) -> None:
-        bounds = rasters.bounds_of(self._raw, item)
-        if bounds is not None:
-            box = rasters.displayed(_moved(bounds, matrix), self._frame, self._rotation)
+        box = self._box(item, matrix)
+        if box is not None:
             self.texts.append(TextObject(item, box, self._raw.FPDFTextObj_GetTextRenderMode(item), self._colour(item)))
+
+    def _box(self, item: Any, matrix: _Matrix) -> Box | None:
+        bounds = rasters.bounds_of(self._raw, item)
+        return None if bounds is None else rasters.displayed(_moved(bounds, matrix), self._frame, self._rotation)
 
     def _colour(self, item: Any) -> tuple[int, int, int, int] | None:
         parts = [ctypes.c_uint() for _ in range(4)]

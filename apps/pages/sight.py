@@ -54,12 +54,6 @@ class Sight:
         low, high = _range(ground, place)
         return high - low
 
-    def pictured_share(self) -> float:
-        """How much of this part is changed by its pictures, 0.0-1.0."""
-        self.picture_ink(self._part)
-        counts: list[int] = self._pictures[0].histogram()
-        return 1.0 - counts[0] / max(1, sum(counts))
-
     def has_print(self, box: Box) -> bool:
         """Whether what is there without the text changes from left to right all along the box, as letters do.
 
