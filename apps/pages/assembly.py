@@ -199,4 +199,6 @@ def _metadata(page: Page) -> dict[str, Any]:
         entry["warnings"] = list(page.warnings)
     if page.parsing:
         entry["parsing"] = page.parsing
+    if page.hidden:
+        entry["hidden_text"] = list(page.hidden)
     return entry

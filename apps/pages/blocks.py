@@ -90,8 +90,9 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
     ``needs_ocr`` says why the text layer is not enough (``no_text_layer``, ``garbled_text``), or that its pictures may
     hold more (``text_in_picture``); empty when it is enough.
-    ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...). ``parsing`` tells people how the page's content
-    came about: mode, model, how true it is.
+    ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
+    ``hidden``: text that people cannot see and that was left out because that was asked for, cut to a page's worth.
+    ``parsing`` tells people how the page's content came about: mode, model, how true it is.
     """
 
     number: int
@@ -102,6 +103,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     needs_ocr: str = ""
     warnings: tuple[str, ...] = ()
     parsing: dict[str, Any] = {}
+    hidden: tuple[str, ...] = ()
 
 
 class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):

@@ -5,7 +5,7 @@ ParseError               code (stable, public), retryable, detail (a sentence th
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument,
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
   PageError              one page; the job goes on
-    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, GarbledPage, UnplannedError
+    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, NoSuchRegion, GarbledPage, UnplannedError
   Stopped                the caller asked for it to stop
   JobError               an order that the job's state forbids (apps/jobs/errors.py)
 """
@@ -120,6 +120,12 @@ class PageTooLarge(PageError):
     code = "page_too_large"
 
 
+class NoSuchRegion(PageError):
+    """The region lies outside the page. Ask for one that lies on it."""
+
+    code = "region_outside_page"
+
+
 class GarbledPage(PageError):
     """The reader's answer for this page was not usable."""
 
@@ -155,6 +161,7 @@ _SAYABLE: dict[str, type[ParseError]] = {
         ImageTooLarge,
         PageError,
         PageTooLarge,
+        NoSuchRegion,
     )
 }
 _LONGEST_DETAIL = 300

@@ -36,6 +36,13 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
             and other.bottom <= self.bottom + slack
         )
 
+    def clipped(self, other: Box) -> Box | None:
+        """What lies inside ``other``, too; None when nothing does."""
+        box = Box(
+            max(self.x0, other.x0), max(self.top, other.top), min(self.x1, other.x1), min(self.bottom, other.bottom)
+        )
+        return box if box.x0 < box.x1 and box.top < box.bottom else None
+
     def overlaps(self, other: Box) -> bool:
         return self.x0 < other.x1 and other.x0 < self.x1 and self.top < other.bottom and other.top < self.bottom
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.pages import page_image
 from apps.pages.blocks import Block, BlockType, Page, PageFailure
-from apps.pages.errors import DamagedDocument, ImageTooLarge, PageError
+from apps.pages.errors import DamagedDocument, ImageTooLarge, NoSuchRegion, PageError
 from apps.pages.geometry import Box
 from apps.pages.page_image import PageImage
 
@@ -53,17 +53,7 @@ def read_frame(path: str, number: int, media_type: str) -> Page | PageFailure:
 
 def render_frame(path: str, number: int, media_type: str, *, finest_dpi: float = math.inf) -> PageImage:
     """Frame ``number`` in grey, turned as EXIF says, transparent parts white. PageError, ImageTooLarge."""
-    from PIL import ImageOps
-
-    try:
-        with _open(path, media_type) as image:
-            if number > 1:
-                image.seek(number - 1)
-                _check_pixels(image)
-            dpi = _dpi(image)
-            grey = ImageOps.exif_transpose(_in_grey(image))
-    except (EOFError, OSError, ValueError, SyntaxError) as error:
-        raise PageError from error
+    grey, dpi = _upright_frame(path, number, media_type, "L")
     most = (page_image.MOST_PIXELS / max(1, grey.width * grey.height)) ** 0.5
     shrink = min(1.0, most, MOST_SIDE / max(grey.size), finest_dpi / dpi)
     if shrink < 1.0:
@@ -73,19 +63,54 @@ def render_frame(path: str, number: int, media_type: str, *, finest_dpi: float =
     return PageImage(grey.width, grey.height, round(72.0 * grey.width / width, 3), grey.tobytes())
 
 
-def _in_grey(image: Any) -> Any:
-    """Eight bits a pixel. Sixteen bits are scaled to what the picture uses, not cut off."""
+def picture_of_frame(
+    path: str, number: int, media_type: str, *, dpi: float, region: Box | None, most_pixels: int
+) -> Any:
+    """Frame ``number`` or a part of it in colour, as a Pillow image; never finer than the frame itself.
+
+    ``region`` in points of the page as ``read_frame`` gives it. PageError, ImageTooLarge, NoSuchRegion.
+    """
+    image, own_dpi = _upright_frame(path, number, media_type, "RGB")
+    width, height = _points(image.width, image.height, own_dpi)
+    across, down = image.width / width, image.height / height
+    whole = Box(0.0, 0.0, width, height)
+    part = whole if region is None else region.clipped(whole)
+    if part is None:
+        raise NoSuchRegion
+    x0, top = int(part.x0 * across), int(part.top * down)
+    x1, bottom = math.ceil(part.x1 * across), math.ceil(part.bottom * down)
+    shrink = min(1.0, dpi / (72 * across), (most_pixels / ((x1 - x0) * (bottom - top))) ** 0.5)
+    size = max(1, int((x1 - x0) * shrink)), max(1, int((bottom - top) * shrink))
+    return image.resize(size, box=(x0, top, min(x1, image.width), min(bottom, image.height)))
+
+
+def _upright_frame(path: str, number: int, media_type: str, mode: str) -> tuple[Any, float]:
+    """A frame turned as EXIF says, without transparency, in ``mode`` ("L" or "RGB"); and its resolution."""
+    from PIL import ImageOps
+
+    try:
+        with _open(path, media_type) as image:
+            if number > 1:
+                image.seek(number - 1)
+                _check_pixels(image)
+            return ImageOps.exif_transpose(_flat(image, mode)), _dpi(image)
+    except (EOFError, OSError, ValueError, SyntaxError) as error:
+        raise PageError from error
+
+
+def _flat(image: Any, mode: str) -> Any:
+    """Eight bits a channel. Sixteen bits are scaled to what the picture uses, not cut off."""
     from PIL import Image
 
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         numbers = image.convert("F")
         low, high = numbers.getextrema()
         scale = 255.0 / (high - low) if high > low else 0.0
-        return _with_exif(numbers.point(lambda value: value * scale - low * scale).convert("L"), image)
+        return _with_exif(numbers.point(lambda value: value * scale - low * scale).convert("L").convert(mode), image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         paper = Image.new("RGBA", image.size, "white")
-        return _with_exif(Image.alpha_composite(paper, image.convert("RGBA")).convert("L"), image)
-    return image.convert("L")
+        return _with_exif(Image.alpha_composite(paper, image.convert("RGBA")).convert(mode), image)
+    return image.convert(mode)
 
 
 def _with_exif(copy: Any, image: Any) -> Any:

@@ -8,25 +8,30 @@ goes on with the rest. docs/isolation.md has the whole picture.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
+from apps.pages import page_picture
 from apps.pages.blocks import Page, PageFailure
 from apps.pages.confinement import Limits
 from apps.pages.document import DocumentFacts
 from apps.pages.errors import Stopped, UnplannedError
+from apps.pages.geometry import Box
 from apps.pages.open_document import Identity, ReadableCopies, identity_of
 from apps.pages.range_reading import READER_DEATHS, RangeReading, inspect, rendered
+from apps.pages.reader_pool import ReaderPool, StartProcess
 from apps.pages.reader_process import Child, ReaderProcess, reader_user
-from apps.pages.wire import Hangup, Order
+from apps.pages.wire import Hangup, Kind, Order
 
-__all__ = ["Limits", "Reader", "Stopped", "shared_reader"]
+__all__ = ["Limits", "Reader", "ReaderPool", "Stopped", "reader_pool", "shared_reader"]
 
 DEFAULT_LIMITS = Limits()
 ShouldStop = Callable[[], bool]
@@ -37,15 +42,25 @@ _IMAGE_BYTES = 4 * 48 << 20
 
 
 class Reader:
-    """One reader process, started when first needed and again when it has died. Not to be shared between threads.
+    """One reader process, started when first needed and again when it has died.
 
+    Serves one request at a time, so two threads may use it one after the other, never at once: ``shared_reader`` is for
+    processes of one thread, ``reader_pool`` for those of many.
     ``user``: who the reader becomes where we are root (a name or number; default LEAFMILL_READER_USER, else nobody).
-    ``work``: the module whose ``inspect_document`` and ``read_pages`` the children call.
+    ``work``: the module whose ``inspect_document``, ``read_pages``... the children call.
+    ``start_process`` calls what it is given in a thread that lives as long as the reader is wanted.
     """
 
-    def __init__(self, *, user: str | None = None, work: str = "apps.pages.reading") -> None:
+    def __init__(
+        self,
+        *,
+        user: str | None = None,
+        work: str = "apps.pages.reading",
+        start_process: StartProcess | None = None,
+    ) -> None:
         self._user_id = reader_user(user)
         self._work = work
+        self._start_process = start_process or _started_here
         self._process: ReaderProcess | None = None
         self._copies = ReadableCopies(needed=self._user_id != 0)
         self._kept: Child | None = None
@@ -86,16 +101,26 @@ class Reader:
         *,
         password: str | None = None,
         media_type: str = "application/pdf",
+        hidden_text: str = "keep",
+        preserve_very_small_text: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> list[Page | PageFailure]:
         """Read these pages: one entry for every number, in the same order, whatever happens to the children.
 
+        ``hidden_text``: "keep", or "remove" for pages without the text that people cannot see (``Page.hidden`` has it);
+        text of less than 2 points counts as such unless ``preserve_very_small_text``.
         Raises ``DocumentError`` when the document cannot be opened at all, ``Stopped`` within about 0.2 s after
         ``should_stop`` says so, OSError when the file cannot be read.
         """
         reading = RangeReading(numbers, limits, _look_up(should_stop))
-        self._finish(reading, document, Order(password=password, media_type=media_type))
+        order = Order(
+            password=password,
+            media_type=media_type,
+            hidden_text=hidden_text,
+            preserve_very_small_text=preserve_very_small_text,
+        )
+        self._finish(reading, document, order)
         return reading.entries()
 
     def render(
@@ -118,10 +143,38 @@ class Reader:
         """
         limits = msgspec.structs.replace(limits, answer_bytes=_IMAGE_BYTES)
         order = Order(numbers=(number,), password=password, media_type=media_type, dpi=dpi, finest_dpi=finest_dpi)
-        for _attempt in range(READER_DEATHS + 1):
-            with suppress(Hangup), self._child(document, limits, pages=2) as child:
-                return rendered(child, order, limits=limits, look_up=_look_up(should_stop))
-        raise UnplannedError
+        return self._rendered(document, Kind.RENDER, order, limits, should_stop)
+
+    def picture(
+        self,
+        document: Path,
+        number: int,
+        *,
+        dpi: float,
+        region: Box | None = None,
+        most_pixels: int = page_picture.MOST_PIXELS,
+        password: str | None = None,
+        media_type: str = "application/pdf",
+        limits: Limits = DEFAULT_LIMITS,
+        should_stop: ShouldStop | None = None,
+    ) -> bytes:
+        """The page as displayed, in colour, as a JPEG of at most ``most_pixels`` and 4 MB, for a model that looks.
+
+        ``dpi`` is lowered until these bounds hold. ``region`` (points of the page as displayed) shows that part alone,
+        rendered at ``dpi`` for itself, so a small part can be looked at closely; ``NoSuchRegion`` where it lies outside
+        the page. Pictures sent as documents are never enlarged. Raises what ``render`` raises.
+        """
+        limits = msgspec.structs.replace(limits, answer_bytes=4 * page_picture.MOST_BYTES)
+        order = Order(
+            numbers=(number,),
+            password=password,
+            media_type=media_type,
+            dpi=dpi,
+            region=region,
+            most_pixels=most_pixels,
+        )
+        jpeg = self._rendered(document, Kind.PICTURE, order, limits, should_stop)
+        return page_picture.check_picture(jpeg, most_pixels=most_pixels)
 
     def inspect_and_read(
         self,
@@ -129,6 +182,8 @@ class Reader:
         *,
         numbers: Callable[[DocumentFacts], Sequence[int]],
         password: str | None = None,
+        hidden_text: str = "keep",
+        preserve_very_small_text: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         most_pages: int = 16,
         should_stop: ShouldStop | None = None,
@@ -147,7 +202,12 @@ class Reader:
                 if not 0 < len(wanted) <= most_pages:
                     return facts, None
                 reading = RangeReading(wanted, limits, look_up)
-                order = Order(password=password, media_type=facts.media_type)
+                order = Order(
+                    password=password,
+                    media_type=facts.media_type,
+                    hidden_text=hidden_text,
+                    preserve_very_small_text=preserve_very_small_text,
+                )
                 try:
                     reading.go_on(child, order, fresh=False)
                 except Hangup:
@@ -157,6 +217,14 @@ class Reader:
             raise UnplannedError
         self._finish(reading, document, order)
         return facts, reading.entries()
+
+    def _rendered(
+        self, document: Path, kind: Kind, order: Order, limits: Limits, should_stop: ShouldStop | None
+    ) -> bytes:
+        for _attempt in range(READER_DEATHS + 1):
+            with suppress(Hangup), self._child(document, limits, pages=2) as child:
+                return rendered(child, kind, order, limits=limits, look_up=_look_up(should_stop))
+        raise UnplannedError
 
     def __enter__(self) -> Reader:
         return self
@@ -173,7 +241,7 @@ class Reader:
         if self._process is not None and self._process.started_by != os.getpid():
             self._let_go()  # our parent's, inherited by a fork
         if self._process is None:
-            self._process = ReaderProcess(work=self._work, user_id=self._user_id)
+            self._process = self._start_process(partial(ReaderProcess, work=self._work, user_id=self._user_id))
         return self._process
 
     def _finish(self, reading: RangeReading, document: Path, order: Order) -> None:
@@ -271,6 +339,10 @@ def _look_up(should_stop: ShouldStop | None) -> Callable[[], None] | None:
     return look_up
 
 
+def _started_here(process: Callable[[], ReaderProcess]) -> ReaderProcess:
+    return process()
+
+
 class _Shared(threading.local):
     reader: Reader | None = None
 
@@ -279,7 +351,27 @@ _shared = _Shared()
 
 
 def shared_reader() -> Reader:
-    """This thread's reader, made when first asked for. After a fork of the worker it starts a process of its own."""
+    """This thread's reader, made when first asked for. After a fork of the worker it starts a process of its own.
+
+    A process with many threads would get as many readers of 25 MB each; let it ask ``reader_pool``.
+    """
     if _shared.reader is None:
         _shared.reader = Reader()
     return _shared.reader
+
+
+_pools: dict[tuple[int, int], ReaderPool] = {}
+_pools_lock = threading.Lock()
+
+
+def reader_pool(size: int) -> ReaderPool:
+    """This process's pool of at most ``size`` readers, for any number of threads; ended when the process ends.
+
+    with isolation.reader_pool(4).reader() as reader: ...
+    """
+    with _pools_lock:
+        pool = _pools.get((os.getpid(), size))
+        if pool is None:
+            pool = _pools[os.getpid(), size] = ReaderPool(size, lambda start: Reader(start_process=start))
+            atexit.register(pool.close)
+        return pool

@@ -97,6 +97,13 @@ class PdfFile:
         """Every character of a page with its box: x0, top, x1, bottom."""
         return rasters.glyphs_of(self._second_opinion(), number)
 
+    def drawn(self) -> Any:
+        """The document as pypdfium2 has it, careful or not; None when it cannot be opened."""
+        if self._pdfium is None:
+            of_file = self._repaired is None
+            self._pdfium = rasters.open_document(self._repaired or self._path, self._password if of_file else None)
+        return self._pdfium
+
     def _second_opinion(self) -> Any:
         if self._pdfium is None and not self._careful:
             self._pdfium = rasters.open_document(self._path, self._password)

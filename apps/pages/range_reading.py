@@ -154,14 +154,14 @@ def inspect(child: Child, *, password: str | None, limits: Limits, look_up: Call
         return facts
 
 
-def rendered(child: Child, order: Order, *, limits: Limits, look_up: Callable[[], None] | None) -> bytes:
-    """The encoded picture of the page that is ordered; PageError when there is none to be had."""
+def rendered(child: Child, kind: Kind, order: Order, *, limits: Limits, look_up: Callable[[], None] | None) -> bytes:
+    """The encoded image or picture (``kind``) of the page that is ordered; PageError when there is none to be had."""
     try:
-        child.order(Kind.RENDER, order)
-        kind, body = child.next_frame(within_seconds=limits.wall_seconds, look_up=look_up)
-        if kind == Kind.REFUSED:
+        child.order(kind, order)
+        answer, body = child.next_frame(within_seconds=limits.wall_seconds, look_up=look_up)
+        if answer == Kind.REFUSED:
             raise _error_of(msgspec.json.decode(body, type=Refusal))
-        if kind != Kind.IMAGE:
+        if answer != Kind.IMAGE:
             raise Garbage("the child said something out of turn")
     except _CHILD_PROBLEMS as problem:
         raise child.why_it_failed(problem) from problem

@@ -220,6 +220,8 @@ class Child:
                     self._inspect(order)
                 elif kind == Kind.RENDER:
                     self._render(order)
+                elif kind == Kind.PICTURE:
+                    self._picture(order)
                 else:
                     self._read(order)
             except Hangup:
@@ -235,9 +237,11 @@ class Child:
 
     def _read(self, order: Order) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
-        careful = {"careful": True} if order.careful and can_be_careful(self._work) else {}
+        asked: dict[str, object] = {"careful": True} if order.careful and can_be_careful(self._work) else {}
+        if order.hidden_text != "keep":
+            asked |= {"hidden_text": order.hidden_text, "preserve_very_small_text": order.preserve_very_small_text}
         pages = self._work.read_pages(
-            self._path, list(order.numbers), password=order.password, media_type=order.media_type, **careful
+            self._path, list(order.numbers), password=order.password, media_type=order.media_type, **asked
         )
         for page in pages:
             wire.send_raw(self._answer, Kind.PAGE, encode_result(page))
@@ -254,6 +258,19 @@ class Child:
             finest_dpi=order.finest_dpi or math.inf,
         )
         wire.send_raw(self._answer, Kind.IMAGE, encode_page_image(image))
+
+    def _picture(self, order: Order) -> None:
+        confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+        jpeg = self._work.page_picture(
+            self._path,
+            order.numbers[0],
+            password=order.password,
+            media_type=order.media_type,
+            dpi=order.dpi,
+            region=order.region,
+            most_pixels=order.most_pixels,
+        )
+        wire.send_raw(self._answer, Kind.IMAGE, jpeg)
 
     def _refuse(self, error: BaseException) -> None:
         if isinstance(error, MemoryError):

@@ -31,11 +31,7 @@ def laid_back(block: Block, angle: int, width: float, height: float) -> Block:
     """A block of the upright page where it stands on the page as displayed, whose size is given."""
 
     def back(box: Box) -> Box:
-        if angle == 90:
-            return Box(width - box.bottom, box.x0, width - box.top, box.x1)
-        if angle == 270:
-            return Box(box.top, height - box.x1, box.bottom, height - box.x0)
-        return Box(width - box.x1, height - box.bottom, width - box.x0, height - box.top)
+        return box_laid_back(box, angle, width, height)
 
     return msgspec.structs.replace(
         block,
@@ -43,3 +39,14 @@ def laid_back(block: Block, angle: int, width: float, height: float) -> Block:
         lines=tuple(msgspec.structs.replace(line, box=back(line.box)) for line in block.lines),
         cells=tuple(msgspec.structs.replace(cell, box=cell.box and back(cell.box)) for cell in block.cells),
     )
+
+
+def box_laid_back(box: Box, angle: int, width: float, height: float) -> Box:
+    """A box of the upright page on the page as displayed, whose size is given; ``angle`` 0 changes nothing."""
+    if angle == 90:
+        return Box(width - box.bottom, box.x0, width - box.top, box.x1)
+    if angle == 180:
+        return Box(width - box.x1, height - box.bottom, width - box.x0, height - box.top)
+    if angle == 270:
+        return Box(box.top, height - box.x1, box.bottom, height - box.x0)
+    return box

@@ -24,7 +24,11 @@ _IMPORTED_ON_DEMAND = (
     "PIL.BmpImagePlugin",
     "PIL.GifImagePlugin",
     "PIL.JpegImagePlugin",
+    "PIL.ImageChops",
+    "PIL.ImageOps",
+    "PIL.JpegPresets",
     "PIL.PngImagePlugin",
+    "PIL.PpmImagePlugin",
     "PIL.TiffImagePlugin",
     "PIL.WebPImagePlugin",
 )

@@ -9,6 +9,8 @@ _SENTENCES = {
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Characters that no text may hold were removed or replaced.",
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
+    "hidden_text": "A page has text that people cannot see; it was left out, and the metadata says what it was.",
+    "hidden_text_unchecked": "A page could not be drawn, so text that people cannot see may be among its text.",
     "tables_skipped": "A page has too many objects to look for tables.",
     "images_capped": "A page has more pictures than are kept.",
     "needs_ocr": "Pages have no usable text layer and were not read, because OCR is switched off.",

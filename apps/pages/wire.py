@@ -20,6 +20,7 @@ from enum import StrEnum
 import msgspec
 
 from apps.pages.confinement import Limits
+from apps.pages.geometry import Box
 
 _HEADER = struct.Struct("!cI")
 _CHUNK_BYTES = 256 * 1024
@@ -40,10 +41,11 @@ class Kind(StrEnum):
     INSPECT = "i"  # Order
     READ = "r"  # Order
     RENDER = "n"  # Order with one number and a dpi
+    PICTURE = "p"  # Order with one number, a dpi, most_pixels and perhaps a region
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
-    IMAGE = "I"  # a page image
+    IMAGE = "I"  # a page image, or a JPEG where a picture was ordered
     REFUSED = "E"  # Refusal: the order ends here
     DONE = "D"  # the order is carried out
 
@@ -61,6 +63,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     ``careful``: a page of this range has crashed a child; leave out what is not needed for its text.
     ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution; ``finest_dpi`` (0: no limit)
     holds for scans, too.
+    ``hidden_text``: "remove" takes out what people cannot see, and tiny text unless ``preserve_very_small_text``.
+    ``region``: the part of the page as displayed that a picture is to show; the whole page where it is None.
     """
 
     numbers: tuple[int, ...] = ()
@@ -70,6 +74,10 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     careful: bool = False
     dpi: float = 0.0
     finest_dpi: float = 0.0
+    region: Box | None = None
+    most_pixels: int = 0
+    hidden_text: str = "keep"
+    preserve_very_small_text: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

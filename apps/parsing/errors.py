@@ -1,20 +1,12 @@
-"""What can be wrong with a model provider and its answers.
+"""What can be wrong with a model's answer.
 
-ProviderError (a ParseError)
-  UnusableAnswer         it answered, but not with this page: output_truncated, output_incomplete, output_altered,
-                         provider_bad_response
+UnusableAnswer (a ProviderError): it answered, but not with this page: output_truncated, output_incomplete,
+output_altered, provider_bad_response.
 """
 
 from __future__ import annotations
 
-from apps.pages.errors import ParseError
-
-
-class ProviderError(ParseError):
-    """The model provider could not do what was asked."""
-
-    code = "provider_unavailable"
-    retryable = True
+from apps.providers.errors import ProviderError
 
 
 class UnusableAnswer(ProviderError):

@@ -92,12 +92,6 @@ class ProviderNotAllowed(ProviderError):
     code = "provider_not_allowed"
 
 
-class QuotaStoreUnavailable(ProviderError):
-    """The shared quota store does not answer, so no provider is called. Check REDIS_URL."""
-
-    code = "provider_unavailable"
-
-
 @dataclass(frozen=True)
 class FailureFacts:
     """What is known of a failed call beside its kind."""

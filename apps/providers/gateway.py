@@ -8,6 +8,7 @@ for quota, for how long a provider wants to be left alone, and for the deploymen
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
@@ -35,8 +36,8 @@ from apps.providers.errors import (
 )
 from apps.providers.ledger import CallFor, job_account, project_account
 from apps.providers.models import Usage
-from apps.providers.quota import Limits, Need, QuotaStore, Refused, Reservation
-from apps.providers.wire import Call
+from apps.providers.quota import Limits, Need, QuotaStore, QuotaStoreUnavailable, Refused, Reservation
+from apps.providers.wire import Call, current_call
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,10 @@ class Gateway:
         attempt = _Attempts(order, self._allowed(order), question, need_input_tokens)
         with self._width(order.call_for.page_parser):
             while True:
-                completion = self._try(attempt, check)
+                try:
+                    completion = self._try(attempt, check)
+                except QuotaStoreUnavailable as error:  # without it nobody knows what may be called
+                    raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, str(error)) from error
                 if completion is not None:
                     return completion
 
@@ -152,15 +156,13 @@ class Gateway:
                 accounts, need = attempt.accounts(target), attempt.need(target)
                 outcome = self._store.reserve(accounts, need)
                 if isinstance(outcome, Reservation):
-                    held.take(target, outcome)
-                    held.row = ledger.begin_call(
-                        attempt.order.call_for,
-                        target,
-                        input_tokens=need.input_tokens,
-                        output_tokens=need.output_tokens,
-                    )
+                    current_call().clock = outcome.store_clock
+                    held.take(target, outcome, ledger.begin_call(attempt.order.call_for, target, need, outcome.id))
                     return target
-                refusals.append(outcome)
+                if math.isinf(outcome.wait_seconds):
+                    attempt.pass_over(target, f"its quota of {outcome.limit} is smaller than one call")
+                else:
+                    refusals.append(outcome)
             wait = self._wait_seconds(attempt, refusals)
             if time.monotonic() + wait > until:
                 raise self._refused(attempt, refusals, wait)
@@ -187,12 +189,15 @@ class Gateway:
     def _account_for_failure(self, attempt: _Attempts, held: _Held, failed: CallFailed, seconds: float) -> None:
         target, row, reservation = held.facts()
         if failed.sent_at is None:
-            self._store.release(reservation)
             ledger.forget_call(row)
         else:
-            self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
             ledger.fail_call(row, failed, seconds=seconds)
-        self._tell_store(target, failed)
+        with _whatever_the_store_says():
+            if failed.sent_at is None:
+                self._store.release(reservation)
+            else:
+                self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
+            self._tell_store(target, failed)
         attempt.note(target, failed.failure, str(failed))
 
     def _tell_store(self, target: Target, failed: CallFailed) -> None:
@@ -202,6 +207,8 @@ class Gateway:
             self._store.hold_off(key, seconds=_retry_after(facts.retry_after_seconds))
         if failed.failure in OUT_OF_ORDER:
             self._store.note_failure(key)
+        else:
+            self._store.note_success(key)  # it answers, whatever it says
         if failed.failure in MISCONFIGURED:
             self._store.hold_off(key, seconds=trouble.PROBE_SECONDS)
             trouble.report(target, failed)
@@ -219,7 +226,6 @@ class Gateway:
     ) -> Completion[Checked] | None:
         target, row, reservation = held.facts()
         counted = _counted(answer, attempt.need_input_tokens)
-        self._store.note_success(target.limits.key)
         if target.in_trouble:
             trouble.clear(target)
             self._catalog.forget()
@@ -231,13 +237,15 @@ class Gateway:
             seconds=seconds,
             usage_suspect=counted.suspect,
         )
-        self._store.settle(
-            reservation,
-            input_tokens=counted.input_tokens,
-            output_tokens=counted.output_tokens,
-            money=(cost or 0) // ledger.NANOS_PER_MICRO,
-            sent_at=call.sent_at,
-        )
+        with _whatever_the_store_says():
+            self._store.note_success(target.limits.key)
+            self._store.settle(
+                reservation,
+                input_tokens=counted.input_tokens,
+                output_tokens=counted.output_tokens,
+                money=(cost or 0) // ledger.NANOS_PER_MICRO,
+                sent_at=call.sent_at,
+            )
         try:
             checked = check(answer)
         except ParseError as error:
@@ -257,8 +265,8 @@ class _Held:
         self.reservation: Reservation | None = None
         self.row: Usage | None = None
 
-    def take(self, target: Target, reservation: Reservation) -> None:
-        self.target, self.reservation = target, reservation
+    def take(self, target: Target, reservation: Reservation, row: Usage) -> None:
+        self.target, self.reservation, self.row = target, reservation, row
 
     def facts(self) -> tuple[Target, Usage, Reservation]:
         assert self.target is not None
@@ -316,11 +324,25 @@ class _Attempts:
         if failure is not Failure.RATE_LIMITED:  # the store knows how long that one is left alone
             self._passed_over.add(target.id)
 
+    def pass_over(self, target: Target, why: str) -> None:
+        """This deployment cannot serve the page at all."""
+        self._failures.append(f"{target.name}: {why}")
+        self._passed_over.add(target.id)
+
     def end(self) -> ProviderError:
         """There is no deployment left to ask."""
         if self.out_of_order:
             return ProvidersUnavailable(random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS, "; ".join(self._failures))
         return AllProvidersFailed(self._failures)
+
+
+@contextmanager
+def _whatever_the_store_says() -> Iterator[None]:
+    """What a call came to is in the ledger; a store that cannot be told keeps its estimate until that runs out."""
+    try:
+        yield
+    except QuotaStoreUnavailable as error:
+        logger.warning("The quota store was not told how a call ended (%s)", error)
 
 
 @dataclass(frozen=True)

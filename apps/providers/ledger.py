@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.providers.catalog import Target, account_of
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import CallOutcome, Usage
-from apps.providers.quota import PastCall
+from apps.providers.quota import Need, PastCall
 from apps.providers.turns import database_turn
 
 NANOS_PER_MICRO = 1000
@@ -43,7 +43,7 @@ class CallFor:
     page_parser: str
 
 
-def begin_call(call_for: CallFor, target: Target, *, input_tokens: int, output_tokens: int) -> Usage:
+def begin_call(call_for: CallFor, target: Target, need: Need, reservation_id: str) -> Usage:
     """Write that a call is about to leave; tokens are what it may have at most."""
     with database_turn():
         return Usage.objects.create(
@@ -55,9 +55,10 @@ def begin_call(call_for: CallFor, target: Target, *, input_tokens: int, output_t
             provider_name=target.provider,
             model=target.model,
             started_at=timezone.now(),
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cost_nanos=target.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens),
+            input_tokens=need.input_tokens,
+            output_tokens=need.output_tokens,
+            cost_nanos=target.cost_nanos(input_tokens=need.input_tokens, output_tokens=need.output_tokens),
+            reservation_id=reservation_id,
         )
 
 
@@ -164,13 +165,21 @@ def past_calls() -> Iterator[PastCall]:
     with database_turn():
         rows = list(
             Usage.objects.filter(started_at__gte=Now() - DAY).values_list(
-                "deployment_id", "project_id", "job_id", "started_at", "input_tokens", "output_tokens", "cost_nanos"
+                *("deployment_id", "project_id", "job_id", "started_at", "input_tokens", "output_tokens"),
+                *("cost_nanos", "reservation_id", "outcome"),
             )
         )
-    for deployment_id, project_id, job_id, started_at, input_tokens, output_tokens, cost in rows:
-        money = (cost or 0) // NANOS_PER_MICRO
-        for key in (account_of(deployment_id or 0), project_account(project_id), job_account(job_id)):
-            yield PastCall(key, started_at.timestamp(), input_tokens, output_tokens, money)
+    for deployment, project, job, started_at, input_tokens, output_tokens, cost, reservation_id, outcome in rows:
+        for key in (account_of(deployment or 0), project_account(project), job_account(job)):
+            yield PastCall(
+                key,
+                started_at.timestamp(),
+                input_tokens,
+                output_tokens,
+                money=(cost or 0) // NANOS_PER_MICRO,
+                id=reservation_id,
+                in_flight=outcome == CallOutcome.RUNNING,
+            )
 
 
 def project_account(project_id: UUID) -> str:

@@ -139,6 +139,7 @@ class Usage(models.Model):
     input_tokens = models.PositiveIntegerField()
     output_tokens = models.PositiveIntegerField()
     cost_nanos = models.PositiveBigIntegerField(null=True, blank=True)
+    reservation_id = models.CharField(max_length=16, blank=True, editable=False)
     usage_suspect = models.BooleanField(default=False, help_text="the provider's own count was not believed")
 
     class Meta:

@@ -10,7 +10,7 @@ from apps.providers import ledger
 from apps.providers.catalog import catalog
 from apps.providers.client import Client
 from apps.providers.gateway import Gateway
-from apps.providers.quota import QuotaStore
+from apps.providers.quota import QuotaStore, connect
 from apps.providers.wire import CallLimits
 
 _lock = threading.Lock()
@@ -34,7 +34,7 @@ def shared_gateway() -> Gateway:
 
 def shared_store() -> QuotaStore:
     """The quota store alone, for who asks what is used and calls nobody."""
-    return QuotaStore(settings.REDIS_URL, rebuild=ledger.past_calls)
+    return QuotaStore(connect(settings.REDIS_URL), rebuild=ledger.past_calls)
 
 
 def call_limits() -> CallLimits:

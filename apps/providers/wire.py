@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -39,13 +39,14 @@ class AnswerTooLarge(httpcore.ReadError):
 class Call:
     """One call while it is on the wire, and what came back.
 
-    ``sent_at`` is when its last byte was written (seconds since 1970), None if nothing was. ``status`` and ``headers``
+    ``sent_at`` is when its last byte was written, by ``clock`` (seconds since 1970), None if nothing was. ``status`` and ``headers``
     are those of the answer, ``error_body`` its body where it is an error: the SDKs above tell them in many ways, or not.
     """
 
     def __init__(self, limits: CallLimits) -> None:
         self.limits = limits
         self.deadline = time.monotonic() + limits.total_seconds
+        self.clock: Callable[[], float] = time.time
         self.sent_at: float | None = None
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
@@ -59,7 +60,7 @@ class Call:
         return min(self.limits.idle_seconds if self._received else self.limits.first_byte_seconds, self._left())
 
     def note_write(self) -> None:
-        self.sent_at = time.time()
+        self.sent_at = self.clock()
         self._received = 0
 
     def note_read(self, size: int) -> None:
@@ -87,7 +88,8 @@ def calling(limits: CallLimits) -> Iterator[Call]:
         _current.call = None
 
 
-def _call() -> Call:
+def currentcurrent_call() -> Call:
+    """The call that this thread is making."""
     call: Call | None = getattr(_current, "call", None)
     return call or Call(CallLimits())
 
@@ -97,13 +99,13 @@ class _BoundedStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        call = _call()
+        call = current_call()
         chunk = self._stream.read(max_bytes, call.time_to_read())
         call.note_read(len(chunk))
         return chunk
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        call = _call()
+        call = current_call()
         self._stream.write(buffer, min(call.limits.idle_seconds, call.time_to_read()))
         call.note_write()
 
@@ -113,7 +115,7 @@ class _BoundedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, _call().time_to_connect()))
+        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, current_call().time_to_connect()))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -131,7 +133,7 @@ class _BoundedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = self._backend.connect_tcp(host, port, _call().time_to_connect(), local_address, socket_options)
+        stream = self._backend.connect_tcp(host, port, current_call().time_to_connect(), local_address, socket_options)
         return _BoundedStream(stream)
 
 
@@ -148,7 +150,7 @@ class _Transport(httpx.HTTPTransport):
         if response.headers.get("Content-Encoding", "identity") != "identity":
             response.close()
             raise httpx.DecodingError("the answer is compressed, which was not asked for", request=request)
-        call = _call()
+        call = current_call()
         call.status, call.headers = response.status_code, response.headers
         if response.status_code >= _FIRST_ERROR:
             with closing(response):

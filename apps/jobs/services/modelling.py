@@ -31,7 +31,6 @@ from apps.providers.errors import (
     ProviderError,
     ProvidersUnavailable,
     QuotaExhausted,
-    QuotaStoreUnavailable,
 )
 from apps.providers.gateway import TRIES_PER_DEPLOYMENT, Order
 from apps.providers.ledger import CallFor
@@ -56,7 +55,7 @@ def _parse(claim: Claim) -> None:
         _ask(claim, _Work(claim))
     except QuotaExhausted as quota:
         _wait(claim, quota.wait_seconds)
-    except (ProvidersUnavailable, QuotaStoreUnavailable) as error:
+    except ProvidersUnavailable as error:
         _wait_for_providers(claim, error)
     except Stopped:
         with database_turn(), transaction.atomic():
@@ -181,7 +180,7 @@ def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
         alarm().ring_in(seconds)
 
 
-def _wait_for_providers(claim: Claim, error: ProvidersUnavailable | QuotaStoreUnavailable) -> None:
+def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
     """Providers that are out of order are waited for, for a while; then the page goes without."""
     patience = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
     with database_turn():
@@ -189,7 +188,7 @@ def _wait_for_providers(claim: Claim, error: ProvidersUnavailable | QuotaStoreUn
     if too_long:
         _go_without(claim, error)
     else:
-        _wait(claim, getattr(error, "wait_seconds", 2.0), outage=True)
+        _wait(claim, error.wait_seconds, outage=True)
 
 
 def _go_without(claim: Claim, error: PageError) -> None:
