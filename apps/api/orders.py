@@ -9,12 +9,13 @@ from django.conf import settings
 from pydantic import BaseModel
 
 from apps.api.errors import printable
-from apps.api.options import NOT_YET, ParseOptions, PdfInput
+from apps.api.options import NOT_YET, AutoModeRule, Options, ParseOptions, PdfInput
 from apps.api.refusals import InvalidOptions, OptionProblem
 from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
 from apps.jobs.errors import InvalidOption, ModeNotAvailable
 from apps.jobs.services import JobRequest
 from apps.pages.page_ranges import check_page_ranges
+from apps.parsing import auto_mode
 
 FAST = "fast"
 MOST_WARNINGS = 50
@@ -32,6 +33,7 @@ def job_request(options: ParseOptions) -> JobRequest:
     target_pages = (ranges and ranges.target_pages) or ""
     if target_pages.strip():
         check_page_ranges(target_pages)
+    _check_auto_mode(options)
     warnings = [*mode_warnings, *_option_warnings(options)]
     return JobRequest(
         mode=mode,
@@ -92,6 +94,28 @@ def _serving_mode(tier: str) -> tuple[str, list[dict[str, str]]]:
     return FAST, [{"code": "mode_not_available", "detail": detail, "option": "tier"}]
 
 
+def _check_auto_mode(options: ParseOptions) -> None:
+    """InvalidOptions for rules that cannot be used, and for versions that their tiers do not have."""
+    processing = options.processing_options
+    raw = [_sent(rule) for rule in (processing and processing.auto_mode_configuration) or ()]
+    where = ("body", "processing_options", "auto_mode_configuration")
+    try:
+        rules = auto_mode.parse_rules(raw)
+    except auto_mode.InvalidRules as error:
+        raise InvalidOptions(
+            [OptionProblem("value_error", (*where, *each.path), each.message, each.value) for each in error.problems]
+        ) from error
+    for index, rule in enumerate(rules):
+        conf = rule.parsing_conf
+        if conf.version and conf.version not in (LATEST, *TIERS[conf.tier].versions):
+            known = ", ".join(TIERS[conf.tier].versions)
+            raise InvalidOption(
+                f"The tier {conf.tier} has no such version. Send latest or one of: {known}.",
+                location=(*where, index, "parsing_conf", "version"),
+                value=conf.version,
+            )
+
+
 def _password(options: ParseOptions) -> str | None:
     pdf = options.input_options.pdf if options.input_options else None
     return pdf.password if isinstance(pdf, PdfInput) else None
@@ -99,6 +123,8 @@ def _password(options: ParseOptions) -> str | None:
 
 def _known(model: BaseModel) -> dict[str, Any]:
     """The options that were set, without unknown names and without secrets."""
+    if isinstance(model, AutoModeRule):
+        return _sent(model)
     found: dict[str, Any] = {}
     for name in type(model).model_fields:
         value = getattr(model, name)
@@ -112,17 +138,23 @@ def _known(model: BaseModel) -> dict[str, Any]:
     return found
 
 
-def _option_warnings(model: BaseModel, path: str = "") -> Iterator[dict[str, str]]:
+def _sent(rule: AutoModeRule) -> dict[str, Any]:
+    """A rule with its triggers. Those that are not known stay, by name alone: they keep it from holding."""
+    found = rule.model_dump(exclude_none=True, exclude=set(rule.model_extra or ()))
+    return found | dict.fromkeys(rule.model_extra or (), True) | {"parsing_conf": _known(rule.parsing_conf)}
+
+
+def _option_warnings(model: Options, path: str = "") -> Iterator[dict[str, str]]:
     """Of unknown options, by their paths, and of those that change nothing yet."""
     for name in model.model_extra or {}:
         option = path + printable(name)
-        yield {"code": "unknown_option", "detail": "This option is not known and was ignored.", "option": option}
+        yield {"code": "unknown_option", "detail": model.unknown_told, "option": option}
     for name, field in type(model).model_fields.items():
         value, option = getattr(model, name), path + name
         for key, item in enumerate(value) if isinstance(value, list) else ():
-            if isinstance(item, BaseModel):
+            if isinstance(item, Options):
                 yield from _option_warnings(item, f"{option}.{key}.")
-        if isinstance(value, BaseModel):
+        if isinstance(value, Options):
             yield from _option_warnings(value, option + ".")
         elif NOT_YET in field.metadata and value not in _HARMLESS and value != []:
             yield {"code": "option_without_effect", "detail": "This option has no effect yet.", "option": option}
