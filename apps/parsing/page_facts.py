@@ -10,12 +10,16 @@ from apps.pages import render
 from apps.pages.blocks import Block, BlockType, Page, Source
 from apps.pages.quality import GROUND_SHARE, WHOLE_PAGE_REASONS
 
-# A letter of Chinese or Japanese is a word; elsewhere words have two signs or more, as LlamaParse counts them.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
 _NUMBER = re.compile(r"[^\w\s]{0,3}\d[\d.,:'’/]*[^\w\s]{0,3}")
 _LINK = re.compile(r"\b(?:https?://|mailto:|www\.)[^\s<>]", re.IGNORECASE)
 
 _DOUBTS = frozenset({"ocr_low_confidence", "text_unreliable"})
+
+
+def count_words(text: str) -> int:
+    """A letter of Chinese or Japanese is a word; elsewhere words have two signs or more, as LlamaParse counts them."""
+    return len(_WORD.findall(text))
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class PageFacts:
 
     @cached_property
     def words(self) -> int:
-        return len(_WORD.findall(self.text))
+        return count_words(self.text)
 
     @cached_property
     def numbers(self) -> int:

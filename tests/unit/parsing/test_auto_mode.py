@@ -9,8 +9,8 @@ import pytest
 
 from apps.pages.blocks import Block, BlockType, Cell, Page, Source
 from apps.pages.geometry import Box
-from apps.parsing import auto_mode
 from apps.parsing.auto_mode import Decision, InvalidRules, lift, parse_rules, rules_from_v1
+from apps.parsing.triggers import COMPANIONS, TRIGGERS
 from tests.unit.pages.drawing import HEIGHT, WIDTH, page, text_block
 
 AGENTIC = {"tier": "agentic", "version": "latest"}
@@ -125,7 +125,7 @@ def test_every_trigger_of_the_wire_is_tested_here() -> None:
         *getattr(test_a_trigger_on_the_name_takes_every_page, "pytestmark", []),
     ]
     tested = {name for mark in marks for case in mark.args[1] for name in case[0]}
-    assert tested == auto_mode.TRIGGERS.keys() | auto_mode.COMPANIONS
+    assert tested == TRIGGERS.keys() | COMPANIONS
 
 
 def test_the_first_rule_that_holds_wins() -> None:
