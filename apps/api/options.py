@@ -6,9 +6,9 @@ Remove the mark when the option gets its effect. ``None`` means the same as leav
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Optional, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Optional, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from apps.pages import languages
 
@@ -27,7 +27,9 @@ Names = Annotated[list[ShortText], Field(max_length=200)]
 
 
 class Options(BaseModel):
-    """Types are exact: "5" is not a number and 1 is not true."""
+    """Types are exact: "5" is not a number and 1 is not true. ``unknown_told``: what is said of unknown names."""
+
+    unknown_told: ClassVar[str] = "This option is not known and was ignored."
 
     model_config = ConfigDict(extra="allow", strict=True, protected_namespaces=())
 
@@ -158,14 +160,78 @@ class Ignore(Options):
 
 
 class CostOptimizer(Options):
-    enable: Later[bool] = None
+    enable: Now[bool] = None
+
+
+class AutoModeParsing(Options):
+    """How the pages of a rule are parsed; without a tier in the mode of the others."""
+
+    tier: Now[TierName] = None
+    version: Now[ShortText] = None
+    custom_prompt: Now[Prompt] = None
+    adaptive_long_table: Later[bool] = None
+    aggressive_table_extraction: Later[bool] = None
+    crop_box: Now[CropBox] = None
+    extract_layout: Later[bool] = None
+    high_res_ocr: Later[bool] = None
+    ignore: Later[dict[str, Any]] = None
+    language: Later[ShortText] = None
+    outlined_table_extraction: Later[bool] = None
+    presentation: Later[dict[str, Any]] = None
+    spatial_text: Now[SpatialText] = None
+    specialized_chart_parsing: Later[ChartEffort] = None
+
+
+# Triggers are checked as rules (apps/parsing/auto_mode.py): numbers may be texts. Here they have names and a schema.
+TriggerNumber = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})]
+TriggerText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
+TriggerTexts = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]})
+]
+TriggerSwitch = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "null"}]})]
 
 
 class AutoModeRule(Options):
-    """The triggers beside ``parsing_conf`` are taken as they come: numbers may be texts there."""
+    """Pages on which the triggers hold are parsed as ``parsing_conf`` says; the first rule that holds wins."""
 
-    parsing_conf: dict[str, Any]
-    trigger_mode: Now[ShortText] = None
+    unknown_told = "This trigger is not known, so it never holds."
+
+    parsing_conf: AutoModeParsing
+    trigger_mode: Now[Literal["and", "or"]] = None
+    filename_match_glob: TriggerText = None
+    filename_match_glob_list: TriggerTexts = None
+    filename_regexp: TriggerText = None
+    filename_regexp_mode: TriggerText = None
+    full_page_image_in_page: TriggerSwitch = None
+    full_page_image_in_page_threshold: TriggerNumber = None
+    image_in_page: TriggerSwitch = None
+    layout_element_in_page: TriggerText = None
+    layout_element_in_page_confidence_threshold: TriggerNumber = None
+    page_contains_at_least_n_charts: TriggerNumber = None
+    page_contains_at_least_n_images: TriggerNumber = None
+    page_contains_at_least_n_layout_elements: TriggerNumber = None
+    page_contains_at_least_n_lines: TriggerNumber = None
+    page_contains_at_least_n_links: TriggerNumber = None
+    page_contains_at_least_n_numbers: TriggerNumber = None
+    page_contains_at_least_n_percent_numbers: TriggerNumber = None
+    page_contains_at_least_n_tables: TriggerNumber = None
+    page_contains_at_least_n_words: TriggerNumber = None
+    page_contains_at_most_n_charts: TriggerNumber = None
+    page_contains_at_most_n_images: TriggerNumber = None
+    page_contains_at_most_n_layout_elements: TriggerNumber = None
+    page_contains_at_most_n_lines: TriggerNumber = None
+    page_contains_at_most_n_links: TriggerNumber = None
+    page_contains_at_most_n_numbers: TriggerNumber = None
+    page_contains_at_most_n_percent_numbers: TriggerNumber = None
+    page_contains_at_most_n_tables: TriggerNumber = None
+    page_contains_at_most_n_words: TriggerNumber = None
+    page_longer_than_n_chars: TriggerNumber = None
+    page_md_error: TriggerSwitch = None
+    page_shorter_than_n_chars: TriggerNumber = None
+    regexp_in_page: TriggerText = None
+    regexp_in_page_mode: TriggerText = None
+    table_in_page: TriggerSwitch = None
+    text_in_page: TriggerText = None
 
 
 class ProcessingOptions(Options):
@@ -177,7 +243,7 @@ class ProcessingOptions(Options):
     cost_optimizer: Now[CostOptimizer] = None
     confidence_score_effort: Later[Literal["high"]] = None
     forms: Later[Literal["default", "enrich"]] = None
-    auto_mode_configuration: Later[Annotated[list[AutoModeRule], Field(max_length=100)]] = None
+    auto_mode_configuration: Now[Annotated[list[AutoModeRule], Field(max_length=100)]] = None
 
 
 class Timeouts(Options):

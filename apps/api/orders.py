@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from apps.api.errors import printable
-from apps.api.options import NOT_YET, ParseOptions, PdfInput
+from apps.api.options import NOT_YET, AutoModeRule, Options, ParseOptions, PdfInput
 from apps.api.refusals import InvalidOptions, OptionProblem
 from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
 from apps.accounts.models import Project
@@ -16,6 +16,7 @@ from apps.jobs import services as jobs
 from apps.jobs.errors import InvalidOption
 from apps.jobs.services import JobRequest
 from apps.pages.page_ranges import check_page_ranges
+from apps.parsing import auto_mode
 
 MOST_WARNINGS = 50
 _NOT_OPTIONS = frozenset({"tier", "version", "user_metadata", "file_id", "source_url", "http_proxy"})
@@ -28,6 +29,7 @@ def job_request(project: Project, options: ParseOptions) -> JobRequest:
     and QuotaExceeded for what the project may not have."""
     tier = _tier(options)
     version = _version(options, tier)
+    _check_auto_mode(options)
     known = {name: value for name, value in _known(options).items() if name not in _NOT_OPTIONS}
     admission = jobs.admit(project=project, mode=TIERS[tier].mode, options=known, asked=tier)
     ranges = options.page_ranges
@@ -79,6 +81,28 @@ def _version(options: ParseOptions, tier: str) -> str:
     return asked
 
 
+def _check_auto_mode(options: ParseOptions) -> None:
+    """InvalidOptions for rules that cannot be used, and for versions that their tiers do not have."""
+    processing = options.processing_options
+    raw = [_sent(rule) for rule in (processing and processing.auto_mode_configuration) or ()]
+    where = ("body", "processing_options", "auto_mode_configuration")
+    try:
+        rules = auto_mode.parse_rules(raw)
+    except auto_mode.InvalidRules as error:
+        raise InvalidOptions(
+            [OptionProblem("value_error", (*where, *each.path), each.message, each.value) for each in error.problems]
+        ) from error
+    for index, rule in enumerate(rules):
+        conf = rule.parsing_conf
+        if conf.version and conf.version not in (LATEST, *TIERS[conf.tier].versions):
+            known = ", ".join(TIERS[conf.tier].versions)
+            raise InvalidOption(
+                f"The tier {conf.tier} has no such version. Send latest or one of: {known}.",
+                location=(*where, index, "parsing_conf", "version"),
+                value=conf.version,
+            )
+
+
 def _password(options: ParseOptions) -> str | None:
     pdf = options.input_options.pdf if options.input_options else None
     return pdf.password if isinstance(pdf, PdfInput) else None
@@ -86,6 +110,8 @@ def _password(options: ParseOptions) -> str | None:
 
 def _known(model: BaseModel) -> dict[str, Any]:
     """The options that were set, without unknown names and without secrets."""
+    if isinstance(model, AutoModeRule):
+        return _sent(model)
     found: dict[str, Any] = {}
     for name in type(model).model_fields:
         value = getattr(model, name)
@@ -99,17 +125,23 @@ def _known(model: BaseModel) -> dict[str, Any]:
     return found
 
 
-def _option_warnings(model: BaseModel, path: str = "") -> Iterator[dict[str, str]]:
+def _sent(rule: AutoModeRule) -> dict[str, Any]:
+    """A rule with its triggers. Those that are not known stay, by name alone: they keep it from holding."""
+    found = rule.model_dump(exclude_none=True, exclude=set(rule.model_extra or ()))
+    return found | dict.fromkeys(rule.model_extra or (), True) | {"parsing_conf": _known(rule.parsing_conf)}
+
+
+def _option_warnings(model: Options, path: str = "") -> Iterator[dict[str, str]]:
     """Of unknown options, by their paths, and of those that change nothing yet."""
     for name in model.model_extra or {}:
         option = path + printable(name)
-        yield {"code": "unknown_option", "detail": "This option is not known and was ignored.", "option": option}
+        yield {"code": "unknown_option", "detail": model.unknown_told, "option": option}
     for name, field in type(model).model_fields.items():
         value, option = getattr(model, name), path + name
         for key, item in enumerate(value) if isinstance(value, list) else ():
-            if isinstance(item, BaseModel):
+            if isinstance(item, Options):
                 yield from _option_warnings(item, f"{option}.{key}.")
-        if isinstance(value, BaseModel):
+        if isinstance(value, Options):
             yield from _option_warnings(value, option + ".")
         elif NOT_YET in field.metadata and value not in _HARMLESS and value != []:
             yield {"code": "option_without_effect", "detail": "This option has no effect yet.", "option": option}

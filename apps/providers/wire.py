@@ -88,7 +88,7 @@ def calling(limits: CallLimits) -> Iterator[Call]:
         _current.call = None
 
 
-def currentcurrent_call() -> Call:
+def current_call() -> Call:
     """The call that this thread is making."""
     call: Call | None = getattr(_current, "call", None)
     return call or Call(CallLimits())

@@ -1,0 +1,210 @@
+"""Auto mode: which pages of a document go through another mode than the rest, by the request's rules.
+
+A rule has triggers and says how the pages they find are parsed. The first rule that holds wins. The shapes are
+LlamaParse's (``processing_options.auto_mode_configuration``); numbers may be texts, ``null`` and ``false`` mean that a
+trigger is not set. A trigger of a name that we do not know never holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.pages.blocks import Page
+from apps.pages.errors import ParseError
+from apps.parsing.page_facts import PageFacts
+from apps.parsing.triggers import COMPANIONS, TRIGGERS, Trigger, WrongValue
+
+MOST_RULES = 100
+LONGEST_PROGRAMS = 1000
+"""Instructions of all patterns of a request together: what a character of a page may cost."""
+LONGEST_PROMPT = 20_000
+AND, OR = "and", "or"
+MODES_OF_TIERS = {
+    "fast": "fast",
+    "cost_effective": "balanced",
+    "balanced": "balanced",
+    "multimodal": "multimodal",
+    "agentic": "agentic",
+    "agentic_plus": "agentic",
+}
+MODES_OF_PARSE_MODES = {
+    "parse_page_without_llm": "fast",
+    "parse_page_with_llm": "balanced",
+    "parse_page_with_lvm": "multimodal",
+    "parse_page_with_agent": "agentic",
+    "parse_page_with_layout_agent": "agentic",
+    "parse_document_with_llm": "balanced",
+    "parse_document_with_lvm": "multimodal",
+    "parse_document_with_agent": "agentic",
+}
+FieldPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class RuleProblem:
+    """One field at fault: ``path`` from the list of rules on (``(0, "table_in_page")``), what was expected there."""
+
+    path: FieldPath
+    message: str
+    value: object = None
+
+
+class InvalidRules(ParseError):
+    """The rules of auto mode cannot be used."""
+
+    code = "invalid_option"
+
+    def __init__(self, problems: Sequence[RuleProblem]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True)
+class ParsingConf:
+    """How the pages of a rule are parsed. ``mode`` None: as the others; ``options``: the rest, as it was sent."""
+
+    mode: str | None = None
+    tier: str = ""
+    version: str = ""
+    custom_prompt: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``unknown``: names of triggers that are not known."""
+
+    triggers: tuple[Trigger, ...]
+    parsing_conf: ParsingConf
+    trigger_mode: str = AND
+    unknown: tuple[str, ...] = ()
+
+    def holding(self, facts: PageFacts) -> list[Trigger]:
+        """The triggers by which this rule takes the page; none when it does not."""
+        if self.trigger_mode == OR:
+            return [trigger for trigger in self.triggers if trigger.holds(facts)]
+        if self.unknown or not all(trigger.holds(facts) for trigger in self.triggers):
+            return []
+        return list(self.triggers)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The mode a page goes through. ``rule``: the index of the rule that took it, None for no rule."""
+
+    mode: str
+    rule: int | None = None
+    parsing_conf: ParsingConf | None = None
+    reason: str = ""
+
+
+def lift(page: Page, *, rules: Sequence[Rule], markdown: str | None, file_name: str, base_mode: str) -> Decision:
+    """Where the first rule that holds sends the page, and why; ``base_mode`` where none holds.
+
+    ``markdown`` is what fast mode makes of the page; without it patterns are looked for in its text. Reasons count
+    rules from 1: "rule 2: table_in_page".
+    """
+    facts = PageFacts(page, markdown, file_name)
+    for index, rule in enumerate(rules):
+        holding = rule.holding(facts)
+        if holding:
+            names = f" {rule.trigger_mode} ".join(trigger.name for trigger in holding)
+            mode = rule.parsing_conf.mode or base_mode
+            return Decision(mode, index, rule.parsing_conf, f"rule {index + 1}: {names}")
+    return Decision(base_mode)
+
+
+def parse_rules(raw: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
+    """The rules in their order; InvalidRules names every field at fault."""
+    if not isinstance(raw, list | tuple):
+        raise InvalidRules([RuleProblem((), "A list of rules is expected.", raw)])
+    if len(raw) > MOST_RULES:
+        raise InvalidRules([RuleProblem((), f"At most {MOST_RULES} rules are taken, not {len(raw)}.")])
+    problems: list[RuleProblem] = []
+    rules = [_rule(index, each, problems) for index, each in enumerate(raw)]
+    cost = sum(trigger.cost for rule in rules for trigger in rule.triggers)
+    if cost > LONGEST_PROGRAMS and not problems:
+        message = f"The regular expressions have {cost} steps together; {LONGEST_PROGRAMS} are taken. Shorten them."
+        problems.append(RuleProblem((), message))
+    if problems:
+        raise InvalidRules(problems)
+    return tuple(rules)
+
+
+def rules_from_v1(
+    *, image_in_page: bool = False, table_in_page: bool = False, text_in_page: str = "", regexp_in_page: str = ""
+) -> tuple[Rule, ...]:
+    """A rule for each ``auto_mode_trigger_on_*`` of the first API that is set: any of them sends a page to agentic.
+
+    InvalidRules names the form's field.
+    """
+    given = {
+        "image_in_page": image_in_page,
+        "table_in_page": table_in_page,
+        "text_in_page": text_in_page,
+        "regexp_in_page": regexp_in_page,
+    }
+    names = [name for name, value in given.items() if value]
+    try:
+        return parse_rules([{name: given[name], "parsing_conf": {"tier": "agentic"}} for name in names])
+    except InvalidRules as error:
+        raise InvalidRules(
+            [
+                RuleProblem((f"auto_mode_trigger_on_{each.path[1]}",) if each.path else (), each.message, each.value)
+                for each in error.problems
+            ]
+        ) from None
+
+
+def _rule(index: int, raw: object, problems: list[RuleProblem]) -> Rule:
+    """The rule, as far as it can be read; what is wrong with it is added to ``problems``."""
+    if not isinstance(raw, Mapping):
+        problems.append(RuleProblem((index,), "An object with parsing_conf and triggers is expected.", raw))
+        return Rule((), ParsingConf())
+    given = {name: value for name, value in raw.items() if value is not None}
+    conf = _parsing_conf((index, "parsing_conf"), given.pop("parsing_conf", None), problems)
+    trigger_mode = given.pop("trigger_mode", AND)
+    if trigger_mode not in (AND, OR):
+        problems.append(RuleProblem((index, "trigger_mode"), "and or or is expected.", trigger_mode))
+    triggers: list[Trigger] = []
+    for name in given.keys() & TRIGGERS.keys():
+        try:
+            trigger = TRIGGERS[name](name, given)
+        except WrongValue as wrong:
+            problems.append(RuleProblem((index, *wrong.path), str(wrong), wrong.value))
+        else:
+            triggers += [trigger] if trigger else []
+    unknown = tuple(name for name in given if name not in TRIGGERS and name not in COMPANIONS)
+    if not triggers and not unknown and not any(problem.path[:1] == (index,) for problem in problems):
+        problems.append(RuleProblem((index,), "At least one trigger is expected, such as table_in_page.", None))
+    order = list(TRIGGERS)
+    triggers.sort(key=lambda trigger: order.index(trigger.name))
+    return Rule(tuple(triggers), conf, str(trigger_mode), unknown)
+
+
+def _parsing_conf(path: FieldPath, raw: object, problems: list[RuleProblem]) -> ParsingConf:
+    if not isinstance(raw, Mapping):
+        problems.append(RuleProblem(path, "An object is expected, such as {tier, version}.", raw))
+        return ParsingConf()
+    given = {name: value for name, value in raw.items() if value is not None}
+
+    def text(name: str, longest: int = 1000) -> str:
+        value = given.pop(name, "")
+        if isinstance(value, str) and len(value) <= longest:
+            return value
+        problems.append(RuleProblem((*path, name), f"A text of at most {longest} characters is expected.", value))
+        return ""
+
+    tier, version, parse_mode = text("tier"), text("version"), text("parse_mode")
+    prompt = text("custom_prompt", LONGEST_PROMPT) or text("user_prompt", LONGEST_PROMPT)
+    for name, value, known in (("tier", tier, MODES_OF_TIERS), ("parse_mode", parse_mode, MODES_OF_PARSE_MODES)):
+        if value and value not in known:
+            problems.append(RuleProblem((*path, name), f"One of {', '.join(known)} is expected.", value))
+    if version and not tier:
+        problems.append(RuleProblem((*path, "version"), "A version is expected beside a tier only.", version))
+    mode = MODES_OF_TIERS.get(tier) or MODES_OF_PARSE_MODES.get(parse_mode)
+    if not mode and (given.get("premium_mode") is True or given.get("fast_mode") is True):
+        mode = "agentic" if given.get("premium_mode") is True else "fast"
+    return ParsingConf(mode, tier, version, prompt, given)

@@ -1,0 +1,97 @@
+"""What can be counted on a page without a model: words, numbers, tables, pictures."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from apps.pages import render
+from apps.pages.blocks import Block, BlockType, Page, Source
+from apps.pages.quality import GROUND_SHARE, WHOLE_PAGE_REASONS
+
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
+_NUMBER = re.compile(r"[^\w\s]{0,3}\d[\d.,:'’/]*[^\w\s]{0,3}")
+_LINK = re.compile(r"\b(?:https?://|mailto:|www\.)[^\s<>]", re.IGNORECASE)
+
+_DOUBTS = frozenset({"ocr_low_confidence", "text_unreliable"})
+
+
+def count_words(text: str) -> int:
+    """A letter of Chinese or Japanese is a word; elsewhere words have two signs or more, as LlamaParse counts them."""
+    return len(_WORD.findall(text))
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """A page with the Markdown made of it, None when there is none yet, and the name of its document."""
+
+    page: Page
+    markdown: str | None = None
+    file_name: str = ""
+
+    @cached_property
+    def text(self) -> str:
+        """The page's text; its Markdown where a model read a page that has no text of its own."""
+        return render.page_text(self.page.blocks) or self.markdown or ""
+
+    @cached_property
+    def content(self) -> str:
+        """What patterns are looked for in: the Markdown, or else the text."""
+        return self.text if self.markdown is None else self.markdown
+
+    @property
+    def tables(self) -> int:
+        return sum(block.type is BlockType.TABLE for block in self.page.blocks)
+
+    @property
+    def pictures(self) -> int:
+        """Pictures beside the text; one that is the page's ground, as in a scan, is none."""
+        return sum(self.picture_share(block) < GROUND_SHARE for block in self._all_pictures)
+
+    @property
+    def layout_elements(self) -> int:
+        return len(self.page.blocks)
+
+    @cached_property
+    def words(self) -> int:
+        return count_words(self.text)
+
+    @cached_property
+    def numbers(self) -> int:
+        return sum(_NUMBER.fullmatch(word) is not None for word in self.text.split())
+
+    @property
+    def percent_numbers(self) -> float:
+        """How many of a hundred words are numbers; a sign that stands alone is a word here."""
+        return 100 * self.numbers / max(1, len(self.text.split()))
+
+    @cached_property
+    def lines(self) -> int:
+        return sum(bool(line.strip()) for line in self.text.splitlines())
+
+    @cached_property
+    def links(self) -> int:
+        """Addresses in the text, and those that the Markdown links to."""
+        return len(_LINK.findall(self.text if self.markdown is None else self.markdown))
+
+    @property
+    def is_unread(self) -> bool:
+        """Nothing was read that can be relied on: OCR is still needed, or the text is doubtful."""
+        return self.page.needs_ocr in WHOLE_PAGE_REASONS or not _DOUBTS.isdisjoint(self.page.warnings)
+
+    def has_full_page_picture(self, share: float) -> bool:
+        """A picture over ``share`` of the page (0.0-1.0). OCR drops the picture that it read: such a page had one."""
+        if any(self.picture_share(block) >= share for block in self._all_pictures):
+            return True
+        written = [block for block in self.page.blocks if block.text or block.cells]
+        return bool(written) and all(block.source is Source.OCR for block in written)
+
+    def picture_share(self, block: Block) -> float:
+        """How much of the page a block covers, 0.0-1.0."""
+        area = self.page.width * self.page.height
+        return min(1.0, block.box.width * block.box.height / area) if area > 0 else 0.0
+
+    @property
+    def _all_pictures(self) -> list[Block]:
+        return [block for block in self.page.blocks if block.type is BlockType.PICTURE]

@@ -1,0 +1,154 @@
+"""What a model is told: the versioned texts in ``prompts/``, the request's wishes and the page, as chat messages.
+
+A prompt has three parts. ``task`` and ``rules`` are ours in every request; ``style`` is what a request's system prompt
+replaces. The rules come last and stand above the wishes of customers and above anything that a page says. Texts of
+pages and customers are data: a line in them that looks like the frame around them, or like a control token of a chat
+template, is defused before it is sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from apps.pages.blocks import Page
+from apps.parsing import page_notes
+from apps.parsing.tools import TOOLS
+
+FOLDER = Path(__file__).parent / "prompts"
+LATEST = {"llm": 1, "lvm": 1, "agent": 1}
+"""A new text, or another way of writing pages for models, is a new version: answers are cached under its name."""
+
+Message = dict[str, Any]
+
+_PART = re.compile(r"^=== (\w+)\n", re.MULTILINE)
+# Frames, end lines and the control tokens of chat templates, as they begin.
+_MARKUP = re.compile(
+    r"<(?=\s*/?\s*(?:document_page|customer_wishes)|\s*!-+\s*end\b|\||/?s>|(?:start|end)_of_turn>)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """``parser``: llm, lvm or agent. ``name`` ("llm-1") goes into cache keys."""
+
+    parser: str
+    version: int
+    task: str
+    style: str
+    rules: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.parser}-{self.version}"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a request says to the model, by LlamaParse's names. ``system_prompt`` takes the place of our style."""
+
+    system_prompt: str = ""
+    system_prompt_append: str = ""
+    custom_prompt: str = ""
+    user_prompt: str = ""
+    parsing_instruction: str = ""
+    formatting_instruction: str = ""
+    complemental_formatting_instruction: str = ""
+    content_guideline_instruction: str = ""
+
+    @property
+    def texts(self) -> list[str]:
+        """All but the system prompt, in the order of the fields, each text once."""
+        given = [getattr(self, each.name).strip() for each in fields(self) if each.name != "system_prompt"]
+        return list(dict.fromkeys(filter(None, given)))
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages in OpenAI's shape, the tools to send with them, and the line that a whole answer ends with."""
+
+    messages: tuple[Message, ...]
+    end_line: str
+    tools: tuple[Message, ...] = ()
+
+
+@lru_cache(maxsize=16)
+def load(parser: str, version: int | None = None) -> Prompt:
+    """The prompt of a page parser, the latest version by default. KeyError, FileNotFoundError for what there is not."""
+    number = LATEST[parser] if version is None else version
+    text = (FOLDER / f"{parser}-{number}.txt").read_text(encoding="utf-8")
+    pieces = _PART.split(text)
+    parts = {name: body.strip() for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return Prompt(parser, number, parts["task"], parts["style"], parts["rules"])
+
+
+def page_messages(
+    prompt: Prompt, page: Page, *, wishes: Wishes | None = None, image: bytes | None = None, mark: str | None = None
+) -> Conversation:
+    """The conversation that begins with this page.
+
+    llm: the page's text; lvm: its ``image`` (JPEG) alone; agent: both, and the tools. ``mark`` is random in every call,
+    so that no page can know it. ValueError when the parser needs an image and there is none.
+    """
+    mark = mark or secrets.token_hex(6)
+    parts: list[Message] = []
+    if prompt.parser != "lvm":
+        parts.append({"type": "text", "text": _framed("document_page", page_notes.page_text(page), mark)})
+    if prompt.parser != "llm":
+        if not image:
+            raise ValueError(f"The parser {prompt.parser} needs the page's image.")
+        parts.append({"type": "image_url", "image_url": {"url": _data_url(image), "detail": "high"}})
+    parts.append({"type": "text", "text": _demand(prompt, page, mark)})
+    user = parts if image and prompt.parser != "llm" else "\n\n".join(part["text"] for part in parts)
+    system = _system(prompt, wishes or Wishes(), mark)
+    messages = ({"role": "system", "content": system}, {"role": "user", "content": user})
+    return Conversation(messages, f"<!-- end {mark} -->", TOOLS if prompt.parser == "agent" else ())
+
+
+def defused(text: str) -> str:
+    """Text in which nothing looks like a frame, an end line or a control token; every word stays."""
+    if "<" not in text and text.isascii():
+        return text
+    return "\n".join(_defused_line(line) for line in text.split("\n"))
+
+
+def _defused_line(line: str) -> str:
+    if line.isascii():
+        return _MARKUP.sub("&lt;", line)
+    plain = "".join(sign for sign in unicodedata.normalize("NFKC", line) if unicodedata.category(sign) != "Cf")
+    if not _MARKUP.search(plain):
+        return line
+    return "".join("&lt;" if unicodedata.normalize("NFKC", sign) == "<" else sign for sign in line)
+
+
+def _system(prompt: Prompt, wishes: Wishes, mark: str) -> str:
+    style = defused(wishes.system_prompt.strip()) or prompt.style
+    parts = [prompt.task.replace("{mark}", mark), f"How the Markdown is written:\n{style}"]
+    if wishes.texts:
+        parts.append(
+            "The sender of the document wishes the following. Do it as far as the rules below allow.\n"
+            + _framed("customer_wishes", "\n\n".join(wishes.texts), mark)
+        )
+    return "\n\n".join([*parts, prompt.rules])
+
+
+def _framed(name: str, text: str, mark: str) -> str:
+    return f'<{name} marker="{mark}">\n{defused(text)}\n</{name} marker="{mark}">'
+
+
+def _demand(prompt: Prompt, page: Page, mark: str) -> str:
+    end = f"<!-- end {mark} -->"
+    if prompt.parser == "agent":
+        size = f"The page is {page.width:.0f} points wide and {page.height:.0f} points high; regions lie inside of it."
+        return f"{size} Turn it into Markdown and call finish. Its last line is exactly: {end}"
+    return f"Write this page as Markdown. The last line of the answer is exactly: {end}"
+
+
+def _data_url(image: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")

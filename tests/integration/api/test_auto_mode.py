@@ -1,0 +1,87 @@
+"""Rules of auto mode on the wire: refused by the path of the field at fault, kept as they were sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.api.tiers import TIERS
+from apps.jobs.models import ParseJob
+from apps.parsing.auto_mode import MODES_OF_TIERS
+from tests.integration.api.conftest import Api, code_of
+
+AGENTIC = {"tier": "agentic", "version": "latest"}
+RULES = ["processing_options", "auto_mode_configuration"]
+
+
+def parse(api: Api, *rules: Any) -> Any:
+    return api.parse(processing_options={"auto_mode_configuration": list(rules)})
+
+
+@pytest.mark.parametrize(
+    ("rule", "location"),
+    [
+        ({"table_in_page": True}, ["parsing_conf"]),
+        ({"parsing_conf": AGENTIC}, []),
+        ({"parsing_conf": AGENTIC, "table_in_page": "yes"}, ["table_in_page"]),
+        ({"parsing_conf": AGENTIC, "page_contains_at_least_n_words": "many"}, ["page_contains_at_least_n_words"]),
+        ({"parsing_conf": AGENTIC, "regexp_in_page": "(a"}, ["regexp_in_page"]),
+        ({"parsing_conf": AGENTIC, "filename_match_glob_list": ["*.pdf", 1]}, ["filename_match_glob_list", 1]),
+        ({"parsing_conf": AGENTIC, "table_in_page": True, "trigger_mode": "xor"}, ["trigger_mode"]),
+        ({"parsing_conf": {"tier": "gold"}, "table_in_page": True}, ["parsing_conf", "tier"]),
+        ({"parsing_conf": {"version": "latest"}, "table_in_page": True}, ["parsing_conf", "version"]),
+        (
+            {"parsing_conf": {"tier": "fast", "version": "1999-01-01"}, "table_in_page": True},
+            ["parsing_conf", "version"],
+        ),
+        ({"parsing_conf": {"crop_box": {"top": 3}}, "table_in_page": True}, ["parsing_conf", "crop_box", "top"]),
+    ],
+)
+def test_a_field_at_fault_is_named_by_its_path(api: Api, rule: dict[str, Any], location: list[str | int]) -> None:
+    answer = parse(api, {"parsing_conf": AGENTIC, "image_in_page": True}, rule)
+    assert code_of(answer, 422) == "invalid_option"
+    [problem] = answer.json()["detail"]
+    assert problem["loc"] == ["body", *RULES, 1, *location]
+    assert problem["msg"]
+    assert answer.json()["errors"][0]["field"] == ".".join(map(str, [*RULES, 1, *location]))
+    assert not ParseJob.objects.exists()
+
+
+def test_rules_are_accepted_with_numbers_as_texts_and_kept_for_the_job(api: Api) -> None:
+    rules = [
+        {"parsing_conf": AGENTIC, "page_contains_at_least_n_tables": "2", "page_longer_than_n_chars": 1000},
+        {
+            "parsing_conf": {"custom_prompt": "Keep the units."},
+            "full_page_image_in_page": True,
+            "full_page_image_in_page_threshold": "0.8",
+            "trigger_mode": "or",
+        },
+    ]
+    answer = api.parse(
+        processing_options={"auto_mode_configuration": rules, "cost_optimizer": {"enable": True}},
+    )
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == []
+    kept = ParseJob.objects.get(pk=answer.json()["id"]).options["processing_options"]
+    assert kept == {"auto_mode_configuration": rules, "cost_optimizer": {"enable": True}}
+
+
+def test_unknown_triggers_and_settings_without_effect_are_said(api: Api) -> None:
+    conf = AGENTIC | {"high_res_ocr": True, "vendor_multimodal_api_key": "hush"}
+    job = parse(api, {"parsing_conf": conf, "table_in_page": True, "signature_in_page": "hush"}).json()
+    told = {(warning["code"], warning["option"]) for warning in job["warnings"]}
+    here = "processing_options.auto_mode_configuration.0"
+    assert told == {
+        ("unknown_option", f"{here}.signature_in_page"),
+        ("unknown_option", f"{here}.parsing_conf.vendor_multimodal_api_key"),
+        ("option_without_effect", f"{here}.parsing_conf.high_res_ocr"),
+    }
+    assert "never holds" in next(w["detail"] for w in job["warnings"] if w["option"].endswith("signature_in_page"))
+    [kept] = ParseJob.objects.get(pk=job["id"]).options["processing_options"]["auto_mode_configuration"]
+    assert kept["signature_in_page"] is True
+    assert "hush" not in str(kept)
+
+
+def test_tiers_mean_the_same_in_rules_and_requests() -> None:
+    assert {name: tier.mode for name, tier in TIERS.items()} == MODES_OF_TIERS

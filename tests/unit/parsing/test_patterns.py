@@ -1,0 +1,84 @@
+"""Patterns of strangers mean what they mean to ``re``, and none of them can hold up a worker."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from apps.parsing.patterns import UnusablePattern, compile_pattern
+
+TEXT = "Total: 1,400.50 EUR\nInvoice No. AB-7 of 2025-03-01\n\nÜberweisung an Łódź\n"
+
+
+@pytest.mark.parametrize("flags", ["", "i", "m", "s", "ims"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"\d{4}-\d{2}-\d{2}",
+        r"\d{5}",
+        "invoice",
+        "^Invoice",
+        "EUR$",
+        r"EUR.Invoice",
+        r"\bAB\b",
+        r"\BB\b",
+        r"(total|sum): [\d,]+\.\d+",
+        r"[^\W\d_]{11}",
+        "[^a-zäöü\\s]{3}",
+        r"^$",
+        r"\A$",
+        r"Łódź\Z",
+        r"Łódź$",
+        "(?:No|Nr)\\.? [A-Z]{2}-?7?",
+        "x*?",
+        "(?i:TOTAL)",
+        "ÜBER|łódź",
+        "",
+    ],
+)
+def test_a_pattern_is_found_where_python_finds_it(source: str, flags: str) -> None:
+    python = sum(({"i": re.I, "m": re.M, "s": re.S}[flag] for flag in flags), re.NOFLAG)
+    assert compile_pattern(source, flags).occurs_in(TEXT) is bool(re.search(source, TEXT, python))
+    assert compile_pattern(source, flags).occurs_in("") is bool(re.search(source, "", python))
+
+
+def test_patterns_of_javascript_are_understood() -> None:
+    assert compile_pattern(r"(?<year>\d{4})\/?", "gi").occurs_in("in 2025")
+
+
+@pytest.mark.parametrize("source", ["(a+)+$", "(a|aa)+$", "(.*a){20}c", "(a|a?)+c", r"(\w+\s?)+!!", "([ab]{1,9}a){4}c"])
+def test_patterns_that_never_end_elsewhere_are_answered(source: str) -> None:
+    """By backtracking each of these takes longer than the age of the universe."""
+    assert not compile_pattern(source).occurs_in("a" * 20_000 + "!")
+
+
+def test_a_pattern_with_countless_states_is_answered() -> None:
+    letters = "".join(random.Random(7).choice("ab") for _ in range(20_000))
+    assert not compile_pattern("(a|b)*a(a|b){60}c").occurs_in(letters)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (r"(a)\1", "back references"),
+        ("a(?=b)", "look-around"),
+        ("(?<!a)b", "look-around"),
+        ("(?>a)", "atomic"),
+        ("a++", "possessive"),
+        ("(a)?(?(1)b|c)", "conditions"),
+        ("x{1000}", "200 steps"),
+        ("((a{20}){20}){20}", "200 steps"),
+        ("a" * 1001, "longer than 1000"),
+        ("[", "unterminated"),
+        (r"\p{L}", "bad escape"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused_with_the_reason(source: str, told: str) -> None:
+    with pytest.raises(UnusablePattern, match=told):
+        compile_pattern(source)
+
+
+def test_empty_repeats_cost_nothing() -> None:
+    assert len(compile_pattern("(((?:){4000000}){4000000}){4000000}")) == 0

@@ -1,0 +1,60 @@
+"""Reservations are made before a tokenizer has seen the text: they must not be too small."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+
+from apps.parsing.prompting import load, page_messages
+from apps.parsing.token_estimate import UNKNOWN_IMAGE_TOKENS, estimate_tokens, text_tokens
+from tests.unit.pages.drawing import page, text_block
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [  # as cl100k_base (GPT-4) counts
+        ("The quick brown fox jumps over the lazy dog, and nobody is surprised any more.", 17),
+        ("Die Donaudampfschifffahrtsgesellschaft beschäftigte Binnenschiffer.", 21),
+        ("<tr><td>1,400.50</td><td>12.5 %</td><td>(7)</td></tr>", 29),
+        ("我们的报告涵盖二零二五财政年度的全部收入和支出。", 26),
+        ("Отчёт охватывает все доходы и расходы за год.", 22),
+        ("كل الإيرادات والمصروفات", 14),
+    ],
+)
+def test_an_estimate_is_near_and_not_much_below(text: str, tokens: int) -> None:
+    assert 0.9 * tokens <= text_tokens(text) <= 2 * tokens
+
+
+def jpeg(width: int, height: int, comment: bytes = b"") -> str:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("L", (width, height)).save(out, "JPEG", comment=comment)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def message_with(url: str) -> list[dict[str, object]]:
+    return [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
+
+
+def test_pictures_cost_by_their_pixels() -> None:
+    assert estimate_tokens(message_with(jpeg(1240, 1754))) == pytest.approx(1240 * 1754 / 750, abs=10)
+    assert estimate_tokens(message_with(jpeg(1240, 1754, b"x" * 20_000))) == pytest.approx(2900, abs=10)
+    assert estimate_tokens(message_with(jpeg(10, 10))) >= 258
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a.jpg", "data:image/jpeg;base64,!!", "data:image/png;base64,AAAA"]
+)
+def test_a_picture_of_unknown_size_costs_much(url: str) -> None:
+    assert estimate_tokens(message_with(url)) >= UNKNOWN_IMAGE_TOKENS
+
+
+def test_a_conversation_costs_its_messages_and_its_tools() -> None:
+    sheet = page(text_block("Pay 12.50 EUR by 3 May."))
+    conversation = page_messages(load("llm"), sheet)
+    plain = estimate_tokens(conversation.messages)
+    assert plain > text_tokens(str(conversation.messages[0]["content"]))
+    assert estimate_tokens(conversation.messages, ({"type": "function", "function": {"name": "zoom"}},)) > plain
