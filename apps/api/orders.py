@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from apps.accounts.models import Project
 from apps.api.errors import printable
 from apps.api.options import NOT_YET, AutoModeRule, Options, ParseOptions, PdfInput
 from apps.api.refusals import InvalidOptions, OptionProblem
 from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
-from apps.accounts.models import Project
 from apps.jobs import services as jobs
 from apps.jobs.errors import InvalidOption
 from apps.jobs.services import JobRequest

@@ -28,7 +28,8 @@ MOST_REQUESTS = 6
 MOST_TOOL_CALLS_PER_ANSWER = 4
 _REVIEW = (
     "Your draft was compared with what a program read on the page. {findings} Where the program may be wrong, look at "
-    "the picture. Then call finish once more with the whole page; it may be the same. Its last line is exactly: {end_line}"
+    "the picture. Then call finish once more with the whole page; it may be the same. Its last line is exactly: "
+    "{end_line}"
 )
 _LONGEST_TOOL_TEXT = 4000
 
@@ -75,9 +76,7 @@ class PageWithAgent:
             self._reply(page, talk, completion.answer, marker)
         raise AllProvidersFailed([f"the model did not finish the page in {MOST_REQUESTS} requests"])
 
-    def _ask(
-        self, page: PageToParse, gateway: Gateway, talk: _Conversation, marker: str
-    ) -> Completion[Judged | None]:
+    def _ask(self, page: PageToParse, gateway: Gateway, talk: _Conversation, marker: str) -> Completion[Judged | None]:
         """One request. A draft that comes after another one was checked is the answer, and judged as such."""
         last = talk.requests >= MOST_REQUESTS - 1
         offered = [tool for tool in tools.TOOLS if not last or tool["function"]["name"] == tools.FINISH]
@@ -178,7 +177,12 @@ def _region_of(arguments: Mapping[str, Any], page: Page) -> Box | None:
     if not all(isinstance(side, int | float) and abs(side) < 1e6 for side in region):
         return None
     x0, top, x1, bottom = (float(side) for side in region)
-    box = Box(max(0.0, min(x0, x1)), max(0.0, min(top, bottom)), min(page.width, max(x0, x1)), min(page.height, max(top, bottom)))
+    box = Box(
+        max(0.0, min(x0, x1)),
+        max(0.0, min(top, bottom)),
+        min(page.width, max(x0, x1)),
+        min(page.height, max(top, bottom)),
+    )
     return box if box.width > 1 and box.height > 1 else None
 
 

@@ -24,9 +24,7 @@ class PageWithLlm:
 
     def parse(self, page: PageToParse, gateway: Gateway) -> Parsed:
         marker = new_marker()
-        messages = prompting.page_messages(
-            prompting.load("llm"), page.page, wishes=page.wishes, mark=marker
-        ).messages
+        messages = prompting.page_messages(prompting.load("llm"), page.page, wishes=page.wishes, mark=marker).messages
         tokens = estimate_tokens(messages)
         completion = gateway.complete(
             page.order,

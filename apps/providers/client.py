@@ -209,7 +209,7 @@ def _router_class() -> type[Router]:
     class QuotaRouter(litellm.Router):
         """Asks the gateway for the deployment of every attempt."""
 
-        def get_available_deployment(  # type: ignore[override]
+        def get_available_deployment(
             self,
             model: str,
             messages: Any = None,
@@ -222,7 +222,7 @@ def _router_class() -> type[Router]:
             return picked.deployment(request_kwargs)
 
         def function_with_fallbacks(self, *args: Any, **kwargs: Any) -> Any:
-            """The attempt alone: the Router's own loop would start an event loop for each call, to find nothing to do."""
+            """The attempt alone: the Router would start an event loop for each call, to find nothing to try again."""
             attempt = kwargs.pop("original_function")
             return attempt(*args, **kwargs)
 
@@ -276,4 +276,4 @@ def _tool_call(call: Any) -> ToolCall:
 
 def _count(value: object) -> int | None:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_TOKENS
-    return int(value) if is_count else None  # type: ignore[call-overload, no-any-return]
+    return int(value) if is_count else None  # type: ignore[call-overload]

@@ -42,7 +42,7 @@ OUT_OF_ORDER = frozenset({Failure.OVERLOADED, Failure.UNAVAILABLE, Failure.TIMEO
 """Failures that say something about the deployment's health: they count towards its breaker."""
 MISCONFIGURED = frozenset({Failure.AUTH, Failure.MODEL_NOT_FOUND, Failure.NO_MONEY})
 """Failures that waiting does not mend: the deployment is out until somebody mends it."""
-WORTH_ANOTHER_TRY = frozenset({Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure.INCOMPLETE, Failure.ALTERED, Failure.TIMEOUT})
+WORTH_ANOTHER_TRY = frozenset({Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure.INCOMPLETE, Failure.ALTERED})
 """Failures of one answer: the same deployment may do better with the same page once more."""
 
 

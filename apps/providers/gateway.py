@@ -60,7 +60,7 @@ class Order:
     """
 
     call_for: CallFor
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     project_money_per_day: int | None = None
     job_money: int | None = None
     exhausted: frozenset[int] = frozenset()
@@ -317,7 +317,7 @@ class _Attempts:
         self._failures.append(f"{target.name}: {told}")
         if failure in OUT_OF_ORDER:
             self.out_of_order = True
-        if failure in WORTH_ANOTHER_TRY and failure not in OUT_OF_ORDER:
+        if failure in WORTH_ANOTHER_TRY:
             self._bad_answers[target.id] = self._bad_answers.get(target.id, 0) + 1
             if self._bad_answers[target.id] < TRIES_PER_DEPLOYMENT:
                 return

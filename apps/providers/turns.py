@@ -34,8 +34,8 @@ def share_connections() -> None:
 @contextmanager
 def database_turn() -> Iterator[None]:
     """This thread's turn at the database; its connection is given back at the end. Turns may be nested."""
-    if _turns is None or getattr(_mine, "depth", 0):
-        _mine.depth = getattr(_mine, "depth", 0) + 1
+    if _turns is None or _depth():
+        _mine.depth = _depth() + 1
         try:
             yield
         finally:
@@ -48,3 +48,8 @@ def database_turn() -> Iterator[None]:
         finally:
             _mine.depth = 0
             connection.close()  # a file handle and a cache for each of hundreds of threads on SQLite, too
+
+
+def _depth() -> int:
+    depth: int = getattr(_mine, "depth", 0)
+    return depth

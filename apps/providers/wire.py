@@ -39,8 +39,9 @@ class AnswerTooLarge(httpcore.ReadError):
 class Call:
     """One call while it is on the wire, and what came back.
 
-    ``sent_at`` is when its last byte was written, by ``clock`` (seconds since 1970), None if nothing was. ``status`` and ``headers``
-    are those of the answer, ``error_body`` its body where it is an error: the SDKs above tell them in many ways, or not.
+    ``sent_at`` is when its last byte was written, by ``clock`` (seconds since 1970), None if nothing was. ``status``
+    and ``headers`` are those of the answer, ``error_body`` its body where it is an error: the SDKs tell them in many
+    ways, or not at all.
     """
 
     def __init__(self, limits: CallLimits) -> None:
@@ -161,4 +162,4 @@ class _Transport(httpx.HTTPTransport):
 
 def http_client(*, connections: int) -> httpx.Client:
     """A client for many threads. It follows no redirect: a page and a key go where they were sent, nowhere else."""
-    return httpx.Client(transport=_Transport(connections=connections), follow_redirects=False, timeout=None)
+    return httpx.Client(transport=_Transport(connections=connections), follow_redirects=False, timeout=None)  # noqa: S113

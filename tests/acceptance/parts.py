@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from parse_project.queues import queue_table
+from django.conf import settings
+
 from tests import rabbitmq, services
 from tests.acceptance.stack import Parts
 from tests.services import Service
@@ -71,9 +72,7 @@ def _parts(name: str, *, broker: Service, redis: Service, database: Service | No
 
 
 def _queues() -> list[str]:
-    return list(
-        queue_table(parse_processes=1, ocr_processes=1, ocr_per_document=1, window_per_job=1, window_per_project=1)
-    )
+    return list(settings.QUEUES)
 
 
 def _until_closed(ended: ExitStack, service: Service) -> Service:

@@ -17,6 +17,7 @@ from apps.jobs.services.advancing import close_window, move_on
 from apps.jobs.services.assembling import assemble_document, how_parsed, usage_of
 from apps.jobs.services.claims import lose_worker
 from apps.jobs.services.consumers import note_ocr_worker
+from apps.jobs.services.modelling import parse_page
 from apps.jobs.services.orders import (
     JobRequest,
     cancel_job,
@@ -25,7 +26,6 @@ from apps.jobs.services.orders import (
     retry_pages,
     submit_job,
 )
-from apps.jobs.services.modelling import parse_page
 from apps.jobs.services.planning import plan_pages, route_pages
 from apps.jobs.services.reading import extract_pages
 from apps.jobs.services.recognizing import accept_ocr, keep_ocr_alive, render_page

@@ -77,8 +77,8 @@ def _without_provider(mode: str, asked: str, rules: Rules) -> Admission:
     reasons = _reasons(mode, rules)
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
-            f"No provider serves the mode {mode} of the tier {asked}{reasons}. Load one with `manage.py load_providers`, "
-            "or send the tier fast, which needs none.",
+            f"No provider serves the mode {mode} of the tier {asked}{reasons}. Load one with "
+            "`manage.py load_providers`, or send the tier fast, which needs none.",
             location=("body", "tier"),
             value=asked,
         )

@@ -22,7 +22,7 @@ from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.blocks import Page, encode_page
 from apps.pages.errors import PageError, Stopped
 from apps.parsing import parsers
-from apps.parsing.parsers import Parsed, PageToParse
+from apps.parsing.parsers import PageToParse, Parsed
 from apps.parsing.pictures import DocumentPictures
 from apps.providers import ledger
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
@@ -116,7 +116,12 @@ def _ask(claim: Claim, work: _Work) -> None:
         return
     parsed = _parsed(claim, work)
     facts = _facts(parsed)
-    _accept(claim, work, parsed.page, {**facts, "cache": "miss", "requests": parsed.requests, "cost_nanos": parsed.cost_nanos})
+    _accept(
+        claim,
+        work,
+        parsed.page,
+        {**facts, "cache": "miss", "requests": parsed.requests, "cost_nanos": parsed.cost_nanos},
+    )
     if work.asked.writes_cache:
         with database_turn():
             answers.keep(work.kept, parsed.model, parsed.page, facts)
