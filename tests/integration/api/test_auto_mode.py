@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,3 +88,13 @@ def test_unknown_triggers_and_settings_without_effect_are_said(api: Api) -> None
 
 def test_tiers_mean_the_same_in_rules_and_requests() -> None:
     assert {name: tier.mode for name, tier in TIERS.items()} == MODES_OF_TIERS
+
+
+def test_the_example_of_the_documentation_is_accepted(api: Api) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "modes.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert examples
+    for example in examples:
+        options = json.loads(example)
+        job = api.parse(**options | {"tier": "fast"}).json()
+        assert job["warnings"] == []
