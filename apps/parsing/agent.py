@@ -89,7 +89,7 @@ class PageWithAgent:
                     raise UnusableAnswer("The model neither finished the page nor used a tool.")
                 return None
             if talk.drafts or last:
-                return judge(page.page, draft, marker=marker, sees_picture=True)
+                return judge(page, draft, marker=marker, sees_picture=True)
             parsed_page(page.page, draft, marker=marker)  # a draft that is no page at all is not worth a review
             return None
 

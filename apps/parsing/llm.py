@@ -30,6 +30,6 @@ class PageWithLlm:
             page.order,
             Question(messages, max_tokens=answer_tokens(page.page, page_tokens=tokens)),
             need_input_tokens=tokens,
-            check=lambda answer: judge(page.page, answer.text, marker=marker, sees_picture=False),
+            check=lambda answer: judge(page, answer.text, marker=marker, sees_picture=False),
         )
         return parsed(completion, prompt_version=self.prompt_version)

@@ -34,6 +34,6 @@ class PageWithLvm:
             page.order,
             Question(messages, max_tokens=answer_tokens(page.page, page_tokens=tokens)),
             need_input_tokens=tokens,
-            check=lambda answer: judge(page.page, answer.text, marker=marker, sees_picture=True),
+            check=lambda answer: judge(page, answer.text, marker=marker, sees_picture=True),
         )
         return parsed(completion, prompt_version=self.prompt_version)

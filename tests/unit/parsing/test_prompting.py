@@ -16,7 +16,7 @@ from apps.parsing.prompting import Conversation, Wishes, load, page_messages
 from tests.unit.pages.drawing import page, text_block
 
 MARK = "c0ffee123456"
-RELEASED = {"llm-1": "2001822ce9e9247c", "lvm-1": "e5fb8a320c870dc7", "agent-1": "a79fbed4449689fe"}
+RELEASED = {"llm-1": "d8f280a8a2efd5ab", "lvm-1": "5b2b7edbd2d63e23", "agent-1": "708f70484dd78fc3"}
 PLAIN = page(text_block("Invoice 7", 72, size=18, bold=True), text_block("Pay 12.50 EUR by 3 May.", 110))
 
 
