@@ -1,0 +1,188 @@
+"""The client of the fake providers' server: starts it, orders what it does, reads what it saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from tests import services
+from tests.fakes.providers import credentials
+
+ROOT = Path(__file__).resolve().parents[2]
+MOVE_SECONDS = 10.0
+
+
+class FakeProvider:
+    """A running server, ended with the ``with`` block. ``stop`` and ``start`` play an outage on the same port."""
+
+    def __init__(self, *, see: bool = False, port: int = 0) -> None:
+        self._see = see
+        self._port = port
+        self._process: subprocess.Popen[str] | None = None
+        self._control: httpx.Client | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.fakes.providers", "--port", str(self._port)]
+        command += ["--parent-pid", str(os.getpid()), *(["--see"] if self._see else [])]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("listening on "), "the fake providers' server did not start"
+        self.url = line.split()[-1]
+        self._control = httpx.Client(base_url=f"{self.url}/_control", trust_env=False, timeout=30)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the server was never started"
+        return self._process.pid
+
+    def close(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def stop(self) -> None:
+        """Refuse connections and cut those that are open; nothing that was ordered or counted is lost."""
+        self._move(signal.SIGUSR1, listening=False)
+
+    def start(self) -> None:
+        """Listen again after ``stop``."""
+        self._move(signal.SIGUSR2, listening=True)
+
+    def reset(self) -> None:
+        """Forget all orders, counts and requests. Keys and access tokens stay valid."""
+        self._post("reset")
+
+    def set_latency(self, seconds: float, *, jitter: float = 0.0, seed: int = 0) -> None:
+        self._post("latency", seconds=seconds, jitter=jitter, seed=seed)
+
+    def answer(
+        self, markdown: str, *, when: str | None = None, times: int | None = None, end_line: bool = True
+    ) -> None:
+        """Answer prompts that hold ``when`` with this; the answers are tried in the order they were given."""
+        self._post("answers", markdown=markdown, when=when, times=times, end_line=end_line)
+
+    def zoom(self, zoom_first: int, *, region: tuple[float, float, float, float] = (0.0, 0.0, 100.0, 100.0)) -> None:
+        """Call the tool zoom so many times before finish, where both are offered."""
+        self._post("zoom", zoom_first=zoom_first, region=region)
+
+    def fault(
+        self,
+        kind: str,
+        *,
+        times: int | None = None,
+        share: float | None = None,
+        seed: int = 0,
+        family: str | None = None,
+        model: str | None = None,
+        when: str | None = None,
+        at_most_per_prompt: int | None = None,
+        **details: object,
+    ) -> None:
+        """Let requests fail; ``specifications.KINDS`` names the kinds, ``details`` differ between them."""
+        scope = {"family": family, "model": model, "when": when, "at_most_per_prompt": at_most_per_prompt}
+        self._post("faults", kind=kind, times=times, share=share, seed=seed, details=details, **scope)
+
+    def limit(
+        self,
+        *,
+        family: str | None = None,
+        model: str | None = None,
+        requests: int | None = None,
+        tokens: int | None = None,
+        window_seconds: float = 60.0,
+        counts: str = "actual",
+        in_flight: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """Enforce a quota on each family and model that is meant."""
+        self._post(
+            "limits",
+            family=family,
+            model=model,
+            requests=requests,
+            tokens=tokens,
+            window_seconds=window_seconds,
+            counts=counts,
+            in_flight=in_flight,
+            retry_after=retry_after,
+        )
+
+    def know_models(self, family: str, *names: str) -> None:
+        """The only models (Azure: deployments) that a family has, with * and ? as in a shell."""
+        self._post("models", family=family, names=names)
+
+    def expire_tokens(self) -> None:
+        """Let every access token for Vertex AI that was issued so far be refused."""
+        self._post("expire-tokens")
+
+    def stats(self) -> dict[str, dict[str, Any]]:
+        """Counts by "family/model"; see ``ledger``."""
+        found: dict[str, dict[str, Any]] = self._get("stats")
+        return found
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request that is still kept, in the order of arrival; see ``ledger.Entry``."""
+        found: list[dict[str, Any]] = self._get("requests")
+        return found
+
+    def service_account(self) -> dict[str, str]:
+        """The key file for Vertex AI; its token_uri leads here."""
+        found: dict[str, str] = self._get("service-account")
+        return found
+
+    def environment(self) -> dict[str, str]:
+        """The secrets as environment variables, named as the providers' own tools name them."""
+        return {
+            "OPENAI_API_KEY": credentials.OPENAI_KEY,
+            "OPENAI_EU_API_KEY": credentials.OPENAI_EU_KEY,
+            "AZURE_API_KEY": credentials.AZURE_KEY,
+            "ANTHROPIC_API_KEY": credentials.ANTHROPIC_KEY,
+            "GEMINI_API_KEY": credentials.GEMINI_KEY,
+            "VERTEXAI_CREDENTIALS": json.dumps(self.service_account()),
+            "VERTEXAI_PROJECT": credentials.VERTEX_PROJECT,
+            "VERTEXAI_LOCATION": credentials.VERTEX_LOCATION,
+            "AWS_ACCESS_KEY_ID": credentials.AWS_ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": credentials.AWS_SECRET_ACCESS_KEY,
+            "AWS_REGION_NAME": credentials.AWS_REGION,
+        }
+
+    def _move(self, number: signal.Signals, *, listening: bool) -> None:
+        os.kill(self.pid, number)
+        port = httpx.URL(self.url).port
+        until = time.monotonic() + MOVE_SECONDS
+        while services.listens(port or 0) != listening:
+            assert time.monotonic() < until, "the fake providers' server did not move"
+            time.sleep(0.01)
+
+    def _post(self, name: str, **order: object) -> None:
+        assert self._control is not None, "the server was never started"
+        response = self._control.post(name, json=order)
+        if response.status_code == httpx.codes.BAD_REQUEST:
+            raise ValueError(response.text)
+        response.raise_for_status()
+
+    def _get(self, name: str) -> Any:
+        assert self._control is not None, "the server was never started"
+        return self._control.get(name).raise_for_status().json()

@@ -1,0 +1,114 @@
+"""Start the server: ``python -m tests.fakes.providers --port 0`` prints where it listens and serves until it is ended.
+
+SIGUSR1 closes the port and cuts every connection, as an outage does; SIGUSR2 opens the same port again. What was
+ordered and counted stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+from contextlib import suppress
+
+from aiohttp import web
+
+from tests.fakes.providers import control, credentials
+from tests.fakes.providers.server import MAX_REQUEST_BYTES, Server
+
+BACKLOG = 1024
+
+
+class Door:
+    """The port: open, or shut but still held so that nobody else takes it."""
+
+    def __init__(self, runner: web.AppRunner, host: str, port: int) -> None:
+        self._runner = runner
+        self._held: socket.socket | None = _bound(host, port)
+        self._site: web.SockSite | None = None
+        self.address: tuple[str, int] = self._held.getsockname()[:2]
+
+    async def open(self) -> None:
+        if self._held is None:
+            return
+        self._site = web.SockSite(self._runner, self._held, backlog=BACKLOG)
+        self._held = None
+        await self._site.start()
+
+    async def shut(self) -> None:
+        if self._site is None:
+            return
+        await self._site.stop()
+        self._site = None
+        server = self._runner.server
+        for connection in list(server.connections) if server else []:
+            if connection.transport is not None:
+                connection.transport.abort()
+        self._held = _bound(*self.address)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes.providers")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--see", action="store_true", help="read pictures with OCR, for demonstrations")
+    parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
+    arguments = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve(arguments))
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    listening = _bound(arguments.host, arguments.port)
+    port = listening.getsockname()[1]
+    listening.close()
+    server = Server(credentials.new_service_account(f"http://127.0.0.1:{port}/token"), sees=arguments.see)
+    app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[control.loopback_only])
+    app.add_routes([*control.routes(server), web.route("*", "/{path:.*}", server.handle)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    door = Door(runner, arguments.host, port)
+    await door.open()
+    print(f"listening on http://127.0.0.1:{port}", flush=True)
+    try:
+        await _until_ended(door, arguments.parent_pid)
+    finally:
+        await runner.cleanup()
+
+
+async def _until_ended(door: Door, parent_pid: int | None) -> None:
+    loop, ended, moves = asyncio.get_running_loop(), asyncio.Event(), set[asyncio.Task[None]]()
+
+    def move(to: signal.Signals) -> None:
+        moves.add(loop.create_task(door.shut() if to == signal.SIGUSR1 else door.open()))
+
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        loop.add_signal_handler(number, move, number)
+    while not ended.is_set() and (parent_pid is None or _is_alive(parent_pid)):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), 0.5)
+
+
+def _is_alive(pid: int) -> bool:
+    """An orphan's parent is another one, even while the old one waits to be buried."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((host, port))
+    return bound
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The control API under /_control: what a test orders and reads. Answered to this machine only."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from tests.fakes.providers.server import Server
+from tests.fakes.providers.specifications import Answer, Fault, Latency, Limit, Models, Zoom
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Order = TypeVar("Order", bound=msgspec.Struct)
+
+
+def routes(server: Server) -> list[web.RouteDef]:
+    """The orders (POST) and what can be read (GET), as routes of aiohttp."""
+
+    def know_models(models: Models) -> None:
+        server.know_models(models.family, models.names)
+
+    def set_latency(latency: Latency) -> None:
+        server.latency = latency
+
+    def set_zoom(zoom: Zoom) -> None:
+        server.model.zoom = zoom
+
+    return [
+        _post("reset", _plain(server.reset)),
+        _post("expire-tokens", _plain(server.office.expire_all)),
+        _post("answers", _order(Answer, lambda answer: server.model.register(answer))),
+        _post("faults", _order(Fault, lambda fault: server.faults.order(fault))),
+        _post("limits", _order(Limit, lambda limit: server.limits.enforce(limit))),
+        _post("latency", _order(Latency, set_latency)),
+        _post("zoom", _order(Zoom, set_zoom)),
+        _post("models", _order(Models, know_models)),
+        _get("stats", lambda: server.ledger.stats()),
+        _get("requests", lambda: server.ledger.requests()),
+        _get("service-account", lambda: dict(server.office.service_account)),
+    ]
+
+
+@web.middleware
+async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.path.startswith("/_control/") and request.remote not in {"127.0.0.1", "::1"}:
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
+def _plain(act: Callable[[], None]) -> Handler:
+    async def handle(_request: web.Request) -> web.StreamResponse:
+        act()
+        return web.Response(status=204)
+
+    return handle
+
+
+def _order(kind: type[Order], act: Callable[[Order], None]) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            act(msgspec.json.decode(await request.read(), type=kind))
+        except msgspec.MsgspecError as error:
+            return web.Response(status=400, text=str(error))
+        return web.Response(status=204)
+
+    return handle
+
+
+def _get(name: str, read: Callable[[], Any]) -> web.RouteDef:
+    async def handle(_request: web.Request) -> web.StreamResponse:
+        return web.Response(body=msgspec.json.encode(read()), content_type="application/json")
+
+    return web.get(f"/_control/{name}", handle)
+
+
+def _post(name: str, handler: Handler) -> web.RouteDef:
+    return web.post(f"/_control/{name}", handler)

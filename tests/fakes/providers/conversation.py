@@ -1,0 +1,159 @@
+"""What every wire comes down to: a conversation that was read, and a completion to spell."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+Finish = Literal["stop", "length", "tool", "filter"] | None
+
+TOKENS_PER_IMAGE = 800
+CHARACTERS_PER_TOKEN = 4
+
+_PAGE = re.compile(
+    r'^<document_page marker="(?P<marker>[A-Za-z0-9]+)">[ \t]*\r?\n'
+    r"(?P<text>.*?)"
+    r'^</document_page marker="(?P=marker)">[ \t]*\r?$',
+    re.DOTALL | re.MULTILINE,
+)
+_END = re.compile(r"<!-- end ([A-Za-z0-9]+) -->")
+
+
+@dataclass
+class Refusal(Exception):
+    """Why a request gets no answer. ``kind`` is a row in each wire's table of errors; an empty message is the usual."""
+
+    kind: str
+    message: str = ""
+    param: str | None = None
+    status: int | None = None
+    retry_after: str | None = None
+
+
+@dataclass
+class Call:
+    """One HTTP request. ``path`` is as sent, without the family's prefix; a wire notes model and credential in it."""
+
+    method: str
+    path: str
+    raw_path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    model: str = ""
+    credential: str = ""
+
+    def json_object(self) -> dict[str, Any]:
+        try:
+            read = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise Refusal("invalid_json") from error
+        if not isinstance(read, dict):
+            raise Refusal("invalid_json")
+        return read
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes back, before a fault of the transport touches it."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Conversation:
+    """All text and all pictures of a request, in order; ``called`` names the tools that the model called before."""
+
+    model: str
+    max_tokens: int | None = None
+    texts: list[str] = field(default_factory=list)
+    images: list[bytes] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
+
+    @cached_property
+    def text(self) -> str:
+        return "\n".join(self.texts)
+
+    @property
+    def input_tokens(self) -> int:
+        return math.ceil(sum(map(len, self.texts)) / CHARACTERS_PER_TOKEN) + TOKENS_PER_IMAGE * len(self.images)
+
+    @cached_property
+    def page(self) -> tuple[str, str] | None:
+        """Marker and text of the last page that the conversation holds."""
+        pages = [(found["marker"], found["text"].rstrip("\r\n")) for found in _PAGE.finditer(self.text)]
+        return pages[-1] if pages else None
+
+    @property
+    def marker(self) -> str | None:
+        """The word that the answer's last line has to name."""
+        if self.page is not None:
+            return self.page[0]
+        named = _END.findall(self.text)
+        return str(named[-1]) if named else None
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the page's text; without one, of the prompt less its marker and the last image."""
+        if self.page is not None:
+            return _sha256(self.page[1])
+        last = hashlib.sha256(self.images[-1]).hexdigest() if self.images else ""
+        return _sha256(_END.sub("", self.text) + last)
+
+    def add_image(self, data: str, media_type: str) -> None:
+        """Decode and keep an image; ValueError says what is wrong with it."""
+        try:
+            image = base64.b64decode(data, validate=True)
+        except binascii.Error as error:
+            raise ValueError("invalid base64 data") from error
+        found = media_type_of(image)
+        if found is None:
+            raise ValueError("could not process image")
+        if found != media_type:
+            raise ValueError(f"Image does not match the provided media type {media_type}")
+        self.images.append(image)
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The model's turn. ``tool`` stands beside ``text`` as the wires allow; token counts go into the usage."""
+
+    text: str
+    finish: Finish
+    input_tokens: int
+    output_tokens: int
+    tool: ToolCall | None = None
+
+
+def media_type_of(image: bytes) -> str | None:
+    """The media type that an image's first bytes say, of the four that every provider takes."""
+    if image.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if image.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if image.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,142 @@
+"""The deterministic model: what it says to a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.providers.conversation import CHARACTERS_PER_TOKEN, Completion, Conversation, Finish, ToolCall
+from tests.fakes.providers.specifications import Answer, Fault, Zoom
+
+SEEN = "The mill stands where two rivers meet and has ground paper into leaves since 1742."
+PROSE = (
+    "Sure! Here is what I can see on this page. It seems to be a document with some text; let me know if you would "
+    "like a summary or only the tables!"
+)
+_NO_PAGE = "OK"
+_SURROGATE = "\ud83d"
+_EYES = 2  # pictures that are read at once
+
+
+@dataclass
+class _Registered:
+    answer: Answer
+    given: int = 0
+
+    def fits(self, conversation: Conversation) -> bool:
+        if self.answer.times is not None and self.given >= self.answer.times:
+            return False
+        return self.answer.when is None or self.answer.when in conversation.text
+
+
+@dataclass
+class Model:
+    """``sees``: pictures without a registered answer are read by OCR."""
+
+    sees: bool = False
+    zoom: Zoom = field(default_factory=Zoom)
+    answers: list[_Registered] = field(default_factory=list)
+    _spoken: list[tuple[str, str]] = field(default_factory=list)  # prompt and answer of the last two prompts
+    _eyes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EYES))
+
+    def register(self, answer: Answer) -> None:
+        self.answers.append(_Registered(answer))
+
+    async def complete(self, conversation: Conversation, fault: Fault | None) -> Completion:
+        """The next turn; ``fault`` is one of the text, or none."""
+        if fault is None and self._looks_closer(conversation):
+            return _completion(conversation, "", "tool", ToolCall("zoom", {"region": list(self.zoom.region)}))
+        text, end_line = await self._markdown(conversation)
+        finish: Finish = "stop"
+        if fault is not None:
+            text, end_line, finish = self._spoiled(conversation, text, end_line, fault)
+        self._remember(conversation, text)
+        markdown = f"{text}\n{end_line}" if end_line else text
+        if fault is None or fault.kind not in {"prose", "refusal"}:
+            return self._finish(conversation, markdown, finish)
+        return _completion(conversation, markdown, finish, None)
+
+    def _looks_closer(self, conversation: Conversation) -> bool:
+        return "zoom" in conversation.tools and conversation.called.count("zoom") < self.zoom.zoom_first
+
+    async def _markdown(self, conversation: Conversation) -> tuple[str, str]:
+        end_line = f"<!-- end {conversation.marker} -->" if conversation.marker else ""
+        for registered in self.answers:
+            if registered.fits(conversation):
+                registered.given += 1
+                wanted = registered.answer.end_line and end_line not in registered.answer.markdown
+                return registered.answer.markdown, end_line if wanted else ""
+        if conversation.page is not None:
+            return conversation.page[1], end_line
+        if not end_line:
+            return _NO_PAGE, ""
+        if self.sees and conversation.images:
+            async with self._eyes:
+                return await asyncio.to_thread(_read, conversation.images[-1]), end_line
+        return SEEN, end_line
+
+    def _spoiled(self, conversation: Conversation, text: str, end_line: str, fault: Fault) -> tuple[str, str, Finish]:
+        own = end_line if fault.details.get("end_line") == "own" else ""
+        match fault.kind:
+            case "cut_text":
+                return text[: len(text) // 2], "", fault.details.get("finish", "stop")
+            case "prose":
+                return PROSE, own, "stop"
+            case "other_page":
+                return self._other(conversation, own), own, "stop"
+            case "nested_fences":
+                return _fenced(text, end_line), "", "stop"
+            case "surrogate":
+                return f"{_SURROGATE} {text}", end_line, "stop"
+            case _:
+                return "", "", "filter"
+
+    def _finish(self, conversation: Conversation, markdown: str, finish: Finish) -> Completion:
+        room = (conversation.max_tokens or math.inf) * CHARACTERS_PER_TOKEN
+        if len(markdown) > room:
+            markdown, finish = markdown[: int(room)], "length"
+        if "finish" not in conversation.tools:
+            return _completion(conversation, markdown, finish, None)
+        return _completion(
+            conversation, markdown, "tool" if finish == "stop" else finish, ToolCall("finish", {"markdown": markdown})
+        )
+
+    def _remember(self, conversation: Conversation, text: str) -> None:
+        if self._spoken and self._spoken[-1][0] == conversation.sha256:
+            return
+        marker = f"\n<!-- end {conversation.marker} -->" if conversation.marker else ""
+        self._spoken = [*self._spoken[-1:], (conversation.sha256, text + marker)]
+
+    def _other(self, conversation: Conversation, own_end_line: str) -> str:
+        """The last answer to another prompt, with that prompt's end line unless this prompt's own is to follow."""
+        for sha256, answer in reversed(self._spoken):
+            if sha256 != conversation.sha256:
+                return answer.rpartition("\n<!-- end ")[0] if own_end_line else answer
+        return SEEN
+
+
+def _completion(conversation: Conversation, text: str, finish: Finish, tool: ToolCall | None) -> Completion:
+    tokens = math.ceil(len(text or str(tool)) / CHARACTERS_PER_TOKEN)
+    return Completion(text, finish, conversation.input_tokens, 0 if finish == "filter" else tokens, tool)
+
+
+def _fenced(text: str, end_line: str) -> str:
+    half = text.rfind("\n", 0, len(text) // 2) + 1
+    inner = f"{text[:half]}```text\n{text[half:]}\n```\n{end_line}"
+    return f"```markdown\n{inner}\n```"
+
+
+def _read(image: bytes) -> str:
+    """The text on a picture; SEEN where OCR is not installed or finds nothing."""
+    try:
+        import pytesseract
+        from PIL import Image
+
+        with Image.open(io.BytesIO(image)) as picture:
+            found: Any = pytesseract.image_to_string(picture)
+    except (ImportError, OSError, pytesseract.TesseractError):
+        return SEEN
+    return str(found).strip() or SEEN

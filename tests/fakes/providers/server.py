@@ -1,0 +1,166 @@
+"""One process, one loop: reads a request by its wire, judges quota, orders faults, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from tests.fakes.providers import credentials, faults, specifications, transport
+from tests.fakes.providers.conversation import Call, Conversation, Refusal, Reply
+from tests.fakes.providers.faults import Faults
+from tests.fakes.providers.ledger import Entry, Ledger
+from tests.fakes.providers.limits import Limits
+from tests.fakes.providers.model import Model
+from tests.fakes.providers.specifications import Fault, Latency
+from tests.fakes.providers.wires.anthropic import Anthropic
+from tests.fakes.providers.wires.azure import Azure
+from tests.fakes.providers.wires.base import Wire
+from tests.fakes.providers.wires.bedrock import Bedrock
+from tests.fakes.providers.wires.gemini import Gemini
+from tests.fakes.providers.wires.openai import OpenAI
+from tests.fakes.providers.wires.vertex import TokenOffice, Vertex
+
+MAX_REQUEST_BYTES = 64 * 2**20
+TOKEN_FAMILY = "vertex-token"
+
+
+class Server:
+    """Everything that requests meet. ``reset`` forgets what was ordered and counted; keys and tokens stay."""
+
+    def __init__(self, service_account: Mapping[str, str], *, sees: bool = False) -> None:
+        self.office = TokenOffice(service_account)
+        self.sees = sees
+        self.reset()
+
+    def reset(self) -> None:
+        self.model = Model(sees=self.sees)
+        self.faults = Faults()
+        self.limits = Limits()
+        self.ledger = Ledger()
+        self.latency = Latency()
+        self.wires = _wires(self.office)
+
+    def know_models(self, family: str, names: tuple[str, ...]) -> None:
+        for wire in self.wires.values():
+            if wire.family == family:
+                wire.models = names
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        raw_path = request.raw_path
+        prefix, path = _split(raw_path.partition("?")[0])
+        call = Call(request.method, path, raw_path, request.query, request.headers, body)
+        if prefix == "token":
+            return await self._exchange_token(request, call)
+        wire = self.wires.get(prefix)
+        if wire is None:
+            return web.Response(status=404, text="no provider is served under this path")
+        return await self._answer(request, wire, call)
+
+    async def _answer(self, request: web.Request, wire: Wire, call: Call) -> web.StreamResponse:
+        read, refused = _read(wire, call)
+        ledger = self.ledger
+        entry = ledger.arrive(wire.family, call.model, call.credential)
+        fault: Fault | None = None
+        try:
+            try:
+                if refused is not None or read is None:
+                    raise refused or Refusal("invalid")
+                self._note(entry, read)
+                fault, reply = await self._complete(wire, read, entry)
+            except Refusal as refusal:
+                reply = wire.refuse(refusal, call)
+            entry.status = reply.status
+            entry.client_gone = transport.is_gone(request)
+            ledger.ask_to_wait(entry, reply.headers.get("Retry-After"))
+            return await transport.send(request, reply, fault)
+        finally:
+            ledger.leave(entry)
+
+    def _note(self, entry: Entry, conversation: Conversation) -> None:
+        entry.sha256 = conversation.sha256
+        entry.has_image = bool(conversation.images)
+        self.ledger.keep_text(entry, conversation.text)
+
+    async def _complete(self, wire: Wire, conversation: Conversation, entry: Entry) -> tuple[Fault | None, Reply]:
+        try:
+            slots = self.limits.admit(
+                wire.family, conversation, in_flight=self.ledger.in_flight(entry), at=time.monotonic()
+            )
+        except Refusal:
+            entry.over_limit = True
+            raise
+        fault = self.faults.pick(wire.family, conversation)
+        if fault is not None:
+            entry.fault = fault.kind
+            if fault.kind in specifications.REFUSALS:
+                raise faults.refusal(fault)
+            if fault.kind == "refusal" and wire.filters_by_error:
+                raise Refusal("filtered")
+        spoils_text = fault is not None and fault.kind in specifications.TEXTS
+        completion = await self.model.complete(conversation, fault if spoils_text else None)
+        await asyncio.sleep(self._pause_seconds(entry))
+        entry.input_tokens, entry.output_tokens = completion.input_tokens, completion.output_tokens
+        for slot in slots:
+            slot.settle(completion.output_tokens)
+        reply = faults.write_body(wire.answer(conversation, completion), wire.usage_key, fault)
+        return fault, Reply(reply.status, reply.body, {**wire.answer_headers(), **reply.headers})
+
+    def _pause_seconds(self, entry: Entry) -> float:
+        if not self.latency.jitter:
+            return self.latency.seconds
+        digest = hashlib.sha256(f"{self.latency.seed}/{entry.sha256}".encode()).digest()
+        swing = int.from_bytes(digest[:8], "big") / 2**63 - 1
+        return max(0.0, self.latency.seconds + swing * self.latency.jitter)
+
+    async def _exchange_token(self, request: web.Request, call: Call) -> web.StreamResponse:
+        entry = self.ledger.arrive(TOKEN_FAMILY, "", "")
+        fault = self.faults.pick(TOKEN_FAMILY, Conversation(""))
+        try:
+            if fault is not None and fault.kind in specifications.REFUSALS:
+                entry.fault = fault.kind
+                reply = self.wires["vertex/google"].refuse(faults.refusal(fault), call)
+            else:
+                reply = self.office.exchange(call)
+            entry.status = reply.status
+            return await transport.send(request, reply, fault)
+        finally:
+            self.ledger.leave(entry)
+
+
+def _wires(office: TokenOffice) -> dict[str, Wire]:
+    """The wires by the first segment of their paths, with Vertex AI's publisher where there is one."""
+    known = credentials.MODELS
+    openai_key, eu_key = credentials.OPENAI_KEY, credentials.OPENAI_EU_KEY
+    return {
+        "openai": OpenAI("openai", key=openai_key, models=known["openai"]),
+        "openai-eu": OpenAI("openai-eu", key=eu_key, models=known["openai-eu"]),
+        "local": OpenAI("local", key=None, models=known["local"]),
+        "azure": Azure(key=credentials.AZURE_KEY, models=known["azure"]),
+        "anthropic": Anthropic(key=credentials.ANTHROPIC_KEY, models=known["anthropic"]),
+        "gemini": Gemini(key=credentials.GEMINI_KEY, models=known["gemini"]),
+        "vertex/google": Vertex("google", office=office, models=known["vertex"]),
+        "vertex/anthropic": Vertex("anthropic", office=office, models=known["vertex-claude"]),
+        "bedrock": Bedrock(models=known["bedrock"]),
+    }
+
+
+def _split(path: str) -> tuple[str, str]:
+    """A wire's name and the path as that provider knows it. Vertex AI is served at the root too, as by its own host."""
+    prefix, _, rest = path.lstrip("/").partition("/")
+    if prefix in {"v1", "v1beta1"}:
+        prefix, rest = "vertex", path.lstrip("/")
+    if prefix == "vertex":
+        prefix += "/anthropic" if "/publishers/anthropic/" in path else "/google"
+    return prefix, f"/{rest}"
+
+
+def _read(wire: Wire, call: Call) -> tuple[Conversation | None, Refusal | None]:
+    try:
+        return wire.read(call), None
+    except Refusal as refusal:
+        return None, refusal

@@ -1,0 +1,102 @@
+"""What a test may order through the control API; a misspelled order is refused."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import msgspec
+
+REFUSALS = frozenset({"status", "insufficient_quota", "auth", "model_not_found", "overloaded", "context_exceeded"})
+TEXTS = frozenset({"cut_text", "prose", "other_page", "nested_fences", "surrogate", "refusal"})
+BODIES = frozenset({"html", "empty", "invalid_utf8", "nan", "deep", "huge_int", "usage"})
+TRANSPORTS = frozenset(
+    {"huge_body", "gzip_bomb", "cut_body", "reset", "slow_headers", "trickle", "trickle_headers", "late"}
+)
+KINDS = REFUSALS | TEXTS | BODIES | TRANSPORTS
+
+_DETAILS: dict[str, frozenset[str]] = {
+    "status": frozenset({"code", "retry_after", "message"}),
+    "insufficient_quota": frozenset({"retry_after"}),
+    "overloaded": frozenset({"retry_after"}),
+    "cut_text": frozenset({"finish"}),
+    "prose": frozenset({"end_line"}),
+    "other_page": frozenset({"end_line"}),
+    "usage": frozenset({"value"}),
+    "huge_body": frozenset({"megabytes"}),
+    "gzip_bomb": frozenset({"megabytes"}),
+    "slow_headers": frozenset({"seconds"}),
+    "late": frozenset({"seconds"}),
+}
+
+
+class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which requests are meant: family exactly, model with * and ? as in a shell; None is all of them."""
+
+    family: str | None = None
+    model: str | None = None
+
+    def covers(self, family: str, model: str) -> bool:
+        return self.family in {None, family} and (self.model is None or fnmatchcase(model, self.model))
+
+
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Given to prompts that hold ``when``; ``end_line`` False leaves out the line that the prompt asks for."""
+
+    markdown: str
+    when: str | None = None
+    times: int | None = None
+    end_line: bool = True
+
+
+class Fault(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``share`` is drawn from ``seed``, the prompt and how often it came, so the order of arrival changes nothing."""
+
+    kind: str
+    times: int | None = None
+    share: float | None = None
+    seed: int = 0
+    when: str | None = None
+    at_most_per_prompt: int | None = None
+    details: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no fault is called {self.kind!r}; there are {', '.join(sorted(KINDS))}")
+        unknown = self.details.keys() - _DETAILS.get(self.kind, frozenset())
+        if unknown:
+            raise ValueError(f"the fault {self.kind} takes no {', '.join(sorted(unknown))}")
+
+
+class Limit(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A quota, counted for each family and model by itself.
+
+    ``counts``: tokens are judged on arrival by input plus what the request allows (max_tokens), or by what was used.
+    """
+
+    requests: int | None = None
+    tokens: int | None = None
+    window_seconds: float = 60.0
+    counts: Literal["max_tokens", "actual"] = "actual"
+    in_flight: int | None = None
+    retry_after: float | None = None
+
+
+class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Seconds before an answer; ``jitter`` is the most that is added or taken away."""
+
+    seconds: float = 0.0
+    jitter: float = 0.0
+    seed: int = 0
+
+
+class Zoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How often the model looks closer before it finishes, and at which x0, top, x1, bottom."""
+
+    zoom_first: int = 0
+    region: tuple[float, float, float, float] = (0.0, 0.0, 100.0, 100.0)
+
+
+class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    family: str
+    names: tuple[str, ...]

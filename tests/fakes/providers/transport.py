@@ -1,0 +1,119 @@
+"""How a reply goes down the wire: whole, or as the fault wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+
+from aiohttp import web
+
+from tests.fakes.providers.conversation import Reply
+from tests.fakes.providers.specifications import Fault
+
+_CHUNK = b" " * 2**20  # JSON may begin with any number of these
+_HUGE_MEGABYTES = 50
+_BOMB_MEGABYTES = 512
+_LATE_SECONDS = 30.0
+
+
+async def send(request: web.Request, reply: Reply, fault: Fault | None) -> web.StreamResponse:
+    match fault.kind if fault else None:
+        case "huge_body":
+            return await _send_huge(request, reply, _detail(fault, "megabytes", _HUGE_MEGABYTES))
+        case "gzip_bomb":
+            return await _send_bomb(request, reply, _detail(fault, "megabytes", _BOMB_MEGABYTES))
+        case "cut_body":
+            return await _send_raw(request, reply, [_head(reply), reply.body[: len(reply.body) // 2]])
+        case "reset":
+            return _reset(request)
+        case "slow_headers":
+            status_line, _, rest = _head(reply).partition(b"\r\n")
+            pause = _detail(fault, "seconds", _LATE_SECONDS)
+            return await _send_raw(request, reply, [status_line + b"\r\n", rest + reply.body], pause=pause)
+        case "trickle":
+            return await _trickle(request, _head(reply))
+        case "trickle_headers":
+            return await _trickle(request, _head(reply).removesuffix(b"\r\n") + b"X-Slow: ")
+        case "late":
+            await asyncio.sleep(_detail(fault, "seconds", _LATE_SECONDS))
+    return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+
+def is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+def _detail(fault: Fault | None, name: str, default: float) -> float:
+    return float(fault.details.get(name, default)) if fault else default
+
+
+def _head(reply: Reply) -> bytes:
+    lines = [f"HTTP/1.1 {reply.status} OK", "Connection: close", f"Content-Length: {len(reply.body)}"]
+    lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+async def _send_raw(request: web.Request, reply: Reply, pieces: list[bytes], *, pause: float = 0.0) -> web.Response:
+    """Write these bytes with a pause between them and close; what is returned finds the connection closed."""
+    transport = request.transport
+    if transport is not None:
+        transport.write(pieces[0])
+        await asyncio.sleep(pause)
+        if not transport.is_closing():
+            transport.write(pieces[1])
+        transport.close()
+    return web.Response(status=reply.status)
+
+
+async def _trickle(request: web.Request, head: bytes) -> web.Response:
+    """A byte a second until the client has gone."""
+    transport = request.transport
+    if transport is not None:
+        transport.write(head)
+        while not transport.is_closing():
+            await asyncio.sleep(1)
+            transport.write(b" ")
+    return web.Response()
+
+
+def _reset(request: web.Request) -> web.Response:
+    """Close with RST instead of FIN."""
+    transport = request.transport
+    if transport is not None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return web.Response()
+
+
+async def _send_huge(request: web.Request, reply: Reply, megabytes: float) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    await response.prepare(request)
+    for _ in range(int(megabytes)):
+        await response.write(_CHUNK)
+    await response.write(reply.body)
+    return response
+
+
+async def _send_bomb(request: web.Request, reply: Reply, megabytes: float) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status, headers={**reply.headers, "Content-Encoding": "gzip"})
+    await response.prepare(request)
+    for piece in _bomb(int(megabytes)):
+        await response.write(piece)
+    return response
+
+
+def _bomb(megabytes: int) -> Iterator[bytes]:
+    """A gzip stream (RFC 1952) of blanks: one compressed megabyte, repeated. Its check sum is left out."""
+    yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    for _ in range(megabytes):
+        yield _compressed_chunk()
+
+
+@lru_cache(maxsize=1)
+def _compressed_chunk() -> bytes:
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return deflate.compress(_CHUNK) + deflate.flush(zlib.Z_FULL_FLUSH)
