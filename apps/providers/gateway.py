@@ -49,6 +49,8 @@ TRIES_PER_DEPLOYMENT = 2
 UNSAID_RETRY_AFTER_SECONDS = 5.0
 OUTAGE_PAUSE_SECONDS = 5.0
 _CHARACTERS_PER_TOKEN = 4
+# Tokenizers and pictures differ; a provider that tells less than this share of our own estimate is mistaken.
+_LEAST_SHARE_OF_ESTIMATE = 0.1
 _MONEY = "money_per_day"
 
 
@@ -355,12 +357,15 @@ class _Counted:
 def _counted(answer: Answer, estimate: int) -> _Counted:
     """The tokens to believe in: the provider's own count, unless it cannot be true."""
     visible = len(answer.text) + sum(len(str(call.arguments)) for call in answer.tool_calls)
-    least = visible // (2 * _CHARACTERS_PER_TOKEN * 2)
-    told = answer.output_tokens
-    output_is_true = told is not None and told >= least
-    output = told if told is not None and output_is_true else -(-visible // _CHARACTERS_PER_TOKEN)
-    suspect = answer.input_tokens is None or not output_is_true
-    return _Counted(answer.input_tokens or estimate, output, suspect)
+    own_output = -(-visible // _CHARACTERS_PER_TOKEN)
+    input_tokens = _believable(answer.input_tokens, estimate * _LEAST_SHARE_OF_ESTIMATE)
+    output_tokens = _believable(answer.output_tokens, own_output * _LEAST_SHARE_OF_ESTIMATE)
+    suspect = input_tokens is None or output_tokens is None
+    return _Counted(input_tokens or estimate, output_tokens or own_output, suspect)
+
+
+def _believable(told: int | None, least: float) -> int | None:
+    return told if told is not None and told >= least else None
 
 
 def _retry_after(told: float | None) -> float:

@@ -32,6 +32,13 @@ def shared_gateway() -> Gateway:
         return _gateway
 
 
+def use_gateway(gateway: Gateway | None) -> None:
+    """Use this one from here on; None: a new one is made when it is needed."""
+    global _gateway
+    with _lock:
+        _gateway = gateway
+
+
 def shared_store() -> QuotaStore:
     """The quota store alone, for who asks what is used and calls nobody."""
     return QuotaStore(connect(settings.REDIS_URL), rebuild=ledger.past_calls)

@@ -1,0 +1,60 @@
+"""Fixtures for tests that ask models: the fake providers' server, a real Redis, and a gateway between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from apps.providers import ledger, shared
+from apps.providers.catalog import catalog
+from apps.providers.client import Client
+from apps.providers.gateway import Gateway
+from apps.providers.quota import QuotaStore, connect
+from apps.providers.wire import CallLimits
+from tests.fakes.provider import FakeProvider
+
+MakeGateway = Callable[..., Gateway]
+
+
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[FakeProvider]:
+    with FakeProvider() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(running_provider: FakeProvider) -> FakeProvider:
+    running_provider.reset()
+    return running_provider
+
+
+@pytest.fixture
+def quota_store(redis_url: str, settings: Any) -> QuotaStore:
+    settings.REDIS_URL = redis_url
+    client = connect(redis_url)
+    client.flushall()
+    return QuotaStore(client, rebuild=ledger.past_calls)
+
+
+@pytest.fixture
+def make_gateway(quota_store: QuotaStore, transactional_db: None) -> Iterator[MakeGateway]:
+    """A gateway of its own for each test, with limits of its own; it is also the one that jobs use."""
+
+    def make(**limits: Any) -> Gateway:
+        widths = {"llm": 20, "lvm": 20, "agent": 20}
+        client = Client(connections=60, limits=CallLimits(**limits))
+        gateway = Gateway(client=client, store=quota_store, catalog=catalog, widths=widths)
+        shared.use_gateway(gateway)
+        return gateway
+
+    catalog.forget()
+    yield make
+    shared.use_gateway(None)
+    catalog.forget()
+
+
+@pytest.fixture
+def gateway(make_gateway: MakeGateway) -> Gateway:
+    return make_gateway()

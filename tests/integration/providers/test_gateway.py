@@ -1,0 +1,345 @@
+"""The gateway: every family on its wire, fallback, Retry-After, bad answers, rules, money and the ledger."""
+
+from __future__ import annotations
+
+import base64
+import time
+import uuid
+from typing import Any
+
+import pytest
+
+from apps.pages.errors import Stopped
+from apps.parsing.answers import read_answer
+from apps.parsing.errors import UnusableAnswer
+from apps.providers.catalog import Rules
+from apps.providers.client import Answer, Question
+from apps.providers.errors import (
+    AllProvidersFailed,
+    BudgetExceeded,
+    ProviderNotAllowed,
+    ProvidersUnavailable,
+    QuotaExhausted,
+)
+from apps.providers.gateway import Gateway, Order
+from apps.providers.ledger import CallFor, spent_by_job
+from apps.providers.models import CallOutcome, Deployment, Provider, Usage
+from tests.fakes.deployments import FAMILIES, deploy
+from tests.fakes.fixtures import MakeGateway
+from tests.fakes.provider import FakeProvider
+
+MARK = "k7"
+PAGE = "# Invoice 7\n\nTotal 12.50"
+PROMPT = f'<document_page marker="{MARK}">\n{PAGE}\n</document_page marker="{MARK}">\nEnd with <!-- end {MARK} -->'
+PIXEL = base64.b64encode(
+    bytes.fromhex(
+        "ffd8ffe000104a46494600010100000100010000ffdb004300080606070605080707070909080a0c140d0c0b0b0c1912130f141d1a1f1e1d"
+        "1a1c1c20242e2720222c231c1c2837292c30313434341f27393d38323c2e333432ffc0000b080001000101011100ffc4001400010000000000"
+        "00000000000000000000000affc40014100100000000000000000000000000000000ffda0008010100003f0054bfffd9"
+    )
+).decode()
+QUESTION = Question([{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}])
+
+
+def order(page: int = 1, *, parser: str = "llm", job: str = "pjb-1", **fields: Any) -> Order:
+    return Order(CallFor(uuid.UUID(int=7), job, page, parser), **fields)
+
+
+def check(answer: Answer) -> str:
+    read_answer(answer.text, marker=MARK)
+    return answer.text
+
+
+def ask(gateway: Gateway, *arguments: Any, question: Question = QUESTION, **fields: Any) -> Any:
+    return gateway.complete(order(*arguments, **fields), question, need_input_tokens=100, check=check)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_answers_on_its_own_wire(provider: FakeProvider, gateway: Gateway, family: str) -> None:
+    deploy(provider, family)
+
+    completion = ask(gateway)
+
+    seen = provider.requests()[-1]
+    assert completion.checked == f"{PAGE}\n<!-- end {MARK} -->"
+    assert (seen["family"], seen["status"]) == (family, 200)
+    assert (completion.input_tokens, completion.output_tokens) == (seen["input_tokens"], seen["output_tokens"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_shown_a_picture(provider: FakeProvider, gateway: Gateway, family: str) -> None:
+    deploy(provider, family)
+    provider.answer("# Seen", when="what the picture shows")
+    text = f"Write what the picture shows. End with <!-- end {MARK} -->"
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{PIXEL}"}}
+    messages = [{"role": "user", "content": [{"type": "text", "text": text}, picture]}]
+
+    completion = ask(gateway, parser="lvm", question=Question(messages))
+
+    assert completion.checked.startswith("# Seen")
+    assert provider.requests()[-1]["has_image"]
+
+
+def test_the_ledger_has_every_call_with_what_it_cost(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, prices=("2.5", "10"))
+
+    completion = ask(gateway)
+
+    row = Usage.objects.get()
+    assert (row.outcome, row.page_number, row.model) == (CallOutcome.ANSWERED, 1, "gpt-4o-mini")
+    assert row.cost_nanos == completion.input_tokens * 2500 + completion.output_tokens * 10_000
+    assert spent_by_job("pjb-1").cost_nanos == completion.cost_nanos == row.cost_nanos
+
+
+def test_a_cost_whose_price_nobody_knows_is_unknown_and_not_nothing(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, prices=None)
+
+    assert ask(gateway).cost_nanos is None
+    assert spent_by_job("pjb-1").cost_nanos is None
+
+
+# --- fallback ---
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "code": 500},
+        {"kind": "status", "code": 503},
+        {"kind": "status", "code": 409},
+        {"kind": "status", "code": 408},
+        {"kind": "overloaded"},
+        {"kind": "reset"},
+        {"kind": "insufficient_quota"},
+        {"kind": "auth"},
+        {"kind": "model_not_found"},
+        {"kind": "refusal"},
+        {"kind": "context_exceeded"},
+        {"kind": "status", "code": 429, "retry_after": "30"},
+    ],
+    ids=lambda fault: f"{fault['kind']}-{fault.get('code', '')}",
+)
+def test_the_next_deployment_answers_at_once(provider: FakeProvider, gateway: Gateway, fault: dict[str, Any]) -> None:
+    deploy(provider, "openai")
+    deploy(provider, "anthropic", order=2)
+    provider.fault(**{"family": "openai", **fault})
+
+    completion = ask(gateway)
+
+    assert completion.target.name == "anthropic"
+    assert [entry["family"] for entry in provider.requests()] == ["openai", "anthropic"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["html", "empty", "invalid_utf8", "nan", "deep", "cut_text", "cut_body", "prose", "other_page", "huge_int"],
+)
+def test_an_answer_that_is_no_page_is_asked_for_once_more(provider: FakeProvider, gateway: Gateway, kind: str) -> None:
+    deploy(provider)
+    provider.fault(kind, times=1)
+
+    completion = ask(gateway)
+
+    assert completion.checked == f"{PAGE}\n<!-- end {MARK} -->"
+    assert [row.error_code != "" for row in Usage.objects.order_by("pk")] == [True, False]
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", None])
+def test_a_truncated_answer_is_never_taken_whatever_it_says_of_itself(
+    provider: FakeProvider, gateway: Gateway, finish: str | None
+) -> None:
+    deploy(provider)
+    provider.fault("cut_text", finish=finish)
+
+    with pytest.raises(AllProvidersFailed) as failed:
+        ask(gateway)
+
+    assert "output_truncated" in failed.value.detail
+    assert len(provider.requests()) == 2
+
+
+def test_an_answer_of_fifty_megabytes_is_not_read(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider)
+    provider.fault("huge_body")
+
+    with pytest.raises(AllProvidersFailed) as failed:
+        ask(gateway)
+
+    assert "provider_bad_response" in failed.value.detail
+
+
+@pytest.mark.parametrize("kind", ["trickle", "trickle_headers"])
+def test_a_provider_that_never_ends_is_left_in_time(
+    provider: FakeProvider, make_gateway: MakeGateway, kind: str
+) -> None:
+    gateway = make_gateway(total_seconds=1.5, idle_seconds=1.2, first_byte_seconds=1.2)
+    deploy(provider, "openai")
+    deploy(provider, "anthropic", order=2)
+    provider.fault(kind, family="openai")
+    began = time.monotonic()
+
+    assert ask(gateway).target.name == "anthropic"
+    assert time.monotonic() - began < 10
+    assert Usage.objects.get(provider_name="openai-account").error_code == "provider_timeout"
+
+
+@pytest.mark.parametrize("value", ["missing", "negative", "string", "1e12", "too_small"])
+def test_usage_that_cannot_be_true_is_counted_by_ourselves(
+    provider: FakeProvider, gateway: Gateway, value: str
+) -> None:
+    deploy(provider)
+    provider.answer("A long answer. " * 200, when="Invoice 7")
+    provider.fault("usage", value=value)
+
+    completion = ask(gateway)
+
+    row = Usage.objects.filter(outcome=CallOutcome.ANSWERED, error_code="").get()
+    assert row.usage_suspect
+    assert 500 <= completion.output_tokens <= 1500
+    assert row.input_tokens == 100
+
+
+# --- Retry-After, quota ---
+
+
+@pytest.mark.parametrize("retry_after", ["1", "0", "-5", "soon", None])
+def test_a_rate_limited_page_waits_and_fails_nothing(
+    provider: FakeProvider, gateway: Gateway, retry_after: str | None
+) -> None:
+    deploy(provider)
+    provider.fault("status", times=1, code=429, retry_after=retry_after)
+
+    for _ in range(20):
+        try:
+            completion = ask(gateway)
+            break
+        except QuotaExhausted as quota:
+            time.sleep(quota.wait_seconds)
+
+    assert completion.checked
+    assert sum(entry["early"] for entry in provider.stats().values()) == 0
+
+
+def test_a_long_retry_after_is_obeyed_by_everybody(provider: FakeProvider, make_gateway: MakeGateway) -> None:
+    deploy(provider)
+    provider.fault("status", times=1, code=429, retry_after="3600")
+    first, second = make_gateway(), make_gateway()
+
+    with pytest.raises(QuotaExhausted) as waiting:
+        ask(first)
+    with pytest.raises(QuotaExhausted):
+        ask(second, 2)
+
+    assert 3500 < waiting.value.wait_seconds <= 3601
+    assert len(provider.requests()) == 1
+
+
+def test_a_quota_that_is_used_up_sends_pages_to_the_next_deployment(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, "openai", quota={"requests_per_window": 1})
+    deploy(provider, "anthropic", order=2)
+
+    names = [ask(gateway, page).target.name for page in (1, 2, 3)]
+
+    assert names == ["openai", "anthropic", "anthropic"]
+
+
+def test_a_misconfigured_provider_is_told_and_left_alone(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, "openai")
+    provider.fault("auth")
+
+    for page in (1, 2, 3):
+        with pytest.raises((AllProvidersFailed, ProvidersUnavailable, QuotaExhausted)):
+            ask(gateway, page)
+
+    assert len(provider.requests()) == 1
+    assert Provider.objects.get().trouble_code == "provider_auth_failed"
+
+
+def test_money_that_is_spent_at_the_provider_is_not_waited_for(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, "openai")
+    deploy(provider, "anthropic", order=2)
+    provider.fault("insufficient_quota", family="openai")
+
+    for page in (1, 2, 3):
+        assert ask(gateway, page).target.name == "anthropic"
+
+    assert provider.stats()["openai/gpt-4o-mini"]["requests"] == 1
+
+
+def test_when_nobody_can_be_reached_the_page_comes_again_later(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider)
+    provider.stop()
+    try:
+        with pytest.raises(ProvidersUnavailable) as unavailable:
+            ask(gateway)
+    finally:
+        provider.start()
+
+    assert 0 < unavailable.value.wait_seconds < 60
+    assert not Usage.objects.exists()  # nothing left the house
+
+
+# --- rules and money ---
+
+
+def test_a_rule_keeps_every_external_provider_from_being_asked(
+    provider: FakeProvider, gateway: Gateway, settings: Any
+) -> None:
+    deploy(provider, "openai")
+    deploy(provider, "local", order=2, external=False)
+
+    assert ask(gateway, rules=Rules(project_external=False)).target.name == "local"
+    assert ask(gateway, 2, rules=Rules(job_external=False)).target.name == "local"
+    assert ask(gateway, 3, rules=Rules(project_providers=("local-account",))).target.name == "local"
+    settings.EXTERNAL_PROVIDERS = False
+    assert ask(gateway, 4, rules=Rules(job_providers=("local-account", "openai-account"))).target.name == "local"
+
+    assert [entry["family"] for entry in provider.requests()] == ["local"] * 4
+
+
+def test_the_rule_that_refuses_is_named(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, "openai")
+
+    with pytest.raises(ProviderNotAllowed) as refused:
+        ask(gateway, rules=Rules(project_external=False))
+
+    assert "the project allows no external provider" in refused.value.detail
+    assert provider.requests() == []
+
+
+def test_a_job_never_costs_more_than_it_may(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, prices=("100", "100"))
+    asked = 0
+    with pytest.raises(BudgetExceeded):
+        for page in range(1, 50):
+            ask(gateway, page, job_money=600_000)  # 60 cents; a call may cost 42 and costs less than one
+            asked += 1
+
+    assert asked > 1
+    assert (spent_by_job("pjb-1").dollars or 0) <= 0.6
+
+
+def test_a_job_that_was_cancelled_asks_nobody(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider)
+
+    with pytest.raises(Stopped):
+        ask(gateway, should_stop=lambda: True)
+
+    assert provider.requests() == []
+
+
+def test_an_answer_that_the_check_refuses_everywhere_fails_the_page_alone(
+    provider: FakeProvider, gateway: Gateway
+) -> None:
+    deploy(provider, "openai")
+    deploy(provider, "anthropic", order=2)
+
+    def refuse(answer: Answer) -> str:
+        raise UnusableAnswer("half of the page is missing", code="output_incomplete")
+
+    with pytest.raises(AllProvidersFailed):
+        gateway.complete(order(), QUESTION, need_input_tokens=100, check=refuse)
+
+    assert [entry["family"] for entry in provider.requests()] == ["openai", "openai", "anthropic", "anthropic"]
+    assert set(Usage.objects.values_list("error_code", flat=True)) == {"output_incomplete"}
+    assert Deployment.objects.filter(trouble_code="").count() == 2
