@@ -74,7 +74,7 @@ class Limit(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ``counts``: tokens are judged on arrival by input plus what the request allows (max_tokens), or by what was used.
     """
 
-    requests: int | None = None
+    requests: int | None = 600
     tokens: int | None = None
     window_seconds: float = 60.0
     counts: Literal["max_tokens", "actual"] = "actual"

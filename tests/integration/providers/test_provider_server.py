@@ -503,7 +503,7 @@ def test_it_ends_with_its_parent() -> None:
 
 
 def post(server: FakeProvider, path: str, **request: Any) -> httpx.Response:
-    return httpx.post(server.url + path, trust_env=False, **{"timeout": 20, **request})
+    return httpx.post(server.url + path, trust_env=False, verify=False, **{"timeout": 20, **request})
 
 
 def chat(server: FakeProvider, prompt: str = PROMPT, *, timeout: float = 20, **body: Any) -> httpx.Response:
@@ -552,7 +552,7 @@ def converse(
     signer = auth.SigV4Auth(aws.Credentials(credentials.AWS_ACCESS_KEY_ID, secret), service, region)
     request.context["timestamp"] = (datetime.now(UTC) - age).strftime("%Y%m%dT%H%M%SZ")
     _sign(signer, request)
-    return httpx.post(url, headers=dict(request.headers), content=body or signed, trust_env=False)
+    return httpx.post(url, headers=dict(request.headers), content=body or signed, trust_env=False, verify=False)
 
 
 def _sign(signer: Any, request: Any) -> None:
