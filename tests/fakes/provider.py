@@ -109,14 +109,14 @@ class FakeProvider:
         *,
         family: str | None = None,
         model: str | None = None,
-        requests: int | None = None,
+        requests: int | None = 600,
         tokens: int | None = None,
         window_seconds: float = 60.0,
         counts: str = "actual",
         in_flight: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        """Enforce a quota on each family and model that is meant."""
+        """Enforce a quota on each family and model that is meant; a refused request counts against none."""
         self._post(
             "limits",
             family=family,

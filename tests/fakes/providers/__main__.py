@@ -19,16 +19,17 @@ from tests.fakes.providers import control, credentials
 from tests.fakes.providers.server import MAX_REQUEST_BYTES, Server
 
 BACKLOG = 1024
+KEEPALIVE_SECONDS = 600.0  # longer than clients keep a connection, so that none is closed under a request
 
 
 class Door:
     """The port: open, or shut but still held so that nobody else takes it."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int) -> None:
+    def __init__(self, runner: web.AppRunner, held: socket.socket) -> None:
         self._runner = runner
-        self._held: socket.socket | None = _bound(host, port)
+        self._held: socket.socket | None = held
         self._site: web.SockSite | None = None
-        self.address: tuple[str, int] = self._held.getsockname()[:2]
+        self._address: tuple[str, int] = held.getsockname()[:2]
 
     async def open(self) -> None:
         if self._held is None:
@@ -46,7 +47,7 @@ class Door:
         for connection in list(server.connections) if server else []:
             if connection.transport is not None:
                 connection.transport.abort()
-        self._held = _bound(*self.address)
+        self._held = _bound(*self._address)
 
 
 def main() -> None:
@@ -61,15 +62,14 @@ def main() -> None:
 
 
 async def serve(arguments: argparse.Namespace) -> None:
-    listening = _bound(arguments.host, arguments.port)
-    port = listening.getsockname()[1]
-    listening.close()
+    held = _bound(arguments.host, arguments.port)
+    port = held.getsockname()[1]
     server = Server(credentials.new_service_account(f"http://127.0.0.1:{port}/token"), sees=arguments.see)
     app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[control.loopback_only])
     app.add_routes([*control.routes(server), web.route("*", "/{path:.*}", server.handle)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=0.1)
     await runner.setup()
-    door = Door(runner, arguments.host, port)
+    door = Door(runner, held)
     await door.open()
     print(f"listening on http://127.0.0.1:{port}", flush=True)
     try:
@@ -80,6 +80,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 async def _until_ended(door: Door, parent_pid: int | None) -> None:
     loop, ended, moves = asyncio.get_running_loop(), asyncio.Event(), set[asyncio.Task[None]]()
+    is_child = os.getppid() == parent_pid
 
     def move(to: signal.Signals) -> None:
         moves.add(loop.create_task(door.shut() if to == signal.SIGUSR1 else door.open()))
@@ -87,13 +88,15 @@ async def _until_ended(door: Door, parent_pid: int | None) -> None:
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         loop.add_signal_handler(number, move, number)
-    while not ended.is_set() and (parent_pid is None or _is_alive(parent_pid)):
+    while not ended.is_set() and (parent_pid is None or _is_alive(parent_pid, is_child=is_child)):
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), 0.5)
 
 
-def _is_alive(pid: int) -> bool:
-    """An orphan's parent is another one, even while the old one waits to be buried."""
+def _is_alive(pid: int, *, is_child: bool) -> bool:
+    """A dead process may keep its number until it is waited for; its children have another parent at once."""
+    if is_child:
+        return os.getppid() == pid
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.providers.conversation import Conversation, Refusal, Reply
+from tests.fakes.providers.model import NO_UTF8
 from tests.fakes.providers.specifications import Fault
 
 REMEMBERED_PROMPTS = 100_000
@@ -66,8 +67,12 @@ class Faults:
     def order(self, fault: Fault) -> None:
         self._ordered.append(_Ordered(fault))
 
-    def pick(self, family: str, conversation: Conversation) -> Fault | None:
-        return next((ordered.fault for ordered in self._ordered if ordered.strikes(family, conversation)), None)
+    def pick(self, family: str, conversation: Conversation, *, by_name: bool = False) -> Fault | None:
+        """The fault of this request. ``by_name``: only one that was ordered for this very family."""
+        for ordered in self._ordered:
+            if (ordered.fault.family or not by_name) and ordered.strikes(family, conversation):
+                return ordered.fault
+        return None
 
 
 def refusal(fault: Fault) -> Refusal:
@@ -92,7 +97,7 @@ def write_body(body: dict[str, Any], usage_key: str, fault: Fault | None) -> Rep
         case "deep":
             return _json(b"[" * _NESTED_LISTS + b"]" * _NESTED_LISTS)
         case "invalid_utf8":
-            return _json(json.dumps(body).encode().replace(b" ", b" \xff\xfe\x80", 1))
+            return _json(json.dumps(body).encode().replace(json.dumps(NO_UTF8)[1:-1].encode(), b"\xff\xfe\x80"))
         case "huge_int":
             body[usage_key] = _every_number(body[usage_key], _STAND_IN)
             return _json(json.dumps(body).encode().replace(b"%d" % _STAND_IN, b"9" * _HUGE_DIGITS))

@@ -16,6 +16,7 @@ PROSE = (
     "Sure! Here is what I can see on this page. It seems to be a document with some text; let me know if you would "
     "like a summary or only the tables!"
 )
+NO_UTF8 = "\ue0ff"  # stands in the answer until it is written in bytes
 _NO_PAGE = "OK"
 _SURROGATE = "\ud83d"
 _EYES = 2  # pictures that are read at once
@@ -89,6 +90,8 @@ class Model:
                 return self._other(conversation, own), own, "stop"
             case "nested_fences":
                 return _fenced(text, end_line), "", "stop"
+            case "invalid_utf8":
+                return f"{NO_UTF8} {text}", end_line, "stop"
             case "surrogate":
                 return f"{_SURROGATE} {text}", end_line, "stop"
             case _:

@@ -74,7 +74,7 @@ class Server:
                 fault, reply = await self._complete(wire, read, entry)
             except Refusal as refusal:
                 reply = wire.refuse(refusal, call)
-            entry.status = reply.status
+            entry.status = 0 if entry.fault == "reset" else reply.status
             entry.client_gone = transport.is_gone(request)
             ledger.ask_to_wait(entry, reply.headers.get("Retry-After"))
             return await transport.send(request, reply, fault)
@@ -119,7 +119,7 @@ class Server:
 
     async def _exchange_token(self, request: web.Request, call: Call) -> web.StreamResponse:
         entry = self.ledger.arrive(TOKEN_FAMILY, "", "")
-        fault = self.faults.pick(TOKEN_FAMILY, Conversation(""))
+        fault = self.faults.pick(TOKEN_FAMILY, Conversation(""), by_name=True)
         try:
             if fault is not None and fault.kind in specifications.REFUSALS:
                 entry.fault = fault.kind

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import msgspec
 
 REFUSALS = frozenset({"status", "insufficient_quota", "auth", "model_not_found", "overloaded", "context_exceeded"})
-TEXTS = frozenset({"cut_text", "prose", "other_page", "nested_fences", "surrogate", "refusal"})
-BODIES = frozenset({"html", "empty", "invalid_utf8", "nan", "deep", "huge_int", "usage"})
+TEXTS = frozenset({"cut_text", "prose", "other_page", "nested_fences", "surrogate", "invalid_utf8", "refusal"})
+BODIES = frozenset({"html", "empty", "nan", "deep", "huge_int", "usage"})
 TRANSPORTS = frozenset(
     {"huge_body", "gzip_bomb", "cut_body", "reset", "slow_headers", "trickle", "trickle_headers", "late"}
 )
@@ -74,7 +74,7 @@ class Limit(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ``counts``: tokens are judged on arrival by input plus what the request allows (max_tokens), or by what was used.
     """
 
-    requests: int | None = None
+    requests: int | None = 600
     tokens: int | None = None
     window_seconds: float = 60.0
     counts: Literal["max_tokens", "actual"] = "actual"

@@ -15,6 +15,7 @@ from tests.fakes.providers.conversation import Reply
 from tests.fakes.providers.specifications import Fault
 
 _CHUNK = b" " * 2**20  # JSON may begin with any number of these
+_ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 _HUGE_MEGABYTES = 50
 _BOMB_MEGABYTES = 512
 _LATE_SECONDS = 30.0
@@ -35,9 +36,9 @@ async def send(request: web.Request, reply: Reply, fault: Fault | None) -> web.S
             pause = _detail(fault, "seconds", _LATE_SECONDS)
             return await _send_raw(request, reply, [status_line + b"\r\n", rest + reply.body], pause=pause)
         case "trickle":
-            return await _trickle(request, _head(reply))
+            return await _trickle(request, _ENDLESS + b"\r\n")
         case "trickle_headers":
-            return await _trickle(request, _head(reply).removesuffix(b"\r\n") + b"X-Slow: ")
+            return await _trickle(request, _ENDLESS + b"X-Slow: ")
         case "late":
             await asyncio.sleep(_detail(fault, "seconds", _LATE_SECONDS))
     return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
