@@ -186,21 +186,20 @@ local function breaker_opens(account)
   return 0
 end
 
-local function check_leaving(account, over, check)
-  local start = 0
-  while #over > 0 do
+-- Give each meter that is over its limit the moment at which enough will have left its window
+local function find_leaving(account, over)
+  local start, open = 0, #over
+  while open > 0 do
     local page = call("ZRANGE", account.sent, start, start + 31, "WITHSCORES")
     if #page == 0 then
       return
     end
     for index = 1, #page, 2 do
       local input, output = amounts(page[index])
-      for position = #over, 1, -1 do
-        local meter = over[position]
+      for _, meter in ipairs(over) do
         meter.excess = meter.excess - meter.of(1, input, output)
-        if meter.excess <= 0 then
-          check(meter.name, tonumber(page[index + 1]) + account.limits.window)
-          table.remove(over, position)
+        if meter.excess <= 0 and not meter.moment then
+          meter.moment, open = tonumber(page[index + 1]) + account.limits.window, open - 1
         end
       end
     end
@@ -223,7 +222,10 @@ local function check_meters(account, check)
       end
     end
   end
-  check_leaving(account, over, check)
+  find_leaving(account, over)
+  for _, meter in ipairs(over) do
+    check(meter.name, meter.moment or now + account.limits.window)
+  end
 end
 
 local function call_takes(account)

@@ -1,0 +1,161 @@
+"""quota.lua and quota_model.py answer any sequence of moves alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.providers.quota import AccountState, Limits, Need, QuotaStore, Refused, Reservation
+from apps.providers.quota_model import QuotaModel
+from tests.integration.quota.conftest import START
+
+EXAMPLES = count(1)
+ACCOUNTS = 3
+
+tokens = st.integers(1, 300)
+money = st.integers(0, 300)
+# Tight, so that most sequences come to a limit; zero and too little for one call are rare.
+one_limit = st.one_of(
+    st.tuples(st.just("requests"), st.integers(1, 12)),
+    st.tuples(st.just("requests"), st.integers(0, 3)),
+    st.tuples(st.just("tokens"), st.integers(500, 3000)),
+    st.tuples(st.just("input_tokens"), st.integers(250, 1500)),
+    st.tuples(st.just("output_tokens"), st.integers(250, 1500)),
+    st.tuples(st.just("calls_in_flight"), st.integers(1, 6)),
+    st.tuples(st.just("requests_per_day"), st.integers(1, 20)),
+    st.tuples(st.just("money_per_day"), st.integers(0, 3000)),
+)
+limits = st.builds(
+    lambda limited, window, counts: {**dict(limited), "window_seconds": window, "counts_max_tokens": counts},
+    st.lists(one_limit, max_size=3),
+    st.sampled_from([60.0, 60.0, 10.0, 1.0]),
+    st.booleans(),
+)
+which = st.integers(0, 3)
+account = st.integers(0, ACCOUNTS - 1)
+seconds = st.sampled_from([0.0, 0.001, 0.1, 0.4, 1.0, 5.0, 10.0, 30.0, 60.4, 241.0, 3600.0, 80_000.0, 90_000.0])
+reserve = st.tuples(
+    st.just("reserve"),
+    st.lists(account, min_size=1, max_size=ACCOUNTS, unique=True),
+    st.builds(Need, tokens, tokens, st.none() | money),
+    st.sampled_from([1, 1, 2, 5, 12]),
+)
+settle = st.tuples(st.just("settle"), which, tokens, tokens, money, st.none() | st.floats(-1, 3))
+broken = st.tuples(st.just("fail"), account, st.integers(1, 6))
+move = st.one_of(
+    reserve,
+    reserve,
+    reserve,
+    settle,
+    settle,
+    st.tuples(st.just("release"), which),
+    st.tuples(st.just("pass_time"), seconds | st.floats(0, 2)),
+    st.tuples(st.just("wait_as_told")),
+    st.tuples(st.just("wait_as_told")),
+    st.tuples(st.just("hold_off"), account, seconds),
+    broken,
+    broken,
+    st.tuples(st.sampled_from(["note_success", "reset"]), account),
+)
+
+
+@dataclass
+class Both:
+    """The store and the model side by side: every move is made at both and the answers compared."""
+
+    store: QuotaStore
+    accounts: list[Limits]
+    model: QuotaModel = field(default_factory=QuotaModel)
+    now: float = START
+    told: float = 0.0
+    open: list[tuple[Reservation, Reservation]] = field(default_factory=list)
+
+    def make(self, name: str, *values: Any) -> None:
+        getattr(self, name)(*values)
+        keys = [limits.key for limits in self.accounts]
+        assert self.store.state(keys, now=self.now) == self.model.state(keys, now=self.now)
+
+    def reserve(self, chosen: list[int], need: Need, times: int) -> None:
+        for _ in range(times):
+            self.reserve_once([self.accounts[index] for index in chosen], need)
+
+    def reserve_once(self, accounts: list[Limits], need: Need) -> None:
+        answer = self.store.reserve(accounts, need, now=self.now)
+        expected = self.model.reserve(accounts, need, now=self.now)
+        if isinstance(answer, Refused) or isinstance(expected, Refused):
+            assert answer == expected
+            assert isinstance(answer, Refused)
+            self.told = answer.wait_seconds
+        else:
+            assert answer.reserved_at == expected.reserved_at
+            self.open.append((answer, expected))
+
+    def settle(self, which: int, input_tokens: int, output_tokens: int, money: int, delay: float | None) -> None:
+        """The same call may be settled twice: what has been reported stays in the list."""
+        if self.open:
+            answer, expected = self.open[-1 - which % len(self.open)]
+            sent_at = None if delay is None else answer.reserved_at + delay
+            used = {"input_tokens": input_tokens, "output_tokens": output_tokens, "money": money}
+            self.store.settle(answer, **used, sent_at=sent_at, now=self.now)
+            self.model.settle(expected, **used, sent_at=sent_at, now=self.now)
+
+    def release(self, which: int) -> None:
+        if self.open:
+            answer, expected = self.open[-1 - which % len(self.open)]
+            self.store.release(answer, now=self.now)
+            self.model.release(expected, now=self.now)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+    def wait_as_told(self) -> None:
+        if not math.isinf(self.told):
+            self.now += self.told
+
+    def hold_off(self, index: int, seconds: float) -> None:
+        for quota in (self.store, self.model):
+            quota.hold_off(self.accounts[index].key, seconds=seconds, now=self.now)
+
+    def note_success(self, index: int) -> None:
+        for quota in (self.store, self.model):
+            quota.note_success(self.accounts[index].key, now=self.now)
+
+    def fail(self, index: int, times: int) -> None:
+        for _ in range(times):
+            for quota in (self.store, self.model):
+                quota.note_failure(self.accounts[index].key, now=self.now)
+
+    def reset(self, index: int) -> None:
+        for quota in (self.store, self.model):
+            quota.reset(self.accounts[index].key, now=self.now)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(limited=st.lists(limits, min_size=ACCOUNTS, max_size=ACCOUNTS), moves=st.lists(move, min_size=15, max_size=60))
+def test_the_store_answers_as_the_model_does(
+    store: QuotaStore, limited: list[dict[str, Any]], moves: list[tuple[Any, ...]]
+) -> None:
+    example = next(EXAMPLES)
+    both = Both(store, [Limits(f"account:{example}:{index}", **one) for index, one in enumerate(limited)])
+
+    for name, *values in moves:
+        both.make(name, *values)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(requests=st.integers(1, 2000), crowd=st.integers(100, 300))
+def test_a_crowd_is_promised_the_same_places(store: QuotaStore, requests: int, crowd: int) -> None:
+    both = Both(store, [Limits(f"account:{next(EXAMPLES)}", requests=requests)])
+
+    both.make("reserve", [0], Need(1, 1), crowd)
+
+
+def test_an_account_nobody_knows_has_used_nothing(store: QuotaStore) -> None:
+    nothing = AccountState("deployment:none", 0, 0, 0, 0, 0, 0, None, "closed", 0)
+
+    assert store.state(["deployment:none"]) == [nothing]
