@@ -1,8 +1,10 @@
-"""How well wrong answers of models are told from right ones: pages of the corpus, rewritten as models do it, well and badly.
+"""How well wrong answers of models are told from right ones: pages of the corpus, rewritten well and badly.
 
-    python -m bench.fidelity
+    python -m bench.fidelity [chosen|held-out] [-v]
 
-Prints a table and writes bench/results/fidelity.json: for each kind of rewriting the share of answers that are refused.
+The thresholds were chosen by looking at the first three pages of every document (``chosen``); the next three are the
+check (``held-out``). Without either both are measured. Prints a table and writes bench/results/fidelity.json: for each
+kind of rewriting the share of answers that are refused.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import random
 import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,29 +26,23 @@ from apps.pages.blocks import Block, BlockType, Page
 from apps.pages.errors import ParseError
 from apps.pages.isolation import Reader
 from apps.pages.render import RenderOptions, page_markdown
+from apps.pages.survey import margin_of
 from apps.parsing.alignment import align
 from apps.parsing.answers import end_line, read_answer
 from apps.parsing.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
 from bench.figures import CORPUS, Figure, report
 
-MOST_PAGES_OF_ONE = 5
+MOST_PAGES_OF_ONE = 3
+SETS = {"chosen": 1, "held-out": 1 + MOST_PAGES_OF_ONE}
 LEAST_WORDS = 30
+TEXT = "text layer"
 MARKER = "mark"
 HTML, PIPE = RenderOptions(), RenderOptions(table_format="pipe")
 OCR_CHARACTER_ERRORS = 0.012
-_CONFUSED = {
-    "e": "c",
-    "o": "0",
-    "l": "1",
-    "i": "l",
-    "a": "o",
-    "n": "u",
-    "t": "f",
-    "0": "O",
-    "1": "l",
-    "5": "S",
-    "8": "B",
-}
+_CONFUSED = dict(zip("eoilantf015", "c01lourrOlS", strict=True))
+_LATEX: dict[str, str | int | None] = {"²": "^{2}", "³": "^{3}", "×": "\\times ", "±": "\\pm ", "≤": "\\leq "}
+_LATEX |= {"∫": "\\int ", "√": "\\sqrt ", "→": "\\to ", "∈": "\\in ", "∑": "\\sum ", "≥": "\\geq "}
+_STRAIGHT: dict[str, str | int | None] = {"“": '"', "”": '"', "’": "'", "‘": "'", "…": "..."}
 _SENTENCE = re.compile(r"(?<=[.!?。])\s*(?=\S)")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 INVENTED = "The committee has approved the final version without any further changes to the annex."
@@ -91,14 +89,18 @@ def other_lists(case: Case, rng: random.Random) -> str:
 
 
 def other_spaces(case: Case, rng: random.Random) -> str:
-    return re.sub(r"(?<=[a-z]) (?=[a-z])", lambda _: rng.choice([" ", " ", "\n", "  "]), _prose(case)).replace(
-        "\n\n", "\n\n\n"
-    )
+    spread = re.sub(r"(?<=[a-z]) (?=[a-z])", lambda _: rng.choice([" ", " ", "\n", "  "]), _prose(case))
+    return spread.replace("\n\n", "\n\n\n")
+
+
+def formulas_as_latex(case: Case, rng: random.Random) -> str:
+    text = _prose(case).translate(str.maketrans(_LATEX))
+    return re.sub(r"(?<= )([a-z]) = ", r"$\1 = $ ", text)
 
 
 def typography(case: Case, rng: random.Random) -> str:
     text = markdown(case[1], PIPE)
-    straight = text.translate(str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "…": "..."}))
+    straight = text.translate(str.maketrans(_STRAIGHT))
     return straight if straight != text else text.replace("'", "’").replace(" - ", " – ")
 
 
@@ -123,9 +125,10 @@ def block_moved(case: Case, rng: random.Random) -> str | None:
 
 
 def emphasis(case: Case, rng: random.Random) -> str:
-    return re.sub(
-        r"(?<= )[a-z]{4,}(?= )", lambda f: f"**{f.group()}**" if rng.random() < 0.1 else f.group(), _prose(case)
-    )
+    def bold(found: re.Match[str]) -> str:
+        return f"**{found.group()}**" if rng.random() < 0.1 else found.group()
+
+    return re.sub(r"(?<= )[a-z]{4,}(?= )", bold, _prose(case))
 
 
 def fenced_with_chat(case: Case, rng: random.Random) -> str:
@@ -133,13 +136,12 @@ def fenced_with_chat(case: Case, rng: random.Random) -> str:
 
 
 def one_line_per_line(case: Case, rng: random.Random) -> str:
-    blocks = [
+    return "\n\n".join(
         "\n".join(line.text for line in block.lines)
         if block.type is BlockType.PARAGRAPH and block.lines
         else markdown([block])
         for block in shown(case)
-    ]
-    return "\n\n".join(blocks)
+    )
 
 
 def _prose(case: Case) -> str:
@@ -163,11 +165,16 @@ def without_sentence(case: Case, rng: random.Random) -> str | None:
 
 def without_paragraph(case: Case, rng: random.Random) -> str | None:
     blocks = shown(case)
-    long = [n for n, b in enumerate(blocks) if b.type is BlockType.PARAGRAPH and b.text.count(" ") >= 12]
+    long = [n for n, b in enumerate(blocks) if _is_long_paragraph(case[0], b)]
     if len(blocks) < 2 or not long:
         return None
     del blocks[rng.choice(long)]
     return markdown(blocks)
+
+
+def _is_long_paragraph(page: Page, block: Block) -> bool:
+    """Whether it would be missed. What is left out in the margins is put back from the page (``align``)."""
+    return block.type is BlockType.PARAGRAPH and block.text.count(" ") >= 12 and not margin_of(page, block)
 
 
 def without_row(case: Case, rng: random.Random) -> str | None:
@@ -259,13 +266,10 @@ def _one_changed(case: Case, rng: random.Random, change: Callable[[str], str | N
 def _number_changed(case: Case, rng: random.Random, change: Callable[[str], str | None]) -> str | None:
     """The answer with one number changed, in a text or a cell."""
     blocks = shown(case)
-    places = [(n, None, f) for n, block in enumerate(blocks) for f in _DIGITS.finditer(block.text)]
-    places += [
-        (n, c, f)
-        for n, block in enumerate(blocks)
-        for c, cell in enumerate(block.cells)
-        for f in _DIGITS.finditer(cell.text)
-    ]
+    places: list[tuple[int, int | None, re.Match[str]]] = []
+    for n, block in enumerate(blocks):
+        places += [(n, None, found) for found in _DIGITS.finditer(block.text)]
+        places += [(n, c, found) for c, cell in enumerate(block.cells) for found in _DIGITS.finditer(cell.text)]
     rng.shuffle(places)
     for number, index, found in places:
         new = change(found.group())
@@ -298,6 +302,7 @@ RIGHT: tuple[Rewriting, ...] = (
     emphasis,
     fenced_with_chat,
     one_line_per_line,
+    formulas_as_latex,
 )
 WRONG: dict[str, Rewriting] = {
     "a sentence left out": without_sentence,
@@ -313,37 +318,27 @@ WRONG: dict[str, Rewriting] = {
     "a loop at the end": repeated,
 }
 # As in a page read by OCR, when the model has mended what OCR misread.
-OCR_WRONG = (
-    "a paragraph left out",
-    "the last 10 % left out",
-    "the last 30 % left out",
-    "the answer of another page",
-    "a loop at the end",
-)
-TARGETS = {
-    "a digit changed": 0.99,
-    "two digits swapped": 0.99,
-    "a decimal point moved": 0.99,
-    "a paragraph left out": 0.97,
-}
+OCR_WRONG = [name for name in WRONG if "left out" in name or "page" in name or "loop" in name]
+NUMBERS, PARAGRAPH = ("a digit changed", "two digits swapped", "a decimal point moved"), "a paragraph left out"
+TARGETS = dict.fromkeys(NUMBERS, 0.99) | {PARAGRAPH: 0.97}
 
 
-def cases(documents: Sequence[Path]) -> Iterator[Case]:
-    """Pages with enough words, each with its finished blocks and the blocks of the next page."""
+def cases(documents: Sequence[Path], first: int = 1) -> Iterator[Case]:
+    """Pages from ``first`` on with enough words, each with its finished blocks and the blocks of the next page."""
     with Reader() as reader:
         for document in documents:
             try:
-                count = min(reader.inspect(document).page_count, MOST_PAGES_OF_ONE)
-                results = list(reader.read_range(document, range(1, count + 1)))
+                end = min(reader.inspect(document).page_count, first + MOST_PAGES_OF_ONE - 1) + 1
+                results = list(reader.read_range(document, range(first, end))) if first < end else []
             except ParseError:
                 continue
-            finished = list(finished_pages(lambda results=results: results))
+            finished = list(finished_pages(partial(list, results)))
             pages = [
                 (p, list(f.blocks))
                 for p, f in zip(results, finished, strict=True)
                 if isinstance(p, Page) and isinstance(f, Page)
             ]
-            for (page, blocks), (_, others) in zip(pages, pages[1:] + [(None, [])], strict=True):
+            for (page, blocks), (_, others) in zip(pages, [*pages[1:], (None, [])], strict=True):
                 if compare(page, ()).words >= LEAST_WORDS:
                     yield page, blocks, others
 
@@ -365,35 +360,41 @@ def with_ocr_errors(page: Page, rng: random.Random) -> Page:
     return msgspec.structs.replace(page, blocks=tuple(blocks))
 
 
-def refused(page: Page, answer: str, *, source: str, image: bool) -> str:
-    """Why the answer is refused, "" if it is not; with what was measured when asked for."""
-    fidelity = measured(page, answer)
-    return verdict(fidelity, source=source, image=image)
-
-
 def measured(page: Page, answer: str) -> Fidelity:
     return compare(page, align(page, read_answer(f"{answer}\n{end_line(MARKER)}", marker=MARKER)))
 
 
-def shares(found: Sequence[Case], *, source: str, image: bool, wrong: Sequence[str], prefix: str) -> list[Figure]:
-    """The share of right answers refused, and of wrong answers found out."""
+def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: dict[str, bool]) -> list[Figure]:
+    """The share of right answers refused, and of wrong ones found out; ``judges``: a name for each, and whether the
+    model is taken to have seen the page."""
     rng = random.Random(7)
-    counts: dict[str, list[int]] = {}
+    counts: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    named = {f"right, {rewrite.__name__.replace('_', ' ')}": rewrite for rewrite in RIGHT}
+    named |= {name: WRONG[name] for name in wrong}
     for case in found:
         page = with_ocr_errors(case[0], rng) if source == OCR else case[0]
-        named = [("right: " + rewrite.__name__.replace("_", " "), rewrite) for rewrite in RIGHT]
-        for name, rewrite in named + [(name, WRONG[name]) for name in wrong]:
+        for name, rewrite in named.items():
             answer = rewrite(case, rng)
             if answer is None:
                 continue
-            code = refused(page, answer, source=source, image=image)
-            counts.setdefault(name, []).append(bool(code))
-            if "-v" in sys.argv and bool(code) == name.startswith("right"):
-                print(prefix, name, page.number, code, measured(page, answer))
-    right = [hit for name, hits in counts.items() if name.startswith("right") for hit in hits]
-    figures = [Figure(f"{prefix}right answers refused ({len(right)})", sum(right) / len(right), "share", 0.005)]
-    for name, hits in counts.items():
-        figures.append(Figure(f"{prefix}{name} ({len(hits)})", sum(hits) / len(hits), "share", TARGETS.get(name)))
+            fidelity = measured(page, answer)
+            for judge, image in judges.items():
+                hit = bool(verdict(fidelity, source=source, image=image))
+                counts[judge, name].append(hit)
+                if "-v" in sys.argv and hit == name.startswith("right"):
+                    print(judge, name, page.number, fidelity)
+    return [figure for judge in judges for figure in _figures(judge, counts)]
+
+
+def _figures(judge: str, counts: dict[tuple[str, str], list[bool]]) -> list[Figure]:
+    own = {name: hits for (by, name), hits in counts.items() if by == judge}
+    right = [hit for name, hits in own.items() if name.startswith("right") for hit in hits]
+    figures = [
+        Figure(f"{judge}: right answers refused ({len(right)})", round(sum(right) / len(right), 4), "share", 0.005)
+    ]
+    for name, hits in own.items():
+        target = TARGETS.get(name) if judge == TEXT else None
+        figures.append(Figure(f"{judge}: {name} ({len(hits)})", round(sum(hits) / len(hits), 4), "share", target))
     return figures
 
 
@@ -414,12 +415,19 @@ def main() -> None:
     documents = sorted(itertools.chain(*(CORPUS.glob(f"{name}/*.pdf") for name in ("markdown", "tables", "text"))))
     if not documents:
         sys.exit("This benchmark reads ../shared/corpus, which is not here.")
-    found = list(cases(documents))
-    figures = [Figure("pages", len(found), "pages"), *cost(found)]
-    figures += shares(found, source=TEXT_LAYER, image=False, wrong=list(WRONG), prefix="")
-    figures += shares(found, source=TEXT_LAYER, image=True, wrong=list(WRONG), prefix="model sees the page, ")
-    figures += shares(found[::2], source=OCR, image=True, wrong=OCR_WRONG, prefix="OCR, ")
+    figures: list[Figure] = []
+    for name, first in SETS.items():
+        if not SETS.keys() & set(sys.argv) or name in sys.argv:
+            found = list(cases(documents, first))
+            figures += [Figure(f"{name}: pages", len(found), "pages"), *cost(found)]
+            figures += _all_shares(found, name)
     report("fidelity", figures)
+
+
+def _all_shares(found: Sequence[Case], name: str) -> list[Figure]:
+    figures = shares(found, source=TEXT_LAYER, wrong=list(WRONG), judges={TEXT: False, "text layer, page seen": True})
+    figures += shares(found[::2], source=OCR, wrong=OCR_WRONG, judges={"OCR": False, "OCR, page seen": True})
+    return [msgspec.structs.replace(figure, what=f"{name}: {figure.what}") for figure in figures]
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ class RenderOptions(msgspec.Struct, frozen=True):
 # A tag, comment or entity needs one of these after its first sign; elsewhere < and & are harmless and stay readable.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 _ENTITY = re.compile(r"&(?=#?\w{1,31};)")
-_INLINE = re.compile(
-    r"`|\\(?=[!-/:-@\[-`{-~])|\*(?=\S)|(?<=\S)\*|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)|~~|!?\[(?=[^\]\n]*\][(\[:])"
-)
+_INLINE = re.compile(r"`|\\(?=[!-/:-@\[-`{-~])|\*(?=\S)|(?<=\S)\*|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)|~~")
+# What makes a link of brackets, nested ones too.
+_LINK = re.compile(r"\][(\[:]")
 _MARKED = re.compile(r"[<&`\\*_~\[]")
-_BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={3,}\s*$|-{3,}\s*$|\|)")
+_BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")
+_HEADING_END = re.compile(r"(?:^|(?<=\s))(?=#+\s*$)")
 _NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -36,6 +37,8 @@ def inline(text: str) -> str:
     if not _MARKED.search(text):
         return text
     text = _INLINE.sub(lambda found: "\\" + found.group(), text)
+    if _LINK.search(text):
+        text = text.replace("[", "\\[")
     return _TAG.sub("&lt;", _ENTITY.sub("&amp;", text))
 
 
@@ -51,15 +54,15 @@ def paragraph(text: str) -> str:
 def heading(block: Block) -> str:
     """Headings keep their numbers: ``## 2.1 Scope``."""
     text = f"{block.marker} {block.text}" if block.marker else block.text
-    return "#" * max(1, min(6, block.level)) + " " + inline(text)
+    return "#" * max(1, min(6, block.level)) + " " + _HEADING_END.sub(r"\\", inline(text))
 
 
 def list_item(block: Block) -> str:
     indent = "    " * max(0, block.level - 1)
     if not markers.is_ordered(block.marker):
-        return f"{indent}- {inline(block.text)}"
+        return f"{indent}- {paragraph(block.text)}"
     if re.fullmatch(r"\d{1,9}[.)]", block.marker):
-        return f"{indent}{block.marker} {inline(block.text)}"
+        return f"{indent}{block.marker} {paragraph(block.text)}"
     return f"{indent}- {inline(block.marker)} {inline(block.text)}"
 
 

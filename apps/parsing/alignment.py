@@ -20,6 +20,8 @@ SAME_PLACE_LINES = 4
 LEAST_PLACE_SHARE = 0.25
 # A line belongs to a block that holds this share of its words.
 LINE_SHARE = 0.5
+# So many letters before the first word and after the last are signs that belong to them.
+MARGIN_LETTERS = 2
 # A running line is replaced by an answer that holds this share of its words.
 REPLACED_SHARE = 0.5
 
@@ -92,28 +94,29 @@ def _one_place(counts: Counter[int]) -> set[int]:
 
 def _box_of(places: Iterable[int], words: PageWords) -> Box:
     """The box around words: of a line only the stretch from its first to its last word among them."""
-    stretches: dict[int, tuple[float, float]] = {}
+    stretches: dict[int, tuple[int, int]] = {}
     for place in places:
+        unit = words.units[place]
         start, end = words.spans[place]
-        first, last = stretches.get(words.units[place], (start, end))
-        stretches[words.units[place]] = min(first, start), max(last, end)
+        if unit in stretches:
+            first, last = stretches[unit]
+            start, end = min(first, start), max(last, end)
+        stretches[unit] = start, end
     return union(_stretch(words, unit, *stretch) for unit, stretch in stretches.items())
 
 
-def _stretch(words: PageWords, number: int, start: float, end: float) -> Box:
+def _stretch(words: PageWords, number: int, start: int, end: int) -> Box:
     """A part of a line, its letters taken for equally wide; of a cell, whose text may have lines, the whole box."""
-    unit = words.all_units[number]
+    unit, length = words.all_units[number], words.lengths[number]
     box = unit.box
-    if unit.line is None or not unit.text:
+    start = start if start > MARGIN_LETTERS else 0
+    end = end if end < length - MARGIN_LETTERS else length
+    if unit.line is None or end - start == length:
         return box
-    letter = 1 / len(unit.text)
-    if start < 3 * letter:
-        start = 0.0
-    if end > 1 - 3 * letter:
-        end = 1.0
     if scripts.is_rtl(unit.text):
-        start, end = 1 - end, 1 - start
-    return Box(round(box.x0 + start * box.width, 2), box.top, round(box.x0 + end * box.width, 2), box.bottom)
+        start, end = length - end, length - start
+    letter = box.width / length
+    return Box(round(box.x0 + start * letter, 2), box.top, round(box.x0 + end * letter, 2), box.bottom)
 
 
 def _without_gaps(page: Page, boxes: Sequence[Box | None]) -> list[Box]:

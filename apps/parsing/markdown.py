@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MOST_NESTING = 30
 # Some rules go over a paragraph again for each of its signs; no paragraph of a page is as long as this.
 LONGEST_MARKED_TEXT = 8_000
+MOST_BRACKETS = 300
 MOST_DRAFTS = 5_000
 _LOOK_BACK = 200
 _TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
@@ -114,7 +115,7 @@ def plain(content: str, *, line_break: str = " ") -> str:
     """Inline Markdown as plain text. ``line_break`` stands for a break that is asked for; others heal hyphens."""
     if not _MARKED.search(content):
         return content
-    if len(content) > LONGEST_MARKED_TEXT:
+    if len(content) > LONGEST_MARKED_TEXT or content.count("[") > MOST_BRACKETS:
         return _ESCAPED.sub(r"\1", html.text_of(content))
     lines = [""]
     for token in _inline_tokens(content):

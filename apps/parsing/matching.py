@@ -23,21 +23,18 @@ def matched(answer: Sequence[str], page: Sequence[str]) -> list[int]:
     """For each word of the answer its place on the page, -1 for none; no place is given twice."""
     matching = _Matching(answer, page)
     for length in ANCHOR_LENGTHS:
-        matching.grow_from(_anchors(answer, page, length))
+        matching.grow_from_runs(length)
     matching.fill()
     return matching.places
 
 
-def _anchors(answer: Sequence[str], page: Sequence[str], length: int) -> list[tuple[int, int]]:
-    """Where runs of this length begin that stand once in each: (place in the answer, place on the page)."""
-    once = _once(page, length)
-    return [(place, once[run]) for run, place in _once(answer, length).items() if run in once]
-
-
-def _once(words: Sequence[str], length: int) -> dict[tuple[str, ...], int]:
+def _once(words: Sequence[str], length: int, free: Sequence[bool]) -> dict[tuple[str, ...], int]:
+    """Where the runs of words begin that stand once among those whose first word is free."""
     places: dict[tuple[str, ...], int] = {}
     repeated = set()
     for place, run in enumerate(zip(*(words[shift:] for shift in range(length)), strict=False)):
+        if not free[place]:
+            continue
         if run in places:
             repeated.add(run)
         places[run] = place
@@ -53,9 +50,12 @@ class _Matching:
         self.places = [-1] * len(answer)
         self._taken = [False] * len(page)
 
-    def grow_from(self, anchors: Sequence[tuple[int, int]]) -> None:
-        for here, there in anchors:
-            if self.places[here] < 0 and not self._taken[there]:
+    def grow_from_runs(self, length: int) -> None:
+        """Match what stands around runs of this length that both sides have once."""
+        there_once = _once(self._page, length, [not taken for taken in self._taken])
+        for run, here in _once(self._answer, length, [place < 0 for place in self.places]).items():
+            there = there_once.get(run, -1)
+            if there >= 0 and self.places[here] < 0 and not self._taken[there]:
                 self._take(here, there)
                 self._grow(here, there, 1)
                 self._grow(here, there, -1)
@@ -103,11 +103,11 @@ class _Matching:
         for there, word in enumerate(self._page):
             if not self._taken[there]:
                 free[word].append(there)
-        expected = -1
+        expected = max(0, next((there - here for here, there in enumerate(self.places) if there >= 0), 0))
         for here, there in enumerate(self.places):
             if there >= 0:
                 expected = there + 1
-            elif expected >= 0 and (nearest := self._nearest(free.get(self._answer[here], ()), expected)) >= 0:
+            elif (nearest := self._nearest(free.get(self._answer[here], ()), expected)) >= 0:
                 self._take(here, nearest)
                 expected = nearest + 1
 

@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
 import msgspec
 
-from apps.pages import scripts
 from apps.pages.blocks import Block, BlockType, Line, Page
 from apps.pages.geometry import Box
 from apps.pages.survey import margin_of
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:[-\u00ad\u2010\u2011][^\W\d_{_UNSPACED}]+)*")
-_HYPHENS = re.compile("[-\u00ad\u2010\u2011]")
+_LETTER = rf"[^\W\d_{_UNSPACED}]"
+_HYPHEN = "[-\u00ad\u2010\u2011]"
+_WORD = re.compile(
+    rf"{_LETTER}{{2,}}(?:{_HYPHEN}{_LETTER}+)*|\d+(?:[.,]\d+)*|[{_UNSPACED}]|{_LETTER}(?:{_HYPHEN}{_LETTER}+)+"
+)
+_HYPHENS = re.compile(_HYPHEN)
 _CUT = re.compile(r"[^\W\d_]([-\u00ad\u2010\u2011])\s*$")
 # What stands in the margins with more words than this is no running line.
-LONGEST_RUNNING_LINE = 25
+LONGEST_RUNNING_LINE = 60
+LONGEST_PAGE_NUMBER = 12
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
@@ -36,18 +39,20 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
 
 
 class PageWords(msgspec.Struct):
-    """The words of a page in reading order: four lists of the same length, and two about the units they stand in.
+    """The words of a page in reading order: four lists of the same length, and three about the units they stand in.
 
-    ``units`` says in which unit a word stands, ``spans`` from where to where along it (shares, 0.0-1.0), ``optional``
-    whether an answer may leave it out: running lines, and the markers of lists. ``sizes``: the words of each unit.
+    ``units`` says in which unit a word stands, ``spans`` from where to where in it, in letters, ``optional`` whether an
+    answer may leave it out: markers of lists and page numbers. ``lengths``: the letters of each unit; ``sizes``: its
+    words.
     """
 
-    tokens: list[str]
-    units: list[int]
-    spans: list[tuple[float, float]]
-    optional: list[bool]
-    all_units: list[Unit]
-    sizes: list[int]
+    tokens: list[str] = []
+    units: list[int] = []
+    spans: list[tuple[int, int]] = []
+    optional: list[bool] = []
+    all_units: list[Unit] = []
+    lengths: list[int] = []
+    sizes: list[int] = []
 
 
 def folded(text: str) -> str:
@@ -56,34 +61,25 @@ def folded(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """The words of a text."""
-    return [token for _, _, token in _found(folded(text))]
+    text = folded(text)
+    words: list[str] = _WORD.findall(text)
+    return [_HYPHENS.sub("", word) for word in words] if _HYPHENS.search(text) else words
 
 
 def is_number(token: str) -> bool:
     return token[0].isdigit()
 
 
-def _found(text: str) -> Iterator[tuple[int, int, str]]:
-    for found in _WORD.finditer(text):
-        token = found.group()
-        if len(token) == 1:
-            if token.isalpha() and not scripts.is_unspaced(token):
-                continue
-        elif not token.isalpha() and not token[0].isdigit():
-            token = _HYPHENS.sub("", token)
-        yield found.start(), found.end(), token
-
-
 def page_words(page: Page) -> PageWords:
     """The words of a page, each with its place; a word that a line end cuts in two stands in the first line."""
-    words = PageWords([], [], [], [], [], [])
+    words = PageWords()
     for index, block in enumerate(page.blocks):
         if block.type is BlockType.PICTURE:
             continue
-        running = is_running_line(page, block)
+        numbered = len(block.text) <= LONGEST_PAGE_NUMBER and is_running_line(page, block)
         cut = False
         for number, unit in enumerate(_units(block, index)):
-            cut = _add(words, unit, marker=block.marker if not number else "", running=running, cut=cut)
+            cut = _add(words, unit, marker=block.marker if not number else "", optional=numbered, cut=cut)
     return words
 
 
@@ -102,21 +98,24 @@ def _units(block: Block, index: int) -> list[Unit]:
     return [Unit(f"{block.marker} {block.text}", block.box, index)] if block.text else []
 
 
-def _add(words: PageWords, unit: Unit, *, marker: str, running: bool, cut: bool) -> bool:
+def _add(words: PageWords, unit: Unit, *, marker: str, optional: bool, cut: bool) -> bool:
     """Add the words of a unit; returns whether its last word goes on in the next line."""
     text = folded(unit.text)
-    length = max(1, len(text))
-    number = len(words.all_units)
-    words.all_units.append(unit)
-    before = len(words.tokens)
+    found = list(_WORD.finditer(text))
+    tokens = [match.group() for match in found]
+    if _HYPHENS.search(text):
+        tokens = [_HYPHENS.sub("", token) for token in tokens]
+    if cut and tokens and not is_number(tokens[0]) and not text[: found[0].start()].strip():
+        words.tokens[-1] += tokens.pop(0)
+        del found[0]
     marked = words_of(marker) if marker else []
-    for place, (start, end, token) in enumerate(_found(text)):
-        if cut and not place and not text[:start].strip() and not is_number(token):
-            words.tokens[-1] += token
-            continue
-        words.tokens.append(token)
-        words.units.append(number)
-        words.spans.append((start / length, end / length))
-        words.optional.append(running or marked[place : place + 1] == [token])
-    words.sizes.append(len(words.tokens) - before)
-    return bool(words.tokens) and words.units[-1] == number and unit.line is not None and bool(_CUT.search(text))
+    if tokens[: len(marked)] != marked:
+        marked = []
+    words.tokens += tokens
+    words.units += [len(words.all_units)] * len(tokens)
+    words.spans += [match.span() for match in found]
+    words.optional += [True] * len(marked) + [optional] * (len(tokens) - len(marked))
+    words.all_units.append(unit)
+    words.lengths.append(len(text))
+    words.sizes.append(len(tokens))
+    return bool(tokens) and unit.line is not None and _CUT.search(text[-4:]) is not None

@@ -1,0 +1,118 @@
+"""An answer that leaves out, changes or adds something is told from one that only writes it differently."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.pages.blocks import Block, BlockType, Page
+from apps.pages.geometry import Box
+from apps.parsing.answers import end_line, parsed_page
+from apps.parsing.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
+from tests.unit.pages.drawing import page
+from tests.unit.parsing.test_alignment import lines_block
+
+FIRST = "The mill at the river grinds 1,234.50 tonnes of oats and 88 tonnes of rye in a year."
+SECOND = "Its wheel was built in 1871 by carpenters from the next valley, and it turns to this day."
+THIRD = "Visitors are welcome on Sundays between 10 and 16, when the miller shows how flour is made."
+
+
+def of_paragraphs(*texts: str) -> Page:
+    return page(*(lines_block(text, top=200 + 60.0 * n) for n, text in enumerate(texts)))
+
+
+PAGE = of_paragraphs(FIRST, SECOND, THIRD)
+
+
+def measured(markdown: str, of: Page = PAGE) -> Fidelity:
+    return compare(of, parsed_page(of, f"{markdown}\n{end_line('m')}", marker="m").blocks)
+
+
+def judged(markdown: str, of: Page = PAGE, *, source: str = TEXT_LAYER, image: bool = False) -> str:
+    return verdict(measured(markdown, of), source=source, image=image)
+
+
+WHOLE = f"{FIRST}\n\n{SECOND}\n\n{THIRD}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        WHOLE,
+        f"# {FIRST}\n\n- {SECOND}\n- {THIRD}",
+        f"{THIRD}\n\n{FIRST}\n\n{SECOND}",
+        WHOLE.upper(),
+        WHOLE.replace("tonnes", "**ton-\nnes**").replace("valley", "val\u00adley"),
+        f"<table><tr><td>{FIRST}</td></tr><tr><td>{SECOND}</td><td>{THIRD}</td></tr></table>",
+        WHOLE.replace("1,234.50", "１,２３４.５０"),
+    ],
+    ids=["the same", "other blocks", "other order", "capitals", "hyphens", "a table", "full width"],
+)
+def test_the_same_words_written_otherwise_are_taken(answer: str) -> None:
+    assert judged(answer) == ""
+    assert measured(answer).coverage == 1.0
+
+
+def test_a_paragraph_left_out_is_missed() -> None:
+    assert judged(f"{FIRST}\n\n{THIRD}") == "output_incomplete"
+    assert measured(f"{FIRST}\n\n{THIRD}").numbers_missing == ("1871",)
+
+
+@pytest.mark.parametrize("number", ["1,234.05", "1,243.50", "12,34.50", "1,234.5", "1234.50"])
+def test_a_changed_number_is_noticed(number: str) -> None:
+    changed = WHOLE.replace("1,234.50", number)
+    assert judged(changed) == "output_altered"
+    assert (measured(changed).numbers_missing, measured(changed).numbers_added) == (("1,234.50",), (number,))
+
+
+def test_an_invented_sentence_is_noticed() -> None:
+    assert judged(f"{WHOLE}\n\nAll prices have been approved by the honourable guild.") == "output_altered"
+
+
+def test_a_loop_is_noticed() -> None:
+    assert judged(WHOLE + f"\n\n{THIRD}" * 10) == "output_altered"
+
+
+def test_another_page_is_noticed() -> None:
+    assert judged("Something else stands here, about ships and harbours and the men who sail to them.") != ""
+
+
+def test_names_in_formulas_are_not_added_words() -> None:
+    assert judged(f"{WHOLE}\n\n$\\frac{{\\sqrt\\alpha}}{{\\beta}} \\leq \\int \\infty \\sum \\partial$") == ""
+
+
+def test_text_in_pictures_may_be_added_by_who_sees_the_page() -> None:
+    of = page(*PAGE.blocks, Block(BlockType.PICTURE, Box(72, 500, 400, 700)))
+    answer = f"{WHOLE}\n\nOats Flour Bran Barley harvest by region north south"
+    assert judged(answer, of, image=True) == ""
+    assert judged(answer, of, image=False) == "output_altered"
+    assert judged(answer, PAGE, image=True) == "output_altered"
+
+
+def test_what_ocr_misread_may_be_mended() -> None:
+    first = FIRST.replace("oats", "0ats").replace("mill", "rnill")
+    misread = of_paragraphs(first, SECOND.replace("1871", "I87I"), THIRD)
+    assert judged(WHOLE, misread, source=OCR) == ""
+    assert judged(WHOLE, misread) != ""
+    assert judged(FIRST, misread, source=OCR) == "output_incomplete"
+
+
+def test_a_list_numbered_anew_is_taken() -> None:
+    printed = of_paragraphs(f"4. {FIRST}", f"5. {SECOND}", f"6. {THIRD}").blocks
+    items = [Block(BlockType.LIST_ITEM, block.box, block.text[3:], block.lines, 1, block.text[:2]) for block in printed]
+    assert judged(f"- {FIRST}\n- {SECOND}\n- {THIRD}", page(*items)) == ""
+    assert judged(f"1. {FIRST}\n1. {SECOND}\n1. {THIRD}", page(*items)) == ""
+
+
+@pytest.mark.parametrize("answer", ["Chapter 2", "# Chapter II", "Chapter 2\n\nThe mill"])
+def test_pages_with_few_words_raise_no_false_alarm(answer: str) -> None:
+    assert judged(answer, page(lines_block("Chapter 2"))) == ""
+
+
+def test_a_page_without_words_takes_any_answer() -> None:
+    assert judged("What the model read in the picture", page(), source=OCR, image=True) == ""
+
+
+def test_scripts_without_spaces_are_compared_sign_by_sign() -> None:
+    of = page(lines_block("磨坊每年磨一千吨燕麦和八十八吨黑麦", "水轮建于一八七一年至今仍在转动", top=200))
+    assert judged("磨坊每年磨一千吨燕麦和八十八吨黑麦\n水轮建于一八七一年至今仍在转动", of) == ""
+    assert judged("磨坊每年磨一千吨燕麦和八十八吨黑麦", of) == "output_incomplete"
