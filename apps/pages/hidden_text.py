@@ -180,15 +180,24 @@ class _Judge:
             seen = [item for item in items if id(item) not in said]
             if not seen and self._is_of_a_scan(piece.box):
                 continue
-            piece.hidden = letters in _letters("".join(said.get(id(item), "") for item in items)) and (
-                letters not in _letters("".join(self._objects.contents(seen)))
-            )
+            unseen = [item for item in items if id(item) in said]
+            if letters not in _letters("".join(said[id(item)] for item in unseen)):
+                continue
+            contents = self._objects.contents(seen)
+            # PDFium says nothing for what is drawn a second time at the same place: a shadow, or white below black.
+            again = any(not content and _is_copy(item, unseen) for item, content in zip(seen, contents, strict=True))
+            piece.hidden = not again and letters not in _letters("".join(contents))
 
     def _dropped(self, pieces: Sequence[_Piece], invisible: Sequence[TextObject], said: dict[int, str]) -> list[str]:
         """Invisible text that the other library has left out by itself."""
         known = _letters("".join(piece.text for piece in pieces))
         lines = _as_lines(invisible, said)
         return [line for line in lines if (letters := _letters(line)) and letters not in known]
+
+
+def _is_copy(item: TextObject, others: Sequence[TextObject]) -> bool:
+    box = item.box
+    return any(_wider(other.box, 2.0).contains(box) and _wider(box, 2.0).contains(other.box) for other in others)
 
 
 def _as_lines(items: Sequence[TextObject], said: dict[int, str]) -> list[str]:

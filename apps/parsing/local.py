@@ -53,8 +53,8 @@ def parse_document(
     """Read the pages asked for (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 
     ``progress(done, total)`` is called as pages come in, from this thread. Documents of more than 16 pages are read by
-    ``processes`` readers at once; ``hidden_text`` is what ``Reader.read_range`` takes; ``recognize`` reads pages without
-    a text layer. Raises ``DocumentError``; pages that fail are in the result and in the outputs.
+    ``processes`` readers at once; ``hidden_text`` is what ``Reader.read_range`` takes; ``recognize`` reads pages
+    without a text layer. Raises ``DocumentError``; pages that fail are in the result and in the outputs.
     """
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
