@@ -156,7 +156,8 @@ def _covers(item: Box, box: Box, share: float) -> bool:
     deep = min(item.bottom, box.bottom) - max(item.top, box.top)
     across = min(item.x1, box.x1) - max(item.x0, box.x0)
     # The library's boxes reach from ascender to descender, PDFium's hold the ink: the lower of the two is asked.
-    return across > 0 and deep > share * min(box.height, item.height)
+    # Text in a font that is not there has no height at all.
+    return across > 0 and deep >= share * min(box.height, item.height)
 
 
 def _times(first: _Matrix, then: _Matrix) -> _Matrix:

@@ -168,6 +168,30 @@ def test_a_page_whose_text_is_all_hidden_waits_for_ocr(tmp_path: Path) -> None:
     assert (texts(page), page.needs_ocr) == ([], "no_text_layer")
 
 
+def test_text_in_a_font_that_is_not_there_stays(tmp_path: Path) -> None:
+    """PDFium has no letters for it; whoever has the font sees it."""
+    content = b"BT /F 12 Tf 72 700 Td <3042304430463048304A> Tj ET"
+    path = tmp_path / "no-font.pdf"
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+            b"<</Type/Font/Subtype/Type0/BaseFont/NoSuchFont/Encoding/UniJIS-UCS2-H/DescendantFonts[6 0 R]>>",
+            b"<</Type/Font/Subtype/CIDFontType0/BaseFont/NoSuchFont/FontDescriptor 7 0 R/DW 1000"
+            b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>>>",
+            b"<</Type/FontDescriptor/FontName/NoSuchFont/Flags 4/FontBBox[0 0 1000 1000]/ItalicAngle 0/Ascent 800"
+            b"/Descent -200/CapHeight 700/StemV 80>>",
+        )
+    )
+
+    (page,) = read_pages(str(path), [1], hidden_text="remove")
+
+    assert isinstance(page, Page)
+    assert texts(page) == ["あいうえお"]
+
+
 def test_what_is_reported_is_bounded(read: Read) -> None:
     page = read(*(line(f"number{n} " * 20, top=150 + 9 * n, size=5, before="1 g") for n in range(60)))
 
