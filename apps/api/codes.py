@@ -65,6 +65,7 @@ CODES: dict[str, Kind] = {
     "page_memory_exceeded": Kind(422, "The page needed too much memory"),
     "page_crashed": Kind(422, "The page crashed the reader"),
     "page_too_large": Kind(422, "The page is too large"),
+    "region_outside_page": Kind(422, "The region lies outside the page"),
     "ocr_failed": Kind(422, "The page's text could not be recognised"),
     "ocr_timeout": Kind(422, "Recognising the page's text took too long"),
     "language_not_installed": Kind(422, "A language to be recognised is not installed"),

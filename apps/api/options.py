@@ -115,7 +115,7 @@ class MarkdownOutput(Options):
 class SpatialText(Options):
     do_not_unroll_columns: Later[bool] = None
     preserve_layout_alignment_across_pages: Later[bool] = None
-    preserve_very_small_text: Later[bool] = None
+    preserve_very_small_text: Now[bool] = None
 
 
 class TablesAsSpreadsheet(Options):
@@ -155,7 +155,7 @@ class OcrParameters(Options):
 
 class Ignore(Options):
     ignore_diagonal_text: Later[bool] = None
-    ignore_hidden_text: Later[bool] = None
+    ignore_hidden_text: Now[bool] = None
     ignore_text_in_image: Now[bool] = None
 
 

@@ -30,6 +30,8 @@ COARSE_DPI, COARSE_PIXELS = 72.0, 4_000_000
 FINE_DPI, FINE_PIXELS = 200.0, 16_000_000
 # Levels of 255 by which text must differ from what is behind it: clearly, at a coarse look, and just, at a fine one.
 CLEAR, JUST = 32, 16
+# Points; PDF's own limit is 14,400, and beyond it letters get lost between the numbers that place them.
+LONGEST_SIDE = 20_000.0
 # Letters below this many pixels cannot be judged by their ink.
 LEAST_PIXELS = 2.0
 # The contrast of print in a picture, and the share of a page that makes a picture the scan of it.
@@ -86,7 +88,7 @@ def _look(document: Any, number: int, pieces: Sequence[_Piece]) -> list[str] | N
     try:
         with rasters.loaded_page(document, number, fields=True) as page:
             objects = PageObjects(page)
-            if not objects.complete:
+            if not objects.complete or max(page.get_size()) > LONGEST_SIDE:
                 return None
             return _Judge(page, objects).judge(pieces)
     except PageError:
@@ -155,7 +157,7 @@ class _Judge:
 
     def _is_invisible(self, item: TextObject) -> bool:
         """Whether this text says of itself that it is not seen, whatever else stands at its place."""
-        box = item.box.clipped(self._whole)
+        box = _wider(item.box, 0.1).clipped(self._whole)  # without its font it has no height
         if box is None:
             return True
         if item.mode == INVISIBLE:
@@ -180,15 +182,24 @@ class _Judge:
             seen = [item for item in items if id(item) not in said]
             if not seen and self._is_of_a_scan(piece.box):
                 continue
-            piece.hidden = letters in _letters("".join(said.get(id(item), "") for item in items)) and (
-                letters not in _letters("".join(self._objects.contents(seen)))
-            )
+            unseen = [item for item in items if id(item) in said]
+            if letters not in _letters("".join(said[id(item)] for item in unseen)):
+                continue
+            contents = self._objects.contents(seen)
+            # PDFium says nothing for what is drawn a second time at the same place: a shadow, or white below black.
+            again = any(not content and _is_copy(item, unseen) for item, content in zip(seen, contents, strict=True))
+            piece.hidden = not again and letters not in _letters("".join(contents))
 
     def _dropped(self, pieces: Sequence[_Piece], invisible: Sequence[TextObject], said: dict[int, str]) -> list[str]:
         """Invisible text that the other library has left out by itself."""
         known = _letters("".join(piece.text for piece in pieces))
         lines = _as_lines(invisible, said)
         return [line for line in lines if (letters := _letters(line)) and letters not in known]
+
+
+def _is_copy(item: TextObject, others: Sequence[TextObject]) -> bool:
+    box = item.box
+    return any(_wider(other.box, 2.0).contains(box) and _wider(box, 2.0).contains(other.box) for other in others)
 
 
 def _as_lines(items: Sequence[TextObject], said: dict[int, str]) -> list[str]:

@@ -78,10 +78,11 @@ def picture_of_frame(
     if part is None:
         raise NoSuchRegion
     x0, top = int(part.x0 * across), int(part.top * down)
-    x1, bottom = math.ceil(part.x1 * across), math.ceil(part.bottom * down)
+    x1 = min(image.width, math.ceil(part.x1 * across))
+    bottom = min(image.height, math.ceil(part.bottom * down))
     shrink = min(1.0, dpi / (72 * across), (most_pixels / ((x1 - x0) * (bottom - top))) ** 0.5)
     size = max(1, int((x1 - x0) * shrink)), max(1, int((bottom - top) * shrink))
-    return image.resize(size, box=(x0, top, min(x1, image.width), min(bottom, image.height)))
+    return image.resize(size, box=(x0, top, x1, bottom))
 
 
 def _upright_frame(path: str, number: int, media_type: str, mode: str) -> tuple[Any, float]:

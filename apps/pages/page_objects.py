@@ -16,8 +16,9 @@ import msgspec
 from apps.pages import rasters
 from apps.pages.geometry import Box
 
-MOST_OBJECTS = 20_000
-DEEPEST_FORM = 6
+# Beyond these a page says nothing; both are far above what documents have, and bound the time and the stack.
+MOST_OBJECTS = 200_000
+DEEPEST_FORM = 40
 INVISIBLE = 3
 """Text rendering mode 3 of the PDF standard: neither filled nor stroked."""
 FIRST_CLIPPING_MODE = 4
@@ -50,11 +51,11 @@ class PageObjects:
         self._frame = rasters.frame_of(raw, page.raw)
         self._rotation = raw.FPDFPage_GetRotation(page.raw) * 90
         self._left = MOST_OBJECTS
+        self.complete = True
         self.texts: list[TextObject] = []
         self.pictures: list[Any] = []
         self._picture_boxes: list[Box | None] = []
         self._walk(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, _SAME, 0)
-        self.complete = self._left > 0
         self._rows: dict[int, list[TextObject]] | None = None
 
     def pictured_share(self, whole: Box) -> float:
@@ -103,7 +104,8 @@ class PageObjects:
         raw = self._raw
         for index in range(count(parent)):
             self._left -= 1
-            if self._left <= 0:
+            if self._left < 0 or depth > DEEPEST_FORM:
+                self.complete = False
                 return
             item = get(parent, index)
             kind = raw.FPDFPageObj_GetType(item)
@@ -112,7 +114,7 @@ class PageObjects:
             elif kind == raw.FPDF_PAGEOBJ_IMAGE:
                 self.pictures.append(item)
                 self._picture_boxes.append(self._box(item, matrix))
-            elif kind == raw.FPDF_PAGEOBJ_FORM and depth < DEEPEST_FORM:
+            elif kind == raw.FPDF_PAGEOBJ_FORM:
                 inner = _times(self._matrix(item), matrix)
                 self._walk(item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, inner, depth + 1)
 
@@ -154,7 +156,8 @@ def _covers(item: Box, box: Box, share: float) -> bool:
     deep = min(item.bottom, box.bottom) - max(item.top, box.top)
     across = min(item.x1, box.x1) - max(item.x0, box.x0)
     # The library's boxes reach from ascender to descender, PDFium's hold the ink: the lower of the two is asked.
-    return across > 0 and deep > share * min(box.height, item.height)
+    # Text in a font that is not there has no height at all.
+    return across > 0 and deep >= share * min(box.height, item.height)
 
 
 def _times(first: _Matrix, then: _Matrix) -> _Matrix:

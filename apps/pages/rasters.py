@@ -93,7 +93,7 @@ def colours(page: Any, *, dpi: float, part: Box) -> Any:
     except ValueError as error:
         raise NoSuchRegion from error
     try:
-        return bitmap.to_pil().convert("RGB")  # a copy: the bitmap's memory goes with it
+        return bitmap.to_pil()  # RGB, a copy: the bitmap's order of channels is not Pillow's
     finally:
         bitmap.close()
 

@@ -21,6 +21,7 @@ _IMPORTED_ON_DEMAND = (
     "encodings.latin_1",
     "encodings.utf_16",
     "encodings.utf_16_be",
+    "encodings.utf_16_le",
     "PIL.BmpImagePlugin",
     "PIL.GifImagePlugin",
     "PIL.JpegImagePlugin",

@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--languages", default="", metavar="de,fr", help="of scanned text, the main one first")
     parser.add_argument("--no-ocr", action="store_true", help="take the text layer alone")
     parser.add_argument("--high-res-ocr", action="store_true", help="look at scans more finely; slower")
+    parser.add_argument("--ignore-hidden-text", action="store_true", help="leave out text that people cannot see")
     parser.add_argument("--server", metavar="URL", help="let this running service parse the document")
     parser.add_argument("--api-key", metavar="KEY", help="its API key; better LEAFMILL_API_KEY in the environment")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
@@ -140,6 +141,7 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
         reader=reader,
         pages=options.pages,
         password=password,
+        hidden_text="remove" if options.ignore_hidden_text else "keep",
         processes=_number("PARSE_PROCESSES", _cores()),
         limits=Limits(
             memory_bytes=_number("READER_MEMORY_MB", 1024) << 20, max_pages=_number("MAX_PAGES_PER_DOCUMENT", 2000)

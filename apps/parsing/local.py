@@ -44,6 +44,7 @@ def parse_document(
     reader: Reader,
     pages: str = "",
     password: str | None = None,
+    hidden_text: str = "keep",
     processes: int = 1,
     limits: Limits,
     progress: Progress,
@@ -52,15 +53,20 @@ def parse_document(
     """Read the pages asked for (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 
     ``progress(done, total)`` is called as pages come in, from this thread. Documents of more than 16 pages are read by
-    ``processes`` readers at once; ``recognize`` reads pages without a text layer. Raises ``DocumentError``; pages that
-    fail are in the result and in the outputs.
+    ``processes`` readers at once; ``hidden_text`` is what ``Reader.read_range`` takes; ``recognize`` reads pages
+    without a text layer. Raises ``DocumentError``; pages that fail are in the result and in the outputs.
     """
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
         return parse_page_ranges(pages, page_count=facts.page_count)
 
     facts, short = reader.inspect_and_read(
-        document, numbers=numbers, password=password, limits=limits, most_pages=PAGES_IN_A_RANGE
+        document,
+        numbers=numbers,
+        password=password,
+        hidden_text=hidden_text,
+        limits=limits,
+        most_pages=PAGES_IN_A_RANGE,
     )
     if short is not None:
         if recognize is not None:
@@ -73,7 +79,13 @@ def parse_document(
 
     def read(own: Reader, part: Sequence[int], stop: threading.Event) -> list[Result]:
         return own.read_range(
-            document, part, password=password, media_type=facts.media_type, limits=limits, should_stop=stop.is_set
+            document,
+            part,
+            password=password,
+            media_type=facts.media_type,
+            hidden_text=hidden_text,
+            limits=limits,
+            should_stop=stop.is_set,
         )
 
     with spool.open("wb") as out:

@@ -70,8 +70,13 @@ def _create(http: httpx.Client, options: argparse.Namespace, password: str | Non
         configuration["page_ranges"] = {"target_pages": options.pages}
     if password is not None:
         configuration["input_options"] = {"pdf": {"password": password}}
+    processing: dict[str, Any] = {}
     if ocr := _ocr_parameters(options):
-        configuration["processing_options"] = {"ocr_parameters": ocr}
+        processing["ocr_parameters"] = ocr
+    if options.ignore_hidden_text:
+        processing["ignore"] = {"ignore_hidden_text": True}
+    if processing:
+        configuration["processing_options"] = processing
     if options.source.lower().startswith(("http://", "https://")):
         return _answer(http.post("/api/v2/parse", json={**configuration, "source_url": options.source}))
     path = _spooled_stdin(folder) if options.source == "-" else Path(options.source)

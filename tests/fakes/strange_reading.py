@@ -41,6 +41,12 @@ def read_pages(
         yield Page(number, 10, 10, (Block(BlockType.PARAGRAPH, _BOX, text),))
 
 
+def page_picture(path: str, number: int, **_asked: object) -> bytes:
+    """The page's line is done, and is the picture: written in hexadecimal where the verb is ``hex``."""
+    text = _do(_lines(path)[number])
+    return bytes.fromhex(text.removeprefix("HEX")) if text.startswith("HEX") else text.encode()
+
+
 def _lines(path: str) -> list[str]:
     lines = Path(path).read_text(errors="replace").splitlines()
     if not lines or (lines[0] not in {"fine", "password"} and lines[0].split()[0] not in _VERBS):
@@ -127,6 +133,7 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "fragile": lambda _: _signal_self("SIGSEGV"),
     "raw": _say_raw,
     "lie": lambda _: "LIE",
+    "hex": lambda digits: f"HEX{digits}",
     "long": lambda size: "x" * int(size),
     "raise": _raise,
     "environment": lambda _: "\n".join(f"{name}={value}" for name, value in os.environ.items()),

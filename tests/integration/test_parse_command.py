@@ -18,6 +18,7 @@ import pytest
 
 from apps.pages.warming import assembled_pdf, small_pdf
 from tests.documents import hostile
+from tests.documents.hidden import SHOWN, two_faced_pdf
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,6 +61,14 @@ def long(tmp_path: Path) -> Path:
         )
     )
     return path
+
+
+def test_hidden_text_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "two-faced.pdf"
+    path.write_bytes(two_faced_pdf())
+
+    assert b"only programs" in parse(path).stdout
+    assert parse(path, "--ignore-hidden-text").stdout.decode() == f"{SHOWN}\n"
 
 
 def test_markdown_goes_to_stdout_and_nothing_else_does(small: Path) -> None:

@@ -14,7 +14,7 @@ from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.services.advancing import move_on
 from apps.jobs.services.claims import Claim, claimed, fail_pages, pages_of, settle
-from apps.jobs.services.working import do_work, password_of, reader_limits
+from apps.jobs.services.working import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import PageState, Stage
 from apps.pages import isolation
 from apps.pages.blocks import Page, PageFailure, encode_pages
@@ -56,6 +56,7 @@ def _extract(claim: Claim) -> None:
                 range(step.first_page, step.last_page + 1),
                 password=password_of(job),
                 media_type=job.media_type,
+                **hidden_text_of(job),
                 limits=reader_limits(),
                 should_stop=claim.held.is_lost,
             )

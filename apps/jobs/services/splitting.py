@@ -19,7 +19,7 @@ from apps.jobs.services.claims import Claim, begin_job_step, claimed, holding, p
 from apps.jobs.services.reading import make_ranges
 from apps.jobs.services.recognizing import begin_recognition, pages_to_recognize
 from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
-from apps.jobs.services.working import do_work, password_of, reader_limits
+from apps.jobs.services.working import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages import isolation
 from apps.pages.blocks import Page, PageFailure, encode_pages
@@ -47,6 +47,7 @@ def _split(claim: Claim) -> None:
             numbers=lambda facts: _wanted_pages(job, facts.page_count),
             most_pages=_most_pages_at_once(claim),
             password=password_of(job),
+            **hidden_text_of(job),
             limits=reader_limits(),
             should_stop=claim.held.is_lost,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TypedDict
 
 from django.conf import settings
 from django.db import transaction
@@ -51,6 +52,24 @@ def _refuse_document(claim: Claim, error: DocumentError) -> None:
 
 def password_of(job: ParseJob) -> str | None:
     return sealing.unseal(job.password_sealed) if job.password_sealed else None
+
+
+class HiddenText(TypedDict):
+    """How the reader is to treat text that people cannot see."""
+
+    hidden_text: str
+    preserve_very_small_text: bool
+
+
+def hidden_text_of(job: ParseJob) -> HiddenText:
+    """Removed when the job asks for it, and whenever a model reads the page: people would not know what it was told."""
+    ignore = (job.options.get("processing_options") or {}).get("ignore") or {}
+    spatial = (job.options.get("output_options") or {}).get("spatial_text") or {}
+    removed = bool(ignore.get("ignore_hidden_text")) or job.mode != "fast"
+    return {
+        "hidden_text": "remove" if removed else "keep",
+        "preserve_very_small_text": bool(spatial.get("preserve_very_small_text")),
+    }
 
 
 def reader_limits() -> isolation.Limits:

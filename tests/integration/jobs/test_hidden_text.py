@@ -1,0 +1,49 @@
+"""When a job leaves out what people cannot see, and where it says so."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.documents import storage
+from apps.jobs.models import ParseJob
+from tests.documents.hidden import HIDDEN, SHOWN, SMALL, two_faced_pdf
+from tests.integration.jobs.conftest import Submit, run
+
+IGNORE = {"processing_options": {"ignore": {"ignore_hidden_text": True}}}
+SMALL_STAYS = {"output_options": {"spatial_text": {"preserve_very_small_text": True}}}
+
+
+def lines_of(job: ParseJob) -> list[str]:
+    return [line for line in storage.read(f"{job.result_folder}/text.txt").decode().splitlines() if line]
+
+
+@pytest.mark.parametrize("short_road", [0, 16])
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ({}, [SHOWN, HIDDEN, SMALL]),
+        (IGNORE, [SHOWN]),
+        (IGNORE | SMALL_STAYS, [SHOWN, SMALL]),
+    ],
+)
+def test_fast_mode_leaves_out_what_it_is_told_to(
+    submit: Submit, settings: Any, short_road: int, options: dict[str, Any], lines: list[str]
+) -> None:
+    settings.SHORT_ROAD_PAGES = short_road
+
+    assert lines_of(run(submit(two_faced_pdf(), options=options))) == lines
+
+
+def test_the_job_says_what_was_left_out(submit: Submit) -> None:
+    job = run(submit(two_faced_pdf(), options=IGNORE))
+
+    assert [warning["code"] for warning in job.warnings] == ["hidden_text"]
+    (page,) = json.loads(storage.read(f"{job.result_folder}/metadata.json"))["pages"]
+    assert page["hidden_text"] == [HIDDEN, SMALL]
+
+
+def test_modes_that_use_a_model_never_read_it(submit: Submit) -> None:
+    assert lines_of(run(submit(two_faced_pdf(), mode="balanced"))) == [SHOWN]
