@@ -1,10 +1,10 @@
 """How well wrong answers of models are told from right ones: pages of the corpus, rewritten well and badly.
 
-    python -m bench.fidelity [chosen|held-out] [-v]
+    python -m bench.fidelity [-v]
 
 The thresholds were chosen by looking at the first three pages of every document (``chosen``); the next three are the
-check (``held-out``). Without either both are measured. Prints a table and writes bench/results/fidelity.json: for each
-kind of rewriting the share of answers that are refused.
+check (``held-out``). Prints a table and writes bench/results/fidelity.json: for each kind of rewriting the share of
+answers that are refused.
 """
 
 from __future__ import annotations
@@ -338,7 +338,8 @@ def cases(documents: Sequence[Path], first: int = 1) -> Iterator[Case]:
                 for p, f in zip(results, finished, strict=True)
                 if isinstance(p, Page) and isinstance(f, Page)
             ]
-            for (page, blocks), (_, others) in zip(pages, [*pages[1:], (None, [])], strict=True):
+            for number, (page, blocks) in enumerate(pages):
+                others = pages[number + 1][1] if number + 1 < len(pages) else []
                 if compare(page, ()).words >= LEAST_WORDS:
                     yield page, blocks, others
 
@@ -398,7 +399,7 @@ def _figures(judge: str, counts: dict[tuple[str, str], list[bool]]) -> list[Figu
     return figures
 
 
-def cost(found: Sequence[Case]) -> list[Figure]:
+def cost(found: Sequence[Case], name: str) -> list[Figure]:
     """CPU milliseconds for a page of about 500 words, from the answer's text to the verdict."""
     page, blocks, _ = min(found, key=lambda case: abs(compare(case[0], ()).words - 500))
     answer = markdown(blocks)
@@ -408,7 +409,7 @@ def cost(found: Sequence[Case]) -> list[Figure]:
     for _ in range(rounds):
         measured(page, answer)
     spent = (time.process_time() - started) / rounds * 1000
-    return [Figure(f"reading, placing and comparing, {compare(page, ()).words} words", spent, "ms", 3.0)]
+    return [Figure(f"{name}: reading, placing and comparing, {compare(page, ()).words} words", spent, "ms", 3.0)]
 
 
 def main() -> None:
@@ -417,10 +418,9 @@ def main() -> None:
         sys.exit("This benchmark reads ../shared/corpus, which is not here.")
     figures: list[Figure] = []
     for name, first in SETS.items():
-        if not SETS.keys() & set(sys.argv) or name in sys.argv:
-            found = list(cases(documents, first))
-            figures += [Figure(f"{name}: pages", len(found), "pages"), *cost(found)]
-            figures += _all_shares(found, name)
+        found = list(cases(documents, first))
+        figures += [Figure(f"{name}: pages", len(found), "pages"), *cost(found, name)]
+        figures += _all_shares(found, name)
     report("fidelity", figures)
 
 
