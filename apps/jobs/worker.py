@@ -30,6 +30,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from apps.jobs import services
+from apps.jobs.services import alarm
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages import isolation
 from apps.providers.shared import shared_gateway
@@ -65,6 +66,7 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
     if "prefork" not in type(sender.controller.pool).__module__:
         _start_timer()
     if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
+        alarm.start()
         # Importing what calls models takes seconds: not while hundreds of threads wait for it.
         threading.Thread(target=shared_gateway().warm_up, name="warm-up", daemon=True).start()
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from apps.pages import items, render
-from apps.pages.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.blocks import Block, BlockType, Page, PageFailure, Source
 from apps.pages.flow import Flow, Placed
 from apps.pages.quality import WHOLE_PAGE_REASONS
 from apps.pages.render import RenderOptions
@@ -80,7 +80,8 @@ def finished_blocks(page: Page, survey: Survey) -> list[Block]:
             kind = BlockType.PAGE_HEADER if zone == "header" else BlockType.PAGE_FOOTER
             blocks.append(_changed(block, kind, 0))
             continue
-        level = survey.level_of(block)
+        # A model has seen more of its page than sizes and weights.
+        level = 0 if block.source is Source.MODEL else survey.level_of(block)
         blocks.append(_changed(block, BlockType.HEADING, level) if level else block)
     return blocks
 

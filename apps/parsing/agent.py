@@ -95,7 +95,7 @@ class PageWithAgent:
 
         return gateway.complete(
             page.order,
-            Question(talk.messages, tools=offered, max_tokens=answer_tokens(page.page, page_tokens=tokens)),
+            Question(talk.messages, tools=offered, max_tokens=answer_tokens(page.page)),
             need_input_tokens=tokens,
             check=check,
         )

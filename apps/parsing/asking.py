@@ -13,13 +13,15 @@ from apps.parsing import fidelity
 from apps.parsing.answers import parsed_page
 from apps.parsing.errors import UnusableAnswer
 from apps.parsing.fidelity import Fidelity
+from apps.parsing.page_notes import page_text
 from apps.parsing.pictures import Pictures
 from apps.parsing.prompting import Wishes
+from apps.parsing.token_estimate import text_tokens
 from apps.providers.gateway import Completion, Gateway, Order
 
-# An answer to a page has about as many tokens as the page; tables have more, by their markup.
-_LEAST_ANSWER_TOKENS = 1500
-_ANSWER_TOKENS_PER_PAGE_TOKEN = 3
+# An answer to a page has about as many tokens as the page; tables have up to twice as many, by their markup.
+_LEAST_ANSWER_TOKENS = 500
+_ANSWER_TOKENS_PER_PAGE_TOKEN = 2
 # A page whose text nobody knows yet: a full page of small print.
 _PICTURE_ANSWER_TOKENS = 6000
 
@@ -119,11 +121,11 @@ def source_of(page: Page) -> str:
     return "ocr" if letters[Source.OCR] > letters[Source.TEXT_LAYER] else "text_layer"
 
 
-def answer_tokens(page: Page, *, page_tokens: int) -> int:
-    """The most tokens that a good answer may need; what is longer than that is a loop."""
-    if not any(block.text or block.cells for block in page.blocks):
-        return _PICTURE_ANSWER_TOKENS
-    return max(_LEAST_ANSWER_TOKENS, _ANSWER_TOKENS_PER_PAGE_TOKEN * page_tokens)
+def answer_tokens(page: Page) -> int:
+    """The most tokens that a good answer may need; what is longer than that is a loop. They are reserved, and where a
+    provider counts what may come instead of what comes, they are used up."""
+    text = page_text(page)
+    return _LEAST_ANSWER_TOKENS + _ANSWER_TOKENS_PER_PAGE_TOKEN * text_tokens(text) if text else _PICTURE_ANSWER_TOKENS
 
 
 def parsed(completion: Completion[Judged], *, prompt_version: str) -> Parsed:

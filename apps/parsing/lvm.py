@@ -32,7 +32,7 @@ class PageWithLvm:
         tokens = estimate_tokens(messages)
         completion = gateway.complete(
             page.order,
-            Question(messages, max_tokens=answer_tokens(page.page, page_tokens=tokens)),
+            Question(messages, max_tokens=answer_tokens(page.page)),
             need_input_tokens=tokens,
             check=lambda answer: judge(page, answer.text, marker=marker, sees_picture=True),
         )

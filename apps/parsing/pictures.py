@@ -69,7 +69,7 @@ class DocumentPictures:
             if self._document_id is None:
                 raise DocumentGone
             self._path = self._stack.enter_context(self._open_document(self._document_id))
-        with isolation.reader_pool(READERS).reader() as reader:
+        with isolation.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
             return reader.picture(
                 self._path,
                 page.number,

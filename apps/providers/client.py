@@ -92,7 +92,7 @@ class Client:
                 response = router.completion(
                     model=GROUP,
                     messages=[dict(message) for message in question.messages],
-                    **({"tools": list(question.tools)} if question.tools else {}),
+                    **(_with_tools(question.tools) if question.tools else {}),
                     max_tokens=question.max_tokens,
                     timeout=self._limits.total_seconds,
                 )
@@ -173,7 +173,14 @@ class Client:
             return self._router
 
 
+def _with_tools(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The flag keeps litellm from looking for tools of a kind that it would run itself."""
+    return {"tools": list(tools), "_skip_mcp_handler": True}
+
+
 class _Picked:
+    """Asks the gateway for a deployment when the Router wants one, and remembers why there was none."""
+
     def __init__(self, pick: Pick, client: Client) -> None:
         self._pick = pick
         self._client = client

@@ -161,7 +161,7 @@ class Gateway:
                     current_call().clock = outcome.store_clock
                     held.take(target, outcome, ledger.begin_call(attempt.order.call_for, target, need, outcome.id))
                     return target
-                if math.isinf(outcome.wait_seconds):
+                if math.isinf(outcome.wait_seconds) and not _is_budget(outcome):
                     attempt.pass_over(target, f"its quota of {outcome.limit} is smaller than one call")
                 else:
                     refusals.append(outcome)
@@ -175,9 +175,7 @@ class Gateway:
     def _wait_seconds(self, attempt: _Attempts, refusals: Sequence[Refused]) -> float:
         if not refusals:
             raise attempt.end()
-        spent = [
-            refusal for refusal in refusals if refusal.limit == _MONEY and not refusal.key.startswith("deployment")
-        ]
+        spent = [refusal for refusal in refusals if _is_budget(refusal)]
         if len(spent) == len(refusals) and not ledger.calls_running(attempt.order.call_for.job_id):
             raise BudgetExceeded
         # Calls that are out have reserved the most they can cost, and give back what they did not.
@@ -336,6 +334,11 @@ class _Attempts:
         if self.out_of_order:
             return ProvidersUnavailable(random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS, "; ".join(self._failures))
         return AllProvidersFailed(self._failures)
+
+
+def _is_budget(refusal: Refused) -> bool:
+    """The job's or the project's money, not that of one deployment."""
+    return refusal.limit == _MONEY and not refusal.key.startswith("deployment")
 
 
 @contextmanager

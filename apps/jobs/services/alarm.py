@@ -7,7 +7,6 @@ of it is lost.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 
@@ -25,7 +24,6 @@ class Alarm:
     """Wakes up at the earliest moment that was asked for, then at the next."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self._moments: list[float] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -60,12 +58,16 @@ class Alarm:
             self._moments = [moment for moment in self._moments if moment > now]
 
 
-_alarm = Alarm()
+_alarm: Alarm | None = None
 
 
-def alarm() -> Alarm:
-    """This process's alarm; made anew after a fork, where threads do not follow."""
+def start() -> None:
+    """Have due rows sent by this process; said by a worker when it starts."""
     global _alarm
-    if _alarm.pid != os.getpid():
-        _alarm = Alarm()
-    return _alarm
+    _alarm = Alarm()
+
+
+def ring_in(seconds: float) -> None:
+    """A row of this process is due in so many seconds. Elsewhere than in a worker nothing happens: rescue sends it."""
+    if _alarm is not None:
+        _alarm.ring_in(seconds)

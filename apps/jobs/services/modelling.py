@@ -11,9 +11,8 @@ from django.db.models.functions import Now
 
 from apps.documents import storage
 from apps.jobs.models import JobPage, PageAttempt, Step
-from apps.jobs.services import answers
+from apps.jobs.services import alarm, answers
 from apps.jobs.services.advancing import move_on
-from apps.jobs.services.alarm import alarm
 from apps.jobs.services.claims import Claim, claimed, fail_pages, pages_of, put_off, settle
 from apps.jobs.services.contents import stored_page
 from apps.jobs.services.requests import ModelRequest, quota_of
@@ -182,7 +181,7 @@ def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
     with database_turn():
         waits = put_off(claim, pause=timedelta(seconds=seconds), outage=outage)
     if waits:
-        alarm().ring_in(seconds)
+        alarm.ring_in(seconds)
 
 
 def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:

@@ -71,7 +71,7 @@ class Model:
                 wanted = registered.answer.end_line and end_line not in registered.answer.markdown
                 return registered.answer.markdown, end_line if wanted else ""
         if conversation.page is not None:
-            return conversation.page[1], end_line
+            return _without_notes(conversation.page[1]), end_line
         if not end_line:
             return _NO_PAGE, ""
         if self.sees and conversation.images:
@@ -143,3 +143,9 @@ def _read(image: bytes) -> str:
     except (ImportError, OSError, pytesseract.TesseractError):
         return SEEN
     return str(found).strip() or SEEN
+
+
+def _without_notes(page: str) -> str:
+    """The page's text as a good model would answer: what the prompt calls notes is not part of it."""
+    lines = (line for line in page.split("\n") if not (line.startswith("{~") and line.endswith("}")))
+    return "\n".join(lines)

@@ -17,11 +17,15 @@ from apps.jobs import services
 from apps.jobs.models import ParseJob, Step, Turn
 from apps.jobs.states import OPEN_STEPS, Stage
 from tests.documents.long import long_document
+from tests.fakes.fixtures import gateway, make_gateway, provider, quota_store, running_provider
 
+__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider"]
 DELIVER = {
     Stage.SPLIT: services.split_document,
     Stage.EXTRACT: services.extract_pages,
     Stage.PLAN: services.plan_pages,
+    Stage.ROUTE: services.route_pages,
+    Stage.MODEL: services.parse_page,
     Stage.ASSEMBLE: services.assemble_document,
 }
 Submit = Callable[..., ParseJob]

@@ -1,0 +1,326 @@
+"""Jobs whose pages go to models: on a real database and Redis, to a server that speaks the providers' wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from apps.accounts.models import Project, ProjectQuota
+from apps.documents.models import Document
+from apps.jobs import queries, services
+from apps.jobs.models import JobPage, PageAnswer, ParseJob, Step
+from apps.jobs.services.assembling import usage_of
+from apps.jobs.states import JobState, PageState, Stage
+from apps.providers.models import Usage
+from tests.documents.long import heading_of
+from tests.fakes.deployments import deploy
+from tests.fakes.provider import FakeProvider
+from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
+
+pytestmark = pytest.mark.usefixtures("gateway")
+BALANCED = {"mode": "balanced", "tier": "cost_effective", "uses_models": True}
+
+
+def run_patiently(job: ParseJob, *, rounds: int = 400) -> ParseJob:
+    """Deliver messages until the job has ended; pages that wait for a moment find that it has come."""
+    for _ in range(rounds):
+        job.refresh_from_db()
+        if job.has_ended:
+            return job
+        Step.objects.filter(job=job, not_before__isnull=False).update(not_before=Now())
+        deliver(open_steps(job)[0])
+    raise AssertionError("the job does not end")
+
+
+def markdown(job: ParseJob) -> str:
+    source = queries.open_result(job, "markdown.md")
+    assert source is not None
+    with source:
+        return source.read().decode()
+
+
+def parsing(job: ParseJob) -> list[dict[str, Any]]:
+    source = queries.open_result(job, "metadata.json")
+    assert source is not None
+    with source:
+        return [page["parsing"] for page in json.loads(source.read())["pages"]]
+
+
+@pytest.mark.parametrize("mode", ["balanced", "multimodal", "agentic"])
+def test_every_page_goes_to_the_model_and_comes_back_with_boxes(
+    submit: Submit, provider: FakeProvider, mode: str
+) -> None:
+    deploy(provider)
+    if mode == "multimodal":
+        provider.answer(f"# {heading_of(1)}\n\nSeen, not read.")
+
+    job = run(
+        submit(
+            pages=1, mode=mode, tier=mode, uses_models=True, options={"agentic_options": {"custom_prompt": "Be brief."}}
+        )
+    )
+
+    assert job.state == JobState.SUCCEEDED
+    assert heading_of(1) in markdown(job)
+    [told] = parsing(job)
+    assert (told["mode"], told["deployment"], told["cache"]) == (mode, "openai", "miss")
+    assert told["requests"] == (2 if mode == "agentic" else 1)
+    assert all(entry["has_image"] == (mode != "balanced") for entry in provider.requests())
+    source = queries.open_result(job, "items.json")
+    assert source is not None
+    with source:
+        items = json.loads(source.read())["pages"][0]["items"]
+    assert items[0]["bbox"]
+
+
+def test_the_customers_wishes_reach_the_model(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    wishes = {"custom_prompt": "Write sums in bold.", "system_prompt_append": "The firm is called Mill & Weir."}
+
+    run(submit(pages=1, **BALANCED, options={"agentic_options": wishes}))
+
+    prompt = provider.requests()[0]["text"]
+    assert "Write sums in bold." in prompt
+    assert "The firm is called Mill & Weir." in prompt
+
+
+def test_the_second_run_of_the_same_file_asks_nobody(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    run(submit(pages=3, **BALANCED))
+
+    again = run(submit(pages=3, **BALANCED))
+
+    assert len(provider.requests()) == 3
+    assert [page["cache"] for page in parsing(again)] == ["hit"] * 3
+    assert usage_of(again)["requests"] == 0
+    assert usage_of(again)["cost_usd"] == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "asked"),
+    [
+        ({}, {"disable_cache": True}, 2),
+        ({}, {"invalidate_cache": True}, 2),
+        ({"do_not_cache": True}, {}, 2),
+        ({}, {"agentic_options": {"custom_prompt": "Otherwise."}}, 2),
+        ({}, {}, 1),
+    ],
+)
+def test_what_the_cache_is_told_it_does(
+    submit: Submit, provider: FakeProvider, first: dict[str, Any], second: dict[str, Any], asked: int
+) -> None:
+    deploy(provider)
+    for options in (first, second):
+        run(submit(pages=1, **BALANCED, options=options))
+
+    assert len(provider.requests()) == asked
+
+
+def test_another_project_does_not_get_the_answer(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    run(submit(pages=1, **BALANCED))
+
+    run(submit(pages=1, **BALANCED, owner=Project.objects.create(name="another")))
+
+    assert len(provider.requests()) == 2
+
+
+def test_answers_go_with_the_document_they_are_of(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    job = run(submit(pages=2, **BALANCED))
+    assert PageAnswer.objects.count() == 2
+
+    services.delete_document(document=Document.objects.get(pk=job.document_id))
+
+    assert not PageAnswer.objects.exists()
+
+
+def test_a_page_over_quota_waits_without_losing_an_attempt(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    provider.fault("status", times=1, code=429, retry_after="30")
+    job = run_to(submit(pages=1, **BALANCED), Stage.MODEL)
+    [step] = open_steps(job)
+
+    deliver(step)
+
+    page = JobPage.objects.get(job=job)
+    step.refresh_from_db()
+    assert (page.state, page.attempts, step.starts) == (PageState.WAITING, 1, 0)  # the one attempt read the text layer
+    assert step.not_before is not None
+
+
+def test_a_document_with_faults_on_every_third_request_fails_no_page(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider, "openai")
+    deploy(provider, "anthropic", order=2)
+    for number, kind in enumerate(("overloaded", "html", "cut_text", "reset", "status")):
+        details = {"code": 500} if kind == "status" else {}
+        provider.fault(kind, share=0.06, seed=number, at_most_per_prompt=2, **details)
+
+    job = run_patiently(submit(pages=30, **BALANCED))
+
+    answered = [entry for entry in provider.requests() if entry["status"] == 200]
+    assert (job.state, JobPage.objects.filter(job=job, fallback="").count()) == (JobState.SUCCEEDED, 30)
+    assert Usage.objects.exclude(http_status=None).count() + Usage.objects.filter(outcome="answered").count() >= len(
+        answered
+    )
+    assert usage_of(job)["requests"] == Usage.objects.filter(job_id=job.pk).count()
+    assert "fallback_used" not in {warning["code"] for warning in job.warnings}
+
+
+def test_when_all_deployments_are_dead_the_pages_have_their_plain_text(
+    submit: Submit, provider: FakeProvider, settings: Any
+) -> None:
+    settings.PROVIDER_OUTAGE_SECONDS = 0
+    deploy(provider)
+    provider.stop()
+    try:
+        job = run_patiently(submit(pages=2, **BALANCED))
+    finally:
+        provider.start()
+
+    assert job.state == JobState.SUCCEEDED
+    assert heading_of(2) in markdown(job)
+    assert [page["fallback_used"] for page in parsing(job)] == [True, True]
+    assert {warning["code"] for warning in job.warnings} == {"fallback_used"}
+    assert not PageAnswer.objects.exists()
+
+
+def test_an_outage_is_waited_for_and_costs_no_attempt(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    job = run_to(submit(pages=1, **BALANCED), Stage.MODEL)
+    provider.stop()
+    try:
+        deliver(open_steps(job)[0])
+    finally:
+        provider.start()
+    waiting = open_steps(job)[0]
+    assert (waiting.starts, waiting.outage_since is not None) == (0, True)
+
+    run_patiently(job)
+
+    assert parsing(job)[0]["deployment"] == "openai"
+
+
+def test_pages_that_are_open_at_the_deadline_have_their_plain_text(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    job = run_to(submit(pages=2, **BALANCED), Stage.MODEL)
+    ParseJob.objects.filter(pk=job.pk).update(deadline_at=job.created_at)
+
+    rescue()
+    run(job)
+
+    assert job.state == JobState.SUCCEEDED
+    assert [page["fallback_reason"] for page in parsing(job)] == ["job_deadline_exceeded"] * 2
+
+
+def test_a_project_without_external_providers_sends_nothing_out_whatever_the_job_says(
+    submit: Submit, project: Project, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    ProjectQuota.objects.create(project=project, allow_external=False)
+
+    job = run(submit(pages=2, **BALANCED, options={"allow_external": True, "providers": ["openai-account"]}))
+
+    assert provider.requests() == []
+    assert job.state == JobState.SUCCEEDED
+    assert [page["fallback_reason"] for page in parsing(job)] == ["provider_not_allowed"] * 2
+
+
+@pytest.mark.parametrize(
+    ("on_budget", "state", "failed"), [("degrade", JobState.SUCCEEDED, 0), ("stop", JobState.PARTIAL, None)]
+)
+def test_the_money_of_a_job_is_never_exceeded(
+    submit: Submit, provider: FakeProvider, on_budget: str, state: str, failed: int | None
+) -> None:
+    deploy(provider, prices=("2", "20"))
+
+    job = run_patiently(submit(pages=12, **BALANCED, options={"max_cost": 0.3, "on_budget": on_budget}))
+
+    spent = usage_of(job)["cost_usd"]
+    assert job.state == state
+    assert isinstance(spent, float)
+    assert 0 < spent <= 0.3
+    refused = JobPage.objects.filter(job=job, error_code="budget_exceeded")
+    assert 0 < refused.count() < 12
+    assert failed is None or JobPage.objects.filter(job=job, state=PageState.FAILED).count() == failed
+
+
+def test_rules_lift_pages_and_say_so(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    rules = [{"text_in_page": heading_of(2), "parsing_conf": {"tier": "agentic", "version": "latest"}}]
+
+    job = run(submit(pages=3, **BALANCED, options={"processing_options": {"auto_mode_configuration": rules}}))
+
+    told = parsing(job)
+    assert [page["mode"] for page in told] == ["balanced", "agentic", "balanced"]
+    assert told[1]["reason"] == "rule 1: text_in_page"
+
+
+def test_easy_pages_of_an_expensive_job_go_to_the_cheaper_mode(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    asked = {"processing_options": {"cost_optimizer": {"enable": True}}}
+
+    job = run(submit(pages=2, mode="agentic", tier="agentic", uses_models=True, options=asked))
+
+    assert [page["mode"] for page in parsing(job)] == ["balanced", "balanced"]
+    assert parsing(job)[0]["reason"].startswith("cost optimizer: ")
+
+
+def test_cancelling_stops_pages_before_their_next_call(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
+    steps = open_steps(job)
+    services.cancel_job(job=job)
+
+    for step in steps:
+        deliver(step)
+
+    assert provider.requests() == []
+
+
+def test_a_late_answer_is_booked_and_not_believed(
+    submit: Submit, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(provider)
+    job = run_to(submit(pages=1, **BALANCED), Stage.MODEL)
+    [step] = open_steps(job)
+    provider.set_latency(0.3)
+    Step.objects.filter(pk=step.pk).update(starts=0)
+    overtake = Usage.objects.create
+
+    def create_and_overtake(**fields: Any) -> Usage:
+        row = overtake(**fields)
+        Step.objects.filter(pk=step.pk).update(fence=99)  # somebody else took the page over while the call was out
+        return row
+
+    monkeypatch.setattr(Usage.objects, "create", create_and_overtake)
+    deliver(step)
+
+    assert Usage.objects.get().outcome == "answered"
+    assert JobPage.objects.get(job=job).facts == {}
+
+
+def test_a_project_that_has_used_its_pages_is_told_so(submit: Submit, project: Project, provider: FakeProvider) -> None:
+    ProjectQuota.objects.create(project=project, pages_per_day=5)
+
+    first, second = run(submit(pages=4)), run(submit(pages=4))
+
+    assert (first.state, second.state, second.error_code) == (JobState.SUCCEEDED, JobState.FAILED, "quota_exceeded")
+    assert "4 were" in second.error_detail
+
+
+def test_jobs_beyond_the_projects_number_wait_for_their_turn(submit: Submit, project: Project) -> None:
+    ProjectQuota.objects.create(project=project, concurrent_jobs=1)
+    services.send_due()
+    first = run_to(submit(pages=4), Stage.EXTRACT)
+    second = submit(pages=4)
+    services.send_due()
+    assert Step.objects.get(job=second).sent_at is None
+
+    run(first)
+
+    assert queries.jobs_that_may_begin(project.pk) == 1
+    assert run(second).state == JobState.SUCCEEDED
