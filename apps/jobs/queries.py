@@ -65,17 +65,22 @@ def open_result(job: ParseJob, name: str) -> BinaryIO | None:
 
 @dataclass(frozen=True)
 class OpenSteps:
-    """The open steps of one stage of a job: in the broker or a worker, and not sent yet."""
+    """The open steps of one stage of a job in one queue: in the broker or a worker, and not sent yet."""
 
+    queue: str
     sent: int
     unsent: int
 
 
-def open_steps(*, job_id: str, stage: Stage) -> OpenSteps:
-    counts = Step.objects.filter(job_id=job_id, stage=stage, state__in=OPEN_STEPS).aggregate(
-        sent=Count("id", filter=Q(sent_at__isnull=False)), unsent=Count("id", filter=Q(sent_at=None))
+def open_steps(*, job_id: str, stage: Stage) -> list[OpenSteps]:
+    """By queue; none when nothing of the stage is open."""
+    rows = (
+        Step.objects.filter(job_id=job_id, stage=stage, state__in=OPEN_STEPS)
+        .values_list("queue")
+        .annotate(sent=Count("id", filter=Q(sent_at__isnull=False)), unsent=Count("id", filter=Q(sent_at=None)))
+        .order_by()
     )
-    return OpenSteps(**counts)
+    return [OpenSteps(*row) for row in rows]
 
 
 def sent_by_job(*, queue: str, project_id: UUID) -> dict[str, int]:

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import msgspec
 
 from apps.pages.blocks import Page, Source
+from apps.pages.render import table_html
 from apps.parsing import fidelity
 from apps.parsing.answers import parsed_page
 from apps.parsing.errors import UnusableAnswer
 from apps.parsing.fidelity import Fidelity
-from apps.parsing.page_notes import page_text
 from apps.parsing.pictures import Pictures
 from apps.parsing.prompting import Wishes
 from apps.parsing.token_estimate import text_tokens
@@ -124,7 +124,7 @@ def source_of(page: Page) -> str:
 def answer_tokens(page: Page) -> int:
     """The most tokens that a good answer may need; what is longer than that is a loop. They are reserved, and where a
     provider counts what may come instead of what comes, they are used up."""
-    text = page_text(page)
+    text = "\n".join(table_html(block.cells) if block.cells else block.text for block in page.blocks)
     return _LEAST_ANSWER_TOKENS + _ANSWER_TOKENS_PER_PAGE_TOKEN * text_tokens(text) if text else _PICTURE_ANSWER_TOKENS
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from apps.pages.errors import ParseError, Stopped
@@ -103,14 +103,13 @@ class Gateway:
         BudgetExceeded, ProviderNotAllowed, and Stopped once ``order.should_stop()``.
         """
         attempt = _Attempts(order, self._allowed(order), question, need_input_tokens)
-        with self._width(order.call_for.page_parser):
-            while True:
-                try:
-                    completion = self._try(attempt, check)
-                except QuotaStoreUnavailable as error:  # without it nobody knows what may be called
-                    raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, str(error)) from error
-                if completion is not None:
-                    return completion
+        while True:
+            try:
+                completion = self._try(attempt, check)
+            except QuotaStoreUnavailable as error:  # without it nobody knows what may be called
+                raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, str(error)) from error
+            if completion is not None:
+                return completion
 
     def _allowed(self, order: Order) -> list[Target]:
         targets = self._catalog.targets(order.call_for.page_parser)
@@ -137,16 +136,13 @@ class Gateway:
         if attempt.order.should_stop():
             raise Stopped
         held = _Held()
-        began = time.monotonic()
-        question = replace(attempt.question, max_tokens=attempt.max_tokens)
         try:
-            answer, call = self._client.ask(lambda: self._pick(attempt, held), question)
+            with self._width(attempt.order.call_for.page_parser):
+                answer, call = self._client.ask(lambda: self._pick(attempt, held), attempt.question)
         except CallFailed as failed:
-            self._account_for_failure(attempt, held, failed, time.monotonic() - began)
+            self._account_for_failure(attempt, held, failed)
             return None
-        except ProviderError:
-            raise
-        return self._account_for_answer(attempt, held, answer, call, check, time.monotonic() - began)
+        return self._account_for_answer(attempt, held, answer, call, check)
 
     def _pick(self, attempt: _Attempts, held: _Held) -> Target:
         """The deployment to be called now, with quota reserved and the call in the ledger. Waits for a moment where
@@ -186,12 +182,12 @@ class Gateway:
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
         return QuotaExhausted(wait)
 
-    def _account_for_failure(self, attempt: _Attempts, held: _Held, failed: CallFailed, seconds: float) -> None:
+    def _account_for_failure(self, attempt: _Attempts, held: _Held, failed: CallFailed) -> None:
         target, row, reservation = held.facts()
         if failed.sent_at is None:
             ledger.forget_call(row)
         else:
-            ledger.fail_call(row, failed, seconds=seconds)
+            ledger.fail_call(row, failed, seconds=held.seconds)
         with _whatever_the_store_says():
             if failed.sent_at is None:
                 self._store.release(reservation)
@@ -222,7 +218,6 @@ class Gateway:
         answer: Answer,
         call: Call,
         check: Callable[[Answer], Checked],
-        seconds: float,
     ) -> Completion[Checked] | None:
         target, row, reservation = held.facts()
         counted = _counted(answer, attempt.need_input_tokens)
@@ -234,7 +229,7 @@ class Gateway:
             target,
             input_tokens=counted.input_tokens,
             output_tokens=counted.output_tokens,
-            seconds=seconds,
+            seconds=held.seconds,
             usage_suspect=counted.suspect,
         )
         with _whatever_the_store_says():
@@ -264,9 +259,16 @@ class _Held:
         self.target: Target | None = None
         self.reservation: Reservation | None = None
         self.row: Usage | None = None
+        self._since = 0.0
 
     def take(self, target: Target, reservation: Reservation, row: Usage) -> None:
         self.target, self.reservation, self.row = target, reservation, row
+        self._since = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the call was reserved."""
+        return time.monotonic() - self._since
 
     def facts(self) -> tuple[Target, Usage, Reservation]:
         assert self.target is not None

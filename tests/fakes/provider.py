@@ -31,6 +31,14 @@ class FakeProvider:
         self._control: httpx.Client | None = None
         self.url = ""
 
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """The server that another process has started."""
+        server = cls()
+        server.url = url
+        server._control = httpx.Client(base_url=f"{url}/_control", trust_env=False, timeout=30)
+        return server
+
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.fakes.providers", "--port", str(self._port)]
         command += ["--parent-pid", str(os.getpid()), *(["--see"] if self._see else [])]

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
-from apps.jobs import queries, workflow
+from apps.jobs import queries
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.services.sending import send_pages_of, start_job_step
 from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, Stage
@@ -17,14 +17,16 @@ def move_on(*, job_id: str, stage: Stage) -> None:
     """Ask what is still open of a stage of page work: nothing, then the job advances; half a window is free, then more
     is sent."""
     still = queries.open_steps(job_id=job_id, stage=stage)
-    if still.sent + still.unsent == 0:
+    if not still:
         advance_job(job_id=job_id)
-    elif still.unsent and still.sent <= _window(stage) // 2:
-        send_pages_of(ParseJob.objects.only("project_id").get(pk=job_id), stage)
+        return
+    thirsty = [one.queue for one in still if one.unsent and one.sent <= _window(one.queue) // 2]
+    if thirsty:
+        send_pages_of(ParseJob.objects.only("project_id").get(pk=job_id), stage, queues=thirsty)
 
 
-def _window(stage: Stage) -> int:
-    return max(settings.QUEUES[queue].window_per_job for queue in workflow.QUEUES_OF_PAGE_STAGE[stage])
+def _window(queue: str) -> int:
+    return int(settings.QUEUES[queue].window_per_job)
 
 
 def advance_job(*, job_id: str) -> bool:

@@ -45,10 +45,10 @@ def send_due_if_any_waits() -> int:
     return send_due() if waits else 0
 
 
-def send_pages_of(job: ParseJob, stage: Stage) -> int:
-    """Send what is due of a stage of one job's pages; the number of messages sent."""
-    queues = workflow.QUEUES_OF_PAGE_STAGE[stage]
-    return sum(_send(queue, job.project_id, job_id=job.pk) for queue in queues)
+def send_pages_of(job: ParseJob, stage: Stage, *, queues: Iterable[str] | None = None) -> int:
+    """Send what is due of a stage of one job's pages, in all its queues or some; the number of messages sent."""
+    asked = queues or workflow.QUEUES_OF_PAGE_STAGE[stage]
+    return sum(_send(queue, job.project_id, job_id=job.pk) for queue in asked)
 
 
 def send_due(*, project_id: UUID | None = None, queues: Iterable[str] | None = None) -> int:

@@ -15,6 +15,8 @@ from apps.providers.shared import share_widths
 from apps.providers.turns import share_connections
 
 BETWEEN_LOOKS_SECONDS = 3.0
+# Threads beside those whose calls are out, for the work before and after a call: the gateway keeps the width itself.
+SPARE_THREADS = 0.25
 
 
 class Command(BaseCommand):
@@ -63,6 +65,7 @@ class Command(BaseCommand):
 def _width(queues: Sequence[Any], asked: int | None, *, share: int) -> int:
     """Threads or processes: queues of models add up, a share of them each; the others take turns."""
     calls = sum(max(1, -(-queue.width // share)) for queue in queues if queue.page_parser)
+    calls += int(calls * SPARE_THREADS)
     others = max((queue.width for queue in queues if not queue.page_parser), default=0)
     return asked or calls + others
 

@@ -1,0 +1,213 @@
+"""Pages with models: throughput against width and latency, quotas, and what an outage costs.
+
+    python -m bench.genai [widths] [quota] [fallback]
+
+The provider is the fake server of the tests, on the same machine; service and load share its cores. Prints tables and
+writes bench/results/genai-NAME.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.figures import CORPUS, Figure, report
+from bench.watching import Watch
+from tests.acceptance.parts import PARTS
+from tests.acceptance.stack import SHORT_TIMES, Stack, wait_for
+from tests.fakes.provider import FakeProvider
+
+LATENCY_SECONDS = 4.0
+# mode, queue, width, pages, requests a page, pages a minute to reach
+MODES = (
+    ("balanced", "llm", 250, 1969, 1, 2500),
+    ("multimodal", "lvm", 50, 500, 1, None),
+    ("agentic", "agent", 25, 160, 2, 130),
+)
+TIER = {"balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
+# A picture's text is not looked at here: what is measured is the road, and models see what OCR would.
+_NO_OCR = {"ocr_parameters": {"disable_ocr": True}}
+
+
+class Bench:
+    """A service whose pages go to a fake provider."""
+
+    def __init__(self, stack: Stack, provider: FakeProvider) -> None:
+        self.stack = stack
+        self.provider = provider
+        self.document = CORPUS / "speed" / "mixed-1969p.pdf"
+
+    def deploy(self, *, family: str = "openai", name: str = "openai", order: int = 1, **quota: Any) -> None:
+        self.stack.run_python(
+            "from tests.fakes.deployments import deploy\n"
+            "from tests.fakes.provider import FakeProvider\n"
+            f"server = FakeProvider.at({self.provider.url!r})\n"
+            f"deploy(server, {family!r}, name={name!r}, order={order}, quota={quota or None!r})"
+        )
+
+    def start_models(self, queue: str, processes: int) -> None:
+        for _ in range(processes):
+            before = len(self.stack.processes)
+            worker = self.stack.start(
+                "models",
+                *(sys.executable, "manage.py", "work", queue, "--share", str(processes), "--name", f"{queue}{before}"),
+            )
+            wait_for(lambda worker=worker: b" ready." in worker.log.read_bytes(), "the worker is ready", seconds=30)
+        time.sleep(6)  # litellm is imported beside
+
+    def parse(self, mode: str, pages: int, **options: Any) -> str:
+        configuration = {
+            "tier": TIER[mode],
+            "version": "latest",
+            "page_ranges": {"target_pages": f"1-{pages}"},
+            "processing_options": _NO_OCR,
+            "disable_cache": True,
+            **options,
+        }
+        return self.stack.upload(self.document, configuration=json.dumps(configuration))
+
+    def first_arrival(self) -> float:
+        wait_for(lambda: bool(self.arrivals()), "the first request", seconds=180)
+        return self.arrivals()[0]
+
+    def arrivals(self) -> list[float]:
+        return sorted(entry["arrived_at"] for entry in self.provider.requests())
+
+
+def steady_rate(arrivals: Sequence[float], *, skip_seconds: float) -> float:
+    """Requests a second between the ramp at the start and the moment from which there was less than a width to do."""
+    begin, end = arrivals[0] + skip_seconds, arrivals[-1] - 1.0
+    inside = [moment for moment in arrivals if begin <= moment < end]
+    return len(inside) / (end - begin)
+
+
+def widths(processes: int, wanted: Sequence[str] = ()) -> Iterator[Figure]:
+    for mode, queue, width, pages, requests_a_page, target in MODES:
+        if wanted and mode not in wanted:
+            continue
+        with service() as bench:
+            bench.provider.set_latency(LATENCY_SECONDS)
+            bench.deploy()
+            bench.start_models(queue, processes)
+            workers = [process.popen.pid for process in bench.stack.processes if process.name == "models"]
+            members = {process.name: process.popen.pid for process in bench.stack.processes}
+            members |= bench.stack.parts.pids() | {"provider": bench.provider.pid}
+            threads = 0
+            with Watch(members | {f"models {pid}": pid for pid in workers}) as watch:
+                job = bench.parse(mode, pages)
+                while bench.stack.job(job)["job"]["status"] in ("PENDING", "RUNNING"):
+                    time.sleep(2)
+                    threads = max(threads, *(psutil.Process(pid).num_threads() for pid in workers))
+            arrivals = bench.arrivals()
+            rate = steady_rate(arrivals, skip_seconds=2 * LATENCY_SECONDS)
+            ideal = width / LATENCY_SECONDS
+            calls = len(arrivals)
+            used = watch.cpu_seconds
+            yield Figure(f"{mode}, {width} wide: pages a minute", rate / requests_a_page * 60, "pages/min", target)
+            yield Figure(f"{mode}: share of width/latency", rate / ideal, "", 0.95)
+            yield Figure(f"{mode}: requests a page", calls / pages, "")
+            models = sum(seconds for name, seconds in used.items() if name.startswith("models "))
+            yield Figure(f"{mode}: CPU a call, model workers", models / calls * 1000, "ms")
+            everything = sum(seconds for name, seconds in used.items() if name != "models")
+            yield Figure(f"{mode}: CPU a call, everything on the machine", everything / calls * 1000, "ms")
+            memory = max(mb for name, mb in watch.peak_mb.items() if name.startswith("models "))
+            yield Figure(f"{mode}: peak memory of a model worker", memory, "MB")
+            yield Figure(f"{mode}: threads of a model worker", threads, "")
+
+
+def quota(processes: int) -> Iterator[Figure]:
+    """600 requests a minute, and a limit in tokens: what is reached of it, and what a strict provider sees above."""
+    for unit, limit in (("requests", 600), ("tokens", 900_000)):
+        with service() as bench:
+            bench.provider.set_latency(1.0)
+            limits: dict[str, Any] = {unit: limit}
+            bench.provider.limit(**limits, retry_after=5)
+            quota: dict[str, Any] = {f"{unit}_per_window": limit}
+            bench.deploy(**quota)
+            bench.start_models("llm", processes)
+            bench.parse("balanced", 1969)
+            began = bench.first_arrival()
+            time.sleep(max(0.0, began + 122 - time.time()))
+            requests = [entry for entry in bench.provider.requests() if entry["arrived_at"] < began + 120]
+            counts = {
+                "requests": len(requests),
+                "tokens": sum(entry["input_tokens"] + entry["output_tokens"] for entry in requests),
+            }
+            stats = bench.provider.stats()
+            share = counts[unit] / (2 * limit)
+            name = f"{limit:,} {unit}/min, {processes} process{'es' if processes > 1 else ''}"
+            yield Figure(f"{name}: reached over two minutes", share, "of the limit", 0.98)
+            yield Figure(f"{name}: requests above the limit", sum(one["over_limit"] for one in stats.values()), "", 0)
+            yield Figure(f"{name}: most in any 60 s", max(one["busiest_window"] for one in stats.values()), "requests")
+
+
+def fallback() -> Iterator[Figure]:
+    """The first of two providers dies under load, and comes back."""
+    with service() as bench, FakeProvider() as first:
+        bench.provider.set_latency(1.0)
+        first.set_latency(1.0)
+        second, bench.provider = bench.provider, first
+        bench.deploy(name="first", order=1)
+        bench.provider = second
+        bench.deploy(family="anthropic", name="second", order=2)
+        bench.start_models("llm", 1)
+        bench.parse("balanced", 1969)
+        wait_for(lambda: len(first.requests()) > 300, "pages go to the first provider", seconds=120)
+        stopped = time.time()
+        first.stop()
+        time.sleep(15)
+        arrivals = [entry["arrived_at"] for entry in second.requests()]
+        yield Figure("first provider dies: until the second has a page", min(arrivals) - stopped, "s", 5)
+        gaps = [late - early for early, late in pairwise(arrivals)]
+        yield Figure("longest time without a page after that", max(gaps), "s", 5)
+        before = len(first.requests())
+        back = time.time()
+        first.start()
+        wait_for(lambda: len(first.requests()) > before, "the first provider is asked again", seconds=90)
+        again = min(entry["arrived_at"] for entry in first.requests()[before:])
+        yield Figure("first provider comes back: until it has a page", again - back, "s", 60)
+
+
+@contextmanager
+def service() -> Iterator[Bench]:
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
+        for room in ("parts", "data"):
+            (folder / room).mkdir()
+        folder.chmod(0o755)  # a database server that is not root has to reach its own folder below
+        parts = cleanup.enter_context(PARTS["postgres+redis"](folder / "parts"))
+        provider = cleanup.enter_context(FakeProvider())
+        stack = Stack(parts, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
+        cleanup.callback(stack.stop)
+        stack.prepare()
+        stack.start_web()
+        stack.start_worker()
+        yield Bench(stack, provider)
+
+
+def main(arguments: Sequence[str]) -> None:
+    if not CORPUS.exists():
+        sys.exit("This benchmark reads ../shared/corpus, which is not here.")
+    measured: dict[str, Callable[[], Iterator[Figure]]] = {
+        "widths": lambda: widths(1),
+        "widths-2": lambda: widths(2),
+        "quota": lambda: quota(1),
+        "quota-4": lambda: quota(4),
+        "fallback": fallback,
+    }
+    for name in arguments or list(measured):
+        print(f"--- {name}", flush=True)
+        report(f"genai-{name}", list(measured[name]()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
