@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import psutil
 from bench.figures import CORPUS, Figure, report
 from bench.watching import Watch
 from tests.acceptance.parts import PARTS
-from tests.acceptance.stack import SHORT_TIMES, Stack, wait_for
+from tests.acceptance.stack import SHORT_TIMES, Process, Stack, wait_for
 from tests.fakes.provider import FakeProvider
 
 LATENCY_SECONDS = 4.0
@@ -61,7 +62,7 @@ class Bench:
                 "models",
                 *(sys.executable, "manage.py", "work", queue, "--share", str(processes), "--name", f"{queue}{before}"),
             )
-            wait_for(lambda worker=worker: b" ready." in worker.log.read_bytes(), "the worker is ready", seconds=30)
+            wait_for(partial(_is_ready, worker), "the worker is ready", seconds=30)
         time.sleep(6)  # litellm is imported beside
 
     def parse(self, mode: str, pages: int, **options: Any) -> str:
@@ -81,6 +82,10 @@ class Bench:
 
     def arrivals(self) -> list[float]:
         return sorted(entry["arrived_at"] for entry in self.provider.requests())
+
+
+def _is_ready(worker: Process) -> bool:
+    return b" ready." in worker.log.read_bytes()
 
 
 def steady_rate(arrivals: Sequence[float], *, skip_seconds: float) -> float:

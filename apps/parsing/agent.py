@@ -154,7 +154,7 @@ def _use_tool(page: PageToParse, call: ToolCall, pictures: list[dict[str, Any]])
     if call.name == tools.ZOOM:
         return _zoom(page, box, pictures)
     if call.name == tools.READ_REGION:
-        return _lines_in(page.page, box)[:_LONGEST_TOOL_TEXT] or "No text is known there; zoom and read it yourself."
+        return _read_region(page, box)[:_LONGEST_TOOL_TEXT]
     if call.name == tools.READ_TABLE:
         return _table_in(page.page, box)[:_LONGEST_TOOL_TEXT]
     return f"There is no tool {call.name[:40]!r}."
@@ -168,6 +168,17 @@ def _zoom(page: PageToParse, box: Box, pictures: list[dict[str, Any]]) -> str:
     address = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
     pictures.append({"type": "image_url", "image_url": {"url": address}})
     return "The region follows as a picture."
+
+
+def _read_region(page: PageToParse, box: Box) -> str:
+    """What was read there before; where that is nothing, what OCR reads there now."""
+    known = _lines_in(page.page, box)
+    if known:
+        return known
+    try:
+        return page.pictures.text(page.page, box) or "No text was found there."
+    except PageError as error:
+        return error.detail
 
 
 def _region_of(arguments: Mapping[str, Any], page: Page) -> Box | None:

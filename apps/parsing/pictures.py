@@ -17,6 +17,7 @@ from apps.pages.isolation import Limits
 PAGE_DPI = 144.0
 # A region is shown larger than the page was, up to this.
 ZOOM_DPI = 300.0
+OCR_DPI = 200.0
 READERS = 2
 
 
@@ -34,6 +35,9 @@ class Pictures(Protocol):
 
     def region(self, page: Page, box: Box) -> bytes:
         """A part of the page (points of the page as displayed), larger, as a JPEG; PageError where there is none."""
+
+    def text(self, page: Page, box: Box) -> str:
+        """What OCR reads in a part of the page; PageError where it cannot."""
 
 
 class DocumentPictures:
@@ -64,14 +68,32 @@ class DocumentPictures:
     def region(self, page: Page, box: Box) -> bytes:
         return self._picture(page, box, ZOOM_DPI)
 
-    def _picture(self, page: Page, box: Box | None, dpi: float) -> bytes:
+    def text(self, page: Page, box: Box) -> str:
+        from apps.parsing.region_ocr import recognized_text
+
+        with isolation.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
+            image = reader.render(
+                self._opened(),
+                page.number,
+                dpi=OCR_DPI,
+                password=self._password,
+                media_type=self._media_type,
+                limits=self._limits,
+                should_stop=self._should_stop,
+            )
+        return recognized_text(image, box)
+
+    def _opened(self) -> Path:
         if self._path is None:
             if self._document_id is None:
                 raise DocumentGone
             self._path = self._stack.enter_context(self._open_document(self._document_id))
+        return self._path
+
+    def _picture(self, page: Page, box: Box | None, dpi: float) -> bytes:
         with isolation.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
             return reader.picture(
-                self._path,
+                self._opened(),
                 page.number,
                 dpi=dpi,
                 region=box,

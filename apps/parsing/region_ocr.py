@@ -1,0 +1,66 @@
+"""Text of a part of a page image, for a model that asks what stands there. One engine for the process, made when the
+first asks."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from apps.pages.errors import PageError
+from apps.pages.geometry import Box
+from apps.pages.page_image import PageImage, decode_page_image, encode_page_image
+from apps.pages.recognized import decode_recognition
+
+if TYPE_CHECKING:
+    from ocr_worker.engine import EngineProcess
+
+logger = logging.getLogger(__name__)
+_lock = threading.Lock()
+_engine: EngineProcess | None = None
+
+
+class NoOcrHere(PageError):
+    """Text cannot be recognised by this worker. Zoom and read it yourself."""
+
+    code = "ocr_failed"
+
+
+def recognized_text(image: bytes, box: Box) -> str:
+    """The lines that an engine reads in a part (points of the page) of an encoded page image; "" when there are none.
+
+    Raises PageError. Regions are read one after the other, however many threads ask.
+    """
+    part = encode_page_image(cut_out(decode_page_image(image), box))
+    try:
+        from ocr_worker.engine import Order
+    except ImportError as error:
+        raise NoOcrHere from error
+    with _lock:
+        recognition = decode_recognition(_engine_process().recognize(part, Order()))
+    return "\n".join(" ".join(word.text for word in line.words) for line in recognition.lines)
+
+
+def cut_out(image: PageImage, box: Box) -> PageImage:
+    """The part of the picture within the box (points)."""
+    scale = image.dpi / 72
+    left, right = _span(box.x0 * scale, box.x1 * scale, image.width)
+    top, bottom = _span(box.top * scale, box.bottom * scale, image.height)
+    rows = (image.pixels[row * image.width + left : row * image.width + right] for row in range(top, bottom))
+    return PageImage(right - left, bottom - top, image.dpi, b"".join(rows))
+
+
+def _span(start: float, end: float, size: int) -> tuple[int, int]:
+    """Whole pixels, at least one, within the picture."""
+    first = min(max(0, int(start)), size - 1)
+    return first, min(max(first + 1, int(end) + 1), size)
+
+
+def _engine_process() -> EngineProcess:
+    global _engine
+    if _engine is None:
+        from ocr_worker.engine import EngineProcess
+        from ocr_worker.settings import settings
+
+        _engine = EngineProcess(settings())
+    return _engine
