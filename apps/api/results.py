@@ -35,7 +35,7 @@ SENT_AT_ONCE_BYTES = 256 * 1024  # a streamed answer costs more, a large one in 
 def job_with_sections(job: ParseJob, wire: Job, expand: Sequence[str]) -> HttpResponseBase:
     """``{"job": ...}`` and every section of ``expand`` that there is; unknown ones are passed over."""
     head = b'{"job":' + as_json(wire)
-    if "usage" in expand:
+    if "usage" in expand and job.uses_models:
         head += b',"usage":' + msgspec.json.encode(jobs.usage_of(job))
     if "job_metadata" in expand:
         head += b',"job_metadata":' + msgspec.json.encode(_job_metadata(job))

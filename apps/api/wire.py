@@ -37,13 +37,18 @@ class Trouble(BaseModel):
 
 
 class Usage(BaseModel):
-    """``credits`` are LlamaParse's; ours is what the calls to models came to. ``cost_usd`` None: a price is unknown."""
+    """``credits`` are LlamaParse's."""
 
     credits: float | None = None
-    requests: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cost_usd: float | None = None
+
+
+class ModelUsage(Usage):
+    """What the calls to models came to. ``cost_usd`` None: a price is unknown."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
 
 
 class PageTotals(BaseModel):
@@ -64,7 +69,7 @@ class Job(BaseModel):
     error_message: str | None = None
     name: str
     tier: str
-    usage: Usage = Usage()
+    usage: ModelUsage | Usage = Usage()
     user_metadata: dict[str, str]
     # Ours
     version: str
@@ -140,7 +145,7 @@ def job_on_wire(job: ParseJob) -> Job:
         error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
         name=job.document_name,
         tier=job.tier,
-        usage=Usage(**usage) if (usage := job.result_facts.get("usage")) else Usage(),
+        usage=ModelUsage(**usage) if (usage := job.result_facts.get("usage")) else Usage(),
         user_metadata=job.user_metadata,
         version=job.version,
         mode=job.mode,
