@@ -5,10 +5,6 @@ The fake providers' server is the referee: what arrived there, when, and what wa
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +12,6 @@ from typing import Any
 
 import pytest
 
-from apps.providers.catalog import account_of
-from apps.providers.quota import QuotaStore, connect
-from apps.providers.quota_terms import EPOCH_KEY
 from tests.acceptance.asking import (
     Fleet,
     calls,
@@ -28,8 +21,8 @@ from tests.acceptance.asking import (
     parsing,
     upload,
 )
-from tests.acceptance.parts import EMBEDDED, RABBITMQ
-from tests.acceptance.stack import Parts, Stack, wait_for
+from tests.acceptance.parts import RABBITMQ
+from tests.acceptance.stack import Stack, wait_for
 from tests.documents.long import heading_of, long_document
 from tests.fakes.provider import FakeProvider
 
@@ -38,7 +31,7 @@ on_one_set = pytest.mark.parametrize("parts", [RABBITMQ], indirect=True, scope="
 Document = Callable[[int], Path]
 
 # What a provider does to a request, and whether a row says that it was answered all the same.
-FAULTS: tuple[tuple[str, dict[str, object]], ...] = (
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("status", {"code": 500}),
     ("overloaded", {}),
     ("status", {"code": 429, "retry_after": "1"}),
@@ -99,7 +92,7 @@ def document(tmp_path: Path) -> Document:
 
 def assert_every_page_by_a_model(stack: Stack, job_id: str, pages: int, *, seconds: float = 90) -> None:
     """Each page accepted once, as a model parsed it."""
-    assert stack.wait(job_id, seconds=seconds) == "COMPLETED"
+    assert stack.wait(job_id, seconds=seconds, pause=0.2) == "COMPLETED"
     assert stack.pages_in(job_id, "succeeded") == pages
     assert pages_accepted(stack, job_id) == list(range(1, pages + 1))
     assert pages_without_model(stack, job_id) == 0
@@ -124,7 +117,7 @@ def test_faults_on_a_third_of_the_requests_fail_no_page(
     assert_ledger_is_what_the_provider_saw(stack, job_id, seen)
 
     again = upload(stack, document(pages), disable_cache=False)
-    assert stack.wait(again) == "COMPLETED"
+    assert stack.wait(again, pause=0.2) == "COMPLETED"
     assert len(provider.requests()) == len(seen)
     assert {page["cache"] for page in parsing(stack, again)} == {"hit"}
     assert stack.result(again) == stack.result(job_id)
@@ -135,9 +128,7 @@ def strew_faults(provider: FakeProvider, pages: int, *, share: float) -> None:
     for number in range(1, pages + 1):
         for turn in range(2):
             kind, details = FAULTS[(number + 3 * turn) % len(FAULTS)]
-            provider.fault(
-                kind, when=heading_of(number), share=share, seed=turn, at_most_per_prompt=1, **details
-            )
+            provider.fault(kind, when=heading_of(number), share=share, seed=turn, at_most_per_prompt=1, **details)
 
 
 def assert_ledger_is_what_the_provider_saw(stack: Stack, job_id: str, seen: list[dict[str, Any]]) -> None:
