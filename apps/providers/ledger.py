@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -153,9 +154,14 @@ def spent_by_job(job_id: str) -> Spent:
     return spent(Usage.objects.filter(job_id=job_id))
 
 
+def longest_call() -> timedelta:
+    """After so long a call is not out any more, whatever became of its worker: what it may take, and a minute."""
+    return timedelta(seconds=settings.PROVIDER_TOTAL_SECONDS + 60)
+
+
 def calls_running(job_id: str) -> bool:
     """Whether calls of the job are out; a killed worker's calls count as out for a while."""
-    recently = Now() - timedelta(minutes=4)
+    recently = Now() - longest_call()
     with database_turn():
         return Usage.objects.filter(job_id=job_id, outcome=CallOutcome.RUNNING, started_at__gte=recently).exists()
 
