@@ -167,19 +167,37 @@ def calls_running(job_id: str) -> bool:
 
 
 def past_calls() -> Iterator[PastCall]:
-    """The last day's calls for each account they counted in: what a quota store that lost everything is told."""
+    """The last day's calls for each account they counted in: what a quota store that lost everything is told.
+
+    The ledger knows when a call was begun and ended, not when it was sent in between: the latest moment counts, so that
+    no call leaves its window before the provider lets it.
+    """
     with database_turn():
         rows = list(
             Usage.objects.filter(started_at__gte=Now() - DAY).values_list(
-                *("deployment_id", "project_id", "job_id", "started_at", "input_tokens", "output_tokens"),
+                *("deployment_id", "project_id", "job_id", "started_at", "seconds", "input_tokens", "output_tokens"),
                 *("cost_nanos", "reservation_id", "outcome"),
             )
         )
-    for deployment, project, job, started_at, input_tokens, output_tokens, cost, reservation_id, outcome in rows:
+    now = timezone.now()
+    for (
+        deployment,
+        project,
+        job,
+        started_at,
+        seconds,
+        input_tokens,
+        output_tokens,
+        cost,
+        reservation_id,
+        outcome,
+    ) in rows:
+        took = longest_call() if seconds is None else timedelta(seconds=seconds)
+        sent_by = min(now, started_at + took)
         for key in (account_of(deployment or 0), project_account(project), job_account(job)):
             yield PastCall(
                 key,
-                started_at.timestamp(),
+                sent_by.timestamp(),
                 input_tokens,
                 output_tokens,
                 money=(cost or 0) // NANOS_PER_MICRO,
