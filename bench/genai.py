@@ -30,7 +30,7 @@ from tests.fakes.provider import FakeProvider
 LATENCY_SECONDS = 4.0
 # mode, queue, width, pages, requests a page, pages a minute to reach
 MODES = (
-    ("balanced", "llm", 250, 1969, 1, 2500),
+    ("balanced", "llm", 250, 1500, 1, 2500),
     ("multimodal", "lvm", 50, 500, 1, None),
     ("agentic", "agent", 25, 160, 2, 130),
 )

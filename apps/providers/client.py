@@ -21,7 +21,7 @@ from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.failures import failure_of
 from apps.providers.families import FAMILIES
-from apps.providers.wire import Call, CallLimits, calling, http_client
+from apps.providers.wire import Call, CallLimits, Withheld, calling, http_client
 
 if TYPE_CHECKING:
     from litellm import Router
@@ -80,7 +80,8 @@ class Client:
         self._shared_router()
 
     def ask(self, pick: Pick, question: Question) -> tuple[Answer, Call]:
-        """One call to the deployment that ``pick`` names. What ``pick`` raises passes through; ``CallFailed``."""
+        """One call to the deployment that ``pick`` names. What ``pick`` raises passes through; ``CallFailed``,
+        ``Withheld``."""
         router = self._shared_router()
         from litellm.utils import is_internal_call  # True: no thread of litellm's own writes the call into its logs
 
@@ -103,6 +104,8 @@ class Client:
             except Exception as error:
                 if picked.refused is not None:
                     raise picked.refused from None
+                if call.is_withheld:
+                    raise Withheld from None
                 raise failure_of(call, error) from None
             finally:
                 is_internal_call.reset(unlogged)

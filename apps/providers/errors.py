@@ -98,7 +98,6 @@ class FailureFacts:
 
     detail: str
     http_status: int | None = None
-    retry_after_seconds: float | None = None
 
 
 class CallFailed(Exception):

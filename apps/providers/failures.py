@@ -60,7 +60,6 @@ def failure_of(call: Call, error: Exception) -> CallFailed:
     facts = FailureFacts(
         detail=_detail(call, error),
         http_status=call.status,
-        retry_after_seconds=retry_after(call.headers, call.error_body),
     )
     return CallFailed(failure, facts, sent_at=call.sent_at)
 

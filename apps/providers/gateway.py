@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
 from apps.pages.errors import ParseError, Stopped
@@ -34,10 +35,11 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
+from apps.providers.failures import retry_after
 from apps.providers.ledger import CallFor, job_account, project_account
 from apps.providers.models import Usage
 from apps.providers.quota import Limits, Need, QuotaStore, QuotaStoreUnavailable, Refused, Reservation
-from apps.providers.wire import Call, current_call
+from apps.providers.wire import Call, Withheld, current_call
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +144,9 @@ class Gateway:
         except CallFailed as failed:
             self._account_for_failure(attempt, held, failed)
             return None
+        except Withheld:
+            self._take_back(held)
+            return None
         return self._account_for_answer(attempt, held, answer, call, check)
 
     def _pick(self, attempt: _Attempts, held: _Held) -> Target:
@@ -154,7 +159,7 @@ class Gateway:
                 accounts, need = attempt.accounts(target), attempt.need(target)
                 outcome = self._store.reserve(accounts, need)
                 if isinstance(outcome, Reservation):
-                    current_call().clock = outcome.store_clock
+                    self._watch(target, outcome)
                     held.take(target, outcome, ledger.begin_call(attempt.order.call_for, target, need, outcome.id))
                     return target
                 if math.isinf(outcome.wait_seconds) and not _is_budget(outcome):
@@ -167,6 +172,25 @@ class Gateway:
             time.sleep(wait)
             if attempt.order.should_stop():
                 raise Stopped
+
+    def _watch(self, target: Target, reservation: Reservation) -> None:
+        """Have the call obey Retry-After to the last moment, and what it is told of it reach everybody at once: between
+        the store and the wire lie a row in the ledger and the work of the SDKs."""
+        call, key = current_call(), target.limits.key
+
+        def withhold_if_held_off() -> None:
+            with _whatever_the_store_says():
+                if self._store.held_off_seconds(key) > 0:
+                    raise Withheld
+
+        def hold_off_if_told() -> None:
+            told = retry_after(call.headers, call.error_body)
+            if told is not None or call.status == HTTPStatus.TOO_MANY_REQUESTS:
+                with _whatever_the_store_says():
+                    self._store.hold_off(key, seconds=_pause_seconds(told))
+
+        call.clock = reservation.store_clock
+        call.before_sending, call.on_error = withhold_if_held_off, hold_off_if_told
 
     def _wait_seconds(self, attempt: _Attempts, refusals: Sequence[Refused]) -> float:
         if not refusals:
@@ -185,22 +209,25 @@ class Gateway:
     def _account_for_failure(self, attempt: _Attempts, held: _Held, failed: CallFailed) -> None:
         target, row, reservation = held.facts()
         if failed.sent_at is None:
-            ledger.forget_call(row)
+            self._take_back(held)
         else:
             ledger.fail_call(row, failed, seconds=held.seconds)
         with _whatever_the_store_says():
-            if failed.sent_at is None:
-                self._store.release(reservation)
-            else:
+            if failed.sent_at is not None:
                 self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
             self._tell_store(target, failed)
         attempt.note(target, failed.failure, str(failed))
 
+    def _take_back(self, held: _Held) -> None:
+        """The call never left."""
+        _, row, reservation = held.facts()
+        ledger.forget_call(row)
+        with _whatever_the_store_says():
+            self._store.release(reservation)
+
     def _tell_store(self, target: Target, failed: CallFailed) -> None:
         """What the failure means for everybody who would call this deployment next."""
-        key, facts = target.limits.key, failed.facts
-        if failed.failure is Failure.RATE_LIMITED or facts.retry_after_seconds is not None:
-            self._store.hold_off(key, seconds=_retry_after(facts.retry_after_seconds))
+        key = target.limits.key
         if failed.failure in OUT_OF_ORDER:
             self._store.note_failure(key)
         else:
@@ -373,7 +400,7 @@ def _believable(told: int | None, least: float) -> int | None:
     return told if told is not None and told >= least else None
 
 
-def _retry_after(told: float | None) -> float:
+def _pause_seconds(told: float | None) -> float:
     """Equal jitter where nothing was said: at least half of the base, so that a limit by the minute is not hammered."""
     if told is not None:
         return told + random.uniform(0.0, 0.2)

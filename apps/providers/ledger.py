@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -153,27 +154,50 @@ def spent_by_job(job_id: str) -> Spent:
     return spent(Usage.objects.filter(job_id=job_id))
 
 
+def longest_call() -> timedelta:
+    """After so long a call is not out any more, whatever became of its worker: what it may take, and a minute."""
+    return timedelta(seconds=settings.PROVIDER_TOTAL_SECONDS + 60)
+
+
 def calls_running(job_id: str) -> bool:
     """Whether calls of the job are out; a killed worker's calls count as out for a while."""
-    recently = Now() - timedelta(minutes=4)
+    recently = Now() - longest_call()
     with database_turn():
         return Usage.objects.filter(job_id=job_id, outcome=CallOutcome.RUNNING, started_at__gte=recently).exists()
 
 
 def past_calls() -> Iterator[PastCall]:
-    """The last day's calls for each account they counted in: what a quota store that lost everything is told."""
+    """The last day's calls for each account they counted in: what a quota store that lost everything is told.
+
+    The ledger knows when a call was begun and ended, not when it was sent in between: the latest moment counts, so that
+    no call leaves its window before the provider lets it.
+    """
     with database_turn():
         rows = list(
             Usage.objects.filter(started_at__gte=Now() - DAY).values_list(
-                *("deployment_id", "project_id", "job_id", "started_at", "input_tokens", "output_tokens"),
+                *("deployment_id", "project_id", "job_id", "started_at", "seconds", "input_tokens", "output_tokens"),
                 *("cost_nanos", "reservation_id", "outcome"),
             )
         )
-    for deployment, project, job, started_at, input_tokens, output_tokens, cost, reservation_id, outcome in rows:
+    now = timezone.now()
+    for (
+        deployment,
+        project,
+        job,
+        started_at,
+        seconds,
+        input_tokens,
+        output_tokens,
+        cost,
+        reservation_id,
+        outcome,
+    ) in rows:
+        took = longest_call() if seconds is None else timedelta(seconds=seconds)
+        sent_by = min(now, started_at + took)
         for key in (account_of(deployment or 0), project_account(project), job_account(job)):
             yield PastCall(
                 key,
-                started_at.timestamp(),
+                sent_by.timestamp(),
                 input_tokens,
                 output_tokens,
                 money=(cost or 0) // NANOS_PER_MICRO,

@@ -423,6 +423,10 @@ local function hold_off()
   save(account)
 end
 
+local function held_off()
+  return max(0, load_account(1).not_before - now)
+end
+
 local function note_success()
   local account = load_account(1)
   account.failures, account.open_until, account.cooldown, account.probe_until = 0, 0, 0, 0
@@ -516,7 +520,7 @@ local function finish_rebuild()
 end
 
 local MOVES = {
-  reserve = reserve, settle = settle, release = release, hold_off = hold_off, note_success = note_success,
-  note_failure = note_failure, reset = reset, state = state, restore = restore, finish_rebuild = finish_rebuild,
+  reserve = reserve, settle = settle, release = release, hold_off = hold_off, held_off = held_off,
+  note_success = note_success, note_failure = note_failure, reset = reset, state = state, restore = restore, finish_rebuild = finish_rebuild,
 }
 return MOVES[order.move]()

@@ -140,6 +140,10 @@ class QuotaStore:
         order = {"seconds": microseconds(min(seconds, LONGEST_HOLD_OFF))}
         self._move("hold_off", keys_of(key), order, now)
 
+    def held_off_seconds(self, key: str, *, now: float | None = None) -> float:
+        """How long nobody calls this account from now on; 0 when it may be called."""
+        return float(self._move("held_off", keys_of(key), {}, now)) / MICROSECONDS
+
     def note_success(self, key: str, *, now: float | None = None) -> None:
         """The provider has answered: its breaker closes."""
         self._move("note_success", keys_of(key), {}, now)

@@ -159,6 +159,9 @@ class QuotaModel:
         account = self._accounts[key]
         account.not_before = max(account.not_before, microseconds(now) + microseconds(seconds))
 
+    def held_off_seconds(self, key: str, *, now: float) -> float:
+        return max(0, self._accounts[key].not_before - microseconds(now)) / MICROSECONDS
+
     def note_success(self, key: str, *, now: float) -> None:
         account = self._accounts[key]
         account.failures = account.open_until = account.cooldown = account.probe_until = 0

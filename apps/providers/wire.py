@@ -42,23 +42,40 @@ class AnswerTooLarge(httpcore.ReadError):
     """The provider's answer has more bytes than an answer can need."""
 
 
+class Withheld(Exception):
+    """The call was stopped at the last moment before it was sent: its provider wants to be left alone."""
+
+
 class Call:
     """One call while it is on the wire, and what came back.
 
     ``sent_at`` is when its last byte was written, by ``clock`` (seconds since 1970), None if nothing was. ``status``
     and ``headers`` are those of the answer, ``error_body`` its body where it is an error: the SDKs tell them in many
     ways, or not at all.
+
+    ``before_sending`` is asked just before anything is sent, and may raise ``Withheld``; ``on_error`` is told of an
+    answer that is an error before the SDKs have made anything of it.
     """
 
     def __init__(self, limits: CallLimits) -> None:
         self.limits = limits
         self.deadline = time.monotonic() + limits.total_seconds
         self.clock: Callable[[], float] = time.time
+        self.before_sending: Callable[[], None] = lambda: None
+        self.on_error: Callable[[], None] = lambda: None
+        self.is_withheld = False
         self.sent_at: float | None = None
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.error_body = b""
         self._received = 0
+
+    def ask_to_send(self) -> None:
+        try:
+            self.before_sending()
+        except Withheld:
+            self.is_withheld = True  # the SDKs wrap what is raised here
+            raise
 
     def time_to_connect(self) -> float:
         return min(self.limits.connect_seconds, self._left())
@@ -113,6 +130,8 @@ class _BoundedStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         call = current_call()
+        if call.sent_at is None:
+            call.ask_to_send()
         self._stream.write(buffer, min(call.limits.idle_seconds, call.time_to_read()))
         call.note_write()
 
@@ -163,6 +182,7 @@ class _Transport(httpx.HTTPTransport):
             body = response.read()
         if response.status_code >= _FIRST_ERROR:
             call.error_body = body
+            call.on_error()
         return httpx.Response(
             response.status_code, headers=response.headers, content=_COUNT_AS_TEXT.sub(rb"\g<1>0", body)
         )

@@ -180,13 +180,13 @@ class Stack:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def wait(self, job_id: str, *, seconds: float = 60) -> str:
-        """The status a job ends with."""
+    def wait(self, job_id: str, *, seconds: float = 60, pause: float = 0.02) -> str:
+        """The status a job ends with; ``pause``: seconds between two questions, which cost the service some work."""
 
         def status() -> str:
             return str(self.job(job_id)["job"]["status"])
 
-        wait_for(lambda: status() not in ("PENDING", "RUNNING"), f"{job_id} ends", seconds=seconds)
+        wait_for(lambda: status() not in ("PENDING", "RUNNING"), f"{job_id} ends", seconds=seconds, pause=pause)
         return status()
 
     def result(self, job_id: str) -> dict[str, Any]:

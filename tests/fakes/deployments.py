@@ -52,17 +52,18 @@ def deploy(
     external: bool = True,
     prices: tuple[str, str] | None = ("2.5", "10"),
     quota: dict[str, Any] | None = None,
+    secrets: dict[str, str] | None = None,
     **fields: Any,
 ) -> Deployment:
-    """A deployment on the fake server, of all page parsers."""
-    kind, model, settings, secrets = account(server, family)
+    """A deployment on the fake server, of all page parsers; ``secrets`` stand in for those that the server accepts."""
+    kind, model, settings, accepted = account(server, family)
     name = name or family
     provider = Provider.objects.create(
         name=f"{name}-account",
         family=kind,
         external=external,
         settings=settings,
-        secrets_sealed=sealing.seal(json.dumps(secrets)),
+        secrets_sealed=sealing.seal(json.dumps(accepted if secrets is None else secrets)),
     )
     input_price, output_price = prices or (None, None)
     chosen = {"model": model, **ALL_PARSERS, "input_price": input_price, "output_price": output_price, **fields}

@@ -156,8 +156,8 @@ def test_a_document_with_faults_on_every_third_request_fails_no_page(submit: Sub
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
     for number, kind in enumerate(("overloaded", "html", "cut_text", "reset", "status")):
-        details = {"code": 500} if kind == "status" else {}
-        provider.fault(kind, share=0.06, seed=number, at_most_per_prompt=2, **details)  # type: ignore[arg-type]
+        details: dict[str, Any] = {"code": 500} if kind == "status" else {}
+        provider.fault(kind, share=0.06, seed=number, at_most_per_prompt=2, **details)
 
     job = run_patiently(submit(pages=30, **BALANCED))
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import time
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.pages.errors import Stopped
 from apps.parsing.answers import read_answer
@@ -52,6 +55,17 @@ def check(answer: Answer) -> str:
 
 def ask(gateway: Gateway, *arguments: Any, question: Question = QUESTION, **fields: Any) -> Any:
     return gateway.complete(order(*arguments, **fields), question, need_input_tokens=100, check=check)
+
+
+def in_another_thread(work: Callable[[], Any]) -> Any:
+    def work_and_close() -> Any:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(work_and_close).result()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -232,6 +246,28 @@ def test_a_long_retry_after_is_obeyed_by_everybody(provider: FakeProvider, make_
 
     assert 3500 < waiting.value.wait_seconds <= 3601
     assert len(provider.requests()) == 1
+
+
+def test_a_call_that_was_reserved_before_the_provider_asked_for_a_pause_is_not_sent(
+    provider: FakeProvider, make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(provider)
+    provider.fault("status", times=1, code=429, retry_after="3600")
+    first, second = make_gateway(), make_gateway()
+    create = Usage.objects.create
+
+    def create_late(**fields: Any) -> Usage:
+        monkeypatch.setattr(Usage.objects, "create", create)
+        with pytest.raises(QuotaExhausted):
+            in_another_thread(lambda: ask(second, 2))
+        return create(**fields)
+
+    monkeypatch.setattr(Usage.objects, "create", create_late)
+    with pytest.raises(QuotaExhausted):
+        ask(first)
+
+    assert len(provider.requests()) == 1
+    assert Usage.objects.get().page_number == 2
 
 
 def test_a_quota_that_is_used_up_sends_pages_to_the_next_deployment(provider: FakeProvider, gateway: Gateway) -> None:

@@ -79,6 +79,8 @@ class Both:
         getattr(self, name)(*values)
         keys = [limits.key for limits in self.accounts]
         assert self.store.state(keys, now=self.now) == self.model.state(keys, now=self.now)
+        for key in keys:
+            assert self.store.held_off_seconds(key, now=self.now) == self.model.held_off_seconds(key, now=self.now)
 
     def reserve(self, chosen: list[int], need: Need, times: int) -> None:
         for _ in range(times):
