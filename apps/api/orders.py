@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel
@@ -27,27 +29,39 @@ _HARMLESS = (None, False, "", "move_to_end")
 def job_request(project: Project, options: ParseOptions) -> JobRequest:
     """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used, ModeNotAllowed
     and QuotaExceeded for what the project may not have."""
-    tier = _tier(options)
-    version = _version(options, tier)
-    _check_auto_mode(options)
-    known = {name: value for name, value in _known(options).items() if name not in _NOT_OPTIONS}
-    admission = jobs.admit(project=project, mode=TIERS[tier].mode, options=known, asked=tier)
-    ranges = options.page_ranges
-    target_pages = (ranges and ranges.target_pages) or ""
-    if target_pages.strip():
-        check_page_ranges(target_pages)
-    warnings = [*admission.warnings, *_option_warnings(options)]
-    return JobRequest(
+    order = _order(options, _tier(options))
+    admission = jobs.admit(project=project, mode=order.mode, options=order.options, asked=order.tier)
+    return replace(
+        order,
         mode=admission.mode,
         uses_models=admission.uses_models,
+        warnings=(*admission.warnings, *order.warnings)[:MOST_WARNINGS],
+    )
+
+
+def estimate_request(options: ParseOptions) -> JobRequest:
+    """The order before anybody was asked whether the project may have it; without a tier its mode is ""."""
+    names_one = options.tier or options.configuration_id
+    return _order(options, _tier(options) if names_one else "")
+
+
+def _order(options: ParseOptions, tier: str) -> JobRequest:
+    version = _version(options, tier) if tier else ""
+    _check_auto_mode(options)
+    ranges = options.page_ranges
+    target_pages = ((ranges and ranges.target_pages) or "").strip()
+    if target_pages:
+        check_page_ranges(target_pages)
+    return JobRequest(
+        mode=TIERS[tier].mode if tier else "",
         tier=tier,
         version=version,
-        target_pages=target_pages.strip(),
+        target_pages=target_pages,
         max_pages=ranges.max_pages if ranges else None,
-        options=known,
+        options={name: value for name, value in _known(options).items() if name not in _NOT_OPTIONS},
         user_metadata=options.user_metadata or {},
         password=_password(options),
-        warnings=tuple(warnings[:MOST_WARNINGS]),
+        warnings=tuple(islice(_option_warnings(options), MOST_WARNINGS)),
     )
 
 

@@ -55,7 +55,7 @@ class ParseJobs(ApiView):
         options = validated(ParseRequest, read_json(request))
         caller = caller_of(request)
         order = job_request(caller.project, options)
-        document = _named_document(caller.project, options)
+        document = named_document(caller.project, options)
         job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
 
@@ -98,7 +98,7 @@ class ParseUpload(ApiView):
             configuration = upload.fields.get("configuration") or "{}"
             options = validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass")))
             order = job_request(caller.project, options)
-            _check_type(upload.content.read(HEAD_BYTES))
+            check_type(upload.content.read(HEAD_BYTES))
             document = store(caller.project, upload)
         job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
@@ -184,7 +184,8 @@ def find_job(project: Project, job_id: str) -> ParseJob:
     return job_queries.find_job(project=project, job_id=job_id)
 
 
-def _named_document(project: Project, options: ParseRequest) -> Document:
+def named_document(project: Project, options: ParseRequest) -> Document:
+    """The file that the request names; FileMissing, InvalidOptions, DocumentNotFound, UnsupportedDocument."""
     if options.file_id and options.source_url:
         raise InvalidOptions([OptionProblem("value_error", ("body",), "file_id and source_url exclude each other")])
     if options.source_url:
@@ -194,11 +195,11 @@ def _named_document(project: Project, options: ParseRequest) -> Document:
         raise FileMissing
     document = find_file(project, options.file_id)
     with storage_troubles(), storage.open_for_reading(storage.original(document.pk)) as content:
-        _check_type(content.read(HEAD_BYTES))
+        check_type(content.read(HEAD_BYTES))
     return document
 
 
-def _check_type(head: bytes) -> None:
+def check_type(head: bytes) -> None:
     """Refuse at the door what no reader of ours opens. The name says nothing: PDFs are sent under any."""
     if not head:
         raise EmptyFile

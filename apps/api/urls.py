@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.api import files, health, ocr_exchange, pages, parse
+from apps.api import estimate, files, health, ocr_exchange, pages, parse
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
@@ -27,6 +27,7 @@ urlpatterns = [
     path("api/ocr-exchange/<str:token>", ocr_exchange.OcrExchange.as_view()),
     path(PARSE, parse.ParseJobs.as_view()),
     path(f"{PARSE}/upload", parse.ParseUpload.as_view()),
+    path(f"{PARSE}/estimate", estimate.ParseEstimate.as_view()),
     path(f"{PARSE}/versions", parse.ParseVersions.as_view()),
     path(f"{PARSE}/<str:job_id>", parse.ParseJobById.as_view()),
     path(f"{PARSE}/<str:job_id>/cancel", parse.CancelParse.as_view()),

@@ -1,7 +1,7 @@
 """What can be wrong with an order to a job.
 
 JobError (a ParseError)
-  JobNotFound, JobNotFinished, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption
+  JobNotFound, JobNotFinished, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption, TooSlowToEstimate
 QuotaExceeded (a DocumentError: the job ends with it)
 """
 
@@ -71,3 +71,9 @@ class ModeNotAvailable(InvalidOption):
     """No provider serves this mode."""
 
     code = "mode_not_available"
+
+
+class TooSlowToEstimate(JobError):
+    """The document's pages could not be looked at within half a minute. Parse it without an estimate."""
+
+    code = "page_timeout"

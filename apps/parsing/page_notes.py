@@ -40,6 +40,11 @@ def page_text(page: Page) -> str:
     return "\n\n".join(parts)
 
 
+def without_notes(text: str) -> str:
+    """A page's text as a good answer has it: the notes left out."""
+    return "\n".join(line for line in text.split("\n") if not line.startswith("{~ "))
+
+
 def _markdown(block: Block) -> str:
     if block.type in _RUNNING:
         return render.paragraph(block.text)

@@ -2,6 +2,7 @@
 
 orders      what people ask for: submit, cancel, retry, delete
 admission   whether they may have it
+estimating  what it would come to
 sending     rows that are due become messages
 claims      a step is taken with a lease and a fence, and settled once
 leases      the thread that renews what this process holds
@@ -17,6 +18,7 @@ from apps.jobs.services.advancing import close_window, move_on
 from apps.jobs.services.assembling import assemble_document, how_parsed, usage_of
 from apps.jobs.services.claims import lose_worker
 from apps.jobs.services.consumers import note_ocr_worker
+from apps.jobs.services.estimating import Estimate, ModeEstimate, Range, estimate_parse
 from apps.jobs.services.modelling import parse_page
 from apps.jobs.services.orders import (
     JobRequest,
@@ -35,7 +37,10 @@ from apps.jobs.services.splitting import split_document
 
 __all__ = [
     "Admission",
+    "Estimate",
     "JobRequest",
+    "ModeEstimate",
+    "Range",
     "Rescued",
     "accept_ocr",
     "admit",
@@ -44,6 +49,7 @@ __all__ = [
     "close_window",
     "delete_document",
     "delete_job",
+    "estimate_parse",
     "extract_pages",
     "how_parsed",
     "keep_ocr_alive",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -44,7 +45,7 @@ def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str
     if quota is not None:
         _check_modes(quota, modes)
         _check_money(quota)
-    missing = {wanted for wanted in modes if not _targets(wanted, request.provider_rules(quota))} - {FAST}
+    missing = {wanted for wanted in modes if not targets_of(wanted, request.provider_rules(quota))} - {FAST}
     if mode in missing:
         return _without_provider(mode, asked, request.provider_rules(quota))
     if missing:
@@ -53,7 +54,8 @@ def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str
     return Admission(mode, uses_models=modes != {FAST})
 
 
-def _targets(mode: str, rules: Rules) -> list[Target]:
+def targets_of(mode: str, rules: Rules) -> list[Target]:
+    """The deployments that may serve the mode, those to be asked first in front; none for a mode that asks none."""
     parser = PAGE_PARSER_OF_MODE.get(mode)
     return [target for target in catalog.targets(parser) if not rules.refusal(target)] if parser else []
 
@@ -102,7 +104,7 @@ def _refuse_rules(mode: str) -> None:
 def _check_prices(modes: set[str], request: ModelRequest, rules: Rules) -> None:
     if request.max_cost_micros is None:
         return
-    unknown = [target.name for mode in modes for target in _targets(mode, rules) if not target.row.has_price]
+    unknown = [target.name for mode in modes for target in targets_of(mode, rules) if not target.row.has_price]
     if unknown:
         raise InvalidOption(
             f"max_cost cannot be kept: the price of {unknown[0]} is not known. Set its prices, or leave max_cost out.",
@@ -112,17 +114,33 @@ def _check_prices(modes: set[str], request: ModelRequest, rules: Rules) -> None:
 
 def allow_pages(job: ParseJob, count: int) -> None:
     """Count a job's pages towards its project's day; QuotaExceeded where they are too many."""
-    quota = ProjectQuota.objects.filter(project_id=job.project_id, pages_per_day__isnull=False).first()
-    if quota is None or quota.pages_per_day is None:
+    quota = _page_quota(job.project_id)
+    if quota is None:
         return
     with transaction.atomic():
         # One at a time for each project, so that two documents do not both take the last pages.
         Project.objects.select_for_update(no_key=True).only("pk").get(pk=job.project_id)
-        others = ParseJob.objects.filter(project_id=job.project_id, created_at__gte=Now() - DAY).exclude(pk=job.pk)
-        used = others.aggregate(pages=Sum("page_count"))["pages"] or 0
-        if used + count > quota.pages_per_day:
-            raise QuotaExceeded(
-                f"The project may parse {quota.pages_per_day} pages a day; {used} were, and this document has {count}. "
-                "Wait, or have its quota raised."
-            )
+        _check_pages(quota, count, but=job.pk)
         ParseJob.objects.filter(pk=job.pk).update(page_count=count)
+
+
+def check_pages(*, project: Project, count: int) -> None:
+    """QuotaExceeded where so many pages are more than the project has left for today. Nothing is counted."""
+    quota = _page_quota(project.pk)
+    if quota is not None:
+        _check_pages(quota, count)
+
+
+def _page_quota(project_id: UUID) -> ProjectQuota | None:
+    return ProjectQuota.objects.filter(project_id=project_id, pages_per_day__isnull=False).first()
+
+
+def _check_pages(quota: ProjectQuota, count: int, *, but: str = "") -> None:
+    """``but``: the job whose own pages are not counted."""
+    jobs = ParseJob.objects.filter(project_id=quota.project_id, created_at__gte=Now() - DAY).exclude(pk=but)
+    used = jobs.aggregate(pages=Sum("page_count"))["pages"] or 0
+    if used + count > (quota.pages_per_day or 0):
+        raise QuotaExceeded(
+            f"The project may parse {quota.pages_per_day} pages a day; {used} were, and this document has {count}. "
+            "Wait, or have its quota raised."
+        )

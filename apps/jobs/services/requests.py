@@ -66,8 +66,11 @@ class ModelRequest:
 
     def wishes(self, row: JobPage) -> Wishes:
         """What the customer wants of the text, by the rule that chose the page's mode where there is one."""
+        return self.wishes_by(row.facts.get("rule"))
+
+    def wishes_by(self, rule: int | None) -> Wishes:
+        """The wishes for a page whose mode this rule of auto mode chose, None: no rule."""
         asked = dict(self.options.get("agentic_options") or {})
-        rule = row.facts.get("rule")
         if rule is not None and (prompt := self.rules[rule].parsing_conf.custom_prompt):
             asked["custom_prompt"] = prompt
         return Wishes(**{each.name: asked[each.name] for each in fields(Wishes) if asked.get(each.name)})

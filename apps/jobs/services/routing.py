@@ -15,6 +15,7 @@ from apps.jobs.services.contents import stored_page
 from apps.jobs.services.requests import ModelRequest
 from apps.jobs.services.sending import send_pages_of
 from apps.jobs.states import JobState, PageState, Stage
+from apps.pages.blocks import Page
 from apps.parsing import auto_mode, cost_optimizer
 from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE
 
@@ -37,19 +38,19 @@ def choose_routes(job: ParseJob) -> list[Route]:
     asked = ModelRequest.of(job)
     if not asked.rules and not asked.optimizes_cost:
         return [Route(number, job.mode) for number in rows.values_list("number", flat=True)]
-    return [_route(job, row, asked) for row in rows.iterator(chunk_size=ROWS_AT_ONCE)]
+    return [route_of(stored_page(row), job, asked) for row in rows.iterator(chunk_size=ROWS_AT_ONCE)]
 
 
-def _route(job: ParseJob, row: JobPage, asked: ModelRequest) -> Route:
-    page = stored_page(row)
+def route_of(page: Page, job: ParseJob, asked: ModelRequest) -> Route:
+    """The mode of one page, by the rules and wishes of its job."""
     lifted = auto_mode.lift(page, rules=asked.rules, markdown=None, file_name=job.document_name, base_mode=job.mode)
     if lifted.rule is not None:
-        return Route(row.number, lifted.mode, lifted.reason, lifted.rule)
+        return Route(page.number, lifted.mode, lifted.reason, lifted.rule)
     if asked.optimizes_cost and job.mode in FOR_EASY_PAGES:
         easy, why = cost_optimizer.is_easy(page)
         if easy:
-            return Route(row.number, FOR_EASY_PAGES[job.mode], f"cost optimizer: {why}")
-    return Route(row.number, job.mode)
+            return Route(page.number, FOR_EASY_PAGES[job.mode], f"cost optimizer: {why}")
+    return Route(page.number, job.mode)
 
 
 def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:

@@ -44,14 +44,14 @@ def _split(claim: Claim) -> None:
     with storage.local_copy(storage.original(job.document_id)) as path:
         facts, pages = isolation.shared_reader().inspect_and_read(
             path,
-            numbers=lambda facts: _wanted_pages(job, facts.page_count),
+            numbers=lambda facts: wanted_pages(job, facts.page_count),
             most_pages=_most_pages_at_once(claim),
             password=password_of(job),
             **hidden_text_of(job),
             limits=reader_limits(),
             should_stop=claim.held.is_lost,
         )
-    numbers = _wanted_pages(job, facts.page_count)
+    numbers = wanted_pages(job, facts.page_count)
     allow_pages(job, len(numbers))
     if pages is not None:
         wanting = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in pages if isinstance(page, Page)))
@@ -143,7 +143,8 @@ def _move_to(stage: Stage, job: ParseJob, facts: DocumentFacts, *, pages: int) -
     )
 
 
-def _wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:
+def wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:
+    """The pages that the job asks for, of a document of so many; PageOutOfRange for those it does not have."""
     if job.target_pages:
         return parse_page_ranges(job.target_pages, page_count=page_count)
     return range(1, min(page_count, job.max_pages or page_count) + 1)

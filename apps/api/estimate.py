@@ -1,0 +1,145 @@
+"""/api/v2/parse/estimate: what a request would come to, before it is sent."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, Field
+from rest_framework.request import Request
+
+from apps.accounts.models import Project
+from apps.api.base import ApiView, answer, project_of
+from apps.api.bodies import content_type, parse_json, read_json, validated
+from apps.api.files import storage_troubles
+from apps.api.options import ParseOptions, ParseRequest
+from apps.api.orders import estimate_request
+from apps.api.parse import HEAD_BYTES, check_type, named_document
+from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
+from apps.api.uploads import Upload, read_upload
+from apps.documents import storage
+from apps.documents.services import clean_name
+from apps.jobs import services as jobs
+from apps.jobs.services import JobRequest, Range
+
+FORM = "multipart/form-data"
+
+
+class EstimateRequest(ParseRequest):
+    """A request as ``POST /api/v2/parse`` takes it; ``tier`` may be left out."""
+
+
+class LowHigh(BaseModel):
+    low: float
+    high: float
+
+
+class ModeEstimate(BaseModel):
+    """``requests`` and tokens are the likely ones, without retries. ``cost_usd`` null: a price is not known, or no
+    provider serves the mode. ``pages``: how many go through which mode, by the rules of the request."""
+
+    available: bool
+    why_not: Annotated[str | None, Field(description="why the mode cannot be had now")] = None
+    pages: dict[str, int]
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: LowHigh | None
+    seconds: LowHigh
+
+
+class ModeEstimates(BaseModel):
+    fast: ModeEstimate
+    balanced: ModeEstimate
+    multimodal: ModeEstimate
+    agentic: ModeEstimate
+
+
+class Estimate(BaseModel):
+    """``exact``: all pages were looked at, not a sample of 32. ``asked``: the mode of the request's tier."""
+
+    pages: Annotated[int, Field(description="that would be parsed")]
+    pages_needing_ocr: int
+    exact: bool
+    asked: str | None
+    modes: ModeEstimates
+    warnings: list[dict[str, Any]]
+
+
+class ParseEstimate(ApiView):
+    @extend_schema(
+        operation_id="estimate_parse",
+        tags=["parse"],
+        request={
+            JSON: EstimateRequest,
+            FORM: PARSE_FORM[FORM] | {"required": ["file"]},
+        },
+        responses={200: Estimate, **PROBLEMS},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Pages, requests, tokens, money and time of a request in each mode. Nothing is submitted, kept or sent on.
+
+        The document is a file that was uploaded before (JSON) or comes with the request (form).
+        """
+        project = project_of(request)
+        if content_type(request) == FORM:
+            with read_upload(request) as upload:
+                return answer(_of_upload(project, upload))
+        options = validated(EstimateRequest, read_json(request))
+        order = estimate_request(options)
+        document = named_document(project, options)
+        with storage_troubles(), storage.local_original(document.pk) as path:
+            return answer(_estimate(project, path, document.name, order))
+
+
+def _of_upload(project: Project, upload: Upload) -> Estimate:
+    configuration = upload.fields.get("configuration") or "{}"
+    order = estimate_request(validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass"))))
+    check_type(upload.content.read(HEAD_BYTES))
+    with _on_disk(upload) as path:
+        return _estimate(project, path, clean_name(upload.name), order)
+
+
+@contextmanager
+def _on_disk(upload: Upload) -> Iterator[Path]:
+    """The upload under a name, for the time: readers open documents by their path."""
+    with storage_troubles(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
+        upload.content.seek(0)
+        shutil.copyfileobj(upload.content, copy, 1024 * 1024)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def _estimate(project: Project, path: Path, name: str, order: JobRequest) -> Estimate:
+    found = jobs.estimate_parse(project=project, path=path, name=name, request=order)
+    return Estimate(
+        pages=found.pages,
+        pages_needing_ocr=found.pages_needing_ocr,
+        exact=found.exact,
+        asked=order.mode or None,
+        modes=ModeEstimates(**{mode: _on_wire(each) for mode, each in found.modes.items()}),
+        warnings=list(order.warnings),
+    )
+
+
+def _on_wire(mode: jobs.ModeEstimate) -> ModeEstimate:
+    return ModeEstimate(
+        available=not mode.why_not,
+        why_not=mode.why_not or None,
+        pages=dict(mode.pages),
+        requests=mode.requests,
+        input_tokens=mode.input_tokens,
+        output_tokens=mode.output_tokens,
+        cost_usd=_rounded(mode.cost, 6) if mode.cost else None,
+        seconds=_rounded(mode.seconds, 2),
+    )
+
+
+def _rounded(found: Range, digits: int) -> LowHigh:
+    return LowHigh(low=round(found.low, digits), high=round(found.high, digits))

@@ -1,0 +1,178 @@
+"""What a request would come to, before it is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from apps.accounts import services as accounts
+from apps.accounts.models import ProjectQuota
+from apps.documents.models import Document
+from apps.jobs.models import ParseJob
+from apps.providers.catalog import catalog
+from tests.documents import hostile
+from tests.documents.long import heading_of, long_document
+from tests.fakes.deployments import deploy
+from tests.fakes.fixtures import provider, running_provider
+from tests.fakes.provider import FakeProvider
+from tests.integration.api.conftest import PARSE, Api, code_of
+
+__all__ = ["provider", "running_provider"]
+REPORT = Path(__file__).resolve().parents[3] / "examples" / "report.pdf"
+
+
+@pytest.fixture(autouse=True)
+def _deployments_of_each_test() -> Iterator[None]:
+    catalog.forget()
+    yield
+    catalog.forget()
+
+
+def estimate(api: Api, content: bytes, *, name: str = "report.pdf", **options: Any) -> Any:
+    form = {"configuration": json.dumps(options), "file": SimpleUploadedFile(name, content)}
+    return api.post(f"{PARSE}/estimate", form)
+
+
+def found(response: Any) -> Any:
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+def test_a_document_that_comes_along_is_estimated_in_every_mode_and_not_kept(api: Api, provider: FakeProvider) -> None:
+    deploy(provider)
+
+    told = found(estimate(api, REPORT.read_bytes(), tier="cost_effective"))
+
+    assert (told["pages"], told["pages_needing_ocr"], told["exact"], told["asked"]) == (2, 0, True, "balanced")
+    modes = told["modes"]
+    assert [modes[mode]["requests"] for mode in ("fast", "balanced", "multimodal", "agentic")] == [0, 2, 2, 4]
+    assert all(mode["available"] for mode in modes.values())
+    assert modes["fast"]["cost_usd"] == {"low": 0, "high": 0}
+    for name in ("balanced", "multimodal", "agentic"):
+        assert 0 < modes[name]["cost_usd"]["low"] < modes[name]["cost_usd"]["high"]
+        assert 0 < modes[name]["seconds"]["low"] < modes[name]["seconds"]["high"]
+    assert modes["balanced"]["cost_usd"]["high"] < modes["agentic"]["cost_usd"]["high"]
+    assert not Document.objects.exists()
+    assert not ParseJob.objects.exists()
+    assert provider.requests() == []
+
+
+def test_a_kept_file_is_estimated_by_its_id_without_a_tier(api: Api) -> None:
+    file_id = api.upload(REPORT.read_bytes()).json()["id"]
+
+    told = found(api.post(f"{PARSE}/estimate", {"file_id": file_id}, content_type="application/json"))
+
+    assert (told["pages"], told["asked"]) == (2, None)
+    assert not ParseJob.objects.exists()
+
+
+def test_a_mode_without_a_provider_says_why(api: Api, settings: Any) -> None:
+    settings.MODE_WITHOUT_PROVIDER = ""
+
+    modes = found(estimate(api, REPORT.read_bytes()))["modes"]
+
+    assert modes["fast"]["available"]
+    assert not modes["balanced"]["available"]
+    assert "load_providers" in modes["balanced"]["why_not"]
+    assert modes["balanced"]["cost_usd"] is None
+    assert modes["balanced"]["requests"] == 2
+
+
+def test_the_rules_of_project_and_request_are_named(api: Api, provider: FakeProvider, settings: Any) -> None:
+    deploy(provider)
+    refused = found(estimate(api, REPORT.read_bytes(), allow_external=False))["modes"]["agentic"]
+    assert "allow_external" in refused["why_not"]
+
+    ProjectQuota.objects.create(project=accounts.default_project(), modes=["fast"], pages_per_day=1)
+    modes = found(estimate(api, REPORT.read_bytes()))["modes"]
+    assert "does not allow the mode balanced" in modes["balanced"]["why_not"]
+    assert "1 pages a day" in modes["fast"]["why_not"]
+
+
+def test_an_unknown_price_is_no_price(api: Api, provider: FakeProvider) -> None:
+    deploy(provider, prices=None)
+
+    balanced = found(estimate(api, REPORT.read_bytes(), tier="balanced"))["modes"]["balanced"]
+
+    assert (balanced["available"], balanced["cost_usd"]) == (True, None)
+
+
+def test_pages_are_routed_by_the_rules_in_the_mode_that_is_asked_for(api: Api, provider: FakeProvider) -> None:
+    deploy(provider)
+    rules = [{"text_in_page": heading_of(2), "parsing_conf": {"tier": "agentic", "version": "latest"}}]
+    processing = {"auto_mode_configuration": rules}
+
+    modes = found(estimate(api, long_document(3), tier="balanced", processing_options=processing))["modes"]
+
+    assert modes["balanced"]["pages"] == {"balanced": 2, "agentic": 1}
+    assert modes["balanced"]["requests"] == 4
+    assert modes["agentic"]["pages"] == {"agentic": 3}
+
+
+def test_easy_pages_of_an_agentic_request_are_cheaper(api: Api, provider: FakeProvider) -> None:
+    deploy(provider)
+    processing = {"cost_optimizer": {"enable": True}}
+
+    agentic = found(estimate(api, long_document(2), tier="agentic", processing_options=processing))["modes"]["agentic"]
+
+    assert (agentic["pages"], agentic["requests"]) == ({"balanced": 2}, 2)
+
+
+def test_a_long_document_is_judged_by_a_sample(api: Api, provider: FakeProvider) -> None:
+    deploy(provider)
+
+    told = found(estimate(api, long_document(200)))
+
+    assert (told["pages"], told["exact"]) == (200, False)
+    assert told["modes"]["balanced"]["requests"] == 200
+    assert told["modes"]["agentic"]["requests"] == 400
+
+
+def test_only_the_pages_asked_for_count(api: Api) -> None:
+    assert found(estimate(api, long_document(9), page_ranges={"target_pages": "2-4,9"}))["pages"] == 4
+    assert code_of(estimate(api, long_document(9), page_ranges={"target_pages": "10"}), 422) == "invalid_option"
+
+
+def test_a_quota_makes_it_take_longer(api: Api, provider: FakeProvider) -> None:
+    deploy(provider, quota={"requests_per_window": 10})
+
+    seconds = found(estimate(api, long_document(60)))["modes"]["balanced"]["seconds"]
+
+    assert seconds["low"] >= 300  # ten at once, then ten a minute
+    assert seconds["high"] >= 360
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "status", "code"),
+    [
+        (b"%PDF-1.7\n", {}, 422, "document_corrupt"),
+        (b"plain text", {}, 415, "unsupported_file_type"),
+        (hostile.encrypted("sesame"), {}, 422, "document_encrypted"),
+        (REPORT.read_bytes(), {"tier": "quick"}, 422, "invalid_option"),
+        (REPORT.read_bytes(), {"tier": "fast", "version": "2001-01-01"}, 422, "invalid_option"),
+    ],
+)
+def test_what_parse_refuses_is_refused_here(
+    api: Api, content: bytes, options: dict[str, Any], status: int, code: str
+) -> None:
+    assert code_of(estimate(api, content, **options), status) == code
+
+
+def test_no_document_is_file_missing(api: Api) -> None:
+    response = api.post(f"{PARSE}/estimate", {"tier": "fast"}, content_type="application/json")
+    assert code_of(response, 400) == "file_missing"
+
+
+def test_somebody_elses_file_is_not_there(api: Api, stranger: Api) -> None:
+    file_id = api.upload(REPORT.read_bytes()).json()["id"]
+    response = stranger.post(f"{PARSE}/estimate", {"file_id": file_id}, content_type="application/json")
+    assert code_of(response, 404) == "not_found"
+
+
+def test_what_is_asked_wrongly_is_warned_of(api: Api) -> None:
+    assert found(estimate(api, REPORT.read_bytes(), teir="fast"))["warnings"][0]["option"] == "teir"

@@ -1,0 +1,78 @@
+"""Estimates against what the same jobs then cost on the fake providers' server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.accounts.models import Project
+from apps.jobs import services
+from apps.jobs.states import JobState
+from apps.providers.ledger import spent_by_job
+from apps.providers.models import Usage
+from tests.documents.long import long_document
+from tests.documents.scans import scanned_pdf
+from tests.fakes.deployments import deploy
+from tests.fakes.provider import FakeProvider
+from tests.integration.jobs.conftest import Submit, run
+
+pytestmark = pytest.mark.usefixtures("gateway")
+REPORT = Path(__file__).resolve().parents[3] / "examples" / "report.pdf"
+
+
+def estimate(project: Project, content: bytes, folder: Path, **request: Any) -> services.Estimate:
+    path = folder / "estimated.pdf"
+    path.write_bytes(content)
+    asked = {"mode": "", "tier": "", "version": ""} | request
+    return services.estimate_parse(project=project, path=path, name="long.pdf", request=services.JobRequest(**asked))
+
+
+@pytest.mark.parametrize("mode", ["balanced", "agentic"])
+@pytest.mark.parametrize("document", ["report", "long"])
+def test_the_range_holds_what_the_job_then_costs(
+    submit: Submit, project: Project, provider: FakeProvider, tmp_path: Path, mode: str, document: str
+) -> None:
+    deploy(provider)
+    content = REPORT.read_bytes() if document == "report" else long_document(40)
+    found = estimate(project, content, tmp_path, mode=mode, tier=mode).modes[mode]
+
+    job = run(submit(content, mode=mode, tier=mode, uses_models=True))
+
+    assert job.state == JobState.SUCCEEDED
+    used = spent_by_job(job.pk)
+    assert found.requests == used.requests
+    assert found.cost is not None
+    assert used.dollars is not None
+    assert found.cost.low <= used.dollars <= found.cost.high
+
+
+def test_pages_that_wait_for_ocr_are_counted_with_the_text_they_will_have(
+    project: Project, provider: FakeProvider, tmp_path: Path
+) -> None:
+    deploy(provider)
+
+    found = estimate(project, scanned_pdf(3), tmp_path)
+
+    assert found.pages_needing_ocr == 3
+    assert found.modes["balanced"].requests == 3
+    assert found.modes["balanced"].output_tokens > 1000
+    unrecognised = estimate(
+        project, scanned_pdf(3), tmp_path, options={"processing_options": {"ocr_parameters": {"disable_ocr": True}}}
+    )
+    assert (unrecognised.pages_needing_ocr, unrecognised.modes["balanced"].requests) == (0, 0)
+    assert unrecognised.modes["multimodal"].requests == 3  # who sees needs no OCR
+
+
+def test_time_is_told_by_how_long_models_took_before(
+    submit: Submit, project: Project, provider: FakeProvider, tmp_path: Path
+) -> None:
+    deploy(provider)
+    run(submit(pages=1, mode="balanced", tier="balanced", uses_models=True))
+    Usage.objects.update(seconds=100)
+
+    found = estimate(project, long_document(1), tmp_path)
+
+    assert 100 < found.modes["balanced"].seconds.low < found.modes["balanced"].seconds.high
+    assert found.modes["multimodal"].seconds.high < 100
