@@ -166,16 +166,16 @@ def test_a_server_that_is_idle_after_its_headers(serve: Serve) -> None:
 
 
 def test_a_server_that_takes_the_request_in_drips(serve: Serve) -> None:
-    size = 16 * 1024 * 1024
+    size = 48 * 1024 * 1024
     received, ended = [0], threading.Event()
 
     def behave(connection: socket.socket) -> None:
         while part := connection.recv(65536):
             received[0] += len(part)
-            time.sleep(PAUSE)
+            time.sleep(PAUSE / 4)
         ended.set()
 
-    error, call = failing(serve(behave), CallLimits(total_seconds=0.3), content=b"." * size)
+    error, call = failing(serve(behave), CallLimits(total_seconds=0.5), content=b"." * size)
 
     assert isinstance(error, httpx.TimeoutException)
     assert call.status is None
