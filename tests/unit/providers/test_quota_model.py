@@ -267,7 +267,7 @@ def _answers(model: QuotaModel, limits: Limits, times: int) -> list[Reservation 
         ({"money_per_day": 6}, "money_per_day"),
     ],
 )
-def test_what_can_never_be_is_said_to_be_never(limited: dict[str, int], name: str) -> None:
+def test_what_can_never_be_is_said_to_be_never(limited: dict[str, Any], name: str) -> None:
     answer = QuotaModel().reserve([Limits(KEY, **limited)], Need(100, 50, 7), now=START)
 
     assert answer == Refused(KEY, name, math.inf)  # type: ignore[arg-type]
