@@ -17,19 +17,24 @@ from apps.providers.wire import Call
 
 LONGEST_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
 _LONGEST_DETAIL = 300
+# "You exceeded your current quota" is money at OpenAI; at Google also a minute's tokens, and then it says when to ask.
+_ASK_AGAIN = re.compile(r"google\.rpc\.RetryInfo")
 # Words in the body of a 4xx that say more than its status; the first that is found counts.
 _NO_MONEY = re.compile(
-    r"insufficient_quota|credit balance|billing_hard_limit|billing_not_active|exceeded your current quota", re.I
+    r"insufficient_quota|credit balance|billing_hard_limit|billing_not_active|BILLING_DISABLED"
+    r"|exceeded your current quota",
+    re.I,
 )
 _BAD_KEY = re.compile(
-    r"API_KEY_INVALID|api key not valid|invalid[ _]api[ _]key|InvalidSignature|UnrecognizedClient", re.I
+    r"API_KEY_(?:INVALID|\w+_BLOCKED)|api key not valid|invalid[ _]api[ _]key|InvalidSignature|UnrecognizedClient", re.I
 )
 _NO_MODEL = re.compile(
     r"model identifier is invalid|model_not_found|DeploymentNotFound|model .{0,80}(?:does not exist|not found)", re.I
 )
 _TOO_LONG = re.compile(
     r"context_length_exceeded|maximum context length|prompt is too long|input is too long|input token count"
-    r"|exceeds the maximum number of tokens|too many (?:input )?tokens|request_too_large|string_above_max_length",
+    r"|exceeds the maximum number of tokens|too many (?:input )?tokens|request_too_large|string_above_max_length"
+    r"|exceeds? (?:the (?:available )?)?context",
     re.I,
 )
 _FILTERED = re.compile(r"content_filter|content_policy|ResponsibleAI|safety|blocked|content management policy", re.I)
@@ -46,6 +51,7 @@ _OF_STATUS = {
     529: Failure.OVERLOADED,
 }
 _OF_WORDS = (
+    (_ASK_AGAIN, Failure.RATE_LIMITED, {429}),
     (_NO_MONEY, Failure.NO_MONEY, {400, 403, 429}),
     (_BAD_KEY, Failure.AUTH, {400, 403}),
     (_TOO_LONG, Failure.CONTEXT, {400, 422}),
@@ -150,7 +156,7 @@ def _until(text: str | None) -> float | None:
         return None
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -395,6 +395,7 @@ local function settle()
     if land(account) then
       settle_account(account, order.sent_at and sent_at or order.reserved_at + account.limits.lag)
     elseif epoch and epoch ~= order.epoch then -- reserved before a flush: only the ledger may know it
+      account.window = account.limits.window -- or state counts nothing until somebody reserves
       if count_sent(account, sent_at, order.id, order.input_used, order.output_used) then
         count_day(account, order.reserved_at, 1, order.money_used)
       end

@@ -20,6 +20,7 @@ import httpcore
 import httpx
 
 _FIRST_ERROR = 300
+_WRITTEN_AT_ONCE = 64 * 1024
 # A count of tokens that is a text makes the SDKs throw away an answer that is paid for; 0 is one we do not believe.
 # Inside of a text the quotes would be escaped, so no answer is touched.
 _COUNT_AS_TEXT = re.compile(
@@ -129,11 +130,14 @@ class _BoundedStream(httpcore.NetworkStream):
         return chunk
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """In parts: the time-out is that of a single send, and one who takes an image in drips meets the deadline."""
         call = current_call()
         if call.sent_at is None:
             call.ask_to_send()
-        self._stream.write(buffer, min(call.limits.idle_seconds, call.time_to_read()))
-        call.note_write()
+        for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
+            part = buffer[start : start + _WRITTEN_AT_ONCE]
+            self._stream.write(part, min(call.limits.idle_seconds, call.time_to_read()))
+            call.note_write()
 
     def close(self) -> None:
         self._stream.close()
@@ -173,11 +177,11 @@ class _Transport(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.headers["Accept-Encoding"] = "identity"
         response = super().handle_request(request)
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            response.close()
-            raise httpx.DecodingError("the answer is compressed, which was not asked for", request=request)
         call = current_call()
         call.status, call.headers = response.status_code, response.headers
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            response.close()
+            raise httpx.DecodingError("the answer is compressed, which was not asked for", request=request)
         with closing(response):
             body = response.read()
         if response.status_code >= _FIRST_ERROR:

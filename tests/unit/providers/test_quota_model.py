@@ -1,0 +1,525 @@
+"""What quotas promise, tried on the model; tests/integration/quota holds the store to the same answers."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.providers.quota_model import QuotaModel
+from apps.providers.quota_terms import (
+    DAY_SECONDS,
+    MOST_MONEY,
+    MOST_OF_A_LIMIT,
+    MOST_TOKENS,
+    AccountState,
+    BreakerRules,
+    Limits,
+    Need,
+    Refused,
+    Reservation,
+    microseconds,
+)
+
+START = 1_000_000.0  # small, so that sums of floats are exact to the microsecond
+HOUR = 3600.0
+KEY = "deployment:1"
+CALL = Need(100, 50)
+
+
+def granted(answer: Reservation | Refused) -> Reservation:
+    assert isinstance(answer, Reservation), answer
+    return answer
+
+
+def refused(answer: Reservation | Refused) -> Refused:
+    assert isinstance(answer, Refused), answer
+    return answer
+
+
+def state(model: QuotaModel, now: float = START) -> AccountState:
+    return model.state([KEY], now=now)[0]
+
+
+def most_in(window: float, counted: Sequence[tuple[float, int]]) -> int:
+    """The largest sum of amounts whose moments lie in any half-open window of this length."""
+    ordered = sorted(counted)
+    most = total = first = 0
+    for moment, amount in ordered:
+        total += amount
+        while ordered[first][0] <= moment - window:
+            total -= ordered[first][1]
+            first += 1
+        most = max(most, total)
+    return most
+
+
+# --- many callers at a limit ---
+
+
+@dataclass
+class Crowd:
+    """Callers that want to call all the time: each asks, waits as told, calls, settles and asks again."""
+
+    limits: Limits
+    callers: int
+    call_seconds: float
+    need: Need = CALL
+    arrived: list[tuple[float, int]] = field(default_factory=list)
+    refusals: int = 0
+
+    def run(self, seconds: float) -> None:
+        model, chance = QuotaModel(), random.Random(7)
+        asks = [(START + 0.001 * caller, caller) for caller in range(self.callers)]
+        heapq.heapify(asks)
+        open_calls: dict[int, tuple[Reservation, float]] = {}
+        while asks[0][0] < START + seconds:
+            now, caller = heapq.heappop(asks)
+            if caller in open_calls:
+                call, sent_at = open_calls.pop(caller)
+                model.settle(call, input_tokens=100, output_tokens=50, money=0, sent_at=sent_at, now=now)
+            answer = model.reserve([self.limits], self.need, now=now)
+            if isinstance(answer, Refused):
+                self.refusals += 1
+                heapq.heappush(asks, (now + answer.wait_seconds, caller))
+                continue
+            sent_at = now + chance.uniform(0, 0.2)
+            open_calls[caller] = (answer, sent_at)
+            self.arrived.append((sent_at + chance.uniform(0, 0.35), 1))
+            heapq.heappush(asks, (sent_at + self.call_seconds * chance.uniform(0.5, 1.5), caller))
+
+
+@pytest.mark.parametrize(("requests", "callers", "call_seconds"), [(60, 1, 0.1), (300, 20, 1.0), (300, 250, 8.0)])
+def test_a_limit_is_used_to_the_full_and_never_beyond(requests: int, callers: int, call_seconds: float) -> None:
+    windows = 4
+    seconds = windows * 60.4
+    crowd = Crowd(Limits(KEY, requests=requests), callers, call_seconds)
+
+    crowd.run(seconds)
+
+    assert most_in(60, crowd.arrived) <= requests
+    assert len(crowd.arrived) >= 0.985 * requests * seconds / 60
+    assert crowd.refusals <= 10 * len(crowd.arrived)
+
+
+def test_a_limit_of_tokens_is_used_to_the_full_too() -> None:
+    seconds = 3 * 60.4
+    crowd = Crowd(Limits(KEY, tokens=150 * 200), callers=50, call_seconds=3.0)
+
+    crowd.run(seconds)
+
+    assert most_in(60, crowd.arrived) <= 200
+    assert len(crowd.arrived) >= 0.985 * 200 * seconds / 60
+    assert crowd.refusals <= 10 * len(crowd.arrived)
+
+
+# --- windows and pace ---
+
+asks = st.lists(
+    st.tuples(st.floats(0, 20), st.integers(0, 300), st.integers(0, 300), st.floats(0, 1)), min_size=5, max_size=80
+)
+windows = st.sampled_from([60.0, 60.0, 10.0, 1.0])
+
+
+@settings(deadline=None)
+@given(asks=asks, requests=st.integers(1, 12), tokens=st.integers(600, 3000), window=windows)
+def test_no_sliding_window_ever_holds_more_than_the_limit(
+    asks: list[tuple[float, int, int, float]], requests: int, tokens: int, window: float
+) -> None:
+    limits = Limits(KEY, requests=requests, tokens=tokens, window_seconds=window)
+    model, now, sent = QuotaModel(), START, []
+    for gap, input_tokens, output_tokens, share in asks:
+        now += gap * window / 60
+        answer = model.reserve([limits], Need(input_tokens, output_tokens), now=now)
+        if isinstance(answer, Refused):
+            now += answer.wait_seconds
+            answer = granted(model.reserve([limits], Need(input_tokens, output_tokens), now=now))
+        used = int(output_tokens * share)
+        model.settle(answer, input_tokens=input_tokens, output_tokens=used, money=0, sent_at=now, now=now)
+        sent.append((now, input_tokens + used))
+
+    assert most_in(window, [(moment, 1) for moment, _ in sent]) <= requests
+    assert most_in(window, sent) <= tokens
+
+
+@settings(deadline=None)
+@given(
+    gaps=st.lists(st.sampled_from([0.0, 0.0, 0.05, 1.0, 9.0]), min_size=20, max_size=150), requests=st.integers(1, 90)
+)
+def test_calls_go_at_no_more_than_twice_the_mean_rate_and_a_small_allowance(gaps: list[float], requests: int) -> None:
+    limits = Limits(KEY, requests=requests)
+    model, now, sent = QuotaModel(), START, []
+    for gap in gaps:
+        now += gap
+        if isinstance(model.reserve([limits], CALL, now=now), Reservation):
+            sent.append(now)
+
+    for first, start in enumerate(sent):
+        for last, end in enumerate(sent[first:], 1):
+            assert last <= 1 + 2 * requests * (end - start + 0.5) / 60.4 + 0.001
+
+
+def test_an_entry_counts_from_the_moment_it_was_sent() -> None:
+    model, limits = QuotaModel(), Limits(KEY, requests=1)
+    call = granted(model.reserve([limits], CALL, now=START))
+    model.settle(call, input_tokens=1, output_tokens=1, money=0, sent_at=START + 20, now=START + 30)
+
+    assert refused(model.reserve([limits], CALL, now=START + 70)).wait_seconds == pytest.approx(10.4)
+    assert isinstance(model.reserve([limits], CALL, now=START + 80.4), Reservation)
+
+
+def test_what_was_reserved_too_much_comes_back_when_it_is_settled() -> None:
+    model, limits = QuotaModel(), Limits(KEY, input_tokens=1000, output_tokens=1000)
+    call = granted(model.reserve([limits], Need(900, 900), now=START))
+    model.settle(call, input_tokens=10, output_tokens=20, money=0, now=START + 1)
+
+    assert (state(model, START + 1).input_tokens, state(model, START + 1).output_tokens) == (10, 20)
+    assert isinstance(model.reserve([limits], Need(900, 900), now=START + 1), Reservation)
+
+
+def test_only_the_first_report_on_a_call_counts() -> None:
+    model, limits = QuotaModel(), Limits(KEY, tokens=1000)
+    call = granted(model.reserve([limits], CALL, now=START))
+    model.settle(call, input_tokens=10, output_tokens=20, money=0, now=START + 1)
+    model.settle(call, input_tokens=900, output_tokens=20, money=0, now=START + 2)
+    model.release(call, now=START + 2)
+
+    assert state(model, START + 2).tokens == 30
+
+
+def test_a_provider_that_counts_max_tokens_gives_no_output_back() -> None:
+    model, limits = QuotaModel(), Limits(KEY, tokens=10_000, counts_max_tokens=True)
+    call = granted(model.reserve([limits], Need(500, 4000), now=START))
+    model.settle(call, input_tokens=300, output_tokens=20, money=0, now=START + 1)
+
+    assert (state(model, START + 1).input_tokens, state(model, START + 1).output_tokens) == (300, 4000)
+
+
+def test_what_is_released_was_never_taken() -> None:
+    model = QuotaModel()
+    limits = Limits(KEY, requests=1, calls_in_flight=1, requests_per_day=1, money_per_day=100)
+    for _ in range(5):
+        model.release(granted(model.reserve([limits], Need(100, 50, 100), now=START)), now=START)
+
+    assert state(model) == AccountState(KEY, 0, 0, 0, 0, 0, 0, None, "closed", 0)
+
+
+# --- waiting ---
+
+limited = st.fixed_dictionaries(
+    {},
+    optional={
+        "requests": st.integers(1, 10),
+        "tokens": st.integers(300, 2000),
+        "output_tokens": st.integers(150, 900),
+        "requests_per_day": st.integers(1, 15),
+        "money_per_day": st.integers(50, 500),
+    },
+)
+needs = st.builds(Need, st.integers(0, 150), st.integers(0, 150), st.integers(0, 50))
+
+
+@settings(deadline=None)
+@given(limited=limited, before=st.lists(st.tuples(st.floats(0, 30), needs), max_size=40), need=needs)
+def test_who_asks_again_when_told_is_let_through(
+    limited: dict[str, Any], before: list[tuple[float, Need]], need: Need
+) -> None:
+    model, now, limits = QuotaModel(), START, Limits(KEY, **limited)
+    for gap, other in before:
+        now += gap
+        model.reserve([limits], other, now=now)
+
+    answer = model.reserve([limits], need, now=now)
+    if isinstance(answer, Refused):
+        assert 0 < answer.wait_seconds < math.inf
+        granted(model.reserve([limits], need, now=now + answer.wait_seconds))
+
+
+def test_those_who_are_refused_together_are_told_different_moments() -> None:
+    model, limits = QuotaModel(), Limits(KEY, requests=60)
+    waits = [refused(answer).wait_seconds for answer in _answers(model, limits, 40) if isinstance(answer, Refused)]
+
+    assert len(waits) > 30
+    assert all(later - earlier >= 0.5 for earlier, later in pairwise(waits))
+
+
+def _answers(model: QuotaModel, limits: Limits, times: int) -> list[Reservation | Refused]:
+    return [model.reserve([limits], CALL, now=START) for _ in range(times)]
+
+
+@pytest.mark.parametrize(
+    ("limited", "name"),
+    [
+        ({"requests": 0}, "requests"),
+        ({"tokens": 149}, "tokens"),
+        ({"input_tokens": 99}, "input_tokens"),
+        ({"output_tokens": 49}, "output_tokens"),
+        ({"calls_in_flight": 0}, "calls_in_flight"),
+        ({"requests_per_day": 0}, "requests_per_day"),
+        ({"money_per_day": 6}, "money_per_day"),
+    ],
+)
+def test_what_can_never_be_is_said_to_be_never(limited: dict[str, Any], name: str) -> None:
+    answer = QuotaModel().reserve([Limits(KEY, **limited)], Need(100, 50, 7), now=START)
+
+    assert answer == Refused(KEY, name, math.inf)  # type: ignore[arg-type]
+
+
+def test_the_account_that_keeps_a_call_waiting_longest_is_named_and_the_others_lose_nothing() -> None:
+    model, project = QuotaModel(), Limits("project:7", requests=60, money_per_day=10)
+    model.hold_off(KEY, seconds=5, now=START)
+    answer = model.reserve([Limits(KEY, requests=60), project], Need(100, 50, 11), now=START)
+
+    assert answer == Refused("project:7", "money_per_day", math.inf)
+    assert state(model).requests == 0
+
+
+# --- days and money ---
+
+
+@settings(deadline=None)
+@given(gaps=st.lists(st.floats(0, 8 * HOUR), min_size=5, max_size=60), limit=st.integers(1, 6))
+def test_24_rolling_hours_never_hold_more_than_a_days_requests(gaps: list[float], limit: int) -> None:
+    model, limits = QuotaModel(), Limits(KEY, requests_per_day=limit)
+    now, sent = START, []
+    for gap in gaps:
+        now += gap
+        if isinstance(model.reserve([limits], CALL, now=now), Reservation):
+            sent.append((now, 1))
+
+    assert most_in(DAY_SECONDS, sent) <= limit
+
+
+def test_a_day_is_over_within_25_hours() -> None:
+    model, limits = QuotaModel(), Limits(KEY, requests_per_day=2)
+    for _ in range(2):
+        granted(model.reserve([limits], CALL, now=START))
+
+    answer = refused(model.reserve([limits], CALL, now=START + HOUR))
+    assert answer.limit == "requests_per_day"
+    assert 23 * HOUR <= answer.wait_seconds <= 24 * HOUR
+    granted(model.reserve([limits], CALL, now=START + HOUR + answer.wait_seconds))
+
+
+def test_money_is_reserved_by_the_estimate_and_counted_as_spent() -> None:
+    model, limits = QuotaModel(), Limits(KEY, money_per_day=100)
+    call = granted(model.reserve([limits], Need(1, 1, 80), now=START))
+    assert refused(model.reserve([limits], Need(1, 1, 30), now=START)).limit == "money_per_day"
+
+    model.settle(call, input_tokens=1, output_tokens=1, money=70, now=START + 1)
+    assert state(model, START + 1).money_today == 70
+    granted(model.reserve([limits], Need(1, 1, 30), now=START + 1))
+
+
+def test_a_call_that_cost_more_than_its_estimate_is_counted_whole() -> None:
+    model, limits = QuotaModel(), Limits(KEY, money_per_day=100)
+    call = granted(model.reserve([limits], Need(1, 1, 50), now=START))
+    model.settle(call, input_tokens=1, output_tokens=1, money=150, now=START + 1)
+
+    assert state(model, START + 1).money_today == 150
+    assert refused(model.reserve([limits], Need(1, 1, 1), now=START + 1)).limit == "money_per_day"
+
+
+def test_a_free_call_needs_no_money() -> None:
+    model, limits = QuotaModel(), Limits(KEY, money_per_day=100)
+    granted(model.reserve([limits], Need(1, 1, 100), now=START))
+
+    assert isinstance(model.reserve([limits], Need(1, 1), now=START), Reservation)
+
+
+# --- places in flight ---
+
+
+def test_no_more_calls_are_in_flight_than_there_are_places() -> None:
+    model, limits = QuotaModel(), Limits(KEY, calls_in_flight=2)
+    first, _second = (granted(model.reserve([limits], CALL, now=START)) for _ in range(2))
+    assert refused(model.reserve([limits], CALL, now=START)).limit == "calls_in_flight"
+
+    model.settle(first, input_tokens=1, output_tokens=1, money=0, now=START + 3)
+    granted(model.reserve([limits], CALL, now=START + 3))
+    assert refused(model.reserve([limits], CALL, now=START + 3)).limit == "calls_in_flight"
+
+
+def test_a_crashed_holder_returns_its_place_and_is_not_believed_later() -> None:
+    model, limits = QuotaModel(hold_seconds=240), Limits(KEY, calls_in_flight=1)
+    lost = granted(model.reserve([limits], CALL, now=START))
+
+    assert isinstance(model.reserve([limits], CALL, now=START + 239.9), Refused)
+    granted(model.reserve([limits], CALL, now=START + 240))
+    model.settle(lost, input_tokens=900, output_tokens=900, money=900, now=START + 241)
+
+    assert state(model, START + 241).in_flight == 1
+    assert (state(model, START + 241).tokens, state(model, START + 241).money_today) == (150, 0)
+
+
+# --- Retry-After and the breaker ---
+
+
+def test_of_several_hold_offs_the_longest_holds() -> None:
+    model, limits = QuotaModel(), Limits(KEY)
+    for seconds in (5, 60, 10):
+        model.hold_off(KEY, seconds=seconds, now=START)
+
+    answer = refused(model.reserve([limits], CALL, now=START))
+    assert answer.limit == "not_before"
+    assert answer.wait_seconds >= 60
+    assert state(model).not_before == START + 60
+    granted(model.reserve([Limits("deployment:2")], CALL, now=START))
+    granted(model.reserve([limits], CALL, now=START + 60))
+
+
+@pytest.mark.parametrize(("proven", "failures"), [(True, 5), (False, 3)])
+def test_a_breaker_opens_after_failures_in_a_row(proven: bool, failures: int) -> None:
+    model, limits = QuotaModel(), Limits(KEY)
+    if proven:
+        model.note_success(KEY, now=START)
+    for _ in range(failures - 1):
+        model.note_failure(KEY, now=START + 1)
+    granted(model.reserve([limits], CALL, now=START + 1))
+
+    model.note_failure(KEY, now=START + 1)
+
+    answer = refused(model.reserve([limits], CALL, now=START + 1))
+    assert answer.limit == "breaker"
+    assert answer.wait_seconds >= 10
+    assert state(model, START + 1).breaker == "open"
+
+
+def test_a_success_between_failures_keeps_a_breaker_closed() -> None:
+    model = QuotaModel()
+    for _ in range(10):
+        model.note_failure(KEY, now=START)
+        model.note_success(KEY, now=START)
+
+    assert state(model).breaker == "closed"
+
+
+def opened(model: QuotaModel) -> float:
+    """Open the breaker; the moment of the first probe."""
+    for _ in range(3):
+        model.note_failure(KEY, now=START)
+    return START + 10
+
+
+def test_an_open_breaker_lets_one_probe_through_and_closes_when_it_succeeds() -> None:
+    model, limits = QuotaModel(), Limits(KEY)
+    now = opened(model)
+    granted(model.reserve([limits], CALL, now=now))
+
+    assert state(model, now).breaker == "probing"
+    assert refused(model.reserve([limits], CALL, now=now)).limit == "breaker"
+
+    model.note_success(KEY, now=now + 1)
+    assert state(model, now + 1).breaker == "closed"
+    for _ in range(10):
+        granted(model.reserve([limits], CALL, now=now + 1))
+
+
+def test_each_probe_that_fails_doubles_the_rest_to_a_minute() -> None:
+    model, limits = QuotaModel(), Limits(KEY)
+    now = opened(model)
+    for rest in (20, 40, 60, 60):
+        granted(model.reserve([limits], CALL, now=now))
+        model.note_failure(KEY, now=now)
+        assert isinstance(model.reserve([limits], CALL, now=now + rest - 0.001), Refused)
+        now += rest
+
+    granted(model.reserve([limits], CALL, now=now))
+
+
+def test_failures_of_calls_sent_before_it_opened_do_not_prolong_it() -> None:
+    model, limits = QuotaModel(), Limits(KEY)
+    now = opened(model)
+    for _ in range(50):
+        model.note_failure(KEY, now=now - 1)
+
+    granted(model.reserve([limits], CALL, now=now))
+
+
+def test_a_probe_that_says_nothing_makes_room_for_the_next() -> None:
+    model, limits = QuotaModel(breaker=BreakerRules(probe_seconds=60)), Limits(KEY)
+    now = opened(model)
+    granted(model.reserve([limits], CALL, now=now))
+
+    assert isinstance(model.reserve([limits], CALL, now=now + 59), Refused)
+    granted(model.reserve([limits], CALL, now=now + 60))
+
+
+def test_a_probe_that_was_never_sent_makes_room_at_once() -> None:
+    model, limits = QuotaModel(), Limits(KEY)
+    now = opened(model)
+    model.release(granted(model.reserve([limits], CALL, now=now)), now=now)
+
+    granted(model.reserve([limits], CALL, now=now))
+
+
+def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
+    model, limits = QuotaModel(), Limits(KEY, requests=2)
+    granted(model.reserve([limits], CALL, now=START))
+    opened(model)
+    model.hold_off(KEY, seconds=100, now=START)
+
+    model.reset(KEY, now=START)
+
+    assert state(model) == AccountState(KEY, 1, 100, 50, 1, 1, 0, None, "closed", 0)
+
+
+# --- numbers that cannot be ---
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"key": ""},
+        {"key": "k" * 201},
+        {"requests": -1},
+        {"requests": True},
+        {"requests": MOST_OF_A_LIMIT + 1},
+        {"tokens": 1.5},
+        {"tokens": "60"},
+        {"money_per_day": math.nan},
+        {"calls_in_flight": math.inf},
+        {"window_seconds": 0},
+        {"window_seconds": -60},
+        {"window_seconds": 3601},
+        {"window_seconds": math.nan},
+    ],
+)
+def test_limits_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        Limits(**({"key": KEY} | wrong))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (-1, 0, 0),
+        (0, -1, 0),
+        (0, 0, -1),
+        (MOST_TOKENS + 1, 0, 0),
+        (0, 0, MOST_MONEY + 1),
+        (1.5, 0, 0),
+        (0, math.nan, 0),
+    ],
+)
+def test_needs_that_cannot_be_are_refused(wrong: tuple[Any, Any, Any]) -> None:
+    with pytest.raises(ValueError):
+        Need(*wrong)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf, -math.inf, 1e12])
+def test_moments_that_cannot_be_are_refused(wrong: float) -> None:
+    with pytest.raises(ValueError):
+        microseconds(wrong)
+    with pytest.raises(ValueError):
+        QuotaModel().reserve([Limits(KEY)], CALL, now=wrong)
+    with pytest.raises(ValueError):
+        QuotaModel().hold_off(KEY, seconds=wrong, now=START)
