@@ -14,10 +14,12 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import admin as accounts_admin
-from apps.accounts import sealing
+from apps.accounts import facts_only, sealing
 from apps.accounts.models import Project, ProjectQuota
 from apps.parsing import modes
-from apps.providers.catalog import account_of, catalog
+from apps.providers import trouble
+from apps.providers.catalog import account_of, catalog, target_of
+from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
 from apps.providers.quota import Limits, Need, QuotaStore, Reservation
 
@@ -275,9 +277,11 @@ def test_what_was_spent_is_told_and_the_unknown_is_not_0(admin: Client, account:
     for name in ("cheap", "dark", "idle"):
         Provider.objects.create(name=name, family="openai")
     yesterday = timezone.now() - timedelta(days=2)
-    called("cheap", cost_nanos=1_500_000_000), called("cheap", cost_nanos=250_000_000)
+    called("cheap", cost_nanos=1_500_000_000)
+    called("cheap", cost_nanos=250_000_000)
     called("cheap", cost_nanos=None, started_at=yesterday)
-    called("dark", cost_nanos=1_000_000_000), called("dark", cost_nanos=None)
+    called("dark", cost_nanos=1_000_000_000)
+    called("dark", cost_nanos=None)
 
     page = admin.get(PROVIDERS).content.decode()
 
@@ -356,3 +360,28 @@ def test_a_projects_quota_is_typed_with_the_project(admin: Client) -> None:
 
 def test_a_project_may_be_given_every_mode_there_is() -> None:
     assert accounts_admin.MODES == modes.MODES
+
+
+def test_a_key_that_the_provider_repeats_is_not_shown(admin: Client, account: Provider, caplog: Any) -> None:
+    deployment = Deployment.objects.create(name="small", provider=account, model="m")
+    refused = CallFailed(Failure.AUTH, FailureFacts(detail=f"HTTP 401: Incorrect API key: {SECRET}."))
+
+    trouble.report(target_of(deployment), refused)
+
+    page = admin.get(f"{PROVIDERS}{account.pk}/change/").content.decode()
+    assert "Incorrect API key: (api_key)." in page
+    assert SECRET not in page + caplog.text
+
+
+def test_a_ledger_of_many_calls_is_not_counted_to_its_end(
+    admin: Client, django_assert_max_num_queries: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts_only, "MOST_ROWS_COUNTED", 3)
+    for number in range(5):
+        called(job_id=f"pjb-{number}")
+
+    with django_assert_max_num_queries(10) as asked:
+        page = admin.get(CALLS).content.decode()
+
+    assert all("LIMIT" in query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"])
+    assert "3 usage" in page
