@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.accounts import services
-from apps.accounts.models import ApiKey, Project
+from apps.accounts.models import ApiKey, Project, ProjectQuota
+
+MODES = ("fast", "balanced", "multimodal", "agentic")  # as apps/parsing/modes.py has them, which is above this room
+
+
+class NamesField(forms.CharField):
+    """A list of names, typed with commas between them."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [name for part in (value or "").split(",") if (name := part.strip())]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        changed: bool = self.to_python(data) != (initial or [])
+        return changed
+
+
+class ProjectQuotaForm(forms.ModelForm):  # type: ignore[type-arg]
+    modes = forms.MultipleChoiceField(
+        choices=[(mode, mode) for mode in MODES],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="none chosen: all",
+    )
+    providers = NamesField(required=False, help_text="names of providers, with commas between them; empty: all")
+
+
+class ProjectQuotaInline(admin.StackedInline):  # type: ignore[type-arg]
+    model = ProjectQuota
+    form = ProjectQuotaForm
 
 
 @admin.register(Project)
 class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "id", "created_at"]
     search_fields = ["name"]
+    inlines = [ProjectQuotaInline]
 
 
 @admin.register(ApiKey)

@@ -11,25 +11,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 
+from apps.accounts.facts_only import FactsOnly
 from apps.jobs import services
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.states import PageState
 from apps.pages.errors import ParseError
-
-
-class FactsOnly(admin.ModelAdmin):
-    """Rows that are written by services alone."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from apps.providers import ledger
+from apps.providers.models import dollars_in_words
 
 
 def _pages_in(state: PageState) -> Subquery:
@@ -47,7 +35,7 @@ class ParseJobAdmin(FactsOnly):
     search_fields = ["id", "document_name"]
     actions = ["cancel", "retry_failed_pages"]
     exclude = ["password_sealed"]
-    readonly_fields = ["pages_and_attempts"]
+    readonly_fields = ["pages_and_attempts", "cost"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ParseJob]:
         jobs = super().get_queryset(request).defer("options", "user_metadata", "password_sealed")
@@ -76,7 +64,13 @@ class ParseJobAdmin(FactsOnly):
         addresses = [
             (f"{reverse(f'admin:jobs_{model}_changelist')}?job__id__exact={job.pk}", name) for name, model in links
         ]
+        addresses.append((f"{reverse('admin:providers_usage_changelist')}?job_id__exact={job.pk}", "calls"))
         return format_html_join(" · ", '<a href="{}">{}</a>', addresses)
+
+    @admin.display(description="cost of its calls")
+    def cost(self, job: ParseJob) -> str:
+        spent = ledger.spent_by_job(job.pk)
+        return f"{dollars_in_words(spent.cost_nanos)}, {spent.requests} call(s)" if spent.requests else "-"
 
     @admin.action(description="Cancel the selected jobs")
     def cancel(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
@@ -104,7 +98,10 @@ class ParseJobAdmin(FactsOnly):
 
 @admin.register(JobPage)
 class JobPageAdmin(FactsOnly):
-    list_display = ["job_id", "number", "state", "attempts", "needs_ocr", "error_code"]
+    list_display = [
+        *("job_id", "number", "state", "attempts", "needs_ocr"),
+        *("mode", "mode_reason", "fallback", "error_code"),
+    ]
     list_filter = ["state"]
     ordering = ["job_id", "number"]
 

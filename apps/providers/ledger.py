@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -134,20 +135,28 @@ class Spent:
         return None if self.cost_nanos is None else self.cost_nanos / 1e9
 
 
+_SUMS = {
+    "requests": Count("pk"),
+    "tokens_in": Sum("input_tokens"),
+    "tokens_out": Sum("output_tokens"),
+    "cost": Sum("cost_nanos"),
+    "unknown": Count("pk", filter=Q(cost_nanos=None)),
+}
+
+
 def spent(calls: QuerySet[Usage]) -> Spent:
-    sums = calls.aggregate(
-        requests=Count("pk"),
-        input_tokens=Sum("input_tokens"),
-        output_tokens=Sum("output_tokens"),
-        cost=Sum("cost_nanos"),
-        unknown=Count("pk", filter=Q(cost_nanos=None)),
-    )
-    return Spent(
-        sums["requests"],
-        sums["input_tokens"] or 0,
-        sums["output_tokens"] or 0,
-        None if sums["unknown"] else sums["cost"] or 0,
-    )
+    return _spent_of(calls.aggregate(**_SUMS))
+
+
+def spent_by_providers() -> dict[str, Spent]:
+    """The last day's calls of each provider that had any, by its name."""
+    rows = Usage.objects.filter(started_at__gte=Now() - DAY).order_by().values("provider_name").annotate(**_SUMS)
+    return {row["provider_name"]: _spent_of(row) for row in rows}
+
+
+def _spent_of(sums: Mapping[str, Any]) -> Spent:
+    cost = None if sums["unknown"] else sums["cost"] or 0
+    return Spent(sums["requests"], sums["tokens_in"] or 0, sums["tokens_out"] or 0, cost)
 
 
 def spent_by_job(job_id: str) -> Spent:

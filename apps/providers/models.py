@@ -10,6 +10,11 @@ NANOS_PER_DOLLAR = 1_000_000_000
 TOKENS_PER_PRICE = 1_000_000
 
 
+def dollars_in_words(nanos: int | None) -> str:
+    """An amount in billionths of a US dollar for people; None is unknown, which is not 0."""
+    return "unknown" if nanos is None else f"${nanos / NANOS_PER_DOLLAR:.6f}"
+
+
 class PageParser(models.TextChoices):
     """The ways a model parses a page; each is a queue of its own."""
 

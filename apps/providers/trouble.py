@@ -7,6 +7,7 @@ call is let through, so that what was mended at the provider's is noticed here.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -18,23 +19,33 @@ from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["PROBE_SECONDS", "clear", "report"]
+__all__ = ["NO_TROUBLE", "PROBE_SECONDS", "clear", "report"]
+
+NO_TROUBLE: dict[str, Any] = {"trouble_code": "", "trouble_detail": "", "trouble_at": None}
 
 
 def report(target: Target, failed: CallFailed) -> None:
     """Write down what is wrong, with the deployment or with its provider as a whole."""
-    facts = {"trouble_code": failed.failure, "trouble_detail": failed.facts.detail, "trouble_at": Now()}
+    detail = _without_secrets(failed.facts.detail, target)
+    facts = {"trouble_code": failed.failure, "trouble_detail": detail, "trouble_at": Now()}
     with database_turn():
         if failed.failure is Failure.MODEL_NOT_FOUND:
             Deployment.objects.filter(pk=target.id).update(**facts)
         else:
             Provider.objects.filter(deployments=target.id).update(**facts)
-    logger.error("%s is not called until it is mended: %s. manage.py check_providers tells more", target.name, failed)
+    told = f"{failed.failure}: {detail}"
+    logger.error("%s is not called until it is mended: %s. manage.py check_providers tells more", target.name, told)
 
 
 def clear(target: Target) -> None:
     """The deployment answers again."""
-    nothing = {"trouble_code": "", "trouble_detail": "", "trouble_at": None}
     with database_turn():
-        Deployment.objects.filter(~Q(trouble_code=""), pk=target.id).update(**nothing)
-        Provider.objects.filter(~Q(trouble_code=""), deployments=target.id).update(**nothing)
+        Deployment.objects.filter(~Q(trouble_code=""), pk=target.id).update(**NO_TROUBLE)
+        Provider.objects.filter(~Q(trouble_code=""), deployments=target.id).update(**NO_TROUBLE)
+
+
+def _without_secrets(detail: str, target: Target) -> str:
+    """Some providers repeat the key that they refuse."""
+    for name, secret in target.secrets.items():
+        detail = detail.replace(secret, f"({name})") if secret else detail
+    return detail

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.jobs.models import ParseJob
+from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import JobState, Stage
+from apps.providers.models import Usage
 from tests.integration.jobs.conftest import Submit, run, run_to
 
 JOBS = "/admin/jobs/parsejob/"
@@ -68,6 +69,33 @@ def test_the_rows_of_one_job_are_a_click_away(admin: Client, submit: Submit, row
 
     assert link in admin.get(f"{JOBS}{job.pk}/change/").content.decode()
     assert job.pk in admin.get(link).content.decode()
+
+
+def test_a_job_tells_what_its_calls_cost_and_leads_to_them(admin: Client, submit: Submit) -> None:
+    paid, dark, free = submit(pages=1), submit(pages=1), submit(pages=1)
+    for job, cost_nanos in ((paid, 1_500_000), (paid, 250_000), (dark, 1_500_000), (dark, None)):
+        call = {"project_id": job.project_id, "job_id": job.pk, "page_number": 1, "page_parser": "llm", "model": "m"}
+        Usage.objects.create(**call, started_at=job.created_at, input_tokens=1, output_tokens=1, cost_nanos=cost_nanos)
+
+    pages = [admin.get(f"{JOBS}{job.pk}/change/").content.decode() for job in (paid, dark, free)]
+
+    assert "$0.001750, 2 call(s)" in pages[0]
+    assert "unknown, 2 call(s)" in pages[1]
+    assert "call(s)" not in pages[2]
+    link = f"/admin/providers/usage/?job_id__exact={paid.pk}"
+    assert link in pages[0]
+    calls = admin.get(link).content.decode()
+    assert paid.pk in calls
+    assert dark.pk not in calls
+
+
+def test_pages_tell_their_mode_and_why(admin: Client, submit: Submit) -> None:
+    job = run(submit(pages=1))
+    JobPage.objects.filter(job=job).update(mode="agentic", mode_reason="table_in_page", fallback="output_altered")
+
+    page = admin.get(f"/admin/jobs/jobpage/?job__id__exact={job.pk}").content.decode()
+
+    assert all(told in page for told in ("agentic", "table_in_page", "output_altered"))
 
 
 def test_cancel(admin: Client, submit: Submit) -> None:
