@@ -24,6 +24,7 @@ from apps.parsing import parsers
 from apps.parsing.parsers import PageToParse, Parsed
 from apps.parsing.pictures import DocumentPictures
 from apps.providers import ledger
+from apps.providers.attempts import TRIES_PER_DEPLOYMENT, Order
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
 from apps.providers.errors import (
     BudgetExceeded,
@@ -31,7 +32,6 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.gateway import TRIES_PER_DEPLOYMENT, Order
 from apps.providers.ledger import CallFor
 from apps.providers.shared import shared_gateway
 from apps.providers.turns import database_turn
