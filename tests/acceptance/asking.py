@@ -34,6 +34,7 @@ class Fleet:
     settings: Mapping[str, str] = field(default_factory=dict)
     reader: Process | None = None
     askers: list[Process] = field(default_factory=list)
+    started: int = 0
     asked_at: float = float("-inf")
 
     def start(self, **settings: str) -> None:
@@ -47,7 +48,8 @@ class Fleet:
             self.start_asker()
 
     def start_asker(self) -> Process:
-        self.askers.append(self._service().start_worker("models", *MODEL_QUEUES))
+        self.started += 1  # two workers of one name would share a queue, and a log
+        self.askers.append(self._service().start_worker(f"models{self.started}-", *MODEL_QUEUES))
         return self.askers[-1]
 
     def kill_asker(self, asker: Process) -> None:
