@@ -37,6 +37,7 @@ from apps.providers.shared import shared_gateway
 from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
+LEAST_PAUSE_SECONDS = 0.2
 
 
 def parse_page(*, step_id: int, fence: int) -> None:
@@ -192,7 +193,8 @@ def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
     if too_long:
         _go_without(claim, error)
     else:
-        _wait(claim, error.wait_seconds, outage=True)
+        # A breaker may stay open for longer than pages wait for it.
+        _wait(claim, min(error.wait_seconds, patience.total_seconds() + LEAST_PAUSE_SECONDS), outage=True)
 
 
 def _go_without(claim: Claim, error: PageError) -> None:
