@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from apps.accounts import sealing
 from apps.accounts.services import default_project
 from apps.providers import ledger, trouble
-from apps.providers.catalog import Target, account_of, catalog, target_of, unsealed
+from apps.providers.catalog import Rules, Target, account_of, target_of, unsealed
 from apps.providers.client import Client, Question
 from apps.providers.errors import MISCONFIGURED, CallFailed
 from apps.providers.families import problems_of
 from apps.providers.ledger import CallFor
 from apps.providers.models import Deployment
 from apps.providers.quota import Need, QuotaStoreUnavailable
+from apps.providers.services import call_again
 from apps.providers.shared import call_limits, shared_store
 
 QUESTION = Question([{"role": "user", "content": "Answer with OK."}], max_tokens=16)
@@ -46,10 +47,14 @@ def check_deployment(row: Deployment, *, call: bool = True) -> Checked:
     said = _said(row)
     if row.paused or row.provider.paused:
         return _checked(row, works=None, detail=f"paused{said}")
+    target = target_of(row)
+    refusal = Rules().refusal(target)
+    if refusal:
+        return _checked(row, works=None, detail=f"not asked: {refusal}")
     if not call:
         in_trouble = bool(row.trouble_code or row.provider.trouble_code)
         return _checked(row, works=False if in_trouble else None, detail=said.removeprefix("; ") or "not asked")
-    return _ask(row, target_of(row))
+    return _ask(row, target)
 
 
 def _ask(row: Deployment, target: Target) -> Checked:
@@ -77,9 +82,14 @@ def _ask(row: Deployment, target: Target) -> Checked:
         output_tokens=answer.output_tokens or 1,
         seconds=seconds,
     )
-    trouble.clear(target)
-    catalog.forget()
+    _call_again(row)
     return _checked(row, works=True, detail="answers" + _said(Deployment.objects.get(pk=row.pk)), seconds=seconds)
+
+
+def _call_again(row: Deployment) -> None:
+    """It answers: nothing keeps it from being called any more."""
+    for each in (row, row.provider):
+        call_again(row=each)
 
 
 def _checked(row: Deployment, *, works: bool | None, detail: str, seconds: float | None = None) -> Checked:

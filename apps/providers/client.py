@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +106,7 @@ class Client:
                     raise picked.refused from None
                 if call.is_withheld:
                     raise Withheld from None
-                raise failure_of(call, error) from None
+                raise picked.without_secrets(failure_of(call, error)) from None
             finally:
                 is_internal_call.reset(unlogged)
                 _picked.current = None
@@ -188,6 +188,7 @@ class _Picked:
         self._pick = pick
         self._client = client
         self.refused: Exception | None = None
+        self._secrets: list[str] = []
 
     def deployment(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -195,9 +196,17 @@ class _Picked:
         except Exception as error:
             self.refused = error  # the Router may wrap it in an error of its own
             raise
+        self._secrets = [secret for secret in target.secrets.values() if secret]
         request["client"] = self._client.sdk_client(target)
         request["max_tokens"] = min(request["max_tokens"], target.max_output_tokens)
         return self._client.deployment(target)
+
+    def without_secrets(self, failed: CallFailed) -> CallFailed:
+        """Some providers repeat the key that they refuse."""
+        detail = failed.facts.detail
+        for secret in self._secrets:
+            detail = detail.replace(secret, "(secret)")
+        return CallFailed(failed.failure, replace(failed.facts, detail=detail), sent_at=failed.sent_at)
 
 
 _picked = threading.local()

@@ -100,14 +100,23 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+PARAMETERS = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty"),
+        *("reasoning_effort", "thinking", "service_tier", "safety_settings", "verbosity"),
+    }
+)
+"""What may be sent with every request of a deployment. Anything else could send a page, or a key, elsewhere."""
+
+
 def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> list[str]:
     """What is missing or unknown in a provider's entry, as sentences."""
     found = FAMILIES.get(family)
     if found is None:
         return [f"family: {family!r} is not one of {', '.join(FAMILIES)}"]
-    known = {**found.settings, **found.secrets}
     problems = [f"{name}: {found.label} needs it" for name in found.required if not {**settings, **secrets}.get(name)]
-    problems += [f"{name}: {found.label} does not know it" for name in [*settings, *secrets] if name not in known]
+    problems += [f"{name}: {found.label} has no such setting" for name in settings if name not in found.settings]
+    problems += [f"{name}: {found.label} has no such secret" for name in secrets if name not in found.secrets]
     base = settings.get("base_url")
     if base is not None and not _is_address(base):
         problems.append("base_url: an http(s) address without a user or password is expected")

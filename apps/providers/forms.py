@@ -8,7 +8,7 @@ from django import forms
 
 from apps.providers import services
 from apps.providers.catalog import limits_of
-from apps.providers.families import FAMILIES, problems_of
+from apps.providers.families import FAMILIES, PARAMETERS, problems_of
 from apps.providers.models import Deployment, Quota
 
 FORGET = "forget_secrets"
@@ -83,6 +83,9 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
         _is_object(self, "parameters")
+        unknown = sorted(set(answers.get("parameters") or {}) - PARAMETERS)
+        if unknown:
+            self.add_error("parameters", f"{unknown[0][:60]} is not one of {', '.join(sorted(PARAMETERS))}")
         for name in ("input_price", "output_price"):
             if (answers.get(name) or 0) < 0:
                 self.add_error(name, "A price is 0 or more; leave it empty where it is not known")

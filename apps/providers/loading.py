@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -17,11 +18,13 @@ from django.db import transaction
 
 from apps.accounts import sealing
 from apps.providers.catalog import catalog, unsealed
-from apps.providers.families import problems_of
+from apps.providers.families import PARAMETERS, problems_of
 from apps.providers.models import Deployment, PageParser, Provider, Quota
+from apps.providers.services import call_again
 from apps.providers.trouble import NO_TROUBLE
 
 MOST_BYTES = 1 << 20
+_UNCHANGED = "unchanged"
 _PROVIDER_KEYS = frozenset({"name", "family", "external", "region", "optional", "settings", "secrets", "deployments"})
 _DEPLOYMENT_KEYS = frozenset(
     {"name", "model", "page_parsers", "order", "price", "max_output_tokens", "parameters", "quota"}
@@ -35,6 +38,9 @@ _QUOTA_FIELDS = {
     "calls_in_flight": "calls_in_flight",
 }
 _COUNTS = {"actual": False, "max_tokens": True}
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
+_MOST_DECIMALS = -3  # what the columns keep of a price
 
 
 class FileRefused(Exception):
@@ -49,11 +55,12 @@ class FileRefused(Exception):
 class Change:
     """What became, or would become, of one row: a line for people, without any secret."""
 
-    row: str
+    kind: str
+    name: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.row}: {self.what}"
+        return f"{self.kind} {self.name}: {self.what}"
 
 
 @dataclass
@@ -71,16 +78,34 @@ def load_providers(path: Path, *, dry_run: bool = False, prune: bool = False) ->
 
     ``dry_run``: only tell what would change. ``prune``: rows that the file does not name are removed.
     """
-    entries, changes = _read(path)
+    entries, skipped = _read(path)
+    changes = list(skipped)
     with transaction.atomic():
         for entry in entries:
             changes += _apply(entry)
         if prune:
-            changes += _prune(entries)
+            changes += _prune(entries, but=[change.name for change in skipped])
         if dry_run:
             transaction.set_rollback(True)
     catalog.forget()
+    if not dry_run:
+        _call_again(_changed_providers(entries, changes))
     return changes
+
+
+def _changed_providers(entries: list[_Entry], changes: list[Change]) -> list[str]:
+    changed = {(change.kind, change.name) for change in changes if change.what != _UNCHANGED}
+    return [
+        entry.name
+        for entry in entries
+        if ("provider", entry.name) in changed or any(("deployment", name) in changed for name in entry.deployments)
+    ]
+
+
+def _call_again(providers: list[str]) -> None:
+    """What changed need not be wrong any more."""
+    for row in Provider.objects.filter(name__in=providers):
+        call_again(row=row)
 
 
 # --- the file ---
@@ -94,9 +119,10 @@ def _read(path: Path) -> tuple[list[_Entry], list[Change]]:
     if len(raw) > MOST_BYTES:
         raise FileRefused([f"The file is larger than {MOST_BYTES} bytes."])
     try:
-        found = yaml.safe_load(raw)
+        found = yaml.load(raw, Loader=_loader())  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise FileRefused([f"The file is not YAML: {' '.join(str(error).split())[:300]}"]) from error
+        mark = getattr(error, "problem_mark", None)  # not its text, which may hold a secret
+        raise FileRefused([f"The file is not YAML{f' (line {mark.line + 1})' if mark else ''}."]) from None
     providers = found.get("providers") if isinstance(found, dict) else None
     if not isinstance(providers, list):
         raise FileRefused(["providers: a list is expected at the top of the file"])
@@ -105,6 +131,25 @@ def _read(path: Path) -> tuple[list[_Entry], list[Change]]:
     if reading.problems:
         raise FileRefused(reading.problems)
     return [entry for entry in entries if entry is not None], reading.skipped
+
+
+def _loader() -> Any:
+    """YAML's safe loader, for which a date is a text: versions of APIs look like dates."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        yaml_implicit_resolvers = {  # noqa: RUF012
+            first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [key.value for key, _value in node.value]
+            if len(set(map(str, keys))) < len(keys):
+                raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+            return super().construct_mapping(node, deep=deep)
+
+    return Loader
 
 
 class _Reading:
@@ -124,10 +169,15 @@ class _Reading:
         references = {**self._mapping(where, raw, "settings"), **self._mapping(where, raw, "secrets")}
         missing = [variable for value in references.values() if (variable := _unset(value))]
         if missing and raw.get("optional") is True:
-            self.skipped.append(Change(f"provider {name}", f"skipped: {', '.join(missing)} is not set"))
+            self.skipped.append(Change("provider", name, f"skipped: {', '.join(missing)} is not set"))
             return None
         settings = self._values(f"{where}.settings", raw.get("settings") or {}, secret=False)
         secrets = self._values(f"{where}.secrets", raw.get("secrets") or {}, secret=True)
+        for key in ("region", "family"):
+            if not isinstance(raw.get(key, ""), str):
+                self.problems.append(f"{where}.{key}: a text is expected; put it in quotes")
+        if not isinstance(raw.get("optional", False), bool):
+            self.problems.append(f"{where}.optional: true or false is expected")
         if not isinstance(raw.get("external"), bool):
             self.problems.append(f"{where}.external: true or false: do pages that are sent there leave the house?")
         family = str(raw.get("family", ""))
@@ -155,13 +205,13 @@ class _Reading:
         fields = {
             "model": model,
             **{f"serves_{parser}": parser in parsers for parser in PageParser.values},
-            "order": self._whole(f"{where}.order", raw.get("order", 1), least=1),
+            "order": self._whole(f"{where}.order", raw.get("order", 1), least=1, most=32_767),
             "input_price": self._price(f"{where}.price.input", price.get("input")),
             "output_price": self._price(f"{where}.price.output", price.get("output")),
             "max_output_tokens": self._whole(
                 f"{where}.max_output_tokens", raw.get("max_output_tokens", 8192), least=16
             ),
-            "parameters": dict(self._mapping(where, raw, "parameters")),
+            "parameters": self._parameters(f"{where}.parameters", self._mapping(where, raw, "parameters")),
         }
         entry.deployments[name] = fields, self._quota(f"{where}.quota", raw.get("quota"))
 
@@ -180,11 +230,16 @@ class _Reading:
         if not isinstance(window, int | float) or isinstance(window, bool) or not 0.1 <= window <= 3600:
             self.problems.append(f"{where}.window_seconds: 0.1 to 3600 is expected")
         counts = raw.get("counts", "actual")
-        if counts not in _COUNTS:
+        if not isinstance(counts, str) or counts not in _COUNTS:
             self.problems.append(f"{where}.counts: actual or max_tokens is expected")
-        return {**found, "window_seconds": window, "counts_max_tokens": _COUNTS.get(counts, False)}
+        return {**found, "window_seconds": window, "counts_max_tokens": counts == "max_tokens"}
 
     # --- values ---
+
+    def _parameters(self, where: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+        unknown = [str(key)[:60] for key in raw if key not in PARAMETERS]
+        self.problems += [f"{where}.{key}: not one of {', '.join(sorted(PARAMETERS))}" for key in unknown]
+        return {key: value for key, value in raw.items() if key in PARAMETERS}
 
     def _values(self, where: str, raw: Mapping[str, Any], *, secret: bool) -> dict[str, Any]:
         found = {}
@@ -202,6 +257,9 @@ class _Reading:
 
     def _referenced(self, where: str, reference: Mapping[str, Any]) -> str:
         if set(reference) == {"env"}:
+            if not _VARIABLE.fullmatch(str(reference["env"])):
+                self.problems.append(f"{where}.env: the name of a variable is expected, such as MY_KEY")
+                return ""
             value = os.environ.get(str(reference["env"]), "").strip()
             if not value:
                 self.problems.append(f"{where}: the variable {reference['env']} is not set")
@@ -217,8 +275,8 @@ class _Reading:
 
     def _name(self, where: str, raw: Mapping[str, Any], kind: str) -> str:
         name = raw.get("name")
-        if not isinstance(name, str) or not name or not name.replace("-", "").replace("_", "").isalnum():
-            self.problems.append(f"{where}.name: letters, digits, - and _ are expected")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            self.problems.append(f"{where}.name: at most 60 letters, digits, - and _ are expected")
             return ""
         if (kind, name) in self._names:
             self.problems.append(f"{where}.name: {name} stands in the file twice")
@@ -248,9 +306,9 @@ class _Reading:
             return []
         return value
 
-    def _whole(self, where: str, value: object, *, least: int) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
-            self.problems.append(f"{where}: a whole number from {least} is expected")
+    def _whole(self, where: str, value: object, *, least: int, most: int = 2**31 - 1) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            self.problems.append(f"{where}: a whole number from {least} to {most} is expected")
             return least
         return value
 
@@ -264,14 +322,17 @@ class _Reading:
         if isinstance(value, bool) or not price.is_finite() or not 0 <= price < 10**7:
             self.problems.append(f"{where}: an amount of US dollars is expected; left out: unknown")
             return None
+        exponent = price.normalize().as_tuple().exponent
+        if isinstance(exponent, int) and exponent < _MOST_DECIMALS:
+            self.problems.append(f"{where}: at most three decimals are kept")
         return price
 
 
 def _unset(value: object) -> str:
     """The variable that a reference names and that is not set."""
-    if isinstance(value, Mapping) and set(value) == {"env"} and not os.environ.get(str(value["env"]), "").strip():
-        return str(value["env"])
-    return ""
+    if not isinstance(value, Mapping) or set(value) != {"env"} or not _VARIABLE.fullmatch(str(value["env"])):
+        return ""
+    return "" if os.environ.get(str(value["env"]), "").strip() else str(value["env"])
 
 
 # --- the rows ---
@@ -287,7 +348,7 @@ def _apply(entry: _Entry) -> Iterator[Change]:
         row, _ = Provider.objects.update_or_create(
             name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **NO_TROUBLE}
         )
-    yield Change(f"provider {entry.name}", _told(changed))
+    yield Change("provider", entry.name, _told(changed))
     for name, (fields, quota) in entry.deployments.items():
         yield from _apply_deployment(row, name, fields, quota)
 
@@ -305,7 +366,7 @@ def _apply_deployment(
             Quota.objects.filter(deployment=row).delete()
         else:
             Quota.objects.update_or_create(deployment=row, defaults=quota)
-    yield Change(f"deployment {name}", _told(changed))
+    yield Change("deployment", name, _told(changed))
 
 
 def _differences(row: Provider | Deployment | None, fields: Mapping[str, Any]) -> Iterator[str]:
@@ -334,16 +395,17 @@ def _secrets_of(row: Provider) -> dict[str, str] | None:
 
 
 def _told(changed: list[str]) -> str:
-    return "; ".join(changed) or "unchanged"
+    return "; ".join(changed) or _UNCHANGED
 
 
-def _prune(entries: list[_Entry]) -> list[Change]:
+def _prune(entries: list[_Entry], *, but: list[str]) -> list[Change]:
+    """Remove what the file does not name; ``but``: providers that it names and that were skipped."""
     names = [entry.name for entry in entries]
     deployments = [name for entry in entries for name in entry.deployments]
-    gone = Deployment.objects.exclude(name__in=deployments)
-    changes = [Change(f"deployment {name}", "removed") for name in gone.values_list("name", flat=True)]
+    gone = Deployment.objects.exclude(name__in=deployments).exclude(provider__name__in=but)
+    changes = [Change("deployment", name, "removed") for name in gone.values_list("name", flat=True)]
     gone.delete()
-    providers = Provider.objects.exclude(name__in=names)
-    changes += [Change(f"provider {name}", "removed") for name in providers.values_list("name", flat=True)]
+    providers = Provider.objects.exclude(name__in=[*names, *but])
+    changes += [Change("provider", name, "removed") for name in providers.values_list("name", flat=True)]
     providers.delete()
     return changes

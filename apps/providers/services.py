@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 from django.db import transaction
 
 from apps.accounts import sealing
 from apps.providers.catalog import account_of, catalog, unsealed
 from apps.providers.models import Deployment, Provider
+from apps.providers.quota import QuotaStoreUnavailable
 from apps.providers.shared import shared_store
 from apps.providers.trouble import NO_TROUBLE
 
@@ -77,6 +79,16 @@ def _save(row: Provider | Deployment, *, mended: bool) -> None:
             setattr(row, name, value)
     row.save()
     reread()
+    if mended:
+        transaction.on_commit(partial(call_again, row=row))
+
+
+def call_again(*, row: Provider | Deployment) -> None:
+    """``clear_trouble``, where it does no harm when the store hears of it late."""
+    try:
+        clear_trouble(row=row)
+    except QuotaStoreUnavailable as error:
+        logger.warning("%s is called again when the quota store lets it (%s)", row, error)
 
 
 def _set_paused(row: Provider | Deployment, *, paused: bool) -> bool:

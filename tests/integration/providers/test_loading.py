@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from apps.providers.catalog import account_of
 from apps.providers.models import Deployment, Provider, Quota, Usage
 from apps.providers.quota import QuotaStore
 from tests.fakes.deployments import deploy
@@ -124,7 +126,7 @@ def test_rows_the_file_does_not_name_stay_unless_they_are_to_go(tmp_path: Path) 
         ("input: 0.15", "input: cheap", "providers[0].deployments[0].price.input: an amount of US dollars"),
         ("counts: max_tokens", "counts: all", "providers[0].deployments[0].quota.counts: actual or max_tokens"),
         ("https://eu.api.openai.com/v1", "ftp://somewhere", "providers[0].base_url: an http(s) address"),
-        ("name: gpt\n", "name: a b/c\n", "providers[0].deployments[0].name: letters, digits"),
+        ("name: gpt\n", "name: a b/c\n", "providers[0].deployments[0].name: at most 60"),
         ("providers:", "provider:", "providers: a list is expected"),
         ("providers:", "providers: [", "The file is not YAML"),
     ],
@@ -134,6 +136,57 @@ def test_a_file_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str
 
     assert problem in told
     assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/v1}", "/v1, api_key: sk-LITERAL}"),
+        ("family: openai\n", "family: openai\n    optional: yes please\n"),
+        ("counts: max_tokens", "counts: [max_tokens]"),
+        ("order: 2", "order: 40000"),
+        ("order: 2", "order: 2\n        order: 3"),
+        ("name: gpt\n", f"name: {'g' * 80}\n"),
+        ("order: 2", "order: 2\n        parameters: {api_key: sk-LITERAL}"),
+        ("{env: MY_KEY}", "{env: sk-LITERAL}"),
+        ("family: openai", 'family: ["sk-LITERAL'),
+        ("region: eu", "region: no"),
+        ("input: 0.15", "input: 0.0375"),
+    ],
+)
+def test_no_refusal_repeats_what_may_be_a_secret(tmp_path: Path, old: str, new: str) -> None:
+    assert "LITERAL" not in refused(tmp_path, ENTRY.replace(old, new))
+
+
+def test_a_date_is_a_text(tmp_path: Path) -> None:
+    azure = "settings: {base_url: https://x.openai.azure.com, api_version: 2024-10-21}"
+    text = ENTRY.replace("settings: {base_url: https://eu.api.openai.com/v1}", azure)
+    load(tmp_path, text.replace("family: openai", "family: azure"))
+
+    assert Provider.objects.get().settings["api_version"] == "2024-10-21"
+
+
+def test_a_provider_that_is_left_out_today_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = ENTRY.replace("family: openai\n", "family: openai\n    optional: true\n")
+    load(tmp_path, text)
+    monkeypatch.delenv("MY_KEY")
+
+    load(tmp_path, text, "--prune")
+
+    assert Deployment.objects.count() == 1
+
+
+def test_what_was_mended_is_called_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota_store: QuotaStore
+) -> None:
+    load(tmp_path)
+    account = account_of(Deployment.objects.get().pk)
+    quota_store.hold_off(account, seconds=600)
+    monkeypatch.setenv("MY_KEY", "another-secret-of-ours")
+
+    load(tmp_path)
+
+    assert quota_store.held_off_seconds(account) == 0
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
@@ -207,6 +260,16 @@ def test_a_deployment_that_works_again_is_out_of_trouble(provider: FakeProvider,
     assert check()[1] == 0
 
     assert Provider.objects.get().trouble_code == ""
+
+
+def test_an_installation_without_external_providers_asks_none(
+    provider: FakeProvider, quota_store: QuotaStore, settings: Any
+) -> None:
+    settings.EXTERNAL_PROVIDERS = False
+    deploy(provider, "openai")
+
+    assert check()[1] == 0
+    assert provider.requests() == []
 
 
 def test_nobody_is_asked_when_nobody_is_to_be(provider: FakeProvider, quota_store: QuotaStore) -> None:

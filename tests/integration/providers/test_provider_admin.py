@@ -135,7 +135,7 @@ def test_secrets_sealed_with_another_key_have_to_be_typed_again(admin: Client, a
     ("typed", "told"),
     [
         ({}, "api_key: OpenAI needs it"),
-        ({"api_key": "k", "access_key_id": "k"}, "access_key_id: OpenAI does not know it"),
+        ({"api_key": "k", "access_key_id": "k"}, "access_key_id: OpenAI has no such secret"),
         ({"api_key": "k", "settings": '{"base_url": "ftp://models"}'}, "base_url: an http(s) address"),
         ({"api_key": "k", "settings": '{"api_key": "k"}'}, "api_key: a secret, which has a field of its own"),
         ({"api_key": "k", "settings": "[1]"}, "A JSON object is expected"),
