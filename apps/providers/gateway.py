@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
+from django.db import IntegrityError
+
 from apps.pages.errors import ParseError, Stopped
 from apps.providers import ledger, trouble
 from apps.providers.attempts import OUTAGE_PAUSE_SECONDS, Attempts, Held, Order
@@ -140,8 +142,9 @@ class Gateway:
                 outcome = self._store.reserve(accounts, need)
                 if isinstance(outcome, Reservation):
                     self._watch(target, outcome)
-                    held.take(target, outcome, ledger.begin_call(attempt.order.call_for, target, need, outcome.id))
-                    return target
+                    if self._begin(attempt, held, target, outcome):
+                        return target
+                    continue
                 if math.isinf(outcome.wait_seconds) and not _is_budget(outcome):
                     attempt.pass_over(target, f"its quota of {outcome.limit} is smaller than one call")
                 else:
@@ -152,6 +155,20 @@ class Gateway:
             time.sleep(wait)
             if attempt.order.should_stop():
                 raise Stopped
+
+    def _begin(self, attempt: _Attempts, held: _Held, target: Target, reservation: Reservation) -> bool:
+        """Write the call into the ledger; False when its deployment was deleted since the catalog was read."""
+        try:
+            row = ledger.begin_call(attempt.order.call_for, target, reservation.need, reservation.id)
+        except IntegrityError:
+            self._catalog.forget()
+            attempt.out_of_order = True  # the page comes again, and finds the deployments that there are
+            attempt.pass_over(target, "it was deleted")
+            with _whatever_the_store_says():
+                self._store.release(reservation)
+            return False
+        held.take(target, reservation, row)
+        return True
 
     def _watch(self, target: Target, reservation: Reservation) -> None:
         """Have the call obey Retry-After to the last moment, and what it is told of it reach everybody at once: between

@@ -36,7 +36,6 @@ from tests.documents.long import heading_of, long_document
 from tests.fakes.provider import FakeProvider
 from tests.services import flush_redis, redis_client
 
-pytestmark = pytest.mark.chaos
 LONGEST_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
 # How long a request may need from the last look at the store to the provider's door, on two busy cores.
 ON_ITS_WAY = 0.5
@@ -118,7 +117,7 @@ def assert_every_page_by_a_model(stack: Stack, job_id: str, pages: int, *, secon
 def test_faults_on_a_third_of_the_requests_fail_no_page(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:
-    pages = 200
+    pages = 200 if stack.parts.name == EMBEDDED else 100
     fleet.deploy(deployed(provider, "openai"), deployed(provider, "anthropic", order=2))
     provider.set_latency(0.2)
     strew_faults(provider, pages, share=0.2)
@@ -164,10 +163,11 @@ def assert_ledger_is_what_the_provider_saw(stack: Stack, job_id: str, seen: list
     )
 
 
+@pytest.mark.chaos
 def test_a_worker_killed_with_calls_in_flight(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:
-    pages = 80
+    pages = 60
     fleet.deploy(deployed(provider, quota={"calls_in_flight": 40}))
     provider.set_latency(1.0)
     job_id = upload(stack, document(pages))
@@ -220,6 +220,7 @@ def test_two_processes_never_exceed_a_quota(
 
 
 @on_one_set
+@pytest.mark.chaos
 def test_a_quota_store_that_forgets_everything_lets_no_call_too_many_go(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:

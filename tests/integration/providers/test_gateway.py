@@ -292,6 +292,19 @@ def test_a_misconfigured_provider_is_told_and_left_alone(provider: FakeProvider,
     assert Provider.objects.get().trouble_code == "provider_auth_failed"
 
 
+def test_a_deployment_that_was_deleted_a_moment_ago_is_not_asked(provider: FakeProvider, gateway: Gateway) -> None:
+    gone = deploy(provider, "openai", quota={"calls_in_flight": 1})
+    deploy(provider, "anthropic", order=2)
+    ask(gateway)
+    gone.delete()  # the catalog was read before
+
+    assert ask(gateway, 2).target.name == "anthropic"
+    Deployment.objects.all().delete()
+    with pytest.raises(ProvidersUnavailable):
+        ask(gateway, 3)
+    assert [entry["family"] for entry in provider.requests()] == ["openai", "anthropic"]
+
+
 def test_money_that_is_spent_at_the_provider_is_not_waited_for(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
