@@ -16,6 +16,7 @@ run: ## the whole service on this machine: make run [PORT=8001 FLOWER_PORT=5556]
 	exec $(PYTHON_ENV) manage.py run
 
 # One document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md] [ARGS="--pages 1,3-5"]
+# Another MODE asks models, which a running service does: ARGS="--server http://127.0.0.1:8000".
 # FILE, MODE and OUT come through the environment, so that a name may hold spaces and quotes.
 parse: ## one document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md] [ARGS="--pages 1,3-5"]
 	$(SETUP) run

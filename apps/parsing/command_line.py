@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 MODES = ("fast", "balanced", "multimodal", "agentic")
+# The options that only a service follows, and what each is when it was not given.
+_ABOUT_MODELS = {
+    **dict.fromkeys(("max-cost", "on-budget", "providers", "prompt")),
+    **dict.fromkeys(("no-external", "no-cache", "estimate"), False),
+}
 SECTIONS = ("text", "markdown", "items", "metadata")
 _FULL = {"markdown": "markdown.md", "text": "text.txt"}
 _EXIT_CODES = """\
@@ -66,6 +71,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ignore-hidden-text", action="store_true", help="leave out text that people cannot see")
     parser.add_argument("--server", metavar="URL", help="let this running service parse the document")
     parser.add_argument("--api-key", metavar="KEY", help="its API key; better LEAFMILL_API_KEY in the environment")
+    models = parser.add_argument_group("models, with --server alone")
+    models.add_argument("--max-cost", type=_amount, metavar="USD", help="the most that the models may cost")
+    models.add_argument(
+        "--on-budget",
+        choices=("stop", "degrade"),
+        help="pages that the money does not suffice for fail, or keep their plain text (default: degrade)",
+    )
+    models.add_argument("--providers", metavar="NAME,NAME", help="the only providers that may be asked")
+    models.add_argument("--no-external", action="store_true", help="send no page to an external provider")
+    models.add_argument("--prompt", metavar="TEXT", help="what the model is to mind beside the page")
+    models.add_argument("--no-cache", action="store_true", help="neither use answers that were kept nor keep these")
+    models.add_argument("--estimate", action="store_true", help="print what each mode would come to, and parse nothing")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
 
 
@@ -107,8 +124,15 @@ def _parse(options: argparse.Namespace) -> int:
         check_page_ranges(options.pages)
     _check_languages(options.languages)
     password = _password(options.password_file)
+    _check_about_models(options)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-")))
+        if options.estimate:
+            from apps.parsing.server import estimate_on_server
+
+            sys.stdout.write(estimate_on_server(options, password, folder))
+            sys.stdout.flush()
+            return OK
         if options.server:
             from apps.parsing.server import parse_on_server
 
@@ -121,12 +145,6 @@ def _parse(options: argparse.Namespace) -> int:
 
 def _parse_here(options: argparse.Namespace, password: str | None, folder: Path, stack: ExitStack) -> bool:
     """Whether some pages failed."""
-    if options.mode != "fast":
-        raise UsageError(
-            "mode_not_available",
-            f"{options.mode} mode needs a model provider; manage.py load_providers, which will set one up, is not part "
-            "of this version yet. Use --mode fast.",
-        )
     from apps.pages.isolation import Reader
 
     reader = stack.enter_context(Reader())
@@ -169,6 +187,31 @@ def _recognizer(options: argparse.Namespace, reader: Reader) -> Recognizer:
         dpi=float(_number("OCR_DPI", 200)),
         quiet=options.quiet,
     )
+
+
+def _check_about_models(options: argparse.Namespace) -> None:
+    """What needs models needs a service: UsageError without one."""
+    if options.server:
+        return
+    if options.mode != "fast":
+        raise UsageError(
+            "mode_not_available",
+            f"{options.mode} mode asks models, and their quotas are shared by all processes, so a running service asks "
+            "them and not this command. Start one with `make run`, load a provider with `manage.py load_providers` and "
+            'name the service: --server http://127.0.0.1:8000 (with make: ARGS="--server http://127.0.0.1:8000"). '
+            "Or use --mode fast.",
+        )
+    asked = vars(options)
+    given = [name for name in _ABOUT_MODELS if asked[name.replace("-", "_")] is not _ABOUT_MODELS[name]]
+    if given:
+        raise UsageError("invalid_option", f"--{given[0]} is for a running service. Name it with --server URL.")
+
+
+def _amount(text: str) -> float:
+    amount = float(text)  # argparse tells of a ValueError
+    if not 0 <= amount < float("inf"):
+        raise ValueError(text)
+    return amount
 
 
 def _check_languages(codes: str) -> None:

@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,8 +22,9 @@ import msgspec
 
 from apps.pages.errors import DocumentError, ParseError
 from apps.parsing.progress import Progress, say
+from apps.parsing.server_reports import estimate_table, usage_line
+from apps.parsing.server_request import configuration
 
-_TIERS = {"fast": "fast", "balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
 _EXPAND = {
     "markdown": ("markdown_full", "markdown"),
     "text": ("text_full", "markdown"),
@@ -46,14 +48,31 @@ class RefusedByServer(DocumentError):
 
 def parse_on_server(options: argparse.Namespace, password: str | None, folder: Path, progress: Progress) -> bool:
     """Upload, wait and fetch; returns whether some pages failed. Raises ``ServerProblem``, ``DocumentError``."""
+    with _service(options) as http:
+        job = _send(http, "/api/v2/parse", "/api/v2/parse/upload", options, password, folder)
+        _wait_for(http, job["id"], progress)
+        _tell(_answer(_get(http, f"/api/v2/parse/{job['id']}"))["job"], quiet=options.quiet)
+        return _fetch(http, job["id"], options.format, folder)
+
+
+def estimate_on_server(options: argparse.Namespace, password: str | None, folder: Path) -> str:
+    """What the request would come to: a table, or JSON where that is the format. Raises as ``parse_on_server``."""
+    address = "/api/v2/parse/estimate"
+    with _service(options) as http:
+        estimate = _send(http, address, address, options, password, folder)
+        if options.format == "json":
+            return msgspec.json.encode(estimate).decode() + "\n"
+        return estimate_table(estimate)
+
+
+@contextmanager
+def _service(options: argparse.Namespace) -> Iterator[httpx.Client]:
+    """The service; what goes wrong on the way to it, or in its answers, is told as ``ServerProblem``."""
     key = options.api_key or os.environ.get("LEAFMILL_API_KEY", "").strip()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx.Client(base_url=options.server.rstrip("/"), headers=headers, timeout=_TIMEOUT) as http:
-            job = _create(http, options, password, folder)
-            _wait_for(http, job["id"], progress)
-            _tell_warnings(http, job["id"])
-            return _fetch(http, job["id"], options.format, folder)
+            yield http
     except httpx.InvalidURL as error:
         raise ServerProblem(f"{options.server!r} is not the address of a server.") from error
     except (httpx.TransportError, httpx.UnsupportedProtocol) as error:
@@ -64,43 +83,28 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
         raise ServerProblem(f"{options.server} answered something else than a Leafmill API does.") from error
 
 
-def _create(http: httpx.Client, options: argparse.Namespace, password: str | None, folder: Path) -> dict[str, Any]:
-    configuration: dict[str, Any] = {"tier": _TIERS[options.mode], "version": "latest"}
-    if options.pages:
-        configuration["page_ranges"] = {"target_pages": options.pages}
-    if password is not None:
-        configuration["input_options"] = {"pdf": {"password": password}}
-    processing: dict[str, Any] = {}
-    if ocr := _ocr_parameters(options):
-        processing["ocr_parameters"] = ocr
-    if options.ignore_hidden_text:
-        processing["ignore"] = {"ignore_hidden_text": True}
-    if processing:
-        configuration["processing_options"] = processing
+def _send(
+    http: httpx.Client,
+    address: str,
+    upload_address: str,
+    options: argparse.Namespace,
+    password: str | None,
+    folder: Path,
+) -> dict[str, Any]:
+    asked = configuration(options, password)
     if options.source.lower().startswith(("http://", "https://")):
-        return _answer(http.post("/api/v2/parse", json={**configuration, "source_url": options.source}))
+        return _answer(http.post(address, json={**asked, "source_url": options.source}))
     path = _spooled_stdin(folder) if options.source == "-" else Path(options.source)
     with path.open("rb") as document:
         files = {"file": (path.name, document, "application/octet-stream")}
-        return _answer(
-            http.post("/api/v2/parse/upload", data={"configuration": json.dumps(configuration)}, files=files)
-        )
+        return _answer(http.post(upload_address, data={"configuration": json.dumps(asked)}, files=files))
 
 
-def _tell_warnings(http: httpx.Client, job_id: str) -> None:
-    for warning in _answer(_get(http, f"/api/v2/parse/{job_id}"))["job"].get("warnings") or ():
+def _tell(job: dict[str, Any], *, quiet: bool) -> None:
+    for warning in job.get("warnings") or ():
         say(f"{warning['code']}: {warning['detail']}")
-
-
-def _ocr_parameters(options: argparse.Namespace) -> dict[str, Any]:
-    asked: dict[str, Any] = {}
-    if options.languages:
-        asked["languages"] = options.languages.split(",")
-    if options.no_ocr:
-        asked["disable_ocr"] = True
-    if options.high_res_ocr:
-        asked["high_res_ocr"] = True
-    return asked
+    if not quiet and (line := usage_line(job)):
+        say(line)
 
 
 def _spooled_stdin(folder: Path) -> Path:

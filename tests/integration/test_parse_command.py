@@ -121,6 +121,11 @@ def test_only_the_pages_asked_for(long: Path) -> None:
         (["SMALL", "--pages", "7"], 3, b"invalid_option: Page 7 was asked for, but the document has 1 page."),
         (["SMALL", "--mode", "agentic"], 2, b"mode_not_available"),
         (["SMALL", "--mode", "agentic"], 2, b"load_providers"),
+        (["SMALL", "--mode", "balanced"], 2, b"quotas are shared by all processes"),
+        (["SMALL", "--mode", "balanced"], 2, b"--server http"),
+        (["SMALL", "--estimate"], 2, b"--estimate is for a running service"),
+        (["SMALL", "--max-cost", "0"], 2, b"--max-cost is for a running service"),
+        (["SMALL", "--max-cost", "-1", "--server", "http://127.0.0.1:9"], 2, b"--max-cost"),
         (["SMALL", "--mode", "slow"], 2, b"invalid choice"),
         (["SMALL", "-o", "/nowhere/at/all"], 2, b"/nowhere/at/all"),
         ([], 2, b"FILE"),
@@ -215,6 +220,25 @@ def test_it_starts_without_django(small: Path) -> None:
     assert not loaded & {"django", "celery", "pypdfium2", "pikepdf", "liteparse", "httpx"}
 
 
+def estimated(requests: int, **known: Any) -> dict[str, Any]:
+    mode = {"available": True, "why_not": None, "pages": {}, "cost_usd": None, "seconds": {"low": 0.1, "high": 2}}
+    return {**mode, "requests": requests, "input_tokens": 1200, "output_tokens": 300, **known}
+
+
+ESTIMATE = {
+    "pages": 1,
+    "pages_needing_ocr": 0,
+    "exact": True,
+    "asked": "balanced",
+    "modes": {
+        "fast": estimated(0, cost_usd={"low": 0, "high": 0}),
+        "balanced": estimated(1, cost_usd={"low": 0.0012, "high": 0.0031}),
+        "multimodal": estimated(1),
+        "agentic": estimated(2, available=False, why_not="The project does not allow the mode agentic."),
+    },
+}
+
+
 class Api(BaseHTTPRequestHandler):
     """The few answers of a running service that the command needs."""
 
@@ -227,6 +251,8 @@ class Api(BaseHTTPRequestHandler):
         Api.requests.append((self.path, self.headers["Authorization"] or "", body))
         if self.headers["Authorization"] != "Bearer right":
             self.answer(401, {"detail": "This key is not known."})
+        elif self.path == "/api/v2/parse/estimate":
+            self.answer(200, ESTIMATE)
         else:
             self.answer(200, {"id": "pjb-1", "project_id": "p", "status": "PENDING"})
 
@@ -269,6 +295,60 @@ def test_a_server_parses_the_document(server: str, small: Path) -> None:
     assert path == "/api/v2/parse/upload"
     assert b'{"tier": "cost_effective", "version": "latest", "page_ranges": {"target_pages": "1"}}' in body
     assert small_pdf() in body
+
+
+def test_what_is_said_about_models_reaches_the_server(server: str, small: Path) -> None:
+    limits = ["--max-cost", "0.5", "--on-budget", "stop", "--providers", "house, azure-eu", "--no-external"]
+
+    done = parse(
+        *(small, "--server", server, "--mode", "agentic", *limits),
+        *("--prompt", "Write sums in bold.", "--no-cache"),
+        LEAFMILL_API_KEY="right",
+    )
+
+    assert done.returncode == 0
+    ((_path, _key, body),) = Api.requests
+    configuration = json.loads(body[body.index(b"{") : body.index(b"\r\n--", body.index(b"{"))])
+    assert configuration == {
+        "tier": "agentic",
+        "version": "latest",
+        "max_cost": 0.5,
+        "on_budget": "stop",
+        "providers": ["house", "azure-eu"],
+        "allow_external": False,
+        "agentic_options": {"custom_prompt": "Write sums in bold."},
+        "disable_cache": True,
+    }
+
+
+def test_an_estimate_is_a_table_and_nothing_is_parsed(server: str, small: Path) -> None:
+    asked = (small, "--server", server, "--mode", "balanced", "--estimate")
+
+    done = parse(*asked, LEAFMILL_API_KEY="right")
+
+    lines = done.stdout.decode().splitlines()
+    assert (done.returncode, lines[0]) == (0, "pages: 1 (all of them looked at)")
+    assert lines[3].split() == ["balanced", "*", "1", "1,200", "300", "0.0012", "-", "0.0031", "0.1", "-", "2.0"]
+    assert "unknown" in lines[4]
+    assert lines[-1] == "agentic: The project does not allow the mode agentic."
+    assert [path for path, _key, _body in Api.requests] == ["/api/v2/parse/estimate"]
+    assert json.loads(parse(*asked, "--format", "json", LEAFMILL_API_KEY="right").stdout) == ESTIMATE
+
+
+@pytest.mark.parametrize(("cost", "told"), [(0.0123, b"0.0123 USD"), (None, b"cost unknown")])
+def test_what_the_models_came_to_is_told(
+    server: str, small: Path, monkeypatch: pytest.MonkeyPatch, cost: float | None, told: bytes
+) -> None:
+    usage = {"requests": 3, "input_tokens": 1597, "output_tokens": 351, "cost_usd": cost}
+    warnings = [{"code": "fallback_used", "detail": "Pages have their plain text.", "pages": 2}]
+    monkeypatch.setattr(Api, "final", {**Api.final, "usage": usage, "warnings": warnings})
+
+    done = parse(small, "--server", server, "--mode", "balanced", LEAFMILL_API_KEY="right")
+
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(b"requests to models: 3; 1,597 tokens in, 351 out; ")
+    assert told in last
+    assert last.endswith(b"; pages that fell back to their plain text: 2")
 
 
 def test_a_server_that_refuses_the_key_is_code_5(server: str, small: Path) -> None:
