@@ -156,7 +156,7 @@ class Gateway:
             if attempt.order.should_stop():
                 raise Stopped
 
-    def _begin(self, attempt: _Attempts, held: _Held, target: Target, reservation: Reservation) -> bool:
+    def _begin(self, attempt: Attempts, held: Held, target: Target, reservation: Reservation) -> bool:
         """Write the call into the ledger; False when its deployment was deleted since the catalog was read."""
         try:
             row = ledger.begin_call(attempt.order.call_for, target, reservation.need, reservation.id)
