@@ -17,7 +17,8 @@ from apps.parsing.fidelity import Fidelity
 from apps.parsing.pictures import Pictures
 from apps.parsing.prompting import Wishes
 from apps.parsing.token_estimate import text_tokens
-from apps.providers.gateway import Completion, Gateway, Order
+from apps.providers.attempts import Order
+from apps.providers.gateway import Completion, Gateway
 
 # An answer to a page has about as many tokens as the page; tables have up to twice as many, by their markup.
 _LEAST_ANSWER_TOKENS = 500

@@ -196,6 +196,7 @@ class _Picked:
             self.refused = error  # the Router may wrap it in an error of its own
             raise
         request["client"] = self._client.sdk_client(target)
+        request["max_tokens"] = min(request["max_tokens"], target.max_output_tokens)
         return self._client.deployment(target)
 
 

@@ -1,8 +1,8 @@
 """One question, one answer: from the first deployment that may, can and does answer it usefully.
 
-The loop of ``Gateway.complete`` is the only one that tries again. What it does after each failure stands in one table
-(``_after``): the same deployment once more, the next one, or none for now. Before each call the shared store is asked
-for quota, for how long a provider wants to be left alone, and for the deployment's breaker; so all processes agree.
+The loop of ``Gateway.complete`` is the only one that tries again; ``Attempts.note`` says what follows a failure: the
+same deployment once more, the next one, or none for now. Before each call the shared store is asked for quota, for how
+long a provider wants to be left alone, and for the deployment's breaker; so all processes agree.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
 from apps.pages.errors import ParseError, Stopped
 from apps.providers import ledger, trouble
-from apps.providers.catalog import Catalog, Rules, Target
+from apps.providers.attempts import OUTAGE_PAUSE_SECONDS, Attempts, Held, Order
+from apps.providers.catalog import Catalog, Target
 from apps.providers.client import Answer, Client, Question
 from apps.providers.errors import (
     MISCONFIGURED,
     OUT_OF_ORDER,
-    WORTH_ANOTHER_TRY,
-    AllProvidersFailed,
     BudgetExceeded,
     CallFailed,
     Failure,
@@ -36,9 +35,7 @@ from apps.providers.errors import (
     QuotaExhausted,
 )
 from apps.providers.failures import retry_after
-from apps.providers.ledger import CallFor, job_account, project_account
-from apps.providers.models import Usage
-from apps.providers.quota import Limits, Need, QuotaStore, QuotaStoreUnavailable, Refused, Reservation
+from apps.providers.quota import QuotaStore, QuotaStoreUnavailable, Refused, Reservation
 from apps.providers.wire import Call, Withheld, current_call
 
 logger = logging.getLogger(__name__)
@@ -46,29 +43,12 @@ logger = logging.getLogger(__name__)
 Checked = TypeVar("Checked")
 # So long a thread waits for quota itself; for longer the page goes back to its row and gives its slot to another.
 PATIENCE_SECONDS = 2.0
-TRIES_PER_DEPLOYMENT = 2
-# How long a provider is left alone that says "too many requests" and not for how long; and one that is out of order.
+# How long a provider is left alone that says "too many requests" and not for how long.
 UNSAID_RETRY_AFTER_SECONDS = 5.0
-OUTAGE_PAUSE_SECONDS = 5.0
 _CHARACTERS_PER_TOKEN = 4
 # Tokenizers and pictures differ; a provider that tells less than this share of our own estimate is mistaken.
 _LEAST_SHARE_OF_ESTIMATE = 0.1
 _MONEY = "money_per_day"
-
-
-@dataclass(frozen=True)
-class Order:
-    """Who asks, for what, and how far it may go. Money in millionths of a US dollar.
-
-    ``exhausted``: deployments that have had their chance with this page before.
-    """
-
-    call_for: CallFor
-    rules: Rules = field(default_factory=Rules)
-    project_money_per_day: int | None = None
-    job_money: int | None = None
-    exhausted: frozenset[int] = frozenset()
-    should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,7 +84,7 @@ class Gateway:
         Raises QuotaExhausted and ProvidersUnavailable (both say when to come again), AllProvidersFailed,
         BudgetExceeded, ProviderNotAllowed, and Stopped once ``order.should_stop()``.
         """
-        attempt = _Attempts(order, self._allowed(order), question, need_input_tokens)
+        attempt = Attempts(order, self._allowed(order), question, need_input_tokens)
         while True:
             try:
                 completion = self._try(attempt, check)
@@ -133,11 +113,11 @@ class Gateway:
         finally:
             width.release()
 
-    def _try(self, attempt: _Attempts, check: Callable[[Answer], Checked]) -> Completion[Checked] | None:
+    def _try(self, attempt: Attempts, check: Callable[[Answer], Checked]) -> Completion[Checked] | None:
         """One call; None when it came to nothing and another may follow."""
         if attempt.order.should_stop():
             raise Stopped
-        held = _Held()
+        held = Held()
         try:
             with self._width(attempt.order.call_for.page_parser):
                 answer, call = self._client.ask(lambda: self._pick(attempt, held), attempt.question)
@@ -149,7 +129,7 @@ class Gateway:
             return None
         return self._account_for_answer(attempt, held, answer, call, check)
 
-    def _pick(self, attempt: _Attempts, held: _Held) -> Target:
+    def _pick(self, attempt: Attempts, held: Held) -> Target:
         """The deployment to be called now, with quota reserved and the call in the ledger. Waits for a moment where
         that helps; raises what ``complete`` does."""
         until = time.monotonic() + PATIENCE_SECONDS
@@ -192,7 +172,7 @@ class Gateway:
         call.clock = reservation.store_clock
         call.before_sending, call.on_error = withhold_if_held_off, hold_off_if_told
 
-    def _wait_seconds(self, attempt: _Attempts, refusals: Sequence[Refused]) -> float:
+    def _wait_seconds(self, attempt: Attempts, refusals: Sequence[Refused]) -> float:
         if not refusals:
             raise attempt.end()
         spent = [refusal for refusal in refusals if _is_budget(refusal)]
@@ -201,12 +181,12 @@ class Gateway:
         # Calls that are out have reserved the most they can cost, and give back what they did not.
         return min(1.0 if refusal in spent else refusal.wait_seconds for refusal in refusals)
 
-    def _refused(self, attempt: _Attempts, refusals: Sequence[Refused], wait: float) -> ProviderError:
+    def _refused(self, attempt: Attempts, refusals: Sequence[Refused], wait: float) -> ProviderError:
         if attempt.out_of_order or all(refusal.limit == "breaker" for refusal in refusals):
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
         return QuotaExhausted(wait)
 
-    def _account_for_failure(self, attempt: _Attempts, held: _Held, failed: CallFailed) -> None:
+    def _account_for_failure(self, attempt: Attempts, held: Held, failed: CallFailed) -> None:
         target, row, reservation = held.facts()
         if failed.sent_at is None:
             self._take_back(held)
@@ -218,7 +198,7 @@ class Gateway:
             self._tell_store(target, failed)
         attempt.note(target, failed.failure, str(failed))
 
-    def _take_back(self, held: _Held) -> None:
+    def _take_back(self, held: Held) -> None:
         """The call never left."""
         _, row, reservation = held.facts()
         ledger.forget_call(row)
@@ -240,8 +220,8 @@ class Gateway:
 
     def _account_for_answer(
         self,
-        attempt: _Attempts,
-        held: _Held,
+        attempt: Attempts,
+        held: Held,
         answer: Answer,
         call: Call,
         check: Callable[[Answer], Checked],
@@ -277,92 +257,6 @@ class Gateway:
             return None
         attempt.calls += 1
         return Completion(checked, answer, target, counted.input_tokens, counted.output_tokens, cost, attempt.calls)
-
-
-class _Held:
-    """What one call holds while it is out."""
-
-    def __init__(self) -> None:
-        self.target: Target | None = None
-        self.reservation: Reservation | None = None
-        self.row: Usage | None = None
-        self._since = 0.0
-
-    def take(self, target: Target, reservation: Reservation, row: Usage) -> None:
-        self.target, self.reservation, self.row = target, reservation, row
-        self._since = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Since the call was reserved."""
-        return time.monotonic() - self._since
-
-    def facts(self) -> tuple[Target, Usage, Reservation]:
-        assert self.target is not None
-        assert self.row is not None
-        assert self.reservation is not None
-        return self.target, self.row, self.reservation
-
-
-class _Attempts:
-    """The tries at one page: which deployments are left, and why the others are not."""
-
-    def __init__(self, order: Order, targets: Sequence[Target], question: Question, need_input_tokens: int) -> None:
-        self.order = order
-        self.question = question
-        self.need_input_tokens = need_input_tokens
-        self.calls = 0
-        self.out_of_order = False
-        self._targets = [target for target in targets if target.id not in order.exhausted]
-        self._failures: list[str] = []
-        self._bad_answers: dict[int, int] = {}
-        self._passed_over: set[int] = set()
-
-    @property
-    def max_tokens(self) -> int:
-        return self.question.max_tokens
-
-    def candidates(self) -> list[Target]:
-        return [target for target in self._targets if target.id not in self._passed_over]
-
-    def accounts(self, target: Target) -> list[Limits]:
-        call_for = self.order.call_for
-        found = [target.limits]
-        if self.order.project_money_per_day is not None:
-            found.append(Limits(project_account(call_for.project_id), money_per_day=self.order.project_money_per_day))
-        if self.order.job_money is not None:
-            found.append(Limits(job_account(call_for.job_id), money_per_day=self.order.job_money))
-        return found
-
-    def need(self, target: Target) -> Need:
-        output = min(self.max_tokens, target.max_output_tokens)
-        cost = target.cost_nanos(input_tokens=self.need_input_tokens, output_tokens=output)
-        money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)
-        return Need(input_tokens=self.need_input_tokens, output_tokens=output, money=money)
-
-    def note(self, target: Target, failure: Failure, told: str) -> None:
-        """A call failed: whether its deployment is asked again for this page, now."""
-        self.calls += 1
-        self._failures.append(f"{target.name}: {told}")
-        if failure in OUT_OF_ORDER:
-            self.out_of_order = True
-        if failure in WORTH_ANOTHER_TRY:
-            self._bad_answers[target.id] = self._bad_answers.get(target.id, 0) + 1
-            if self._bad_answers[target.id] < TRIES_PER_DEPLOYMENT:
-                return
-        if failure is not Failure.RATE_LIMITED:  # the store knows how long that one is left alone
-            self._passed_over.add(target.id)
-
-    def pass_over(self, target: Target, why: str) -> None:
-        """This deployment cannot serve the page at all."""
-        self._failures.append(f"{target.name}: {why}")
-        self._passed_over.add(target.id)
-
-    def end(self) -> ProviderError:
-        """There is no deployment left to ask."""
-        if self.out_of_order:
-            return ProvidersUnavailable(random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS, "; ".join(self._failures))
-        return AllProvidersFailed(self._failures)
 
 
 def _is_budget(refusal: Refused) -> bool:

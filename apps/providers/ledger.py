@@ -189,37 +189,23 @@ def past_calls() -> Iterator[PastCall]:
     The ledger knows when a call was begun and ended, not when it was sent in between: the latest moment counts, so that
     no call leaves its window before the provider lets it.
     """
+    columns = ("deployment_id", "project_id", "job_id", "started_at", "seconds", "input_tokens", "output_tokens")
     with database_turn():
-        rows = list(
-            Usage.objects.filter(started_at__gte=Now() - DAY).values_list(
-                *("deployment_id", "project_id", "job_id", "started_at", "seconds", "input_tokens", "output_tokens"),
-                *("cost_nanos", "reservation_id", "outcome"),
-            )
-        )
+        calls = Usage.objects.filter(started_at__gte=Now() - DAY)
+        rows = list(calls.values_list(*columns, "cost_nanos", "reservation_id", "outcome", named=True))
     now = timezone.now()
-    for (
-        deployment,
-        project,
-        job,
-        started_at,
-        seconds,
-        input_tokens,
-        output_tokens,
-        cost,
-        reservation_id,
-        outcome,
-    ) in rows:
-        took = longest_call() if seconds is None else timedelta(seconds=seconds)
-        sent_by = min(now, started_at + took)
-        for key in (account_of(deployment or 0), project_account(project), job_account(job)):
+    for row in rows:
+        took = longest_call() if row.seconds is None else timedelta(seconds=row.seconds)
+        over_at = row.started_at + took
+        for key in (account_of(row.deployment_id or 0), project_account(row.project_id), job_account(row.job_id)):
             yield PastCall(
                 key,
-                sent_by.timestamp(),
-                input_tokens,
-                output_tokens,
-                money=(cost or 0) // NANOS_PER_MICRO,
-                id=reservation_id,
-                in_flight=outcome == CallOutcome.RUNNING,
+                min(now, over_at).timestamp(),
+                row.input_tokens,
+                row.output_tokens,
+                money=(row.cost_nanos or 0) // NANOS_PER_MICRO,
+                id=row.reservation_id,
+                in_flight=row.outcome == CallOutcome.RUNNING and over_at > now,
             )
 
 

@@ -19,6 +19,7 @@ from apps.accounts import sealing
 from apps.providers.catalog import catalog, unsealed
 from apps.providers.families import problems_of
 from apps.providers.models import Deployment, PageParser, Provider, Quota
+from apps.providers.trouble import NO_TROUBLE
 
 MOST_BYTES = 1 << 20
 _PROVIDER_KEYS = frozenset({"name", "family", "external", "region", "optional", "settings", "secrets", "deployments"})
@@ -34,7 +35,6 @@ _QUOTA_FIELDS = {
     "calls_in_flight": "calls_in_flight",
 }
 _COUNTS = {"actual": False, "max_tokens": True}
-_NOTHING = {"trouble_code": "", "trouble_detail": "", "trouble_at": None}
 
 
 class FileRefused(Exception):
@@ -285,7 +285,7 @@ def _apply(entry: _Entry) -> Iterator[Change]:
     if row is None or changed:
         sealed = sealing.seal(json.dumps(entry.secrets)) if entry.secrets else ""
         row, _ = Provider.objects.update_or_create(
-            name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **_NOTHING}
+            name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **NO_TROUBLE}
         )
     yield Change(f"provider {entry.name}", _told(changed))
     for name, (fields, quota) in entry.deployments.items():
@@ -300,7 +300,7 @@ def _apply_deployment(
     old_quota = getattr(row, "quota", None)
     changed += _quota_differences(old_quota, quota) if row is not None else []
     if row is None or changed:
-        row, _ = Deployment.objects.update_or_create(name=name, defaults={**fields, "provider": provider, **_NOTHING})
+        row, _ = Deployment.objects.update_or_create(name=name, defaults={**fields, "provider": provider, **NO_TROUBLE})
         if quota is None:
             Quota.objects.filter(deployment=row).delete()
         else:

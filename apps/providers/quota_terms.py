@@ -154,8 +154,8 @@ class Refused:
 
 @dataclass(frozen=True)
 class PastCall:
-    """A call that the ledger remembers, for one account. ``at`` in epoch seconds, no earlier than it was sent; ``id`` that of its
-    reservation.
+    """A call that the ledger remembers, for one account. ``at`` in epoch seconds, no earlier than it was sent;
+    ``id`` that of its reservation.
 
     ``in_flight``: it has not ended yet as far as the ledger knows, and will be settled.
     """

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.chaos
 LONGEST_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
 # How long a request may need from the last look at the store to the provider's door, on two busy cores.
 ON_ITS_WAY = 0.5
+REGION_REFUSED = "region is [x0, top, x1, bottom] in points, within the page."
 on_one_set = pytest.mark.parametrize("parts", [RABBITMQ], indirect=True, scope="session")
 Document = Callable[[int], Path]
 
@@ -208,8 +209,8 @@ def test_two_processes_never_exceed_a_quota(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:
     pages = 60
-    provider.limit(requests=20, window_seconds=10.0)
-    fleet.deploy(deployed(provider, quota={"requests_per_window": 20, "window_seconds": 10.0}))
+    provider.limit(requests=30, window_seconds=10.0)
+    fleet.deploy(deployed(provider, quota={"requests_per_window": 30, "window_seconds": 10.0}))
 
     job_id = upload(stack, document(pages))
 
@@ -222,7 +223,7 @@ def test_two_processes_never_exceed_a_quota(
 def test_a_quota_store_that_forgets_everything_lets_no_call_too_many_go(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:
-    pages = 45
+    pages = 40
     redis_url = stack.parts.environment["REDIS_URL"]
     provider.limit(requests=20, window_seconds=10.0)
     fleet.deploy(deployed(provider, quota={"requests_per_window": 20, "window_seconds": 10.0}))
@@ -257,7 +258,6 @@ def test_pages_go_to_the_next_provider_while_the_first_is_down(
     assert_every_page_by_a_model(stack, job_id, pages)
     arrived = [stopped_at, *(entry["arrived_at"] for entry in second.requests())]
     assert max(later - earlier for earlier, later in pairwise(arrived)) < 5.0
-    assert all(entry["arrived_at"] < stopped_at + 1.0 for entry in first.requests())
 
     first.start()
     asked_before = len(first.requests())
@@ -273,7 +273,7 @@ def test_pages_go_to_the_next_provider_while_the_first_is_down(
 def test_nobody_comes_before_the_moment_that_a_provider_named(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:
-    pages = 60
+    pages = 40
     fleet.deploy(deployed(provider))
     provider.set_latency(0.2)
     provider.fault("status", code=429, retry_after="2", share=0.1, seed=3)
@@ -300,8 +300,9 @@ def test_a_provider_with_a_wrong_key_is_left_alone(
     job_id = upload(stack, document(pages))
 
     assert_every_page_by_a_model(stack, job_id, pages)
-    assert {entry["status"] for entry in provider.requests() if entry["family"] == "openai"} == {401}
-    assert provider.stats()["openai/gpt-4o-mini"]["requests"] <= PROCESSES * WIDTH
+    refused = [entry for entry in provider.requests() if entry["family"] == "openai"]
+    assert {entry["status"] for entry in refused} == {401}
+    assert len(refused) <= PROCESSES * WIDTH  # what was out when the first answer came
     codes = dict(stack.rows("SELECT name, trouble_code FROM providers_provider"))
     assert codes == {"openai-account": "provider_auth_failed", "anthropic-account": ""}
 
@@ -358,24 +359,24 @@ def test_orders_in_a_document_are_copied_and_not_obeyed(
     assert [page["fallback_reason"] for page in parsing(stack, obedient)] == ["all_providers_failed"]
     prompts = [entry["text"] for entry in provider.requests()]
     assert all(order in prompt and UNSEEN not in prompt and TINY not in prompt for prompt in prompts)
-    assert (tier == "agentic") == any(
-        "region is [x0, top, x1, bottom] in points, within the page." in p for p in prompts
-    )
+    assert any(REGION_REFUSED in prompt for prompt in prompts) == (tier == "agentic")
     assert other_provider.requests() == []
 
 
 @on_one_set
 def test_when_every_provider_is_dead_pages_have_their_plain_text(
-    shared_fleet: Fleet, provider: FakeProvider, document: Document
+    shared_fleet: Fleet, provider: FakeProvider, tmp_path: Path
 ) -> None:
     pages = 10
+    path = tmp_path / "never-answered.pdf"
+    path.write_bytes(long_document(pages, columns=2))
     stack = shared_fleet.stack
     kept = stack.number("SELECT count(*) FROM jobs_pageanswer")
     shared_fleet.start(PROVIDER_OUTAGE_WAIT="1")
     shared_fleet.deploy(deployed(provider), deployed(provider, "anthropic", order=2))
     provider.stop()
     try:
-        job_id = upload(stack, document(pages), disable_cache=False)
+        job_id = upload(stack, path, disable_cache=False)
         assert stack.wait(job_id, pause=0.2) == "COMPLETED"
     finally:
         provider.start()

@@ -22,7 +22,7 @@ def account(server: FakeProvider, family: str) -> tuple[str, str, dict[str, Any]
         "project": credentials.VERTEX_PROJECT,
         "location": credentials.VERTEX_LOCATION,
     }
-    service_account = {"service_account": json.dumps(server.service_account())}
+    service_account = {"service_account": json.dumps(server.service_account()) if "vertex" in family else ""}
     azure = {"base_url": f"{server.url}/azure", "api_version": "2024-10-21"}
     aws = {"base_url": f"{server.url}/bedrock", "aws_region": credentials.AWS_REGION}
     aws_key = {

@@ -48,10 +48,9 @@ def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str
     missing = {wanted for wanted in modes if not targets_of(wanted, request.provider_rules(quota))} - {FAST}
     if mode in missing:
         return _without_provider(mode, asked, request.provider_rules(quota))
-    if missing:
-        _refuse_rules(sorted(missing)[0])
+    warnings = tuple(_without_provider_for_rules(wanted) for wanted in sorted(missing))
     _check_prices(modes, request, request.provider_rules(quota))
-    return Admission(mode, uses_models=modes != {FAST})
+    return Admission(mode, uses_models=modes - missing != {FAST}, warnings=warnings)
 
 
 def targets_of(mode: str, rules: Rules) -> list[Target]:
@@ -94,11 +93,16 @@ def _reasons(mode: str, rules: Rules) -> str:
     return f" ({'; '.join(found)})" if found else ""
 
 
-def _refuse_rules(mode: str) -> None:
-    raise ModeNotAvailable(
-        f"A rule of auto mode asks for {mode}, which no provider serves. Load one, or change the rule.",
-        location=("body", "processing_options", "auto_mode_configuration"),
-    )
+def _without_provider_for_rules(mode: str) -> dict[str, str]:
+    """The warning about a rule whose mode nobody serves: its pages are parsed like the others."""
+    location = ("processing_options", "auto_mode_configuration")
+    if settings.MODE_WITHOUT_PROVIDER != FAST:
+        raise ModeNotAvailable(
+            f"A rule of auto mode asks for {mode}, which no provider serves. Load one, or change the rule.",
+            location=("body", *location),
+        )
+    detail = f"A rule asks for {mode}, which no provider serves; its pages are parsed like the others."
+    return {"code": "mode_not_available", "detail": detail, "option": ".".join(location)}
 
 
 def _check_prices(modes: set[str], request: ModelRequest, rules: Rules) -> None:

@@ -24,6 +24,7 @@ from apps.parsing import parsers
 from apps.parsing.parsers import PageToParse, Parsed
 from apps.parsing.pictures import DocumentPictures
 from apps.providers import ledger
+from apps.providers.attempts import TRIES_PER_DEPLOYMENT, Order
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
 from apps.providers.errors import (
     BudgetExceeded,
@@ -31,12 +32,12 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.gateway import TRIES_PER_DEPLOYMENT, Order
 from apps.providers.ledger import CallFor
 from apps.providers.shared import shared_gateway
 from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
+LEAST_PAUSE_SECONDS = 0.2
 
 
 def parse_page(*, step_id: int, fence: int) -> None:
@@ -192,7 +193,8 @@ def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
     if too_long:
         _go_without(claim, error)
     else:
-        _wait(claim, error.wait_seconds, outage=True)
+        # A breaker may stay open for longer than pages wait for it.
+        _wait(claim, min(error.wait_seconds, patience.total_seconds() + LEAST_PAUSE_SECONDS), outage=True)
 
 
 def _go_without(claim: Claim, error: PageError) -> None:

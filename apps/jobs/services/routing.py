@@ -18,6 +18,7 @@ from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.blocks import Page
 from apps.parsing import auto_mode, cost_optimizer
 from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE
+from apps.providers.catalog import catalog
 
 ROWS_AT_ONCE = 500
 
@@ -45,12 +46,18 @@ def route_of(page: Page, job: ParseJob, asked: ModelRequest) -> Route:
     """The mode of one page, by the rules and wishes of its job."""
     lifted = auto_mode.lift(page, rules=asked.rules, markdown=None, file_name=job.document_name, base_mode=job.mode)
     if lifted.rule is not None:
-        return Route(page.number, lifted.mode, lifted.reason, lifted.rule)
+        mode = lifted.mode if _is_served(lifted.mode) else job.mode
+        return Route(page.number, mode, lifted.reason, lifted.rule)
     if asked.optimizes_cost and job.mode in FOR_EASY_PAGES:
         easy, why = cost_optimizer.is_easy(page)
         if easy:
             return Route(page.number, FOR_EASY_PAGES[job.mode], f"cost optimizer: {why}")
     return Route(page.number, job.mode)
+
+
+def _is_served(mode: str) -> bool:
+    parser = PAGE_PARSER_OF_MODE.get(mode)
+    return parser is None or bool(catalog.targets(parser))
 
 
 def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:

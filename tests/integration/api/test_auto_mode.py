@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import pytest
 from apps.api.tiers import TIERS
 from apps.jobs.models import ParseJob
 from apps.parsing.auto_mode import MODES_OF_TIERS
+from apps.providers.catalog import catalog
+from apps.providers.models import Deployment
+from tests.fakes.deployments import deploy
+from tests.fakes.provider import FakeProvider
 from tests.integration.api.conftest import Api, code_of
 
 AGENTIC = {"tier": "agentic", "version": "latest"}
@@ -49,6 +54,25 @@ def test_a_field_at_fault_is_named_by_its_path(api: Api, rule: dict[str, Any], l
     assert problem["msg"]
     assert answer.json()["errors"][0]["field"] == ".".join(map(str, [*RULES, 1, *location]))
     assert not ParseJob.objects.exists()
+
+
+@pytest.fixture(autouse=True)
+def _provider(transactional_db: None) -> Iterator[None]:
+    """Somebody who serves every mode; nobody asks them here."""
+    deploy(FakeProvider.at("http://127.0.0.1:9"))
+    yield
+    catalog.forget()
+
+
+def test_a_rule_for_a_mode_that_nobody_serves_is_said(api: Api) -> None:
+    Deployment.objects.update(serves_agent=False)
+    catalog.forget()
+
+    answer = api.parse(
+        processing_options={"auto_mode_configuration": [{"parsing_conf": AGENTIC, "table_in_page": True}]}
+    )
+
+    assert [warning["code"] for warning in answer.json()["warnings"]] == ["mode_not_available"]
 
 
 def test_rules_are_accepted_with_numbers_as_texts_and_kept_for_the_job(api: Api) -> None:

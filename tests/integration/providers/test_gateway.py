@@ -15,6 +15,7 @@ from django.db import connection
 from apps.pages.errors import Stopped
 from apps.parsing.answers import read_answer
 from apps.parsing.errors import UnusableAnswer
+from apps.providers.attempts import Order
 from apps.providers.catalog import Rules
 from apps.providers.client import Answer, Question
 from apps.providers.errors import (
@@ -24,7 +25,7 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.gateway import Gateway, Order
+from apps.providers.gateway import Gateway
 from apps.providers.ledger import CallFor, spent_by_job
 from apps.providers.models import CallOutcome, Deployment, Provider, Usage
 from tests.fakes.deployments import FAMILIES, deploy

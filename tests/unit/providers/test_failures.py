@@ -301,5 +301,5 @@ def test_retry_after_in_googles_body(details: object, seconds: float | None) -> 
 def test_the_header_counts_before_the_body() -> None:
     body = google(429, "RESOURCE_EXHAUSTED", OUT_OF_QUOTA, {"@type": RETRY_INFO, "retryDelay": "34s"})
 
-    assert failed(429, body, headers={"Retry-After": "7"}).facts.retry_after_seconds == 7
-    assert failed(429, body).facts.retry_after_seconds == 34
+    assert retry_after({"retry-after": "7"}, body.encode()) == 7
+    assert retry_after({}, body.encode()) == 34

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from apps.providers.errors import Failure
-from apps.providers.failures import failure_of
+from apps.providers.failures import failure_of, retry_after
 from apps.providers.wire import Call, CallLimits, calling, http_client
 
 Behaviour = Callable[[socket.socket], None]
@@ -248,7 +248,7 @@ def test_a_compressed_refusal_is_still_a_refusal(serve: Serve) -> None:
 
     failed = failure_of(call, error)
     assert failed.failure is Failure.RATE_LIMITED
-    assert failed.facts.retry_after_seconds == 7
+    assert retry_after(call.headers, call.error_body) == 7
 
 
 @pytest.mark.parametrize("spelled", ["identity", "Identity"])

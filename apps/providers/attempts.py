@@ -1,0 +1,128 @@
+"""The tries at one page: what one call holds while it is out, and which deployments are left to ask."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from apps.providers import ledger
+from apps.providers.catalog import Rules, Target
+from apps.providers.client import Question
+from apps.providers.errors import (
+    OUT_OF_ORDER,
+    WORTH_ANOTHER_TRY,
+    AllProvidersFailed,
+    Failure,
+    ProviderError,
+    ProvidersUnavailable,
+)
+from apps.providers.ledger import CallFor, job_account, project_account
+from apps.providers.models import Usage
+from apps.providers.quota import Limits, Need, Reservation
+
+TRIES_PER_DEPLOYMENT = 2
+# A page whose providers are out of order comes again after about so long.
+OUTAGE_PAUSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who asks, for what, and how far it may go. Money in millionths of a US dollar.
+
+    ``exhausted``: deployments that have had their chance with this page before.
+    """
+
+    call_for: CallFor
+    rules: Rules = field(default_factory=Rules)
+    project_money_per_day: int | None = None
+    job_money: int | None = None
+    exhausted: frozenset[int] = frozenset()
+    should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
+
+
+class Held:
+    """What one call holds while it is out."""
+
+    def __init__(self) -> None:
+        self.target: Target | None = None
+        self.reservation: Reservation | None = None
+        self.row: Usage | None = None
+        self._since = 0.0
+
+    def take(self, target: Target, reservation: Reservation, row: Usage) -> None:
+        self.target, self.reservation, self.row = target, reservation, row
+        self._since = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the call was reserved."""
+        return time.monotonic() - self._since
+
+    def facts(self) -> tuple[Target, Usage, Reservation]:
+        assert self.target is not None
+        assert self.row is not None
+        assert self.reservation is not None
+        return self.target, self.row, self.reservation
+
+
+class Attempts:
+    """The tries at one page: which deployments are left, and why the others are not."""
+
+    def __init__(self, order: Order, targets: Sequence[Target], question: Question, need_input_tokens: int) -> None:
+        self.order = order
+        self.question = question
+        self.need_input_tokens = need_input_tokens
+        self.calls = 0
+        self.out_of_order = False
+        self._targets = [target for target in targets if target.id not in order.exhausted]
+        self._failures: list[str] = []
+        self._bad_answers: dict[int, int] = {}
+        self._passed_over: set[int] = set()
+
+    @property
+    def max_tokens(self) -> int:
+        return self.question.max_tokens
+
+    def candidates(self) -> list[Target]:
+        return [target for target in self._targets if target.id not in self._passed_over]
+
+    def accounts(self, target: Target) -> list[Limits]:
+        call_for = self.order.call_for
+        found = [target.limits]
+        if self.order.project_money_per_day is not None:
+            found.append(Limits(project_account(call_for.project_id), money_per_day=self.order.project_money_per_day))
+        if self.order.job_money is not None:
+            found.append(Limits(job_account(call_for.job_id), money_per_day=self.order.job_money))
+        return found
+
+    def need(self, target: Target) -> Need:
+        output = min(self.max_tokens, target.max_output_tokens)
+        cost = target.cost_nanos(input_tokens=self.need_input_tokens, output_tokens=output)
+        money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)
+        return Need(input_tokens=self.need_input_tokens, output_tokens=output, money=money)
+
+    def note(self, target: Target, failure: Failure, told: str) -> None:
+        """A call failed: whether its deployment is asked again for this page, now."""
+        self.calls += 1
+        self._failures.append(f"{target.name}: {told}")
+        if failure in OUT_OF_ORDER:
+            self.out_of_order = True
+        if failure in WORTH_ANOTHER_TRY:
+            self._bad_answers[target.id] = self._bad_answers.get(target.id, 0) + 1
+            if self._bad_answers[target.id] < TRIES_PER_DEPLOYMENT:
+                return
+        if failure is not Failure.RATE_LIMITED:  # the store knows how long that one is left alone
+            self._passed_over.add(target.id)
+
+    def pass_over(self, target: Target, why: str) -> None:
+        """This deployment cannot serve the page at all."""
+        self._failures.append(f"{target.name}: {why}")
+        self._passed_over.add(target.id)
+
+    def end(self) -> ProviderError:
+        """There is no deployment left to ask."""
+        if self.out_of_order:
+            return ProvidersUnavailable(random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS, "; ".join(self._failures))
+        return AllProvidersFailed(self._failures)

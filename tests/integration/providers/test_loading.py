@@ -1,0 +1,226 @@
+"""manage.py load_providers and check_providers, with the fake server behind them."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from apps.providers.models import Deployment, Provider, Quota, Usage
+from apps.providers.quota import QuotaStore
+from tests.fakes.deployments import deploy
+from tests.fakes.provider import FakeProvider
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[3]
+SECRET = "sk-a-secret-that-nobody-may-see"
+ENTRY = """
+providers:
+  - name: openai
+    family: openai
+    external: true
+    region: eu
+    settings: {base_url: https://eu.api.openai.com/v1}
+    secrets: {api_key: {env: MY_KEY}}
+    deployments:
+      - name: gpt
+        model: gpt-4o-mini
+        page_parsers: [llm]
+        order: 2
+        price: {input: 0.15, output: 0.6}
+        quota: {rpm: 500, dollars_per_day: 20, counts: max_tokens, window_seconds: 10}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", SECRET)
+
+
+def load(tmp_path: Path, text: str = ENTRY, *options: str) -> str:
+    path = tmp_path / "providers.yaml"
+    path.write_text(text, encoding="utf-8")
+    out = io.StringIO()
+    call_command("load_providers", str(path), *options, stdout=out)
+    return out.getvalue()
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    with pytest.raises(CommandError) as error:
+        load(tmp_path, text)
+    assert not Provider.objects.exists()
+    return str(error.value)
+
+
+def test_what_the_file_says_the_rows_say(tmp_path: Path) -> None:
+    load(tmp_path)
+
+    deployment = Deployment.objects.select_related("provider", "quota").get()
+    assert (deployment.provider.region, deployment.model, deployment.order) == ("eu", "gpt-4o-mini", 2)
+    assert (deployment.serves_llm, deployment.serves_lvm, deployment.serves_agent) == (True, False, False)
+    assert (float(deployment.input_price or 0), float(deployment.output_price or 0)) == (0.15, 0.6)
+    assert (deployment.quota.requests_per_window, deployment.quota.counts_max_tokens) == (500, True)
+    assert SECRET not in deployment.provider.secrets_sealed
+
+
+def test_loading_twice_changes_nothing(tmp_path: Path) -> None:
+    load(tmp_path)
+    before = list(Provider.objects.values()) + list(Deployment.objects.values()) + list(Quota.objects.values())
+
+    told = load(tmp_path)
+
+    assert told.splitlines() == ["provider openai: unchanged", "deployment gpt: unchanged"]
+    assert before == list(Provider.objects.values()) + list(Deployment.objects.values()) + list(Quota.objects.values())
+
+
+def test_a_dry_run_tells_the_change_and_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(tmp_path)
+    monkeypatch.setenv("MY_KEY", "another-secret-of-ours")
+
+    told = load(tmp_path, ENTRY.replace("rpm: 500", "rpm: 900").replace("region: eu", "region: us"), "--dry-run")
+
+    assert "region: eu -> us; secrets changed" in told
+    assert "quota.requests_per_window: 500 -> 900" in told
+    assert Quota.objects.get().requests_per_window == 500
+    assert "another-secret" not in told
+
+
+def test_a_new_key_ends_the_trouble_of_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(tmp_path)
+    Provider.objects.update(trouble_code="provider_auth_failed")
+    monkeypatch.setenv("MY_KEY", "another-secret-of-ours")
+
+    load(tmp_path)
+
+    assert Provider.objects.get().trouble_code == ""
+
+
+def test_rows_the_file_does_not_name_stay_unless_they_are_to_go(tmp_path: Path) -> None:
+    load(tmp_path)
+    other = ENTRY.replace("name: openai", "name: second").replace("name: gpt", "name: gpt-2")
+    load(tmp_path, other)
+    assert Provider.objects.count() == 2
+
+    told = load(tmp_path, other, "--prune")
+
+    assert "provider openai: removed" in told
+    assert list(Provider.objects.values_list("name", flat=True)) == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("{env: MY_KEY}", SECRET, "providers[0].secrets.api_key: secrets do not stand in the file"),
+        ("MY_KEY", "NOBODY_SET_THIS", "providers[0].secrets.api_key: the variable NOBODY_SET_THIS is not set"),
+        ("family: openai", "family: opneai", "providers[0].family: 'opneai' is not one of"),
+        ("    external: true\n", "", "providers[0].external: true or false"),
+        ("rpm: 500", "rpm: many", "providers[0].deployments[0].quota.rpm: a whole number"),
+        ("rpm: 500", "rpmm: 500", "providers[0].deployments[0].quota.rpmm: not known"),
+        ("page_parsers: [llm]", "page_parsers: [lmm]", "providers[0].deployments[0].page_parsers: a list of"),
+        ("input: 0.15", "input: cheap", "providers[0].deployments[0].price.input: an amount of US dollars"),
+        ("counts: max_tokens", "counts: all", "providers[0].deployments[0].quota.counts: actual or max_tokens"),
+        ("https://eu.api.openai.com/v1", "ftp://somewhere", "providers[0].base_url: an http(s) address"),
+        ("name: gpt\n", "name: a b/c\n", "providers[0].deployments[0].name: letters, digits"),
+        ("providers:", "provider:", "providers: a list is expected"),
+        ("providers:", "providers: [", "The file is not YAML"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    told = refused(tmp_path, ENTRY.replace(old, new))
+
+    assert problem in told
+    assert SECRET not in told
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    told = refused(tmp_path, ENTRY.replace("rpm: 500", "rpm: no").replace("order: 2", "order: first"))
+
+    assert "quota.rpm" in told
+    assert ".order" in told
+
+
+def test_the_example_lists_every_family_and_loads_what_is_configured(
+    tmp_path: Path, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = (ROOT / "docs/providers.example.yaml").read_text(encoding="utf-8")
+    told = load(tmp_path, example)
+    assert told.count("skipped") == 10
+    for name, value in provider.environment().items():
+        monkeypatch.setenv(name, value)
+    for name in ("AZURE_API_BASE", "OLLAMA_BASE_URL", "VLLM_BASE_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1/v1")
+
+    load(tmp_path, example)
+
+    assert Provider.objects.count() == 10
+    assert Deployment.objects.count() == 10
+    assert Provider.objects.values("family").distinct().count() == 7
+
+
+# --- check_providers ---
+
+
+def check(*options: str) -> tuple[str, int]:
+    out = io.StringIO()
+    try:
+        call_command("check_providers", *options, stdout=out)
+    except CommandError:
+        return out.getvalue(), 1
+    return out.getvalue(), 0
+
+
+def test_what_works_is_told_apart_from_what_does_not(
+    provider: FakeProvider, quota_store: QuotaStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    deploy(provider, "openai")
+    deploy(provider, "anthropic", order=2)
+    deploy(provider, "gemini", order=3)
+    deploy(provider, "local", order=4, paused=True)
+    provider.fault("auth", family="anthropic")
+    provider.fault("model_not_found", family="gemini")
+
+    with caplog.at_level(logging.DEBUG):
+        told, code = check()
+
+    lines = {line.split()[0]: line for line in told.splitlines()}
+    assert code == 1
+    assert " ok " in lines["openai"]
+    assert "FAILED" in lines["anthropic"]
+    assert "provider_auth_failed" in lines["anthropic"]
+    assert "provider_model_not_found" in lines["gemini"]
+    assert "paused" in lines["local"]
+    assert Usage.objects.filter(job_id="check").count() == 3
+    assert "sk-" not in told + caplog.text
+
+
+def test_a_deployment_that_works_again_is_out_of_trouble(provider: FakeProvider, quota_store: QuotaStore) -> None:
+    deploy(provider, "openai")
+    provider.fault("auth", times=1)
+    assert check()[1] == 1
+    assert Provider.objects.get().trouble_code == "provider_auth_failed"
+    assert check("--no-call")[1] == 1
+
+    assert check()[1] == 0
+
+    assert Provider.objects.get().trouble_code == ""
+
+
+def test_nobody_is_asked_when_nobody_is_to_be(provider: FakeProvider, quota_store: QuotaStore) -> None:
+    deploy(provider, "openai")
+
+    assert check("--no-call")[1] == 0
+    assert provider.requests() == []
+
+
+def test_a_provider_that_cannot_be_reached_is_told(quota_store: QuotaStore, provider: FakeProvider) -> None:
+    row = deploy(provider, "local")
+    Provider.objects.update(settings={"base_url": "http://127.0.0.1:1/v1"})
+
+    told, code = check()
+
+    assert (code, "provider_unavailable" in told) == (1, True)
+    assert not Usage.objects.filter(deployment=row).exists()
