@@ -4,7 +4,7 @@
 PYTHON_ENV := .venv/bin/python
 SETUP := scripts/setup.sh
 
-.PHONY: help run parse test check bench bench-ocr score chaos lock clean
+.PHONY: help run demo parse test check bench bench-ocr score chaos lock clean
 .SILENT:
 
 help: ## this list
@@ -14,6 +14,11 @@ help: ## this list
 run: ## the whole service on this machine: make run [PORT=8001 FLOWER_PORT=5556]
 	$(SETUP) run
 	exec $(PYTHON_ENV) manage.py run
+
+# The same with every mode, on models that are fakes; in a data folder of its own, .leafmill-demo. Ctrl-C stops it.
+demo: ## every mode on fake models, offline: make demo [PORT=8001 FLOWER_PORT=5556 MODELS_PORT=8091]
+	$(SETUP) run
+	exec $(PYTHON_ENV) -m tests.fakes.providers.demo
 
 # One document: make parse FILE=report.pdf [MODE=fast] [OUT=report.md] [ARGS="--pages 1,3-5"]
 # Another MODE asks models, which a running service does: ARGS="--server http://127.0.0.1:8000".

@@ -299,12 +299,9 @@ def test_a_server_parses_the_document(server: str, small: Path) -> None:
 
 def test_what_is_said_about_models_reaches_the_server(server: str, small: Path) -> None:
     limits = ["--max-cost", "0.5", "--on-budget", "stop", "--providers", "house, azure-eu", "--no-external"]
+    wishes = ["--prompt", "Write sums in bold.", "--no-cache"]
 
-    done = parse(
-        *(small, "--server", server, "--mode", "agentic", *limits),
-        *("--prompt", "Write sums in bold.", "--no-cache"),
-        LEAFMILL_API_KEY="right",
-    )
+    done = parse(small, "--server", server, "--mode", "agentic", *limits, *wishes, LEAFMILL_API_KEY="right")
 
     assert done.returncode == 0
     ((_path, _key, body),) = Api.requests

@@ -1,0 +1,135 @@
+"""``make demo`` as somebody without a provider meets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from apps.operations.processes import end, processes_of
+from tests.acceptance.stack import wait_for
+from tests.services import free_port, listens
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = ROOT / "examples" / "report.pdf"
+API_KEY = re.compile(r"API key: (\S+)")
+
+
+@dataclass
+class Demo:
+    popen: subprocess.Popen[bytes]
+    log: Path
+    folder: Path
+    url: str
+    models_port: int
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def client(self) -> httpx.Client:
+        key = API_KEY.search(self.said)
+        assert key is not None, self.said
+        headers = {"Authorization": f"Bearer {key[1]}"}
+        return httpx.Client(base_url=f"{self.url}/api/v2/parse", headers=headers, timeout=30, verify=False)
+
+    def parse(self, tier: str, **options: Any) -> dict[str, Any]:
+        """The result of the example in this tier, with its Markdown and metadata."""
+        with self.client() as client, REPORT.open("rb") as document:
+            configuration = httpx.Response(200, json={"tier": tier, **options}).text
+            sent = client.post("/upload", data={"configuration": configuration}, files={"file": document})
+            job = f"/{sent.raise_for_status().json()['id']}"
+            wait_for(lambda: client.get(job).json()["job"]["finished_at"] is not None, f"{tier} ends", seconds=90)
+            found: dict[str, Any] = client.get(job, params={"expand": "markdown_full,metadata"}).json()
+            return found
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """It runs until a test ends it, or all tests are over."""
+    folder = tmp_path_factory.mktemp("demo")
+    ports = {name: str(free_port()) for name in ("PORT", "FLOWER_PORT", "MODELS_PORT")}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    # Those of a real installation, which a demonstration leaves alone.
+    elsewhere = {
+        "DATABASE_URL": "postgres://nobody@127.0.0.1:9/real",
+        "STORAGE_URL": "s3://real",
+        "LEAFMILL_DATA": str(folder / "real"),
+    }
+    log = folder / "log"
+    with log.open("wb") as out:
+        popen = subprocess.Popen(
+            ["make", "-s", "demo"],
+            cwd=ROOT,
+            env=inherited | elsewhere | ports | {"DEMO_DATA": str(folder / "data"), "PARSE_PROCESSES": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    running = Demo(popen, log, folder / "data", f"http://127.0.0.1:{ports['PORT']}", int(ports["MODELS_PORT"]))
+    try:
+        wait_for(lambda: "is ready" in running.said or popen.poll() is not None, "the demo is ready", seconds=90)
+        assert "is ready" in running.said, running.said
+        yield running
+    finally:
+        if popen.poll() is None:
+            os.killpg(popen.pid, signal.SIGKILL)
+        end(processes_of(str(running.folder)), grace_seconds=0)
+
+
+def test_it_says_that_its_models_are_fakes(demo: Demo) -> None:
+    assert "FAKES" in demo.said
+    assert "Traceback" not in demo.said
+    assert not (demo.folder.parent / "real").exists()
+
+
+def test_a_second_one_on_the_same_port_is_refused_with_a_sentence(demo: Demo, tmp_path: Path) -> None:
+    environment = {**os.environ, "MODELS_PORT": str(demo.models_port), "DEMO_DATA": str(tmp_path)}
+    second = subprocess.run(["make", "-s", "demo"], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert second.returncode == 2
+    assert f"Port {demo.models_port} is taken" in second.stdout
+    assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("tier", "mode", "requests"),
+    [("cost_effective", "balanced", 1), ("multimodal", "multimodal", 1), ("agentic", "agentic", 2)],
+)
+def test_every_mode_parses_the_example(demo: Demo, tier: str, mode: str, requests: int) -> None:
+    result = demo.parse(tier)
+
+    job, first = result["job"], result["metadata"]["pages"][0]["parsing"]
+    assert (job["status"], job["mode"]) == ("COMPLETED", mode)
+    assert (first["mode"], first["deployment"], first["requests"]) == (mode, "fake-gpt", requests)
+    assert job["usage"]["cost_usd"] > 0
+    assert "between the weir and" in result["markdown_full"]
+
+
+def test_a_request_that_may_not_leave_the_house_goes_to_the_house(demo: Demo) -> None:
+    result = demo.parse("cost_effective", allow_external=False)
+
+    assert {page["parsing"]["provider"] for page in result["metadata"]["pages"]} == {"fake-house"}
+    assert result["job"]["usage"]["cost_usd"] == 0
+
+
+def test_one_interrupt_ends_service_and_models(demo: Demo) -> None:
+    """The last test: it ends the demo."""
+    assert listens(demo.models_port)
+
+    os.killpg(demo.popen.pid, signal.SIGINT)
+    demo.popen.wait(30)
+
+    assert processes_of(str(demo.folder)) == []
+    assert not listens(demo.models_port)
+    assert "work in hand is finished first" in demo.said
+    assert "Stopping at once" not in demo.said
