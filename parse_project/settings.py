@@ -258,6 +258,9 @@ PROVIDER_IDLE_SECONDS = env.number(
 PROVIDER_TOTAL_SECONDS = env.number(
     "PROVIDER_TOTAL_SECONDS", 180, "seconds one call to a provider may take as a whole", minimum=0.1
 )
+PROVIDERS_REREAD_SECONDS = env.number(
+    "PROVIDERS_REREAD_SECONDS", 5, "seconds until a change of providers in the admin reaches the workers", minimum=0.1
+)
 PAGE_CACHE_HOURS = env.integer("PAGE_CACHE_HOURS", 48, "hours a model's answer for a page is kept to be used again")
 
 # --- Queues and workers ----------------------------------------------------------------------------------------------

@@ -6,6 +6,6 @@ scripts/test_servers.sh
 round=1
 while [ "$round" -le "${TIMES:-10}" ]; do
     echo "--- round $round of ${TIMES:-10}"
-    .venv/bin/python -m pytest -m chaos tests/acceptance
+    .venv/bin/python -m pytest -m "chaos or long" tests/acceptance
     round=$((round + 1))
 done

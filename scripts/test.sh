@@ -29,7 +29,7 @@ run_tier "unit" tests/unit &&
     scripts/test_servers.sh &&
     run_tier "integration" tests/integration &&
     run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs &&
-    run_tier "acceptance" tests/acceptance tests/test_documentation.py || status=1
+    run_tier "acceptance" -m "not long" tests/acceptance tests/test_documentation.py || status=1
 
 echo "--- all tiers"
 cat "$summary"

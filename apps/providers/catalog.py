@@ -25,7 +25,6 @@ from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 
-REREAD_SECONDS = 5.0
 PROBE_SECONDS = 600.0  # how often a deployment that is out of order is tried once
 MICROS_PER_DOLLAR = 1_000_000
 
@@ -84,7 +83,7 @@ class Rules:
 
 
 class Catalog:
-    """The deployments of the database, read again when they are older than ``REREAD_SECONDS``."""
+    """The deployments of the database, read again when they are older than ``settings.PROVIDERS_REREAD_SECONDS``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -94,7 +93,7 @@ class Catalog:
     def targets(self, page_parser: str) -> list[Target]:
         """Deployments that serve the page parser and are in order, those to be asked first in front."""
         with self._lock:
-            if time.monotonic() - self._read_at > REREAD_SECONDS:
+            if time.monotonic() - self._read_at > settings.PROVIDERS_REREAD_SECONDS:
                 self._targets = tuple(read_targets())
                 self._read_at = time.monotonic()
             return [target for target in self._targets if page_parser in target.page_parsers]

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from apps.providers.catalog import REREAD_SECONDS
-from tests.acceptance.stack import Process, Stack
+from tests.acceptance.stack import SHORT_TIMES, Process, Stack
 from tests.fakes.provider import FakeProvider
 
 MODEL_QUEUES = ("llm", "lvm", "agent")
@@ -65,7 +64,7 @@ class Fleet:
     def deploy(self, *wanted: Mapping[str, Any]) -> None:
         """These deployments and no others, from here on; ``deployed`` spells one."""
         self.stack.run_python(_DEPLOY.format(wanted=json.dumps(wanted)))
-        time.sleep(max(0.0, self.asked_at + REREAD_SECONDS + 0.2 - time.monotonic()))
+        time.sleep(max(0.0, self.asked_at + float(SHORT_TIMES["PROVIDERS_REREAD_SECONDS"]) + 0.2 - time.monotonic()))
 
     def rest(self) -> None:
         """Nobody asks a model from here on until there is another job."""

@@ -28,6 +28,7 @@ SHORT_TIMES = {
     "LEASE_RENEWAL_SECONDS": "0.5",
     "RESCUE_SECONDS": "0.5",
     "RESEND_SECONDS": "1.5",
+    "PROVIDERS_REREAD_SECONDS": "1",
 }
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ LONGEST_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
 # How long a request may need from the last look at the store to the provider's door, on two busy cores.
 ON_ITS_WAY = 0.5
 REGION_REFUSED = "region is [x0, top, x1, bottom] in points, within the page."
+long_on_others = partial(pytest.param, marks=pytest.mark.long)
 on_one_set = pytest.mark.parametrize("parts", [RABBITMQ], indirect=True, scope="session")
 Document = Callable[[int], Path]
 
@@ -114,6 +116,9 @@ def assert_every_page_by_a_model(stack: Stack, job_id: str, pages: int, *, secon
 # --- on each set of parts ---
 
 
+@pytest.mark.parametrize(
+    "parts", [EMBEDDED, long_on_others("postgres+redis"), long_on_others(RABBITMQ)], indirect=True, scope="session"
+)
 def test_faults_on_a_third_of_the_requests_fail_no_page(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:
@@ -163,6 +168,9 @@ def assert_ledger_is_what_the_provider_saw(stack: Stack, job_id: str, seen: list
     )
 
 
+@pytest.mark.parametrize(
+    "parts", [RABBITMQ, long_on_others(EMBEDDED), long_on_others("postgres+redis")], indirect=True, scope="session"
+)
 @pytest.mark.chaos
 def test_a_worker_killed_with_calls_in_flight(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
