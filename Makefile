@@ -4,7 +4,7 @@
 PYTHON_ENV := .venv/bin/python
 SETUP := scripts/setup.sh
 
-.PHONY: help run demo parse test check bench bench-ocr score chaos lock clean
+.PHONY: help run demo parse test check bench bench-ocr bench-genai score chaos lock clean
 .SILENT:
 
 help: ## this list
@@ -46,6 +46,11 @@ bench: ## the benchmarks
 bench-ocr: ## accuracy and speed of OCR
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench.ocr $(ARGS)
+
+# Pages with models, on a fake provider: make bench-genai [ARGS="widths-2 requests-4 fallback"]
+bench-genai: ## throughput, quotas and outages of pages with models
+	$(SETUP) development
+	$(PYTHON_ENV) -m bench.genai $(ARGS)
 
 # The score of our Markdown over ../shared/corpus.
 score: ## the score of our Markdown over the corpus

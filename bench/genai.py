@@ -1,6 +1,6 @@
 """Pages with models: throughput against width and latency, quotas, and what an outage costs.
 
-    python -m bench.genai [widths] [quota] [fallback]
+    python -m bench.genai [widths] [widths-2] [requests] [requests-4] [tokens] [tokens-4] [fallback]
 
 The provider is the fake server of the tests, on the same machine; service and load share its cores. Prints tables and
 writes bench/results/genai-NAME.json.
@@ -129,30 +129,29 @@ def widths(processes: int, wanted: Sequence[str] = ()) -> Iterator[Figure]:
             yield Figure(f"{mode}: threads of a model worker", threads, "")
 
 
-def quota(processes: int) -> Iterator[Figure]:
-    """600 requests a minute, and a limit in tokens: what is reached of it, and what a strict provider sees above."""
-    for unit, limit in (("requests", 600), ("tokens", 900_000)):
-        with service() as bench:
-            bench.provider.set_latency(1.0)
-            limits: dict[str, Any] = {unit: limit}
-            bench.provider.limit(**limits, retry_after=5)
-            quota: dict[str, Any] = {f"{unit}_per_window": limit}
-            bench.deploy(**quota)
-            bench.start_models("llm", processes)
-            bench.parse("balanced", 1969)
-            began = bench.first_arrival()
-            time.sleep(max(0.0, began + 122 - time.time()))
-            requests = [entry for entry in bench.provider.requests() if entry["arrived_at"] < began + 120]
-            counts = {
-                "requests": len(requests),
-                "tokens": sum(entry["input_tokens"] + entry["output_tokens"] for entry in requests),
-            }
-            stats = bench.provider.stats()
-            share = counts[unit] / (2 * limit)
-            name = f"{limit:,} {unit}/min, {processes} process{'es' if processes > 1 else ''}"
-            yield Figure(f"{name}: reached over two minutes", share, "of the limit", 0.98)
-            yield Figure(f"{name}: requests above the limit", sum(one["over_limit"] for one in stats.values()), "", 0)
-            yield Figure(f"{name}: most in any 60 s", max(one["busiest_window"] for one in stats.values()), "requests")
+def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
+    """A limit in requests or in tokens: what is reached of it, and what a strict provider sees above."""
+    with service() as bench:
+        bench.provider.set_latency(1.0)
+        limits: dict[str, Any] = {unit: limit}
+        bench.provider.limit(**limits, retry_after=5)
+        quota: dict[str, Any] = {f"{unit}_per_window": limit}
+        bench.deploy(**quota)
+        bench.start_models("llm", processes)
+        bench.parse("balanced", 1969)
+        began = bench.first_arrival()
+        time.sleep(max(0.0, began + 122 - time.time()))
+        requests = [entry for entry in bench.provider.requests() if entry["arrived_at"] < began + 120]
+        counts = {
+            "requests": len(requests),
+            "tokens": sum(entry["input_tokens"] + entry["output_tokens"] for entry in requests),
+        }
+        stats = bench.provider.stats()
+        share = counts[unit] / (2 * limit)
+        name = f"{limit:,} {unit}/min, {processes} process{'es' if processes > 1 else ''}"
+        yield Figure(f"{name}: reached over two minutes", share, "of the limit", 0.98)
+        yield Figure(f"{name}: requests above the limit", sum(one["over_limit"] for one in stats.values()), "", 0)
+        yield Figure(f"{name}: most in any 60 s", max(one["busiest_window"] for one in stats.values()), "requests")
 
 
 def fallback() -> Iterator[Figure]:
@@ -205,8 +204,10 @@ def main(arguments: Sequence[str]) -> None:
     measured: dict[str, Callable[[], Iterator[Figure]]] = {
         "widths": lambda: widths(1),
         "widths-2": lambda: widths(2),
-        "quota": lambda: quota(1),
-        "quota-4": lambda: quota(4),
+        "requests-4": lambda: quota("requests", 600, 4),
+        "requests": lambda: quota("requests", 600, 1),
+        "tokens-4": lambda: quota("tokens", 900_000, 4),
+        "tokens": lambda: quota("tokens", 900_000, 1),
         "fallback": fallback,
     }
     for name in arguments or list(measured):
