@@ -110,7 +110,8 @@ def test_every_mode_parses_the_example(demo: Demo, tier: str, mode: str, request
 
     job, first = result["job"], result["metadata"]["pages"][0]["parsing"]
     assert (job["status"], job["mode"]) == ("COMPLETED", mode)
-    assert (first["mode"], first["deployment"], first["requests"]) == (mode, "fake-gpt", requests)
+    assert (first["mode"], first["requests"]) == (mode, requests)
+    assert first["deployment"].startswith("fake-")  # which one is a matter of their quotas
     assert job["usage"]["cost_usd"] > 0
     assert "between the weir and" in result["markdown_full"]
 

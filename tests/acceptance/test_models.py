@@ -316,7 +316,7 @@ def test_a_provider_with_a_wrong_key_is_left_alone(
     assert codes == {"openai-account": "provider_auth_failed", "anthropic-account": ""}
 
 
-@pytest.mark.parametrize("parts", [EMBEDDED, RABBITMQ], indirect=True, scope="session")
+@pytest.mark.parametrize("parts", [EMBEDDED, long_on_others(RABBITMQ)], indirect=True, scope="session")
 def test_a_project_without_external_providers_sends_nothing_out(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
 ) -> None:
