@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
 
 from django.conf import settings
 
+from parse_project import broker
 from parse_project.chords import backend_url
 
 
@@ -22,11 +23,13 @@ def _queue(name: str, *, rabbitmq: bool) -> Queue:
 
 
 def make_app() -> Celery:
+    broker.use()
     app = Celery("leafmill")
     app.conf.update(configuration())
     # Celery would close the database connection after each task, which costs more than a short task;
     # apps/jobs/worker.py keeps it as long as Django does.
     app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
+    app.steps["consumer"].add("parse_project.events:GatheredEvents")
     app.autodiscover_tasks(["apps.jobs"])
     app.autodiscover_tasks(["apps.jobs"], related_name="worker")
     return app

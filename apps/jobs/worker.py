@@ -13,6 +13,7 @@ import logging
 import os
 import random
 import select
+import sys
 import threading
 from typing import Any
 
@@ -45,6 +46,8 @@ os.set_blocking(_notes_in, False)
 os.set_blocking(_notes_out, False)
 _NOTE_BYTES = 64
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
+# Hundreds of threads that each ask for the interpreter every 5 ms, as is Python's default, keep a core busy with asking.
+SWITCH_SECONDS = 0.05
 
 
 @worker_process_init.connect
@@ -54,8 +57,7 @@ def start_pool_process(**_: Any) -> None:
     Pages are many small values without cycles: looking for cycles among them as often as Python does by default is
     wasted, and what was imported before the fork need not be looked at again.
     """
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
+    _collect_seldom()
     isolation.shared_reader().start()
     _start_timer()
 
@@ -67,8 +69,19 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
         _start_timer()
     if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
         alarm.start()
+        sys.setswitchinterval(SWITCH_SECONDS)
         # Importing what calls models takes seconds: not while hundreds of threads wait for it.
-        threading.Thread(target=shared_gateway().warm_up, name="warm-up", daemon=True).start()
+        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+
+
+def _warm_up() -> None:
+    shared_gateway().warm_up()
+    _collect_seldom()
+
+
+def _collect_seldom() -> None:
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
 
 
 @task_prerun.connect

@@ -107,7 +107,7 @@ class _Judge:
 
     def judge(self, pieces: Sequence[_Piece]) -> list[str]:
         judged = [piece for piece in pieces if not piece.hidden and _letters(piece.text)]
-        unseen = [piece for piece in judged if self._sight.ink(_core(piece.box)) < CLEAR]
+        unseen = [piece for piece in judged if not self._sight.is_clear(_core(piece.box), CLEAR)]
         fine = self._fine(unseen)
         for piece in unseen:
             piece.hidden = not self._can_be_seen(piece, fine)

@@ -22,7 +22,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
 # A tag, comment or entity needs one of these after its first sign; elsewhere < and & are harmless and stay readable.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 _ENTITY = re.compile(r"&(?=#?\w{1,31};)")
-_INLINE = re.compile(r"`|\\(?=[!-/:-@\[-`{-~])|\*(?=\S)|(?<=\S)\*|(?<!\w)_(?=\S)|(?<=\S)_(?!\w)|~~")
+_INLINE = re.compile(r"`|\\(?=[!-/:-@\[-`{-~])|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_(?=\S)|(?<=\S)_(?![^\W_])|~~")
 # What makes a link of brackets, nested ones too.
 _LINK = re.compile(r"\][(\[:]")
 _MARKED = re.compile(r"[<&`\\*_~\[]")

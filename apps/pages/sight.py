@@ -29,11 +29,22 @@ class Sight:
         with objects.without([item.handle for item in objects.texts]):
             self._ground = self._drawn()
         self._ink = _most_of_channels(_difference(self._shown, self._ground))
+        self._levels: bytes = self._ink.tobytes()
         self._pictures: Any = None
 
     def ink(self, box: Box) -> int:
         """How much the page's text changes inside the box at most."""
         return _range(self._ink, self._pixels(box))[1]
+
+    def is_clear(self, box: Box, least: int) -> bool:
+        """Whether the page's text changes anything inside the box by this much: ``ink(box) >= least``, soon found."""
+        place = self._pixels(box)
+        if place is None:
+            return False
+        x0, y0, x1, y1 = place
+        start = (y0 + y1) // 2 * self._ink.width
+        # Most letters cross the middle of their line.
+        return max(self._levels[start + x0 : start + x1]) >= least or _range(self._ink, place)[1] >= least
 
     def contrast(self, box: Box) -> int:
         """How far the darkest and the lightest inside the box are apart, whatever drew them."""

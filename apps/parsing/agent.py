@@ -90,7 +90,7 @@ class PageWithAgent:
                 return None
             if talk.drafts or last:
                 return judge(page, draft, marker=marker, sees_picture=True)
-            parsed_page(page.page, draft, marker=marker)  # a draft that is no page at all is not worth a review
+            parsed_page(page.page, draft, marker=marker, words=page.words)  # a draft that is no page at all is not worth a review
             return None
 
         return gateway.complete(
@@ -119,7 +119,8 @@ class PageWithAgent:
 
     def _review(self, page: PageToParse, talk: _Conversation, draft: str, marker: str) -> str:
         talk.drafts.append(draft)
-        found = fidelity.compare(page.page, parsed_page(page.page, draft, marker=marker).blocks)
+        made = parsed_page(page.page, draft, marker=marker, words=page.words)
+        found = fidelity.compare(page.page, made.blocks, page.words)
         return _REVIEW.format(findings=findings(found) or "No difference was found.", end_line=end_line(marker))
 
     def _parsed(self, completion: Completion[Any], judged: Judged, talk: _Conversation) -> Parsed:

@@ -36,10 +36,10 @@ class _Placed(msgspec.Struct):
     confidence: float = 0.0
 
 
-def align(page: Page, drafts: Sequence[Draft]) -> tuple[Block, ...]:
+def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -> tuple[Block, ...]:
     """The drafts as blocks in their order, each with a box and, as its confidence, the share of its words that the page
     has; between them the page's pictures, and those of its running lines that the answer leaves out."""
-    words = page_words(page)
+    words = words or page_words(page)
     placed = _placed(drafts, words)
     for one in placed:
         _locate(one, words)

@@ -16,6 +16,7 @@ from apps.pages.blocks import Page
 from apps.pages.cleaning import LONGEST_TEXT, clean
 from apps.parsing.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
+from apps.parsing.words import PageWords, page_words
 
 __all__ = ["Draft", "end_line", "parsed_page", "read_answer"]
 
@@ -56,16 +57,16 @@ def read_answer(text: str, *, marker: str) -> list[Draft]:
     return markdown.drafts_of(body)
 
 
-def parsed_page(page: Page, text: str, *, marker: str) -> Page:
+def parsed_page(page: Page, text: str, *, marker: str, words: PageWords | None = None) -> Page:
     """The page with the answer's blocks in the place of its own. Raises ``UnusableAnswer`` as ``read_answer`` does, and
-    for an empty answer to a page with words."""
+    for an empty answer to a page with words. ``words``: the page's, where they are known already."""
     from apps.parsing import alignment
-    from apps.parsing.words import page_words
 
+    words = words or page_words(page)
     drafts = read_answer(text, marker=marker)
-    if not drafts and page_words(page).tokens:
+    if not drafts and words.tokens:
         raise UnusableAnswer("The answer is empty, but the page has text.")
-    return msgspec.structs.replace(page, blocks=alignment.align(page, drafts))
+    return msgspec.structs.replace(page, blocks=alignment.align(page, drafts, words))
 
 
 def _body(text: str, marker: str) -> str:

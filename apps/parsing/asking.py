@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from apps.parsing.fidelity import Fidelity
 from apps.parsing.pictures import Pictures
 from apps.parsing.prompting import Wishes
 from apps.parsing.token_estimate import text_tokens
+from apps.parsing.words import PageWords, page_words
 from apps.providers.attempts import Order
 from apps.providers.gateway import Completion, Gateway
 
@@ -35,6 +37,10 @@ class PageToParse:
     wishes: Wishes
     order: Order
     pictures: Pictures = field(repr=False)
+
+    @cached_property
+    def words(self) -> PageWords:
+        return page_words(self.page)
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,8 @@ def judge(asked: PageToParse, text: str, *, marker: str, sees_picture: bool) -> 
     Customers' wishes may ask for another text than the page's: then the comparison is told, and decides nothing.
     """
     page = asked.page
-    made = parsed_page(page, text, marker=marker)
-    found = fidelity.compare(page, made.blocks)
+    made = parsed_page(page, text, marker=marker, words=asked.words)
+    found = fidelity.compare(page, made.blocks, asked.words)
     code = fidelity.verdict(found, source=source_of(page), image=sees_picture)
     if code and not asked.wishes.texts:
         raise UnusableAnswer(findings(found), code=code)

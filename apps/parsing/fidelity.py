@@ -13,7 +13,7 @@ import msgspec
 
 from apps.pages.blocks import Block, BlockType, Page
 from apps.parsing.drafts import Draft
-from apps.parsing.words import is_number, page_words, words_of
+from apps.parsing.words import PageWords, is_number, page_words, words_of
 
 TEXT_LAYER = "text_layer"
 OCR = "ocr"
@@ -70,10 +70,10 @@ PICTURE_TEXT_REPEATED = 0.25
 _COMMAND = re.compile(r"\\([a-zA-Z]{2,20})")
 
 
-def compare(page: Page, blocks: Sequence[Block | Draft]) -> Fidelity:
+def compare(page: Page, blocks: Sequence[Block | Draft], words: PageWords | None = None) -> Fidelity:
     """Compare the words of an answer with those of its page. Blocks that went through ``align`` hold the running lines
     that the answer left out; without them these are missing."""
-    words = page_words(page)
+    words = words or page_words(page)
     known = set(words.tokens)
     found, markers = _answer_words(blocks, known)
     required = [token for token, optional in zip(words.tokens, words.optional, strict=True) if not optional]

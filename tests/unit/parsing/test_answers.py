@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apps.pages.blocks import Block, BlockType, Cell
@@ -228,6 +228,7 @@ TEXT = st.lists(SIGNS, min_size=1, max_size=15).map(lambda parts: " ".join("".jo
         st.tuples(st.sampled_from([BlockType.PARAGRAPH, BlockType.HEADING, BlockType.LIST_ITEM]), TEXT), max_size=6
     )
 )
+@example([(BlockType.PARAGRAPH, "___*___")])
 @settings(max_examples=300, deadline=None)
 def test_what_we_render_is_read_as_the_same_text(content: list[tuple[BlockType, str]]) -> None:
     box = Box(0, 0, 10, 10)
