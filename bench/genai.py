@@ -115,7 +115,7 @@ def widths(processes: int, wanted: Sequence[str] = ()) -> Iterator[Figure]:
                     threads = max(threads, *(psutil.Process(pid).num_threads() for pid in workers))
             arrivals = bench.arrivals()
             rate = steady_rate(arrivals, skip_seconds=2 * LATENCY_SECONDS)
-            ideal = width / LATENCY_SECONDS
+            ideal = processes * -(-width // processes) / LATENCY_SECONDS  # shares are rounded up
             calls = len(arrivals)
             used = watch.cpu_seconds
             yield Figure(f"{mode}, {width} wide: pages a minute", rate * pages / calls * 60, "pages/min", target)
@@ -155,6 +155,10 @@ def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
         yield Figure(f"{name}: most in any 60 s", max(one["busiest_window"] for one in stats.values()), "requests")
 
 
+def _since(provider: FakeProvider, moment: float) -> list[float]:
+    return sorted(entry["arrived_at"] for entry in provider.requests() if entry["arrived_at"] > moment)
+
+
 def fallback() -> Iterator[Figure]:
     """The first of two providers dies under load, and comes back."""
     with service() as bench, FakeProvider() as first:
@@ -170,15 +174,14 @@ def fallback() -> Iterator[Figure]:
         stopped = time.time()
         first.stop()
         time.sleep(15)
-        arrivals = [entry["arrived_at"] for entry in second.requests()]
-        yield Figure("first provider dies: until the second has a page", min(arrivals) - stopped, "s", 5)
+        arrivals = [stopped, *_since(second, stopped)]
+        yield Figure("first provider dies: until the second has a page", arrivals[1] - stopped, "s", 5)
         gaps = [late - early for early, late in pairwise(arrivals)]
         yield Figure("longest time without a page after that", max(gaps), "s", 5)
-        before = len(first.requests())
         back = time.time()
         first.start()
-        wait_for(lambda: len(first.requests()) > before, "the first provider is asked again", seconds=90)
-        again = min(entry["arrived_at"] for entry in first.requests()[before:])
+        wait_for(lambda: _since(first, back), "the first provider is asked again", seconds=90)
+        again = _since(first, back)[0]
         yield Figure("first provider comes back: until it has a page", again - back, "s", 60)
 
 
