@@ -180,7 +180,7 @@ def fallback() -> Iterator[Figure]:
         yield Figure("longest time without a page after that", max(gaps), "s", 5)
         back = time.time()
         first.start()
-        wait_for(lambda: _since(first, back), "the first provider is asked again", seconds=90)
+        wait_for(lambda: bool(_since(first, back)), "the first provider is asked again", seconds=90)
         again = _since(first, back)[0]
         yield Figure("first provider comes back: until it has a page", again - back, "s", 60)
 

@@ -14,15 +14,15 @@ class Channel(redis.Channel):
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return super()._create_client(asynchronous=True)  # type: ignore[misc]
         pool, client = self._kept or (None, None)
         if client is None or pool is not self.pool:
-            client = super()._create_client()
+            client = super()._create_client()  # type: ignore[misc]
             self._kept = self.pool, client
         return client
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(redis.Transport):
     Channel = Channel
 
 

@@ -46,7 +46,7 @@ os.set_blocking(_notes_in, False)
 os.set_blocking(_notes_out, False)
 _NOTE_BYTES = 64
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
-# Hundreds of threads that each ask for the interpreter every 5 ms, as is Python's default, keep a core busy with asking.
+# Hundreds of threads that ask for the interpreter every 5 ms, as is Python's default, keep a core busy with asking.
 SWITCH_SECONDS = 0.05
 
 

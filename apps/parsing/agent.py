@@ -90,7 +90,8 @@ class PageWithAgent:
                 return None
             if talk.drafts or last:
                 return judge(page, draft, marker=marker, sees_picture=True)
-            parsed_page(page.page, draft, marker=marker, words=page.words)  # a draft that is no page at all is not worth a review
+            # A draft that is no page at all is not worth a review.
+            parsed_page(page.page, draft, marker=marker, words=page.words)
             return None
 
         return gateway.complete(
