@@ -25,10 +25,26 @@ run_tier() { # NAME PATH...
     return "$status"
 }
 
+# Tests of jobs, on both databases, beside those of everything else: each set keeps about one core busy.
+run_integration() {
+    jobs=$(mktemp)
+    {
+        run_tier "jobs" tests/integration/jobs &&
+            run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs
+    } >"$jobs" 2>&1 &
+    running=$!
+    run_tier "integration" --ignore=tests/integration/jobs tests/integration
+    others=$?
+    wait "$running"
+    of_jobs=$?
+    cat "$jobs"
+    rm -f "$jobs"
+    [ "$others" -eq 0 ] && [ "$of_jobs" -eq 0 ]
+}
+
 run_tier "unit" tests/unit &&
     scripts/test_servers.sh &&
-    run_tier "integration" tests/integration &&
-    run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs &&
+    run_integration &&
     run_tier "acceptance" -m "not long" tests/acceptance tests/test_documentation.py || status=1
 
 echo "--- all tiers"

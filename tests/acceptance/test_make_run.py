@@ -161,6 +161,28 @@ def test_flower_asks_for_the_password_in_the_data_folder(start: Start, folder: P
     assert password.stat().st_mode & 0o077 == 0
 
 
+def test_flower_is_told_of_tasks_that_are_done(start: Start, folder: Path) -> None:
+    flower = free_port()
+    run = start(FLOWER_PORT=str(flower))
+    run.until_said("Leafmill is ready")
+    headers = {"Authorization": f"Bearer {API_KEY.findall(run.said)[0]}"}
+    url = f"http://127.0.0.1:{flower}/metrics"
+    wait_for(lambda: status(url) is not None, "Flower answers", seconds=30)
+    login = ("admin", (folder / "flower_password").read_text())
+
+    with (ROOT / "examples/report.pdf").open("rb") as document:
+        sent = httpx.post(
+            f"http://127.0.0.1:{run.port}/api/v2/parse/upload",
+            headers=headers,
+            files={"file": document},
+            data={"configuration": '{"tier": "fast", "version": "latest", "disable_cache": true}'},
+        )
+
+    assert sent.status_code == 200, sent.text
+    done = re.compile(r'flower_events_total\{[^}]*type="task-succeeded"')
+    wait_for(lambda: done.search(httpx.get(url, auth=login).text) is not None, "Flower knows", seconds=30, pause=0.5)
+
+
 @pytest.mark.parametrize("variable", ["PORT", "FLOWER_PORT"])
 def test_a_taken_port_is_one_clear_sentence(start: Start, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
