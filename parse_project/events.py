@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from celery import bootsteps
@@ -11,7 +12,11 @@ SECONDS_BETWEEN = 1.0
 
 
 class GatheredEvents(bootsteps.StartStopStep):
-    """What Flower is told goes out once a second, or as soon as kombu's buffer is full, not with every task."""
+    """What Flower is told goes out once a second, not with every task, and only from the loop that owns the connection.
+
+    Celery's own buffer is emptied by whichever thread fills it. On RabbitMQ that thread waits for a confirmation on the
+    connection that the loop is reading, and one of the two never gets its answer.
+    """
 
     requires = (Events,)
 
@@ -32,4 +37,5 @@ class GatheredEvents(bootsteps.StartStopStep):
                 waiting = True
                 consumer.hub.call_soon(consumer.hub.call_later, SECONDS_BETWEEN, flush)
 
+        consumer.event_dispatcher.buffer_limit = sys.maxsize
         consumer.event_dispatcher.on_send_buffered = gather
