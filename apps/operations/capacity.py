@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.jobs import queries
@@ -76,7 +77,7 @@ class ModelPlan:
     """What the mode's models take. ``call_seconds_from``: asked, ledger or benchmark.
 
     ``quotas`` is None where no deployment serves the mode; ``dollars_per_hour``, of the average load, where a price is
-    not known too.
+    not known too. ``is_configured``: the database told about deployments, even if there is none.
     """
 
     page_parser: str
@@ -89,6 +90,7 @@ class ModelPlan:
     deployments: list[str]
     quotas: QuotaCheck | None
     dollars_per_hour: float | None
+    is_configured: bool = True
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,12 @@ def servings_of(page_parser: str) -> list[Serving]:
 def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
     parser = wanted.page_parser
     width = int(settings.QUEUES[parser].width)
-    seconds, source = _call_seconds(wanted)
-    servings = servings_of(parser)
+    try:
+        seconds, source = _call_seconds(wanted)
+        servings, is_configured = servings_of(parser), True
+    except DatabaseError:  # whoever plans need not have a database yet
+        seconds, source = wanted.call_seconds or BENCHMARK_CALL_SECONDS, "asked" if wanted.call_seconds else "benchmark"
+        servings, is_configured = [], False
     quotas = check_quotas(
         servings,
         parser,
@@ -166,6 +172,7 @@ def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
         dollars_per_hour=dollars_per_hour(
             servings, parser, pages_per_minute=wanted.pages_per_minute, call_seconds=seconds
         ),
+        is_configured=is_configured,
     )
 
 
@@ -234,7 +241,7 @@ def rules_of(planned: Plan, scenario: Scenario) -> Rules:
     if model is None:
         return rules
     model_rate = sizing.model_pages_per_minute(model.page_parser, width=model.width, call_seconds=model.call_seconds)
-    servings = servings_of(model.page_parser)
+    servings = servings_of(model.page_parser) if model.deployments else []
     return replace(
         rules,
         model=StageRules(MODEL, _up_to(model.scaler, scenario.most_pods), model_rate, slots=float(model.width)),

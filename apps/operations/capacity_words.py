@@ -76,7 +76,7 @@ def plan_sentences(plan: Plan) -> list[str]:
     told = [f"Parse and OCR pods: {BASIS_IN_WORDS[plan.guide.basis]}. Parse pods fill {plan.guide.nodes:,} nodes."]
     if plan.model is not None:
         told += _model_sentences(plan.model)
-        told += _quota_sentences(plan.model, plan.wanted.pages_per_minute)
+        told += quota_sentences(plan.model, plan.wanted.pages_per_minute)
     return told
 
 
@@ -90,7 +90,9 @@ def _model_sentences(model: ModelPlan) -> list[str]:
     ]
 
 
-def _quota_sentences(model: ModelPlan, pages_per_minute: float) -> list[str]:
+def quota_sentences(model: ModelPlan, pages_per_minute: float) -> list[str]:
+    if not model.is_configured:
+        return ["The database does not answer or is not migrated, so quotas and prices are not looked at."]
     if model.quotas is None:
         return [f"No deployment serves {model.page_parser}: load some with manage.py load_providers FILE."]
     quotas = model.quotas

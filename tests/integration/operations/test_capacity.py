@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +19,7 @@ from PIL import Image
 from apps.accounts import services as accounts
 from apps.jobs.models import ParseJob
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
+from tests.acceptance.stack import MANAGE
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +115,19 @@ def test_an_unknown_price_is_unknown() -> None:
 
     assert plan["model"]["dollars_per_hour"] is None
     assert "costs unknown: a price is missing" in text
+
+
+def test_whoever_plans_needs_no_database(tmp_path: Path) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment |= {"LEAFMILL_DATA": str(tmp_path)}
+    command = [*MANAGE, "capacity", "--pages-per-minute", "10000", "--simulate", "--hours", "1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert "parse" in done.stdout
+    assert "so quotas and prices are not looked at" in done.stdout
+    assert "wait of a page, p95" in done.stdout
+    assert done.stderr == ""
 
 
 def test_how_long_calls_take_is_read_from_the_ledger() -> None:

@@ -12,7 +12,7 @@ from apps.operations import capacity_arguments
 class Command(BaseCommand):
     help = (
         "Tell what a load takes: pods after the deployment guide and as measured here, requests and tokens, which "
-        "quotas are too small, money. Exit code 1 when a quota is too small or nobody serves the mode."
+        "quotas are too small, money. Exit code 1 when a quota is too small, nobody serves the mode, or nobody knows."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
