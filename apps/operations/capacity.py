@@ -165,7 +165,7 @@ def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
         width=width,
         call_seconds=seconds,
         call_seconds_from=source,
-        scaler=overlay.model(width),
+        scaler=overlay.model(parser),
         demand=sizing.model_demand(parser, wanted.busiest),
         deployments=[serving.name for serving in servings],
         quotas=quotas if servings else None,

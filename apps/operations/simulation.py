@@ -30,12 +30,12 @@ _NOTHING = 1e-6
 
 @dataclass(frozen=True)
 class Autoscaler:
-    """KEDA and the Horizontal Pod Autoscaler as Kubernetes comes with them. Seconds."""
+    """KEDA as deploy/k8s sets it, the Horizontal Pod Autoscaler as Kubernetes comes with it. Seconds."""
 
     polling: int = 15
     sync: int = 15
     stabilization_down: int = 300
-    cooldown: int = 300
+    cooldown: int = 120
     pod_start: int = 30
     most_percent_up: int = 100
     most_pods_up: int = 4

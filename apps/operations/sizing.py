@@ -66,21 +66,44 @@ class Overlay:
     parse: Scaler
     ocr_cpu: Scaler
     ocr_gpu: Scaler
-    model_pods: tuple[int, int]
+    llm: Scaler
+    lvm: Scaler
+    agent: Scaler
     serves_people: bool = True
 
     def ocr(self, *, gpu: bool) -> Scaler:
         return self.ocr_gpu if gpu else self.ocr_cpu
 
-    def model(self, width: int) -> Scaler:
-        """Workers of one model queue: another one when those that are there have all their calls in flight."""
-        return Scaler(*self.model_pods, target=width)
+    def model(self, page_parser: str) -> Scaler:
+        return {"llm": self.llm, "lvm": self.lvm, "agent": self.agent}[page_parser]
 
 
 OVERLAYS = {
-    "development": Overlay(Scaler(3, 12, 20), Scaler(1, 24, 60), Scaler(1, 2, 160), (1, 2), serves_people=False),
-    "staging": Overlay(Scaler(12, 120, 20), Scaler(24, 240, 60), Scaler(2, 15, 160), (1, 20)),
-    "production": Overlay(Scaler(96, 600, 100), Scaler(192, 1200, 60), Scaler(12, 75, 160), (2, 100)),
+    "development": Overlay(
+        parse=Scaler(3, 12, 20),
+        ocr_cpu=Scaler(2, 24, 60),
+        ocr_gpu=Scaler(0, 2, 100),
+        llm=Scaler(1, 2, 500),
+        lvm=Scaler(1, 2, 100),
+        agent=Scaler(1, 2, 50),
+        serves_people=False,
+    ),
+    "staging": Overlay(
+        parse=Scaler(12, 120, 20),
+        ocr_cpu=Scaler(12, 240, 60),
+        ocr_gpu=Scaler(2, 15, 100),
+        llm=Scaler(1, 4, 500),
+        lvm=Scaler(1, 8, 100),
+        agent=Scaler(1, 8, 50),
+    ),
+    "production": Overlay(
+        parse=Scaler(96, 600, 100),
+        ocr_cpu=Scaler(12, 1200, 300),
+        ocr_gpu=Scaler(12, 75, 500),
+        llm=Scaler(2, 20, 500),
+        lvm=Scaler(2, 40, 100),
+        agent=Scaler(2, 80, 50),
+    ),
 }
 
 

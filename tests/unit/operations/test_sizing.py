@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 from apps.operations import sizing
 from apps.operations.measurements import HOW_TO_MEASURE, Measured, read_measured
 from apps.operations.sizing import Basis, GuidePods
+
+MANIFESTS = Path(__file__).resolve().parents[3] / "deploy" / "k8s" / "overlays"
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,17 @@ def test_overlays_serve_the_guides_parse_pods() -> None:
         "staging": sizing.Scaler(12, 120, 20),
         "production": sizing.Scaler(96, 600, 100),
     }
+
+
+def test_the_manifests_have_the_same_numbers() -> None:
+    for path in sorted(MANIFESTS.glob("*/*.yaml")):
+        workload = path.stem.replace("-", "_")
+        if workload not in {field.name for field in fields(sizing.Overlay)}:
+            continue
+        told = {patch["path"].rpartition("/")[2]: int(patch["value"]) for patch in yaml.safe_load(path.read_text())}
+        scaler = getattr(sizing.OVERLAYS[path.parent.name], workload)
+        in_manifest = (told["minReplicaCount"], told["maxReplicaCount"], told["targetValue"])
+        assert in_manifest == (scaler.minimum, scaler.maximum, scaler.target), path
 
 
 def test_what_was_not_measured_is_not_invented(tmp_path: Path) -> None:
