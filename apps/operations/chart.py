@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from xml.sax.saxutils import escape
 
-from PIL import Image, ImageDraw, ImageFont
-
 WIDTH, PANEL_HEIGHT = 960, 230
 LEFT, RIGHT, TOP, BOTTOM = 84, 20, 34, 40
 LETTERS = 13
@@ -84,6 +82,8 @@ class _Svg:
 
 class _Picture:
     def __init__(self, width: int, height: int) -> None:
+        from PIL import Image, ImageDraw, ImageFont
+
         self.image = Image.new("RGB", (width * _PNG_SCALE, height * _PNG_SCALE), GROUND)
         self._draw = ImageDraw.Draw(self.image)
         self._font = ImageFont.load_default(LETTERS * _PNG_SCALE)

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from celery import Celery
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -23,6 +22,9 @@ from apps.operations import embedded_broker
 from apps.operations.findings import Finding, failed, not_checked, ok, warning
 from apps.providers.models import Deployment
 from apps.providers.quota import connect
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +127,8 @@ def _broker_connection(url: str) -> Any:
 
 def _celery(url: str) -> Celery:
     """An application of our own: the service's keeps connections to the broker it was configured with."""
+    from celery import Celery
+
     configured = import_module(settings.CELERY_APP).app.conf
     app = Celery("doctor", broker=url, set_as_current=False)
     app.conf.broker_transport_options = configured.broker_transport_options

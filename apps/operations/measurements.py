@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,6 @@ class Measured:
     def of_mode(self, mode: str) -> float | None:
         rate: float | None = getattr(self, mode)
         return rate
-
-    def missing(self) -> list[str]:
-        return [field.name for field in fields(self) if getattr(self, field.name) is None]
 
 
 HOW_TO_MEASURE = {
