@@ -30,7 +30,6 @@ def examine(*, ask_providers: bool = False) -> list[Finding]:
     """Look at every part, all at once; takes as long as the slowest, which has ``CHECK_SECONDS``, longer where workers
     and providers are asked."""
     import_module(settings.CELERY_APP)  # imports are not to be timed
-    import_module("ocr_worker.engines.tesseract")
     looks = [*_looks(doctor_parts.PARTS), *_looks(doctor_machine.PARTS)]
     seconds = PROVIDER_SECONDS if ask_providers else CHECK_SECONDS
     looks.append(_Look("providers", lambda: _providers(call=ask_providers, seconds=seconds), seconds + 0.5))

@@ -17,6 +17,7 @@ from apps.operations.doctor_parts import storage_options
 from apps.operations.findings import Finding, failed, not_checked, ok, warning
 from apps.providers.checking import check_deployment
 from apps.providers.models import Deployment
+from ocr_worker import packs
 
 GIGABYTE = 1024**3
 DISK_WARNING_BYTES, DISK_FAILED_BYTES = 5 * GIGABYTE, GIGABYTE // 2
@@ -30,13 +31,12 @@ LOAD_PROVIDERS = "python manage.py load_providers FILE"
 
 def tesseract() -> Finding:
     name = "Tesseract"
-    from ocr_worker.engines import tesseract as engine
-
-    packs = sorted(engine.installed_packs())
-    if not packs:
+    folder = packs.find_folder()
+    if folder is None:
         sentence = "No language pack is installed here: only scripts that the other engines know are read."
         return warning(name, sentence, INSTALL_TESSERACT)
-    return ok(name, f"{len(packs)} language packs in {engine.pack_folder()}: {', '.join(packs)}.")
+    found = sorted(packs.packs_in(folder))
+    return ok(name, f"{len(found)} language packs in {folder}: {', '.join(found)}.")
 
 
 def office() -> Finding:

@@ -14,7 +14,7 @@ from apps.operations.doctor import _Look, is_well, summary
 from apps.operations.doctor_machine import GIGABYTE, disk_finding
 from apps.operations.doctor_parts import clock_finding
 from apps.operations.findings import Finding, State, failed, not_checked, ok, warning
-from ocr_worker.engines import tesseract
+from ocr_worker import packs
 
 
 @pytest.mark.parametrize(
@@ -78,20 +78,12 @@ def test_flowers_password_has_to_be_one(settings: Any, tmp_path: Path) -> None:
 
 def test_without_language_packs_it_says_how_to_install_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
-    monkeypatch.setattr(tesseract, "_FOLDERS", ())
-    forget_packs()
-    try:
-        finding = doctor_machine.tesseract()
-    finally:
-        forget_packs()
+    monkeypatch.setattr(packs, "FOLDERS", ())
+
+    finding = doctor_machine.tesseract()
 
     assert finding.state is State.WARNING
     assert "apt-get install tesseract-ocr" in finding.mend
-
-
-def forget_packs() -> None:
-    tesseract.pack_folder.cache_clear()
-    tesseract.installed_packs.cache_clear()
 
 
 def test_a_gpu_is_seen_by_nvidias_own_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
