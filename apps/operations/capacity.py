@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from apps.jobs import queries
+from apps.jobs import queries, workflow
 from apps.operations import loads, sizing
 from apps.operations.errors import CannotPlan
 from apps.operations.measurements import BENCHMARK_CALL_SECONDS, HOW_TO_MEASURE, Measured, read_measured
@@ -77,7 +77,8 @@ class ModelPlan:
     """What the mode's models take. ``call_seconds_from``: asked, ledger or benchmark.
 
     ``quotas`` is None where no deployment serves the mode; ``dollars_per_hour``, of the average load, where a price is
-    not known too. ``is_configured``: the database told about deployments, even if there is none.
+    not known too. ``window``: the pages of one project that are with models at once, which makes
+    ``pages_of_a_project`` a minute. ``is_configured``: the database told about deployments, even if there is none.
     """
 
     page_parser: str
@@ -90,6 +91,8 @@ class ModelPlan:
     deployments: list[str]
     quotas: QuotaCheck | None
     dollars_per_hour: float | None
+    window: int
+    pages_of_a_project: float
     is_configured: bool = True
 
 
@@ -145,7 +148,7 @@ def servings_of(page_parser: str) -> list[Serving]:
 
 def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
     parser = wanted.page_parser
-    width = int(settings.QUEUES[parser].width)
+    width, window = int(settings.QUEUES[parser].width), int(settings.QUEUES[parser].window_per_project)
     try:
         seconds, source = _call_seconds(wanted)
         servings, is_configured = servings_of(parser), True
@@ -172,6 +175,8 @@ def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
         dollars_per_hour=dollars_per_hour(
             servings, parser, pages_per_minute=wanted.pages_per_minute, call_seconds=seconds
         ),
+        window=window,
+        pages_of_a_project=sizing.model_pages_per_minute(parser, width=window, call_seconds=seconds),
         is_configured=is_configured,
     )
 
@@ -190,11 +195,13 @@ def _call_seconds(wanted: Wanted) -> tuple[float, str]:
 class Scenario:
     """How the load comes and what it meets.
 
-    ``load``: constant or daily (its peak is ``Wanted.peak``, 2 when that is 1). ``recorded_hours``: instead of both,
-    the pages of the jobs of the last hours. ``burst``: pages that come at once in the tenth minute. ``rates``: pods as
-    the guide's or as the machine that was measured. ``pages_per_message``: of reading; None: PAGES_PER_RANGE.
+    ``projects``: whose pages these are; each has a window in every queue. ``load``: constant or daily (its peak is
+    ``Wanted.peak``, 2 when that is 1). ``recorded_hours``: instead of both, the pages of the jobs of the last hours.
+    ``burst``: pages that come at once in the tenth minute. ``rates``: pods as the guide's or as the machine that was
+    measured. ``pages_per_message``: of reading; None: PAGES_PER_RANGE. ``most_pods``: of each workload.
     """
 
+    projects: int = 1
     load: str = "constant"
     hours: float = 4.0
     burst: float = 0.0
@@ -206,6 +213,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         _between("hours", self.recorded_hours or self.hours, 1 / 60, MOST_HOURS)
+        _between("the projects", self.projects, 1, 1_000_000)
         _between("the burst", self.burst, 0, 100_000_000)
         if self.most_pods is not None:
             _between("the most pods", self.most_pods, 1, 1_000_000)
@@ -230,21 +238,32 @@ def rules_of(planned: Plan, scenario: Scenario) -> Rules:
             PARSE,
             _up_to(planned.overlay.parse, scenario.most_pods),
             parse_rate,
-            slots=float(settings.PARSE_PROCESSES if scenario.rates == "measured" else 2),
+            slots=_processes(planned, scenario, guide=2),
             pages_per_message=float(scenario.pages_per_message or settings.PAGES_PER_RANGE),
+            window=_window(workflow.PAGES_QUEUE, scenario),
         ),
         autoscaler=scenario.autoscaler,
     )
     if wanted.ocr_share:
         scaler = _up_to(planned.overlay.ocr(gpu=wanted.gpu), scenario.most_pods)
-        rules = replace(rules, ocr=StageRules(OCR, scaler, ocr_rate), ocr_share=wanted.ocr_share)
+        window = _window(workflow.OCR_GPU_QUEUE if wanted.gpu else workflow.OCR_CPU_QUEUE, scenario)
+        slots = _processes(planned, scenario, guide=1)
+        rules = replace(
+            rules, ocr=StageRules(OCR, scaler, ocr_rate, slots=slots, window=window), ocr_share=wanted.ocr_share
+        )
     if model is None:
         return rules
     model_rate = sizing.model_pages_per_minute(model.page_parser, width=model.width, call_seconds=model.call_seconds)
     servings = servings_of(model.page_parser) if model.deployments else []
     return replace(
         rules,
-        model=StageRules(MODEL, _up_to(model.scaler, scenario.most_pods), model_rate, slots=float(model.width)),
+        model=StageRules(
+            MODEL,
+            _up_to(model.scaler, scenario.most_pods),
+            model_rate,
+            slots=float(model.width),
+            window=_window(model.page_parser, scenario),
+        ),
         quotas=[allowance(each, model.page_parser, call_seconds=model.call_seconds) for each in servings],
     )
 
@@ -267,6 +286,16 @@ def _rates(planned: Plan, scenario: Scenario) -> tuple[float, float]:
         pages / sizing.guide_parse_pods(pages),
         wanted.ocr_share * pages / sizing.guide_ocr_pods(pages, gpu=wanted.gpu),
     )
+
+
+def _processes(planned: Plan, scenario: Scenario, *, guide: int) -> float:
+    """Of one pod: of two cores as the guide's have them, or of the machine that was measured."""
+    return float(planned.measured.cores or guide) if scenario.rates == "measured" else float(guide)
+
+
+def _window(queue: str, scenario: Scenario) -> float:
+    """Messages that the projects may have in the queue at once."""
+    return float(settings.QUEUES[queue].window_per_project * scenario.projects)
 
 
 def _up_to(scaler: Scaler, most: int | None) -> Scaler:

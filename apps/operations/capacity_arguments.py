@@ -37,6 +37,7 @@ def add_wanted(parser: CommandParser, *, required: bool) -> None:
 def add_scenario(parser: CommandParser) -> None:
     """The options of a simulation."""
     add = parser.add_argument
+    add("--projects", type=int, default=1, help="whose pages these are: each has a window in every queue (1)")
     add("--load", choices=LOADS, default="constant", help=f"daily: a day's curve, its peak {DAILY_PEAK:g} or --peak")
     add("--hours", type=float, help="how long (4, a daily load 24)")
     add("--burst", type=float, default=0.0, metavar="PAGES", help="so many pages more in the tenth minute")
@@ -62,6 +63,7 @@ def wanted_of(options: dict[str, Any]) -> Wanted:
 
 def scenario_of(options: dict[str, Any]) -> Scenario:
     return Scenario(
+        projects=options["projects"],
         load=options["load"],
         hours=options["hours"] or (24.0 if options["load"] == "daily" else 4.0),
         burst=options["burst"],

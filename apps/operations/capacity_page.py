@@ -29,6 +29,7 @@ class LoadForm(forms.Form):
     peak = forms.FloatField(initial=1, help_text="the busiest minute has so many times the average")
     ocr_share = forms.FloatField(label="Share of pages for OCR", initial=0.3, help_text="0 to 1")
     gpu = forms.BooleanField(label="OCR on GPUs", required=False)
+    projects = forms.IntegerField(initial=1, help_text="whose pages these are: each has a window in every queue")
     load = forms.ChoiceField(choices=[(name, name) for name in LOADS], help_text="daily: a day's curve")
     burst = forms.FloatField(initial=0, help_text="pages more in the tenth minute")
     recorded_hours = forms.FloatField(required=False, help_text="the jobs of the last hours instead of a load")
@@ -44,6 +45,7 @@ class LoadForm(forms.Form):
     def scenario(self) -> Scenario:
         asked = self.cleaned_data
         return Scenario(
+            projects=asked["projects"],
             load=asked["load"],
             hours=24.0 if asked["load"] == "daily" else 4.0,
             burst=asked["burst"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from apps.operations.capacity import ModelPlan, Plan
 from apps.operations.measurements import HOW_TO_MEASURE
-from apps.operations.simulation import Binding, Simulated
+from apps.operations.simulation import WINDOW, Binding, Simulated
 from apps.operations.sizing import Basis, Scaler
 
 MOST_BINDINGS_TOLD = 10
@@ -87,6 +87,7 @@ def _model_sentences(model: ModelPlan) -> list[str]:
     return [
         f"Model workers: {calls} ({_SOURCES[model.call_seconds_from]}).",
         f"Models, in the busiest minute: {demand.requests:,.0f} requests, {tokens}.",
+        f"One project has at most {model.window:,} pages there at once: {model.pages_of_a_project:,.0f} a minute.",
     ]
 
 
@@ -159,7 +160,7 @@ def simulation_pairs(run: Simulated) -> list[tuple[str, str]]:
 
 
 def binding_sentences(run: Simulated) -> list[str]:
-    """When quotas held pages back, the longest times first."""
+    """When quotas and windows held pages back, the longest times first."""
     longest = sorted(run.bindings, key=lambda each: each.from_seconds - each.until_seconds)
     told = [_binding(each) for each in longest[:MOST_BINDINGS_TOLD]]
     more = len(longest) - len(told)
@@ -167,11 +168,10 @@ def binding_sentences(run: Simulated) -> list[str]:
 
 
 def _binding(each: Binding) -> str:
-    limit = each.limit.replace("_", " ")
-    return (
-        f"The quota of {each.deployment} ({limit}) holds pages back from {_clock(each.from_seconds)} "
-        f"to {_clock(each.until_seconds)}."
-    )
+    times = f"from {_clock(each.from_seconds)} to {_clock(each.until_seconds)}"
+    if each.limit == WINDOW:
+        return f"The projects' windows ({each.where}) hold pages back {times}; pods stand idle meanwhile."
+    return f"The quota of {each.where} ({each.limit.replace('_', ' ')}) holds pages back {times}."
 
 
 def _clock(seconds: float) -> str:

@@ -23,8 +23,9 @@ from apps.operations.sizing import Scaler
 STEP_SECONDS = 1
 SECONDS_PER_DAY = 86_400
 PARSE, OCR, MODEL = "parse", "ocr", "model"
-LONGEST_GAP_SECONDS = 300
-"""A quota that lets pages through for no longer between two times binds all the while."""
+WINDOW = "window"
+LONGEST_GAP_SECONDS = 600
+"""What lets all pages through for no longer between two times binds all the while."""
 _NOTHING = 1e-6
 
 
@@ -46,7 +47,8 @@ class StageRules:
     """One workload.
 
     ``pages_per_minute``: of one pod; ``slots``: how many messages it works on at once; ``pages_per_message``: what one
-    message asks for, and the autoscaler counts messages.
+    message asks for, and the autoscaler counts messages. ``window``: the most messages that are worked on at once,
+    however many pods there are.
     """
 
     name: str
@@ -54,6 +56,7 @@ class StageRules:
     pages_per_minute: float
     slots: float = 1.0
     pages_per_message: float = 1.0
+    window: float = math.inf
 
     @property
     def service_seconds(self) -> float:
@@ -75,9 +78,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Binding:
-    """A quota that held pages back, from and until in seconds since the beginning."""
+    """Something that held pages back, from and until in seconds since the beginning: a quota of the deployment
+    ``where``, or the ``WINDOW`` of projects in the queue of the stage ``where``."""
 
-    deployment: str
+    where: str
     limit: str
     from_seconds: int
     until_seconds: int
@@ -152,8 +156,17 @@ class _Stage:
             self.queued += cohort[1]
 
     def room(self) -> float:
-        """Pages that the pods can begin in this step."""
-        return self.ready * self.rules.pages_per_minute / 60 * STEP_SECONDS
+        """Pages that can begin in this step."""
+        return min(self.ready, self._window_in_pods) * self.rules.pages_per_minute / 60 * STEP_SECONDS
+
+    @property
+    def is_short_of_window(self) -> bool:
+        return self._window_in_pods < self.ready
+
+    @property
+    def _window_in_pods(self) -> float:
+        """As many pods as the window lets work."""
+        return self.rules.window / self.rules.slots
 
     def begin(self, now: int, pages: float) -> None:
         """Take so many pages from the queue into work, those that came first in front."""
@@ -232,13 +245,12 @@ class _Stage:
 
 
 class _Quotas:
-    """What providers let through, and the times at which they did not let through what was there."""
+    """What providers let through."""
 
-    def __init__(self, allowances: Sequence[Allowance]) -> None:
+    def __init__(self, allowances: Sequence[Allowance], held_back: _HeldBack) -> None:
         self._allowances = allowances
+        self._held_back = held_back
         self._used_today = [0.0] * len(allowances)
-        self._open: dict[tuple[str, str], list[int]] = {}
-        self.bindings: list[Binding] = []
 
     def take(self, now: int, wanted: float) -> float:
         """How many of the pages may begin in this step; without deployments there is no quota to ask."""
@@ -257,22 +269,31 @@ class _Quotas:
             left -= taken
             short.append((allowed.deployment, limit))
         if left > _NOTHING:
-            for each in short:
-                self._note(each, now)
+            for where, limit in short:
+                self._held_back.note(now, where, limit)
         return wanted - left
 
-    def _note(self, which: tuple[str, str], now: int) -> None:
+
+class _HeldBack:
+    """The times at which something held pages back."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], list[int]] = {}
+        self._ended: list[Binding] = []
+
+    def note(self, now: int, where: str, limit: str) -> None:
+        which = where, limit
         times = self._open.get(which)
         if times is not None and now - times[1] <= LONGEST_GAP_SECONDS:
             times[1] = now + STEP_SECONDS
             return
         if times is not None:
-            self.bindings.append(Binding(*which, *times))
+            self._ended.append(Binding(*which, *times))
         self._open[which] = [now, now + STEP_SECONDS]
 
-    def close(self) -> list[Binding]:
-        ended = [*self.bindings, *(Binding(*which, *times) for which, times in self._open.items())]
-        return sorted(ended, key=lambda binding: (binding.from_seconds, binding.deployment))
+    def bindings(self) -> list[Binding]:
+        all_times = [*self._ended, *(Binding(*which, *times) for which, times in self._open.items())]
+        return sorted(all_times, key=lambda binding: (binding.from_seconds, binding.where))
 
 
 class _Run:
@@ -283,7 +304,8 @@ class _Run:
         self._ocr = _Stage(rules.ocr, rules.autoscaler) if rules.ocr and rules.ocr_share > 0 else None
         self._model = _Stage(rules.model, rules.autoscaler) if rules.model else None
         self._stages = [stage for stage in (self._parse, self._ocr, self._model) if stage is not None]
-        self._quotas = _Quotas(rules.quotas)
+        self._held_back = _HeldBack()
+        self._quotas = _Quotas(rules.quotas, self._held_back)
         self._waits: dict[int, float] = {}
         self._moments: list[Moment] = []
 
@@ -304,10 +326,16 @@ class _Run:
             ended = stage.finished(now)
             if ended:
                 self._pass_on(stage, now, ended)
-            room = min(stage.room(), stage.queued)
-            stage.begin(now, self._quotas.take(now, room) if stage is self._model else room)
+            self._begin(stage, now)
         for stage in self._stages:
             stage.scale(now)
+
+    def _begin(self, stage: _Stage, now: int) -> None:
+        room = stage.room()
+        if stage.is_short_of_window and stage.queued - room > _NOTHING:
+            self._held_back.note(now, stage.rules.name, WINDOW)
+        pages = min(room, stage.queued)
+        stage.begin(now, self._quotas.take(now, pages) if stage is self._model else pages)
 
     def _pass_on(self, stage: _Stage, now: int, cohorts: list[Cohort]) -> None:
         onwards = cohorts
@@ -345,7 +373,7 @@ class _Run:
             pod_hours={stage.rules.name: stage.pod_seconds / 3600 for stage in self._stages},
             most_pods={stage.rules.name: stage.most_pods for stage in self._stages},
             moments=self._moments,
-            bindings=self._quotas.close(),
+            bindings=self._held_back.bindings(),
             at_most_seconds={stage.rules.name: stage.at_most_seconds for stage in self._stages},
         )
 

@@ -196,6 +196,17 @@ def test_a_simulation_tells_when_a_quota_binds_and_draws(tmp_path: Path) -> None
     assert Image.open(chart).format == "PNG"
 
 
+def test_the_windows_of_projects_hold_pages_back(settings: Any) -> None:
+    alone = told("simulate", "--pages-per-minute", "5000", "--mode", "agentic")[0]
+    many = told("simulate", "--pages-per-minute", "5000", "--mode", "agentic", "--projects", "20")[0]
+    plan = told("capacity", "--pages-per-minute", "5000", "--mode", "agentic")[0]
+
+    assert "The projects' windows (model) hold pages back" in alone
+    assert "The projects' windows" not in many
+    # Calls of 4 s, two a page: 100 pages at once are 750 a minute.
+    assert "One project has at most 100 pages there at once: 750 a minute." in plan
+
+
 def test_capacity_simulates_when_asked_to() -> None:
     told_all, _ = as_json("capacity", "--pages-per-minute", "100", "--mode", "fast", "--simulate", "--hours", "1")
 

@@ -14,6 +14,7 @@ ASKED = {
     "overlay": "staging",
     "peak": "1",
     "ocr_share": "0.3",
+    "projects": "10",
     "load": "constant",
     "burst": "50000",
     "rates": "guide",

@@ -9,7 +9,7 @@ import pytest
 
 from apps.operations import loads, sizing
 from apps.operations.quota_check import Allowance
-from apps.operations.simulation import MODEL, OCR, PARSE, Autoscaler, Rules, Simulated, StageRules, simulate
+from apps.operations.simulation import MODEL, OCR, PARSE, WINDOW, Autoscaler, Rules, Simulated, StageRules, simulate
 from apps.operations.sizing import Scaler
 
 SHARE = 0.3
@@ -130,7 +130,7 @@ def test_a_quota_binds_and_is_told() -> None:
     run = simulate(loads.constant(1_000, hours=2), model_rules(allowance))
 
     [binding] = run.bindings
-    assert (binding.deployment, binding.limit) == ("house", "requests")
+    assert (binding.where, binding.limit) == ("house", "requests")
     assert binding.until_seconds == 7200
     assert run.pages_done == pytest.approx(500 * 120, rel=0.01)
     assert run.backlog_left == pytest.approx(500 * 120, rel=0.02)
@@ -162,12 +162,30 @@ def test_a_quota_of_a_day_binds_until_the_next_day() -> None:
     assert run.pages_done == pytest.approx(2 * 72_000)
 
 
+def test_a_window_holds_pages_back_however_many_pods_there_are() -> None:
+    # 30 messages at once, of a minute each: 30 pages a minute.
+    stage = StageRules(PARSE, Scaler(100, 100, 20), 1.0, window=30)
+
+    run = simulate(loads.constant(50, hours=2), Rules(stage))
+
+    [binding] = run.bindings
+    assert (binding.where, binding.limit) == (PARSE, WINDOW)
+    assert binding.until_seconds == 7200
+    assert run.pages_done == pytest.approx(30 * 119, rel=0.01)
+
+
+def test_a_window_that_is_not_full_holds_nothing_back() -> None:
+    stage = StageRules(PARSE, Scaler(100, 100, 20), 1.0, window=60)
+
+    assert simulate(loads.constant(50, hours=2), Rules(stage)).bindings == []
+
+
 def test_the_second_deployment_takes_what_the_first_may_not() -> None:
     first, second = Allowance("first", {"requests": 600.0}, {}), Allowance("second", {"tokens": 200.0}, {})
 
     run = simulate(loads.constant(1_000, hours=1), model_rules(first, second))
 
-    assert {(each.deployment, each.limit) for each in run.bindings} == {("first", "requests"), ("second", "tokens")}
+    assert {(each.where, each.limit) for each in run.bindings} == {("first", "requests"), ("second", "tokens")}
     assert run.pages_done == pytest.approx(800 * 60, rel=0.03)
 
 
