@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError
 
-from apps.operations.doctor_parts import storage_options
+from apps.operations.doctor_parts import refuse_missing_database, storage_options
 from apps.operations.findings import Finding, failed, not_checked, ok, warning
 from apps.providers.checking import check_deployment
 from apps.providers.models import Deployment
@@ -144,6 +144,7 @@ def user() -> Finding:
 def providers(*, call: bool) -> list[Callable[[], Finding]]:
     """A look for each deployment; ``call``: ask it a small question, which costs a call."""
     try:
+        refuse_missing_database()
         rows = list(Deployment.objects.select_related("provider").order_by("order", "pk"))
     except DatabaseError:
         return [lambda: not_checked("providers", "The database does not answer.")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from apps.documents import storage
@@ -56,9 +56,8 @@ def database() -> Finding:
 
 def migrations() -> Finding:
     name = "migrations"
-    if _missing_sqlite_file() is not None:
-        return not_checked(name, "There is no database yet.")
     try:
+        refuse_missing_database()
         executor = MigrationExecutor(connection)
         missing = [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
     except DatabaseError:
@@ -74,6 +73,12 @@ def _missing_sqlite_file() -> Path | None:
     """The path of an SQLite database that is not there; looking at it would make it."""
     path = Path(str(connection.settings_dict["NAME"]))
     return path if connection.vendor == "sqlite" and not path.exists() else None
+
+
+def refuse_missing_database() -> None:
+    """Raise DatabaseError where the first question would make an empty database."""
+    if _missing_sqlite_file() is not None:
+        raise OperationalError("There is no database yet.")
 
 
 def _where_database() -> str:
@@ -183,12 +188,13 @@ def _taken_queues() -> set[str] | None:
         with _celery(_reachable(settings.CELERY_BROKER_URL)) as app, _connected(app) as opened:
             answers = app.control.inspect(timeout=INSPECT_SECONDS, connection=opened).active_queues() or {}
     except Exception as error:  # each transport has errors of its own; the broker's finding tells which
-        logger.info("No worker could be asked: %s", error)
+        logger.debug("No worker could be asked: %s", error)
         return None
     return {queue["name"] for queues in answers.values() for queue in queues}
 
 
 def _served_parsers() -> set[str]:
+    refuse_missing_database()
     rows = Deployment.objects.values_list("serves_llm", "serves_lvm", "serves_agent")
     return {name for row in rows for name, serves in zip(("llm", "lvm", "agent"), row, strict=True) if serves}
 
@@ -210,6 +216,7 @@ def _worker(queue: str, taken: set[str] | None, served: set[str] | None) -> Find
 def _ocr_workers() -> Finding:
     name = "worker for OCR"
     try:
+        refuse_missing_database()
         there = consumers.ocr_workers_there()
         asked = consumers.ocr_queue()
     except DatabaseError:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,26 @@ def test_a_frozen_broker_is_not_waited_for(redis: Service) -> None:
     assert code == 1
     assert parts["broker"]["state"] == parts["quota store"]["state"] == "failed"
     assert parts["database"]["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [("postgres://leafmill:canary-71@127.0.0.1:1/leafmill", "does not answer"), ("", "There is no database yet")],
+    ids=["stopped", "never made"],
+)
+def test_a_database_that_is_not_there_is_told_and_hides_nothing(tmp_path: Path, url: str, told: str) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment |= {"LEAFMILL_DATA": str(tmp_path / "data"), "DATABASE_URL": url}
+    done = subprocess.run([*MANAGE, "doctor", "--json"], env=environment, capture_output=True, text=True, timeout=60)
+    parts = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+    assert done.returncode == 1
+    assert parts["database"]["state"] == "failed"
+    assert told in parts["database"]["sentence"]
+    assert parts["migrations"]["state"] == parts["worker for OCR"]["state"] == "not checked"
+    assert parts["storage"]["state"] == "ok"
+    assert "canary" not in done.stdout + done.stderr
+    assert not list(tmp_path.glob("data/*.sqlite3"))
 
 
 def test_a_missing_migration_is_named(redis: Service) -> None:
