@@ -105,13 +105,14 @@ def quota_sentences(model: ModelPlan, pages_per_minute: float) -> list[str]:
         lacking = [(quotas.lacking_per_minute, "in the busiest minute"), (quotas.lacking_per_day, "a day")]
         told += [f"They lack {pages:,.0f} pages {when}." for pages, when in lacking if pages]
         told += [f"Too small: {each.in_words()}." for each in quotas.too_small]
-    money = model.dollars_per_hour
-    cost = "unknown: a price is missing" if money is None else f"${money:,.2f}"
-    within = "" if quotas.is_enough else ", for the pages that the quotas let through"
-    return [
-        *told,
-        f"An hour of {pages_per_minute:,.0f} pages a minute costs {cost}{within if money is not None else ''}.",
-    ]
+    return [*told, _money_sentence(model, pages_per_minute, all_pass=quotas.pages_per_minute >= pages_per_minute)]
+
+
+def _money_sentence(model: ModelPlan, pages_per_minute: float, *, all_pass: bool) -> str:
+    hour = f"An hour of {pages_per_minute:,.0f} pages a minute costs"
+    if model.dollars_per_hour is None:
+        return f"{hour} unknown: a price is missing."
+    return f"{hour} ${model.dollars_per_hour:,.2f}{'' if all_pass else ', for the pages that the quotas let through'}."
 
 
 def _bounds(scaler: Scaler, needed: int) -> str:
