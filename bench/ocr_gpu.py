@@ -3,12 +3,14 @@
     pip install numpy opencv-python-headless pillow msgspec rapidocr onnxruntime-gpu
     python bench/ocr_gpu.py [--batches 1 4 8 16 32] [--pages 128] [--cpu]
 
-The pages are drawn here: A4 at 200 dpi, 45 lines of English each. ``--cpu`` tries the script where there is no GPU.
+The pages are drawn here: A4 at 200 dpi, 45 lines of English each. Writes bench/results/ocr-gpu.json. ``--cpu``
+tries the script where there is no GPU, and writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 import time
@@ -24,6 +26,7 @@ from ocr_worker.engines.rapid import is_latin
 
 WIDTH, HEIGHT, LINES, LETTERS = 1654, 2339, 45, 26
 TARGET = 1000
+RESULT = Path(__file__).parent / "results" / "ocr-gpu.json"
 _WORDS = [
     "the",
     "mill",
@@ -61,12 +64,16 @@ def main() -> int:
     detector, recognizer = runtime.detector(), runtime.recognizer(is_latin)
     pages = [drawn(number) for number in range(arguments.pages)]
     print(f"onnxruntime {onnx_runtime.VERSION}, {len(pages)} pages of {LINES} lines, on the {device(arguments.cpu)}")
+    figures = []
     for batch in arguments.batches:
         read(pages[:batch], batch, detector, recognizer)  # warm
         started = time.monotonic()
         letters = read(pages, batch, detector, recognizer)
         pages_a_minute = len(pages) / (time.monotonic() - started) * 60
+        figures.append({"what": f"batches of {batch}", "value": pages_a_minute, "unit": "pages/min", "target": TARGET})
         print(f"batches of {batch:3}: {pages_a_minute:8.1f} pages/min   (target {TARGET}; {letters} letters read)")
+    if not arguments.cpu:
+        RESULT.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
 
 

@@ -4,10 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from apps.operations import capacity_page, doctor_page
+
 admin.site.site_header = admin.site.site_title = "Leafmill"
 
 urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/operations/capacity/", admin.site.admin_view(capacity_page.show), name="capacity"),
+    path("admin/operations/doctor/", admin.site.admin_view(doctor_page.show), name="doctor"),
     path("admin/", admin.site.urls),
     path("", include("apps.api.urls")),
 ]

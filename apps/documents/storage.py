@@ -55,6 +55,11 @@ class FolderStorage(FileSystemStorage):
                 return
 
 
+def probe(name: str) -> str:
+    """Bytes that are written to see whether they can be, and removed at once."""
+    return f"probe-{name}"
+
+
 def original(document_id: str) -> str:
     return f"documents/{document_id[:6]}/{document_id}/original"
 

@@ -47,6 +47,13 @@ def list_jobs(
     return jobs.order_by("-created_at", "-id")
 
 
+def pages_by_arrival(*, since: datetime) -> Iterator[tuple[datetime, int]]:
+    """When each job that came since then came, and its pages; jobs whose pages nobody counted are left out."""
+    jobs = ParseJob.objects.filter(created_at__gte=since, page_count__isnull=False)
+    for came_at, pages in jobs.values_list("created_at", "page_count").iterator(chunk_size=5000):
+        yield came_at, pages or 0
+
+
 def page_counts(job_id: str) -> dict[str, int]:
     """How many pages of the job are in each state; states without pages are left out."""
     rows = JobPage.objects.filter(job_id=job_id).values_list("state").annotate(Count("id")).order_by()

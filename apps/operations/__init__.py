@@ -1,1 +1,1 @@
-"""Keeping the service up: the supervised group of `make run`, health and metrics."""
+"""Keeping the service up: the supervised group of `make run`, the doctor, what a load takes."""

@@ -3,10 +3,7 @@ program for each page). Reads every script that it has a language pack for."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -17,18 +14,8 @@ from apps.pages.languages import LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.networks import Quad
+from ocr_worker.packs import installed_packs, pack_folder, pack_of, package_of
 
-# Where Debian, Fedora, Homebrew and source builds keep the language packs.
-_FOLDERS = (
-    "/usr/share/tesseract-ocr/5/tessdata",
-    "/usr/share/tesseract-ocr/4.00/tessdata",
-    "/usr/share/tessdata",
-    "/usr/local/share/tessdata",
-    "/opt/homebrew/share/tessdata",
-)
-_PACK_SUFFIX = ".traineddata"
-# Scripts' own packs lie in a folder on some systems and beside the others on Debian.
-_SCRIPT_FOLDER = "script"
 # Lines of a sample are stacked at this height, in pixels.
 _STACKED_HEIGHT = 46
 _WORD_LEVEL = "5"
@@ -61,38 +48,6 @@ _SCRIPTS = {
     "Georgian": languages_.GEORGIAN,
     "Armenian": languages_.ARMENIAN,
 }
-
-
-@cache
-def pack_folder() -> Path | None:
-    """The folder with the language packs; None where Tesseract is not set up."""
-    named = os.environ.get("TESSDATA_PREFIX")
-    for folder in [*([named, f"{named}/tessdata"] if named else []), *_FOLDERS]:
-        if next(Path(folder).glob(f"*{_PACK_SUFFIX}"), None):
-            return Path(folder)
-    return None
-
-
-@cache
-def installed_packs() -> frozenset[str]:
-    folder = pack_folder()
-    if folder is None:
-        return frozenset()
-    found = {path.name.removesuffix(_PACK_SUFFIX) for path in folder.glob(f"*{_PACK_SUFFIX}")}
-    found |= {f"{_SCRIPT_FOLDER}/{p.name.removesuffix(_PACK_SUFFIX)}" for p in (folder / _SCRIPT_FOLDER).glob("*")}
-    return frozenset(found)
-
-
-def pack_of(name: str) -> str | None:
-    """The installed pack of this name; a script's own pack may stand in for a language's that is missing."""
-    return next((pack for pack in (name, f"{_SCRIPT_FOLDER}/{name}") if pack in installed_packs()), None)
-
-
-def package_of(pack: str) -> str:
-    """Debian's package with this pack."""
-    kind = "script-" if pack[0].isupper() else ""
-    names = {"Fraktur": "frak", "Latin": "latn", "Cyrillic": "cyrl", "Devanagari": "deva"}
-    return f"tesseract-ocr-{kind}{names.get(pack, pack).lower().replace('_', '-')}"
 
 
 class Binding(Protocol):

@@ -32,6 +32,11 @@ def ocr_queue() -> str:
     return workflow.OCR_GPU_QUEUE if _is_there(workflow.OCR_GPU_QUEUE) else workflow.OCR_CPU_QUEUE
 
 
+def ocr_workers_there() -> list[str]:
+    """The OCR queues of which a worker was heard lately."""
+    return [queue for queue in workflow.OCR_QUEUES if _is_there(queue)]
+
+
 def leave_lost_gpu() -> int:
     """Pages that wait for a GPU whose workers are gone go to the CPU's queue; how many did."""
     waiting = Step.objects.filter(queue=workflow.OCR_GPU_QUEUE, state=StepState.PENDING)

@@ -1,0 +1,325 @@
+"""The doctor's look at what all processes share: database, broker, quota store, workers, storage, clocks."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import DatabaseError, OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from apps.documents import storage
+from apps.jobs.services import consumers
+from apps.operations import embedded_broker
+from apps.operations.findings import Finding, failed, not_checked, ok, warning
+from apps.providers.models import Deployment
+from apps.providers.quota import connect
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+logger = logging.getLogger(__name__)
+
+INSPECT_SECONDS = 1
+SKEW_WARNING_SECONDS, SKEW_FAILED_SECONDS = 2.0, 30.0
+MOST_NAMED = 3
+START = "make run"
+SET_CLOCK = "sudo timedatectl set-ntp true"
+NO_DATABASE = "The database does not answer."
+
+
+# --- database ---
+
+
+def database() -> Finding:
+    name = "database"
+    mend = f"{START}, or check DATABASE_URL and start the server"
+    missing = _missing_sqlite_file()
+    if missing is not None:
+        return failed(name, f"There is no database yet at {missing}.", "python manage.py migrate")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT sqlite_version()" if connection.vendor == "sqlite" else "SHOW server_version")
+            version = cursor.fetchone()[0]
+    except DatabaseError as error:
+        return failed(name, f"{_where_database()} does not answer: {_first_line(error)}.", mend)
+    return ok(name, f"{'SQLite' if connection.vendor == 'sqlite' else 'PostgreSQL'} {version} at {_where_database()}.")
+
+
+def migrations() -> Finding:
+    name = "migrations"
+    try:
+        refuse_missing_database()
+        executor = MigrationExecutor(connection)
+        missing = [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    except DatabaseError:
+        return not_checked(name, NO_DATABASE)
+    if not missing:
+        return ok(name, "All are applied.")
+    named = ", ".join(f"{each.app_label}.{each.name}" for each in missing[:MOST_NAMED])
+    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+    return failed(name, f"Not applied: {named}{more}.", "python manage.py migrate")
+
+
+def _missing_sqlite_file() -> Path | None:
+    """The path of an SQLite database that is not there; looking at it would make it."""
+    path = Path(str(connection.settings_dict["NAME"]))
+    return path if connection.vendor == "sqlite" and not path.exists() else None
+
+
+def refuse_missing_database() -> None:
+    """Raise DatabaseError where the first question would make an empty database."""
+    if _missing_sqlite_file() is not None:
+        raise OperationalError("There is no database yet.")
+
+
+def _where_database() -> str:
+    where = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return str(where["NAME"])
+    port = f":{where['PORT']}" if where["PORT"] else ""
+    return f"{where['HOST'] or 'the local socket'}{port}/{where['NAME']}"
+
+
+# --- broker and quota store ---
+
+
+def broker() -> Finding:
+    name, url = "broker", _reachable(settings.CELERY_BROKER_URL)
+    try:
+        with _broker_connection(url) as opened:
+            if url.startswith("amqp"):
+                facts = opened.connection.server_properties
+                return ok(name, f"{facts.get('product', 'AMQP')} {facts.get('version', '')} at {_address(url)}.")
+            with opened.default_channel as channel:
+                return _redis_finding(name, channel.client.info(), url)
+    except Exception as error:  # each transport has errors of its own
+        return failed(name, f"{_address(url)} does not answer: {_first_line(error)}.", _start(url, "CELERY_BROKER_URL"))
+
+
+def quota_store() -> Finding:
+    name, url = "quota store", _reachable(settings.REDIS_URL)
+    import redis
+
+    try:
+        with connect(url) as client:
+            return _redis_finding(name, dict(client.info()), url)
+    except (redis.RedisError, OSError) as error:
+        return failed(name, f"{_address(url)} does not answer: {_first_line(error)}.", _start(url, "REDIS_URL"))
+
+
+def _redis_finding(name: str, facts: dict[str, Any], url: str) -> Finding:
+    product = str(facts.get("server_name", "redis")).capitalize()
+    version = facts.get(f"{product.lower()}_version") or facts.get("redis_version", "")
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        mend = "redis-cli CONFIG SET maxmemory-policy noeviction"
+        return warning(name, f"{product} {version} at {_address(url)} may forget work ({policy}).", mend)
+    return ok(name, f"{product} {version} at {_address(url)}.")
+
+
+def _broker_connection(url: str) -> Any:
+    return _connected(_celery(url))
+
+
+def _celery(url: str) -> Celery:
+    """An application of our own: the service's keeps connections to the broker it was configured with."""
+    from celery import Celery
+
+    configured = import_module(settings.CELERY_APP).app.conf
+    app = Celery("doctor", broker=url, set_as_current=False)
+    app.conf.broker_transport_options = configured.broker_transport_options
+    app.conf.broker_connection_timeout = INSPECT_SECONDS
+    return app
+
+
+def _connected(app: Celery) -> Any:
+    """An open connection, or the transport's error within about a second."""
+    return app.connection_for_read().ensure_connection(
+        max_retries=1, interval_start=0, interval_step=0, timeout=INSPECT_SECONDS
+    )
+
+
+def _reachable(url: str) -> str:
+    """Where the bundled server listens, whose socket lies elsewhere when the data folder's path is long."""
+    folder = Path(settings.DATA_DIR)
+    if url != f"redis+socket://{folder}/valkey.sock":
+        return str(url)
+    return f"redis+socket://{embedded_broker.socket_path(folder)}"
+
+
+def _address(url: str) -> str:
+    """The server's address without its password."""
+    parts = urlsplit(url)
+    if "socket" in parts.scheme:
+        return parts.path
+    return f"{parts.hostname or 'localhost'}{f':{parts.port}' if parts.port else ''}"
+
+
+def _start(url: str, variable: str) -> str:
+    return START if "socket" in urlsplit(url).scheme else f"start the server, or check {variable}"
+
+
+# --- workers ---
+
+
+def workers() -> list[Finding]:
+    """For every queue, whether somebody takes from it."""
+    taken = _taken_queues()
+    own = [name for name in settings.QUEUES if not name.startswith("ocr_")]
+    try:
+        served = _served_parsers()
+    except DatabaseError:
+        served = None
+    return [_worker(name, taken, served) for name in own] + [_ocr_workers()]
+
+
+def _taken_queues() -> set[str] | None:
+    """The queues that workers say they take from; None when the broker does not answer."""
+    try:
+        with _celery(_reachable(settings.CELERY_BROKER_URL)) as app, _connected(app) as opened:
+            answers = app.control.inspect(timeout=INSPECT_SECONDS, connection=opened).active_queues() or {}
+    except Exception as error:  # each transport has errors of its own; the broker's finding tells which
+        logger.debug("No worker could be asked: %s", error)
+        return None
+    return {queue["name"] for queues in answers.values() for queue in queues}
+
+
+def _served_parsers() -> set[str]:
+    refuse_missing_database()
+    rows = Deployment.objects.values_list("serves_llm", "serves_lvm", "serves_agent")
+    return {name for row in rows for name, serves in zip(("llm", "lvm", "agent"), row, strict=True) if serves}
+
+
+def _worker(queue: str, taken: set[str] | None, served: set[str] | None) -> Finding:
+    name = f"worker of {queue}"
+    if taken is None:
+        return not_checked(name, "The broker does not answer.")
+    if queue in taken:
+        return ok(name, "A worker takes from it.")
+    if settings.QUEUES[queue].page_parser:
+        if served is None:
+            return not_checked(name, NO_DATABASE)
+        if queue not in served:
+            return ok(name, "None is there and none is needed: no deployment serves it.")
+    return failed(name, "No worker takes from it: its work waits.", f"python manage.py work {queue}")
+
+
+def _ocr_workers() -> Finding:
+    name = "worker for OCR"
+    try:
+        refuse_missing_database()
+        there = consumers.ocr_workers_there()
+        asked = consumers.ocr_queue()
+    except DatabaseError:
+        return not_checked(name, NO_DATABASE)
+    if asked in there:
+        return ok(name, f"A worker takes from {asked}.")
+    silence = f"{consumers.SILENCE.total_seconds():.0f} s"
+    sentence = f"No worker of {asked} was heard of in the last {silence}: scanned pages wait."
+    return failed(name, sentence, f"python -m ocr_worker {asked}")
+
+
+# --- storage and clocks ---
+
+
+def file_storage() -> Finding:
+    """Written, read again and removed."""
+    name, where = "storage", _where_storage()
+    key, content = storage.probe(secrets.token_hex(8)), os.urandom(64)
+    try:
+        storage.write(key, content)
+        try:
+            same = storage.read(key) == content
+        finally:
+            storage.delete(key)
+    except Exception as error:  # each kind of storage has errors of its own
+        told = getattr(error, "strerror", None) or _first_line(error)
+        return failed(name, f"{where} cannot be used: {told}.", f"make it writable: {where}, or check STORAGE_URL")
+    if not same:
+        return failed(name, f"{where} gives back other bytes than were written.", "check STORAGE_URL")
+    return ok(name, f"{where}: written, read, removed.")
+
+
+def _where_storage() -> str:
+    options = storage_options()
+    return str(options.get("bucket_name") or options.get("location") or "storage")
+
+
+def storage_options() -> dict[str, Any]:
+    """``location`` of a folder, ``bucket_name`` and more of an object store."""
+    default: Any = settings.STORAGES["default"]
+    return dict(default.get("OPTIONS", {}))
+
+
+def database_clock() -> Finding:
+    name = "clock of the database"
+    if connection.vendor == "sqlite":
+        return ok(name, "The database is a file: its clock is this machine's.")
+
+    def seconds() -> float:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+            return float(cursor.fetchone()[0])
+
+    try:
+        return _clock(name, seconds)
+    except DatabaseError:
+        return not_checked(name, NO_DATABASE)
+
+
+def quota_clock() -> Finding:
+    name = "clock of the quota store"
+    import redis
+
+    def seconds() -> float:
+        whole, micros = client.time()
+        return float(whole) + float(micros) / 1e6
+
+    try:
+        with connect(_reachable(settings.REDIS_URL)) as client:
+            client.ping()  # the connection is not to be timed
+            return _clock(name, seconds)
+    except (redis.RedisError, OSError):
+        return not_checked(name, "The quota store does not answer.")
+
+
+def _clock(name: str, theirs: Callable[[], float]) -> Finding:
+    before = time.time()
+    shown = theirs()
+    after = time.time()
+    return clock_finding(name, shown - (before + after) / 2)
+
+
+def clock_finding(name: str, skew: float) -> Finding:
+    """``skew``: seconds by which their clock is before ours."""
+    told = f"{abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
+    if abs(skew) >= SKEW_FAILED_SECONDS:
+        return failed(name, f"It is {told}: links that were signed expire at the wrong time.", SET_CLOCK)
+    if abs(skew) >= SKEW_WARNING_SECONDS:
+        return warning(name, f"It is {told}.", SET_CLOCK)
+    return ok(name, "It agrees with this machine's.")
+
+
+PARTS: Sequence[tuple[str, Callable[[], Finding | list[Finding]]]] = (
+    ("database", database),
+    ("migrations", migrations),
+    ("broker", broker),
+    ("quota store", quota_store),
+    ("workers", workers),
+    ("clock of the database", database_clock),
+    ("clock of the quota store", quota_clock),
+    ("storage", file_storage),
+)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,217 @@
+"""What a load takes: the deployment guide's figures as data, and what follows from them. Plain functions, no database.
+
+The guide's table has gaps. At its anchors it is followed to the letter; between them pods are interpolated, beyond them
+the nearest anchor's ratio is kept, and ``Basis`` says which. It does not say how many of its pages needed OCR, so its
+OCR pods do not depend on that.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+# --- the guide's table ---
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Pods that the guide names for a load."""
+
+    pages_per_minute: int
+    parse: int
+    ocr_cpu: int
+    ocr_gpu: int
+
+
+ANCHORS = (Anchor(1_000, 8, 16, 2), Anchor(10_000, 64, 128, 12))
+OCR_CPU_PER_PARSE_POD = 2
+PARSE_PODS_PER_OCR_GPU = 8
+PARSE_PODS_PER_NODE = 6
+LEAST_OCR_CPU, LEAST_OCR_GPU = 12, 2
+"""At the least so many, in overlays that serve somebody."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What 1,000 pages ask of models."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+
+
+TOKENS_PER_THOUSAND_PAGES = {
+    "llm": Tokens(1_010, 1_200_000, 1_500_000),
+    "agent": Tokens(2_000, 4_000_000, 2_000_000),
+    "lvm": Tokens(1_200, 3_000_000, 1_500_000),
+}
+"""By page parser."""
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """A workload that is scaled by its queue: one pod for every ``target`` messages, within bounds."""
+
+    minimum: int
+    maximum: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """An overlay of deploy/k8s. ``parse`` is the guide's table; the others are ours, after its ratios."""
+
+    parse: Scaler
+    ocr_cpu: Scaler
+    ocr_gpu: Scaler
+    llm: Scaler
+    lvm: Scaler
+    agent: Scaler
+    serves_people: bool = True
+
+    def ocr(self, *, gpu: bool) -> Scaler:
+        return self.ocr_gpu if gpu else self.ocr_cpu
+
+    def model(self, page_parser: str) -> Scaler:
+        return {"llm": self.llm, "lvm": self.lvm, "agent": self.agent}[page_parser]
+
+
+OVERLAYS = {
+    "development": Overlay(
+        parse=Scaler(3, 12, 20),
+        ocr_cpu=Scaler(2, 24, 60),
+        ocr_gpu=Scaler(0, 2, 100),
+        llm=Scaler(1, 2, 500),
+        lvm=Scaler(1, 2, 100),
+        agent=Scaler(1, 2, 50),
+        serves_people=False,
+    ),
+    "staging": Overlay(
+        parse=Scaler(12, 120, 20),
+        ocr_cpu=Scaler(12, 240, 60),
+        ocr_gpu=Scaler(2, 15, 100),
+        llm=Scaler(1, 4, 500),
+        lvm=Scaler(1, 8, 100),
+        agent=Scaler(1, 8, 50),
+    ),
+    "production": Overlay(
+        parse=Scaler(96, 600, 100),
+        ocr_cpu=Scaler(12, 1200, 300),
+        ocr_gpu=Scaler(12, 75, 500),
+        llm=Scaler(2, 20, 500),
+        lvm=Scaler(2, 40, 100),
+        agent=Scaler(2, 80, 50),
+    ),
+}
+
+
+# --- what follows ---
+
+
+class Basis(StrEnum):
+    """Where the number of pods comes from."""
+
+    ANCHOR = "anchor"
+    INTERPOLATED = "interpolated"
+    EXTRAPOLATED = "extrapolated"
+
+
+@dataclass(frozen=True)
+class GuidePods:
+    """What the guide takes for a load; ``nodes`` hold the parse pods."""
+
+    parse: int
+    ocr_cpu: int
+    ocr_gpu: int
+    nodes: int
+    basis: Basis
+
+
+def guide_pods(pages_per_minute: float, *, serves_people: bool = True) -> GuidePods:
+    """Pods for the load; ``serves_people``: the guide's least numbers of OCR pods hold (staging, production)."""
+    parse = _upwards(guide_parse_pods(pages_per_minute))
+    least_cpu, least_gpu = (LEAST_OCR_CPU, LEAST_OCR_GPU) if serves_people else (1, 1)
+    return GuidePods(
+        parse=parse,
+        ocr_cpu=max(least_cpu, _upwards(_on_the_line(pages_per_minute, "ocr_cpu"))),
+        ocr_gpu=max(least_gpu, _upwards(_on_the_line(pages_per_minute, "ocr_gpu"))),
+        nodes=math.ceil(parse / PARSE_PODS_PER_NODE),
+        basis=basis_of(pages_per_minute),
+    )
+
+
+def basis_of(pages_per_minute: float) -> Basis:
+    if any(anchor.pages_per_minute == pages_per_minute for anchor in ANCHORS):
+        return Basis.ANCHOR
+    within = ANCHORS[0].pages_per_minute < pages_per_minute < ANCHORS[-1].pages_per_minute
+    return Basis.INTERPOLATED if within else Basis.EXTRAPOLATED
+
+
+def guide_parse_pods(pages_per_minute: float) -> float:
+    """Parse pods before they are rounded up to whole ones."""
+    return _on_the_line(pages_per_minute, "parse")
+
+
+def guide_ocr_pods(pages_per_minute: float, *, gpu: bool) -> float:
+    """OCR pods before they are rounded up to whole ones, without the guide's least numbers."""
+    return _on_the_line(pages_per_minute, "ocr_gpu" if gpu else "ocr_cpu")
+
+
+def _on_the_line(pages_per_minute: float, kind: str) -> float:
+    first, last = ANCHORS[0], ANCHORS[-1]
+    if pages_per_minute <= first.pages_per_minute:
+        return float(getattr(first, kind)) * pages_per_minute / first.pages_per_minute
+    if pages_per_minute >= last.pages_per_minute:
+        return float(getattr(last, kind)) * pages_per_minute / last.pages_per_minute
+    low, high = next(
+        pair for pair in pairwise(ANCHORS) if pair[0].pages_per_minute <= pages_per_minute <= pair[1].pages_per_minute
+    )
+    share = (pages_per_minute - low.pages_per_minute) / (high.pages_per_minute - low.pages_per_minute)
+    return float(getattr(low, kind) + share * (getattr(high, kind) - getattr(low, kind)))
+
+
+def _upwards(pods: float) -> int:
+    return max(1, math.ceil(pods - 1e-9))
+
+
+@dataclass(frozen=True)
+class ModelDemand:
+    """What pages a minute ask of models, a minute."""
+
+    requests: float
+    input_tokens: float
+    output_tokens: float
+
+
+def model_demand(page_parser: str, pages_per_minute: float) -> ModelDemand:
+    per_thousand = TOKENS_PER_THOUSAND_PAGES[page_parser]
+    thousands = pages_per_minute / 1000
+    return ModelDemand(
+        per_thousand.requests * thousands,
+        per_thousand.input_tokens * thousands,
+        per_thousand.output_tokens * thousands,
+    )
+
+
+def requests_per_page(page_parser: str) -> float:
+    return TOKENS_PER_THOUSAND_PAGES[page_parser].requests / 1000
+
+
+def model_pages_per_minute(page_parser: str, *, width: int, call_seconds: float) -> float:
+    """The most that one model worker can do that has ``width`` calls in flight."""
+    return width / call_seconds * 60 / requests_per_page(page_parser)
+
+
+def model_workers(page_parser: str, pages_per_minute: float, *, width: int, call_seconds: float) -> int:
+    """Workers whose calls in flight, each ``call_seconds`` long, carry the load: width over latency."""
+    return _upwards(pages_per_minute / model_pages_per_minute(page_parser, width=width, call_seconds=call_seconds))
+
+
+# --- what was measured here ---
+
+
+def machines(pages_per_minute: float, *, measured: float | None) -> int | None:
+    """Machines like the one that did ``measured`` pages a minute; None where nothing was measured."""
+    return None if not measured else _upwards(pages_per_minute / measured)

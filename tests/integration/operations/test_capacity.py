@@ -1,0 +1,254 @@
+"""manage.py capacity and simulate: the guide, the configured quotas, the recorded load."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from PIL import Image
+
+from apps.accounts import services as accounts
+from apps.jobs.models import ParseJob
+from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
+from tests.acceptance.stack import MANAGE
+
+
+@pytest.fixture(autouse=True)
+def _database(transactional_db: None) -> None:
+    return
+
+
+def deployment(name: str = "house", *, price: str | None = "1", order: int = 1, **quota: Any) -> Deployment:
+    provider, _ = Provider.objects.get_or_create(name="provider", family="openai")
+    cost = Decimal(price) if price else None
+    row = Deployment.objects.create(
+        name=name, provider=provider, model="m", serves_llm=True, order=order, input_price=cost, output_price=cost
+    )
+    Quota.objects.create(deployment=row, **quota)
+    return row
+
+
+def told(*arguments: str) -> tuple[str, int]:
+    """What the command prints, and its exit code."""
+    out = io.StringIO()
+    try:
+        call_command(*arguments, stdout=out)
+    except SystemExit as ended:
+        return out.getvalue(), int(str(ended.code))
+    return out.getvalue(), 0
+
+
+def as_json(*arguments: str) -> tuple[Any, int]:
+    text, code = told(*arguments, "--json")
+    return json.loads(text), code
+
+
+def test_a_load_becomes_pods_tokens_and_money() -> None:
+    deployment()
+
+    text, code = told("capacity", "--pages-per-minute", "10000")
+
+    assert code == 0
+    rows = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert rows["parse"].split()[1] == "64"
+    assert rows["OCR on CPUs"].split()[3] == "128"
+    assert "the deployment guide names this load" in text
+    assert "10,100 requests, 12,000,000 input tokens, 15,000,000 output tokens" in text
+    # 27 million tokens a minute at $1 a million.
+    assert "An hour of 10,000 pages a minute costs $1,620.00." in text
+
+
+def test_the_peak_is_what_pods_are_counted_for() -> None:
+    plan = as_json("capacity", "--pages-per-minute", "5000", "--peak", "2", "--mode", "fast", "--gpu")[0]["plan"]
+
+    assert plan["guide"] == {"parse": 64, "ocr_cpu": 128, "ocr_gpu": 12, "nodes": 11, "basis": "anchor"}
+    assert plan["model"] is None
+
+
+def test_a_quota_that_is_too_small_is_named_and_ends_with_one() -> None:
+    deployment(requests_per_window=500, tokens_per_window=10_000_000)
+
+    text, code = told("capacity", "--pages-per-minute", "1000")
+
+    assert code == 1
+    assert "They lack 508 pages in the busiest minute." in text
+    assert "Too small: house: 500 requests a minute are too few by 517; 1,017 are needed." in text
+    assert "tokens a minute are too few" not in text
+
+
+def test_two_deployments_add_up_and_paused_ones_do_not() -> None:
+    deployment("first", requests_per_window=600)
+    second = deployment("second", order=2, requests_per_window=600)
+    together = told("capacity", "--pages-per-minute", "1000")[1]
+    second.paused = True
+    second.save()
+
+    alone = told("capacity", "--pages-per-minute", "1000")[1]
+
+    assert (together, alone) == (0, 1)
+
+
+def test_external_deployments_do_not_count_where_pages_may_not_leave(settings: Any) -> None:
+    deployment()
+    settings.EXTERNAL_PROVIDERS = False
+
+    text, code = told("capacity", "--pages-per-minute", "1000")
+
+    assert code == 1
+    assert "No deployment serves llm" in text
+
+
+def test_an_unknown_price_is_unknown() -> None:
+    deployment(price=None)
+
+    plan = as_json("capacity", "--pages-per-minute", "1000")[0]["plan"]
+    text = told("capacity", "--pages-per-minute", "1000")[0]
+
+    assert plan["model"]["dollars_per_hour"] is None
+    assert "costs unknown: a price is missing" in text
+
+
+def test_whoever_plans_needs_no_database(tmp_path: Path) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment |= {"LEAFMILL_DATA": str(tmp_path)}
+    command = [*MANAGE, "capacity", "--pages-per-minute", "10000", "--simulate", "--hours", "1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 1
+    assert "parse" in done.stdout
+    assert "so quotas and prices are not looked at" in done.stdout
+    assert "wait of a page, p95" in done.stdout
+    assert done.stderr == ""
+
+
+def test_how_long_calls_take_is_read_from_the_ledger() -> None:
+    called = {"project_id": accounts.default_project().pk, "job_id": "pjb-1", "page_number": 1, "page_parser": "llm"}
+    Usage.objects.create(
+        **called,
+        deployment=deployment(),
+        provider_name="provider",
+        model="m",
+        started_at=timezone.now(),
+        seconds=20.0,
+        outcome=CallOutcome.ANSWERED,
+        input_tokens=1,
+        output_tokens=1,
+    )
+
+    model = as_json("capacity", "--pages-per-minute", "10000")[0]["plan"]["model"]
+
+    assert (model["call_seconds"], model["call_seconds_from"]) == (20.0, "ledger")
+    assert model["workers"] == 14  # 10,100 calls of 20 s are 3,367 in flight, 250 to a worker
+
+
+def test_an_overlay_whose_most_is_too_few_is_told() -> None:
+    text, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast", "--overlay", "development")
+
+    assert "3 to 12: 52 too few" in text
+
+
+def test_what_was_not_measured_is_said(settings: Any, tmp_path: Path) -> None:
+    settings.BASE_DIR = tmp_path
+
+    text, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast")
+
+    assert "not measured: make bench ARGS=service" in text
+    with pytest.raises(CommandError, match="Not measured yet: fast"):
+        call_command("simulate", "--mode", "fast", "--rates", "measured")
+
+
+def test_what_was_measured_stands_beside(settings: Any, tmp_path: Path) -> None:
+    settings.BASE_DIR = tmp_path
+    results = tmp_path / "bench" / "results"
+    results.mkdir(parents=True)
+    rate = {"what": "documents of 20 to 500 pages: pages a minute", "value": 3_000.0, "unit": "pages/min"}
+    (results / "service-embedded.json").write_text(json.dumps([rate]))
+
+    text, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast")
+    run, _ = as_json("simulate", "--mode", "fast", "--ocr-share", "0", "--rates", "measured", "--hours", "1")
+
+    assert "4 machines, 3,000 pages a minute each" in text
+    assert run["simulation"]["pages_done"] > 0
+
+
+def test_a_simulation_tells_when_a_quota_binds_and_draws(tmp_path: Path) -> None:
+    deployment(requests_per_window=300)
+    chart = tmp_path / "chart.png"
+
+    text, code = told(
+        "simulate",
+        *("--pages-per-minute", "100", "--burst", "20000", "--overlay", "staging", "--chart", str(chart)),
+    )
+
+    assert code == 0
+    assert "The quota of house (requests) holds pages back from 0:1" in text
+    for name in ("wait of a page, p50", "wait of a page, p95", "largest backlog", "pod hours, model"):
+        assert name in text
+    assert Image.open(chart).format == "PNG"
+
+
+def test_the_windows_of_projects_hold_pages_back(settings: Any) -> None:
+    alone = told("simulate", "--pages-per-minute", "5000", "--mode", "agentic")[0]
+    many = told("simulate", "--pages-per-minute", "5000", "--mode", "agentic", "--projects", "20")[0]
+    plan = told("capacity", "--pages-per-minute", "5000", "--mode", "agentic")[0]
+
+    assert "The projects' windows (model) hold pages back" in alone
+    assert "The projects' windows" not in many
+    # Calls of 4 s, two a page: 100 pages at once are 750 a minute.
+    assert "One project has at most 100 pages there at once: 750 a minute." in plan
+
+
+def test_capacity_simulates_when_asked_to() -> None:
+    told_all, _ = as_json("capacity", "--pages-per-minute", "100", "--mode", "fast", "--simulate", "--hours", "1")
+
+    assert set(told_all) == {"plan", "simulation"}
+    assert told_all["simulation"]["pages_in"] == pytest.approx(6_000)
+
+
+def test_the_load_of_the_last_hours_is_simulated_again() -> None:
+    now = timezone.now()
+    for minutes_ago, pages in ((30, 700), (90, 300), (60 * 5, 10_000)):
+        ParseJob.objects.create(
+            project=accounts.default_project(),
+            mode="fast",
+            page_count=pages,
+            created_at=now - timedelta(minutes=minutes_ago),
+            updated_at=now,
+            deadline_at=now,
+        )
+
+    run = as_json("simulate", "--recorded", "2", "--mode", "fast")[0]["simulation"]
+
+    assert run["pages_in"] == 1_000
+    assert run["seconds"] == 2 * 3600
+
+
+def test_nothing_recorded_is_said() -> None:
+    with pytest.raises(CommandError, match="No job came in the last 2 hours"):
+        call_command("simulate", "--recorded", "2", "--mode", "fast")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pages-per-minute", "0"], "Pages a minute"),
+        (["--pages-per-minute", "nan"], "Pages a minute"),
+        (["--pages-per-minute", "10", "--ocr-share", "30"], "The share of pages for OCR"),
+        (["--pages-per-minute", "10", "--peak", "0.5"], "The peak"),
+        (["--pages-per-minute", "10", "--call-seconds", "0"], "The seconds of a call"),
+        (["--pages-per-minute", "10", "--simulate", "--hours", "1000"], "Hours"),
+        (["--pages-per-minute", "10", "--chart", "/nowhere/chart.png", "--mode", "fast"], "cannot be written"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        call_command("capacity", *options)

@@ -1,0 +1,83 @@
+"""The admin's page of capacity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+PAGE = "/admin/operations/capacity/"
+ASKED = {
+    "pages_per_minute": "10000",
+    "mode": "balanced",
+    "overlay": "staging",
+    "peak": "1",
+    "ocr_share": "0.3",
+    "projects": "10",
+    "load": "constant",
+    "burst": "50000",
+    "rates": "guide",
+}
+
+
+@pytest.fixture
+def staff(transactional_db: None, django_user_model: Any) -> Client:
+    person = django_user_model.objects.create_user("clerk", password="secret", is_staff=True)
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def test_only_staff_sees_it(transactional_db: None, django_user_model: Any) -> None:
+    somebody = Client()
+    somebody.force_login(django_user_model.objects.create_user("somebody", password="secret"))
+
+    for client in (Client(), somebody):
+        answer = client.get(PAGE)
+        assert answer.status_code == 302
+        assert "/admin/login/" in answer["Location"]
+
+
+def test_the_form_comes_first(staff: Client) -> None:
+    page = staff.get(PAGE).content.decode()
+
+    assert 'name="pages_per_minute"' in page
+    assert "<figure" not in page
+
+
+def test_a_load_gets_its_table_and_chart(staff: Client) -> None:
+    page = staff.get(PAGE, ASKED).content.decode()
+
+    assert "10,000 pages a minute, balanced mode" in page
+    assert "<td>64</td><td>12 to 120</td>" in page
+    assert "wait of a page, p95" in page
+    assert "<figure" in page
+    assert "hours since the beginning" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"pages_per_minute": "many"}, "Enter a number."),
+        ({"pages_per_minute": "-1"}, "Pages a minute: from 0.001"),
+        ({"mode": "psychic"}, "Select a valid choice."),
+        ({"ocr_share": "30"}, "The share of pages for OCR: from 0 to 1, not 30."),
+        ({"recorded_hours": "2"}, "No job came in the last 2 hours"),
+        ({"mode": "fast", "rates": "measured", "gpu": "on"}, "Not measured yet: fast"),
+    ],
+)
+def test_what_makes_no_sense_is_said_at_the_form(
+    staff: Client, settings: Any, tmp_path: Any, changed: dict[str, str], told: str
+) -> None:
+    settings.BASE_DIR = tmp_path
+    answer = staff.get(PAGE, ASKED | changed)
+    page = answer.content.decode()
+
+    assert answer.status_code == 200
+    assert told in page
+    assert "<figure" not in page
+
+
+def test_it_changes_nothing(staff: Client) -> None:
+    assert staff.post(PAGE, ASKED).status_code == 405

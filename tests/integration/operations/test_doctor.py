@@ -1,0 +1,261 @@
+"""manage.py doctor and its page, with real parts that work, are missing or are broken."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from apps.jobs import services
+from apps.providers.models import Deployment, Provider
+from tests.acceptance.stack import MANAGE, wait_for
+from tests.fakes.deployments import deploy
+from tests.fakes.fixtures import provider, running_provider
+from tests.fakes.provider import FakeProvider
+from tests.services import Service, start_redis
+
+__all__ = ["provider", "running_provider"]
+NOBODY = 65534
+PAGE = "/admin/operations/doctor/"
+Parts = dict[str, dict[str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _own_storage(transactional_db: None, settings: Any, tmp_path: Path) -> None:
+    folder = {"location": str(tmp_path / "storage")}
+    settings.STORAGES = settings.STORAGES | {
+        "default": {"BACKEND": "apps.documents.storage.FolderStorage", "OPTIONS": folder}
+    }
+
+
+@pytest.fixture
+def redis(settings: Any, tmp_path: Path) -> Iterator[Service]:
+    """A Redis as broker and quota store."""
+    server = start_redis(tmp_path)
+    settings.CELERY_BROKER_URL = settings.REDIS_URL = server.url
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def admin(django_user_model: Any) -> Client:
+    client = Client()
+    client.force_login(django_user_model.objects.create_superuser("admin", password="secret"))
+    return client
+
+
+def examined(*arguments: str) -> tuple[Parts, int]:
+    """The findings by the part's name, and the exit code."""
+    out, code = io.StringIO(), 0
+    try:
+        call_command("doctor", "--json", *arguments, stdout=out)
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    told = json.loads(out.getvalue())
+    assert told["ok"] is (code == 0)
+    return {finding["name"]: finding for finding in told["findings"]}, code
+
+
+def test_what_works_is_told_with_what_it_is(redis: Service) -> None:
+    parts, _ = examined()
+
+    for name in ("database", "migrations", "broker", "quota store", "storage", "clock of the quota store"):
+        assert parts[name]["state"] == "ok", parts[name]
+    assert parts["database"]["sentence"].startswith(("PostgreSQL ", "SQLite "))
+    assert parts["broker"]["sentence"].startswith(("Redis ", "Valkey "))
+    assert parts["clock of the database"]["state"] == "ok"
+
+
+def test_rabbitmq_is_told_by_its_name(redis: Service, rabbitmq_url: str, settings: Any) -> None:
+    settings.CELERY_BROKER_URL = rabbitmq_url
+
+    parts, _ = examined()
+
+    assert parts["broker"]["state"] == "ok", parts["broker"]
+    assert parts["broker"]["sentence"].startswith("RabbitMQ ")
+    assert parts["worker of housekeeping"]["state"] == "failed"
+
+
+def test_a_stopped_broker_is_told_and_hides_nothing(redis: Service) -> None:
+    redis.stop()
+
+    parts, code = examined()
+
+    assert code == 1
+    assert parts["broker"]["state"] == parts["quota store"]["state"] == "failed"
+    assert "CELERY_BROKER_URL" in parts["broker"]["mend"]
+    assert parts["worker of llm"]["state"] == "not checked"
+    assert parts["database"]["state"] == parts["storage"]["state"] == "ok"
+
+
+def test_a_frozen_broker_is_not_waited_for(redis: Service) -> None:
+    os.kill(redis.pid, signal.SIGSTOP)  # it accepts connections and says nothing
+    try:
+        parts, code = examined()
+    finally:
+        os.kill(redis.pid, signal.SIGCONT)
+
+    assert code == 1
+    assert parts["broker"]["state"] == parts["quota store"]["state"] == "failed"
+    assert parts["database"]["state"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [("postgres://leafmill:canary-71@127.0.0.1:1/leafmill", "does not answer"), ("", "There is no database yet")],
+    ids=["stopped", "never made"],
+)
+def test_a_database_that_is_not_there_is_told_and_hides_nothing(tmp_path: Path, url: str, told: str) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment |= {"LEAFMILL_DATA": str(tmp_path / "data"), "DATABASE_URL": url}
+    done = subprocess.run([*MANAGE, "doctor", "--json"], env=environment, capture_output=True, text=True, timeout=60)
+    parts = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
+
+    assert done.returncode == 1
+    assert parts["database"]["state"] == "failed"
+    assert told in parts["database"]["sentence"]
+    assert parts["migrations"]["state"] == parts["worker for OCR"]["state"] == "not checked"
+    assert parts["storage"]["state"] == "ok"
+    assert "canary" not in done.stdout + done.stderr
+    assert not list(tmp_path.glob("data/*.sqlite3"))
+
+
+def test_a_missing_migration_is_named(redis: Service) -> None:
+    recorder = MigrationRecorder(connection)
+    recorder.record_unapplied("jobs", "0003_models")
+    try:
+        parts, code = examined()
+    finally:
+        recorder.record_applied("jobs", "0003_models")
+
+    assert code == 1
+    assert parts["migrations"]["state"] == "failed"
+    assert "jobs.0003_models" in parts["migrations"]["sentence"]
+    assert parts["migrations"]["mend"] == "python manage.py migrate"
+
+
+def test_a_storage_that_cannot_be_written_is_told(redis: Service, settings: Any, tmp_path: Path) -> None:
+    folder = Path(settings.STORAGES["default"]["OPTIONS"]["location"])
+    folder.mkdir(mode=0o555)
+    is_root = os.geteuid() == 0
+    if is_root:  # whom permissions do not bind
+        os.seteuid(NOBODY)
+    try:
+        parts, code = examined()
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+    assert code == 1
+    assert parts["storage"]["state"] == "failed"
+    assert "Permission denied" in parts["storage"]["sentence"]
+    assert str(folder) in parts["storage"]["mend"]
+
+
+def test_the_look_at_storage_leaves_nothing_behind(redis: Service, settings: Any) -> None:
+    examined()
+
+    folder = Path(settings.STORAGES["default"]["OPTIONS"]["location"])
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+def test_queues_without_a_worker_are_told(redis: Service) -> None:
+    parts, code = examined()
+
+    assert code == 1
+    assert parts["worker of parse_raw_file_job"]["state"] == "failed"
+    assert parts["worker of parse_raw_file_job"]["mend"] == "python manage.py work parse_raw_file_job"
+    assert parts["worker of llm"]["state"] == "ok", "no deployment serves it"
+    assert parts["worker for OCR"]["mend"] == "python -m ocr_worker ocr_cpu"
+
+
+def test_a_queue_of_models_needs_a_worker_once_a_deployment_serves_it(redis: Service) -> None:
+    house = Provider.objects.create(name="house", family="openai")
+    Deployment.objects.create(name="house", provider=house, model="m", serves_llm=True)
+
+    parts, _ = examined()
+
+    assert parts["worker of llm"]["state"] == "failed"
+    assert parts["worker of lvm"]["state"] == "ok"
+
+
+def test_workers_that_are_there_are_found(redis: Service, start_worker: Callable[..., None]) -> None:
+    start_worker("housekeeping")
+    services.note_ocr_worker(queue="ocr_cpu")
+
+    parts, _ = examined()
+
+    assert parts["worker of housekeeping"]["state"] == "ok"
+    assert parts["worker of parse_raw_file_job"]["state"] == "failed"
+    assert parts["worker for OCR"]["state"] == "ok"
+
+
+@pytest.fixture
+def start_worker(redis: Service, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Start a worker on a database of its own: here it only says that it is there."""
+    started = []
+
+    def start(*queues: str) -> None:
+        log = tmp_path / "worker.log"
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        environment |= {"LEAFMILL_DATA": str(tmp_path / "data"), "CELERY_BROKER_URL": redis.url}
+        worker = Service("worker", "", (*MANAGE, "work", *queues), log, lambda: True, environment=environment).start()
+        started.append(worker)
+        wait_for(lambda: b" ready." in log.read_bytes(), "the worker is ready", seconds=60)
+
+    yield start
+    for worker in started:
+        worker.close()
+
+
+def test_providers_are_asked_only_when_that_is_wanted(redis: Service, provider: FakeProvider) -> None:
+    deploy(provider, "openai", name="house")
+
+    quiet, _ = examined()
+    asked, _ = examined("--providers")
+
+    assert quiet["deployment house"]["state"] == "not checked"
+    assert "--providers" in quiet["deployment house"]["sentence"]
+    assert asked["deployment house"]["state"] == "ok"
+    assert len(provider.requests()) == 1
+
+
+def test_the_page_says_the_same_to_staff(redis: Service, admin: Client) -> None:
+    page = admin.get(PAGE).content.decode()
+
+    assert "Something failed." in page
+    assert "No worker takes from it: its work waits." in page
+    assert "python manage.py work housekeeping" in page
+
+
+def test_nobody_else_sees_the_page(django_user_model: Any) -> None:
+    somebody = Client()
+    somebody.force_login(django_user_model.objects.create_user("somebody", password="secret"))
+
+    for client in (Client(), somebody):
+        assert client.get(PAGE).status_code == client.post(PAGE).status_code == 302
+
+
+def test_the_table_is_for_people(redis: Service) -> None:
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor", stdout=out)
+
+    assert ended.value.code == 1
+    lines = out.getvalue().splitlines()
+    assert any(line.startswith("ok           database") for line in lines)
+    assert any(line.strip() == "-> python -m ocr_worker ocr_cpu" for line in lines)
+    assert "failed" in lines[-1]

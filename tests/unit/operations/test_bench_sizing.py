@@ -1,0 +1,21 @@
+"""The sizing table of ``make bench`` tells what was measured and invents nothing."""
+
+from __future__ import annotations
+
+from apps.operations.measurements import Measured
+from bench.sizing import figures_of
+
+
+def test_it_tells_rates_and_machines_of_what_was_measured_and_of_nothing_else() -> None:
+    figures = figures_of(Measured(fast=4_000.0), cores=2)
+
+    assert [(figure.what, figure.value) for figure in figures] == [
+        ("cores", 2),
+        ("fast mode, text layers: this machine", 4_000.0),
+        ("fast mode, text layers: for 1,000 pages a minute", 1),
+        ("fast mode, text layers: for 10,000 pages a minute", 3),
+    ]
+
+
+def test_without_measurements_there_is_nothing_to_tell() -> None:
+    assert [figure.what for figure in figures_of(Measured(), cores=2)] == ["cores"]

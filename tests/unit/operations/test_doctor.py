@@ -1,0 +1,127 @@
+"""The doctor's verdicts on figures, and that one part that hangs or breaks hides nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.operations import doctor_machine
+from apps.operations.doctor import _Look, is_well, summary
+from apps.operations.doctor_machine import GIGABYTE, disk_finding
+from apps.operations.doctor_parts import clock_finding
+from apps.operations.findings import Finding, State, failed, not_checked, ok, warning
+from ocr_worker import packs
+
+
+@pytest.mark.parametrize(
+    ("skew", "state"),
+    [(0.1, State.OK), (-1.5, State.OK), (3.0, State.WARNING), (-3.0, State.WARNING), (-40.0, State.FAILED)],
+)
+def test_clocks_that_differ_are_told(skew: float, state: State) -> None:
+    finding = clock_finding("clock of the database", skew)
+
+    assert finding.state is state
+    if state is not State.OK:
+        assert ("ahead" if skew > 0 else "behind") in finding.sentence
+        assert "timedatectl" in finding.mend
+
+
+@pytest.mark.parametrize(("gigabytes", "state"), [(20, State.OK), (2, State.WARNING), (0.2, State.FAILED)])
+def test_a_full_disk_is_told(gigabytes: float, state: State) -> None:
+    assert disk_finding("disk", Path("/data"), free=int(gigabytes * GIGABYTE)).state is state
+
+
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [
+        ("django-insecure-0123456789012345678901234567890123456789", State.FAILED),
+        ("changeme", State.FAILED),
+        ("k" * 20, State.FAILED),
+        ("k3jL" * 12, State.OK),
+    ],
+)
+def test_a_key_that_can_be_guessed_is_told_and_not_shown(settings: Any, key: str, state: State) -> None:
+    settings.SECRET_KEY = key
+
+    finding = doctor_machine.secret_key()
+
+    assert finding.state is state
+    assert key not in finding.sentence + finding.mend
+
+
+def test_a_key_that_others_can_read_is_told(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    settings.SECRET_KEY = "k3jL" * 12
+    kept = tmp_path / "secret_key"
+    kept.write_text(settings.SECRET_KEY)
+    kept.chmod(0o644)
+    open_to_others = doctor_machine.secret_key()
+    kept.chmod(0o600)
+
+    assert (open_to_others.state, open_to_others.mend) == (State.WARNING, f"chmod 600 {kept}")
+    assert doctor_machine.secret_key().state is State.OK
+
+
+def test_flowers_password_has_to_be_one(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    assert doctor_machine.flower_password().state is State.NOT_CHECKED
+    path = tmp_path / "flower_password"
+    path.touch(mode=0o600)
+    assert doctor_machine.flower_password().state is State.FAILED
+    path.write_text("a-long-one-4711")
+    assert doctor_machine.flower_password().state is State.OK
+
+
+def test_without_language_packs_it_says_how_to_install_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
+    monkeypatch.setattr(packs, "FOLDERS", ())
+
+    finding = doctor_machine.tesseract()
+
+    assert finding.state is State.WARNING
+    assert "apt-get install tesseract-ocr" in finding.mend
+
+
+def test_a_gpu_is_seen_by_nvidias_own_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'NVIDIA H200, 143771 MiB'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    seen = doctor_machine.gpu()
+    program.write_text("#!/bin/sh\necho 'No devices were found'; exit 6\n")
+    unseen = doctor_machine.gpu()
+
+    assert seen == ok("GPU", "NVIDIA H200, 143771 MiB.")
+    assert unseen.state is State.OK
+    assert "sees no GPU" in unseen.sentence
+
+
+def test_a_part_that_hangs_is_told_as_failed_in_time() -> None:
+    look = _Look("broker", lambda: time.sleep(60) or ok("broker", ""), 0.05)  # type: ignore[func-returns-value]
+
+    [finding] = look.findings()
+
+    assert finding.state is State.FAILED
+    assert "did not answer within 0.05 s" in finding.sentence
+
+
+def test_a_part_that_breaks_is_told_as_failed() -> None:
+    def breaks() -> Finding:
+        return ok("broker", json.loads("{"))
+
+    [finding] = _Look("broker", breaks, 2.0).findings()
+
+    assert finding.state is State.FAILED
+    assert "JSONDecodeError" in finding.sentence
+
+
+def test_only_what_failed_is_unwell() -> None:
+    findings = [ok("a", ""), warning("b", "", ""), not_checked("c", "")]
+
+    assert is_well(findings)
+    assert summary(findings) == "1 ok, 1 warning, 1 not checked."
+    assert not is_well([*findings, failed("d", "", "")])
