@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 from tests import rabbitmq, services
@@ -46,6 +47,10 @@ PARTS: dict[str, Callable[[Path], AbstractContextManager[Parts]]] = {
     REDIS: redis_parts,
     RABBITMQ: rabbitmq_parts,
 }
+# What takes long and depends on broker and database apart: each broker and each database once, all pairs in make chaos.
+each_part_once = pytest.mark.parametrize(
+    "parts", [EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), RABBITMQ], indirect=True, scope="session"
+)
 
 
 def _parts(name: str, *, broker: Service, redis: Service, database: Service | None = None) -> Parts:
