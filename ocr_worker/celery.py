@@ -49,6 +49,7 @@ def make_app(broker_url: str) -> Celery:
         accept_content=["json"],
         timezone="UTC",
     )
+    app.steps["consumer"].add("ocr_worker.heartbeat:Heartbeat")
     app.autodiscover_tasks(["ocr_worker"])
     return app
 

@@ -15,4 +15,5 @@ compile() {
 compile requirements.in -o requirements.txt "$@"
 compile -c requirements.txt requirements-dev.in -o requirements-dev.txt "$@"
 compile -c requirements.txt ocr_worker/requirements.in -o ocr_worker/requirements.txt "$@"
+compile -c requirements.txt ocr_worker/requirements-gpu.in -o ocr_worker/requirements-gpu.txt "$@"
 compile requirements-setup.in -o requirements-setup.txt "$@"

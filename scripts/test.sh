@@ -5,6 +5,7 @@ set -u
 cd "$(dirname "$0")/.."
 
 if [ -n "${TESTS:-}" ]; then
+    case $TESTS in *deployment*) scripts/test_deployment.sh || exit 1 ;; esac
     scripts/test_servers.sh && exec .venv/bin/python -m pytest $TESTS ${ARGS:-}
     exit 1
 fi
@@ -45,6 +46,8 @@ run_integration() {
 run_tier "unit" tests/unit &&
     scripts/test_servers.sh &&
     run_integration &&
+    scripts/test_deployment.sh &&
+    run_tier "deployment" tests/deployment &&
     run_tier "acceptance" -m "not long" tests/acceptance tests/test_documentation.py || status=1
 
 echo "--- all tiers"

@@ -1,0 +1,93 @@
+"""A file by which others see that a worker lives; for probes that may cost nothing.
+
+``WORKER_HEARTBEAT_FILE`` names it; without the variable nothing is written. Every worker of ours writes it, those of
+the service too. It holds one word and is written anew every few seconds while the worker lives:
+
+    taking     messages are taken
+    waiting    they are not: the broker is away, or the worker ends what it holds and then itself
+
+A worker whose broker is away is alive, since ending it would not bring the broker back. One whose main loop has stood
+still for a minute, though it should take messages, is not: the file grows old.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import bootsteps
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 5.0
+STILL_SECONDS = 60.0
+TAKING, WAITING = "taking", "waiting"
+
+
+class Pulse:
+    """When the main loop turned last, and the file. Times are seconds of one monotonic clock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turned_at: float | None = None
+
+    def turned(self, now: float) -> None:
+        """The main loop, which takes messages, has come round."""
+        self._turned_at = now
+
+    def let_go(self) -> None:
+        """From now on no messages are taken, until the loop turns again."""
+        self._turned_at = None
+
+    def beat(self, now: float) -> None:
+        """Write the file, unless the loop stands still."""
+        turned_at = self._turned_at
+        if turned_at is not None and now - turned_at > STILL_SECONDS:
+            return
+        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            draft.write_text(f"{WAITING if turned_at is None else TAKING}\n", encoding="ascii")
+            draft.replace(self._path)
+        except OSError as error:
+            logger.warning("The heartbeat could not be written: %s", error)
+
+
+class Heartbeat(bootsteps.StartStopStep):
+    """Celery's step: started with the taking of messages, stopped when the connection is lost or the worker ends.
+
+    A thread writes, because the main loop stands while it looks for its broker and while it waits for the pool's last
+    tasks.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **_: Any) -> None:
+        super().__init__(consumer)
+        name = os.environ.get("WORKER_HEARTBEAT_FILE", "").strip()
+        self.enabled = bool(name)
+        if self.enabled:
+            self._pulse = Pulse(Path(name))
+            self._timer: Any = None
+            threading.Thread(target=self._write, name="heartbeat", daemon=True).start()
+
+    def start(self, consumer: Any) -> None:
+        self._turned()
+        self._timer = consumer.timer.call_repeatedly(BEAT_SECONDS, self._turned)
+
+    def stop(self, consumer: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._pulse.let_go()
+
+    def _turned(self) -> None:
+        self._pulse.turned(time.monotonic())
+
+    def _write(self) -> None:
+        while True:
+            self._pulse.beat(time.monotonic())
+            time.sleep(BEAT_SECONDS)

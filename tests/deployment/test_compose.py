@@ -1,0 +1,75 @@
+"""The service on one host: deploy/compose.yaml names what there is."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import get_commands, load_command_class
+
+from tests.acceptance.stack import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("leafmill/")}
+ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \|", re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_command_exists(name: str) -> None:
+    first, second, *rest = OURS[name]["command"]
+    assert first == "python"
+    if second == "-m":
+        assert find_spec(rest[0]) is not None
+    else:
+        command = load_command_class(get_commands()[rest[0]], rest[0])
+        command.create_parser("manage.py", rest[0]).parse_args(rest[1:])
+
+
+def test_every_queue_has_a_worker() -> None:
+    workers = [one["command"] for one in OURS.values() if {"work", "ocr_worker"} & set(one["command"])]
+    taken = [word for command in workers for word in command if word in settings.QUEUES]
+    assert sorted(taken) == sorted(settings.QUEUES)
+
+
+def test_every_variable_is_documented() -> None:
+    documented = set(ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    for name, one in OURS.items():
+        assert set(one["environment"]) - documented <= {"FLOWER_BASIC_AUTH"}, name
+
+
+def test_only_who_needs_it_sees_the_database_and_the_files() -> None:
+    for name in ("ocr", "ocr-gpu", "flower"):
+        assert {"DATABASE_URL", "SECRET_KEY", "STORAGE_URL"} & set(OURS[name]["environment"]) == set()
+        assert OURS[name]["volumes"] == ["/tmp"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_it_is_restricted_and_its_image_can_be_built(name: str) -> None:
+    one = OURS[name]
+    assert one["user"] == "1000:1000"
+    assert one["read_only"] is True
+    assert one["cap_drop"] == ["ALL"]
+    assert one["image"].endswith(f":{settings.VERSION}")
+    assert "mem_limit" in one
+    if "build" in one:
+        assert (ROOT / one["build"]["dockerfile"]).exists()
+
+
+def test_what_stays_is_asked_for_its_health() -> None:
+    assert [name for name, one in SERVICES.items() if "healthcheck" not in one] == ["migrate"]
+
+
+def test_who_is_waited_for_can_be_waited_for() -> None:
+    for one in SERVICES.values():
+        for name, how in one.get("depends_on", {}).items():
+            assert ("healthcheck" in SERVICES[name]) == (how["condition"] == "service_healthy")
+
+
+def test_only_web_and_flower_listen_and_on_this_host_alone() -> None:
+    ports = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    assert ports == {"api": ["${LISTEN:-127.0.0.1:8000}:8000"], "flower": ["127.0.0.1:5555:5555"]}

@@ -1,0 +1,76 @@
+"""What the Containerfiles copy is there, is all a process needs, and stays small."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stack import ROOT
+
+IMAGES = sorted((ROOT / "deploy/images").glob("*.Containerfile"))
+PIN = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==(\S+)", re.MULTILINE)
+
+
+def instructions(image: Path) -> list[tuple[str, str]]:
+    text = re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", image.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    lines = [line for line in text.splitlines() if line]
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+def copied(image: Path) -> list[str]:
+    return [rest.split()[0] for word, rest in instructions(image) if word == "COPY" and "--from" not in rest]
+
+
+def pins(lock: str) -> dict[str, str]:
+    return dict(PIN.findall((ROOT / lock).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.stem)
+def test_what_is_copied_is_there_and_not_ignored(image: Path) -> None:
+    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"]
+    for source in copied(image):
+        assert (ROOT / source).exists(), source
+        assert any(source == one or source.startswith(f"{one}/") for one in kept), source
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.stem)
+def test_it_installs_what_is_locked_and_runs_as_nobody_in_particular(image: Path) -> None:
+    steps = instructions(image)
+    installs = [rest for word, rest in steps if word == "RUN" and "pip install" in rest]
+    assert len(installs) == 1
+    assert "--require-hashes" in installs[0]
+    last_stage = steps[max(number for number, (word, _) in enumerate(steps) if word == "FROM") :]
+    assert ("USER", "1000:1000") in last_stage
+    assert all("pip" not in rest for word, rest in last_stage if word == "RUN")
+
+
+def test_ocr_images_hold_all_that_ocr_imports() -> None:
+    """Nothing of ours but ocr_worker and apps.pages; the folders that the images copy."""
+    for image in IMAGES:
+        if image.stem.startswith("ocr"):
+            ours = [source for source in copied(image) if not source.endswith(".txt")]
+            assert ours == ["apps/__init__.py", "apps/pages", "ocr_worker"]
+    for path in (ROOT / "ocr_worker").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(("apps", "parse_project")):
+                assert node.module == "apps.pages" or node.module.startswith("apps.pages."), path
+
+
+def test_no_image_holds_torch_and_ocr_images_no_django() -> None:
+    locks = {name: pins(name) for name in ("requirements.txt", "ocr_worker/requirements.txt")}
+    gpu = pins("ocr_worker/requirements-gpu.txt")
+    for lock in (*locks.values(), gpu):
+        assert {"torch", "torchvision", "paddlepaddle"} & lock.keys() == set()
+    for lock in (locks["ocr_worker/requirements.txt"], gpu):
+        assert {"django", "psycopg", "litellm"} & lock.keys() == set()
+    assert [name for lock in locks.values() for name in lock if name.startswith("nvidia")] == []
+
+
+def test_both_kinds_of_ocr_worker_have_the_same_versions() -> None:
+    cpu, gpu = pins("ocr_worker/requirements.txt"), pins("ocr_worker/requirements-gpu.txt")
+    assert {name: (cpu[name], gpu[name]) for name in cpu.keys() & gpu.keys() if cpu[name] != gpu[name]} == {}
+    assert gpu["onnxruntime-gpu"] == cpu["onnxruntime"]
+    assert "onnxruntime" not in gpu

@@ -1,0 +1,132 @@
+"""The manifests are valid, and their pods may do no more than they need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+
+from tests.deployment.conftest import Manifest, of_kind, pod_specs
+
+HERE = Path(__file__).parent
+# The oldest release the manifests are made for, and the newest that is known here.
+RELEASES = ("1.27", kubernetes_validate.latest_version())
+
+
+def is_of_keda(manifest: Manifest) -> bool:
+    return str(manifest["apiVersion"]).startswith("keda.sh/")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_kubernetes_would_take_them(manifests: list[Manifest], release: str) -> None:
+    for manifest in manifests:
+        if not is_of_keda(manifest):
+            kubernetes_validate.validate(manifest, release, strict=True)
+
+
+def test_keda_would_take_its_own(manifests: list[Manifest]) -> None:
+    objects = [manifest for manifest in manifests if is_of_keda(manifest)]
+    done = subprocess.run(
+        ["node", str(HERE / "validate_keda.mjs")], input=json.dumps(objects), capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(objects) == 7
+
+
+def test_keda_would_refuse_a_name_it_does_not_know() -> None:
+    wrong = {
+        "kind": "ScaledObject",
+        "metadata": {"name": "parse"},
+        "spec": {"scaleTargetRef": {"name": "parse"}, "minReplicas": 3, "triggers": []},
+    }
+    command = ["node", str(HERE / "validate_keda.mjs")]
+    done = subprocess.run(command, input=json.dumps([wrong]), capture_output=True, text=True, timeout=60)
+    assert done.stdout == "ScaledObject parse: spec.minReplicas is not known\n"
+
+
+def test_containers_are_restricted(manifests: list[Manifest]) -> None:
+    for name, pod in pod_specs(manifests).items():
+        assert pod["automountServiceAccountToken"] is False, name
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["runAsUser"] == 1000, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in [*pod.get("initContainers", []), *pod["containers"]]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+            assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}], name
+            assert {"cpu", "memory"} <= container["resources"]["limits"].keys(), name
+            assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), name
+        assert [volume["name"] for volume in pod["volumes"] if "sizeLimit" in volume["emptyDir"]] == ["tmp"], name
+
+
+def test_containers_that_stay_are_probed(manifests: list[Manifest]) -> None:
+    for name, deployment in of_kind(manifests, "Deployment").items():
+        for container in deployment["spec"]["template"]["spec"]["containers"]:
+            assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), name
+
+
+def test_what_is_named_is_there(manifests: list[Manifest]) -> None:
+    deployments = of_kind(manifests, "Deployment")
+    labels = {name: one["spec"]["template"]["metadata"]["labels"] for name, one in deployments.items()}
+
+    def selects(selector: dict[str, str]) -> set[str]:
+        return {name for name, own in labels.items() if selector.items() <= own.items()}
+
+    for name, deployment in deployments.items():
+        assert selects(deployment["spec"]["selector"]["matchLabels"]) == {name}
+    for name, service in of_kind(manifests, "Service").items():
+        assert selects(service["spec"]["selector"]) == {name}
+        ports = deployments[name]["spec"]["template"]["spec"]["containers"][0]["ports"]
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= {port["name"] for port in ports}
+    for name, budget in of_kind(manifests, "PodDisruptionBudget").items():
+        assert selects(budget["spec"]["selector"]["matchLabels"]) == {name}
+    assert of_kind(manifests, "PodDisruptionBudget").keys() == deployments.keys() - {"flower"}
+
+
+def test_no_secret_stands_in_them_and_each_process_gets_its_own(manifests: list[Manifest]) -> None:
+    assert of_kind(manifests, "Secret") == {}
+
+    def secrets(name: str) -> set[str]:
+        sources = pod_specs(manifests)[name]["containers"][0]["envFrom"]
+        return {source["secretRef"]["name"] for source in sources if "secretRef" in source}
+
+    assert secrets("ocr-cpu") == secrets("ocr-gpu") == {"leafmill-broker"}
+    assert secrets("flower") == {"leafmill-broker", "leafmill-flower"}
+    assert secrets("migrate") == {"leafmill-django", "leafmill-database"}
+    assert secrets("api") - secrets("parse") == {"leafmill-queue-status"}
+
+
+def test_who_may_talk_to_whom(manifests: list[Manifest]) -> None:
+    policies = of_kind(manifests, "NetworkPolicy")
+    assert policies["nothing"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    owners = of_kind(manifests, "Deployment") | of_kind(manifests, "Job")
+
+    def ways_out(name: str) -> set[str]:
+        labels = owners[name]["spec"]["template"]["metadata"]["labels"]
+        return {
+            policy
+            for policy, one in policies.items()
+            if policy.startswith("uses-") and one["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+        }
+
+    everything = {"uses-database", "uses-broker", "uses-storage"}
+    assert {name: ways_out(name) for name in owners} == {
+        "api": everything | {"uses-internet"},
+        "parse": everything,
+        "housekeeping": everything,
+        "llm": everything | {"uses-internet"},
+        "lvm": everything | {"uses-internet"},
+        "agent": everything | {"uses-internet"},
+        "ocr-cpu": {"uses-broker", "uses-api"},
+        "ocr-gpu": {"uses-broker", "uses-api"},
+        "flower": {"uses-broker"},
+        "migrate": {"uses-database"},
+    }
+    let_in = {name for name, one in policies.items() if one["spec"].get("ingress")}
+    assert let_in == {"to-api"}

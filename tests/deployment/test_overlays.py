@@ -1,0 +1,67 @@
+"""Development, staging and production are the same but for the numbers of pods and the depth of queues."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from tests.deployment.conftest import OVERLAYS, Manifest, of_kind, render
+
+
+def without_numbers(manifests: list[Manifest]) -> list[Manifest]:
+    copies = deepcopy(manifests)
+    for manifest in copies:
+        spec = manifest.get("spec", {})
+        if manifest["kind"] == "Deployment" and manifest["metadata"]["name"] != "flower":
+            spec.pop("replicas", None)
+        if manifest["kind"] == "ScaledObject":
+            del spec["minReplicaCount"], spec["maxReplicaCount"], spec["fallback"]["replicas"]
+            del spec["triggers"][0]["metadata"]["targetValue"]
+    return copies
+
+
+def scaling(overlay: str) -> dict[str, tuple[int, int, int]]:
+    """The lowest and the highest number of pods and the depth of each scaled workload."""
+
+    def numbers(spec: dict[str, Any]) -> tuple[int, int, int]:
+        return spec["minReplicaCount"], spec["maxReplicaCount"], int(spec["triggers"][0]["metadata"]["targetValue"])
+
+    return {name: numbers(one["spec"]) for name, one in of_kind(render(overlay), "ScaledObject").items()}
+
+
+def test_they_differ_in_numbers_only() -> None:
+    development, staging, production = (without_numbers(render(overlay)) for overlay in OVERLAYS)
+    assert development == staging == production
+
+
+def test_parse_workers_follow_the_deployment_guide() -> None:
+    assert [scaling(overlay)["parse"] for overlay in OVERLAYS] == [(3, 12, 20), (12, 120, 20), (96, 600, 100)]
+
+
+def test_ocr_has_its_minima() -> None:
+    for overlay in ("staging", "production"):
+        assert scaling(overlay)["ocr-cpu"][0] >= 12
+        assert scaling(overlay)["ocr-gpu"][0] >= 2
+
+
+def test_ocr_keeps_pace_with_parse_workers() -> None:
+    for overlay in OVERLAYS:
+        most = {name: numbers[1] for name, numbers in scaling(overlay).items()}
+        assert most["ocr-cpu"] == 2 * most["parse"]
+        assert most["ocr-gpu"] == -(-most["parse"] // 8)
+
+
+def test_numbers_grow_from_one_overlay_to_the_next() -> None:
+    development, staging, production = (scaling(overlay) for overlay in OVERLAYS)
+    for name in development:
+        assert development[name] <= staging[name] <= production[name]
+        for low, high, depth in (development[name], staging[name], production[name]):
+            assert 0 <= low < high
+            assert depth > 0
+
+
+def test_what_is_scaled_names_no_number_itself(manifests: list[Manifest]) -> None:
+    """A number in the Deployment would undo the autoscaler's at each apply."""
+    scaled = of_kind(manifests, "ScaledObject")
+    for name, deployment in of_kind(manifests, "Deployment").items():
+        assert ("replicas" in deployment["spec"]) == (name not in scaled), name

@@ -1,0 +1,136 @@
+"""Each workload starts with the command and the settings of its manifest, and answers its probes.
+
+Programs and addresses are this machine's: python, ports, the heartbeat's place, a database and a broker of the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.acceptance.stack import ROOT, wait_for
+from tests.deployment.conftest import Manifest, of_kind, pod_specs
+from tests.services import free_port
+
+WORKERS = ("parse", "ocr-cpu", "llm", "housekeeping")
+LOGIN = "admin:secret"
+
+
+class Pod:
+    """A workload's first container on this machine."""
+
+    def __init__(self, manifests: list[Manifest], name: str, *, folder: Path, broker_url: str) -> None:
+        self.container: dict[str, Any] = pod_specs(manifests)[name]["containers"][0]
+        self.folder = folder
+        self.port = free_port()
+        self.heartbeat = folder / f"heartbeat-{name}"
+        (shared,) = of_kind(manifests, "ConfigMap").values()
+        own = {variable["name"]: variable["value"] for variable in self.container.get("env", [])}
+        inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        here = {
+            "LEAFMILL_DATA": str(folder / "data"),
+            "CELERY_BROKER_URL": broker_url,
+            "REDIS_URL": broker_url,
+            "FLOWER_BASIC_AUTH": LOGIN,
+            "WORKER_HEARTBEAT_FILE": str(self.heartbeat),
+        }
+        self.environment = inherited | shared["data"] | own | here
+
+    def command(self) -> list[str]:
+        ports = {str(port["containerPort"]) for port in self.container.get("ports", [])}
+        words = [str(self.port) if word in ports else word for word in self.container["command"]]
+        words = [f"--port={self.port}" if word.removeprefix("--port=") in ports else word for word in words]
+        return [sys.executable if word == "python" else word for word in words]
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(self.command(), cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            finally:
+                process.kill()
+                process.wait()
+
+    def passes(self, probe: str) -> bool:
+        how = self.container[probe]
+        if "exec" in how:
+            words = [word.replace("/tmp/heartbeat", str(self.heartbeat)) for word in how["exec"]["command"]]
+            return subprocess.run(words, capture_output=True, timeout=10).returncode == 0
+        headers = {header["name"]: header["value"] for header in how["httpGet"].get("httpHeaders", [])}
+        return self.get(how["httpGet"]["path"], headers=headers) == 200
+
+    def get(self, path: str, **more: Any) -> int:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}{path}", **more).status_code
+        except httpx.HTTPError:
+            return 0
+
+    def passes_all(self) -> bool:
+        return all(self.passes(probe) for probe in ("startupProbe", "livenessProbe", "readinessProbe"))
+
+
+def run_to_its_end(manifests: list[Manifest], name: str, *, folder: Path, broker_url: str) -> int:
+    pod = Pod(manifests, name, folder=folder, broker_url=broker_url)
+    return subprocess.run(pod.command(), cwd=ROOT, env=pod.environment, capture_output=True, timeout=120).returncode
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_starts_and_its_probes_pass(
+    name: str, production: list[Manifest], tmp_path: Path, redis_url: str
+) -> None:
+    assert run_to_its_end(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
+    pod = Pod(production, name, folder=tmp_path, broker_url=redis_url)
+    assert not pod.passes("startupProbe")
+    with pod.running():
+        wait_for(pod.passes_all, "the probes pass", seconds=60, pause=0.2)
+    os.utime(pod.heartbeat, (0, 0))
+    assert not pod.passes("livenessProbe")
+
+
+def test_the_api_answers_its_probes_and_no_other_name(
+    production: list[Manifest], tmp_path: Path, redis_url: str
+) -> None:
+    assert run_to_its_end(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
+    pod = Pod(production, "api", folder=tmp_path, broker_url=redis_url)
+    with pod.running():
+        wait_for(pod.passes_all, "the probes pass", seconds=60, pause=0.2)
+        assert pod.get("/livez", headers={"Host": "somebody.else"}) == 400
+
+
+def test_flower_asks_for_its_password(production: list[Manifest], tmp_path: Path, redis_url: str) -> None:
+    pod = Pod(production, "flower", folder=tmp_path, broker_url=redis_url)
+    with pod.running():
+        wait_for(pod.passes_all, "the probes pass", seconds=60, pause=0.2)
+        for path in ("/workers", "/metrics"):
+            assert pod.get(path) == 401
+            assert pod.get(path, auth=tuple(LOGIN.split(":"))) == 200
+
+
+def test_a_pod_waits_for_the_migrations_of_its_release(
+    production: list[Manifest], tmp_path: Path, redis_url: str
+) -> None:
+    (waiting,) = pod_specs(production)["parse"]["initContainers"]
+    shell, option, words = waiting["command"]
+    environment = Pod(production, "parse", folder=tmp_path, broker_url=redis_url).environment
+    once = words.removeprefix("until ").partition(";")[0].replace("python", sys.executable)
+
+    def is_over() -> bool:
+        done = subprocess.run([shell, option, once], cwd=ROOT, env=environment, capture_output=True, timeout=60)
+        return done.returncode == 0
+
+    assert not is_over()
+    assert run_to_its_end(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
+    assert is_over()
