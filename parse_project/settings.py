@@ -337,6 +337,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 
+# --- Watching --------------------------------------------------------------------------------------------------------
+
+QUEUE_STATUS_TOKEN = env.secret(
+    "QUEUE_STATUS_TOKEN", "", "what /api/queue-statusz asks for as Authorization: Bearer TOKEN; empty: it is open"
+)
+
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR").upper()
