@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "apps.operations",
 ]
 MIDDLEWARE = [
+    "apps.operations.requests.CountRequests",
     "apps.api.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -341,6 +342,12 @@ SPECTACULAR_SETTINGS = {
 
 QUEUE_STATUS_TOKEN = env.secret(
     "QUEUE_STATUS_TOKEN", "", "what /api/queue-statusz asks for as Authorization: Bearer TOKEN; empty: it is open"
+)
+
+METRICS_TOKEN = env.secret(
+    "METRICS_TOKEN",
+    QUEUE_STATUS_TOKEN,
+    "what /metrics asks for as Authorization: Bearer TOKEN; empty: there is no such address",
 )
 
 # --- Logs ------------------------------------------------------------------------------------------------------------

@@ -4,10 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from apps.operations.metrics_view import show_metrics
+
 admin.site.site_header = admin.site.site_title = "Leafmill"
 
 urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("metrics", show_metrics),
     path("", include("apps.api.urls")),
 ]
