@@ -113,6 +113,7 @@ class BrokerQueue:
 
 def broker_queues(queues: Collection[str]) -> dict[str, BrokerQueue]:
     """What the broker holds now; BrokerUnavailable when it does not answer. Redis does not know who takes from what."""
+    from amqp.exceptions import AMQPError
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
 
@@ -122,13 +123,13 @@ def broker_queues(queues: Collection[str]) -> dict[str, BrokerQueue]:
         with _app().connection_for_read(transport_options=timeouts) as connection:
             connection.ensure_connection(max_retries=1, timeout=1)
             return _declared(connection, queues) if on_rabbitmq else _lengths(connection, queues)
-    except (OperationalError, RedisError, OSError) as error:
+    except (OperationalError, AMQPError, RedisError, OSError) as error:
         raise BrokerUnavailable from error
 
 
 def _declared(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
     """As RabbitMQ answers a declaration that declares nothing; a queue that does not exist yet is empty."""
-    from amqp.exceptions import AMQPError, NotFound
+    from amqp.exceptions import NotFound
 
     told = {}
     channel = connection.channel()
@@ -138,8 +139,6 @@ def _declared(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue
         except NotFound:  # closes the channel
             told[queue] = BrokerQueue(0, 0)
             channel = connection.channel()
-        except AMQPError as error:
-            raise BrokerUnavailable from error
         else:
             told[queue] = BrokerQueue(answer.message_count, answer.consumer_count)
     return told
