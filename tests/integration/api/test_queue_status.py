@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from kombu import pools
 
 from apps.jobs import workflow
 from apps.jobs.models import ParseJob, Step
@@ -26,12 +27,20 @@ PARSE = "parse_raw_file_job"
 @pytest.fixture
 def broker(settings: Any, valkey_url: str) -> Iterator[str]:
     """Celery's application of this process on a Valkey of its own."""
-    app, before = workflow._app(), settings.CELERY_BROKER_URL
+    before = settings.CELERY_BROKER_URL
     settings.CELERY_BROKER_URL = valkey_url
-    app.conf.update(broker_url=valkey_url)
+    use_broker(valkey_url)
     yield valkey_url
-    app.conf.update(broker_url=before)
+    use_broker(before)
     flush_redis(valkey_url)
+
+
+def use_broker(url: str) -> None:
+    """From here on Celery's application of this process publishes there; its connections to another are forgotten."""
+    app: Any = workflow._app()
+    app.conf.update(broker_url=url)
+    app._after_fork()
+    pools.reset()
 
 
 def status(prefix: str | None = None, **headers: str) -> dict[str, Any]:

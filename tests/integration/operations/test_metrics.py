@@ -9,11 +9,12 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from apps.accounts import services as accounts
-from apps.jobs import services, workflow
+from apps.jobs import services
 from apps.jobs.models import JobPage, PageAttempt, ParseJob
 from apps.operations.models import TallyMark
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
 from tests.integration.api.conftest import Api, Finish
+from tests.integration.api.test_queue_status import use_broker
 from tests.integration.operations.conftest import TOKEN, Metrics
 
 
@@ -141,7 +142,7 @@ def test_requests_are_told_by_route_without_ids(api: Api, metrics: Metrics) -> N
 
 def test_a_broker_that_is_down_leaves_the_rest(api: Api, metrics: Metrics, settings: Any) -> None:
     make_deployment()
-    workflow._app().conf.update(broker_url="redis://127.0.0.1:1/0")
+    use_broker("redis://127.0.0.1:1/0")
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     api.parse()
 
