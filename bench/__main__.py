@@ -4,7 +4,7 @@ to bench/results."""
 import subprocess
 import sys
 
-BENCHMARKS = ["pages", "isolation", "service", "quality", "fidelity", "sizing"]
+BENCHMARKS = ["pages", "isolation", "service", "quality", "fidelity", "statusz", "sizing"]
 
 
 def main(names: list[str]) -> int:

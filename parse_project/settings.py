@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "apps.operations",
 ]
 MIDDLEWARE = [
+    "apps.operations.requests.CountRequests",
     "apps.api.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -337,14 +338,32 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 
+# --- Watching --------------------------------------------------------------------------------------------------------
+
+QUEUE_STATUS_TOKEN = env.secret(
+    "QUEUE_STATUS_TOKEN", "", "what /api/queue-statusz asks for as Authorization: Bearer TOKEN; empty: it is open"
+)
+
+METRICS_TOKEN = env.secret(
+    "METRICS_TOKEN",
+    QUEUE_STATUS_TOKEN,
+    "what /metrics asks for as Authorization: Bearer TOKEN; empty: there is no such address",
+)
+
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR").upper()
+LOG_FORMAT = env.text("LOG_FORMAT", "text", "text: lines for people; json: an object on each line")
+if LOG_FORMAT not in ("text", "json"):
+    raise env.BadVariable("LOG_FORMAT", LOG_FORMAT, "text or json is expected")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "apps.logs.LineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "apps.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},

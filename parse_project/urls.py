@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from apps.operations import capacity_page, doctor_page
+from apps.operations.metrics_view import show_metrics
 
 admin.site.site_header = admin.site.site_title = "Leafmill"
 
@@ -13,5 +14,6 @@ urlpatterns = [
     path("admin/operations/capacity/", admin.site.admin_view(capacity_page.show), name="capacity"),
     path("admin/operations/doctor/", admin.site.admin_view(doctor_page.show), name="doctor"),
     path("admin/", admin.site.urls),
+    path("metrics", show_metrics),
     path("", include("apps.api.urls")),
 ]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make sure that the servers which the tests start for themselves are installed: PostgreSQL, Redis, RabbitMQ; and
-# Tesseract with German.
+# Tesseract with German, and promtool, which reads alert rules.
 # Only the programs are wanted: nothing of these packages is left running, and no cluster is created.
 set -eu
 
@@ -12,6 +12,7 @@ missing=
 has_postgres || missing="$missing postgresql"
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v rabbitmq-server >/dev/null || [ -x /usr/sbin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+command -v promtool >/dev/null || missing="$missing prometheus"
 has_language() { ls /usr/share/tesseract-ocr/*/tessdata/"$1".traineddata >/dev/null 2>&1; }
 command -v tesseract >/dev/null || missing="$missing tesseract-ocr"
 has_language deu || missing="$missing tesseract-ocr-deu"

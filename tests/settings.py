@@ -11,7 +11,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-for _name in ("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "PUBLIC_URL", "MODE_WITHOUT_PROVIDER"):
+for _name in (
+    *("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "PUBLIC_URL", "MODE_WITHOUT_PROVIDER"),
+    *("QUEUE_STATUS_TOKEN", "METRICS_TOKEN"),
+):
     os.environ.pop(_name, None)
 _folder = tempfile.mkdtemp(prefix="leafmill-tests-")
 _owner = os.getpid()

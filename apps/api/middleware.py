@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from apps import logs
 from apps.api.errors import problem_of_status
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -29,6 +30,7 @@ class RequestMiddleware:
         asked = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
+        logs.begin(request_id=request_id)  # until the thread's next one: Django logs after its middleware, too
         if request.path_info.startswith("//"):
             request.path_info = "/" + request.path_info.lstrip("/")
         response = self._get_response(request)

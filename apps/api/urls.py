@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.api import estimate, files, health, ocr_exchange, pages, parse
+from apps.api import estimate, files, health, ocr_exchange, pages, parse, queue_status
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
@@ -17,6 +17,7 @@ urlpatterns = [
     path("livez", health.Alive.as_view()),
     path("readyz", health.Ready.as_view()),
     path("api/health", health.Health.as_view()),
+    path("api/queue-statusz", queue_status.QueueStatusz.as_view()),
     path("api/schema", SpectacularAPIView.as_view(custom_settings=DESCRIPTION), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path(FILES, files.Files.as_view()),

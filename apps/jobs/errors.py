@@ -2,6 +2,7 @@
 
 JobError (a ParseError)
   JobNotFound, JobNotFinished, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption, TooSlowToEstimate
+BrokerUnavailable (a ParseError)
 QuotaExceeded (a DocumentError: the job ends with it)
 """
 
@@ -77,3 +78,10 @@ class TooSlowToEstimate(JobError):
     """The document's pages could not be looked at within half a minute. Parse it without an estimate."""
 
     code = "page_timeout"
+
+
+class BrokerUnavailable(ParseError):
+    """The broker does not answer. Work is kept and sent when it is back."""
+
+    code = "broker_unavailable"
+    retryable = True

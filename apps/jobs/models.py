@@ -71,6 +71,7 @@ class ParseJob(models.Model):
                 condition=Q(state__in=[JobState.PENDING, JobState.RUNNING]),
                 name="job_open_deadline",
             ),
+            models.Index(fields=["-finished_at"], name="job_newest_ended"),
         ]
 
     def __str__(self) -> str:

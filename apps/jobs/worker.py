@@ -30,6 +30,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from apps import logs
 from apps.jobs import services
 from apps.jobs.services import alarm
 from apps.jobs.states import NEXT_STAGE, Stage
@@ -89,6 +90,18 @@ def _collect_seldom() -> None:
 def keep_or_close_connections(**_: Any) -> None:
     """As between two requests: a connection is kept until it is old or broken."""
     close_old_connections()
+
+
+@task_prerun.connect
+def begin_log(kwargs: dict[str, Any] | None = None, **_: Any) -> None:
+    """What Celery says of the task, too, names its job."""
+    if kwargs and "job" in kwargs:
+        logs.begin(**logs.job(kwargs["job"], kwargs.get("pages", "")))
+
+
+@task_postrun.connect
+def end_log(**_: Any) -> None:
+    logs.begin()
 
 
 @connection_created.connect

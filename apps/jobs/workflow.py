@@ -9,7 +9,7 @@ whoever waits for results holds a connection that does not survive a restart of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from apps.jobs.errors import BrokerUnavailable
 from apps.jobs.models import Step
 from apps.jobs.states import Stage
 
@@ -47,6 +48,8 @@ PARSE_QUEUE = "parse_raw_file_job"
 PAGES_QUEUE = "parse_raw_file_job_pages"
 OCR_CPU_QUEUE, OCR_GPU_QUEUE = "ocr_cpu", "ocr_gpu"
 HOUSEKEEPING_QUEUE = "housekeeping"
+
+ANSWER_SECONDS = 5
 
 TASK_OF_STAGE = {
     Stage.SPLIT: SPLIT_DOCUMENT,
@@ -100,20 +103,65 @@ def send_window(messages: Sequence[Message]) -> bool:
     return _published(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
 
 
+@dataclass(frozen=True)
+class BrokerQueue:
+    """What the broker says of a queue: messages that wait in it and, where it knows, workers that take from it."""
+
+    messages: int
+    consumers: int | None
+
+
+def broker_queues(queues: Collection[str]) -> dict[str, BrokerQueue]:
+    """What the broker holds now; BrokerUnavailable when it does not answer. Redis does not know who takes from what."""
+    from amqp.exceptions import AMQPError
+    from kombu.exceptions import OperationalError
+    from redis.exceptions import RedisError
+
+    on_rabbitmq = settings.CELERY_BROKER_URL.startswith("amqp")
+    timeouts = {"read_timeout": ANSWER_SECONDS} if on_rabbitmq else {}
+    try:
+        with _app().connection_for_read(transport_options=timeouts) as connection:
+            connection.ensure_connection(max_retries=1, timeout=1)
+            return _declared(connection, queues) if on_rabbitmq else _lengths(connection, queues)
+    except (OperationalError, AMQPError, RedisError, OSError) as error:
+        raise BrokerUnavailable from error
+
+
+def _declared(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
+    """As RabbitMQ answers a declaration that declares nothing; a queue that does not exist yet is empty."""
+    from amqp.exceptions import NotFound
+
+    told = {}
+    channel = connection.channel()
+    for queue in queues:
+        try:
+            answer = channel.queue_declare(queue=queue, passive=True)
+        except NotFound:  # closes the channel
+            told[queue] = BrokerQueue(0, 0)
+            channel = connection.channel()
+        else:
+            told[queue] = BrokerQueue(answer.message_count, answer.consumer_count)
+    return told
+
+
+def _lengths(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
+    """The lists that kombu keeps a queue in, one for each priority, in one question."""
+    with connection.channel() as channel:
+        priorities = ["", *(f"{channel.sep}{step}" for step in channel.priority_steps if step)]
+        pipe = channel.client.pipeline(transaction=False)
+        for queue in queues:
+            for priority in priorities:
+                pipe.llen(f"{queue}{priority}")
+        lengths = iter(pipe.execute())
+    return {queue: BrokerQueue(sum(next(lengths) for _ in priorities), None) for queue in queues}
+
+
 def queue_length(queue: str) -> int | None:
     """Messages that wait in the broker's queue; None when the broker does not answer."""
-    from kombu.exceptions import OperationalError
-
     try:
-        with _app().connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, timeout=1)
-            channel: Any = connection.default_channel
-            with channel:
-                return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (OperationalError, OSError):
+        return broker_queues([queue])[queue].messages
+    except BrokerUnavailable:
         return None
-    except connection.channel_errors:
-        return 0  # the queue does not exist: nothing waits in it
 
 
 def _signature(message: Message) -> Signature[Any]:

@@ -10,6 +10,7 @@ splitting, reading, planning, recognizing, modelling, assembling    the stages o
 routing, answers, money, alarm    what modelling stands on
 advancing   a stage that is settled moves the job on
 consumers   which OCR workers are there
+queue_status    what each queue has to do
 rescue      makes good what a broker or a worker lost
 """
 
@@ -29,6 +30,7 @@ from apps.jobs.services.orders import (
     submit_job,
 )
 from apps.jobs.services.planning import plan_pages, route_pages
+from apps.jobs.services.queue_status import QueueStatus, queue_status, queue_status_of_rows
 from apps.jobs.services.reading import extract_pages
 from apps.jobs.services.recognizing import accept_ocr, keep_ocr_alive, render_page
 from apps.jobs.services.rescue import Rescued, rescue_jobs
@@ -40,6 +42,7 @@ __all__ = [
     "Estimate",
     "JobRequest",
     "ModeEstimate",
+    "QueueStatus",
     "Range",
     "Rescued",
     "accept_ocr",
@@ -58,6 +61,8 @@ __all__ = [
     "note_ocr_worker",
     "parse_page",
     "plan_pages",
+    "queue_status",
+    "queue_status_of_rows",
     "render_page",
     "rescue_jobs",
     "retry_pages",

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 
+from apps import logs
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.services.leases import Held, keeper
@@ -60,7 +61,7 @@ def claimed(*, step_id: int, fence: int) -> Iterator[Claim | None]:
 @contextmanager
 def holding(step: Step) -> Iterator[Claim]:
     """Keep the lease of a step that this process has claimed."""
-    with keeper().holding(step.pk, step.fence) as held:
+    with logs.about(**logs.job(step.job_id, step.pages)), keeper().holding(step.pk, step.fence) as held:
         yield Claim(step, step.fence, held)
 
 

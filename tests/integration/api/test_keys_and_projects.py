@@ -14,7 +14,7 @@ from apps.accounts import services as accounts
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
 SIGNED = {"api/v1/beta/files/signed/<str:token>", "api/ocr-exchange/<str:token>"}
-OPEN = SIGNED | {"", "errors", "livez", "readyz", "api/health", "api/schema", "api/docs"}
+OPEN = SIGNED | {"", "errors", "livez", "readyz", "api/health", "api/queue-statusz", "api/schema", "api/docs"}
 
 
 def addresses() -> set[str]:

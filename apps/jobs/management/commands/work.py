@@ -49,6 +49,7 @@ class Command(BaseCommand):
         width = _width(queues, options["width"], share=options["share"])
         import_module(settings.CELERY_APP).app.worker_main(
             [
+                *(["--quiet"] if settings.LOG_FORMAT == "json" else []),  # no banner among the objects
                 "worker",
                 f"--queues={','.join(queue.name for queue in queues)}",
                 f"--pool={pools.pop()}",

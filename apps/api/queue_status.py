@@ -1,0 +1,82 @@
+"""How much work there is, for autoscalers: KEDA reads ``total_messages``."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from pydantic import BaseModel
+from rest_framework.request import Request
+
+from apps.accounts.bearer import sends_token
+from apps.api.base import OpenView, answer
+from apps.api.refusals import Unauthenticated
+from apps.jobs import services
+from apps.jobs.services import QueueStatus
+
+
+class QueueOfStatus(BaseModel):
+    """One queue; null stands for what is not known."""
+
+    name: str
+    messages: int
+    waiting: int
+    in_flight: int
+    consumers: int | None
+    healthy: bool
+    oldest_age_seconds: float | None
+    open_pages: int
+    work_seconds: float | None
+    estimated_seconds: float | None
+    broker_messages: int | None
+
+
+class QueueStatusAnswer(BaseModel):
+    status: str
+    queue_prefix: str
+    total_messages: int
+    queues: list[QueueOfStatus]
+
+
+class QueueStatusz(OpenView):
+    """Open work by queue, counted from the rows; 503 when database or broker do not answer, never zero."""
+
+    @extend_schema(
+        operation_id="queue_status",
+        tags=["service"],
+        parameters=[OpenApiParameter("queue_prefix", str, description="queues whose names begin with this")],
+        responses={200: QueueStatusAnswer},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        if not sends_token(request, settings.QUEUE_STATUS_TOKEN):
+            raise Unauthenticated("The token is missing or not valid. Send the header Authorization: Bearer TOKEN.")
+        prefix = request.GET.get("queue_prefix", "")
+        queues = services.queue_status(prefix)
+        return answer(
+            QueueStatusAnswer(
+                status="ok",
+                queue_prefix=prefix,
+                total_messages=sum(queue.messages for queue in queues),
+                queues=[_told(queue) for queue in queues],
+            )
+        )
+
+
+def _told(queue: QueueStatus) -> QueueOfStatus:
+    return QueueOfStatus(
+        name=queue.name,
+        messages=queue.messages,
+        waiting=queue.waiting,
+        in_flight=queue.in_flight,
+        consumers=queue.consumers,
+        healthy=queue.healthy,
+        oldest_age_seconds=_rounded(queue.oldest_age_seconds),
+        open_pages=queue.open_pages,
+        work_seconds=_rounded(queue.work_seconds),
+        estimated_seconds=_rounded(queue.estimated_seconds),
+        broker_messages=queue.broker_messages,
+    )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

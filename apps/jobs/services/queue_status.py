@@ -1,0 +1,186 @@
+"""What each queue has to do, counted from the rows: windows keep the broker short, and it may forget.
+
+A message is an open step. It counts once, for the queue whose workers it waits for: a page that goes to OCR counts
+there, except while a worker that reads pages has been asked for its picture. Work that comes of these steps later (the
+ranges of a document nobody has opened, the OCR of pages nobody has read) is not known yet and not guessed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import (
+    Aggregate,
+    BooleanField,
+    Case,
+    Count,
+    F,
+    IntegerField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
+
+from apps.jobs import workflow
+from apps.jobs.models import AttemptOutcome, PageAttempt, Step
+from apps.jobs.states import StepState
+
+RECENT_ATTEMPTS = 200
+_NONE = Value(0, output_field=IntegerField())
+_RUNNING = Count("id", filter=Q(state=StepState.RUNNING))
+_PAGES = Sum(F("last_page") - F("first_page") + 1)
+# SQLite uses the index of what was sent only when the states stand in the statement as they do in the index.
+_OPEN = RawSQL("state IN ('pending', 'running')", (), output_field=BooleanField())
+
+
+@dataclass(frozen=True)
+class QueueStatus:
+    """One queue. ``messages`` is ``waiting`` + ``in_flight``; None stands for what is not known.
+
+    ``oldest_age_seconds``: how long the job of the oldest message has been in its present stage. ``work_seconds``: what
+    one process would need for all of it, by the newest attempts; ``estimated_seconds``: what the consumers need.
+    ``consumers`` are workers, each as wide as ``settings.QUEUES`` says. ``broker_messages`` wait in the broker.
+    """
+
+    name: str
+    waiting: int
+    in_flight: int
+    open_pages: int
+    oldest_age_seconds: float | None
+    work_seconds: float | None
+    consumers: int | None = None
+    broker_messages: int | None = None
+
+    @property
+    def messages(self) -> int:
+        return self.waiting + self.in_flight
+
+    @property
+    def healthy(self) -> bool:
+        """Whether somebody takes its messages, as far as is known."""
+        return self.consumers != 0 or not self.messages
+
+    @property
+    def estimated_seconds(self) -> float | None:
+        if not self.messages:
+            return 0.0
+        if self.work_seconds is None or not self.consumers:
+            return None
+        return self.work_seconds / (self.consumers * settings.QUEUES[self.name].width)
+
+
+@dataclass
+class _OpenWork:
+    waiting: int = 0
+    in_flight: int = 0
+    pages: int = 0
+    oldest: int | None = None
+
+
+def queue_status(prefix: str = "") -> list[QueueStatus]:
+    """The queues whose names begin with ``prefix``, and what the broker says of them; BrokerUnavailable when it does
+    not answer."""
+    return _status(_queues(prefix), workflow.broker_queues(_queues(prefix)))
+
+
+def queue_status_of_rows() -> list[QueueStatus]:
+    """Every queue, without a word of the broker."""
+    return _status(_queues(""), {})
+
+
+def _queues(prefix: str) -> list[str]:
+    return [name for name in settings.QUEUES if name.startswith(prefix)]
+
+
+def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> list[QueueStatus]:
+    if not names:
+        return []
+    work = _open_work(names)
+    ages = _ages([one.oldest for one in work.values() if one.oldest is not None])
+    paces = _seconds_a_unit() if work else {}
+    status = []
+    for name in names:
+        one, held = work[name], broker.get(name)
+        pace = paces.get(name)
+        status.append(
+            QueueStatus(
+                name=name,
+                waiting=one.waiting,
+                in_flight=one.in_flight,
+                open_pages=one.pages,
+                oldest_age_seconds=ages.get(one.oldest) if one.oldest else None,
+                work_seconds=None if pace is None else pace * (one.pages or one.waiting + one.in_flight),
+                consumers=held.consumers if held else None,
+                broker_messages=held.messages if held else None,
+            )
+        )
+    return status
+
+
+def _open_work(names: Collection[str]) -> dict[str, _OpenWork]:
+    """One statement, so that a step that is sent meanwhile counts once.
+
+    Rows nobody has sent may be a million: they are counted in an index. Sent ones are few, as windows are.
+    """
+    steps = Step.objects.filter(queue__in={*names, *workflow.OCR_QUEUES}).order_by()
+    unsent = steps.filter(state=StepState.PENDING, sent_at=None)
+    ranges, single_pages = Q(queue=workflow.PAGES_QUEUE), ~Q(queue=workflow.PAGES_QUEUE)
+    sent = steps.filter(_OPEN, sent_at__isnull=False).annotate(stands_in=_queue_of_message())
+    counted = _counts(unsent.filter(single_pages).values_list("queue"), running=_NONE, pages=Count("id")).union(
+        _counts(unsent.filter(ranges).values_list("queue"), running=_NONE, pages=_PAGES),
+        _counts(sent.values_list("stands_in"), running=_RUNNING, pages=_PAGES),
+        all=True,
+    )
+    work: dict[str, _OpenWork] = defaultdict(_OpenWork)
+    for queue, messages, running, page_total, oldest in counted:
+        one = work[queue]
+        one.waiting += messages - running
+        one.in_flight += running
+        one.pages += 0 if queue == workflow.PARSE_QUEUE else page_total
+        one.oldest = oldest if one.oldest is None else min(one.oldest, oldest)
+    return work
+
+
+def _counts(steps: QuerySet[Step, Any], *, running: Any, pages: Aggregate) -> QuerySet[Step, Any]:
+    """For each queue: messages, those in flight, pages, the oldest step's id."""
+    return steps.annotate(messages=Count("id"), running=running, page_sum=pages, oldest=Min("id"))
+
+
+def _queue_of_message() -> Case:
+    """Where the message of a step that was sent stands: a page that goes to OCR is rendered first."""
+    rendered_first = Q(queue__in=workflow.OCR_QUEUES, image="")
+    return Case(When(rendered_first, then=Value(workflow.PAGES_QUEUE)), default=F("queue"))
+
+
+def _ages(steps: Collection[int]) -> dict[int, float]:
+    rows = Step.objects.filter(pk__in=steps).values_list("pk", "job__updated_at", Now())
+    return {pk: max(0.0, (now - since).total_seconds()) for pk, since, now in rows}
+
+
+def _seconds_a_unit() -> dict[str, float]:
+    """By queue: what a page, or a message of a job as a whole, took at the newest attempts of all."""
+    queue = Subquery(Step.objects.filter(pk=OuterRef("step_id")).values("queue"))
+    newest = (
+        PageAttempt.objects.filter(outcome=AttemptOutcome.ACCEPTED, ended_at__isnull=False)
+        .order_by("-pk")
+        .values_list(queue, "started_at", "ended_at", "first_page", "last_page")[:RECENT_ATTEMPTS]
+    )
+    seconds: dict[str, timedelta] = defaultdict(timedelta)
+    units: dict[str, int] = defaultdict(int)
+    for name, started_at, ended_at, first, last in newest:
+        if name and ended_at:
+            seconds[name] += ended_at - started_at
+            units[name] += last - first + 1
+    return {name: taken.total_seconds() / units[name] for name, taken in seconds.items()}

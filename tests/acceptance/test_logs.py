@@ -1,0 +1,56 @@
+"""The log of a web process and of a worker with LOG_FORMAT=json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.acceptance.parts import embedded_parts
+from tests.acceptance.stack import Process, Stack
+
+
+@pytest.fixture(scope="module")
+def json_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with embedded_parts(tmp_path_factory.mktemp("parts")) as parts:
+        settings = {"LOG_FORMAT": "json", "PAGES_PER_RANGE": "4", "SHORT_ROAD_PAGES": "0"}
+        stack = Stack(parts, tmp_path_factory.mktemp("service"), settings)
+        stack.prepare()
+        stack.start_web()
+        try:
+            yield stack
+        finally:
+            stack.stop()
+
+
+def objects(process: Process) -> list[dict[str, Any]]:
+    """The lines that are objects."""
+    lines = process.log.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def test_a_workers_lines_name_the_job_and_its_pages(json_stack: Stack, long_pdf: Path) -> None:
+    worker = json_stack.start_worker()
+    job_id = json_stack.upload(long_pdf)
+    assert json_stack.wait(job_id) == "COMPLETED"
+    worker.stop()
+
+    of_job = [line for line in objects(worker) if line.get("job") == job_id]
+    assert {line["page"] for line in of_job if "page" in line} >= {"1-4", "197-200"}
+    assert {line["trace_id"] for line in of_job} == {job_id.removeprefix("pjb-").replace("-", "")}
+    assert json_stack.key not in worker.log.read_text(encoding="utf-8")
+
+
+def test_a_web_process_names_the_request(json_stack: Stack) -> None:
+    address = f"{json_stack.url}/api/v2/parse/pjb-unknown"
+    headers = {"X-Request-Id": "request-12345", "Authorization": f"Bearer {json_stack.key}"}
+    assert httpx.get(address, headers=headers, verify=False).status_code == 404
+
+    web = json_stack.processes[0]
+    told = [line for line in objects(web) if line.get("request_id") == "request-12345"]
+    assert [line["logger"] for line in told] == ["django.request"]
+    assert json_stack.key not in web.log.read_text(encoding="utf-8")

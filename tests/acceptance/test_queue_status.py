@@ -1,0 +1,86 @@
+"""What an autoscaler reads, on every set of parts: the rows' numbers, whatever becomes of the broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from apps.operations.autoscaling import desired_replicas
+from tests.acceptance.stack import Stack
+
+PREFIX = "parse_raw_file_job"
+OPEN = f"SELECT count(*) FROM jobs_step WHERE state IN ('pending', 'running') AND queue LIKE '{PREFIX}%'"
+# Jobs of up to 500 ranges of 4 pages, as splitting leaves them; what has room in the windows is sent.
+OPEN_WORK = """
+from django.utils import timezone
+from apps.accounts.services import default_project
+from apps.jobs.models import ParseJob
+from apps.jobs.services import send_due
+from apps.jobs.services.reading import make_ranges
+left, now = {messages}, timezone.now()
+while left:
+    ranges = min(left, 500)
+    job = ParseJob.objects.create(
+        project=default_project(), document_name="long.pdf", mode="fast", tier="fast", version="latest",
+        state="running", stage="extract", created_at=now, updated_at=now, deadline_at=now + timezone.timedelta(hours=1),
+    )
+    make_ranges(job, range(1, 4 * ranges + 1))
+    left -= ranges
+send_due()
+"""
+NO_WORK = "from apps.jobs.models import ParseJob; ParseJob.objects.all().delete()"
+
+
+def status(stack: Stack) -> dict[str, Any]:
+    with stack.client() as client:
+        answer = client.get("/api/queue-statusz", params={"queue_prefix": PREFIX})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def broker_messages(stack: Stack) -> int:
+    return sum(queue["broker_messages"] for queue in status(stack)["queues"])
+
+
+@pytest.mark.parametrize(
+    ("messages", "target", "minimum", "maximum", "pods"),
+    [(130, 20, 3, 12, 7), (1_500, 20, 12, 120, 75), (20_000, 100, 96, 600, 200)],
+    ids=["development", "staging", "production"],
+)
+def test_the_autoscaler_reads_the_rows_before_and_after_a_flush_of_the_broker(
+    stack: Stack, messages: int, target: int, minimum: int, maximum: int, pods: int
+) -> None:
+    stack.run_python(OPEN_WORK.format(messages=messages))
+    try:
+        assert stack.number(OPEN) == messages
+        assert 0 < broker_messages(stack) < messages
+
+        for _ in range(2):
+            total = status(stack)["total_messages"]
+            assert total == messages
+            assert desired_replicas(total, target=target, minimum=minimum, maximum=maximum, current=minimum) == pods
+            stack.parts.flush()
+        assert broker_messages(stack) == 0
+    finally:
+        stack.run_python(NO_WORK)
+        stack.parts.flush()
+
+
+def test_consumers_are_told_where_the_broker_knows_them(stack: Stack) -> None:
+    before = status(stack)["queues"][0]["consumers"]
+    stack.start_worker()
+    after = status(stack)["queues"][0]["consumers"]
+
+    assert (before, after) == ((0, 1) if stack.parts.name == "postgres+rabbitmq" else (None, None))
+
+
+def test_a_broker_that_is_down_is_an_error_and_not_zero(stack: Stack) -> None:
+    stack.parts.stop_broker()
+    try:
+        with stack.client() as client:
+            answer = client.get("/api/queue-statusz", params={"queue_prefix": PREFIX})
+        assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
+    finally:
+        stack.parts.start_broker()
+    assert status(stack)["total_messages"] == 0

@@ -1,0 +1,52 @@
+"""The service as Prometheus sees it, on a real database and a real Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from apps.operations import tallying
+from tests.integration.api.conftest import _own_service, api, finish
+from tests.integration.api.test_queue_status import broker
+
+__all__ = ["_own_service", "api", "broker", "finish"]
+TOKEN = "for-the-collector"
+
+
+class Samples:
+    """One answer of /metrics, as text and by name and labels."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._values = {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def __call__(self, name: str, **labels: str) -> float:
+        return self._values[name, frozenset(labels.items())]
+
+
+Metrics = Callable[[], Samples]
+
+
+@pytest.fixture
+def metrics(settings: Any, transactional_db: None, broker: str, monkeypatch: pytest.MonkeyPatch) -> Metrics:
+    """Ask for them; nothing has to be ten seconds old to be counted."""
+    settings.METRICS_TOKEN = TOKEN
+    settings.REDIS_URL = broker
+    monkeypatch.setattr(tallying, "SETTLED", timedelta(seconds=-1))
+
+    def metrics() -> Samples:
+        response = Client(headers={"authorization": f"Bearer {TOKEN}"}).get("/metrics")
+        assert response.status_code == 200, response.content
+        return Samples(response.content.decode())
+
+    metrics()  # counting begins with the first look
+    return metrics

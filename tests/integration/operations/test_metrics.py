@@ -1,0 +1,172 @@
+"""What /metrics tells: of the rows, once each, whatever becomes of them; of requests; and of parts that are down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django.test import Client
+
+from apps.accounts import services as accounts
+from apps.jobs import services
+from apps.jobs.models import JobPage, PageAttempt, ParseJob
+from apps.operations.models import TallyMark
+from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
+from tests.integration.api.conftest import Api, Finish
+from tests.integration.api.test_queue_status import use_broker
+from tests.integration.operations.conftest import TOKEN, Metrics
+
+
+def a_call(**facts: Any) -> Usage:
+    told = {"project_id": accounts.default_project().pk, "job_id": "pjb-1", "page_number": 1, "page_parser": "llm"}
+    told |= {"provider_name": "azure", "model": "gpt", "input_tokens": 1000, "output_tokens": 500}
+    return Usage.objects.create(**told | {"started_at": Now(), "cost_nanos": 2_000_000_000} | facts)
+
+
+def make_deployment() -> None:
+    provider = Provider.objects.create(name="azure", family="azure")
+    deployment = Deployment.objects.create(provider=provider, name="gpt-west", model="gpt", serves_llm=True)
+    Quota.objects.create(deployment=deployment, requests_per_window=60)
+
+
+def test_a_job_is_counted_once_when_it_has_ended(api: Api, finish: Finish, metrics: Metrics) -> None:
+    job_id = api.parse().json()["id"]
+    before = metrics()
+    finish(job_id)
+
+    for _ in range(2):
+        after = metrics()
+        assert before("llamaparse_done_total", status="succeeded") == 0
+        assert after("llamaparse_done_total", status="succeeded") == 1
+        assert after("llamaparse_pipeline_duration_seconds_count") == 1
+        assert after("llamaparse_job_consumed_total") == 1
+        assert after("leafmill_pages_total", mode="fast", state="succeeded", fallback="") == 1
+        assert after("leafmill_attempts_total", queue="parse_raw_file_job", stage="split", outcome="accepted") == 1
+        assert after("llamaparse_preprocessing_duration_seconds_bucket", le="+Inf") == 1
+
+
+def test_what_was_counted_stays_counted_when_the_job_is_deleted(api: Api, finish: Finish, metrics: Metrics) -> None:
+    job = finish(api.parse().json()["id"])
+    metrics()
+    services.delete_job(job=job)
+
+    assert metrics()("llamaparse_done_total", status="succeeded") == 1
+
+
+def test_an_attempt_is_counted_when_it_ends_however_late(api: Api, finish: Finish, metrics: Metrics) -> None:
+    first = PageAttempt.objects.create(
+        job=ParseJob.objects.get(pk=api.parse().json()["id"]),
+        stage="model",
+        step_id=9,
+        fence=1,
+        first_page=1,
+        last_page=1,
+        worker="slow",
+        started_at=Now(),
+    )
+    finish(api.parse().json()["id"])
+    metrics()
+    PageAttempt.objects.filter(pk=first.pk).update(outcome="lease_lost", error_code="worker_lost", ended_at=Now())
+
+    for _ in range(2):
+        after = metrics()
+        assert after("leafmill_leases_lost_total") == 1
+        assert after("leafmill_attempt_errors_total", queue="model", code="worker_lost") == 1
+        assert after("leafmill_attempts_total", queue="parse_raw_file_job", stage="split", outcome="accepted") == 1
+
+
+def test_pages_and_their_errors_are_told_by_code(api: Api, finish: Finish, metrics: Metrics) -> None:
+    job = finish(api.parse().json()["id"])
+    JobPage.objects.filter(job=job).update(state="failed", error_code="page_timeout", mode="balanced")
+    ParseJob.objects.filter(pk=job.pk).update(error_code="page_timeout")
+
+    after = metrics()
+
+    assert after("leafmill_page_errors_total", code="page_timeout") == 1
+    assert after("leafmill_job_errors_total", code="page_timeout") == 1
+    assert after("leafmill_pages_total", mode="balanced", state="failed", fallback="") == 1
+
+
+def test_calls_tokens_and_money_by_provider(metrics: Metrics) -> None:
+    running = a_call(outcome=CallOutcome.RUNNING)
+    a_call(outcome=CallOutcome.ANSWERED, seconds=1.5)
+    a_call(outcome=CallOutcome.FAILED, error_code="timeout", seconds=20, cost_nanos=0, input_tokens=0, output_tokens=0)
+
+    after = metrics()
+    assert after("leafmill_provider_calls_total", provider="azure", page_parser="llm", outcome="answered", code="") == 1
+    assert (
+        after("leafmill_provider_calls_total", provider="azure", page_parser="llm", outcome="failed", code="timeout")
+        == 1
+    )
+    assert after("leafmill_provider_tokens_total", provider="azure", direction="input") == 1000
+    assert after("leafmill_provider_spend_dollars_total", provider="azure") == 2
+    assert after("llamaparse_llm_calls_duration_seconds_count") == 2
+
+    Usage.objects.filter(pk=running.pk).update(outcome=CallOutcome.ANSWERED, seconds=3)
+    assert (
+        metrics()("leafmill_provider_calls_total", provider="azure", page_parser="llm", outcome="answered", code="")
+        == 2
+    )
+
+
+def test_quotas_by_deployment(metrics: Metrics) -> None:
+    make_deployment()
+
+    after = metrics()
+
+    assert after("leafmill_quota_limit", provider="azure", deployment="gpt-west", limit="requests_per_window") == 60
+    assert after("leafmill_quota_used", provider="azure", deployment="gpt-west", limit="requests_per_window") == 0
+    assert after("leafmill_deployment_available", provider="azure", deployment="gpt-west") == 1
+
+
+def test_queues_and_open_jobs_are_told_as_they_are_now(api: Api, metrics: Metrics) -> None:
+    api.parse()
+
+    after = metrics()
+
+    assert after("leafmill_queue_waiting_messages", queue="parse_raw_file_job") == 1
+    assert after("leafmill_queue_broker_messages", queue="parse_raw_file_job") == 1
+    assert after("leafmill_jobs_pending") == 1
+    assert after("leafmill_up", part="broker") == 1
+
+
+def test_requests_are_told_by_route_without_ids(api: Api, metrics: Metrics) -> None:
+    api.job("pjb-unknown")
+
+    after = metrics()
+
+    assert after("api_http_requests_total", method="GET", handler="/api/v2/parse/<str:job_id>", status="4xx") >= 1
+    assert "pjb-unknown" not in after.text
+
+
+def test_a_broker_that_is_down_leaves_the_rest(api: Api, metrics: Metrics, settings: Any) -> None:
+    make_deployment()
+    use_broker("redis://127.0.0.1:1/0")
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    api.parse()
+
+    after = metrics()
+
+    assert (after("leafmill_up", part="broker"), after("leafmill_up", part="quota_store")) == (0, 0)
+    assert (after("leafmill_up", part="database"), after("leafmill_jobs_pending")) == (1, 1)
+
+
+def test_counting_begins_with_the_first_look(api: Api, finish: Finish, metrics: Metrics) -> None:
+    finish(api.parse().json()["id"])
+    TallyMark.objects.all().delete()
+
+    metrics()
+
+    assert metrics()("llamaparse_done_total", status="succeeded") == 0
+
+
+@pytest.mark.parametrize("header", [{}, {"authorization": "Bearer wrong"}])
+def test_metrics_are_for_whoever_has_the_token(metrics: Metrics, header: dict[str, str]) -> None:
+    assert Client(headers=header).get("/metrics").status_code == 401
+
+
+def test_without_a_token_set_there_is_no_such_address(metrics: Metrics, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+
+    assert Client(headers={"authorization": f"Bearer {TOKEN}"}).get("/metrics").status_code == 404

@@ -1,0 +1,75 @@
+"""Boards, alerts and pages about metrics name what /metrics tells, and Prometheus can read them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.operations.conftest import Metrics
+
+ROOT = Path(__file__).resolve().parents[3]
+MONITORING = ROOT / "deploy" / "monitoring"
+BOARDS = sorted((MONITORING / "boards").glob("*.json"))
+METRIC = re.compile(r"\b(?:leafmill|llamaparse|api_http)_[a-z0-9_]+\b")
+OF_HISTOGRAMS = re.compile(r"_(?:bucket|sum|count)$")
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((MONITORING / "rules.yaml").read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def expressions(board: Path) -> list[str]:
+    panels = json.loads(board.read_text(encoding="utf-8"))["panels"]
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
+def names_in(*texts: str) -> set[str]:
+    return {OF_HISTOGRAMS.sub("", name) for text in texts for name in METRIC.findall(text)}
+
+
+@pytest.fixture
+def exposed(metrics: Metrics) -> set[str]:
+    return set(re.findall(r"^# TYPE (\S+) ", metrics().text, re.MULTILINE))
+
+
+def test_the_boards_show_metrics_that_there_are(exposed: set[str]) -> None:
+    shown = names_in(*(expression for board in BOARDS for expression in expressions(board)))
+
+    assert shown - exposed == set()
+
+
+def test_the_alerts_look_at_metrics_that_there_are(exposed: set[str]) -> None:
+    assert names_in(*(rule["expr"] for rule in rules())) - exposed == set()
+
+
+def test_the_page_about_metrics_names_each_of_them(exposed: set[str]) -> None:
+    page = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == exposed
+
+
+def test_prometheus_can_read_the_alerts_and_the_boards(tmp_path: Path) -> None:
+    shown = [expression.replace("$__rate_interval", "5m") for board in BOARDS for expression in expressions(board)]
+    recorded = [{"record": f"board:{number}", "expr": expression} for number, expression in enumerate(shown)]
+    boards = tmp_path / "boards.yaml"
+    boards.write_text(json.dumps({"groups": [{"name": "boards", "rules": recorded}]}), encoding="utf-8")
+
+    for file in (MONITORING / "rules.yaml", boards):
+        done = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_runbook() -> None:
+    headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert [rule["alert"] for rule in rules()] == headings
+    assert {rule["annotations"]["runbook"] for rule in rules()} == {
+        f"docs/runbooks.md#{name.lower()}" for name in headings
+    }
