@@ -93,8 +93,7 @@ class StuckFilter(admin.SimpleListFilter):
 @admin.register(ParseJob)
 class ParseJobAdmin(FactsOnly):
     list_display = [
-        *("document_and_id", "badge", "progress", "mode", "project", "key", "cost", "waited", "took"),
-        *("error_code", "created_at"),
+        *("document_and_id", "badge", "progress", "mode_and_cost", "project_and_key", "times", "created_at"),
     ]
     list_filter = ["state", StuckFilter, ModeFilter, ProjectFilter, KeyFilter, ErrorCodeFilter, "created_at"]
     list_select_related = ["project", "api_key"]
@@ -166,7 +165,7 @@ class ParseJobAdmin(FactsOnly):
         actions: dict[str, Any] = super().get_actions(request)
         for priority, place in PRIORITIES.items():
             name = f"priority_{priority}"
-            actions[name] = (_prefer(priority), name, f"Let the selected jobs go {place} in their project")
+            actions[name] = (_prefer(priority), name, f"Let the selected jobs go {place} within their project")
         for mode in MODES:
             name = f"parse_in_{mode}"
             actions[name] = (_parse_in(mode), name, f"Parse the documents of the selected jobs again, in mode {mode}")
@@ -181,7 +180,7 @@ class ParseJobAdmin(FactsOnly):
             useful = {f"parse_in_{mode}" for mode in MODES if mode != job.mode}
             useful |= {"retry_failed_pages"} if job.state in (JobState.FAILED, JobState.PARTIAL) else set()
         return [
-            (name, description.replace("the selected jobs", "this job"))
+            (name, description.replace("the selected jobs", "this job").replace("their project", "its project"))
             for name, (_, _, description) in actions.items()
             if name in useful
         ]
@@ -243,28 +242,27 @@ class ParseJobAdmin(FactsOnly):
     @admin.display(description="state")
     def badge(self, job: ParseJob) -> str:
         place = f" {PRIORITIES.get(job.priority, job.priority)}" if job.priority and not job.has_ended else ""
-        stage = f" {job.stage}" if job.state == JobState.RUNNING else ""
-        return format_html("{}<small>{}{}</small>", admin_facts.state_badge(job.state), stage, place)
+        stage = job.stage if job.state == JobState.RUNNING else job.error_code
+        return format_html("{} <small>{}{}</small>", admin_facts.state_badge(job.state), stage, place)
 
     @admin.display(description="pages")
     def progress(self, job: Any) -> str:
         return admin_facts.pages_bar(job.counts, job.page_count)
 
-    @admin.display(description="key")
-    def key(self, job: ParseJob) -> str:
-        return "-" if job.api_key is None else job.api_key.name
+    @admin.display(description="project / key")
+    def project_and_key(self, job: ParseJob) -> str:
+        key = "-" if job.api_key is None else job.api_key.name
+        return format_html('{}<br><small class="lm-id">{}</small>', job.project.name, key)
 
-    @admin.display(description="cost")
-    def cost(self, job: Any) -> str:
-        return "-" if job.spent is None else dollars_in_words(job.spent.cost_nanos)
+    @admin.display(description="mode / cost")
+    def mode_and_cost(self, job: Any) -> str:
+        cost = "-" if job.spent is None else dollars_in_words(job.spent.cost_nanos)
+        return format_html('{}<br><small class="lm-id">{}</small>', job.mode, cost)
 
-    @admin.display(description="waited")
-    def waited(self, job: ParseJob) -> str:
-        return admin_facts.waited(job)
-
-    @admin.display(description="took")
-    def took(self, job: ParseJob) -> str:
-        return admin_facts.took(job)
+    @admin.display(description="waited / took")
+    def times(self, job: ParseJob) -> str:
+        times = admin_facts.waited(job), admin_facts.took(job)
+        return format_html('<span class="lm-id">{}</span><br><span class="lm-times">{}</span>', *times)
 
     @admin.display(description="all its rows")
     def pages_and_attempts(self, job: ParseJob) -> str:
