@@ -22,7 +22,8 @@ INSERT INTO jobs_parsejob (id, project_id, api_key_id, document_name, media_type
     started_at, finished_at, deadline_at)
 SELECT {_JOB_ID}, p.id, k.id, 'report ' || i || '.pdf', 'application/pdf',
     (ARRAY['fast', 'balanced', 'multimodal', 'agentic'])[1 + i % 4], 'fast', '2026-06-15', '', '{{}}', '{{}}', '',
-    CASE WHEN i <= {RUNNING_JOBS} THEN 'running' WHEN {_WAITING} THEN 'pending' WHEN i % 50 = 0 THEN 'failed' WHEN i % 20 = 0 THEN 'partial'
+    CASE WHEN i <= {RUNNING_JOBS} THEN 'running' WHEN {_WAITING} THEN 'pending'
+        WHEN i % 50 = 0 THEN 'failed' WHEN i % 20 = 0 THEN 'partial'
         ELSE 'succeeded' END,
     CASE WHEN i <= {RUNNING_JOBS} THEN 'model' WHEN {_WAITING} THEN 'split' ELSE 'done' END,
     pages, pages, '[]', CASE WHEN i > {RUNNING_JOBS} AND i % 50 = 0 THEN 'document_corrupt' ELSE '' END, '', '', '{{}}',

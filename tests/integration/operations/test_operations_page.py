@@ -80,6 +80,9 @@ def test_only_the_newest_attempts_are_looked_at(
 
 
 def test_without_a_quota_store_the_page_says_so(operator: Client) -> None:
+    provider = Provider.objects.create(name="house", family="openai")
+    Deployment.objects.create(name="small", provider=provider, model="m")
+
     assert "The quota store does not answer" in operator.get(OPERATIONS).content.decode()
 
 
