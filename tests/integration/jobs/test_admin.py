@@ -236,6 +236,14 @@ def test_a_wall_is_cut_into_parts(admin: Client, submit: Submit, monkeypatch: py
     assert "Page 1: succeeded" in none
 
 
+def test_a_cell_of_the_wall_leads_to_the_row_of_its_page(admin: Client, submit: Submit) -> None:
+    job = run(submit(pages=6))
+    link = f"/admin/jobs/jobpage/?job__id__exact={job.pk}&number=2"
+
+    assert link in admin.get(f"{JOBS}{job.pk}/change/").content.decode()
+    assert "1 job page" in admin.get(link).content.decode()
+
+
 def test_the_page_of_a_job_tells_its_road(admin: Client, submit: Submit) -> None:
     job = run(submit(pages=6))
 
