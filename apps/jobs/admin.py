@@ -130,16 +130,18 @@ class ParseJobAdmin(FactsOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ParseJob]:
         jobs: QuerySet[ParseJob] = super().get_queryset(request)
-        return jobs.defer("options", "user_metadata", "password_sealed", "result_facts", "warnings")
+        return jobs.defer("options", "user_metadata", "password_sealed", "warnings")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """What is not in the rows of one page of the list is asked for all of them at once."""
         changelist = super().get_changelist_instance(request)
         rows: Any = list(changelist.result_list)
-        counts = admin_facts.page_counts_of([job.pk for job in rows])
-        spent = ledger.spent_by_jobs([job.pk for job in rows if job.uses_models])
+        told = {job.pk: admin_facts.told_by_result(job) for job in rows}
+        unknown = [job for job in rows if told[job.pk] is None]
+        counts = admin_facts.page_counts_of([job.pk for job in unknown])
+        costs = ledger.cost_by_jobs([job.pk for job in unknown if job.uses_models])
         for job in rows:
-            job.counts, job.spent = counts[job.pk], spent.get(job.pk)
+            job.counts, job.cost = told[job.pk] or (counts[job.pk], costs.get(job.pk, ""))
         changelist.result_list = rows
         return changelist
 
@@ -256,7 +258,7 @@ class ParseJobAdmin(FactsOnly):
 
     @admin.display(description="mode / cost")
     def mode_and_cost(self, job: Any) -> str:
-        cost = "-" if job.spent is None else dollars_in_words(job.spent.cost_nanos)
+        cost = "-" if job.cost == "" else dollars_in_words(job.cost)
         return format_html('{}<br><small class="lm-id">{}</small>', job.mode, cost)
 
     @admin.display(description="waited / took")

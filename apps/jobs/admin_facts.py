@@ -17,9 +17,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob
-from apps.jobs.states import OPEN_PAGES, PageState, Stage
+from apps.jobs.states import OPEN_PAGES, JobState, PageState, Stage
 from apps.providers import ledger
-from apps.providers.models import Usage, dollars_in_words
+from apps.providers.models import NANOS_PER_DOLLAR, Usage, dollars_in_words
 
 PAGES_ON_A_WALL = 2000
 ROWS_OF_A_TABLE = 30
@@ -33,6 +33,18 @@ def page_counts_of(job_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     for job_id, state, count in rows:
         counts[job_id][state] = count
     return counts
+
+
+def told_by_result(job: ParseJob) -> tuple[dict[str, int], int | str | None] | None:
+    """Pages by state and the cost in billionths of a dollar ("": none) of a job whose result says so; None: count."""
+    facts = job.result_facts
+    if job.state not in (JobState.SUCCEEDED, JobState.PARTIAL) or "good_pages" not in facts:
+        return None
+    counts = {PageState.SUCCEEDED.value: facts["good_pages"], PageState.FAILED.value: facts["failed_pages"]}
+    usage = facts.get("usage")
+    if not usage or not usage["requests"]:
+        return counts, ""
+    return counts, None if usage["cost_usd"] is None else round(usage["cost_usd"] * NANOS_PER_DOLLAR)
 
 
 def pages_bar(counts: Mapping[str, int], total: int | None) -> SafeString:

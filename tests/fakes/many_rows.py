@@ -34,6 +34,11 @@ FROM (SELECT i, now() - i * interval '1 s' AS made,
     FROM generate_series(1, {LONG_JOBS + SHORT_JOBS}) AS i) AS jobs,
     (SELECT id FROM accounts_project LIMIT 1) AS p, (SELECT id FROM accounts_apikey LIMIT 1) AS k;
 
+UPDATE jobs_parsejob SET result_facts = jsonb_build_object('good_pages', page_count - page_count / 97,
+    'failed_pages', page_count / 97, 'usage',
+    jsonb_build_object('requests', page_count, 'cost_usd', 0.0025 * page_count))
+WHERE state IN ('succeeded', 'partial');
+
 INSERT INTO jobs_jobpage (job_id, number, state, attempts, needs_ocr, content, mode, mode_reason, fallback, facts,
     error_code, error_detail)
 SELECT job.id, n, CASE WHEN n % 97 = 0 THEN 'failed' WHEN job.state = 'running' AND n > 500 THEN 'pending'
