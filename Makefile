@@ -4,7 +4,7 @@
 PYTHON_ENV := .venv/bin/python
 SETUP := scripts/setup.sh
 
-.PHONY: help run demo parse test check bench bench-ocr bench-genai score chaos lock clean
+.PHONY: help run demo parse test check bench bench-ocr bench-genai bench-admin score chaos lock clean
 .SILENT:
 
 help: ## this list
@@ -51,6 +51,11 @@ bench-ocr: ## accuracy and speed of OCR
 bench-genai: ## throughput, quotas and outages of pages with models
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench.genai $(ARGS)
+
+# The admin's pages with a million rows of pages, on PostgreSQL.
+bench-admin: ## time of the admin's pages with a million rows
+	$(SETUP) development
+	$(PYTHON_ENV) -m bench.admin
 
 # The score of our Markdown over ../shared/corpus.
 score: ## the score of our Markdown over the corpus

@@ -58,8 +58,12 @@ CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] 
 HOST = env.text("HOST", "127.0.0.1", "address the web process listens on")
 PORT = env.integer("PORT", 8000, "port of the web process", minimum=1, maximum=65535)
 FLOWER_PORT = env.integer("FLOWER_PORT", 5555, "port of Flower", minimum=1, maximum=65535)
+FLOWER_URL = env.text(
+    "FLOWER_URL", "", "where people's browsers find Flower; empty: at FLOWER_PORT of the host they see the admin at"
+).rstrip("/")
 
 INSTALLED_APPS = [
+    "apps.operations",  # before the admin, whose templates it extends
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -74,7 +78,6 @@ INSTALLED_APPS = [
     "apps.providers",
     "apps.jobs",
     "apps.api",
-    "apps.operations",
 ]
 MIDDLEWARE = [
     "apps.operations.requests.CountRequests",
@@ -235,6 +238,9 @@ SHORT_ROAD_PAGES = env.integer(
 JOB_BASE_SECONDS = env.integer("JOB_BASE_SECONDS", 900, "seconds a job may take, before its pages are counted")
 JOB_SECONDS_PER_PAGE = env.integer("JOB_SECONDS_PER_PAGE", 5, "seconds a job may take for each page more")
 MAX_JOB_SECONDS = 6 * 3600
+STUCK_AFTER = timedelta(
+    minutes=env.integer("STUCK_MINUTES", 10, "minutes without a sign of life after which a job is shown as stuck")
+)
 MAX_STARTS = 3  # starts of one page alone before it counts as poison
 MODE_WITHOUT_PROVIDER = env.text(
     "MODE_WITHOUT_PROVIDER",

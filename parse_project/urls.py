@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from apps.operations import capacity_page, doctor_page
 from apps.operations.metrics_view import show_metrics
+from apps.operations.views import operations
 
 admin.site.site_header = admin.site.site_title = "Leafmill"
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/operations/capacity/", admin.site.admin_view(capacity_page.show), name="capacity"),
     path("admin/operations/doctor/", admin.site.admin_view(doctor_page.show), name="doctor"),
+    path("admin/operations/", admin.site.admin_view(operations), name="operations"),
     path("admin/", admin.site.urls),
     path("metrics", show_metrics),
     path("", include("apps.api.urls")),

@@ -49,6 +49,7 @@ CODES: dict[str, Kind] = {
     "internal_error": Kind(500, "Something went wrong on our side", retryable=True),
     "database_unavailable": Kind(503, "The database does not answer", retryable=True),
     "broker_unavailable": Kind(503, "The broker does not answer", retryable=True),
+    "intake_paused": Kind(503, "No new jobs are taken for the moment", retryable=True),
     "storage_unavailable": Kind(503, "Storage does not answer", retryable=True),
     "storage_full": Kind(507, "Storage is full", retryable=True),
     # The document

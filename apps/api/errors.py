@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from apps.api import refusals
 from apps.api.codes import kind_of
 from apps.api.refusals import InvalidOptions, OptionProblem
-from apps.jobs.errors import InvalidOption, ModeNotAvailable
+from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable
 from apps.pages.errors import PageOutOfRange, ParseError, UnplannedError
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
     if not kind.retryable:
         response["x-should-retry"] = "false"
     elif kind.status in (409, 429, 503, 507):
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        response["Retry-After"] = str(error.wait_seconds if isinstance(error, IntakePaused) else RETRY_AFTER_SECONDS)
     if kind.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response

@@ -1,64 +1,272 @@
-"""Jobs in the admin: facts to read, cancel and retry as actions."""
+"""Jobs in the admin: facts to read, and orders to give as actions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 
 from apps.accounts.facts_only import FactsOnly
-from apps.jobs import services
-from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.states import PageState
+from apps.accounts.models import ApiKey, Project
+from apps.jobs import admin_facts, services
+from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step
+from apps.jobs.states import OPEN_JOBS, JobState
+from apps.jobs.stuck import stuck_jobs
 from apps.pages.errors import ParseError
+from apps.parsing.modes import MODES
 from apps.providers import ledger
 from apps.providers.models import dollars_in_words
 
+BATCH = 500
+MOST_TOLD = 10
+MOST_CHOICES = 50
+NEWEST_JOBS = 2000
+FIRST, NORMAL, LAST = 10, 0, -10
+PRIORITIES = {FIRST: "first", NORMAL: "in turn", LAST: "last"}
 
-def _pages_in(state: PageState) -> Subquery:
-    """How many pages of the row's job are in this state; None for none."""
-    pages = JobPage.objects.filter(job=OuterRef("pk"), state=state).order_by().values("job")
-    return Subquery(pages.annotate(total=Count("pk")).values("total"))
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """A filter by one field, over choices that are known without reading all rows."""
+
+    field: str
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+
+
+class ModeFilter(ChoiceFilter):
+    title = parameter_name = field = "mode"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(mode, mode) for mode in MODES]
+
+
+class ProjectFilter(ChoiceFilter):
+    """The first projects by name; any other is found by its page."""
+
+    title, parameter_name, field = "project", "project", "project_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = Project.objects.order_by("name").values_list("pk", "name")[:MOST_CHOICES]
+        return [(str(project), name) for project, name in names]
+
+
+class KeyFilter(ChoiceFilter):
+    """The newest keys."""
+
+    title, parameter_name, field = "key", "key", "api_key_id"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(key.pk), str(key)) for key in ApiKey.objects.order_by("-pk")[:MOST_CHOICES]]
+
+
+class ErrorCodeFilter(ChoiceFilter):
+    """The codes of the newest jobs: asking which there are would read all jobs."""
+
+    title, parameter_name, field = "error code", "error_code", "error_code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        newest = ParseJob.objects.order_by("-created_at").values_list("error_code", flat=True)[:NEWEST_JOBS]
+        return [(code, code) for code in sorted({*newest} - {""})]
+
+
+class StuckFilter(admin.SimpleListFilter):
+    title = "needs a look"
+    parameter_name = "stuck"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "stuck")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return stuck_jobs(queryset) if self.value() == "yes" else queryset
 
 
 @admin.register(ParseJob)
 class ParseJobAdmin(FactsOnly):
-    list_display = ["id", "document_name", "project", "mode", "state", "stage", "progress", "created_at", "duration"]
-    list_filter = ["state", "mode", "created_at"]
-    list_select_related = ["project"]
+    list_display = [
+        *("document_and_id", "badge", "progress", "mode_and_cost", "project_and_key", "times", "created_at"),
+    ]
+    list_filter = ["state", StuckFilter, ModeFilter, ProjectFilter, KeyFilter, ErrorCodeFilter, "created_at"]
+    list_select_related = ["project", "api_key"]
     list_per_page = 50
+    sortable_by = ["created_at"]
+    ordering = ["-created_at"]
     search_fields = ["id", "document_name"]
+    search_help_text = "a job's id or a part of it, a part of a document's name"
     actions = ["cancel", "retry_failed_pages"]
-    exclude = ["password_sealed"]
-    readonly_fields = ["pages_and_attempts", "cost"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    *("id", "document", "document_name", "media_type", "project", "api_key", "state", "stage"),
+                    *("mode", "tier", "version", "priority", "document_pages", "page_count", "pages_and_attempts"),
+                    *("error_code", "error_detail", "warnings", "created_at", "started_at", "finished_at"),
+                    *("deadline_at", "updated_at"),
+                ]
+            },
+        ),
+        (
+            "Request and result",
+            {
+                "classes": ["collapse"],
+                "fields": [
+                    *("target_pages", "max_pages", "options", "user_metadata", "uses_models", "result_folder"),
+                    *("result_facts", "windows_sent", "windows_closed"),
+                ],
+            },
+        ),
+    ]
+    readonly_fields = ["id", "pages_and_attempts"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ParseJob]:
-        jobs = super().get_queryset(request).defer("options", "user_metadata", "password_sealed")
-        return jobs.annotate(good_pages=_pages_in(PageState.SUCCEEDED), failed_pages=_pages_in(PageState.FAILED))
+        jobs: QuerySet[ParseJob] = super().get_queryset(request)
+        return jobs.defer("options", "user_metadata", "password_sealed", "warnings")
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """What is not in the rows of one page of the list is asked for all of them at once."""
+        changelist = super().get_changelist_instance(request)
+        rows: Any = list(changelist.result_list)
+        told = {job.pk: admin_facts.told_by_result(job) for job in rows}
+        unknown = [job for job in rows if told[job.pk] is None]
+        counts = admin_facts.page_counts_of([job.pk for job in unknown])
+        costs = ledger.cost_by_jobs([job.pk for job in unknown if job.uses_models])
+        for job in rows:
+            job.counts, job.cost = told[job.pk] or (counts[job.pk], costs.get(job.pk, ""))
+        changelist.result_list = rows
+        return changelist
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        job = self.get_object(request, object_id)
+        more: dict[str, Any] = {}
+        if job is not None and self.has_view_permission(request, job):
+            more = admin_facts.facts_of(request, job) | {"orders": self._orders(request, job)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    # --- orders ---
+
+    def has_order_permission(self, request: HttpRequest) -> bool:
+        """Whoever may see jobs and change something may order; the rows themselves stay facts."""
+        return bool(request.user.has_perm("jobs.change_parsejob"))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Whoever may see jobs and change something may order; the rows themselves stay facts."""
-        return super().get_actions(request) if request.user.has_perm("jobs.change_parsejob") else {}
+        """Orders for people who may give them; one action for each priority and each mode."""
+        if not self.has_order_permission(request):
+            return {}
+        actions: dict[str, Any] = super().get_actions(request)
+        for priority, place in PRIORITIES.items():
+            name = f"priority_{priority}"
+            actions[name] = (_prefer(priority), name, f"Let the selected jobs go {place} within their project")
+        for mode in MODES:
+            name = f"parse_in_{mode}"
+            actions[name] = (_parse_in(mode), name, f"Parse the documents of the selected jobs again, in mode {mode}")
+        return actions
+
+    def _orders(self, request: HttpRequest, job: ParseJob) -> list[tuple[str, str]]:
+        """The actions that can do something to a job like this."""
+        actions = self.get_actions(request)
+        if job.state in OPEN_JOBS:
+            useful = {"cancel", *(f"priority_{priority}" for priority in PRIORITIES if priority != job.priority)}
+        else:
+            useful = {f"parse_in_{mode}" for mode in MODES if mode != job.mode}
+            useful |= {"retry_failed_pages"} if job.state in (JobState.FAILED, JobState.PARTIAL) else set()
+        return [
+            (name, description.replace("the selected jobs", "this job").replace("their project", "its project"))
+            for name, (_, _, description) in actions.items()
+            if name in useful
+        ]
+
+    @admin.action(description="Cancel the selected jobs")
+    def cancel(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
+        self.order(request, queryset, lambda job: services.cancel_job(job=job), "cancelled")
+
+    @admin.action(description="Parse the failed pages of the selected jobs again")
+    def retry_failed_pages(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
+        self.order(request, queryset, lambda job: services.retry_pages(job=job), "started again")
+
+    def order(
+        self, request: HttpRequest, jobs: QuerySet[ParseJob], order: Callable[[ParseJob], object], done: str
+    ) -> None:
+        """Give the order to each job, batch by batch; of what refuses it the first are named with their reasons."""
+
+        def give(job_ids: Sequence[str]) -> list[str]:
+            carried_out = []
+            for job in ParseJob.objects.filter(pk__in=job_ids).select_related("project", "document", "api_key"):
+                try:
+                    order(job)
+                except ParseError as error:
+                    refused.append(f"Job {job.pk}: {error.detail}")
+                else:
+                    carried_out.append(job.pk)
+            return carried_out
+
+        refused: list[str] = []
+        self.in_batches(request, jobs, give, done)
+        for sentence in refused[:MOST_TOLD]:
+            self.message_user(request, sentence, messages.WARNING)
+        if len(refused) > MOST_TOLD:
+            self.message_user(request, f"{len(refused) - MOST_TOLD} more refused it.", messages.WARNING)
+
+    def in_batches(
+        self, request: HttpRequest, jobs: QuerySet[ParseJob], give: Callable[[Sequence[str]], list[str]], done: str
+    ) -> None:
+        """``give`` takes the ids of some jobs and returns those of whom it is true now: each gets a line in the log.
+
+        Which jobs are meant is asked first: an order may change what the filter holds for.
+        """
+        job_ids = list(jobs.order_by().values_list("pk", flat=True))
+        person: Any = request.user.pk
+        total = 0
+        for start in range(0, len(job_ids), BATCH):
+            carried_out = give(job_ids[start : start + BATCH])
+            rows: Any = [ParseJob(pk=job_id) for job_id in carried_out]
+            LogEntry.objects.log_actions(person, rows, CHANGE, done)
+            total += len(rows)
+        self.message_user(request, f"{total} job(s) {done}")
+
+    # --- columns ---
+
+    @admin.display(description="document")
+    def document_and_id(self, job: ParseJob) -> str:
+        return format_html('{}<br><small class="lm-id">{}</small>', job.document_name, job.pk)
+
+    @admin.display(description="state")
+    def badge(self, job: ParseJob) -> str:
+        place = f" {PRIORITIES.get(job.priority, job.priority)}" if job.priority and not job.has_ended else ""
+        stage = job.stage if job.state == JobState.RUNNING else job.error_code
+        return format_html("{} <small>{}{}</small>", admin_facts.state_badge(job.state), stage, place)
 
     @admin.display(description="pages")
     def progress(self, job: Any) -> str:
-        if job.page_count is None:
-            return "-"
-        failed = f", {job.failed_pages} failed" if job.failed_pages else ""
-        return f"{job.good_pages or 0} of {job.page_count}{failed}"
+        return admin_facts.pages_bar(job.counts, job.page_count)
 
-    @admin.display(description="duration")
-    def duration(self, job: ParseJob) -> str:
-        if job.started_at is None or job.finished_at is None:
-            return "-"
-        return f"{(job.finished_at - job.started_at).total_seconds():.2f} s"
+    @admin.display(description="project / key")
+    def project_and_key(self, job: ParseJob) -> str:
+        key = "-" if job.api_key is None else job.api_key.name
+        return format_html('{}<br><small class="lm-id">{}</small>', job.project.name, key)
 
-    @admin.display(description="details")
+    @admin.display(description="mode / cost")
+    def mode_and_cost(self, job: Any) -> str:
+        cost = "-" if job.cost == "" else dollars_in_words(job.cost)
+        return format_html('{}<br><small class="lm-id">{}</small>', job.mode, cost)
+
+    @admin.display(description="waited / took")
+    def times(self, job: ParseJob) -> str:
+        times = admin_facts.waited(job), admin_facts.took(job)
+        return format_html('<span class="lm-id">{}</span><br><span class="lm-times">{}</span>', *times)
+
+    @admin.display(description="all its rows")
     def pages_and_attempts(self, job: ParseJob) -> str:
         links = [("pages", "jobpage"), ("steps", "step"), ("attempts", "pageattempt")]
         addresses = [
@@ -67,33 +275,27 @@ class ParseJobAdmin(FactsOnly):
         addresses.append((f"{reverse('admin:providers_usage_changelist')}?job_id__exact={job.pk}", "calls"))
         return format_html_join(" · ", '<a href="{}">{}</a>', addresses)
 
-    @admin.display(description="cost of its calls")
-    def cost(self, job: ParseJob) -> str:
-        spent = ledger.spent_by_job(job.pk)
-        return f"{dollars_in_words(spent.cost_nanos)}, {spent.requests} call(s)" if spent.requests else "-"
 
-    @admin.action(description="Cancel the selected jobs")
-    def cancel(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
-        self._order(request, queryset, lambda job: services.cancel_job(job=job), "cancelled")
+def _prefer(priority: int) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[ParseJob]], None]:
+    def prefer(model_admin: ParseJobAdmin, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
+        def give(job_ids: Sequence[str]) -> list[str]:
+            return services.set_priority(job_ids=job_ids, priority=priority)
 
-    @admin.action(description="Parse the failed pages of the selected jobs again")
-    def retry_failed_pages(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
-        self._order(request, queryset, lambda job: services.retry_pages(job=job), "started again")
+        model_admin.in_batches(request, queryset, give, f"set to go {PRIORITIES[priority]}")
 
-    def _order(
-        self, request: HttpRequest, jobs: QuerySet[ParseJob], order: Callable[[ParseJob], object], done: str
-    ) -> None:
-        """Give the order to each job; what refuses it is named with its reason."""
-        carried_out = 0
-        for job in jobs:
-            try:
-                order(job)
-            except ParseError as error:
-                self.message_user(request, f"Job {job.pk}: {error.detail}", messages.WARNING)
-            else:
-                carried_out += 1
-                self.log_change(request, job, done)
-        self.message_user(request, f"{carried_out} job(s) {done}")
+    return prefer
+
+
+def _parse_in(mode: str) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[ParseJob]], None]:
+    def parse_in(model_admin: ParseJobAdmin, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
+        order = partial(_parse_in_mode, mode=mode)
+        model_admin.order(request, queryset, order, f"parsed again as new jobs in mode {mode}")
+
+    return parse_in
+
+
+def _parse_in_mode(job: ParseJob, *, mode: str) -> ParseJob:
+    return services.parse_in_mode(job=job, mode=mode)
 
 
 @admin.register(JobPage)
@@ -106,7 +308,7 @@ class JobPageAdmin(FactsOnly):
     ordering = ["job_id", "number"]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, request)
+        return lookup in ("job__id__exact", "number") or super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(Step)
@@ -121,3 +323,34 @@ class PageAttemptAdmin(JobPageAdmin):
     list_display = ["job_id", "stage", "first_page", "last_page", "outcome", "detail", "worker", "started_at"]
     list_filter = ["outcome", "stage"]
     ordering = ["-id"]
+
+
+class PauseForm(forms.ModelForm):
+    name = forms.ChoiceField(label="what")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:  # not where somebody only looks
+            self.fields["name"].choices = [(name, name) for name in services.pausable()]  # type: ignore[attr-defined]
+
+
+@admin.register(Pause)
+class PauseAdmin(admin.ModelAdmin):
+    """Adding a row pauses, deleting it resumes."""
+
+    list_display = ["name", "reason", "by", "since"]
+    form = PauseForm
+    fields = ["name", "reason"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
+        services.pause(name=obj.name, reason=obj.reason, by=request.user.get_username())
+
+    def delete_model(self, request: HttpRequest, obj: Pause) -> None:
+        services.resume(name=obj.name)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        for pause in queryset:
+            services.resume(name=pause.name)

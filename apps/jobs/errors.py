@@ -2,6 +2,7 @@
 
 JobError (a ParseError)
   JobNotFound, JobNotFinished, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption, TooSlowToEstimate
+  IntakePaused
 BrokerUnavailable (a ParseError)
 QuotaExceeded (a DocumentError: the job ends with it)
 """
@@ -60,6 +61,14 @@ class ModeNotAllowed(JobError):
     """The project does not allow this mode."""
 
     code = "mode_not_allowed"
+
+
+class IntakePaused(JobError):
+    """No new jobs are taken for the moment. Send the request again later."""
+
+    code = "intake_paused"
+    retryable = True
+    wait_seconds = 60
 
 
 class QuotaExceeded(DocumentError):

@@ -24,7 +24,8 @@ class ParseJob(models.Model):
     """One parse of one document with one set of options.
 
     ``stage`` is where it is on its road; ``result_folder`` is the accepted result in storage (empty: none yet).
-    ``windows_sent`` and ``windows_closed`` count the chords that were published and whose body ran.
+    ``windows_sent`` and ``windows_closed`` count the chords that were published and whose body ran. Of a project's
+    waiting work that of the jobs with the highest ``priority`` is sent first; below 0 is after the others.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=new_job_id, editable=False)
@@ -52,6 +53,7 @@ class ParseJob(models.Model):
     error_detail = models.TextField(blank=True)
     result_folder = models.CharField(max_length=120, blank=True)
     result_facts = models.JSONField(default=dict, blank=True)
+    priority = models.SmallIntegerField(default=0, db_default=0)
     uses_models = models.BooleanField(default=False, help_text="some of its pages may go to a model")
     windows_sent = models.PositiveIntegerField(default=0)
     windows_closed = models.PositiveIntegerField(default=0)
@@ -72,6 +74,11 @@ class ParseJob(models.Model):
                 name="job_open_deadline",
             ),
             models.Index(fields=["-finished_at"], name="job_newest_ended"),
+            models.Index(
+                fields=["project"],
+                condition=Q(state__in=[JobState.PENDING, JobState.RUNNING]) & ~Q(priority=0),
+                name="job_preferred",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -189,6 +196,18 @@ class Turn(models.Model):
 
     name = models.CharField(primary_key=True, max_length=40)
     expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Pause(models.Model):
+    """What stands still until somebody resumes it: a queue that gets no new messages, or the intake of new jobs."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    reason = models.CharField(max_length=200, blank=True, help_text="told to whoever is refused")
+    by = models.CharField(max_length=150, help_text="who paused it")
+    since = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name

@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from apps.accounts.models import Project, ProjectQuota
 from apps.documents import storage
 from apps.jobs.errors import JobNotFound
-from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.states import OPEN_STEPS, JobState, Stage, StepState
+from apps.jobs.models import JobPage, ParseJob, Pause, Step
+from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 
 
 def find_job(*, project: Project, job_id: str) -> ParseJob:
@@ -115,6 +115,16 @@ def jobs_that_may_begin(project_id: UUID) -> int | None:
         project_id=project_id, stage=Stage.SPLIT, state=StepState.PENDING, sent_at__isnull=False
     ).count()
     return max(0, limit - running - about_to)
+
+
+def has_priorities(project_id: UUID) -> bool:
+    """Whether some open job of the project goes before or after its others."""
+    return ParseJob.objects.filter(~Q(priority=0), project_id=project_id, state__in=OPEN_JOBS).exists()
+
+
+def pauses() -> list[Pause]:
+    """What is paused, the longest first."""
+    return list(Pause.objects.order_by("since", "name"))
 
 
 def page_rows(job_id: str) -> Iterator[JobPage]:

@@ -174,9 +174,14 @@ def _signature(message: Message) -> Signature[Any]:
 
     return chain(
         _task(message, RENDER_PAGE, PAGES_QUEUE),
-        _app().signature(RECOGNIZE_PAGE, queue=message.queue, ignore_result=True),
-        _app().signature(ACCEPT_OCR, queue=HOUSEKEEPING_QUEUE, ignore_result=True),
+        _app().signature(RECOGNIZE_PAGE, queue=message.queue, ignore_result=True, **_shown(message)),
+        _app().signature(ACCEPT_OCR, queue=HOUSEKEEPING_QUEUE, ignore_result=True, **_shown(message)),
     )
+
+
+def _shown(message: Message) -> dict[str, str]:
+    """What Flower shows in place of an argument that holds signed links."""
+    return {"argsrepr": "()", "kwargsrepr": repr({"job": message.job, "pages": message.pages})}
 
 
 def _task(message: Message, name: str, queue: str) -> Signature[Any]:

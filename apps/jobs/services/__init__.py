@@ -1,6 +1,6 @@
 """Every write to jobs. From outside: ``from apps.jobs import services``, then ``services.submit_job(...)``.
 
-orders      what people ask for: submit, cancel, retry, delete
+orders      what people ask for: submit, cancel, retry, parse in another mode, prefer, delete
 admission   whether they may have it
 estimating  what it would come to
 sending     rows that are due become messages
@@ -9,6 +9,7 @@ leases      the thread that renews what this process holds
 splitting, reading, planning, recognizing, modelling, assembling    the stages of a job
 routing, answers, money, alarm    what modelling stands on
 advancing   a stage that is settled moves the job on
+pausing     queues and the intake stand still, and go on
 consumers   which OCR workers are there
 queue_status    what each queue has to do
 rescue      makes good what a broker or a worker lost
@@ -26,9 +27,12 @@ from apps.jobs.services.orders import (
     cancel_job,
     delete_document,
     delete_job,
+    parse_in_mode,
     retry_pages,
+    set_priority,
     submit_job,
 )
+from apps.jobs.services.pausing import pausable, pause, resume
 from apps.jobs.services.planning import plan_pages, route_pages
 from apps.jobs.services.queue_status import QueueStatus, queue_status, queue_status_of_rows
 from apps.jobs.services.reading import extract_pages
@@ -59,15 +63,20 @@ __all__ = [
     "lose_worker",
     "move_on",
     "note_ocr_worker",
+    "parse_in_mode",
     "parse_page",
+    "pausable",
+    "pause",
     "plan_pages",
     "queue_status",
     "queue_status_of_rows",
     "render_page",
     "rescue_jobs",
+    "resume",
     "retry_pages",
     "route_pages",
     "send_due",
+    "set_priority",
     "split_document",
     "submit_job",
     "usage_of",

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from apps.accounts.models import Project, ProjectQuota
 from apps.jobs.errors import InvalidOption, ModeNotAllowed, ModeNotAvailable, QuotaExceeded
 from apps.jobs.models import ParseJob
+from apps.jobs.services.pausing import check_intake
 from apps.jobs.services.requests import ModelRequest
 from apps.parsing.modes import FAST, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, Rules, Target, catalog
@@ -37,8 +38,9 @@ class Admission:
 def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str) -> Admission:
     """What becomes of the order; ``asked`` is how the request spells the mode.
 
-    Raises ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
+    Raises IntakePaused, ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
     """
+    check_intake()
     quota = ProjectQuota.objects.filter(project=project).first()
     request = ModelRequest(options)
     modes = {mode, *(rule.parsing_conf.mode or mode for rule in request.rules)}

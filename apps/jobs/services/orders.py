@@ -1,8 +1,8 @@
-"""What people ask for: submit, cancel, retry, delete."""
+"""What people ask for: submit, cancel, retry, parse in another mode, prefer, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,16 +16,18 @@ from apps.accounts import sealing
 from apps.accounts.models import ApiKey, Project
 from apps.documents import services as documents
 from apps.documents import storage
-from apps.documents.errors import DocumentInUse
+from apps.documents.errors import DocumentInUse, DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove, NotCancellable
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.services import answers
+from apps.jobs.services.admission import admit
 from apps.jobs.services.claims import end_job
 from apps.jobs.services.reading import make_ranges
 from apps.jobs.services.sending import send_due, send_pages_of, start_job_step
 from apps.jobs.states import OPEN_JOBS, RETRYABLE_JOBS, JobState, PageState, Stage
 from apps.pages.errors import PageOutOfRange
+from apps.parsing.tiers import TIERS
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,45 @@ def _pages_to_retry(job: ParseJob, page_numbers: Sequence[int] | None) -> list[i
     if not numbers and pages.exists():
         raise IllegalMove("No page of this job failed. Name the pages that are to be parsed again.")
     return numbers
+
+
+def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
+    """A new job for this one's document, with its options, in another mode; the old one stays as it is.
+
+    Raises what ``admit`` raises, DocumentNotFound, and IllegalMove where the password cannot be read any more.
+    """
+    if job.document is None:
+        raise DocumentNotFound
+    admission = admit(project=job.project, mode=mode, options=job.options, asked=mode)
+    request = JobRequest(
+        mode=admission.mode,
+        tier=mode,
+        version=TIERS[mode].versions[-1],
+        target_pages=job.target_pages,
+        max_pages=job.max_pages,
+        options=job.options,
+        user_metadata=job.user_metadata,
+        password=_password_of(job),
+        uses_models=admission.uses_models,
+        warnings=admission.warnings,
+    )
+    return submit_job(project=job.project, document=job.document, request=request, api_key=job.api_key)
+
+
+def _password_of(job: ParseJob) -> str | None:
+    try:
+        return sealing.unseal(job.password_sealed) if job.password_sealed else None
+    except sealing.BrokenSeal:
+        raise IllegalMove("The document's password cannot be read any more. Send the document again.") from None
+
+
+def set_priority(*, job_ids: Collection[str], priority: int) -> list[str]:
+    """Let open jobs go before (above 0) or after (below 0) their project's others; those that were still open."""
+    with transaction.atomic():
+        still_open = ParseJob.objects.select_for_update().filter(pk__in=job_ids, state__in=OPEN_JOBS)
+        found = list(still_open.order_by("pk").values_list("pk", flat=True))
+        ParseJob.objects.filter(pk__in=found).update(priority=priority)
+    return found
 
 
 def delete_job(*, job: ParseJob) -> None:

@@ -8,16 +8,17 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.jobs import workflow
+from apps.jobs import queries, workflow
 from apps.jobs.models import JobPage, ParseJob, Step, Turn
 from apps.jobs.services import consumers
 from apps.jobs.services.advancing import advance_job
 from apps.jobs.services.claims import end_job, fail_pages, give_up
+from apps.jobs.services.pausing import queues_stopped_by
 from apps.jobs.services.recognizing import accept_written_answer
-from apps.jobs.services.sending import send_again, send_due
+from apps.jobs.services.sending import is_paused, send_again, send_due
 from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.pages.errors import PageError
 
@@ -85,7 +86,7 @@ def _give_up_expired_leases() -> int:
 def _end_overdue_jobs() -> int:
     """Pages that are still open at the deadline fail and what is there is assembled; a job that does not even come
     to that fails as a whole a little later."""
-    overdue = ParseJob.objects.filter(state__in=OPEN_JOBS, deadline_at__lt=Now())
+    overdue = ParseJob.objects.filter(~Exists(_kept_back()), state__in=OPEN_JOBS, deadline_at__lt=Now())
     ended = 0
     for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE]))[:BATCH]:
         with transaction.atomic():
@@ -98,6 +99,12 @@ def _end_overdue_jobs() -> int:
             fail_pages(JobPage.objects.filter(job=job), DeadlineExceeded())
         ended += 1
     return ended
+
+
+def _kept_back() -> QuerySet[Step]:
+    """What of the outer job waits for a paused queue: that time is given back to it when the queue goes on."""
+    stopped = [queue for paused in queries.pauses() for queue in queues_stopped_by(paused.name)]
+    return Step.objects.filter(job_id=OuterRef("pk"), queue__in=stopped, state=StepState.PENDING, sent_at=None)
 
 
 def _advance_stuck_jobs() -> int:
@@ -115,7 +122,7 @@ def _send_lost_messages_again() -> int:
             _message_in(queue), state=StepState.PENDING, sent_at__lt=Now() - settings.RESEND_AFTER
         ).order_by("sent_at")
         oldest = waiting.first()
-        if oldest is None:
+        if oldest is None or is_paused(queue):
             continue
         if workflow.queue_length(queue) != 0:
             last = Step.objects.filter(_message_in(queue), begun_at__isnull=False).order_by("-sent_at").first()

@@ -7,16 +7,17 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts.models import Project
 from apps.jobs import queries, workflow
-from apps.jobs.models import ParseJob, Step
+from apps.jobs.models import ParseJob, Pause, Step
 from apps.jobs.states import Stage, StepState
 
 logger = logging.getLogger(__name__)
@@ -26,17 +27,28 @@ def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
     """Make the row of a step of the job as a whole and publish it on commit.
 
     The first step of a job waits unsent when its project fills the queue already; later ones go at once, so that
-    a job that has begun is not kept waiting by those that have not.
+    a job that has begun is not kept waiting by those that have not. Nothing goes into a paused queue.
     """
     queue = workflow.QUEUE_OF_STAGE[stage]
     step = Step(job=job, project_id=job.project_id, stage=stage, queue=queue)
-    if stage is Stage.SPLIT and (_room(queue, job.project_id) <= 0 or queries.jobs_that_may_begin(job.project_id) == 0):
+    if is_paused(queue) or (stage is Stage.SPLIT and not _may_begin(queue, job.project_id)):
         step.save(force_insert=True)
         return step
     step.window, step.sent_at = _new_window(), Now()
     step.save(force_insert=True)
     transaction.on_commit(partial(_publish, [step]))
     return step
+
+
+def is_paused(queue: str) -> bool:
+    """Whether nothing is sent to the queue, because it or the one that works for it is paused."""
+    return _pauses_of(queue).exists()
+
+
+def _pauses_of(queue: str) -> QuerySet[Pause]:
+    """Pages for OCR are rendered first, by those who take from the queue of pages."""
+    needed = (queue, workflow.PAGES_QUEUE) if queue in workflow.OCR_QUEUES else (queue,)
+    return Pause.objects.filter(name__in=needed)
 
 
 def send_due_if_any_waits() -> int:
@@ -81,7 +93,12 @@ def _projects_with_unsent(queue: str) -> list[UUID]:
 
 def _unsent(queue: str):  # type: ignore[no-untyped-def]
     due = Q(not_before=None) | Q(not_before__lte=Now())
-    return Step.objects.filter(due, queue=queue, state=StepState.PENDING, sent_at=None)
+    goes_on = ~Exists(_pauses_of(queue))
+    return Step.objects.filter(due, goes_on, queue=queue, state=StepState.PENDING, sent_at=None)
+
+
+def _may_begin(queue: str, project_id: UUID) -> bool:
+    return _room(queue, project_id) > 0 and queries.jobs_that_may_begin(project_id) != 0
 
 
 def _room(queue: str, project_id: UUID) -> int:
@@ -90,12 +107,16 @@ def _room(queue: str, project_id: UUID) -> int:
 
 
 def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[Step]:
-    """Unsent due rows that still fit: those that waited for a moment first, then the oldest; jobs by their window."""
+    """Unsent due rows that still fit: by the priority of their jobs, those that waited for a moment first, then the
+    oldest; jobs by their window."""
     window = settings.QUEUES[queue]
     sent = defaultdict(int, queries.sent_by_job(queue=queue, project_id=project_id))
     room = window.window_per_project - sum(sent.values())
     chosen: list[Step] = []
     new_jobs = queries.jobs_that_may_begin(project_id) if queue == workflow.PARSE_QUEUE else None
+    order: list[Any] = [F("not_before").asc(nulls_last=True), "pk"]
+    if queries.has_priorities(project_id):
+        order.insert(0, "-job__priority")
     while room > 0:
         full = [job for job, count in sent.items() if count >= window.window_per_job]
         rows = _unsent(queue).filter(project_id=project_id).exclude(job_id__in=full)
@@ -104,7 +125,7 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[Step]:
             rows = rows.filter(job_id=job_id)
         if new_jobs == 0:
             rows = rows.exclude(stage=Stage.SPLIT)
-        batch = list(rows.order_by(F("not_before").asc(nulls_last=True), "pk")[:room])
+        batch = list(rows.order_by(*order)[:room])
         if not batch:
             break
         for step in batch:

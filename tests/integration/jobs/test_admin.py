@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 
-from apps.jobs.models import JobPage, ParseJob
+from apps.jobs import admin as jobs_admin
+from apps.jobs import admin_facts, services
+from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, Stage
 from apps.providers.models import Usage
 from tests.integration.jobs.conftest import Submit, run, run_to
@@ -19,6 +26,16 @@ JOBS = "/admin/jobs/parsejob/"
 @pytest.fixture
 def admin(transactional_db: None, django_user_model: Any) -> Client:
     person = django_user_model.objects.create_superuser("admin", password="secret")
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def reader(transactional_db: None, django_user_model: Any) -> Client:
+    """Somebody who may look at jobs and nothing else."""
+    person = django_user_model.objects.create_user("reader", password="secret", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="view_parsejob"))
     client = Client()
     client.force_login(person)
     return client
@@ -46,7 +63,7 @@ def test_a_list_of_many_jobs_costs_no_more_queries(
     for _ in range(12):
         submit(pages=1)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         admin.get(JOBS)
 
 
@@ -94,8 +111,10 @@ def test_pages_tell_their_mode_and_why(admin: Client, submit: Submit) -> None:
     JobPage.objects.filter(job=job).update(mode="agentic", mode_reason="table_in_page", fallback="output_altered")
 
     page = admin.get(f"/admin/jobs/jobpage/?job__id__exact={job.pk}").content.decode()
+    wall = admin.get(f"{JOBS}{job.pk}/change/").content.decode()
 
     assert all(told in page for told in ("agentic", "table_in_page", "output_altered"))
+    assert 'title="Page 1: succeeded, agentic (table_in_page), its plain text, because of output_altered"' in wall
 
 
 def test_cancel(admin: Client, submit: Submit) -> None:
@@ -117,3 +136,181 @@ def test_retry_of_failed_pages(admin: Client, submit: Submit) -> None:
 
     failed.refresh_from_db()
     assert failed.state == JobState.RUNNING
+
+
+def test_an_order_holds_for_all_jobs_of_a_filter(
+    admin: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_admin, "BATCH", 2)
+    monkeypatch.setattr(jobs_admin.ParseJobAdmin, "list_per_page", 2)
+    waiting = [submit(pages=1) for _ in range(5)]
+    done = run(submit(pages=1))
+
+    answer = admin.post(
+        f"{JOBS}?state__exact=pending",
+        {"action": "cancel", "select_across": "1", "_selected_action": [waiting[0].pk]},
+        follow=True,
+    )
+
+    assert "5 job(s) cancelled" in answer.content.decode()
+    assert ParseJob.objects.filter(state=JobState.CANCELLED).count() == 5
+    assert set(LogEntry.objects.values_list("object_id", flat=True)) == {job.pk for job in waiting}
+    done.refresh_from_db()
+    assert done.state == JobState.SUCCEEDED
+
+
+def test_of_many_that_refuse_the_first_are_named(
+    admin: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_admin, "MOST_TOLD", 1)
+
+    page = order(admin, "cancel", *(run(submit(pages=1)) for _ in range(3)))
+
+    assert page.count("The job has already ended") == 1
+    assert "2 more refused it" in page
+
+
+def test_priority(admin: Client, submit: Submit) -> None:
+    job, done = submit(pages=1), run(submit(pages=1))
+
+    page = order(admin, "priority_10", job, done)
+
+    job.refresh_from_db()
+    assert job.priority == 10
+    assert "1 job(s) set to go first" in page
+    assert LogEntry.objects.get().object_id == job.pk
+
+
+def test_another_mode(admin: Client, submit: Submit) -> None:
+    old = run(submit(pages=2, mode="balanced", tier="balanced"))
+
+    page = order(admin, "parse_in_fast", old)
+
+    assert "1 job(s) parsed again as new jobs in mode fast" in page
+    new = ParseJob.objects.exclude(pk=old.pk).get()
+    assert (new.mode, new.tier, new.document_id) == ("fast", "fast", old.document_id)
+
+
+def test_a_job_without_its_document_is_not_parsed_again(admin: Client, submit: Submit) -> None:
+    old = run(submit(pages=1))
+    assert old.document is not None
+    services.delete_document(document=old.document)
+
+    assert f"Job {old.pk}: " in order(admin, "parse_in_fast", old)
+    assert ParseJob.objects.count() == 1
+
+
+def test_orders_stand_on_the_page_of_a_job(admin: Client, submit: Submit) -> None:
+    waiting, done = submit(pages=1), run(submit(pages=1))
+
+    pages = [admin.get(f"{JOBS}{job.pk}/change/").content.decode() for job in (waiting, done)]
+
+    assert ['value="cancel"' in page for page in pages] == [True, False]
+    assert ['value="parse_in_agentic"' in page for page in pages] == [False, True]
+
+
+def test_who_may_only_look_can_give_no_order(reader: Client, submit: Submit) -> None:
+    job = submit(pages=1)
+
+    page = reader.get(f"{JOBS}{job.pk}/change/").content.decode()
+    listed = reader.get(JOBS).content.decode()
+    order(reader, "cancel", job)
+    order(reader, "priority_10", job)
+
+    assert 'name="action"' not in page + listed
+    job.refresh_from_db()
+    assert (job.state, job.priority) == (JobState.PENDING, 0)
+
+
+def test_a_wall_is_cut_into_parts(admin: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_facts, "PAGES_ON_A_WALL", 4)
+    job = run(submit(pages=6))
+
+    first, second, none = (
+        admin.get(f"{JOBS}{job.pk}/change/{part}").content.decode() for part in ("", "?part=2", "?part=nonsense")
+    )
+
+    assert "Page 4: succeeded" in first
+    assert "Page 5: succeeded" not in first
+    assert "Page 6: succeeded" in second
+    assert "Page 1: succeeded" in none
+
+
+def test_a_cell_of_the_wall_leads_to_the_row_of_its_page(admin: Client, submit: Submit) -> None:
+    job = run(submit(pages=6))
+    link = f"/admin/jobs/jobpage/?job__id__exact={job.pk}&number=2"
+
+    assert link in admin.get(f"{JOBS}{job.pk}/change/").content.decode()
+    assert "1 job page" in admin.get(link).content.decode()
+
+
+def test_the_page_of_a_job_tells_its_road(admin: Client, submit: Submit) -> None:
+    job = run(submit(pages=6))
+
+    page = admin.get(f"{JOBS}{job.pk}/change/").content.decode()
+
+    road = page[page.index("Road") : page.index("Newest attempts")]
+    stages = [stage for stage in ("split", "extract", "plan", "assemble") if f"<td>{stage}</td>" in road]
+    assert stages == ["split", "extract", "plan", "assemble"]
+    assert f"kwargs%3A{job.pk}" in page
+
+
+# --- stuck ---
+
+
+def stuck(admin: Client) -> set[str]:
+    page = admin.get(f"{JOBS}?stuck=yes").content.decode()
+    return {job.pk for job in ParseJob.objects.all() if job.pk in page}
+
+
+def silent(job: ParseJob) -> ParseJob:
+    """The job as it is when nothing was heard of it for an hour."""
+    long_ago = timezone.now() - timedelta(hours=1)
+    ParseJob.objects.filter(pk=job.pk).update(created_at=long_ago, updated_at=long_ago)
+    Step.objects.filter(job=job).update(begun_at=long_ago)
+    PageAttempt.objects.filter(job=job).update(started_at=long_ago, ended_at=long_ago)
+    return job
+
+
+def test_a_job_of_which_nothing_is_heard_is_stuck(admin: Client, submit: Submit) -> None:
+    job, fresh = silent(run_to(submit(pages=10), Stage.EXTRACT)), submit(pages=1)
+    silent(run(submit(pages=1)))
+
+    assert stuck(admin) == {job.pk}
+    assert fresh.state == JobState.PENDING
+
+
+def test_a_job_past_its_deadline_is_stuck(admin: Client, submit: Submit) -> None:
+    job = submit(pages=1)
+    ParseJob.objects.filter(pk=job.pk).update(deadline_at=timezone.now() - timedelta(minutes=1))
+
+    assert stuck(admin) == {job.pk}
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        {"not_before": Now() + timedelta(minutes=5)},
+        {"outage_since": Now() - timedelta(minutes=30)},
+        {"state": "running", "lease_expires_at": Now() + timedelta(seconds=20)},
+    ],
+)
+def test_a_job_that_waits_or_works_is_not_stuck(admin: Client, submit: Submit, wait: dict[str, Any]) -> None:
+    job = silent(run_to(submit(pages=3), Stage.EXTRACT))
+    Step.objects.filter(job=job, stage=Stage.EXTRACT).update(**wait)
+
+    assert stuck(admin) == set()
+
+
+def test_a_job_in_a_queue_that_moves_is_not_stuck(admin: Client, submit: Submit) -> None:
+    silent(run_to(submit(pages=3), Stage.EXTRACT))
+    run(submit(pages=3))
+
+    assert stuck(admin) == set()
+
+
+def test_a_job_in_a_paused_queue_is_not_stuck(admin: Client, submit: Submit) -> None:
+    silent(run_to(submit(pages=3), Stage.EXTRACT))
+    services.pause(name="parse_raw_file_job_pages", by="tester")
+
+    assert stuck(admin) == set()

@@ -1,0 +1,20 @@
+"""manage.py resume NAME: a paused queue, or the intake, goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from apps.jobs import services
+
+
+class Command(BaseCommand):
+    help = "Let a paused queue or the intake go on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", choices=services.pausable(), metavar="QUEUE|intake")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name = options["name"]
+        self.stdout.write(f"{name} goes on." if services.resume(name=name) else f"{name} was not paused.")

@@ -1,0 +1,56 @@
+"""What stands still until somebody resumes it: queues, which get no new messages, and the intake of new jobs."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.jobs import workflow
+from apps.jobs.errors import IntakePaused
+from apps.jobs.models import ParseJob, Pause, Step
+from apps.jobs.services.sending import send_due
+from apps.jobs.states import OPEN_JOBS, StepState
+
+INTAKE = "intake"
+
+
+def pausable() -> list[str]:
+    """The names that can be paused. What housekeeping does belongs to work that is out, so it is not among them."""
+    return [INTAKE, *(name for name in settings.QUEUES if name != workflow.HOUSEKEEPING_QUEUE)]
+
+
+def pause(*, name: str, reason: str = "", by: str) -> bool:
+    """Pause a queue or the intake: what is out finishes. False when it was paused before."""
+    return Pause.objects.get_or_create(name=name, defaults={"reason": reason, "by": by, "since": Now()})[1]
+
+
+def resume(*, name: str) -> bool:
+    """Let it go on: jobs that waited for the queue get the time back, and what is due is sent. False: it was not
+    paused."""
+    with transaction.atomic():
+        row = Pause.objects.select_for_update().filter(name=name).first()
+        if row is None:
+            return False
+        row.delete()
+        waited = Step.objects.filter(queue__in=queues_stopped_by(name), state=StepState.PENDING, sent_at=None)
+        ParseJob.objects.filter(state__in=OPEN_JOBS, pk__in=waited.values("job_id")).update(
+            deadline_at=F("deadline_at") + (timezone.now() - row.since)
+        )
+    send_due()
+    return True
+
+
+def queues_stopped_by(name: str) -> tuple[str, ...]:
+    """The queues of rows that are not sent while this is paused."""
+    return (name, *workflow.OCR_QUEUES) if name == workflow.PAGES_QUEUE else (name,)
+
+
+def check_intake() -> None:
+    """IntakePaused, with the reason, while no new jobs are taken."""
+    paused = Pause.objects.filter(name=INTAKE).first()
+    if paused is not None:
+        reason = f" ({paused.reason})" if paused.reason else ""
+        raise IntakePaused(f"No new jobs are taken for the moment{reason}. Send the request again later.")

@@ -1,0 +1,29 @@
+"""What every admin page shows of operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html_join
+
+from apps.jobs import queries
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def paused_things(context: dict[str, Any]) -> str:
+    """A line for each thing that is paused, for people who are logged in."""
+    if not context.get("has_permission"):
+        return ""
+    lines = (
+        (
+            "No new jobs are taken" if pause.name == "intake" else f"The queue {pause.name} is paused",
+            pause.since.strftime("%Y-%m-%d %H:%M UTC"),
+            pause.by,
+            f": {pause.reason}" if pause.reason else "",
+        )
+        for pause in queries.pauses()
+    )
+    return format_html_join("", '<p class="lm-paused"><strong>{}</strong> since {}, by {}{}</p>', lines)

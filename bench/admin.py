@@ -1,0 +1,87 @@
+"""The admin's pages with a million rows of pages on PostgreSQL: milliseconds from the request to the whole answer.
+
+    python -m bench.admin
+
+In this process, without the network and the web server. Writes bench/results/admin.json.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.figures import Figure, report
+
+TARGET_MS = 300
+TIMES = 9
+
+
+def main() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    from tests import services
+
+    with tempfile.TemporaryDirectory(prefix="leafmill-bench-") as folder:
+        Path(folder).chmod(0o755)  # the database server is not root
+        database = services.start_postgres(Path(folder))
+        redis = services.start_redis(Path(folder))  # the quota store that the operations page asks
+        try:
+            figures = measure(database.url, redis.url)
+        finally:
+            database.close()
+            redis.close()
+    report("admin", figures)
+
+
+def measure(database_url: str, redis_url: str) -> list[Figure]:
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.test.utils import setup_test_environment
+
+    from tests.conftest import _use_database
+
+    _use_database(database_url)
+    settings.REDIS_URL = redis_url
+    setup_test_environment()
+    call_command("migrate", verbosity=0)
+    from apps.accounts import services as accounts
+    from tests.fakes.many_rows import make_many_rows
+    from tests.integration.operations.test_many_rows import PAGES
+
+    accounts.create_api_key(name="bench")
+    began = time.perf_counter()
+    make_many_rows()
+    print(f"rows made in {time.perf_counter() - began:.0f} s")
+    client = logged_in()
+    return [Figure(f"{name}, p50", milliseconds(client, address), "ms", TARGET_MS) for name, address in PAGES.items()]
+
+
+def logged_in() -> Any:
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin"))
+    return client
+
+
+def milliseconds(client: Any, address: str) -> float:
+    """The middle of some times, after one that warms up."""
+    times = []
+    for _ in range(TIMES + 1):
+        began = time.perf_counter()
+        answer = client.get(address)
+        times.append((time.perf_counter() - began) * 1000)
+        if answer.status_code != 200:
+            raise SystemExit(f"{address}: {answer.status_code}")
+    return statistics.median(times[1:])
+
+
+if __name__ == "__main__":
+    main()

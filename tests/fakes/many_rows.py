@@ -1,0 +1,101 @@
+"""A database as it is after a million pages, on PostgreSQL: a few statements instead of a million parses."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+PAGES = 1_000_000
+LONG_JOBS, PAGES_OF_LONG = 300, 2000
+SHORT_JOBS, PAGES_OF_SHORT = 40_000, 10
+RUNNING_JOBS, WAITING_JOBS = 50, 5000
+LONGEST_JOB = "pjb-00000000-0000-4000-8000-000000000001"
+
+_JOB_ID = "'pjb-00000000-0000-4000-8000-' || lpad(i::text, 12, '0')"
+_WAITING = f"i > {LONG_JOBS} AND i <= {LONG_JOBS + WAITING_JOBS}"
+# Foreign keys are checked row by row by triggers, which takes longer than writing the rows.
+_STATEMENTS = f"""
+SET session_replication_role = replica;
+
+INSERT INTO jobs_parsejob (id, project_id, api_key_id, document_name, media_type, mode, tier, version, target_pages,
+    options, user_metadata, password_sealed, state, stage, document_pages, page_count, warnings, error_code,
+    error_detail, result_folder, result_facts, uses_models, windows_sent, windows_closed, created_at, updated_at,
+    started_at, finished_at, deadline_at)
+SELECT {_JOB_ID}, p.id, k.id, 'report ' || i || '.pdf', 'application/pdf',
+    (ARRAY['fast', 'balanced', 'multimodal', 'agentic'])[1 + i % 4], 'fast', '2026-06-15', '', '{{}}', '{{}}', '',
+    CASE WHEN i <= {RUNNING_JOBS} THEN 'running' WHEN {_WAITING} THEN 'pending'
+        WHEN i % 50 = 0 THEN 'failed' WHEN i % 20 = 0 THEN 'partial'
+        ELSE 'succeeded' END,
+    CASE WHEN i <= {RUNNING_JOBS} THEN 'model' WHEN {_WAITING} THEN 'split' ELSE 'done' END,
+    pages, pages, '[]', CASE WHEN i > {RUNNING_JOBS} AND i % 50 = 0 THEN 'document_corrupt' ELSE '' END, '', '', '{{}}',
+    i % 4 > 0, 1, 1, made, made + interval '1 minute', made + interval '2 s',
+    CASE WHEN i > {RUNNING_JOBS} AND NOT ({_WAITING}) THEN made + interval '1 minute' END, now() + interval '1 hour'
+FROM (SELECT i, now() - i * interval '1 s' AS made,
+        CASE WHEN i <= {LONG_JOBS} THEN {PAGES_OF_LONG} ELSE {PAGES_OF_SHORT} END AS pages
+    FROM generate_series(1, {LONG_JOBS + SHORT_JOBS}) AS i) AS jobs,
+    (SELECT id FROM accounts_project LIMIT 1) AS p, (SELECT id FROM accounts_apikey LIMIT 1) AS k;
+
+UPDATE jobs_parsejob SET result_facts = jsonb_build_object('good_pages', page_count - page_count / 97,
+    'failed_pages', page_count / 97, 'usage',
+    jsonb_build_object('requests', page_count, 'cost_usd', 0.0025 * page_count))
+WHERE state IN ('succeeded', 'partial');
+
+INSERT INTO jobs_jobpage (job_id, number, state, attempts, needs_ocr, content, mode, mode_reason, fallback, facts,
+    error_code, error_detail)
+SELECT job.id, n, CASE WHEN n % 97 = 0 THEN 'failed' WHEN job.state = 'running' AND n > 500 THEN 'pending'
+        ELSE 'succeeded' END,
+    1, '', '', job.mode, '', CASE WHEN n % 53 = 0 THEN 'output_altered' ELSE '' END, '{{}}',
+    CASE WHEN n % 97 = 0 THEN 'page_timeout' ELSE '' END, ''
+FROM jobs_parsejob AS job, generate_series(1, job.page_count) AS n;
+
+INSERT INTO jobs_step (job_id, project_id, stage, queue, first_page, last_page, state, fence, starts, sent_at,
+    "window", begun_at, lease_expires_at, image)
+SELECT job.id, job.project_id, 'model', (ARRAY['llm', 'lvm', 'agent'])[1 + n % 3], n, n,
+    CASE WHEN n > 510 THEN 'pending' WHEN n > 500 THEN 'running' ELSE 'succeeded' END, 1, 1,
+    CASE WHEN n <= 520 THEN now() END, '', CASE WHEN n <= 510 THEN now() END,
+    CASE WHEN n BETWEEN 501 AND 510 THEN now() + interval '30 s' END, ''
+FROM jobs_parsejob AS job, generate_series(1, job.page_count) AS n WHERE job.state = 'running';
+
+INSERT INTO jobs_step (job_id, project_id, stage, queue, first_page, last_page, state, fence, starts, "window", image)
+SELECT id, project_id, 'split', 'parse_raw_file_job', 0, 0, 'pending', 0, 0, '', '' FROM jobs_parsejob
+WHERE state = 'pending';
+
+INSERT INTO jobs_pageattempt (job_id, stage, step_id, fence, first_page, last_page, worker, started_at, ended_at,
+    outcome, error_code, detail)
+SELECT job_id, stage, id, 1, first_page, last_page, 'host:1', now() - (id % 3600) * interval '1 s',
+    CASE WHEN state = 'succeeded' THEN now() - (id % 3600) * interval '1 s' + interval '4 s' END,
+    CASE WHEN state = 'running' THEN 'running' WHEN id % 31 = 0 THEN 'failed' ELSE 'accepted' END,
+    CASE WHEN id % 31 = 0 THEN 'provider_timeout' ELSE '' END, ''
+FROM jobs_step WHERE state <> 'pending';
+
+INSERT INTO jobs_pageattempt (job_id, stage, step_id, fence, first_page, last_page, worker, started_at, ended_at,
+    outcome, error_code, detail)
+SELECT id, 'extract', 10000000 + row_number() OVER (), 1, 1, page_count, 'host:1', started_at, finished_at,
+    'accepted', '', '' FROM jobs_parsejob WHERE finished_at IS NOT NULL;
+
+INSERT INTO providers_usage (project_id, job_id, page_number, page_parser, provider_name, model, started_at, seconds,
+    outcome, error_code, input_tokens, output_tokens, cost_nanos, reservation_id, usage_suspect)
+SELECT job.project_id, job.id, n, 'llm', 'provider', 'model', job.created_at, 4, 'answered',
+    CASE WHEN n % 53 = 0 THEN 'output_altered' ELSE '' END, 1000, 1500, 2500000, '', false
+FROM jobs_parsejob AS job, generate_series(1, job.page_count) AS n
+WHERE job.uses_models AND job.page_count = {PAGES_OF_LONG};
+
+SET session_replication_role = DEFAULT;
+ANALYZE jobs_parsejob; ANALYZE jobs_jobpage; ANALYZE jobs_step; ANALYZE jobs_pageattempt; ANALYZE providers_usage;
+"""
+
+
+def make_many_rows() -> None:
+    """A million pages in 40,300 jobs of the one project there is, with steps, attempts and calls; no document.
+
+    50 jobs of 2,000 pages run, with 75,000 open steps; 5,000 wait for their turn.
+    """
+    with connection.cursor() as cursor:
+        for statement in _STATEMENTS.split(";"):
+            if statement.strip():
+                cursor.execute(statement)
+
+
+def remove_many_rows() -> None:
+    tables = "jobs_parsejob, jobs_jobpage, jobs_step, jobs_pageattempt, providers_usage"
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {tables}, accounts_project, accounts_apikey CASCADE")

@@ -1,0 +1,36 @@
+"""While the intake is paused the API takes no new jobs, says why and when to ask again; everything else goes on."""
+
+from __future__ import annotations
+
+from apps.documents.models import Document
+from apps.jobs import services
+from apps.jobs.models import ParseJob
+from tests.integration.api.conftest import Api, code_of
+
+
+def test_new_jobs_are_refused_with_the_reason(api: Api) -> None:
+    file_id = api.upload().json()["id"]
+    services.pause(name="intake", reason="we move house", by="tester")
+
+    for answer in (api.parse(), api.parse_file(file_id)):
+        assert code_of(answer, 503) == "intake_paused"
+        assert "we move house" in answer.json()["detail"]
+        assert int(answer["Retry-After"]) >= 30
+    assert not ParseJob.objects.exists()
+    assert Document.objects.count() == 1, "what came with a refused request is not kept"
+
+    services.resume(name="intake")
+    assert api.parse_file(file_id).status_code == 200
+
+
+def test_reads_estimates_and_uploads_go_on(api: Api) -> None:
+    job = api.parse().json()["id"]
+    services.pause(name="intake", by="tester")
+
+    file_id = api.upload().json()["id"]
+    body = {"tier": "fast", "version": "latest", "file_id": file_id}
+    estimate = api.post("/api/v2/parse/estimate", body, content_type="application/json")
+
+    assert api.job(job).status_code == 200
+    assert estimate.status_code == 200
+    assert estimate.json()["pages"] == 1

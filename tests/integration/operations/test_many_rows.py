@@ -1,0 +1,61 @@
+"""The admin's pages ask a handful of questions, however many pages the database knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.accounts import services as accounts
+from tests.fakes.many_rows import LONGEST_JOB, make_many_rows, remove_many_rows
+
+MOST_QUERIES = 30
+JOBS = "/admin/jobs/parsejob/"
+PAGES = {
+    "list": JOBS,
+    "second page": f"{JOBS}?p=2",
+    "running": f"{JOBS}?state__exact=running",
+    "stuck": f"{JOBS}?stuck=yes",
+    "one code": f"{JOBS}?error_code=document_corrupt",
+    "a name": f"{JOBS}?q=report+77",
+    "a job": f"{JOBS}{LONGEST_JOB}/change/",
+    "operations": "/admin/operations/",
+    "index": "/admin/",
+    "pages": "/admin/jobs/jobpage/",
+    "pages of a job": f"/admin/jobs/jobpage/?job__id__exact={LONGEST_JOB}",
+    "steps": "/admin/jobs/step/",
+    "attempts": "/admin/jobs/pageattempt/",
+    "calls": "/admin/providers/usage/",
+}
+
+
+@pytest.fixture(scope="module")
+def many_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        accounts.create_api_key(name="many")
+        make_many_rows()
+        yield
+        remove_many_rows()
+
+
+@pytest.fixture
+def admin(many_rows: None, db: None, django_user_model: Any) -> Client:
+    client = Client()
+    client.force_login(django_user_model.objects.create_superuser("admin", password="secret"))
+    return client
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_asks_few_questions(admin: Client, page: str, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(MOST_QUERIES):
+        answer = admin.get(PAGES[page])
+
+    assert answer.status_code == 200
+
+
+def test_a_wall_has_a_cell_for_each_page(admin: Client) -> None:
+    page = admin.get(PAGES["a job"]).content.decode()
+
+    assert page.count(f'href="/admin/jobs/jobpage/?job__id__exact={LONGEST_JOB}&number=') == 2000

@@ -1,0 +1,168 @@
+"""The page that tells how the service does, and what is paused and resumed there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from apps.accounts.models import Project, ProjectQuota
+from apps.jobs import services
+from apps.jobs.models import PageAttempt, ParseJob, Pause
+from apps.jobs.states import Stage
+from apps.providers.models import Deployment, Provider, Quota
+from apps.providers.quota import Limits, Need, QuotaStore, Reservation
+from apps.providers.shared import shared_store
+from tests.integration.jobs.conftest import Submit, _own_storage, project, run, run_to, submit
+
+__all__ = ["_own_storage", "project", "submit"]
+OPERATIONS = "/admin/operations/"
+
+
+def logged_in(django_user_model: Any, *permissions: str) -> Client:
+    person = django_user_model.objects.create_user("person", password="secret", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def operator(transactional_db: None, django_user_model: Any) -> Client:
+    return logged_in(django_user_model, "view_parsejob", "add_pause", "delete_pause")
+
+
+@pytest.fixture
+def quota_store(settings: Any, redis_url: str) -> QuotaStore:
+    settings.REDIS_URL = redis_url
+    store = shared_store()
+    store.client.flushall()
+    return store
+
+
+def facts(client: Client) -> Any:
+    answer = client.get(OPERATIONS)
+    assert answer.status_code == 200
+    return answer.context
+
+
+def test_jobs_and_pages_are_counted(operator: Client, submit: Submit) -> None:
+    run(submit(pages=6))
+    run(submit(b"%PDF-1.7\n"))
+    run_to(submit(pages=6), Stage.EXTRACT)
+    submit(pages=6)
+
+    found = facts(operator)
+
+    assert dict(found["jobs_now"]) == {"pending": 1, "running": 1}
+    assert dict(found["jobs_ended"]) == {"succeeded": 1, "failed": 1}
+    fast = next(rate for rate in found["rates_of_jobs"] if rate.what == "fast")
+    read = next(rate for rate in found["rates_of_work"] if rate.what == "pages read")
+    assert (fast.short, fast.long) == (read.short, read.long) == (6 / 5, 6 / 60)
+    assert ("document_corrupt", 1, "50.0 %") in found["job_errors"]
+    waiting = {queue.name: queue.unsent + queue.sent for queue in found["queues"]}
+    assert waiting["parse_raw_file_job"] == 1
+    assert waiting["parse_raw_file_job_pages"] == 2, "ranges of four pages"
+    assert found["stuck"] == 0
+
+
+def test_only_the_newest_attempts_are_looked_at(
+    operator: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = run(submit(pages=16))
+    monkeypatch.setattr("apps.operations.dashboard.NEWEST", 2)
+    assert PageAttempt.objects.filter(job=job).count() > 2
+
+    assert sum(rate.long for rate in facts(operator)["rates_of_work"]) < 16
+
+
+def test_without_a_quota_store_the_page_says_so(operator: Client) -> None:
+    provider = Provider.objects.create(name="house", family="openai")
+    Deployment.objects.create(name="small", provider=provider, model="m")
+
+    assert "The quota store does not answer" in operator.get(OPERATIONS).content.decode()
+
+
+def test_quotas_stand_in_the_order_of_their_use(
+    operator: Client, submit: Submit, project: Project, quota_store: QuotaStore
+) -> None:
+    run(submit(pages=6))
+    ProjectQuota.objects.create(project=project, pages_per_day=10)
+    provider = Provider.objects.create(name="house", family="openai")
+    deployment = Deployment.objects.create(name="small", provider=provider, model="m", input_price=1, output_price=1)
+    Quota.objects.create(deployment=deployment, requests_per_day=100, dollars_per_day=1)
+    account = Limits(key=f"deployment:{deployment.pk}")
+    reserved = quota_store.reserve([account], Need(10, 10, 900_000))
+    while not isinstance(reserved, Reservation):
+        reserved = quota_store.reserve([account], Need(10, 10, 900_000))
+
+    found = facts(operator)
+
+    assert [(limit.whose, limit.percent, limit.kind) for limit in found["limits"]] == [
+        ("deployment small", 90, "near"),
+        ("project default", 60, "good"),
+        ("deployment small", 1, "good"),
+    ]
+    assert found["spent"] == [("house", "$0.90", 1)]
+
+
+def test_a_queue_is_paused_and_resumed(operator: Client) -> None:
+    page = operator.post(OPERATIONS, {"pause": "llm", "reason": "it <lies>"}, follow=True).content.decode()
+
+    pause = Pause.objects.get()
+    assert (pause.name, pause.reason, pause.by) == ("llm", "it <lies>", "person")
+    assert "The queue llm is paused" in page
+    assert "it &lt;lies&gt;" in operator.get("/admin/").content.decode(), "told on every page"
+
+    operator.post(OPERATIONS, {"resume": "llm"})
+
+    assert not Pause.objects.exists()
+    assert [entry.object_id for entry in LogEntry.objects.all()] == ["llm", "llm"]
+
+
+def test_who_may_only_look_pauses_nothing(transactional_db: None, django_user_model: Any) -> None:
+    reader = logged_in(django_user_model, "view_parsejob")
+    services.pause(name="llm", by="tester")
+
+    assert "<button" not in reader.get(OPERATIONS).content.decode().split('id="content"')[1]
+    assert reader.post(OPERATIONS, {"pause": "intake"}).status_code == 403
+    assert reader.post(OPERATIONS, {"resume": "llm"}).status_code == 403
+    assert [pause.name for pause in Pause.objects.all()] == ["llm"]
+
+
+def test_staff_who_may_not_see_jobs_do_not_see_the_page(transactional_db: None, django_user_model: Any) -> None:
+    assert logged_in(django_user_model).get(OPERATIONS).status_code == 403
+
+
+def test_strangers_are_sent_to_the_login(transactional_db: None) -> None:
+    answer = Client().get(OPERATIONS)
+
+    assert answer.status_code == 302
+    assert "/admin/login/" in answer["Location"]
+
+
+def test_the_page_looks_again_by_itself_where_it_is_asked_to(operator: Client) -> None:
+    assert 'http-equiv="refresh"' not in operator.get(OPERATIONS).content.decode()
+    assert 'http-equiv="refresh"' in operator.get(f"{OPERATIONS}?refresh").content.decode()
+
+
+def test_flower_is_linked(operator: Client, settings: Any) -> None:
+    assert "http://testserver:5555" in operator.get(OPERATIONS).content.decode()
+
+    settings.FLOWER_URL = "https://flower.example.com"
+    assert "https://flower.example.com" in operator.get(OPERATIONS).content.decode()
+
+
+def test_a_pause_is_a_row_that_is_added_and_deleted(transactional_db: None, django_user_model: Any) -> None:
+    admin = Client()
+    admin.force_login(django_user_model.objects.create_superuser("admin", password="secret"))
+
+    admin.post("/admin/jobs/pause/add/", {"name": "intake", "reason": "full"})
+    assert Pause.objects.get().by == "admin"
+    admin.post("/admin/jobs/pause/intake/delete/", {"post": "yes"})
+
+    assert not Pause.objects.exists()
+    assert not ParseJob.objects.exists()
