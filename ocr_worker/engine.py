@@ -32,6 +32,7 @@ _MOST_PAGES = 2000
 _HANDED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX", "PATH", "TMPDIR")
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
+    "HOME": "/nonexistent",  # asked for at imports; a container's user may have no entry that tells one
     "PYTHONDONTWRITEBYTECODE": "1",
     # Two workers on two cores are many times slower where each takes threads for both.
     "OMP_THREAD_LIMIT": "1",
