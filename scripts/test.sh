@@ -26,29 +26,45 @@ run_tier() { # NAME PATH...
     return "$status"
 }
 
-# Tests of jobs, on both databases, beside those of everything else: each set keeps about one core busy.
-run_integration() {
-    jobs=$(mktemp)
-    {
-        run_tier "jobs" tests/integration/jobs &&
-            run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs
-    } >"$jobs" 2>&1 &
+# Two sets of tiers at the same time, because each set alone waits a good deal; the second is printed after the first.
+run_beside() { # SET SET
+    second=$(mktemp)
+    "$2" >"$second" 2>&1 &
     running=$!
-    run_tier "integration" --ignore=tests/integration/jobs tests/integration
-    others=$?
+    "$1"
+    of_first=$?
     wait "$running"
-    of_jobs=$?
-    cat "$jobs"
-    rm -f "$jobs"
-    [ "$others" -eq 0 ] && [ "$of_jobs" -eq 0 ]
+    of_second=$?
+    cat "$second"
+    rm -f "$second"
+    [ "$of_first" -eq 0 ] && [ "$of_second" -eq 0 ]
+}
+
+jobs_and_deployment() {
+    run_tier "jobs" tests/integration/jobs &&
+        run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs &&
+        scripts/test_deployment.sh &&
+        run_tier "deployment" tests/deployment
+}
+
+other_integration() {
+    run_tier "integration" --ignore=tests/integration/jobs tests/integration
+}
+
+ALONE="tests/acceptance/test_make_run.py tests/acceptance/test_demo.py tests/acceptance/test_doctor.py tests/acceptance/test_backup.py"
+
+acceptance_alone() {
+    run_tier "acceptance, programs alone" -m "not long" $ALONE tests/test_documentation.py
+}
+
+acceptance_on_parts() {
+    run_tier "acceptance, on each set of parts" -m "not long" $(printf -- '--ignore=%s ' $ALONE) tests/acceptance
 }
 
 run_tier "unit" tests/unit &&
     scripts/test_servers.sh &&
-    run_integration &&
-    scripts/test_deployment.sh &&
-    run_tier "deployment" tests/deployment &&
-    run_tier "acceptance" -m "not long" tests/acceptance tests/test_documentation.py || status=1
+    run_beside other_integration jobs_and_deployment &&
+    run_beside acceptance_on_parts acceptance_alone || status=1
 
 echo "--- all tiers"
 cat "$summary"
