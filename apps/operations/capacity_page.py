@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
@@ -55,8 +56,9 @@ class LoadForm(forms.Form):
 
 
 @require_safe
+@permission_required("jobs.view_parsejob", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
-    """For staff (``admin_view`` asks for it)."""
+    """For staff who may see jobs (``admin_view`` asks for staff): it tells quotas and prices."""
     form = LoadForm(request.GET) if request.GET else LoadForm()
     context = {**admin.site.each_context(request), "title": "Capacity", "form": form}
     if form.is_bound and form.is_valid():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
@@ -11,8 +12,9 @@ from apps.operations.doctor import examine, is_well, summary
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("jobs.view_parsejob", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
-    """For staff (``admin_view`` asks for it). POST also asks the providers, which costs a call each."""
+    """For staff who may see jobs (``admin_view`` asks for staff). POST also asks the providers, which costs a call each."""
     findings = examine(ask_providers=request.method == "POST")
     context = {
         **admin.site.each_context(request),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 PAGE = "/admin/operations/capacity/"
@@ -24,6 +25,7 @@ ASKED = {
 @pytest.fixture
 def staff(transactional_db: None, django_user_model: Any) -> Client:
     person = django_user_model.objects.create_user("clerk", password="secret", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="view_parsejob"))
     client = Client()
     client.force_login(person)
     return client
@@ -37,6 +39,14 @@ def test_only_staff_sees_it(transactional_db: None, django_user_model: Any) -> N
         answer = client.get(PAGE)
         assert answer.status_code == 302
         assert "/admin/login/" in answer["Location"]
+
+
+def test_staff_who_may_not_see_jobs_are_refused(transactional_db: None, django_user_model: Any) -> None:
+    clerk = Client()
+    clerk.force_login(django_user_model.objects.create_user("clerk", password="secret", is_staff=True))
+
+    assert clerk.get(PAGE).status_code == 403
+    assert clerk.get("/admin/operations/doctor/").status_code == 403
 
 
 def test_the_form_comes_first(staff: Client) -> None:
