@@ -14,7 +14,7 @@ from apps.operations.doctor import examine, is_well, summary
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("jobs.view_parsejob", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
-    """For staff who may see jobs (``admin_view`` asks for staff). POST also asks the providers, which costs a call each."""
+    """For staff who may see jobs (``admin_view`` asks for staff). POST asks the providers too, a call each."""
     findings = examine(ask_providers=request.method == "POST")
     context = {
         **admin.site.each_context(request),
