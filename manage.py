@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+
+# What SQLite and PostgreSQL say of a database that was not migrated.
+_MISSING = re.compile(r"no such (table|column)|(relation|column) \S+ does not exist")
 
 
 def main() -> None:
@@ -14,8 +18,17 @@ def main() -> None:
         sys.exit(parse(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
     from django.core.management import execute_from_command_line
+    from django.db.utils import OperationalError, ProgrammingError
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except (OperationalError, ProgrammingError) as error:
+        if not _MISSING.search(str(error)):
+            raise
+        sys.exit(
+            "The database lacks tables or columns of this release. Make them with `manage.py migrate`; the first "
+            "`make run` does it by itself."
+        )
 
 
 if __name__ == "__main__":

@@ -208,9 +208,12 @@ def _check_about_models(options: argparse.Namespace) -> None:
 
 
 def _amount(text: str) -> float:
-    amount = float(text)  # argparse tells of a ValueError
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
     if not 0 <= amount < float("inf"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of dollars, 0 or more")
     return amount
 
 

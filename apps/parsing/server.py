@@ -169,7 +169,7 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
             raise TypeError("an object is expected")
         return whole
     problem = _problem(response)
-    detail = str(problem.get("detail") or f"The server answered {response.status_code}.")
+    detail = _sentences(problem.get("detail")) or f"The server answered {response.status_code}."
     if response.status_code in {401, 403}:
         refused = ServerProblem(
             f"The server refused the API key: {detail} Pass one with --api-key or LEAFMILL_API_KEY."
@@ -189,7 +189,14 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _sentences(detail: object) -> str:
+    """What a problem tells: a sentence, or a list of options at fault."""
+    if isinstance(detail, list):
+        return " ".join(str(one.get("msg") if isinstance(one, dict) else one) for one in detail)
+    return str(detail or "")
+
+
 def _refuse(problem: dict[str, Any], detail: str) -> NoReturn:
-    error = RefusedByServer(str(problem.get("detail") or detail))
+    error = RefusedByServer(_sentences(problem.get("detail")) or detail)
     error.code = str(problem.get("code") or "document_refused")
     raise error

@@ -110,9 +110,17 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 def _detail(call: Call, error: Exception) -> str:
     """A line for people: what the provider said where it said something; never what we sent."""
-    said = _message_in(call.error_body) if call.error_body else type(error).__name__
+    said = _message_in(call.error_body) if call.error_body else _reason(error)
     text = f"HTTP {call.status}: {said}" if call.status else said
     return "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST_DETAIL]).strip()
+
+
+def _reason(error: Exception) -> str:
+    """What the system said of an address that was not reached, else the kind of error."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"{cause.strerror}. Is the address right, and can it be reached from here?"
+    return type(error).__name__
 
 
 def _message_in(body: bytes) -> str:

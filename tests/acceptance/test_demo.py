@@ -101,6 +101,16 @@ def test_a_second_one_on_the_same_port_is_refused_with_a_sentence(demo: Demo, tm
     assert "Traceback" not in second.stderr
 
 
+def test_a_second_one_on_the_same_data_changes_nothing_of_the_first(demo: Demo) -> None:
+    environment = {**os.environ, "MODELS_PORT": str(free_port()), "DEMO_DATA": str(demo.folder)}
+    second = subprocess.run(["make", "-s", "demo"], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert second.returncode == 2
+    assert "already runs on the data folder" in second.stdout
+    result = demo.parse("cost_effective", disable_cache=True)
+    assert result["metadata"]["pages"][0]["parsing"]["deployment"].startswith("fake-")
+
+
 @pytest.mark.parametrize(
     ("tier", "mode", "requests"),
     [("cost_effective", "balanced", 1), ("multimodal", "multimodal", 1), ("agentic", "agentic", 2)],

@@ -125,7 +125,7 @@ def test_only_the_pages_asked_for(long: Path) -> None:
         (["SMALL", "--mode", "balanced"], 2, b"--server http"),
         (["SMALL", "--estimate"], 2, b"--estimate is for a running service"),
         (["SMALL", "--max-cost", "0"], 2, b"--max-cost is for a running service"),
-        (["SMALL", "--max-cost", "-1", "--server", "http://127.0.0.1:9"], 2, b"--max-cost"),
+        (["SMALL", "--max-cost", "-1", "--server", "http://127.0.0.1:9"], 2, b"'-1' is not a number of dollars"),
         (["SMALL", "--mode", "slow"], 2, b"invalid choice"),
         (["SMALL", "-o", "/nowhere/at/all"], 2, b"/nowhere/at/all"),
         ([], 2, b"FILE"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from apps.jobs.services.requests import ModelRequest
 from apps.parsing.modes import FAST, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, Rules, Target, catalog
 from apps.providers.ledger import NANOS_PER_MICRO, spent
-from apps.providers.models import Usage
+from apps.providers.models import Provider, Usage
 
 DAY = timedelta(days=1)
 
@@ -47,6 +47,7 @@ def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str
     if quota is not None:
         _check_modes(quota, modes)
         _check_money(quota)
+    _check_providers(options.get("providers") or ())
     missing = {wanted for wanted in modes if not targets_of(wanted, request.provider_rules(quota))} - {FAST}
     if mode in missing:
         return _without_provider(mode, asked, request.provider_rules(quota))
@@ -59,6 +60,13 @@ def targets_of(mode: str, rules: Rules) -> list[Target]:
     """The deployments that may serve the mode, those to be asked first in front; none for a mode that asks none."""
     parser = PAGE_PARSER_OF_MODE.get(mode)
     return [target for target in catalog.targets(parser) if not rules.refusal(target)] if parser else []
+
+
+def _check_providers(names: Collection[str]) -> None:
+    known = set(Provider.objects.values_list("name", flat=True)) if names else set()
+    if unknown := sorted(set(names) - known):
+        there = f"There are: {', '.join(sorted(known))}" if known else "There is none yet: `manage.py load_providers`"
+        raise InvalidOption(f"No provider is called {unknown[0]}. {there}.", location=("body", "providers"))
 
 
 def _check_modes(quota: ProjectQuota, modes: set[str]) -> None:

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from apps.operations import launch
+from apps.operations import launch, preflight
+from apps.operations.errors import CannotStart
 from tests.fakes.providers import credentials
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,9 +42,16 @@ def main() -> int:
             _say(f"Port {port} is taken, perhaps by another demonstration. Choose another: make demo MODELS_PORT=8091")
             return 2
         environment = _environment(url)
+        try:  # a second one would point the first one's deployments at its own fakes
+            preflight.prepare_data_folder(Path(environment["LEAFMILL_DATA"]))
+            preflight.take_data_folder(Path(environment["LEAFMILL_DATA"])).close()
+        except CannotStart as error:
+            _say(str(error))
+            return 2
         _say(_WELCOME.format(url=url))
+        quiet = {**environment, "LOG_LEVEL": "ERROR"}  # nothing runs yet that could be told of new providers
         for command in (("migrate", "--verbosity", "0"), ("load_providers", str(DEPLOYMENTS))):
-            if code := _manage(command, environment):
+            if code := _manage(command, quiet):
                 return code
         return _manage(("run",), environment)
 

@@ -261,6 +261,14 @@ def test_a_mode_without_a_provider_is_served_by_fast_mode_or_refused(api: Api, s
     assert api.parse(tier="fast").json()["warnings"] == []
 
 
+def test_a_provider_that_nobody_has_loaded_is_refused_by_its_name(api: Api) -> None:
+    answer = api.parse(tier="cost_effective", providers=["nobody"])
+
+    assert code_of(answer, 422) == "invalid_option"
+    assert answer.json()["detail"][0]["loc"] == ["body", "providers"]
+    assert "No provider is called nobody." in answer.json()["detail"][0]["msg"]
+
+
 def test_a_password_is_told_to_nobody(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     secret = "correct horse"
     job_id = api.parse(input_options={"pdf": {"password": secret}}).json()["id"]

@@ -286,4 +286,5 @@ def test_a_provider_that_cannot_be_reached_is_told(quota_store: QuotaStore, prov
     told, code = check()
 
     assert (code, "provider_unavailable" in told) == (1, True)
+    assert "Connection refused" in told
     assert not Usage.objects.filter(deployment=row).exists()

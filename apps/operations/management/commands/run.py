@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,11 +60,11 @@ class Command(BaseCommand):
         if password:
             self._say(f"Administrator: {first_start.ADMINISTRATOR}   password: {password}   (shown only this once)")
         else:
-            self._say("The administrator exists. A new password: .venv/bin/python manage.py changepassword admin")
+            self._say(f"The administrator exists. A new password: {_manage()} changepassword admin")
         if key:
             self._say(f"API key: {key}   (shown only this once)")
         else:
-            self._say("API keys exist. Another one: .venv/bin/python manage.py create_api_key NAME")
+            self._say(f"API keys exist. Another one: {_manage()} create_api_key NAME")
 
     def _say_where(self) -> None:
         web = settings.PUBLIC_URL or f"http://{_in_url(settings.HOST)}:{settings.PORT}"
@@ -113,3 +115,9 @@ def _reachable(host: str) -> str:
 def _in_url(host: str) -> str:
     host = _reachable(host)
     return f"[{host}]" if ":" in host else host
+
+
+def _manage() -> str:
+    """What a person writes before a command for this data folder."""
+    folder = os.environ.get("LEAFMILL_DATA")
+    return f"{f'LEAFMILL_DATA={shlex.quote(folder)} ' if folder else ''}.venv/bin/python manage.py"
