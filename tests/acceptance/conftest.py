@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.parts import PARTS
+from tests.acceptance.parts import PARTS, SETS
 from tests.acceptance.stack import Parts, Process, Stack
 from tests.documents.long import long_document
 
@@ -21,7 +21,7 @@ def long_pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session", params=list(PARTS))
+@pytest.fixture(scope="session", params=SETS)
 def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     with PARTS[request.param](tmp_path_factory.mktemp("parts")) as parts:
         yield parts

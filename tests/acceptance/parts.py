@@ -47,10 +47,9 @@ PARTS: dict[str, Callable[[Path], AbstractContextManager[Parts]]] = {
     REDIS: redis_parts,
     RABBITMQ: rabbitmq_parts,
 }
-# What takes long and depends on broker and database apart: each broker and each database once, all pairs in make chaos.
-each_part_once = pytest.mark.parametrize(
-    "parts", [EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), RABBITMQ], indirect=True, scope="session"
-)
+# Each kind of broker and of database once; the set that has its broker from one and its database from the other takes its
+# turn in make chaos.
+SETS = [EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), RABBITMQ]
 
 
 def _parts(name: str, *, broker: Service, redis: Service, database: Service | None = None) -> Parts:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.acceptance.parts import each_part_once
 from tests.acceptance.stack import Process, Stack
 from tests.documents.long import long_document
 
@@ -13,7 +12,6 @@ BACKLOG = 4
 WINDOW_PER_JOB = 8  # conftest.py starts the service with it
 
 
-@each_part_once
 def test_one_page_overtakes_the_backlog_of_another_project(
     stack: Stack, worker: Process, long_pdf: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import each_part_once
 from tests.acceptance.stack import Process, Stack, descendants, signal_if_there, wait_for
 from tests.documents.scans import LINES, scanned_pdf
 
@@ -53,7 +52,6 @@ def assert_every_page_was_read_once(stack: Stack, job_id: str) -> None:
     assert stack.number(accepted) == PAGES
 
 
-@each_part_once
 def test_killed_ocr_processes_cost_no_page(stack: Stack, worker: Process, housekeeping: Process, scan: Path) -> None:
     ocr = start_ocr(stack)
     job_id = stack.upload(scan)
@@ -69,7 +67,6 @@ def test_killed_ocr_processes_cost_no_page(stack: Stack, worker: Process, housek
     assert_every_page_was_read_once(stack, job_id)
 
 
-@each_part_once
 def test_pages_wait_for_an_ocr_worker_that_is_not_there(
     stack: Stack, worker: Process, housekeeping: Process, scan: Path
 ) -> None:
