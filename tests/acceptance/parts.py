@@ -47,8 +47,8 @@ PARTS: dict[str, Callable[[Path], AbstractContextManager[Parts]]] = {
     REDIS: redis_parts,
     RABBITMQ: rabbitmq_parts,
 }
-# Each kind of broker and of database once; the set that has its broker from one and its database from the other takes its
-# turn in make chaos.
+# Each kind of broker and of database once; make chaos also runs the set that has its broker from one and its database from
+# the other.
 SETS = [EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), RABBITMQ]
 
 
