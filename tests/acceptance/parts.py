@@ -47,7 +47,7 @@ PARTS: dict[str, Callable[[Path], AbstractContextManager[Parts]]] = {
     REDIS: redis_parts,
     RABBITMQ: rabbitmq_parts,
 }
-# Each kind of broker and of database once; make chaos also runs the set that has its broker from one and its database from
+# Each kind of broker and of database once; make chaos also runs the set with the broker of the one and the database of
 # the other.
 SETS = [EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), RABBITMQ]
 
