@@ -220,7 +220,7 @@ def test_a_crashed_member_is_started_again_and_that_is_said(start: Start) -> Non
     run.until_said("housekeeping ended unexpectedly (terminated by SIGKILL)")
     run.until_said("web runs again", seconds=20)
     run.until_said("housekeeping runs again", seconds=20)
-    assert status(f"http://127.0.0.1:{run.port}/readyz") == 200
+    wait_for(lambda: status(f"http://127.0.0.1:{run.port}/readyz") == 200, "web answers again", seconds=20)
     assert run.interrupt() < END_SECONDS
     assert run.members() == []
 
