@@ -62,8 +62,8 @@ score: ## the score of our Markdown over the corpus
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench.quality $(ARGS)
 
-# The kill and flush scenarios, ten times in a row: make chaos [TIMES=10]
-chaos: ## the kill and flush scenarios, ten times
+# New examples for the property tests, the kill and flush scenarios, and the third set of parts: make chaos [TIMES=10]
+chaos: ## the kill and flush scenarios and the long tests, ten times
 	$(SETUP) development
 	TIMES=$${TIMES:-10} scripts/chaos.sh
 
