@@ -41,10 +41,14 @@ Run = Callable[[Sequence[str], dict[str, Any]], Any]
 def rebuild(
     client: redis.Redis, ledger: Callable[[], Iterable[PastCall]], *, run: Run, hold: int, now: float | None
 ) -> bool:
-    """Fill the store; False when another process does. ``QuotaStoreUnavailable`` when the ledger cannot be read."""
+    """Have the store filled; False while another process does. ``QuotaStoreUnavailable`` when the ledger cannot be
+    read."""
     token = secrets.token_hex(8)
     if not client.set(LOCK_KEY, token, nx=True, ex=LOCK_SECONDS):
         return False
+    if client.exists(EPOCH_KEY):  # filled since the caller found it empty: the ledger may lag behind it
+        run([EPOCH_KEY, LOCK_KEY], {"move": "finish_rebuild", "lock": token})
+        return True
     past = _read(ledger, unlock=lambda: run([EPOCH_KEY, LOCK_KEY], {"move": "finish_rebuild", "lock": token}))
     clock = {} if now is None else {"now": microseconds(now)}
     for key, calls in past.items():

@@ -7,7 +7,7 @@ import multiprocessing
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -199,6 +199,27 @@ def test_a_flushed_store_lets_nobody_through_until_it_has_been_filled_again(own_
     assert state(store, account, START + 60).money_today == 41 * 3 + 24 * 7
 
 
+def test_many_that_find_the_store_empty_fill_it_once(own_valkey: Service) -> None:
+    """One that comes with the lock after the store was filled must not fill it again: calls reserved since, which the
+    ledger does not name yet, would lose their places."""
+    account = Limits("deployment:1", calls_in_flight=1000)
+    fills: list[int] = []
+
+    def ledger() -> list[PastCall]:
+        fills.append(1)
+        return []
+
+    store = QuotaStore(connect(own_valkey.url), rebuild=ledger)
+    for _ in range(20):
+        services.flush_redis(own_valkey.url)
+        fills.clear()
+        with ThreadPoolExecutor(24) as threads:
+            answers = list(threads.map(lambda _: store.reserve([account], CALL), range(96)))
+
+        assert len(fills) == 1
+        assert store.state([account.key])[0].in_flight == sum(isinstance(one, Reservation) for one in answers)
+
+
 def test_a_flush_in_the_middle_forgets_nothing_that_the_ledger_knows(own_valkey: Service) -> None:
     account = Limits("deployment:1", requests=60)
     past: list[PastCall] = []
@@ -253,6 +274,7 @@ def test_a_server_that_stops_and_comes_back(own_valkey: Service) -> None:
     account = Limits("deployment:1", requests=60)
     store = QuotaStore(connect(own_valkey.url), rebuild=list)
     call = granted(store.reserve([account], CALL, now=START))
+    store.client.execute_command("WAITAOF", 1, 0, 5000)  # or the lock of the rebuild may outlive the rebuild
 
     own_valkey.kill()
     with pytest.raises(QuotaStoreUnavailable):
