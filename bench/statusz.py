@@ -1,7 +1,7 @@
 """How long /api/queue-statusz takes with a million open pages, on SQLite and on PostgreSQL, and on an idle service.
 
-The pages lie in documents of 2,000: in fast mode as the ranges that splitting makes of them, in a mode with models as a
-step each. python -m bench.statusz [sqlite|postgres] [PAGES]
+In fast mode they are what splitting makes of documents of 2,000 pages; in a mode with models, what waits for a window
+to open, of documents of 2,000 and of 10 pages. python -m bench.statusz [sqlite|postgres] [PAGES]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.acceptance.parts import embedded_parts, redis_parts
 from tests.acceptance.stack import Stack
 
 PAGES = 1_000_000
-PAGES_OF_A_DOCUMENT = 2000
+LONG, SHORT = 2000, 10  # pages of a document
 REQUESTS = 50
 TARGET_MS = 50.0
 PARTS = {"sqlite": embedded_parts, "postgres": redis_parts}
@@ -31,19 +31,23 @@ from django.utils import timezone
 from apps.accounts.services import default_project
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.services.reading import make_ranges
-from apps.jobs.services.routing import _step
-now = timezone.now()
-for number in range({documents}):
-    job = ParseJob.objects.create(
+from apps.jobs.services.sending import make_runs
+now, numbers = timezone.now(), range(1, {pages} + 1)
+jobs = [
+    ParseJob(
         project=default_project(), document_name="long.pdf", mode="{mode}", tier="fast", version="latest",
         state="running", stage="{stage}", created_at=now, updated_at=now, deadline_at=now + timezone.timedelta(days=1),
     )
-    numbers = range(1, {pages} + 1)
+    for _ in range({documents})
+]
+ParseJob.objects.bulk_create(jobs, batch_size=500)
+for job in jobs if {pages} > 100 else []:
     JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
-    if "{mode}" == "fast":
-        make_ranges(job, numbers)
-    else:
-        Step.objects.bulk_create((_step(job, "llm", number) for number in numbers), batch_size=500)
+for job in jobs if "{mode}" == "fast" else []:
+    make_ranges(job, numbers)
+if "{mode}" != "fast":
+    runs = (run for job in jobs for run in make_runs(job=job, stage="model", queue="llm", numbers=numbers))
+    Step.objects.bulk_create(runs, batch_size=500)
 with connection.cursor() as cursor:
     cursor.execute("ANALYZE")
 print(Step.objects.count())
@@ -79,7 +83,6 @@ def python(stack: Stack, code: str) -> str:
 
 
 def measure(database: str, pages: int) -> list[Figure]:
-    documents = max(1, pages // PAGES_OF_A_DOCUMENT)
     figures = []
     with ExitStack() as ended:
         folder = Path(ended.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
@@ -89,16 +92,17 @@ def measure(database: str, pages: int) -> list[Figure]:
         stack.prepare()
         stack.start_web()
         figures.append(Figure(f"{database}: no work", milliseconds(stack, "", messages=0), "ms", TARGET_MS))
-        for mode, stage, prefix in (("fast", "extract", "parse_raw_file_job"), ("balanced", "model", "llm")):
-            filled = FILL.format(documents=documents, pages=PAGES_OF_A_DOCUMENT, mode=mode, stage=stage)
-            steps = int(python(stack, filled))
-            what = f"{database}: {documents * PAGES_OF_A_DOCUMENT:,} open pages, {mode} mode, {steps:,} steps"
+        for mode, stage, prefix, each in (
+            ("fast", "extract", "parse_raw_file_job", LONG),
+            ("balanced", "model", "llm", LONG),
+            ("balanced", "model", "llm", SHORT),
+        ):
+            documents = max(1, pages // each)
+            rows = int(python(stack, FILL.format(documents=documents, pages=each, mode=mode, stage=stage)))
+            what = f"{database}: {documents:,} documents of {each:,} pages, {mode} mode, {rows:,} rows"
             for asked in (prefix, ""):
-                taken = milliseconds(stack, asked, messages=steps)
+                taken = milliseconds(stack, asked, messages=rows if mode == "fast" else documents * each)
                 figures.append(Figure(f"{what}, prefix {asked or '(none)'}", taken, "ms", TARGET_MS))
-            if mode != "fast":
-                taken = milliseconds(stack, "parse_raw_file_job", messages=0)
-                figures.append(Figure(f"{what}, prefix parse_raw_file_job", taken, "ms", TARGET_MS))
             python(stack, FORGET)
     return figures
 

@@ -151,7 +151,7 @@ class Step(models.Model):
                 name="step_open_of_job",
             ),
             models.Index(
-                fields=["queue", "project_id", "id"],
+                fields=["queue", "project_id", "id", "first_page", "last_page"],
                 condition=Q(state=StepState.PENDING, sent_at=None),
                 name="step_unsent",
             ),

@@ -72,7 +72,7 @@ def open_result(job: ParseJob, name: str) -> BinaryIO | None:
 
 @dataclass(frozen=True)
 class OpenSteps:
-    """The open steps of one stage of a job in one queue: in the broker or a worker, and not sent yet."""
+    """The open steps of one stage of a job in one queue: in the broker or a worker, and rows that wait to be sent."""
 
     queue: str
     sent: int

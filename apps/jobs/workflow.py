@@ -69,6 +69,8 @@ QUEUE_OF_STAGE = {
 """Steps of OCR stand in the one of ``OCR_QUEUES`` that was chosen for them, steps of models in that of their parser."""
 OCR_QUEUES = (OCR_CPU_QUEUE, OCR_GPU_QUEUE)
 MODEL_QUEUES = tuple(PARSE_PAGE_WITH)
+PAGE_BY_PAGE = frozenset({Stage.RECOGNIZE, Stage.MODEL})
+"""Stages in which every page is a message of its own. Until they are sent, pages wait in runs, a row for each run."""
 QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEUES, Stage.MODEL: MODEL_QUEUES}
 
 

@@ -17,10 +17,11 @@ from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
 from apps.accounts.models import ProjectQuota
-from apps.jobs import admin_facts, queries
+from apps.jobs import queries
+from apps.jobs.admin_facts import in_words
 from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Pause, Step
-from apps.jobs.services import pausable
-from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
+from apps.jobs.services import pausable, queue_status_of_rows
+from apps.jobs.states import OPEN_JOBS, JobState, Stage
 from apps.jobs.stuck import stuck_jobs
 from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
@@ -47,7 +48,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class QueueNow:
-    """A queue's open rows: not sent, sent and not begun, running; ``share`` of one worker's width that runs."""
+    """A queue's messages: not sent, sent and not begun, running; ``share`` of one worker's width that runs."""
 
     name: str
     unsent: int
@@ -97,8 +98,8 @@ def dashboard() -> dict[str, Any]:
         "jobs_ended": sorted(ended.by_state.items()),
         "rates_of_jobs": [ended.rate_of(mode) for mode in MODES],
         "rates_of_work": attempts.rates(),
-        "covers": admin_facts.in_words(attempts.covers),
-        "queues": _queues(now, pauses),
+        "covers": in_words(attempts.covers),
+        "queues": _queues(pauses),
         "job_errors": _shares(ended.by_code, ended.total),
         "attempt_errors": _shares(attempts.by_code, attempts.total),
         "call_errors": _call_errors(now),
@@ -216,35 +217,20 @@ def _per_minute(short: int, long: int, covers: timedelta) -> tuple[float, float]
     return short / (min(SHORT, covers) / timedelta(minutes=1)), long / (covers / timedelta(minutes=1))
 
 
-def _queues(now: datetime, pauses: list[Pause]) -> list[QueueNow]:
-    pending = Q(state=StepState.PENDING)
-    steps: Any = Step.objects
-    rows = (
-        steps.filter(state__in=OPEN_STEPS)
-        .order_by()
-        .values("queue")
-        .annotate(
-            unsent=Count("pk", filter=pending & Q(sent_at=None)),
-            sent=Count("pk", filter=pending & Q(sent_at__isnull=False)),
-            running=Count("pk", filter=Q(state=StepState.RUNNING)),
-            oldest=Min("pk"),
-        )
-    )
-    found = {row["queue"]: row for row in rows}
-    oldest = Step.objects.filter(pk__in=[row["oldest"] for row in found.values()])
-    since = dict(oldest.values_list("queue", "job__updated_at"))
+def _queues(pauses: list[Pause]) -> list[QueueNow]:
     paused = {pause.name: pause for pause in pauses}
-    nothing = {"unsent": 0, "sent": 0, "running": 0}
     return [
         QueueNow(
-            name=name,
-            **{count: found.get(name, nothing)[count] for count in nothing},
-            width=queue.width,
-            age=admin_facts.in_words(now - since[name]) if name in since else "-",
-            pause=paused.get(name),
+            name=queue.name,
+            unsent=queue.unsent,
+            sent=queue.waiting - queue.unsent,
+            running=queue.in_flight,
+            width=settings.QUEUES[queue.name].width,
+            age="-" if queue.oldest_age_seconds is None else in_words(timedelta(seconds=queue.oldest_age_seconds)),
+            pause=paused.get(queue.name),
         )
-        for name, queue in settings.QUEUES.items()
-        if name in pausable()
+        for queue in queue_status_of_rows()
+        if queue.name in pausable()
     ]
 
 

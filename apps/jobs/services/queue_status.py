@@ -1,8 +1,9 @@
 """What each queue has to do, counted from the rows: windows keep the broker short, and it may forget.
 
-A message is an open step. It counts once, for the queue whose workers it waits for: a page that goes to OCR counts
-there, except while a worker that reads pages has been asked for its picture. Work that comes of these steps later (the
-ranges of a document nobody has opened, the OCR of pages nobody has read) is not known yet and not guessed.
+A message is an open step, or a page of a run that waits to be sent. It counts once, for the queue whose workers it
+waits for: a page that goes to OCR counts there, except while a worker that reads pages has been asked for its picture.
+Work that comes of these steps later (the ranges of a document nobody has opened, the OCR of pages nobody has read) is
+not known yet and not guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import (
-    Aggregate,
     BooleanField,
     Case,
     Count,
@@ -39,7 +39,9 @@ from apps.jobs.states import StepState
 
 RECENT_ATTEMPTS = 200
 _NONE = Value(0, output_field=IntegerField())
+_ROWS = Count("id")
 _RUNNING = Count("id", filter=Q(state=StepState.RUNNING))
+_OF_RANGES = frozenset({workflow.PARSE_QUEUE, workflow.PAGES_QUEUE})
 _PAGES = Sum(F("last_page") - F("first_page") + 1)
 # SQLite uses the index of what was sent only when the states stand in the statement as they do in the index.
 _OPEN = RawSQL("state IN ('pending', 'running')", (), output_field=BooleanField())
@@ -49,6 +51,7 @@ _OPEN = RawSQL("state IN ('pending', 'running')", (), output_field=BooleanField(
 class QueueStatus:
     """One queue. ``messages`` is ``waiting`` + ``in_flight``; None stands for what is not known.
 
+    ``unsent``: how many of those that wait are not in the broker, because their window is full or the queue is paused.
     ``oldest_age_seconds``: how long the job of the oldest message has been in its present stage. ``work_seconds``: what
     one process would need for all of it, by the newest attempts; ``estimated_seconds``: what the consumers need.
     ``consumers`` are workers, each as wide as ``settings.QUEUES`` says. ``broker_messages`` wait in the broker.
@@ -56,6 +59,7 @@ class QueueStatus:
 
     name: str
     waiting: int
+    unsent: int
     in_flight: int
     open_pages: int
     oldest_age_seconds: float | None
@@ -84,6 +88,7 @@ class QueueStatus:
 @dataclass
 class _OpenWork:
     waiting: int = 0
+    unsent: int = 0
     in_flight: int = 0
     pages: int = 0
     oldest: int | None = None
@@ -118,6 +123,7 @@ def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> 
             QueueStatus(
                 name=name,
                 waiting=one.waiting,
+                unsent=one.unsent,
                 in_flight=one.in_flight,
                 open_pages=one.pages,
                 oldest_age_seconds=ages.get(one.oldest) if one.oldest else None,
@@ -132,30 +138,39 @@ def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> 
 def _open_work(names: Collection[str]) -> dict[str, _OpenWork]:
     """One statement, so that a step that is sent meanwhile counts once.
 
-    Rows nobody has sent may be a million: they are counted in an index. Sent ones are few, as windows are.
+    Rows nobody has sent may be a million, of jobs that have not begun: these are counted in an index alone. Pages wait
+    in ranges and runs, and what was sent is never more than windows allow.
     """
-    steps = Step.objects.filter(queue__in={*names, *workflow.OCR_QUEUES}).order_by()
-    unsent = steps.filter(state=StepState.PENDING, sent_at=None)
-    ranges, single_pages = Q(queue=workflow.PAGES_QUEUE), ~Q(queue=workflow.PAGES_QUEUE)
-    sent = steps.filter(_OPEN, sent_at__isnull=False).annotate(stands_in=_queue_of_message())
-    counted = _counts(unsent.filter(single_pages).values_list("queue"), running=_NONE, pages=Count("id")).union(
-        _counts(unsent.filter(ranges).values_list("queue"), running=_NONE, pages=_PAGES),
-        _counts(sent.values_list("stands_in"), running=_RUNNING, pages=_PAGES),
+    ours = {*names, *workflow.OCR_QUEUES}
+    sent = Step.objects.filter(_OPEN, queue__in=ours, sent_at__isnull=False).annotate(stands_in=_queue_of_message())
+    counted = _counts(sent.values_list("stands_in"), running=_RUNNING, pages=_PAGES).union(
+        _counts(_unsent(ours & {workflow.PARSE_QUEUE}), unsent=_ROWS),
+        _counts(_unsent(ours & {workflow.PAGES_QUEUE}), unsent=_ROWS, pages=_PAGES),
+        _counts(_unsent(ours - _OF_RANGES), messages=_PAGES, unsent=_PAGES, pages=_PAGES),
         all=True,
     )
     work: dict[str, _OpenWork] = defaultdict(_OpenWork)
-    for queue, messages, running, page_total, oldest in counted:
+    for queue, messages, not_sent, running, page_total, oldest in counted:
         one = work[queue]
         one.waiting += messages - running
+        one.unsent += not_sent
         one.in_flight += running
         one.pages += 0 if queue == workflow.PARSE_QUEUE else page_total
         one.oldest = oldest if one.oldest is None else min(one.oldest, oldest)
     return work
 
 
-def _counts(steps: QuerySet[Step, Any], *, running: Any, pages: Aggregate) -> QuerySet[Step, Any]:
-    """For each queue: messages, those in flight, pages, the oldest step's id."""
-    return steps.annotate(messages=Count("id"), running=running, page_sum=pages, oldest=Min("id"))
+def _unsent(queues: Collection[str]) -> QuerySet[Step, Any]:
+    """By queue. Queues of one kind only: SQLite reads the whole table for those that a second condition leaves out."""
+    return Step.objects.filter(queue__in=queues, state=StepState.PENDING, sent_at=None).values_list("queue")
+
+
+def _counts(
+    steps: QuerySet[Step, Any], *, messages: Any = _ROWS, unsent: Any = _NONE, running: Any = _NONE, pages: Any = _NONE
+) -> QuerySet[Step, Any]:
+    """For each queue: messages, those that are not sent, those in flight, pages, the oldest step's id."""
+    counts = {"messages": messages, "not_sent": unsent, "running": running, "page_sum": pages, "oldest": Min("id")}
+    return steps.order_by().annotate(**counts)
 
 
 def _queue_of_message() -> Case:

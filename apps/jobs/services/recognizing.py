@@ -32,7 +32,7 @@ from apps.jobs.services.claims import (
     settle,
 )
 from apps.jobs.services.contents import stored_page
-from apps.jobs.services.sending import send_pages_of
+from apps.jobs.services.sending import make_runs, send_pages_of
 from apps.jobs.services.working import do_work, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages import isolation
@@ -69,17 +69,7 @@ def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
     """Rows for the OCR of these pages, inside the caller's transaction; sent after the commit."""
     queue = consumers.ocr_queue()
     JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING)
-    Step.objects.bulk_create(
-        Step(
-            job=job,
-            project_id=job.project_id,
-            stage=Stage.RECOGNIZE,
-            queue=queue,
-            first_page=number,
-            last_page=number,
-        )
-        for number in numbers
-    )
+    Step.objects.bulk_create(make_runs(job=job, stage=Stage.RECOGNIZE, queue=queue, numbers=numbers))
     ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.RECOGNIZE, updated_at=Now())
     transaction.on_commit(partial(send_pages_of, job, Stage.RECOGNIZE))
 

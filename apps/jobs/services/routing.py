@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.services.contents import stored_page
 from apps.jobs.services.requests import ModelRequest
-from apps.jobs.services.sending import send_pages_of
+from apps.jobs.services.sending import make_runs, send_pages_of
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.blocks import Page
 from apps.parsing import auto_mode, cost_optimizer
@@ -66,7 +66,7 @@ def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
     same: dict[tuple[str, str, int | None], list[int]] = defaultdict(list)
     for route in routes:
         same[route.mode, route.reason, route.rule].append(route.page_number)
-    steps: list[Step] = []
+    pages_for: dict[str, list[int]] = defaultdict(list)
     for (mode, reason, rule), numbers in same.items():
         parser = PAGE_PARSER_OF_MODE.get(mode)
         for start in range(0, len(numbers), ROWS_AT_ONCE):
@@ -77,21 +77,15 @@ def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
                 facts={} if rule is None else {"rule": rule},
             )
         if parser:
-            steps += [_step(job, parser, number) for number in numbers]
-    if not steps:
+            pages_for[parser] += numbers
+    if not pages_for:
         return False
-    Step.objects.bulk_create(sorted(steps, key=lambda step: step.first_page), batch_size=ROWS_AT_ONCE)
+    runs = [
+        run
+        for parser, numbers in pages_for.items()
+        for run in make_runs(job=job, stage=Stage.MODEL, queue=parser, numbers=numbers)
+    ]
+    Step.objects.bulk_create(sorted(runs, key=lambda run: run.first_page), batch_size=ROWS_AT_ONCE)
     ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.MODEL, updated_at=Now())
     transaction.on_commit(partial(send_pages_of, job, Stage.MODEL))
     return True
-
-
-def _step(job: ParseJob, parser: str, number: int) -> Step:
-    return Step(
-        job=job,
-        project_id=job.project_id,
-        stage=Stage.MODEL,
-        queue=parser,
-        first_page=number,
-        last_page=number,
-    )

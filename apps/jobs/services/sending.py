@@ -6,13 +6,14 @@ import logging
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts.models import Project
@@ -21,6 +22,16 @@ from apps.jobs.models import ParseJob, Pause, Step
 from apps.jobs.states import Stage, StepState
 
 logger = logging.getLogger(__name__)
+
+LONGEST_RUN = 100_000
+
+
+def make_runs(*, job: ParseJob, stage: Stage, queue: str, numbers: Iterable[int]) -> list[Step]:
+    """Rows, not written yet, in which these pages wait to be sent: one for each run of pages without a gap."""
+    return [
+        Step(job=job, project_id=job.project_id, stage=stage, queue=queue, first_page=first, last_page=last)
+        for first, last in queries.runs(list(numbers), longest=LONGEST_RUN)
+    ]
 
 
 def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
@@ -88,7 +99,9 @@ def _send(queue: str, project_id: UUID, *, job_id: str | None = None) -> int:
 
 
 def _projects_with_unsent(queue: str) -> list[UUID]:
-    return list(_unsent(queue).values_list("project_id", flat=True).distinct().order_by())
+    """Asked project by project: a look into the index for each, however many rows wait."""
+    waits = Exists(_unsent(queue).filter(project_id=OuterRef("pk")))
+    return list(Project.objects.filter(waits).values_list("pk", flat=True).order_by())
 
 
 def _unsent(queue: str):  # type: ignore[no-untyped-def]
@@ -106,13 +119,26 @@ def _room(queue: str, project_id: UUID) -> int:
     return int(settings.QUEUES[queue].window_per_project) - sum(sent.values())
 
 
-def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[Step]:
+@dataclass(frozen=True)
+class _Chosen:
+    """A row that goes, and how many messages of it: less than it waits for where the window is full."""
+
+    step: Step
+    messages: int
+
+
+def _waits_for(step: Step) -> int:
+    """The messages that an unsent row becomes: one, or one for each page of a run."""
+    return step.page_total if step.stage in workflow.PAGE_BY_PAGE else 1
+
+
+def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[_Chosen]:
     """Unsent due rows that still fit: by the priority of their jobs, those that waited for a moment first, then the
     oldest; jobs by their window."""
     window = settings.QUEUES[queue]
     sent = defaultdict(int, queries.sent_by_job(queue=queue, project_id=project_id))
     room = window.window_per_project - sum(sent.values())
-    chosen: list[Step] = []
+    chosen: list[_Chosen] = []
     new_jobs = queries.jobs_that_may_begin(project_id) if queue == workflow.PARSE_QUEUE else None
     order: list[Any] = [F("not_before").asc(nulls_last=True), "pk"]
     if queries.has_priorities(project_id):
@@ -120,7 +146,7 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[Step]:
     while room > 0:
         full = [job for job, count in sent.items() if count >= window.window_per_job]
         rows = _unsent(queue).filter(project_id=project_id).exclude(job_id__in=full)
-        rows = rows.exclude(pk__in=[step.pk for step in chosen])
+        rows = rows.exclude(pk__in=[one.step.pk for one in chosen])
         if job_id is not None:
             rows = rows.filter(job_id=job_id)
         if new_jobs == 0:
@@ -130,26 +156,59 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[Step]:
             break
         for step in batch:
             begins = step.stage == Stage.SPLIT and new_jobs is not None
-            if sent[step.job_id] < window.window_per_job and not (begins and new_jobs == 0):
+            messages = min(_waits_for(step), room, window.window_per_job - sent[step.job_id])
+            if messages > 0 and not (begins and new_jobs == 0):
                 new_jobs = new_jobs - 1 if begins and new_jobs is not None else new_jobs
-                sent[step.job_id] += 1
-                room -= 1
-                chosen.append(step)
+                sent[step.job_id] += messages
+                room -= messages
+                chosen.append(_Chosen(step, messages))
         if len(batch) < room:
             break
     return chosen
 
 
-def _mark(steps: Sequence[Step]) -> list[Step]:
-    """Mark the rows as sent; those that somebody else marked or cancelled meanwhile are left out."""
+def _mark(chosen: Sequence[_Chosen]) -> list[Step]:
+    """Mark as sent, with a row for each message; what somebody else marked, moved or cancelled is left out."""
+    window = _new_window()
+    marked = _mark_rows([one.step for one in chosen if _waits_for(one.step) == 1], window)
+    for one in chosen:
+        if _waits_for(one.step) > 1:
+            marked += _cut_off(one, window)
+    return marked
+
+
+def _mark_rows(steps: Sequence[Step], window: str) -> list[Step]:
     if not steps:
         return []
-    window = _new_window()
     ours = Step.objects.filter(pk__in=[step.pk for step in steps], state=StepState.PENDING, sent_at=None)
     if ours.update(sent_at=Now(), window=window) == len(steps):
         return list(steps)
     marked = set(Step.objects.filter(window=window).values_list("pk", flat=True))
     return [step for step in steps if step.pk in marked]
+
+
+def _cut_off(chosen: _Chosen, window: str) -> list[Step]:
+    """Rows of their own, marked as sent, for the first pages of a run; what is left of the run waits on."""
+    run, rest = chosen.step, chosen.step.first_page + chosen.messages
+    ours = Step.objects.filter(
+        pk=run.pk, state=StepState.PENDING, sent_at=None, queue=run.queue, first_page=run.first_page
+    )
+    cut = ours.update(first_page=rest) if rest <= run.last_page else ours.update(state=StepState.SPLIT)
+    if not cut:
+        return []
+    return Step.objects.bulk_create(
+        Step(
+            job_id=run.job_id,
+            project_id=run.project_id,
+            stage=run.stage,
+            queue=run.queue,
+            first_page=number,
+            last_page=number,
+            sent_at=Now(),
+            window=window,
+        )
+        for number in range(run.first_page, rest)
+    )
 
 
 def _by_job_and_stage(steps: Iterable[Step]) -> list[list[Step]]:
