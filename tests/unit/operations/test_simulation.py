@@ -53,13 +53,18 @@ def test_the_steady_state_has_the_pods_of_the_formula(pages: int) -> None:
     assert sum(moment.done for moment in half) == pytest.approx(pages * len(half), rel=0.01)
 
 
-def test_model_workers_settle_at_width_over_latency_within_the_autoscalers_tolerance() -> None:
-    run = simulate(loads.constant(60_000, hours=6), model_rules())
+@pytest.mark.parametrize("overlay", ["development", "staging", "production"])
+@pytest.mark.parametrize("pages", [10_000, 60_000, 100_000])
+def test_model_workers_settle_at_width_over_latency_within_the_autoscalers_tolerance(overlay: str, pages: int) -> None:
+    scaler = replace(sizing.OVERLAYS[overlay].llm, maximum=1_000)
+    run = simulate(loads.constant(pages, hours=6), model_rules(scaler=scaler))
 
-    needed = 60_000 / sizing.model_pages_per_minute("llm", width=250, call_seconds=4.0)
-    assert needed <= later_half(run, MODEL) <= needed * 1.1 + 1
-    in_flight = [moment.backlog[MODEL] for moment in run.moments[len(run.moments) // 2 :]]
-    assert sorted(in_flight)[len(in_flight) // 2] == pytest.approx(60_000 / 60 * 4.0, rel=0.1)
+    needed = pages / sizing.model_pages_per_minute("llm", width=250, call_seconds=4.0)
+    settled = run.moments[len(run.moments) // 2 :]
+    assert needed <= later_half(run, MODEL) <= math.ceil(needed) * 1.1
+    assert all(0.9 * needed <= moment.pods[MODEL] <= 1.1 * math.ceil(needed) for moment in settled)
+    in_flight = sorted(moment.backlog[MODEL] for moment in settled)
+    assert in_flight[len(in_flight) // 2] == pytest.approx(pages / 60 * 4.0, rel=0.1)
 
 
 def test_no_page_is_lost() -> None:
