@@ -70,15 +70,15 @@ def keep(asked: Asked, model: str, page: Page, facts: dict[str, object]) -> None
         return
     key = asked.key(model)
     storage.write(storage.page_answer(key), encode_page(page))
-    PageAnswer.objects.update_or_create(
+    answer = PageAnswer(
         key=key,
-        defaults={
-            "project_id": asked.job.project_id,
-            "document_id": asked.job.document_id,
-            "facts": facts,
-            "expires_at": Now() + timedelta(hours=settings.PAGE_CACHE_HOURS),
-        },
+        project_id=asked.job.project_id,
+        document_id=asked.job.document_id,
+        facts=facts,
+        expires_at=Now() + timedelta(hours=settings.PAGE_CACHE_HOURS),
     )
+    changing = ["project_id", "document_id", "facts", "expires_at"]
+    PageAnswer.objects.bulk_create([answer], update_conflicts=True, unique_fields=["key"], update_fields=changing)
 
 
 def purge_expired() -> int:
