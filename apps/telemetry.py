@@ -134,7 +134,7 @@ class _Plainly(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         return True
@@ -188,10 +188,17 @@ class _Once(logging.Filter):
         self._said.add(record.msg)
         return is_new
 
+    def forget(self) -> None:
+        self._said.clear()
+
+
+_once = _Once()
+
 
 def _quiet_library() -> None:
     """What the library says of each batch that fails ``_Plainly`` says once; that the queue is full it may say once."""
     logging.getLogger("opentelemetry").setLevel(logging.ERROR + 1)
     of_queue = logging.getLogger("opentelemetry.sdk._shared_internal")
     of_queue.setLevel(logging.WARNING)
-    of_queue.addFilter(_Once())
+    of_queue.addFilter(_once)
+    _once.forget()

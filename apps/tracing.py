@@ -95,7 +95,7 @@ def follows(job_id: str) -> bool:
 
 def _is_sampled(job_id: str, share: float) -> bool:
     chance = int(logs.trace_id_of(job_id), 16) % 2**_RANDOM_BITS
-    return chance >= (1 - share) * 2**_RANDOM_BITS
+    return bool(chance >= (1 - share) * 2**_RANDOM_BITS)
 
 
 def within(job_id: str, key: str) -> AbstractContextManager[Place | None]:
@@ -146,7 +146,8 @@ def caused(job_id: str) -> None:
 def tell(span: Span) -> None:
     """Have the span sent. Never raises and never waits: nobody's work depends on who watches it."""
     try:
-        _shared().tell(span)
+        if (teller := _shared()) is not None:
+            teller.tell(span)
     except Exception:
         logger.exception("A span of %s could not be told", span.job_id)
 
@@ -160,10 +161,9 @@ _teller_pid = 0
 
 def start(queues: Sequence[str] = ()) -> None:
     """Get ready to tell, after the last fork, so that no span waits for imports. ``queues``: those taken from."""
-    global _teller
     if settings.TRACES_ENDPOINT:
         with _lock:
-            _teller = _new_teller(queues)
+            _make_teller(queues)
 
 
 def stop() -> None:
@@ -172,21 +172,24 @@ def stop() -> None:
         _teller.stop()
 
 
-def _shared() -> Teller:
-    """The one of this process: threads and pipes do not survive a fork."""
-    global _teller
+def _shared() -> Teller | None:
+    """The one of this process, since threads do not survive a fork; None where it could not be made."""
     with _lock:
-        if _teller is None or _teller_pid != os.getpid():
-            _teller = _new_teller()
+        if _teller_pid != os.getpid():
+            _make_teller()
         return _teller
 
 
-def _new_teller(queues: Sequence[str] = ()) -> Teller:
-    global _teller_pid
-    from apps.telemetry import Teller
+def _make_teller(queues: Sequence[str] = ()) -> None:
+    global _teller, _teller_pid
+    _teller, _teller_pid = None, os.getpid()
+    try:
+        from apps.telemetry import Teller
 
-    _teller_pid = os.getpid()
+        _teller = Teller(
+            endpoint=settings.TRACES_ENDPOINT, service=settings.TRACES_SERVICE, version=settings.VERSION, queues=queues
+        )
+    except Exception:
+        logger.exception("Traces cannot be sent; all else goes on")
+        return
     Finalize(None, stop, exitpriority=0)  # unlike atexit it is heard where the web server ends its processes, too
-    return Teller(
-        endpoint=settings.TRACES_ENDPOINT, service=settings.TRACES_SERVICE, version=settings.VERSION, queues=queues
-    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -16,8 +14,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-
-WAIT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -65,14 +61,6 @@ class FakeCollector:
         trace_id = job_id.removeprefix("pjb-").replace("-", "")
         found = [span for body in list(self.bodies) for span in _spans(body) if span.trace_id == trace_id]
         return sorted(found, key=lambda span: span.begun)
-
-    def wait_for(self, job_id: str, condition: Callable[[list[Received]], bool]) -> list[Received]:
-        """The job's spans, once they are as wanted."""
-        until = time.monotonic() + WAIT_SECONDS
-        while not condition(spans := self.spans(job_id)):
-            assert time.monotonic() < until, f"waited in vain; there are {[span.name for span in spans]}"
-            time.sleep(0.05)
-        return spans
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         collector = self

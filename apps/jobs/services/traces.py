@@ -5,6 +5,7 @@ Told after the commit that makes it true, by whoever makes it so: a try whose wo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +19,7 @@ from apps.jobs.states import JobState, Stage
 
 PUT_OFF, RENDERED = "put_off", "rendered"
 """Outcomes of what is not counted as an attempt: the step waits for its turn; the page's image waits for OCR."""
-_LONGEST = 24 * 3600.0
+_LONGEST = 24 * 3600.0  # what is told of longer work, or of the past, is not believed
 
 
 def key_of(step: Step) -> str:
@@ -89,7 +90,9 @@ def page_recognized(step: Step, worked: Sequence[object], *, error_code: str) ->
     if not tracing.follows(step.job_id):
         return
     match worked:
-        case [float(begun), float(ended), str(worker)] if 0 < begun <= ended < begun + _LONGEST:
+        case [float(begun), float(ended), str(worker)] if (
+            abs(time.time() - begun) < _LONGEST and 0 <= ended - begun < _LONGEST
+        ):
             span = tracing.Span(
                 name="recognize page",
                 job_id=step.job_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -175,8 +176,9 @@ def test_a_page_that_is_recognised_is_told_in_three_spans(submit: Submit, told: 
     order = services.render_page(step_id=step.pk, fence=step.fence)
     assert order is not None
     services.keep_ocr_alive(step_id=order["step_id"], fence=order["fence"], worker="ocr-1:77")
+    now = float(int(time.time()))
     services.accept_ocr(
-        step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=[1e9, 1e9 + 2.5, "ocr-1:77"]
+        step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=[now, now + 2.5, "ocr-1:77"]
     )
     spans = told(job)
 
@@ -187,14 +189,13 @@ def test_a_page_that_is_recognised_is_told_in_three_spans(submit: Submit, told: 
     assert (work.parent, work.error, work.ended - work.begun) == (attempt.id, "ocr_failed", 2_500_000_000)
 
 
-def test_what_an_ocr_worker_says_of_itself_is_not_believed_blindly(submit: Submit, told: Told) -> None:
+@pytest.mark.parametrize("worked", [["x", float("nan"), {}], [1e18, 1e18, "x"], [1.0, 2.0, "x"], "xyz", []])
+def test_what_an_ocr_worker_says_of_itself_is_not_believed_blindly(submit: Submit, told: Told, worked: Any) -> None:
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     (step,) = open_steps(job)
     order = services.render_page(step_id=step.pk, fence=step.fence)
     assert order is not None
-    services.accept_ocr(
-        step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=["x", float("nan"), {}]
-    )
+    services.accept_ocr(step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=worked)
 
     assert named(told(job), "recognize page") == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,23 @@ def test_ids_are_known_before_a_span_is_told(monkeypatch: pytest.MonkeyPatch) ->
     assert (resource["service.name"], resource["deployment.environment.name"]) == ("leafmill", "staging")
 
 
-def test_a_span_that_cannot_be_told_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_sent_is_told_once_and_hurts_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, settings: Any
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "0")
+    settings.TRACES_ENDPOINT = "http://127.0.0.1:1/v1/traces"
+    tracing.start()
+    tracing.tell(span(1))
+    tracing.tell(span(2))
+    tracing.stop()
+
+    assert [record.getMessage() for record in caplog.records] == ["Traces cannot be sent; all else goes on"]
+
+
+def test_a_span_that_cannot_be_told_hurts_nobody(caplog: pytest.LogCaptureFixture, settings: Any) -> None:
+    settings.TRACES_ENDPOINT = "http://127.0.0.1:1/v1/traces"
+    tracing.start()
     tracing.tell(tracing.Span("job", "no id at all", begun_at=NOON, ended_at=NOON))
+    tracing.stop()
 
     assert "could not be told" in caplog.text
