@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.parts import embedded_parts
-from tests.acceptance.stack import PARSE_QUEUES, Parts, Stack, wait_for
+from tests.acceptance.stack import MANAGE, PARSE_QUEUES, Parts, Stack, wait_for
 from tests.documents.long import heading_of, long_document
 from tests.documents.scans import scanned_pdf
 from tests.fakes.collector import FakeCollector, Received
@@ -87,10 +87,10 @@ class Done:
 def done(stack: Stack, document: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     scan = tmp_path_factory.mktemp("documents") / FILE_NAME
     scan.write_bytes(scanned_pdf(1))
-    stack.start_web()
+    stack.start("parse", *MANAGE, "work", *PARSE_QUEUES)
+    stack.start("housekeeping", *MANAGE, "work", "housekeeping")
     stack.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
-    stack.start_worker()
-    stack.start_worker("housekeeping", "housekeeping")
+    stack.start_web()
     jobs = Done(upload(stack, document), upload(stack, scan))
     for job_id in (jobs.text, jobs.scan):
         assert stack.wait(job_id) == "COMPLETED"

@@ -189,7 +189,7 @@ def test_a_page_that_is_recognised_is_told_in_three_spans(submit: Submit, told: 
     assert (work.parent, work.error, work.ended - work.begun) == (attempt.id, "ocr_failed", 2_500_000_000)
 
 
-@pytest.mark.parametrize("worked", [["x", float("nan"), {}], [1e18, 1e18, "x"], [1.0, 2.0, "x"], "xyz", []])
+@pytest.mark.parametrize("worked", [["x", float("nan"), {}], [1e18, 1e18, "x"]])
 def test_what_an_ocr_worker_says_of_itself_is_not_believed_blindly(submit: Submit, told: Told, worked: Any) -> None:
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     (step,) = open_steps(job)
