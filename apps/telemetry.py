@@ -17,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
@@ -46,7 +46,6 @@ class Teller:
             resource=_resource(service=service, version=version, queues=queues),
             sampler=ALWAYS_ON,  # tracing.follows has decided
             id_generator=self._ids,
-            span_limits=SpanLimits(),
             shutdown_on_exit=False,
         )
         self._provider.add_span_processor(BatchSpanProcessor(_Plainly(OTLPSpanExporter(endpoint=endpoint), endpoint)))
