@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,10 +44,11 @@ def _end_engines(**_: Any) -> None:
 
 @shared_task(name="recognize_page")
 def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Read the page image that ``order`` names and leave the answer where it says; ids and a code go on."""
+    """Read the page image that ``order`` names and leave the answer where it says; ids, a code and times go on."""
     if order is None:
         return None
     outcome = {"step_id": order["step_id"], "fence": order["fence"], "code": "", "detail": ""}
+    begun = time.time()
     try:
         with _alive(order):
             image = transfer.fetch(order["image"])
@@ -55,7 +57,7 @@ def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
     except ParseError as error:
         logger.warning("Page %s of %s: %s: %s", order.get("page"), order.get("job"), error.code, error.detail)
         outcome |= {"code": error.code, "detail": error.detail}
-    return outcome
+    return outcome | {"worked": [begun, time.time(), _name()]}
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def _alive(order: dict[str, Any]) -> Iterator[None]:
                 fence=order["fence"],
                 job=order.get("job", ""),
                 pages=str(order.get("page", "")),
-                worker=f"{socket.gethostname()}:{os.getpid()}",
+                worker=_name(),
             )
             if done.wait(order["alive_every_seconds"]):
                 return
@@ -82,3 +84,7 @@ def _alive(order: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         done.set()
+
+
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -356,6 +356,42 @@ METRICS_TOKEN = env.secret(
     "what /metrics asks for as Authorization: Bearer TOKEN; empty: there is no such address",
 )
 
+# --- Traces ----------------------------------------------------------------------------------------------------------
+
+_COLLECTOR = env.text(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "", "address of an OpenTelemetry collector (OTLP over HTTP); empty: no traces"
+)
+TRACES_ENDPOINT = env.text(
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    f"{_COLLECTOR.rstrip('/')}/v1/traces" if _COLLECTOR else "",
+    "where traces go instead, the whole address; empty: /v1/traces of the collector",
+)
+if TRACES_ENDPOINT and not TRACES_ENDPOINT.startswith(("http://", "https://")):
+    raise env.BadVariable("OTEL_EXPORTER_OTLP_ENDPOINT", "...", "http://HOST:PORT or https://HOST:PORT is expected")
+_PROTOCOL = env.text("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "how traces are sent; there is only http/protobuf")
+if TRACES_ENDPOINT and _PROTOCOL != "http/protobuf":
+    raise env.BadVariable("OTEL_EXPORTER_OTLP_PROTOCOL", _PROTOCOL, "only http/protobuf is there")
+TRACES_SERVICE = env.text("OTEL_SERVICE_NAME", "leafmill", "the service's name in traces")
+
+
+def _traces_share() -> float:
+    """Which share of the jobs is traced. ``parentbased_`` changes nothing: no caller's span is above ours."""
+    sampler = env.text(
+        "OTEL_TRACES_SAMPLER", "always_on", "which jobs are traced: always_on, always_off or traceidratio"
+    )
+    share = env.number("OTEL_TRACES_SAMPLER_ARG", 1.0, "the share of jobs that traceidratio traces, 0 to 1")
+    shares = {"always_on": 1.0, "always_off": 0.0, "traceidratio": share}
+    if (kind := sampler.removeprefix("parentbased_")) not in shares:
+        raise env.BadVariable("OTEL_TRACES_SAMPLER", sampler, f"one of {', '.join(shares)} is expected")
+    if share > 1:
+        raise env.BadVariable("OTEL_TRACES_SAMPLER_ARG", f"{share:g}", "it must be at most 1")
+    return shares[kind]
+
+
+TRACES_SHARE = _traces_share()
+if TRACES_ENDPOINT:
+    MIDDLEWARE.insert(0, "apps.api.traces.TraceRequests")
+
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR").upper()

@@ -14,6 +14,7 @@ from pathlib import Path
 for _name in (
     *("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "PUBLIC_URL", "MODE_WITHOUT_PROVIDER"),
     *("QUEUE_STATUS_TOKEN", "METRICS_TOKEN"),
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
 ):
     os.environ.pop(_name, None)
 _folder = tempfile.mkdtemp(prefix="leafmill-tests-")

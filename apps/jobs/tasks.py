@@ -62,7 +62,11 @@ def ocr_alive(*, step_id: int, fence: int, worker: str, **later: Any) -> None:
 def accept_ocr(outcome: dict[str, Any] | None) -> None:
     if outcome is not None:
         services.accept_ocr(
-            step_id=outcome["step_id"], fence=outcome["fence"], code=outcome["code"], detail=outcome["detail"]
+            step_id=outcome["step_id"],
+            fence=outcome["fence"],
+            code=outcome["code"],
+            detail=outcome["detail"],
+            worked=outcome.get("worked", ()),
         )
 
 

@@ -18,11 +18,13 @@ import threading
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
+from celery import current_app
 from celery.signals import (
     task_failure,
     task_postrun,
     task_prerun,
     worker_process_init,
+    worker_process_shutdown,
     worker_ready,
 )
 from django.conf import settings
@@ -30,7 +32,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from apps import logs
+from apps import logs, tracing
 from apps.jobs import services
 from apps.jobs.services import alarm
 from apps.jobs.states import NEXT_STAGE, Stage
@@ -60,19 +62,32 @@ def start_pool_process(**_: Any) -> None:
     """
     _collect_seldom()
     isolation.shared_reader().start()
+    tracing.start(_queues())
     _start_timer()
+
+
+@worker_process_shutdown.connect
+def end_pool_process(**_: Any) -> None:
+    """A pool process ends without the interpreter's own last things."""
+    tracing.stop()
 
 
 @worker_ready.connect
 def start_main_process(sender: Any = None, **_: Any) -> None:
     """A worker whose pool is threads never forks: its timer runs in the one process it has."""
     if "prefork" not in type(sender.controller.pool).__module__:
+        tracing.start(_queues())
         _start_timer()
     if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
         alarm.start()
         sys.setswitchinterval(SWITCH_SECONDS)
         # Importing what calls models takes seconds: not while hundreds of threads wait for it.
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+
+
+def _queues() -> list[str]:
+    """Those that this worker takes from."""
+    return list(current_app.amqp.queues.consume_from)
 
 
 def _warm_up() -> None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from django.utils import timezone
+
 from apps.providers import ledger
 from apps.providers.catalog import Rules, Target
 from apps.providers.client import Question
@@ -49,11 +51,17 @@ class Held:
         self.target: Target | None = None
         self.reservation: Reservation | None = None
         self.row: Usage | None = None
+        self.begun_at = self.ended_at = timezone.now()
         self._since = 0.0
 
     def take(self, target: Target, reservation: Reservation, row: Usage) -> None:
         self.target, self.reservation, self.row = target, reservation, row
+        self.begun_at = timezone.now()
         self._since = time.monotonic()
+
+    def come_back(self) -> None:
+        """There is an answer, or there will be none."""
+        self.ended_at = timezone.now()
 
     @property
     def seconds(self) -> float:

@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
 from django.db import IntegrityError
 
 from apps.pages.errors import ParseError, Stopped
-from apps.providers import ledger, trouble
+from apps.providers import ledger, traces, trouble
 from apps.providers.attempts import OUTAGE_PAUSE_SECONDS, Attempts, Held, Order
 from apps.providers.catalog import Catalog, Target
 from apps.providers.client import Answer, Client, Question
@@ -204,6 +205,7 @@ class Gateway:
         return QuotaExhausted(wait)
 
     def _account_for_failure(self, attempt: Attempts, held: Held, failed: CallFailed) -> None:
+        held.come_back()
         target, row, reservation = held.facts()
         if failed.sent_at is None:
             self._take_back(held)
@@ -214,6 +216,7 @@ class Gateway:
                 self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
             self._tell_store(target, failed)
         attempt.note(target, failed.failure, str(failed))
+        traces.call_failed(attempt, held, failed)
 
     def _take_back(self, held: Held) -> None:
         """The call never left."""
@@ -243,6 +246,7 @@ class Gateway:
         call: Call,
         check: Callable[[Answer], Checked],
     ) -> Completion[Checked] | None:
+        held.come_back()
         target, row, reservation = held.facts()
         counted = _counted(answer, attempt.need_input_tokens)
         if target.in_trouble:
@@ -265,14 +269,17 @@ class Gateway:
                 money=(cost or 0) // ledger.NANOS_PER_MICRO,
                 sent_at=call.sent_at,
             )
+        told = partial(traces.call_answered, attempt, held, counted.input_tokens, counted.output_tokens, cost)
         try:
             checked = check(answer)
         except ParseError as error:
             failure = Failure(error.code)
             ledger.mark_unusable(row, failure)
             attempt.note(target, failure, f"{failure}: {error.detail}")
+            told(error=failure)
             return None
         attempt.calls += 1
+        told()
         return Completion(checked, answer, target, counted.input_tokens, counted.output_tokens, cost, attempt.calls)
 
 

@@ -115,7 +115,7 @@ def test_who_may_talk_to_whom(manifests: list[Manifest]) -> None:
             if policy.startswith("uses-") and one["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
         }
 
-    everything = {"uses-database", "uses-broker", "uses-storage"}
+    everything = {"uses-database", "uses-broker", "uses-storage", "uses-collector"}
     assert {name: ways_out(name) for name in owners} == {
         "api": everything | {"uses-internet"},
         "parse": everything,
@@ -126,7 +126,7 @@ def test_who_may_talk_to_whom(manifests: list[Manifest]) -> None:
         "ocr-cpu": {"uses-broker", "uses-api"},
         "ocr-gpu": {"uses-broker", "uses-api"},
         "flower": {"uses-broker"},
-        "migrate": {"uses-database"},
+        "migrate": {"uses-database", "uses-collector"},
     }
     let_in = {name for name, one in policies.items() if one["spec"].get("ingress")}
     assert let_in == {"to-api"}

@@ -12,6 +12,7 @@ advancing   a stage that is settled moves the job on
 pausing     queues and the intake stand still, and go on
 consumers   which OCR workers are there
 queue_status    what each queue has to do
+traces      what of a job is told to OpenTelemetry
 rescue      makes good what a broker or a worker lost
 """
 

@@ -15,9 +15,10 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 
-from apps import logs
+from apps import logs, tracing
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
+from apps.jobs.services import traces
 from apps.jobs.services.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
 from apps.pages.errors import PageCrashed, ParseError, UnplannedError
@@ -61,7 +62,11 @@ def claimed(*, step_id: int, fence: int) -> Iterator[Claim | None]:
 @contextmanager
 def holding(step: Step) -> Iterator[Claim]:
     """Keep the lease of a step that this process has claimed."""
-    with logs.about(**logs.job(step.job_id, step.pages)), keeper().holding(step.pk, step.fence) as held:
+    with (
+        logs.about(**logs.job(step.job_id, step.pages)),
+        tracing.within(step.job_id, traces.key_of(step)),
+        keeper().holding(step.pk, step.fence) as held,
+    ):
         yield Claim(step, step.fence, held)
 
 
@@ -133,7 +138,7 @@ def settle(claim: Claim, *, state: StepState = StepState.SUCCEEDED, error_code: 
         outcome = AttemptOutcome.ACCEPTED if state == StepState.SUCCEEDED else AttemptOutcome.FAILED
     else:
         logger.warning("The result of %s came too late and is refused (fence %s)", claim.step, claim.fence)
-    _end_attempt(claim.step.pk, claim.fence, outcome, error_code)
+    _end_attempt(claim.step, outcome, error_code)
     return accepted
 
 
@@ -152,6 +157,8 @@ def hand_on(claim: Claim, *, image: str) -> bool:
             image=image,
         )
         _forget_attempt(claim, PageState.PENDING)
+        if handed_on:
+            traces.attempt_ended(claim.step, traces.RENDERED)
     return bool(handed_on)
 
 
@@ -186,7 +193,7 @@ def hand_back(claim: Claim, error: ParseError) -> None:
             not_before=Now() + pause,
             image="",
         )
-        _end_attempt(claim.step.pk, claim.fence, AttemptOutcome.FAILED, error.code)
+        _end_attempt(claim.step, AttemptOutcome.FAILED, error.code, again=bool(given_back))
         if given_back:
             pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
 
@@ -211,6 +218,7 @@ def put_off(claim: Claim, *, pause: timedelta = timedelta(0), outage: bool = Fal
         )
         if given_back:
             _forget_attempt(claim, PageState.WAITING if pause else PageState.PENDING)
+            traces.attempt_ended(claim.step, traces.PUT_OFF, again=True)
     return bool(given_back)
 
 
@@ -245,7 +253,7 @@ def give_up(step: Step) -> bool:
     if not gone:
         return False
     logger.warning("The worker of %s was lost (start %s)", step, step.starts)
-    _end_attempt(step.pk, step.fence, AttemptOutcome.LEASE_LOST, "worker_lost")
+    _end_attempt(step, AttemptOutcome.LEASE_LOST, "worker_lost", again=step.page_total > 1 or not last_start)
     if step.page_total > 1:
         _halve(step)
     elif last_start:
@@ -304,6 +312,8 @@ def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **
     )
     if won and state in (JobState.FAILED, JobState.CANCELLED):
         _close_open_work(job_id, state, error)
+    if won:
+        traces.job_ended(job_id)
     return bool(won)
 
 
@@ -323,7 +333,8 @@ def pages_of(step: Step):  # type: ignore[no-untyped-def]
     return JobPage.objects.filter(job_id=step.job_id, number__range=(step.first_page, step.last_page))
 
 
-def _end_attempt(step_id: int, fence: int, outcome: AttemptOutcome, error_code: str) -> None:
-    PageAttempt.objects.filter(step_id=step_id, fence=fence).update(
+def _end_attempt(step: Step, outcome: AttemptOutcome, error_code: str, *, again: bool = False) -> None:
+    traces.attempt_ended(step, outcome, error_code=error_code, again=again)
+    PageAttempt.objects.filter(step_id=step.pk, fence=step.fence).update(
         outcome=outcome, ended_at=Now(), error_code=error_code
     )

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from apps import tracing
 from apps.documents import storage
 from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.services import alarm, answers
@@ -162,6 +163,7 @@ def _facts(parsed: Parsed) -> dict[str, object]:
 
 def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> None:
     """Settle the page with this content; the answer that comes too late is refused, and its cost stays booked."""
+    tracing.note(cache=str(facts.get("cache", "")))
     content = work.row.content
     if page is not work.page:
         content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps import tracing
 from apps.accounts import sealing
 from apps.accounts.models import ApiKey, Project
 from apps.documents import services as documents
@@ -72,6 +73,7 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
     with transaction.atomic():
         job.save(force_insert=True)
         start_job_step(job=job, stage=Stage.SPLIT)
+    tracing.caused(job.pk)
     return job
 
 
@@ -119,6 +121,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
             transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
         else:
             start_job_step(job=job, stage=Stage.SPLIT)
+    tracing.caused(job.pk)
     job.refresh_from_db()
     return job
 

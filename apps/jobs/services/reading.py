@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import transaction
 
+from apps import tracing
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries, workflow
@@ -73,6 +74,7 @@ def _extract(claim: Claim) -> None:
 
 def _keep_pages(step: Step, pages: Sequence[Page | PageFailure], content: str) -> None:
     """Settle the page rows; pages with the same outcome share an UPDATE."""
+    tracing.note(failed_pages=sum(isinstance(page, PageFailure) for page in pages))
     good: dict[str, list[int]] = defaultdict(list)
     for page in pages:
         if isinstance(page, PageFailure):

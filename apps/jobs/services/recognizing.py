@@ -17,7 +17,7 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import ocr_exchange
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.services import consumers
+from apps.jobs.services import consumers, traces
 from apps.jobs.services.advancing import move_on
 from apps.jobs.services.claims import (
     Claim,
@@ -140,14 +140,18 @@ def keep_ocr_alive(*, step_id: int, fence: int, worker: str) -> None:
         begin_waiting_step(step_id=step_id, fence=fence, worker=worker)
 
 
-def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "") -> None:
-    """Take an answer that has the current fence, settle the page and move the job on."""
+def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", worked: Sequence[object] = ()) -> None:
+    """Take an answer that has the current fence, settle the page and move the job on.
+
+    ``worked``: when the worker began and ended (seconds since 1970), and its name; for traces only.
+    """
     step = Step.objects.select_related("job").filter(pk=step_id, fence=fence).first()
     if step is None or step.state not in (StepState.PENDING, StepState.RUNNING):
         logger.info("The OCR answer for step %s with fence %s came too late and is refused", step_id, fence)
         return
     begin_waiting_step(step_id=step_id, fence=fence, worker="")  # where the worker's own word of it got lost
     step.refresh_from_db()
+    traces.page_recognized(step, worked, error_code=code)
     with holding(step) as claim:
         if code:
             _accept_failure(claim, code, detail)

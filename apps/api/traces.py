@@ -1,0 +1,51 @@
+"""A request that begins or changes a job is a span of the job's trace. In MIDDLEWARE only while traces are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from apps import tracing
+
+
+class TraceRequests:
+    """First in MIDDLEWARE, so that the span holds all of the request, its body included."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begun_at = timezone.now()
+        with tracing.causing() as jobs:
+            response = self._get_response(request)
+        ended_at = timezone.now()
+        route = f"/{request.resolver_match.route}" if request.resolver_match else ""
+        for job_id in filter(tracing.follows, jobs):
+            tracing.tell(
+                tracing.Span(
+                    name=f"{request.method} {route}",
+                    job_id=job_id,
+                    begun_at=begun_at,
+                    ended_at=ended_at,
+                    attributes={
+                        "leafmill.job": job_id,
+                        "leafmill.request_id": getattr(request, "request_id", ""),
+                        "http.request.method": request.method or "",
+                        "http.route": route,
+                        "http.response.status_code": response.status_code,
+                        "http.request.body.size": _size(request),
+                    },
+                    kind="server",
+                    caller=request.META.get("HTTP_TRACEPARENT", ""),
+                )
+            )
+        return response
+
+
+def _size(request: HttpRequest) -> int | None:
+    """Bytes of the body; None where they were not announced."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    return int(announced) if announced.isascii() and announced.isdigit() else None

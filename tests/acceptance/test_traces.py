@@ -1,0 +1,165 @@
+"""Traces of a running service, as a collector gets them over the wire."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.parts import embedded_parts
+from tests.acceptance.stack import MANAGE, PARSE_QUEUES, Parts, Stack, wait_for
+from tests.documents.long import heading_of, long_document
+from tests.documents.scans import scanned_pdf
+from tests.fakes.collector import FakeCollector, Received
+
+PAGES = 8
+PROCESSES = 2
+FILE_NAME = "quite-confidential.pdf"
+CALLER_TRACE, CALLER_SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[FakeCollector]:
+    with FakeCollector() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with embedded_parts(tmp_path_factory.mktemp("parts")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stack(parts: Parts, collector: FakeCollector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "600000",  # so that only a process that ends sends what it has
+        "PAGES_PER_RANGE": "4",
+        "SHORT_ROAD_PAGES": "0",
+        "OCR_ENGINES": "null",
+        "OCR_WORKER": "1",
+    }
+    stack = Stack(parts, tmp_path_factory.mktemp("service"), settings)
+    stack.prepare()
+    try:
+        yield stack
+    finally:
+        stack.stop()
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("documents") / FILE_NAME
+    path.write_bytes(long_document(PAGES))
+    return path
+
+
+def upload(stack: Stack, document: Path) -> str:
+    """As somebody does whose own work is traced."""
+    with stack.client() as client:
+        answer = client.post(
+            "/api/v2/parse/upload",
+            data={"configuration": '{"tier":"fast","version":"latest"}'},
+            files={"file": (document.name, document.read_bytes(), "application/pdf")},
+            headers={"traceparent": f"00-{CALLER_TRACE}-{CALLER_SPAN}-01"},
+        )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def named(spans: list[Received], name: str) -> list[Received]:
+    return [span for span in spans if span.name == name]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The jobs of a service that has ended since: one of a document with text, one of a scanned page."""
+
+    text: str
+    scan: str
+
+
+@pytest.fixture(scope="module")
+def done(stack: Stack, document: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    scan = tmp_path_factory.mktemp("documents") / FILE_NAME
+    scan.write_bytes(scanned_pdf(1))
+    stack.start("parse", *MANAGE, "work", *PARSE_QUEUES)
+    stack.start("housekeeping", *MANAGE, "work", "housekeeping")
+    stack.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
+    stack.start_web()
+    jobs = Done(upload(stack, document), upload(stack, scan))
+    for job_id in (jobs.text, jobs.scan):
+        assert stack.wait(job_id) == "COMPLETED"
+    stack.stop()
+    return jobs
+
+
+def test_a_job_is_one_trace_from_upload_to_result(done: Done, collector: FakeCollector) -> None:
+    spans = collector.spans(done.text)
+
+    [job] = named(spans, "job")
+    assert sorted(span.name for span in spans if span.parent == job.id) == [
+        "POST /api/v2/parse/upload",
+        "assemble",
+        "extract",
+        "extract",
+        "plan",
+        "split",
+    ]
+    assert (job.parent, len(spans), len({span.id for span in spans})) == ("", 7, 7)
+    assert job.attributes["leafmill.job"] == done.text
+    assert job.attributes["leafmill.outcome"] == "succeeded"
+    assert job.attributes["leafmill.page_count"] == PAGES
+    [asked] = named(spans, "POST /api/v2/parse/upload")
+    assert asked.links == ((CALLER_TRACE, CALLER_SPAN),)
+    assert asked.attributes["http.response.status_code"] == 200
+    ranges = named(spans, "extract")
+    assert {span.attributes["leafmill.pages"] for span in ranges} == {"1-4", "5-8"}
+    assert {span.attributes["leafmill.queue"] for span in ranges} == {"parse_raw_file_job_pages"}
+    assert {(span.attributes["leafmill.attempt"], span.attributes["leafmill.outcome"]) for span in ranges} == {
+        (1, "accepted")
+    }
+    assert {tuple(span.resource["leafmill.queues"]) for span in ranges} <= {PARSE_QUEUES, PARSE_QUEUES[::-1]}
+    assert {span.resource["service.name"] for span in spans} == {"leafmill"}
+    assert all(job.begun <= span.begun <= span.ended <= job.ended for span in ranges)
+
+
+def test_recognising_a_page_is_told_by_those_who_may(done: Done, collector: FakeCollector) -> None:
+    spans = collector.spans(done.scan)
+
+    [rendered], [recognized], [work] = (named(spans, name) for name in ("render", "recognize", "recognize page"))
+    assert (rendered.attributes["leafmill.outcome"], rendered.attributes["leafmill.pages"]) == ("rendered", "1")
+    assert recognized.attributes["leafmill.queue"] == "ocr_cpu"
+    assert recognized.resource["leafmill.queues"] == ["housekeeping"]
+    assert recognized.attributes["leafmill.worker"] == work.attributes["leafmill.worker"]
+    assert (work.parent, work.error) == (recognized.id, "")
+    assert work.begun < work.ended <= recognized.ended
+
+
+@pytest.mark.usefixtures("done")
+def test_neither_text_nor_names_nor_keys_are_sent(stack: Stack, collector: FakeCollector) -> None:
+    sent = b"".join(collector.bodies)
+    assert sent
+    for hidden in (stack.key, FILE_NAME, *map(heading_of, range(1, PAGES + 1))):
+        assert hidden.encode() not in sent
+
+
+def test_jobs_do_without_a_collector(stack: Stack, collector: FakeCollector, document: Path) -> None:
+    collector.refuses = True
+    impatient = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    stack = replace(stack, settings=stack.settings | impatient)
+    stack.start_web()
+    worker = stack.start_worker()
+    for _ in range(2):
+        assert stack.wait(upload(stack, document)) == "COMPLETED"
+    wait_for(lambda: b"does not take traces" in worker.log.read_bytes(), "the log says so", seconds=30)
+    stack.stop()
+
+    told = worker.log.read_text(encoding="utf-8")
+    assert told.count("does not take traces") <= PROCESSES
+    assert "Traceback" not in told
+    assert "opentelemetry" not in told

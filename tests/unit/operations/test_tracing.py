@@ -1,0 +1,98 @@
+"""Which jobs are traced, and what it costs where none is: nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps import tracing
+
+ROOT = Path(__file__).resolve().parents[3]
+IDS = [f"pjb-{uuid.UUID(int=random.Random(number).getrandbits(128), version=4)}" for number in range(5000)]
+EVERYTHING = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+import django
+django.setup()
+import apps.api.urls, apps.jobs.tasks, apps.jobs.worker, apps.providers.gateway, parse_project.wsgi, ocr_worker.tasks
+from apps import tracing
+tracing.start()
+with tracing.within("pjb-1", "1"), tracing.causing():
+    tracing.note(cache="hit")
+tracing.stop()
+print(sorted(name for name in sys.modules if name.startswith(("opentelemetry", "apps.telemetry", "google.protobuf"))))
+"""
+
+
+def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | variables
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_nothing_of_opentelemetry_is_imported_unless_it_is_asked_for() -> None:
+    done = run(EVERYTHING)
+
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9])
+def test_a_share_of_the_jobs_is_a_share(share: float, settings: Any) -> None:
+    """Job ids are random, but not in every bit."""
+    settings.TRACES_ENDPOINT, settings.TRACES_SHARE = "http://127.0.0.1:4318/v1/traces", share
+
+    followed = {job_id for job_id in IDS if tracing.follows(job_id)}
+    assert len(followed) / len(IDS) == pytest.approx(share, abs=0.03)
+    settings.TRACES_SHARE = min(1.0, share + 0.1)
+    assert followed <= {job_id for job_id in IDS if tracing.follows(job_id)}
+
+
+def test_all_jobs_and_none_are_shares_too(settings: Any) -> None:
+    settings.TRACES_ENDPOINT, settings.TRACES_SHARE = "http://127.0.0.1:4318/v1/traces", 1.0
+    assert all(map(tracing.follows, IDS))
+    settings.TRACES_SHARE = 0.0
+    assert not any(map(tracing.follows, IDS))
+
+
+def test_no_job_is_followed_without_a_collector() -> None:
+    assert not any(map(tracing.follows, IDS))
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "http://HOST:PORT"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf"),
+        ({"OTEL_TRACES_SAMPLER": "jaeger_remote"}, "always_on, always_off, traceidratio"),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "30"}, "at most 1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_at_the_start(variables: dict[str, str], told: str) -> None:
+    done = run("import parse_project.settings", **variables)
+
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "endpoint_and_share"),
+    [
+        ({}, " 1.0"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/"}, "http://c:4318/v1/traces 1.0"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://c/otlp"}, "https://c/otlp 1.0"),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.25"}, " 0.25"),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, " 0.0"),
+    ],
+)
+def test_the_variables_are_those_of_opentelemetry(variables: dict[str, str], endpoint_and_share: str) -> None:
+    code = "from parse_project import settings as s; print(s.TRACES_ENDPOINT, s.TRACES_SHARE)"
+    done = run(code, **variables)
+
+    assert done.stdout.rstrip("\n") == endpoint_and_share
