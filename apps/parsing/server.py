@@ -111,7 +111,7 @@ def _tell(result: dict[str, Any], *, quiet: bool) -> None:
     for warning in job.get("warnings") or ():
         if not (fallen and warning["code"] == "fallback_used"):
             say(f"{warning['code']}: {warning['detail']}")
-    for line in [*fallen, *(() if quiet else (cache_line(pages), usage_line(job)))]:
+    for line in [*fallen, *(() if quiet else (cache_line(pages), usage_line(job, pages)))]:
         if line:
             say(line)
 

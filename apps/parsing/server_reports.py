@@ -14,11 +14,14 @@ def estimate_table(estimate: Mapping[str, Any]) -> str:
     needing = f", {estimate['pages_needing_ocr']:,} to be read by OCR" if estimate["pages_needing_ocr"] else ""
     rows = [_HEAD, *(_row(name, mode, estimate["asked"]) for name, mode in estimate["modes"].items())]
     reasons = [f"{name}: {mode['why_not']}" for name, mode in estimate["modes"].items() if not mode["available"]]
-    return "\n".join([f"pages: {estimate['pages']:,} ({looked}{needing})", *_aligned(rows), *reasons]) + "\n"
+    without = dict.fromkeys(name for mode in estimate["modes"].values() for name in mode.get("without_price") or ())
+    unknown = [f"cost unknown where these are asked, whose price is not set: {', '.join(without)}"] if without else []
+    head = f"pages: {estimate['pages']:,} ({looked}{needing})"
+    return "\n".join([head, *_aligned(rows), *reasons, *unknown]) + "\n"
 
 
-def usage_line(job: Mapping[str, Any]) -> str:
-    """What the job asked of models; "" where it asked none."""
+def usage_line(job: Mapping[str, Any], pages: Sequence[Mapping[str, Any]]) -> str:
+    """What the job asked of models; "" where it asked none. ``pages``: of its section ``metadata``."""
     usage = job.get("usage") or {}
     if usage.get("requests") is None:
         return ""
@@ -26,7 +29,7 @@ def usage_line(job: Mapping[str, Any]) -> str:
     told = [
         f"requests to models: {usage['requests']:,}",
         f"{usage['input_tokens']:,} tokens in, {usage['output_tokens']:,} out",
-        "cost unknown (a price is not set)" if cost is None else f"{cost:.4f} USD",
+        f"cost unknown ({_missing_price(pages)})" if cost is None else f"{cost:.4f} USD",
     ]
     return "; ".join(told)
 
@@ -57,6 +60,12 @@ def cache_line(pages: Sequence[Mapping[str, Any]]) -> str:
     """The pages whose answers were kept from earlier jobs; "" where none was."""
     numbers = [number for number, parsing in _parsings(pages) if parsing.get("cache") == "hit"]
     return f"{_pages(numbers)} took answers that were kept from earlier: {_listed(numbers)}" if numbers else ""
+
+
+def _missing_price(pages: Sequence[Mapping[str, Any]]) -> str:
+    paid = (parsing for _, parsing in _parsings(pages) if parsing.get("requests") and "cost_usd" not in parsing)
+    names = sorted({str(parsing["deployment"]) for parsing in paid if parsing.get("deployment")})
+    return f"no price is set for {', '.join(names)}" if names else "a price is not set"
 
 
 def _parsings(pages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:

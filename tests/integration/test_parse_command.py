@@ -266,7 +266,7 @@ ESTIMATE = {
     "modes": {
         "fast": estimated(0, cost_usd={"low": 0, "high": 0}),
         "balanced": estimated(1, cost_usd={"low": 0.0012, "high": 0.0031}),
-        "multimodal": estimated(1),
+        "multimodal": estimated(1, without_price=["house-llama"]),
         "agentic": estimated(2, available=False, why_not="The project does not allow the mode agentic."),
     },
 }
@@ -384,19 +384,26 @@ def test_an_estimate_is_a_table_and_nothing_is_parsed(server: str, small: Path, 
     assert (done.returncode, lines[0]) == (0, "pages: 1 (all of them looked at)")
     assert lines[3].split() == ["balanced", "*", "1", "1,200", "300", "0.0012", "-", "0.0031", "0.1", "-", "2.0"]
     assert "unknown" in lines[4]
-    assert lines[-1] == "agentic: The project does not allow the mode agentic."
+    assert lines[-2:] == [
+        "agentic: The project does not allow the mode agentic.",
+        "cost unknown where these are asked, whose price is not set: house-llama",
+    ]
     assert [path for path, _key, _body in Api.requests] == ["/api/v2/parse/estimate"]
     out = tmp_path / "estimate.json"
     assert parse(*asked, "--format", "json", "-o", out, LEAFMILL_API_KEY="right").stdout == b""
     assert json.loads(out.read_text()) == ESTIMATE
 
 
-@pytest.mark.parametrize(("cost", "told"), [(0.0123, b"0.0123 USD"), (None, b"cost unknown")])
+@pytest.mark.parametrize(
+    ("cost", "told"), [(0.0123, b"0.0123 USD"), (None, b"cost unknown (no price is set for house-llama)")]
+)
 def test_what_the_models_came_to_is_told(
     server: str, small: Path, monkeypatch: pytest.MonkeyPatch, cost: float | None, told: bytes
 ) -> None:
     usage = {"requests": 3, "input_tokens": 1597, "output_tokens": 351, "cost_usd": cost}
     monkeypatch.setattr(Api, "final", {**Api.final, "usage": usage})
+    costs = {} if cost is None else {"cost_usd": 0.0041}
+    monkeypatch.setattr(Api, "parsing", [{"deployment": "house-llama", "requests": 1, "cache": "miss", **costs}] * 3)
 
     done = parse(small, "--server", server, "--mode", "balanced", LEAFMILL_API_KEY="right")
 

@@ -109,12 +109,14 @@ def test_external_deployments_do_not_count_where_pages_may_not_leave(settings: A
 
 def test_an_unknown_price_is_unknown() -> None:
     deployment(price=None)
+    deployment("priced", order=2)
 
     plan = as_json("capacity", "--pages-per-minute", "1000")[0]["plan"]
     text = told("capacity", "--pages-per-minute", "1000")[0]
 
     assert plan["model"]["dollars_per_hour"] is None
-    assert "costs unknown: a price is missing" in text
+    assert plan["model"]["without_price"] == ["house"]
+    assert "costs unknown: no price is set for house." in text
 
 
 def test_whoever_plans_needs_no_database(tmp_path: Path) -> None:
