@@ -191,7 +191,7 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
             raise TypeError("an object is expected")
         return whole
     problem = _problem(response)
-    detail = _sentences(problem.get("detail")) or f"The server answered {response.status_code}."
+    detail = _sentences(problem.get("detail")) or "Is this the address of a Leafmill service?"
     if problem.get("code") in _ABOUT_THE_COMMAND and not _is_about_the_document(problem):
         refused = _refusal(problem, detail)
         refused.exit_code = 2

@@ -285,6 +285,8 @@ class Api(BaseHTTPRequestHandler):
         Api.requests.append((self.path, self.headers["Authorization"] or "", body))
         if self.headers["Authorization"] != "Bearer right":
             self.answer(401, {"detail": "This key is not known."})
+        elif not self.path.startswith("/api/"):
+            self.answer(404, {})
         elif self.path == "/api/v2/parse/estimate":
             self.answer(200, ESTIMATE)
         else:
@@ -448,6 +450,13 @@ def test_a_job_that_failed_is_refused_with_its_code(server: str, small: Path, mo
     done = parse(small, "--server", server, "--api-key", "right")
 
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, b"document_encrypted: It needs a password.")
+
+
+def test_another_server_than_ours_is_code_5(server: str, small: Path) -> None:
+    done = parse(small, "--server", f"{server}/elsewhere", "--api-key", "right")
+
+    assert (done.returncode, done.stdout) == (5, b"")
+    assert b"server_unavailable: 127.0.0.1 answered 404: Is this the address of a Leafmill service?" in done.stderr
 
 
 def test_no_server_is_code_5(small: Path) -> None:
