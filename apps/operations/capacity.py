@@ -324,4 +324,4 @@ def _load(wanted: Wanted, scenario: Scenario) -> list[float]:
 
 def _between(what: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # refuses what is not a number, too
-        raise CannotPlan(f"{what[0].upper()}{what[1:]}: from {least:g} to {most:g}, not {value:g}.")
+        raise CannotPlan(f"{what[0].upper()}{what[1:]}: from {least:.3g} to {most:,.10g}, not {value:,.10g}.")

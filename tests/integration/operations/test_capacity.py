@@ -242,7 +242,7 @@ def test_nothing_recorded_is_said() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pages-per-minute", "0"], "Pages a minute"),
+        (["--pages-per-minute", "0"], "Pages a minute: from 0.001 to 1,000,000, not 0"),
         (["--pages-per-minute", "nan"], "Pages a minute"),
         (["--pages-per-minute", "10", "--ocr-share", "30"], "The share of pages for OCR"),
         (["--pages-per-minute", "10", "--peak", "0.5"], "The peak"),
@@ -252,5 +252,6 @@ def test_nothing_recorded_is_said() -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(options: list[str], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(CommandError, match=message) as refused:
         call_command("capacity", *options)
+    assert refused.value.returncode == 2
