@@ -24,7 +24,7 @@ DISK_WARNING_BYTES, DISK_FAILED_BYTES = 5 * GIGABYTE, GIGABYTE // 2
 SHORTEST_KEY, SHORTEST_PASSWORD = 32, 8
 GPU_SECONDS = 1.8
 WELL_KNOWN_KEYS = ("secret", "changeme", "change-me", "django-insecure", "password", "insecure", "default")
-NEW_KEY = 'SECRET_KEY=$(python -c "import secrets; print(secrets.token_urlsafe(48))")'
+NEW_KEY = 'SECRET_KEY=$(python3 -c "import secrets; print(secrets.token_urlsafe(48))")'
 INSTALL_TESSERACT = "sudo apt-get install tesseract-ocr tesseract-ocr-deu"
 LOAD_PROVIDERS = manage("load_providers FILE")
 
