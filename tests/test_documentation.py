@@ -98,6 +98,32 @@ def test_the_examples_run(example: Example, root_copy: Path, service: dict[str, 
         assert done.stdout.strip() == example.prints.strip()
 
 
+def test_the_recipe_with_curl_ends_with_the_words_of_a_service_that_refuses(
+    root_copy: Path, service: dict[str, str]
+) -> None:
+    """As pasted into a terminal, where a command that failed does not keep the next from running."""
+    [code] = [example.code for example in examples() if example.page == "README.md" and "/upload" in example.code]
+    done = subprocess.run(
+        ["bash", "-c", code.replace("127.0.0.1:8000", f"127.0.0.1:{service['PORT']}")],
+        cwd=root_copy,
+        env={**service, "LEAFMILL_API_KEY": "wrong"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("The API key is missing or not valid.") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_name_the_python_that_has_our_libraries(page: Path) -> None:
+    """Containers have no other; elsewhere it is the one of the set-up."""
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"(?:^ *|`)python3? (?:manage\.py|-m|bench/).*", text, re.MULTILINE) == []
+
+
 def test_there_are_examples_that_run() -> None:
     assert {"README.md", "docs/quickstart.md"} <= {example.page for example in examples()}
 

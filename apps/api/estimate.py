@@ -51,6 +51,7 @@ class ModeEstimate(BaseModel):
     input_tokens: int
     output_tokens: int
     cost_usd: LowHigh | None
+    without_price: Annotated[list[str], Field(description="deployments whose price is not set: the cost is unknown")]
     seconds: LowHigh
 
 
@@ -137,6 +138,7 @@ def _on_wire(mode: jobs.ModeEstimate) -> ModeEstimate:
         input_tokens=mode.input_tokens,
         output_tokens=mode.output_tokens,
         cost_usd=_rounded(mode.cost, 6) if mode.cost else None,
+        without_price=list(mode.without_price),
         seconds=_rounded(mode.seconds, 2),
     )
 

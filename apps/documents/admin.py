@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.http import HttpRequest
 
+from apps.accounts.facts_only import FactsOnly
 from apps.documents.models import Document
 
 
 @admin.register(Document)
-class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class DocumentAdmin(FactsOnly):
     list_display = ["name", "id", "project", "size_bytes", "created_at"]
     list_select_related = ["project"]
+    list_per_page = 50
+    sortable_by = ["created_at"]
+    ordering = ["-created_at"]
     search_fields = ["id", "name", "sha256"]
-    show_full_result_count = False
-    readonly_fields = [field.name for field in Document._meta.fields]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    search_help_text = "a document's id, name or SHA-256, or a part of them"

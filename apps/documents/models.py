@@ -28,6 +28,7 @@ class Document(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["project", "-created_at", "id"], name="document_newest"),
+            models.Index(fields=["-created_at"], name="document_newest_of_all"),
             models.Index(fields=["project", "external_file_id"], name="document_external"),
         ]
 

@@ -181,11 +181,7 @@ class ParseJobAdmin(FactsOnly):
         else:
             useful = {f"parse_in_{mode}" for mode in MODES if mode != job.mode}
             useful |= {"retry_failed_pages"} if job.state in (JobState.FAILED, JobState.PARTIAL) else set()
-        return [
-            (name, description.replace("the selected jobs", "this job").replace("their project", "its project"))
-            for name, (_, _, description) in actions.items()
-            if name in useful
-        ]
+        return [(name, _of_one(description)) for name, (_, _, description) in actions.items() if name in useful]
 
     @admin.action(description="Cancel the selected jobs")
     def cancel(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
@@ -274,6 +270,12 @@ class ParseJobAdmin(FactsOnly):
         ]
         addresses.append((f"{reverse('admin:providers_usage_changelist')}?job_id__exact={job.pk}", "calls"))
         return format_html_join(" · ", '<a href="{}">{}</a>', addresses)
+
+
+def _of_one(description: str) -> str:
+    """What an action of the list is called where there is one job."""
+    one = description.replace("documents of the selected jobs", "document of this job")
+    return one.replace("the selected jobs", "this job").replace("their project", "its project")
 
 
 def _prefer(priority: int) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[ParseJob]], None]:

@@ -77,8 +77,9 @@ class ModelPlan:
     """What the mode's models take. ``call_seconds_from``: asked, ledger or benchmark.
 
     ``quotas`` is None where no deployment serves the mode; ``dollars_per_hour``, of the average load, where a price is
-    not known too. ``window``: the pages of one project that are with models at once, which makes
-    ``pages_of_a_project`` a minute. ``is_configured``: the database told about deployments, even if there is none.
+    not known too: ``without_price`` names the deployments. ``window``: the pages of one project that are with models at
+    once, which makes ``pages_of_a_project`` a minute. ``is_configured``: the database told about deployments, even if
+    there is none.
     """
 
     page_parser: str
@@ -91,6 +92,7 @@ class ModelPlan:
     deployments: list[str]
     quotas: QuotaCheck | None
     dollars_per_hour: float | None
+    without_price: list[str]
     window: int
     pages_of_a_project: float
     is_configured: bool = True
@@ -175,6 +177,7 @@ def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
         dollars_per_hour=dollars_per_hour(
             servings, parser, pages_per_minute=wanted.pages_per_minute, call_seconds=seconds
         ),
+        without_price=[serving.name for serving in servings if not serving.has_price],
         window=window,
         pages_of_a_project=sizing.model_pages_per_minute(parser, width=window, call_seconds=seconds),
         is_configured=is_configured,
@@ -321,4 +324,4 @@ def _load(wanted: Wanted, scenario: Scenario) -> list[float]:
 
 def _between(what: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:  # refuses what is not a number, too
-        raise CannotPlan(f"{what[0].upper()}{what[1:]}: from {least:g} to {most:g}, not {value:g}.")
+        raise CannotPlan(f"{what[0].upper()}{what[1:]}: from {least:.3g} to {most:,.10g}, not {value:,.10g}.")

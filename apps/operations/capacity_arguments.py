@@ -18,6 +18,7 @@ from apps.operations.simulation_chart import panels_of
 from apps.operations.sizing import OVERLAYS
 from apps.parsing.modes import MODES
 
+USAGE = 2  # the exit code of a command that is not right
 USUAL_PAGES_PER_MINUTE = 1000.0
 
 
@@ -83,7 +84,7 @@ def answer(
         planned = plan(wanted_of(options))
         run = simulated(planned, scenario_of(options)) if simulates else None
     except CannotPlan as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(str(error), returncode=USAGE) from error
     if run is not None and options["chart"] is not None:
         _draw(run, options["chart"])
     if options["json"]:
@@ -110,4 +111,4 @@ def _draw(run: Simulated, path: Path) -> None:
     try:
         path.write_bytes(as_png(panels_of(run)))
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+        raise CommandError(f"{path} cannot be written: {error.strerror}.", returncode=USAGE) from error

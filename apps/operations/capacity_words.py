@@ -111,7 +111,7 @@ def quota_sentences(model: ModelPlan, pages_per_minute: float) -> list[str]:
 def _money_sentence(model: ModelPlan, pages_per_minute: float, *, all_pass: bool) -> str:
     hour = f"An hour of {pages_per_minute:,.0f} pages a minute costs"
     if model.dollars_per_hour is None:
-        return f"{hour} unknown: a price is missing."
+        return f"{hour} unknown: no price is set for {', '.join(model.without_price)}."
     return f"{hour} ${model.dollars_per_hour:,.2f}{'' if all_pass else ', for the pages that the quotas let through'}."
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 
 from apps.operations import doctor_machine, doctor_parts
-from apps.operations.findings import Finding, State, failed
+from apps.operations.findings import Finding, State, failed, manage
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class _Look:
     def findings(self) -> list[Finding]:
         self._thread.join(max(0.0, self._until - time.monotonic()))
         if self._found is None:
-            return [failed(self._name, f"It did not answer within {self._seconds:g} s.", "python manage.py doctor")]
+            return [failed(self._name, f"It did not answer within {self._seconds:g} s.", manage("doctor"))]
         return self._found
 
     def _run(self) -> None:
@@ -81,6 +81,6 @@ class _Look:
         except Exception as error:  # what was not thought of is told, too
             logger.exception("The look at %s failed", self._name)
             told = f"The look at it failed: {type(error).__name__}: {error}"
-            self._found = [failed(self._name, told, "python manage.py doctor")]
+            self._found = [failed(self._name, told, manage("doctor"))]
         finally:
             connection.close()

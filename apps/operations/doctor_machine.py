@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from apps.operations.doctor_parts import refuse_missing_database, storage_options
-from apps.operations.findings import Finding, failed, not_checked, ok, warning
+from apps.operations.findings import Finding, failed, manage, not_checked, ok, warning
 from apps.providers.checking import check_deployment
 from apps.providers.models import Deployment
 from ocr_worker import packs
@@ -24,9 +24,9 @@ DISK_WARNING_BYTES, DISK_FAILED_BYTES = 5 * GIGABYTE, GIGABYTE // 2
 SHORTEST_KEY, SHORTEST_PASSWORD = 32, 8
 GPU_SECONDS = 1.8
 WELL_KNOWN_KEYS = ("secret", "changeme", "change-me", "django-insecure", "password", "insecure", "default")
-NEW_KEY = 'SECRET_KEY=$(python -c "import secrets; print(secrets.token_urlsafe(48))")'
+NEW_KEY = 'SECRET_KEY=$(python3 -c "import secrets; print(secrets.token_urlsafe(48))")'
 INSTALL_TESSERACT = "sudo apt-get install tesseract-ocr tesseract-ocr-deu"
-LOAD_PROVIDERS = "python manage.py load_providers FILE"
+LOAD_PROVIDERS = manage("load_providers FILE")
 
 
 def tesseract() -> Finding:
@@ -154,13 +154,14 @@ def providers(*, call: bool) -> list[Callable[[], Finding]]:
     def look(row: Deployment) -> Finding:
         checked = check_deployment(row, call=call)
         name, detail = f"deployment {row.name}", checked.detail[:1].upper() + checked.detail[1:].rstrip(".") + "."
+        price = "" if row.has_price else " Its price is not set: what it costs is unknown, and max_cost cannot be kept."
         if checked.works is None:
             asks = "" if call else " With --providers it is asked a small question."
-            return not_checked(name, detail + asks)
+            return not_checked(name, detail + asks + price)
         seconds = f" ({checked.seconds:.1f} s)" if checked.seconds is not None else ""
         if checked.works:
-            return ok(name, f"It answers{seconds}.")
-        return failed(name, detail, "python manage.py check_providers")
+            return ok(name, f"It answers{seconds}.{price}")
+        return failed(name, detail, manage("check_providers"))
 
     return [lambda row=row: look(row) for row in rows]  # type: ignore[misc]
 

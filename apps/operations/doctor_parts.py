@@ -19,7 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from apps.documents import storage
 from apps.jobs.services import consumers
 from apps.operations import embedded_broker
-from apps.operations.findings import Finding, failed, not_checked, ok, warning
+from apps.operations.findings import Finding, failed, manage, not_checked, ok, warning
 from apps.providers.models import Deployment
 from apps.providers.quota import connect
 
@@ -44,7 +44,7 @@ def database() -> Finding:
     mend = f"{START}, or check DATABASE_URL and start the server"
     missing = _missing_sqlite_file()
     if missing is not None:
-        return failed(name, f"There is no database yet at {missing}.", "python manage.py migrate")
+        return failed(name, f"There is no database yet at {missing}.", manage("migrate"))
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT sqlite_version()" if connection.vendor == "sqlite" else "SHOW server_version")
@@ -66,7 +66,7 @@ def migrations() -> Finding:
         return ok(name, "All are applied.")
     named = ", ".join(f"{each.app_label}.{each.name}" for each in missing[:MOST_NAMED])
     more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
-    return failed(name, f"Not applied: {named}{more}.", "python manage.py migrate")
+    return failed(name, f"Not applied: {named}{more}.", manage("migrate"))
 
 
 def _missing_sqlite_file() -> Path | None:
@@ -210,7 +210,7 @@ def _worker(queue: str, taken: set[str] | None, served: set[str] | None) -> Find
             return not_checked(name, NO_DATABASE)
         if queue not in served:
             return ok(name, "None is there and none is needed: no deployment serves it.")
-    return failed(name, "No worker takes from it: its work waits.", f"python manage.py work {queue}")
+    return failed(name, "No worker takes from it: its work waits.", manage(f"work {queue}"))
 
 
 def _ocr_workers() -> Finding:

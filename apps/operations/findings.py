@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+
+from django.conf import settings
 
 
 class State(StrEnum):
@@ -21,6 +25,13 @@ class Finding:
     state: State
     sentence: str
     mend: str = ""
+
+
+def manage(command: str) -> str:
+    """One of our commands as it is typed here: with the Python of the set-up where this is it."""
+    of_setup = Path(".venv/bin/python")
+    python = of_setup if Path(sys.executable) == settings.BASE_DIR / of_setup else "python"
+    return f"{python} manage.py {command}"
 
 
 def ok(name: str, sentence: str) -> Finding:

@@ -37,6 +37,10 @@ class Serving:
     input_price: Decimal | None = None
     output_price: Decimal | None = None
 
+    @property
+    def has_price(self) -> bool:
+        return self.input_price is not None and self.output_price is not None
+
     def dollars(self, demand: ModelDemand) -> float | None:
         if self.input_price is None or self.output_price is None:
             return None

@@ -38,7 +38,7 @@ class ReadableCopies:
         try:
             facts = os.fstat(file)
             if not stat.S_ISREG(facts.st_mode):
-                raise OSError(f"{document.name} is not a regular file")
+                raise OSError(f"{document} is not a regular file")
             if self._needed and not facts.st_mode & stat.S_IROTH:
                 yield self._copy_of(file, identity_of(file))
             else:

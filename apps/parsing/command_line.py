@@ -10,12 +10,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
 
-from apps.pages.errors import DocumentError, ParseError
+from apps.pages.errors import DocumentError, PageOutOfRange, ParseError
 from apps.pages.page_ranges import check_page_ranges
 from apps.pages.warnings import described
 from apps.parsing.progress import Progress, say
@@ -37,8 +38,8 @@ _EXIT_CODES = """\
 exit codes:
   0    the whole document was parsed
   1    something unexpected went wrong on our side
-  2    the command is not right: an option, a file that cannot be read, a mode that is not available
-  3    the document was refused: damaged, encrypted, not supported, too long, pages it does not have
+  2    the command is not right: an option, a setting, a file that cannot be read, a mode that cannot be had
+  3    the document was refused: damaged, encrypted, not supported, too long, pages it does not have, over a quota
   4    some pages failed; the result of the others was printed
   5    the server could not be reached, refused the key or failed
   130  interrupted
@@ -106,23 +107,23 @@ def run(options: argparse.Namespace) -> int:
         return _complain("cancelled", "Interrupted.", INTERRUPTED)
     except UsageError as error:
         return _complain(error.code, error.detail, USAGE)
-    except DocumentError as error:
-        return _complain(error.code, error.detail, REFUSED)
     except ParseError as error:
-        return _complain(error.code, error.detail, getattr(error, "exit_code", UNEXPECTED))
+        usual = REFUSED if isinstance(error, DocumentError) else UNEXPECTED
+        return _complain(error.code, error.detail, getattr(error, "exit_code", usual))
     except BrokenPipeError:
         # Who read our output has had enough of it; Python would complain when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        detail = f"{error.strerror or error}: {error.filename or 'the result'}. Check the path and its permissions."
+        what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        detail = f"{what}. Check the path and its permissions."
         return _complain("file_unreadable", detail, USAGE)
 
 
 def _parse(options: argparse.Namespace) -> int:
-    if options.pages:
-        check_page_ranges(options.pages)
+    _check_pages(options.pages)
     _check_languages(options.languages)
+    _check_server(options)
     password = _password(options.password_file)
     _check_about_models(options)
     with ExitStack() as stack:
@@ -130,8 +131,8 @@ def _parse(options: argparse.Namespace) -> int:
         if options.estimate:
             from apps.parsing.server import estimate_on_server
 
-            sys.stdout.write(estimate_on_server(options, password, folder))
-            sys.stdout.flush()
+            estimate = estimate_on_server(options, password, folder)
+            _write(options.output, lambda out: out.write(estimate.encode()))
             return OK
         if options.server:
             from apps.parsing.server import parse_on_server
@@ -139,7 +140,7 @@ def _parse(options: argparse.Namespace) -> int:
             failed = parse_on_server(options, password, folder, Progress(quiet=options.quiet))
         else:
             failed = _parse_here(options, password, folder, stack)
-        _deliver(options, folder)
+        _write(options.output, lambda out: write_result(options.format, folder, out))
     return PARTIAL if failed else OK
 
 
@@ -147,6 +148,7 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
     """Whether some pages failed."""
     from apps.pages.isolation import Reader
 
+    _check_reader_user()
     reader = stack.enter_context(Reader())
     reader.start()  # it imports the PDF libraries while we import ours
     from apps.pages.isolation import Limits
@@ -226,6 +228,40 @@ def _check_languages(codes: str) -> None:
         raise UsageError("invalid_option", str(error)) from error
 
 
+def _check_pages(pages: str) -> None:
+    """What no document could have; pages that this one does not have are found out when it is open."""
+    try:
+        check_page_ranges(pages or "1")
+    except PageOutOfRange as error:
+        raise UsageError(error.code, error.detail) from error
+
+
+def _check_server(options: argparse.Namespace) -> None:
+    if options.server is None:
+        return
+    try:
+        address = urlsplit(options.server)
+        usable = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # a port that is none
+        usable = False
+    if not usable:
+        raise UsageError(
+            "invalid_option", f"{options.server!r} is not the address of a server, such as http://127.0.0.1:8000."
+        )
+    options.api_key = key = options.api_key or os.environ.get("LEAFMILL_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError("invalid_option", "The API key has signs that no key has. Copy it once more.")
+
+
+def _check_reader_user() -> None:
+    from apps.pages.reader_process import reader_user
+
+    try:
+        reader_user()
+    except ValueError as error:
+        raise UsageError("invalid_option", f"{error}.") from error
+
+
 def _local_document(source: str, folder: Path) -> Path:
     if source == "-":
         document = folder / "stdin"
@@ -239,12 +275,12 @@ def _local_document(source: str, folder: Path) -> Path:
     return Path(source)
 
 
-def _deliver(options: argparse.Namespace, folder: Path) -> None:
-    if options.output:
-        with Path(options.output).open("wb") as out:
-            write_result(options.format, folder, out)
+def _write(path: str | None, write: Callable[[BinaryIO], object]) -> None:
+    if path:
+        with Path(path).open("wb") as out:
+            write(out)
     else:
-        write_result(options.format, folder, sys.stdout.buffer)
+        write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
 
 
@@ -267,7 +303,10 @@ def _copy(path: Path, out: BinaryIO) -> None:
 def _password(path: str | None) -> str | None:
     if not path:
         return None
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError("invalid_option", "The password file is not text in UTF-8. Write it as such.") from error
     if not lines:
         raise UsageError("invalid_option", "The password file is empty. Write the password into its first line.")
     return lines[0]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 
 class Progress:
-    """Called with ``(done, total)`` pages; ``total`` 0 while it is not known."""
+    """Called with ``(done, total)`` pages."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -17,15 +18,28 @@ class Progress:
 
     def __call__(self, done: int, total: int) -> None:
         finished = 0 < total <= done
-        if self._quiet or (time.monotonic() - self._said_at < self._every_seconds and not finished):
+        self.tell(lambda: f"{done} of {total} pages", at_once=finished)
+        if finished and self._terminal and not self._quiet:
+            say("")
+
+    def tell(self, text: Callable[[], str], *, at_once: bool = False) -> None:
+        """How far we are in other words; they are asked for only when it is time to say something."""
+        if self._quiet or (time.monotonic() - self._said_at < self._every_seconds and not at_once):
             return
         self._said_at = time.monotonic()
-        text = f"{done} of {total} pages" if total else "waiting for the server"
         if self._terminal:
-            sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if finished else ""))
-            sys.stderr.flush()
+            self._write(text())
         else:
-            say(text)
+            say(text())
+
+    def clear(self) -> None:
+        """Take the line back, for what is said next."""
+        if self._terminal and not self._quiet:
+            self._write("")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
 
 
 def say(text: str) -> None:

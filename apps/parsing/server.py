@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import msgspec
 
 from apps.pages.errors import DocumentError, ParseError
 from apps.parsing.progress import Progress, say
-from apps.parsing.server_reports import estimate_table, usage_line
+from apps.parsing.server_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
 from apps.parsing.server_request import configuration
 
 _EXPAND = {
@@ -32,6 +32,8 @@ _EXPAND = {
 }
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.2, 3.0
 _TRIES = 5
+_SENTENCES_OF_OURS = {"value_error", "mode_not_available", "invalid_range"}
+_ABOUT_THE_COMMAND = {"invalid_option", "mode_not_available", "mode_not_allowed"}
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0, write=300.0)
 
 
@@ -43,7 +45,9 @@ class ServerProblem(ParseError):
 
 
 class RefusedByServer(DocumentError):
-    """The server refused the document."""
+    """The server refused the document, or an option of the command."""
+
+    exit_code = 3
 
 
 def parse_on_server(options: argparse.Namespace, password: str | None, folder: Path, progress: Progress) -> bool:
@@ -51,8 +55,11 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
     with _service(options) as http:
         job = _send(http, "/api/v2/parse", "/api/v2/parse/upload", options, password, folder)
         _wait_for(http, job["id"], progress)
-        _tell(_answer(_get(http, f"/api/v2/parse/{job['id']}"))["job"], quiet=options.quiet)
-        return _fetch(http, job["id"], options.format, folder)
+        expand = dict.fromkeys((*_EXPAND[options.format], "metadata"))
+        result = _answer(_get(http, f"/api/v2/parse/{job['id']}", expand=list(expand)))
+        _tell(result, quiet=options.quiet)
+        _keep(result, options.format, folder)
+        return _failed_pages(result)
 
 
 def estimate_on_server(options: argparse.Namespace, password: str | None, folder: Path) -> str:
@@ -68,14 +75,12 @@ def estimate_on_server(options: argparse.Namespace, password: str | None, folder
 @contextmanager
 def _service(options: argparse.Namespace) -> Iterator[httpx.Client]:
     """The service; what goes wrong on the way to it, or in its answers, is told as ``ServerProblem``."""
-    key = options.api_key or os.environ.get("LEAFMILL_API_KEY", "").strip()
+    key = options.api_key
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx.Client(base_url=options.server.rstrip("/"), headers=headers, timeout=_TIMEOUT) as http:
             yield http
-    except httpx.InvalidURL as error:
-        raise ServerProblem(f"{options.server!r} is not the address of a server.") from error
-    except (httpx.TransportError, httpx.UnsupportedProtocol) as error:
+    except httpx.TransportError as error:
         raise ServerProblem(
             f"{options.server} cannot be reached: {error or type(error).__name__}. Does it run, and at this address?"
         ) from error
@@ -100,11 +105,15 @@ def _send(
         return _answer(http.post(upload_address, data={"configuration": json.dumps(asked)}, files=files))
 
 
-def _tell(job: dict[str, Any], *, quiet: bool) -> None:
+def _tell(result: dict[str, Any], *, quiet: bool) -> None:
+    job, pages = result["job"], (result.get("metadata") or {}).get("pages") or ()
+    fallen = fallback_lines(pages)
     for warning in job.get("warnings") or ():
-        say(f"{warning['code']}: {warning['detail']}")
-    if not quiet and (line := usage_line(job)):
-        say(line)
+        if not (fallen and warning["code"] == "fallback_used"):
+            say(f"{warning['code']}: {warning['detail']}")
+    for line in [*fallen, *(() if quiet else (cache_line(pages), usage_line(job, pages)))]:
+        if line:
+            say(line)
 
 
 def _spooled_stdin(folder: Path) -> Path:
@@ -118,11 +127,20 @@ def _wait_for(http: httpx.Client, job_id: str, progress: Progress) -> None:
     for wait_seconds in _waits():
         job = _answer(_get(http, f"/api/v2/parse/{job_id}"))["job"]
         if job["status"] == "COMPLETED":
+            progress.clear()
             return
         if job["status"] in {"FAILED", "CANCELLED"}:
-            _refuse(job.get("error") or {}, str(job.get("error_message") or "The server gave the job up."))
-        progress(0, 0)
+            progress.clear()
+            raise _refusal(job.get("error") or {}, str(job.get("error_message") or "The server gave the job up."))
+        progress.tell(partial(_how_far, http, job))
         time.sleep(wait_seconds)
+
+
+def _how_far(http: httpx.Client, job: dict[str, Any]) -> str:
+    if job["status"] == "PENDING":
+        return "waiting for the server to begin"
+    pages = _answer(_get(http, f"/api/v2/parse/{job['id']}/pages", page_size=1))
+    return pages_line(pages.get("counts") or {})
 
 
 def _waits() -> Iterator[float]:
@@ -132,17 +150,21 @@ def _waits() -> Iterator[float]:
         seconds = min(seconds * 1.5, _LONGEST_WAIT_SECONDS)
 
 
-def _fetch(http: httpx.Client, job_id: str, wanted: str, folder: Path) -> bool:
-    result = _answer(_get(http, f"/api/v2/parse/{job_id}", expand=list(_EXPAND[wanted])))
-    failed = [page for page in result["markdown"]["pages"] if page.get("success") is False]
-    for page in failed:
-        say(f"page {page['page_number']}: {page.get('error', 'failed')}")
+def _keep(result: dict[str, Any], wanted: str, folder: Path) -> None:
+    """Write the result under the names that a local parse gives it."""
     if wanted == "json":
         for section in _EXPAND["json"]:
             (folder / f"{section}.json").write_bytes(msgspec.json.encode(result[section]))
     else:
         name = {"markdown": "markdown.md", "text": "text.txt"}[wanted]
         (folder / name).write_bytes(str(result[f"{wanted}_full"]).encode())
+
+
+def _failed_pages(result: dict[str, Any]) -> bool:
+    """Whether there are some; each is named."""
+    failed = [page for page in result["markdown"]["pages"] if page.get("success") is False]
+    for page in failed:
+        say(f"page {page['page_number']}: {page.get('error', 'failed')}")
     return bool(failed)
 
 
@@ -169,15 +191,19 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
             raise TypeError("an object is expected")
         return whole
     problem = _problem(response)
-    detail = _sentences(problem.get("detail")) or f"The server answered {response.status_code}."
+    detail = _sentences(problem.get("detail")) or "Is this the address of a Leafmill service?"
+    if problem.get("code") in _ABOUT_THE_COMMAND and not _is_about_the_document(problem):
+        refused = _refusal(problem, detail)
+        refused.exit_code = 2
+        raise refused
     if response.status_code in {401, 403}:
-        refused = ServerProblem(
+        no_entry = ServerProblem(
             f"The server refused the API key: {detail} Pass one with --api-key or LEAFMILL_API_KEY."
         )
-        refused.code = "unauthenticated"
-        raise refused
+        no_entry.code = "unauthenticated"
+        raise no_entry
     if 400 <= response.status_code < 500 and response.status_code not in {404, 405, 408, 429}:
-        _refuse(problem, detail)
+        raise _refusal(problem, detail)
     raise ServerProblem(f"{response.request.url.host} answered {response.status_code}: {detail}")
 
 
@@ -192,11 +218,23 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
 def _sentences(detail: object) -> str:
     """What a problem tells: a sentence, or a list of options at fault."""
     if isinstance(detail, list):
-        return " ".join(str(one.get("msg") if isinstance(one, dict) else one) for one in detail)
+        return " ".join(_sentence(one) if isinstance(one, dict) else str(one) for one in detail)
     return str(detail or "")
 
 
-def _refuse(problem: dict[str, Any], detail: str) -> NoReturn:
+def _sentence(option: dict[str, Any]) -> str:
+    """What is wrong with an option. Only the server's own sentences name it by themselves."""
+    said = str(option.get("msg")).rstrip(".") + "."
+    names_it = option.get("type") in _SENTENCES_OF_OURS
+    return said if names_it else f"{'.'.join(map(str, (option.get('loc') or ())[1:]))}: {said}"
+
+
+def _is_about_the_document(problem: dict[str, Any]) -> bool:
+    """Whether the options would do for another document: this one lacks the pages."""
+    return any(option.get("code") == "invalid_range" for option in problem.get("errors") or ())
+
+
+def _refusal(problem: dict[str, Any], detail: str) -> RefusedByServer:
     error = RefusedByServer(_sentences(problem.get("detail")) or detail)
     error.code = str(problem.get("code") or "document_refused")
-    raise error
+    return error

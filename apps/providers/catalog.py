@@ -9,7 +9,6 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -69,15 +68,19 @@ class Rules:
 
     def refusal(self, target: Target) -> str:
         """The rule that keeps the deployment from being used; "" when none does."""
-        if target.external and not settings.EXTERNAL_PROVIDERS:
+        return self.refusal_of(target.provider, external=target.external)
+
+    def refusal_of(self, provider: str, *, external: bool) -> str:
+        """The rule that keeps the provider of this name from being used; "" when none does."""
+        if external and not settings.EXTERNAL_PROVIDERS:
             return "EXTERNAL_PROVIDERS=off: the installation allows no external provider"
-        if target.external and not self.project_external:
+        if external and not self.project_external:
             return "the project allows no external provider"
-        if self.project_providers is not None and target.provider not in self.project_providers:
+        if self.project_providers is not None and provider not in self.project_providers:
             return "the project does not allow this provider"
-        if target.external and not self.job_external:
+        if external and not self.job_external:
             return "the job allows no external provider (allow_external)"
-        if self.job_providers is not None and target.provider not in self.job_providers:
+        if self.job_providers is not None and provider not in self.job_providers:
             return "the job does not name this provider (providers)"
         return ""
 
@@ -97,6 +100,19 @@ class Catalog:
                 self._targets = tuple(read_targets())
                 self._read_at = time.monotonic()
             return [target for target in self._targets if page_parser in target.page_parsers]
+
+    def out_of_use(self, page_parser: str, rules: Rules) -> list[str]:
+        """The deployments of the page parser that these rules allow and nobody calls now, each with the reason."""
+        called = {target.id for target in self.targets(page_parser)}
+        with database_turn():
+            rows = list(
+                Deployment.objects.filter(**{f"serves_{page_parser}": True})
+                .exclude(pk__in=called)
+                .select_related("provider")
+                .order_by("order", "pk")
+            )
+        allowed = (row for row in rows if not rules.refusal_of(row.provider.name, external=row.provider.external))
+        return [f"{row.name} of {row.provider.name} {_why_not_called(row)}" for row in allowed]
 
     def forget(self) -> None:
         """Read the rows again at the next question."""
@@ -186,12 +202,8 @@ def limits_of(row: Deployment) -> Limits:
     )
 
 
-def mode_is_served(page_parser: str, rules: Rules | None = None) -> bool:
-    """Whether any deployment may serve the page parser under these rules."""
-    return any(not (rules and rules.refusal(target)) for target in catalog.targets(page_parser))
-
-
-def refusals(page_parser: str, rules: Rules) -> Sequence[str]:
-    """Why each deployment of the page parser may not be used; empty when there is none to refuse."""
-    told = ((target, rules.refusal(target)) for target in catalog.targets(page_parser))
-    return [f"{target.name}: {reason}" for target, reason in told if reason]
+def _why_not_called(row: Deployment) -> str:
+    if row.paused or row.provider.paused:
+        return "is paused"
+    code = row.trouble_code or row.provider.trouble_code
+    return f"is out of order: {code}" if code else "has secrets that cannot be read"

@@ -99,12 +99,12 @@ class Gateway:
     def _allowed(self, order: Order) -> list[Target]:
         targets = self._catalog.targets(order.call_for.page_parser)
         allowed = [target for target in targets if not order.rules.refusal(target)]
-        if targets and not allowed:
+        if allowed:
+            return allowed
+        if targets and not self._catalog.out_of_use(order.call_for.page_parser, order.rules):
             reasons = dict.fromkeys(order.rules.refusal(target) for target in targets)
             raise ProviderNotAllowed(f"No provider may be used: {'; '.join(reasons)}.")
-        if not allowed:
-            raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, "No provider of this mode is in working order.")
-        return allowed
+        raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, "No provider of this mode is in working order.")
 
     @contextmanager
     def _width(self, page_parser: str) -> Iterator[None]:

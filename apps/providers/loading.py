@@ -169,7 +169,8 @@ class _Reading:
         references = {**self._mapping(where, raw, "settings"), **self._mapping(where, raw, "secrets")}
         missing = [variable for value in references.values() if (variable := _unset(value))]
         if missing and raw.get("optional") is True:
-            self.skipped.append(Change("provider", name, f"skipped: {', '.join(missing)} is not set"))
+            verb = "is" if len(missing) == 1 else "are"
+            self.skipped.append(Change("provider", name, f"skipped: {', '.join(missing)} {verb} not set"))
             return None
         settings = self._values(f"{where}.settings", raw.get("settings") or {}, secret=False)
         secrets = self._values(f"{where}.secrets", raw.get("secrets") or {}, secret=True)

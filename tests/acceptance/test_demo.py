@@ -20,6 +20,7 @@ from tests.services import free_port, listens
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "examples" / "report.pdf"
+HEADINGS = {"# The river in its second year", "## What was found", "## What comes next"}
 API_KEY = re.compile(r"API key: (\S+)")
 
 
@@ -92,6 +93,16 @@ def test_it_says_that_its_models_are_fakes(demo: Demo) -> None:
     assert not (demo.folder.parent / "real").exists()
 
 
+def test_it_is_quiet_until_its_broker_runs(demo: Demo) -> None:
+    """Migrations and loading of providers come before there is a broker to be told of them."""
+    welcome, _, rest = demo.said.partition("how well models read.\n")
+    loaded = rest[: rest.index("Administrator: ")].splitlines()
+
+    assert welcome.startswith("This is a demonstration.")
+    assert len(loaded) == 6
+    assert all(re.fullmatch(r"(provider|deployment) fake-\w+: added", line) for line in loaded)
+
+
 def test_a_second_one_on_the_same_port_is_refused_with_a_sentence(demo: Demo, tmp_path: Path) -> None:
     environment = {**os.environ, "MODELS_PORT": str(demo.models_port), "DEMO_DATA": str(tmp_path)}
     second = subprocess.run(["make", "-s", "demo"], cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -124,6 +135,8 @@ def test_every_mode_parses_the_example(demo: Demo, tier: str, mode: str, request
     assert first["deployment"].startswith("fake-")  # which one is a matter of their quotas
     assert job["usage"]["cost_usd"] > 0
     assert "between the weir and" in result["markdown_full"]
+    if mode != "multimodal":  # a page's text has the sizes of its headings, a picture has none
+        assert set(result["markdown_full"].splitlines()) >= HEADINGS
 
 
 def test_a_request_that_may_not_leave_the_house_goes_to_the_house(demo: Demo) -> None:

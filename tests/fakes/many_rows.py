@@ -79,13 +79,19 @@ SELECT job.project_id, job.id, n, 'llm', 'provider', 'model', job.created_at, 4,
 FROM jobs_parsejob AS job, generate_series(1, job.page_count) AS n
 WHERE job.uses_models AND job.page_count = {PAGES_OF_LONG};
 
+INSERT INTO documents_document (id, project_id, name, sha256, size_bytes, purpose, external_file_id, created_at)
+SELECT 'dfl-00000000-0000-4000-8000-' || lpad(i::text, 12, '0'), p.id, 'report ' || i || '.pdf', '', 1000, 'parse', '',
+    now() - i * interval '1 s'
+FROM generate_series(1, {LONG_JOBS + SHORT_JOBS}) AS i, (SELECT id FROM accounts_project LIMIT 1) AS p;
+
 SET session_replication_role = DEFAULT;
 ANALYZE jobs_parsejob; ANALYZE jobs_jobpage; ANALYZE jobs_step; ANALYZE jobs_pageattempt; ANALYZE providers_usage;
+ANALYZE documents_document;
 """
 
 
 def make_many_rows() -> None:
-    """A million pages in 40,300 jobs of the one project there is, with steps, attempts and calls; no document.
+    """A million pages in 40,300 jobs of the one project, with steps, attempts and calls; beside them as many documents.
 
     50 jobs of 2,000 pages run, with 75,000 open steps; 5,000 wait for their turn.
     """
@@ -96,6 +102,6 @@ def make_many_rows() -> None:
 
 
 def remove_many_rows() -> None:
-    tables = "jobs_parsejob, jobs_jobpage, jobs_step, jobs_pageattempt, providers_usage"
+    tables = "jobs_parsejob, jobs_jobpage, jobs_step, jobs_pageattempt, providers_usage, documents_document"
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {tables}, accounts_project, accounts_apikey CASCADE")

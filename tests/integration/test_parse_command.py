@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -117,7 +118,14 @@ def test_only_the_pages_asked_for(long: Path) -> None:
     ("arguments", "code", "says"),
     [
         (["nothing.pdf"], 2, b"file_unreadable"),
-        (["SMALL", "--pages", "2-1"], 3, b"invalid_option: The range 2-1 goes backwards"),
+        (["."], 2, b"file_unreadable: . is not a regular file. Check the path"),
+        (["SMALL", "--pages", "2-1"], 2, b"invalid_option: The range 2-1 goes backwards"),
+        (["SMALL", "--pages", "first"], 2, b"invalid_option: 'first' is not a page"),
+        (["SMALL", "--languages", "xx"], 2, b"invalid_option: 'xx' is not a language"),
+        (["SMALL", "--password-file", "LATIN"], 2, b"invalid_option: The password file is not text in UTF-8"),
+        (["SMALL", "--server", "127.0.0.1:8000"], 2, b"'127.0.0.1:8000' is not the address of a server"),
+        (["SMALL", "--server", "http://127.0.0.1:port"], 2, b"is not the address of a server"),
+        (["SMALL", "--server", "http://127.0.0.1:9", "--api-key", "kéy"], 2, b"signs that no key has"),
         (["SMALL", "--pages", "7"], 3, b"invalid_option: Page 7 was asked for, but the document has 1 page."),
         (["SMALL", "--mode", "agentic"], 2, b"mode_not_available"),
         (["SMALL", "--mode", "agentic"], 2, b"load_providers"),
@@ -136,9 +144,33 @@ def test_only_the_pages_asked_for(long: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said_with_a_code(small: Path, arguments: list[str], code: int, says: bytes) -> None:
-    done = parse(*(str(small) if argument == "SMALL" else argument for argument in arguments))
+    latin = small.with_name("latin")
+    latin.write_bytes("Mühle\n".encode("latin-1"))
+    files = {"SMALL": str(small), "LATIN": str(latin)}
+
+    done = parse(*(files.get(argument, argument) for argument in arguments))
 
     assert (done.returncode, done.stdout) == (code, b"")
+    assert says in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PARSE_PROCESSES", "0", b"PARSE_PROCESSES='0' cannot be used"),
+        ("LEAFMILL_READER_USER", "nobody at all", b"there is no user 'nobody at all' on this machine."),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    small: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: bytes
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    done = parse(small)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"invalid_option: ")
     assert says in done.stderr
     assert b"Traceback" not in done.stderr
 
@@ -225,6 +257,7 @@ def estimated(requests: int, **known: Any) -> dict[str, Any]:
     return {**mode, "requests": requests, "input_tokens": 1200, "output_tokens": 300, **known}
 
 
+FALLBACKS = ("provider_unavailable", "budget_exceeded", "provider_unavailable")
 ESTIMATE = {
     "pages": 1,
     "pages_needing_ocr": 0,
@@ -233,7 +266,7 @@ ESTIMATE = {
     "modes": {
         "fast": estimated(0, cost_usd={"low": 0, "high": 0}),
         "balanced": estimated(1, cost_usd={"low": 0.0012, "high": 0.0031}),
-        "multimodal": estimated(1),
+        "multimodal": estimated(1, without_price=["house-llama"]),
         "agentic": estimated(2, available=False, why_not="The project does not allow the mode agentic."),
     },
 }
@@ -244,6 +277,7 @@ class Api(BaseHTTPRequestHandler):
 
     requests: ClassVar[list[tuple[str, str, bytes]]] = []
     polls = 0
+    parsing: ClassVar[list[dict[str, Any]]] = []
     final: ClassVar[dict[str, Any]] = {"id": "pjb-1", "project_id": "p", "status": "COMPLETED"}
 
     def do_POST(self) -> None:
@@ -251,19 +285,26 @@ class Api(BaseHTTPRequestHandler):
         Api.requests.append((self.path, self.headers["Authorization"] or "", body))
         if self.headers["Authorization"] != "Bearer right":
             self.answer(401, {"detail": "This key is not known."})
+        elif not self.path.startswith("/api/"):
+            self.answer(404, {})
         elif self.path == "/api/v2/parse/estimate":
             self.answer(200, ESTIMATE)
         else:
             self.answer(200, {"id": "pjb-1", "project_id": "p", "status": "PENDING"})
 
     def do_GET(self) -> None:
+        if self.path.startswith("/api/v2/parse/pjb-1/pages"):
+            self.answer(200, {"counts": {"succeeded": 1, "running": 1, "waiting": 2}, "items": []})
+            return
         Api.polls += 1
         if "expand" not in self.path:
             job = {"id": "pjb-1", "project_id": "p", "status": "RUNNING"} if Api.polls < 3 else Api.final
             self.answer(200, {"job": job})
             return
         pages = [{"page_number": 1, "markdown": "Ready", "success": True}]
-        self.answer(200, {"job": Api.final, "markdown_full": "Ready\n", "markdown": {"pages": pages}})
+        metadata = {"pages": [{"page_number": n, "parsing": one} for n, one in enumerate(Api.parsing, start=1)]}
+        result = {"markdown_full": "Ready\n", "markdown": {"pages": pages}, "metadata": metadata}
+        self.answer(200, {"job": Api.final, **result})
 
     def answer(self, status: int, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
@@ -297,6 +338,24 @@ def test_a_server_parses_the_document(server: str, small: Path) -> None:
     assert small_pdf() in body
 
 
+def test_pages_that_wait_for_a_model_are_told_on_a_terminal(server: str, small: Path) -> None:
+    ours, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "parse", str(small), "--server", server, "--api-key", "right"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        timeout=60,
+    )
+    os.close(terminal)
+    with os.fdopen(ours, "rb") as read:
+        told = read.read1(100_000)
+
+    assert (done.returncode, done.stdout) == (0, b"Ready\n")
+    assert b"1 of 4 pages, 2 waiting for a model's quota or its recovery" in told
+    assert told.endswith(b"\r\x1b[K")
+
+
 def test_what_is_said_about_models_reaches_the_server(server: str, small: Path) -> None:
     limits = ["--max-cost", "0.5", "--on-budget", "stop", "--providers", "house, azure-eu", "--no-external"]
     wishes = ["--prompt", "Write sums in bold.", "--no-cache"]
@@ -318,7 +377,7 @@ def test_what_is_said_about_models_reaches_the_server(server: str, small: Path) 
     }
 
 
-def test_an_estimate_is_a_table_and_nothing_is_parsed(server: str, small: Path) -> None:
+def test_an_estimate_is_a_table_and_nothing_is_parsed(server: str, small: Path, tmp_path: Path) -> None:
     asked = (small, "--server", server, "--mode", "balanced", "--estimate")
 
     done = parse(*asked, LEAFMILL_API_KEY="right")
@@ -327,25 +386,54 @@ def test_an_estimate_is_a_table_and_nothing_is_parsed(server: str, small: Path) 
     assert (done.returncode, lines[0]) == (0, "pages: 1 (all of them looked at)")
     assert lines[3].split() == ["balanced", "*", "1", "1,200", "300", "0.0012", "-", "0.0031", "0.1", "-", "2.0"]
     assert "unknown" in lines[4]
-    assert lines[-1] == "agentic: The project does not allow the mode agentic."
+    assert lines[-2:] == [
+        "agentic: The project does not allow the mode agentic.",
+        "cost unknown where these are asked, whose price is not set: house-llama",
+    ]
     assert [path for path, _key, _body in Api.requests] == ["/api/v2/parse/estimate"]
-    assert json.loads(parse(*asked, "--format", "json", LEAFMILL_API_KEY="right").stdout) == ESTIMATE
+    out = tmp_path / "estimate.json"
+    assert parse(*asked, "--format", "json", "-o", out, LEAFMILL_API_KEY="right").stdout == b""
+    assert json.loads(out.read_text()) == ESTIMATE
 
 
-@pytest.mark.parametrize(("cost", "told"), [(0.0123, b"0.0123 USD"), (None, b"cost unknown")])
+@pytest.mark.parametrize(
+    ("cost", "told"), [(0.0123, b"0.0123 USD"), (None, b"cost unknown (no price is set for house-llama)")]
+)
 def test_what_the_models_came_to_is_told(
     server: str, small: Path, monkeypatch: pytest.MonkeyPatch, cost: float | None, told: bytes
 ) -> None:
     usage = {"requests": 3, "input_tokens": 1597, "output_tokens": 351, "cost_usd": cost}
-    warnings = [{"code": "fallback_used", "detail": "Pages have their plain text.", "pages": 2}]
-    monkeypatch.setattr(Api, "final", {**Api.final, "usage": usage, "warnings": warnings})
+    monkeypatch.setattr(Api, "final", {**Api.final, "usage": usage})
+    costs = {} if cost is None else {"cost_usd": 0.0041}
+    monkeypatch.setattr(Api, "parsing", [{"deployment": "house-llama", "requests": 1, "cache": "miss", **costs}] * 3)
 
     done = parse(small, "--server", server, "--mode", "balanced", LEAFMILL_API_KEY="right")
 
     last = done.stderr.splitlines()[-1]
     assert last.startswith(b"requests to models: 3; 1,597 tokens in, 351 out; ")
     assert told in last
-    assert last.endswith(b"; pages that fell back to their plain text: 2")
+
+
+def test_pages_that_took_another_road_are_told_with_the_reason(
+    server: str, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings = [{"code": "fallback_used", "detail": "Pages have their plain text.", "pages": 3}]
+    roads = [
+        *({"cache": "hit"}, {"cache": "hit"}, {"cache": "miss"}),
+        *({"fallback_used": True, "fallback_reason": reason} for reason in FALLBACKS),
+    ]
+    monkeypatch.setattr(Api, "final", {**Api.final, "warnings": warnings})
+    monkeypatch.setattr(Api, "parsing", roads)
+    asked = (small, "--server", server, "--mode", "balanced")
+
+    told = parse(*asked, LEAFMILL_API_KEY="right").stderr.decode().splitlines()
+    quiet = parse(*asked, "-q", LEAFMILL_API_KEY="right").stderr.decode().splitlines()
+
+    assert quiet == [
+        "2 pages kept the text read without a model: 4, 6 (provider unavailable)",
+        "1 page kept the text read without a model: 5 (budget exceeded)",
+    ]
+    assert told == [*quiet, "2 pages took answers that were kept from earlier: 1-2"]
 
 
 def test_a_server_that_refuses_the_key_is_code_5(server: str, small: Path) -> None:
@@ -362,6 +450,13 @@ def test_a_job_that_failed_is_refused_with_its_code(server: str, small: Path, mo
     done = parse(small, "--server", server, "--api-key", "right")
 
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, b"document_encrypted: It needs a password.")
+
+
+def test_another_server_than_ours_is_code_5(server: str, small: Path) -> None:
+    done = parse(small, "--server", f"{server}/elsewhere", "--api-key", "right")
+
+    assert (done.returncode, done.stdout) == (5, b"")
+    assert b"server_unavailable: 127.0.0.1 answered 404: Is this the address of a Leafmill service?" in done.stderr
 
 
 def test_no_server_is_code_5(small: Path) -> None:

@@ -48,11 +48,12 @@ def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str
         _check_modes(quota, modes)
         _check_money(quota)
     _check_providers(options.get("providers") or ())
-    missing = {wanted for wanted in modes if not targets_of(wanted, request.provider_rules(quota))} - {FAST}
+    rules = request.provider_rules(quota)
+    missing = {wanted for wanted in modes if not targets_of(wanted, rules)} - {FAST}
     if mode in missing:
-        return _without_provider(mode, asked, request.provider_rules(quota))
-    warnings = tuple(_without_provider_for_rules(wanted) for wanted in sorted(missing))
-    _check_prices(modes, request, request.provider_rules(quota))
+        return _without_provider(mode, asked, rules)
+    warnings = tuple(_without_provider_for_rules(wanted, rules) for wanted in sorted(missing))
+    _check_prices(modes, request, rules)
     return Admission(mode, uses_models=modes - missing != {FAST}, warnings=warnings)
 
 
@@ -85,33 +86,37 @@ def _check_money(quota: ProjectQuota) -> None:
 
 
 def _without_provider(mode: str, asked: str, rules: Rules) -> Admission:
-    reasons = _reasons(mode, rules)
+    reasons, advice = _reasons(mode, rules)
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
-            f"No provider serves the mode {mode} of the tier {asked}{reasons}. Load one with "
-            "`manage.py load_providers`, or send the tier fast, which needs none.",
+            f"No provider serves the mode {mode} of the tier {asked}{reasons}. {advice}, or send the tier fast, which "
+            "needs none.",
             location=("body", "tier"),
             value=asked,
         )
-    detail = f"No provider serves the mode {mode}{reasons}; the document was parsed in fast mode."
+    detail = f"No provider serves the mode {mode}{reasons}; fast mode takes its place."
     return Admission(FAST, False, ({"code": "mode_not_available", "detail": detail, "option": "tier"},))
 
 
-def _reasons(mode: str, rules: Rules) -> str:
-    """The rules that keep the mode's providers from being used, where there are any to keep."""
-    found = dict.fromkeys(rules.refusal(target) for target in catalog.targets(PAGE_PARSER_OF_MODE[mode]))
-    return f" ({'; '.join(found)})" if found else ""
+def _reasons(mode: str, rules: Rules) -> tuple[str, str]:
+    """Why the mode's deployments cannot be used, where there are any, and what helps."""
+    parser = PAGE_PARSER_OF_MODE[mode]
+    if stopped := catalog.out_of_use(parser, rules):
+        return f" ({'; '.join(stopped)})", "`manage.py check_providers` tells more"
+    refused = dict.fromkeys(rules.refusal(target) for target in catalog.targets(parser))
+    return f" ({'; '.join(refused)})" if refused else "", "Load one with `manage.py load_providers`"
 
 
-def _without_provider_for_rules(mode: str) -> dict[str, str]:
+def _without_provider_for_rules(mode: str, rules: Rules) -> dict[str, str]:
     """The warning about a rule whose mode nobody serves: its pages are parsed like the others."""
+    reasons, advice = _reasons(mode, rules)
     location = ("processing_options", "auto_mode_configuration")
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
-            f"A rule of auto mode asks for {mode}, which no provider serves. Load one, or change the rule.",
+            f"A rule of auto mode asks for {mode}, which no provider serves{reasons}. {advice}, or change the rule.",
             location=("body", *location),
         )
-    detail = f"A rule asks for {mode}, which no provider serves; its pages are parsed like the others."
+    detail = f"A rule asks for {mode}, which no provider serves{reasons}; its pages are parsed like the others."
     return {"code": "mode_not_available", "detail": detail, "option": ".".join(location)}
 
 

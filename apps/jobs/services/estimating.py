@@ -60,7 +60,8 @@ class Range:
 class ModeEstimate:
     """One mode. ``why_not``: why it cannot be had; ``pages``: how many go through which mode.
 
-    ``cost`` is in US dollars, None where a price is not known or nobody serves the mode.
+    ``cost`` is in US dollars, None where a price is not known or nobody serves the mode; ``without_price`` names the
+    deployments whose prices are not set.
     """
 
     pages: Mapping[str, int]
@@ -69,6 +70,7 @@ class ModeEstimate:
     output_tokens: int
     cost: Range | None
     seconds: Range
+    without_price: Sequence[str] = ()
     why_not: str = ""
 
 
@@ -215,6 +217,7 @@ def _estimate(look: _Look, job: ParseJob, quota: ProjectQuota | None, *, why_not
         output_tokens=round(total.output.likely),
         cost=_cost(asking, targets),
         seconds=_seconds(look, asking, targets),
+        without_price=_without_price(targets),
         why_not=why_not,
     )
 
@@ -241,6 +244,11 @@ def _cost(asking: Mapping[str, Demand], targets: Mapping[str, Sequence[Target]])
         high = max(_dollars(target, demand.input.most, demand.output.most) for target in allowed)
         total += Range(low, high * RETRIES)
     return total
+
+
+def _without_price(targets: Mapping[str, Sequence[Target]]) -> list[str]:
+    allowed = (target for of_mode in targets.values() for target in of_mode)
+    return list(dict.fromkeys(target.name for target in allowed if not target.row.has_price))
 
 
 def _dollars(target: Target, input_tokens: float, output_tokens: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,12 @@ PROSE = (
 NO_UTF8 = "\ue0ff"  # stands in the answer until it is written in bytes
 _NO_PAGE = "OK"
 _SURROGATE = "\ud83d"
+_HEADING = re.compile(r"\{~ ([\d.]+)pt bold[ \d]*\}")
+_RANKS = (
+    (18, "# "),
+    (13, "## "),
+    (11, "### "),
+)  # from so many points on: of a whole document, and a page is all it sees
 _EYES = 2  # pictures that are read at once
 
 
@@ -71,7 +78,7 @@ class Model:
                 wanted = registered.answer.end_line and end_line not in registered.answer.markdown
                 return registered.answer.markdown, end_line if wanted else ""
         if conversation.page is not None:
-            return _without_notes(conversation.page[1]), end_line
+            return _rebuilt(conversation.page[1]), end_line
         if not end_line:
             return _NO_PAGE, ""
         if self.sees and conversation.images:
@@ -145,7 +152,20 @@ def _read(image: bytes) -> str:
     return str(found).strip() or SEEN
 
 
-def _without_notes(page: str) -> str:
-    """The page's text as a good model would answer: what the prompt calls notes is not part of it."""
-    lines = (line for line in page.split("\n") if not (line.startswith("{~") and line.endswith("}")))
+def _rebuilt(page: str) -> str:
+    """The page's text as a good model would answer: what the prompt calls notes is not part of it, and lines that stand
+    out by size and weight are headings."""
+    lines, mark = [], ""
+    for line in page.split("\n"):
+        if line.startswith("{~") and line.endswith("}"):
+            mark = _rank(line)
+        else:
+            lines.append(mark + line if line[:1].isalnum() else line)
+            mark = ""
     return "\n".join(lines)
+
+
+def _rank(note: str) -> str:
+    """How a heading with this note begins; "" for a note of something else."""
+    found = _HEADING.fullmatch(note)
+    return next((mark for size, mark in _RANKS if found and float(found[1]) >= size), "")

@@ -96,10 +96,24 @@ def test_the_rules_of_project_and_request_are_named(api: Api, provider: FakeProv
 
 def test_an_unknown_price_is_no_price(api: Api, provider: FakeProvider) -> None:
     deploy(provider, prices=None)
+    deploy(provider, "anthropic")
 
-    balanced = found(estimate(api, REPORT.read_bytes(), tier="balanced"))["modes"]["balanced"]
+    modes = found(estimate(api, REPORT.read_bytes(), tier="balanced"))["modes"]
 
-    assert (balanced["available"], balanced["cost_usd"]) == (True, None)
+    assert (modes["balanced"]["available"], modes["balanced"]["cost_usd"]) == (True, None)
+    assert modes["balanced"]["without_price"] == ["openai"]
+    assert (modes["fast"]["cost_usd"], modes["fast"]["without_price"]) == ({"low": 0, "high": 0}, [])
+
+
+def test_nothing_was_parsed_where_fast_mode_would_take_the_place_of_another(api: Api, settings: Any) -> None:
+    settings.MODE_WITHOUT_PROVIDER = "fast"
+
+    modes = found(estimate(api, REPORT.read_bytes(), tier="agentic"))["modes"]
+
+    told = {mode: each["why_not"] for mode, each in modes.items()}
+    assert told["fast"] is None
+    for mode in ("balanced", "multimodal", "agentic"):
+        assert told[mode] == f"No provider serves the mode {mode}; fast mode takes its place."
 
 
 def test_pages_are_routed_by_the_rules_in_the_mode_that_is_asked_for(api: Api, provider: FakeProvider) -> None:

@@ -183,6 +183,8 @@ def test_priority(admin: Client, submit: Submit) -> None:
 
 def test_another_mode(admin: Client, submit: Submit) -> None:
     old = run(submit(pages=2, mode="balanced", tier="balanced"))
+    button = "Parse the document of this job again, in mode fast"
+    assert button in admin.get(f"/admin/jobs/parsejob/{old.pk}/change/").content.decode()
 
     page = order(admin, "parse_in_fast", old)
 

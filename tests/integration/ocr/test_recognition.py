@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +18,9 @@ from ocr_worker.engine import EngineProcess, Order
 from ocr_worker.errors import OcrFailed, OcrTimeout
 from tests.documents.scans import DPI, LINES, picture
 from tests.integration.ocr.conftest import process_with
+
+# How a command begins that runs under a number that the machine has no name for.
+UNKNOWN_USER = ("unshare", "--user", "--map-user=54321")
 
 
 def encoded(page: Image.Image) -> bytes:
@@ -124,3 +132,24 @@ def test_what_is_no_page_image_is_refused_and_the_engine_lives_on(engine: Engine
         engine.recognize(b"no image at all", Order(("en",)))
     assert text_of(read(engine, picture(), "en")) == " ".join(LINES)
     assert engine.pid == pid
+
+
+def test_a_user_without_an_entry_and_without_a_home_has_pages_read() -> None:
+    """As in a container that is given a user by number alone."""
+    read_one = (
+        "import sys; from ocr_worker.engine import Order; from tests.integration.ocr.conftest import process_with\n"
+        "with process_with('rapidocr-openvino', 'tesseract') as engine:\n"
+        "    sys.stdout.buffer.write(engine.recognize(sys.stdin.buffer.read(), Order(('en',))))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "USER", "LOGNAME")}
+    done = subprocess.run(
+        [*UNKNOWN_USER, sys.executable, "-B", "-c", read_one],
+        cwd=Path(__file__).resolve().parents[3],
+        env=environment,
+        input=encoded(picture()),
+        capture_output=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert text_of(decode_recognition(done.stdout)) == " ".join(LINES)

@@ -109,12 +109,14 @@ def test_external_deployments_do_not_count_where_pages_may_not_leave(settings: A
 
 def test_an_unknown_price_is_unknown() -> None:
     deployment(price=None)
+    deployment("priced", order=2)
 
     plan = as_json("capacity", "--pages-per-minute", "1000")[0]["plan"]
     text = told("capacity", "--pages-per-minute", "1000")[0]
 
     assert plan["model"]["dollars_per_hour"] is None
-    assert "costs unknown: a price is missing" in text
+    assert plan["model"]["without_price"] == ["house"]
+    assert "costs unknown: no price is set for house." in text
 
 
 def test_whoever_plans_needs_no_database(tmp_path: Path) -> None:
@@ -240,7 +242,7 @@ def test_nothing_recorded_is_said() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pages-per-minute", "0"], "Pages a minute"),
+        (["--pages-per-minute", "0"], "Pages a minute: from 0.001 to 1,000,000, not 0"),
         (["--pages-per-minute", "nan"], "Pages a minute"),
         (["--pages-per-minute", "10", "--ocr-share", "30"], "The share of pages for OCR"),
         (["--pages-per-minute", "10", "--peak", "0.5"], "The peak"),
@@ -250,5 +252,6 @@ def test_nothing_recorded_is_said() -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(options: list[str], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(CommandError, match=message) as refused:
         call_command("capacity", *options)
+    assert refused.value.returncode == 2

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from tests.services import Service, start_redis
 
 __all__ = ["provider", "running_provider"]
 NOBODY = 65534
+# As somebody types it who followed the README; containers have one Python.
+PYTHON = ".venv/bin/python" if Path(sys.executable).parts[-3:-1] == (".venv", "bin") else "python"
 PAGE = "/admin/operations/doctor/"
 Parts = dict[str, dict[str, str]]
 
@@ -146,7 +149,7 @@ def test_a_missing_migration_is_named(redis: Service) -> None:
     assert code == 1
     assert parts["migrations"]["state"] == "failed"
     assert ".".join(latest) in parts["migrations"]["sentence"]
-    assert parts["migrations"]["mend"] == "python manage.py migrate"
+    assert parts["migrations"]["mend"] == f"{PYTHON} manage.py migrate"
 
 
 def test_a_storage_that_cannot_be_written_is_told(redis: Service, settings: Any, tmp_path: Path) -> None:
@@ -179,7 +182,7 @@ def test_queues_without_a_worker_are_told(redis: Service) -> None:
 
     assert code == 1
     assert parts["worker of parse_raw_file_job"]["state"] == "failed"
-    assert parts["worker of parse_raw_file_job"]["mend"] == "python manage.py work parse_raw_file_job"
+    assert parts["worker of parse_raw_file_job"]["mend"] == f"{PYTHON} manage.py work parse_raw_file_job"
     assert parts["worker of llm"]["state"] == "ok", "no deployment serves it"
     assert parts["worker for OCR"]["mend"] == "python -m ocr_worker ocr_cpu"
 
@@ -225,6 +228,7 @@ def start_worker(redis: Service, tmp_path: Path) -> Iterator[Callable[..., None]
 
 def test_providers_are_asked_only_when_that_is_wanted(redis: Service, provider: FakeProvider) -> None:
     deploy(provider, "openai", name="house")
+    deploy(provider, "anthropic", name="free", prices=None)
 
     quiet, _ = examined()
     asked, _ = examined("--providers")
@@ -232,7 +236,10 @@ def test_providers_are_asked_only_when_that_is_wanted(redis: Service, provider: 
     assert quiet["deployment house"]["state"] == "not checked"
     assert "--providers" in quiet["deployment house"]["sentence"]
     assert asked["deployment house"]["state"] == "ok"
-    assert len(provider.requests()) == 1
+    assert len(provider.requests()) == 2
+    for parts in (quiet, asked):
+        assert "Its price is not set" in parts["deployment free"]["sentence"]
+        assert "price" not in parts["deployment house"]["sentence"]
 
 
 def test_the_page_says_the_same_to_staff(redis: Service, admin: Client) -> None:
@@ -240,7 +247,7 @@ def test_the_page_says_the_same_to_staff(redis: Service, admin: Client) -> None:
 
     assert "Something failed." in page
     assert "No worker takes from it: its work waits." in page
-    assert "python manage.py work housekeeping" in page
+    assert f"{PYTHON} manage.py work housekeeping" in page
 
 
 def test_nobody_else_sees_the_page(django_user_model: Any) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from apps.accounts import services as accounts
 from tests.fakes.many_rows import LONGEST_JOB, make_many_rows, remove_many_rows
 
 MOST_QUERIES = 30
-JOBS = "/admin/jobs/parsejob/"
+JOBS, DOCUMENTS = "/admin/jobs/parsejob/", "/admin/documents/document/"
 PAGES = {
     "list": JOBS,
     "second page": f"{JOBS}?p=2",
@@ -28,6 +30,7 @@ PAGES = {
     "steps": "/admin/jobs/step/",
     "attempts": "/admin/jobs/pageattempt/",
     "calls": "/admin/providers/usage/",
+    "documents": DOCUMENTS,
 }
 
 
@@ -59,3 +62,18 @@ def test_a_wall_has_a_cell_for_each_page(admin: Client) -> None:
     page = admin.get(PAGES["a job"]).content.decode()
 
     assert page.count(f'href="/admin/jobs/jobpage/?job__id__exact={LONGEST_JOB}&number=') == 2000
+
+
+def test_the_newest_documents_come_first_and_not_all_are_counted(
+    admin: Client, django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(MOST_QUERIES) as asked:
+        page = admin.get(DOCUMENTS).content.decode()
+
+    names = re.findall(r">report (\d+)\.pdf<", page)
+    assert names[:3] == ["1", "2", "3"]
+    assert "10000 documents" in page
+    [rows] = [each["sql"] for each in asked.captured_queries if "ORDER BY" in each["sql"] and "sha256" in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {rows}")
+        assert "document_newest_of_all" in str(cursor.fetchall())

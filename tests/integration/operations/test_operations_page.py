@@ -144,6 +144,14 @@ def test_strangers_are_sent_to_the_login(transactional_db: None) -> None:
     assert "/admin/login/" in answer["Location"]
 
 
+@pytest.mark.parametrize("page", ["/admin", "/admin/operations", "/admin/jobs/parsejob"])
+def test_an_address_of_the_admin_may_lack_its_last_slash(operator: Client, page: str) -> None:
+    answer = operator.get(f"{page}?p=1", follow=True)
+
+    assert answer.redirect_chain[0] == (f"{page}/?p=1", 302)
+    assert answer.status_code == 200
+
+
 def test_the_page_looks_again_by_itself_where_it_is_asked_to(operator: Client) -> None:
     assert 'http-equiv="refresh"' not in operator.get(OPERATIONS).content.decode()
     assert 'http-equiv="refresh"' in operator.get(f"{OPERATIONS}?refresh").content.decode()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from apps.pages.errors import Stopped
 from apps.parsing.answers import read_answer
@@ -354,6 +355,18 @@ def test_the_rule_that_refuses_is_named(provider: FakeProvider, gateway: Gateway
         ask(gateway, rules=Rules(project_external=False))
 
     assert "the project allows no external provider" in refused.value.detail
+    assert provider.requests() == []
+
+
+def test_a_deployment_out_of_order_is_waited_for_and_no_rule_is_blamed(
+    provider: FakeProvider, gateway: Gateway
+) -> None:
+    deploy(provider, "openai", trouble_code="provider_model_not_found", trouble_at=Now())
+    deploy(provider, "anthropic")
+
+    with pytest.raises(ProvidersUnavailable):
+        ask(gateway, rules=Rules(job_providers=("openai-account",)))
+
     assert provider.requests() == []
 
 

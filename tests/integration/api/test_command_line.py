@@ -1,0 +1,86 @@
+"""``manage.py parse --server`` against the API: what it refuses is told in sentences, with the right exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.accounts import services as accounts
+from apps.accounts.models import ProjectQuota
+from tests.documents.long import long_document
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    path = tmp_path / "report.pdf"
+    path.write_bytes(long_document(1))
+    return path
+
+
+@pytest.fixture
+def parse(live_server: Any, report: Path) -> Any:
+    """The exit code and the lines on standard error of a parse by the server."""
+    key = accounts.create_api_key(name="command line")[1]
+
+    def parse(*options: str, api_key: str = key) -> tuple[int, list[str]]:
+        command = [sys.executable, "manage.py", "parse", str(report), "--server", live_server.url, "--api-key", api_key]
+        done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert done.stdout == ""
+        return done.returncode, done.stderr.splitlines()
+
+    return parse
+
+
+def test_an_option_at_fault_is_told_in_a_sentence(parse: Any) -> None:
+    code, [told] = parse("--providers", "nobody")
+
+    assert code == 2
+    assert told == "invalid_option: No provider is called nobody. There is none yet: `manage.py load_providers`."
+
+
+def test_several_options_at_fault_are_sentences_one_after_the_other(parse: Any) -> None:
+    code, [told] = parse("--mode", "agentic", "--prompt", "x" * 60_000, "--max-cost", "1e99")
+
+    assert code == 2
+    assert told.startswith("invalid_option: ")
+    assert not set("[]{}") & set(told)
+    assert "agentic_options.custom_prompt: " in told
+    assert "max_cost: " in told
+
+
+def test_a_mode_that_nobody_serves_is_a_wrong_command(parse: Any, settings: Any) -> None:
+    settings.MODE_WITHOUT_PROVIDER = ""
+
+    code, [told] = parse("--mode", "balanced")
+
+    assert code == 2
+    assert told.startswith("mode_not_available: No provider serves the mode balanced")
+
+
+def test_a_mode_that_the_project_forbids_is_not_blamed_on_the_key(parse: Any) -> None:
+    ProjectQuota.objects.create(project=accounts.default_project(), modes=["fast"])
+
+    code, [told] = parse("--mode", "balanced")
+
+    assert code == 2
+    assert told == "mode_not_allowed: The project does not allow the mode balanced. Send one of: fast."
+
+
+def test_pages_that_the_document_does_not_have_are_the_documents_fault(parse: Any) -> None:
+    code, [told] = parse("--pages", "7", "--estimate")
+
+    assert code == 3
+    assert told == "invalid_option: Page 7 was asked for, but the document has 1 page. Ask for pages that exist."
+
+
+def test_a_wrong_key_is_told(parse: Any) -> None:
+    code, [told] = parse(api_key="wrong")
+
+    assert code == 5
+    assert told.startswith("unauthenticated: The server refused the API key: ")

@@ -1,0 +1,89 @@
+"""The clients that are kept for Redis: few connections however much is sent, and a server that comes back is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from kombu import Connection
+
+from parse_project.celery import configuration
+from tests import services
+from tests.services import Service
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Service]:
+    """A Redis of the test's own: it is stopped and started, and its connections are counted."""
+    service = services.start_redis(tmp_path)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def connection(server: Service) -> Iterator[Connection]:
+    """A connection to it as Celery makes one."""
+    options = configuration()["broker_transport_options"]
+    with Connection(server.url, connect_timeout=1, transport_options=options) as connection:
+        yield connection
+
+
+@pytest.fixture
+def queue(connection: Connection) -> Iterator[Any]:
+    with connection.SimpleQueue("messages") as queue:
+        yield queue
+
+
+def connections(server: Service) -> int:
+    with services.redis_client(server.url) as client:
+        return len(client.client_list())
+
+
+def exchanged(queue: Any, text: str) -> str:
+    """What comes back when a message is sent, taken and acknowledged."""
+    queue.put({"text": text})
+    message = queue.get(timeout=10)
+    message.ack()
+    return str(message.payload["text"])
+
+
+def test_connections_do_not_grow_with_the_messages(server: Service, queue: Any) -> None:
+    exchanged(queue, "first")
+    before = connections(server)
+
+    assert [exchanged(queue, str(number)) for number in range(100)] == [str(number) for number in range(100)]
+
+    assert connections(server) == before
+
+
+def test_one_client_is_built_for_many_messages(queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchanged(queue, "first")
+    built: list[Any] = []
+    build = redis.Redis.__init__
+
+    def counted(self: Any, *arguments: Any, **named: Any) -> None:
+        built.append(self)
+        build(self, *arguments, **named)
+
+    monkeypatch.setattr(redis.Redis, "__init__", counted)
+    for number in range(20):
+        exchanged(queue, str(number))
+
+    assert built == []
+
+
+def test_a_client_whose_server_was_started_again_sends_again(server: Service, connection: Connection) -> None:
+    with connection.SimpleQueue("messages") as sender:
+        sender.put({"text": "before"})
+        server.stop()
+        with pytest.raises(connection.connection_errors + connection.channel_errors):
+            sender.put({"text": "lost"})
+        server.start()
+
+        sender.put({"text": "after"})
+
+    with Connection(server.url) as other, other.SimpleQueue("messages") as receiver:
+        assert [receiver.get(timeout=10).payload["text"] for _ in range(2)] == ["before", "after"]
