@@ -18,7 +18,7 @@ from django.utils.html import format_html, format_html_join
 from apps.accounts.facts_only import FactsOnly
 from apps.accounts.models import ApiKey, Project
 from apps.jobs import admin_facts, services
-from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step
+from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.states import OPEN_JOBS, JobState
 from apps.jobs.stuck import stuck_jobs
 from apps.pages.errors import ParseError
@@ -323,6 +323,20 @@ class PageAttemptAdmin(JobPageAdmin):
     list_display = ["job_id", "stage", "first_page", "last_page", "outcome", "detail", "worker", "started_at"]
     list_filter = ["outcome", "stage"]
     ordering = ["-id"]
+
+
+@admin.register(Worker)
+class WorkerAdmin(FactsOnly):
+    """Workers of the last day, whoever was seen last first."""
+
+    list_display = ["name", "taken", "width", "version", "started_at", "seen_at", "stopped_at"]
+    ordering = ["-seen_at"]
+    search_fields = ["name", "host"]
+    search_help_text = "a part of a worker's name or of its host's"
+
+    @admin.display(description="takes from")
+    def taken(self, worker: Worker) -> str:
+        return ", ".join(worker.queues)
 
 
 class PauseForm(forms.ModelForm):

@@ -35,7 +35,7 @@ RENDER_PAGE = "render_page"
 RECOGNIZE_PAGE = "recognize_page"
 ACCEPT_OCR = "accept_ocr"
 OCR_ALIVE = "ocr_alive"
-OCR_WORKER_HERE = "ocr_worker_here"
+OCR_WORKER_HERE, OCR_WORKER_GONE = "ocr_worker_here", "ocr_worker_gone"
 PARSE_PAGE_WITH = {
     "llm": "parse_page_with_llm",
     "lvm": "parse_page_with_lvm",
