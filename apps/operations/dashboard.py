@@ -22,6 +22,7 @@ from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Pause, Step
 from apps.jobs.services import pausable
 from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.jobs.stuck import stuck_jobs
+from apps.operations.worker_facts import scaling_events, workers_now
 from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
 from apps.providers.ledger import project_account
@@ -47,19 +48,14 @@ class Rate:
 
 @dataclass(frozen=True)
 class QueueNow:
-    """A queue's open rows: not sent, sent and not begun, running; ``share`` of one worker's width that runs."""
+    """A queue's open rows: not sent, sent and not begun, running."""
 
     name: str
     unsent: int
     sent: int
     running: int
-    width: int
     age: str
     pause: Pause | None
-
-    @property
-    def share(self) -> int:
-        return min(100, 100 * self.running // self.width)
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,7 @@ def dashboard() -> dict[str, Any]:
     """The facts of the page, as its template names them."""
     now = timezone.now()
     pauses = queries.pauses()
+    queues = _queues(now, pauses)
     open_now = ParseJob.objects.filter(state__in=OPEN_JOBS).order_by().values_list("state").annotate(Count("pk"))
     ended = _ended_jobs(now)
     attempts = _attempts(now)
@@ -98,7 +95,9 @@ def dashboard() -> dict[str, Any]:
         "rates_of_jobs": [ended.rate_of(mode) for mode in MODES],
         "rates_of_work": attempts.rates(),
         "covers": admin_facts.in_words(attempts.covers),
-        "queues": _queues(now, pauses),
+        "queues": queues,
+        "workers": workers_now({queue.name: queue.running for queue in queues}),
+        "scaling_events": scaling_events(),
         "job_errors": _shares(ended.by_code, ended.total),
         "attempt_errors": _shares(attempts.by_code, attempts.total),
         "call_errors": _call_errors(now),
@@ -239,11 +238,10 @@ def _queues(now: datetime, pauses: list[Pause]) -> list[QueueNow]:
         QueueNow(
             name=name,
             **{count: found.get(name, nothing)[count] for count in nothing},
-            width=queue.width,
             age=admin_facts.in_words(now - since[name]) if name in since else "-",
             pause=paused.get(name),
         )
-        for name, queue in settings.QUEUES.items()
+        for name in settings.QUEUES
         if name in pausable()
     ]
 
