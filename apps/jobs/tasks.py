@@ -48,7 +48,8 @@ def parse_page_with_agent(*, step_id: int, fence: int, **later: Any) -> None:
     services.parse_page(step_id=step_id, fence=fence)
 
 
-@shared_task(name=workflow.RENDER_PAGE)
+# Celery logs what a task returns and tells Flower: here signed links.
+@shared_task(name=workflow.RENDER_PAGE, resultrepr_maxsize=0)
 def render_page(*, step_id: int, fence: int, **later: Any) -> dict[str, Any] | None:
     return services.render_page(step_id=step_id, fence=fence)
 

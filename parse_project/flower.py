@@ -1,0 +1,34 @@
+"""What Flower's configuration takes beside its password, in `make run` (apps/operations/members.py) and deployed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flower.views.monitor import Metrics
+from tornado.web import authenticated
+
+from parse_project import settings
+
+_EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 (compared, not bound)
+
+
+def protect_metrics() -> None:
+    """Flower 2.2 asks for the password everywhere but at its metrics, which name every worker and task."""
+    Metrics.get = authenticated(Metrics.get)
+
+
+def format_task(task: Any) -> Any:
+    """The task, a copy of Flower's, with the address of its job in the admin below its arguments.
+
+    Flower shows arguments as text: the address is there to be copied.
+    """
+    job = re.search("pjb-[0-9a-f-]+", task.kwargs or "")
+    if job:
+        task.kwargs += f"\n{_admin()}/admin/jobs/parsejob/{job[0]}/change/"
+    return task
+
+
+def _admin() -> str:
+    host = "127.0.0.1" if settings.HOST in _EVERY_ADDRESS else settings.HOST
+    return settings.PUBLIC_URL or f"http://{f'[{host}]' if ':' in host else host}:{settings.PORT}"
