@@ -1,9 +1,10 @@
-"""Flower behind a password, its metrics too: FLOWER_BASIC_AUTH is NAME:PASSWORD. Without it Flower does not start."""
+"""Flower behind a password: FLOWER_BASIC_AUTH is NAME:PASSWORD. Without it Flower does not start."""
 
 import os
 
-from flower.views.monitor import Metrics
-from tornado.web import authenticated
+from parse_project import flower
 
 basic_auth = [os.environ["FLOWER_BASIC_AUTH"]]
-Metrics.get = authenticated(Metrics.get)
+format_task = flower.format_task
+tasks_columns = flower.TASKS_COLUMNS
+flower.protect_metrics()

@@ -8,15 +8,18 @@
 from __future__ import annotations
 
 import os
-import threading
+import socket
+import uuid
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_shutdown
 from kombu import Exchange, Queue
 
+from apps import VERSION
+from ocr_worker import heartbeat
+
 OCR_CPU, OCR_GPU, HOUSEKEEPING = "ocr_cpu", "ocr_gpu", "housekeeping"
-_HERE_SECONDS = 15.0
 
 
 def make_app(broker_url: str) -> Celery:
@@ -56,26 +59,27 @@ def make_app(broker_url: str) -> Celery:
 
 app = make_app(os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0"))
 
-_stopping = threading.Event()
+_worker_id = uuid.uuid4().hex
 
 
-@worker_ready.connect
+@heartbeat.alive.connect
 def _say_that_we_are_here(sender: Any, **_: Any) -> None:
-    """A thread of the main process tells every few seconds which queues are taken from."""
-    queues = [name for name in sender.app.amqp.queues.consume_from if name in (OCR_CPU, OCR_GPU)]
+    width = sender.controller.concurrency
+    tell(
+        "ocr_worker_here",
+        worker_id=_worker_id,
+        name=sender.hostname,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        queues=dict.fromkeys(sender.app.amqp.queues.consume_from, width),
+        width=width,
+        version=VERSION,
+    )
 
-    def say() -> None:
-        while not _stopping.is_set():
-            for queue in queues:
-                tell("ocr_worker_here", queue=queue)
-            _stopping.wait(_HERE_SECONDS)
 
-    threading.Thread(target=say, name="here", daemon=True).start()
-
-
-@worker_shutting_down.connect
-def _stop_saying_so(**_: Any) -> None:
-    _stopping.set()
+@worker_shutdown.connect
+def _say_that_we_go(**_: Any) -> None:
+    tell("ocr_worker_gone", worker_id=_worker_id)
 
 
 def tell(task: str, **arguments: Any) -> None:

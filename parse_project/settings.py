@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from apps import VERSION
 from parse_project import env
 from parse_project.queues import queue_table
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VERSION = "0.1.0"
 
 # --- Data folder: what the embedded parts keep -----------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class QueueOfStatus(BaseModel):
     messages: int
     waiting: int
     in_flight: int
-    consumers: int | None
+    consumers: int
     healthy: bool
     oldest_age_seconds: float | None
     open_pages: int

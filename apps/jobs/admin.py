@@ -13,12 +13,13 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from apps.accounts.facts_only import FactsOnly
 from apps.accounts.models import ApiKey, Project
-from apps.jobs import admin_facts, services
-from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step
+from apps.jobs import admin_facts, queries, services
+from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.states import OPEN_JOBS, JobState
 from apps.jobs.stuck import stuck_jobs
 from apps.pages.errors import ParseError
@@ -325,6 +326,34 @@ class PageAttemptAdmin(JobPageAdmin):
     list_display = ["job_id", "stage", "first_page", "last_page", "outcome", "detail", "worker", "started_at"]
     list_filter = ["outcome", "stage"]
     ordering = ["-id"]
+
+
+@admin.register(Worker)
+class WorkerAdmin(FactsOnly):
+    """Workers of the last day, whoever was seen last first."""
+
+    list_display = ["name", "taken", "width", "version", "now", "started", "seen"]
+    ordering = ["-seen_at"]
+    search_fields = ["name", "host"]
+    search_help_text = "a part of a worker's name or of its host's"
+
+    @admin.display(description="takes from")
+    def taken(self, worker: Worker) -> str:
+        return ", ".join(worker.queues)
+
+    @admin.display(description="now")
+    def now(self, worker: Worker) -> str:
+        if worker.stopped_at:
+            return "stopped"
+        return "there" if worker.seen_at >= timezone.now() - queries.SILENCE else "silent"
+
+    @admin.display(description="started", ordering="started_at")
+    def started(self, worker: Worker) -> str:
+        return format_html('<span class="lm-times">{}</span>', f"{worker.started_at:%m-%d %H:%M:%S}")
+
+    @admin.display(description="last seen", ordering="seen_at")
+    def seen(self, worker: Worker) -> str:
+        return format_html('<span class="lm-times">{}</span>', f"{worker.seen_at:%m-%d %H:%M:%S}")
 
 
 class PauseForm(forms.ModelForm):

@@ -97,8 +97,18 @@ def flower_url(request: HttpRequest) -> str:
 
 
 def flower_tasks_of(request: HttpRequest, job_id: str) -> str:
-    """Flower's list of the job's tasks. Its page takes a name to search for; the rest of the search goes with it."""
-    return f"{flower_url(request)}/tasks?name={quote('none OR kwargs:' + job_id, safe='')}"
+    """Flower's list of the job's tasks."""
+    return _flower_search(request, f"kwargs:{job_id}")
+
+
+def flower_tasks_of_attempt(request: HttpRequest, attempt: PageAttempt) -> str:
+    """Flower's list of the one task that made this attempt; of OCR, the three. A claim raises its message's fence."""
+    return _flower_search(request, f"kwargs:step_id={attempt.step_id} kwargs:fence={attempt.fence - 1}")
+
+
+def _flower_search(request: HttpRequest, search: str) -> str:
+    """Flower's page takes a name to search for; the rest of the search goes with it."""
+    return f"{flower_url(request)}/tasks?name={quote(f'none OR {search}', safe='')}"
 
 
 @dataclass(frozen=True)
@@ -200,6 +210,7 @@ def facts_of(request: HttpRequest, job: ParseJob) -> dict[str, Any]:
     attempts = list(PageAttempt.objects.filter(job=job).order_by("-pk")[:ROWS_OF_A_TABLE])
     for attempt in attempts:
         attempt.took = in_words(attempt.ended_at - attempt.started_at) if attempt.ended_at else "-"  # type: ignore[attr-defined]
+        attempt.flower = flower_tasks_of_attempt(request, attempt)  # type: ignore[attr-defined]
     calls = list(Usage.objects.filter(job_id=job.pk).select_related("deployment").order_by("-pk")[:ROWS_OF_A_TABLE])
     for call in calls:
         call.cost = dollars_in_words(call.cost_nanos)  # type: ignore[attr-defined]

@@ -213,6 +213,28 @@ class Pause(models.Model):
         return self.name
 
 
+class Worker(models.Model):
+    """A worker process, as it tells of itself: every few seconds that it is there, and once that it goes.
+
+    ``queues``: what it takes from, and how much of each it does at once; ``width``: its processes or threads. One that
+    has not been seen for ``queries.SILENCE`` and has no ``stopped_at`` is gone, too, without a word.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32)
+    name = models.CharField(max_length=100)
+    host = models.CharField(max_length=100)
+    pid = models.PositiveIntegerField()
+    queues = models.JSONField(default=dict)
+    width = models.PositiveIntegerField()
+    version = models.CharField(max_length=20)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}, process {self.pid}"
+
+
 class AttemptOutcome(models.TextChoices):
     """How one try ended; ``RUNNING`` until then."""
 

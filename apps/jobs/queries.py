@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import BinaryIO
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -14,8 +14,11 @@ from django.db.models.functions import Now
 from apps.accounts.models import Project, ProjectQuota
 from apps.documents import storage
 from apps.jobs.errors import JobNotFound
-from apps.jobs.models import JobPage, ParseJob, Pause, Step
+from apps.jobs.models import JobPage, ParseJob, Pause, Step, Worker
 from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
+
+# A worker that was not heard of for so long is gone.
+SILENCE = timedelta(seconds=45)
 
 
 def find_job(*, project: Project, job_id: str) -> ParseJob:
@@ -125,6 +128,25 @@ def has_priorities(project_id: UUID) -> bool:
 def pauses() -> list[Pause]:
     """What is paused, the longest first."""
     return list(Pause.objects.order_by("since", "name"))
+
+
+@dataclass(frozen=True)
+class WorkersOfQueue:
+    """How many take from a queue, and how much of it they do at once, all together."""
+
+    workers: int = 0
+    width: int = 0
+
+
+def workers_there() -> dict[str, WorkersOfQueue]:
+    """The queues that somebody takes from."""
+    there: Any = Worker.objects.filter(stopped_at=None, seen_at__gte=Now() - SILENCE).order_by()
+    found: dict[str, WorkersOfQueue] = {}
+    for queues, alike in there.values_list("queues").annotate(Count("pk")):
+        for queue, width in queues.items():
+            before = found.get(queue, WorkersOfQueue())
+            found[queue] = WorkersOfQueue(before.workers + alike, before.width + alike * width)
+    return found
 
 
 def page_rows(job_id: str) -> Iterator[JobPage]:

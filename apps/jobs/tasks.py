@@ -48,7 +48,8 @@ def parse_page_with_agent(*, step_id: int, fence: int, **later: Any) -> None:
     services.parse_page(step_id=step_id, fence=fence)
 
 
-@shared_task(name=workflow.RENDER_PAGE)
+# Celery logs what a task returns and tells Flower: here signed links.
+@shared_task(name=workflow.RENDER_PAGE, resultrepr_maxsize=0)
 def render_page(*, step_id: int, fence: int, **later: Any) -> dict[str, Any] | None:
     return services.render_page(step_id=step_id, fence=fence)
 
@@ -71,8 +72,15 @@ def accept_ocr(outcome: dict[str, Any] | None) -> None:
 
 
 @shared_task(name=workflow.OCR_WORKER_HERE)
-def ocr_worker_here(*, queue: str, **later: Any) -> None:
-    services.note_ocr_worker(queue=queue)
+def ocr_worker_here(
+    *, worker_id: str, name: str, host: str, pid: int, queues: dict[str, int], width: int, version: str, **later: Any
+) -> None:
+    services.note_worker(services.WorkerFacts(worker_id, name, host, pid, queues, width, version))
+
+
+@shared_task(name=workflow.OCR_WORKER_GONE)
+def ocr_worker_gone(*, worker_id: str, **later: Any) -> None:
+    services.note_worker_gone(worker_id)
 
 
 @shared_task(name=workflow.ASSEMBLE_DOCUMENT)

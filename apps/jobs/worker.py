@@ -2,8 +2,9 @@
 
 Imported by the Celery application when a worker starts. The main process of a prefork pool forks whenever a pool
 process dies, and SQLite does not survive a fork in the middle of a transaction: the copy of the connection damages the
-log that both share. So the main process never touches the database. The timer runs in the pool processes, and what the
-main process knows of a dead one reaches them through a pipe.
+log that both share. So the main process does not touch the database while it has a pool. The timer runs in the pool
+processes, and what the main process has to say (a pool process died; the worker is there, or goes) reaches them through
+a pipe. A pool of threads does the same within its one process.
 """
 
 from __future__ import annotations
@@ -13,19 +14,27 @@ import logging
 import os
 import random
 import select
+import socket
 import sys
 import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
 from celery import current_app
 from celery.signals import (
+    celeryd_after_setup,
     task_failure,
     task_postrun,
     task_prerun,
     worker_process_init,
     worker_process_shutdown,
     worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
 )
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
@@ -37,25 +46,28 @@ from apps.jobs import services
 from apps.jobs.services import alarm
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages import isolation
-from apps.providers.shared import shared_gateway
+from apps.providers.shared import shared_gateway, width_of
 from apps.providers.turns import database_turn
+from ocr_worker import heartbeat
 
 logger = logging.getLogger(__name__)
 
-# Notes of one line, "STEP FENCE", from the main process to whichever pool process reads them first. Lines are shorter
-# than what a pipe writes and reads in one piece.
+# Notes from the main process to whichever pool process reads them first: "here", "gone", "lost STEP FENCE". They are
+# shorter than what a pipe writes and reads in one piece.
 _notes_in, _notes_out = os.pipe()
 os.set_blocking(_notes_in, False)
 os.set_blocking(_notes_out, False)
 _NOTE_BYTES = 64
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
+# This worker; known before the pool is made, so that pool processes know it, too.
+_me: services.WorkerFacts | None = None
 # Hundreds of threads that ask for the interpreter every 5 ms, as is Python's default, keep a core busy with asking.
 SWITCH_SECONDS = 0.05
 
 
 @worker_process_init.connect
 def start_pool_process(**_: Any) -> None:
-    """Start the reader of this pool process, so that the first document does not wait for it, and the timer.
+    """Start the reader of this pool process, so that the first document does not wait for it, and the two threads.
 
     Pages are many small values without cycles: looking for cycles among them as often as Python does by default is
     wasted, and what was imported before the fork need not be looked at again.
@@ -63,7 +75,7 @@ def start_pool_process(**_: Any) -> None:
     _collect_seldom()
     isolation.shared_reader().start()
     tracing.start(_queues())
-    _start_timer()
+    _start_threads()
 
 
 @worker_process_shutdown.connect
@@ -74,10 +86,10 @@ def end_pool_process(**_: Any) -> None:
 
 @worker_ready.connect
 def start_main_process(sender: Any = None, **_: Any) -> None:
-    """A worker whose pool is threads never forks: its timer runs in the one process it has."""
+    """A worker whose pool is threads never forks: timer and notes have their threads in the one process there is."""
     if "prefork" not in type(sender.controller.pool).__module__:
         tracing.start(_queues())
-        _start_timer()
+        _start_threads()
     if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
         alarm.start()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -133,40 +145,112 @@ def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
 @task_failure.connect
 def note_lost_process(exception: BaseException | None = None, kwargs: dict[str, Any] | None = None, **_: Any) -> None:
     """The main process has seen a pool process die: its step need not wait for the lease to run out."""
-    if isinstance(exception, WorkerLostError) and kwargs and "step_id" in kwargs:
-        note = f"{kwargs['step_id']} {kwargs['fence']}".encode().ljust(_NOTE_BYTES)
-        try:
-            os.write(_notes_out, note)
-        except BlockingIOError:
-            logger.warning("Step %s of a lost process waits for its lease to run out", kwargs["step_id"])
+    if not (isinstance(exception, WorkerLostError) and kwargs and "step_id" in kwargs):
+        return
+    if not _write_note(f"lost {kwargs['step_id']} {kwargs['fence']}"):
+        logger.warning("Step %s of a lost process waits for its lease to run out", kwargs["step_id"])
 
 
-def _start_timer() -> None:
-    threading.Thread(target=_look_for_lost_work, name="rescue", daemon=True).start()
+# --- telling of this worker ---
+
+
+@celeryd_after_setup.connect
+def know_myself(instance: Any, **_: Any) -> None:
+    global _me
+    width = instance.concurrency
+    queues = instance.app.amqp.queues.consume_from
+    _me = services.WorkerFacts(
+        id=uuid.uuid4().hex,
+        name=instance.hostname,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        queues={name: width_of(name) if settings.QUEUES[name].page_parser else width for name in queues},
+        width=width,
+        version=settings.VERSION,
+    )
+
+
+@heartbeat.alive.connect
+def say_that_we_are_here(**_: Any) -> None:
+    _write_note("here")
+
+
+@worker_shutting_down.connect
+def say_that_we_go(**_: Any) -> None:
+    """Nothing more is taken from now on, though what is held may take a while."""
+    _write_note("gone")
+
+
+@worker_shutdown.connect
+def leave(**_: Any) -> None:
+    """The pool has ended, perhaps before it came to its last note; nothing is forked any more."""
+    if _me is not None:
+        with _told_when_it_fails("The last word of this worker"):
+            services.note_worker_gone(_me.id)
+
+
+# --- the threads of a pool process ---
+
+
+def _start_threads() -> None:
+    for name, loop in (("rescue", _look_for_lost_work), ("notes", _read_notes)):
+        threading.Thread(target=loop, name=name, daemon=True).start()
 
 
 def _look_for_lost_work() -> None:
     while True:
-        pause = settings.RESCUE_SECONDS * random.uniform(0.9, 1.1)
+        time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
+        with _told_when_it_fails("The look for lost work"), database_turn():
+            services.rescue_jobs()
+
+
+def _read_notes() -> None:
+    while True:
+        select.select([_notes_in], [], [])
         try:
-            if select.select([_notes_in], [], [], pause)[0]:
-                _give_up_noted_step()
-            else:
-                with database_turn():
-                    services.rescue_jobs()
-        except DatabaseError as error:
-            logger.warning("The look for lost work failed (%s); the next one follows", error)
-        except Exception:
-            logger.exception("The look for lost work failed; the next one follows")
-        finally:
-            connection.close()
+            note, *arguments = os.read(_notes_in, _NOTE_BYTES).decode().split()
+        except BlockingIOError:
+            continue  # another pool process was quicker
+        with _told_when_it_fails("What the main process noted"), database_turn():
+            _NOTES[note](*arguments)
 
 
-def _give_up_noted_step() -> None:
-    try:
-        step_id, fence = os.read(_notes_in, _NOTE_BYTES).split()
-    except BlockingIOError:
-        return  # another pool process was quicker
+def _here() -> None:
+    if _me is not None:
+        services.note_worker(_me)
+
+
+def _gone() -> None:
+    if _me is not None:
+        services.note_worker_gone(_me.id)
+
+
+def _lost(step_id: str, fence: str) -> None:
     step = services.lose_worker(step_id=int(step_id), fence=int(fence))
     if step is not None and step.stage in NEXT_STAGE:
         services.move_on(job_id=step.job_id, stage=Stage(step.stage))
+
+
+_NOTES: dict[str, Callable[..., None]] = {"here": _here, "gone": _gone, "lost": _lost}
+
+
+def _write_note(note: str) -> bool:
+    """False when nobody has read for long."""
+    try:
+        os.write(_notes_out, note.encode().ljust(_NOTE_BYTES))
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _told_when_it_fails(what: str) -> Iterator[None]:
+    """A database that is away is a line in the log and no more; the connection is given back either way."""
+    try:
+        yield
+    except DatabaseError as error:
+        logger.warning("%s failed: %s", what, error)
+    except Exception:
+        logger.exception("%s failed", what)
+    finally:
+        connection.close()

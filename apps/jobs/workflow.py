@@ -35,7 +35,7 @@ RENDER_PAGE = "render_page"
 RECOGNIZE_PAGE = "recognize_page"
 ACCEPT_OCR = "accept_ocr"
 OCR_ALIVE = "ocr_alive"
-OCR_WORKER_HERE = "ocr_worker_here"
+OCR_WORKER_HERE, OCR_WORKER_GONE = "ocr_worker_here", "ocr_worker_gone"
 PARSE_PAGE_WITH = {
     "llm": "parse_page_with_llm",
     "lvm": "parse_page_with_lvm",
@@ -183,18 +183,17 @@ def _signature(message: Message) -> Signature[Any]:
 
 def _shown(message: Message) -> dict[str, str]:
     """What Flower shows in place of an argument that holds signed links."""
-    return {"argsrepr": "()", "kwargsrepr": repr({"job": message.job, "pages": message.pages})}
+    return {"argsrepr": "()", "kwargsrepr": repr(_arguments(message))}
+
+
+def _arguments(message: Message) -> dict[str, Any]:
+    return {"step_id": message.step_id, "fence": message.fence, "job": message.job, "pages": message.pages}
 
 
 def _task(message: Message, name: str, queue: str) -> Signature[Any]:
     return _app().signature(
         name,
-        kwargs={
-            "step_id": message.step_id,
-            "fence": message.fence,
-            "job": message.job,
-            "pages": message.pages,
-        },
+        kwargs=_arguments(message),
         queue=queue,
         immutable=True,
         ignore_result=True,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
@@ -23,6 +22,7 @@ from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Pause, Step
 from apps.jobs.services import pausable, queue_status_of_rows
 from apps.jobs.states import OPEN_JOBS, JobState, Stage
 from apps.jobs.stuck import stuck_jobs
+from apps.operations.worker_facts import scaling_events, workers_now
 from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
 from apps.providers.ledger import project_account
@@ -48,19 +48,14 @@ class Rate:
 
 @dataclass(frozen=True)
 class QueueNow:
-    """A queue's messages: not sent, sent and not begun, running; ``share`` of one worker's width that runs."""
+    """A queue's messages: not sent, sent and not begun, running."""
 
     name: str
     unsent: int
     sent: int
     running: int
-    width: int
     age: str
     pause: Pause | None
-
-    @property
-    def share(self) -> int:
-        return min(100, 100 * self.running // self.width)
 
 
 @dataclass(frozen=True)
@@ -86,6 +81,7 @@ def dashboard() -> dict[str, Any]:
     """The facts of the page, as its template names them."""
     now = timezone.now()
     pauses = queries.pauses()
+    queues = _queues(pauses)
     open_now = ParseJob.objects.filter(state__in=OPEN_JOBS).order_by().values_list("state").annotate(Count("pk"))
     ended = _ended_jobs(now)
     attempts = _attempts(now)
@@ -99,7 +95,9 @@ def dashboard() -> dict[str, Any]:
         "rates_of_jobs": [ended.rate_of(mode) for mode in MODES],
         "rates_of_work": attempts.rates(),
         "covers": in_words(attempts.covers),
-        "queues": _queues(pauses),
+        "queues": queues,
+        "workers": workers_now({queue.name: queue.running for queue in queues}),
+        "scaling_events": scaling_events(),
         "job_errors": _shares(ended.by_code, ended.total),
         "attempt_errors": _shares(attempts.by_code, attempts.total),
         "call_errors": _call_errors(now),
@@ -225,7 +223,6 @@ def _queues(pauses: list[Pause]) -> list[QueueNow]:
             unsent=queue.unsent,
             sent=queue.waiting - queue.unsent,
             running=queue.in_flight,
-            width=settings.QUEUES[queue.name].width,
             age="-" if queue.oldest_age_seconds is None else in_words(timedelta(seconds=queue.oldest_age_seconds)),
             pause=paused.get(queue.name),
         )

@@ -21,14 +21,13 @@ from apps.operations.findings import Finding, State, failed, manage
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
-WORKERS_SECONDS = 4.0  # they have a second to answer, and may be busy
 PROVIDER_SECONDS = 30.0
 Check = Callable[[], Finding | list[Finding]]
 
 
 def examine(*, ask_providers: bool = False) -> list[Finding]:
-    """Look at every part, all at once; takes as long as the slowest, which has ``CHECK_SECONDS``, longer where workers
-    and providers are asked."""
+    """Look at every part, all at once; takes as long as the slowest, which has ``CHECK_SECONDS``, or longer where
+    providers are asked."""
     import_module(settings.CELERY_APP)  # imports are not to be timed
     looks = [*_looks(doctor_parts.PARTS), *_looks(doctor_machine.PARTS)]
     seconds = PROVIDER_SECONDS if ask_providers else CHECK_SECONDS
@@ -47,7 +46,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 
 def _looks(parts: Sequence[tuple[str, Check]]) -> list[_Look]:
-    return [_Look(name, check, WORKERS_SECONDS if name == "workers" else CHECK_SECONDS) for name, check in parts]
+    return [_Look(name, check, CHECK_SECONDS) for name, check in parts]
 
 
 def _providers(*, call: bool, seconds: float) -> list[Finding]:

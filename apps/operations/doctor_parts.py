@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,18 +16,14 @@ from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from apps.documents import storage
-from apps.jobs.services import consumers
+from apps.jobs import queries, services, workflow
+from apps.jobs.queries import WorkersOfQueue
 from apps.operations import embedded_broker
 from apps.operations.findings import Finding, failed, manage, not_checked, ok, warning
 from apps.providers.models import Deployment
 from apps.providers.quota import connect
 
-if TYPE_CHECKING:
-    from celery import Celery
-
-logger = logging.getLogger(__name__)
-
-INSPECT_SECONDS = 1
+ANSWER_SECONDS = 1
 SKEW_WARNING_SECONDS, SKEW_FAILED_SECONDS = 2.0, 30.0
 MOST_NAMED = 3
 START = "make run"
@@ -127,24 +122,18 @@ def _redis_finding(name: str, facts: dict[str, Any], url: str) -> Finding:
 
 
 def _broker_connection(url: str) -> Any:
-    return _connected(_celery(url))
+    """An open connection, or the transport's error within about a second.
 
-
-def _celery(url: str) -> Celery:
-    """An application of our own: the service's keeps connections to the broker it was configured with."""
+    By an application of our own: the service's keeps connections to the broker it was configured with.
+    """
     from celery import Celery
 
     configured = import_module(settings.CELERY_APP).app.conf
     app = Celery("doctor", broker=url, set_as_current=False)
     app.conf.broker_transport_options = configured.broker_transport_options
-    app.conf.broker_connection_timeout = INSPECT_SECONDS
-    return app
-
-
-def _connected(app: Celery) -> Any:
-    """An open connection, or the transport's error within about a second."""
+    app.conf.broker_connection_timeout = ANSWER_SECONDS
     return app.connection_for_read().ensure_connection(
-        max_retries=1, interval_start=0, interval_step=0, timeout=INSPECT_SECONDS
+        max_retries=1, interval_start=0, interval_step=0, timeout=ANSWER_SECONDS
     )
 
 
@@ -172,60 +161,49 @@ def _start(url: str, variable: str) -> str:
 
 
 def workers() -> list[Finding]:
-    """For every queue, whether somebody takes from it."""
-    taken = _taken_queues()
-    own = [name for name in settings.QUEUES if not name.startswith("ocr_")]
+    """For every queue, whether somebody takes from it. Workers say so themselves, every few seconds."""
+    own = [name for name in settings.QUEUES if name not in workflow.OCR_QUEUES]
     try:
-        served = _served_parsers()
+        refuse_missing_database()
+        there, served = queries.workers_there(), _served_parsers()
+        asked = services.ocr_queue()
     except DatabaseError:
-        served = None
-    return [_worker(name, taken, served) for name in own] + [_ocr_workers()]
-
-
-def _taken_queues() -> set[str] | None:
-    """The queues that workers say they take from; None when the broker does not answer."""
-    try:
-        with _celery(_reachable(settings.CELERY_BROKER_URL)) as app, _connected(app) as opened:
-            answers = app.control.inspect(timeout=INSPECT_SECONDS, connection=opened).active_queues() or {}
-    except Exception as error:  # each transport has errors of its own; the broker's finding tells which
-        logger.debug("No worker could be asked: %s", error)
-        return None
-    return {queue["name"] for queues in answers.values() for queue in queues}
+        return [not_checked(name, NO_DATABASE) for name in [*map(_worker_of, own), _WORKER_FOR_OCR]]
+    return [_worker(name, there, served) for name in own] + [_ocr_worker(asked, there)]
 
 
 def _served_parsers() -> set[str]:
-    refuse_missing_database()
     rows = Deployment.objects.values_list("serves_llm", "serves_lvm", "serves_agent")
     return {name for row in rows for name, serves in zip(("llm", "lvm", "agent"), row, strict=True) if serves}
 
 
-def _worker(queue: str, taken: set[str] | None, served: set[str] | None) -> Finding:
-    name = f"worker of {queue}"
-    if taken is None:
-        return not_checked(name, "The broker does not answer.")
-    if queue in taken:
-        return ok(name, "A worker takes from it.")
-    if settings.QUEUES[queue].page_parser:
-        if served is None:
-            return not_checked(name, NO_DATABASE)
-        if queue not in served:
-            return ok(name, "None is there and none is needed: no deployment serves it.")
-    return failed(name, "No worker takes from it: its work waits.", manage(f"work {queue}"))
+_WORKER_FOR_OCR = "worker for OCR"
+_UNHEARD = f"was heard of in the last {queries.SILENCE.total_seconds():.0f} s"
 
 
-def _ocr_workers() -> Finding:
-    name = "worker for OCR"
-    try:
-        refuse_missing_database()
-        there = consumers.ocr_workers_there()
-        asked = consumers.ocr_queue()
-    except DatabaseError:
-        return not_checked(name, NO_DATABASE)
+def _worker_of(queue: str) -> str:
+    return f"worker of {queue}"
+
+
+def _worker(queue: str, there: Mapping[str, WorkersOfQueue], served: Collection[str]) -> Finding:
+    name = _worker_of(queue)
+    if queue in there:
+        return ok(name, _taken_by(there[queue]))
+    if settings.QUEUES[queue].page_parser and queue not in served:
+        return ok(name, "None is there and none is needed: no deployment serves it.")
+    return failed(name, f"No worker of it {_UNHEARD}: its work waits.", manage(f"work {queue}"))
+
+
+def _ocr_worker(asked: str, there: Mapping[str, WorkersOfQueue]) -> Finding:
     if asked in there:
-        return ok(name, f"A worker takes from {asked}.")
-    silence = f"{consumers.SILENCE.total_seconds():.0f} s"
-    sentence = f"No worker of {asked} was heard of in the last {silence}: scanned pages wait."
-    return failed(name, sentence, f"python -m ocr_worker {asked}")
+        return ok(_WORKER_FOR_OCR, f"{asked}: {_taken_by(there[asked])}")
+    sentence = f"No worker of {asked} {_UNHEARD}: scanned pages wait."
+    return failed(_WORKER_FOR_OCR, sentence, f"python -m ocr_worker {asked}")
+
+
+def _taken_by(found: WorkersOfQueue) -> str:
+    workers = "1 worker takes" if found.workers == 1 else f"{found.workers} workers take"
+    return f"{workers} from it, {found.width} at once."
 
 
 # --- storage and clocks ---

@@ -17,23 +17,13 @@ from apps.operations.errors import CannotStart
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 FLOWER_USER = "admin"
-# Flower 2.2 asks for the password everywhere but at its metrics, which name every worker and task.
-# Below the arguments of a task stands the address of its job in the admin.
 FLOWER_CONFIGURATION = """\
-import re
-
-from flower.views.monitor import Metrics
-from tornado.web import authenticated
+from parse_project import flower
 
 basic_auth = [{credentials!r}]
-Metrics.get = authenticated(Metrics.get)
-
-
-def format_task(task):
-    job = re.search("pjb-[0-9a-f-]+", task.kwargs or "")
-    if job:
-        task.kwargs += "\\n" + {jobs!r} + job[0] + "/change/"
-    return task
+format_task = flower.format_task
+tasks_columns = flower.TASKS_COLUMNS
+flower.protect_metrics()
 """
 
 # One Ctrl-C ends everything within 10 s: the members get this long to finish what they hold, then the broker, which
@@ -92,8 +82,7 @@ def flower(folder: Path) -> Member:
     configuration = folder / "run" / "flowerconfig.py"
     configuration.touch(mode=0o600)
     credentials = f"{FLOWER_USER}:{flower_password(folder)}"
-    jobs = f"{settings.PUBLIC_URL or f'http://{settings.HOST}:{settings.PORT}'}/admin/jobs/parsejob/"
-    configuration.write_text(FLOWER_CONFIGURATION.format(credentials=credentials, jobs=jobs), encoding="utf-8")
+    configuration.write_text(FLOWER_CONFIGURATION.format(credentials=credentials), encoding="utf-8")
     command = (
         *_module("celery"),
         *("-A", "parse_project.celery:app", "flower", f"--conf={configuration}"),

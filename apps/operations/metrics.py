@@ -68,7 +68,8 @@ _OF_QUEUES: tuple[tuple[str, str, Callable[[QueueStatus], float | None]], ...] =
     ("open_pages", "Pages in the messages of open work", lambda queue: queue.open_pages),
     ("oldest_age_seconds", "Age of the oldest message, 0 without any", lambda queue: queue.oldest_age_seconds or 0.0),
     ("work_seconds", "What one process needs for the open work", lambda queue: queue.work_seconds),
-    ("worker_width", "Processes or threads of one worker", lambda queue: settings.QUEUES[queue.name].width),
+    ("consumers", "Workers that take from the queue", lambda queue: queue.consumers),
+    ("width", "How much these workers do at once, all together", lambda queue: queue.width),
 )
 
 
@@ -80,11 +81,8 @@ def _of_queues(queues: list[QueueStatus]) -> Iterator[Metric]:
 
 def _from_broker() -> list[Metric]:
     told = workflow.broker_queues(settings.QUEUES)
-    consumers = {name: queue.consumers for name, queue in told.items()}
-    return [
-        _by_queue("broker_messages", "Messages that wait in the broker", {name: told[name].messages for name in told}),
-        _by_queue("consumers", "Workers that take from the queue; not known on Redis and Valkey", consumers),
-    ]
+    messages = {name: queue.messages for name, queue in told.items()}
+    return [_by_queue("broker_messages", "Messages that wait in the broker", messages)]
 
 
 def _by_queue(name: str, meaning: str, values: Mapping[str, float | None]) -> Metric:

@@ -24,6 +24,11 @@ def share_widths(processes: int) -> None:
     _sharing = processes
 
 
+def width_of(page_parser: str) -> int:
+    """How many calls of this page parser one process has out at most."""
+    return max(1, -(-settings.QUEUES[page_parser].width // _sharing))
+
+
 def shared_gateway() -> Gateway:
     global _gateway
     with _lock:
@@ -54,10 +59,6 @@ def call_limits() -> CallLimits:
 
 
 def _make_gateway() -> Gateway:
-    widths = {name: _share_of(queue.width) for name, queue in settings.QUEUES.items() if queue.page_parser}
+    widths = {name: width_of(name) for name, queue in settings.QUEUES.items() if queue.page_parser}
     client = Client(connections=sum(widths.values()), limits=call_limits())
     return Gateway(client=client, store=shared_store(), catalog=catalog, widths=widths)
-
-
-def _share_of(width: int) -> int:
-    return max(1, -(-width // _sharing))

@@ -67,14 +67,6 @@ def test_the_autoscaler_reads_the_rows_before_and_after_a_flush_of_the_broker(
         stack.parts.flush()
 
 
-def test_consumers_are_told_where_the_broker_knows_them(stack: Stack) -> None:
-    before = status(stack)["queues"][0]["consumers"]
-    stack.start_worker()
-    after = status(stack)["queues"][0]["consumers"]
-
-    assert (before, after) == ((0, 1) if stack.parts.name == "postgres+rabbitmq" else (None, None))
-
-
 def test_a_broker_that_is_down_is_an_error_and_not_zero(stack: Stack) -> None:
     stack.parts.stop_broker()
     try:

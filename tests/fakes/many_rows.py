@@ -8,6 +8,7 @@ PAGES = 1_000_000
 LONG_JOBS, PAGES_OF_LONG = 300, 2000
 SHORT_JOBS, PAGES_OF_SHORT = 40_000, 10
 RUNNING_JOBS, WAITING_JOBS = 50, 5000
+WORKERS = 3000
 LONGEST_JOB = "pjb-00000000-0000-4000-8000-000000000001"
 
 _JOB_ID = "'pjb-00000000-0000-4000-8000-' || lpad(i::text, 12, '0')"
@@ -83,8 +84,15 @@ INSERT INTO documents_document (id, project_id, name, sha256, size_bytes, purpos
 SELECT 'dfl-00000000-0000-4000-8000-' || lpad(i::text, 12, '0'), p.id, 'report ' || i || '.pdf', '', 1000, 'parse', '',
     now() - i * interval '1 s'
 FROM generate_series(1, {LONG_JOBS + SHORT_JOBS}) AS i, (SELECT id FROM accounts_project LIMIT 1) AS p;
+INSERT INTO jobs_worker (id, name, host, pid, queues, width, version, started_at, seen_at, stopped_at)
+SELECT 'worker ' || i, 'parse_raw_file_job@pod-' || i, 'pod-' || i, 7,
+    '{{"parse_raw_file_job": 2, "parse_raw_file_job_pages": 2}}', 2, '1.0', now() - i * interval '1 s',
+    now() - CASE WHEN i % 3 = 0 THEN i + 60 ELSE 0 END * interval '1 s',
+    CASE WHEN i % 6 = 0 THEN now() - i * interval '1 s' END
+FROM generate_series(1, {WORKERS}) AS i;
 
 SET session_replication_role = DEFAULT;
+ANALYZE jobs_worker;
 ANALYZE jobs_parsejob; ANALYZE jobs_jobpage; ANALYZE jobs_step; ANALYZE jobs_pageattempt; ANALYZE providers_usage;
 ANALYZE documents_document;
 """
@@ -93,7 +101,8 @@ ANALYZE documents_document;
 def make_many_rows() -> None:
     """A million pages in 40,300 jobs of the one project, with steps, attempts and calls; beside them as many documents.
 
-    50 jobs of 2,000 pages run, with 75,000 open steps; 5,000 wait for their turn.
+    50 jobs of 2,000 pages run, with 75,000 open steps; 5,000 wait for their turn. 3,000 workers came in the last hour,
+    a third of them has gone.
     """
     with connection.cursor() as cursor:
         for statement in _STATEMENTS.split(";"):
@@ -102,6 +111,8 @@ def make_many_rows() -> None:
 
 
 def remove_many_rows() -> None:
-    tables = "jobs_parsejob, jobs_jobpage, jobs_step, jobs_pageattempt, providers_usage, documents_document"
+    tables = (
+        "jobs_parsejob, jobs_jobpage, jobs_step, jobs_pageattempt, jobs_worker, providers_usage, documents_document"
+    )
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {tables}, accounts_project, accounts_apikey CASCADE")

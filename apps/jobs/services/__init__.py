@@ -10,7 +10,7 @@ splitting, reading, planning, recognizing, modelling, assembling    the stages o
 routing, answers, money, alarm    what modelling stands on
 advancing   a stage that is settled moves the job on
 pausing     queues and the intake stand still, and go on
-consumers   which OCR workers are there
+workers     which are there, and the OCR queue that is chosen by it
 queue_status    what each queue has to do
 traces      what of a job is told to OpenTelemetry
 rescue      makes good what a broker or a worker lost
@@ -20,7 +20,6 @@ from apps.jobs.services.admission import Admission, admit
 from apps.jobs.services.advancing import close_window, move_on
 from apps.jobs.services.assembling import assemble_document, how_parsed, usage_of
 from apps.jobs.services.claims import lose_worker
-from apps.jobs.services.consumers import note_ocr_worker
 from apps.jobs.services.estimating import Estimate, ModeEstimate, Range, estimate_parse
 from apps.jobs.services.modelling import parse_page
 from apps.jobs.services.orders import (
@@ -41,6 +40,7 @@ from apps.jobs.services.recognizing import accept_ocr, keep_ocr_alive, render_pa
 from apps.jobs.services.rescue import Rescued, rescue_jobs
 from apps.jobs.services.sending import send_due
 from apps.jobs.services.splitting import split_document
+from apps.jobs.services.workers import WorkerFacts, note_worker, note_worker_gone, ocr_queue
 
 __all__ = [
     "Admission",
@@ -50,6 +50,7 @@ __all__ = [
     "QueueStatus",
     "Range",
     "Rescued",
+    "WorkerFacts",
     "accept_ocr",
     "admit",
     "assemble_document",
@@ -63,7 +64,9 @@ __all__ = [
     "keep_ocr_alive",
     "lose_worker",
     "move_on",
-    "note_ocr_worker",
+    "note_worker",
+    "note_worker_gone",
+    "ocr_queue",
     "parse_in_mode",
     "parse_page",
     "pausable",

@@ -33,7 +33,7 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from apps.jobs import workflow
+from apps.jobs import queries, workflow
 from apps.jobs.models import AttemptOutcome, PageAttempt, Step
 from apps.jobs.states import StepState
 
@@ -54,7 +54,8 @@ class QueueStatus:
     ``unsent``: how many of those that wait are not in the broker, because their window is full or the queue is paused.
     ``oldest_age_seconds``: how long the job of the oldest message has been in its present stage. ``work_seconds``: what
     one process would need for all of it, by the newest attempts; ``estimated_seconds``: what the consumers need.
-    ``consumers`` are workers, each as wide as ``settings.QUEUES`` says. ``broker_messages`` wait in the broker.
+    ``consumers`` are workers, counted by the broker where it knows them, else by their own word; ``width``: how much of
+    it they do at once, all together. ``broker_messages`` wait in the broker.
     """
 
     name: str
@@ -64,7 +65,8 @@ class QueueStatus:
     open_pages: int
     oldest_age_seconds: float | None
     work_seconds: float | None
-    consumers: int | None = None
+    consumers: int
+    width: int
     broker_messages: int | None = None
 
     @property
@@ -73,16 +75,16 @@ class QueueStatus:
 
     @property
     def healthy(self) -> bool:
-        """Whether somebody takes its messages, as far as is known."""
+        """Whether somebody takes its messages."""
         return self.consumers != 0 or not self.messages
 
     @property
     def estimated_seconds(self) -> float | None:
         if not self.messages:
             return 0.0
-        if self.work_seconds is None or not self.consumers:
+        if self.work_seconds is None or not self.width:
             return None
-        return self.work_seconds / (self.consumers * settings.QUEUES[self.name].width)
+        return self.work_seconds / self.width
 
 
 @dataclass
@@ -115,9 +117,10 @@ def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> 
     work = _open_work(names)
     ages = _ages([one.oldest for one in work.values() if one.oldest is not None])
     paces = _seconds_a_unit() if work else {}
+    there = queries.workers_there()
     status = []
     for name in names:
-        one, held = work[name], broker.get(name)
+        one, held, workers = work[name], broker.get(name), there.get(name, queries.WorkersOfQueue())
         pace = paces.get(name)
         status.append(
             QueueStatus(
@@ -128,7 +131,8 @@ def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> 
                 open_pages=one.pages,
                 oldest_age_seconds=ages.get(one.oldest) if one.oldest else None,
                 work_seconds=None if pace is None else pace * (one.pages or one.waiting + one.in_flight),
-                consumers=held.consumers if held else None,
+                consumers=workers.workers if held is None or held.consumers is None else held.consumers,
+                width=workers.width,
                 broker_messages=held.messages if held else None,
             )
         )

@@ -17,7 +17,7 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import ocr_exchange
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.services import consumers, traces
+from apps.jobs.services import traces, workers
 from apps.jobs.services.advancing import move_on
 from apps.jobs.services.claims import (
     Claim,
@@ -67,7 +67,7 @@ def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[
 
 def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
     """Rows for the OCR of these pages, inside the caller's transaction; sent after the commit."""
-    queue = consumers.ocr_queue()
+    queue = workers.ocr_queue()
     JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING)
     Step.objects.bulk_create(make_runs(job=job, stage=Stage.RECOGNIZE, queue=queue, numbers=numbers))
     ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.RECOGNIZE, updated_at=Now())

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from apps.jobs import queries, workflow
 from apps.jobs.models import JobPage, ParseJob, Step, Turn
-from apps.jobs.services import consumers
+from apps.jobs.services import workers
 from apps.jobs.services.advancing import advance_job
 from apps.jobs.services.claims import end_job, fail_pages, give_up
 from apps.jobs.services.pausing import queues_stopped_by
@@ -56,7 +56,7 @@ def rescue_jobs() -> Rescued | None:
     found.leases = _give_up_expired_leases()
     found.overdue = _end_overdue_jobs()
     found.advanced = _advance_stuck_jobs()
-    consumers.leave_lost_gpu()
+    workers.leave_lost_gpu()
     found.sent = send_due()
     found.sent_again = _send_lost_messages_again()
     if found:

@@ -6,10 +6,17 @@ from typing import Any
 
 from django import template
 from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 
 from apps.jobs import queries
 
 register = template.Library()
+
+
+@register.filter
+def breakable(name: str) -> str:
+    """The name, which a narrow page may break after an underscore."""
+    return format_html_join(mark_safe("_<wbr>"), "{}", ((part,) for part in name.split("_")))
 
 
 @register.simple_tag(takes_context=True)

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from kombu import pools
 
-from apps.jobs import workflow
-from apps.jobs.models import ParseJob, Step
+from apps.jobs import services, workflow
+from apps.jobs.models import PageAttempt, ParseJob, Step
 from apps.jobs.services.reading import make_ranges
 from apps.jobs.states import Stage, StepState
+from tests.fakes.workers import a_worker
 from tests.integration.api.conftest import Api, code_of
 from tests.services import flush_redis
 
@@ -135,10 +137,23 @@ def test_the_work_is_estimated_from_the_newest_attempts(api: Api, broker: str, f
 
     told = queue(PARSE)
 
-    assert told["work_seconds"] is not None
-    assert told["consumers"] is None  # Redis does not know
-    assert told["estimated_seconds"] is None
-    assert told["healthy"] is True
+    assert told["work_seconds"] > 0
+    assert told["estimated_seconds"] is None, "there is no worker"
+    assert (told["consumers"], told["healthy"]) == (0, False)
+
+
+def test_the_work_is_shared_by_the_workers_that_are_there(api: Api, broker: str, finish: Any) -> None:
+    finish(api.parse().json()["id"])
+    PageAttempt.objects.update(ended_at=F("started_at") + timedelta(seconds=6))
+    api.parse()
+
+    a_worker(PARSE, width=4)
+    gone = a_worker(PARSE, width=8)
+    services.note_worker_gone(gone)
+    told = queue(PARSE)
+
+    assert (told["consumers"], told["healthy"]) == (1, True)
+    assert told["estimated_seconds"] == pytest.approx(told["work_seconds"] / 4, abs=0.1)
 
 
 def test_an_unknown_prefix_has_no_work(transactional_db: None, broker: str) -> None:
@@ -156,7 +171,7 @@ def test_it_asks_few_questions_however_many_jobs_there_are(api: Api, broker: str
     for _ in range(5):
         api.parse()
 
-    assert questions() == one <= 4
+    assert questions() == one <= 5
 
 
 def test_a_broker_that_does_not_answer_is_an_error_and_not_zero(api: Api) -> None:

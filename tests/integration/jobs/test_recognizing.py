@@ -15,14 +15,15 @@ from django.db.models.functions import Now
 
 from apps.documents import storage
 from apps.jobs import services
-from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step, Turn
-from apps.jobs.services import consumers
+from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
+from apps.jobs.services import workers
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages.page_image import decode_page_image
 from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, Order
 from tests.documents.long import long_document
 from tests.documents.scans import LINES, scanned_pdf, text_beside_a_picture
+from tests.fakes.workers import a_worker, fall_silent
 from tests.integration.jobs.conftest import DELIVER, Submit, open_steps, rescue, run, run_to
 from tests.integration.ocr.conftest import process_with
 
@@ -225,13 +226,13 @@ def test_no_more_pages_are_open_at_once_than_a_document_may_have(submit: Submit,
 
 
 def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> None:
-    services.note_ocr_worker(queue="ocr_gpu")
-    assert consumers.ocr_queue() == "ocr_gpu"
+    gpu = a_worker("ocr_gpu")
+    assert services.ocr_queue() == "ocr_gpu"
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     assert open_steps(job)[0].queue == "ocr_gpu"
-    assert consumers.leave_lost_gpu() == 0
+    assert workers.leave_lost_gpu() == 0
 
-    Turn.objects.filter(name="worker of ocr_gpu").update(expires_at=Now() - timedelta(seconds=1))
+    fall_silent(gpu)
     rescue()
 
     assert open_steps(job)[0].queue == "ocr_cpu"

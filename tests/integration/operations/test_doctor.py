@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from django.test import Client
 
 from apps.jobs import services
 from apps.providers.models import Deployment, Provider
-from tests.acceptance.stack import MANAGE, wait_for
+from tests.acceptance.stack import MANAGE
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import provider, running_provider
 from tests.fakes.provider import FakeProvider
+from tests.fakes.workers import a_worker, fall_silent
 from tests.services import Service, start_redis
 
 __all__ = ["provider", "running_provider"]
@@ -101,7 +102,7 @@ def test_a_stopped_broker_is_told_and_hides_nothing(redis: Service) -> None:
     assert code == 1
     assert parts["broker"]["state"] == parts["quota store"]["state"] == "failed"
     assert "CELERY_BROKER_URL" in parts["broker"]["mend"]
-    assert parts["worker of llm"]["state"] == "not checked"
+    assert parts["worker of housekeeping"]["state"] == "failed"
     assert parts["database"]["state"] == parts["storage"]["state"] == "ok"
 
 
@@ -197,33 +198,18 @@ def test_a_queue_of_models_needs_a_worker_once_a_deployment_serves_it(redis: Ser
     assert parts["worker of lvm"]["state"] == "ok"
 
 
-def test_workers_that_are_there_are_found(redis: Service, start_worker: Callable[..., None]) -> None:
-    start_worker("housekeeping")
-    services.note_ocr_worker(queue="ocr_cpu")
+def test_workers_that_are_there_are_found(redis: Service) -> None:
+    a_worker("housekeeping")
+    services.note_worker_gone(a_worker("parse_raw_file_job"))
+    fall_silent(a_worker("parse_raw_file_job_pages"))
+    a_worker("ocr_cpu")
 
     parts, _ = examined()
 
     assert parts["worker of housekeeping"]["state"] == "ok"
     assert parts["worker of parse_raw_file_job"]["state"] == "failed"
+    assert parts["worker of parse_raw_file_job_pages"]["state"] == "failed"
     assert parts["worker for OCR"]["state"] == "ok"
-
-
-@pytest.fixture
-def start_worker(redis: Service, tmp_path: Path) -> Iterator[Callable[..., None]]:
-    """Start a worker on a database of its own: here it only says that it is there."""
-    started = []
-
-    def start(*queues: str) -> None:
-        log = tmp_path / "worker.log"
-        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        environment |= {"LEAFMILL_DATA": str(tmp_path / "data"), "CELERY_BROKER_URL": redis.url}
-        worker = Service("worker", "", (*MANAGE, "work", *queues), log, lambda: True, environment=environment).start()
-        started.append(worker)
-        wait_for(lambda: b" ready." in log.read_bytes(), "the worker is ready", seconds=60)
-
-    yield start
-    for worker in started:
-        worker.close()
 
 
 def test_providers_are_asked_only_when_that_is_wanted(redis: Service, provider: FakeProvider) -> None:
@@ -246,7 +232,7 @@ def test_the_page_says_the_same_to_staff(redis: Service, admin: Client) -> None:
     page = admin.get(PAGE).content.decode()
 
     assert "Something failed." in page
-    assert "No worker takes from it: its work waits." in page
+    assert "No worker of it was heard of in the last 45 s: its work waits." in page
     assert f"{PYTHON} manage.py work housekeeping" in page
 
 

@@ -11,7 +11,8 @@ from django.db import connection
 from django.test import Client
 
 from apps.accounts import services as accounts
-from tests.fakes.many_rows import LONGEST_JOB, make_many_rows, remove_many_rows
+from apps.operations.worker_facts import MOST_EVENTS
+from tests.fakes.many_rows import LONGEST_JOB, WORKERS, make_many_rows, remove_many_rows
 
 MOST_QUERIES = 30
 JOBS, DOCUMENTS = "/admin/jobs/parsejob/", "/admin/documents/document/"
@@ -31,6 +32,7 @@ PAGES = {
     "attempts": "/admin/jobs/pageattempt/",
     "calls": "/admin/providers/usage/",
     "documents": DOCUMENTS,
+    "workers": "/admin/jobs/worker/",
 }
 
 
@@ -56,6 +58,13 @@ def test_a_page_asks_few_questions(admin: Client, page: str, django_assert_max_n
         answer = admin.get(PAGES[page])
 
     assert answer.status_code == 200
+
+
+def test_of_many_workers_that_came_and_went_the_newest_are_told(admin: Client) -> None:
+    found = admin.get(PAGES["operations"]).context
+
+    assert len(found["scaling_events"]) == MOST_EVENTS
+    assert found["workers"][0].workers == 2 * WORKERS // 3
 
 
 def test_a_wall_has_a_cell_for_each_page(admin: Client) -> None:

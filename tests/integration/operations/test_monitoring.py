@@ -66,6 +66,19 @@ def test_prometheus_can_read_the_alerts_and_the_boards(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_prometheus_can_read_what_it_is_to_ask(tmp_path: Path) -> None:
+    for name in ("prometheus.yaml", "rules.yaml"):
+        (tmp_path / name).write_bytes((MONITORING / name).read_bytes())
+    for name in ("leafmill-token", "flower-password"):
+        (tmp_path / name).write_text("secret", encoding="ascii")
+
+    done = subprocess.run(
+        ["promtool", "check", "config", "prometheus.yaml"], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_alert_has_a_runbook() -> None:
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks.md").read_text(encoding="utf-8"), re.MULTILINE)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db.models.functions import Now
 from django.test import Client
 
 from apps.accounts.models import Project, ProjectQuota
 from apps.jobs import services
-from apps.jobs.models import PageAttempt, ParseJob, Pause
+from apps.jobs.models import PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.states import Stage
 from apps.providers.models import Deployment, Provider, Quota
 from apps.providers.quota import Limits, Need, QuotaStore, Reservation
 from apps.providers.shared import shared_store
+from tests.fakes.workers import a_worker, fall_silent
 from tests.integration.jobs.conftest import Submit, _own_storage, project, run, run_to, submit
 
 __all__ = ["_own_storage", "project", "submit"]
@@ -107,6 +110,50 @@ def test_quotas_stand_in_the_order_of_their_use(
         ("deployment small", 1, "good"),
     ]
     assert found["spent"] == [("house", "$0.90", 1)]
+
+
+def test_workers_are_told_with_how_busy_they_are(operator: Client, submit: Submit) -> None:
+    a_worker("parse_raw_file_job", "parse_raw_file_job_pages", width=4)
+    a_worker("housekeeping", width=4)
+    job = run_to(submit(pages=6), Stage.EXTRACT)
+    step = Step.objects.filter(job=job, stage=Stage.EXTRACT)[:1].get()
+    Step.objects.filter(pk=step.pk).update(state="running")
+
+    workers = {one.queue: one for one in facts(operator)["workers"]}
+
+    pages = workers["parse_raw_file_job_pages"]
+    assert (pages.workers, pages.width, pages.busy) == (1, 4, 25)
+    assert workers["parse_raw_file_job"].busy == 0
+    assert (workers["llm"].workers, workers["llm"].busy) == (0, None)
+    assert (workers["housekeeping"].workers, workers["housekeeping"].busy) == (1, None), "its messages are no steps"
+
+
+def test_who_came_and_who_went_is_told_the_newest_first(operator: Client) -> None:
+    old, silent, stopped = a_worker("ocr_cpu"), a_worker("llm", host="two"), a_worker("llm", host="three")
+    for worker, minutes in ((old, 120), (silent, 30), (stopped, 20)):
+        Worker.objects.filter(pk=worker).update(started_at=Now() - timedelta(minutes=minutes))
+    fall_silent(silent, ago=timedelta(minutes=10))
+    services.note_worker_gone(stopped)
+
+    events = facts(operator)["scaling_events"]
+
+    assert [(event.change, event.host, event.how) for event in events] == [
+        (-1, "three", "stopped"),
+        (-1, "two", "fell silent"),
+        (1, "three", "came"),
+        (1, "two", "came"),
+    ]
+    assert "fell silent" in operator.get(OPERATIONS).content.decode()
+
+
+def test_workers_are_listed_and_nobody_edits_them(transactional_db: None, django_user_model: Any) -> None:
+    worker = a_worker("llm", "lvm")
+    admin = Client()
+    admin.force_login(django_user_model.objects.create_superuser("admin", password="secret"))
+
+    assert "llm, lvm" in admin.get("/admin/jobs/worker/").content.decode()
+    assert "Save" not in admin.get(f"/admin/jobs/worker/{worker}/change/").content.decode()
+    assert admin.post(f"/admin/jobs/worker/{worker}/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_a_queue_is_paused_and_resumed(operator: Client) -> None:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from apps.operations.members import flower
+import pytest
+
+from parse_project import flower
 
 JOB = "pjb-00000000-0000-4000-8000-000000000001"
 
 
-def test_a_task_ends_with_the_address_of_its_job(tmp_path: Path, settings: Any) -> None:
-    settings.PUBLIC_URL = "https://parse.example.com"
-    (tmp_path / "run").mkdir()
-    flower(tmp_path)
-    told: dict[str, Any] = {}
-    exec((tmp_path / "run" / "flowerconfig.py").read_text(encoding="utf-8"), told)
+@pytest.mark.parametrize(
+    ("public_url", "host", "admin"),
+    [
+        ("https://parse.example.com", "127.0.0.1", "https://parse.example.com"),
+        ("", "0.0.0.0", "http://127.0.0.1:8000"),
+        ("", "::1", "http://[::1]:8000"),
+    ],
+)
+def test_a_task_ends_with_the_address_of_its_job(
+    monkeypatch: pytest.MonkeyPatch, public_url: str, host: str, admin: str
+) -> None:
+    monkeypatch.setattr(flower, "settings", SimpleNamespace(PUBLIC_URL=public_url, HOST=host, PORT=8000))
+    task: Any = SimpleNamespace(args="()", kwargs=repr({"job": JOB, "pages": "3"}))
+    other: Any = SimpleNamespace(args="()", kwargs=None)
 
-    task = told["format_task"](SimpleNamespace(kwargs=repr({"job": JOB, "pages": "3"})))
-    other = told["format_task"](SimpleNamespace(kwargs=None))
-
-    assert task.kwargs.endswith(f"\nhttps://parse.example.com/admin/jobs/parsejob/{JOB}/change/")
-    assert other.kwargs is None
+    assert flower.format_task(task).kwargs.endswith(f"\n{admin}/admin/jobs/parsejob/{JOB}/change/")
+    assert task.args == f"{JOB}, pages 3"
+    assert (flower.format_task(other).args, other.kwargs) == ("()", None)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0005_priority_and_pauses'),
+        ('jobs', '0006_workers'),
     ]
 
     operations = [

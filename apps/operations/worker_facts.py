@@ -1,0 +1,84 @@
+"""What the page of operations tells of workers: who takes from which queue, how busy they are, who came, who went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.jobs import queries
+from apps.jobs.models import Worker
+
+MOST_EVENTS = 50
+LOOKED_BACK = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class WorkersNow:
+    """A queue, who takes from it, how much of it they do at once, and how much runs, where that is known."""
+
+    queue: str
+    workers: int
+    width: int
+    running: int | None
+
+    @property
+    def busy(self) -> int | None:
+        """Per cent of the width; None where nobody is there, or nobody knows."""
+        return None if self.running is None or not self.width else min(100, round(100 * self.running / self.width))
+
+    @property
+    def kind(self) -> str:
+        return "near" if self.busy == 100 else "good"
+
+
+@dataclass(frozen=True)
+class ScalingEvent:
+    """A worker that came (``change`` +1) or went (-1); ``how`` tells which way it went."""
+
+    moment: datetime
+    worker: str
+    host: str
+    queues: str
+    change: int
+    how: str
+
+
+def workers_now(running: Mapping[str, int]) -> list[WorkersNow]:
+    """Every queue; ``running`` are messages that a worker is at, of the queues whose messages are steps."""
+    there = queries.workers_there()
+    nobody = queries.WorkersOfQueue()
+    found = [(name, there.get(name, nobody)) for name in settings.QUEUES]
+    return [WorkersNow(name, one.workers, one.width, running.get(name)) for name, one in found]
+
+
+def scaling_events() -> list[ScalingEvent]:
+    """Who came and who went in the last hour, the newest first, ``MOST_EVENTS`` at most."""
+    since = Now() - LOOKED_BACK
+    gone = Q(stopped_at__isnull=False) | Q(seen_at__lt=Now() - queries.SILENCE)
+    came = Worker.objects.filter(started_at__gte=since).order_by("-started_at")
+    went = Worker.objects.filter(gone, seen_at__gte=since).order_by("-seen_at")
+    events = [*_arrivals(came[:MOST_EVENTS]), *_departures(went[:MOST_EVENTS])]
+    return sorted(events, key=lambda event: event.moment, reverse=True)[:MOST_EVENTS]
+
+
+def _arrivals(workers: Any) -> Iterator[ScalingEvent]:
+    for worker in workers:
+        yield _event(worker, worker.started_at, +1, "came")
+
+
+def _departures(workers: Any) -> Iterator[ScalingEvent]:
+    for worker in workers:
+        if worker.stopped_at:
+            yield _event(worker, worker.stopped_at, -1, "stopped")
+        else:
+            yield _event(worker, worker.seen_at, -1, "fell silent")
+
+
+def _event(worker: Worker, moment: datetime, change: int, how: str) -> ScalingEvent:
+    return ScalingEvent(moment, worker.name.split("@")[0], worker.host, ", ".join(worker.queues), change, how)

@@ -1,0 +1,179 @@
+"""A real Flower as it is deployed, beside a real service: whom it answers, what it shows, and where its links lead."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from flower.urls import handlers
+
+from tests import services
+from tests.acceptance.stack import Parts, Stack, free_port, wait_for
+from tests.documents.scans import scanned_pdf
+
+PASSWORD = "canary-of-the-broker"
+LOGIN = ("operator", "canary-of-flower")
+PEOPLE = """
+from django.contrib.auth.models import User
+User.objects.create_superuser("admin", password="secret")
+"""
+OPEN = {"/healthcheck", "/static/(.*)", "/login/?", "/logout", ".*"}
+ADDRESS = re.compile(r'href="(http[^"]*/tasks\?name=[^"]*)"')
+
+
+@dataclass
+class Watched:
+    """A service that has parsed a scan of two pages over signed links, and its Flower."""
+
+    stack: Stack
+    flower: httpx.Client
+    admin: httpx.Client
+    job_id: str
+
+    def found(self, address: str) -> list[dict[str, Any]]:
+        """The tasks that Flower's page shows at this address, as its script asks for them."""
+        name = parse_qs(urlsplit(address).query)["name"][0]
+        answer = self.flower.post(
+            "/tasks/datatable",
+            data={
+                "draw": "1",
+                "start": "0",
+                "length": "100",
+                "search[value]": f"name:{name}",
+                "order[0][column]": "0",
+                "order[0][dir]": "desc",
+                "columns[0][data]": "received",
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        assert "searchError" not in answer.json()
+        return list(answer.json()["data"])
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("flower")
+    (folder / "redis").mkdir()
+    (folder / "data").mkdir()
+    redis = services.start_redis(folder / "redis")
+    with services.redis_client(redis.url) as client:
+        client.config_set("requirepass", PASSWORD)
+    url = redis.url.replace("redis://", f"redis://:{PASSWORD}@")
+    parts = Parts("own", {"CELERY_BROKER_URL": url, "REDIS_URL": url}, redis.stop, redis.stop, redis.stop)
+    stack = Stack(parts, folder / "data")
+    try:
+        yield _watched(stack)
+    finally:
+        stack.stop()
+        redis.close()
+
+
+def _watched(stack: Stack) -> Watched:
+    stack.prepare()
+    stack.run_python(PEOPLE)
+    port = free_port()
+    stack.settings |= {"FLOWER_URL": f"http://127.0.0.1:{port}", "FLOWER_BASIC_AUTH": ":".join(LOGIN)}
+    stack.start_web()
+    stack.settings |= {"OCR_EXCHANGE_URL": stack.url, "PUBLIC_URL": stack.url, "OCR_ENGINES": "null"}
+    stack.start(
+        "flower",
+        *(sys.executable, "-m", "celery", "-A", "parse_project.celery:app", "flower", "--conf=deploy/flowerconfig.py"),
+        *("--address=127.0.0.1", f"--port={port}", "--persistent=False", "--logging=warning"),
+    )
+    flower = httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=LOGIN, timeout=10)
+    wait_for(lambda: _answers(flower), "Flower answers", seconds=60, pause=0.2)
+    stack.start_worker("parse", "parse_raw_file_job", "parse_raw_file_job_pages")
+    stack.start_worker("housekeeping", "housekeeping")
+    stack.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
+    scan = stack.folder / "scan.pdf"
+    scan.write_bytes(scanned_pdf(2))
+    job_id = stack.upload(scan)
+    assert stack.wait(job_id) == "COMPLETED"
+    watched = Watched(stack, flower, _logged_in(stack.url), job_id)
+    wait_for(lambda: _is_told(watched), "Flower has heard of all workers", seconds=30, pause=0.2)
+    return watched
+
+
+def _answers(flower: httpx.Client) -> bool:
+    try:
+        return flower.get("/healthcheck").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _logged_in(url: str) -> httpx.Client:
+    admin = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
+    admin.get("/admin/login/")
+    token = admin.cookies["csrftoken"]
+    admin.post("/admin/login/", data={"username": "admin", "password": "secret", "csrfmiddlewaretoken": token})
+    return admin
+
+
+def _is_told(watched: Watched) -> bool:
+    """Each worker sends what it did once a second."""
+    done = [task["name"] for task in watched.found("/tasks?name=none OR state:SUCCESS")]
+    return (done.count("accept_ocr"), done.count("recognize_page"), done.count("assemble_document")) == (2, 2, 1)
+
+
+def page_of_job(watched: Watched) -> str:
+    answer = watched.admin.get(f"/admin/jobs/parsejob/{watched.job_id}/change/")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_strangers_learn_nothing(watched: Watched) -> None:
+    patterns = [handler[0] if isinstance(handler, tuple) else handler.regex.pattern.rstrip("$") for handler in handlers]
+    assert {"/metrics", "/api/tasks", "/worker/(.+)"} < set(patterns)
+    with httpx.Client(base_url=watched.flower.base_url) as stranger:
+        for pattern in set(patterns) - OPEN:
+            path = re.sub(r"\(.+\)", "any", pattern)
+            answers = [stranger.get(path), stranger.post(path)]
+            codes = {answer.status_code for answer in answers}
+            assert codes <= {401, 405}, (path, codes)
+            assert 401 in codes, path
+
+
+def test_a_job_leads_to_its_tasks_and_they_lead_back(watched: Watched) -> None:
+    address = unescape(ADDRESS.findall(page_of_job(watched))[0])
+
+    tasks = watched.found(address)
+
+    assert {task["name"] for task in tasks} >= {"split_document", "render_page", "recognize_page", "accept_ocr"}
+    for task in tasks:
+        arguments, _, back = task["kwargs"].partition("\n")
+        assert watched.job_id in arguments
+        assert watched.admin.get(back).url.path == f"/admin/jobs/parsejob/{watched.job_id}/change/"
+    shown = {task["args"] for task in tasks if task["name"] == "recognize_page"}
+    assert shown == {f"{watched.job_id}, pages {number}" for number in (1, 2)}
+    assert 'data-column="args"' in watched.flower.get("/tasks").text
+
+
+def test_an_attempt_leads_to_its_own_task(watched: Watched) -> None:
+    of_attempts = [unescape(address) for address in ADDRESS.findall(page_of_job(watched))[1:]]
+    names = [sorted(task["name"] for task in watched.found(address)) for address in of_attempts]
+
+    assert names.count(["accept_ocr", "recognize_page", "render_page"]) == 2
+    assert names.count(["split_document"]) == names.count(["assemble_document"]) == 1
+
+
+def test_nothing_secret_is_shown(watched: Watched) -> None:
+    (worker,) = [name for name in watched.flower.get("/api/workers?refresh=1").json() if name.startswith("parse")]
+    tasks = watched.flower.get("/api/tasks").json()
+    paths = ["/workers", f"/worker/{worker}", "/broker", "/api/workers", "/api/tasks", "/metrics"]
+    shown = "\n".join(watched.flower.get(path).text for path in [*paths, *(f"/task/{task}" for task in tasks)])
+
+    assert "render_page" in shown
+    for secret in ("canary", "ocr-exchange", watched.stack.key, secret_key(watched.stack)):
+        assert secret not in shown, secret
+
+
+def secret_key(stack: Stack) -> str:
+    return Path(stack.folder / "secret_key").read_text(encoding="ascii").strip()
