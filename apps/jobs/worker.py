@@ -138,7 +138,8 @@ def _look_for_lost_work() -> None:
                 _give_up_noted_step()
             else:
                 with database_turn():
-                    services.rescue_jobs()
+                    if services.rescue_jobs() is not None:
+                        services.ask_for_clean_up()
         except DatabaseError as error:
             logger.warning("The look for lost work failed (%s); the next one follows", error)
         except Exception:
