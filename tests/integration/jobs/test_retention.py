@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -252,6 +254,33 @@ def test_jobs_go_batch_by_batch_the_oldest_first(submit: Submit, settings: Any) 
 
     assert services.clean_up() == 5
     assert services.clean_up() == 0
+
+
+def cleanup(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("cleanup", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_says_what_goes_and_removes_it(submit: Submit, settings: Any) -> None:
+    settings.CLEANUP_PARSE_V2_BATCH_SIZE = 2
+    kept = over(run(submit(pages=1)), days=10)
+    for _ in range(3):
+        over(run(submit(pages=2, kept_as_file=False)))
+    shared = over(run(submit(pages=2, kept_as_file=False)))
+    run(services.parse_in_mode(job=shared, mode="fast"))
+    before = sum(map(storage.size, files(settings)))
+
+    first = cleanup("--dry-run")
+    second = cleanup()
+
+    told = "Their time is over: 4 job(s) of 8 page(s) and 3 document(s) that came with them, "
+    assert first.startswith(told)
+    assert second == f"{first}Removed: 4 job(s).\n"
+    went = before - sum(map(storage.size, files(settings)))
+    assert f"{went:,} bytes." in first
+    assert there(kept)
+    assert cleanup("--dry-run").startswith("Their time is over: 0 job(s)")
 
 
 # --- whatever happens meanwhile ---
