@@ -77,6 +77,11 @@ class ParseJob(models.Model):
                 condition=Q(finished_at__isnull=False, expiry_ordered=False),
                 name="job_reckoned",
             ),
+            models.Index(  # nearly always empty
+                fields=["project"],
+                condition=Q(finished_at__isnull=False, expiry_ordered=False, retention_days__isnull=True),
+                name="job_unreckoned",
+            ),
             models.Index(fields=["project", "-created_at", "id"], name="job_newest"),
             models.Index(fields=["-created_at"], name="job_newest_of_all"),
             models.Index(

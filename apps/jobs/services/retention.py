@@ -59,7 +59,7 @@ def reckon(*, until: float | None = None) -> bool:
 
 
 def _reckoned_otherwise(project_ids: Collection[UUID], days: int) -> Iterator[QuerySet[ParseJob]]:
-    """The jobs in parts that the index ``job_reckoned`` finds without reading the others."""
+    """The jobs in parts that the indexes ``job_reckoned`` and ``job_unreckoned`` find without reading the others."""
     jobs = ParseJob.objects.filter(project_id__in=project_ids, finished_at__isnull=False, expiry_ordered=False)
     yield jobs.filter(retention_days__lt=days)
     yield jobs.filter(retention_days__gt=days)

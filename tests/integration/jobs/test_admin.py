@@ -216,10 +216,9 @@ def test_keep_until_asks_for_the_day(admin: Client, submit: Submit) -> None:
     assert job.expires_at is not None
     assert job.expires_at.date() == day + timedelta(days=1)
     assert LogEntry.objects.get().object_id == job.pk
-    assert (
-        f"until {job.expires_at:%Y-%m-%d} 00:00 UTC, by order" in admin.get(f"{JOBS}{job.pk}/change/").content.decode()
-    )
-    assert ", 30 days after its end" in admin.get(f"{JOBS}{other.pk}/change/").content.decode()
+    told, of_other = (admin.get(f"{JOBS}{row.pk}/change/").content.decode() for row in (job, other))
+    assert f"until {job.expires_at:%Y-%m-%d} 00:00 UTC, by order" in told
+    assert ", 30 days after its end" in of_other
 
 
 @pytest.mark.parametrize(("day", "told"), [("2026-01-01", "This day is over"), ("soon", "Enter a valid date")])
