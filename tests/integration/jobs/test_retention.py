@@ -247,6 +247,24 @@ def test_a_document_that_went_a_moment_ago_is_not_parsed(submit: Submit, project
     assert not ParseJob.objects.exists()
 
 
+def test_storage_without_folders_is_emptied_key_by_key(settings: Any) -> None:
+    """As an object store is; Django's storage in memory speaks the same."""
+    in_memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    settings.STORAGES = settings.STORAGES | {"default": in_memory}
+    folder = storage.job_folder("pjb-1234")
+    keys = [f"{folder}/result.1/text.json", f"{folder}/pages/1.jsonl", f"{folder}/note"]
+    for key in [*keys, "jobs/pjb-12/pjb-12345/other"]:
+        storage.write(key, b"12345")
+    assert storage.size_below(folder) == 15
+
+    storage.delete_below(folder)
+    storage.delete_below(folder)
+
+    assert [storage.exists(key) for key in keys] == [False] * 3
+    assert storage.size_below(folder) == 0
+    assert storage.exists("jobs/pjb-12/pjb-12345/other")
+
+
 def test_jobs_go_batch_by_batch_the_oldest_first(submit: Submit, settings: Any) -> None:
     settings.CLEANUP_PARSE_V2_BATCH_SIZE = 2
     for _ in range(5):
