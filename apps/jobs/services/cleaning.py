@@ -48,9 +48,11 @@ def ask_for_clean_up() -> None:
 
 def clean_up() -> int:
     """One round of housekeeping; how many jobs went. What it does not come to, the next round does."""
-    until = time.monotonic() + ROUND_SECONDS
-    documents.remove_due()
-    answers.purge_expired()
+    began = time.monotonic()
+    until = began + ROUND_SECONDS
+    for work in (documents.remove_due, answers.purge_expired):
+        while work() and time.monotonic() < began + ROUND_SECONDS / 3:
+            pass
     if not reckon(until=until):
         return 0
     removed = 0

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -44,7 +44,7 @@ def remove_expired(*, job_id: str) -> bool:
 def delete_document(*, document: Document) -> None:
     """Remove an uploaded file that no open job needs; its jobs keep their results and lose the way back to it."""
     with transaction.atomic():
-        Document.objects.select_for_update().filter(pk=document.pk).first()
+        _locked(document.pk)
         if ParseJob.objects.filter(document=document, state__in=OPEN_JOBS).exists():
             raise DocumentInUse
         _remove_after_commit(_take_document_away(document))
@@ -55,20 +55,31 @@ def _is_open(job_id: str) -> bool:
 
 
 def _take_away(job_id: str, condition: Q, *, why: str) -> bool:
-    """Take the rows of a job for which this holds; its row is locked, so nobody opens it again meanwhile."""
-    job = ParseJob.objects.select_for_update().filter(condition, pk=job_id).only("document_id", "finished_at").first()
-    if job is None:
+    """Take the rows of a job for which this holds; its row is locked, so nobody opens it again meanwhile.
+
+    The document is locked first, as ``delete_document`` does: of two who take the last jobs of a document, the second
+    sees that he is the last.
+    """
+    document_id = ParseJob.objects.filter(pk=job_id).values_list("document_id", flat=True).first()
+    document = _locked(document_id) if document_id else None
+    # Not a filter: the database would read all that is over to find the one.
+    may_go = ExpressionWrapper(condition, output_field=BooleanField())
+    found = ParseJob.objects.select_for_update().filter(pk=job_id).annotate(may_go=may_go)
+    job = found.only("finished_at").first()
+    if job is None or not job.may_go:
         return False
-    # Of two who take the last jobs of a document, the second sees that he is the last.
-    document = Document.objects.select_for_update().filter(pk=job.document_id, kept_as_file=False).first()
     ParseJob.objects.filter(pk=job.pk).delete()
     ended_lately = job.finished_at is None or job.finished_at > timezone.now() - WRITTEN_FOR
     removals = documents.note_removals([storage.job_folder(job.pk)], written_for=WRITTEN_FOR if ended_lately else None)
-    if document is not None and not ParseJob.objects.filter(document=document).exists():
+    if document and not document.kept_as_file and not ParseJob.objects.filter(document=document).exists():
         removals += _take_document_away(document)
     _remove_after_commit(removals)
     _count(why)
     return True
+
+
+def _locked(document_id: str) -> Document | None:
+    return Document.objects.select_for_update().filter(pk=document_id).first()
 
 
 def _take_document_away(document: Document) -> list[Removal]:
