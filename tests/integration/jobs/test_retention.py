@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -381,6 +382,23 @@ def dies_at(moment: int, work: Callable[[], object]) -> bool:
             work()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_of_two_who_take_the_last_jobs_of_a_document_one_takes_the_document(submit: Submit, settings: Any) -> None:
+    def delete(job: ParseJob) -> None:
+        try:
+            services.delete_job(job=job)
+        finally:
+            connection.close()
+
+    for _ in range(5):
+        first = run(submit(pages=1, kept_as_file=False))
+        jobs = [first, run(services.parse_in_mode(job=first, mode="fast"))]
+        with ThreadPoolExecutor(2) as people:
+            list(people.map(delete, jobs))
+
+        assert not Document.objects.exists()
+        assert files(settings) == []
 
 
 def test_a_round_is_asked_for_once_a_minute(submit: Submit) -> None:
