@@ -241,6 +241,16 @@ MAX_JOB_SECONDS = 6 * 3600
 STUCK_AFTER = timedelta(
     minutes=env.integer("STUCK_MINUTES", 10, "minutes without a sign of life after which a job is shown as stuck")
 )
+CLEANUP_PARSE_V2_RETENTION_DAYS = env.integer(
+    "CLEANUP_PARSE_V2_RETENTION_DAYS",
+    30,
+    "days that ended jobs and their results are kept; 0 or less: for ever",
+    minimum=-36500,
+    maximum=36500,
+)
+CLEANUP_PARSE_V2_BATCH_SIZE = env.integer(
+    "CLEANUP_PARSE_V2_BATCH_SIZE", 100, "jobs that are looked up at once to be removed", minimum=1, maximum=10_000
+)
 MAX_STARTS = 3  # starts of one page alone before it counts as poison
 MODE_WITHOUT_PROVIDER = env.text(
     "MODE_WITHOUT_PROVIDER",

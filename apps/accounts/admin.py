@@ -46,7 +46,7 @@ class ProjectQuotaInline(admin.StackedInline):  # type: ignore[type-arg]
 
 @admin.register(Project)
 class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["name", "id", "created_at"]
+    list_display = ["name", "id", "retention_days", "created_at"]
     search_fields = ["name"]
     inlines = [ProjectQuotaInline]
 

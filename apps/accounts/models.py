@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 
 class Project(models.Model):
-    """What documents, jobs and keys belong to; nobody sees another project's things."""
+    """What documents, jobs and keys belong to; nobody sees another project's things.
+
+    ``retention_days``: how long its ended jobs are kept; empty as the service keeps them, 0 for ever.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200, unique=True)
+    retention_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(36500)],
+        help_text="days that ended jobs and their results are kept; empty: as the service does, 0: for ever",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Literal, get_args
 
 from django.conf import settings
@@ -30,6 +31,7 @@ from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
+from apps.jobs import queries as job_queries
 from apps.jobs import services as jobs
 from apps.jobs.errors import InvalidOption
 
@@ -120,7 +122,8 @@ class FileById(ApiView):
     )
     def get(self, request: Request, file_id: str) -> HttpResponse:
         """One file; with ``expand=download_url`` also a link to its bytes."""
-        return answer(_on_wire(request, find_file(project_of(request), file_id)))
+        document = find_file(project_of(request), file_id)
+        return answer(_on_wire(request, document, job_queries.documents_expire_at([document.pk])))
 
     @extend_schema(operation_id="delete_file", tags=["files"], responses={204: None, **PROBLEMS})
     def delete(self, request: Request, file_id: str) -> HttpResponse:
@@ -171,7 +174,14 @@ def find_file(project: Project, file_id: str) -> Document:
     return documents.find_document(project=project, document_id=file_id)
 
 
-def store(project: Project, upload: Upload, *, purpose: str = "parse", external_file_id: str = "") -> Document:
+def store(
+    project: Project,
+    upload: Upload,
+    *,
+    purpose: str = "parse",
+    external_file_id: str = "",
+    kept_as_file: bool = True,
+) -> Document:
     with storage_troubles():
         return documents.store_upload(
             project=project,
@@ -179,6 +189,7 @@ def store(project: Project, upload: Upload, *, purpose: str = "parse", external_
             content=upload.content,
             purpose=purpose,
             external_file_id=external_file_id,
+            kept_as_file=kept_as_file,
         )
 
 
@@ -218,13 +229,14 @@ def _order(asked: str | None, where: str) -> Order:
 
 def _listed(request: Request, rows: QuerySet[Document], order: Order, size: int, token: str | None) -> HttpResponse:
     found, next_token = queries.page_of(rows, order=order, size=size, token=token)
-    items = [_on_wire(request, document) for document in found]
+    expire_at = job_queries.documents_expire_at([document.pk for document in found])
+    items = [_on_wire(request, document, expire_at) for document in found]
     return answer(FileList(items=items, next_page_token=next_token, total_size=rows.count()))
 
 
-def _on_wire(request: Request, document: Document) -> File:
+def _on_wire(request: Request, document: Document, expire_at: Mapping[str, datetime]) -> File:
     link = _link(request, document) if "download_url" in queries.values(request, "expand") else None
-    return file_on_wire(document, download_url=link)
+    return file_on_wire(document, download_url=link, expires_at=expire_at.get(document.pk))
 
 
 def _link(request: Request, document: Document, *, seconds: int | None = None) -> PresignedUrl:

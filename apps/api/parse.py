@@ -99,7 +99,7 @@ class ParseUpload(ApiView):
             options = validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass")))
             order = job_request(caller.project, options)
             check_type(upload.content.read(HEAD_BYTES))
-            document = store(caller.project, upload)
+            document = store(caller.project, upload, kept_as_file=False)
         job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
 
@@ -126,7 +126,7 @@ class ParseJobById(ApiView):
 
     @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
     def delete(self, request: Request, job_id: str) -> HttpResponse:
-        """Remove an ended job and its result."""
+        """Remove an ended job and its result; a document that came with it goes with the last job that needs it."""
         job = find_job(project_of(request), job_id)
         jobs.delete_job(job=job)
         return answer(DeletedJob(id=job_id, project_id=str(job.project_id)))

@@ -169,7 +169,9 @@ def page_on_wire(page: JobPage) -> JobPageState:
     )
 
 
-def file_on_wire(document: Document, *, download_url: PresignedUrl | None = None) -> File:
+def file_on_wire(
+    document: Document, *, download_url: PresignedUrl | None = None, expires_at: datetime | None = None
+) -> File:
     return File(
         id=document.pk,
         name=document.name,
@@ -177,6 +179,7 @@ def file_on_wire(document: Document, *, download_url: PresignedUrl | None = None
         external_file_id=document.external_file_id or None,
         file_type=document.extension or None,
         last_modified_at=document.created_at,
+        expires_at=expires_at,
         purpose=document.purpose,
         size_bytes=document.size_bytes,
         download_url=download_url,

@@ -1,4 +1,4 @@
-"""Documents in the admin: facts only."""
+"""Documents in the admin: facts only, because their bytes go with them in one way (apps/jobs/services/removing.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.documents.models import Document
 
 @admin.register(Document)
 class DocumentAdmin(FactsOnly):
-    list_display = ["name", "id", "project", "size_bytes", "created_at"]
+    list_display = ["name", "id", "project", "size_bytes", "kept_as_file", "created_at"]
     list_select_related = ["project"]
     list_per_page = 50
     sortable_by = ["created_at"]

@@ -6,8 +6,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO
 
 from django.core.files.base import ContentFile, File
@@ -66,17 +67,17 @@ def original(document_id: str) -> str:
 
 def page_content(job_id: str, *, first: int, last: int, attempt: str) -> str:
     """Pages of one range as one attempt read them: a JSON line per page."""
-    return f"{_job(job_id)}/pages/{first:06}-{last:06}.{attempt}.jsonl"
+    return f"{job_folder(job_id)}/pages/{first:06}-{last:06}.{attempt}.jsonl"
 
 
 def page_image(job_id: str, *, number: int, attempt: str) -> str:
     """A page as one attempt rendered it for OCR."""
-    return f"{_job(job_id)}/ocr/{number:06}.{attempt}.image"
+    return f"{job_folder(job_id)}/ocr/{number:06}.{attempt}.image"
 
 
 def ocr_answer(job_id: str, *, number: int, attempt: str) -> str:
     """What an OCR worker read on the image of the same attempt."""
-    return f"{_job(job_id)}/ocr/{number:06}.{attempt}.json"
+    return f"{job_folder(job_id)}/ocr/{number:06}.{attempt}.json"
 
 
 def page_answer(key: str) -> str:
@@ -86,11 +87,7 @@ def page_answer(key: str) -> str:
 
 def result_folder(job_id: str, *, attempt: str) -> str:
     """What one attempt at assembly wrote; two attempts never share a folder."""
-    return f"{_job(job_id)}/result.{attempt}"
-
-
-def _job(job_id: str) -> str:
-    return f"jobs/{job_id[:6]}/{job_id}"
+    return f"{job_folder(job_id)}/result.{attempt}"
 
 
 def write(key: str, content: bytes | BinaryIO, *, durable: bool = False) -> None:
@@ -159,21 +156,52 @@ def local_original(document_id: str) -> AbstractContextManager[Path]:
     return local_copy(original(document_id))
 
 
-def delete_document(document_id: str) -> None:
-    _delete_tree(original(document_id).rpartition("/")[0])
+def document_folder(document_id: str) -> str:
+    """Everything that is kept of a document's own bytes."""
+    return original(document_id).rpartition("/")[0]
 
 
-def delete_job(job_id: str) -> None:
-    _delete_tree(_job(job_id))
+def job_folder(job_id: str) -> str:
+    """Everything that a job wrote."""
+    return f"jobs/{job_id[:6]}/{job_id}"
 
 
-def _delete_tree(prefix: str) -> None:
-    """Remove every key below ``prefix``; what is not there is no error."""
-    if isinstance(storages["default"], FileSystemStorage):
-        shutil.rmtree(default_storage.path(prefix), ignore_errors=True)
+def delete_below(key: str) -> None:
+    """Remove the bytes under ``key`` and every key below it; what is not there, or goes meanwhile, is no error.
+
+    Raises what the storage raises when something stays.
+    """
+    if not isinstance(storages["default"], FileSystemStorage):
+        for found in _keys_below(key):
+            default_storage.delete(found)
+        default_storage.delete(key)
         return
-    folders, files = default_storage.listdir(prefix)
-    for name in files:
-        default_storage.delete(f"{prefix}/{name}")
+    path = Path(default_storage.path(key))
+    if path.is_dir():
+        shutil.rmtree(path, onerror=_unless_it_is_gone)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _unless_it_is_gone(_: object, __: str, failure: tuple[type[BaseException], BaseException, TracebackType]) -> None:
+    if not isinstance(failure[1], FileNotFoundError):
+        raise failure[1]
+
+
+def size_below(key: str) -> int:
+    """Bytes under every key below ``key``; 0 when there is none."""
+    sizes = 0
+    for found in _keys_below(key):
+        with suppress(FileNotFoundError):  # it goes meanwhile
+            sizes += default_storage.size(found)
+    return sizes
+
+
+def _keys_below(folder: str) -> Iterator[str]:
+    try:
+        folders, files = default_storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    yield from (f"{folder}/{name}" for name in files)
     for name in folders:
-        _delete_tree(f"{prefix}/{name}")
+        yield from _keys_below(f"{folder}/{name}")

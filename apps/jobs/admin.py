@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -20,7 +24,7 @@ from apps.accounts.facts_only import FactsOnly
 from apps.accounts.models import ApiKey, Project
 from apps.jobs import admin_facts, queries, services
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step, Worker
-from apps.jobs.states import OPEN_JOBS, JobState
+from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.jobs.stuck import stuck_jobs
 from apps.pages.errors import ParseError
 from apps.parsing.modes import MODES
@@ -32,6 +36,8 @@ MOST_TOLD = 10
 MOST_CHOICES = 50
 NEWEST_JOBS = 2000
 FIRST, NORMAL, LAST = 10, 0, -10
+LAST_YEAR = 9000
+SOON = timedelta(days=7)
 PRIORITIES = {FIRST: "first", NORMAL: "in turn", LAST: "last"}
 
 
@@ -91,19 +97,51 @@ class StuckFilter(admin.SimpleListFilter):
         return stuck_jobs(queryset) if self.value() == "yes" else queryset
 
 
+class KeptFilter(admin.SimpleListFilter):
+    title = parameter_name = "kept"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("week", "ends within a week")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() != "week":
+            return queryset
+        return queryset.filter(expires_at__lt=Now() + SOON, state__in=ENDED_JOBS)
+
+
+class KeepForm(forms.Form):
+    """The last day on which jobs are kept, in UTC."""
+
+    day = forms.DateField(label="up to and including (UTC)", widget=forms.DateInput(attrs={"type": "date"}))
+
+    def clean_day(self) -> date:
+        day: date = self.cleaned_data["day"]
+        if day < timezone.now().date():
+            raise forms.ValidationError("This day is over.")
+        if day.year > LAST_YEAR:
+            raise forms.ValidationError("Keep them for ever instead.")
+        return day
+
+    def until(self) -> datetime:
+        day: date = self.cleaned_data["day"] + timedelta(days=1)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 @admin.register(ParseJob)
 class ParseJobAdmin(FactsOnly):
     list_display = [
         *("document_and_id", "badge", "progress", "mode_and_cost", "project_and_key", "times", "created_at"),
     ]
-    list_filter = ["state", StuckFilter, ModeFilter, ProjectFilter, KeyFilter, ErrorCodeFilter, "created_at"]
+    list_filter = [
+        *("state", StuckFilter, ModeFilter, ProjectFilter, KeyFilter, ErrorCodeFilter, KeptFilter, "created_at"),
+    ]
     list_select_related = ["project", "api_key"]
     list_per_page = 50
     sortable_by = ["created_at"]
     ordering = ["-created_at"]
     search_fields = ["id", "document_name"]
     search_help_text = "a job's id or a part of it, a part of a document's name"
-    actions = ["cancel", "retry_failed_pages"]
+    actions = ["cancel", "retry_failed_pages", "keep_until", "keep_for_ever", "delete_now"]
     fieldsets = [
         (
             None,
@@ -112,7 +150,7 @@ class ParseJobAdmin(FactsOnly):
                     *("id", "document", "document_name", "media_type", "project", "api_key", "state", "stage"),
                     *("mode", "tier", "version", "priority", "document_pages", "page_count", "pages_and_attempts"),
                     *("error_code", "error_detail", "warnings", "created_at", "started_at", "finished_at"),
-                    *("deadline_at", "updated_at"),
+                    *("deadline_at", "updated_at", "kept"),
                 ]
             },
         ),
@@ -127,7 +165,7 @@ class ParseJobAdmin(FactsOnly):
             },
         ),
     ]
-    readonly_fields = ["id", "pages_and_attempts"]
+    readonly_fields = ["id", "pages_and_attempts", "kept"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ParseJob]:
         jobs: QuerySet[ParseJob] = super().get_queryset(request)
@@ -182,6 +220,8 @@ class ParseJobAdmin(FactsOnly):
         else:
             useful = {f"parse_in_{mode}" for mode in MODES if mode != job.mode}
             useful |= {"retry_failed_pages"} if job.state in (JobState.FAILED, JobState.PARTIAL) else set()
+            useful |= {"delete_now"}
+        useful |= {"keep_until", "keep_for_ever"}
         return [(name, _of_one(description)) for name, (_, _, description) in actions.items() if name in useful]
 
     @admin.action(description="Cancel the selected jobs")
@@ -192,8 +232,52 @@ class ParseJobAdmin(FactsOnly):
     def retry_failed_pages(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
         self.order(request, queryset, lambda job: services.retry_pages(job=job), "started again")
 
+    @admin.action(description="Keep the selected jobs until…")
+    def keep_until(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> HttpResponse | None:
+        form = KeepForm(request.POST if "day" in request.POST else None)
+        if not form.is_valid():
+            return self._ask(request, queryset, "keep_until", "Keep jobs until", form)
+        day = form.cleaned_data["day"]
+        give = partial(_keep, until=form.until())
+        self.in_batches(request, queryset, give, f"kept up to and including {day.isoformat()}")
+        return None
+
+    @admin.action(description="Keep the selected jobs for ever")
+    def keep_for_ever(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
+        self.in_batches(request, queryset, partial(_keep, until=None), "kept for ever")
+
+    @admin.action(description="Delete the selected jobs now…")
+    def delete_now(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> HttpResponse | None:
+        if "sure" not in request.POST:
+            return self._ask(request, queryset, "delete_now", "Delete jobs now", None)
+        self.order(request, queryset, lambda job: services.delete_job(job=job), "deleted", flag=DELETION)
+        return None
+
+    def _ask(
+        self, request: HttpRequest, jobs: QuerySet[ParseJob], action: str, title: str, form: KeepForm | None
+    ) -> HttpResponse:
+        """A page that asks for what the order still needs, then sends it again for the same jobs."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "action": action,
+            "form": form,
+            "total": jobs.order_by().count(),
+            "job_ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/jobs/parsejob/order.html", context)
+
     def order(
-        self, request: HttpRequest, jobs: QuerySet[ParseJob], order: Callable[[ParseJob], object], done: str
+        self,
+        request: HttpRequest,
+        jobs: QuerySet[ParseJob],
+        order: Callable[[ParseJob], object],
+        done: str,
+        *,
+        flag: int = CHANGE,
     ) -> None:
         """Give the order to each job, batch by batch; of what refuses it the first are named with their reasons."""
 
@@ -209,14 +293,20 @@ class ParseJobAdmin(FactsOnly):
             return carried_out
 
         refused: list[str] = []
-        self.in_batches(request, jobs, give, done)
+        self.in_batches(request, jobs, give, done, flag=flag)
         for sentence in refused[:MOST_TOLD]:
             self.message_user(request, sentence, messages.WARNING)
         if len(refused) > MOST_TOLD:
             self.message_user(request, f"{len(refused) - MOST_TOLD} more refused it.", messages.WARNING)
 
     def in_batches(
-        self, request: HttpRequest, jobs: QuerySet[ParseJob], give: Callable[[Sequence[str]], list[str]], done: str
+        self,
+        request: HttpRequest,
+        jobs: QuerySet[ParseJob],
+        give: Callable[[Sequence[str]], list[str]],
+        done: str,
+        *,
+        flag: int = CHANGE,
     ) -> None:
         """``give`` takes the ids of some jobs and returns those of whom it is true now: each gets a line in the log.
 
@@ -228,7 +318,7 @@ class ParseJobAdmin(FactsOnly):
         for start in range(0, len(job_ids), BATCH):
             carried_out = give(job_ids[start : start + BATCH])
             rows: Any = [ParseJob(pk=job_id) for job_id in carried_out]
-            LogEntry.objects.log_actions(person, rows, CHANGE, done)
+            LogEntry.objects.log_actions(person, rows, flag, done)
             total += len(rows)
         self.message_user(request, f"{total} job(s) {done}")
 
@@ -263,6 +353,10 @@ class ParseJobAdmin(FactsOnly):
         times = admin_facts.waited(job), admin_facts.took(job)
         return format_html('<span class="lm-id">{}</span><br><span class="lm-times">{}</span>', *times)
 
+    @admin.display(description="kept")
+    def kept(self, job: ParseJob) -> str:
+        return admin_facts.kept(job)
+
     @admin.display(description="all its rows")
     def pages_and_attempts(self, job: ParseJob) -> str:
         links = [("pages", "jobpage"), ("steps", "step"), ("attempts", "pageattempt")]
@@ -277,6 +371,10 @@ def _of_one(description: str) -> str:
     """What an action of the list is called where there is one job."""
     one = description.replace("documents of the selected jobs", "document of this job")
     return one.replace("the selected jobs", "this job").replace("their project", "its project")
+
+
+def _keep(job_ids: Sequence[str], *, until: datetime | None) -> list[str]:
+    return services.keep_jobs(job_ids=job_ids, until=until)
 
 
 def _prefer(priority: int) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[ParseJob]], None]:

@@ -87,6 +87,18 @@ def took(job: ParseJob) -> str:
     return in_words((job.finished_at or timezone.now()) - job.started_at)
 
 
+def kept(job: ParseJob) -> str:
+    """Until when the job is kept, and who says so."""
+    if not job.expiry_ordered and not job.has_ended:
+        return "so many days after its end as its project has"
+    until = f"until {job.expires_at:%Y-%m-%d %H:%M} UTC" if job.expires_at else "for ever"
+    if job.expiry_ordered:
+        return f"{until}, by order"
+    if job.retention_days is None:
+        return "not reckoned yet"
+    return f"{until}, {job.retention_days} days after its end" if job.retention_days else until
+
+
 def flower_url(request: HttpRequest) -> str:
     """Where the person who sent this request finds Flower."""
     if settings.FLOWER_URL:

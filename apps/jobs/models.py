@@ -26,6 +26,8 @@ class ParseJob(models.Model):
     ``stage`` is where it is on its road; ``result_folder`` is the accepted result in storage (empty: none yet).
     ``windows_sent`` and ``windows_closed`` count the chords that were published and whose body ran. Of a project's
     waiting work that of the jobs with the highest ``priority`` is sent first; below 0 is after the others.
+    An ended job goes at ``expires_at``, without one never: so many days after its end as ``retention_days`` says
+    (0: for ever; empty: not reckoned yet), unless a person ordered otherwise.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=new_job_id, editable=False)
@@ -63,9 +65,23 @@ class ParseJob(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    expiry_ordered = models.BooleanField(default=False, db_default=False)
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         indexes = [
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="job_expiry"),
+            models.Index(
+                fields=["project", "retention_days"],
+                condition=Q(finished_at__isnull=False, expiry_ordered=False),
+                name="job_reckoned",
+            ),
+            models.Index(  # nearly always empty
+                fields=["project"],
+                condition=Q(finished_at__isnull=False, expiry_ordered=False, retention_days__isnull=True),
+                name="job_unreckoned",
+            ),
             models.Index(fields=["project", "-created_at", "id"], name="job_newest"),
             models.Index(fields=["-created_at"], name="job_newest_of_all"),
             models.Index(
@@ -189,6 +205,16 @@ class PageAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class RemovedJobs(models.Model):
+    """How many jobs were removed since the beginning, because somebody asked for it or because their time was over."""
+
+    why = models.CharField(primary_key=True, max_length=20)
+    jobs = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.jobs}"
 
 
 class Turn(models.Model):

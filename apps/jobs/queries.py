@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.accounts.models import Project, ProjectQuota
+from apps.documents import services as documents
 from apps.documents import storage
 from apps.jobs.errors import JobNotFound
-from apps.jobs.models import JobPage, ParseJob, Pause, Step, Worker
-from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
+from apps.jobs.models import JobPage, ParseJob, Pause, RemovedJobs, Step, Worker
+from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 
 # A worker that was not heard of for so long is gone.
 SILENCE = timedelta(seconds=45)
@@ -147,6 +149,34 @@ def workers_there() -> dict[str, WorkersOfQueue]:
             before = found.get(queue, WorkersOfQueue())
             found[queue] = WorkersOfQueue(before.workers + alike, before.width + alike * width)
     return found
+
+
+def overdue_jobs() -> QuerySet[ParseJob]:
+    """Ended jobs whose time is over and that are still there."""
+    return ParseJob.objects.filter(expires_at__lte=Now(), state__in=ENDED_JOBS)
+
+
+def overdue_seconds() -> float:
+    """How long the first job, or the first bytes of a removed one, have been there beyond their time; 0 without any."""
+    first = overdue_jobs().order_by("expires_at").values_list("expires_at", flat=True).first()
+    of_jobs = (timezone.now() - first).total_seconds() if first else 0.0
+    return max(of_jobs, documents.removals_overdue_seconds())
+
+
+def documents_expire_at(document_ids: Collection[str]) -> dict[str, datetime]:
+    """When each document goes that goes with its jobs; without those that one of their jobs may keep for longer."""
+    rows = (
+        ParseJob.objects.filter(document_id__in=document_ids, document__kept_as_file=False)
+        .values_list("document_id")
+        .annotate(last=Max("expires_at"), kept=Count("pk", filter=Q(expires_at=None) | Q(state__in=OPEN_JOBS)))
+        .order_by()
+    )
+    return {str(document_id): last for document_id, last, kept in rows if last and not kept}
+
+
+def removed_jobs() -> dict[str, int]:
+    """How many jobs were removed since the beginning, by why."""
+    return dict(RemovedJobs.objects.values_list("why", "jobs"))
 
 
 def page_rows(job_id: str) -> Iterator[JobPage]:

@@ -91,3 +91,8 @@ def assemble_document(*, step_id: int, fence: int, **later: Any) -> None:
 @shared_task(name=workflow.CLOSE_WINDOW)
 def close_window(*, job: str, **later: Any) -> None:
     services.close_window(job_id=job)
+
+
+@shared_task(name=workflow.CLEAN_UP)
+def clean_up(**later: Any) -> None:
+    services.clean_up()

@@ -201,7 +201,8 @@ def _look_for_lost_work() -> None:
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
         with _told_when_it_fails("The look for lost work"), database_turn():
-            services.rescue_jobs()
+            if services.rescue_jobs() is not None:
+                services.ask_for_clean_up()
 
 
 def _read_notes() -> None:

@@ -43,6 +43,7 @@ PARSE_PAGE_WITH = {
 }
 ASSEMBLE_DOCUMENT = "assemble_document"
 CLOSE_WINDOW = "close_window"
+CLEAN_UP = "clean_up"
 
 PARSE_QUEUE = "parse_raw_file_job"
 PAGES_QUEUE = "parse_raw_file_job_pages"
@@ -103,6 +104,12 @@ def send_window(messages: Sequence[Message]) -> bool:
     body = _app().signature(CLOSE_WINDOW, kwargs={"job": job}, queue=PARSE_QUEUE, immutable=True, ignore_result=True)
     header = [_signature(message) for message in messages]
     return _published(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
+
+
+def send_clean_up(*, expires_seconds: float) -> bool:
+    """Ask housekeeping for a round of removing what is over; nobody does it any more after so many seconds."""
+    task = _app().signature(CLEAN_UP, queue=HOUSEKEEPING_QUEUE, immutable=True, ignore_result=True)
+    return _published(lambda: task.apply_async(expires=expires_seconds), "a round of cleaning up")
 
 
 @dataclass(frozen=True)

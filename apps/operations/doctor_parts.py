@@ -25,6 +25,7 @@ from apps.providers.quota import connect
 
 ANSWER_SECONDS = 1
 SKEW_WARNING_SECONDS, SKEW_FAILED_SECONDS = 2.0, 30.0
+RETENTION_WARNING_SECONDS = 24 * 3600.0
 MOST_NAMED = 3
 START = "make run"
 SET_CLOCK = "sudo timedatectl set-ntp true"
@@ -227,6 +228,22 @@ def file_storage() -> Finding:
     return ok(name, f"{where}: written, read, removed.")
 
 
+def retention() -> Finding:
+    """Whether housekeeping keeps up with what is to be removed."""
+    name = "retention"
+    try:
+        refuse_missing_database()
+        seconds = queries.overdue_seconds()
+    except DatabaseError:
+        return not_checked(name, NO_DATABASE)
+    if seconds > RETENTION_WARNING_SECONDS:
+        days = f"{seconds / 86400:,.1f} days"
+        return warning(
+            name, f"Jobs or files whose time is over have been there for {days}.", "python manage.py cleanup"
+        )
+    return ok(name, "What is over is removed in time.")
+
+
 def _where_storage() -> str:
     options = storage_options()
     return str(options.get("bucket_name") or options.get("location") or "storage")
@@ -296,6 +313,7 @@ PARTS: Sequence[tuple[str, Callable[[], Finding | list[Finding]]]] = (
     ("clock of the database", database_clock),
     ("clock of the quota store", quota_clock),
     ("storage", file_storage),
+    ("retention", retention),
 )
 
 

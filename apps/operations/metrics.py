@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from apps.jobs import services, workflow
+from apps.jobs import queries, services, workflow
 from apps.jobs.errors import BrokerUnavailable
 from apps.jobs.models import ParseJob
 from apps.jobs.services import QueueStatus
@@ -106,6 +106,7 @@ def _from_rows() -> list[Metric]:
         *_of_queues(services.queue_status_of_rows()),
         *_of_open_jobs(),
         *_of_ended_jobs(totals),
+        *_of_retention(),
         *_of_attempts(totals),
         *_of_calls(totals),
     ]
@@ -129,6 +130,15 @@ def _of_ended_jobs(totals: Totals) -> Iterator[Metric]:
     yield _counter("leafmill_job_errors", "Jobs that ended with an error", totals, "job_errors", ["code"])
     yield _counter("leafmill_pages", "Pages of ended jobs", totals, "pages", ["mode", "state", "fallback"])
     yield _counter("leafmill_page_errors", "Pages of ended jobs with an error", totals, "page_errors", ["code"])
+
+
+def _of_retention() -> Iterator[Metric]:
+    removed = CounterMetricFamily("leafmill_jobs_removed", "Jobs that were removed", labels=["why"])
+    for why, jobs in sorted(queries.removed_jobs().items()):
+        removed.add_metric([why], jobs)
+    yield removed
+    behind = queries.overdue_seconds()
+    yield GaugeMetricFamily("leafmill_retention_behind_seconds", "What is over waits to be removed so long", behind)
 
 
 def _of_attempts(totals: Totals) -> Iterator[Metric]:

@@ -1,6 +1,9 @@
 """Every write to jobs. From outside: ``from apps.jobs import services``, then ``services.submit_job(...)``.
 
-orders      what people ask for: submit, cancel, retry, parse in another mode, prefer, delete
+orders      what people ask for: submit, cancel, retry, parse in another mode, prefer
+retention   how long ended jobs are kept
+cleaning    those whose time is over are removed
+removing    the one way in which jobs and documents go, with all their bytes
 admission   whether they may have it
 estimating  what it would come to
 sending     rows that are due become messages
@@ -20,13 +23,12 @@ from apps.jobs.services.admission import Admission, admit
 from apps.jobs.services.advancing import close_window, move_on
 from apps.jobs.services.assembling import assemble_document, how_parsed, usage_of
 from apps.jobs.services.claims import lose_worker
+from apps.jobs.services.cleaning import Overdue, ask_for_clean_up, clean_up, clean_up_all, overdue
 from apps.jobs.services.estimating import Estimate, ModeEstimate, Range, estimate_parse
 from apps.jobs.services.modelling import parse_page
 from apps.jobs.services.orders import (
     JobRequest,
     cancel_job,
-    delete_document,
-    delete_job,
     parse_in_mode,
     retry_pages,
     set_priority,
@@ -37,7 +39,9 @@ from apps.jobs.services.planning import plan_pages, route_pages
 from apps.jobs.services.queue_status import QueueStatus, queue_status, queue_status_of_rows
 from apps.jobs.services.reading import extract_pages
 from apps.jobs.services.recognizing import accept_ocr, keep_ocr_alive, render_page
+from apps.jobs.services.removing import delete_document, delete_job
 from apps.jobs.services.rescue import Rescued, rescue_jobs
+from apps.jobs.services.retention import keep_jobs, reckon
 from apps.jobs.services.sending import send_due
 from apps.jobs.services.splitting import split_document
 from apps.jobs.services.workers import WorkerFacts, note_worker, note_worker_gone, ocr_queue
@@ -47,26 +51,32 @@ __all__ = [
     "Estimate",
     "JobRequest",
     "ModeEstimate",
+    "Overdue",
     "QueueStatus",
     "Range",
     "Rescued",
     "WorkerFacts",
     "accept_ocr",
     "admit",
+    "ask_for_clean_up",
     "assemble_document",
     "cancel_job",
+    "clean_up",
+    "clean_up_all",
     "close_window",
     "delete_document",
     "delete_job",
     "estimate_parse",
     "extract_pages",
     "how_parsed",
+    "keep_jobs",
     "keep_ocr_alive",
     "lose_worker",
     "move_on",
     "note_worker",
     "note_worker_gone",
     "ocr_queue",
+    "overdue",
     "parse_in_mode",
     "parse_page",
     "pausable",
@@ -74,6 +84,7 @@ __all__ = [
     "plan_pages",
     "queue_status",
     "queue_status_of_rows",
+    "reckon",
     "render_page",
     "rescue_jobs",
     "resume",

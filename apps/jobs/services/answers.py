@@ -84,15 +84,6 @@ def keep(asked: Asked, model: str, page: Page, facts: dict[str, object]) -> None
 def purge_expired() -> int:
     """Remove answers that are too old, a few at a time."""
     keys = list(PageAnswer.objects.filter(expires_at__lt=Now()).values_list("key", flat=True)[:PURGED_AT_ONCE])
-    return _purge(keys)
-
-
-def forget_document(document_id: str) -> None:
-    """Remove what is kept of a document's pages."""
-    _purge(list(PageAnswer.objects.filter(document_id=document_id).values_list("key", flat=True)))
-
-
-def _purge(keys: Sequence[str]) -> int:
     for key in keys:
         storage.delete(storage.page_answer(key))
     return PageAnswer.objects.filter(key__in=keys).delete()[0] if keys else 0

@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Now
 from apps import logs, tracing
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.services import traces
+from apps.jobs.services import retention, traces
 from apps.jobs.services.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
 from apps.pages.errors import PageCrashed, ParseError, UnplannedError
@@ -308,6 +308,7 @@ def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **
         updated_at=Now(),
         error_code=error.code if error else "",
         error_detail=error.detail if error else "",
+        **retention.facts_at_end(job_id),
         **facts,
     )
     if won and state in (JobState.FAILED, JobState.CANCELLED):

@@ -1,4 +1,4 @@
-"""What people ask for: submit, cancel, retry, parse in another mode, prefer, delete."""
+"""What people ask for: submit, cancel, retry, parse in another mode, prefer."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps import tracing
 from apps.accounts import sealing
 from apps.accounts.models import ApiKey, Project
-from apps.documents import services as documents
-from apps.documents import storage
-from apps.documents.errors import DocumentInUse, DocumentNotFound
+from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove, NotCancellable
 from apps.jobs.models import JobPage, ParseJob
-from apps.jobs.services import answers
 from apps.jobs.services.admission import admit
 from apps.jobs.services.claims import end_job
 from apps.jobs.services.reading import make_ranges
@@ -48,7 +45,10 @@ class JobRequest:
 
 
 def submit_job(*, project: Project, document: Document, request: JobRequest, api_key: ApiKey | None = None) -> ParseJob:
-    """Accept a job: once this returns it is never lost. Its first message is published after the commit."""
+    """Accept a job: once this returns it is never lost. Its first message is published after the commit.
+
+    DocumentNotFound when the document went a moment ago.
+    """
     now = timezone.now()
     job = ParseJob(
         project=project,
@@ -70,9 +70,14 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
         deadline_at=Now() + timedelta(seconds=settings.MAX_JOB_SECONDS),
     )
     _commit_durably()
-    with transaction.atomic():
-        job.save(force_insert=True)
-        start_job_step(job=job, stage=Stage.SPLIT)
+    try:
+        with transaction.atomic():
+            job.save(force_insert=True)
+            start_job_step(job=job, stage=Stage.SPLIT)
+    except IntegrityError as error:
+        if Document.objects.filter(pk=document.pk).exists():
+            raise
+        raise DocumentNotFound from error
     tracing.caused(job.pk)
     return job
 
@@ -177,20 +182,3 @@ def set_priority(*, job_ids: Collection[str], priority: int) -> list[str]:
         found = list(still_open.order_by("pk").values_list("pk", flat=True))
         ParseJob.objects.filter(pk__in=found).update(priority=priority)
     return found
-
-
-def delete_job(*, job: ParseJob) -> None:
-    """Remove an ended job: its rows, then its bytes."""
-    with transaction.atomic():
-        if ParseJob.objects.filter(pk=job.pk, state__in=OPEN_JOBS).exists():
-            raise IllegalMove("The job is still running. Cancel it first, then delete it.")
-        ParseJob.objects.filter(pk=job.pk).delete()
-    storage.delete_job(job.pk)
-
-
-def delete_document(*, document: Document) -> None:
-    """Remove an uploaded file that no open job needs."""
-    if ParseJob.objects.filter(document=document, state__in=OPEN_JOBS).exists():
-        raise DocumentInUse
-    answers.forget_document(document.pk)
-    documents.delete_document(document=document)

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.jobs import queries, workflow
-from apps.jobs.models import JobPage, ParseJob, Step, Turn
+from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.services import workers
 from apps.jobs.services.advancing import advance_job
 from apps.jobs.services.claims import end_job, fail_pages, give_up
 from apps.jobs.services.pausing import queues_stopped_by
 from apps.jobs.services.recognizing import accept_written_answer
 from apps.jobs.services.sending import is_paused, send_again, send_due
+from apps.jobs.services.turns import take_turn
 from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.pages.errors import PageError
 
@@ -50,7 +51,7 @@ class Rescued:
 
 def rescue_jobs() -> Rescued | None:
     """Look once for what got lost, and send it again or end it; None when another process is looking right now."""
-    if not _take_turn("rescue_jobs"):
+    if not take_turn("rescue_jobs", lasts=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
         return None
     found = Rescued()
     found.leases = _give_up_expired_leases()
@@ -62,20 +63,6 @@ def rescue_jobs() -> Rescued | None:
     if found:
         logger.warning("rescue_jobs: %s", found)
     return found
-
-
-def _take_turn(name: str) -> bool:
-    until = Now() + timedelta(seconds=settings.RESCUE_SECONDS * 0.8)
-    if Turn.objects.filter(name=name, expires_at__lt=Now()).update(expires_at=until):
-        return True
-    if Turn.objects.filter(name=name).exists():
-        return False
-    try:
-        with transaction.atomic():
-            Turn.objects.create(name=name, expires_at=until)
-    except IntegrityError:
-        return False
-    return True
 
 
 def _give_up_expired_leases() -> int:

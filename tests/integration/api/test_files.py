@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
+from django.utils.dateparse import parse_datetime
 
 from apps.api import links
 from tests.documents.long import long_document
-from tests.integration.api.conftest import FILES, Api, code_of
+from tests.integration.api.conftest import FILES, Api, Finish, code_of
 
 
 def forged_token(moment: str) -> str:
@@ -142,6 +143,25 @@ def test_a_file_that_a_job_needs_stays(api: Api) -> None:
     assert code_of(api.delete(f"{FILES}/{file_id}"), 400) == "conflict"
     api.post(f"/api/v2/parse/{job['id']}/cancel")
     assert api.delete(f"{FILES}/{file_id}").status_code == 204
+
+
+def test_a_file_that_came_with_a_job_tells_when_it_goes_and_goes_with_it(api: Api, finish: Finish) -> None:
+    by_itself = api.upload().json()["id"]
+    finish(api.parse_file(by_itself).json()["id"])
+    job = api.parse().json()
+    with_job = job["file_id"]
+    assert api.get(f"{FILES}/{with_job}").json()["expires_at"] is None, "its job is open"
+    ended = finish(job["id"])
+
+    told = api.get(f"{FILES}/{with_job}").json()
+    listed = {file["id"]: file["expires_at"] for file in api.get(FILES).json()["items"]}
+
+    assert ended.expires_at is not None
+    assert parse_datetime(told["expires_at"]) == ended.expires_at
+    assert listed == {by_itself: None, with_job: told["expires_at"]}
+    api.delete(f"/api/v2/parse/{job['id']}")
+    assert code_of(api.get(f"{FILES}/{with_job}"), 404) == "not_found"
+    assert api.get(f"{FILES}/{by_itself}").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,16 @@ def project(transactional_db: None) -> Project:
 @pytest.fixture
 def submit(project: Project) -> Submit:
     def submit(
-        content: bytes | None = None, *, pages: int = 10, owner: Project | None = None, **request: Any
+        content: bytes | None = None,
+        *,
+        pages: int = 10,
+        owner: Project | None = None,
+        kept_as_file: bool = True,
+        **request: Any,
     ) -> ParseJob:
         owner = owner or project
-        body = long_document(pages) if content is None else content
-        document = documents.store_upload(project=owner, name="long.pdf", content=io.BytesIO(body))
+        body = io.BytesIO(long_document(pages) if content is None else content)
+        document = documents.store_upload(project=owner, name="long.pdf", content=body, kept_as_file=kept_as_file)
         asked = {"mode": "fast", "tier": "fast", "version": "latest"} | request
         return services.submit_job(project=owner, document=document, request=services.JobRequest(**asked))
 

@@ -41,9 +41,12 @@ def reader(transactional_db: None, django_user_model: Any) -> Client:
     return client
 
 
-def order(admin: Client, action: str, *jobs: ParseJob) -> str:
-    answer = admin.post(JOBS, {"action": action, "_selected_action": [job.pk for job in jobs]}, follow=True)
-    return answer.content.decode()
+def order(admin: Client, action: str, *jobs: ParseJob, across: str = "", **answers: str) -> str:
+    """Give an order to these jobs, or ``across`` all that a filter matches; what the admin says then."""
+    asked: dict[str, Any] = {"action": action, "_selected_action": [job.pk for job in jobs], **answers}
+    if across:
+        asked["select_across"] = "1"
+    return admin.post(f"{JOBS}?{across}", asked, follow=True).content.decode()
 
 
 def test_the_list_shows_how_far_each_job_is(admin: Client, submit: Submit) -> None:
@@ -202,6 +205,73 @@ def test_a_job_without_its_document_is_not_parsed_again(admin: Client, submit: S
     assert ParseJob.objects.count() == 1
 
 
+def test_keep_until_asks_for_the_day(admin: Client, submit: Submit) -> None:
+    job, other = run(submit(pages=1)), run(submit(pages=1))
+    day = timezone.now().date() + timedelta(days=400)
+
+    asked = order(admin, "keep_until", job)
+    page = order(admin, "keep_until", job, day=day.isoformat())
+
+    assert 'name="day"' in asked
+    assert f"1 job(s) kept up to and including {day}" in page
+    job.refresh_from_db()
+    assert job.expires_at is not None
+    assert job.expires_at.date() == day + timedelta(days=1)
+    assert LogEntry.objects.get().object_id == job.pk
+    told, of_other = (admin.get(f"{JOBS}{row.pk}/change/").content.decode() for row in (job, other))
+    assert f"until {job.expires_at:%Y-%m-%d} 00:00 UTC, by order" in told
+    assert ", 30 days after its end" in of_other
+
+
+@pytest.mark.parametrize(("day", "told"), [("2026-01-01", "This day is over"), ("soon", "Enter a valid date")])
+def test_a_day_that_cannot_be_meant_is_asked_for_again(admin: Client, submit: Submit, day: str, told: str) -> None:
+    assert told in order(admin, "keep_until", run(submit(pages=1)), day=day)
+    assert not LogEntry.objects.exists()
+
+
+def test_keep_for_ever_holds_for_all_jobs_of_a_filter(admin: Client, submit: Submit) -> None:
+    for _ in range(3):
+        services.cancel_job(job=submit(pages=1))
+    other = run(submit(pages=1))
+
+    page = order(admin, "keep_for_ever", other, across="state__exact=cancelled")
+
+    assert "3 job(s) kept for ever" in page
+    kept = ParseJob.objects.filter(state=JobState.CANCELLED)
+    assert all(admin_facts.kept(job) == "for ever, by order" for job in kept)
+    other.refresh_from_db()
+    assert other.expires_at is not None
+
+
+def test_delete_now_asks_first_and_leaves_nothing(
+    admin: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_admin, "BATCH", 2)
+    done = [run(submit(pages=1)) for _ in range(3)]
+    waiting = submit(pages=1)
+
+    asked = order(admin, "delete_now", done[0], across="kept=")
+    assert "4 job(s) are meant" in asked
+    assert ParseJob.objects.count() == 4
+    page = order(admin, "delete_now", done[0], across="kept=", sure="yes")
+
+    assert "3 job(s) deleted" in page
+    assert f"Job {waiting.pk}: The job is still running" in page
+    assert ParseJob.objects.get().pk == waiting.pk
+    assert not JobPage.objects.exists()
+    assert set(LogEntry.objects.values_list("object_id", flat=True)) == {job.pk for job in done}
+
+
+def test_jobs_that_end_within_a_week(admin: Client, submit: Submit) -> None:
+    soon, later = run(submit(pages=1)), run(submit(pages=1))
+    services.keep_jobs(job_ids=[soon.pk], until=timezone.now() + timedelta(days=6))
+
+    page = admin.get(f"{JOBS}?kept=week").content.decode()
+
+    assert soon.pk in page
+    assert later.pk not in page
+
+
 def test_orders_stand_on_the_page_of_a_job(admin: Client, submit: Submit) -> None:
     waiting, done = submit(pages=1), run(submit(pages=1))
 
@@ -209,6 +279,8 @@ def test_orders_stand_on_the_page_of_a_job(admin: Client, submit: Submit) -> Non
 
     assert ['value="cancel"' in page for page in pages] == [True, False]
     assert ['value="parse_in_agentic"' in page for page in pages] == [False, True]
+    assert ['value="delete_now"' in page for page in pages] == [False, True]
+    assert ['value="keep_for_ever"' in page for page in pages] == [True, True]
 
 
 def test_who_may_only_look_can_give_no_order(reader: Client, submit: Submit) -> None:
@@ -218,10 +290,13 @@ def test_who_may_only_look_can_give_no_order(reader: Client, submit: Submit) -> 
     listed = reader.get(JOBS).content.decode()
     order(reader, "cancel", job)
     order(reader, "priority_10", job)
+    order(reader, "keep_for_ever", job)
+    order(reader, "delete_now", run(submit(pages=1)), sure="yes")
 
     assert 'name="action"' not in page + listed
+    assert ParseJob.objects.count() == 2
     job.refresh_from_db()
-    assert (job.state, job.priority) == (JobState.PENDING, 0)
+    assert (job.state, job.priority, job.expiry_ordered) == (JobState.PENDING, 0, False)
 
 
 def test_a_wall_is_cut_into_parts(admin: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:

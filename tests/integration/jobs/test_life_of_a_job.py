@@ -156,7 +156,7 @@ def test_a_page_that_the_job_does_not_have_cannot_be_retried(submit: Submit) -> 
 def test_content_that_is_gone_from_storage_is_read_again(submit: Submit) -> None:
     calm = result(run(submit(pages=6)), "markdown.md")
     job = run_to(submit(pages=6), Stage.ASSEMBLE)
-    storage._delete_tree(f"jobs/{job.pk[:6]}/{job.pk}/pages")
+    storage.delete_below(f"{storage.job_folder(job.pk)}/pages")
 
     job = run(job)
 

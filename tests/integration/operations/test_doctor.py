@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models.functions import Now
 from django.test import Client
 
+from apps.documents.models import Removal
 from apps.jobs import services
 from apps.providers.models import Deployment, Provider
 from tests.acceptance.stack import MANAGE
@@ -176,6 +179,18 @@ def test_the_look_at_storage_leaves_nothing_behind(redis: Service, settings: Any
 
     folder = Path(settings.STORAGES["default"]["OPTIONS"]["location"])
     assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+def test_what_should_be_gone_for_more_than_a_day_is_told(redis: Service) -> None:
+    before, _ = examined()
+    Removal.objects.create(key="jobs/pjb-00/gone", noted_at=Now() - timedelta(days=2), due_at=Now())
+
+    parts, _ = examined()
+
+    assert before["retention"]["state"] == "ok"
+    assert parts["retention"]["state"] == "warning"
+    assert "2.0 days" in parts["retention"]["sentence"]
+    assert parts["retention"]["mend"] == "python manage.py cleanup"
 
 
 def test_queues_without_a_worker_are_told(redis: Service) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.accounts import services as accounts
+from apps.jobs import queries, services
 from apps.operations.worker_facts import MOST_EVENTS
 from tests.fakes.many_rows import LONGEST_JOB, WORKERS, make_many_rows, remove_many_rows
 
@@ -21,6 +23,7 @@ PAGES = {
     "second page": f"{JOBS}?p=2",
     "running": f"{JOBS}?state__exact=running",
     "stuck": f"{JOBS}?stuck=yes",
+    "ends within a week": f"{JOBS}?kept=week",
     "one code": f"{JOBS}?error_code=document_corrupt",
     "a name": f"{JOBS}?q=report+77",
     "a job": f"{JOBS}{LONGEST_JOB}/change/",
@@ -65,6 +68,25 @@ def test_of_many_workers_that_came_and_went_the_newest_are_told(admin: Client) -
 
     assert len(found["scaling_events"]) == MOST_EVENTS
     assert found["workers"][0].workers == 2 * WORKERS // 3
+
+
+def test_housekeeping_finds_what_is_over_without_reading_all_jobs(many_rows: None, db: None) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        services.reckon()
+        overdue = queries.overdue_seconds()
+        batch = list(queries.overdue_jobs().order_by("expires_at").values_list("pk", flat=True)[:100])
+
+    assert overdue > 9 * 86400
+    assert len(batch) == 100
+    plans = [plan_of(query["sql"]) for query in asked.captured_queries if "jobs_parsejob" in query["sql"]]
+    assert len(plans) == 5
+    assert [plan for plan in plans if "Seq Scan on jobs_parsejob" in plan] == []
+
+
+def plan_of(statement: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}")
+        return "\n".join(line for (line,) in cursor.fetchall())
 
 
 def test_a_wall_has_a_cell_for_each_page(admin: Client) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts import services as accounts
 from apps.jobs import services
@@ -54,11 +56,28 @@ def test_what_was_counted_stays_counted_when_the_job_is_deleted(api: Api, finish
     assert metrics()("llamaparse_done_total", status="succeeded") == 1
 
 
+def test_removed_jobs_are_counted_and_those_that_should_be_gone_told(
+    api: Api, finish: Finish, metrics: Metrics
+) -> None:
+    asked_for, expired = finish(api.parse().json()["id"]), finish(api.parse().json()["id"])
+    services.delete_job(job=asked_for)
+    services.keep_jobs(job_ids=[expired.pk], until=timezone.now() - timedelta(hours=2))
+    behind = metrics()("leafmill_retention_behind_seconds")
+    services.clean_up()
+
+    after = metrics()
+
+    assert behind == pytest.approx(7200, abs=60)
+    assert after("leafmill_retention_behind_seconds") == 0
+    assert after("leafmill_jobs_removed_total", why="asked_for") == 1
+    assert after("leafmill_jobs_removed_total", why="expired") == 1
+
+
 def test_an_attempt_is_counted_when_it_ends_however_late(api: Api, finish: Finish, metrics: Metrics) -> None:
     first = PageAttempt.objects.create(
         job=ParseJob.objects.get(pk=api.parse().json()["id"]),
         stage="model",
-        step_id=9,
+        step_id=0,  # no step has it
         fence=1,
         first_page=1,
         last_page=1,

@@ -1,0 +1,72 @@
+"""How long an ended job is kept: reckoned when it ends and again when the days change, or ordered by a person."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models.functions import Now
+
+from apps.accounts.models import Project
+from apps.jobs.models import ParseJob
+
+RECKONED_AT_ONCE = 1000
+
+
+def facts_at_end(job_id: str) -> dict[str, Any]:
+    """What the row of a job that ends now says of how long it is kept."""
+    own = Project.objects.filter(jobs__pk=job_id).values_list("retention_days", flat=True).first()
+    days = _days(own)
+    expires_at: Any = Now() + timedelta(days=days) if days else Value(None)
+    ordered = When(expiry_ordered=True, then=F("expires_at"))
+    return {"expires_at": Case(ordered, default=expires_at), "retention_days": days}
+
+
+def _days(own: int | None) -> int:
+    """Days that jobs of a project with this ``retention_days`` are kept; 0 is for ever."""
+    return max(0, settings.CLEANUP_PARSE_V2_RETENTION_DAYS if own is None else own)
+
+
+def keep_jobs(*, job_ids: Collection[str], until: datetime | None) -> list[str]:
+    """Keep jobs until this moment, None for ever, whatever their project's days are; the jobs that there are."""
+    jobs = ParseJob.objects.filter(pk__in=job_ids)
+    found = list(jobs.order_by("pk").values_list("pk", flat=True))
+    ParseJob.objects.filter(pk__in=found).update(expires_at=until, expiry_ordered=True)
+    return found
+
+
+def reckon(*, until: float | None = None) -> bool:
+    """Reckon anew when ended jobs expire whose project or service keeps them for other days now, some at a time.
+
+    False when ``until`` (of the monotonic clock) came first.
+    """
+    projects: dict[int, list[UUID]] = defaultdict(list)
+    for project_id, own in Project.objects.values_list("pk", "retention_days"):
+        projects[_days(own)].append(project_id)
+    for days, project_ids in projects.items():
+        for start in range(0, len(project_ids), RECKONED_AT_ONCE):
+            for jobs in _reckoned_otherwise(project_ids[start : start + RECKONED_AT_ONCE], days):
+                while _reckon_some(jobs, days):
+                    if until is not None and time.monotonic() > until:
+                        return False
+    return True
+
+
+def _reckoned_otherwise(project_ids: Collection[UUID], days: int) -> Iterator[QuerySet[ParseJob]]:
+    """The jobs in parts that the indexes ``job_reckoned`` and ``job_unreckoned`` find without reading the others."""
+    jobs = ParseJob.objects.filter(project_id__in=project_ids, finished_at__isnull=False, expiry_ordered=False)
+    yield jobs.filter(retention_days__lt=days)
+    yield jobs.filter(retention_days__gt=days)
+    yield jobs.filter(retention_days__isnull=True)
+
+
+def _reckon_some(jobs: QuerySet[ParseJob], days: int) -> int:
+    job_ids = list(jobs.values_list("pk", flat=True)[:RECKONED_AT_ONCE])
+    expires_at = F("finished_at") + timedelta(days=days) if days else None
+    return jobs.filter(pk__in=job_ids).update(expires_at=expires_at, retention_days=days) if job_ids else 0
