@@ -197,14 +197,13 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
         refused.exit_code = 2
         raise refused
     if response.status_code in {401, 403}:
-        no_entry = ServerProblem(
-            f"The server refused the API key: {detail} Pass one with --api-key or LEAFMILL_API_KEY."
-        )
-        no_entry.code = "unauthenticated"
-        raise no_entry
+        sent_one = "Authorization" in response.request.headers
+        what = "refused the API key. Pass another" if sent_one else "wants an API key. Pass one"
+        raise _problem_of("unauthenticated", f"The server {what} with --api-key or LEAFMILL_API_KEY.")
     if 400 <= response.status_code < 500 and response.status_code not in {404, 405, 408, 429}:
         raise _refusal(problem, detail)
-    raise ServerProblem(f"{response.request.url.host} answered {response.status_code}: {detail}")
+    told = f"{response.request.url.host} answered {response.status_code}: {detail}"
+    raise _problem_of(str(problem.get("code") or ServerProblem.code), told)
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
@@ -213,6 +212,12 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _problem_of(code: str, detail: str) -> ServerProblem:
+    error = ServerProblem(detail)
+    error.code = code
+    return error
 
 
 def _sentences(detail: object) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ProjectQuota
+from apps.jobs import services as jobs
 from tests.documents.long import long_document
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,4 +84,23 @@ def test_a_wrong_key_is_told(parse: Any) -> None:
     code, [told] = parse(api_key="wrong")
 
     assert code == 5
-    assert told.startswith("unauthenticated: The server refused the API key: ")
+    assert told == "unauthenticated: The server refused the API key. Pass another with --api-key or LEAFMILL_API_KEY."
+
+
+def test_a_missing_key_is_told(parse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LEAFMILL_API_KEY", raising=False)
+
+    code, [told] = parse(api_key="")
+
+    assert code == 5
+    assert told == "unauthenticated: The server wants an API key. Pass one with --api-key or LEAFMILL_API_KEY."
+
+
+def test_a_paused_intake_is_told_with_its_code_and_reason(parse: Any) -> None:
+    jobs.pause(name="intake", reason="maintenance until 18:00", by="tester")
+
+    code, [told] = parse()
+
+    assert code == 5
+    assert told.startswith("intake_paused: localhost answered 503: No new jobs are taken")
+    assert "maintenance until 18:00" in told

@@ -1,5 +1,6 @@
 """manage.py create_api_key NAME [--project P] [--expires-in-days N]"""
 
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,14 @@ from django.utils import timezone
 
 from apps.accounts import services
 
+MOST_DAYS = 36_500
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
+        raise ArgumentTypeError(f"{text!r} is not a number of days, 1 to {MOST_DAYS:,}")
+    return int(text)
+
 
 class Command(BaseCommand):
     help = "Make an API key and print it; it is shown only this once."
@@ -15,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the key is for")
         parser.add_argument("--project", default=services.DEFAULT_PROJECT, help="made if it does not exist yet")
-        parser.add_argument("--expires-in-days", type=int, default=None)
+        parser.add_argument("--expires-in-days", type=_days, metavar="N", help="never when left out")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["expires_in_days"]

@@ -6,6 +6,14 @@ from django.core.management.base import BaseCommand
 
 from apps.jobs import services
 
+_WORDS = {
+    "leases": "leases given up",
+    "sent": "messages sent",
+    "sent_again": "messages sent again",
+    "advanced": "jobs moved on",
+    "overdue": "jobs ended after their deadline",
+}
+
 
 class Command(BaseCommand):
     help = "Look once for lost leases and messages and send the work again."
@@ -14,5 +22,8 @@ class Command(BaseCommand):
         found = services.rescue_jobs()
         if found is None:
             self.stdout.write("Another process is looking right now.")
+        elif not found:
+            self.stdout.write("Nothing was lost.")
         else:
-            self.stdout.write(str(found))
+            counts = [(getattr(found, name), what) for name, what in _WORDS.items()]
+            self.stdout.write(", ".join(f"{what}: {count}" for count, what in counts if count))

@@ -1,0 +1,47 @@
+"""manage.py's commands for operators: what they print, and what they refuse."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db.models import F
+from django.utils import timezone
+
+from apps.accounts.models import ApiKey
+from apps.jobs.models import ParseJob, Turn
+from apps.jobs.states import Stage
+from tests.integration.jobs.conftest import Submit, run_to
+
+
+def rescue(capsys: pytest.CaptureFixture[str]) -> str:
+    Turn.objects.filter(name="rescue_jobs").delete()
+    call_command("rescue_jobs")
+    return capsys.readouterr().out.strip()
+
+
+def test_a_rescue_by_hand_says_what_it_did(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rescue(capsys) == "Nothing was lost."
+
+    job = run_to(submit(pages=10), Stage.EXTRACT)
+    ParseJob.objects.filter(pk=job.pk).update(deadline_at=F("deadline_at") - timedelta(days=1))
+
+    assert "jobs ended after their deadline: 1" in rescue(capsys)
+
+
+def test_a_key_may_end_after_some_days(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("create_api_key", "short", "--expires-in-days", "2")
+
+    expires_at = ApiKey.objects.get(name="short").expires_at
+    assert expires_at is not None
+    assert timedelta(days=1) < expires_at - timezone.now() <= timedelta(days=2)
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "two", "1e3", "99999999999"])
+def test_a_key_that_would_be_no_use_is_not_made(transactional_db: None, days: str) -> None:
+    with pytest.raises(CommandError, match="is not a number of days, 1 to 36,500"):
+        call_command("create_api_key", "short", "--expires-in-days", days)
+
+    assert not ApiKey.objects.filter(name="short").exists()
