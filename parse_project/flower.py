@@ -10,6 +10,7 @@ from tornado.web import authenticated
 
 from parse_project import settings
 
+TASKS_COLUMNS = "name,args,state,received,runtime,worker,uuid"
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 (compared, not bound)
 
 
@@ -19,12 +20,14 @@ def protect_metrics() -> None:
 
 
 def format_task(task: Any) -> Any:
-    """The task, a copy of Flower's, with the address of its job in the admin below its arguments.
+    """The task, a copy of Flower's, with pages and job as its arguments, and below them its job's address in the admin.
 
-    Flower shows arguments as text: the address is there to be copied.
+    No task of ours has arguments without names to show. Flower shows them as text: the address is there to be copied.
     """
     job = re.search("pjb-[0-9a-f-]+", task.kwargs or "")
+    pages = re.search("'pages': '([0-9-]+)'", task.kwargs or "")
     if job:
+        task.args = f"pages {pages[1]}, {job[0]}" if pages and pages[1] != "0" else job[0]
         task.kwargs += f"\n{_admin()}/admin/jobs/parsejob/{job[0]}/change/"
     return task
 

@@ -22,6 +22,7 @@ from parse_project import flower
 
 basic_auth = [{credentials!r}]
 format_task = flower.format_task
+tasks_columns = flower.TASKS_COLUMNS
 flower.protect_metrics()
 """
 

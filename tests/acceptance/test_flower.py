@@ -151,8 +151,9 @@ def test_a_job_leads_to_its_tasks_and_they_lead_back(watched: Watched) -> None:
         arguments, _, back = task["kwargs"].partition("\n")
         assert watched.job_id in arguments
         assert watched.admin.get(back).url.path == f"/admin/jobs/parsejob/{watched.job_id}/change/"
-    pages = {re.findall(r"'pages': '(\d+)'", task["kwargs"])[0] for task in tasks if task["name"] == "recognize_page"}
-    assert pages == {"1", "2"}
+    shown = {task["args"] for task in tasks if task["name"] == "recognize_page"}
+    assert shown == {f"pages {number}, {watched.job_id}" for number in (1, 2)}
+    assert 'data-column="args"' in watched.flower.get("/tasks").text
 
 
 def test_an_attempt_leads_to_its_own_task(watched: Watched) -> None:

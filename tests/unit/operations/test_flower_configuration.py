@@ -24,8 +24,9 @@ def test_a_task_ends_with_the_address_of_its_job(
     monkeypatch: pytest.MonkeyPatch, public_url: str, host: str, admin: str
 ) -> None:
     monkeypatch.setattr(flower, "settings", SimpleNamespace(PUBLIC_URL=public_url, HOST=host, PORT=8000))
-    task: Any = SimpleNamespace(kwargs=repr({"job": JOB, "pages": "3"}))
-    other: Any = SimpleNamespace(kwargs=None)
+    task: Any = SimpleNamespace(args="()", kwargs=repr({"job": JOB, "pages": "3"}))
+    other: Any = SimpleNamespace(args="()", kwargs=None)
 
     assert flower.format_task(task).kwargs.endswith(f"\n{admin}/admin/jobs/parsejob/{JOB}/change/")
-    assert flower.format_task(other).kwargs is None
+    assert task.args == f"pages 3, {JOB}"
+    assert (flower.format_task(other).args, other.kwargs) == ("()", None)
