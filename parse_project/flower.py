@@ -20,14 +20,14 @@ def protect_metrics() -> None:
 
 
 def format_task(task: Any) -> Any:
-    """The task, a copy of Flower's, with job and pages as its arguments, and below them its job's address in the admin.
+    """The task, a copy of Flower's, with pages and job as its arguments, and below them its job's address in the admin.
 
     No task of ours has arguments without names to show. Flower shows them as text: the address is there to be copied.
     """
     job = re.search("pjb-[0-9a-f-]+", task.kwargs or "")
     pages = re.search("'pages': '([0-9-]+)'", task.kwargs or "")
     if job:
-        task.args = f"{job[0]}, pages {pages[1]}" if pages and pages[1] != "0" else job[0]
+        task.args = f"pages {pages[1]}, {job[0]}" if pages and pages[1] != "0" else job[0]
         task.kwargs += f"\n{_admin()}/admin/jobs/parsejob/{job[0]}/change/"
     return task
 

@@ -152,7 +152,7 @@ def test_a_job_leads_to_its_tasks_and_they_lead_back(watched: Watched) -> None:
         assert watched.job_id in arguments
         assert watched.admin.get(back).url.path == f"/admin/jobs/parsejob/{watched.job_id}/change/"
     shown = {task["args"] for task in tasks if task["name"] == "recognize_page"}
-    assert shown == {f"{watched.job_id}, pages {number}" for number in (1, 2)}
+    assert shown == {f"pages {number}, {watched.job_id}" for number in (1, 2)}
     assert 'data-column="args"' in watched.flower.get("/tasks").text
 
 

@@ -28,5 +28,5 @@ def test_a_task_ends_with_the_address_of_its_job(
     other: Any = SimpleNamespace(args="()", kwargs=None)
 
     assert flower.format_task(task).kwargs.endswith(f"\n{admin}/admin/jobs/parsejob/{JOB}/change/")
-    assert task.args == f"{JOB}, pages 3"
+    assert task.args == f"pages 3, {JOB}"
     assert (flower.format_task(other).args, other.kwargs) == ("()", None)
