@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -189,6 +190,18 @@ class Step(models.Model):
     @property
     def page_total(self) -> int:
         return self.last_page - self.first_page + 1 if self.first_page else 0
+
+    def part(self, first: int, last: int, **facts: Any) -> Step:
+        """A row, not written yet, for some of its pages."""
+        return Step(
+            job_id=self.job_id,
+            project_id=self.project_id,
+            stage=self.stage,
+            queue=self.queue,
+            first_page=first,
+            last_page=last,
+            **facts,
+        )
 
 
 class PageAnswer(models.Model):

@@ -265,17 +265,8 @@ def give_up(step: Step) -> bool:
 
 def _halve(step: Step) -> None:
     middle = (step.first_page + step.last_page) // 2
-    Step.objects.bulk_create(
-        Step(
-            job_id=step.job_id,
-            project_id=step.project_id,
-            stage=step.stage,
-            queue=step.queue,
-            first_page=first,
-            last_page=last,
-        )
-        for first, last in [(step.first_page, middle), (middle + 1, step.last_page)]
-    )
+    halves = (step.first_page, middle), (middle + 1, step.last_page)
+    Step.objects.bulk_create(step.part(first, last) for first, last in halves)
 
 
 def _fail_for_good(step: Step, error: ParseError) -> None:

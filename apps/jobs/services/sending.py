@@ -196,19 +196,8 @@ def _cut_off(chosen: _Chosen, window: str) -> list[Step]:
     cut = ours.update(first_page=rest) if rest <= run.last_page else ours.update(state=StepState.SPLIT)
     if not cut:
         return []
-    return Step.objects.bulk_create(
-        Step(
-            job_id=run.job_id,
-            project_id=run.project_id,
-            stage=run.stage,
-            queue=run.queue,
-            first_page=number,
-            last_page=number,
-            sent_at=Now(),
-            window=window,
-        )
-        for number in range(run.first_page, rest)
-    )
+    numbers = range(run.first_page, rest)
+    return Step.objects.bulk_create(run.part(number, number, sent_at=Now(), window=window) for number in numbers)
 
 
 def _by_job_and_stage(steps: Iterable[Step]) -> list[list[Step]]:
