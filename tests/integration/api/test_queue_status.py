@@ -133,6 +133,7 @@ def test_how_long_the_oldest_message_has_been_there(api: Api, broker: str) -> No
 def test_the_work_is_estimated_from_the_newest_attempts(api: Api, broker: str, finish: Any) -> None:
     assert queue("llm")["work_seconds"] is None
     finish(api.parse().json()["id"])
+    PageAttempt.objects.update(ended_at=F("started_at") + timedelta(seconds=6))
     api.parse()
 
     told = queue(PARSE)

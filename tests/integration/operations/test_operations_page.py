@@ -117,7 +117,7 @@ def test_workers_are_told_with_how_busy_they_are(operator: Client, submit: Submi
     a_worker("housekeeping", width=4)
     job = run_to(submit(pages=6), Stage.EXTRACT)
     step = Step.objects.filter(job=job, stage=Stage.EXTRACT)[:1].get()
-    Step.objects.filter(pk=step.pk).update(state="running")
+    Step.objects.filter(pk=step.pk).update(state="running", sent_at=Now())
 
     workers = {one.queue: one for one in facts(operator)["workers"]}
 
