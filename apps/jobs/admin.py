@@ -389,14 +389,22 @@ def _prefer(priority: int) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[Par
 
 def _parse_in(mode: str) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[ParseJob]], None]:
     def parse_in(model_admin: ParseJobAdmin, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
-        order = partial(_parse_in_mode, mode=mode)
-        model_admin.order(request, queryset, order, f"parsed again as new jobs in mode {mode}")
+        new: list[ParseJob] = []
+
+        def order(job: ParseJob) -> None:
+            new.append(services.parse_in_mode(job=job, mode=mode))
+
+        model_admin.order(request, queryset, order, f"parsed again, {mode} asked for")
+        for job in new[:MOST_TOLD]:
+            model_admin.message_user(request, _told_of_new(job), messages.WARNING if job.warnings else messages.INFO)
 
     return parse_in
 
 
-def _parse_in_mode(job: ParseJob, *, mode: str) -> ParseJob:
-    return services.parse_in_mode(job=job, mode=mode)
+def _told_of_new(job: ParseJob) -> str:
+    address = reverse("admin:jobs_parsejob_change", args=[job.pk])
+    why = " ".join(warning["detail"] for warning in job.warnings)
+    return format_html('New: <a href="{}">{}</a> in mode {}. {}', address, job.pk, job.mode, why)
 
 
 @admin.register(JobPage)
@@ -424,6 +432,9 @@ class PageAttemptAdmin(JobPageAdmin):
     list_display = ["job_id", "stage", "first_page", "last_page", "outcome", "detail", "worker", "started_at"]
     list_filter = ["outcome", "stage"]
     ordering = ["-id"]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup == "error_code" or super().lookup_allowed(lookup, value, request)
 
 
 @admin.register(Worker)

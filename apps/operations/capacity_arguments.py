@@ -96,6 +96,8 @@ def answer(
         write("\n".join(["", words.table(words.plan_rows(planned)), "", *words.plan_sentences(planned)]))
     if run is not None:
         write("\n" + _simulation_text(run))
+        if options["chart"] is not None:
+            write(f"Chart: {options['chart']}")
         if planned.model is not None and planned.model.quotas is None and not tells_plan:
             write(" ".join(words.quota_sentences(planned.model, planned.wanted.pages_per_minute)))
     return planned, run

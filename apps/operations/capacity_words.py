@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from apps.operations import sizing
 from apps.operations.capacity import ModelPlan, Plan
 from apps.operations.measurements import HOW_TO_MEASURE
 from apps.operations.simulation import WINDOW, Binding, Simulated
@@ -74,6 +75,11 @@ def plan_rows(plan: Plan) -> list[Row]:
 
 def plan_sentences(plan: Plan) -> list[str]:
     told = [f"Parse and OCR pods: {BASIS_IN_WORDS[plan.guide.basis]}. Parse pods fill {plan.guide.nodes:,} nodes."]
+    least = plan.overlay.parse.minimum
+    if least > plan.guide.parse:
+        nodes = sizing.nodes_of(least)
+        told.append(f"The overlay never runs fewer than {least:,} parse pods, on {nodes:,} nodes: lower its least.")
+    told.append("Order by the pods; what was measured is for machines like that of the benchmarks.")
     if plan.model is not None:
         told += _model_sentences(plan.model)
         told += quota_sentences(plan.model, plan.wanted.pages_per_minute)

@@ -129,6 +129,10 @@ class GuidePods:
     basis: Basis
 
 
+def nodes_of(parse_pods: int) -> int:
+    return math.ceil(parse_pods / PARSE_PODS_PER_NODE)
+
+
 def guide_pods(pages_per_minute: float, *, serves_people: bool = True) -> GuidePods:
     """Pods for the load; ``serves_people``: the guide's least numbers of OCR pods hold (staging, production)."""
     parse = _upwards(guide_parse_pods(pages_per_minute))
@@ -137,7 +141,7 @@ def guide_pods(pages_per_minute: float, *, serves_people: bool = True) -> GuideP
         parse=parse,
         ocr_cpu=max(least_cpu, _upwards(_on_the_line(pages_per_minute, "ocr_cpu"))),
         ocr_gpu=max(least_gpu, _upwards(_on_the_line(pages_per_minute, "ocr_gpu"))),
-        nodes=math.ceil(parse / PARSE_PODS_PER_NODE),
+        nodes=nodes_of(parse),
         basis=basis_of(pages_per_minute),
     )
 

@@ -191,9 +191,16 @@ def test_another_mode(admin: Client, submit: Submit) -> None:
 
     page = order(admin, "parse_in_fast", old)
 
-    assert "1 job(s) parsed again as new jobs in mode fast" in page
     new = ParseJob.objects.exclude(pk=old.pk).get()
+    assert "1 job(s) parsed again, fast asked for" in page
+    assert f'New: <a href="/admin/jobs/parsejob/{new.pk}/change/">{new.pk}</a> in mode fast' in page
     assert (new.mode, new.tier, new.document_id) == ("fast", "fast", old.document_id)
+
+
+def test_another_mode_that_nobody_serves_is_told(admin: Client, submit: Submit) -> None:
+    page = order(admin, "parse_in_balanced", run(submit(pages=1)))
+
+    assert "in mode fast. No provider serves the mode balanced; fast mode takes its place." in page
 
 
 def test_a_job_without_its_document_is_not_parsed_again(admin: Client, submit: Submit) -> None:

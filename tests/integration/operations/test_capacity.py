@@ -158,6 +158,12 @@ def test_an_overlay_whose_most_is_too_few_is_told() -> None:
     assert "3 to 12: 52 too few" in text
 
 
+def test_an_overlay_whose_least_is_more_than_enough_is_told() -> None:
+    text, _ = told("capacity", "--pages-per-minute", "1000", "--mode", "fast")
+
+    assert "The overlay never runs fewer than 96 parse pods, on 16 nodes" in text
+
+
 def test_what_was_not_measured_is_said(settings: Any, tmp_path: Path) -> None:
     settings.BASE_DIR = tmp_path
 
@@ -195,6 +201,7 @@ def test_a_simulation_tells_when_a_quota_binds_and_draws(tmp_path: Path) -> None
     assert "The quota of house (requests) holds pages back from 0:1" in text
     for name in ("wait of a page, p50", "wait of a page, p95", "largest backlog", "pod hours, model"):
         assert name in text
+    assert f"Chart: {chart}" in text
     assert Image.open(chart).format == "PNG"
 
 
