@@ -51,7 +51,7 @@ other_integration() {
     run_tier "integration" --ignore=tests/integration/jobs tests/integration
 }
 
-ALONE="tests/acceptance/test_make_run.py tests/acceptance/test_demo.py tests/acceptance/test_doctor.py tests/acceptance/test_backup.py"
+ALONE=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause)
 
 acceptance_alone() {
     run_tier "acceptance, programs alone" -m "not long" $ALONE tests/test_documentation.py

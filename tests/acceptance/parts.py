@@ -50,6 +50,12 @@ PARTS: dict[str, Callable[[Path], AbstractContextManager[Parts]]] = {
 # Each kind of broker and of database once; make chaos also runs the set with the broker of the one and the database of
 # the other.
 SETS = [EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), RABBITMQ]
+mostly_on_rabbitmq = pytest.mark.parametrize(
+    "parts",
+    [RABBITMQ, *(pytest.param(other, marks=pytest.mark.long) for other in (EMBEDDED, REDIS))],
+    indirect=True,
+    scope="session",
+)
 
 
 def _parts(name: str, *, broker: Service, redis: Service, database: Service | None = None) -> Parts:

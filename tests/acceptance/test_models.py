@@ -30,7 +30,7 @@ from tests.acceptance.asking import (
     parsing,
     upload,
 )
-from tests.acceptance.parts import EMBEDDED, RABBITMQ
+from tests.acceptance.parts import EMBEDDED, RABBITMQ, mostly_on_rabbitmq
 from tests.acceptance.stack import Stack, wait_for
 from tests.documents.hidden import ORDER, TINY, UNSEEN, commanding_pdf
 from tests.documents.long import heading_of, long_document
@@ -168,9 +168,7 @@ def assert_ledger_is_what_the_provider_saw(stack: Stack, job_id: str, seen: list
     )
 
 
-@pytest.mark.parametrize(
-    "parts", [RABBITMQ, long_on_others(EMBEDDED), long_on_others("postgres+redis")], indirect=True, scope="session"
-)
+@mostly_on_rabbitmq
 @pytest.mark.chaos
 def test_a_worker_killed_with_calls_in_flight(
     fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document

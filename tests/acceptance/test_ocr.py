@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.parts import mostly_on_rabbitmq
 from tests.acceptance.stack import Process, Stack, descendants, signal_if_there, wait_for
 from tests.documents.scans import LINES, scanned_pdf
 
@@ -52,6 +53,7 @@ def assert_every_page_was_read_once(stack: Stack, job_id: str) -> None:
     assert stack.number(accepted) == PAGES
 
 
+@mostly_on_rabbitmq
 def test_killed_ocr_processes_cost_no_page(stack: Stack, worker: Process, housekeeping: Process, scan: Path) -> None:
     ocr = start_ocr(stack)
     job_id = stack.upload(scan)

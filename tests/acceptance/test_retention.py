@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.acceptance.parts import mostly_on_rabbitmq
 from tests.acceptance.stack import ROOT, Process, Stack, wait_for
 
 REPORT = ROOT / "examples" / "report.pdf"
@@ -16,6 +17,7 @@ Turn.objects.filter(name="clean_up").delete()  # a round is due
 """
 
 
+@mostly_on_rabbitmq
 def test_a_job_whose_time_is_over_goes_while_others_are_worked_at(
     stack: Stack, worker: Process, long_pdf: Path
 ) -> None:

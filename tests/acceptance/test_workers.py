@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests import services
+from tests.acceptance.parts import mostly_on_rabbitmq
 from tests.acceptance.stack import Parts, Process, Stack, wait_for
 from tests.acceptance.test_queue_status import NO_WORK, status
 
@@ -28,6 +29,7 @@ def has_stopped(stack: Stack, worker: Process) -> bool:
     return row is not None and row[3] is not None
 
 
+@mostly_on_rabbitmq
 @pytest.mark.parametrize(
     "queues", [("parse_raw_file_job", "parse_raw_file_job_pages"), ("housekeeping",)], ids=["processes", "threads"]
 )
@@ -45,6 +47,7 @@ def test_a_worker_says_that_it_is_there_and_that_it_goes(stack: Stack, queues: t
     assert has_stopped(stack, worker)
 
 
+@mostly_on_rabbitmq
 def test_an_ocr_worker_is_written_down_by_housekeeping(stack: Stack) -> None:
     stack.start_worker("housekeeping", "housekeeping")
     worker = stack.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
@@ -55,6 +58,7 @@ def test_an_ocr_worker_is_written_down_by_housekeeping(stack: Stack) -> None:
     wait_for(lambda: has_stopped(stack, worker), "the worker says that it goes", seconds=30)
 
 
+@mostly_on_rabbitmq
 def test_a_worker_that_ends_what_it_holds_takes_nothing_more(stack: Stack, long_pdf: Path) -> None:
     worker = stack.start_worker()
     wait_for(lambda: row_of(stack, worker) is not None, "the worker has a row", seconds=30)
@@ -98,6 +102,7 @@ def lonely(tmp_path: Path) -> Iterator[tuple[Stack, services.Service]]:
     redis.close()
 
 
+@pytest.mark.long
 def test_a_database_that_is_away_ends_no_worker(lonely: tuple[Stack, services.Service]) -> None:
     stack, database = lonely
     worker = stack.start_worker()
