@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +21,10 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_tex
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("leafmill/")}
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \|", re.MULTILINE)
+ANOTHER_WAY = {  # not from .env: the containers' own, or what is for `make run` and for root alone
+    "HOST", "PORT", "FLOWER_PORT", "REDIS_URL", "OTEL_EXPORTER_OTLP_PROTOCOL", "TESSDATA_PREFIX",
+    "MODEL_PROCESSES", "LEAFMILL_READER_USER",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -40,6 +48,30 @@ def test_every_variable_is_documented() -> None:
     documented = set(ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
     for name, one in OURS.items():
         assert set(one["environment"]) - documented <= {"FLOWER_BASIC_AUTH"}, name
+
+
+def test_every_variable_reaches_its_processes() -> None:
+    documented = set(ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    passed = set(OURS["api"]["environment"]) | set(OURS["ocr"]["environment"])
+    assert documented - passed == ANOTHER_WAY
+
+
+def test_what_env_does_not_name_has_its_default(tmp_path: Path) -> None:
+    """Compose passes it on as an empty value; the service starts as if there was none."""
+    show = (
+        "import json, django; from django.conf import settings; django.setup();"
+        "print(json.dumps({n: str(getattr(settings, n)) for n in dir(settings) if n.isupper()}))"
+    )
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited |= {"LEAFMILL_DATA": str(tmp_path), "SECRET_KEY": "a", "DJANGO_SETTINGS_MODULE": "parse_project.settings"}
+    optional = {name: "" for name, value in OURS["api"]["environment"].items() if value == f"${{{name}:-}}"}
+
+    def settings_with(variables: dict[str, str]) -> str:
+        command = [sys.executable, "-c", show]
+        return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, check=True, text=True).stdout
+
+    assert {"METRICS_TOKEN", "EXTERNAL_PROVIDERS", "MAX_UPLOAD_MB"} <= optional.keys()
+    assert settings_with(inherited | optional) == settings_with(inherited)
 
 
 def test_only_who_needs_it_sees_the_database_and_the_files() -> None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +51,24 @@ def test_it_installs_what_is_locked_and_runs_as_nobody_in_particular(image: Path
     last_stage = steps[max(number for number, (word, _) in enumerate(steps) if word == "FROM") :]
     assert ("USER", "1000:1000") in last_stage
     assert all("pip" not in rest for word, rest in last_stage if word == "RUN")
+
+
+def test_the_service_image_knows_the_measurements(tmp_path: Path) -> None:
+    """``manage.py capacity`` says the same in it as here."""
+    app = tmp_path / "app"
+    for source in copied(ROOT / "deploy/images/service.Containerfile"):
+        (app / source).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copyfile
+        copy(ROOT / source, app / source)
+
+    def planned(folder: Path) -> dict[str, Any]:
+        command = [sys.executable, "manage.py", "capacity", "--pages-per-minute", "1000", "--json"]
+        environment = {"PATH": os.environ["PATH"], "LEAFMILL_DATA": str(tmp_path / "data")}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    assert planned(app) == planned(ROOT)
 
 
 def test_ocr_images_hold_all_that_ocr_imports() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 
+from tests.acceptance.stack import ROOT
 from tests.deployment.conftest import Manifest, of_kind
 
 NO_QUEUE = {"api", "flower"}
@@ -66,3 +68,9 @@ def test_keda_keeps_the_pods_while_it_cannot_ask(manifests: list[Manifest]) -> N
         assert spec["fallback"]["behavior"] == "currentReplicasIfHigher"
         assert spec["fallback"]["replicas"] == spec["minReplicaCount"]
         assert (spec["pollingInterval"], spec["cooldownPeriod"]) == (15, 120)
+
+
+def test_a_restore_empties_every_queue_of_rabbitmq() -> None:
+    told = re.search(r"for queue in (.+); do", (ROOT / "docs/production.md").read_text(encoding="utf-8"))
+    assert told is not None
+    assert sorted(told[1].split()) == sorted(settings.QUEUES)

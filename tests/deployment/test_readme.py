@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from textwrap import dedent
@@ -11,7 +11,7 @@ from textwrap import dedent
 import yaml
 
 from tests.acceptance.stack import ROOT
-from tests.deployment.conftest import OVERLAYS, of_kind, pod_specs, render
+from tests.deployment.conftest import OVERLAYS, Manifest, of_kind, pod_specs, render
 
 README = (ROOT / "deploy/k8s/README.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| (`[a-z-]+`[^|]*) \| (.+) \|$", re.MULTILINE)
@@ -46,17 +46,59 @@ def test_how_long_stopping_may_take() -> None:
     assert told == {name: f"{pod['terminationGracePeriodSeconds']} s" for name, pod in pods.items()}
 
 
-def test_an_overlay_of_ones_own(tmp_path: Path) -> None:
-    block = README.partition("# mine/kustomization.yaml\n")[2].partition("\n\n")[0]
-    staging = os.path.relpath(ROOT / "deploy/k8s/overlays/staging", tmp_path.resolve())
-    own = re.sub(r"^resources: .*$", f"bases: [{staging}]", dedent(block), flags=re.MULTILINE)
-    (tmp_path / "kustomization.yaml").write_text(own, encoding="utf-8")
-    done = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+def printed(title: str) -> str:
+    """The file that stands below a line ``# title``."""
+    return dedent(re.split(rf"^ +# {re.escape(title)}\n", README, flags=re.MULTILINE)[1].partition("\n\n")[0]) + "\n"
 
-    manifests = list(yaml.safe_load_all(done.stdout))
+
+def render_own(folder: Path, **files: str) -> list[Manifest]:
+    """The overlay of one's own as it is printed, in ``mine`` beside a clone; ``files`` by their names."""
+    mine = folder / "mine"
+    mine.mkdir()
+    shutil.copytree(ROOT / "deploy/k8s", folder / "leafmill/deploy/k8s")
+    for name, text in files.items():
+        (mine / f"{name}.yaml").write_text(text, encoding="utf-8")
+    done = subprocess.run(["kubectl", "kustomize", str(mine)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_an_overlay_of_ones_own(tmp_path: Path) -> None:
+    manifests = render_own(
+        tmp_path, kustomization=printed("mine/kustomization.yaml"), ingress=printed("mine/ingress.yaml")
+    )
+
     images = {container["image"] for pod in pod_specs(manifests).values() for container in pod["containers"]}
     assert images == {f"registry.example.com/leafmill/{name}:0.1.0" for name in ("service", "ocr", "ocr-gpu")}
     (shared,) = of_kind(manifests, "ConfigMap").values()
     assert shared["data"]["PUBLIC_URL"] == "https://parse.example.com"
     assert shared["data"]["OCR_EXCHANGE_URL"] == "http://api"
+    (rule,) = of_kind(manifests, "Ingress")["api"]["spec"]["rules"]
+    (way,) = rule["http"]["paths"]
+    ports = of_kind(manifests, "Service")[way["backend"]["service"]["name"]]["spec"]["ports"]
+    assert way["backend"]["service"]["port"]["name"] in [port["name"] for port in ports]
+
+
+def test_an_overlay_without_gpus_that_is_measured(tmp_path: Path) -> None:
+    strategic = {
+        name: printed(f"mine/{name}.yaml, listed under patchesStrategicMerge") for name in ("database", "address")
+    }
+    kustomization = printed("mine/kustomization.yaml").replace("[ingress.yaml]", "[ingress.yaml, metrics.yaml]")
+    kustomization += printed("mine/kustomization.yaml, too") + "patchesStrategicMerge: [database.yaml, address.yaml]\n"
+    own = {name: printed(f"mine/{name}.yaml") for name in ("ingress", "no-gpu", "metrics")}
+    manifests = render_own(tmp_path, kustomization=kustomization, **own, **strategic)
+
+    scaling = of_kind(manifests, "ScaledObject")["ocr-gpu"]["spec"]
+    assert (scaling["minReplicaCount"], scaling["fallback"]["replicas"]) == (0, 0)
+    assert scaling["maxReplicaCount"] > 0
+    (server,) = of_kind(manifests, "NetworkPolicy")["uses-database"]["spec"]["egress"]
+    assert server["to"] == [{"ipBlock": {"cidr": "10.20.30.40/32"}}]
+    (web,) = pod_specs(manifests)["api"]["containers"]
+    hosts = {variable["name"]: variable.get("value") for variable in web["env"]}["ALLOWED_HOSTS"]
+    (shared,) = of_kind(manifests, "ConfigMap").values()
+    assert hosts == f"{shared['data']['ALLOWED_HOSTS']},$(POD_IP)"
+    (scraped,) = of_kind(manifests, "PodMonitor")["leafmill"]["spec"]["podMetricsEndpoints"]
+    assert scraped["port"] in [port["name"] for port in web["ports"]]
+    assert scraped["authorization"]["credentials"]["name"] in [
+        source["secretRef"]["name"] for source in web["envFrom"] if "secretRef" in source
+    ]
