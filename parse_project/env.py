@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+_NEXT_ADDRESS = re.compile(r";(?=[a-z+]+://)")  # between brokers that stand in for each other
 
 
 class BadVariable(SystemExit):
@@ -74,6 +78,26 @@ def secret(name: str, default: str, meaning: str) -> str:
         except OSError as error:
             raise BadVariable(f"{name}_FILE", path, f"the file cannot be read ({error.strerror})") from None
     return text(name, default, meaning)
+
+
+def address(name: str, default: str, meaning: str) -> str:
+    """A secret that is a server's address. A password that cuts it short stops the start and is not repeated."""
+    value = secret(name, default, meaning)
+    if not all(_is_whole(each) for each in _NEXT_ADDRESS.split(value)):
+        expected = "its port is no number, or its password holds signs that have to be percent-encoded (%23 for #, "
+        raise BadVariable(name, "...", expected + "%2F for /, %3F for ?, %40 for @, %5B for [)")
+    return value
+
+
+def _is_whole(url: str) -> bool:
+    """Whether host and port can be read, and no part of the user's name or password stands behind them."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    behind = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
+    return not parts.netloc or "@" not in behind
 
 
 def listing(name: str, default: str, meaning: str) -> list[str]:

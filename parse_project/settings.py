@@ -85,7 +85,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "apps.api.middleware.HostMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -121,7 +121,7 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # --- Database --------------------------------------------------------------------------------------------------------
 
-DATABASE_URL = env.secret("DATABASE_URL", f"sqlite:///{DATA_DIR}/leafmill.sqlite3", "sqlite:///PATH or postgres://...")
+DATABASE_URL = env.address("DATABASE_URL", f"sqlite:///{DATA_DIR}/leafmill.sqlite3", "sqlite:///PATH or postgres://...")
 DATABASE_CONNECTION_SECONDS = env.integer(
     "DATABASE_CONNECTION_SECONDS", 300, "seconds a process keeps its database connection; 0 behind PgBouncer"
 )
@@ -324,8 +324,10 @@ MODEL_PROCESSES = env.integer(
 )
 
 CELERY_APP = "parse_project.celery"  # imported by the first that publishes; it takes a while
-CELERY_BROKER_URL = env.secret("CELERY_BROKER_URL", _embedded_broker(), "redis://..., redis+socket://... or amqp://...")
-REDIS_URL = env.secret(
+CELERY_BROKER_URL = env.address(
+    "CELERY_BROKER_URL", _embedded_broker(), "redis://..., redis+socket://... or amqp://..."
+)
+REDIS_URL = env.address(
     "REDIS_URL",
     CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else _embedded_broker(),
     "Redis or Valkey for chord counters, quotas and events; beside RabbitMQ too",
@@ -419,7 +421,6 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},  # anybody can send a wrong Host, as often as they like
         "httpx": {"level": "WARNING"},
     },
 }

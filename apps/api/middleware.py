@@ -1,19 +1,28 @@
-"""What every request gets, before and after Django: an id, and errors in one shape."""
+"""What every request gets, before and after Django: an id, errors in one shape, a look at the name it came by."""
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 
 from apps import logs
-from apps.api.errors import problem_of_status
+from apps.api.errors import problem, problem_of_status
+from apps.api.refusals import UnknownHost
+
+logger = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _OURS = ("/api/", "/livez", "/readyz")
+# Probes, Prometheus and autoscalers ask a pod by its address. These answers hold no link, so no name can be forged in.
+BY_ANY_NAME = frozenset({"/livez", "/readyz", "/metrics", "/api/queue-statusz"})
+LONGEST_TOLD = 400
 
 
 class RequestMiddleware:
@@ -41,6 +50,22 @@ class RequestMiddleware:
                 response["Allow"] = allowed
         response["X-Request-Id"] = request_id
         return response
+
+
+class HostMiddleware(CommonMiddleware):
+    """In the place of Django's: a name that is not in ALLOWED_HOSTS is refused, and caller and log are told why.
+
+    The addresses of ``BY_ANY_NAME`` answer whatever the name is.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
+        if request.path_info in BY_ANY_NAME:
+            return None
+        try:
+            return super().process_request(request)
+        except DisallowedHost as error:
+            logger.warning("A request was refused: %s", str(error)[:LONGEST_TOLD])  # Django's words name ALLOWED_HOSTS
+            return problem(request, UnknownHost())
 
 
 def _is_page(response: HttpResponseBase) -> bool:

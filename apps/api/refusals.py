@@ -2,7 +2,7 @@
 
 ParseError (apps/pages/errors.py)
   Refusal                 the request itself
-    InvalidRequest, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
+    InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
     UnsupportedMediaType, UnsupportedEncoding, Unauthenticated, NotFound
     InvalidOptions        holds every option at fault
   Unavailable             a part that we need
@@ -25,6 +25,10 @@ class Refusal(ParseError):
 
 class InvalidRequest(Refusal):
     __doc__ = Refusal.__doc__
+
+
+class UnknownHost(Refusal):
+    """This service does not answer to the name in the request's address. Who runs it adds the name to ALLOWED_HOSTS."""
 
 
 class InvalidJson(Refusal):

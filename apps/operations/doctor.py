@@ -55,6 +55,10 @@ def _providers(*, call: bool, seconds: float) -> list[Finding]:
     return [finding for look in looks for finding in look.findings()]
 
 
+def _look_again() -> str:
+    return manage("doctor")
+
+
 class _Look:
     """A check in a thread of its own, begun at once. A thread that hangs is left behind and ends with the process."""
 
@@ -70,7 +74,8 @@ class _Look:
     def findings(self) -> list[Finding]:
         self._thread.join(max(0.0, self._until - time.monotonic()))
         if self._found is None:
-            return [failed(self._name, f"It did not answer within {self._seconds:g} s.", manage("doctor"))]
+            mend = doctor_parts.MENDS.get(self._name, _look_again)
+            return [failed(self._name, f"It did not answer within {self._seconds:g} s.", mend())]
         return self._found
 
     def _run(self) -> None:
@@ -80,6 +85,6 @@ class _Look:
         except Exception as error:  # what was not thought of is told, too
             logger.exception("The look at %s failed", self._name)
             told = f"The look at it failed: {type(error).__name__}: {error}"
-            self._found = [failed(self._name, told, manage("doctor"))]
+            self._found = [failed(self._name, told, _look_again())]
         finally:
             connection.close()

@@ -24,7 +24,10 @@ DISK_WARNING_BYTES, DISK_FAILED_BYTES = 5 * GIGABYTE, GIGABYTE // 2
 SHORTEST_KEY, SHORTEST_PASSWORD = 32, 8
 GPU_SECONDS = 1.8
 WELL_KNOWN_KEYS = ("secret", "changeme", "change-me", "django-insecure", "password", "insecure", "default")
-NEW_KEY = 'SECRET_KEY=$(python3 -c "import secrets; print(secrets.token_urlsafe(48))")'
+NEW_KEY = (
+    "set SECRET_KEY of all processes to what this prints, then enter providers' keys anew, which the old one sealed: "
+    'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+)
 INSTALL_TESSERACT = "sudo apt-get install tesseract-ocr tesseract-ocr-deu"
 LOAD_PROVIDERS = manage("load_providers FILE")
 
@@ -107,7 +110,7 @@ def secret_key() -> Finding:
         return warning(name, f"Others may read {kept}.", f"chmod 600 {kept}")
     if not str(settings.DATABASE_URL).startswith("sqlite"):
         sentence = f"It is the one made in {kept}; all processes of an installation need the same."
-        return warning(name, sentence, NEW_KEY)
+        return warning(name, sentence, f"keep this key: set SECRET_KEY_FILE of all processes to a copy of {kept}")
     return ok(name, f"It was made at the first start and is kept in {kept}.")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,12 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from apps import logs
 from apps.documents import storage
 from apps.jobs import queries, services, workflow
 from apps.jobs.queries import WorkersOfQueue
-from apps.operations import embedded_broker
-from apps.operations.findings import Finding, failed, manage, not_checked, ok, warning
+from apps.operations import embedded_broker, processes
+from apps.operations.findings import Finding, failed, manage, not_checked, ok, python, warning
 from apps.providers.models import Deployment
 from apps.providers.quota import connect
 
@@ -37,7 +40,6 @@ NO_DATABASE = "The database does not answer."
 
 def database() -> Finding:
     name = "database"
-    mend = f"{START}, or check DATABASE_URL and start the server"
     missing = _missing_sqlite_file()
     if missing is not None:
         return failed(name, f"There is no database yet at {missing}.", manage("migrate"))
@@ -46,7 +48,7 @@ def database() -> Finding:
             cursor.execute("SELECT sqlite_version()" if connection.vendor == "sqlite" else "SHOW server_version")
             version = cursor.fetchone()[0]
     except DatabaseError as error:
-        return failed(name, f"{_where_database()} does not answer: {_first_line(error)}.", mend)
+        return failed(name, f"{_where_database()} does not answer: {_first_line(error)}.", _mend_database())
     return ok(name, f"{'SQLite' if connection.vendor == 'sqlite' else 'PostgreSQL'} {version} at {_where_database()}.")
 
 
@@ -77,6 +79,12 @@ def refuse_missing_database() -> None:
         raise OperationalError("There is no database yet.")
 
 
+def _mend_database() -> str:
+    if connection.vendor == "sqlite":
+        return f"ls -l {_where_database()}"
+    return f"start PostgreSQL at {_where_database()}, or check DATABASE_URL"
+
+
 def _where_database() -> str:
     where = connection.settings_dict
     if connection.vendor == "sqlite":
@@ -98,7 +106,7 @@ def broker() -> Finding:
             with opened.default_channel as channel:
                 return _redis_finding(name, channel.client.info(), url)
     except Exception as error:  # each transport has errors of its own
-        return failed(name, f"{_address(url)} does not answer: {_first_line(error)}.", _start(url, "CELERY_BROKER_URL"))
+        return failed(name, f"{_address(url)} does not answer: {_first_line(error)}.", _mend_store("CELERY_BROKER_URL"))
 
 
 def quota_store() -> Finding:
@@ -109,7 +117,7 @@ def quota_store() -> Finding:
         with connect(url) as client:
             return _redis_finding(name, dict(client.info()), url)
     except (redis.RedisError, OSError) as error:
-        return failed(name, f"{_address(url)} does not answer: {_first_line(error)}.", _start(url, "REDIS_URL"))
+        return failed(name, f"{_address(url)} does not answer: {_first_line(error)}.", _mend_store("REDIS_URL"))
 
 
 def _redis_finding(name: str, facts: dict[str, Any], url: str) -> Finding:
@@ -140,10 +148,11 @@ def _broker_connection(url: str) -> Any:
 
 def _reachable(url: str) -> str:
     """Where the bundled server listens, whose socket lies elsewhere when the data folder's path is long."""
-    folder = Path(settings.DATA_DIR)
-    if url != f"redis+socket://{folder}/valkey.sock":
-        return str(url)
-    return f"redis+socket://{embedded_broker.socket_path(folder)}"
+    return _bundled() if url == f"redis+socket://{settings.DATA_DIR}/valkey.sock" else str(url)
+
+
+def _bundled() -> str:
+    return f"redis+socket://{embedded_broker.socket_path(Path(settings.DATA_DIR))}"
 
 
 def _address(url: str) -> str:
@@ -154,8 +163,15 @@ def _address(url: str) -> str:
     return f"{parts.hostname or 'localhost'}{f':{parts.port}' if parts.port else ''}"
 
 
-def _start(url: str, variable: str) -> str:
-    return START if "socket" in urlsplit(url).scheme else f"start the server, or check {variable}"
+def _mend_store(variable: str) -> str:
+    """``variable`` names the server: CELERY_BROKER_URL or REDIS_URL."""
+    url = _reachable(getattr(settings, variable))
+    if url != _bundled():
+        return f"look at the log of the server at {_address(url)} and start it again, or check {variable}"
+    folder = Path(settings.DATA_DIR)
+    if not processes.processes_of(str(folder)):
+        return START
+    return f"tail {folder / 'logs' / 'valkey.log'}; then stop make run (Ctrl-C) and start it again"
 
 
 # --- workers ---
@@ -199,7 +215,14 @@ def _ocr_worker(asked: str, there: Mapping[str, WorkersOfQueue]) -> Finding:
     if asked in there:
         return ok(_WORKER_FOR_OCR, f"{asked}: {_taken_by(there[asked])}")
     sentence = f"No worker of {asked} {_UNHEARD}: scanned pages wait."
-    return failed(_WORKER_FOR_OCR, sentence, f"python -m ocr_worker {asked}")
+    return failed(_WORKER_FOR_OCR, sentence, _start_ocr(asked))
+
+
+def _start_ocr(queue: str) -> str:
+    """An OCR worker reads the broker's address from the environment alone; a password in it is not shown."""
+    url = logs.without_secrets(_reachable(settings.CELERY_BROKER_URL))
+    hidden = f"   ({logs.HIDDEN} is the password)" if logs.HIDDEN in url else ""
+    return f"CELERY_BROKER_URL={shlex.quote(url)} {python()} -m ocr_worker {queue}{hidden}"
 
 
 def _taken_by(found: WorkersOfQueue) -> str:
@@ -315,6 +338,13 @@ PARTS: Sequence[tuple[str, Callable[[], Finding | list[Finding]]]] = (
     ("storage", file_storage),
     ("retention", retention),
 )
+
+# What mends a part that did not answer in time.
+MENDS: Mapping[str, Callable[[], str]] = {
+    "database": _mend_database,
+    "broker": partial(_mend_store, "CELERY_BROKER_URL"),
+    "quota store": partial(_mend_store, "REDIS_URL"),
+}
 
 
 def _first_line(error: BaseException) -> str:

@@ -28,10 +28,14 @@ class Finding:
 
 
 def manage(command: str) -> str:
-    """One of our commands as it is typed here: with the Python of the set-up where this is it."""
-    of_setup = Path(".venv/bin/python")
-    python = of_setup if Path(sys.executable) == settings.BASE_DIR / of_setup else "python"
-    return f"{python} manage.py {command}"
+    """One of our commands as it is typed here."""
+    return f"{python()} manage.py {command}"
+
+
+def python() -> str:
+    """Python as it is typed here: that of the set-up where this is it."""
+    of_setup = ".venv/bin/python"
+    return of_setup if Path(sys.executable) == settings.BASE_DIR / of_setup else "python"
 
 
 def ok(name: str, sentence: str) -> Finding:

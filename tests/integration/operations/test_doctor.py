@@ -23,6 +23,7 @@ from django.test import Client
 
 from apps.documents.models import Removal
 from apps.jobs import services
+from apps.operations.processes import MARKER
 from apps.providers.models import Deployment, Provider
 from tests.acceptance.stack import MANAGE
 from tests.fakes.deployments import deploy
@@ -105,6 +106,7 @@ def test_a_stopped_broker_is_told_and_hides_nothing(redis: Service) -> None:
     assert code == 1
     assert parts["broker"]["state"] == parts["quota store"]["state"] == "failed"
     assert "CELERY_BROKER_URL" in parts["broker"]["mend"]
+    assert "REDIS_URL" in parts["quota store"]["mend"]
     assert parts["worker of housekeeping"]["state"] == "failed"
     assert parts["database"]["state"] == parts["storage"]["state"] == "ok"
 
@@ -118,7 +120,37 @@ def test_a_frozen_broker_is_not_waited_for(redis: Service) -> None:
 
     assert code == 1
     assert parts["broker"]["state"] == parts["quota store"]["state"] == "failed"
+    for name in ("broker", "quota store"):
+        assert "the log of the server at 127.0.0.1" in parts[name]["mend"]
     assert parts["database"]["state"] == "ok"
+
+
+@pytest.mark.parametrize(("is_running", "mend"), [(False, "make run"), (True, "valkey.log; then stop make run")])
+def test_the_bundled_broker_is_mended_by_make_run_which_may_have_to_be_stopped_first(
+    settings: Any, tmp_path: Path, is_running: bool, mend: str
+) -> None:
+    settings.DATA_DIR = tmp_path
+    settings.CELERY_BROKER_URL = settings.REDIS_URL = f"redis+socket://{tmp_path}/valkey.sock"
+    member = subprocess.Popen(["sleep", "60"], env={**os.environ, MARKER: str(tmp_path) if is_running else "another"})
+    try:
+        parts, _ = examined()
+    finally:
+        member.kill()
+        member.wait()
+
+    for name in ("broker", "quota store"):
+        assert parts[name]["mend"].endswith(mend if not is_running else "(Ctrl-C) and start it again")
+        assert mend in parts[name]["mend"]
+
+
+def test_the_start_of_an_ocr_worker_names_the_broker_and_hides_its_password(redis: Service, settings: Any) -> None:
+    settings.CELERY_BROKER_URL = f"redis://:canary-71@{redis.url.removeprefix('redis://')}"
+
+    parts, _ = examined()
+
+    mend = parts["worker for OCR"]["mend"]
+    assert mend.startswith("CELERY_BROKER_URL='redis://:***@127.0.0.1")
+    assert "canary" not in mend
 
 
 @pytest.mark.parametrize(
@@ -138,6 +170,8 @@ def test_a_database_that_is_not_there_is_told_and_hides_nothing(tmp_path: Path, 
     assert parts["migrations"]["state"] == parts["worker for OCR"]["state"] == "not checked"
     assert parts["storage"]["state"] == "ok"
     assert "canary" not in done.stdout + done.stderr
+    if url:
+        assert parts["database"]["mend"] == "start PostgreSQL at 127.0.0.1:1/leafmill, or check DATABASE_URL"
     assert not list(tmp_path.glob("data/*.sqlite3"))
 
 
@@ -200,7 +234,7 @@ def test_queues_without_a_worker_are_told(redis: Service) -> None:
     assert parts["worker of parse_raw_file_job"]["state"] == "failed"
     assert parts["worker of parse_raw_file_job"]["mend"] == f"{PYTHON} manage.py work parse_raw_file_job"
     assert parts["worker of llm"]["state"] == "ok", "no deployment serves it"
-    assert parts["worker for OCR"]["mend"] == "python -m ocr_worker ocr_cpu"
+    assert parts["worker for OCR"]["mend"] == f"CELERY_BROKER_URL={redis.url} {PYTHON} -m ocr_worker ocr_cpu"
 
 
 def test_a_queue_of_models_needs_a_worker_once_a_deployment_serves_it(redis: Service) -> None:
@@ -267,5 +301,5 @@ def test_the_table_is_for_people(redis: Service) -> None:
     assert ended.value.code == 1
     lines = out.getvalue().splitlines()
     assert any(line.startswith("ok           database") for line in lines)
-    assert any(line.strip() == "-> python -m ocr_worker ocr_cpu" for line in lines)
+    assert any(line.strip().endswith(f"{PYTHON} -m ocr_worker ocr_cpu") for line in lines)
     assert "failed" in lines[-1]

@@ -51,6 +51,21 @@ def test_a_key_that_can_be_guessed_is_told_and_not_shown(settings: Any, key: str
 
     assert finding.state is state
     assert key not in finding.sentence + finding.mend
+    if state is State.FAILED:
+        assert finding.mend.startswith("set SECRET_KEY of all processes")
+        assert "enter providers' keys anew" in finding.mend
+
+
+def test_a_key_that_seals_already_is_kept_where_processes_are_apart(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR, settings.DATABASE_URL = tmp_path, "postgres://db/leafmill"
+    settings.SECRET_KEY = "k3jL" * 12
+    (tmp_path / "secret_key").write_text(settings.SECRET_KEY)
+    (tmp_path / "secret_key").chmod(0o600)
+
+    finding = doctor_machine.secret_key()
+
+    assert finding.state is State.WARNING
+    assert finding.mend.startswith("keep this key: set SECRET_KEY_FILE")
 
 
 def test_a_key_that_others_can_read_is_told(settings: Any, tmp_path: Path) -> None:
@@ -107,6 +122,7 @@ def test_a_part_that_hangs_is_told_as_failed_in_time() -> None:
 
     assert finding.state is State.FAILED
     assert "did not answer within 0.05 s" in finding.sentence
+    assert "CELERY_BROKER_URL" in finding.mend or finding.mend == "make run", "not: ask the doctor again"
 
 
 def test_a_part_that_breaks_is_told_as_failed() -> None:

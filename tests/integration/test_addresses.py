@@ -1,0 +1,60 @@
+"""DATABASE_URL, CELERY_BROKER_URL and REDIS_URL as the start of every process reads them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def started(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A process that reads the settings and ends."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", "import parse_project.settings"],
+        cwd=ROOT,
+        env=inherited | {"LEAFMILL_DATA": str(folder)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("DATABASE_URL", "postgres://leafmill:canary#71@db:5432/leafmill"),
+        ("DATABASE_URL", "postgres://leafmill:71/canary@db/leafmill"),
+        ("CELERY_BROKER_URL", "amqp://leafmill:71?canary@broker:5672//"),
+        ("CELERY_BROKER_URL", "redis://:canary/71@broker:6379/0"),
+        ("REDIS_URL", "redis://:canary[71@broker:6379/0"),
+    ],
+)
+def test_a_password_that_cuts_the_address_short_is_told_and_not_shown(tmp_path: Path, name: str, address: str) -> None:
+    done = started(tmp_path, **{name: address})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{name}=")
+    assert "percent-encoded" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "canary" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("DATABASE_URL", "postgres://leafmill:canary%2371@db:5432/leafmill?sslmode=require&application_name=a@b"),
+        ("CELERY_BROKER_URL", "amqps://leafmill:p@first:5671//;amqps://leafmill:p@second:5671//"),
+        ("REDIS_URL", "rediss://:p@broker:6379/0?ssl_cert_reqs=CERT_REQUIRED"),
+        ("REDIS_URL", "redis+socket:///home/a@b/valkey.sock"),
+    ],
+)
+def test_addresses_that_can_be_read_are_taken(tmp_path: Path, name: str, address: str) -> None:
+    done = started(tmp_path, **{name: address})
+
+    assert (done.returncode, done.stderr) == (0, "")
