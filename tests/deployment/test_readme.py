@@ -80,13 +80,11 @@ def test_an_overlay_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_an_overlay_without_gpus_that_is_measured(tmp_path: Path) -> None:
-    strategic = {
-        name: printed(f"mine/{name}.yaml, listed under patchesStrategicMerge") for name in ("database", "address")
-    }
+    database = printed("mine/database.yaml, listed under patchesStrategicMerge")
     kustomization = printed("mine/kustomization.yaml").replace("[ingress.yaml]", "[ingress.yaml, metrics.yaml]")
-    kustomization += printed("mine/kustomization.yaml, too") + "patchesStrategicMerge: [database.yaml, address.yaml]\n"
+    kustomization += printed("mine/kustomization.yaml, too") + "patchesStrategicMerge: [database.yaml]\n"
     own = {name: printed(f"mine/{name}.yaml") for name in ("ingress", "no-gpu", "metrics")}
-    manifests = render_own(tmp_path, kustomization=kustomization, **own, **strategic)
+    manifests = render_own(tmp_path, kustomization=kustomization, database=database, **own)
 
     scaling = of_kind(manifests, "ScaledObject")["ocr-gpu"]["spec"]
     assert (scaling["minReplicaCount"], scaling["fallback"]["replicas"]) == (0, 0)
@@ -94,9 +92,6 @@ def test_an_overlay_without_gpus_that_is_measured(tmp_path: Path) -> None:
     (server,) = of_kind(manifests, "NetworkPolicy")["uses-database"]["spec"]["egress"]
     assert server["to"] == [{"ipBlock": {"cidr": "10.20.30.40/32"}}]
     (web,) = pod_specs(manifests)["api"]["containers"]
-    hosts = {variable["name"]: variable.get("value") for variable in web["env"]}["ALLOWED_HOSTS"]
-    (shared,) = of_kind(manifests, "ConfigMap").values()
-    assert hosts == f"{shared['data']['ALLOWED_HOSTS']},$(POD_IP)"
     (scraped,) = of_kind(manifests, "PodMonitor")["leafmill"]["spec"]["podMetricsEndpoints"]
     assert scraped["port"] in [port["name"] for port in web["ports"]]
     assert scraped["authorization"]["credentials"]["name"] in [
