@@ -25,10 +25,23 @@ def main() -> None:
     except (OperationalError, ProgrammingError) as error:
         if not _MISSING.search(str(error)):
             raise
-        sys.exit(
-            "The database lacks tables or columns of this release. Make them with `manage.py migrate`; the first "
-            "`make run` does it by itself."
+        sys.exit(_what_is_missing())
+
+
+def _what_is_missing() -> str:
+    """Tables of this release, or the whole service: a command in a terminal without its LEAFMILL_DATA finds nothing."""
+    from django.conf import settings
+    from django.db import connection
+
+    if connection.vendor == "sqlite" and not connection.introspection.table_names():
+        return (
+            f"There is no service in {settings.DATA_DIR}. Where yours runs with LEAFMILL_DATA=..., set it here too. "
+            "To begin one there: `make run`, or `manage.py migrate`."
         )
+    return (
+        "The database lacks tables or columns of this release. Make them with `manage.py migrate`; the first "
+        "`make run` does it by itself."
+    )
 
 
 if __name__ == "__main__":

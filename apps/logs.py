@@ -46,7 +46,12 @@ def trace_id_of(job_id: str) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """A line for people."""
+    """A line for people; behind the message stands which job it is about, and which of its pages."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        subject = _subject.get()
+        told = [f"{name} {subject[name]}" for name in ("job", "page") if name in subject]
+        return super().formatMessage(record) + (f" [{', '.join(told)}]" if told else "")
 
     def format(self, record: logging.LogRecord) -> str:
         return without_secrets(super().format(record))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ocr_worker.settings import BadSetting, settings
+from ocr_worker.settings import BadSetting, broker_url, settings
 
 QUEUES = ("ocr_cpu", "ocr_gpu")
 
@@ -18,6 +18,7 @@ def main(queues: list[str]) -> int:
     pool = "threads" if "ocr_gpu" in queues else "prefork"
     try:
         width = settings().processes
+        broker_url()
     except BadSetting as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

@@ -18,6 +18,7 @@ from kombu import Exchange, Queue
 
 from apps import VERSION
 from ocr_worker import heartbeat
+from ocr_worker.settings import broker_url
 
 OCR_CPU, OCR_GPU, HOUSEKEEPING = "ocr_cpu", "ocr_gpu", "housekeeping"
 
@@ -57,7 +58,7 @@ def make_app(broker_url: str) -> Celery:
     return app
 
 
-app = make_app(os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0"))
+app = make_app(broker_url())
 
 _worker_id = uuid.uuid4().hex
 

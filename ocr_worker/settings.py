@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -41,6 +42,19 @@ def settings() -> OcrSettings:
         page_seconds=float(_number("OCR_PAGE_SECONDS", 60)),
         memory_mb=_number("OCR_MEMORY_MB", 3000),
     )
+
+
+def broker_url() -> str:
+    """The broker's address; BadSetting, without it, where its password cuts it short."""
+    url = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+    try:
+        _ = urlsplit(url.split(";")[0]).port
+    except ValueError:
+        raise BadSetting(
+            "CELERY_BROKER_URL cannot be used: its port is no number, or its password holds signs that have to be "
+            "percent-encoded (%23 for #, %2F for /, %3F for ?, %5B for [)."
+        ) from None
+    return url
 
 
 def cores() -> int:

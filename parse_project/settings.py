@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(
     env.text("LEAFMILL_DATA", str(BASE_DIR / ".leafmill"), "folder of the embedded parts: database, files, broker")
 ).resolve()
+# What is not there is told by the doctor, not made.
+LOOKS_ONLY = sys.argv[1:2] == ["doctor"]
 
 
 def _kept_secret_key() -> str:
@@ -28,6 +31,8 @@ def _kept_secret_key() -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
+        if LOOKS_ONLY:
+            return secrets.token_urlsafe(48)
         DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = DATA_DIR / f".secret_key.{os.getpid()}"
         draft.touch(mode=0o600)
@@ -134,7 +139,8 @@ IDLE_TRANSACTION_SECONDS = 30
 
 
 def _sqlite(path: str) -> dict[str, object]:
-    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not LOOKS_ONLY:
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,

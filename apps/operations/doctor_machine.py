@@ -104,6 +104,8 @@ def secret_key() -> Finding:
         return failed(name, "It is one that everybody knows: links and sealed passwords are not safe.", NEW_KEY)
     if len(key) < SHORTEST_KEY:
         return failed(name, f"It has {len(key)} characters; less than {SHORTEST_KEY} can be guessed.", NEW_KEY)
+    if not kept.exists() and not os.environ.keys() & {"SECRET_KEY", "SECRET_KEY_FILE"}:
+        return not_checked(name, "There is none yet; the first start makes it.")
     if not kept.exists() or kept.read_text(encoding="ascii").strip() != key:
         return ok(name, "It is set.")
     if _others_may_read(kept):

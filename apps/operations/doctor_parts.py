@@ -32,6 +32,7 @@ RETENTION_WARNING_SECONDS = 24 * 3600.0
 MOST_NAMED = 3
 START = "make run"
 SET_CLOCK = "sudo timedatectl set-ntp true"
+ELSEWHERE = "Where yours runs with LEAFMILL_DATA=..., set it here too."
 NO_DATABASE = "The database does not answer."
 
 
@@ -42,7 +43,8 @@ def database() -> Finding:
     name = "database"
     missing = _missing_sqlite_file()
     if missing is not None:
-        return failed(name, f"There is no database yet at {missing}.", manage("migrate"))
+        sentence = f"There is no service in {missing.parent}. {ELSEWHERE}"
+        return failed(name, sentence, f"export LEAFMILL_DATA=..., or begin one there: {START}")
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT sqlite_version()" if connection.vendor == "sqlite" else "SHOW server_version")
@@ -238,6 +240,8 @@ def file_storage() -> Finding:
     name, where = "storage", _where_storage()
     key, content = storage.probe(secrets.token_hex(8)), os.urandom(64)
     try:
+        if not _folder_is_there():
+            return not_checked(name, f"{where} is not there yet; the first document makes it.")
         storage.write(key, content)
         try:
             same = storage.read(key) == content
@@ -270,6 +274,12 @@ def retention() -> Finding:
 def _where_storage() -> str:
     options = storage_options()
     return str(options.get("bucket_name") or options.get("location") or "storage")
+
+
+def _folder_is_there() -> bool:
+    """Whether to write makes no folder; a bucket has none."""
+    options = storage_options()
+    return "bucket_name" in options or "location" not in options or Path(options["location"]).exists()
 
 
 def storage_options() -> dict[str, Any]:

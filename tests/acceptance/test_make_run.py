@@ -144,6 +144,7 @@ def test_a_second_start_finds_its_data_and_tells_no_secret_twice(start: Start, f
     assert not API_KEY.search(second.said)
     assert not PASSWORD.search(second.said)
     assert f"LEAFMILL_DATA={folder} .venv/bin/python manage.py create_api_key NAME" in second.said
+    assert f"export LEAFMILL_DATA={folder}\n" in second.said
     assert folder.stat().st_mode & 0o077 == 0, "nobody else may look into the data folder"
 
 

@@ -58,3 +58,19 @@ def test_addresses_that_can_be_read_are_taken(tmp_path: Path, name: str, address
     done = started(tmp_path, **{name: address})
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_ocr_worker_says_the_same_of_its_broker(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ocr_worker", "ocr_cpu"],
+        cwd=ROOT,
+        env=os.environ | {"CELERY_BROKER_URL": "redis://:canary#71@broker:6379/0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("CELERY_BROKER_URL cannot be used")
+    assert "Traceback" not in done.stderr
+    assert "canary" not in done.stderr

@@ -37,6 +37,27 @@ def test_a_line_says_what_it_is_about_until_the_block_ends() -> None:
     assert "job" not in line("hello")
 
 
+def test_a_line_for_people_names_the_job_and_its_pages() -> None:
+    def text(message: str, *, failed: bool = False) -> str:
+        exception = sys.exc_info() if failed else None
+        record = logging.LogRecord("celery", logging.INFO, "file.py", 1, message, (), exception)
+        return logs.LineFormatter("%(name)s %(message)s").format(record)
+
+    with logs.about(**logs.job("pjb-1", "1-4"), request_id="r"):
+        of_pages = text("Task extract_pages[4711] succeeded")
+        try:
+            raise ValueError("broken")
+        except ValueError:
+            first, *others = text("It failed", failed=True).splitlines()
+    with logs.about(**logs.job("pjb-1", "0")):
+        of_job = text("Task split_document[4711] succeeded")
+
+    assert of_pages == "celery Task extract_pages[4711] succeeded [job pjb-1, page 1-4]"
+    assert of_job == "celery Task split_document[4711] succeeded [job pjb-1]"
+    assert (first, others[-1]) == ("celery It failed [job pjb-1, page 1-4]", "ValueError: broken")
+    assert text("hello") == "celery hello"
+
+
 def test_threads_do_not_mix_what_they_are_about() -> None:
     told: list[dict[str, Any]] = []
     with logs.about(job="pjb-1"):

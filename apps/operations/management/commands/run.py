@@ -76,6 +76,8 @@ class Command(BaseCommand):
             f"  Flower   http://{_in_url(settings.HOST)}:{settings.FLOWER_PORT}"
             f"   user {members.FLOWER_USER}, password in {password_file}"
         )
+        if Path(settings.DATA_DIR) != settings.BASE_DIR / ".leafmill":
+            self._say(f"Commands in other terminals: export LEAFMILL_DATA={shlex.quote(str(settings.DATA_DIR))}")
         self._say("Ctrl-C stops it.")
 
     def _say(self, line: str) -> None:
