@@ -150,6 +150,17 @@ def test_queues_and_open_jobs_are_told_as_they_are_now(api: Api, metrics: Metric
     assert after("leafmill_up", part="broker") == 1
 
 
+def test_what_is_paused_is_told_and_what_stands_still_with_it(metrics: Metrics) -> None:
+    before = metrics()
+    services.pause(name="parse_raw_file_job_pages", by="tester")
+    after = metrics()
+
+    names = services.pausable()
+    assert [name for name in names if before("leafmill_paused", what=name)] == []
+    still = ["parse_raw_file_job_pages", "ocr_cpu", "ocr_gpu"]
+    assert sorted(name for name in names if after("leafmill_paused", what=name)) == sorted(still)
+
+
 def test_requests_are_told_by_route_without_ids(api: Api, metrics: Metrics) -> None:
     api.job("pjb-unknown")
 
