@@ -226,7 +226,9 @@ _USED: dict[str, Callable[[AccountState], float]] = {
 
 def _from_quota_store() -> list[Metric]:
     rows = list(Deployment.objects.select_related("quota", "provider"))
-    states = shared_store().state([account_of(row.pk) for row in rows])
+    store = shared_store()
+    store.ping()  # without a deployment nothing else would be asked of it
+    states = store.state([account_of(row.pk) for row in rows])
     labels = ["provider", "deployment", "limit"]
     used = GaugeMetricFamily("leafmill_quota_used", "What a deployment has used of its limits now", labels=labels)
     most = GaugeMetricFamily("leafmill_quota_limit", "A deployment's limits; only those that are set", labels=labels)

@@ -182,6 +182,14 @@ def test_a_broker_that_is_down_leaves_the_rest(api: Api, metrics: Metrics, setti
     assert (after("leafmill_up", part="database"), after("leafmill_jobs_pending")) == (1, 1)
 
 
+def test_a_quota_store_that_is_down_is_told_without_any_deployment(metrics: Metrics, settings: Any) -> None:
+    before = metrics()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    assert before("leafmill_up", part="quota_store") == 1
+    assert metrics()("leafmill_up", part="quota_store") == 0
+
+
 def test_counting_begins_with_the_first_look(api: Api, finish: Finish, metrics: Metrics) -> None:
     finish(api.parse().json()["id"])
     TallyMark.objects.all().delete()
