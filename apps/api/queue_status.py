@@ -24,6 +24,7 @@ class QueueOfStatus(BaseModel):
     in_flight: int
     consumers: int
     healthy: bool
+    paused: bool
     oldest_age_seconds: float | None
     open_pages: int
     work_seconds: float | None
@@ -70,6 +71,7 @@ def _told(queue: QueueStatus) -> QueueOfStatus:
         in_flight=queue.in_flight,
         consumers=queue.consumers,
         healthy=queue.healthy,
+        paused=queue.paused,
         oldest_age_seconds=_rounded(queue.oldest_age_seconds),
         open_pages=queue.open_pages,
         work_seconds=_rounded(queue.work_seconds),

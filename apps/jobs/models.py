@@ -251,6 +251,11 @@ class Pause(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def told(self) -> str:
+        """What is paused, since when, by whom and why."""
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.name}, since {self.since:%Y-%m-%d %H:%M} UTC, by {self.by}{reason}"
+
 
 class Worker(models.Model):
     """A worker process, as it tells of itself: every few seconds that it is there, and once that it goes.

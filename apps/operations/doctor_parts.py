@@ -271,6 +271,17 @@ def retention() -> Finding:
     return ok(name, "What is over is removed in time.")
 
 
+def paused() -> Finding | list[Finding]:
+    """What somebody has paused: its work waits, and no worker is at fault."""
+    name = "paused"
+    try:
+        refuse_missing_database()
+        found = [warning(name, f"{pause.told()}.", manage(f"resume {pause.name}")) for pause in queries.pauses()]
+    except DatabaseError:
+        return not_checked(name, NO_DATABASE)
+    return found or ok(name, "Nothing is.")
+
+
 def _where_storage() -> str:
     options = storage_options()
     return str(options.get("bucket_name") or options.get("location") or "storage")
@@ -347,6 +358,7 @@ PARTS: Sequence[tuple[str, Callable[[], Finding | list[Finding]]]] = (
     ("clock of the quota store", quota_clock),
     ("storage", file_storage),
     ("retention", retention),
+    ("paused", paused),
 )
 
 # What mends a part that did not answer in time.

@@ -79,6 +79,14 @@ def _of_queues(queues: list[QueueStatus]) -> Iterator[Metric]:
         yield _by_queue(name, meaning, values)
 
 
+def _of_pauses() -> Iterator[Metric]:
+    family = GaugeMetricFamily("leafmill_paused", "1 while a queue or the intake stands still", labels=["what"])
+    paused = services.stands_still()
+    for name in services.pausable():
+        family.add_metric([name], 1 if name in paused else 0)
+    yield family
+
+
 def _from_broker() -> list[Metric]:
     told = workflow.broker_queues(settings.QUEUES)
     messages = {name: queue.messages for name, queue in told.items()}
@@ -104,6 +112,7 @@ def _from_rows() -> list[Metric]:
     totals = tallying.totals()
     return [
         *_of_queues(services.queue_status_of_rows()),
+        *_of_pauses(),
         *_of_open_jobs(),
         *_of_ended_jobs(totals),
         *_of_retention(),
@@ -217,7 +226,9 @@ _USED: dict[str, Callable[[AccountState], float]] = {
 
 def _from_quota_store() -> list[Metric]:
     rows = list(Deployment.objects.select_related("quota", "provider"))
-    states = shared_store().state([account_of(row.pk) for row in rows])
+    store = shared_store()
+    store.ping()  # without a deployment nothing else would be asked of it
+    states = store.state([account_of(row.pk) for row in rows])
     labels = ["provider", "deployment", "limit"]
     used = GaugeMetricFamily("leafmill_quota_used", "What a deployment has used of its limits now", labels=labels)
     most = GaugeMetricFamily("leafmill_quota_limit", "A deployment's limits; only those that are set", labels=labels)

@@ -163,6 +163,11 @@ class QuotaStore:
         answers = self._move("state", keys_of(*keys), {}, now)
         return [_account_state(key, answer) for key, answer in zip(keys, answers, strict=True)]
 
+    def ping(self) -> None:
+        """Return once it answers."""
+        with _reaching_the_store():
+            self.client.ping()
+
     def _rebuild_and_reserve(self, accounts: Sequence[Limits], need: Need, now: float | None) -> Reservation | Refused:
         with _reaching_the_store():
             done = quota_rebuild.rebuild(self.client, self._rebuild, run=self._run, hold=self.hold, now=now)

@@ -34,7 +34,7 @@ from apps.jobs.services.orders import (
     set_priority,
     submit_job,
 )
-from apps.jobs.services.pausing import pausable, pause, resume
+from apps.jobs.services.pausing import pausable, pause, resume, stands_still
 from apps.jobs.services.planning import plan_pages, route_pages
 from apps.jobs.services.queue_status import QueueStatus, queue_status, queue_status_of_rows
 from apps.jobs.services.reading import extract_pages
@@ -93,6 +93,7 @@ __all__ = [
     "send_due",
     "set_priority",
     "split_document",
+    "stands_still",
     "submit_job",
     "usage_of",
 ]

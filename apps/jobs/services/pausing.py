@@ -8,7 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.jobs import workflow
+from apps.jobs import queries, workflow
 from apps.jobs.errors import IntakePaused
 from apps.jobs.models import ParseJob, Pause, Step
 from apps.jobs.services.sending import send_due
@@ -46,6 +46,11 @@ def resume(*, name: str) -> bool:
 def queues_stopped_by(name: str) -> tuple[str, ...]:
     """The queues of rows that are not sent while this is paused."""
     return (name, *workflow.OCR_QUEUES) if name == workflow.PAGES_QUEUE else (name,)
+
+
+def stands_still() -> set[str]:
+    """What does not go on now, of ``pausable``: what is paused, and the queues that this stops."""
+    return {name for paused in queries.pauses() for name in queues_stopped_by(paused.name)}
 
 
 def check_intake() -> None:

@@ -35,6 +35,7 @@ from django.db.models.functions import Now
 
 from apps.jobs import queries, workflow
 from apps.jobs.models import AttemptOutcome, PageAttempt, Step
+from apps.jobs.services.pausing import stands_still
 from apps.jobs.states import StepState
 
 RECENT_ATTEMPTS = 200
@@ -55,7 +56,8 @@ class QueueStatus:
     ``oldest_age_seconds``: how long the job of the oldest message has been in its present stage. ``work_seconds``: what
     one process would need for all of it, by the newest attempts; ``estimated_seconds``: what the consumers need.
     ``consumers`` are workers, counted by the broker where it knows them, else by their own word; ``width``: how much of
-    it they do at once, all together. ``broker_messages`` wait in the broker.
+    it they do at once, all together. ``paused``: it, or the queue that works for it, gets no new messages.
+    ``broker_messages`` wait in the broker.
     """
 
     name: str
@@ -67,6 +69,7 @@ class QueueStatus:
     work_seconds: float | None
     consumers: int
     width: int
+    paused: bool = False
     broker_messages: int | None = None
 
     @property
@@ -117,7 +120,7 @@ def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> 
     work = _open_work(names)
     ages = _ages([one.oldest for one in work.values() if one.oldest is not None])
     paces = _seconds_a_unit() if work else {}
-    there = queries.workers_there()
+    there, paused = queries.workers_there(), stands_still()
     status = []
     for name in names:
         one, held, workers = work[name], broker.get(name), there.get(name, queries.WorkersOfQueue())
@@ -133,6 +136,7 @@ def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> 
                 work_seconds=None if pace is None else pace * (one.pages or one.waiting + one.in_flight),
                 consumers=workers.workers if held is None or held.consumers is None else held.consumers,
                 width=workers.width,
+                paused=name in paused,
                 broker_messages=held.messages if held else None,
             )
         )

@@ -11,12 +11,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.jobs import queries, workflow
+from apps.jobs import workflow
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.services import workers
 from apps.jobs.services.advancing import advance_job
 from apps.jobs.services.claims import end_job, fail_pages, give_up
-from apps.jobs.services.pausing import queues_stopped_by
+from apps.jobs.services.pausing import stands_still
 from apps.jobs.services.recognizing import accept_written_answer
 from apps.jobs.services.sending import is_paused, send_again, send_due
 from apps.jobs.services.turns import take_turn
@@ -90,8 +90,7 @@ def _end_overdue_jobs() -> int:
 
 def _kept_back() -> QuerySet[Step]:
     """What of the outer job waits for a paused queue: that time is given back to it when the queue goes on."""
-    stopped = [queue for paused in queries.pauses() for queue in queues_stopped_by(paused.name)]
-    return Step.objects.filter(job_id=OuterRef("pk"), queue__in=stopped, state=StepState.PENDING, sent_at=None)
+    return Step.objects.filter(job_id=OuterRef("pk"), queue__in=stands_still(), state=StepState.PENDING, sent_at=None)
 
 
 def _advance_stuck_jobs() -> int:

@@ -122,6 +122,16 @@ def test_a_page_that_waits_for_quota_is_a_message_and_one_being_parsed_is_in_fli
     assert (told["messages"], told["waiting"], told["in_flight"], told["open_pages"]) == (3, 2, 1, 3)
 
 
+def test_a_paused_queue_says_so_and_its_work_counts(api: Api, broker: str) -> None:
+    job_with(api, stage=Stage.RECOGNIZE, queue="ocr_cpu", pages=5)
+    services.pause(name=f"{PARSE}_pages", by="tester")
+
+    paused = [one["name"] for one in status()["queues"] if one["paused"]]
+
+    assert sorted(paused) == ["ocr_cpu", "ocr_gpu", f"{PARSE}_pages"]
+    assert status("ocr")["total_messages"] == 5
+
+
 def test_how_long_the_oldest_message_has_been_there(api: Api, broker: str) -> None:
     job = job_with(api, stage=Stage.MODEL, queue="llm", pages=2)
     ParseJob.objects.filter(pk=job.pk).update(updated_at=Now() - timedelta(minutes=10))
@@ -172,7 +182,7 @@ def test_it_asks_few_questions_however_many_jobs_there_are(api: Api, broker: str
     for _ in range(5):
         api.parse()
 
-    assert questions() == one <= 5
+    assert questions() == one <= 6
 
 
 def test_a_broker_that_does_not_answer_is_an_error_and_not_zero(api: Api) -> None:

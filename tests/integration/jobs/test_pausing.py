@@ -109,6 +109,23 @@ def test_the_commands_pause_and_resume(transactional_db: None, capsys: pytest.Ca
     assert capsys.readouterr().out.splitlines() == told
 
 
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_without_a_name_the_commands_tell_what_is_paused(
+    transactional_db: None, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    call_command(command)
+    nothing = capsys.readouterr().out
+    services.pause(name="llm", reason="the model is wrong", by="tester")
+    Pause.objects.update(since="2026-01-02T03:04:05Z")
+    call_command(command)
+    paused, can_be = capsys.readouterr().out.splitlines()
+
+    assert nothing.splitlines()[0] == "Nothing is paused."
+    assert paused == "Paused: llm, since 2026-01-02 03:04 UTC, by tester: the model is wrong."
+    assert can_be.startswith("Can be paused: intake, parse_raw_file_job, ")
+    assert Pause.objects.count() == 1
+
+
 @pytest.mark.parametrize("name", ["nothing", "housekeeping"])
 def test_only_what_can_be_paused_is(name: str) -> None:
     with pytest.raises(CommandError, match="invalid choice"):

@@ -229,6 +229,19 @@ def test_what_should_be_gone_for_more_than_a_day_is_told(redis: Service) -> None
     assert parts["retention"]["mend"] == "python manage.py cleanup"
 
 
+def test_what_is_paused_is_told_with_the_command_that_resumes_it(redis: Service) -> None:
+    before, _ = examined()
+    services.pause(name="parse_raw_file_job", reason="a look at the disks", by="tester")
+
+    parts, _ = examined()
+
+    assert before["paused"]["state"] == "ok"
+    assert parts["paused"]["state"] == "warning"
+    assert parts["paused"]["sentence"].startswith("parse_raw_file_job, since 20")
+    assert parts["paused"]["sentence"].endswith(" UTC, by tester: a look at the disks.")
+    assert parts["paused"]["mend"] == f"{PYTHON} manage.py resume parse_raw_file_job"
+
+
 def test_queues_without_a_worker_are_told(redis: Service) -> None:
     parts, code = examined()
 

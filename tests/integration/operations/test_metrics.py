@@ -150,6 +150,17 @@ def test_queues_and_open_jobs_are_told_as_they_are_now(api: Api, metrics: Metric
     assert after("leafmill_up", part="broker") == 1
 
 
+def test_what_is_paused_is_told_and_what_stands_still_with_it(metrics: Metrics) -> None:
+    before = metrics()
+    services.pause(name="parse_raw_file_job_pages", by="tester")
+    after = metrics()
+
+    names = services.pausable()
+    assert [name for name in names if before("leafmill_paused", what=name)] == []
+    still = ["parse_raw_file_job_pages", "ocr_cpu", "ocr_gpu"]
+    assert sorted(name for name in names if after("leafmill_paused", what=name)) == sorted(still)
+
+
 def test_requests_are_told_by_route_without_ids(api: Api, metrics: Metrics) -> None:
     api.job("pjb-unknown")
 
@@ -169,6 +180,14 @@ def test_a_broker_that_is_down_leaves_the_rest(api: Api, metrics: Metrics, setti
 
     assert (after("leafmill_up", part="broker"), after("leafmill_up", part="quota_store")) == (0, 0)
     assert (after("leafmill_up", part="database"), after("leafmill_jobs_pending")) == (1, 1)
+
+
+def test_a_quota_store_that_is_down_is_told_without_any_deployment(metrics: Metrics, settings: Any) -> None:
+    before = metrics()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    assert before("leafmill_up", part="quota_store") == 1
+    assert metrics()("leafmill_up", part="quota_store") == 0
 
 
 def test_counting_begins_with_the_first_look(api: Api, finish: Finish, metrics: Metrics) -> None:

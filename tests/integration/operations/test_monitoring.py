@@ -79,6 +79,33 @@ def test_prometheus_can_read_what_it_is_to_ask(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(("paused", "alerts"), [(0, ["llm"]), (1, [])])
+def test_work_that_nobody_takes_is_told_unless_its_queue_is_paused(
+    tmp_path: Path, paused: int, alerts: list[str]
+) -> None:
+    seen = {
+        'leafmill_queue_waiting_messages{queue="llm"}': 3,
+        'leafmill_queue_in_flight_messages{queue="llm"}': 0,
+        'leafmill_queue_oldest_age_seconds{queue="llm"}': 900,
+        'leafmill_paused{what="llm"}': paused,
+        'leafmill_paused{what="agent"}': 1,
+    }
+    summary = {"summary": "Work waits in llm and nobody takes it"}
+    summary["runbook"] = "docs/runbooks.md#leafmillqueueisnottaken"
+    told = [{"exp_labels": {"queue": queue, "severity": "critical"}, "exp_annotations": summary} for queue in alerts]
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": series, "values": f"{value}x15"} for series, value in seen.items()],
+        "alert_rule_test": [{"eval_time": "10m", "alertname": "LeafmillQueueIsNotTaken", "exp_alerts": told}],
+    }
+    file = tmp_path / "cases.yaml"
+    file.write_text(json.dumps({"rule_files": [str(MONITORING / "rules.yaml")], "tests": [case]}), encoding="utf-8")
+
+    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_alert_has_a_runbook() -> None:
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs/runbooks.md").read_text(encoding="utf-8"), re.MULTILINE)
 

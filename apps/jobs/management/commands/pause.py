@@ -1,4 +1,7 @@
-"""manage.py pause NAME: nothing new for a queue, or no new jobs at all, until ``manage.py resume NAME``."""
+"""manage.py pause NAME: nothing new for a queue, or no new jobs at all, until ``manage.py resume NAME``.
+
+Without a name it tells what is paused.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,20 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from apps.jobs import services
+from apps.jobs.management.pauses import told_pauses
 
 
 class Command(BaseCommand):
     help = "Pause a queue (it gets no new messages; what is out finishes) or the intake of new jobs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", choices=services.pausable(), metavar="QUEUE|intake")
+        parser.add_argument("name", nargs="?", choices=services.pausable(), metavar="QUEUE|intake")
         parser.add_argument("--reason", default="", help="told to whoever is refused, and shown in the admin")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
+        if name is None:
+            self.stdout.write(told_pauses())
+            return
         new = services.pause(name=name, reason=options["reason"], by=f"{getpass.getuser()} (command line)")
         self.stdout.write(f"{name} is paused." if new else f"{name} was paused already.")

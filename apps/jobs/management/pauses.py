@@ -1,0 +1,11 @@
+"""What ``manage.py pause`` and ``manage.py resume`` tell who names nothing."""
+
+from __future__ import annotations
+
+from apps.jobs import queries, services
+
+
+def told_pauses() -> str:
+    """A line for each that is paused, and one of the names that can be."""
+    paused = [f"Paused: {pause.told()}." for pause in queries.pauses()] or ["Nothing is paused."]
+    return "\n".join([*paused, f"Can be paused: {', '.join(services.pausable())}."])
