@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -13,6 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 # It would be a series more for each, of the moment it was first seen.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _registry = CollectorRegistry()
+if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
 _REQUESTS = Counter(
     "api_http_requests",
     "HTTP requests by route; the status is told as 2xx, 4xx...",

@@ -105,3 +105,9 @@ def test_who_is_waited_for_can_be_waited_for() -> None:
 def test_only_web_and_flower_listen_and_on_this_host_alone() -> None:
     ports = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
     assert ports == {"api": ["${LISTEN:-127.0.0.1:8000}:8000"], "flower": ["127.0.0.1:5555:5555"]}
+
+
+def test_web_processes_behind_one_port_tell_their_requests_together() -> None:
+    api = OURS["api"]
+    assert api["command"][api["command"].index("--workers") + 1] != "1"
+    assert api["environment"]["PROMETHEUS_MULTIPROC_DIR"].startswith("/tmp/")

@@ -41,6 +41,7 @@ class Pod:
             "REDIS_URL": broker_url,
             "FLOWER_BASIC_AUTH": LOGIN,
             "WORKER_HEARTBEAT_FILE": str(self.heartbeat),
+            "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         }
         self.environment = inherited | shared["data"] | own | here
 

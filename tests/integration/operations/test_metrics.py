@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +21,17 @@ from apps.operations.models import TallyMark
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
 from tests.integration.api.conftest import Api, Finish
 from tests.integration.api.test_queue_status import use_broker
-from tests.integration.operations.conftest import TOKEN, Metrics
+from tests.integration.operations.conftest import TOKEN, Metrics, Samples
+
+ROOT = Path(__file__).resolve().parents[3]
+ANSWER_ONE_REQUEST = """
+import django
+django.setup()
+from django.test import Client
+from apps.operations import requests
+assert Client(headers={"host": "localhost"}).get("/livez").status_code == 200
+print(requests.exposition().decode())
+"""
 
 
 def a_call(**facts: Any) -> Usage:
@@ -168,6 +182,28 @@ def test_requests_are_told_by_route_without_ids(api: Api, metrics: Metrics) -> N
 
     assert after("api_http_requests_total", method="GET", handler="/api/v2/parse/<str:job_id>", status="4xx") >= 1
     assert "pjb-unknown" not in after.text
+
+
+def test_processes_that_share_a_folder_tell_the_requests_of_all(tmp_path: Path) -> None:
+    shared = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "not" / "there"),
+        "LEAFMILL_DATA": str(tmp_path),
+    }
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", ANSWER_ONE_REQUEST],
+            cwd=ROOT,
+            env=os.environ | shared,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+
+    seen = [Samples(text)("api_http_requests_total", method="GET", handler="/livez", status="2xx") for text in told]
+    assert seen == [1, 2]
 
 
 def test_a_broker_that_is_down_leaves_the_rest(api: Api, metrics: Metrics, settings: Any) -> None:
