@@ -27,7 +27,7 @@ CODES: dict[str, Kind] = {
     "too_many_files": Kind(400, "There is more than one file in the request"),
     "too_many_fields": Kind(400, "There are too many form fields"),
     "incomplete_upload": Kind(400, "The upload is incomplete"),
-    "unauthenticated": Kind(401, "A valid API key is needed"),
+    "unauthenticated": Kind(401, "A valid API key or token is needed"),
     "not_found": Kind(404, "There is no such thing"),
     "method_not_allowed": Kind(405, "The address does not take this method"),
     "not_acceptable": Kind(406, "The answer is not available in the format asked for"),

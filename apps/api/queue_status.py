@@ -50,7 +50,10 @@ class QueueStatusz(OpenView):
     )
     def get(self, request: Request) -> HttpResponse:
         if not sends_token(request, settings.QUEUE_STATUS_TOKEN):
-            raise Unauthenticated("The token is missing or not valid. Send the header Authorization: Bearer TOKEN.")
+            raise Unauthenticated(
+                "The token is missing or not valid. Send the header Authorization: Bearer TOKEN with the value of "
+                "QUEUE_STATUS_TOKEN; an API key is not taken here."
+            )
         prefix = request.GET.get("queue_prefix", "")
         queues = services.queue_status(prefix)
         return answer(

@@ -18,7 +18,7 @@ def show_metrics(request: HttpRequest) -> HttpResponse:
         raise Http404
     if not sends_token(request, settings.METRICS_TOKEN):
         return HttpResponse(
-            "Send the header Authorization: Bearer TOKEN.\n",
+            "Send the header Authorization: Bearer TOKEN with METRICS_TOKEN (else QUEUE_STATUS_TOKEN).\n",
             status=401,
             content_type="text/plain",
             headers={"WWW-Authenticate": "Bearer"},

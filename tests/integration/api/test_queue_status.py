@@ -202,4 +202,6 @@ def test_with_a_token_set_it_is_asked_for(transactional_db: None, broker: str, s
     assert status(authorization="Bearer for-the-autoscaler")["status"] == "ok"
     for wrong in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic for-the-autoscaler"}):
         client = Client(headers=wrong)
-        assert code_of(client.get(ADDRESS), 401) == "unauthenticated"
+        response = client.get(ADDRESS)
+        assert code_of(response, 401) == "unauthenticated"
+        assert "QUEUE_STATUS_TOKEN" in response.json()["detail"]

@@ -237,7 +237,10 @@ def test_counting_begins_with_the_first_look(api: Api, finish: Finish, metrics: 
 
 @pytest.mark.parametrize("header", [{}, {"authorization": "Bearer wrong"}])
 def test_metrics_are_for_whoever_has_the_token(metrics: Metrics, header: dict[str, str]) -> None:
-    assert Client(headers=header).get("/metrics").status_code == 401
+    response = Client(headers=header).get("/metrics")
+
+    assert response.status_code == 401
+    assert "METRICS_TOKEN" in response.content.decode()
 
 
 def test_without_a_token_set_there_is_no_such_address(metrics: Metrics, settings: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.test import Client
 
 from tests.integration.operations.conftest import Metrics
 
@@ -113,3 +114,10 @@ def test_every_alert_has_a_runbook() -> None:
     assert {rule["annotations"]["runbook"] for rule in rules()} == {
         f"docs/runbooks.md#{name.lower()}" for name in headings
     }
+
+
+def test_the_runbooks_name_pages_of_the_admin_that_there_are(admin_client: Client) -> None:
+    pages = re.findall(r"`(/admin/[^`]+)`", (ROOT / "docs/runbooks.md").read_text(encoding="utf-8"))
+
+    assert "/admin/jobs/pageattempt/?outcome__exact=lease_lost" in pages
+    assert {page: admin_client.get(page).status_code for page in pages} == dict.fromkeys(pages, 200)
