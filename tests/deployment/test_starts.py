@@ -101,14 +101,15 @@ def test_a_worker_starts_and_its_probes_pass(
     assert not pod.passes("livenessProbe")
 
 
-def test_the_api_answers_its_probes_and_no_other_name(
+def test_the_api_answers_its_probes_and_nothing_else_by_another_name(
     production: list[Manifest], tmp_path: Path, redis_url: str
 ) -> None:
     assert run_to_its_end(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
     pod = Pod(production, "api", folder=tmp_path, broker_url=redis_url)
     with pod.running():
         wait_for(pod.passes_all, "the probes pass", seconds=60, pause=0.2)
-        assert pod.get("/livez", headers={"Host": "somebody.else"}) == 400
+        assert pod.get("/livez", headers={"Host": "somebody.else"}) == 200
+        assert pod.get("/api/health", headers={"Host": "somebody.else"}) == 400
 
 
 def test_flower_asks_for_its_password(production: list[Manifest], tmp_path: Path, redis_url: str) -> None:
