@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from tests.acceptance.parts import mostly_on_rabbitmq
 from tests.acceptance.stack import Process, Stack
 from tests.documents.long import long_document
 
@@ -12,6 +13,7 @@ BACKLOG = 4
 WINDOW_PER_JOB = 8  # conftest.py starts the service with it
 
 
+@mostly_on_rabbitmq
 def test_one_page_overtakes_the_backlog_of_another_project(
     stack: Stack, worker: Process, long_pdf: Path, tmp_path: Path
 ) -> None:
@@ -27,6 +29,7 @@ def test_one_page_overtakes_the_backlog_of_another_project(
     assert {stack.wait(job, seconds=120) for job in backlog} == {"COMPLETED"}
 
 
+@mostly_on_rabbitmq
 def test_a_job_never_fills_its_queue(stack: Stack, worker: Process, long_pdf: Path) -> None:
     job_id = stack.upload(long_pdf)
     in_the_broker = (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.parts import mostly_on_rabbitmq
 from tests.acceptance.stack import LEASE_SECONDS, Process, Stack, wait_for
 from tests.documents.long import long_document
 
@@ -115,6 +116,7 @@ def test_doubled_messages(stack: Stack, job: str, calm_result: dict[str, object]
     assert_complete(stack, job, calm_result)
 
 
+@mostly_on_rabbitmq
 def test_a_frozen_worker(stack: Stack, worker: Process, job: str, calm_result: dict[str, object]) -> None:
     freeze_at_work(stack, worker, job)
     stack.start_worker("second")
@@ -129,6 +131,7 @@ def test_a_frozen_worker(stack: Stack, worker: Process, job: str, calm_result: d
     assert (stack.wait(job), stack.result(job)) == result
 
 
+@mostly_on_rabbitmq
 def test_many_short_jobs_and_a_killed_worker(stack: Stack, worker: Process, tmp_path: Path) -> None:
     short = tmp_path / "short.pdf"
     short.write_bytes(long_document(3, columns=12))

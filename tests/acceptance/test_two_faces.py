@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.parts import mostly_on_rabbitmq
 from tests.acceptance.stack import MANAGE, ROOT, Process, Stack
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.pdf"))
@@ -20,6 +21,7 @@ def printed(document: Path, *options: str) -> bytes:
     return done.stdout
 
 
+@mostly_on_rabbitmq
 @pytest.mark.parametrize("name", [*(path.name for path in EXAMPLES), "long.pdf"])
 def test_the_command_line_prints_what_the_service_answers(
     stack: Stack, worker: Process, long_pdf: Path, name: str
@@ -37,6 +39,7 @@ def test_the_command_line_prints_what_the_service_answers(
     }
 
 
+@mostly_on_rabbitmq
 def test_some_pages_of_a_document(stack: Stack, worker: Process, long_pdf: Path) -> None:
     job_id = stack.upload(
         long_pdf, configuration='{"tier":"fast","version":"latest","page_ranges":{"target_pages":"3,50-60"}}'
@@ -46,6 +49,7 @@ def test_some_pages_of_a_document(stack: Stack, worker: Process, long_pdf: Path)
     assert printed(long_pdf, "--pages", "3,50-60") == stack.result(job_id)["markdown_full"].encode()
 
 
+@mostly_on_rabbitmq
 def test_the_command_line_of_a_running_service(stack: Stack, worker: Process) -> None:
     document = EXAMPLES[0]
 
