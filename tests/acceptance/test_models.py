@@ -39,7 +39,7 @@ from tests.services import flush_redis, redis_client
 
 LONGEST_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
 # How long a request may need from the last look at the store to the provider's door, on two busy cores. The store
-# counts a hundredth more than a window for that: enough for a minute, not for the ten seconds of these tests.
+# counts 1/150 more than a window for that: 0.4 s of a minute, and too little of the ten seconds of these tests.
 ON_ITS_WAY = 0.5
 REGION_REFUSED = "region is [x0, top, x1, bottom] in points, within the page."
 long_on_others = partial(pytest.param, marks=pytest.mark.long)
