@@ -433,9 +433,6 @@ class PageAttemptAdmin(JobPageAdmin):
     list_filter = ["outcome", "stage"]
     ordering = ["-id"]
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        return lookup == "error_code" or super().lookup_allowed(lookup, value, request)
-
 
 @admin.register(Worker)
 class WorkerAdmin(FactsOnly):

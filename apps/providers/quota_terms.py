@@ -19,6 +19,7 @@ MOST_MONEY = 1_000_000 * MICROSECONDS  # one call: a million dollars
 MOST_OF_A_LIMIT = 10**15  # sums of these stay below Lua's 2^53
 LONGEST_WINDOW = 3600.0
 SHORTEST_WINDOW = 0.1
+GUARD_SECONDS = 0.4  # by which calls are later at the provider's door than one another
 LONGEST_HOLD_OFF = 366 * DAY_SECONDS
 
 LimitName = Literal[
@@ -73,12 +74,15 @@ class Limits:
 
     @property
     def window(self) -> int:
-        """Microseconds a call is counted for: the window and 1/150 of it (0.4 s of a minute).
+        """Microseconds a call is counted for: the window and a guard, 1/150 of it (0.4 s of a minute) or more.
 
         The provider counts at its own door, where calls come a little later than they were sent, and not all equally
-        late: the guard takes up that difference (connection, scheduling, network). It costs 0.7 % of the rate.
+        late: the guard takes up that difference (connection, scheduling, network). It costs 0.7 % of the rate of a
+        minute. What calls need on their way is no shorter where the window is: the guard is 0.4 s of ten seconds, too,
+        and a tenth of windows that are shorter still.
         """
-        return microseconds(self.window_seconds) * 151 // 150
+        window = microseconds(self.window_seconds)
+        return window + max(window // 150, min(microseconds(GUARD_SECONDS), window // 10))
 
     @property
     def lag(self) -> int:

@@ -82,6 +82,22 @@ def test_only_the_newest_attempts_are_looked_at(
     assert sum(rate.long for rate in facts(operator)["rates_of_work"]) < 16
 
 
+def test_a_code_leads_whoever_may_see_attempts_to_those_that_ended_with_it(
+    operator: Client, submit: Submit, django_user_model: Any
+) -> None:
+    run(submit(pages=1))
+    PageAttempt.objects.update(error_code="worker_lost")
+    link = "/admin/jobs/pageattempt/?error_code=worker_lost"
+    assert f'href="{link}"' not in operator.get(OPERATIONS).content.decode()
+
+    django_user_model.objects.all().delete()
+    reader = logged_in(django_user_model, "view_parsejob", "view_pageattempt")
+
+    assert f'href="{link}"' in reader.get(OPERATIONS).content.decode()
+    assert len(reader.get(link).context["cl"].result_list) == PageAttempt.objects.count()
+    assert len(reader.get(f"{link}_not").context["cl"].result_list) == 0
+
+
 def test_without_a_quota_store_the_page_says_so(operator: Client) -> None:
     provider = Provider.objects.create(name="house", family="openai")
     Deployment.objects.create(name="small", provider=provider, model="m")

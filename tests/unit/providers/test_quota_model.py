@@ -62,6 +62,19 @@ def most_in(window: float, counted: Sequence[tuple[float, int]]) -> int:
     return most
 
 
+# --- what calls need on their way ---
+
+
+@pytest.mark.parametrize(("window", "late"), [(60.0, 0.39), (10.0, 0.39), (1.0, 0.09), (3600.0, 20.0)])
+def test_a_call_that_comes_late_to_the_door_is_alone_in_its_window(window: float, late: float) -> None:
+    model, account = QuotaModel(), Limits(KEY, requests=1, window_seconds=window)
+    first = granted(model.reserve([account], CALL, now=START))
+    model.settle(first, input_tokens=1, output_tokens=1, money=0, sent_at=START, now=START)
+
+    assert refused(model.reserve([account], CALL, now=START + window + late)).limit == "requests"
+    granted(model.reserve([account], CALL, now=START + 1.2 * window))
+
+
 # --- many callers at a limit ---
 
 
