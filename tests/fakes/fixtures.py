@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.providers import ledger, shared
+from apps.providers import ledger, shared, turns
 from apps.providers.catalog import catalog
 from apps.providers.client import Client
 from apps.providers.gateway import Gateway
@@ -58,3 +58,12 @@ def make_gateway(quota_store: QuotaStore, transactional_db: None) -> Iterator[Ma
 @pytest.fixture
 def gateway(make_gateway: MakeGateway) -> Gateway:
     return make_gateway()
+
+
+@pytest.fixture
+def shared_connections(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process as a worker whose threads share a few connections, as many as ``settings.DATABASE_POOL_SIZE``."""
+    monkeypatch.setattr(turns, "_shared", None)
+    turns.share_connections()
+    yield
+    turns.close_shared()

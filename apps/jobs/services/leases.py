@@ -15,11 +15,11 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.jobs.models import Step
 from apps.jobs.states import StepState
+from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,8 @@ class LeaseKeeper:
             due = now - renewed_at >= min(settings.LEASE_RENEWAL_SECONDS, settings.LEASE.total_seconds() / 3)
             try:
                 if held:
-                    self._look_after(held, renew=due)
+                    with database_turn():
+                        self._look_after(held, renew=due)
             except DatabaseError as error:
                 logger.warning("Leases could not be renewed (%s); trying again", error)
             finally:
@@ -83,16 +84,13 @@ class LeaseKeeper:
                 renewed_at = now
 
     def _look_after(self, held: Collection[Held], *, renew: bool) -> None:
-        ours = Q()
-        for one in held:
-            ours |= Q(pk=one.step_id, fence=one.fence)
-        steps = Step.objects.filter(ours, state=StepState.RUNNING)
-        if renew and steps.update(lease_expires_at=Now() + settings.LEASE) == len(held):
-            return
-        current = set(steps.values_list("pk", flat=True))
-        for one in held:
-            if one.step_id not in current:
-                one.lose()
+        steps = Step.objects.filter(pk__in=[one.step_id for one in held], state=StepState.RUNNING)
+        fences = dict(steps.values_list("pk", "fence"))
+        lost = [one for one in held if fences.get(one.step_id) != one.fence]
+        for one in lost:
+            one.lose()
+        if renew:
+            steps.exclude(pk__in=[one.step_id for one in lost]).update(lease_expires_at=Now() + settings.LEASE)
 
 
 _keeper = LeaseKeeper()

@@ -17,9 +17,16 @@ from apps.jobs import services
 from apps.jobs.models import ParseJob, Step, Turn
 from apps.jobs.states import OPEN_STEPS, Stage
 from tests.documents.long import long_document
-from tests.fakes.fixtures import gateway, make_gateway, provider, quota_store, running_provider
+from tests.fakes.fixtures import (
+    gateway,
+    make_gateway,
+    provider,
+    quota_store,
+    running_provider,
+    shared_connections,
+)
 
-__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider"]
+__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
 DELIVER = {
     Stage.SPLIT: services.split_document,
     Stage.EXTRACT: services.extract_pages,

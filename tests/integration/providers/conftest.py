@@ -1,5 +1,12 @@
 """The gateway over HTTP to the fake providers' server, on a real database and a real Redis."""
 
-from tests.fakes.fixtures import gateway, make_gateway, provider, quota_store, running_provider
+from tests.fakes.fixtures import (
+    gateway,
+    make_gateway,
+    provider,
+    quota_store,
+    running_provider,
+    shared_connections,
+)
 
-__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider"]
+__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
