@@ -40,10 +40,11 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 
 from apps import logs, tracing
 from apps.jobs import services
-from apps.jobs.services import alarm
+from apps.jobs.services import alarm, moving
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages import isolation
 from apps.providers.shared import shared_gateway, width_of
@@ -92,6 +93,7 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
         _start_threads()
     if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
         alarm.start()
+        moving.start()
         sys.setswitchinterval(SWITCH_SECONDS)
         # Importing what calls models takes seconds: not while hundreds of threads wait for it.
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
@@ -131,7 +133,7 @@ def end_log(**_: Any) -> None:
     logs.begin()
 
 
-@connection_created.connect
+@receiver(connection_created)
 def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """What a worker commits may lose the last moments of a power cut, in order: the work is done again then.
 
@@ -184,6 +186,7 @@ def say_that_we_go(**_: Any) -> None:
 @worker_shutdown.connect
 def leave(**_: Any) -> None:
     """The pool has ended, perhaps before it came to its last note; nothing is forked any more."""
+    moving.end()
     if _me is not None:
         with _told_when_it_fails("The last word of this worker"):
             services.note_worker_gone(_me.id)

@@ -87,7 +87,7 @@ def _words(facts: PageFacts) -> str:
     if facts.words > MOST_WORDS:
         return "an unusual amount of text"
     letters = len(_LETTER.findall(facts.text))
-    signs = sum(not letter.isspace() for letter in facts.text)
+    signs = len("".join(facts.text.split()))
     if len(_RIGHT_TO_LEFT.findall(facts.text)) > MOST_RIGHT_TO_LEFT * signs:
         return "text that runs to the left"
     return "more numbers and signs than words" if letters < LEAST_LETTERS * signs else ""

@@ -12,6 +12,7 @@ leases      the thread that renews what this process holds
 splitting, reading, planning, recognizing, modelling, assembling    the stages of a job
 routing, answers, money, alarm    what modelling stands on
 advancing   a stage that is settled moves the job on
+moving      of many pages that end at once, not each asks for that
 pausing     queues and the intake stand still, and go on
 workers     which are there, and the OCR queue that is chosen by it
 queue_status    what each queue has to do

@@ -13,9 +13,9 @@ from apps import tracing
 from apps.documents import storage
 from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.services import alarm, answers
-from apps.jobs.services.advancing import move_on
 from apps.jobs.services.claims import Claim, claimed, fail_pages, pages_of, put_off, settle
 from apps.jobs.services.contents import stored_page
+from apps.jobs.services.moving import move_on_soon
 from apps.jobs.services.requests import ModelRequest, quota_of
 from apps.jobs.services.working import do_work, password_of, reader_limits
 from apps.jobs.states import PageState, Stage, StepState
@@ -47,8 +47,7 @@ def parse_page(*, step_id: int, fence: int) -> None:
         if claim is None:
             return
         do_work(claim, _parse)
-    with database_turn():
-        move_on(job_id=claim.job.pk, stage=Stage.MODEL)
+    move_on_soon(job_id=claim.job.pk, stage=Stage.MODEL)
 
 
 def _parse(claim: Claim) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from apps.jobs import services
 from apps.jobs.models import ParseJob, Step
+from apps.jobs.services import moving
 from apps.jobs.states import JobState, Stage, StepState
 from apps.jobs.workflow import Message
+from tests.acceptance.stack import wait_for
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run_to
@@ -70,6 +73,46 @@ def test_every_page_is_sent_once_as_windows_open(submit: Submit, sent: Sent) -> 
     assert pages(sent) == [str(number) for number in range(1, 11)]
     assert waiting(job) == []
     assert run_to(job, Stage.DONE).state == JobState.SUCCEEDED
+
+
+def test_of_pages_that_end_together_the_last_one_moves_the_job_on(
+    submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "_looks", None)
+    moving.start()
+    job = run_to(submit(pages=10, **BALANCED), Stage.MODEL)
+    for number in range(10):
+        wait_for(partial(_is_sent, sent, number), "the next window is sent", seconds=5)
+        deliver(Step.objects.get(pk=sent[number].step_id))
+
+    wait_for(lambda: stage_of(job) != Stage.MODEL, "the job goes on", seconds=5)
+    assert pages(sent) == [str(number) for number in range(1, 11)]
+    assert run_to(job, Stage.DONE).state == JobState.SUCCEEDED
+
+
+def test_pages_that_ended_when_the_worker_ends_are_looked_at(
+    submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "_looks", None)
+    monkeypatch.setattr(moving, "BETWEEN_LOOKS_SECONDS", 3600.0)
+    moving.start()
+    job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
+    for message in sent:
+        deliver(Step.objects.get(pk=message.step_id))
+    assert stage_of(job) == Stage.MODEL
+
+    moving.end()
+
+    assert stage_of(job) != Stage.MODEL
+
+
+def _is_sent(sent: Sent, number: int) -> bool:
+    return len(sent) > number
+
+
+def stage_of(job: ParseJob) -> str:
+    job.refresh_from_db()
+    return job.stage
 
 
 def test_pages_with_gaps_between_them_wait_in_several_rows(submit: Submit, sent: Sent) -> None:
