@@ -55,6 +55,15 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    from django.test import TransactionTestCase
+
+    from tests.emptying import empty_database
+
+    TransactionTestCase._fixture_teardown = empty_database  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
 def corpus() -> Path:
     """The documents beside the clone; a test that needs them is skipped where they are not."""
     if not CORPUS.is_dir():
