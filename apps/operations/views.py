@@ -51,7 +51,7 @@ def _order(request: HttpRequest) -> HttpResponse:
 def _pause(request: HttpRequest, name: str, reason: str) -> None:
     if not request.user.has_perm("jobs.add_pause"):
         raise PermissionDenied
-    if services.pause(name=name, reason=reason, by=request.user.get_username()):
+    if services.pause(name=name, reason=reason, by=request.user.get_username()) or reason:
         _log(request, name, ADDITION, f"paused: {reason}" if reason else "paused")
     messages.success(request, f"{name} is paused.")
 

@@ -23,8 +23,12 @@ def pausable() -> list[str]:
 
 
 def pause(*, name: str, reason: str = "", by: str) -> bool:
-    """Pause a queue or the intake: what is out finishes. False when it was paused before."""
-    return Pause.objects.get_or_create(name=name, defaults={"reason": reason, "by": by, "since": Now()})[1]
+    """Pause a queue or the intake: what is out finishes. False when it was paused before; a reason that is given then
+    takes the place of the old one."""
+    is_new: bool = Pause.objects.get_or_create(name=name, defaults={"reason": reason, "by": by, "since": Now()})[1]
+    if reason and not is_new:
+        Pause.objects.filter(name=name).update(reason=reason, by=by)
+    return is_new
 
 
 def resume(*, name: str) -> bool:

@@ -109,6 +109,19 @@ def test_the_commands_pause_and_resume(transactional_db: None, capsys: pytest.Ca
     assert capsys.readouterr().out.splitlines() == told
 
 
+def test_a_new_reason_takes_the_place_of_the_old_one(
+    transactional_db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.pause(name="intake", reason="maintenance until 18:00", by="somebody")
+    since = Pause.objects.get().since
+
+    call_command("pause", "intake", "--reason", "maintenance until 20:00")
+
+    row = Pause.objects.get()
+    assert (row.reason, row.since) == ("maintenance until 20:00", since)
+    assert capsys.readouterr().out == "intake was paused already; the reason is new.\n"
+
+
 @pytest.mark.parametrize("command", ["pause", "resume"])
 def test_without_a_name_the_commands_tell_what_is_paused(
     transactional_db: None, capsys: pytest.CaptureFixture[str], command: str

@@ -26,5 +26,7 @@ class Command(BaseCommand):
         if name is None:
             self.stdout.write(told_pauses())
             return
-        new = services.pause(name=name, reason=options["reason"], by=f"{getpass.getuser()} (command line)")
-        self.stdout.write(f"{name} is paused." if new else f"{name} was paused already.")
+        reason = options["reason"]
+        new = services.pause(name=name, reason=reason, by=f"{getpass.getuser()} (command line)")
+        already = f"{name} was paused already{'; the reason is new' if reason else ''}."
+        self.stdout.write(f"{name} is paused." if new else already)
