@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,27 @@ def paused() -> Finding | list[Finding]:
     return found or ok(name, "Nothing is.")
 
 
+def traces() -> list[Finding]:
+    """Whether the collector takes an empty export; nothing where no traces are wanted."""
+    name, endpoint = "traces", settings.TRACES_ENDPOINT
+    if not endpoint:
+        return []
+    import httpx
+
+    shown = _address(endpoint)
+    try:
+        answer = httpx.post(endpoint, headers={"Content-Type": "application/x-protobuf"}, timeout=ANSWER_SECONDS)
+    except httpx.HTTPError as error:
+        told = f"The collector at {shown} does not answer: {_first_line(error)}. Documents are parsed without it."
+        return [warning(name, told, "start it, or check OTEL_EXPORTER_OTLP_ENDPOINT")]
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        told = f"{shown} answers, but takes no traces under {urlsplit(endpoint).path}."
+        return [warning(name, told, "check OTEL_EXPORTER_OTLP_ENDPOINT: the address before /v1/traces")]
+    if answer.is_server_error:
+        return [warning(name, f"The collector at {shown} answers {answer.status_code}.", "look at its log")]
+    return [ok(name, f"The collector at {shown} answers.")]
+
+
 def _where_storage() -> str:
     options = storage_options()
     return str(options.get("bucket_name") or options.get("location") or "storage")
@@ -359,6 +381,7 @@ PARTS: Sequence[tuple[str, Callable[[], Finding | list[Finding]]]] = (
     ("storage", file_storage),
     ("retention", retention),
     ("paused", paused),
+    ("traces", traces),
 )
 
 # What mends a part that did not answer in time.

@@ -26,6 +26,7 @@ from apps.jobs import services
 from apps.operations.processes import MARKER
 from apps.providers.models import Deployment, Provider
 from tests.acceptance.stack import MANAGE
+from tests.fakes.collector import FakeCollector
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import provider, running_provider
 from tests.fakes.provider import FakeProvider
@@ -240,6 +241,21 @@ def test_what_is_paused_is_told_with_the_command_that_resumes_it(redis: Service)
     assert parts["paused"]["sentence"].startswith("parse_raw_file_job, since 20")
     assert parts["paused"]["sentence"].endswith(" UTC, by tester: a look at the disks.")
     assert parts["paused"]["mend"] == f"{PYTHON} manage.py resume parse_raw_file_job"
+
+
+def test_a_collector_of_traces_is_looked_at_where_one_is_configured(redis: Service, settings: Any) -> None:
+    assert "traces" not in examined()[0]
+    with FakeCollector() as collector:
+        settings.TRACES_ENDPOINT = f"{collector.url}/v1/traces"
+        assert examined()[0]["traces"]["state"] == "ok"
+        collector.refuses = True
+        assert examined()[0]["traces"]["sentence"].endswith(" answers 503.")
+
+    away = examined()[0]["traces"]
+
+    assert away["state"] == "warning"
+    assert away["sentence"].startswith("The collector at 127.0.0.1:")
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in away["mend"]
 
 
 def test_queues_without_a_worker_are_told(redis: Service) -> None:
