@@ -109,12 +109,19 @@ class Machines:
 
 @dataclass(frozen=True)
 class Plan:
+    """``ocr_window``: the scanned pages of one project that are with OCR workers at once."""
+
     wanted: Wanted
     guide: GuidePods
     overlay: Overlay
     measured: Measured
     machines: Machines
     model: ModelPlan | None
+    ocr_window: int
+
+    @property
+    def ocr_pods(self) -> int:
+        return self.guide.ocr_gpu if self.wanted.gpu else self.guide.ocr_cpu
 
 
 def plan(wanted: Wanted, *, measured: Measured | None = None) -> Plan:
@@ -133,7 +140,12 @@ def plan(wanted: Wanted, *, measured: Measured | None = None) -> Plan:
             model=sizing.machines(wanted.busiest, measured=measured.of_mode(wanted.mode)),
         ),
         model=_model_plan(wanted, overlay) if wanted.page_parser else None,
+        ocr_window=int(settings.QUEUES[_ocr_queue(wanted)].window_per_project),
     )
+
+
+def _ocr_queue(wanted: Wanted) -> str:
+    return workflow.OCR_GPU_QUEUE if wanted.gpu else workflow.OCR_CPU_QUEUE
 
 
 def servings_of(page_parser: str) -> list[Serving]:
@@ -249,7 +261,7 @@ def rules_of(planned: Plan, scenario: Scenario) -> Rules:
     )
     if wanted.ocr_share:
         scaler = _up_to(planned.overlay.ocr(gpu=wanted.gpu), scenario.most_pods)
-        window = _window(workflow.OCR_GPU_QUEUE if wanted.gpu else workflow.OCR_CPU_QUEUE, scenario)
+        window = _window(_ocr_queue(wanted), scenario)
         slots = _processes(planned, scenario, guide=1)
         rules = replace(
             rules, ocr=StageRules(OCR, scaler, ocr_rate, slots=slots, window=window), ocr_share=wanted.ocr_share

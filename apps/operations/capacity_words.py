@@ -50,7 +50,7 @@ def plan_title(plan: Plan) -> str:
 def plan_rows(plan: Plan) -> list[Row]:
     """The table; ``HEADINGS`` stands over it."""
     guide, overlay, measured, gpu = plan.guide, plan.overlay, plan.measured, plan.wanted.gpu
-    ocr_pods, ocr_name = (guide.ocr_gpu, "ocr_gpu") if gpu else (guide.ocr_cpu, "ocr")
+    ocr_pods, ocr_name = plan.ocr_pods, "ocr_gpu" if gpu else "ocr"
     rows = [
         Row(
             "parse",
@@ -80,6 +80,11 @@ def plan_sentences(plan: Plan) -> list[str]:
         nodes = sizing.nodes_of(least)
         told.append(f"The overlay never runs fewer than {least:,} parse pods, on {nodes:,} nodes: lower its least.")
     told.append("Order by the pods; what was measured is for machines like that of the benchmarks.")
+    if plan.wanted.ocr_share and plan.ocr_window < plan.ocr_pods:
+        told.append(
+            f"One project has at most {plan.ocr_window:,} pages with OCR at once, so it alone keeps fewer than "
+            f"{plan.ocr_pods:,} OCR pods busy: raise WINDOW_PER_PROJECT where most pages are one project's."
+        )
     if plan.model is not None:
         told += _model_sentences(plan.model)
         told += quota_sentences(plan.model, plan.wanted.pages_per_minute)

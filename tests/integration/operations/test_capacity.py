@@ -164,6 +164,16 @@ def test_an_overlay_whose_least_is_more_than_enough_is_told() -> None:
     assert "The overlay never runs fewer than 96 parse pods, on 16 nodes" in text
 
 
+def test_a_project_that_cannot_fill_the_ocr_pods_alone_is_told() -> None:
+    within, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast")
+    beyond, _ = told("capacity", "--pages-per-minute", "20000", "--mode", "fast")
+
+    assert "WINDOW_PER_PROJECT" not in within
+    assert (
+        "One project has at most 128 pages with OCR at once, so it alone keeps fewer than 256 OCR pods busy" in beyond
+    )
+
+
 def test_what_was_not_measured_is_said(settings: Any, tmp_path: Path) -> None:
     settings.BASE_DIR = tmp_path
 
