@@ -151,6 +151,17 @@ def encode_pages(results: Iterable[Page | PageFailure]) -> Iterator[bytes]:
         yield _encoder.encode(result) + b"\n"
 
 
+def find_page(content: bytes, number: int) -> Page:
+    """The page of this number among those that ``encode_pages`` wrote; the others are not decoded. ``GarbledPage`` when
+    it is not there or is anything else."""
+    head = b'{"kind":"page","number":%d,' % number  # a line end within a value is escaped
+    begin = 0 if content.startswith(head) else content.find(b"\n" + head) + 1
+    if not content.startswith(head, begin):
+        raise GarbledPage
+    end = content.find(b"\n", begin)
+    return decode_page(content[begin:] if end < 0 else content[begin:end])
+
+
 def decode_pages(lines: Iterable[bytes]) -> Iterator[Page | PageFailure]:
     """The pages that ``encode_pages`` wrote; ``GarbledPage`` at the first line that is anything else."""
     for line in lines:

@@ -21,6 +21,7 @@ LEAST_IMAGE_TOKENS = 260
 UNKNOWN_IMAGE_TOKENS = 4_000
 _HEAD = 48_000  # of base64, where a JPEG says its size
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ASCII_KINDS = 5
 # What runs of one kind of sign cost: tokens for the run, and for each sign in it.
 _COSTS = (
     (re.compile(r"[A-Za-z]+"), 0.7, 0.155),
@@ -28,7 +29,7 @@ _COSTS = (
     (re.compile(r"[0-9]+"), 1.6, 0.2),
     (re.compile(r"[!-/:-@\[-`{-~]+"), 1.0, 0.2),
     (re.compile(r"\n+"), 0.8, 0.0),
-    (re.compile("[\u00a0-\u036f]+"), 0.0, 1.3),
+    (re.compile("[\u00a0-\u036f]+"), 0.0, 1.3),  # from here on: what no ASCII text has
     (re.compile("[\u0370-\u1fff]+"), 0.0, 1.0),  # Greek, Cyrillic, Hebrew, Arabic, India, Thai
     (re.compile("[\u2000-\u2fff]+"), 0.0, 2.0),  # typographic signs, arrows, maths
     (re.compile("[\u3000-\u9fff\uf900-\uffef]+"), 0.0, 1.6),
@@ -50,7 +51,7 @@ def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mappi
 def text_tokens(text: str) -> int:
     """Tokens of a text."""
     total = 0.0
-    for kind, a_run, a_sign in _COSTS:
+    for kind, a_run, a_sign in _COSTS[:_ASCII_KINDS] if text.isascii() else _COSTS:
         runs = kind.findall(text)
         total += a_run * len(runs) + a_sign * sum(map(len, runs))
     return math.ceil(total)

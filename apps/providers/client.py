@@ -172,7 +172,7 @@ class Client:
                     cache_responses=False,
                     set_verbose=False,
                 )
-                _forget_callbacks()
+                _leave_out_accounts()
             return self._router
 
 
@@ -249,9 +249,14 @@ def _router_class() -> type[Router]:
     return QuotaRouter
 
 
-def _forget_callbacks() -> None:
-    """The Router notes each success and failure for its own cooldowns, in a thread beside; nobody here reads them."""
+def _leave_out_accounts() -> None:
+    """What the ledger and the shared store know is not reckoned again for each call: the Router's notes of successes
+    and failures, the price of an answer, and how long it took (told to nobody, by an event loop made for it)."""
     import litellm
+    from litellm._service_logger import ServiceLogging
+
+    litellm.utils.update_response_metadata = lambda **_: None
+    ServiceLogging.service_success_hook = lambda *_, **__: None  # type: ignore[method-assign]
 
     for name in (
         "success_callback",

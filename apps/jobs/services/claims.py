@@ -91,7 +91,7 @@ def _claim(*, step_id: int, fence: int) -> Step | None:
         state=StepState.RUNNING,
         starts=F("starts") + 1,
         fence=F("fence") + 1,
-        sent_at=Case(When(sent_at=None, then=Now()), default=F("sent_at")),
+        sent_at=Coalesce("sent_at", Now()),
         begun_at=Now(),
         lease_expires_at=Now() + settings.LEASE,
     )

@@ -20,6 +20,7 @@ from apps.pages.blocks import (
     decode_result,
     encode_page,
     encode_pages,
+    find_page,
 )
 from apps.pages.errors import GarbledPage
 from apps.pages.geometry import Box, union
@@ -176,6 +177,20 @@ def test_pages_come_back_from_their_lines_as_they_were() -> None:
 
     assert list(decode_pages(encode_pages(results))) == results
     assert decode_page(encode_page(page(*EVERYTHING))) == page(*EVERYTHING)
+
+
+def test_one_page_is_found_among_many() -> None:
+    looks_like_one = Block(BlockType.PARAGRAPH, Box(0, 0, 9, 9), text='\n{"kind":"page","number":2,"width":1}')
+    pages = [Page(number, 600, 800, blocks=(looks_like_one,)) for number in (1, 11, 2, 112)]
+    content = b"".join(encode_pages([*pages, PageFailure(3, "page_timeout")]))
+
+    assert [find_page(content, page.number) for page in pages] == pages
+    assert find_page(encode_page(pages[2]), 2) == pages[2]  # alone, without a line end
+    for missing in (3, 12, 4):
+        with pytest.raises(GarbledPage):
+            find_page(content, missing)
+    with pytest.raises(GarbledPage):
+        find_page(content[: content.index(b'"number":11,') + 30], 11)
 
 
 @pytest.mark.parametrize(
