@@ -48,7 +48,7 @@ from apps.jobs.services import alarm, moving
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages import isolation
 from apps.providers.shared import shared_gateway, width_of
-from apps.providers.turns import database_turn
+from apps.providers.turns import close_shared, database_turn
 from ocr_worker import heartbeat
 
 logger = logging.getLogger(__name__)
@@ -190,6 +190,7 @@ def leave(**_: Any) -> None:
     if _me is not None:
         with _told_when_it_fails("The last word of this worker"):
             services.note_worker_gone(_me.id)
+    close_shared()
 
 
 # --- the threads of a pool process ---

@@ -85,10 +85,11 @@ class _SharedConnections:
             self._idle.pop()[0].close()
 
     def _take(self) -> Any:
-        if not self._idle:
+        try:
+            lent, since = self._idle.pop()
+        except IndexError:  # asked for, not looked at: another thread may be quicker in between
             made = connections.create_connection(DEFAULT_DB_ALIAS)
             made.inc_thread_sharing()
             return made
-        lent, since = self._idle.pop()
         lent.health_check_done = time.monotonic() - since < IDLE_SECONDS
         return lent

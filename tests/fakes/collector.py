@@ -34,7 +34,7 @@ class Received:
 
 
 class FakeCollector:
-    """Listens within the ``with`` block. While it ``refuses``, it answers 503."""
+    """Listens within the ``with`` block, at /v1/traces alone. While it ``refuses``, it answers 503."""
 
     def __init__(self) -> None:
         self.refuses = False
@@ -72,11 +72,11 @@ class FakeCollector:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                taken = self.path == "/v1/traces" and not collector.refuses
-                if taken:
+                status = 404 if self.path != "/v1/traces" else 503 if collector.refuses else 200
+                if status == 200:
                     collector.bodies.append(body)
                 answer = ExportTraceServiceResponse().SerializeToString()
-                self.send_response(200 if taken else 503)
+                self.send_response(status)
                 self.send_header("Content-Type", "application/x-protobuf")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()

@@ -89,6 +89,8 @@ def _move_on(work: Work) -> None:
             move_on(job_id=job_id, stage=stage)
     except DatabaseError as error:
         logger.warning("Job %s could not be moved on (%s); rescue does it", job_id, error)
+    except Exception:  # the thread that looks for all jobs goes on
+        logger.exception("Job %s could not be moved on; rescue does it", job_id)
 
 
 _looks: Looks | None = None

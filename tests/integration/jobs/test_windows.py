@@ -106,6 +106,27 @@ def test_pages_that_ended_when_the_worker_ends_are_looked_at(
     assert stage_of(job) != Stage.MODEL
 
 
+def test_a_look_that_goes_wrong_is_told_and_the_next_one_finds_the_job(
+    submit: Submit,
+    sent: Sent,
+    shared_connections: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(moving, "_looks", None)
+    moving.start()
+    job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
+    first, second, third = [Step.objects.get(pk=message.step_id) for message in sent]
+    deliver(first)
+    with monkeypatch.context() as broken:
+        broken.setattr("apps.jobs.queries.open_steps", None)
+        deliver(second)
+        wait_for(lambda: f"Job {job.pk} could not be moved on" in caplog.text, "the look goes wrong", seconds=5)
+    deliver(third)
+
+    wait_for(lambda: stage_of(job) != Stage.MODEL, "the job goes on", seconds=5)
+
+
 def _is_sent(sent: Sent, number: int) -> bool:
     return len(sent) > number
 

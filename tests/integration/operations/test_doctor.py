@@ -250,6 +250,8 @@ def test_a_collector_of_traces_is_looked_at_where_one_is_configured(redis: Servi
         assert examined()[0]["traces"]["state"] == "ok"
         collector.refuses = True
         assert examined()[0]["traces"]["sentence"].endswith(" answers 503.")
+        settings.TRACES_ENDPOINT = f"{collector.url}/traces"
+        assert examined()[0]["traces"]["sentence"].endswith(" takes no traces under /traces.")
 
     away = examined()[0]["traces"]
 

@@ -67,7 +67,10 @@ def test_many_threads_hold_few_connections(shared: None) -> None:
             close_old_connections()  # as Celery does around each task
         return used
 
-    used = set[int]().union(*in_threads(20, work))  # type: ignore[arg-type]
+    found = in_threads(20, work)
+
+    assert [each for each in found if isinstance(each, Exception)] == []
+    used = set[int]().union(*found)  # type: ignore[arg-type]
 
     assert 1 <= len(used) <= (1 if connection.vendor == "sqlite" else MOST)
 
