@@ -17,7 +17,7 @@ from celery.signals import worker_shutdown
 from kombu import Exchange, Queue
 
 from apps import VERSION
-from ocr_worker import heartbeat
+from apps.core import worker_heartbeat
 from ocr_worker.settings import broker_url
 
 OCR_CPU, OCR_GPU, HOUSEKEEPING = "ocr_cpu", "ocr_gpu", "housekeeping"
@@ -53,7 +53,7 @@ def make_app(broker_url: str) -> Celery:
         accept_content=["json"],
         timezone="UTC",
     )
-    app.steps["consumer"].add("ocr_worker.heartbeat:Heartbeat")
+    app.steps["consumer"].add("apps.core.worker_heartbeat:Heartbeat")
     app.autodiscover_tasks(["ocr_worker"])
     return app
 
@@ -63,7 +63,7 @@ app = make_app(broker_url())
 _worker_id = uuid.uuid4().hex
 
 
-@heartbeat.alive.connect
+@worker_heartbeat.alive.connect
 def _say_that_we_are_here(sender: Any, **_: Any) -> None:
     width = sender.controller.concurrency
     tell(

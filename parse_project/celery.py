@@ -30,7 +30,7 @@ def make_app() -> Celery:
     # apps/jobs/worker.py keeps it as long as Django does.
     app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
     app.steps["consumer"].add("parse_project.events:GatheredEvents")
-    app.steps["consumer"].add("ocr_worker.heartbeat:Heartbeat")
+    app.steps["consumer"].add("apps.core.worker_heartbeat:Heartbeat")
     app.autodiscover_tasks(["apps.jobs"])
     app.autodiscover_tasks(["apps.jobs"], related_name="worker")
     return app

@@ -7,6 +7,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
 application = get_wsgi_application()
 
-from apps import tracing  # noqa: E402 (after the settings)
+from apps.core import tracing  # noqa: E402 (after the settings)
 
 tracing.start()

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from apps import tracing
+from apps.core import tracing
 
 
 class TraceRequests:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.accounts.facts_only import FactsOnly
+from apps.core.read_only_admin import FactsOnly
 from apps.documents.models import Document
 
 

@@ -20,8 +20,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from apps.accounts.facts_only import FactsOnly
 from apps.accounts.models import ApiKey, Project
+from apps.core.read_only_admin import FactsOnly
 from apps.jobs import admin_facts, queries, services
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState

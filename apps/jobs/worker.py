@@ -42,14 +42,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from apps import logs, tracing
+from apps.core import logs, tracing, worker_heartbeat
+from apps.core.database_connections import close_shared, database_turn
 from apps.jobs import services
 from apps.jobs.services import alarm, moving
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages import isolation
 from apps.providers.shared import shared_gateway, width_of
-from apps.providers.turns import close_shared, database_turn
-from ocr_worker import heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +171,7 @@ def know_myself(instance: Any, **_: Any) -> None:
     )
 
 
-@heartbeat.alive.connect
+@worker_heartbeat.alive.connect
 def say_that_we_are_here(**_: Any) -> None:
     _write_note("here")
 

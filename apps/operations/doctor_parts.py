@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from apps import logs
+from apps.core import logs
 from apps.documents import storage
 from apps.jobs import queries, services, workflow
 from apps.jobs.queries import WorkersOfQueue

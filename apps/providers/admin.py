@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.utils.formats import localize
 from django.views.decorators.debug import sensitive_post_parameters
 
-from apps.accounts.facts_only import FactsOnly
+from apps.core.read_only_admin import FactsOnly
 from apps.providers import ledger, services
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
 from apps.providers.errors import Failure

@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.accounts import sealing
+from apps.core import sealed_secrets
+from apps.core.database_connections import database_turn
 from apps.providers.models import Deployment, PageParser
 from apps.providers.quota import Limits
-from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def read_targets() -> list[Target]:
     for row in rows:
         try:
             targets.append(target_of(row))
-        except sealing.BrokenSeal:
+        except sealed_secrets.BrokenSeal:
             logger.exception("The secrets of %s cannot be read: SECRET_KEY changed. Load the providers again", row)
     return targets
 
@@ -175,7 +175,7 @@ def target_of(row: Deployment) -> Target:
 
 def unsealed(sealed: str) -> dict[str, str]:
     """A provider's secrets; BrokenSeal when SECRET_KEY changed since they were sealed."""
-    return dict(json.loads(sealing.unseal(sealed))) if sealed else {}
+    return dict(json.loads(sealed_secrets.unseal(sealed))) if sealed else {}
 
 
 def account_of(deployment_id: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from apps.accounts import sealing
 from apps.accounts.services import default_project
+from apps.core import sealed_secrets
 from apps.providers import ledger, trouble
 from apps.providers.catalog import Rules, Target, account_of, target_of, unsealed
 from apps.providers.client import Client, Question
@@ -40,7 +40,7 @@ def check_deployment(row: Deployment, *, call: bool = True) -> Checked:
     """
     try:
         problems = problems_of(row.provider.family, row.provider.settings, unsealed(row.provider.secrets_sealed))
-    except sealing.BrokenSeal:
+    except sealed_secrets.BrokenSeal:
         problems = ["the secrets cannot be read: SECRET_KEY changed since they were loaded. Load them again"]
     if problems:
         return _checked(row, works=False, detail="; ".join(problems))

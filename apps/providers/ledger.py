@@ -13,11 +13,11 @@ from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.core.database_connections import database_turn
 from apps.providers.catalog import Target, account_of
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import CallOutcome, Usage
 from apps.providers.quota import Need, PastCall
-from apps.providers.turns import database_turn
 
 NANOS_PER_MICRO = 1000
 DAY = timedelta(days=1)

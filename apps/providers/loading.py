@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.accounts import sealing
+from apps.core import sealed_secrets
 from apps.providers.catalog import catalog, unsealed
 from apps.providers.families import PARAMETERS, problems_of
 from apps.providers.models import Deployment, PageParser, Provider, Quota
@@ -345,7 +345,7 @@ def _apply(entry: _Entry) -> Iterator[Change]:
     if row is not None and _secrets_of(row) != entry.secrets:
         changed.append("secrets changed")
     if row is None or changed:
-        sealed = sealing.seal(json.dumps(entry.secrets)) if entry.secrets else ""
+        sealed = sealed_secrets.seal(json.dumps(entry.secrets)) if entry.secrets else ""
         row, _ = Provider.objects.update_or_create(
             name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **NO_TROUBLE}
         )
@@ -391,7 +391,7 @@ def _quota_differences(old: Quota | None, new: dict[str, Any] | None) -> list[st
 def _secrets_of(row: Provider) -> dict[str, str] | None:
     try:
         return unsealed(row.secrets_sealed)
-    except sealing.BrokenSeal:
+    except sealed_secrets.BrokenSeal:
         return None
 
 

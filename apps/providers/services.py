@@ -12,7 +12,7 @@ from functools import partial
 
 from django.db import transaction
 
-from apps.accounts import sealing
+from apps.core import sealed_secrets
 from apps.providers.catalog import account_of, catalog, unsealed
 from apps.providers.models import Deployment, Provider
 from apps.providers.quota import QuotaStoreUnavailable
@@ -28,7 +28,7 @@ def save_provider(*, provider: Provider, secrets: Mapping[str, str] | None = Non
     ``mended``: what was wrong with it need not be wrong any more, so it is called again at once.
     """
     if secrets is not None:
-        provider.secrets_sealed = sealing.seal(json.dumps(dict(secrets)))
+        provider.secrets_sealed = sealed_secrets.seal(json.dumps(dict(secrets)))
     _save(provider, mended=mended)
 
 
@@ -40,7 +40,7 @@ def kept_secrets(provider: Provider) -> dict[str, str]:
     """The provider's secrets; none where SECRET_KEY changed since they were sealed, and they have to be typed again."""
     try:
         return unsealed(provider.secrets_sealed)
-    except sealing.BrokenSeal:
+    except sealed_secrets.BrokenSeal:
         logger.warning("The secrets of %s cannot be read: SECRET_KEY changed. Type them again", provider)
         return {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps import tracing
+from apps.core import tracing
 from apps.providers.attempts import Attempts, Held
 from apps.providers.errors import CallFailed
 

@@ -12,10 +12,10 @@ from typing import Any
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from apps.core.database_connections import database_turn
 from apps.providers.catalog import PROBE_SECONDS, Target
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import Deployment, Provider
-from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 

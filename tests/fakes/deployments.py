@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from apps.accounts import sealing
+from apps.core import sealed_secrets
 from apps.providers.catalog import catalog
 from apps.providers.models import Deployment, Provider, Quota
 from tests.fakes.provider import FakeProvider
@@ -63,7 +63,7 @@ def deploy(
         family=kind,
         external=external,
         settings=settings,
-        secrets_sealed=sealing.seal(json.dumps(accepted if secrets is None else secrets)),
+        secrets_sealed=sealed_secrets.seal(json.dumps(accepted if secrets is None else secrets)),
     )
     input_price, output_price = prices or (None, None)
     chosen = {"model": model, **ALL_PARSERS, "input_price": input_price, "output_price": output_price, **fields}

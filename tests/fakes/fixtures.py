@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from apps.providers import ledger, shared, turns
+from apps.core import database_connections
+from apps.providers import ledger, shared
 from apps.providers.catalog import catalog
 from apps.providers.client import Client
 from apps.providers.gateway import Gateway
@@ -63,7 +64,7 @@ def gateway(make_gateway: MakeGateway) -> Gateway:
 @pytest.fixture
 def shared_connections(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process as a worker whose threads share a few connections, as many as ``settings.DATABASE_POOL_SIZE``."""
-    monkeypatch.setattr(turns, "_shared", None)
-    turns.share_connections()
+    monkeypatch.setattr(database_connections, "_shared", None)
+    database_connections.share_connections()
     yield
-    turns.close_shared()
+    database_connections.close_shared()

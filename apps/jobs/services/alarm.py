@@ -12,9 +12,9 @@ import time
 
 from django.db import DatabaseError, connection
 
+from apps.core.database_connections import database_turn
 from apps.jobs import workflow
 from apps.jobs.services.sending import send_due
-from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 BETWEEN_LOOKS_SECONDS = 0.25

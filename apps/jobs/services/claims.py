@@ -15,7 +15,8 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 
-from apps import logs, tracing
+from apps.core import logs, tracing
+from apps.core.database_connections import database_turn
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.services import retention, traces
@@ -23,7 +24,6 @@ from apps.jobs.services.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
 from apps.pages.errors import PageCrashed, ParseError, UnplannedError
 from apps.pages.quality import NO_TEXT_LAYER
-from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
+from apps.core.database_connections import database_turn
 from apps.jobs.models import Step
 from apps.jobs.states import StepState
-from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 

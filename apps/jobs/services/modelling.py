@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from apps import tracing
+from apps.core import tracing
+from apps.core.database_connections import database_turn
 from apps.documents import storage
 from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.services import alarm, answers
@@ -35,7 +36,6 @@ from apps.providers.errors import (
 )
 from apps.providers.ledger import CallFor
 from apps.providers.shared import shared_gateway
-from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 LEAST_PAUSE_SECONDS = 0.2

@@ -12,9 +12,9 @@ import time
 
 from django.db import DatabaseError
 
+from apps.core.database_connections import database_turn
 from apps.jobs.services.advancing import move_on
 from apps.jobs.states import Stage
-from apps.providers.turns import database_turn
 
 logger = logging.getLogger(__name__)
 BETWEEN_LOOKS_SECONDS = 0.1

@@ -12,9 +12,8 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps import tracing
-from apps.accounts import sealing
 from apps.accounts.models import ApiKey, Project
+from apps.core import sealed_secrets, tracing
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove, NotCancellable
@@ -63,7 +62,7 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
         options=request.options,
         uses_models=request.uses_models,
         user_metadata=request.user_metadata,
-        password_sealed=sealing.seal(request.password) if request.password is not None else "",
+        password_sealed=sealed_secrets.seal(request.password) if request.password is not None else "",
         warnings=list(request.warnings),
         created_at=now,
         updated_at=now,
@@ -170,8 +169,8 @@ def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
 
 def _password_of(job: ParseJob) -> str | None:
     try:
-        return sealing.unseal(job.password_sealed) if job.password_sealed else None
-    except sealing.BrokenSeal:
+        return sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
+    except sealed_secrets.BrokenSeal:
         raise IllegalMove("The document's password cannot be read any more. Send the document again.") from None
 
 

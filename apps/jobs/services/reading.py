@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import transaction
 
-from apps import tracing
+from apps.core import tracing
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries, workflow

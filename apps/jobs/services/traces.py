@@ -13,7 +13,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from apps import tracing
+from apps.core import tracing
 from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, Stage
 

@@ -9,7 +9,7 @@ from typing import TypedDict
 from django.conf import settings
 from django.db import transaction
 
-from apps.accounts import sealing
+from apps.core import sealed_secrets
 from apps.jobs.models import ParseJob
 from apps.jobs.services.claims import Claim, end_job, hand_back, settle
 from apps.jobs.states import JobState, StepState
@@ -51,7 +51,7 @@ def _refuse_document(claim: Claim, error: DocumentError) -> None:
 
 
 def password_of(job: ParseJob) -> str | None:
-    return sealing.unseal(job.password_sealed) if job.password_sealed else None
+    return sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
 
 
 class HiddenText(TypedDict):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apps import logs
+from apps.core import logs
 from tests.documents.long import long_document
 from tests.integration.api.conftest import Api, Finish
 

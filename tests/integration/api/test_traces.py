@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps import tracing
+from apps.core import tracing
 from tests.fakes.collector import FakeCollector, Received
 from tests.integration.api.conftest import Api, Finish
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from apps import tracing
+from apps.core import tracing
 from apps.documents import storage
 from apps.jobs import services
 from apps.jobs.models import ParseJob, Step

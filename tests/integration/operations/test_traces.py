@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from apps import tracing
-from apps.telemetry import Teller
+from apps.core import tracing
+from apps.core.telemetry import Teller
 from tests.fakes.collector import FakeCollector
 
 JOB = "pjb-6c1fd1ac-6b2b-4ab8-9c9c-0f8e7c1a2b3d"
@@ -37,13 +37,13 @@ def test_a_collector_that_is_away_is_told_once_and_its_return_too(
         telling = teller(collector)
         handler = logging.Handler()
         handler.emit = lambda record: failed.set() if "does not take" in record.msg else None  # type: ignore[method-assign]
-        logging.getLogger("apps.telemetry").addHandler(handler)
+        logging.getLogger("apps.core.telemetry").addHandler(handler)
         for number in range(100):
             telling.tell(span(number))
         assert failed.wait(10)
         collector.refuses = False
         telling.stop()
-        logging.getLogger("apps.telemetry").removeHandler(handler)
+        logging.getLogger("apps.core.telemetry").removeHandler(handler)
 
         assert 0 < len(collector.spans(JOB)) <= 5
     said = [record.getMessage() for record in caplog.records]

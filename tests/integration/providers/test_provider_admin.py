@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import admin as accounts_admin
-from apps.accounts import facts_only, sealing
 from apps.accounts.models import Project, ProjectQuota
+from apps.core import read_only_admin, sealed_secrets
 from apps.parsing import modes
 from apps.providers import trouble
 from apps.providers.catalog import account_of, catalog, target_of
@@ -40,7 +40,7 @@ def admin(transactional_db: None, django_user_model: Any) -> Client:
 @pytest.fixture
 def account(transactional_db: None) -> Provider:
     return Provider.objects.create(
-        name="house", family="openai", secrets_sealed=sealing.seal(json.dumps({"api_key": SECRET}))
+        name="house", family="openai", secrets_sealed=sealed_secrets.seal(json.dumps({"api_key": SECRET}))
     )
 
 
@@ -73,7 +73,7 @@ def order(admin: Client, address: str, action: str, *rows: Any) -> str:
 
 def secrets_of(provider: Provider) -> Any:
     provider.refresh_from_db()
-    return json.loads(sealing.unseal(provider.secrets_sealed))
+    return json.loads(sealed_secrets.unseal(provider.secrets_sealed))
 
 
 def row_of(page: str, name: str) -> str:
@@ -112,7 +112,7 @@ def test_secrets_that_are_to_be_forgotten_are_gone(admin: Client) -> None:
         name="house",
         family="openai_compatible",
         settings={"base_url": "http://models:8000/v1"},
-        secrets_sealed=sealing.seal(json.dumps({"api_key": SECRET})),
+        secrets_sealed=sealed_secrets.seal(json.dumps({"api_key": SECRET})),
     )
 
     typed = TYPED | {"settings": json.dumps(local.settings), "forget_secrets": "on"}
@@ -376,7 +376,7 @@ def test_a_key_that_the_provider_repeats_is_not_shown(admin: Client, account: Pr
 def test_a_ledger_of_many_calls_is_not_counted_to_its_end(
     admin: Client, django_assert_max_num_queries: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(facts_only, "MOST_ROWS_COUNTED", 3)
+    monkeypatch.setattr(read_only_admin, "MOST_ROWS_COUNTED", 3)
     for number in range(5):
         called(job_id=f"pjb-{number}")
 

@@ -10,8 +10,8 @@ import pytest
 from django.db import DatabaseError, IntegrityError, close_old_connections, connection, transaction
 
 from apps.accounts.models import Project
-from apps.providers import turns
-from apps.providers.turns import database_turn
+from apps.core import database_connections
+from apps.core.database_connections import database_turn
 
 MOST = 3
 
@@ -115,7 +115,7 @@ def test_a_connection_that_the_server_ended_is_opened_again(shared: None, monkey
     assert isinstance(surprised, DatabaseError)  # used again at once: nobody looks whether it is well
     assert isinstance(again, int)
 
-    monkeypatch.setattr(turns, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(database_connections, "IDLE_SECONDS", 0.0)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_terminate_backend({again})")
     assert isinstance(in_threads(1, work)[0], int)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ocr_worker.heartbeat import STILL_SECONDS, Pulse
+from apps.core.worker_heartbeat import STILL_SECONDS, Pulse
 
 
 def test_a_worker_that_takes_messages_says_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apps import logs
+from apps.core import logs
 
 
 def line(message: str, *arguments: object, failed: bool = False) -> dict[str, Any]:

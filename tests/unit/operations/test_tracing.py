@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from apps import tracing
+from apps.core import tracing
 
 ROOT = Path(__file__).resolve().parents[3]
 IDS = [f"pjb-{uuid.UUID(int=random.Random(number).getrandbits(128), version=4)}" for number in range(5000)]
@@ -27,7 +27,7 @@ tracing.start()
 with tracing.within("pjb-1", "1"), tracing.causing():
     tracing.note(cache="hit")
 tracing.stop()
-print(sorted(name for name in sys.modules if name.startswith(("opentelemetry", "apps.telemetry", "google.protobuf"))))
+print(sorted(name for name in sys.modules if name.startswith(("opentelemetry", "apps.core.telemetry", "google.protobuf"))))
 """
 
 

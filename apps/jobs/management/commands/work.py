@@ -9,10 +9,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
+from apps.core.database_connections import share_connections
 from apps.jobs import workflow
 from apps.providers.models import Deployment
 from apps.providers.shared import share_widths
-from apps.providers.turns import share_connections
 
 BETWEEN_LOOKS_SECONDS = 3.0
 # Threads beside those whose calls are out, for the work before and after a call: the gateway keeps the width itself.

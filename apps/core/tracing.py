@@ -1,6 +1,6 @@
 """What OpenTelemetry is told of a job: one trace, and a span for each thing that was done for it.
 
-Off unless ``settings.TRACES_ENDPOINT`` is set; nothing of opentelemetry is imported then (apps/telemetry.py does). The
+Off unless ``settings.TRACES_ENDPOINT`` is set; nothing of opentelemetry is imported then (apps/core/telemetry.py does). The
 trace's id is the one in the lines of the log. Those of spans are derived, too, from the job's id and a ``key``: every
 process knows what its spans belong to, also before that is told, and no message carries it. A span is told once, when
 it has ended. Any room may import this module.
@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Literal
 from django.conf import settings
 from django.utils import timezone
 
-from apps import logs
+from apps.core import logs
 
 if TYPE_CHECKING:
-    from apps.telemetry import Teller
+    from apps.core.telemetry import Teller
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def _make_teller(queues: Sequence[str] = ()) -> None:
     global _teller, _teller_pid
     _teller, _teller_pid = None, os.getpid()
     try:
-        from apps.telemetry import Teller
+        from apps.core.telemetry import Teller
 
         _teller = Teller(
             endpoint=settings.TRACES_ENDPOINT, service=settings.TRACES_SERVICE, version=settings.VERSION, queues=queues
