@@ -21,12 +21,12 @@ from pathlib import Path
 
 import msgspec
 
-from apps.pages.assembly import finished_pages
-from apps.pages.blocks import Block, BlockType, Page
-from apps.pages.errors import ParseError
-from apps.pages.isolation import Reader
-from apps.pages.render import RenderOptions, page_markdown
-from apps.pages.survey import margin_of
+from apps.pages.layout.document_survey import margin_of
+from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.errors import ParseError
+from apps.pages.output.assembly import finished_pages
+from apps.pages.output.render import RenderOptions, page_markdown
+from apps.pages.sandbox.client import Reader
 from apps.parsing.alignment import align
 from apps.parsing.answers import end_line, read_answer
 from apps.parsing.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict

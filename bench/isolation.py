@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from apps.pages import reading
-from apps.pages.isolation import Limits, Reader
-from apps.pages.warming import small_pdf
+from apps.pages.reading import page_reading
+from apps.pages.sandbox.client import Limits, Reader
+from apps.pages.sandbox.preload import small_pdf
 from bench.figures import CORPUS, ROOT, Figure, report
 
 DEFAULT = CORPUS / "speed" / "irs-manual-400p.pdf"
@@ -70,7 +70,7 @@ def figures(document: Path, one_page: Path) -> list[Figure]:
     numbers = range(1, RANGE + 1)
 
     def in_process(pages: Sequence[int]) -> object:
-        return [msgspec.json.encode(page) for page in reading.read_pages(str(document), pages)]
+        return [msgspec.json.encode(page) for page in page_reading.read_pages(str(document), pages)]
 
     with Reader() as reader, Reader() as other:
         plain, isolated, fresh = milliseconds(
@@ -82,7 +82,7 @@ def figures(document: Path, one_page: Path) -> list[Figure]:
             lambda: in_process([1]), lambda: other.read_range(document, [1], limits=others())
         )
         plain_preflight, preflight, both = milliseconds(
-            lambda: reading.inspect_document(str(one_page), max_pages=1),
+            lambda: page_reading.inspect_document(str(one_page), max_pages=1),
             lambda: other.inspect(one_page),
             lambda: other.inspect_and_read(one_page, numbers=lambda _: [1]),
         )

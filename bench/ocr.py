@@ -28,12 +28,12 @@ from typing import Any, BinaryIO, NamedTuple
 
 import psutil
 
-from apps.pages import languages
-from apps.pages.assembly import RenderOptions, assemble
-from apps.pages.blocks import Page, PageFailure
-from apps.pages.isolation import Limits, Reader
-from apps.pages.page_image import decode_page_image
-from apps.pages.recognized import decode_recognition, encode_recognition, page_with_text
+from apps.pages.layout.recognition import decode_recognition, encode_recognition, page_with_text
+from apps.pages.model import languages
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.page_image import decode_page_image
+from apps.pages.output.assembly import RenderOptions, assemble
+from apps.pages.sandbox.client import Limits, Reader
 from ocr_worker.engine import EngineProcess, Order
 from ocr_worker.settings import ENGINES, OcrSettings, cores
 
@@ -335,7 +335,7 @@ def _at(reader: Reader, number: int, dpi: float) -> bytes:
     import cv2
     import numpy as np
 
-    from apps.pages.page_image import PageImage, encode_page_image
+    from apps.pages.model.page_image import PageImage, encode_page_image
 
     image = decode_page_image(reader.render(SPEED, number, dpi=dpi, limits=Limits()))
     pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)

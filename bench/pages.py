@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from apps.pages.assembly import RenderOptions, assemble
-from apps.pages.blocks import decode_pages, encode_pages
-from apps.pages.reading import inspect_document, read_pages
+from apps.pages.model.blocks import decode_pages, encode_pages
+from apps.pages.output.assembly import RenderOptions, assemble
+from apps.pages.reading.page_reading import inspect_document, read_pages
 from bench.figures import CORPUS, Figure, report
 
 MOST_PAGES = 2000

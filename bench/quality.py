@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from apps.pages.assembly import RenderOptions, assemble
-from apps.pages.blocks import Block, Cell, Line, Page, PageFailure
-from apps.pages.errors import ParseError
-from apps.pages.reading import inspect_document, read_pages
+from apps.pages.model.blocks import Block, Cell, Line, Page, PageFailure
+from apps.pages.model.errors import ParseError
+from apps.pages.output.assembly import RenderOptions, assemble
+from apps.pages.reading.page_reading import inspect_document, read_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

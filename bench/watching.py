@@ -77,10 +77,10 @@ def _tree(member: str, pid: int) -> list[tuple[psutil.Process, str]]:
 def _as_reader(process: psutil.Process, member: str) -> list[tuple[psutil.Process, str]]:
     """A reader's forked children are left out: their time is the reader's once they have ended."""
     try:
-        if "apps.pages.reader" not in process.cmdline():
+        if "apps.pages.sandbox.server" not in process.cmdline():
             return [(process, member)]
         parent = process.parent()
-        is_child = parent is not None and "apps.pages.reader" in parent.cmdline()
+        is_child = parent is not None and "apps.pages.sandbox.server" in parent.cmdline()
     except psutil.Error:
         return []
     return [] if is_child else [(process, "readers")]

@@ -12,7 +12,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from apps.pages.warming import assembled_pdf  # noqa: E402 (found by the line above)
+from apps.pages.sandbox.preload import assembled_pdf  # noqa: E402 (found by the line above)
 
 PLAIN, BOLD = "F1", "F2"
 Table = list[list[str]]

@@ -16,8 +16,8 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from apps.pages.errors import page_error
-from apps.pages.reader_process import reader_user
+from apps.pages.model.errors import page_error
+from apps.pages.sandbox.process import reader_user
 from ocr_worker.errors import OcrFailed, OcrTimeout
 from ocr_worker.settings import OcrSettings
 

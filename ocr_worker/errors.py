@@ -1,8 +1,8 @@
-"""What can go wrong with a page in the OCR service; codes as everywhere (apps/pages/errors.py)."""
+"""What can go wrong with a page in the OCR service; codes as everywhere (apps/pages/model/errors.py)."""
 
 from __future__ import annotations
 
-from apps.pages.errors import PageError
+from apps.pages.model.errors import PageError
 
 
 class OcrFailed(PageError):

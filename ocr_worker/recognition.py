@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.pages import languages as languages_
-from apps.pages.geometry import Box
-from apps.pages.languages import LATIN, Language
-from apps.pages.recognized import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
+from apps.pages.layout.recognition import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
+from apps.pages.model import languages as languages_
+from apps.pages.model.geometry import Box
+from apps.pages.model.languages import LATIN, Language
 from ocr_worker import preparation, punctuation, scripts
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.engines.rapid import RapidEngine

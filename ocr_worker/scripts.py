@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from apps.pages.languages import HAN, KANA, LATIN
+from apps.pages.model.languages import HAN, KANA, LATIN
 from ocr_worker.networks import Gray, Strip
 
 # Letters for each line height of a line's length: about 2 in Latin print, 1 in Chinese.

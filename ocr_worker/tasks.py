@@ -14,7 +14,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_process_shutdown
 
-from apps.pages.errors import ParseError
+from apps.pages.model.errors import ParseError
 from ocr_worker import transfer
 from ocr_worker.celery import tell
 from ocr_worker.engine import EngineProcess, Order

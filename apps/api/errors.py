@@ -17,7 +17,7 @@ from apps.api import refusals
 from apps.api.codes import kind_of
 from apps.api.refusals import InvalidOptions, OptionProblem
 from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable
-from apps.pages.errors import PageOutOfRange, ParseError, UnplannedError
+from apps.pages.model.errors import PageOutOfRange, ParseError, UnplannedError
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Optional, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from apps.pages import languages
+from apps.pages.model import languages
 
 NOT_YET = "not_yet"
 Value = TypeVar("Value")

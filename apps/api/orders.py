@@ -17,7 +17,7 @@ from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
 from apps.jobs import services as jobs
 from apps.jobs.errors import InvalidOption
 from apps.jobs.services import JobRequest
-from apps.pages.page_ranges import check_page_ranges
+from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing import auto_mode
 
 MOST_WARNINGS = 50

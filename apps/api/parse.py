@@ -39,8 +39,8 @@ from apps.jobs import queries as job_queries
 from apps.jobs import services as jobs
 from apps.jobs.errors import InvalidOption, JobNotFound
 from apps.jobs.models import JobPage, ParseJob
-from apps.pages.document import JUNK_BEFORE_HEADER, media_type_of
-from apps.pages.errors import EmptyFile
+from apps.pages.model.errors import EmptyFile
+from apps.pages.reading.inspection import JUNK_BEFORE_HEADER, media_type_of
 
 HEAD_BYTES = JUNK_BEFORE_HEADER + 4
 _ID = re.compile(r"pjb-[0-9a-f-]{36}")

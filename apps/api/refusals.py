@@ -1,6 +1,6 @@
 """What can be wrong with a request, beyond what the services find.
 
-ParseError (apps/pages/errors.py)
+ParseError (apps/pages/model/errors.py)
   Refusal                 the request itself
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
     UnsupportedMediaType, UnsupportedEncoding, Unauthenticated, NotFound
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.pages.errors import ParseError
+from apps.pages.model.errors import ParseError
 
 
 class Refusal(ParseError):

@@ -13,7 +13,7 @@ from apps.documents.models import Document
 from apps.jobs import services as jobs
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import JobState
-from apps.pages.quality import WHOLE_PAGE_REASONS
+from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 
 WireStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 STATUS: dict[str, WireStatus] = {

@@ -1,12 +1,12 @@
 """What can be wrong with an upload.
 
-DocumentError (apps/pages/errors.py)
+DocumentError (apps/pages/model/errors.py)
   DocumentNotFound, FileTooLarge, DocumentInUse
 """
 
 from __future__ import annotations
 
-from apps.pages.errors import DocumentError
+from apps.pages.model.errors import DocumentError
 
 
 class DocumentNotFound(DocumentError):

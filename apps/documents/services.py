@@ -17,7 +17,7 @@ from apps.accounts.models import Project
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document, Removal, new_document_id
-from apps.pages.errors import EmptyFile
+from apps.pages.model.errors import EmptyFile
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from apps.jobs import admin_facts, queries, services
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.jobs.stuck import stuck_jobs
-from apps.pages.errors import ParseError
+from apps.pages.model.errors import ParseError
 from apps.parsing.modes import MODES
 from apps.providers import ledger
 from apps.providers.models import dollars_in_words

@@ -9,7 +9,7 @@ QuotaExceeded (a DocumentError: the job ends with it)
 
 from __future__ import annotations
 
-from apps.pages.errors import DocumentError, ParseError
+from apps.pages.model.errors import DocumentError, ParseError
 
 
 class JobError(ParseError):

@@ -47,7 +47,7 @@ from apps.core.database_connections import close_shared, database_turn
 from apps.jobs import services
 from apps.jobs.services import alarm, moving
 from apps.jobs.states import NEXT_STAGE, Stage
-from apps.pages import isolation
+from apps.pages.sandbox import client
 from apps.providers.shared import shared_gateway, width_of
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def start_pool_process(**_: Any) -> None:
     wasted, and what was imported before the fork need not be looked at again.
     """
     _collect_seldom()
-    isolation.shared_reader().start()
+    client.shared_reader().start()
     tracing.start(_queues())
     _start_threads()
 

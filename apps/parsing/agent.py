@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.pages.blocks import BlockType, Page
-from apps.pages.errors import PageError
-from apps.pages.geometry import Box
-from apps.pages.render import table_pipes
+from apps.pages.model.blocks import BlockType, Page
+from apps.pages.model.errors import PageError
+from apps.pages.model.geometry import Box
+from apps.pages.output.render import table_pipes
 from apps.parsing import fidelity, prompting, tools
 from apps.parsing.answers import end_line, parsed_page
 from apps.parsing.asking import Judged, PageToParse, Parsed, answer_tokens, findings, judge, new_marker

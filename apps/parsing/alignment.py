@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from apps.pages import scripts
-from apps.pages.blocks import Block, BlockType, Cell, Line, Page, Source
-from apps.pages.geometry import Box, union
+from apps.pages.model import scripts
+from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page, Source
+from apps.pages.model.geometry import Box, union
 from apps.parsing.drafts import Draft
 from apps.parsing.matching import matched
 from apps.parsing.words import PageWords, is_running_line, page_words, words_of

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.blocks import Page
-from apps.pages.cleaning import LONGEST_TEXT, clean
+from apps.pages.model.blocks import Page
+from apps.pages.model.safe_text import LONGEST_TEXT, clean
 from apps.parsing.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
 from apps.parsing.words import PageWords, page_words

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from apps.pages.blocks import Page, Source
-from apps.pages.render import table_html
+from apps.pages.model.blocks import Page, Source
+from apps.pages.output.render import table_html
 from apps.parsing import fidelity
 from apps.parsing.answers import parsed_page
 from apps.parsing.errors import UnusableAnswer

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.pages.blocks import Page
-from apps.pages.errors import ParseError
+from apps.pages.model.blocks import Page
+from apps.pages.model.errors import ParseError
 from apps.parsing.page_facts import PageFacts
 from apps.parsing.triggers import COMPANIONS, TRIGGERS, Trigger, WrongValue
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
-from apps.pages.errors import DocumentError, PageOutOfRange, ParseError
-from apps.pages.page_ranges import check_page_ranges
-from apps.pages.warnings import described
+from apps.pages.model.errors import DocumentError, PageOutOfRange, ParseError
+from apps.pages.model.page_ranges import check_page_ranges
+from apps.pages.model.warnings import described
 from apps.parsing.progress import Progress, say
 
 if TYPE_CHECKING:
-    from apps.pages.isolation import Reader
+    from apps.pages.sandbox.client import Reader
     from apps.parsing.local_ocr import Recognizer
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -146,12 +146,12 @@ def _parse(options: argparse.Namespace) -> int:
 
 def _parse_here(options: argparse.Namespace, password: str | None, folder: Path, stack: ExitStack) -> bool:
     """Whether some pages failed."""
-    from apps.pages.isolation import Reader
+    from apps.pages.sandbox.client import Reader
 
     _check_reader_user()
     reader = stack.enter_context(Reader())
     reader.start()  # it imports the PDF libraries while we import ours
-    from apps.pages.isolation import Limits
+    from apps.pages.sandbox.client import Limits
     from apps.parsing.local import parse_document
 
     document = _local_document(options.source, folder)
@@ -220,7 +220,7 @@ def _amount(text: str) -> float:
 
 
 def _check_languages(codes: str) -> None:
-    from apps.pages import languages
+    from apps.pages.model import languages
 
     try:
         languages.find_all(list(filter(None, codes.split(","))))
@@ -254,7 +254,7 @@ def _check_server(options: argparse.Namespace) -> None:
 
 
 def _check_reader_user() -> None:
-    from apps.pages.reader_process import reader_user
+    from apps.pages.sandbox.process import reader_user
 
     try:
         reader_user()

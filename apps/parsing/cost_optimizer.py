@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from apps.pages.blocks import Block, BlockType, Page, Source
+from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.parsing.page_facts import PageFacts, count_words
 
 # Pictures and charts are what an agent looks at: one of this share of the page is looked at, logos are not.

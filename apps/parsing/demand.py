@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from apps.pages.blocks import Page
-from apps.pages.page_picture import MOST_PIXELS
+from apps.pages.model.blocks import Page
+from apps.pages.model.page_picture import MOST_PIXELS
 from apps.parsing import parsers, prompting
 from apps.parsing.page_notes import page_text, without_notes
 from apps.parsing.pictures import PAGE_DPI

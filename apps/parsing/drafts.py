@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from apps.pages.blocks import BlockType, Cell
+from apps.pages.model.blocks import BlockType, Cell
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A block without a box; the fields mean what they mean in ``apps.pages.blocks.Block``."""
+    """A block without a box; the fields mean what they mean in ``apps.pages.model.blocks.Block``."""
 
     type: BlockType
     text: str = ""

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from apps.pages.errors import DocumentError
+from apps.pages.model.errors import DocumentError
 
 MOST_BYTES = 512 << 20
 _CONNECT_SECONDS, _SILENCE_SECONDS, _TOTAL_SECONDS = 5.0, 10.0, 60.0

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 import msgspec
 
-from apps.pages.blocks import Block, BlockType, Page
+from apps.pages.model.blocks import Block, BlockType, Page
 from apps.parsing.drafts import Draft
 from apps.parsing.words import PageWords, is_number, page_words, words_of
 

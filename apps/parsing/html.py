@@ -12,7 +12,7 @@ from html import unescape
 
 import msgspec
 
-from apps.pages.blocks import BlockType, Cell
+from apps.pages.model.blocks import BlockType, Cell
 from apps.parsing.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from apps.pages.blocks import Page, PageFailure, decode_result, encode_result
-from apps.pages.document import DocumentFacts
-from apps.pages.isolation import Limits, Reader
-from apps.pages.page_ranges import parse_page_ranges
-from apps.pages.render import RenderOptions
+from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
+from apps.pages.model.page_ranges import parse_page_ranges
+from apps.pages.output.render import RenderOptions
+from apps.pages.reading.inspection import DocumentFacts
+from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:
     from apps.parsing.local_ocr import Recognizer
@@ -136,7 +136,7 @@ def _read_all(
 
 
 def _assembled(facts: DocumentFacts, pages: Callable[[], Iterable[Result]], folder: Path) -> LocalResult:
-    from apps.pages.assembly import assemble
+    from apps.pages.output.assembly import assemble
 
     failures: dict[int, PageFailure] = {}
 

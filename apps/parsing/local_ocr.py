@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from apps.pages.blocks import Page, PageFailure
-from apps.pages.errors import PageError
-from apps.pages.isolation import Limits, Reader
-from apps.pages.quality import NO_TEXT_LAYER
+from apps.pages.layout.text_quality import NO_TEXT_LAYER
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.errors import PageError
+from apps.pages.sandbox.client import Limits, Reader
 from apps.parsing.progress import say
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Recognizer:
         return [read_pages.get(page.number, page) for page in results]
 
     def _recognized(self, page: Page, image: bytes) -> Page:
-        from apps.pages.recognized import decode_recognition, page_with_text
+        from apps.pages.layout.recognition import decode_recognition, page_with_text
         from ocr_worker.engine import EngineProcess, Order
         from ocr_worker.settings import settings
 

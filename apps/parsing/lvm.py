@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pages.blocks import Page
+from apps.pages.model.blocks import Page
 from apps.parsing import prompting
 from apps.parsing.asking import PageToParse, Parsed, answer_tokens, judge, new_marker, parsed
 from apps.parsing.token_estimate import estimate_tokens

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from apps.pages import markers
-from apps.pages.blocks import BlockType, Cell
-from apps.pages.lines import paragraph_text
+from apps.pages.layout.lines import paragraph_text
+from apps.pages.model import list_markers
+from apps.pages.model.blocks import BlockType, Cell
 from apps.parsing import html
 from apps.parsing.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
@@ -210,7 +210,7 @@ class _Reading:
 def _item(text: str, marker: str, level: int) -> Draft:
     """A list item. Markdown knows no letters as markers, so ``b)`` stands behind a bullet."""
     if marker == "-":
-        own, rest = markers.split(text)
-        if own and markers.is_ordered(own) and not _DECIMAL.fullmatch(own):
+        own, rest = list_markers.split(text)
+        if own and list_markers.is_ordered(own) and not _DECIMAL.fullmatch(own):
             marker, text = own, rest
     return Draft(BlockType.LIST_ITEM, text, level, marker)

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from apps.pages import render
-from apps.pages.blocks import Block, BlockType, Page, Source
-from apps.pages.quality import GROUND_SHARE, WHOLE_PAGE_REASONS
+from apps.pages.layout.text_quality import GROUND_SHARE, WHOLE_PAGE_REASONS
+from apps.pages.model.blocks import Block, BlockType, Page, Source
+from apps.pages.output import render
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")
 _NUMBER = re.compile(r"[^\w\s]{0,3}\d[\d.,:'’/]*[^\w\s]{0,3}")

@@ -14,9 +14,9 @@ from collections import Counter
 
 import msgspec
 
-from apps.pages import render
-from apps.pages.blocks import Block, BlockType, Page
-from apps.pages.render import RenderOptions
+from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.output import render
+from apps.pages.output.render import RenderOptions
 from apps.parsing.cost_optimizer import is_easy
 
 _OPTIONS = RenderOptions()

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from apps.pages.blocks import Page
+from apps.pages.model.blocks import Page
 from apps.parsing import page_notes
 from apps.parsing.tools import TOOLS
 

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from apps.pages.errors import DocumentError, ParseError
+from apps.pages.model.errors import DocumentError, ParseError
 from apps.parsing.progress import Progress, say
 from apps.parsing.server_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
 from apps.parsing.server_request import configuration

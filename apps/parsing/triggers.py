@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from apps.pages.blocks import BlockType
+from apps.pages.model.blocks import BlockType
 from apps.parsing.page_facts import PageFacts
 from apps.parsing.patterns import Pattern, UnusablePattern, compile_pattern
 

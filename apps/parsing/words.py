@@ -12,9 +12,9 @@ import unicodedata
 
 import msgspec
 
-from apps.pages.blocks import Block, BlockType, Line, Page
-from apps.pages.geometry import Box
-from apps.pages.survey import margin_of
+from apps.pages.layout.document_survey import margin_of
+from apps.pages.model.blocks import Block, BlockType, Line, Page
+from apps.pages.model.geometry import Box
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _LETTER = rf"[^\W\d_{_UNSPACED}]"

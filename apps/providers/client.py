@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from apps.pages.cleaning import clean
+from apps.pages.model.safe_text import clean
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.failures import failure_of

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from apps.pages.errors import PageError
+from apps.pages.model.errors import PageError
 
 
 class Failure(StrEnum):

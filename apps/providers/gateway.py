@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 
 from django.db import IntegrityError
 
-from apps.pages.errors import ParseError, Stopped
+from apps.pages.model.errors import ParseError, Stopped
 from apps.providers import ledger, traces, trouble
 from apps.providers.attempts import OUTAGE_PAUSE_SECONDS, Attempts, Held, Order
 from apps.providers.catalog import Catalog, Target

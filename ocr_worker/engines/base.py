@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.pages.languages import Language
+from apps.pages.model.languages import Language
 from ocr_worker.networks import Quad
 
 Gray = NDArray[np.uint8]

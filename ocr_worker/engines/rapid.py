@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from apps.pages import languages as languages_
-from apps.pages.languages import HAN, KANA, LATIN, Language
+from apps.pages.model import languages as languages_
+from apps.pages.model.languages import HAN, KANA, LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray
 from ocr_worker.networks import Detector, Quad, Recognizer, Strip, cut_out
 

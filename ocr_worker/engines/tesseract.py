@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from apps.pages import languages as languages_
-from apps.pages.languages import LATIN, Language
+from apps.pages.model import languages as languages_
+from apps.pages.model.languages import LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.networks import Quad

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pages.warming import assembled_pdf
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.hostile import stream
 
 SHOWN, HIDDEN, SMALL = "What people read.", "What only programs read.", "What only a lens shows."

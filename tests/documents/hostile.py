@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Callable
 
-from apps.pages.warming import assembled_pdf, small_pdf
+from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 
 _CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
 _PAGES = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"

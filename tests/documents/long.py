@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from apps.pages.warming import assembled_pdf
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.hostile import stream
 
 _SENTENCE = (

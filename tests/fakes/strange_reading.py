@@ -1,4 +1,4 @@
-"""Stands in for ``apps.pages.reading`` inside a reader's child and misbehaves as the document says.
+"""Stands in for ``apps.pages.reading.page_reading`` inside a reader's child and misbehaves as the document says.
 
 The document is a text file: its first line is for the inspection, every other line is a page. A line is a verb and its
 argument; ``_VERBS`` has them all. What a verb finds out is the text of its page.
@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from apps.pages.blocks import Block, BlockType, Page, PageFailure
-from apps.pages.document import DocumentFacts
-from apps.pages.errors import DamagedDocument, WrongPassword
-from apps.pages.geometry import Box
+from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.errors import DamagedDocument, WrongPassword
+from apps.pages.model.geometry import Box
+from apps.pages.reading.inspection import DocumentFacts
 
 _BOX = Box(0, 0, 1, 1)
 

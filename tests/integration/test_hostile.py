@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.pages.blocks import Page, PageFailure
-from apps.pages.errors import DocumentError, EncryptedDocument, WrongPassword
-from apps.pages.isolation import Limits, Reader
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.errors import DocumentError, EncryptedDocument, WrongPassword
+from apps.pages.sandbox.client import Limits, Reader
 from tests.documents import hostile
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "hostile"

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from apps.pages.warming import assembled_pdf, small_pdf
+from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents import hostile
 from tests.documents.hidden import SHOWN, two_faced_pdf
 

@@ -18,8 +18,8 @@ from django.db.models.functions import Now
 
 from apps.documents import storage
 from apps.jobs.models import JobPage, PageAnswer, ParseJob
-from apps.pages.blocks import Page, decode_page, encode_page
-from apps.pages.errors import GarbledPage
+from apps.pages.model.blocks import Page, decode_page, encode_page
+from apps.pages.model.errors import GarbledPage
 from apps.parsing.prompting import Wishes
 
 logger = logging.getLogger(__name__)

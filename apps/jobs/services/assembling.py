@@ -20,10 +20,10 @@ from apps.jobs.services.reading import make_ranges
 from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
 from apps.jobs.services.working import StorageUnavailable, do_work
 from apps.jobs.states import JobState, PageState, Stage, StepState, job_outcome
-from apps.pages.assembly import Assembly, RenderOptions, assemble
-from apps.pages.blocks import Page, PageFailure, decode_pages
-from apps.pages.errors import GarbledPage, ParseError
-from apps.pages.warnings import described
+from apps.pages.model.blocks import Page, PageFailure, decode_pages
+from apps.pages.model.errors import GarbledPage, ParseError
+from apps.pages.model.warnings import described
+from apps.pages.output.assembly import Assembly, RenderOptions, assemble
 from apps.providers import ledger
 
 logger = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Ste
 from apps.jobs.services import retention, traces
 from apps.jobs.services.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
-from apps.pages.errors import PageCrashed, ParseError, UnplannedError
-from apps.pages.quality import NO_TEXT_LAYER
+from apps.pages.layout.text_quality import NO_TEXT_LAYER
+from apps.pages.model.errors import PageCrashed, ParseError, UnplannedError
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.documents import storage
 from apps.jobs.models import JobPage
-from apps.pages.blocks import Page, find_page
+from apps.pages.model.blocks import Page, find_page
 
 
 def stored_page(row: JobPage) -> Page:

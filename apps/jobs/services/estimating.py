@@ -24,10 +24,10 @@ from apps.jobs.services.requests import ModelRequest
 from apps.jobs.services.routing import Route, route_of
 from apps.jobs.services.splitting import wanted_pages
 from apps.jobs.services.working import hidden_text_of, reader_limits
-from apps.pages import isolation
-from apps.pages.blocks import Page
-from apps.pages.errors import ParseError, Stopped
-from apps.pages.quality import WHOLE_PAGE_REASONS
+from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
+from apps.pages.model.blocks import Page
+from apps.pages.model.errors import ParseError, Stopped
+from apps.pages.sandbox import client
 from apps.parsing.demand import TYPICAL_PAGE_TOKENS, Demand, demand_of, page_tokens
 from apps.parsing.modes import BALANCED, MODES, PAGE_PARSER_OF_MODE
 from apps.providers import ledger
@@ -161,7 +161,7 @@ def _look_at(path: Path, job: ParseJob, password: str | None) -> _Look:
         return time.monotonic() > until
 
     try:
-        with isolation.reader_pool(1).reader(should_stop=is_late) as reader:
+        with client.reader_pool(1).reader(should_stop=is_late) as reader:
             _facts, results = reader.inspect_and_read(
                 path,
                 numbers=lambda facts: spread(facts.page_count),

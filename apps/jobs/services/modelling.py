@@ -20,8 +20,8 @@ from apps.jobs.services.moving import move_on_soon
 from apps.jobs.services.requests import ModelRequest, quota_of
 from apps.jobs.services.working import do_work, password_of, reader_limits
 from apps.jobs.states import PageState, Stage, StepState
-from apps.pages.blocks import Page, encode_page
-from apps.pages.errors import PageError, Stopped
+from apps.pages.model.blocks import Page, encode_page
+from apps.pages.model.errors import PageError, Stopped
 from apps.parsing import parsers
 from apps.parsing.parsers import PageToParse, Parsed
 from apps.parsing.pictures import DocumentPictures

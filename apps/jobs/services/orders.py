@@ -23,7 +23,7 @@ from apps.jobs.services.claims import end_job
 from apps.jobs.services.reading import make_ranges
 from apps.jobs.services.sending import send_due, send_pages_of, start_job_step
 from apps.jobs.states import OPEN_JOBS, RETRYABLE_JOBS, JobState, PageState, Stage
-from apps.pages.errors import PageOutOfRange
+from apps.pages.model.errors import PageOutOfRange
 from apps.parsing.tiers import TIERS
 
 

@@ -17,9 +17,9 @@ from apps.jobs.services.advancing import move_on
 from apps.jobs.services.claims import Claim, claimed, fail_pages, pages_of, settle
 from apps.jobs.services.working import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import PageState, Stage
-from apps.pages import isolation
-from apps.pages.blocks import Page, PageFailure, encode_pages
-from apps.pages.errors import ParseError
+from apps.pages.model.blocks import Page, PageFailure, encode_pages
+from apps.pages.model.errors import ParseError
+from apps.pages.sandbox import client
 
 
 def make_ranges(job: ParseJob, numbers: Sequence[int]) -> None:
@@ -52,7 +52,7 @@ def _extract(claim: Claim) -> None:
         raise DocumentNotFound
     with storage.local_copy(storage.original(job.document_id)) as path:
         try:
-            pages = isolation.shared_reader().read_range(
+            pages = client.shared_reader().read_range(
                 path,
                 range(step.first_page, step.last_page + 1),
                 password=password_of(job),
@@ -61,7 +61,7 @@ def _extract(claim: Claim) -> None:
                 limits=reader_limits(),
                 should_stop=claim.held.is_lost,
             )
-        except isolation.Stopped:
+        except client.Stopped:
             with transaction.atomic():
                 settle(claim)
             return

@@ -35,11 +35,11 @@ from apps.jobs.services.contents import stored_page
 from apps.jobs.services.sending import make_runs, send_pages_of
 from apps.jobs.services.working import do_work, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage, StepState
-from apps.pages import isolation
-from apps.pages.blocks import encode_page
-from apps.pages.errors import PageError, ParseError, page_error
-from apps.pages.quality import WHOLE_PAGE_REASONS
-from apps.pages.recognized import Recognition, decode_recognition, page_with_text
+from apps.pages.layout.recognition import Recognition, decode_recognition, page_with_text
+from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
+from apps.pages.model.blocks import encode_page
+from apps.pages.model.errors import PageError, ParseError, page_error
+from apps.pages.sandbox import client
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
     dpi = settings.OCR_DPI * (1.5 if options.get("high_res_ocr") else 1.0)
     with storage.local_copy(storage.original(job.document_id)) as path:
         try:
-            image = isolation.shared_reader().render(
+            image = client.shared_reader().render(
                 path,
                 step.first_page,
                 dpi=dpi,
@@ -103,7 +103,7 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
                 limits=reader_limits(),
                 should_stop=claim.held.is_lost,
             )
-        except isolation.Stopped:
+        except client.Stopped:
             with transaction.atomic():
                 settle(claim)
             return []

@@ -21,7 +21,7 @@ from apps.jobs.services.recognizing import accept_written_answer
 from apps.jobs.services.sending import is_paused, send_again, send_due
 from apps.jobs.services.turns import take_turn
 from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
-from apps.pages.errors import PageError
+from apps.pages.model.errors import PageError
 
 logger = logging.getLogger(__name__)
 

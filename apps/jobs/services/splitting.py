@@ -21,11 +21,11 @@ from apps.jobs.services.recognizing import begin_recognition, pages_to_recognize
 from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
 from apps.jobs.services.working import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage
-from apps.pages import isolation
-from apps.pages.blocks import Page, PageFailure, encode_pages
-from apps.pages.document import DocumentFacts
-from apps.pages.page_ranges import parse_page_ranges
-from apps.pages.warnings import described
+from apps.pages.model.blocks import Page, PageFailure, encode_pages
+from apps.pages.model.page_ranges import parse_page_ranges
+from apps.pages.model.warnings import described
+from apps.pages.reading.inspection import DocumentFacts
+from apps.pages.sandbox import client
 
 
 def split_document(*, step_id: int, fence: int) -> None:
@@ -42,7 +42,7 @@ def _split(claim: Claim) -> None:
     if job.document_id is None:
         raise DocumentNotFound
     with storage.local_copy(storage.original(job.document_id)) as path:
-        facts, pages = isolation.shared_reader().inspect_and_read(
+        facts, pages = client.shared_reader().inspect_and_read(
             path,
             numbers=lambda facts: wanted_pages(job, facts.page_count),
             most_pages=_most_pages_at_once(claim),

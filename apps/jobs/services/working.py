@@ -13,8 +13,8 @@ from apps.core import sealed_secrets
 from apps.jobs.models import ParseJob
 from apps.jobs.services.claims import Claim, end_job, hand_back, settle
 from apps.jobs.states import JobState, StepState
-from apps.pages import isolation
-from apps.pages.errors import DocumentError, ParseError, UnplannedError
+from apps.pages.model.errors import DocumentError, ParseError, UnplannedError
+from apps.pages.sandbox import client
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ def hidden_text_of(job: ParseJob) -> HiddenText:
     }
 
 
-def reader_limits() -> isolation.Limits:
-    return isolation.Limits(
+def reader_limits() -> client.Limits:
+    return client.Limits(
         cpu_seconds=settings.PAGE_CPU_SECONDS,
         wall_seconds=settings.PAGE_WALL_SECONDS,
         memory_bytes=settings.READER_MEMORY_MB * 1024 * 1024,

@@ -12,7 +12,7 @@ from apps.jobs import queries, services
 from apps.jobs.errors import IllegalMove, JobNotFound, NotCancellable
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, PageState, Stage
-from apps.pages.errors import PageOutOfRange
+from apps.pages.model.errors import PageOutOfRange
 from tests.documents.long import heading_of, long_document
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 

@@ -18,7 +18,7 @@ from apps.jobs import services
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.services import workers
 from apps.jobs.states import JobState, PageState, Stage, StepState
-from apps.pages.page_image import decode_page_image
+from apps.pages.model.page_image import decode_page_image
 from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, Order
 from tests.documents.long import long_document

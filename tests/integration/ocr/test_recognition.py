@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.pages.errors import PageError
-from apps.pages.page_image import PageImage, encode_page_image
-from apps.pages.recognized import Recognition, decode_recognition, lay_out
+from apps.pages.layout.recognition import Recognition, decode_recognition, lay_out
+from apps.pages.model.errors import PageError
+from apps.pages.model.page_image import PageImage, encode_page_image
 from ocr_worker.engine import EngineProcess, Order
 from ocr_worker.errors import OcrFailed, OcrTimeout
 from tests.documents.scans import DPI, LINES, picture

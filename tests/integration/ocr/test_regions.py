@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from pathlib import Path
 
-from apps.pages.blocks import Page
-from apps.pages.geometry import Box
-from apps.pages.isolation import Limits
+from apps.pages.model.blocks import Page
+from apps.pages.model.geometry import Box
+from apps.pages.sandbox.client import Limits
 from apps.parsing.pictures import DocumentPictures
 from tests.documents.scans import DPI, LINES, picture
 

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from apps.pages.errors import Stopped
+from apps.pages.model.errors import Stopped
 from apps.parsing.answers import read_answer
 from apps.parsing.errors import UnusableAnswer
 from apps.providers.attempts import Order

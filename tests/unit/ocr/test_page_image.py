@@ -6,8 +6,8 @@ import zlib
 
 import pytest
 
-from apps.pages.errors import GarbledPage
-from apps.pages.page_image import MOST_PIXELS, PageImage, decode_page_image, encode_page_image
+from apps.pages.model.errors import GarbledPage
+from apps.pages.model.page_image import MOST_PIXELS, PageImage, decode_page_image, encode_page_image
 
 
 def test_it_comes_back_as_it_was() -> None:

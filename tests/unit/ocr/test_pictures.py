@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.pages import images
-from apps.pages.errors import PageError
-from apps.pages.page_image import PageImage
+from apps.pages.model.errors import PageError
+from apps.pages.model.page_image import PageImage
+from apps.pages.reading import images
 
 WIDTH, HEIGHT = 60, 40
 

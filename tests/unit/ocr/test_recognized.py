@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.blocks import Block, BlockType, Page, Source
-from apps.pages.errors import GarbledPage
-from apps.pages.geometry import Box
-from apps.pages.recognized import (
+from apps.pages.layout.recognition import (
     Recognition,
     RecognizedLine,
     RecognizedWord,
@@ -16,6 +13,9 @@ from apps.pages.recognized import (
     encode_recognition,
     page_with_text,
 )
+from apps.pages.model.blocks import Block, BlockType, Page, Source
+from apps.pages.model.errors import GarbledPage
+from apps.pages.model.geometry import Box
 
 
 def line(text: str, x0: float, top: float, *, size: float = 12.0, confidence: float = 0.9) -> RecognizedLine:

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from apps.pages.assembly import Assembly, RenderOptions, assemble
-from apps.pages.blocks import Page, PageFailure
-from apps.pages.reading import inspect_document, read_pages
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.output.assembly import Assembly, RenderOptions, assemble
+from apps.pages.reading.page_reading import inspect_document, read_pages
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 

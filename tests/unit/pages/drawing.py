@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from apps.pages.assembly import Assembly, RenderOptions, assemble
-from apps.pages.blocks import Block, BlockType, Line, Page, PageFailure
-from apps.pages.geometry import Box
-from apps.pages.pdf import RawPage, Run
+from apps.pages.model.blocks import Block, BlockType, Line, Page, PageFailure
+from apps.pages.model.geometry import Box
+from apps.pages.output.assembly import Assembly, RenderOptions, assemble
+from apps.pages.pdf.text_layer import RawPage, Run
 
 WIDTH, HEIGHT = 595.0, 842.0
 # Half an em a letter: near enough to Helvetica for boxes made by hand.

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.pages.assembly import RenderOptions
-from apps.pages.blocks import (
+from apps.pages.model.blocks import (
     Block,
     BlockType,
     Cell,
@@ -22,8 +21,9 @@ from apps.pages.blocks import (
     encode_pages,
     find_page,
 )
-from apps.pages.errors import GarbledPage
-from apps.pages.geometry import Box, union
+from apps.pages.model.errors import GarbledPage
+from apps.pages.model.geometry import Box, union
+from apps.pages.output.assembly import RenderOptions
 from tests.unit.pages.drawing import assembled, page, text_block
 
 TABLE = Block(BlockType.TABLE, Box(72, 300, 400, 350), cells=(Cell(0, 0, "a"), Cell(0, 1, "=b"), Cell(1, 0, "c")))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from apps.pages import errors
-from apps.pages.blocks import BlockType, Page, PageFailure
-from apps.pages.cleaning import clean
-from apps.pages.formulas import as_printed
-from apps.pages.pdf import Run
-from apps.pages.reading import inspect_document, read_pages
-from apps.pages.rtl import Glyph, logical, rebuilt
+from apps.pages.layout.right_to_left import Glyph, logical, rebuilt
+from apps.pages.model import errors
+from apps.pages.model.blocks import BlockType, Page, PageFailure
+from apps.pages.model.safe_text import clean
+from apps.pages.pdf.formulas import as_printed
+from apps.pages.pdf.text_layer import Run
+from apps.pages.reading.page_reading import inspect_document, read_pages
 from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 

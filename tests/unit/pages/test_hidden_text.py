@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from apps.pages import warnings
-from apps.pages.blocks import Page
-from apps.pages.isolation import Reader
-from apps.pages.reading import read_pages
-from apps.pages.warming import assembled_pdf
+from apps.pages.model import warnings
+from apps.pages.model.blocks import Page
+from apps.pages.reading.page_reading import read_pages
+from apps.pages.sandbox.client import Reader
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.conftest import Outputs
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps.pages.blocks import Page, PageFailure
-from apps.pages.confinement import landlock_version
-from apps.pages.errors import DamagedDocument, Stopped, WrongPassword
-from apps.pages.isolation import Limits, Reader, shared_reader
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.errors import DamagedDocument, Stopped, WrongPassword
+from apps.pages.sandbox.client import Limits, Reader, shared_reader
+from apps.pages.sandbox.confinement import landlock_version
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = Limits(wall_seconds=0.6, cpu_seconds=20, memory_bytes=256 << 20)
@@ -275,7 +275,7 @@ def test_no_child_finds_what_another_left(reader: Reader, strange: Strange) -> N
 
 def test_a_killed_worker_leaves_nothing_behind(strange: Strange, tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from apps.pages.isolation import Reader\n"
+        "import sys; from pathlib import Path; from apps.pages.sandbox.client import Reader\n"
         "reader = Reader(work='tests.fakes.strange_reading'); reader.read_range(Path(sys.argv[1]), [1])"
     )
     scratch = tmp_path / "scratch"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages import layout
-from apps.pages.blocks import Block, BlockType
-from apps.pages.lines import paragraph_text
-from apps.pages.rtl import logical
+from apps.pages.layout import page_layout
+from apps.pages.layout.lines import paragraph_text
+from apps.pages.layout.right_to_left import logical
+from apps.pages.model.blocks import Block, BlockType
 from tests.unit.pages.drawing import prose, raw_page, run
 
 LEFT = "The leaves of the left column are green and they stand in rows that nobody has counted yet " * 3
@@ -19,7 +19,7 @@ def texts(blocks: list[Block]) -> list[str]:
 
 
 def test_lines_of_a_paragraph_become_one_block_with_its_lines() -> None:
-    (block,) = layout.analyse(raw_page(prose(LEFT, 72, 100)))
+    (block,) = page_layout.analyse(raw_page(prose(LEFT, 72, 100)))
 
     assert block.type is BlockType.PARAGRAPH
     assert block.text == LEFT.strip()
@@ -28,13 +28,13 @@ def test_lines_of_a_paragraph_become_one_block_with_its_lines() -> None:
 
 
 def test_a_wider_step_begins_a_new_paragraph() -> None:
-    blocks = layout.analyse(raw_page(prose(LEFT, 72, 100) + prose(RIGHT, 72, 230)))
+    blocks = page_layout.analyse(raw_page(prose(LEFT, 72, 100) + prose(RIGHT, 72, 230)))
 
     assert texts(blocks) == [LEFT.strip(), RIGHT.strip()]
 
 
 def test_two_columns_are_read_one_after_the_other() -> None:
-    blocks = layout.analyse(raw_page(prose(LEFT, 60, 100) + prose(RIGHT, 310, 100)))
+    blocks = page_layout.analyse(raw_page(prose(LEFT, 60, 100) + prose(RIGHT, 310, 100)))
 
     assert " ".join(texts(blocks)) == LEFT + RIGHT.strip()
 
@@ -43,7 +43,7 @@ def test_columns_of_a_right_to_left_page_begin_at_the_right() -> None:
     right = "עלים ירוקים עומדים בשורה ארוכה מאוד " * 8
     left = "רוחות חזקות באות מן ההרים הגבוהים " * 8
 
-    blocks = layout.analyse(raw_page(prose(left, 60, 100) + prose(right, 310, 100)))
+    blocks = page_layout.analyse(raw_page(prose(left, 60, 100) + prose(right, 310, 100)))
 
     assert " ".join(texts(blocks)) == right + left.strip()
 
@@ -53,7 +53,7 @@ def test_a_heading_across_both_columns_closes_those_above() -> None:
     runs.append(run("A heading that stands across the whole of this page, from side to side", 60, 250, size=14))
     runs += prose("second " * 60, 60, 290) + prose("fourth " * 60, 310, 290)
 
-    order = texts(layout.analyse(raw_page(runs)))
+    order = texts(page_layout.analyse(raw_page(runs)))
 
     heading = next(index for index, text in enumerate(order) if text.startswith("A heading"))
     assert " ".join(order[:heading]) == LEFT + RIGHT.strip()
@@ -65,7 +65,7 @@ def test_a_title_over_three_columns_comes_first() -> None:
     title = run("Leaves", 250, 40, size=24)
     columns = [prose(f"{name} " * 40, 40 + 180 * index, 100, letters=30) for index, name in enumerate("abc")]
 
-    order = texts(layout.analyse(raw_page([*columns[2], *columns[0], *columns[1], title])))
+    order = texts(page_layout.analyse(raw_page([*columns[2], *columns[0], *columns[1], title])))
 
     assert [text[0] for text in order] == ["L", "a", "b", "c"]
 
@@ -89,7 +89,9 @@ def test_line_ends(lines: list[str], text: str) -> None:
     ("marker", "shown"), [("•", "•"), ("–", "–"), ("1.", "1."), ("b)", "b)"), ("[12]", "[12]"), ("iv.", "iv.")]
 )
 def test_lines_with_markers_become_list_items(marker: str, shown: str) -> None:
-    blocks = layout.analyse(raw_page([run(f"{marker} green leaves", 72, 100), run(f"{marker} brown leaves", 72, 113)]))
+    blocks = page_layout.analyse(
+        raw_page([run(f"{marker} green leaves", 72, 100), run(f"{marker} brown leaves", 72, 113)])
+    )
 
     assert [(block.type, block.marker, block.text) for block in blocks] == [
         (BlockType.LIST_ITEM, shown, "green leaves"),
@@ -100,14 +102,14 @@ def test_lines_with_markers_become_list_items(marker: str, shown: str) -> None:
 def test_a_marker_that_stands_apart_belongs_to_the_text_beside_it() -> None:
     runs = [run("•", 72, 100), run("green leaves", 95, 100), run("•", 72, 113), run("brown leaves", 95, 113)]
 
-    blocks = layout.analyse(raw_page(runs))
+    blocks = page_layout.analyse(raw_page(runs))
 
     assert [(block.marker, block.text) for block in blocks] == [("•", "green leaves"), ("•", "brown leaves")]
 
 
 @pytest.mark.parametrize("text", ["A leaf is green", "I am a leaf", "e.g. leaves", "3 leaves fell", "-5 degrees"])
 def test_sentences_are_no_list_items(text: str) -> None:
-    (block,) = layout.analyse(raw_page([run(text, 72, 100)]))
+    (block,) = page_layout.analyse(raw_page([run(text, 72, 100)]))
 
     assert (block.type, block.text) == (BlockType.PARAGRAPH, text)
 
@@ -117,13 +119,13 @@ def test_words_in_two_fonts_stay_one_line_with_the_space_between_them() -> None:
     second = run("word", first.x1 + 3, 100)
     third = run("s", second.x1 + 0.2, 100)
 
-    (block,) = layout.analyse(raw_page([first, second, third]))
+    (block,) = page_layout.analyse(raw_page([first, second, third]))
 
     assert block.text == "bold words"
 
 
 def test_the_size_of_the_letters_parts_paragraphs() -> None:
-    blocks = layout.analyse(raw_page([run("Leaves", 72, 100, size=12), run("are green", 72, 113)]))
+    blocks = page_layout.analyse(raw_page([run("Leaves", 72, 100, size=12), run("are green", 72, 113)]))
 
     assert texts(blocks) == ["Leaves", "are green"]
 

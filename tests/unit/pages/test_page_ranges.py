@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from apps.pages.errors import PageOutOfRange
-from apps.pages.page_ranges import check_page_ranges, parse_page_ranges
+from apps.pages.model.errors import PageOutOfRange
+from apps.pages.model.page_ranges import check_page_ranges, parse_page_ranges
 
 
 @pytest.mark.parametrize(

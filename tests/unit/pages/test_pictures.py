@@ -11,10 +11,10 @@ import psutil
 import pytest
 from PIL import Image
 
-from apps.pages.blocks import Page
-from apps.pages.errors import GarbledPage, NoSuchRegion, PageError, PageTooLarge, ParseError, Stopped
-from apps.pages.geometry import Box
-from apps.pages.isolation import Limits, Reader, reader_pool
+from apps.pages.model.blocks import Page
+from apps.pages.model.errors import GarbledPage, NoSuchRegion, PageError, PageTooLarge, ParseError, Stopped
+from apps.pages.model.geometry import Box
+from apps.pages.sandbox.client import Limits, Reader, reader_pool
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 # A red square at the upper left, 100 points wide, and a blue one below it.

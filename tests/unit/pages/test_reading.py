@@ -8,14 +8,15 @@ import pikepdf
 import pytest
 from PIL import Image
 
-from apps.pages import errors, reading
-from apps.pages.blocks import BlockType, Page, PageFailure
-from apps.pages.cleaning import clean
+from apps.pages.model import errors
+from apps.pages.model.blocks import BlockType, Page, PageFailure
+from apps.pages.model.safe_text import clean
+from apps.pages.reading import page_reading
 from tests.unit.pages.drawing import Sheet, write_pdf
 
 
 def only_page(path: Path) -> Page:
-    (result,) = reading.read_pages(str(path), [1])
+    (result,) = page_reading.read_pages(str(path), [1])
     assert isinstance(result, Page)
     return result
 
@@ -23,7 +24,7 @@ def only_page(path: Path) -> Page:
 def test_a_pdf_says_its_type_pages_and_title(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "any.name", [Sheet(), Sheet(), Sheet()], title="Of Leaves")
 
-    facts = reading.inspect_document(str(path), max_pages=10)
+    facts = page_reading.inspect_document(str(path), max_pages=10)
 
     assert (facts.media_type, facts.page_count, facts.title) == ("application/pdf", 3, "Of Leaves")
 
@@ -32,7 +33,7 @@ def test_junk_before_the_header_is_passed_over(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet().text("Hello", 72, 72)])
     path.write_bytes(b"junk\n" * 100 + path.read_bytes())
 
-    assert reading.inspect_document(str(path), max_pages=10).page_count == 1
+    assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
     assert only_page(path).blocks[0].text == "Hello"
 
 
@@ -40,14 +41,14 @@ def test_a_page_tree_that_lies_about_its_length_is_not_believed(tmp_path: Path) 
     path = write_pdf(tmp_path / "a.pdf", [Sheet()])
     path.write_bytes(path.read_bytes().replace(b"/Count 1 ", b"/Count 9999999 "))
 
-    assert reading.inspect_document(str(path), max_pages=10).page_count == 1
+    assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
 
 
 def test_a_page_tree_that_contains_itself_ends(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet()])
     path.write_bytes(path.read_bytes().replace(b"/Kids [7 0 R]", b"/Kids [2 0 R]"))
 
-    assert reading.inspect_document(str(path), max_pages=10).page_count == 1
+    assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
 
 
 @pytest.mark.parametrize(
@@ -64,14 +65,14 @@ def test_what_is_no_document_is_refused(tmp_path: Path, content: bytes, error: t
     path.write_bytes(content)
 
     with pytest.raises(error):
-        reading.inspect_document(str(path), max_pages=10)
+        page_reading.inspect_document(str(path), max_pages=10)
 
 
 def test_more_pages_than_allowed_are_counted_and_refused(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet(), Sheet(), Sheet()])
 
     with pytest.raises(errors.TooManyPages, match="has 3 pages; 2 are allowed"):
-        reading.inspect_document(str(path), max_pages=2)
+        page_reading.inspect_document(str(path), max_pages=2)
 
 
 def test_an_encrypted_document_asks_for_its_password(tmp_path: Path) -> None:
@@ -81,11 +82,11 @@ def test_an_encrypted_document_asks_for_its_password(tmp_path: Path) -> None:
         pdf.save(path, encryption=pikepdf.Encryption(owner="owner", user="käse", R=6))
 
     with pytest.raises(errors.EncryptedDocument):
-        reading.inspect_document(str(path), max_pages=10)
+        page_reading.inspect_document(str(path), max_pages=10)
     with pytest.raises(errors.WrongPassword):
-        reading.inspect_document(str(path), password="guess", max_pages=10)
-    assert reading.inspect_document(str(path), password="käse", max_pages=10).page_count == 1
-    (page,) = reading.read_pages(str(path), [1], password="käse")
+        page_reading.inspect_document(str(path), password="guess", max_pages=10)
+    assert page_reading.inspect_document(str(path), password="käse", max_pages=10).page_count == 1
+    (page,) = page_reading.read_pages(str(path), [1], password="käse")
     assert isinstance(page, Page)
     assert page.blocks[0].text == "Secret leaves"
 
@@ -96,13 +97,13 @@ def test_an_owner_password_alone_keeps_nobody_out(tmp_path: Path) -> None:
     with pikepdf.open(plain) as pdf:
         pdf.save(path, encryption=pikepdf.Encryption(owner="owner", user="", R=6))
 
-    assert reading.inspect_document(str(path), max_pages=10).page_count == 1
+    assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
 
 
 def test_pages_come_in_the_order_asked(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet().text(f"Page {n}", 72, 400) for n in (1, 2, 3)])
 
-    pages = list(reading.read_pages(str(path), [3, 1]))
+    pages = list(page_reading.read_pages(str(path), [3, 1]))
 
     assert [page.blocks[0].text for page in pages if isinstance(page, Page)] == ["Page 3", "Page 1"]
 
@@ -110,7 +111,7 @@ def test_pages_come_in_the_order_asked(tmp_path: Path) -> None:
 def test_a_page_that_is_not_there_does_not_cost_the_others(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet().text("Here", 72, 400)])
 
-    missing, page = reading.read_pages(str(path), [7, 1])
+    missing, page = page_reading.read_pages(str(path), [7, 1])
 
     assert isinstance(missing, PageFailure)
     assert (missing.number, missing.code) == (7, "page_failed")
@@ -162,8 +163,8 @@ def test_pictures_are_documents_whose_pages_wait_for_ocr(tmp_path: Path, kind: s
     path = tmp_path / "a.pdf"
     Image.new("RGB", (300, 150), "white").save(path, format=kind, dpi=(150, 150))
 
-    facts = reading.inspect_document(str(path), max_pages=10)
-    (page,) = reading.read_pages(str(path), [1], media_type=facts.media_type)
+    facts = page_reading.inspect_document(str(path), max_pages=10)
+    (page,) = page_reading.read_pages(str(path), [1], media_type=facts.media_type)
 
     assert facts.media_type == f"image/{kind.lower()}"
     assert facts.page_count == 1
@@ -177,8 +178,8 @@ def test_a_tiff_has_a_page_for_each_frame(tmp_path: Path) -> None:
     frames = [Image.new("L", (150 * n, 150)) for n in (1, 2, 3)]
     frames[0].save(path, save_all=True, append_images=frames[1:], dpi=(150, 150))
 
-    facts = reading.inspect_document(str(path), max_pages=10)
-    pages = list(reading.read_pages(str(path), [1, 2, 3], media_type=facts.media_type))
+    facts = page_reading.inspect_document(str(path), max_pages=10)
+    pages = list(page_reading.read_pages(str(path), [1, 2, 3], media_type=facts.media_type))
 
     assert facts.page_count == 3
     assert [page.width for page in pages if isinstance(page, Page)] == [72.0, 144.0, 216.0]
@@ -190,7 +191,7 @@ def test_a_picture_taken_sideways_is_measured_upright(tmp_path: Path) -> None:
     exif[274] = 6
     Image.new("L", (300, 150)).save(path, exif=exif, dpi=(150, 150))
 
-    (page,) = reading.read_pages(str(path), [1], media_type="image/jpeg")
+    (page,) = page_reading.read_pages(str(path), [1], media_type="image/jpeg")
 
     assert isinstance(page, Page)
     assert page.width < page.height
@@ -201,7 +202,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path:
     Image.new("1", (9_000, 9_000)).save(path)
 
     with pytest.raises(errors.ImageTooLarge):
-        reading.inspect_document(str(path), max_pages=10)
+        page_reading.inspect_document(str(path), max_pages=10)
 
 
 def test_control_characters_and_direction_marks_do_not_come_through() -> None:

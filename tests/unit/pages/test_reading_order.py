@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from apps.pages.blocks import Page
-from apps.pages.reading import read_pages
+from apps.pages.model.blocks import Page
+from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 

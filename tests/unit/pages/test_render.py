@@ -7,9 +7,9 @@ import io
 
 import pytest
 
-from apps.pages import render
-from apps.pages.blocks import Block, BlockType, Cell
-from apps.pages.render import RenderOptions
+from apps.pages.model.blocks import Block, BlockType, Cell
+from apps.pages.output import render
+from apps.pages.output.render import RenderOptions
 from tests.unit.pages.drawing import text_block
 
 HTML, PIPE = RenderOptions(), RenderOptions(table_format="pipe")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from apps.pages.assembly import finished_pages
-from apps.pages.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.output.assembly import finished_pages
 from tests.unit.pages.drawing import assembled, page, text_block
 
 BODY = "Leaves are green, and there is much more to say about them than a page can hold. " * 3

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from apps.pages import layout
-from apps.pages.blocks import Block, BlockType
-from apps.pages.flow import Flow
-from apps.pages.geometry import Box
-from apps.pages.pdf import Run
-from apps.pages.render import grid_of, table_html
-from apps.pages.rtl import Word
+from apps.pages.layout import page_layout
+from apps.pages.layout.continuations import Flow
+from apps.pages.layout.right_to_left import Word
+from apps.pages.model.blocks import Block, BlockType
+from apps.pages.model.geometry import Box
+from apps.pages.output.render import grid_of, table_html
+from apps.pages.pdf.text_layer import Run
 from tests.unit.pages.drawing import grid_rules, prose, raw_page, run
 
 XS, YS = [72.0, 200.0, 300.0, 400.0], [100.0, 120.0, 140.0, 160.0]
@@ -31,7 +31,7 @@ def only_table(blocks: list[Block]) -> Block:
 
 
 def test_cells_have_boxes_and_the_first_row_is_the_header() -> None:
-    (table,) = layout.analyse(raw_page(written(LEAVES, XS, YS), rules=grid_rules(XS, YS)))
+    (table,) = page_layout.analyse(raw_page(written(LEAVES, XS, YS), rules=grid_rules(XS, YS)))
 
     assert grid_of(table.cells) == LEAVES
     assert table.box == Box(72, 100, 400, 160)
@@ -44,7 +44,7 @@ def test_a_cell_without_a_line_through_it_spans_columns() -> None:
     rules.append(Box(200, 120, 200, 160))
     rows = [["Both columns", "", "Size"], ["oak", "green", "9"], ["elm", "brown", "7"]]
 
-    table = only_table(layout.analyse(raw_page(written(rows, XS, YS), rules=rules)))
+    table = only_table(page_layout.analyse(raw_page(written(rows, XS, YS), rules=rules)))
 
     assert table_html(table.cells).startswith(
         '<table><tr><th colspan="2">Both columns</th><th>Size</th></tr><tr><td>oak'
@@ -56,7 +56,7 @@ def test_a_cell_without_a_line_under_it_spans_rows() -> None:
     rules.append(Box(200, 140, 400, 140))
     rows = [["Leaf", "Colour", "Size"], ["oak", "green", "9"], ["", "brown", "7"]]
 
-    table = only_table(layout.analyse(raw_page(written(rows, XS, YS), rules=rules)))
+    table = only_table(page_layout.analyse(raw_page(written(rows, XS, YS), rules=rules)))
 
     assert '<tr><td rowspan="2">oak</td><td>green</td><td>9</td></tr><tr><td>brown</td>' in table_html(table.cells)
 
@@ -66,7 +66,7 @@ def test_a_run_over_several_cells_is_parted_at_their_borders() -> None:
     whole = run("oak green", 76, 124, width=153)
     whole.words = [Word("oak", 76, 124, 15, 12), Word("green", 204, 124, 25, 12)]
 
-    table = only_table(layout.analyse(raw_page([*runs, whole], rules=grid_rules(XS, YS))))
+    table = only_table(page_layout.analyse(raw_page([*runs, whole], rules=grid_rules(XS, YS))))
 
     assert grid_of(table.cells) == LEAVES
 
@@ -74,7 +74,7 @@ def test_a_run_over_several_cells_is_parted_at_their_borders() -> None:
 def test_text_around_a_table_stays_outside_and_in_order() -> None:
     runs = [*written(LEAVES, XS, YS), run("Table 1 shows leaves", 72, 70), run("Counted in autumn", 72, 190)]
 
-    blocks = layout.analyse(raw_page(runs, rules=grid_rules(XS, YS)))
+    blocks = page_layout.analyse(raw_page(runs, rules=grid_rules(XS, YS)))
 
     assert [block.text for block in blocks] == ["Table 1 shows leaves", "", "Counted in autumn"]
 
@@ -83,7 +83,7 @@ def test_underlines_and_frames_are_no_tables() -> None:
     runs = prose("leaf " * 60, 72, 100)
     frame = grid_rules([66, 290], [94, 300])
 
-    blocks = layout.analyse(raw_page(runs, rules=[Box(72, 113, 200, 113), *frame]))
+    blocks = page_layout.analyse(raw_page(runs, rules=[Box(72, 113, 200, 113), *frame]))
 
     assert [block.type for block in blocks] == [BlockType.PARAGRAPH]
 
@@ -94,7 +94,7 @@ def test_lines_on_coloured_grounds_are_no_table() -> None:
     runs = [run(line, 74, top + 1) for line, top in zip(lines, ys, strict=False)]
     rules = [*grid_rules([72, 400], ys), Box(180, ys[3], 180, ys[4]), Box(230, ys[3], 230, ys[4])]
 
-    blocks = layout.analyse(raw_page(runs, rules=rules))
+    blocks = page_layout.analyse(raw_page(runs, rules=rules))
 
     assert BlockType.TABLE not in [block.type for block in blocks]
 
@@ -103,7 +103,9 @@ def test_the_rows_of_numbers_within_a_frame_are_rows() -> None:
     rows = [["Leaf", "2001", "2002"], ["oak", "204", "17"], ["elm", "310", "18"], ["fir", "998", "21"]]
     tops = [100.0, 122.0, 135.0, 148.0]
 
-    table = only_table(layout.analyse(raw_page(written(rows, XS, tops), rules=grid_rules(XS, [100.0, 120.0, 170.0]))))
+    table = only_table(
+        page_layout.analyse(raw_page(written(rows, XS, tops), rules=grid_rules(XS, [100.0, 120.0, 170.0])))
+    )
 
     assert grid_of(table.cells) == rows
 
@@ -115,7 +117,7 @@ def test_rows_without_lines_between_their_cells_keep_to_the_columns() -> None:
     open_row = [Box(x, 100, x, 120) for x in xs[1:-1]] + [Box(x, 140, x, 160) for x in xs[1:-1]]
     rules = [Box(x, 100, x, 160) for x in (xs[0], xs[-1])] + [Box(72, y, 390, y) for y in ys] + open_row
 
-    table = only_table(layout.analyse(raw_page(written(rows, xs, ys), rules=rules)))
+    table = only_table(page_layout.analyse(raw_page(written(rows, xs, ys), rules=rules)))
 
     assert grid_of(table.cells) == rows
 
@@ -129,7 +131,7 @@ def test_a_border_that_parts_nothing_makes_no_column() -> None:
         for x, text in zip((76, 212), pair, strict=False)
     ]
 
-    table = only_table(layout.analyse(raw_page(runs, rules=rules)))
+    table = only_table(page_layout.analyse(raw_page(runs, rules=rules)))
 
     assert grid_of(table.cells) == [row[:2] for row in LEAVES]
 
@@ -139,7 +141,7 @@ def test_a_heading_over_several_aligned_columns_spans_them() -> None:
     runs = written([["Leaf", "", ""], *body], XS, [100, 115, 130, 145, 160])
     runs.append(run("Numbers of the year 2001", 204, 104, width=150))
 
-    table = only_table(layout.analyse(raw_page(runs)))
+    table = only_table(page_layout.analyse(raw_page(runs)))
 
     assert table_html(table.cells).startswith('<table><tr><th>Leaf</th><th colspan="2">Numbers of the year 2001</th>')
     assert grid_of(table.cells)[1:] == body
@@ -149,7 +151,7 @@ def test_a_line_that_goes_on_in_a_cell_stays_in_its_row() -> None:
     rows = [["Leaf", "What it is", "Size"], ["oak", "a strong tree", "9"], ["elm", "a tall tree", "7"]]
     runs = [*written(rows, XS, [100, 124, 160]), run("with acorns", 204, 140)]
 
-    table = only_table(layout.analyse(raw_page(runs)))
+    table = only_table(page_layout.analyse(raw_page(runs)))
 
     assert grid_of(table.cells)[1] == ["oak", "a strong tree with acorns", "9"]
 
@@ -157,7 +159,7 @@ def test_a_line_that_goes_on_in_a_cell_stays_in_its_row() -> None:
 def test_a_table_that_goes_on_overleaf_is_one_without_its_second_header() -> None:
     rest = [["fir", "blue", "2"], ["yew", "dark", "1"]]
     pages = [
-        layout.analyse(raw_page(written([LEAVES[0], *body], XS, YS), rules=grid_rules(XS, YS)))
+        page_layout.analyse(raw_page(written([LEAVES[0], *body], XS, YS), rules=grid_rules(XS, YS)))
         for body in (LEAVES[1:], rest)
     ]
     flow = Flow()

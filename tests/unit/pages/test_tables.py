@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pages.assembly import RenderOptions
+from apps.pages.output.assembly import RenderOptions
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.tiny_pdf import Sheet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from apps.pages.warming import assembled_pdf
+from apps.pages.sandbox.preload import assembled_pdf
 
 WIDTH, HEIGHT = 612, 792
 FONTS = (b"Helvetica", b"Helvetica-Bold")

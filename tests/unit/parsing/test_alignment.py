@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.pages.assembly import finished_pages
-from apps.pages.blocks import Block, BlockType, Cell, Line, Page, Source, decode_page, encode_page
-from apps.pages.geometry import Box
+from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page, Source, decode_page, encode_page
+from apps.pages.model.geometry import Box
+from apps.pages.output.assembly import finished_pages
 from apps.parsing.alignment import align
 from apps.parsing.answers import end_line, parsed_page
 from apps.parsing.drafts import Draft

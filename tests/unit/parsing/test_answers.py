@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.pages.blocks import Block, BlockType, Cell
-from apps.pages.geometry import Box
-from apps.pages.render import RenderOptions, page_markdown
+from apps.pages.model.blocks import Block, BlockType, Cell
+from apps.pages.model.geometry import Box
+from apps.pages.output.render import RenderOptions, page_markdown
 from apps.parsing.answers import end_line, read_answer
 from apps.parsing.drafts import Draft
 from apps.parsing.errors import UnusableAnswer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from apps.pages.blocks import Block, BlockType, Cell, Page, Source
-from apps.pages.geometry import Box
+from apps.pages.model.blocks import Block, BlockType, Cell, Page, Source
+from apps.pages.model.geometry import Box
 from apps.parsing.cost_optimizer import is_easy
 from tests.unit.pages.drawing import HEIGHT, WIDTH, page, text_block
 

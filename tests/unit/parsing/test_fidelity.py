@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.blocks import Block, BlockType, Page
-from apps.pages.geometry import Box
+from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.geometry import Box
 from apps.parsing.answers import end_line, parsed_page
 from apps.parsing.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
 from tests.unit.pages.drawing import page

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from apps.pages.blocks import Block, BlockType
-from apps.pages.geometry import Box
+from apps.pages.model.blocks import Block, BlockType
+from apps.pages.model.geometry import Box
 from apps.parsing import prompting
 from apps.parsing.prompting import Conversation, Wishes, load, page_messages
 from tests.unit.pages.drawing import page, text_block

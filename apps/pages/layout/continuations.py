@@ -1,0 +1,101 @@
+"""Blocks of all pages as one stream, with what a page or column break has cut in two put together again.
+
+Pages keep their own pieces; the whole document reads on: a paragraph that goes on overleaf is one paragraph, a table
+one table without its repeated header.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from apps.pages.layout.lines import paragraph_text
+from apps.pages.model.blocks import Block, BlockType, Cell
+from apps.pages.model.geometry import Box
+
+# What stands between the two halves of a table or paragraph without parting them.
+PASSED_OVER = frozenset({BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER})
+# A table is let go after so many cells, so that a document that is one table does not fill the memory.
+MOST_CELLS = 50_000
+LONGEST_PARAGRAPH = 20_000
+SAME_EDGE = 12.0
+_ENDED = re.compile(r"[.!?:;。！？：؟…]['\")\]”’»*†\d]*$")
+
+Placed = tuple[int, Block]
+
+
+class Flow:
+    """Takes blocks in reading order; gives them back, those that belong together joined."""
+
+    def __init__(self) -> None:
+        self._held: Placed | None = None
+
+    def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[Placed]:
+        """Blocks that are complete now, each with the page on which it began."""
+        for block in blocks:
+            if block.type in PASSED_OVER:
+                continue
+            if self._held is not None:
+                joined = _joined(self._held[1], block)
+                if joined is not None:
+                    self._held = self._held[0], joined
+                    continue
+                yield self._held
+            self._held = page_number, block
+
+    def finish(self) -> Iterator[Placed]:
+        if self._held is not None:
+            yield self._held
+        self._held = None
+
+
+def _joined(first: Block, second: Block) -> Block | None:
+    """The two as one where the second goes on with the first, else None."""
+    if second.box.top > first.box.bottom - 1 and second.box.x0 < first.box.x1:
+        return None  # further down in the same column: layout has seen both and kept them apart
+    if first.type is BlockType.TABLE and second.type is BlockType.TABLE:
+        return _joined_tables(first, second)
+    if second.type is BlockType.PARAGRAPH and first.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM):
+        return _joined_texts(first, second)
+    return None
+
+
+def _joined_texts(first: Block, second: Block) -> Block | None:
+    if not first.text or not second.text or len(first.text) > LONGEST_PARAGRAPH:
+        return None
+    hyphen = first.text[-1] in "-‐\xad" and second.text[0].islower()
+    if not hyphen and (_ENDED.search(first.text) or not second.text[0].islower()):
+        return None
+    return msgspec.structs.replace(first, text=paragraph_text([first.text, second.text]))
+
+
+def _joined_tables(first: Block, second: Block) -> Block | None:
+    width = _width(first.cells)
+    if width != _width(second.cells) or len(first.cells) + len(second.cells) > MOST_CELLS:
+        return None
+    head = _row(first.cells, 0)
+    repeated = head == _row(second.cells, 0)
+    if not repeated and not _same_shape(first.box, second.box):
+        return None
+    shift = max(cell.row + cell.row_span for cell in first.cells) - repeated
+    moved = tuple(
+        msgspec.structs.replace(cell, row=cell.row + shift, header=False)
+        for cell in second.cells
+        if not (repeated and cell.row == 0)
+    )
+    return msgspec.structs.replace(first, cells=first.cells + moved)
+
+
+def _same_shape(first: Box, second: Box) -> bool:
+    """Whether both have the same edges, or the same width in another column."""
+    return abs(first.width - second.width) <= SAME_EDGE
+
+
+def _width(cells: Iterable[Cell]) -> int:
+    return max((cell.column + cell.column_span for cell in cells), default=0)
+
+
+def _row(cells: Iterable[Cell], row: int) -> list[str]:
+    return [cell.text for cell in cells if cell.row == row]

@@ -1,0 +1,139 @@
+"""What only the whole document shows: the size of its body text, its heading styles, its running headers and footers.
+
+One pass over the pages, in memory that grows with the number of distinct running lines and styles, not with the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from apps.pages.model import list_markers
+from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+
+Style = tuple[float, bool]
+
+# Running lines stand in this share of the height at the top and the bottom of a page, ...
+MARGIN = 0.12
+# ... and on different pages at the same height, within so many points.
+SAME_HEIGHT = 4.0
+LONGEST_HEADING = 200
+MOST_HEADING_LINES = 4
+_DIGITS = re.compile(r"\d+")
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:page|seite|p\.|стр\.|página|pág\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|из)\s*\d{1,4})?\W*",
+    re.IGNORECASE,
+)
+
+
+class Survey(msgspec.Struct):
+    """The findings. ``levels``: heading style -> level 1-6."""
+
+    body_size: float = 0.0
+    body_bold: bool = False
+    levels: dict[Style, int] = {}
+    running: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    page_count: int = 0
+    # Whether anything stands outside the margins: where nothing does, the lines there are the text.
+    has_body: bool = True
+
+    def is_running(self, page: Page, block: Block) -> str:
+        """Which running line a block is: "header" or "footer"; "" for none."""
+        zone = margin_of(page, block)
+        if not zone or not self.has_body:
+            return ""
+        if _PAGE_NUMBER.fullmatch(block_text(block)):
+            return zone
+        heights = self.running.get((zone, running_key(block)), ())
+        seen = sum(count for height, count in heights if abs(height - _anchor(zone, page, block)) <= SAME_HEIGHT)
+        return zone if seen >= (2 if self.page_count <= 6 else 3) else ""
+
+    def level_of(self, block: Block) -> int:
+        """The level of a block that is a heading, else 0."""
+        return self.levels.get(style_of(block), 0) if may_be_heading(block) else 0
+
+
+def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
+    """Read all pages once."""
+    letters: Counter[Style] = Counter()
+    headings: Counter[Style] = Counter()
+    running: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
+    count = 0
+    has_body = False
+    for page in pages:
+        if isinstance(page, PageFailure):
+            continue
+        count += 1
+        for block in page.blocks:
+            for line in block.lines:
+                letters[(round(line.size * 2) / 2, line.bold)] += len(line.text)
+            zone = margin_of(page, block)
+            has_body = has_body or (not zone and bool(block.text or block.cells))
+            if zone:
+                running[(zone, running_key(block))][round(_anchor(zone, page, block))] += 1
+            # A heading at the top of a page counts; what stands there on page after page does not.
+            once = not zone or sum(running[(zone, running_key(block))].values()) == 1
+            if once and may_be_heading(block):
+                headings[style_of(block)] += 1
+    body = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
+    return Survey(
+        body_size=body[0],
+        body_bold=body[1],
+        levels=_levels(headings, body),
+        running={key: sorted(heights.items()) for key, heights in running.items() if sum(heights.values()) > 1},
+        page_count=count,
+        has_body=has_body,
+    )
+
+
+def margin_of(page: Page, block: Block) -> str:
+    """Where running lines stand and the block with them: "header" or "footer"; "" elsewhere."""
+    if not block.lines or len(block.lines) > 3:
+        return ""
+    if block.box.bottom <= MARGIN * page.height:
+        return "header"
+    if block.box.top >= (1 - MARGIN) * page.height:
+        return "footer"
+    return ""
+
+
+def running_key(block: Block) -> str:
+    """The text with its numbers taken out, so that page 7 and page 8 say the same."""
+    return _DIGITS.sub("#", block_text(block))[:120]
+
+
+def block_text(block: Block) -> str:
+    return f"{block.marker} {block.text}" if block.marker else block.text
+
+
+def _anchor(zone: str, page: Page, block: Block) -> float:
+    return block.box.top if zone == "header" else page.height - block.box.bottom
+
+
+def style_of(block: Block) -> Style:
+    first = block.lines[0]
+    return (round(first.size * 2) / 2, all(line.bold for line in block.lines))
+
+
+def may_be_heading(block: Block) -> bool:
+    """Whether the block could be a heading by its text alone."""
+    if block.type is BlockType.LIST_ITEM:
+        if not list_markers.is_ordered(block.marker) or block.marker.startswith(("(", "[")):
+            return False
+    elif block.type is not BlockType.PARAGRAPH and block.type is not BlockType.HEADING:
+        return False
+    text = block.text
+    if not block.lines or len(block.lines) > MOST_HEADING_LINES or not 1 < len(text) <= LONGEST_HEADING:
+        return False
+    return text[-1] not in ".,;" and any(c.isalpha() for c in text)
+
+
+def _levels(headings: Counter[Style], body: Style) -> dict[Style, int]:
+    """Larger than the body, or as large and bold where the body is not; the larger the higher."""
+    size, bold = body
+    found = [s for s in headings if s[0] >= 1.12 * size or (s[1] and not bold and s[0] >= 0.95 * size)]
+    found.sort(reverse=True)
+    return {style: min(6, level) for level, style in enumerate(found, 1)}

@@ -1,0 +1,204 @@
+"""Runs of characters -> segments (stretches of a line without a wide gap) -> rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from apps.pages.model import scripts
+from apps.pages.model.blocks import Block
+from apps.pages.pdf.text_layer import Run
+
+# Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about that.
+JOIN_GAP = 0.7
+# Words this far apart, in ems, may be cells of a table that the library took for one run.
+CELL_GAP = 0.9
+# Columns of numbers stand closer; whether they are columns is decided by the rows above and below.
+NUMBER_GAP = 0.4
+# Narrower than this, in ems, two runs are one word in two fonts.
+SPACE_GAP = 0.13
+# Runs are on one line when their heights share this much of the smaller one.
+SAME_LINE = 0.5
+
+
+class Segment(msgspec.Struct, gc=False):
+    """A stretch of one line, or a finished block standing in the text's way. Points."""
+
+    text: str
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+    size: float
+    bold: bool = False
+    italic: bool = False
+    block: Block | None = None
+    runs: Any = None
+
+
+Part = TypeVar("Part", Run, Segment)
+
+
+def rows_of(parts: Sequence[Part]) -> list[list[Part]]:
+    """Parts that stand on one line together, rows from the top, each from left to right."""
+    rows: list[list[Part]] = []
+    anchors: list[Part] = []
+    for part in sorted(parts, key=lambda p: p.top + p.bottom):
+        height = part.bottom - part.top
+        for back in range(len(rows) - 1, max(-1, len(rows) - 5), -1):
+            anchor = anchors[back]
+            shared = min(part.bottom, anchor.bottom) - max(part.top, anchor.top)
+            tall = anchor.bottom - anchor.top
+            if shared > SAME_LINE * min(height, tall):
+                rows[back].append(part)
+                if height > tall:
+                    anchors[back] = part
+                break
+        else:
+            rows.append([part])
+            anchors.append(part)
+    for row in rows:
+        if len(row) > 1:
+            row.sort(key=lambda p: p.x0)
+    return rows
+
+
+def segments_of(runs: Sequence[Run]) -> list[Segment]:
+    """The upright runs of a page as segments, in rows from the top."""
+    segments: list[Segment] = []
+    for row in rows_of(runs):
+        if len(row) == 1:
+            segments.append(_segment(row))
+            continue
+        start = 0
+        right = row[0].x1
+        for index in range(1, len(row)):
+            run = row[index]
+            if run.x0 - right > JOIN_GAP * max(run.size, row[index - 1].size):
+                segments.append(_segment(row[start:index]))
+                start = index
+            right = max(right, run.x1)
+        segments.append(_segment(row[start:]))
+    return segments
+
+
+def _segment(runs: Sequence[Run]) -> Segment:
+    first = runs[0]
+    if len(runs) == 1:
+        return Segment(
+            first.text.strip(),
+            first.x0,
+            first.top,
+            first.x1,
+            first.bottom,
+            first.size,
+            first.bold,
+            first.italic,
+            None,
+            runs,
+        )
+    main = max(runs, key=_weight)
+    return Segment(
+        text=joined(runs),
+        x0=first.x0,
+        top=min(run.top for run in runs),
+        x1=max(run.x1 for run in runs),
+        bottom=max(run.bottom for run in runs),
+        size=main.size,
+        bold=main.bold,
+        italic=main.italic,
+        runs=runs,
+    )
+
+
+def segment_of(run: Run) -> Segment:
+    """One run as a segment of its own."""
+    return _segment([run])
+
+
+def _weight(run: Run) -> int:
+    return len(run.text)
+
+
+def joined(runs: Sequence[Part]) -> str:
+    """The text of neighbours on one line, in reading order, with spaces where there is room for one."""
+    ordered = list(runs)
+    if any(scripts.is_rtl(run.text) for run in ordered) and scripts.is_rtl("".join(run.text for run in ordered)):
+        ordered = _right_to_left(ordered)
+    text = ordered[0].text.strip()
+    for previous, run in itertools.pairwise(ordered):
+        piece = run.text.strip()
+        gap = run.x0 - previous.x1 if run.x0 >= previous.x0 else previous.x0 - run.x1
+        spaced = previous.text[-1:].isspace() or run.text[:1].isspace()
+        apart = spaced or gap > SPACE_GAP * min(run.size, previous.size)
+        if apart and (scripts.needs_space(text, piece) or gap > run.size):
+            text += " "
+        text += piece
+    return text
+
+
+def _right_to_left(parts: Sequence[Part]) -> list[Part]:
+    """Parts of a right-to-left line in reading order; neighbours written from left to right keep their order."""
+    ordered: list[Part] = []
+    latin: list[Part] = []
+    for part in reversed(parts):
+        if part.text.isascii() and any(c.isalnum() for c in part.text):
+            latin.insert(0, part)
+            continue
+        ordered.extend(latin)
+        ordered.append(part)
+        latin = []
+    return ordered + latin
+
+
+def paragraph_text(lines: Sequence[str]) -> str:
+    """The lines of a paragraph as one text, hyphens at line ends healed."""
+    text = lines[0].strip()
+    for line in lines[1:]:
+        piece = line.strip()
+        if not piece:
+            continue
+        if text.endswith("\xad"):
+            text = text[:-1] + piece
+        elif text.endswith(("-", "‐")) and len(text) > 1 and text[-2].isalpha():
+            # "state-of-" goes on with a hyphen of its own; a capital begins the second half of a name.
+            compound = "-" in text[text.rfind(" ") + 1 : -1] or not piece[0].islower()
+            text = text + piece if compound else text[:-1] + piece
+        elif text.endswith("-") and len(text) > 1 and text[-2].isdigit():
+            text += piece
+        elif scripts.needs_space(text, piece):
+            text += " " + piece
+        else:
+            text += piece
+    return text
+
+
+def words_of(run: Run) -> list[Run]:
+    """The words of a run as runs of their own; the run itself where the library gave no boxes for them."""
+    words = run.words
+    if not words or len(words) < 2:
+        return [run]
+    return [
+        Run(word.text, word.x, word.y, word.x + word.width, word.y + word.height, run.size, run.bold, run.italic)
+        for word in words
+        if word.text
+    ]
+
+
+def split_at_gaps(segment: Segment) -> list[Segment]:
+    """The segment in pieces where its words stand as far apart as cells do; tables only, as it asks for every word."""
+    if segment.block is not None or not segment.runs or " " not in segment.text:
+        return [segment]
+    words = [word for run in segment.runs for word in words_of(run)]
+    words.sort(key=lambda word: word.x0)
+    pieces = [[words[0]]]
+    for previous, word in itertools.pairwise(words):
+        numbers = previous.text[-1:].isdigit() and word.text[:1].isdigit()
+        if word.x0 - previous.x1 > (NUMBER_GAP if numbers else CELL_GAP) * max(word.size, previous.size):
+            pieces.append([word])
+        else:
+            pieces[-1].append(word)
+    return [segment] if len(pieces) == 1 else [_segment(piece) for piece in pieces]

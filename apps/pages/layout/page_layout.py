@@ -1,0 +1,202 @@
+"""A page as the library reads it -> blocks in reading order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from apps.pages.layout import columns, rotated_pages, ruled_tables, rulings, unruled_tables
+from apps.pages.layout.lines import Segment, joined, paragraph_text, rows_of, segment_of, segments_of
+from apps.pages.layout.text_quality import GROUND_SHARE
+from apps.pages.model import list_markers, scripts
+from apps.pages.model.blocks import Block, BlockType, Line
+from apps.pages.model.geometry import Box
+from apps.pages.pdf.text_layer import RawPage
+
+# A new paragraph begins where the step to the next line grows by this much, ...
+WIDER_STEP = 1.22
+# ... or where the size of the letters changes by this share.
+SIZE_CHANGE = 0.09
+_SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
+
+
+def analyse(raw: RawPage) -> list[Block]:
+    """The blocks of a page in reading order; headings and running lines are told apart later, over the document."""
+    upright = [run for run in raw.runs if rotated_pages.is_upright(run)]
+    across, down = rulings.rulings_of(raw.rules)
+    found, upright = ruled_tables.ruled_tables(across, down, upright)
+    segments = segments_of(upright)
+    rtl = scripts.is_rtl("".join(segment.text for segment in segments))
+    rows = [_with_markers(row) for row in rows_of(segments)]
+    standing = [_standing(table) for table in found]
+    standing += [
+        _standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)
+    ]
+    if standing:
+        # Each is a row by itself: it is as high as many lines of the column beside it.
+        rows += [[block] for block in standing]
+        rows.sort(key=lambda row: row[0].top)
+    blocks: list[Block] = []
+    for band in columns.bands_of(rows, rtl=rtl):
+        table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.grid else None
+        if table is not None:
+            blocks.append(table)
+        else:
+            blocks += _blocks_of(band.rows, rtl)
+    if rtl:
+        blocks = [ruled_tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
+    # Stamps, axis labels and watermarks: kept, but not in anybody's way.
+    return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not rotated_pages.is_upright(run)]
+
+
+def _standing(block: Block) -> Segment:
+    box = block.box
+    return Segment("", box.x0, box.top, box.x1, box.bottom, 0.0, block=block)
+
+
+def _is_figure(box: Box, raw: RawPage, found: Sequence[Block]) -> bool:
+    """A picture behind the whole page is its ground, not a figure; one inside a table belongs to the table."""
+    if any(table.box.contains(box, slack=2.0) for table in found):
+        return False
+    return box.width * box.height < GROUND_SHARE * raw.width * raw.height or not raw.runs
+
+
+def _with_markers(row: list[Segment]) -> list[Segment]:
+    """Join a list marker that stands alone with the text it marks."""
+    if len(row) < 2:
+        return row
+    result: list[Segment] = []
+    for segment in row:
+        last = result[-1] if result else None
+        if (
+            last is not None
+            and last.block is None
+            and segment.block is None
+            and segment.x0 - last.x1 < 4 * segment.size
+            and list_markers.is_lone(last.text)
+        ):
+            result[-1] = _merged([last, segment], f"{last.text} {segment.text}")
+        else:
+            result.append(segment)
+    return result
+
+
+def _merged(parts: Sequence[Segment], text: str) -> Segment:
+    main = max(parts, key=lambda part: len(part.text))
+    return Segment(
+        text=text,
+        x0=min(part.x0 for part in parts),
+        top=min(part.top for part in parts),
+        x1=max(part.x1 for part in parts),
+        bottom=max(part.bottom for part in parts),
+        size=main.size,
+        bold=all(part.bold for part in parts),
+        italic=all(part.italic for part in parts),
+        runs=[run for part in parts for run in part.runs or ()],
+    )
+
+
+def _blocks_of(rows: Sequence[Sequence[Segment]], rtl: bool) -> Iterator[Block]:
+    """Blocks of rows that are read one after the other."""
+    lines: list[Segment] = []
+    for row in rows:
+        texts = [segment for segment in row if segment.block is None]
+        for segment in row:
+            if segment.block is not None:
+                yield from _paragraphs(lines, rtl)
+                lines = []
+                yield segment.block
+        if len(texts) == 1:
+            lines.append(texts[0])
+        elif texts:
+            lines.append(_merged(texts, joined(texts)))
+    yield from _paragraphs(lines, rtl)
+
+
+def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
+    if not lines:
+        return
+    left = min(line.x0 for line in lines)
+    right = max(line.x1 for line in lines)
+    group: list[Segment] = []
+    marker = ""
+    step = 0.0
+    for line in lines:
+        found, _ = list_markers.split(line.text)
+        if group and (found or _parted(group, line, step, left, right, rtl, marker)):
+            yield _text_block(group, marker)
+            group, marker, step = [], "", 0.0
+        if not group:
+            marker = found
+        else:
+            new = line.bottom - group[-1].bottom
+            step = min(step, new) if step else new
+        group.append(line)
+    yield _text_block(group, marker)
+
+
+def _parted(
+    group: list[Segment], line: Segment, step: float, left: float, right: float, rtl: bool, marker: str
+) -> bool:
+    """Whether ``line`` begins a new paragraph after the lines of ``group``."""
+    last = group[-1]
+    size = last.size
+    if marker and (line.x1 > group[0].x1 + 0.4 * size if rtl else line.x0 < group[0].x0 - 0.4 * size):
+        return True
+    if abs(line.size - size) > SIZE_CHANGE * max(size, line.size):
+        return True
+    down = line.bottom - last.bottom
+    if down < 0 or down > (step * WIDER_STEP if step else 1.75 * max(size, 0.75 * (last.bottom - last.top))):
+        return True
+    if line.bold != last.bold and line.bold != group[0].bold:
+        return True
+    indent = (right - line.x1) - (right - last.x1) if rtl else line.x0 - last.x0
+    started = last.x1 < right - 0.25 * (right - left) if not rtl else last.x0 > left + 0.25 * (right - left)
+    if not line.text[:1].islower():
+        if started and _SENTENCE_END.search(last.text):
+            return True
+        if (
+            not rtl
+            and last.text[-1:] not in "-‐"
+            and abs(line.x0 - last.x0) < size
+            and _word_would_fit(last, line, right)
+        ):
+            return True
+    return len(group) > 1 and 0.8 * size < indent < 4 * size and bool(_SENTENCE_END.search(last.text))
+
+
+def _word_would_fit(last: Segment, line: Segment, right: float) -> bool:
+    """Whether the first word of a line had room on the line before, so that somebody broke the line on purpose."""
+    word = line.text.split(" ", 1)[0]
+    if scripts.is_unspaced(line.text[0]):
+        word = word[:3] * 2
+    return last.x1 + (len(word) + 2) * 0.55 * line.size < right - 0.02 * (right - line.x0)
+
+
+def _text_block(group: Sequence[Segment], marker: str) -> Block:
+    lines = tuple(
+        Line(
+            text=s.text,
+            box=Box(round(s.x0, 2), round(s.top, 2), round(s.x1, 2), round(s.bottom, 2)),
+            size=round(s.size, 2),
+            bold=s.bold,
+            italic=s.italic,
+        )
+        for s in group
+    )
+    box = (
+        lines[0].box
+        if len(lines) == 1
+        else Box(
+            min(line.box.x0 for line in lines),
+            min(line.box.top for line in lines),
+            max(line.box.x1 for line in lines),
+            max(line.box.bottom for line in lines),
+        )
+    )
+    text = paragraph_text([line.text for line in lines])
+    if marker:
+        return Block(
+            type=BlockType.LIST_ITEM, box=box, text=list_markers.split(text)[1], lines=lines, level=1, marker=marker
+        )
+    return Block(type=BlockType.PARAGRAPH, box=box, text=text, lines=lines)

@@ -1,0 +1,228 @@
+"""What OCR says about a page image, and how it becomes blocks.
+
+The OCR workers write a ``Recognition`` as JSON; whoever accepts it decodes it here, strictly, and lays the lines out as
+it does those of a text layer. Boxes of a recognition are points of the *straightened* page: turned upright by
+``orientation`` and ``skew``, because columns and tables are found on straight lines. ``lay_out`` gives the blocks boxes
+of the page as displayed again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import msgspec
+
+from apps.pages.layout import page_layout
+from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
+from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
+from apps.pages.model.errors import GarbledPage
+from apps.pages.model.geometry import Box
+from apps.pages.model.safe_text import LONGEST_TEXT, clean
+from apps.pages.pdf.text_layer import RawPage, Run
+
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+# The height of a line that the detector marks, over the size of its letters.
+_SIZE_OF_HEIGHT = 0.72
+# Lines whose heights differ by less than this share have letters of one size: detectors are not more exact.
+_SAME_SIZE = 0.22
+_LOW_CONFIDENCE = 0.6
+# Words of one line further apart than this many line heights belong to different columns or cells.
+_COLUMN_GAP = 1.3
+
+
+class RecognizedWord(msgspec.Struct, frozen=True, array_like=True):
+    """A word, its box and confidence 0.0-1.0."""
+
+    text: str
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+    confidence: Share
+
+    @property
+    def x(self) -> float:
+        return self.x0
+
+    @property
+    def y(self) -> float:
+        return self.top
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+class RecognizedLine(msgspec.Struct, frozen=True):
+    """A line: its words in reading order, its box, its confidence 0.0-1.0."""
+
+    words: tuple[RecognizedWord, ...]
+    box: Box
+    confidence: Share
+
+
+class OcrAttempt(msgspec.Struct, frozen=True):
+    """One way that was tried: ``reason`` says why it was, ``confidence`` 0.0-1.0 what came of it."""
+
+    engine: str
+    preparation: str
+    languages: str
+    reason: str
+    confidence: Share
+    characters: int
+
+
+class Recognition(msgspec.Struct, frozen=True):
+    """A page as an engine read it. ``width`` and ``height`` in points, of the page turned upright by ``orientation``
+    (degrees clockwise: 0, 90, 180, 270) and then by ``skew`` (degrees clockwise, a few).
+
+    ``rules`` are ruling lines as thin boxes. ``languages`` are the codes it was read with, ``seconds`` the time spent.
+    """
+
+    lines: tuple[RecognizedLine, ...]
+    rules: tuple[Box, ...]
+    width: float
+    height: float
+    orientation: int
+    skew: float
+    engine: str
+    version: str
+    languages: tuple[str, ...]
+    confidence: Share
+    seconds: float
+    attempts: tuple[OcrAttempt, ...]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Recognition)
+
+
+def encode_recognition(recognition: Recognition) -> bytes:
+    return _encoder.encode(recognition)
+
+
+def decode_recognition(raw: bytes) -> Recognition:
+    """What ``encode_recognition`` wrote; GarbledPage when it is anything else."""
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise GarbledPage from error
+
+
+def lay_out(recognition: Recognition, *, number: int = 1) -> list[Block]:
+    """The blocks of the recognised page in reading order, their boxes in points of the page image as displayed."""
+    raw = RawPage(
+        number=number,
+        width=recognition.width,
+        height=recognition.height,
+        runs=_runs(recognition.lines),
+        rules=list(recognition.rules),
+        fills=[],
+        pictures=[],
+    )
+    confidence = {_place(line.box): line.confidence for line in recognition.lines}
+    return [_from_ocr(block, recognition, confidence) for block in page_layout.analyse(raw)]
+
+
+def page_with_text(page: Page, recognition: Recognition) -> Page:
+    """The page with what OCR read on it. Of a page without a usable text layer nothing else is kept; of one whose
+    pictures alone were to be read, the text outside of them is its own."""
+    found = lay_out(recognition, number=page.number)
+    if page.needs_ocr in WHOLE_PAGE_REASONS:
+        blocks = tuple(found) or tuple(block for block in page.blocks if block.type is BlockType.PICTURE)
+    else:
+        blocks = tuple(_with_pictures_read(page.blocks, found))
+    warnings = page.warnings
+    if recognition.lines and recognition.confidence < _LOW_CONFIDENCE:
+        warnings = (*warnings, "ocr_low_confidence")
+    return msgspec.structs.replace(page, blocks=blocks, needs_ocr="", warnings=warnings)
+
+
+def _with_pictures_read(own: Sequence[Block], found: Sequence[Block]) -> Iterator[Block]:
+    """Each picture, and after it what was read inside it."""
+    for block in own:
+        yield block
+        if block.type is BlockType.PICTURE:
+            yield from (read for read in found if read.text and block.box.contains(read.box, slack=3.0))
+
+
+def _runs(lines: Sequence[RecognizedLine]) -> list[Run]:
+    heights = sorted(line.box.height for line in lines)
+    usual = heights[len(heights) // 2] if heights else 0.0
+    runs: list[Run] = []
+    room = LONGEST_TEXT
+    for line in lines:
+        height = usual if abs(line.box.height - usual) < _SAME_SIZE * usual else line.box.height
+        for words in _stretches(line):
+            text = clean(" ".join(word.text for word in words))
+            room -= len(text)
+            if room < 0:
+                return runs
+            x0, x1 = min(word.x0 for word in words), max(word.x1 for word in words)
+            middle = line.box.middle
+            top, bottom = middle - height / 2, middle + height / 2
+            runs.append(Run(text, x0, top, x1, bottom, height * _SIZE_OF_HEIGHT, False, False, 0.0, words))
+    return runs
+
+
+def _stretches(line: RecognizedLine) -> list[list[RecognizedWord]]:
+    """The words of a line, parted where they stand as far apart as columns do."""
+    stretches = [[line.words[0]]]
+    for previous, word in zip(line.words, line.words[1:], strict=False):
+        gap = max(word.x0 - previous.x1, previous.x0 - word.x1)  # the second in lines that run to the left
+        if gap > _COLUMN_GAP * line.box.height:
+            stretches.append([word])
+        else:
+            stretches[-1].append(word)
+    return stretches
+
+
+def _place(box: Box) -> tuple[int, int]:
+    return round(box.x0), round(box.middle)
+
+
+def _from_ocr(block: Block, recognition: Recognition, confidence: dict[tuple[int, int], float]) -> Block:
+    def displayed(line: Line) -> Line:
+        return msgspec.structs.replace(
+            line, box=as_displayed(line.box, recognition), confidence=confidence.get(_place(line.box))
+        )
+
+    lines = tuple(displayed(line) for line in block.lines)
+    known = [(line.confidence, len(line.text)) for line in lines if line.confidence is not None]
+    letters = sum(length for _confidence, length in known)
+    return msgspec.structs.replace(
+        block,
+        box=as_displayed(block.box, recognition),
+        lines=lines,
+        cells=tuple(
+            msgspec.structs.replace(cell, box=cell.box and as_displayed(cell.box, recognition)) for cell in block.cells
+        ),
+        source=Source.OCR,
+        confidence=round(sum(value * length for value, length in known) / letters, 3) if letters else None,
+    )
+
+
+def as_displayed(box: Box, recognition: Recognition) -> Box:
+    """The upright box, on the page as displayed, around a box of the straightened page."""
+    angle = math.radians(recognition.skew)
+    middle_x, middle_y = recognition.width / 2, recognition.height / 2
+    points = []
+    for x, y in ((box.x0, box.top), (box.x1, box.top), (box.x1, box.bottom), (box.x0, box.bottom)):
+        x, y = x - middle_x, y - middle_y
+        points.append((x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)))
+    across, down = middle_x, middle_y
+    if recognition.orientation == 90:
+        points, across, down = [(y, -x) for x, y in points], middle_y, middle_x
+    elif recognition.orientation == 180:
+        points = [(-x, -y) for x, y in points]
+    elif recognition.orientation == 270:
+        points, across, down = [(-y, x) for x, y in points], middle_y, middle_x
+    xs = [min(max(x + across, 0.0), 2 * across) for x, _y in points]
+    ys = [min(max(y + down, 0.0), 2 * down) for _x, y in points]
+    return Box(round(min(xs), 2), round(min(ys), 2), round(max(xs), 2), round(max(ys), 2))

@@ -1,0 +1,52 @@
+"""Pages whose text stands on its side: read upright, then laid back as they are displayed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from apps.pages.model.blocks import Block
+from apps.pages.model.geometry import Box
+from apps.pages.pdf.text_layer import Run
+
+# Slanted fonts report the slant of their letters as an angle; up to here text counts as upright.
+MOST_SLANT = 25.0
+
+
+def is_upright(run: Run) -> bool:
+    return run.angle < MOST_SLANT or run.angle > 360 - MOST_SLANT
+
+
+def angle_of(runs: Sequence[Run]) -> int:
+    """By how many degrees clockwise most of the text is turned: 0, 90, 180 or 270."""
+    letters: Counter[int] = Counter()
+    for run in runs:
+        letters[0 if is_upright(run) else round(run.angle / 90) * 90 % 360] += len(run.text)
+    return max(letters, key=lambda angle: (letters[angle], -angle), default=0)
+
+
+def laid_back(block: Block, angle: int, width: float, height: float) -> Block:
+    """A block of the upright page where it stands on the page as displayed, whose size is given."""
+
+    def back(box: Box) -> Box:
+        return box_laid_back(box, angle, width, height)
+
+    return msgspec.structs.replace(
+        block,
+        box=back(block.box),
+        lines=tuple(msgspec.structs.replace(line, box=back(line.box)) for line in block.lines),
+        cells=tuple(msgspec.structs.replace(cell, box=cell.box and back(cell.box)) for cell in block.cells),
+    )
+
+
+def box_laid_back(box: Box, angle: int, width: float, height: float) -> Box:
+    """A box of the upright page on the page as displayed, whose size is given; ``angle`` 0 changes nothing."""
+    if angle == 90:
+        return Box(width - box.bottom, box.x0, width - box.top, box.x1)
+    if angle == 180:
+        return Box(width - box.x1, height - box.bottom, width - box.x0, height - box.top)
+    if angle == 270:
+        return Box(box.top, height - box.x1, box.bottom, height - box.x0)
+    return box

@@ -1,0 +1,218 @@
+"""Ruling lines -> grids: which lines belong together, and which cells they enclose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from apps.pages.model.geometry import Box
+
+# Lines this near, in points, are one line, touch, or meet.
+SNAP = 2.5
+# Shorter marks are parts of letters and logos.
+SHORTEST = 5.0
+# Comparing so many pairs of lines costs about 20 ms; a page beyond it is a drawing.
+MOST_PAIRS = 60_000
+# A line that runs past the outermost crossing by this much shows that the table is open on that side.
+OPEN_SIDE = 8.0
+
+
+class Ruling(msgspec.Struct, gc=False):
+    """A horizontal (``at`` is y) or vertical (``at`` is x) line from ``low`` to ``high``. Points."""
+
+    at: float
+    low: float
+    high: float
+
+
+class Region(msgspec.Struct, gc=False):
+    """One cell of a grid, counted from 0."""
+
+    row: int
+    column: int
+    row_span: int
+    column_span: int
+
+
+class Grid(msgspec.Struct, gc=False):
+    """Lines that meet: the positions of columns (``xs``) and rows (``ys``), and the cells between them."""
+
+    xs: list[float]
+    ys: list[float]
+    regions: list[Region]
+
+    @property
+    def box(self) -> Box:
+        return Box(self.xs[0], self.ys[0], self.xs[-1], self.ys[-1])
+
+
+def rulings_of(rules: Iterable[Box]) -> tuple[list[Ruling], list[Ruling]]:
+    """Horizontal and vertical lines, pieces of one line joined."""
+    across: list[tuple[float, float, float]] = []
+    down: list[tuple[float, float, float]] = []
+    for rule in rules:
+        width, height = rule.x1 - rule.x0, rule.bottom - rule.top
+        if width >= height:
+            across.append(((rule.top + rule.bottom) / 2, rule.x0, rule.x1))
+        else:
+            down.append(((rule.x0 + rule.x1) / 2, rule.top, rule.bottom))
+    return _joined(across), _joined(down)
+
+
+def _joined(pieces: list[tuple[float, float, float]]) -> list[Ruling]:
+    pieces.sort()
+    lines: list[Ruling] = []
+    start = 0
+    for index in range(1, len(pieces) + 1):
+        if (
+            index < len(pieces)
+            and pieces[index][0] - pieces[index - 1][0] <= SNAP
+            and pieces[index][0] - pieces[start][0] <= 2 * SNAP
+        ):
+            continue
+        group = pieces[start:index]
+        at = sum(piece[0] for piece in group) / len(group)
+        lines += _strung(at, sorted((piece[1], piece[2]) for piece in group))
+        start = index
+    return lines
+
+
+def _strung(at: float, spans: Sequence[tuple[float, float]]) -> list[Ruling]:
+    """Spans on one line, those that touch made one; short leftovers dropped."""
+    lines: list[Ruling] = []
+    for low, high in spans:
+        if lines and low <= lines[-1].high + SNAP:
+            lines[-1].high = max(lines[-1].high, high)
+        else:
+            lines.append(Ruling(at, low, high))
+    return [line for line in lines if line.high - line.low >= SHORTEST]
+
+
+def grids_of(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[Grid]:
+    """The grids that the lines form, from the top; lines that meet nothing form none."""
+    if not across or not down or len(across) * len(down) > MOST_PAIRS:
+        return []
+    grids = []
+    for horizontal, vertical in _groups(across, down):
+        grid = _grid(horizontal, vertical)
+        if grid is not None:
+            grids.append(grid)
+    grids.sort(key=lambda grid: (grid.ys[0], grid.xs[0]))
+    return grids
+
+
+def _groups(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[tuple[list[Ruling], list[Ruling]]]:
+    """Lines that meet each other, directly or through others."""
+    parent = list(range(len(across) + len(down)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
+        return index
+
+    for i, h in enumerate(across):
+        low, high, at = h.low - SNAP, h.high + SNAP, h.at
+        for j, v in enumerate(down, len(across)):
+            if low <= v.at <= high and v.low - SNAP <= at <= v.high + SNAP:
+                parent[root(j)] = root(i)
+    groups: dict[int, tuple[list[Ruling], list[Ruling]]] = {}
+    for i, h in enumerate(across):
+        groups.setdefault(root(i), ([], []))[0].append(h)
+    for j, v in enumerate(down, len(across)):
+        groups.setdefault(root(j), ([], []))[1].append(v)
+    return [group for group in groups.values() if group[0] and group[1]]
+
+
+def _grid(across: list[Ruling], down: list[Ruling]) -> Grid | None:
+    across, down = _anchored(across, down)
+    if not across or not down:
+        return None
+    left, right = min(h.low for h in across), max(h.high for h in across)
+    top, bottom = min(v.low for v in down), max(v.high for v in down)
+    xs = _positions(down, left, right)
+    ys = _positions(across, top, bottom)
+    if len(xs) < 2 or len(ys) < 2:
+        return None
+    down = [*down, Ruling(xs[0], ys[0], ys[-1]), Ruling(xs[-1], ys[0], ys[-1])]
+    across = [*across, Ruling(ys[0], xs[0], xs[-1]), Ruling(ys[-1], xs[0], xs[-1])]
+    return Grid(xs, ys, _regions(xs, ys, across, down))
+
+
+def _anchored(across: list[Ruling], down: list[Ruling]) -> tuple[list[Ruling], list[Ruling]]:
+    """The lines without those that end in the middle of a cell: arrows, underlines and icons."""
+    for _ in range(3):
+        kept_down = _reaching(down, across)
+        kept_across = _reaching(across, kept_down)
+        if len(kept_down) == len(down) and len(kept_across) == len(across):
+            break
+        across, down = kept_across, kept_down
+    return across, down
+
+
+def _reaching(lines: list[Ruling], crossing: list[Ruling]) -> list[Ruling]:
+    """Lines whose ends stand on a crossing line, or as far out as any."""
+    if not lines or not crossing:
+        return []
+    places = [line.at for line in crossing]
+    places += [min(line.low for line in lines), max(line.high for line in lines)]
+    return [
+        line
+        for line in lines
+        if any(abs(line.low - at) <= 2 * SNAP for at in places)
+        and any(abs(line.high - at) <= 2 * SNAP for at in places)
+    ]
+
+
+def _positions(lines: Iterable[Ruling], low: float, high: float) -> list[float]:
+    """Where lines stand, near ones made one, with the ends of the crossing lines where a side is open."""
+    places: list[float] = []
+    for at in sorted(line.at for line in lines):
+        if not places or at - places[-1] > 2 * SNAP:
+            places.append(at)
+    if places[0] - low > OPEN_SIDE:
+        places.insert(0, low)
+    if high - places[-1] > OPEN_SIDE:
+        places.append(high)
+    return places
+
+
+def _regions(
+    xs: Sequence[float], ys: Sequence[float], across: Sequence[Ruling], down: Sequence[Ruling]
+) -> list[Region]:
+    """Cells of the grid: neighbours with no line between them are one, if together they are a rectangle."""
+    columns, rows = len(xs) - 1, len(ys) - 1
+    walls = [[_covered(down, xs[c], ys[r], ys[r + 1]) for c in range(columns + 1)] for r in range(rows)]
+    floors = [[_covered(across, ys[r], xs[c], xs[c + 1]) for c in range(columns)] for r in range(rows + 1)]
+    taken = [[False] * columns for _ in range(rows)]
+    regions: list[Region] = []
+    for r in range(rows):
+        for c in range(columns):
+            if taken[r][c]:
+                continue
+            wide = 1
+            while c + wide < columns and not walls[r][c + wide] and not taken[r][c + wide]:
+                wide += 1
+            tall = 1
+            while r + tall < rows and _open_below(r + tall, c, wide, floors, walls):
+                tall += 1
+            for row in range(r, r + tall):
+                taken[row][c : c + wide] = [True] * wide
+            regions.append(Region(r, c, tall, wide))
+    return regions
+
+
+def _open_below(row: int, column: int, wide: int, floors: list[list[bool]], walls: list[list[bool]]) -> bool:
+    if any(floors[row][c] for c in range(column, column + wide)):
+        return False
+    return not any(walls[row][c] for c in range(column + 1, column + wide))
+
+
+def _covered(lines: Sequence[Ruling], at: float, low: float, high: float) -> bool:
+    """Whether lines at this place cover most of the way from low to high."""
+    covered = 0.0
+    for line in lines:
+        if abs(line.at - at) <= 2 * SNAP:
+            covered += max(0.0, min(high, line.high) - max(low, line.low))
+    return covered > 0.5 * (high - low)

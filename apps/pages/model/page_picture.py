@@ -1,0 +1,67 @@
+"""The picture of a page, or of a part of it, for a model that looks: a JPEG in colour.
+
+Made in the child that met the document. The worker hands the bytes on without decoding them, so it looks only at what
+needs no decoder: how a JPEG begins and ends, and the size that its head states.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from apps.pages.model.errors import GarbledPage
+
+MOST_PIXELS = 1568 * 1568
+"""What vision models take without scaling it down themselves."""
+MOST_BYTES = 4 << 20
+QUALITY = 85
+_COARSER = (65, 45)
+_SHRINK = 0.7
+_START, _END = b"\xff\xd8\xff", b"\xff\xd9"
+_STANDALONE = {0x01, *range(0xD0, 0xD9)}
+# Start-of-frame markers state the size; C4, C8 and CC among them are tables.
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SCAN = 0xDA
+
+
+def encode_picture(image: Any, *, most_pixels: int) -> bytes:
+    """A Pillow image as a JPEG within ``most_pixels`` and ``MOST_BYTES``, coarser or smaller where it must be."""
+    image = _within(image.convert("RGB"), most_pixels)
+    while True:
+        for quality in (QUALITY, *_COARSER):
+            out = io.BytesIO()
+            image.save(out, "JPEG", quality=quality)
+            if out.tell() <= MOST_BYTES:
+                return out.getvalue()
+        image = _within(image, int(image.width * image.height * _SHRINK**2))
+
+
+def check_picture(raw: bytes, *, most_pixels: int) -> bytes:
+    """The same bytes where they look like what ``encode_picture`` makes; GarbledPage when they do not."""
+    if len(raw) > MOST_BYTES or not raw.startswith(_START) or not raw.endswith(_END):
+        raise GarbledPage
+    sizes = list(_sizes(raw))
+    if len(sizes) != 1 or not 0 < sizes[0][0] * sizes[0][1] <= most_pixels:
+        raise GarbledPage
+    return raw
+
+
+def _within(image: Any, most_pixels: int) -> Any:
+    if image.width * image.height <= most_pixels:
+        return image
+    shrink = (most_pixels / (image.width * image.height)) ** 0.5
+    return image.resize((max(1, int(image.width * shrink)), max(1, int(image.height * shrink))))
+
+
+def _sizes(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Width and height of every frame that is stated before the first scan."""
+    at = 2
+    while at + 9 <= len(raw) and raw[at] == 0xFF and raw[at + 1] != _SCAN:
+        marker = raw[at + 1]
+        if marker in _STANDALONE:
+            at += 2
+            continue
+        if marker in _FRAMES:
+            yield int.from_bytes(raw[at + 7 : at + 9], "big"), int.from_bytes(raw[at + 5 : at + 7], "big")
+        at += 2 + int.from_bytes(raw[at + 2 : at + 4], "big")

@@ -1,0 +1,52 @@
+"""The pages a person asks for: "1,3-5", counted from 1."""
+
+from __future__ import annotations
+
+import re
+
+from apps.pages.model.errors import PageOutOfRange
+
+LONGEST_TEXT = 4096
+_PART = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", re.ASCII)
+_HOW = 'Write page numbers from 1 and ranges of them, for example "1,3-5".'
+
+
+def check_page_ranges(text: str) -> None:
+    """Raise ``PageOutOfRange`` when ``text`` is not a list of pages, whatever the document."""
+    _parts(text)
+
+
+def parse_page_ranges(text: str, *, page_count: int) -> tuple[int, ...]:
+    """The pages asked for, each once, in ascending order; all of them for an empty text.
+
+    Raises ``PageOutOfRange`` for a text that is not a list of pages and for pages the document does not have. Costs no
+    more than ``page_count`` steps a range: the ends are compared before anything is counted out.
+    """
+    if not text.strip():
+        return tuple(range(1, page_count + 1))
+    wanted: set[int] = set()
+    for first, last in _parts(text):
+        if last > page_count:
+            have = f"{page_count} page{'' if page_count == 1 else 's'}"
+            raise PageOutOfRange(f"Page {last} was asked for, but the document has {have}. Ask for pages that exist.")
+        wanted.update(range(first, last + 1))
+    return tuple(sorted(wanted))
+
+
+def _parts(text: str) -> list[tuple[int, int]]:
+    if len(text) > LONGEST_TEXT:
+        raise PageOutOfRange(f"The list of pages is longer than {LONGEST_TEXT} characters. Use ranges: 1-500.")
+    return [_part(part) for part in text.split(",")]
+
+
+def _part(text: str) -> tuple[int, int]:
+    found = _PART.fullmatch(text)
+    if found is None:
+        raise PageOutOfRange(f"{text.strip()[:40]!r} is not a page or a range of pages. {_HOW}")
+    first = int(found[1])
+    last = int(found[2] or first)
+    if first == 0:
+        raise PageOutOfRange(f"There is no page 0; the first page is 1. {_HOW}")
+    if last < first:
+        raise PageOutOfRange(f"The range {first}-{last} goes backwards. {_HOW}")
+    return first, last

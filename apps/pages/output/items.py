@@ -1,0 +1,131 @@
+"""The items tree of a page in the wire's shapes: every required field of every type, boxes as lists with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from apps.pages.model import list_markers
+from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.geometry import Box
+from apps.pages.output import render
+from apps.pages.output.render import RenderOptions
+
+Item = dict[str, Any]
+_LABELS = {
+    BlockType.HEADING: "section-header",
+    BlockType.PARAGRAPH: "text",
+    BlockType.LIST_ITEM: "list-item",
+    BlockType.TABLE: "table",
+    BlockType.PICTURE: "picture",
+    BlockType.CAPTION: "caption",
+    BlockType.CODE: "code",
+    BlockType.FOOTNOTE: "footnote",
+    BlockType.PAGE_HEADER: "page-header",
+    BlockType.PAGE_FOOTER: "page-footer",
+}
+
+
+def items_of(page: Page, blocks: Sequence[Block], options: RenderOptions) -> list[Item]:
+    """The page's blocks as items, in reading order; neighbouring list items become one nested list."""
+    items: list[Item] = []
+    listed: list[Block] = []
+    for block in blocks:
+        if block.type is BlockType.LIST_ITEM:
+            listed.append(block)
+            continue
+        if listed:
+            items.append(_list(listed, options))
+            listed = []
+        items.append(_item(page, block, options))
+    if listed:
+        items.append(_list(listed, options))
+    return items
+
+
+def _item(page: Page, block: Block, options: RenderOptions) -> Item:
+    kind = block.type
+    if kind is BlockType.TABLE:
+        return _table(block, options)
+    if kind in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
+        return _running(block)
+    md = render.block_markdown(block, options)
+    if kind is BlockType.HEADING:
+        return {
+            "type": "heading",
+            "level": max(1, block.level),
+            "md": md,
+            "value": _value(block),
+            "bbox": _boxes(block),
+        }
+    if kind is BlockType.PICTURE:
+        return {"type": "image", "caption": block.text, "url": "", "md": md, "bbox": _boxes(block)}
+    return {
+        "type": "code" if kind is BlockType.CODE else "text",
+        "md": md,
+        "value": _value(block),
+        "bbox": _boxes(block),
+    }
+
+
+def _value(block: Block) -> str:
+    return f"{block.marker} {block.text}" if block.marker else block.text
+
+
+def _boxes(block: Block) -> list[Item]:
+    return [_box(block.box, _LABELS[block.type], block.confidence)]
+
+
+def _box(box: Box, label: str, confidence: float | None = None) -> Item:
+    item: Item = {
+        "x": box.x0,
+        "y": box.top,
+        "w": round(box.x1 - box.x0, 2),
+        "h": round(box.bottom - box.top, 2),
+        "label": label,
+    }
+    if confidence is not None:
+        item["confidence"] = confidence
+    return item
+
+
+def _table(block: Block, options: RenderOptions) -> Item:
+    return {
+        "type": "table",
+        "rows": render.grid_of(block.cells),
+        "md": render.table(block.cells, options),
+        "html": render.table_html(block.cells),
+        "csv": render.table_csv(block.cells),
+        "bbox": _boxes(block),
+    }
+
+
+def _running(block: Block) -> Item:
+    md = render.paragraph(block.text)
+    text: Item = {"type": "text", "md": md, "value": block.text, "bbox": _boxes(block)}
+    name = "header" if block.type is BlockType.PAGE_HEADER else "footer"
+    return {"type": name, "items": [text], "md": md, "bbox": _boxes(block)}
+
+
+def _list(blocks: Sequence[Block], options: RenderOptions, depth: int = 1) -> Item:
+    """A list item tree: items deeper than the first one become a list inside."""
+    items: list[Item] = []
+    index = 0
+    while index < len(blocks):
+        end = index
+        while end < len(blocks) and blocks[end].level > depth:
+            end += 1
+        if end > index:
+            items.append(_list(blocks[index:end], options, depth + 1))
+            index = end
+            continue
+        block = blocks[index]
+        items.append({"type": "text", "md": render.inline(block.text), "value": block.text, "bbox": _boxes(block)})
+        index += 1
+    return {
+        "type": "list",
+        "items": items,
+        "md": "\n".join(render.list_item(block) for block in blocks),
+        "ordered": list_markers.is_ordered(blocks[0].marker),
+        "bbox": [_box(block.box, "list-item", block.confidence) for block in blocks],
+    }

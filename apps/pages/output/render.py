@@ -1,0 +1,178 @@
+"""Blocks -> Markdown, text, HTML and CSV. Text from a document stays text: none of it becomes markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+import msgspec
+
+from apps.pages.model import list_markers
+from apps.pages.model.blocks import Block, BlockType, Cell
+
+
+class RenderOptions(msgspec.Struct, frozen=True):
+    """``table_format``: "html", as LlamaParse v2 does, or "pipe" (spans are repeated as empty cells)."""
+
+    table_format: str = "html"
+    page_separator: str = "\n\n"
+
+
+# A tag, comment or entity needs one of these after its first sign; elsewhere < and & are harmless and stay readable.
+_TAG = re.compile(r"<(?=[a-zA-Z/!?])")
+_ENTITY = re.compile(r"&(?=#?\w{1,31};)")
+_INLINE = re.compile(r"`|\\(?=[!-/:-@\[-`{-~])|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_(?=\S)|(?<=\S)_(?![^\W_])|~~")
+# What makes a link of brackets, nested ones too.
+_LINK = re.compile(r"\][(\[:]")
+_MARKED = re.compile(r"[<&`\\*_~\[]")
+_BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")
+_HEADING_END = re.compile(r"(?:^|(?<=\s))(?=#+\s*$)")
+_NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def inline(text: str) -> str:
+    """Text that means itself inside a Markdown line."""
+    if not _MARKED.search(text):
+        return text
+    text = _INLINE.sub(lambda found: "\\" + found.group(), text)
+    if _LINK.search(text):
+        text = text.replace("[", "\\[")
+    return _TAG.sub("&lt;", _ENTITY.sub("&amp;", text))
+
+
+def paragraph(text: str) -> str:
+    """Text that means itself as a Markdown paragraph of one line."""
+    text = inline(text)
+    if _BLOCK_START.match(text):
+        return "\\" + text
+    found = _NUMBER_START.match(text)
+    return f"{found.group(1)}\\{text[found.end(1) :]}" if found else text
+
+
+def heading(block: Block) -> str:
+    """Headings keep their numbers: ``## 2.1 Scope``."""
+    text = f"{block.marker} {block.text}" if block.marker else block.text
+    return "#" * max(1, min(6, block.level)) + " " + _HEADING_END.sub(r"\\", inline(text))
+
+
+def list_item(block: Block) -> str:
+    indent = "    " * max(0, block.level - 1)
+    if not list_markers.is_ordered(block.marker):
+        return f"{indent}- {paragraph(block.text)}"
+    if re.fullmatch(r"\d{1,9}[.)]", block.marker):
+        return f"{indent}{block.marker} {paragraph(block.text)}"
+    return f"{indent}- {inline(block.marker)} {inline(block.text)}"
+
+
+def rows_of(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells of a table by row, each row from left to right."""
+    rows: dict[int, list[Cell]] = {}
+    for cell in cells:
+        rows.setdefault(cell.row, []).append(cell)
+    return [sorted(rows[row], key=lambda cell: cell.column) for row in sorted(rows)]
+
+
+def grid_of(cells: Sequence[Cell]) -> list[list[str]]:
+    """The texts of a table as a full rectangle; a cell's text stands at its first row and column."""
+    height = max((cell.row + cell.row_span for cell in cells), default=0)
+    width = max((cell.column + cell.column_span for cell in cells), default=0)
+    grid = [[""] * width for _ in range(height)]
+    for cell in cells:
+        grid[cell.row][cell.column] = cell.text
+    return grid
+
+
+def table_html(cells: Sequence[Cell]) -> str:
+    """Compact HTML with spans."""
+    rows = ("".join(_cell_html(cell) for cell in row) for row in rows_of(cells))
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+
+
+def _cell_html(cell: Cell) -> str:
+    tag = "th" if cell.header else "td"
+    spans = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
+    spans += f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
+    text = escape(cell.text, quote=False).replace("\n", "<br>")
+    return f"<{tag}{spans}>{text}</{tag}>"
+
+
+def table_pipes(cells: Sequence[Cell]) -> str:
+    rows = [[_pipe_cell(text) for text in row] for row in grid_of(cells)]
+    if not rows:
+        return ""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + " --- |" * len(rows[0]))
+    return "\n".join(lines)
+
+
+def _pipe_cell(text: str) -> str:
+    return inline(text).replace("|", "\\|").replace("\n", "<br>")
+
+
+def table_csv(cells: Sequence[Cell]) -> str:
+    """CSV whose cells no spreadsheet takes for a formula."""
+    return "\n".join(",".join(_csv_cell(text) for text in row) for row in grid_of(cells))
+
+
+def _csv_cell(text: str) -> str:
+    if text.startswith(_FORMULA):
+        text = "'" + text
+    if any(sign in text for sign in ',"\n\r'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def table(cells: Sequence[Cell], options: RenderOptions) -> str:
+    return table_pipes(cells) if options.table_format == "pipe" else table_html(cells)
+
+
+def block_markdown(block: Block, options: RenderOptions) -> str:
+    """One block; "" for pictures and for running headers and footers, which the Markdown leaves out."""
+    kind = block.type
+    if kind is BlockType.HEADING:
+        return heading(block)
+    if kind is BlockType.LIST_ITEM:
+        return list_item(block)
+    if kind is BlockType.TABLE:
+        return table(block.cells, options)
+    if kind is BlockType.CODE:
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", block.text)), default=0))
+        return f"{fence}\n{block.text}\n{fence}"
+    if kind in (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
+        return ""
+    return paragraph(block.text)
+
+
+def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:
+    """The blocks of a page, an empty line between them and none between the items of a list."""
+    parts: list[str] = []
+    previous: Block | None = None
+    for block in blocks:
+        markdown = block_markdown(block, options)
+        if not markdown:
+            continue
+        if previous is not None:
+            parts.append(between(previous, block))
+        parts.append(markdown)
+        previous = block
+    return "".join(parts)
+
+
+def between(first: Block, second: Block) -> str:
+    """What parts two blocks in Markdown: the items of a list stand close together."""
+    return "\n" if first.type is BlockType.LIST_ITEM and second.type is BlockType.LIST_ITEM else "\n\n"
+
+
+def page_text(blocks: Sequence[Block]) -> str:
+    """Plain text in reading order: lines as printed, an empty line between blocks; words are not left in halves."""
+    return "\n\n".join(filter(None, (block_text(block) for block in blocks)))
+
+
+def block_text(block: Block) -> str:
+    if block.type in (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
+        return ""
+    if block.type is BlockType.TABLE:
+        return "\n".join("\t".join(row).rstrip() for row in grid_of(block.cells))
+    return f"{block.marker} {block.text}" if block.marker else block.text

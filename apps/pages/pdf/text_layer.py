@@ -1,0 +1,263 @@
+"""Where the PDF libraries are met: runs of text, ruling lines and picture boxes of a page.
+
+LiteParse reads the text layer (docs/decisions/extractor.md says why), pypdfium2 in ``rasters.py`` finds pictures. Both
+are native code, so this runs only inside the isolated child. Boxes count from the top left of the page as displayed.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from apps.pages.model import errors
+from apps.pages.model.blocks import PageFailure
+from apps.pages.model.geometry import Box
+from apps.pages.pdf import formulas, rasters
+
+PAGES_AT_ONCE = 16
+# Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
+_NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
+# A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
+RULE_THICKNESS = 3.0
+# Beyond so many marks a page is a drawing or a map, and looking for table grids in it only costs time.
+MOST_RULES = 5_000
+_BOLD = re.compile(r"bold|black|heavy|demi|semibold|[-,](?:bd|hv)\b|cmbx|-bx\d", re.IGNORECASE)
+_ITALIC = re.compile(r"ital|obli|cmti|-it\b", re.IGNORECASE)
+
+
+class Run(msgspec.Struct, gc=False):
+    """Neighbouring characters of one font on one line. Points; ``angle`` in degrees, 0 for upright text."""
+
+    text: str
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+    size: float
+    bold: bool
+    italic: bool
+    angle: float = 0.0
+    words: Any = None
+
+
+NO_SUCH_PAGE = "page not found"
+LETTER = (612.0, 792.0)
+
+
+class RawPage(msgspec.Struct, gc=False):
+    """What the libraries say about one page, before any thought is given to it."""
+
+    number: int
+    width: float
+    height: float
+    runs: list[Run]
+    rules: list[Box]
+    fills: list[Box]
+    pictures: list[Box]
+    content: Box | None = None
+
+
+class PdfFile:
+    """An opened PDF; ``pages`` may be asked more than once. Close it, or use ``with``.
+
+    ``careful``: read a bare copy and ask for no second opinion, for a file that has crashed a reader before.
+    """
+
+    def __init__(self, path: str, password: str | None = None, *, careful: bool = False) -> None:
+        self._path = path
+        self._password = password
+        self._repaired: bytes | None = None
+        self._pdfium: Any = None
+        self._careful = careful
+
+    def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
+        """The pages asked for, in the order asked; a page that cannot be read is a ``PageFailure``."""
+        for start in range(0, len(numbers), PAGES_AT_ONCE):
+            asked = numbers[start : start + PAGES_AT_ONCE]
+            found = self._read(asked)
+            for number in asked:
+                yield found.get(number) or _failure(number, errors.PageError())
+
+    def upright(self, number: int, angle: int) -> RawPage | PageFailure:
+        """A page whose text is turned by ``angle`` degrees clockwise, as if the sheet had been turned back."""
+        try:
+            result = self._parse(str(number), [(number, angle)])
+        except Exception as error:  # the library raises plain RuntimeError
+            return _failure(number, errors.PageError(), str(error))
+        return _raw_page(result.pages[0]) if result.pages else _failure(number, errors.PageError())
+
+    def pictures(self, number: int) -> list[Box]:
+        """The boxes of the raster pictures that lie directly on the page."""
+        return rasters.picture_boxes(self._second_opinion(), number)
+
+    def glyphs(self, number: int) -> list[tuple[str, float, float, float, float]]:
+        """Every character of a page with its box: x0, top, x1, bottom."""
+        return rasters.glyphs_of(self._second_opinion(), number)
+
+    def drawn(self) -> Any:
+        """The document as pypdfium2 has it, careful or not; None when it cannot be opened."""
+        if self._pdfium is None:
+            of_file = self._repaired is None
+            self._pdfium = rasters.open_document(self._repaired or self._path, self._password if of_file else None)
+        return self._pdfium
+
+    def _second_opinion(self) -> Any:
+        if self._pdfium is None and not self._careful:
+            self._pdfium = rasters.open_document(self._path, self._password)
+        return self._pdfium
+
+    def _read(self, numbers: Sequence[int]) -> dict[int, RawPage | PageFailure]:
+        try:
+            result = self._parse(",".join(map(str, numbers)))
+        except Exception as error:
+            if len(numbers) == 1:
+                return {numbers[0]: _failure(numbers[0], errors.PageError(), str(error))}
+            return {number: page for one in numbers for number, page in self._read([one]).items()}
+        pages: dict[int, RawPage | PageFailure] = {page.page_num: _raw_page(page) for page in result.pages}
+        for problem in result.page_errors:
+            pages[problem.page_num] = (
+                _blank_page(problem.page_num)
+                if NO_SUCH_PAGE in problem.message
+                else _failure(problem.page_num, errors.PageError(), problem.message)
+            )
+        return pages
+
+    def _parse(self, target_pages: str, turned: Sequence[tuple[int, int]] = ()) -> Any:
+        if self._careful and self._repaired is None:
+            self._repaired = _mended(self._path, self._password, bare=True)
+        if self._repaired is not None:
+            return _parser(target_pages, None, turned).parse_bytes(self._repaired)
+        try:
+            return _parser(target_pages, self._password, turned).parse(self._path)
+        except Exception:
+            # qpdf mends more than PDFium does; a second chance costs little and only broken files pay it.
+            self._repaired = _mended(self._path, self._password)
+            return _parser(target_pages, None, turned).parse_bytes(self._repaired)
+
+    def close(self) -> None:
+        if self._pdfium is not None:
+            self._pdfium.close()
+            self._pdfium = None
+
+    def __enter__(self) -> PdfFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _parser(target_pages: str, password: str | None, turned: Sequence[tuple[int, int]]) -> Any:
+    from liteparse import LiteParse
+
+    parser = LiteParse(
+        ocr_enabled=False,
+        quiet=True,
+        output_format="text",
+        extract_links=False,
+        extract_vector_graphics=True,
+        extract_content_bounds=True,
+        emit_word_boxes=True,
+        continue_on_page_error=True,
+        max_pages=1_000_000,
+        target_pages=target_pages,
+        password=password,
+        page_orientation_corrections=list(turned) or None,
+    )
+    # The public call copies every item into a dataclass, a fifth of the whole cost of a page; the version is pinned.
+    return parser._native  # noqa: SLF001
+
+
+def _mended(path: str, password: str | None, *, bare: bool = False) -> bytes:
+    """The file as qpdf writes it anew, without encryption; ``bare``: without all that is not needed for its text."""
+    import pikepdf
+
+    with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
+        if bare:
+            for name in _NOT_TEXT:
+                if name in pdf.Root:
+                    del pdf.Root[name]
+        copy = io.BytesIO()
+        pdf.save(copy)
+        return copy.getvalue()
+
+
+def _failure(number: int, error: errors.PageError, why: str = "") -> PageFailure:
+    detail = f"{error.detail} ({why[:200]})" if why else error.detail
+    return PageFailure(number=number, code=error.code, detail=detail)
+
+
+def _blank_page(number: int) -> RawPage:
+    """A page that the tree counts and nobody finds is shown as an empty sheet, as viewers do."""
+    width, height = LETTER
+    return RawPage(number=number, width=width, height=height, runs=[], rules=[], fills=[], pictures=[])
+
+
+def _raw_page(page: Any) -> RawPage:
+    rules, fills = _marks(page.vector_graphics)
+    bounds = page.content_bounds
+    return RawPage(
+        number=page.page_num,
+        width=page.width,
+        height=page.height,
+        runs=[run for run in map(_run, page.text_items) if run is not None],
+        rules=rules,
+        fills=fills,
+        pictures=[],
+        content=Box(bounds.x, bounds.y, bounds.x + bounds.width, bounds.y + bounds.height) if bounds else None,
+    )
+
+
+_STYLES: dict[str | None, tuple[bool, bool]] = {}
+
+
+def _style(font: str | None) -> tuple[bool, bool]:
+    style = _STYLES.get(font)
+    if style is None:
+        if len(_STYLES) > 10_000:
+            _STYLES.clear()
+        name = (font or "").partition("+")[2] or font or ""
+        style = _STYLES[font] = (bool(_BOLD.search(name)), bool(_ITALIC.search(name)))
+    return style
+
+
+def _run(item: Any) -> Run | None:
+    text = item.text
+    if not text or text.isspace():
+        return None
+    if "$" in text:
+        text = formulas.as_printed(text)
+    x, top, height = item.x, item.y, item.height
+    size, angle = item.font_size or 0.0, item.rotation
+    # A size of 1 stretched by the text matrix says nothing, so a size far from the height is taken from the height.
+    if not 0.5 * height <= size <= 1.6 * height:
+        size = height * 0.8 if not 45 < angle % 180 < 135 else item.width * 0.8
+    bold, italic = _style(item.font_name)
+    words = item.words if angle == 0.0 else None
+    return Run(text, x, top, x + item.width, top + height, size, bold, italic, angle, words)
+
+
+def _marks(graphics: Any) -> tuple[list[Box], list[Box]]:
+    """Ruling lines (thin marks) and filled areas, both as boxes."""
+    rules: list[Box] = []
+    fills: list[Box] = []
+    if graphics is None:
+        return rules, fills
+    lines, shapes = graphics.lines, graphics.shapes
+    if len(lines) + len(shapes) > MOST_RULES:
+        return rules, fills
+    for line in lines:
+        rules.append(Box(min(line.x1, line.x2), min(line.y1, line.y2), max(line.x1, line.x2), max(line.y1, line.y2)))
+    for shape in shapes:
+        if shape.has_curve:
+            continue
+        box = shape.bbox
+        area = Box(box.x, box.y, box.x + box.width, box.y + box.height)
+        if min(box.width, box.height) <= RULE_THICKNESS:
+            rules.append(area)
+        else:
+            fills.append(area)
+    return rules, fills

@@ -1,0 +1,168 @@
+"""Pictures sent as documents, one page per frame. Pillow meets the bytes: only inside the isolated child."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from apps.pages.model import page_image
+from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.errors import DamagedDocument, ImageTooLarge, NoSuchRegion, PageError
+from apps.pages.model.geometry import Box
+from apps.pages.model.page_image import PageImage
+
+FORMATS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/tiff": "TIFF",
+    "image/webp": "WEBP",
+    "image/gif": "GIF",
+    "image/bmp": "BMP",
+}
+MOST_PIXELS = 64_000_000
+MOST_SIDE = 20_000
+# Cameras write 72 or nothing; scanners between 75 and 1200. Outside of it the number is a mistake.
+DEFAULT_DPI = 150.0
+LEAST_DPI, MOST_DPI = 72.0, 1200.0
+LONGEST_SIDE = 14_400.0
+_ORIENTATION_TAG = 274
+
+
+def count_frames(path: str, media_type: str) -> int:
+    """How many frames the picture has; ImageTooLarge, DamagedDocument."""
+    with _open(path, media_type) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
+def read_frame(path: str, number: int, media_type: str) -> Page | PageFailure:
+    """Frame ``number`` (from 1) as a page that holds one picture and waits for OCR."""
+    try:
+        with _open(path, media_type) as image:
+            if number > 1:
+                image.seek(number - 1)
+                _check_pixels(image)
+            width, height = _size_in_points(image)
+    except (EOFError, OSError, ValueError, ImageTooLarge, DamagedDocument) as error:
+        problem = PageError()
+        return PageFailure(number=number, code=problem.code, detail=f"{problem.detail} ({type(error).__name__})")
+    box = Box(0.0, 0.0, width, height)
+    picture = Block(type=BlockType.PICTURE, box=box)
+    return Page(number=number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
+
+
+def render_frame(path: str, number: int, media_type: str, *, finest_dpi: float = math.inf) -> PageImage:
+    """Frame ``number`` in grey, turned as EXIF says, transparent parts white. PageError, ImageTooLarge."""
+    grey, dpi = _upright_frame(path, number, media_type, "L")
+    most = (page_image.MOST_PIXELS / max(1, grey.width * grey.height)) ** 0.5
+    shrink = min(1.0, most, MOST_SIDE / max(grey.size), finest_dpi / dpi)
+    if shrink < 1.0:
+        grey = grey.resize((max(1, int(grey.width * shrink)), max(1, int(grey.height * shrink))))
+    # What read_frame says of the page's size decides, so that boxes fit the page whatever its resolution claims.
+    width, _height = _points(grey.width / shrink, grey.height / shrink, dpi)
+    return PageImage(grey.width, grey.height, round(72.0 * grey.width / width, 3), grey.tobytes())
+
+
+def picture_of_frame(
+    path: str, number: int, media_type: str, *, dpi: float, region: Box | None, most_pixels: int
+) -> Any:
+    """Frame ``number`` or a part of it in colour, as a Pillow image; never finer than the frame itself.
+
+    ``region`` in points of the page as ``read_frame`` gives it. PageError, ImageTooLarge, NoSuchRegion.
+    """
+    image, own_dpi = _upright_frame(path, number, media_type, "RGB")
+    width, height = _points(image.width, image.height, own_dpi)
+    across, down = image.width / width, image.height / height
+    whole = Box(0.0, 0.0, width, height)
+    part = whole if region is None else region.clipped(whole)
+    if part is None:
+        raise NoSuchRegion
+    x0, top = int(part.x0 * across), int(part.top * down)
+    x1 = min(image.width, math.ceil(part.x1 * across))
+    bottom = min(image.height, math.ceil(part.bottom * down))
+    shrink = min(1.0, dpi / (72 * across), (most_pixels / ((x1 - x0) * (bottom - top))) ** 0.5)
+    size = max(1, int((x1 - x0) * shrink)), max(1, int((bottom - top) * shrink))
+    return image.resize(size, box=(x0, top, x1, bottom))
+
+
+def _upright_frame(path: str, number: int, media_type: str, mode: str) -> tuple[Any, float]:
+    """A frame turned as EXIF says, without transparency, in ``mode`` ("L" or "RGB"); and its resolution."""
+    from PIL import ImageOps
+
+    try:
+        with _open(path, media_type) as image:
+            if number > 1:
+                image.seek(number - 1)
+                _check_pixels(image)
+            return ImageOps.exif_transpose(_flat(image, mode)), _dpi(image)
+    except (EOFError, OSError, ValueError, SyntaxError) as error:
+        raise PageError from error
+
+
+def _flat(image: Any, mode: str) -> Any:
+    """Eight bits a channel. Sixteen bits are scaled to what the picture uses, not cut off."""
+    from PIL import Image
+
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        numbers = image.convert("F")
+        low, high = numbers.getextrema()
+        scale = 255.0 / (high - low) if high > low else 0.0
+        return _with_exif(numbers.point(lambda value: value * scale - low * scale).convert("L").convert(mode), image)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        paper = Image.new("RGBA", image.size, "white")
+        return _with_exif(Image.alpha_composite(paper, image.convert("RGBA")).convert(mode), image)
+    return image.convert(mode)
+
+
+def _with_exif(copy: Any, image: Any) -> Any:
+    copy.info["exif"] = image.info.get("exif", b"")
+    return copy
+
+
+def _open(path: str, media_type: str) -> Any:
+    from PIL import Image, UnidentifiedImageError
+
+    # Our own limit is lower than Pillow's and is checked before a pixel is decoded.
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(path, formats=[FORMATS[media_type]])
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError) as error:
+        raise DamagedDocument from error
+    _check_pixels(image)
+    return image
+
+
+def _check_pixels(image: Any) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        image.close()
+        raise ImageTooLarge
+
+
+def _size_in_points(image: Any) -> tuple[float, float]:
+    dpi = _dpi(image)
+    width, height = _points(image.width, image.height, dpi)
+    return (height, width) if _lies_on_its_side(image) else (width, height)
+
+
+def _points(columns: float, rows: float, dpi: float) -> tuple[float, float]:
+    width, height = columns * 72.0 / dpi, rows * 72.0 / dpi
+    shrink = min(1.0, LONGEST_SIDE / max(width, height, 1.0))
+    return round(max(width * shrink, 0.01), 2), round(max(height * shrink, 0.01), 2)
+
+
+def _dpi(image: Any) -> float:
+    try:
+        dpi = float(image.info.get("dpi", (0, 0))[0])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return DEFAULT_DPI
+    return dpi if LEAST_DPI < dpi <= MOST_DPI else DEFAULT_DPI
+
+
+def _lies_on_its_side(image: Any) -> bool:
+    """EXIF orientations 5 to 8 swap the sides when the picture is shown."""
+    try:
+        return image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+    except Exception:  # EXIF is written by anybody; a broken one must not cost the page
+        return False

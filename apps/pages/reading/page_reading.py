@@ -1,0 +1,181 @@
+"""A file -> analysed pages. The only entry to native code, called only inside the isolated child."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from apps.pages.layout import page_layout, right_to_left, rotated_pages, text_quality
+from apps.pages.model import scripts
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.errors import PageError
+from apps.pages.model.geometry import Box
+from apps.pages.model.page_image import PageImage
+from apps.pages.model.page_picture import MOST_PIXELS as MOST_PICTURE_PIXELS
+from apps.pages.model.page_picture import encode_picture
+from apps.pages.model.safe_text import LONGEST_TEXT, clean
+from apps.pages.pdf import rasters
+from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, take_out
+from apps.pages.pdf.text_layer import PdfFile, RawPage
+from apps.pages.reading import images
+from apps.pages.reading.inspection import PDF, DocumentFacts, inspect_document
+
+__all__ = ["DocumentFacts", "inspect_document", "page_picture", "read_pages", "render_page"]
+
+# White space this tall between lines, in points, may hold a picture.
+GAP_FOR_A_PICTURE = 40.0
+# The white above a footer is usually the end of a chapter: it takes more to make one look.
+GAP_ABOVE_FOOTER = 150.0
+FOOTER = 0.88
+TakeHidden = Callable[[PdfFile, RawPage, int, tuple[float, float]], tuple[tuple[str, ...], tuple[str, ...]]]
+
+
+def read_pages(
+    path: str,
+    numbers: Sequence[int],
+    *,
+    password: str | None = None,
+    media_type: str = PDF,
+    careful: bool = False,
+    hidden_text: str = KEEP,
+    preserve_very_small_text: bool = False,
+) -> Iterator[Page | PageFailure]:
+    """One result per number, in the order asked; a page that cannot be read never costs the others.
+
+    ``careful``: the document has crashed a reader; go without outline, forms and pictures.
+    ``hidden_text``: "remove" leaves out what people cannot see, text of less than 2 points too unless
+    ``preserve_very_small_text``; the page says what it was.
+    """
+    if media_type != PDF:
+        for number in numbers:
+            yield images.read_frame(path, number, media_type)
+        return
+    take_hidden = partial(_take_hidden, keep_tiny=preserve_very_small_text) if hidden_text == REMOVE else None
+    with PdfFile(path, password, careful=careful) as pdf:
+        for raw in pdf.pages(numbers):
+            yield raw if isinstance(raw, PageFailure) else _analysed(pdf, raw, take_hidden)
+
+
+def render_page(
+    path: str,
+    number: int,
+    *,
+    password: str | None = None,
+    media_type: str = PDF,
+    dpi: float,
+    finest_dpi: float = math.inf,
+) -> PageImage:
+    """The page's picture in grey, as displayed. A page that is one scan comes at the resolution it was scanned with."""
+    if media_type != PDF:
+        return images.render_frame(path, number, media_type, finest_dpi=finest_dpi)
+    with _opened(path, password) as document:
+        return rasters.render(document, number, dpi=dpi, finest_dpi=finest_dpi)
+
+
+def page_picture(
+    path: str,
+    number: int,
+    *,
+    password: str | None = None,
+    media_type: str = PDF,
+    dpi: float,
+    region: Box | None = None,
+    most_pixels: int = MOST_PICTURE_PIXELS,
+) -> bytes:
+    """The page as displayed, or a ``region`` of it, as a JPEG of at most ``most_pixels`` in colour."""
+    if media_type != PDF:
+        image = images.picture_of_frame(path, number, media_type, dpi=dpi, region=region, most_pixels=most_pixels)
+        return encode_picture(image, most_pixels=most_pixels)
+    with _opened(path, password) as document:
+        image = rasters.picture(document, number, dpi=dpi, region=region, most_pixels=most_pixels)
+    return encode_picture(image, most_pixels=most_pixels)
+
+
+@contextmanager
+def _opened(path: str, password: str | None) -> Iterator[Any]:
+    document = rasters.open_document(path, password)
+    if document is None:
+        raise PageError
+    try:
+        yield document
+    finally:
+        document.close()
+
+
+def _analysed(pdf: PdfFile, raw: RawPage, take_hidden: TakeHidden | None) -> Page | PageFailure:
+    angle = rotated_pages.angle_of(raw.runs)
+    width, height = raw.width, raw.height
+    if angle:
+        turned = pdf.upright(raw.number, angle)
+        if isinstance(turned, PageFailure):
+            return turned
+        raw = turned
+    elif scripts.is_rtl("".join([run.text for run in raw.runs])):
+        raw.runs = right_to_left.rebuilt(raw.runs, (right_to_left.Glyph(*glyph) for glyph in pdf.glyphs(raw.number)))
+    hidden, warnings = take_hidden(pdf, raw, angle, (width, height)) if take_hidden is not None else ((), ())
+    warnings = (*warnings, *_clean_runs(raw))
+    if not angle and _may_hold_pictures(raw):
+        raw.pictures = pdf.pictures(raw.number)
+    blocks = page_layout.analyse(raw)
+    return Page(
+        number=raw.number,
+        width=round(width, 2),
+        height=round(height, 2),
+        blocks=tuple(rotated_pages.laid_back(block, angle, width, height) for block in blocks)
+        if angle
+        else tuple(blocks),
+        rotation=angle,
+        needs_ocr=text_quality.verdict(raw, raw.pictures),
+        warnings=warnings,
+        hidden=hidden,
+    )
+
+
+def _take_hidden(
+    pdf: PdfFile, raw: RawPage, angle: int, size: tuple[float, float], *, keep_tiny: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Take hidden text out of the page; what it said, and the warnings. ``size``: of the page as displayed."""
+    found = take_out(
+        raw, pdf.drawn(), place=lambda box: rotated_pages.box_laid_back(box, angle, *size), keep_tiny=keep_tiny
+    )
+    if found is None:
+        return (), (UNCHECKED,)
+    return found, (HIDDEN_TEXT,) if found else ()
+
+
+def _clean_runs(raw: RawPage) -> tuple[str, ...]:
+    """Make the text safe and bounded, in place; says with public codes what it did."""
+    warnings: list[str] = []
+    total = 0
+    for index, run in enumerate(raw.runs):
+        text = clean(run.text)
+        if text != run.text:
+            run.text = text
+            run.words = None
+            if "text_cleaned" not in warnings:
+                warnings.append("text_cleaned")
+        total += len(text)
+        if total > LONGEST_TEXT:
+            del raw.runs[index:]
+            warnings.append("text_truncated")
+            break
+    return tuple(warnings)
+
+
+def _may_hold_pictures(raw: RawPage) -> bool:
+    """Loading a page a second time costs a third of reading it, so only pages with room for a picture are asked."""
+    if raw.content is None:
+        return False
+    low = raw.content.top
+    for top, bottom in sorted((run.top, run.bottom) for run in raw.runs):
+        if top - low > (GAP_ABOVE_FOOTER if top > FOOTER * raw.height else GAP_FOR_A_PICTURE):
+            return True
+        low = max(low, bottom)
+    if raw.content.bottom - low > GAP_FOR_A_PICTURE:
+        return True
+    left = min((run.x0 for run in raw.runs), default=raw.content.x1)
+    right = max((run.x1 for run in raw.runs), default=raw.content.x0)
+    return left - raw.content.x0 > GAP_FOR_A_PICTURE or raw.content.x1 - right > GAP_FOR_A_PICTURE

@@ -1,0 +1,88 @@
+"""Everything a child may import, imported before the reader gives up its rights.
+
+Afterwards the program's own folders may be closed to it (a service installed in a home directory), and every child
+would pay for the import again. So the reader reads three small files of our own making: a PDF, a PDF that needs the
+second opinion, and a picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from apps.pages.model.errors import ParseError
+
+_IMPORTED_ON_DEMAND = (
+    "encodings.latin_1",
+    "encodings.utf_16",
+    "encodings.utf_16_be",
+    "encodings.utf_16_le",
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.ImageChops",
+    "PIL.ImageOps",
+    "PIL.JpegPresets",
+    "PIL.PngImagePlugin",
+    "PIL.PpmImagePlugin",
+    "PIL.TiffImagePlugin",
+    "PIL.WebPImagePlugin",
+)
+_CONTENT = b"BT /F 12 Tf 72 720 Td (Ready) Tj ET 72 600 m 300 600 l S"
+
+
+def warm_up(work: ModuleType, folder: Path) -> None:
+    """Import what is imported late, and let ``work`` read the three files (written into ``folder`` for the moment)."""
+    for name in _IMPORTED_ON_DEMAND:
+        importlib.import_module(name)
+    for content in (small_pdf(), b"%PDF-1.7\nnothing that could be repaired", small_png()):
+        path = folder / "warm"
+        path.write_bytes(content)
+        # Whatever else is wrong shows with the first real document, where somebody is told.
+        with contextlib.suppress(ParseError):
+            facts = work.inspect_document(str(path), password=None, max_pages=1)
+            list(work.read_pages(str(path), [1], password=None, media_type=facts.media_type))
+        path.unlink()
+
+
+def small_pdf() -> bytes:
+    """One page with one word and one ruling line."""
+    return assembled_pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(_CONTENT), _CONTENT),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+
+
+def small_png() -> bytes:
+    """One white pixel."""
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\x00\xff")), (b"IEND", b""))
+    body = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def assembled_pdf(*objects: bytes) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is the catalog."""
+    whole, offsets = b"%PDF-1.7\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(whole))
+        whole += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    return whole + _cross_references(offsets, len(whole))
+
+
+def _cross_references(offsets: Iterable[int], start: int) -> bytes:
+    lines = [b"%010d 00000 n \n" % offset for offset in offsets]
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(lines) + 1)
+    return (
+        head + b"".join(lines) + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(lines) + 1, start)
+    )
