@@ -13,7 +13,7 @@ _MISSING = re.compile(r"no such (table|column)|(relation|column) \S+ does not ex
 
 def main() -> None:
     if sys.argv[1:2] == ["parse"]:
-        from apps.parsing.command_line import main as parse
+        from apps.cli.command_line import main as parse
 
         sys.exit(parse(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")

@@ -245,7 +245,7 @@ def test_an_interrupt_ends_it_at_once_and_leaves_nothing(long: Path, tmp_path: P
 
 
 def test_it_starts_without_django(small: Path) -> None:
-    listing = "import sys; from apps.parsing.command_line import main; main(sys.argv[1:]); print(*sys.modules)"
+    listing = "import sys; from apps.cli.command_line import main; main(sys.argv[1:]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", listing, str(small), "-q"], cwd=ROOT, capture_output=True, check=True)
 
     loaded = set(done.stdout.decode().split())

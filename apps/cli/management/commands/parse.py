@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.parsing import command_line
+from apps.cli import command_line
 
 
 class Command(BaseCommand):

@@ -20,10 +20,10 @@ from typing import Any
 import httpx
 import msgspec
 
+from apps.cli.progress import Progress, say
+from apps.cli.remote_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
+from apps.cli.remote_request import configuration
 from apps.pages.model.errors import DocumentError, ParseError
-from apps.parsing.progress import Progress, say
-from apps.parsing.server_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
-from apps.parsing.server_request import configuration
 
 _EXPAND = {
     "markdown": ("markdown_full", "markdown"),

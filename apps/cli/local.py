@@ -19,7 +19,7 @@ from apps.pages.reading.inspection import DocumentFacts
 from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:
-    from apps.parsing.local_ocr import Recognizer
+    from apps.cli.local_ocr import Recognizer
 
 PAGES_IN_A_RANGE = 16
 # So many ranges wait for their turn to be written, per process: enough to keep all busy behind a slow page.

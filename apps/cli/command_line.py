@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from apps.cli.progress import Progress, say
 from apps.pages.model.errors import DocumentError, PageOutOfRange, ParseError
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.pages.model.warnings import described
-from apps.parsing.progress import Progress, say
 
 if TYPE_CHECKING:
+    from apps.cli.local_ocr import Recognizer
     from apps.pages.sandbox.client import Reader
-    from apps.parsing.local_ocr import Recognizer
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 MODES = ("fast", "balanced", "multimodal", "agentic")
@@ -129,13 +129,13 @@ def _parse(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-")))
         if options.estimate:
-            from apps.parsing.server import estimate_on_server
+            from apps.cli.remote import estimate_on_server
 
             estimate = estimate_on_server(options, password, folder)
             _write(options.output, lambda out: out.write(estimate.encode()))
             return OK
         if options.server:
-            from apps.parsing.server import parse_on_server
+            from apps.cli.remote import parse_on_server
 
             failed = parse_on_server(options, password, folder, Progress(quiet=options.quiet))
         else:
@@ -151,8 +151,8 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
     _check_reader_user()
     reader = stack.enter_context(Reader())
     reader.start()  # it imports the PDF libraries while we import ours
+    from apps.cli.local import parse_document
     from apps.pages.sandbox.client import Limits
-    from apps.parsing.local import parse_document
 
     document = _local_document(options.source, folder)
     result = parse_document(
@@ -179,7 +179,7 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
 
 def _recognizer(options: argparse.Namespace, reader: Reader) -> Recognizer:
     """What recognises pages that have no text layer; nothing of it is loaded until there is one."""
-    from apps.parsing.local_ocr import Recognizer
+    from apps.cli.local_ocr import Recognizer
 
     return Recognizer(
         reader,
@@ -269,7 +269,7 @@ def _local_document(source: str, folder: Path) -> Path:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         return document
     if source.lower().startswith(("http://", "https://")):
-        from apps.parsing.fetch import fetch_document
+        from apps.cli.fetch import fetch_document
 
         return fetch_document(source, folder / "fetched")
     return Path(source)

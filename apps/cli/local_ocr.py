@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from apps.cli.progress import say
 from apps.pages.layout.text_quality import NO_TEXT_LAYER
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
 from apps.pages.sandbox.client import Limits, Reader
-from apps.parsing.progress import say
 
 if TYPE_CHECKING:
     from ocr_worker.engine import EngineProcess
