@@ -27,9 +27,9 @@ from apps.pages.model.errors import ParseError
 from apps.pages.output.assembly import finished_pages
 from apps.pages.output.render import RenderOptions, page_markdown
 from apps.pages.sandbox.client import Reader
-from apps.parsing.alignment import align
-from apps.parsing.answers import end_line, read_answer
-from apps.parsing.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
+from apps.parsing.answers.alignment import align
+from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
+from apps.parsing.answers.parse_answer import end_line, read_answer
 from bench.figures import CORPUS, Figure, report
 
 MOST_PAGES_OF_ONE = 3

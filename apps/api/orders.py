@@ -18,7 +18,7 @@ from apps.jobs import services as jobs
 from apps.jobs.errors import InvalidOption
 from apps.jobs.services import JobRequest
 from apps.pages.model.page_ranges import check_page_ranges
-from apps.parsing import auto_mode
+from apps.parsing.routing import auto_mode
 
 MOST_WARNINGS = 50
 _NOT_OPTIONS = frozenset({"tier", "version", "user_metadata", "file_id", "source_url", "http_proxy"})

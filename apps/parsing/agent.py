@@ -15,11 +15,13 @@ from apps.pages.model.blocks import BlockType, Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.output.render import table_pipes
-from apps.parsing import fidelity, prompting, tools
-from apps.parsing.answers import end_line, parsed_page
-from apps.parsing.asking import Judged, PageToParse, Parsed, answer_tokens, findings, judge, new_marker
+from apps.parsing.answers import fidelity
+from apps.parsing.answers.parse_answer import end_line, parsed_page
 from apps.parsing.errors import UnusableAnswer
-from apps.parsing.token_estimate import estimate_tokens
+from apps.parsing.page_parser import Judged, PageToParse, Parsed, answer_tokens, findings, judge, new_marker
+from apps.parsing.prompts import agent_tools
+from apps.parsing.prompts import messages as prompting
+from apps.parsing.prompts.token_estimate import estimate_tokens
 from apps.providers.client import Answer, Question, ToolCall
 from apps.providers.errors import AllProvidersFailed
 from apps.providers.gateway import Completion, Gateway
@@ -79,7 +81,7 @@ class PageWithAgent:
     def _ask(self, page: PageToParse, gateway: Gateway, talk: _Conversation, marker: str) -> Completion[Judged | None]:
         """One request. A draft that comes after another one was checked is the answer, and judged as such."""
         last = talk.requests >= MOST_REQUESTS - 1
-        offered = [tool for tool in tools.TOOLS if not last or tool["function"]["name"] == tools.FINISH]
+        offered = [tool for tool in agent_tools.TOOLS if not last or tool["function"]["name"] == agent_tools.FINISH]
         tokens = estimate_tokens(talk.messages, offered)
 
         def check(answer: Answer) -> Judged | None:
@@ -108,7 +110,7 @@ class PageWithAgent:
         for index, call in enumerate(answer.tool_calls):
             if index >= MOST_TOOL_CALLS_PER_ANSWER:
                 text = "Too many tools at once; ask again."
-            elif call.name == tools.FINISH:
+            elif call.name == agent_tools.FINISH:
                 text = self._review(page, talk, str(call.arguments.get("markdown", "")), marker)
             else:
                 text = _use_tool(page, call, pictures)
@@ -141,7 +143,7 @@ class PageWithAgent:
 def draft_of(answer: Answer) -> str | None:
     """The page in the answer: what ``finish`` was called with, or the text where no tool was called at all."""
     for call in answer.tool_calls:
-        if call.name == tools.FINISH:
+        if call.name == agent_tools.FINISH:
             markdown = call.arguments.get("markdown")
             if not isinstance(markdown, str):
                 raise UnusableAnswer("The model called finish without a page.")
@@ -153,11 +155,11 @@ def _use_tool(page: PageToParse, call: ToolCall, pictures: list[dict[str, Any]])
     box = _region_of(call.arguments, page.page)
     if box is None:
         return "region is [x0, top, x1, bottom] in points, within the page."
-    if call.name == tools.ZOOM:
+    if call.name == agent_tools.ZOOM:
         return _zoom(page, box, pictures)
-    if call.name == tools.READ_REGION:
+    if call.name == agent_tools.READ_REGION:
         return _read_region(page, box)[:_LONGEST_TOOL_TEXT]
-    if call.name == tools.READ_TABLE:
+    if call.name == agent_tools.READ_TABLE:
         return _table_in(page.page, box)[:_LONGEST_TOOL_TEXT]
     return f"There is no tool {call.name[:40]!r}."
 

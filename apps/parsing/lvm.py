@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from apps.pages.model.blocks import Page
-from apps.parsing import prompting
-from apps.parsing.asking import PageToParse, Parsed, answer_tokens, judge, new_marker, parsed
-from apps.parsing.token_estimate import estimate_tokens
+from apps.parsing.page_parser import PageToParse, Parsed, answer_tokens, judge, new_marker, parsed
+from apps.parsing.prompts import messages as prompting
+from apps.parsing.prompts.token_estimate import estimate_tokens
 from apps.providers.client import Question
 from apps.providers.gateway import Gateway
 

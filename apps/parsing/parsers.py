@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from apps.parsing.agent import PageWithAgent
-from apps.parsing.asking import PageParser, PageToParse, Parsed
 from apps.parsing.llm import PageWithLlm
 from apps.parsing.lvm import PageWithLvm
+from apps.parsing.page_parser import PageParser, PageToParse, Parsed
 
 __all__ = ["PARSERS", "PageParser", "PageToParse", "Parsed"]
 

@@ -20,7 +20,7 @@ from apps.documents import storage
 from apps.jobs.models import JobPage, PageAnswer, ParseJob
 from apps.pages.model.blocks import Page, decode_page, encode_page
 from apps.pages.model.errors import GarbledPage
-from apps.parsing.prompting import Wishes
+from apps.parsing.prompts.messages import Wishes
 
 logger = logging.getLogger(__name__)
 PURGED_AT_ONCE = 200

@@ -28,8 +28,8 @@ from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import ParseError, Stopped
 from apps.pages.sandbox import client
-from apps.parsing.demand import TYPICAL_PAGE_TOKENS, Demand, demand_of, page_tokens
 from apps.parsing.modes import BALANCED, MODES, PAGE_PARSER_OF_MODE
+from apps.parsing.usage_estimate import TYPICAL_PAGE_TOKENS, Demand, demand_of, page_tokens
 from apps.providers import ledger
 from apps.providers.catalog import Target
 

@@ -23,8 +23,8 @@ from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.model.blocks import Page, encode_page
 from apps.pages.model.errors import PageError, Stopped
 from apps.parsing import parsers
+from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.parsers import PageToParse, Parsed
-from apps.parsing.pictures import DocumentPictures
 from apps.providers import ledger
 from apps.providers.attempts import TRIES_PER_DEPLOYMENT, Order
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog

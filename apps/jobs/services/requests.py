@@ -9,8 +9,8 @@ from typing import Any
 
 from apps.accounts.models import ProjectQuota
 from apps.jobs.models import JobPage, ParseJob
-from apps.parsing import auto_mode
-from apps.parsing.prompting import Wishes
+from apps.parsing.prompts.messages import Wishes
+from apps.parsing.routing import auto_mode
 from apps.providers.catalog import MICROS_PER_DOLLAR, Rules
 
 STOP, DEGRADE = "stop", "degrade"

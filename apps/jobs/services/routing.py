@@ -16,8 +16,8 @@ from apps.jobs.services.requests import ModelRequest
 from apps.jobs.services.sending import make_runs, send_pages_of
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.model.blocks import Page
-from apps.parsing import auto_mode, cost_optimizer
 from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE
+from apps.parsing.routing import auto_mode, cost_optimizer
 from apps.providers.catalog import catalog
 
 ROWS_AT_ONCE = 500

@@ -12,7 +12,7 @@ import pytest
 
 from apps.api.tiers import TIERS
 from apps.jobs.models import ParseJob
-from apps.parsing.auto_mode import MODES_OF_TIERS
+from apps.parsing.routing.auto_mode import MODES_OF_TIERS
 from apps.providers.catalog import catalog
 from apps.providers.models import Deployment
 from tests.fakes.deployments import deploy

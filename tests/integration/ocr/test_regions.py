@@ -8,7 +8,7 @@ from pathlib import Path
 from apps.pages.model.blocks import Page
 from apps.pages.model.geometry import Box
 from apps.pages.sandbox.client import Limits
-from apps.parsing.pictures import DocumentPictures
+from apps.parsing.page_pictures import DocumentPictures
 from tests.documents.scans import DPI, LINES, picture
 
 

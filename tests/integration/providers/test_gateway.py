@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from apps.pages.model.errors import Stopped
-from apps.parsing.answers import read_answer
+from apps.parsing.answers.parse_answer import read_answer
 from apps.parsing.errors import UnusableAnswer
 from apps.providers.attempts import Order
 from apps.providers.catalog import Rules

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page, Source, decode_page, encode_page
 from apps.pages.model.geometry import Box
 from apps.pages.output.assembly import finished_pages
-from apps.parsing.alignment import align
-from apps.parsing.answers import end_line, parsed_page
-from apps.parsing.drafts import Draft
+from apps.parsing.answers.alignment import align
+from apps.parsing.answers.drafts import Draft
+from apps.parsing.answers.parse_answer import end_line, parsed_page
 from apps.parsing.errors import UnusableAnswer
 from tests.unit.pages.drawing import HEIGHT, WIDTH, page, text_block
 

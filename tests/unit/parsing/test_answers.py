@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box
 from apps.pages.output.render import RenderOptions, page_markdown
-from apps.parsing.answers import end_line, read_answer
-from apps.parsing.drafts import Draft
+from apps.parsing.answers.drafts import Draft
+from apps.parsing.answers.parse_answer import end_line, read_answer
 from apps.parsing.errors import UnusableAnswer
 
 MARK = "7f3a"

@@ -9,8 +9,8 @@ import pytest
 
 from apps.pages.model.blocks import Block, BlockType, Cell, Page, Source
 from apps.pages.model.geometry import Box
-from apps.parsing.auto_mode import Decision, InvalidRules, lift, parse_rules, rules_from_v1
-from apps.parsing.triggers import COMPANIONS, TRIGGERS
+from apps.parsing.routing.auto_mode import Decision, InvalidRules, lift, parse_rules, rules_from_v1
+from apps.parsing.routing.triggers import COMPANIONS, TRIGGERS
 from tests.unit.pages.drawing import HEIGHT, WIDTH, page, text_block
 
 AGENTIC = {"tier": "agentic", "version": "latest"}

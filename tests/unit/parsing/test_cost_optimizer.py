@@ -7,7 +7,7 @@ import pytest
 
 from apps.pages.model.blocks import Block, BlockType, Cell, Page, Source
 from apps.pages.model.geometry import Box
-from apps.parsing.cost_optimizer import is_easy
+from apps.parsing.routing.cost_optimizer import is_easy
 from tests.unit.pages.drawing import HEIGHT, WIDTH, page, text_block
 
 PROSE = "The parties agree that the works shall be carried out with care and within the time set out below."

@@ -6,8 +6,8 @@ import pytest
 
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.geometry import Box
-from apps.parsing.answers import end_line, parsed_page
-from apps.parsing.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
+from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
+from apps.parsing.answers.parse_answer import end_line, parsed_page
 from tests.unit.pages.drawing import page
 from tests.unit.parsing.test_alignment import lines_block
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from apps.parsing.patterns import UnusablePattern, compile_pattern
+from apps.parsing.routing.patterns import UnusablePattern, compile_pattern
 
 TEXT = "Total: 1,400.50 EUR\nInvoice No. AB-7 of 2025-03-01\n\nÜberweisung an Łódź\n"
 

@@ -11,8 +11,8 @@ import pytest
 
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
-from apps.parsing import prompting
-from apps.parsing.prompting import Conversation, Wishes, load, page_messages
+from apps.parsing.prompts import messages
+from apps.parsing.prompts.messages import Conversation, Wishes, load, page_messages
 from tests.unit.pages.drawing import page, text_block
 
 MARK = "c0ffee123456"
@@ -116,7 +116,7 @@ def test_notes_cannot_be_forged_by_a_page() -> None:
 
 
 def test_other_text_with_signs_stays_as_it_is() -> None:
-    assert prompting.defused("a < b, <td>x</td>, the end -->, \u201cend\u201d <em>") == (
+    assert messages.defused("a < b, <td>x</td>, the end -->, \u201cend\u201d <em>") == (
         "a < b, <td>x</td>, the end -->, \u201cend\u201d <em>"
     )
 
@@ -166,11 +166,11 @@ def test_a_prompt_that_answers_are_cached_under_never_changes(name: str) -> None
     """Write a new file with the next number instead, and raise LATEST."""
     parser, _, version = name.partition("-")
     assert load(parser, int(version)).name == name
-    text = (prompting.FOLDER / f"{name}.txt").read_bytes()
+    text = (messages.FOLDER / f"{name}.txt").read_bytes()
     assert hashlib.sha256(text).hexdigest()[:16] == RELEASED[name]
 
 
-@pytest.mark.parametrize("parser", prompting.LATEST)
+@pytest.mark.parametrize("parser", messages.LATEST)
 def test_every_prompt_says_that_pages_do_not_give_orders(parser: str) -> None:
     prompt = load(parser)
     assert "Nothing in" in prompt.rules

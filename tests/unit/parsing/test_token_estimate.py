@@ -7,8 +7,8 @@ import io
 
 import pytest
 
-from apps.parsing.prompting import load, page_messages
-from apps.parsing.token_estimate import UNKNOWN_IMAGE_TOKENS, estimate_tokens, text_tokens
+from apps.parsing.prompts.messages import load, page_messages
+from apps.parsing.prompts.token_estimate import UNKNOWN_IMAGE_TOKENS, estimate_tokens, text_tokens
 from tests.unit.pages.drawing import page, text_block
 
 

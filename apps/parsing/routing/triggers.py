@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from apps.pages.model.blocks import BlockType
-from apps.parsing.page_facts import PageFacts
-from apps.parsing.patterns import Pattern, UnusablePattern, compile_pattern
+from apps.parsing.routing.page_facts import PageFacts
+from apps.parsing.routing.patterns import Pattern, UnusablePattern, compile_pattern
 
 LONGEST_TEXT = 1000
 MOST_GLOBS = 100

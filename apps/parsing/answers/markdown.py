@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from apps.pages.layout.lines import paragraph_text
 from apps.pages.model import list_markers
 from apps.pages.model.blocks import BlockType, Cell
-from apps.parsing import html
-from apps.parsing.drafts import Draft
+from apps.parsing.answers import html
+from apps.parsing.answers.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import Any
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import ParseError
-from apps.parsing.page_facts import PageFacts
-from apps.parsing.triggers import COMPANIONS, TRIGGERS, Trigger, WrongValue
+from apps.parsing.routing.page_facts import PageFacts
+from apps.parsing.routing.triggers import COMPANIONS, TRIGGERS, Trigger, WrongValue
 
 MOST_RULES = 100
 LONGEST_PROGRAMS = 1000

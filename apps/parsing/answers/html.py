@@ -13,7 +13,7 @@ from html import unescape
 import msgspec
 
 from apps.pages.model.blocks import BlockType, Cell
-from apps.parsing.drafts import Draft
+from apps.parsing.answers.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
 
 MOST_COLUMNS = 500

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.page_picture import MOST_PIXELS
-from apps.parsing import parsers, prompting
-from apps.parsing.page_notes import page_text, without_notes
-from apps.parsing.pictures import PAGE_DPI
-from apps.parsing.prompting import Wishes
-from apps.parsing.token_estimate import (
+from apps.parsing import parsers
+from apps.parsing.page_pictures import PAGE_DPI
+from apps.parsing.prompts import messages
+from apps.parsing.prompts.messages import Wishes
+from apps.parsing.prompts.page_notes import page_text, without_notes
+from apps.parsing.prompts.token_estimate import (
     LEAST_IMAGE_TOKENS,
     MESSAGE_TOKENS,
     PIXELS_A_TOKEN,
@@ -89,8 +90,8 @@ def _answer(page: Page, unread_tokens: int) -> Tokens:
 
 def _opening(page: Page, page_parser: str, wishes: Wishes, unread_tokens: int) -> Tokens:
     sees = parsers.PARSERS[page_parser].sees_picture
-    conversation = prompting.page_messages(
-        prompting.load(page_parser), page, wishes=wishes, image=_NO_PICTURE if sees else None
+    conversation = messages.page_messages(
+        messages.load(page_parser), page, wishes=wishes, image=_NO_PICTURE if sees else None
     )
     told = estimate_tokens(conversation.messages, conversation.tools)
     if not sees:

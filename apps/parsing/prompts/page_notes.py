@@ -17,7 +17,7 @@ import msgspec
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.output import render
 from apps.pages.output.render import RenderOptions
-from apps.parsing.cost_optimizer import is_easy
+from apps.parsing.routing.cost_optimizer import is_easy
 
 _OPTIONS = RenderOptions()
 _RUNNING = (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER)

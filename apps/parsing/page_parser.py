@@ -11,14 +11,14 @@ import msgspec
 
 from apps.pages.model.blocks import Page, Source
 from apps.pages.output.render import table_html
-from apps.parsing import fidelity
-from apps.parsing.answers import parsed_page
+from apps.parsing.answers import fidelity
+from apps.parsing.answers.fidelity import Fidelity
+from apps.parsing.answers.normalized_words import PageWords, page_words
+from apps.parsing.answers.parse_answer import parsed_page
 from apps.parsing.errors import UnusableAnswer
-from apps.parsing.fidelity import Fidelity
-from apps.parsing.pictures import Pictures
-from apps.parsing.prompting import Wishes
-from apps.parsing.token_estimate import text_tokens
-from apps.parsing.words import PageWords, page_words
+from apps.parsing.page_pictures import Pictures
+from apps.parsing.prompts.messages import Wishes
+from apps.parsing.prompts.token_estimate import text_tokens
 from apps.providers.attempts import Order
 from apps.providers.gateway import Completion, Gateway
 

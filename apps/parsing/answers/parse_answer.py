@@ -14,9 +14,9 @@ import msgspec
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.safe_text import LONGEST_TEXT, clean
-from apps.parsing.drafts import Draft
+from apps.parsing.answers.drafts import Draft
+from apps.parsing.answers.normalized_words import PageWords, page_words
 from apps.parsing.errors import UnusableAnswer
-from apps.parsing.words import PageWords, page_words
 
 __all__ = ["Draft", "end_line", "parsed_page", "read_answer"]
 
@@ -47,7 +47,7 @@ def read_answer(text: str, *, marker: str) -> list[Draft]:
     Raises ``UnusableAnswer``: ``output_truncated`` without the end line, ``provider_bad_response`` when the answer is
     empty, too long, another page's or no page at all.
     """
-    from apps.parsing import markdown
+    from apps.parsing.answers import markdown
 
     if len(text) > LONGEST_ANSWER:
         raise UnusableAnswer(f"The answer is longer than {LONGEST_ANSWER} characters.")
@@ -60,7 +60,7 @@ def read_answer(text: str, *, marker: str) -> list[Draft]:
 def parsed_page(page: Page, text: str, *, marker: str, words: PageWords | None = None) -> Page:
     """The page with the answer's blocks in the place of its own. Raises ``UnusableAnswer`` as ``read_answer`` does, and
     for an empty answer to a page with words. ``words``: the page's, where they are known already."""
-    from apps.parsing import alignment
+    from apps.parsing.answers import alignment
 
     words = words or page_words(page)
     drafts = read_answer(text, marker=marker)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from apps.pages.model.blocks import Block, BlockType, Page, Source
-from apps.parsing.page_facts import PageFacts, count_words
+from apps.parsing.routing.page_facts import PageFacts, count_words
 
 # Pictures and charts are what an agent looks at: one of this share of the page is looked at, logos are not.
 LARGE_PICTURE = 0.05

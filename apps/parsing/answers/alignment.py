@@ -10,9 +10,9 @@ import msgspec
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page, Source
 from apps.pages.model.geometry import Box, union
-from apps.parsing.drafts import Draft
-from apps.parsing.matching import matched
-from apps.parsing.words import PageWords, is_running_line, page_words, words_of
+from apps.parsing.answers.drafts import Draft
+from apps.parsing.answers.matching import matched
+from apps.parsing.answers.normalized_words import PageWords, is_running_line, page_words, words_of
 
 # Lines further apart than this, counted in the page's reading order, are different places; ...
 SAME_PLACE_LINES = 4

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.pages.model.blocks import Page
-from apps.parsing import page_notes
-from apps.parsing.tools import TOOLS
+from apps.parsing.prompts import page_notes
+from apps.parsing.prompts.agent_tools import TOOLS
 
 FOLDER = Path(__file__).parent / "prompts"
 LATEST = {"llm": 1, "lvm": 1, "agent": 1}

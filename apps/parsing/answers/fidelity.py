@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 import msgspec
 
 from apps.pages.model.blocks import Block, BlockType, Page
-from apps.parsing.drafts import Draft
-from apps.parsing.words import PageWords, is_number, page_words, words_of
+from apps.parsing.answers.drafts import Draft
+from apps.parsing.answers.normalized_words import PageWords, is_number, page_words, words_of
 
 TEXT_LAYER = "text_layer"
 OCR = "ocr"
