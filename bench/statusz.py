@@ -30,8 +30,8 @@ from django.db import connection
 from django.utils import timezone
 from apps.accounts.services import default_project
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.services.reading import make_ranges
-from apps.jobs.services.sending import make_runs
+from apps.jobs.stages.extract import make_ranges
+from apps.jobs.scheduling.dispatch import make_runs
 now, numbers = timezone.now(), range(1, {pages} + 1)
 jobs = [
     ParseJob(

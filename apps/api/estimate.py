@@ -25,8 +25,9 @@ from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
 from apps.api.uploads import Upload, read_upload
 from apps.documents import storage
 from apps.documents.services import clean_name
-from apps.jobs import services as jobs
-from apps.jobs.services import JobRequest, Range
+from apps.jobs.commands import estimate
+from apps.jobs.commands.estimate import Range
+from apps.jobs.commands.submit import JobRequest
 
 FORM = "multipart/form-data"
 
@@ -118,7 +119,7 @@ def _on_disk(upload: Upload) -> Iterator[Path]:
 
 
 def _estimate(project: Project, path: Path, name: str, order: JobRequest) -> Estimate:
-    found = jobs.estimate_parse(project=project, path=path, name=name, request=order)
+    found = estimate.estimate_parse(project=project, path=path, name=name, request=order)
     return Estimate(
         pages=found.pages,
         pages_needing_ocr=found.pages_needing_ocr,
@@ -129,7 +130,7 @@ def _estimate(project: Project, path: Path, name: str, order: JobRequest) -> Est
     )
 
 
-def _on_wire(mode: jobs.ModeEstimate) -> ModeEstimate:
+def _on_wire(mode: estimate.ModeEstimate) -> ModeEstimate:
     return ModeEstimate(
         available=not mode.why_not,
         why_not=mode.why_not or None,

@@ -14,9 +14,9 @@ from apps.api.errors import printable
 from apps.api.options import NOT_YET, AutoModeRule, Options, ParseOptions, PdfInput
 from apps.api.refusals import InvalidOptions, OptionProblem
 from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
-from apps.jobs import services as jobs
+from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
-from apps.jobs.services import JobRequest
+from apps.jobs.scheduling import admission as admission_
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing.routing import auto_mode
 
@@ -30,7 +30,7 @@ def job_request(project: Project, options: ParseOptions) -> JobRequest:
     """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used, ModeNotAllowed
     and QuotaExceeded for what the project may not have."""
     order = _order(options, _tier(options))
-    admission = jobs.admit(project=project, mode=order.mode, options=order.options, asked=order.tier)
+    admission = admission_.admit(project=project, mode=order.mode, options=order.options, asked=order.tier)
     return replace(
         order,
         mode=admission.mode,

@@ -36,7 +36,8 @@ from apps.api.wire import (
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
-from apps.jobs import services as jobs
+from apps.jobs.commands import delete as delete_
+from apps.jobs.commands import submit
 from apps.jobs.errors import InvalidOption, JobNotFound
 from apps.jobs.models import JobPage, ParseJob
 from apps.pages.model.errors import EmptyFile
@@ -56,7 +57,7 @@ class ParseJobs(ApiView):
         caller = caller_of(request)
         order = job_request(caller.project, options)
         document = named_document(caller.project, options)
-        job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
+        job = submit.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
 
     @extend_schema(
@@ -100,7 +101,7 @@ class ParseUpload(ApiView):
             order = job_request(caller.project, options)
             check_type(upload.content.read(HEAD_BYTES))
             document = store(caller.project, upload, kept_as_file=False)
-        job = jobs.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
+        job = submit.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
 
 
@@ -128,7 +129,7 @@ class ParseJobById(ApiView):
     def delete(self, request: Request, job_id: str) -> HttpResponse:
         """Remove an ended job and its result; a document that came with it goes with the last job that needs it."""
         job = find_job(project_of(request), job_id)
-        jobs.delete_job(job=job)
+        delete_.delete_job(job=job)
         return answer(DeletedJob(id=job_id, project_id=str(job.project_id)))
 
 
@@ -136,7 +137,7 @@ class CancelParse(ApiView):
     @extend_schema(operation_id="cancel_parse", tags=["parse"], request=None, responses={200: Job, **PROBLEMS})
     def post(self, request: Request, job_id: str) -> HttpResponse:
         """Cancel a job that has not ended."""
-        return answer(job_on_wire(jobs.cancel_job(job=find_job(project_of(request), job_id))))
+        return answer(job_on_wire(submit.cancel_job(job=find_job(project_of(request), job_id))))
 
 
 class RetryRequest(Options):
@@ -155,7 +156,7 @@ class RetryParse(ApiView):
         """Parse pages of an ended job again. The old result is served until the new one is there."""
         asked = validated(RetryRequest, read_json(request, optional=True))
         job = find_job(project_of(request), job_id)
-        return answer(job_on_wire(jobs.retry_pages(job=job, page_numbers=asked.pages)))
+        return answer(job_on_wire(submit.retry_pages(job=job, page_numbers=asked.pages)))
 
 
 class ParsePages(ApiView):

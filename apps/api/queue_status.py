@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from apps.accounts.bearer import sends_token
 from apps.api.base import OpenView, answer
 from apps.api.refusals import Unauthenticated
-from apps.jobs import services
-from apps.jobs.services import QueueStatus
+from apps.jobs.scheduling import queue_status
+from apps.jobs.scheduling.queue_status import QueueStatus
 
 
 class QueueOfStatus(BaseModel):
@@ -55,7 +55,7 @@ class QueueStatusz(OpenView):
                 "QUEUE_STATUS_TOKEN; an API key is not taken here."
             )
         prefix = request.GET.get("queue_prefix", "")
-        queues = services.queue_status(prefix)
+        queues = queue_status.queue_status(prefix)
         return answer(
             QueueStatusAnswer(
                 status="ok",

@@ -18,8 +18,8 @@ from django.http.response import HttpResponseBase
 from apps.api.base import as_json
 from apps.api.wire import Job
 from apps.jobs import queries
-from apps.jobs import services as jobs
 from apps.jobs.models import ParseJob
+from apps.jobs.stages import assemble
 
 SECTIONS = {
     "text": "text.json",
@@ -36,7 +36,7 @@ def job_with_sections(job: ParseJob, wire: Job, expand: Sequence[str]) -> HttpRe
     """``{"job": ...}`` and every section of ``expand`` that there is; unknown ones are passed over."""
     head = b'{"job":' + as_json(wire)
     if "usage" in expand and job.uses_models:
-        head += b',"usage":' + msgspec.json.encode(jobs.usage_of(job))
+        head += b',"usage":' + msgspec.json.encode(assemble.usage_of(job))
     if "job_metadata" in expand:
         head += b',"job_metadata":' + msgspec.json.encode(_job_metadata(job))
     stack = ExitStack()

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from apps.api.codes import llamaparse_code
 from apps.api.errors import described
 from apps.documents.models import Document
-from apps.jobs import services as jobs
 from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.stages import assemble
 from apps.jobs.states import JobState
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 
@@ -164,7 +164,7 @@ def page_on_wire(page: JobPage) -> JobPageState:
         state=page.state,
         attempts=page.attempts,
         needs_ocr=page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else None,
-        parsing=jobs.how_parsed(page) if page.mode else None,
+        parsing=assemble.how_parsed(page) if page.mode else None,
         error=_trouble(page.error_code, page.error_detail),
     )
 

@@ -1,4 +1,4 @@
-"""Documents in the admin: facts only, because their bytes go with them in one way (apps/jobs/services/removing.py)."""
+"""Documents in the admin: facts only, because their bytes go with them in one way (apps/jobs/commands/delete.py)."""
 
 from __future__ import annotations
 

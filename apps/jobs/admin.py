@@ -22,8 +22,10 @@ from django.utils.html import format_html, format_html_join
 
 from apps.accounts.models import ApiKey, Project
 from apps.core.read_only_admin import FactsOnly
-from apps.jobs import admin_facts, queries, services
+from apps.jobs import admin_facts, queries
+from apps.jobs.commands import delete, submit
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step, Worker
+from apps.jobs.scheduling import pauses, retention
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.jobs.stuck import stuck_jobs
 from apps.pages.model.errors import ParseError
@@ -226,11 +228,11 @@ class ParseJobAdmin(FactsOnly):
 
     @admin.action(description="Cancel the selected jobs")
     def cancel(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
-        self.order(request, queryset, lambda job: services.cancel_job(job=job), "cancelled")
+        self.order(request, queryset, lambda job: submit.cancel_job(job=job), "cancelled")
 
     @admin.action(description="Parse the failed pages of the selected jobs again")
     def retry_failed_pages(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
-        self.order(request, queryset, lambda job: services.retry_pages(job=job), "started again")
+        self.order(request, queryset, lambda job: submit.retry_pages(job=job), "started again")
 
     @admin.action(description="Keep the selected jobs until…")
     def keep_until(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> HttpResponse | None:
@@ -250,7 +252,7 @@ class ParseJobAdmin(FactsOnly):
     def delete_now(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> HttpResponse | None:
         if "sure" not in request.POST:
             return self._ask(request, queryset, "delete_now", "Delete jobs now", None)
-        self.order(request, queryset, lambda job: services.delete_job(job=job), "deleted", flag=DELETION)
+        self.order(request, queryset, lambda job: delete.delete_job(job=job), "deleted", flag=DELETION)
         return None
 
     def _ask(
@@ -374,13 +376,13 @@ def _of_one(description: str) -> str:
 
 
 def _keep(job_ids: Sequence[str], *, until: datetime | None) -> list[str]:
-    return services.keep_jobs(job_ids=job_ids, until=until)
+    return retention.keep_jobs(job_ids=job_ids, until=until)
 
 
 def _prefer(priority: int) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[ParseJob]], None]:
     def prefer(model_admin: ParseJobAdmin, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
         def give(job_ids: Sequence[str]) -> list[str]:
-            return services.set_priority(job_ids=job_ids, priority=priority)
+            return submit.set_priority(job_ids=job_ids, priority=priority)
 
         model_admin.in_batches(request, queryset, give, f"set to go {PRIORITIES[priority]}")
 
@@ -392,7 +394,7 @@ def _parse_in(mode: str) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[Parse
         new: list[ParseJob] = []
 
         def order(job: ParseJob) -> None:
-            new.append(services.parse_in_mode(job=job, mode=mode))
+            new.append(submit.parse_in_mode(job=job, mode=mode))
 
         model_admin.order(request, queryset, order, f"parsed again, {mode} asked for")
         for job in new[:MOST_TOLD]:
@@ -468,7 +470,7 @@ class PauseForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "name" in self.fields:  # not where somebody only looks
-            self.fields["name"].choices = [(name, name) for name in services.pausable()]  # type: ignore[attr-defined]
+            self.fields["name"].choices = [(name, name) for name in pauses.pausable()]  # type: ignore[attr-defined]
 
 
 @admin.register(Pause)
@@ -483,11 +485,11 @@ class PauseAdmin(admin.ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Pause, form: Any, change: bool) -> None:
-        services.pause(name=obj.name, reason=obj.reason, by=request.user.get_username())
+        pauses.pause(name=obj.name, reason=obj.reason, by=request.user.get_username())
 
     def delete_model(self, request: HttpRequest, obj: Pause) -> None:
-        services.resume(name=obj.name)
+        pauses.resume(name=obj.name)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
         for pause in queryset:
-            services.resume(name=pause.name)
+            pauses.resume(name=pause.name)

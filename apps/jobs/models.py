@@ -207,7 +207,7 @@ class Step(models.Model):
 class PageAnswer(models.Model):
     """A model's answer for a page, kept to be used again by the same project; its content lies in storage.
 
-    ``key`` tells apart everything that the answer depends on (apps/jobs/services/answers.py).
+    ``key`` tells apart everything that the answer depends on (apps/jobs/stages/answer_cache.py).
     """
 
     key = models.CharField(primary_key=True, max_length=64)

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from apps.accounts.models import ProjectQuota
 from apps.jobs import queries
 from apps.jobs.models import PageAttempt, ParseJob, Step
-from apps.jobs.services.pausing import queues_stopped_by
+from apps.jobs.scheduling.pauses import queues_stopped_by
 from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, StepState
 
 NEWEST_ATTEMPTS = 20_000  # which are looked at for signs of life

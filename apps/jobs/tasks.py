@@ -10,59 +10,62 @@ from typing import Any
 
 from celery import shared_task
 
-from apps.jobs import services, workflow
+from apps.jobs import workflow
+from apps.jobs.commands import clean_up as clean_up_
+from apps.jobs.scheduling import advance, workers
+from apps.jobs.stages import assemble, extract, model, plan, recognize, split
 
 
 @shared_task(name=workflow.SPLIT_DOCUMENT)
 def split_document(*, step_id: int, fence: int, **later: Any) -> None:
-    services.split_document(step_id=step_id, fence=fence)
+    split.split_document(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.EXTRACT_PAGES)
 def extract_pages(*, step_id: int, fence: int, **later: Any) -> None:
-    services.extract_pages(step_id=step_id, fence=fence)
+    extract.extract_pages(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.PLAN_PAGES)
 def plan_pages(*, step_id: int, fence: int, **later: Any) -> None:
-    services.plan_pages(step_id=step_id, fence=fence)
+    plan.plan_pages(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.ROUTE_PAGES)
 def route_pages(*, step_id: int, fence: int, **later: Any) -> None:
-    services.route_pages(step_id=step_id, fence=fence)
+    plan.route_pages(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.PARSE_PAGE_WITH["llm"])
 def parse_page_with_llm(*, step_id: int, fence: int, **later: Any) -> None:
-    services.parse_page(step_id=step_id, fence=fence)
+    model.parse_page(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.PARSE_PAGE_WITH["lvm"])
 def parse_page_with_lvm(*, step_id: int, fence: int, **later: Any) -> None:
-    services.parse_page(step_id=step_id, fence=fence)
+    model.parse_page(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.PARSE_PAGE_WITH["agent"])
 def parse_page_with_agent(*, step_id: int, fence: int, **later: Any) -> None:
-    services.parse_page(step_id=step_id, fence=fence)
+    model.parse_page(step_id=step_id, fence=fence)
 
 
 # Celery logs what a task returns and tells Flower: here signed links.
 @shared_task(name=workflow.RENDER_PAGE, resultrepr_maxsize=0)
 def render_page(*, step_id: int, fence: int, **later: Any) -> dict[str, Any] | None:
-    return services.render_page(step_id=step_id, fence=fence)
+    return recognize.render_page(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.OCR_ALIVE)
 def ocr_alive(*, step_id: int, fence: int, worker: str, **later: Any) -> None:
-    services.keep_ocr_alive(step_id=step_id, fence=fence, worker=worker)
+    recognize.keep_ocr_alive(step_id=step_id, fence=fence, worker=worker)
 
 
 @shared_task(name=workflow.ACCEPT_OCR)
 def accept_ocr(outcome: dict[str, Any] | None) -> None:
     if outcome is not None:
-        services.accept_ocr(
+        recognize.accept_ocr(
             step_id=outcome["step_id"],
             fence=outcome["fence"],
             code=outcome["code"],
@@ -75,24 +78,24 @@ def accept_ocr(outcome: dict[str, Any] | None) -> None:
 def ocr_worker_here(
     *, worker_id: str, name: str, host: str, pid: int, queues: dict[str, int], width: int, version: str, **later: Any
 ) -> None:
-    services.note_worker(services.WorkerFacts(worker_id, name, host, pid, queues, width, version))
+    workers.note_worker(workers.WorkerFacts(worker_id, name, host, pid, queues, width, version))
 
 
 @shared_task(name=workflow.OCR_WORKER_GONE)
 def ocr_worker_gone(*, worker_id: str, **later: Any) -> None:
-    services.note_worker_gone(worker_id)
+    workers.note_worker_gone(worker_id)
 
 
 @shared_task(name=workflow.ASSEMBLE_DOCUMENT)
 def assemble_document(*, step_id: int, fence: int, **later: Any) -> None:
-    services.assemble_document(step_id=step_id, fence=fence)
+    assemble.assemble_document(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.CLOSE_WINDOW)
 def close_window(*, job: str, **later: Any) -> None:
-    services.close_window(job_id=job)
+    advance.close_window(job_id=job)
 
 
 @shared_task(name=workflow.CLEAN_UP)
 def clean_up(**later: Any) -> None:
-    services.clean_up()
+    clean_up_.clean_up()

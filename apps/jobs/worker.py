@@ -44,8 +44,8 @@ from django.dispatch import receiver
 
 from apps.core import logs, tracing, worker_heartbeat
 from apps.core.database_connections import close_shared, database_turn
-from apps.jobs import services
-from apps.jobs.services import alarm, moving
+from apps.jobs.commands import clean_up
+from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages.sandbox import client
 from apps.providers.shared import shared_gateway, width_of
@@ -60,7 +60,7 @@ os.set_blocking(_notes_out, False)
 _NOTE_BYTES = 64
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 # This worker; known before the pool is made, so that pool processes know it, too.
-_me: services.WorkerFacts | None = None
+_me: workers.WorkerFacts | None = None
 # Hundreds of threads that ask for the interpreter every 5 ms, as is Python's default, keep a core busy with asking.
 SWITCH_SECONDS = 0.05
 
@@ -91,8 +91,8 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
         tracing.start(_queues())
         _start_threads()
     if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
-        alarm.start()
-        moving.start()
+        wake_up_timer.start()
+        debounce.start()
         sys.setswitchinterval(SWITCH_SECONDS)
         # Importing what calls models takes seconds: not while hundreds of threads wait for it.
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
@@ -160,7 +160,7 @@ def know_myself(instance: Any, **_: Any) -> None:
     global _me
     width = instance.concurrency
     queues = instance.app.amqp.queues.consume_from
-    _me = services.WorkerFacts(
+    _me = workers.WorkerFacts(
         id=uuid.uuid4().hex,
         name=instance.hostname,
         host=socket.gethostname(),
@@ -185,10 +185,10 @@ def say_that_we_go(**_: Any) -> None:
 @worker_shutdown.connect
 def leave(**_: Any) -> None:
     """The pool has ended, perhaps before it came to its last note; nothing is forked any more."""
-    moving.end()
+    debounce.end()
     if _me is not None:
         with _told_when_it_fails("The last word of this worker"):
-            services.note_worker_gone(_me.id)
+            workers.note_worker_gone(_me.id)
     close_shared()
 
 
@@ -204,8 +204,8 @@ def _look_for_lost_work() -> None:
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
         with _told_when_it_fails("The look for lost work"), database_turn():
-            if services.rescue_jobs() is not None:
-                services.ask_for_clean_up()
+            if rescue.rescue_jobs() is not None:
+                clean_up.ask_for_clean_up()
 
 
 def _read_notes() -> None:
@@ -221,18 +221,18 @@ def _read_notes() -> None:
 
 def _here() -> None:
     if _me is not None:
-        services.note_worker(_me)
+        workers.note_worker(_me)
 
 
 def _gone() -> None:
     if _me is not None:
-        services.note_worker_gone(_me.id)
+        workers.note_worker_gone(_me.id)
 
 
 def _lost(step_id: str, fence: str) -> None:
-    step = services.lose_worker(step_id=int(step_id), fence=int(fence))
+    step = claims.lose_worker(step_id=int(step_id), fence=int(fence))
     if step is not None and step.stage in NEXT_STAGE:
-        services.move_on(job_id=step.job_id, stage=Stage(step.stage))
+        advance.move_on(job_id=step.job_id, stage=Stage(step.stage))
 
 
 _NOTES: dict[str, Callable[..., None]] = {"here": _here, "gone": _gone, "lost": _lost}

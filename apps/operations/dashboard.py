@@ -19,7 +19,8 @@ from apps.accounts.models import ProjectQuota
 from apps.jobs import queries
 from apps.jobs.admin_facts import in_words
 from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Pause, Step
-from apps.jobs.services import pausable, queue_status_of_rows
+from apps.jobs.scheduling.pauses import pausable
+from apps.jobs.scheduling.queue_status import queue_status_of_rows
 from apps.jobs.states import OPEN_JOBS, JobState, Stage
 from apps.jobs.stuck import stuck_jobs
 from apps.operations.worker_facts import scaling_events, workers_now

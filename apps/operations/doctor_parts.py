@@ -20,8 +20,9 @@ from django.db.migrations.executor import MigrationExecutor
 
 from apps.core import logs
 from apps.documents import storage
-from apps.jobs import queries, services, workflow
+from apps.jobs import queries, workflow
 from apps.jobs.queries import WorkersOfQueue
+from apps.jobs.scheduling import workers as workers_
 from apps.operations import embedded_broker, processes
 from apps.operations.findings import Finding, failed, manage, not_checked, ok, python, warning
 from apps.providers.models import Deployment
@@ -186,7 +187,7 @@ def workers() -> list[Finding]:
     try:
         refuse_missing_database()
         there, served = queries.workers_there(), _served_parsers()
-        asked = services.ocr_queue()
+        asked = workers_.ocr_queue()
     except DatabaseError:
         return [not_checked(name, NO_DATABASE) for name in [*map(_worker_of, own), _WORKER_FOR_OCR]]
     return [_worker(name, there, served) for name in own] + [_ocr_worker(asked, there)]

@@ -16,10 +16,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from apps.jobs import queries, services, workflow
+from apps.jobs import queries, workflow
 from apps.jobs.errors import BrokerUnavailable
 from apps.jobs.models import ParseJob
-from apps.jobs.services import QueueStatus
+from apps.jobs.scheduling import pauses, queue_status
+from apps.jobs.scheduling.queue_status import QueueStatus
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.operations import requests, tallying
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
@@ -81,8 +82,8 @@ def _of_queues(queues: list[QueueStatus]) -> Iterator[Metric]:
 
 def _of_pauses() -> Iterator[Metric]:
     family = GaugeMetricFamily("leafmill_paused", "1 while a queue or the intake stands still", labels=["what"])
-    paused = services.stands_still()
-    for name in services.pausable():
+    paused = pauses.stands_still()
+    for name in pauses.pausable():
         family.add_metric([name], 1 if name in paused else 0)
     yield family
 
@@ -111,7 +112,7 @@ def _from_rows() -> list[Metric]:
         logger.exception("The totals of metrics were not counted; the next look counts what this one did not")
     totals = tallying.totals()
     return [
-        *_of_queues(services.queue_status_of_rows()),
+        *_of_queues(queue_status.queue_status_of_rows()),
         *_of_pauses(),
         *_of_open_jobs(),
         *_of_ended_jobs(totals),

@@ -10,8 +10,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from apps.jobs import admin_facts, services
+from apps.jobs import admin_facts
 from apps.jobs.models import Pause
+from apps.jobs.scheduling import pauses
 from apps.operations.dashboard import dashboard
 
 REFRESH_SECONDS = 10
@@ -43,7 +44,7 @@ def operations(request: HttpRequest) -> HttpResponse:
 def _order(request: HttpRequest) -> HttpResponse:
     if name := request.POST.get("resume"):
         _resume(request, name)
-    elif (name := request.POST.get("pause")) in services.pausable():
+    elif (name := request.POST.get("pause")) in pauses.pausable():
         _pause(request, name, request.POST.get("reason", "").strip()[:200])
     return HttpResponseRedirect(reverse("operations"))
 
@@ -51,7 +52,7 @@ def _order(request: HttpRequest) -> HttpResponse:
 def _pause(request: HttpRequest, name: str, reason: str) -> None:
     if not request.user.has_perm("jobs.add_pause"):
         raise PermissionDenied
-    if services.pause(name=name, reason=reason, by=request.user.get_username()) or reason:
+    if pauses.pause(name=name, reason=reason, by=request.user.get_username()) or reason:
         _log(request, name, ADDITION, f"paused: {reason}" if reason else "paused")
     messages.success(request, f"{name} is paused.")
 
@@ -59,7 +60,7 @@ def _pause(request: HttpRequest, name: str, reason: str) -> None:
 def _resume(request: HttpRequest, name: str) -> None:
     if not request.user.has_perm("jobs.delete_pause"):
         raise PermissionDenied
-    if services.resume(name=name):
+    if pauses.resume(name=name):
         _log(request, name, DELETION, "resumed")
         messages.success(request, f"{name} goes on.")
 

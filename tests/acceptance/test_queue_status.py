@@ -17,7 +17,7 @@ from django.utils import timezone
 from apps.accounts.services import default_project
 from apps.jobs.models import ParseJob
 from apps.jobs.services import send_due
-from apps.jobs.services.reading import make_ranges
+from apps.jobs.stages.extract import make_ranges
 left, now = {messages}, timezone.now()
 while left:
     ranges = min(left, 500)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from apps.jobs import queries, services
+from apps.jobs import queries
+from apps.jobs.scheduling import pauses
 
 
 def told_pauses() -> str:
     """A line for each that is paused, and one of the names that can be."""
     paused = [f"Paused: {pause.told()}." for pause in queries.pauses()] or ["Nothing is paused."]
-    return "\n".join([*paused, f"Can be paused: {', '.join(services.pausable())}."])
+    return "\n".join([*paused, f"Can be paused: {', '.join(pauses.pausable())}."])

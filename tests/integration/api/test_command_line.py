@@ -11,7 +11,7 @@ import pytest
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ProjectQuota
-from apps.jobs import services as jobs
+from apps.jobs.scheduling import pauses
 from tests.documents.long import long_document
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,7 +97,7 @@ def test_a_missing_key_is_told(parse: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_paused_intake_is_told_with_its_code_and_reason(parse: Any) -> None:
-    jobs.pause(name="intake", reason="maintenance until 18:00", by="tester")
+    pauses.pause(name="intake", reason="maintenance until 18:00", by="tester")
 
     code, [told] = parse()
 

@@ -47,7 +47,7 @@ def test_answers_have_what_it_says(api: Api, description: dict[str, Any]) -> Non
 
 def test_every_code_that_our_errors_carry_is_in_the_table() -> None:
     from apps.api import refusals  # noqa: F401 (its classes are to be looked at)
-    from apps.jobs.services import rescue  # noqa: F401
+    from apps.jobs.scheduling import rescue  # noqa: F401
     from apps.pages.model.errors import ParseError
 
     def classes(parent: type[ParseError]) -> set[type[ParseError]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from apps.documents.models import Document
-from apps.jobs import services
 from apps.jobs.models import ParseJob
+from apps.jobs.scheduling import pauses
 from tests.integration.api.conftest import Api, code_of
 
 
 def test_new_jobs_are_refused_with_the_reason(api: Api) -> None:
     file_id = api.upload().json()["id"]
-    services.pause(name="intake", reason="we move house", by="tester")
+    pauses.pause(name="intake", reason="we move house", by="tester")
 
     for answer in (api.parse(), api.parse_file(file_id)):
         assert code_of(answer, 503) == "intake_paused"
@@ -19,13 +19,13 @@ def test_new_jobs_are_refused_with_the_reason(api: Api) -> None:
     assert not ParseJob.objects.exists()
     assert Document.objects.count() == 1, "what came with a refused request is not kept"
 
-    services.resume(name="intake")
+    pauses.resume(name="intake")
     assert api.parse_file(file_id).status_code == 200
 
 
 def test_reads_estimates_and_uploads_go_on(api: Api) -> None:
     job = api.parse().json()["id"]
-    services.pause(name="intake", by="tester")
+    pauses.pause(name="intake", by="tester")
 
     file_id = api.upload().json()["id"]
     body = {"tier": "fast", "version": "latest", "file_id": file_id}

@@ -14,9 +14,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from kombu import pools
 
-from apps.jobs import services, workflow
+from apps.jobs import workflow
 from apps.jobs.models import PageAttempt, ParseJob, Step
-from apps.jobs.services.reading import make_ranges
+from apps.jobs.scheduling import pauses, workers
+from apps.jobs.stages.extract import make_ranges
 from apps.jobs.states import Stage, StepState
 from tests.fakes.workers import a_worker
 from tests.integration.api.conftest import Api, code_of
@@ -124,7 +125,7 @@ def test_a_page_that_waits_for_quota_is_a_message_and_one_being_parsed_is_in_fli
 
 def test_a_paused_queue_says_so_and_its_work_counts(api: Api, broker: str) -> None:
     job_with(api, stage=Stage.RECOGNIZE, queue="ocr_cpu", pages=5)
-    services.pause(name=f"{PARSE}_pages", by="tester")
+    pauses.pause(name=f"{PARSE}_pages", by="tester")
 
     paused = [one["name"] for one in status()["queues"] if one["paused"]]
 
@@ -160,7 +161,7 @@ def test_the_work_is_shared_by_the_workers_that_are_there(api: Api, broker: str,
 
     a_worker(PARSE, width=4)
     gone = a_worker(PARSE, width=8)
-    services.note_worker_gone(gone)
+    workers.note_worker_gone(gone)
     told = queue(PARSE)
 
     assert (told["consumers"], told["healthy"]) == (1, True)

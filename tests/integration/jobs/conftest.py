@@ -13,8 +13,10 @@ import pytest
 from apps.accounts import services as accounts
 from apps.accounts.models import Project
 from apps.documents import services as documents
-from apps.jobs import services
+from apps.jobs.commands import submit as submit_
 from apps.jobs.models import ParseJob, Step, Turn
+from apps.jobs.scheduling import rescue as rescue_
+from apps.jobs.stages import assemble, extract, model, plan, split
 from apps.jobs.states import OPEN_STEPS, Stage
 from tests.documents.long import long_document
 from tests.fakes.fixtures import (
@@ -28,12 +30,12 @@ from tests.fakes.fixtures import (
 
 __all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
 DELIVER = {
-    Stage.SPLIT: services.split_document,
-    Stage.EXTRACT: services.extract_pages,
-    Stage.PLAN: services.plan_pages,
-    Stage.ROUTE: services.route_pages,
-    Stage.MODEL: services.parse_page,
-    Stage.ASSEMBLE: services.assemble_document,
+    Stage.SPLIT: split.split_document,
+    Stage.EXTRACT: extract.extract_pages,
+    Stage.PLAN: plan.plan_pages,
+    Stage.ROUTE: plan.route_pages,
+    Stage.MODEL: model.parse_page,
+    Stage.ASSEMBLE: assemble.assemble_document,
 }
 Submit = Callable[..., ParseJob]
 
@@ -67,7 +69,7 @@ def submit(project: Project) -> Submit:
         body = io.BytesIO(long_document(pages) if content is None else content)
         document = documents.store_upload(project=owner, name="long.pdf", content=body, kept_as_file=kept_as_file)
         asked = {"mode": "fast", "tier": "fast", "version": "latest"} | request
-        return services.submit_job(project=owner, document=document, request=services.JobRequest(**asked))
+        return submit_.submit_job(project=owner, document=document, request=submit_.JobRequest(**asked))
 
     return submit
 
@@ -98,8 +100,8 @@ def run(job: ParseJob) -> ParseJob:
     return run_to(job, Stage.DONE)
 
 
-def rescue() -> services.Rescued:
+def rescue() -> rescue_.Rescued:
     Turn.objects.filter(name="rescue_jobs").delete()
-    found = services.rescue_jobs()
+    found = rescue_.rescue_jobs()
     assert found is not None
     return found

@@ -14,8 +14,11 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.jobs import admin as jobs_admin
-from apps.jobs import admin_facts, services
+from apps.jobs import admin_facts
+from apps.jobs.commands import delete
+from apps.jobs.commands import submit as submit_
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
+from apps.jobs.scheduling import pauses, retention
 from apps.jobs.states import JobState, Stage
 from apps.providers.models import Usage
 from tests.integration.jobs.conftest import Submit, run, run_to
@@ -206,7 +209,7 @@ def test_another_mode_that_nobody_serves_is_told(admin: Client, submit: Submit) 
 def test_a_job_without_its_document_is_not_parsed_again(admin: Client, submit: Submit) -> None:
     old = run(submit(pages=1))
     assert old.document is not None
-    services.delete_document(document=old.document)
+    delete.delete_document(document=old.document)
 
     assert f"Job {old.pk}: " in order(admin, "parse_in_fast", old)
     assert ParseJob.objects.count() == 1
@@ -238,7 +241,7 @@ def test_a_day_that_cannot_be_meant_is_asked_for_again(admin: Client, submit: Su
 
 def test_keep_for_ever_holds_for_all_jobs_of_a_filter(admin: Client, submit: Submit) -> None:
     for _ in range(3):
-        services.cancel_job(job=submit(pages=1))
+        submit_.cancel_job(job=submit(pages=1))
     other = run(submit(pages=1))
 
     page = order(admin, "keep_for_ever", other, across="state__exact=cancelled")
@@ -271,7 +274,7 @@ def test_delete_now_asks_first_and_leaves_nothing(
 
 def test_jobs_that_end_within_a_week(admin: Client, submit: Submit) -> None:
     soon, later = run(submit(pages=1)), run(submit(pages=1))
-    services.keep_jobs(job_ids=[soon.pk], until=timezone.now() + timedelta(days=6))
+    retention.keep_jobs(job_ids=[soon.pk], until=timezone.now() + timedelta(days=6))
 
     page = admin.get(f"{JOBS}?kept=week").content.decode()
 
@@ -395,6 +398,6 @@ def test_a_job_in_a_queue_that_moves_is_not_stuck(admin: Client, submit: Submit)
 
 def test_a_job_in_a_paused_queue_is_not_stuck(admin: Client, submit: Submit) -> None:
     silent(run_to(submit(pages=3), Stage.EXTRACT))
-    services.pause(name="parse_raw_file_job_pages", by="tester")
+    pauses.pause(name="parse_raw_file_job_pages", by="tester")
 
     assert stuck(admin) == set()

@@ -8,8 +8,8 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.accounts.models import Project
-from apps.jobs import services
 from apps.jobs.errors import ModeNotAvailable
+from apps.jobs.scheduling import admission as admission_
 from apps.providers.catalog import catalog
 from apps.providers.models import Provider
 from tests.fakes.deployments import deploy
@@ -18,7 +18,7 @@ from tests.fakes.provider import FakeProvider
 
 def refused(project: Project, **options: Any) -> str:
     with pytest.raises(ModeNotAvailable) as told:
-        services.admit(project=project, mode="balanced", options=options, asked="balanced")
+        admission_.admit(project=project, mode="balanced", options=options, asked="balanced")
     return told.value.detail
 
 
@@ -74,7 +74,7 @@ def test_the_warning_of_a_job_that_fast_mode_parses_has_the_reason(
     settings.MODE_WITHOUT_PROVIDER = "fast"
     deploy(provider, "openai", paused=True)
 
-    admission = services.admit(project=project, mode="balanced", options={}, asked="balanced")
+    admission = admission_.admit(project=project, mode="balanced", options={}, asked="balanced")
 
     assert admission.mode == "fast"
     [warning] = admission.warnings

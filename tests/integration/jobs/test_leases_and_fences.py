@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 
 from django.db.models.functions import Now
 
-from apps.jobs import queries, services
+from apps.jobs import queries
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.services import claims, reading, sending
+from apps.jobs.scheduling import advance, claims, dispatch
+from apps.jobs.scheduling import claims as claims_
+from apps.jobs.scheduling import rescue as rescue_
+from apps.jobs.stages import extract
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
@@ -79,7 +82,7 @@ def test_a_stage_that_nobody_moved_on_is_moved_on_by_rescue(submit: Submit) -> N
     (step,) = open_steps(job)
     with claims.claimed(step_id=step.pk, fence=step.fence) as claim:  # dies after the commit, before it could ask
         assert claim is not None
-        reading._extract(claim)
+        extract._extract(claim)
 
     assert rescue().advanced == 1
     assert run(job).state == JobState.SUCCEEDED
@@ -90,7 +93,7 @@ def test_of_many_who_ask_one_moves_the_job_on(submit: Submit) -> None:
     deliver(open_steps(job)[0])
 
     for _ in range(3):
-        services.move_on(job_id=job.pk, stage=Stage.EXTRACT)
+        advance.move_on(job_id=job.pk, stage=Stage.EXTRACT)
 
     assert Step.objects.filter(job=job, stage=Stage.PLAN).count() == 1
 
@@ -121,8 +124,8 @@ def test_a_job_past_its_deadline_ends_with_what_it_has(submit: Submit) -> None:
 
 
 def test_one_looks_for_lost_work_at_a_time(submit: Submit) -> None:
-    assert services.rescue_jobs() is not None
-    assert services.rescue_jobs() is None
+    assert rescue_.rescue_jobs() is not None
+    assert rescue_.rescue_jobs() is None
 
 
 def test_rescue_starts_counted_before_the_work(submit: Submit) -> None:
@@ -140,11 +143,11 @@ def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Subm
     (step,) = open_steps(job)
     claims._claim(step_id=step.pk, fence=step.fence)
 
-    assert services.lose_worker(step_id=step.pk, fence=step.fence) == step
+    assert claims_.lose_worker(step_id=step.pk, fence=step.fence) == step
 
     step.refresh_from_db()
     assert (step.state, step.sent_at) == (StepState.PENDING, None)
-    assert services.lose_worker(step_id=step.pk, fence=step.fence) is None
+    assert claims_.lose_worker(step_id=step.pk, fence=step.fence) is None
 
 
 def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit: Submit) -> None:
@@ -153,8 +156,8 @@ def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit:
     Step.objects.filter(pk=step.pk).update(window="lost", sent_at=datetime(2026, 1, 1, 12, 0, 0, 0, tzinfo=UTC))
     step.refresh_from_db()
 
-    sending.send_again(step)
-    sending.send_again(step)  # whoever looked at the same moment comes too late
+    dispatch.send_again(step)
+    dispatch.send_again(step)  # whoever looked at the same moment comes too late
 
     step.refresh_from_db()
     assert step.window != "lost"

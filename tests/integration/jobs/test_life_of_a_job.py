@@ -8,7 +8,9 @@ import pytest
 
 from apps.accounts.models import Project
 from apps.documents import storage
-from apps.jobs import queries, services
+from apps.jobs import queries
+from apps.jobs.commands import delete
+from apps.jobs.commands import submit as submit_
 from apps.jobs.errors import IllegalMove, JobNotFound, NotCancellable
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, PageState, Stage
@@ -89,7 +91,7 @@ def test_a_cancelled_job_does_nothing_more(submit: Submit) -> None:
     job = run_to(submit(pages=10), Stage.EXTRACT)
     steps = open_steps(job)
 
-    services.cancel_job(job=job)
+    submit_.cancel_job(job=job)
     for step in steps:
         deliver(step)
 
@@ -103,21 +105,21 @@ def test_an_ended_job_cannot_be_cancelled(submit: Submit) -> None:
     job = run(submit(pages=1))
 
     with pytest.raises(NotCancellable):
-        services.cancel_job(job=job)
+        submit_.cancel_job(job=job)
 
 
 def test_a_running_job_cannot_be_deleted(submit: Submit) -> None:
     job = submit(pages=1)
 
     with pytest.raises(IllegalMove):
-        services.delete_job(job=job)
+        delete.delete_job(job=job)
 
 
 def test_a_deleted_job_leaves_no_byte_behind(submit: Submit, project: Project, settings) -> None:  # type: ignore[no-untyped-def]
     job = run(submit(pages=1))
     assert storage.exists(job.result_folder)
 
-    services.delete_job(job=job)
+    delete.delete_job(job=job)
 
     assert not storage.exists(job.result_folder)
     with pytest.raises(JobNotFound):
@@ -128,7 +130,7 @@ def test_chosen_pages_are_parsed_again_while_the_old_result_is_served(submit: Su
     job = run(submit(pages=6))
     before = result(job, "markdown.md")
 
-    job = services.retry_pages(job=job, page_numbers=[2, 3])
+    job = submit_.retry_pages(job=job, page_numbers=[2, 3])
 
     assert job.state == JobState.RUNNING
     assert queries.page_counts(job.pk) == {PageState.SUCCEEDED: 4, PageState.PENDING: 2}
@@ -150,7 +152,7 @@ def test_a_page_that_the_job_does_not_have_cannot_be_retried(submit: Submit) -> 
     job = run(submit(pages=2))
 
     with pytest.raises(PageOutOfRange, match="no page 3"):
-        services.retry_pages(job=job, page_numbers=[1, 3])
+        submit_.retry_pages(job=job, page_numbers=[1, 3])
 
 
 def test_content_that_is_gone_from_storage_is_read_again(submit: Submit) -> None:

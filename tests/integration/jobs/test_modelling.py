@@ -10,9 +10,12 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
 from apps.documents.models import Document
-from apps.jobs import queries, services
+from apps.jobs import queries
+from apps.jobs.commands import delete
+from apps.jobs.commands import submit as submit_
 from apps.jobs.models import JobPage, PageAnswer, ParseJob, Step
-from apps.jobs.services.assembling import usage_of
+from apps.jobs.scheduling import dispatch
+from apps.jobs.stages.assemble import usage_of
 from apps.jobs.states import JobState, PageState, Stage
 from apps.providers.models import Usage
 from tests.documents.long import heading_of
@@ -133,7 +136,7 @@ def test_answers_go_with_the_document_they_are_of(submit: Submit, provider: Fake
     job = run(submit(pages=2, **BALANCED))
     assert PageAnswer.objects.count() == 2
 
-    services.delete_document(document=Document.objects.get(pk=job.document_id))
+    delete.delete_document(document=Document.objects.get(pk=job.document_id))
 
     assert not PageAnswer.objects.exists()
 
@@ -273,7 +276,7 @@ def test_cancelling_stops_pages_before_their_next_call(submit: Submit, provider:
     deploy(provider)
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     steps = open_steps(job)
-    services.cancel_job(job=job)
+    submit_.cancel_job(job=job)
 
     for step in steps:
         deliver(step)
@@ -314,10 +317,10 @@ def test_a_project_that_has_used_its_pages_is_told_so(submit: Submit, project: P
 
 def test_jobs_beyond_the_projects_number_wait_for_their_turn(submit: Submit, project: Project) -> None:
     ProjectQuota.objects.create(project=project, concurrent_jobs=1)
-    services.send_due()
+    dispatch.send_due()
     first = run_to(submit(pages=4), Stage.EXTRACT)
     second = submit(pages=4)
-    services.send_due()
+    dispatch.send_due()
     assert Step.objects.get(job=second).sent_at is None
 
     run(first)

@@ -13,11 +13,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import Project
-from apps.jobs import services
+from apps.jobs.commands import submit as submit_
 from apps.jobs.errors import IntakePaused
 from apps.jobs.models import ParseJob, Pause
-from apps.jobs.services import Rescued
-from apps.jobs.services.pausing import queues_stopped_by
+from apps.jobs.scheduling import dispatch, pauses
+from apps.jobs.scheduling.pauses import queues_stopped_by
+from apps.jobs.scheduling.rescue import Rescued
 from apps.jobs.states import JobState, Stage
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
@@ -31,25 +32,25 @@ def windows_sent(job: ParseJob) -> int:
 
 
 def test_pages_of_a_paused_queue_are_sent_when_it_goes_on(submit: Submit) -> None:
-    services.pause(name=PAGES, by="tester")
+    pauses.pause(name=PAGES, by="tester")
 
     job = run_to(submit(pages=10), Stage.EXTRACT)
-    services.send_due()
+    dispatch.send_due()
     assert windows_sent(job) == 0
 
-    services.resume(name=PAGES)
+    pauses.resume(name=PAGES)
     assert windows_sent(job) > 0
     assert run(job).state == JobState.SUCCEEDED
 
 
 def test_jobs_are_not_begun_while_their_queue_is_paused(submit: Submit, caplog: pytest.LogCaptureFixture) -> None:
-    services.pause(name="parse_raw_file_job", by="tester")
+    pauses.pause(name="parse_raw_file_job", by="tester")
 
     job = submit(pages=1)
-    services.send_due()
+    dispatch.send_due()
     assert TAKES_NOTHING not in caplog.text, "nothing was published"
 
-    services.resume(name="parse_raw_file_job")
+    pauses.resume(name="parse_raw_file_job")
     assert TAKES_NOTHING in caplog.text, "it was, and there is no broker here"
     assert open_steps(job)[0].sent_at is None
 
@@ -57,7 +58,7 @@ def test_jobs_are_not_begun_while_their_queue_is_paused(submit: Submit, caplog: 
 def test_what_is_out_finishes(submit: Submit) -> None:
     job = run_to(submit(pages=10), Stage.EXTRACT)
     before = len(open_steps(job))
-    services.pause(name=PAGES, by="tester")
+    pauses.pause(name=PAGES, by="tester")
 
     deliver(open_steps(job)[0])
 
@@ -70,7 +71,7 @@ def test_pages_for_ocr_stand_still_with_the_queue_that_renders_them() -> None:
 
 
 def test_a_job_is_given_back_the_time_it_stood_still(submit: Submit) -> None:
-    services.pause(name=PAGES, by="tester")
+    pauses.pause(name=PAGES, by="tester")
     job = run_to(submit(pages=10), Stage.EXTRACT)
     hours = timedelta(hours=3)
     ParseJob.objects.filter(pk=job.pk).update(deadline_at=timezone.now() - timedelta(hours=1))
@@ -78,7 +79,7 @@ def test_a_job_is_given_back_the_time_it_stood_still(submit: Submit) -> None:
 
     assert rescue() == Rescued(), "past its deadline, and left alone"
 
-    services.resume(name=PAGES)
+    pauses.resume(name=PAGES)
     job.refresh_from_db()
     assert job.deadline_at > timezone.now() + timedelta(hours=1)
     assert run(job).state == JobState.SUCCEEDED
@@ -86,13 +87,13 @@ def test_a_job_is_given_back_the_time_it_stood_still(submit: Submit) -> None:
 
 def test_a_paused_intake_takes_no_jobs(submit: Submit, project: Project) -> None:
     old = run(submit(pages=2))
-    services.pause(name="intake", reason="the disks are full", by="tester")
+    pauses.pause(name="intake", reason="the disks are full", by="tester")
 
     with pytest.raises(IntakePaused, match="the disks are full"):
-        services.parse_in_mode(job=old, mode="fast")
+        submit_.parse_in_mode(job=old, mode="fast")
 
-    services.resume(name="intake")
-    assert run(services.parse_in_mode(job=old, mode="fast")).state == JobState.SUCCEEDED
+    pauses.resume(name="intake")
+    assert run(submit_.parse_in_mode(job=old, mode="fast")).state == JobState.SUCCEEDED
 
 
 def test_the_commands_pause_and_resume(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +113,7 @@ def test_the_commands_pause_and_resume(transactional_db: None, capsys: pytest.Ca
 def test_a_new_reason_takes_the_place_of_the_old_one(
     transactional_db: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    services.pause(name="intake", reason="maintenance until 18:00", by="somebody")
+    pauses.pause(name="intake", reason="maintenance until 18:00", by="somebody")
     since = Pause.objects.get().since
 
     call_command("pause", "intake", "--reason", "maintenance until 20:00")
@@ -128,7 +129,7 @@ def test_without_a_name_the_commands_tell_what_is_paused(
 ) -> None:
     call_command(command)
     nothing = capsys.readouterr().out
-    services.pause(name="llm", reason="the model is wrong", by="tester")
+    pauses.pause(name="llm", reason="the model is wrong", by="tester")
     Pause.objects.update(since="2026-01-02T03:04:05Z")
     call_command(command)
     paused, can_be = capsys.readouterr().out.splitlines()
@@ -150,9 +151,9 @@ def test_the_jobs_of_the_highest_priority_are_sent_first(submit: Submit, setting
     ParseJob.objects.update(windows_sent=0)
     settings.QUEUES = settings.QUEUES | {PAGES: replace(settings.QUEUES[PAGES], window_per_project=1)}
 
-    services.set_priority(job_ids=[jobs[2].pk], priority=10)
-    services.set_priority(job_ids=[jobs[0].pk], priority=-10)
-    services.send_due(queues=[PAGES])
+    submit_.set_priority(job_ids=[jobs[2].pk], priority=10)
+    submit_.set_priority(job_ids=[jobs[0].pk], priority=-10)
+    dispatch.send_due(queues=[PAGES])
 
     assert [windows_sent(job) for job in jobs] == [0, 0, 1]
 
@@ -160,13 +161,13 @@ def test_the_jobs_of_the_highest_priority_are_sent_first(submit: Submit, setting
 def test_an_ended_job_has_no_priority_to_change(submit: Submit) -> None:
     done, still_open = run(submit(pages=1)), submit(pages=1)
 
-    assert services.set_priority(job_ids=[done.pk, still_open.pk], priority=10) == [still_open.pk]
+    assert submit_.set_priority(job_ids=[done.pk, still_open.pk], priority=10) == [still_open.pk]
 
 
 def test_another_mode_is_another_job_with_the_same_options(submit: Submit) -> None:
     old = run(submit(pages=6, target_pages="2-4", user_metadata={"case": "7"}))
 
-    new = services.parse_in_mode(job=old, mode="fast")
+    new = submit_.parse_in_mode(job=old, mode="fast")
 
     assert new.pk != old.pk
     assert (new.target_pages, new.user_metadata, new.document_id) == ("2-4", {"case": "7"}, old.document_id)

@@ -14,9 +14,11 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.documents import storage
-from apps.jobs import services
+from apps.jobs.commands import submit as submit_
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.services import workers
+from apps.jobs.scheduling import dispatch, workers
+from apps.jobs.scheduling import workers as workers_
+from apps.jobs.stages import recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages.model.page_image import decode_page_image
 from ocr_worker import transfer
@@ -39,11 +41,11 @@ def _ocr_is_delivered(engine: EngineProcess, monkeypatch: pytest.MonkeyPatch) ->
     """``deliver`` knows what a chain of three does."""
 
     def deliver(*, step_id: int, fence: int) -> None:
-        order = services.render_page(step_id=step_id, fence=fence)
+        order = recognize.render_page(step_id=step_id, fence=fence)
         if order is not None:
-            services.keep_ocr_alive(step_id=order["step_id"], fence=order["fence"], worker="ocr-1")
+            recognize.keep_ocr_alive(step_id=order["step_id"], fence=order["fence"], worker="ocr-1")
             answer(order, engine)
-            services.accept_ocr(step_id=order["step_id"], fence=order["fence"])
+            recognize.accept_ocr(step_id=order["step_id"], fence=order["fence"])
 
     monkeypatch.setitem(DELIVER, Stage.RECOGNIZE, deliver)
 
@@ -60,7 +62,7 @@ def text_of(job: ParseJob) -> str:
 def begun(job: ParseJob) -> tuple[Step, dict[str, Any]]:
     """The first step of OCR, rendered and waiting, and the order for it."""
     step = open_steps(run_to(job, Stage.RECOGNIZE))[0]
-    order = services.render_page(step_id=step.pk, fence=step.fence)
+    order = recognize.render_page(step_id=step.pk, fence=step.fence)
     assert order is not None
     step.refresh_from_db()
     return step, order
@@ -117,13 +119,13 @@ def test_waiting_is_neither_a_lease_nor_an_attempt(submit: Submit) -> None:
     assert (step.state, step.starts, step.lease_expires_at) == (StepState.PENDING, 0, None)
     assert not PageAttempt.objects.filter(job=step.job, stage=Stage.RECOGNIZE).exists()
 
-    services.keep_ocr_alive(step_id=step.pk, fence=order["fence"], worker="ocr-1")
+    recognize.keep_ocr_alive(step_id=step.pk, fence=order["fence"], worker="ocr-1")
     step.refresh_from_db()
     assert (step.state, step.starts) == (StepState.RUNNING, 1)
     assert step.lease_expires_at is not None
 
     first_lease = step.lease_expires_at
-    services.keep_ocr_alive(step_id=step.pk, fence=order["fence"], worker="ocr-1")
+    recognize.keep_ocr_alive(step_id=step.pk, fence=order["fence"], worker="ocr-1")
     step.refresh_from_db()
     assert step.starts == 1
     assert step.lease_expires_at is not None
@@ -132,12 +134,12 @@ def test_waiting_is_neither_a_lease_nor_an_attempt(submit: Submit) -> None:
 
 def test_an_answer_with_an_old_fence_is_dropped(submit: Submit, engine: EngineProcess) -> None:
     step, old = begun(submit(scanned_pdf(1)))
-    services.keep_ocr_alive(step_id=step.pk, fence=old["fence"], worker="ocr-1")
+    recognize.keep_ocr_alive(step_id=step.pk, fence=old["fence"], worker="ocr-1")
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
     assert rescue().leases == 1
     answer(old, engine)
-    services.accept_ocr(step_id=step.pk, fence=old["fence"])
-    services.keep_ocr_alive(step_id=step.pk, fence=old["fence"], worker="ocr-1")
+    recognize.accept_ocr(step_id=step.pk, fence=old["fence"])
+    recognize.keep_ocr_alive(step_id=step.pk, fence=old["fence"], worker="ocr-1")
 
     step.refresh_from_db()
     assert step.state == StepState.PENDING
@@ -149,7 +151,7 @@ def test_an_answer_with_an_old_fence_is_dropped(submit: Submit, engine: EnginePr
 def test_an_answer_that_came_without_a_word_of_the_worker_is_taken(submit: Submit, engine: EngineProcess) -> None:
     step, order = begun(submit(scanned_pdf(1)))
     answer(order, engine)
-    services.accept_ocr(step_id=step.pk, fence=order["fence"])
+    recognize.accept_ocr(step_id=step.pk, fence=order["fence"])
     step.refresh_from_db()
     assert (step.state, step.starts) == (StepState.SUCCEEDED, 1)
 
@@ -166,7 +168,7 @@ def test_a_written_answer_is_found_before_the_page_is_sent_again(submit: Submit,
 
 def test_an_expired_link_is_no_attempt_but_a_new_picture(submit: Submit) -> None:
     step, order = begun(submit(scanned_pdf(1)))
-    services.accept_ocr(step_id=step.pk, fence=order["fence"], code="image_gone", detail="The link has expired.")
+    recognize.accept_ocr(step_id=step.pk, fence=order["fence"], code="image_gone", detail="The link has expired.")
     step.refresh_from_db()
     assert (step.state, step.starts, step.image, step.sent_at) == (StepState.PENDING, 0, "", None)
     assert step.not_before is not None  # not at once: where the worker never finds it this would spin
@@ -177,15 +179,15 @@ def test_an_expired_link_is_no_attempt_but_a_new_picture(submit: Submit) -> None
 def test_a_failure_is_tried_again_at_half_the_resolution_and_then_the_page_fails_alone(submit: Submit) -> None:
     job = submit(scanned_pdf(2))
     step, order = begun(job)
-    services.accept_ocr(step_id=step.pk, fence=order["fence"], code="ocr_timeout", detail="Too slow.")
+    recognize.accept_ocr(step_id=step.pk, fence=order["fence"], code="ocr_timeout", detail="Too slow.")
     step.refresh_from_db()
     assert (step.state, step.starts) == (StepState.PENDING, 1)
     Step.objects.filter(pk=step.pk).update(not_before=None)
-    again = services.render_page(step_id=step.pk, fence=step.fence)
+    again = recognize.render_page(step_id=step.pk, fence=step.fence)
     assert again is not None
     sizes = [decode_page_image(transfer.fetch(each["image"])) for each in (order, again)]
     assert [size.width for size in sizes] == [1000, 667]  # 150 dpi as it was scanned, then half of OCR_DPI
-    services.accept_ocr(step_id=step.pk, fence=again["fence"], code="ocr_timeout", detail="Too slow.")
+    recognize.accept_ocr(step_id=step.pk, fence=again["fence"], code="ocr_timeout", detail="Too slow.")
 
     job = run(job)
     assert job.state == JobState.PARTIAL
@@ -197,7 +199,7 @@ def test_a_failure_is_tried_again_at_half_the_resolution_and_then_the_page_fails
 
 def test_a_missing_language_is_told_once_and_for_all(submit: Submit) -> None:
     step, order = begun(submit(scanned_pdf(1)))
-    services.accept_ocr(step_id=step.pk, fence=order["fence"], code="language_not_installed", detail="Install it.")
+    recognize.accept_ocr(step_id=step.pk, fence=order["fence"], code="language_not_installed", detail="Install it.")
     job = run(step.job)
     assert (job.state, job.error_code) == (JobState.FAILED, "language_not_installed")
     assert "Install it." in job.error_detail
@@ -205,9 +207,9 @@ def test_a_missing_language_is_told_once_and_for_all(submit: Submit) -> None:
 
 def test_a_cancelled_job_takes_no_answers(submit: Submit, engine: EngineProcess) -> None:
     step, order = begun(submit(scanned_pdf(1)))
-    services.cancel_job(job=step.job)
+    submit_.cancel_job(job=step.job)
     answer(order, engine)
-    services.accept_ocr(step_id=step.pk, fence=order["fence"])
+    recognize.accept_ocr(step_id=step.pk, fence=order["fence"])
     assert JobPage.objects.get(job=step.job).state == PageState.CANCELLED
 
 
@@ -221,13 +223,13 @@ def test_no_more_pages_are_open_at_once_than_a_document_may_have(submit: Submit,
 
     with pytest.MonkeyPatch.context() as broker:
         broker.setattr("apps.jobs.workflow.send_window", taken)
-        services.send_due()
+        dispatch.send_due()
     assert sent[-1] == settings.OCR_CONCURRENCY == 8
 
 
 def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> None:
     gpu = a_worker("ocr_gpu")
-    assert services.ocr_queue() == "ocr_gpu"
+    assert workers_.ocr_queue() == "ocr_gpu"
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     assert open_steps(job)[0].queue == "ocr_gpu"
     assert workers.leave_lost_gpu() == 0
@@ -242,7 +244,7 @@ def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> Non
 def test_pages_can_be_read_again(submit: Submit) -> None:
     job = run(submit(scanned_pdf(2)))
     before = text_of(job)
-    job = run(services.retry_pages(job=job, page_numbers=[2]))
+    job = run(submit_.retry_pages(job=job, page_numbers=[2]))
     assert (job.state, text_of(job)) == (JobState.SUCCEEDED, before)
 
 

@@ -20,8 +20,12 @@ from apps.accounts.models import Project
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document, Removal
-from apps.jobs import queries, services
+from apps.jobs import queries
+from apps.jobs.commands import clean_up
+from apps.jobs.commands import delete as delete_
+from apps.jobs.commands import submit as submit_
 from apps.jobs.models import JobPage, PageAnswer, PageAttempt, ParseJob, Step, Turn
+from apps.jobs.scheduling import retention
 from apps.jobs.states import JobState, Stage
 from apps.providers.models import Usage
 from tests.integration.jobs.conftest import Submit, run, run_to
@@ -69,7 +73,7 @@ def test_a_job_is_kept_for_the_service_s_days(submit: Submit, settings: Any) -> 
     assert kept_for(run(submit(pages=1))) == 30 * DAY
 
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 7
-    cancelled = services.cancel_job(job=submit(pages=1))
+    cancelled = submit_.cancel_job(job=submit(pages=1))
     assert kept_for(cancelled) == 7 * DAY
     assert kept_for(run(submit(b"no document"))) == 7 * DAY
 
@@ -79,7 +83,7 @@ def test_no_days_are_for_ever(submit: Submit, settings: Any, days: int) -> None:
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = days
     job = over(run(submit(pages=1)), days=10_000)
 
-    assert services.clean_up() == 0
+    assert clean_up.clean_up() == 0
     assert kept_for(job) is None
 
 
@@ -91,10 +95,10 @@ def test_a_project_has_days_of_its_own(submit: Submit, own: int | None, kept: ti
 def test_other_days_hold_for_jobs_that_ended_before(submit: Submit, project: Project, settings: Any) -> None:
     ten, forty = over(run(submit(pages=1)), days=10), over(run(submit(pages=1)), days=40)
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 50
-    assert services.clean_up() == 0
+    assert clean_up.clean_up() == 0
 
     Project.objects.filter(pk=project.pk).update(retention_days=20)
-    assert services.clean_up() == 1
+    assert clean_up.clean_up() == 1
 
     assert (there(ten), there(forty)) == (True, False)
     assert kept_for(ten) == 20 * DAY
@@ -102,24 +106,24 @@ def test_other_days_hold_for_jobs_that_ended_before(submit: Submit, project: Pro
 
 def test_more_days_save_a_job_whose_time_was_over(submit: Submit, project: Project) -> None:
     job = over(run(submit(pages=1)), days=31)
-    services.reckon()
+    retention.reckon()
     assert queries.overdue_seconds() > 0
 
     Project.objects.filter(pk=project.pk).update(retention_days=365)
 
-    assert services.clean_up() == 0
+    assert clean_up.clean_up() == 0
     assert there(job)
     assert queries.overdue_seconds() == 0
 
 
 def test_an_order_holds_whatever_the_days_are(submit: Submit, settings: Any) -> None:
     for_ever, until, gone = (over(run(submit(pages=1))) for _ in range(3))
-    services.keep_jobs(job_ids=[for_ever.pk], until=None)
-    services.keep_jobs(job_ids=[until.pk], until=timezone.now() + DAY)
-    services.keep_jobs(job_ids=[gone.pk], until=timezone.now() - DAY)
+    retention.keep_jobs(job_ids=[for_ever.pk], until=None)
+    retention.keep_jobs(job_ids=[until.pk], until=timezone.now() + DAY)
+    retention.keep_jobs(job_ids=[gone.pk], until=timezone.now() - DAY)
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 1
 
-    assert services.clean_up() == 1
+    assert clean_up.clean_up() == 1
 
     assert [there(job) for job in (for_ever, until, gone)] == [True, True, False]
 
@@ -127,7 +131,7 @@ def test_an_order_holds_whatever_the_days_are(submit: Submit, settings: Any) -> 
 def test_an_order_for_an_open_job_holds_when_it_has_ended(submit: Submit) -> None:
     job = submit(pages=1)
     moment = timezone.now() + 100 * DAY
-    services.keep_jobs(job_ids=[job.pk], until=moment)
+    retention.keep_jobs(job_ids=[job.pk], until=moment)
 
     run(job)
 
@@ -141,7 +145,7 @@ def test_nothing_is_left_of_a_job_whose_time_is_over(submit: Submit, settings: A
     job = over(run(submit(kept_as_file=False)))
     assert files(settings)
 
-    assert services.clean_up() == 1
+    assert clean_up.clean_up() == 1
 
     assert not there(job)
     assert rows_of(job.pk) == 0
@@ -154,7 +158,7 @@ def test_nothing_is_left_of_a_job_whose_time_is_over(submit: Submit, settings: A
 def test_deleting_removes_the_same(submit: Submit, settings: Any) -> None:
     job = run(submit(kept_as_file=False))
 
-    services.delete_job(job=job)
+    delete_.delete_job(job=job)
 
     assert rows_of(job.pk) == 0
     assert not Document.objects.exists()
@@ -165,8 +169,8 @@ def test_deleting_removes_the_same(submit: Submit, settings: Any) -> None:
 def test_a_job_is_deleted_once(submit: Submit) -> None:
     job = run(submit(pages=1))
 
-    services.delete_job(job=job)
-    services.delete_job(job=job)
+    delete_.delete_job(job=job)
+    delete_.delete_job(job=job)
 
     assert queries.removed_jobs() == {"asked_for": 1}
 
@@ -176,35 +180,35 @@ def test_what_was_paid_stays_on_record(submit: Submit) -> None:
     call = {"project_id": job.project_id, "job_id": job.pk, "page_number": 1, "page_parser": "llm", "model": "m"}
     Usage.objects.create(**call, started_at=job.created_at, input_tokens=1, output_tokens=1, cost_nanos=5)
 
-    services.clean_up()
+    clean_up.clean_up()
 
     assert Usage.objects.get().job_id == job.pk
 
 
 def test_an_open_job_stays(submit: Submit) -> None:
     pending, running, again = submit(pages=1), run_to(submit(pages=10), Stage.EXTRACT), run(submit(pages=2))
-    services.retry_pages(job=again, page_numbers=[1])
-    services.keep_jobs(job_ids=[pending.pk, running.pk, again.pk], until=timezone.now() - DAY)
+    submit_.retry_pages(job=again, page_numbers=[1])
+    retention.keep_jobs(job_ids=[pending.pk, running.pk, again.pk], until=timezone.now() - DAY)
 
-    assert services.clean_up() == services.clean_up_all() == 0
+    assert clean_up.clean_up() == clean_up.clean_up_all() == 0
 
     assert [run(job).state for job in (pending, running, again)] == [JobState.SUCCEEDED] * 3
-    assert services.clean_up() == 3
+    assert clean_up.clean_up() == 3
 
 
 def test_a_document_goes_with_the_last_of_its_jobs(submit: Submit, settings: Any) -> None:
     first = over(run(submit(pages=1, kept_as_file=False)))
-    second = run(services.parse_in_mode(job=first, mode="fast"))
+    second = run(submit_.parse_in_mode(job=first, mode="fast"))
     document_id = second.document_id
     assert document_id is not None
 
-    services.clean_up()
+    clean_up.clean_up()
 
     assert not there(first)
     assert storage.exists(storage.original(document_id))
 
     over(second)
-    services.clean_up()
+    clean_up.clean_up()
 
     assert files(settings) == []
 
@@ -213,10 +217,10 @@ def test_a_file_that_was_uploaded_by_itself_stays(submit: Submit, settings: Any)
     job = over(run(submit(pages=1)))
     assert job.document is not None
 
-    services.clean_up()
+    clean_up.clean_up()
 
     assert files(settings) == [storage.original(job.document.pk)]
-    services.delete_document(document=job.document)
+    delete_.delete_document(document=job.document)
     assert files(settings) == []
 
 
@@ -228,7 +232,7 @@ def test_answers_go_with_their_document_and_when_they_are_too_old(submit: Submit
         assert job.document is not None
         PageAnswer.objects.create(key=key, project=job.project, document=job.document, expires_at=moment)
 
-    services.clean_up()
+    clean_up.clean_up()
 
     assert [name for name in files(settings) if "answers" in name] == [storage.page_answer("cc")]
     assert list(PageAnswer.objects.values_list("key", flat=True)) == ["cc"]
@@ -238,12 +242,12 @@ def test_a_document_that_went_a_moment_ago_is_not_parsed(submit: Submit, project
     job = over(run(submit(pages=1, kept_as_file=False)))
     document = job.document
     assert document is not None
-    asked = services.JobRequest(mode="fast", tier="fast", version="latest")
+    asked = submit_.JobRequest(mode="fast", tier="fast", version="latest")
     document_id = document.pk
-    services.clean_up()
+    clean_up.clean_up()
 
     with pytest.raises(DocumentNotFound):
-        services.submit_job(project=project, document=Document(pk=document_id, name="a"), request=asked)
+        submit_.submit_job(project=project, document=Document(pk=document_id, name="a"), request=asked)
 
     assert not ParseJob.objects.exists()
 
@@ -271,8 +275,8 @@ def test_jobs_go_batch_by_batch_the_oldest_first(submit: Submit, settings: Any) 
     for _ in range(5):
         over(run(submit(pages=1)))
 
-    assert services.clean_up() == 5
-    assert services.clean_up() == 0
+    assert clean_up.clean_up() == 5
+    assert clean_up.clean_up() == 0
 
 
 def cleanup(*arguments: str) -> str:
@@ -287,7 +291,7 @@ def test_the_command_says_what_goes_and_removes_it(submit: Submit, settings: Any
     for _ in range(3):
         over(run(submit(pages=2, kept_as_file=False)))
     shared = over(run(submit(pages=2, kept_as_file=False)))
-    run(services.parse_in_mode(job=shared, mode="fast"))
+    run(submit_.parse_in_mode(job=shared, mode="fast"))
     before = sum(map(storage.size, files(settings)))
 
     first = cleanup("--dry-run")
@@ -306,15 +310,15 @@ def test_the_command_says_what_goes_and_removes_it(submit: Submit, settings: Any
 
 
 def test_what_a_cut_off_worker_still_writes_goes_too(submit: Submit, settings: Any) -> None:
-    job = services.cancel_job(job=run_to(submit(pages=2, kept_as_file=False), Stage.EXTRACT))
-    services.delete_job(job=job)
+    job = submit_.cancel_job(job=run_to(submit(pages=2, kept_as_file=False), Stage.EXTRACT))
+    delete_.delete_job(job=job)
     late = storage.page_content(job.pk, first=1, last=2, attempt="1-1")
     storage.write(late, b"too late")
-    services.clean_up()
+    clean_up.clean_up()
     assert storage.exists(late)
 
     minutes_later()
-    services.clean_up()
+    clean_up.clean_up()
 
     assert files(settings) == []
     assert not Removal.objects.exists()
@@ -327,14 +331,14 @@ def test_what_storage_does_not_remove_is_tried_again(submit: Submit, settings: A
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")  # which nothing follows
 
-    assert services.clean_up() == 1
+    assert clean_up.clean_up() == 1
     Removal.objects.update(noted_at=timezone.now() - DAY)
     assert queries.overdue_seconds() == pytest.approx(DAY.total_seconds(), abs=60)
 
     folder.unlink()
     (tmp_path / "elsewhere").rename(folder)
     minutes_later()
-    services.clean_up()
+    clean_up.clean_up()
 
     assert files(settings) == []
     assert queries.overdue_seconds() == 0
@@ -344,14 +348,14 @@ def test_whatever_is_killed_nothing_is_left_that_nobody_finds(submit: Submit, se
     """A process dies at its first statement or removed file, another at its second, and so on until one survives."""
     for moment in range(1, 200):
         job = over(run(submit(pages=1, kept_as_file=False)))
-        survived = dies_at(moment, services.clean_up)
+        survived = dies_at(moment, clean_up.clean_up)
 
         found = ParseJob.objects.filter(pk=job.pk).first()
         if found is not None:
             assert storage.exists(found.result_folder)
             assert rows_of(job.pk)
         minutes_later()
-        services.clean_up_all()
+        clean_up.clean_up_all()
         assert files(settings) == [], f"killed at moment {moment}"
         assert rows_of(job.pk) == Document.objects.count() == Removal.objects.count() == 0
         if survived:
@@ -387,13 +391,13 @@ def dies_at(moment: int, work: Callable[[], object]) -> bool:
 def test_of_two_who_take_the_last_jobs_of_a_document_one_takes_the_document(submit: Submit, settings: Any) -> None:
     def delete(job: ParseJob) -> None:
         try:
-            services.delete_job(job=job)
+            delete_.delete_job(job=job)
         finally:
             connection.close()
 
     for _ in range(5):
         first = run(submit(pages=1, kept_as_file=False))
-        jobs = [first, run(services.parse_in_mode(job=first, mode="fast"))]
+        jobs = [first, run(submit_.parse_in_mode(job=first, mode="fast"))]
         with ThreadPoolExecutor(2) as people:
             list(people.map(delete, jobs))
 
@@ -403,7 +407,7 @@ def test_of_two_who_take_the_last_jobs_of_a_document_one_takes_the_document(subm
 
 def test_a_round_is_asked_for_once_a_minute(submit: Submit) -> None:
     for _ in range(3):
-        services.ask_for_clean_up()
+        clean_up.ask_for_clean_up()
 
     turn = Turn.objects.get(name="clean_up")
     assert timedelta(seconds=50) < turn.expires_at - timezone.now() <= timedelta(seconds=60)

@@ -11,9 +11,10 @@ from django.db.models.functions import Now
 
 from apps.core import tracing
 from apps.documents import storage
-from apps.jobs import services
+from apps.jobs.commands import submit as submit_
 from apps.jobs.models import ParseJob, Step
-from apps.jobs.services import claims
+from apps.jobs.scheduling import claims
+from apps.jobs.stages import recognize
 from apps.jobs.states import Stage
 from tests.documents.long import heading_of
 from tests.documents.scans import scanned_pdf
@@ -173,11 +174,11 @@ def test_a_try_that_is_followed_by_another_says_so(submit: Submit, told: Told) -
 def test_a_page_that_is_recognised_is_told_in_three_spans(submit: Submit, told: Told) -> None:
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     (step,) = open_steps(job)
-    order = services.render_page(step_id=step.pk, fence=step.fence)
+    order = recognize.render_page(step_id=step.pk, fence=step.fence)
     assert order is not None
-    services.keep_ocr_alive(step_id=order["step_id"], fence=order["fence"], worker="ocr-1:77")
+    recognize.keep_ocr_alive(step_id=order["step_id"], fence=order["fence"], worker="ocr-1:77")
     now = float(int(time.time()))
-    services.accept_ocr(
+    recognize.accept_ocr(
         step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=[now, now + 2.5, "ocr-1:77"]
     )
     spans = told(job)
@@ -193,16 +194,16 @@ def test_a_page_that_is_recognised_is_told_in_three_spans(submit: Submit, told: 
 def test_what_an_ocr_worker_says_of_itself_is_not_believed_blindly(submit: Submit, told: Told, worked: Any) -> None:
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     (step,) = open_steps(job)
-    order = services.render_page(step_id=step.pk, fence=step.fence)
+    order = recognize.render_page(step_id=step.pk, fence=step.fence)
     assert order is not None
-    services.accept_ocr(step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=worked)
+    recognize.accept_ocr(step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=worked)
 
     assert named(told(job), "recognize page") == []
 
 
 def test_a_job_that_is_cancelled_ends_its_trace(submit: Submit, told: Told) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
-    services.cancel_job(job=job)
+    submit_.cancel_job(job=job)
 
     [whole] = named(told(job), "job")
     assert (whole.attributes["leafmill.outcome"], whole.error) == ("cancelled", "")

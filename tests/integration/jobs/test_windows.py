@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from apps.jobs import services
+from apps.jobs.commands import submit as submit_
 from apps.jobs.models import ParseJob, Step
-from apps.jobs.services import moving
+from apps.jobs.scheduling import debounce, dispatch, queue_status
 from apps.jobs.states import JobState, Stage, StepState
 from apps.jobs.workflow import Message
 from tests.acceptance.stack import wait_for
@@ -49,7 +49,7 @@ def waiting(job: ParseJob) -> list[str]:
 
 
 def llm_now() -> tuple[int, int, int, int]:
-    [status] = [queue for queue in services.queue_status_of_rows() if queue.name == "llm"]
+    [status] = [queue for queue in queue_status.queue_status_of_rows() if queue.name == "llm"]
     return status.messages, status.unsent, status.in_flight, status.open_pages
 
 
@@ -78,8 +78,8 @@ def test_every_page_is_sent_once_as_windows_open(submit: Submit, sent: Sent) -> 
 def test_of_pages_that_end_together_the_last_one_moves_the_job_on(
     submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "_looks", None)
-    moving.start()
+    monkeypatch.setattr(debounce, "_looks", None)
+    debounce.start()
     job = run_to(submit(pages=10, **BALANCED), Stage.MODEL)
     for number in range(10):
         wait_for(partial(_is_sent, sent, number), "the next window is sent", seconds=5)
@@ -93,15 +93,15 @@ def test_of_pages_that_end_together_the_last_one_moves_the_job_on(
 def test_pages_that_ended_when_the_worker_ends_are_looked_at(
     submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "_looks", None)
-    monkeypatch.setattr(moving, "BETWEEN_LOOKS_SECONDS", 3600.0)
-    moving.start()
+    monkeypatch.setattr(debounce, "_looks", None)
+    monkeypatch.setattr(debounce, "BETWEEN_LOOKS_SECONDS", 3600.0)
+    debounce.start()
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     for message in sent:
         deliver(Step.objects.get(pk=message.step_id))
     assert stage_of(job) == Stage.MODEL
 
-    moving.end()
+    debounce.end()
 
     assert stage_of(job) != Stage.MODEL
 
@@ -113,8 +113,8 @@ def test_a_look_that_goes_wrong_is_told_and_the_next_one_finds_the_job(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(moving, "_looks", None)
-    moving.start()
+    monkeypatch.setattr(debounce, "_looks", None)
+    debounce.start()
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     first, second, third = [Step.objects.get(pk=message.step_id) for message in sent]
     deliver(first)
@@ -154,12 +154,12 @@ def test_jobs_of_a_project_share_its_window(submit: Submit, sent: Sent) -> None:
 
 def test_pages_of_a_cancelled_job_are_not_sent_any_more(submit: Submit, sent: Sent) -> None:
     job = run_to(submit(pages=10, **BALANCED), Stage.MODEL)
-    services.cancel_job(job=job)
+    submit_.cancel_job(job=job)
     before = list(sent)
 
     for message in before:
         deliver(Step.objects.get(pk=message.step_id))
-    services.send_due()
+    dispatch.send_due()
 
     assert sent == before
     assert llm_now() == (0, 0, 0, 0)
@@ -175,7 +175,7 @@ def test_pages_that_the_broker_did_not_take_are_sent_later(
     assert sent == []
     assert llm_now() == (6, 6, 0, 6)
 
-    services.send_due()
+    dispatch.send_due()
 
     assert len(pages(sent)) == len(set(pages(sent))) == 4
     assert llm_now() == (6, 2, 0, 6)

@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.jobs import queries, services
+from apps.jobs import queries
 from apps.jobs.models import Worker
 from apps.jobs.queries import WorkersOfQueue
+from apps.jobs.scheduling import workers
 from tests.fakes.workers import a_worker, fall_silent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,7 +27,7 @@ def test_a_worker_counts_for_each_of_its_queues_with_its_width() -> None:
 
 
 def test_one_that_went_or_fell_silent_is_not_there() -> None:
-    services.note_worker_gone(a_worker("llm"))
+    workers.note_worker_gone(a_worker("llm"))
     fall_silent(a_worker("llm"))
     a_worker("llm", width=5)
 
@@ -35,9 +36,9 @@ def test_one_that_went_or_fell_silent_is_not_there() -> None:
 
 def test_one_that_ends_what_it_holds_does_not_come_back_by_a_late_word() -> None:
     worker = Worker.objects.get(pk=a_worker("llm"))
-    services.note_worker_gone(worker.pk)
-    facts = services.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 1, "1.0")
-    services.note_worker(facts)
+    workers.note_worker_gone(worker.pk)
+    facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 1, "1.0")
+    workers.note_worker(facts)
 
     assert queries.workers_there() == {}
     assert Worker.objects.count() == 1
@@ -46,7 +47,7 @@ def test_one_that_ends_what_it_holds_does_not_come_back_by_a_late_word() -> None
 def test_one_that_was_not_heard_for_a_while_is_the_same_when_it_is_heard_again() -> None:
     worker = Worker.objects.get(pk=a_worker("llm"))
     fall_silent(worker.pk)
-    services.note_worker(services.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, {"llm": 2}, 2, "1.0"))
+    workers.note_worker(workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, {"llm": 2}, 2, "1.0"))
 
     assert queries.workers_there() == {"llm": WorkersOfQueue(1, 2)}
     assert Worker.objects.get().started_at == worker.started_at
@@ -54,9 +55,9 @@ def test_one_that_was_not_heard_for_a_while_is_the_same_when_it_is_heard_again()
 
 def test_a_word_is_one_statement() -> None:
     worker = Worker.objects.get(pk=a_worker("llm"))
-    facts = services.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 2, "1.0")
+    facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 2, "1.0")
     with CaptureQueriesContext(connection) as asked:
-        services.note_worker(facts)
+        workers.note_worker(facts)
 
     assert [query["sql"].split()[0] for query in asked if "jobs_worker" in query["sql"]] == ["UPDATE"]
 

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from apps.documents.models import Removal
-from apps.jobs import services
+from apps.jobs.scheduling import pauses, workers
 from apps.operations.processes import MARKER
 from apps.providers.models import Deployment, Provider
 from tests.acceptance.stack import MANAGE
@@ -232,7 +232,7 @@ def test_what_should_be_gone_for_more_than_a_day_is_told(redis: Service) -> None
 
 def test_what_is_paused_is_told_with_the_command_that_resumes_it(redis: Service) -> None:
     before, _ = examined()
-    services.pause(name="parse_raw_file_job", reason="a look at the disks", by="tester")
+    pauses.pause(name="parse_raw_file_job", reason="a look at the disks", by="tester")
 
     parts, _ = examined()
 
@@ -282,7 +282,7 @@ def test_a_queue_of_models_needs_a_worker_once_a_deployment_serves_it(redis: Ser
 
 def test_workers_that_are_there_are_found(redis: Service) -> None:
     a_worker("housekeeping")
-    services.note_worker_gone(a_worker("parse_raw_file_job"))
+    workers.note_worker_gone(a_worker("parse_raw_file_job"))
     fall_silent(a_worker("parse_raw_file_job_pages"))
     a_worker("ocr_cpu")
 

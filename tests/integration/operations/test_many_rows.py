@@ -12,7 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts import services as accounts
-from apps.jobs import queries, services
+from apps.jobs import queries
+from apps.jobs.scheduling import retention
 from apps.operations.worker_facts import MOST_EVENTS
 from tests.fakes.many_rows import LONGEST_JOB, WORKERS, make_many_rows, remove_many_rows
 
@@ -72,7 +73,7 @@ def test_of_many_workers_that_came_and_went_the_newest_are_told(admin: Client) -
 
 def test_housekeeping_finds_what_is_over_without_reading_all_jobs(many_rows: None, db: None) -> None:
     with CaptureQueriesContext(connection) as asked:
-        services.reckon()
+        retention.reckon()
         overdue = queries.overdue_seconds()
         batch = list(queries.overdue_jobs().order_by("expires_at").values_list("pk", flat=True)[:100])
 

@@ -15,8 +15,9 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import services as accounts
-from apps.jobs import services
+from apps.jobs.commands import clean_up, delete
 from apps.jobs.models import JobPage, PageAttempt, ParseJob
+from apps.jobs.scheduling import pauses, retention
 from apps.operations.models import TallyMark
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
 from tests.integration.api.conftest import Api, Finish
@@ -65,7 +66,7 @@ def test_a_job_is_counted_once_when_it_has_ended(api: Api, finish: Finish, metri
 def test_what_was_counted_stays_counted_when_the_job_is_deleted(api: Api, finish: Finish, metrics: Metrics) -> None:
     job = finish(api.parse().json()["id"])
     metrics()
-    services.delete_job(job=job)
+    delete.delete_job(job=job)
 
     assert metrics()("llamaparse_done_total", status="succeeded") == 1
 
@@ -74,10 +75,10 @@ def test_removed_jobs_are_counted_and_those_that_should_be_gone_told(
     api: Api, finish: Finish, metrics: Metrics
 ) -> None:
     asked_for, expired = finish(api.parse().json()["id"]), finish(api.parse().json()["id"])
-    services.delete_job(job=asked_for)
-    services.keep_jobs(job_ids=[expired.pk], until=timezone.now() - timedelta(hours=2))
+    delete.delete_job(job=asked_for)
+    retention.keep_jobs(job_ids=[expired.pk], until=timezone.now() - timedelta(hours=2))
     behind = metrics()("leafmill_retention_behind_seconds")
-    services.clean_up()
+    clean_up.clean_up()
 
     after = metrics()
 
@@ -166,10 +167,10 @@ def test_queues_and_open_jobs_are_told_as_they_are_now(api: Api, metrics: Metric
 
 def test_what_is_paused_is_told_and_what_stands_still_with_it(metrics: Metrics) -> None:
     before = metrics()
-    services.pause(name="parse_raw_file_job_pages", by="tester")
+    pauses.pause(name="parse_raw_file_job_pages", by="tester")
     after = metrics()
 
-    names = services.pausable()
+    names = pauses.pausable()
     assert [name for name in names if before("leafmill_paused", what=name)] == []
     still = ["parse_raw_file_job_pages", "ocr_cpu", "ocr_gpu"]
     assert sorted(name for name in names if after("leafmill_paused", what=name)) == sorted(still)

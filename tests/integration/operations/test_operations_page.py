@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from apps.accounts.models import Project, ProjectQuota
-from apps.jobs import services
 from apps.jobs.models import PageAttempt, ParseJob, Pause, Step, Worker
+from apps.jobs.scheduling import pauses
+from apps.jobs.scheduling import workers as workers_
 from apps.jobs.states import Stage
 from apps.providers.models import Deployment, Provider, Quota
 from apps.providers.quota import Limits, Need, QuotaStore, Reservation
@@ -149,7 +150,7 @@ def test_who_came_and_who_went_is_told_the_newest_first(operator: Client) -> Non
     for worker, minutes in ((old, 120), (silent, 30), (stopped, 20)):
         Worker.objects.filter(pk=worker).update(started_at=Now() - timedelta(minutes=minutes))
     fall_silent(silent, ago=timedelta(minutes=10))
-    services.note_worker_gone(stopped)
+    workers_.note_worker_gone(stopped)
 
     events = facts(operator)["scaling_events"]
 
@@ -188,7 +189,7 @@ def test_a_queue_is_paused_and_resumed(operator: Client) -> None:
 
 def test_who_may_only_look_pauses_nothing(transactional_db: None, django_user_model: Any) -> None:
     reader = logged_in(django_user_model, "view_parsejob")
-    services.pause(name="llm", by="tester")
+    pauses.pause(name="llm", by="tester")
 
     assert "<button" not in reader.get(OPERATIONS).content.decode().split('id="content"')[1]
     assert reader.post(OPERATIONS, {"pause": "intake"}).status_code == 403

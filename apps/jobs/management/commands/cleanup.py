@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.jobs import services
+from apps.jobs.commands import clean_up
+from apps.jobs.scheduling import retention
 
 
 class Command(BaseCommand):
@@ -16,11 +17,11 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would go")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        services.reckon()
-        over = services.overdue()
+        retention.reckon()
+        over = clean_up.overdue()
         self.stdout.write(
             f"Their time is over: {over.jobs:,} job(s) of {over.pages:,} page(s) and {over.documents:,} document(s) "
             f"that came with them, {over.size_bytes:,} bytes."
         )
         if not options["dry_run"]:
-            self.stdout.write(f"Removed: {services.clean_up_all():,} job(s).")
+            self.stdout.write(f"Removed: {clean_up.clean_up_all():,} job(s).")

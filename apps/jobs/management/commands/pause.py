@@ -10,15 +10,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.jobs import services
 from apps.jobs.management.pauses import told_pauses
+from apps.jobs.scheduling import pauses
 
 
 class Command(BaseCommand):
     help = "Pause a queue (it gets no new messages; what is out finishes) or the intake of new jobs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="?", choices=services.pausable(), metavar="QUEUE|intake")
+        parser.add_argument("name", nargs="?", choices=pauses.pausable(), metavar="QUEUE|intake")
         parser.add_argument("--reason", default="", help="told to whoever is refused, and shown in the admin")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,6 +27,6 @@ class Command(BaseCommand):
             self.stdout.write(told_pauses())
             return
         reason = options["reason"]
-        new = services.pause(name=name, reason=reason, by=f"{getpass.getuser()} (command line)")
+        new = pauses.pause(name=name, reason=reason, by=f"{getpass.getuser()} (command line)")
         already = f"{name} was paused already{'; the reason is new' if reason else ''}."
         self.stdout.write(f"{name} is paused." if new else already)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from apps.jobs import services
+from apps.jobs.scheduling import rescue
 
 _WORDS = {
     "leases": "leases given up",
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Look once for lost leases and messages and send the work again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = services.rescue_jobs()
+        found = rescue.rescue_jobs()
         if found is None:
             self.stdout.write("Another process is looking right now.")
         elif not found:

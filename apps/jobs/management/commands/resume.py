@@ -6,19 +6,19 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.jobs import services
 from apps.jobs.management.pauses import told_pauses
+from apps.jobs.scheduling import pauses
 
 
 class Command(BaseCommand):
     help = "Let a paused queue or the intake go on."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="?", choices=services.pausable(), metavar="QUEUE|intake")
+        parser.add_argument("name", nargs="?", choices=pauses.pausable(), metavar="QUEUE|intake")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
         if name is None:
             self.stdout.write(told_pauses())
             return
-        self.stdout.write(f"{name} goes on." if services.resume(name=name) else f"{name} was not paused.")
+        self.stdout.write(f"{name} goes on." if pauses.resume(name=name) else f"{name} was not paused.")

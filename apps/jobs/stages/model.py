@@ -12,13 +12,14 @@ from django.db.models.functions import Now
 from apps.core import tracing
 from apps.core.database_connections import database_turn
 from apps.documents import storage
+from apps.jobs.model_request import ModelRequest, quota_of
 from apps.jobs.models import JobPage, PageAttempt, Step
-from apps.jobs.services import alarm, answers
-from apps.jobs.services.claims import Claim, claimed, fail_pages, pages_of, put_off, settle
-from apps.jobs.services.contents import stored_page
-from apps.jobs.services.moving import move_on_soon
-from apps.jobs.services.requests import ModelRequest, quota_of
-from apps.jobs.services.working import do_work, password_of, reader_limits
+from apps.jobs.scheduling import wake_up_timer
+from apps.jobs.scheduling.claims import Claim, claimed, fail_pages, pages_of, put_off, settle
+from apps.jobs.scheduling.debounce import move_on_soon
+from apps.jobs.stages import answer_cache
+from apps.jobs.stages.page_contents import stored_page
+from apps.jobs.stages.step_work import do_work, password_of, reader_limits
 from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.model.blocks import Page, encode_page
 from apps.pages.model.errors import PageError, Stopped
@@ -85,7 +86,7 @@ class _Work:
             exhausted=frozenset(exhausted),
             should_stop=claim.held.is_lost,
         )
-        self.kept = answers.Asked(
+        self.kept = answer_cache.Asked(
             job=job,
             row=self.row,
             page=self.page,
@@ -124,14 +125,14 @@ def _ask(claim: Claim, work: _Work) -> None:
     )
     if work.asked.writes_cache:
         with database_turn():
-            answers.keep(work.kept, parsed.model, parsed.page, facts)
+            answer_cache.keep(work.kept, parsed.model, parsed.page, facts)
 
 
 def _kept_answer(work: _Work) -> tuple[Page, dict[str, object]] | None:
     targets = catalog.targets(work.order.call_for.page_parser)
     models = [target.model for target in targets if not work.order.rules.refusal(target)]
     with database_turn():
-        return answers.find(work.kept, list(dict.fromkeys(models)))
+        return answer_cache.find(work.kept, list(dict.fromkeys(models)))
 
 
 def _parsed(claim: Claim, work: _Work) -> Parsed:
@@ -183,7 +184,7 @@ def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
     with database_turn():
         waits = put_off(claim, pause=timedelta(seconds=seconds), outage=outage)
     if waits:
-        alarm.ring_in(seconds)
+        wake_up_timer.ring_in(seconds)
 
 
 def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:

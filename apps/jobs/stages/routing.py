@@ -10,10 +10,10 @@ from functools import partial
 from django.db import transaction
 from django.db.models.functions import Now
 
+from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.services.contents import stored_page
-from apps.jobs.services.requests import ModelRequest
-from apps.jobs.services.sending import make_runs, send_pages_of
+from apps.jobs.scheduling.dispatch import make_runs, send_pages_of
+from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.model.blocks import Page
 from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE

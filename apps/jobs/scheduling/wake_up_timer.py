@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 
 from apps.core.database_connections import database_turn
 from apps.jobs import workflow
-from apps.jobs.services.sending import send_due
+from apps.jobs.scheduling.dispatch import send_due
 
 logger = logging.getLogger(__name__)
 BETWEEN_LOOKS_SECONDS = 0.25

@@ -12,14 +12,14 @@ from django.db.models.functions import Now
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs.models import JobPage, ParseJob
-from apps.jobs.services import long_documents
-from apps.jobs.services.admission import allow_pages
-from apps.jobs.services.assembling import write_result
-from apps.jobs.services.claims import Claim, begin_job_step, claimed, holding, put_off, settle
-from apps.jobs.services.reading import make_ranges
-from apps.jobs.services.recognizing import begin_recognition, pages_to_recognize
-from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
-from apps.jobs.services.working import do_work, hidden_text_of, password_of, reader_limits
+from apps.jobs.scheduling.admission import allow_pages
+from apps.jobs.scheduling.claims import Claim, begin_job_step, claimed, holding, put_off, settle
+from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
+from apps.jobs.stages import long_documents
+from apps.jobs.stages.assemble import write_result
+from apps.jobs.stages.extract import make_ranges
+from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
+from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.page_ranges import parse_page_ranges

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.jobs import queries, workflow
 from apps.jobs.errors import IntakePaused
 from apps.jobs.models import ParseJob, Pause, Step
-from apps.jobs.services.sending import send_due
+from apps.jobs.scheduling.dispatch import send_due
 from apps.jobs.states import OPEN_JOBS, StepState
 
 INTAKE = "intake"

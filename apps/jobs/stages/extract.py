@@ -13,9 +13,9 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Step
-from apps.jobs.services.advancing import move_on
-from apps.jobs.services.claims import Claim, claimed, fail_pages, pages_of, settle
-from apps.jobs.services.working import do_work, hidden_text_of, password_of, reader_limits
+from apps.jobs.scheduling.advance import move_on
+from apps.jobs.scheduling.claims import Claim, claimed, fail_pages, pages_of, settle
+from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.errors import ParseError

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from apps.jobs import queries
 from apps.jobs.models import ParseJob, Step
-from apps.jobs.services.sending import send_pages_of, start_job_step
+from apps.jobs.scheduling.dispatch import send_pages_of, start_job_step
 from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, Stage
 
 

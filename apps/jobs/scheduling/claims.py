@@ -19,8 +19,8 @@ from apps.core import logs, tracing
 from apps.core.database_connections import database_turn
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.services import retention, traces
-from apps.jobs.services.leases import Held, keeper
+from apps.jobs.scheduling import job_traces, retention
+from apps.jobs.scheduling.leases import Held, keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
 from apps.pages.layout.text_quality import NO_TEXT_LAYER
 from apps.pages.model.errors import PageCrashed, ParseError, UnplannedError
@@ -64,7 +64,7 @@ def holding(step: Step) -> Iterator[Claim]:
     """Keep the lease of a step that this process has claimed."""
     with (
         logs.about(**logs.job(step.job_id, step.pages)),
-        tracing.within(step.job_id, traces.key_of(step)),
+        tracing.within(step.job_id, job_traces.key_of(step)),
         keeper().holding(step.pk, step.fence) as held,
     ):
         yield Claim(step, step.fence, held)
@@ -158,7 +158,7 @@ def hand_on(claim: Claim, *, image: str) -> bool:
         )
         _forget_attempt(claim, PageState.PENDING)
         if handed_on:
-            traces.attempt_ended(claim.step, traces.RENDERED)
+            job_traces.attempt_ended(claim.step, job_traces.RENDERED)
     return bool(handed_on)
 
 
@@ -218,7 +218,7 @@ def put_off(claim: Claim, *, pause: timedelta = timedelta(0), outage: bool = Fal
         )
         if given_back:
             _forget_attempt(claim, PageState.WAITING if pause else PageState.PENDING)
-            traces.attempt_ended(claim.step, traces.PUT_OFF, again=True)
+            job_traces.attempt_ended(claim.step, job_traces.PUT_OFF, again=True)
     return bool(given_back)
 
 
@@ -305,7 +305,7 @@ def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **
     if won and state in (JobState.FAILED, JobState.CANCELLED):
         _close_open_work(job_id, state, error)
     if won:
-        traces.job_ended(job_id)
+        job_traces.job_ended(job_id)
     return bool(won)
 
 
@@ -326,7 +326,7 @@ def pages_of(step: Step):  # type: ignore[no-untyped-def]
 
 
 def _end_attempt(step: Step, outcome: AttemptOutcome, error_code: str, *, again: bool = False) -> None:
-    traces.attempt_ended(step, outcome, error_code=error_code, again=again)
+    job_traces.attempt_ended(step, outcome, error_code=error_code, again=again)
     PageAttempt.objects.filter(step_id=step.pk, fence=step.fence).update(
         outcome=outcome, ended_at=Now(), error_code=error_code
     )

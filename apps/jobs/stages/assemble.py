@@ -14,11 +14,11 @@ from django.db.models.functions import Now
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, ParseJob
-from apps.jobs.services import long_documents
-from apps.jobs.services.claims import Claim, claimed, end_job, put_off, settle
-from apps.jobs.services.reading import make_ranges
-from apps.jobs.services.sending import send_due_if_any_waits, send_pages_of
-from apps.jobs.services.working import StorageUnavailable, do_work
+from apps.jobs.scheduling.claims import Claim, claimed, end_job, put_off, settle
+from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
+from apps.jobs.stages import long_documents
+from apps.jobs.stages.extract import make_ranges
+from apps.jobs.stages.step_work import StorageUnavailable, do_work
 from apps.jobs.states import JobState, PageState, Stage, StepState, job_outcome
 from apps.pages.model.blocks import Page, PageFailure, decode_pages
 from apps.pages.model.errors import GarbledPage, ParseError

@@ -35,7 +35,7 @@ from django.db.models.functions import Now
 
 from apps.jobs import queries, workflow
 from apps.jobs.models import AttemptOutcome, PageAttempt, Step
-from apps.jobs.services.pausing import stands_still
+from apps.jobs.scheduling.pauses import stands_still
 from apps.jobs.states import StepState
 
 RECENT_ATTEMPTS = 200

@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
 from apps.jobs.errors import InvalidOption, ModeNotAllowed, ModeNotAvailable, QuotaExceeded
+from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import ParseJob
-from apps.jobs.services.pausing import check_intake
-from apps.jobs.services.requests import ModelRequest
+from apps.jobs.scheduling.pauses import check_intake
 from apps.parsing.modes import FAST, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, Rules, Target, catalog
 from apps.providers.ledger import NANOS_PER_MICRO, spent

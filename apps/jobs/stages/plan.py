@@ -6,11 +6,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.jobs.models import JobPage
-from apps.jobs.services.advancing import go_to
-from apps.jobs.services.claims import Claim, claimed, settle
-from apps.jobs.services.recognizing import begin_recognition, pages_to_recognize
-from apps.jobs.services.routing import begin_models, choose_routes
-from apps.jobs.services.working import do_work
+from apps.jobs.scheduling.advance import go_to
+from apps.jobs.scheduling.claims import Claim, claimed, settle
+from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
+from apps.jobs.stages.routing import begin_models, choose_routes
+from apps.jobs.stages.step_work import do_work
 from apps.jobs.states import Stage
 
 

@@ -17,9 +17,9 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import ocr_exchange
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
-from apps.jobs.services import traces, workers
-from apps.jobs.services.advancing import move_on
-from apps.jobs.services.claims import (
+from apps.jobs.scheduling import job_traces, workers
+from apps.jobs.scheduling.advance import move_on
+from apps.jobs.scheduling.claims import (
     Claim,
     begin_waiting_step,
     claimed,
@@ -31,9 +31,9 @@ from apps.jobs.services.claims import (
     put_off,
     settle,
 )
-from apps.jobs.services.contents import stored_page
-from apps.jobs.services.sending import make_runs, send_pages_of
-from apps.jobs.services.working import do_work, password_of, reader_limits
+from apps.jobs.scheduling.dispatch import make_runs, send_pages_of
+from apps.jobs.stages.page_contents import stored_page
+from apps.jobs.stages.step_work import do_work, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages.layout.recognition import Recognition, decode_recognition, page_with_text
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
@@ -151,7 +151,7 @@ def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", wo
         return
     begin_waiting_step(step_id=step_id, fence=fence, worker="")  # where the worker's own word of it got lost
     step.refresh_from_db()
-    traces.page_recognized(step, worked, error_code=code)
+    job_traces.page_recognized(step, worked, error_code=code)
     with holding(step) as claim:
         if code:
             _accept_failure(claim, code, detail)

@@ -15,15 +15,15 @@ from typing import Any
 from django.conf import settings
 
 from apps.accounts.models import Project, ProjectQuota
+from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import TooSlowToEstimate
+from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import ParseJob
-from apps.jobs.services.admission import admit, check_pages, targets_of
-from apps.jobs.services.orders import JobRequest
-from apps.jobs.services.recognizing import pages_to_recognize
-from apps.jobs.services.requests import ModelRequest
-from apps.jobs.services.routing import Route, route_of
-from apps.jobs.services.splitting import wanted_pages
-from apps.jobs.services.working import hidden_text_of, reader_limits
+from apps.jobs.scheduling.admission import admit, check_pages, targets_of
+from apps.jobs.stages.recognize import pages_to_recognize
+from apps.jobs.stages.routing import Route, route_of
+from apps.jobs.stages.split import wanted_pages
+from apps.jobs.stages.step_work import hidden_text_of, reader_limits
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import ParseError, Stopped

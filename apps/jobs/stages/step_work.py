@@ -11,7 +11,7 @@ from django.db import transaction
 
 from apps.core import sealed_secrets
 from apps.jobs.models import ParseJob
-from apps.jobs.services.claims import Claim, end_job, hand_back, settle
+from apps.jobs.scheduling.claims import Claim, end_job, hand_back, settle
 from apps.jobs.states import JobState, StepState
 from apps.pages.model.errors import DocumentError, ParseError, UnplannedError
 from apps.pages.sandbox import client

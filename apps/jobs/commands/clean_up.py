@@ -19,10 +19,11 @@ from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries, workflow
+from apps.jobs.commands import delete
 from apps.jobs.models import ParseJob
-from apps.jobs.services import answers, removing
-from apps.jobs.services.retention import reckon
-from apps.jobs.services.turns import take_turn
+from apps.jobs.scheduling.leader_lock import take_turn
+from apps.jobs.scheduling.retention import reckon
+from apps.jobs.stages import answer_cache
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def clean_up() -> int:
     """One round of housekeeping; how many jobs went. What it does not come to, the next round does."""
     began = time.monotonic()
     until = began + ROUND_SECONDS
-    for work in (documents.remove_due, answers.purge_expired):
+    for work in (documents.remove_due, answer_cache.purge_expired):
         while work() and time.monotonic() < began + ROUND_SECONDS / 3:
             pass
     if not reckon(until=until):
@@ -67,7 +68,7 @@ def clean_up_all() -> int:
     """Remove everything that is over, without pauses; how many jobs went."""
     while documents.remove_due():
         pass
-    while answers.purge_expired():
+    while answer_cache.purge_expired():
         pass
     reckon()
     removed = 0
@@ -107,7 +108,7 @@ def _remove_at_leisure(job_id: str, until: float) -> bool:
 
 def _remove(job_id: str) -> bool:
     try:
-        return removing.remove_expired(job_id=job_id)
+        return delete.remove_expired(job_id=job_id)
     except DatabaseError as error:  # its document has just been given to a new job, say
         logger.warning("The job %s is not removed now (%s); the next round does it", job_id, error)
         return False

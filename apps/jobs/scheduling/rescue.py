@@ -13,13 +13,13 @@ from django.db.models.functions import Now
 
 from apps.jobs import workflow
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.services import workers
-from apps.jobs.services.advancing import advance_job
-from apps.jobs.services.claims import end_job, fail_pages, give_up
-from apps.jobs.services.pausing import stands_still
-from apps.jobs.services.recognizing import accept_written_answer
-from apps.jobs.services.sending import is_paused, send_again, send_due
-from apps.jobs.services.turns import take_turn
+from apps.jobs.scheduling import workers
+from apps.jobs.scheduling.advance import advance_job
+from apps.jobs.scheduling.claims import end_job, fail_pages, give_up
+from apps.jobs.scheduling.dispatch import is_paused, send_again, send_due
+from apps.jobs.scheduling.leader_lock import take_turn
+from apps.jobs.scheduling.pauses import stands_still
+from apps.jobs.stages.recognize import accept_written_answer
 from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.pages.model.errors import PageError
 

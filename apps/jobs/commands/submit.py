@@ -18,10 +18,10 @@ from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove, NotCancellable
 from apps.jobs.models import JobPage, ParseJob
-from apps.jobs.services.admission import admit
-from apps.jobs.services.claims import end_job
-from apps.jobs.services.reading import make_ranges
-from apps.jobs.services.sending import send_due, send_pages_of, start_job_step
+from apps.jobs.scheduling.admission import admit
+from apps.jobs.scheduling.claims import end_job
+from apps.jobs.scheduling.dispatch import send_due, send_pages_of, start_job_step
+from apps.jobs.stages.extract import make_ranges
 from apps.jobs.states import OPEN_JOBS, RETRYABLE_JOBS, JobState, PageState, Stage
 from apps.pages.model.errors import PageOutOfRange
 from apps.parsing.tiers import TIERS

@@ -13,7 +13,7 @@ import time
 from django.db import DatabaseError
 
 from apps.core.database_connections import database_turn
-from apps.jobs.services.advancing import move_on
+from apps.jobs.scheduling.advance import move_on
 from apps.jobs.states import Stage
 
 logger = logging.getLogger(__name__)
