@@ -48,7 +48,7 @@ from apps.jobs.commands import clean_up
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages.sandbox import client
-from apps.providers.shared import shared_gateway, width_of
+from apps.providers.calls.shared_gateway import shared_gateway, width_of
 
 logger = logging.getLogger(__name__)
 

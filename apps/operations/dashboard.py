@@ -25,11 +25,11 @@ from apps.jobs.states import OPEN_JOBS, JobState, Stage
 from apps.jobs.stuck import stuck_jobs
 from apps.operations.worker_facts import scaling_events, workers_now
 from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
+from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
 from apps.providers.ledger import project_account
 from apps.providers.models import Deployment, Quota, Usage
-from apps.providers.quota import AccountState, QuotaStoreUnavailable
-from apps.providers.shared import shared_store
+from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
 
 NEWEST = 20_000
 SHORT, LONG = timedelta(minutes=5), timedelta(minutes=60)

@@ -26,7 +26,7 @@ from apps.jobs.scheduling import workers as workers_
 from apps.operations import embedded_broker, processes
 from apps.operations.findings import Finding, failed, manage, not_checked, ok, python, warning
 from apps.providers.models import Deployment
-from apps.providers.quota import connect
+from apps.providers.quota.store import connect
 
 ANSWER_SECONDS = 1
 SKEW_WARNING_SECONDS, SKEW_FAILED_SECONDS = 2.0, 30.0

@@ -23,10 +23,10 @@ from apps.jobs.scheduling import pauses, queue_status
 from apps.jobs.scheduling.queue_status import QueueStatus
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.operations import requests, tallying
+from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
 from apps.providers.models import Deployment
-from apps.providers.quota import AccountState, QuotaStoreUnavailable
-from apps.providers.shared import shared_store
+from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
 
 logger = logging.getLogger(__name__)
 NANOS_PER_DOLLAR = 1_000_000_000

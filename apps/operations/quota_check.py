@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apps.operations.sizing import ModelDemand, model_demand
-from apps.providers.quota_terms import MICROSECONDS, Limits
+from apps.providers.quota.terms import MICROSECONDS, Limits
 
 MINUTES_PER_DAY = 1440
 PER_DAY = ("requests_per_day", "money_per_day")

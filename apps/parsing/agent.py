@@ -22,9 +22,9 @@ from apps.parsing.page_parser import Judged, PageToParse, Parsed, answer_tokens,
 from apps.parsing.prompts import agent_tools
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import estimate_tokens
-from apps.providers.client import Answer, Question, ToolCall
+from apps.providers.calls.client import Answer, Question, ToolCall
+from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.errors import AllProvidersFailed
-from apps.providers.gateway import Completion, Gateway
 
 MOST_REQUESTS = 6
 MOST_TOOL_CALLS_PER_ANSWER = 4

@@ -6,8 +6,8 @@ from apps.pages.model.blocks import Page
 from apps.parsing.page_parser import PageToParse, Parsed, answer_tokens, judge, new_marker, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import estimate_tokens
-from apps.providers.client import Question
-from apps.providers.gateway import Gateway
+from apps.providers.calls.client import Question
+from apps.providers.calls.gateway import Gateway
 
 
 class PageWithLvm:

@@ -19,8 +19,8 @@ from apps.parsing.errors import UnusableAnswer
 from apps.parsing.page_pictures import Pictures
 from apps.parsing.prompts.messages import Wishes
 from apps.parsing.prompts.token_estimate import text_tokens
-from apps.providers.attempts import Order
-from apps.providers.gateway import Completion, Gateway
+from apps.providers.calls.attempts import Order
+from apps.providers.calls.gateway import Completion, Gateway
 
 # An answer to a page has about as many tokens as the page; tables have up to twice as many, by their markup.
 _LEAST_ANSWER_TOKENS = 500

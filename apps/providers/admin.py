@@ -15,12 +15,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from apps.core.read_only_admin import FactsOnly
 from apps.providers import ledger, services
+from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
 from apps.providers.errors import Failure
 from apps.providers.forms import FORGET, DeploymentForm, ProviderForm, QuotaForm, secret_names
 from apps.providers.models import Deployment, PageParser, Provider, Quota, Usage, dollars_in_words
-from apps.providers.quota import AccountState, QuotaStoreUnavailable
-from apps.providers.shared import shared_store
+from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
 
 NOT_KNOWN = "not known"
 IN_ORDER = "in order"

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from apps.core import sealed_secrets
 from apps.core.database_connections import database_turn
 from apps.providers.models import Deployment, PageParser
-from apps.providers.quota import Limits
+from apps.providers.quota.store import Limits
 
 logger = logging.getLogger(__name__)
 

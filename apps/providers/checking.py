@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from apps.accounts.services import default_project
 from apps.core import sealed_secrets
 from apps.providers import ledger, trouble
+from apps.providers.calls.client import Client, Question
+from apps.providers.calls.families import problems_of
+from apps.providers.calls.shared_gateway import call_limits, shared_store
 from apps.providers.catalog import Rules, Target, account_of, target_of, unsealed
-from apps.providers.client import Client, Question
 from apps.providers.errors import MISCONFIGURED, CallFailed
-from apps.providers.families import problems_of
 from apps.providers.ledger import CallFor
 from apps.providers.models import Deployment
-from apps.providers.quota import Need, QuotaStoreUnavailable
+from apps.providers.quota.store import Need, QuotaStoreUnavailable
 from apps.providers.services import call_again
-from apps.providers.shared import call_limits, shared_store
 
 QUESTION = Question([{"role": "user", "content": "Answer with OK."}], max_tokens=16)
 _INPUT_TOKENS = 16

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 
 from apps.providers import services
+from apps.providers.calls.families import FAMILIES, PARAMETERS, problems_of
 from apps.providers.catalog import limits_of
-from apps.providers.families import FAMILIES, PARAMETERS, problems_of
 from apps.providers.models import Deployment, Quota
 
 FORGET = "forget_secrets"

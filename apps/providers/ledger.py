@@ -17,7 +17,7 @@ from apps.core.database_connections import database_turn
 from apps.providers.catalog import Target, account_of
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import CallOutcome, Usage
-from apps.providers.quota import Need, PastCall
+from apps.providers.quota.store import Need, PastCall
 
 NANOS_PER_MICRO = 1000
 DAY = timedelta(days=1)

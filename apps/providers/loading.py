@@ -17,8 +17,8 @@ from typing import Any
 from django.db import transaction
 
 from apps.core import sealed_secrets
+from apps.providers.calls.families import PARAMETERS, problems_of
 from apps.providers.catalog import catalog, unsealed
-from apps.providers.families import PARAMETERS, problems_of
 from apps.providers.models import Deployment, PageParser, Provider, Quota
 from apps.providers.services import call_again
 from apps.providers.trouble import NO_TROUBLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from apps.providers.families import FAMILIES
+from apps.providers.calls.families import FAMILIES
 
 NANOS_PER_DOLLAR = 1_000_000_000
 TOKENS_PER_PRICE = 1_000_000

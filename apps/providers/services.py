@@ -13,10 +13,10 @@ from functools import partial
 from django.db import transaction
 
 from apps.core import sealed_secrets
+from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.catalog import account_of, catalog, unsealed
 from apps.providers.models import Deployment, Provider
-from apps.providers.quota import QuotaStoreUnavailable
-from apps.providers.shared import shared_store
+from apps.providers.quota.store import QuotaStoreUnavailable
 from apps.providers.trouble import NO_TROUBLE
 
 logger = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from apps.providers.catalog import account_of
-from apps.providers.quota import QuotaStore, connect
-from apps.providers.quota_terms import EPOCH_KEY
+from apps.providers.quota.store import QuotaStore, connect
+from apps.providers.quota.terms import EPOCH_KEY
 from tests.acceptance.asking import (
     PROCESSES,
     WIDTH,

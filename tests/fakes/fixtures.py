@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from apps.core import database_connections
-from apps.providers import ledger, shared
+from apps.providers import ledger
+from apps.providers.calls import shared_gateway
+from apps.providers.calls.client import Client
+from apps.providers.calls.connection import CallLimits
+from apps.providers.calls.gateway import Gateway
 from apps.providers.catalog import catalog
-from apps.providers.client import Client
-from apps.providers.gateway import Gateway
-from apps.providers.quota import QuotaStore, connect
-from apps.providers.wire import CallLimits
+from apps.providers.quota.store import QuotaStore, connect
 from tests.fakes.provider import FakeProvider
 
 MakeGateway = Callable[..., Gateway]
@@ -47,12 +48,12 @@ def make_gateway(quota_store: QuotaStore, transactional_db: None) -> Iterator[Ma
         widths = {"llm": 20, "lvm": 20, "agent": 20}
         client = Client(connections=60, limits=CallLimits(**limits))
         gateway = Gateway(client=client, store=quota_store, catalog=catalog, widths=widths)
-        shared.use_gateway(gateway)
+        shared_gateway.use_gateway(gateway)
         return gateway
 
     catalog.forget()
     yield make
-    shared.use_gateway(None)
+    shared_gateway.use_gateway(None)
     catalog.forget()
 
 

@@ -27,7 +27,8 @@ from apps.parsing import parsers
 from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.parsers import PageToParse, Parsed
 from apps.providers import ledger
-from apps.providers.attempts import TRIES_PER_DEPLOYMENT, Order
+from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, Order
+from apps.providers.calls.shared_gateway import shared_gateway
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
 from apps.providers.errors import (
     BudgetExceeded,
@@ -36,7 +37,6 @@ from apps.providers.errors import (
     QuotaExhausted,
 )
 from apps.providers.ledger import CallFor
-from apps.providers.shared import shared_gateway
 
 logger = logging.getLogger(__name__)
 LEAST_PAUSE_SECONDS = 0.2

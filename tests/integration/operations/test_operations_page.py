@@ -16,9 +16,9 @@ from apps.jobs.models import PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.scheduling import pauses
 from apps.jobs.scheduling import workers as workers_
 from apps.jobs.states import Stage
+from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.models import Deployment, Provider, Quota
-from apps.providers.quota import Limits, Need, QuotaStore, Reservation
-from apps.providers.shared import shared_store
+from apps.providers.quota.store import Limits, Need, QuotaStore, Reservation
 from tests.fakes.workers import a_worker, fall_silent
 from tests.integration.jobs.conftest import Submit, _own_storage, project, run, run_to, submit
 

@@ -16,9 +16,10 @@ from django.db.models.functions import Now
 from apps.pages.model.errors import Stopped
 from apps.parsing.answers.parse_answer import read_answer
 from apps.parsing.errors import UnusableAnswer
-from apps.providers.attempts import Order
+from apps.providers.calls.attempts import Order
+from apps.providers.calls.client import Answer, Question
+from apps.providers.calls.gateway import Gateway
 from apps.providers.catalog import Rules
-from apps.providers.client import Answer, Question
 from apps.providers.errors import (
     AllProvidersFailed,
     BudgetExceeded,
@@ -26,7 +27,6 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.gateway import Gateway
 from apps.providers.ledger import CallFor, spent_by_job
 from apps.providers.models import CallOutcome, Deployment, Provider, Usage
 from tests.fakes.deployments import FAMILIES, deploy

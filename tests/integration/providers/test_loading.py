@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 
 from apps.providers.catalog import account_of
 from apps.providers.models import Deployment, Provider, Quota, Usage
-from apps.providers.quota import QuotaStore
+from apps.providers.quota.store import QuotaStore
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 

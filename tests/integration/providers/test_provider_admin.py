@@ -21,7 +21,7 @@ from apps.providers import trouble
 from apps.providers.catalog import account_of, catalog, target_of
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
-from apps.providers.quota import Limits, Need, QuotaStore, Reservation
+from apps.providers.quota.store import Limits, Need, QuotaStore, Reservation
 
 PROVIDERS, DEPLOYMENTS, CALLS = "/admin/providers/provider/", "/admin/providers/deployment/", "/admin/providers/usage/"
 SECRET = "sk-canary-4d1f"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apps.providers.quota import Limits, QuotaStore, connect
+from apps.providers.quota.store import Limits, QuotaStore, connect
 
 START = 1_800_000_000.0
 NewLimits = Callable[..., Limits]

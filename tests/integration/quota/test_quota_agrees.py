@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.providers.quota import AccountState, Limits, Need, QuotaStore, Refused, Reservation
-from apps.providers.quota_model import QuotaModel
+from apps.providers.quota.store import AccountState, Limits, Need, QuotaStore, Refused, Reservation
+from tests.fakes.quota_model import QuotaModel
 from tests.integration.quota.conftest import START
 
 EXAMPLES = count(1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.providers.quota import (
+from apps.providers.quota.store import (
     AccountState,
     Limits,
     Need,

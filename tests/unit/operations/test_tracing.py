@@ -21,7 +21,7 @@ import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 import django
 django.setup()
-import apps.api.urls, apps.jobs.tasks, apps.jobs.worker, apps.providers.gateway, parse_project.wsgi, ocr_worker.tasks
+import apps.api.urls, apps.jobs.tasks, apps.jobs.worker, apps.providers.calls.gateway, parse_project.wsgi, ocr_worker.tasks
 from apps import tracing
 tracing.start()
 with tracing.within("pjb-1", "1"), tracing.causing():

@@ -12,9 +12,9 @@ import httpcore
 import httpx
 import pytest
 
+from apps.providers.calls.connection import Call, CallLimits
+from apps.providers.calls.failures import LONGEST_RETRY_AFTER_SECONDS, failure_of, retry_after
 from apps.providers.errors import CallFailed, Failure
-from apps.providers.failures import LONGEST_RETRY_AFTER_SECONDS, failure_of, retry_after
-from apps.providers.wire import Call, CallLimits
 
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 OUT_OF_QUOTA = "You exceeded your current quota, please check your plan and billing details."

@@ -14,8 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from apps.providers.quota_model import QuotaModel
-from apps.providers.quota_terms import (
+from apps.providers.quota.terms import (
     DAY_SECONDS,
     MOST_MONEY,
     MOST_OF_A_LIMIT,
@@ -28,6 +27,7 @@ from apps.providers.quota_terms import (
     Reservation,
     microseconds,
 )
+from tests.fakes.quota_model import QuotaModel
 
 START = 1_000_000.0  # small, so that sums of floats are exact to the microsecond
 HOUR = 3600.0

@@ -16,9 +16,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from apps.providers.calls.connection import Call, CallLimits, calling, http_client
+from apps.providers.calls.failures import failure_of, retry_after
 from apps.providers.errors import Failure
-from apps.providers.failures import failure_of, retry_after
-from apps.providers.wire import Call, CallLimits, calling, http_client
 
 Behaviour = Callable[[socket.socket], None]
 Serve = Callable[[Behaviour], str]

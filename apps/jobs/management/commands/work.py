@@ -11,8 +11,8 @@ from django.db import connection
 
 from apps.core.database_connections import share_connections
 from apps.jobs import workflow
+from apps.providers.calls.shared_gateway import share_widths
 from apps.providers.models import Deployment
-from apps.providers.shared import share_widths
 
 BETWEEN_LOOKS_SECONDS = 3.0
 # Threads beside those whose calls are out, for the work before and after a call: the gateway keeps the width itself.

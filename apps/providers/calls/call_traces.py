@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.core import tracing
-from apps.providers.attempts import Attempts, Held
+from apps.providers.calls.attempts import Attempts, Held
 from apps.providers.errors import CallFailed
 
 _NANOS_PER_DOLLAR = 1e9

@@ -7,11 +7,11 @@ import threading
 from django.conf import settings
 
 from apps.providers import ledger
+from apps.providers.calls.client import Client
+from apps.providers.calls.connection import CallLimits
+from apps.providers.calls.gateway import Gateway
 from apps.providers.catalog import catalog
-from apps.providers.client import Client
-from apps.providers.gateway import Gateway
-from apps.providers.quota import QuotaStore, connect
-from apps.providers.wire import CallLimits
+from apps.providers.quota.store import QuotaStore, connect
 
 _lock = threading.Lock()
 _gateway: Gateway | None = None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from apps.providers.quota_terms import (
+from apps.providers.quota.terms import (
     MICROSECONDS,
     AccountState,
     BreakerRules,

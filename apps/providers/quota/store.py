@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from apps.providers import quota_rebuild
-from apps.providers.quota_terms import (
+from apps.providers.quota import rebuild as quota_rebuild
+from apps.providers.quota.terms import (
     EPOCH_KEY,
     LONGEST_HOLD_OFF,
     MICROSECONDS,

@@ -17,11 +17,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from apps.pages.model.safe_text import clean
+from apps.providers.calls.connection import Call, CallLimits, Withheld, calling, http_client
+from apps.providers.calls.failures import failure_of
+from apps.providers.calls.families import FAMILIES
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
-from apps.providers.failures import failure_of
-from apps.providers.families import FAMILIES
-from apps.providers.wire import Call, CallLimits, Withheld, calling, http_client
 
 if TYPE_CHECKING:
     from litellm import Router

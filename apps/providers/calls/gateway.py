@@ -22,10 +22,13 @@ from typing import Generic, TypeVar
 from django.db import IntegrityError
 
 from apps.pages.model.errors import ParseError, Stopped
-from apps.providers import ledger, traces, trouble
-from apps.providers.attempts import OUTAGE_PAUSE_SECONDS, Attempts, Held, Order
+from apps.providers import ledger, trouble
+from apps.providers.calls import call_traces
+from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, Held, Order
+from apps.providers.calls.client import Answer, Client, Question
+from apps.providers.calls.connection import Call, Withheld, current_call
+from apps.providers.calls.failures import retry_after
 from apps.providers.catalog import Catalog, Target
-from apps.providers.client import Answer, Client, Question
 from apps.providers.errors import (
     MISCONFIGURED,
     OUT_OF_ORDER,
@@ -37,9 +40,7 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.failures import retry_after
-from apps.providers.quota import QuotaStore, QuotaStoreUnavailable, Refused, Reservation
-from apps.providers.wire import Call, Withheld, current_call
+from apps.providers.quota.store import QuotaStore, QuotaStoreUnavailable, Refused, Reservation
 
 logger = logging.getLogger(__name__)
 
@@ -216,7 +217,7 @@ class Gateway:
                 self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
             self._tell_store(target, failed)
         attempt.note(target, failed.failure, str(failed))
-        traces.call_failed(attempt, held, failed)
+        call_traces.call_failed(attempt, held, failed)
 
     def _take_back(self, held: Held) -> None:
         """The call never left."""
@@ -269,7 +270,7 @@ class Gateway:
                 money=(cost or 0) // ledger.NANOS_PER_MICRO,
                 sent_at=call.sent_at,
             )
-        told = partial(traces.call_answered, attempt, held, counted.input_tokens, counted.output_tokens, cost)
+        told = partial(call_traces.call_answered, attempt, held, counted.input_tokens, counted.output_tokens, cost)
         try:
             checked = check(answer)
         except ParseError as error:

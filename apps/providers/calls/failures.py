@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from apps.providers.calls.connection import Call
 from apps.providers.errors import CallFailed, Failure, FailureFacts
-from apps.providers.wire import Call
 
 LONGEST_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
 _LONGEST_DETAIL = 300

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from apps.providers import ledger
+from apps.providers.calls.client import Question
 from apps.providers.catalog import Rules, Target
-from apps.providers.client import Question
 from apps.providers.errors import (
     OUT_OF_ORDER,
     WORTH_ANOTHER_TRY,
@@ -22,7 +22,7 @@ from apps.providers.errors import (
 )
 from apps.providers.ledger import CallFor, job_account, project_account
 from apps.providers.models import Usage
-from apps.providers.quota import Limits, Need, Reservation
+from apps.providers.quota.store import Limits, Need, Reservation
 
 TRIES_PER_DEPLOYMENT = 2
 # A page whose providers are out of order comes again after about so long.

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from apps.providers.quota_terms import (
+from apps.providers.quota.terms import (
     EPOCH_KEY,
     LONGEST_WINDOW,
     MOST_MONEY,
