@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
-from apps.operations.measurements import HOW_TO_MEASURE, Measured, read_measured
-from apps.operations.sizing import machines
+from apps.capacity.measurements import HOW_TO_MEASURE, Measured, read_measured
+from apps.capacity.sizing import machines
 from apps.parsing.modes import MODES
 from bench.figures import RESULTS, Figure, report
 

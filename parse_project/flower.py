@@ -1,4 +1,4 @@
-"""What Flower's configuration takes beside its password, in `make run` (apps/operations/members.py) and deployed."""
+"""What Flower's configuration takes beside its password, in `make run` (apps/supervisor/programs.py) and deployed."""
 
 from __future__ import annotations
 

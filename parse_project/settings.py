@@ -85,7 +85,7 @@ INSTALLED_APPS = [
     "apps.api",
 ]
 MIDDLEWARE = [
-    "apps.operations.requests.CountRequests",
+    "apps.monitoring.request_counts.CountRequests",
     "apps.api.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

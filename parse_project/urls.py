@@ -4,17 +4,18 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from apps.operations import capacity_page, doctor_page
-from apps.operations.metrics_view import show_metrics
-from apps.operations.views import operations
+from apps.capacity import admin_page
+from apps.doctor import admin_page
+from apps.monitoring.metrics_view import show_metrics
+from apps.monitoring.views import operations
 
 admin.site.site_header = admin.site.site_title = "Leafmill"
 
 urlpatterns = [
     # People type these without the last slash; APPEND_SLASH would redirect the API's clients, too.
     re_path(r"^(?P<page>admin(?:/.*[^/])?)$", RedirectView.as_view(url="/%(page)s/", query_string=True)),
-    path("admin/operations/capacity/", admin.site.admin_view(capacity_page.show), name="capacity"),
-    path("admin/operations/doctor/", admin.site.admin_view(doctor_page.show), name="doctor"),
+    path("admin/operations/capacity/", admin.site.admin_view(admin_page.show), name="capacity"),
+    path("admin/operations/doctor/", admin.site.admin_view(admin_page.show), name="doctor"),
     path("admin/operations/", admin.site.admin_view(operations), name="operations"),
     path("admin/", admin.site.urls),
     path("metrics", show_metrics),

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from apps.operations import embedded_broker, launch
+from apps.supervisor import embedded_broker, launch
 
 START_SECONDS = 60.0
 POSTGRES_USER = "postgres"  # made by the Debian package; PostgreSQL refuses to run as root

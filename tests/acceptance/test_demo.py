@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apps.operations.processes import end, processes_of
+from apps.supervisor.processes import end, processes_of
 from tests.acceptance.stack import wait_for
 from tests.services import free_port, listens
 

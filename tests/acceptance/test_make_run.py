@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from apps.operations.processes import MARKER, end, processes_of
+from apps.supervisor.processes import MARKER, end, processes_of
 from tests.acceptance.stack import wait_for
 from tests.services import free_port
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.operations.autoscaling import desired_replicas
+from apps.capacity.autoscaling import desired_replicas
 from tests.acceptance.stack import Stack
 
 PREFIX = "parse_raw_file_job"

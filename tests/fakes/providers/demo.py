@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from apps.operations import launch, preflight
-from apps.operations.errors import CannotStart
+from apps.supervisor import launch, preflight
+from apps.supervisor.errors import CannotStart
 from tests.fakes.providers import credentials
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from apps.operations import tallying
+from apps.monitoring import running_totals
 from tests.integration.api.conftest import _own_service, api, finish
 from tests.integration.api.test_queue_status import broker
 
@@ -41,7 +41,7 @@ def metrics(settings: Any, transactional_db: None, broker: str, monkeypatch: pyt
     """Ask for them; nothing has to be ten seconds old to be counted."""
     settings.METRICS_TOKEN = TOKEN
     settings.REDIS_URL = broker
-    monkeypatch.setattr(tallying, "SETTLED", timedelta(seconds=-1))
+    monkeypatch.setattr(running_totals, "SETTLED", timedelta(seconds=-1))
 
     def metrics() -> Samples:
         response = Client(headers={"authorization": f"Bearer {TOKEN}"}).get("/metrics")

@@ -23,8 +23,8 @@ from django.test import Client
 
 from apps.documents.models import Removal
 from apps.jobs.scheduling import pauses, workers
-from apps.operations.processes import MARKER
 from apps.providers.models import Deployment, Provider
+from apps.supervisor.processes import MARKER
 from tests.acceptance.stack import MANAGE
 from tests.fakes.collector import FakeCollector
 from tests.fakes.deployments import deploy

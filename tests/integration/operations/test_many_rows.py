@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts import services as accounts
 from apps.jobs import queries
 from apps.jobs.scheduling import retention
-from apps.operations.worker_facts import MOST_EVENTS
+from apps.monitoring.worker_facts import MOST_EVENTS
 from tests.fakes.many_rows import LONGEST_JOB, WORKERS, make_many_rows, remove_many_rows
 
 MOST_QUERIES = 30

@@ -18,7 +18,7 @@ from apps.accounts import services as accounts
 from apps.jobs.commands import clean_up, delete
 from apps.jobs.models import JobPage, PageAttempt, ParseJob
 from apps.jobs.scheduling import pauses, retention
-from apps.operations.models import TallyMark
+from apps.monitoring.models import TallyMark
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
 from tests.integration.api.conftest import Api, Finish
 from tests.integration.api.test_queue_status import use_broker

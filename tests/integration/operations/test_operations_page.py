@@ -77,7 +77,7 @@ def test_only_the_newest_attempts_are_looked_at(
     operator: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = run(submit(pages=16))
-    monkeypatch.setattr("apps.operations.dashboard.NEWEST", 2)
+    monkeypatch.setattr("apps.monitoring.dashboard.NEWEST", 2)
     assert PageAttempt.objects.filter(job=job).count() > 2
 
     assert sum(rate.long for rate in facts(operator)["rates_of_work"]) < 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.operations.autoscaling import desired_replicas
+from apps.capacity.autoscaling import desired_replicas
 
 
 @pytest.mark.parametrize(

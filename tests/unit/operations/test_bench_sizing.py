@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.operations.measurements import Measured
+from apps.capacity.measurements import Measured
 from bench.sizing import figures_of
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
-from apps.operations.chart import Curve, Panel, as_png, as_svg
+from apps.capacity.chart import Curve, Panel, as_png, as_svg
 
 PANELS = [
     Panel("Pages a minute", [Curve("in", [0.0, 40_000.0, 12_000.0] * 40), Curve("done", [10_000.0] * 120)]),

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from apps.operations import doctor_machine
-from apps.operations.doctor import _Look, is_well, summary
-from apps.operations.doctor_machine import GIGABYTE, disk_finding
-from apps.operations.doctor_parts import clock_finding
-from apps.operations.findings import Finding, State, failed, not_checked, ok, warning
+from apps.doctor import machine
+from apps.doctor.examination import _Look, is_well, summary
+from apps.doctor.finding import Finding, State, failed, not_checked, ok, warning
+from apps.doctor.machine import GIGABYTE, disk_finding
+from apps.doctor.shared_parts import clock_finding
 from ocr_worker import packs
 
 
@@ -47,7 +47,7 @@ def test_a_full_disk_is_told(gigabytes: float, state: State) -> None:
 def test_a_key_that_can_be_guessed_is_told_and_not_shown(settings: Any, key: str, state: State) -> None:
     settings.SECRET_KEY = key
 
-    finding = doctor_machine.secret_key()
+    finding = machine.secret_key()
 
     assert finding.state is state
     assert key not in finding.sentence + finding.mend
@@ -62,7 +62,7 @@ def test_a_key_that_seals_already_is_kept_where_processes_are_apart(settings: An
     (tmp_path / "secret_key").write_text(settings.SECRET_KEY)
     (tmp_path / "secret_key").chmod(0o600)
 
-    finding = doctor_machine.secret_key()
+    finding = machine.secret_key()
 
     assert finding.state is State.WARNING
     assert finding.mend.startswith("keep this key: set SECRET_KEY_FILE")
@@ -74,28 +74,28 @@ def test_a_key_that_others_can_read_is_told(settings: Any, tmp_path: Path) -> No
     kept = tmp_path / "secret_key"
     kept.write_text(settings.SECRET_KEY)
     kept.chmod(0o644)
-    open_to_others = doctor_machine.secret_key()
+    open_to_others = machine.secret_key()
     kept.chmod(0o600)
 
     assert (open_to_others.state, open_to_others.mend) == (State.WARNING, f"chmod 600 {kept}")
-    assert doctor_machine.secret_key().state is State.OK
+    assert machine.secret_key().state is State.OK
 
 
 def test_flowers_password_has_to_be_one(settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
-    assert doctor_machine.flower_password().state is State.NOT_CHECKED
+    assert machine.flower_password().state is State.NOT_CHECKED
     path = tmp_path / "flower_password"
     path.touch(mode=0o600)
-    assert doctor_machine.flower_password().state is State.FAILED
+    assert machine.flower_password().state is State.FAILED
     path.write_text("a-long-one-4711")
-    assert doctor_machine.flower_password().state is State.OK
+    assert machine.flower_password().state is State.OK
 
 
 def test_without_language_packs_it_says_how_to_install_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     monkeypatch.setattr(packs, "FOLDERS", ())
 
-    finding = doctor_machine.tesseract()
+    finding = machine.tesseract()
 
     assert finding.state is State.WARNING
     assert "apt-get install tesseract-ocr" in finding.mend
@@ -106,9 +106,9 @@ def test_a_gpu_is_seen_by_nvidias_own_program(monkeypatch: pytest.MonkeyPatch, t
     program.write_text("#!/bin/sh\necho 'NVIDIA H200, 143771 MiB'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    seen = doctor_machine.gpu()
+    seen = machine.gpu()
     program.write_text("#!/bin/sh\necho 'No devices were found'; exit 6\n")
-    unseen = doctor_machine.gpu()
+    unseen = machine.gpu()
 
     assert seen == ok("GPU", "NVIDIA H200, 143771 MiB.")
     assert unseen.state is State.OK

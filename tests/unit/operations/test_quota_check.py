@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apps.operations.quota_check import QuotaCheck, Serving, check_quotas, dollars_per_hour, shares
+from apps.capacity.quota_check import QuotaCheck, Serving, check_quotas, dollars_per_hour, shares
 from apps.providers.quota.terms import Limits
 
 # The store counts a minute as 60.4 s, so a limit lets 150 of 151 through.

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from apps.operations import loads, sizing
-from apps.operations.quota_check import Allowance
-from apps.operations.simulation import MODEL, OCR, PARSE, WINDOW, Autoscaler, Rules, Simulated, StageRules, simulate
-from apps.operations.sizing import Scaler
+from apps.capacity import loads, sizing
+from apps.capacity.quota_check import Allowance
+from apps.capacity.simulation import MODEL, OCR, PARSE, WINDOW, Autoscaler, Rules, Simulated, StageRules, simulate
+from apps.capacity.sizing import Scaler
 
 SHARE = 0.3
 STAGING = sizing.OVERLAYS["staging"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from apps.operations import sizing
-from apps.operations.measurements import HOW_TO_MEASURE, Measured, read_measured
-from apps.operations.sizing import Basis, GuidePods
+from apps.capacity import sizing
+from apps.capacity.measurements import HOW_TO_MEASURE, Measured, read_measured
+from apps.capacity.sizing import Basis, GuidePods
 
 MANIFESTS = Path(__file__).resolve().parents[3] / "deploy" / "k8s" / "overlays"
 

@@ -1,0 +1,26 @@
+"""The admin's page of the doctor: what ``manage.py doctor`` says, of the process that serves the page."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from apps.doctor.examination import examine, is_well, summary
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("jobs.view_parsejob", raise_exception=True)
+def show(request: HttpRequest) -> HttpResponse:
+    """For staff who may see jobs (``admin_view`` asks for staff). POST asks the providers too, a call each."""
+    findings = examine(ask_providers=request.method == "POST")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Doctor",
+        "findings": findings,
+        "is_well": is_well(findings),
+        "summary": summary(findings),
+    }
+    return render(request, "operations/doctor.html", context)

@@ -1,0 +1,70 @@
+"""The page of operations in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import ADDITION, DELETION, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from apps.jobs import admin_facts
+from apps.jobs.models import Pause
+from apps.jobs.scheduling import pauses
+from apps.monitoring.dashboard import dashboard
+
+REFRESH_SECONDS = 10
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def operations(request: HttpRequest) -> HttpResponse:
+    """How the service does now; POST pauses and resumes. For staff who may see jobs (``admin_view`` asks for staff)."""
+    if not request.user.has_perm("jobs.view_parsejob"):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _order(request)
+    refresh = "refresh" in request.GET
+    return render(
+        request,
+        "operations/dashboard.html",
+        {
+            **admin.site.each_context(request),
+            **dashboard(),
+            "title": "Operations",
+            "flower": admin_facts.flower_url(request),
+            "refresh_seconds": REFRESH_SECONDS if refresh else None,
+            "may_pause": request.user.has_perm("jobs.add_pause"),
+            "may_resume": request.user.has_perm("jobs.delete_pause"),
+        },
+    )
+
+
+def _order(request: HttpRequest) -> HttpResponse:
+    if name := request.POST.get("resume"):
+        _resume(request, name)
+    elif (name := request.POST.get("pause")) in pauses.pausable():
+        _pause(request, name, request.POST.get("reason", "").strip()[:200])
+    return HttpResponseRedirect(reverse("operations"))
+
+
+def _pause(request: HttpRequest, name: str, reason: str) -> None:
+    if not request.user.has_perm("jobs.add_pause"):
+        raise PermissionDenied
+    if pauses.pause(name=name, reason=reason, by=request.user.get_username()) or reason:
+        _log(request, name, ADDITION, f"paused: {reason}" if reason else "paused")
+    messages.success(request, f"{name} is paused.")
+
+
+def _resume(request: HttpRequest, name: str) -> None:
+    if not request.user.has_perm("jobs.delete_pause"):
+        raise PermissionDenied
+    if pauses.resume(name=name):
+        _log(request, name, DELETION, "resumed")
+        messages.success(request, f"{name} goes on.")
+
+
+def _log(request: HttpRequest, name: str, kind: int, message: str) -> None:
+    assert request.user.pk is not None
+    LogEntry.objects.log_actions(request.user.pk, [Pause(name=name)], kind, message)

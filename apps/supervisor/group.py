@@ -1,0 +1,182 @@
+"""The supervised group: supervisord starts the members, starts crashed ones again, and stops them in order.
+
+What is ours is around it: one line on the terminal for whatever happens, an end within a given time, and the certainty
+that no process is left, whoever was killed in whatever way.
+"""
+
+from __future__ import annotations
+
+import http
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from apps.supervisor import processes
+from apps.supervisor.programs import LAUNCHER, Member, supervisor_configuration
+
+STOP_SECONDS = 9.0  # everything has ended within ten
+STARTS_BEFORE_GIVING_UP = 3  # of one member, as long as the service has not answered once
+READY_SECONDS = 60.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+SPAWNED = re.compile(r"spawned: '(?P<name>[\w-]+)' with pid (?P<pid>\d+)")
+RUNNING = re.compile(r"success: (?P<name>[\w-]+) entered RUNNING state")
+EXITED = re.compile(r"exited: (?P<name>[\w-]+) \((?P<how>[^;)]+)")
+
+
+class Group:
+    """All members, under one supervisord in a session of its own.
+
+    ``say`` gets the lines for the terminal. Use from the main thread: it takes the stop signals over.
+    """
+
+    def __init__(self, members: list[Member], *, folder: Path, environment: dict[str, str], say: Callable[[str], None]):
+        self._members = members
+        self._folder = folder
+        self._environment = {**environment, processes.MARKER: str(folder)}
+        self._say = say
+        self._pids: dict[str, int] = {}
+        self._crashes: Counter[str] = Counter()
+        self._ready = threading.Event()
+        self._stopping = threading.Event()
+        self._failed = False
+        self._supervisor: subprocess.Popen[str] | None = None
+
+    def run(self, *, address: tuple[str, int], on_ready: Callable[[], None]) -> int:
+        """Start the members and watch them until a stop signal; returns the exit code: 0, or 1 after a failure."""
+        earlier = {number: signal.signal(number, self._on_stop_signal) for number in STOP_SIGNALS}
+        try:
+            self._supervisor = self._start()
+            if self._stopping.is_set():  # asked while it was being started
+                self._begin_end(self._supervisor)
+            threading.Thread(target=self._announce_ready, args=(address, on_ready), daemon=True).start()
+            self._watch(self._supervisor)
+        finally:
+            self._end_all()
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+        return 1 if self._failed else 0
+
+    def stop(self) -> None:
+        """Begin the end, or hasten it: asked a second time nobody is waited for."""
+        if self._stopping.is_set():
+            self._kill_all()
+            return
+        self._stopping.set()
+        if self._supervisor is not None:
+            self._begin_end(self._supervisor)
+
+    def _begin_end(self, supervisor: subprocess.Popen[str]) -> None:
+        supervisor.terminate()
+        hurry = threading.Timer(STOP_SECONDS, self._kill_all)
+        hurry.daemon = True
+        hurry.start()
+
+    def _start(self) -> subprocess.Popen[str]:
+        configuration = self._folder / "run" / "supervisord.conf"
+        configuration.write_text(supervisor_configuration(self._members, folder=self._folder), encoding="utf-8")
+        command = [sys.executable, "-S", "-E", str(LAUNCHER), sys.executable, "-m", "supervisor.supervisord"]
+        return subprocess.Popen(
+            [*command, "-c", str(configuration)],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # the terminal's Ctrl-C is for us alone; we stop the members in order
+        )
+
+    def _watch(self, supervisor: subprocess.Popen[str]) -> None:
+        assert supervisor.stdout is not None
+        for line in supervisor.stdout:
+            self._on_line(line)
+        code = supervisor.wait()
+        if not self._stopping.is_set():
+            self._failed = True
+            self._say(f"The supervisor ended unexpectedly (exit {code}); stopping everything.")
+
+    def _on_line(self, line: str) -> None:
+        if spawned := SPAWNED.search(line):
+            self._pids[spawned["name"]] = int(spawned["pid"])
+        elif self._stopping.is_set():
+            return
+        elif exited := EXITED.search(line):
+            self._on_crash(exited["name"], exited["how"])
+        elif (running := RUNNING.search(line)) and self._crashes[running["name"]]:
+            self._say(f"{running['name']} runs again.")
+        elif "Error" in line:
+            self._say(line.strip())
+
+    def _on_crash(self, name: str, how: str) -> None:
+        if name in self._pids:
+            processes.end_process_group(self._pids[name])  # what the dead leader's children hold would be in the way
+        self._crashes[name] += 1
+        if not self._ready.is_set() and self._crashes[name] >= STARTS_BEFORE_GIVING_UP:
+            self._failed = True
+            self._say(f"{name} cannot be started ({how}); stopping everything. Its last words:")
+            self._say(self._last_words(name))
+            self.stop()
+            return
+        self._say(f"{name} ended unexpectedly ({how}); starting it again. See {self._log(name)}")
+
+    def _announce_ready(self, address: tuple[str, int], on_ready: Callable[[], None]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._stopping.is_set():
+            if _answers(*address):
+                self._ready.set()
+                on_ready()
+                return
+            if time.monotonic() > deadline:
+                self._say(f"The web process has not answered for {READY_SECONDS:.0f} s. See {self._log('web')}")
+                deadline = time.monotonic() + READY_SECONDS
+            time.sleep(0.1)
+
+    def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
+        again = self._stopping.is_set()
+        self._say("Stopping at once." if again else "Stopping; work in hand is finished first, for up to 8 seconds ...")
+        self.stop()
+
+    def _kill_all(self) -> None:
+        processes.end(processes.processes_of(str(self._folder)), grace_seconds=0)
+
+    def _end_all(self) -> None:
+        self._stopping.set()
+        processes.end(processes.processes_of(str(self._folder)), grace_seconds=1.0 if self._failed else 0.2)
+        if self._supervisor is not None:
+            self._supervisor.wait()
+
+    def _log(self, name: str) -> Path:
+        return self._folder / "logs" / f"{name}.log"
+
+    def _last_words(self, name: str) -> str:
+        try:
+            lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return "(it wrote nothing)"
+        return "\n".join(f"  {line}" for line in lines[-15:])
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether the service says that it is ready."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def inherited_environment() -> dict[str, str]:
+    """Our own environment for the members, with what every one of them needs."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "parse_project.settings"}

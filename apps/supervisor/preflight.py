@@ -1,0 +1,67 @@
+"""What is looked at before anything starts: is it running already, are the ports free, is the folder ours."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+from apps.supervisor.errors import CannotStart
+
+FOLDERS = ("logs", "run", "static", "storage", "valkey")
+
+
+def prepare_data_folder(folder: Path) -> None:
+    """Make the data folder and its rooms, readable by this user only."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        for name in FOLDERS:
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(
+            f"The data folder {folder} cannot be used ({error.strerror}). Set LEAFMILL_DATA to a folder of your own."
+        ) from error
+
+
+def take_data_folder(folder: Path) -> IO[str]:
+    """Lock the data folder for as long as the returned file is open; ``CannotStart`` when somebody else has it."""
+    lock = (folder / "run" / "lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise CannotStart(
+            f"Leafmill already runs on the data folder {folder} (process {holder}). "
+            "Stop it first, or set LEAFMILL_DATA to another folder."
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def refuse_taken_port(*, host: str, port: int, variable: str) -> None:
+    """Raise ``CannotStart`` when nobody could listen on this port now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except (OSError, OverflowError) as error:
+            raise CannotStart(_port_sentence(error, host=host, port=port, variable=variable)) from error
+
+
+def _port_sentence(error: Exception, *, host: str, port: int, variable: str) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.EADDRINUSE:
+        return f"Port {port} on {host} is taken by another program. Stop it, or choose another: {variable}={port + 1}"
+    if code == errno.EACCES:
+        return f"Port {port} needs rights that this user does not have. Choose one above 1023: {variable}=8000"
+    return f"Nothing can listen on {host} port {port} ({error}). Change HOST or {variable}."
