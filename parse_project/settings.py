@@ -347,7 +347,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "apps.api.errors.exception_handler",
+    "EXCEPTION_HANDLER": "apps.api.error_responses.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -408,7 +408,7 @@ def _traces_share() -> float:
 
 TRACES_SHARE = _traces_share()
 if TRACES_ENDPOINT:
-    MIDDLEWARE.insert(0, "apps.api.traces.TraceRequests")
+    MIDDLEWARE.insert(0, "apps.api.request_traces.TraceRequests")
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey, Project
-from apps.api.refusals import NotFound, Unauthenticated
+from apps.api.request_errors import NotFound, Unauthenticated
 
 LONGEST_KEY = 200
 

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 
-from apps.api.errors import problem, problem_of_status
-from apps.api.refusals import UnknownHost
+from apps.api.error_responses import problem, problem_of_status
+from apps.api.request_errors import UnknownHost
 from apps.core import logs
 
 logger = logging.getLogger(__name__)

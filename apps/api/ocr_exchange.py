@@ -9,8 +9,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.api.base import OpenView
-from apps.api.files import storage_troubles
-from apps.api.refusals import NotFound
+from apps.api.request_errors import NotFound
+from apps.api.v2.files import storage_troubles
 from apps.documents import storage
 from apps.jobs import ocr_exchange
 from apps.jobs.errors import InvalidOption

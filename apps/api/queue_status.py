@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from apps.accounts.bearer import sends_token
 from apps.api.base import OpenView, answer
-from apps.api.refusals import Unauthenticated
+from apps.api.request_errors import Unauthenticated
 from apps.jobs.scheduling import queue_status
 from apps.jobs.scheduling.queue_status import QueueStatus
 

@@ -9,8 +9,8 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from pydantic import BaseModel, Field
 
-from apps.api.codes import CODES
-from apps.api.wire import Job
+from apps.api.error_codes import CODES
+from apps.api.v2.representations import Job
 
 
 class FieldProblem(BaseModel):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from apps.api import estimate, files, health, ocr_exchange, pages, parse, queue_status
+from apps.api import health, help_pages, ocr_exchange, queue_status
+from apps.api.v2 import estimate, files, parse
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
 DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models' JSON Schema is the one of OpenAPI 3.1
 
 urlpatterns = [
-    path("", pages.front_page),
-    path("errors", pages.error_codes),
+    path("", help_pages.front_page),
+    path("errors", help_pages.error_codes),
     path("livez", health.Alive.as_view()),
     path("readyz", health.Ready.as_view()),
     path("api/health", health.Health.as_view()),

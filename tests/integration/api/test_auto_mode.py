@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apps.api.tiers import TIERS
+from apps.api.v2.tiers import TIERS
 from apps.jobs.models import ParseJob
 from apps.parsing.routing.auto_mode import MODES_OF_TIERS
 from apps.providers.catalog import catalog

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from drf_spectacular.validation import validate_schema
 
-from apps.api.codes import CODES, llamaparse_code
+from apps.api.error_codes import CODES, llamaparse_code
 from tests.integration.api.conftest import Api
 from tests.integration.api.test_keys_and_projects import addresses
 
@@ -46,7 +46,7 @@ def test_answers_have_what_it_says(api: Api, description: dict[str, Any]) -> Non
 
 
 def test_every_code_that_our_errors_carry_is_in_the_table() -> None:
-    from apps.api import refusals  # noqa: F401 (its classes are to be looked at)
+    from apps.api import request_errors  # noqa: F401 (its classes are to be looked at)
     from apps.jobs.scheduling import rescue  # noqa: F401
     from apps.pages.model.errors import ParseError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.api.results import SENT_AT_ONCE_BYTES
+from apps.api.v2.results import SENT_AT_ONCE_BYTES
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import Stage
 from tests.documents.long import heading_of, long_document

@@ -18,7 +18,7 @@ Told = Callable[[str], list[Received]]
 @pytest.fixture
 def told(settings: Any) -> Iterator[Told]:
     """The requests of a job's trace, once all that were told have been sent."""
-    settings.MIDDLEWARE = ["apps.api.traces.TraceRequests", *settings.MIDDLEWARE]
+    settings.MIDDLEWARE = ["apps.api.request_traces.TraceRequests", *settings.MIDDLEWARE]
     with FakeCollector() as collector:
         settings.TRACES_ENDPOINT = f"{collector.url}/v1/traces"
         tracing.start()

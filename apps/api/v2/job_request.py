@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from apps.accounts.models import Project
-from apps.api.errors import printable
-from apps.api.options import NOT_YET, AutoModeRule, Options, ParseOptions, PdfInput
-from apps.api.refusals import InvalidOptions, OptionProblem
-from apps.api.tiers import CONFIGURATIONS, LATEST, TIERS
+from apps.api.error_responses import printable
+from apps.api.request_errors import InvalidOptions, OptionProblem
+from apps.api.v2.options import NOT_YET, AutoModeRule, Options, ParseOptions, PdfInput
+from apps.api.v2.tiers import CONFIGURATIONS, LATEST, TIERS
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
 from apps.jobs.scheduling import admission as admission_

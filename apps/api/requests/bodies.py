@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from rest_framework.request import Request
 
-from apps.api.refusals import (
+from apps.api.request_errors import (
     FieldTooLarge,
     IncompleteUpload,
     InvalidJson,

@@ -16,7 +16,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from apps.api.base import as_json
-from apps.api.wire import Job
+from apps.api.v2.representations import Job
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
 from apps.jobs.stages import assemble

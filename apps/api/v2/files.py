@@ -18,15 +18,16 @@ from pydantic import Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
-from apps.api import links, queries
+from apps.api import links
 from apps.api.base import ApiView, OpenView, answer, project_of
-from apps.api.bodies import read_json, validated
-from apps.api.options import Now, Options
-from apps.api.queries import NEWEST_FIRST, Order
-from apps.api.refusals import NotFound, StorageFull, StorageUnavailable
+from apps.api.request_errors import NotFound, StorageFull, StorageUnavailable
+from apps.api.requests import query_parameters
+from apps.api.requests.bodies import read_json, validated
+from apps.api.requests.query_parameters import NEWEST_FIRST, Order
+from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import FILE_FORM, JSON, PROBLEMS, query
-from apps.api.uploads import Upload, read_upload
-from apps.api.wire import File, FileList, PresignedUrl, file_on_wire
+from apps.api.v2.options import Now, Options
+from apps.api.v2.representations import File, FileList, PresignedUrl, file_on_wire
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
@@ -70,13 +71,15 @@ class Files(ApiView):
         """The project's files, newest first unless ``order_by`` says otherwise."""
         rows = _matching(
             project_of(request),
-            file_ids=queries.values(request, "file_ids"),
-            file_name=queries.text(request, "file_name"),
-            external_file_id=queries.text(request, "external_file_id"),
+            file_ids=query_parameters.values(request, "file_ids"),
+            file_name=query_parameters.text(request, "file_name"),
+            external_file_id=query_parameters.text(request, "external_file_id"),
         )
-        size = queries.integer(request, "page_size", queries.PAGE_SIZE, minimum=1, maximum=queries.LARGEST_PAGE)
-        order = _order(queries.text(request, "order_by"), "query")
-        return _listed(request, rows, order, size, queries.text(request, "page_token"))
+        size = query_parameters.integer(
+            request, "page_size", query_parameters.PAGE_SIZE, minimum=1, maximum=query_parameters.LARGEST_PAGE
+        )
+        order = _order(query_parameters.text(request, "order_by"), "query")
+        return _listed(request, rows, order, size, query_parameters.text(request, "page_token"))
 
 
 class FileFilter(Options):
@@ -112,7 +115,7 @@ class FilesQuery(ApiView):
             file_name=wanted.file_name,
             external_file_id=wanted.external_file_id,
         )
-        size = min(asked.page_size or queries.PAGE_SIZE, queries.LARGEST_PAGE)
+        size = min(asked.page_size or query_parameters.PAGE_SIZE, query_parameters.LARGEST_PAGE)
         return _listed(request, rows, _order(asked.order_by, "body"), size, asked.page_token)
 
 
@@ -141,7 +144,7 @@ class FileContent(ApiView):
     )
     def get(self, request: Request, file_id: str) -> HttpResponse:
         """A link to the file's bytes that needs no key and expires."""
-        seconds = queries.integer(
+        seconds = query_parameters.integer(
             request, "expires_at_seconds", settings.SIGNED_URL_SECONDS, minimum=1, maximum=links.LONGEST_SECONDS
         )
         return answer(_link(request, find_file(project_of(request), file_id), seconds=seconds))
@@ -228,14 +231,14 @@ def _order(asked: str | None, where: str) -> Order:
 
 
 def _listed(request: Request, rows: QuerySet[Document], order: Order, size: int, token: str | None) -> HttpResponse:
-    found, next_token = queries.page_of(rows, order=order, size=size, token=token)
+    found, next_token = query_parameters.page_of(rows, order=order, size=size, token=token)
     expire_at = job_queries.documents_expire_at([document.pk for document in found])
     items = [_on_wire(request, document, expire_at) for document in found]
     return answer(FileList(items=items, next_page_token=next_token, total_size=rows.count()))
 
 
 def _on_wire(request: Request, document: Document, expire_at: Mapping[str, datetime]) -> File:
-    link = _link(request, document) if "download_url" in queries.values(request, "expand") else None
+    link = _link(request, document) if "download_url" in query_parameters.values(request, "expand") else None
     return file_on_wire(document, download_url=link, expires_at=expire_at.get(document.pk))
 
 

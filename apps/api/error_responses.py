@@ -13,9 +13,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from apps.api import refusals
-from apps.api.codes import kind_of
-from apps.api.refusals import InvalidOptions, OptionProblem
+from apps.api import request_errors
+from apps.api.error_codes import kind_of
+from apps.api.request_errors import InvalidOptions, OptionProblem
 from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable
 from apps.pages.model.errors import PageOutOfRange, ParseError, UnplannedError
 
@@ -45,12 +45,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     if isinstance(error, exceptions.APIException):
         return _framework_problem(request, error)
     if isinstance(error, Http404 | PermissionDenied):
-        return problem(request, refusals.NotFound())
+        return problem(request, request_errors.NotFound())
     if isinstance(error, SuspiciousOperation):
-        return problem(request, refusals.InvalidRequest())
+        return problem(request, request_errors.InvalidRequest())
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("The database does not answer: %s", type(error).__name__)
-        return problem(request, refusals.DatabaseUnavailable())
+        return problem(request, request_errors.DatabaseUnavailable())
     logger.error("Request %s stopped on an unplanned error", request_id_of(request), exc_info=error)
     return problem(request, UnplannedError())
 
@@ -81,7 +81,7 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
 def problem_of_status(request: HttpRequest, status: int) -> HttpResponse:
     """The answer for an error that the framework answered itself, before a view of ours saw the request."""
     code = _BY_STATUS.get(status, "internal_error" if status >= 500 else "invalid_request")
-    error = refusals.NotFound() if code == "not_found" else ParseError(f"{kind_of(code).title}. See /api/docs.")
+    error = request_errors.NotFound() if code == "not_found" else ParseError(f"{kind_of(code).title}. See /api/docs.")
     error.code = code
     return problem(request, error)
 
@@ -104,7 +104,7 @@ def request_id_of(request: HttpRequest | Request) -> str:
 
 def _framework_problem(request: HttpRequest | Request, error: exceptions.APIException) -> HttpResponse:
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
-        return problem(request, refusals.Unauthenticated())
+        return problem(request, request_errors.Unauthenticated())
     told = ParseError(f"{kind_of(_BY_STATUS.get(error.status_code, 'invalid_request')).title}. See /api/docs.")
     told.code = _BY_STATUS.get(error.status_code, "invalid_request")
     return problem(request, told)

@@ -16,13 +16,13 @@ from rest_framework.request import Request
 
 from apps.accounts.models import Project
 from apps.api.base import ApiView, answer, project_of
-from apps.api.bodies import content_type, parse_json, read_json, validated
-from apps.api.files import storage_troubles
-from apps.api.options import ParseOptions, ParseRequest
-from apps.api.orders import estimate_request
-from apps.api.parse import HEAD_BYTES, check_type, named_document
+from apps.api.requests.bodies import content_type, parse_json, read_json, validated
+from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
-from apps.api.uploads import Upload, read_upload
+from apps.api.v2.files import storage_troubles
+from apps.api.v2.job_request import estimate_request
+from apps.api.v2.options import ParseOptions, ParseRequest
+from apps.api.v2.parse import HEAD_BYTES, check_type, named_document
 from apps.documents import storage
 from apps.documents.services import clean_name
 from apps.jobs.commands import estimate

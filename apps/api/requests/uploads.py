@@ -15,8 +15,7 @@ from django.http import multipartparser
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.request import Request
 
-from apps.api.bodies import content_type, refuse_encoding, source_of
-from apps.api.refusals import (
+from apps.api.request_errors import (
     FieldTooLarge,
     FileMissing,
     IncompleteUpload,
@@ -25,6 +24,7 @@ from apps.api.refusals import (
     TooManyFiles,
     UnsupportedMediaType,
 )
+from apps.api.requests.bodies import content_type, refuse_encoding, source_of
 from apps.documents.errors import FileTooLarge
 
 FIELD_BYTES = 64 * 1024

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from apps.api.codes import llamaparse_code
-from apps.api.errors import described
+from apps.api.error_codes import llamaparse_code
+from apps.api.error_responses import described
 from apps.documents.models import Document
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.stages import assemble

@@ -12,19 +12,17 @@ from pydantic import Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
-from apps.api import queries
 from apps.api.base import ApiView, answer, caller_of, project_of
-from apps.api.bodies import parse_json, read_json, validated
-from apps.api.files import find_file, storage_troubles, store
-from apps.api.options import Now, Options, ParseOptions, ParseRequest
-from apps.api.orders import job_request
-from apps.api.queries import NEWEST_FIRST, Order
-from apps.api.refusals import FileMissing, InvalidOptions, OptionProblem
-from apps.api.results import job_with_sections
+from apps.api.request_errors import FileMissing, InvalidOptions, OptionProblem
+from apps.api.requests import query_parameters
+from apps.api.requests.bodies import parse_json, read_json, validated
+from apps.api.requests.query_parameters import NEWEST_FIRST, Order
+from apps.api.requests.uploads import read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
-from apps.api.tiers import known_versions
-from apps.api.uploads import read_upload
-from apps.api.wire import (
+from apps.api.v2.files import find_file, storage_troubles, store
+from apps.api.v2.job_request import job_request
+from apps.api.v2.options import Now, Options, ParseOptions, ParseRequest
+from apps.api.v2.representations import (
     STATUS,
     DeletedJob,
     Job,
@@ -33,6 +31,8 @@ from apps.api.wire import (
     job_on_wire,
     page_on_wire,
 )
+from apps.api.v2.results import job_with_sections
+from apps.api.v2.tiers import known_versions
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
@@ -75,17 +75,19 @@ class ParseJobs(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         """The project's jobs, newest first."""
-        job_ids = queries.values(request, "job_ids")
+        job_ids = query_parameters.values(request, "job_ids")
         rows = job_queries.list_jobs(
             project=project_of(request),
-            states=_states(queries.text(request, "status")),
+            states=_states(query_parameters.text(request, "status")),
             job_ids=job_ids or None,
-            created_from=queries.moment(request, "created_at_on_or_after"),
-            created_until=queries.moment(request, "created_at_on_or_before"),
+            created_from=query_parameters.moment(request, "created_at_on_or_after"),
+            created_until=query_parameters.moment(request, "created_at_on_or_before"),
         )
-        size = queries.integer(request, "page_size", queries.PAGE_SIZE, minimum=1, maximum=queries.LARGEST_PAGE)
-        token = queries.text(request, "page_token")
-        found, next_token = queries.page_of(rows, order=NEWEST_FIRST, size=size, token=token)
+        size = query_parameters.integer(
+            request, "page_size", query_parameters.PAGE_SIZE, minimum=1, maximum=query_parameters.LARGEST_PAGE
+        )
+        token = query_parameters.text(request, "page_token")
+        found, next_token = query_parameters.page_of(rows, order=NEWEST_FIRST, size=size, token=token)
         items = [job_on_wire(job) for job in found]
         return answer(JobList(items=items, next_page_token=next_token, total_size=rows.count()))
 
@@ -123,7 +125,7 @@ class ParseJobById(ApiView):
         """
         job = find_job(project_of(request), job_id)
         with storage_troubles():
-            return job_with_sections(job, job_on_wire(job), queries.values(request, "expand"))
+            return job_with_sections(job, job_on_wire(job), query_parameters.values(request, "expand"))
 
     @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
     def delete(self, request: Request, job_id: str) -> HttpResponse:
@@ -169,10 +171,14 @@ class ParsePages(ApiView):
     def get(self, request: Request, job_id: str) -> HttpResponse:
         """How far each page of the job is."""
         job = find_job(project_of(request), job_id)
-        size = queries.integer(request, "page_size", queries.LARGEST_PAGE, minimum=1, maximum=queries.LARGEST_PAGE)
+        size = query_parameters.integer(
+            request, "page_size", query_parameters.LARGEST_PAGE, minimum=1, maximum=query_parameters.LARGEST_PAGE
+        )
         rows = JobPage.objects.filter(job=job)
-        token = queries.text(request, "page_token")
-        found, next_token = queries.page_of(rows, order=Order("number", descending=False), size=size, token=token)
+        token = query_parameters.text(request, "page_token")
+        found, next_token = query_parameters.page_of(
+            rows, order=Order("number", descending=False), size=size, token=token
+        )
         items = [page_on_wire(page) for page in found]
         counts = job_queries.page_counts(job.pk)
         return answer(JobPageList(counts=counts, items=items, next_page_token=next_token))
