@@ -251,7 +251,7 @@ def _read_here(sheet: tuple[bytes, tuple[str, ...]]) -> bytes:
 
 # What is left out -> the function or figure of ours that is replaced, and by what.
 WITHOUT: dict[str, tuple[str, str, Any]] = {
-    "without straightening": ("ocr_worker.straightening", "skew_of", lambda lines: 0.0),
+    "without straightening": ("ocr_worker.images.straightening", "skew_of", lambda lines: 0.0),
     "without quarter turns": ("ocr_worker.recognition", "lies_on_its_side", lambda lines: False),
     "without looking for pages upside down": ("ocr_worker.recognition", "QUARTER_TURNS_TO_TRY", ()),
     "without a look for old print": ("ocr_worker.recognition", "may_be_old_print", lambda first: False),

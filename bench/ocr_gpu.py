@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ocr_worker import networks, onnx_runtime
 from ocr_worker.engines.rapid import is_latin
+from ocr_worker.networks import onnx_runtime, ppocr
 
 WIDTH, HEIGHT, LINES, LETTERS = 1654, 2339, 45, 26
 TARGET = 1000
@@ -77,18 +77,18 @@ def main() -> int:
     return 0
 
 
-def read(pages: list[networks.Gray], batch: int, detector: networks.Detector, recognizer: networks.Recognizer) -> int:
+def read(pages: list[ppocr.Gray], batch: int, detector: ppocr.Detector, recognizer: ppocr.Recognizer) -> int:
     """How many letters are on the pages: lines are found and read by the batch."""
     letters = 0
     for start in range(0, len(pages), batch):
         part = pages[start : start + batch]
         found = detector.find_in_all(part)
-        strips = [networks.cut_out(page, line) for page, lines in zip(part, found, strict=True) for line in lines]
+        strips = [ppocr.cut_out(page, line) for page, lines in zip(part, found, strict=True) for line in lines]
         letters += sum(len(strip.text) for strip in recognizer.read(strips))
     return letters
 
 
-def drawn(seed: int) -> networks.Gray:
+def drawn(seed: int) -> ppocr.Gray:
     """A page of text."""
     words = random.Random(seed)
     page = Image.new("L", (WIDTH, HEIGHT), 255)

@@ -27,7 +27,7 @@ from ocr_worker.engine import Answer, Order
 from ocr_worker.engines.base import OcrEngine
 from ocr_worker.engines.rapid import RapidEngine
 from ocr_worker.errors import OcrFailed
-from ocr_worker.networks import Detector
+from ocr_worker.networks.ppocr import Detector
 from ocr_worker.recognition import PageReader, Request
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def load(paths: list[str]) -> PageReader:
 def _detector(engines: list[OcrEngine]) -> Detector:
     """The detector, on the runtime of the first engine that has one."""
     own = next((engine.detector() for engine in engines if isinstance(engine, RapidEngine)), None)
-    return own if own is not None else importlib.import_module("ocr_worker.onnx_runtime").detector()
+    return own if own is not None else importlib.import_module("ocr_worker.networks.onnx_runtime").detector()
 
 
 def _answer(reader: PageReader, order: Order, raw: bytes) -> Answer:

@@ -13,14 +13,15 @@ from apps.pages.layout.recognition import OcrAttempt, Recognition, RecognizedLin
 from apps.pages.model import languages as languages_
 from apps.pages.model.geometry import Box
 from apps.pages.model.languages import LATIN, Language
-from ocr_worker import preparation, punctuation, scripts
+from ocr_worker import punctuation, script_detection
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.engines.rapid import RapidEngine
 from ocr_worker.engines.tesseract import TesseractEngine
 from ocr_worker.errors import LanguagePackMissing
-from ocr_worker.networks import DETECTION_SIDE, Detector, Quad, cut_out, height_of, length_of
-from ocr_worker.rules import find_rules
-from ocr_worker.straightening import Straight, lies_on_its_side, straightened
+from ocr_worker.images import preparation
+from ocr_worker.images.rulings import find_rules
+from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened
+from ocr_worker.networks.ppocr import DETECTION_SIDE, Detector, Quad, cut_out, height_of, length_of
 
 # So many lines of a page, about so many times as long as high, say which way up it is and in which script.
 _SAMPLE = 8
@@ -64,7 +65,7 @@ class Upright(NamedTuple):
     """A straightened page and what a sample of its lines says to the network."""
 
     page: Straight
-    sample: scripts.Sample
+    sample: script_detection.Sample
 
 
 class PageReader:
@@ -86,7 +87,7 @@ class PageReader:
     def _upright(self, image: Gray, request: Request) -> Upright:
         side = _HIGH_RESOLUTION_SIDE if request.high_resolution else DETECTION_SIDE
 
-        def look(quarter_turns: int) -> tuple[int, Gray, list[Quad], scripts.Sample]:
+        def look(quarter_turns: int) -> tuple[int, Gray, list[Quad], script_detection.Sample]:
             turned = np.ascontiguousarray(np.rot90(image, -quarter_turns))
             lines = self._detector.find(turned, side=side)
             return quarter_turns, turned, lines, self._sample(turned, lines)
@@ -99,13 +100,13 @@ class PageReader:
         turns, turned, lines, sample = found
         return Upright(straightened(turned, lines, turns * 90), sample)
 
-    def _sample(self, image: Gray, lines: Sequence[Quad]) -> scripts.Sample:
+    def _sample(self, image: Gray, lines: Sequence[Quad]) -> script_detection.Sample:
         """What the network makes of some lines, neither short ones nor long ones, which cost more."""
         if self._rapid is None:
-            return scripts.NOTHING
+            return script_detection.NOTHING
         likely = sorted(lines, key=lambda line: abs(length_of(line) / height_of(line) - _SAMPLE_SHAPE))
         strips = [cut_out(image, line) for line in likely[:_SAMPLE]]
-        return scripts.sample_of(strips, self._rapid.read(strips, only_latin=False))
+        return script_detection.sample_of(strips, self._rapid.read(strips, only_latin=False))
 
     def _readings(self, upright: Upright, request: Request) -> list[Reading]:
         """The first attempt, and others while the answer is poor and another way is left."""
@@ -125,7 +126,7 @@ class PageReader:
             readings.append(_read(engine, page, languages, preparation.EVEN_LIGHT, "the answer before was poor"))
         return sorted(readings, key=lambda reading: reading.worth, reverse=True)
 
-    def _guessed(self, page: Straight, sample: scripts.Sample) -> tuple[Language, ...]:
+    def _guessed(self, page: Straight, sample: script_detection.Sample) -> tuple[Language, ...]:
         """Some language of the script that the page is written in."""
         if sample.is_sure:
             return (languages_.any_of(sample.script),)

@@ -17,7 +17,7 @@ from apps.doctor.finding import Finding, failed, manage, not_checked, ok, warnin
 from apps.doctor.shared_parts import refuse_missing_database, storage_options
 from apps.providers.checking import check_deployment
 from apps.providers.models import Deployment
-from ocr_worker import packs
+from ocr_worker import language_packs
 
 GIGABYTE = 1024**3
 DISK_WARNING_BYTES, DISK_FAILED_BYTES = 5 * GIGABYTE, GIGABYTE // 2
@@ -34,11 +34,11 @@ LOAD_PROVIDERS = manage("load_providers FILE")
 
 def tesseract() -> Finding:
     name = "Tesseract"
-    folder = packs.find_folder()
+    folder = language_packs.find_folder()
     if folder is None:
         sentence = "No language pack is installed here: only scripts that the other engines know are read."
         return warning(name, sentence, INSTALL_TESSERACT)
-    found = sorted(packs.packs_in(folder))
+    found = sorted(language_packs.packs_in(folder))
     return ok(name, f"{len(found)} language packs in {folder}: {', '.join(found)}.")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.pages.model.languages import Language
-from ocr_worker.networks import Quad
+from ocr_worker.networks.ppocr import Quad
 
 Gray = NDArray[np.uint8]
 

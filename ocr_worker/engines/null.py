@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from apps.pages.model.languages import Language
 from ocr_worker.engines.base import FoundLine, Gray
-from ocr_worker.networks import Quad
+from ocr_worker.networks.ppocr import Quad
 
 
 class NullEngine:

@@ -11,7 +11,7 @@ import numpy as np
 from apps.pages.model import languages as languages_
 from apps.pages.model.languages import HAN, KANA, LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray
-from ocr_worker.networks import Detector, Quad, Recognizer, Strip, cut_out
+from ocr_worker.networks.ppocr import Detector, Quad, Recognizer, Strip, cut_out
 
 SCRIPTS = frozenset({LATIN, HAN, KANA})
 # Written with letters that the network's list does not have.
@@ -93,18 +93,18 @@ def _part(quad: Quad, first: float, last: float) -> tuple[float, float, float, f
 
 
 def make_openvino() -> RapidEngine:
-    from ocr_worker import openvino_runtime
+    from ocr_worker.networks import openvino_runtime
 
     return RapidEngine("rapidocr-openvino", openvino_runtime)
 
 
 def make_onnx() -> RapidEngine:
-    from ocr_worker import onnx_runtime
+    from ocr_worker.networks import onnx_runtime
 
     return RapidEngine("rapidocr-onnx", onnx_runtime)
 
 
 def make_cuda() -> RapidEngine:
-    from ocr_worker import onnx_runtime
+    from ocr_worker.networks import onnx_runtime
 
     return RapidEngine("rapidocr-cuda", onnx_runtime.on_cuda())

@@ -13,8 +13,8 @@ from apps.pages.model import languages as languages_
 from apps.pages.model.languages import LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray
 from ocr_worker.errors import LanguagePackMissing
-from ocr_worker.networks import Quad
-from ocr_worker.packs import installed_packs, pack_folder, pack_of, package_of
+from ocr_worker.language_packs import installed_packs, pack_folder, pack_of, package_of
+from ocr_worker.networks.ppocr import Quad
 
 # Lines of a sample are stacked at this height, in pixels.
 _STACKED_HEIGHT = 46

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from apps.pages.model import languages
-from ocr_worker import openvino_runtime
 from ocr_worker.engines.base import FoundLine, OcrEngine
-from ocr_worker.networks import Detector
+from ocr_worker.networks import openvino_runtime
+from ocr_worker.networks.ppocr import Detector
 from ocr_worker.settings import ENGINES
 from tests.documents.scans import LINES, picture, typeset
 

@@ -14,7 +14,7 @@ from apps.doctor.examination import _Look, is_well, summary
 from apps.doctor.finding import Finding, State, failed, not_checked, ok, warning
 from apps.doctor.machine import GIGABYTE, disk_finding
 from apps.doctor.shared_parts import clock_finding
-from ocr_worker import packs
+from ocr_worker import language_packs
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_flowers_password_has_to_be_one(settings: Any, tmp_path: Path) -> None:
 
 def test_without_language_packs_it_says_how_to_install_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
-    monkeypatch.setattr(packs, "FOLDERS", ())
+    monkeypatch.setattr(language_packs, "FOLDERS", ())
 
     finding = machine.tesseract()
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ocr_worker.networks import Gray
+from ocr_worker.networks.ppocr import Gray
 
 
 class Preparation(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ocr_worker.networks import Gray, Quad, height_of, length_of
+from ocr_worker.networks.ppocr import Gray, Quad, height_of, length_of
 
 # Shorter lines say little about the skew.
 _LONG_LINE = 4.0

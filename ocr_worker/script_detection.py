@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from apps.pages.model.languages import HAN, KANA, LATIN
-from ocr_worker.networks import Gray, Strip
+from ocr_worker.networks.ppocr import Gray, Strip
 
 # Letters for each line height of a line's length: about 2 in Latin print, 1 in Chinese.
 _LEAST_LETTERS = 0.7

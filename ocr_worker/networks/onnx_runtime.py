@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ocr_worker.networks import Detector, Recognizer, kept_characters, model_folder
+from ocr_worker.networks.ppocr import Detector, Recognizer, kept_characters, model_folder
 
 VERSION: str = onnxruntime.__version__
 _STRIPS_AT_ONCE_ON_CUDA = 32

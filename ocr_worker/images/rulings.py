@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ocr_worker.networks import Gray
+from ocr_worker.networks.ppocr import Gray
 
 _SHORTEST = 1 / 25
 _THICKEST = 1 / 150

@@ -10,7 +10,7 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13
 
-from ocr_worker.networks import Detector, Recognizer, kept_characters, model_folder
+from ocr_worker.networks.ppocr import Detector, Recognizer, kept_characters, model_folder
 
 VERSION = openvino.get_version().split("-")[0]
 
