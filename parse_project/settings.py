@@ -68,7 +68,7 @@ FLOWER_URL = env.text(
 ).rstrip("/")
 
 INSTALLED_APPS = [
-    "apps.operations",  # before the admin, whose templates it extends
+    "apps.monitoring",  # before the admin, whose templates it extends
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -83,6 +83,10 @@ INSTALLED_APPS = [
     "apps.providers",
     "apps.jobs",
     "apps.api",
+    "apps.capacity",
+    "apps.cli",
+    "apps.doctor",
+    "apps.supervisor",
 ]
 MIDDLEWARE = [
     "apps.monitoring.request_counts.CountRequests",

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from apps.capacity import admin_page
-from apps.doctor import admin_page
+from apps.capacity import admin_page as capacity_page
+from apps.doctor import admin_page as doctor_page
 from apps.monitoring.metrics_view import show_metrics
 from apps.monitoring.views import operations
 
@@ -14,8 +14,8 @@ admin.site.site_header = admin.site.site_title = "Leafmill"
 urlpatterns = [
     # People type these without the last slash; APPEND_SLASH would redirect the API's clients, too.
     re_path(r"^(?P<page>admin(?:/.*[^/])?)$", RedirectView.as_view(url="/%(page)s/", query_string=True)),
-    path("admin/operations/capacity/", admin.site.admin_view(admin_page.show), name="capacity"),
-    path("admin/operations/doctor/", admin.site.admin_view(admin_page.show), name="doctor"),
+    path("admin/operations/capacity/", admin.site.admin_view(capacity_page.show), name="capacity"),
+    path("admin/operations/doctor/", admin.site.admin_view(doctor_page.show), name="doctor"),
     path("admin/operations/", admin.site.admin_view(operations), name="operations"),
     path("admin/", admin.site.urls),
     path("metrics", show_metrics),

@@ -1,0 +1,1 @@
+"""Compute pods, quotas and money for a load, and simulate the autoscaler under it."""

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_safe
 
 from apps.capacity import report as words
 from apps.capacity.chart import as_svg
+from apps.capacity.errors import CannotPlan
 from apps.capacity.plan import LOADS, RATES, Scenario, Wanted, plan, simulated
 from apps.capacity.simulation_chart import panels_of
 from apps.capacity.sizing import OVERLAYS
 from apps.parsing.modes import MODES
-from apps.supervisor.errors import CannotPlan
 
 
 class LoadForm(forms.Form):
@@ -63,7 +63,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {**admin.site.each_context(request), "title": "Capacity", "form": form}
     if form.is_bound and form.is_valid():
         context |= _answer(form)
-    return render(request, "operations/capacity.html", context)
+    return render(request, "capacity/capacity.html", context)
 
 
 def _answer(form: LoadForm) -> dict[str, Any]:

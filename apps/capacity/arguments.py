@@ -11,12 +11,12 @@ from django.core.management.base import CommandError, CommandParser
 
 from apps.capacity import report as words
 from apps.capacity.chart import as_png
+from apps.capacity.errors import CannotPlan
 from apps.capacity.plan import DAILY_PEAK, LOADS, RATES, Plan, Scenario, Wanted, plan, simulated
 from apps.capacity.simulation import Autoscaler, Simulated
 from apps.capacity.simulation_chart import panels_of
 from apps.capacity.sizing import OVERLAYS
 from apps.parsing.modes import MODES
-from apps.supervisor.errors import CannotPlan
 
 USAGE = 2  # the exit code of a command that is not right
 USUAL_PAGES_PER_MINUTE = 1000.0

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.capacity import loads, sizing
+from apps.capacity.errors import CannotPlan
 from apps.capacity.measurements import BENCHMARK_CALL_SECONDS, HOW_TO_MEASURE, Measured, read_measured
 from apps.capacity.quota_check import (
     MINUTES_PER_DAY,
@@ -27,7 +28,6 @@ from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
 from apps.providers import ledger
 from apps.providers.catalog import limits_of
 from apps.providers.models import Deployment
-from apps.supervisor.errors import CannotPlan
 
 MOST_PAGES_PER_MINUTE = 1_000_000
 MOST_HOURS = 48.0

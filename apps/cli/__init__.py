@@ -1,0 +1,1 @@
+"""The command line, ``manage.py parse``. It needs no Django and no database."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
+from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.page_ranges import parse_page_ranges
 from apps.pages.output.render import RenderOptions
-from apps.pages.reading.inspection import DocumentFacts
 from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """What OpenTelemetry is told of a job: one trace, and a span for each thing that was done for it.
 
-Off unless ``settings.TRACES_ENDPOINT`` is set; nothing of opentelemetry is imported then (apps/core/telemetry.py does). The
-trace's id is the one in the lines of the log. Those of spans are derived, too, from the job's id and a ``key``: every
-process knows what its spans belong to, also before that is told, and no message carries it. A span is told once, when
+Off unless ``settings.TRACES_ENDPOINT`` is set; nothing of opentelemetry is imported then (apps/core/telemetry.py
+does). The trace's id is the one in the lines of the log. Those of spans are derived, too, from the job's id and a
+``key``: every process knows what its spans belong to, also before that is told, and no message carries it. A span is told once, when
 it has ended. Any room may import this module.
 """
 

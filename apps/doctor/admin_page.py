@@ -23,4 +23,4 @@ def show(request: HttpRequest) -> HttpResponse:
         "is_well": is_well(findings),
         "summary": summary(findings),
     }
-    return render(request, "operations/doctor.html", context)
+    return render(request, "doctor/doctor.html", context)

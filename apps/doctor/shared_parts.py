@@ -23,7 +23,7 @@ from apps.doctor.finding import Finding, failed, manage, not_checked, ok, python
 from apps.documents import storage
 from apps.jobs import queries, workflow
 from apps.jobs.queries import WorkersOfQueue
-from apps.jobs.scheduling import workers as workers_
+from apps.jobs.scheduling.workers import ocr_queue
 from apps.providers.models import Deployment
 from apps.providers.quota.store import connect
 from apps.supervisor import embedded_broker, processes
@@ -187,7 +187,7 @@ def workers() -> list[Finding]:
     try:
         refuse_missing_database()
         there, served = queries.workers_there(), _served_parsers()
-        asked = workers_.ocr_queue()
+        asked = ocr_queue()
     except DatabaseError:
         return [not_checked(name, NO_DATABASE) for name in [*map(_worker_of, own), _WORKER_FOR_OCR]]
     return [_worker(name, there, served) for name in own] + [_ocr_worker(asked, there)]

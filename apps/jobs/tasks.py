@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 
 from apps.jobs import workflow
-from apps.jobs.commands import clean_up as clean_up_
+from apps.jobs.commands import clean_up as expired_jobs
 from apps.jobs.scheduling import advance, workers
 from apps.jobs.stages import assemble, extract, model, plan, recognize, split
 
@@ -98,4 +98,4 @@ def close_window(*, job: str, **later: Any) -> None:
 
 @shared_task(name=workflow.CLEAN_UP)
 def clean_up(**later: Any) -> None:
-    clean_up_.clean_up()
+    expired_jobs.clean_up()

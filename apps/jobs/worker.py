@@ -46,6 +46,7 @@ from apps.core import logs, tracing, worker_heartbeat
 from apps.core.database_connections import close_shared, database_turn
 from apps.jobs.commands import clean_up
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
+from apps.jobs.stages import recognize
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages.sandbox import client
 from apps.providers.calls.shared_gateway import shared_gateway, width_of
@@ -204,7 +205,7 @@ def _look_for_lost_work() -> None:
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
         with _told_when_it_fails("The look for lost work"), database_turn():
-            if rescue.rescue_jobs() is not None:
+            if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
                 clean_up.ask_for_clean_up()
 
 

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus and the operations page of the admin."""

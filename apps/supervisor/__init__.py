@@ -1,0 +1,1 @@
+"""``make run``: the whole service as one supervised group of processes."""

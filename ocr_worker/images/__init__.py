@@ -1,0 +1,1 @@
+"""Page images: straightening, preparation, rulings."""

@@ -1,0 +1,1 @@
+"""The PP-OCR networks and the runtimes that execute them."""

@@ -16,7 +16,7 @@ OPEN_WORK = """
 from django.utils import timezone
 from apps.accounts.services import default_project
 from apps.jobs.models import ParseJob
-from apps.jobs.services import send_due
+from apps.jobs.scheduling.dispatch import send_due
 from apps.jobs.stages.extract import make_ranges
 left, now = {messages}, timezone.now()
 while left:

@@ -10,9 +10,9 @@ from tests.acceptance.stack import ROOT, Process, Stack, wait_for
 REPORT = ROOT / "examples" / "report.pdf"
 ITS_TIME_IS_OVER = """
 from django.utils import timezone
-from apps.jobs import services
+from apps.jobs.scheduling import retention
 from apps.jobs.models import Turn
-services.keep_jobs(job_ids=["{job_id}"], until=timezone.now())
+retention.keep_jobs(job_ids=["{job_id}"], until=timezone.now())
 Turn.objects.filter(name="clean_up").delete()  # a round is due
 """
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import DamagedDocument, WrongPassword
 from apps.pages.model.geometry import Box
-from apps.pages.reading.inspection import DocumentFacts
 
 _BOX = Box(0, 0, 1, 1)
 

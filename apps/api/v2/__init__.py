@@ -1,0 +1,1 @@
+"""LlamaParse's API, version 2: jobs, files, estimates."""

@@ -33,7 +33,7 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
-from apps.jobs.commands import delete as delete_
+from apps.jobs.commands.delete import delete_document
 from apps.jobs.errors import InvalidOption
 
 Purpose = Literal["user_data", "parse", "extract", "classify", "split", "sheet", "agent_app"]
@@ -131,7 +131,7 @@ class FileById(ApiView):
     @extend_schema(operation_id="delete_file", tags=["files"], responses={204: None, **PROBLEMS})
     def delete(self, request: Request, file_id: str) -> HttpResponse:
         """Remove a file; refused while a job of it is open. Results of its jobs stay."""
-        delete_.delete_document(document=find_file(project_of(request), file_id))
+        delete_document(document=find_file(project_of(request), file_id))
         return HttpResponse(status=204)
 
 

@@ -16,7 +16,7 @@ from apps.api.v2.options import NOT_YET, AutoModeRule, Options, ParseOptions, Pd
 from apps.api.v2.tiers import CONFIGURATIONS, LATEST, TIERS
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
-from apps.jobs.scheduling import admission as admission_
+from apps.jobs.scheduling.admission import admit
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing.routing import auto_mode
 
@@ -30,7 +30,7 @@ def job_request(project: Project, options: ParseOptions) -> JobRequest:
     """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used, ModeNotAllowed
     and QuotaExceeded for what the project may not have."""
     order = _order(options, _tier(options))
-    admission = admission_.admit(project=project, mode=order.mode, options=order.options, asked=order.tier)
+    admission = admit(project=project, mode=order.mode, options=order.options, asked=order.tier)
     return replace(
         order,
         mode=admission.mode,

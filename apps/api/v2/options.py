@@ -182,7 +182,8 @@ class AutoModeParsing(Options):
     specialized_chart_parsing: Later[ChartEffort] = None
 
 
-# Triggers are checked as rules (apps/parsing/routing/auto_mode.py): numbers may be texts. Here they have names and a schema.
+# Triggers are checked as rules (apps/parsing/routing/auto_mode.py): numbers may be texts.
+# Here they have names and a schema.
 TriggerNumber = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})]
 TriggerText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
 TriggerTexts = Annotated[

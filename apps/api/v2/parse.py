@@ -36,8 +36,8 @@ from apps.api.v2.tiers import known_versions
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
-from apps.jobs.commands import delete as delete_
 from apps.jobs.commands import submit
+from apps.jobs.commands.delete import delete_job
 from apps.jobs.errors import InvalidOption, JobNotFound
 from apps.jobs.models import JobPage, ParseJob
 from apps.pages.model.errors import EmptyFile
@@ -131,7 +131,7 @@ class ParseJobById(ApiView):
     def delete(self, request: Request, job_id: str) -> HttpResponse:
         """Remove an ended job and its result; a document that came with it goes with the last job that needs it."""
         job = find_job(project_of(request), job_id)
-        delete_.delete_job(job=job)
+        delete_job(job=job)
         return answer(DeletedJob(id=job_id, project_id=str(job.project_id)))
 
 

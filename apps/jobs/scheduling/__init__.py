@@ -1,0 +1,1 @@
+"""When and where a step runs: claim, lease, dispatch, rescue."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,7 +20,6 @@ from apps.jobs.scheduling.claims import end_job, fail_pages, give_up
 from apps.jobs.scheduling.dispatch import is_paused, send_again, send_due
 from apps.jobs.scheduling.leader_lock import take_turn
 from apps.jobs.scheduling.pauses import stands_still
-from apps.jobs.stages.recognize import accept_written_answer
 from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.pages.model.errors import PageError
 
@@ -49,8 +49,11 @@ class Rescued:
         return any([self.leases, self.sent, self.sent_again, self.advanced, self.overdue])
 
 
-def rescue_jobs() -> Rescued | None:
-    """Look once for what got lost, and send it again or end it; None when another process is looking right now."""
+def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | None:
+    """Send lost work again or end it, once. Return None when another process is doing so.
+
+    ``accept_written_answer`` belongs to the stage of OCR: it accepts an answer in storage whose message was lost.
+    """
     if not take_turn("rescue_jobs", lasts=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
         return None
     found = Rescued()
@@ -59,7 +62,7 @@ def rescue_jobs() -> Rescued | None:
     found.advanced = _advance_stuck_jobs()
     workers.leave_lost_gpu()
     found.sent = send_due()
-    found.sent_again = _send_lost_messages_again()
+    found.sent_again = _send_lost_messages_again(accept_written_answer)
     if found:
         logger.warning("rescue_jobs: %s", found)
     return found
@@ -100,7 +103,7 @@ def _advance_stuck_jobs() -> int:
     return sum(advance_job(job_id=job_id) for job_id in stuck.values_list("pk", flat=True)[:BATCH])
 
 
-def _send_lost_messages_again() -> int:
+def _send_lost_messages_again(accept_written_answer: Callable[[Step], bool]) -> int:
     """Rows sent a while ago and not begun, whose queue is empty or has begun rows that were sent later."""
     again = 0
     for queue in settings.QUEUES:

@@ -1,0 +1,1 @@
+"""The stages of a job: split, extract, plan, recognize, model, assemble."""

@@ -22,9 +22,9 @@ from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
 from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
+from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.page_ranges import parse_page_ranges
 from apps.pages.model.warnings import described
-from apps.pages.reading.inspection import DocumentFacts
 from apps.pages.sandbox import client
 
 

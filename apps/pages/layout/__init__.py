@@ -1,0 +1,1 @@
+"""Lines, columns, tables and reading order: characters -> blocks."""

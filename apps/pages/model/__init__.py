@@ -1,0 +1,1 @@
+"""Values: boxes, blocks, pages, errors, warnings, languages."""

@@ -1,0 +1,1 @@
+"""Blocks -> Markdown, text, JSON items, HTML, CSV."""

@@ -1,0 +1,1 @@
+"""The only imports of the PDF libraries. Runs only inside the sandbox."""

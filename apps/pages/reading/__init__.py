@@ -1,0 +1,1 @@
+"""A file of any type -> pages. Runs only inside the sandbox."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
     EmptyDocument,
@@ -35,15 +34,6 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"BM", "image/bmp"),
 )
-
-
-class DocumentFacts(msgspec.Struct, frozen=True):
-    """What is known of a document before its pages are read; ``warnings`` are public codes."""
-
-    media_type: str
-    page_count: int
-    title: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 def media_type_of(head: bytes) -> str:

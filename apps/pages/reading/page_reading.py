@@ -11,6 +11,7 @@ from typing import Any
 from apps.pages.layout import page_layout, right_to_left, rotated_pages, text_quality
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.page_image import PageImage
@@ -21,7 +22,7 @@ from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, take_out
 from apps.pages.pdf.text_layer import PdfFile, RawPage
 from apps.pages.reading import images
-from apps.pages.reading.inspection import PDF, DocumentFacts, inspect_document
+from apps.pages.reading.inspection import PDF, inspect_document
 
 __all__ = ["DocumentFacts", "inspect_document", "page_picture", "read_pages", "render_page"]
 

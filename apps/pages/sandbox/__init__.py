@@ -1,0 +1,1 @@
+"""Untrusted documents are read in child processes that can be killed."""

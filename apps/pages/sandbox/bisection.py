@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure, decode_result
+from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
     DocumentError,
@@ -20,7 +21,6 @@ from apps.pages.model.errors import (
     UnplannedError,
     error_from_code,
 )
-from apps.pages.reading.inspection import DocumentFacts
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.process import Child
 from apps.pages.sandbox.protocol import Garbage, Hangup, Kind, Late, Order, Refusal

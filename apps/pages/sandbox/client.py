@@ -1,8 +1,8 @@
 """Untrusted documents are read here: in a child that can be killed, never in the calling process.
 
-``Reader`` is the handle of a worker on its reader process (``apps.pages.sandbox.server``), which forks a child for every
-document or range of pages. The watchdog is on this side of the socket, because a signal handler in Python does not run
-while a native library is busy. A child that dies costs the page it was at; the pages before it are kept and a new child
+``Reader`` is the handle of a worker on its reader process (``apps.pages.sandbox.server``), which forks a child for
+every document or range of pages. The watchdog is on this side of the socket, because a signal handler in Python
+does not run while a native library is busy. A child that dies costs the page it was at; the pages before it are kept and a new child
 goes on with the rest. docs/isolation.md has the whole picture.
 """
 
@@ -21,9 +21,9 @@ import msgspec
 
 from apps.pages.model import page_picture
 from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import Stopped, UnplannedError
 from apps.pages.model.geometry import Box
-from apps.pages.reading.inspection import DocumentFacts
 from apps.pages.sandbox.bisection import READER_DEATHS, RangeReading, inspect, rendered
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.open_document import Identity, ReadableCopies, identity_of

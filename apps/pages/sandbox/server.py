@@ -1,7 +1,7 @@
 """The reader process: imports the PDF libraries once, then forks one child for every request.
 
-Started by ``apps.pages.sandbox.client`` with exec, a clean environment and one socket; it has no threads and drops to an
-unprivileged user where it runs as root, before any document is met. The reader itself never looks at a document: the
+Started by ``apps.pages.sandbox.client`` with exec, a clean environment and one socket; it has no threads and drops to
+an unprivileged user where it runs as root, before any document is met. The reader itself never looks at a document: the
 child does, confined, and answers on a socket that the reader does not read.
 
     python -m apps.pages.sandbox.server CONTROL_FD PARENT_PID SCRATCH USER_ID WORK_MODULE

@@ -1,0 +1,1 @@
+"""Model text -> blocks with boxes, and the fidelity check."""

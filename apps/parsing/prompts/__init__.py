@@ -1,0 +1,1 @@
+"""Prompts and the messages built from them."""

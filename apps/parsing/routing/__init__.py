@@ -1,0 +1,1 @@
+"""Which mode parses each page: auto mode and the cost optimizer."""

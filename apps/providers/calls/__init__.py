@@ -1,0 +1,1 @@
+"""One call to a provider: the gateway, the client, the connection and its failures."""

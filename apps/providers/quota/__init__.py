@@ -1,0 +1,1 @@
+"""The shared quota store: limits, reservations and rebuilding it from the ledger."""

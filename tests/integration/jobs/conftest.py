@@ -13,10 +13,10 @@ import pytest
 from apps.accounts import services as accounts
 from apps.accounts.models import Project
 from apps.documents import services as documents
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import JobRequest, submit_job
 from apps.jobs.models import ParseJob, Step, Turn
-from apps.jobs.scheduling import rescue as rescue_
-from apps.jobs.stages import assemble, extract, model, plan, split
+from apps.jobs.scheduling.rescue import Rescued, rescue_jobs
+from apps.jobs.stages import assemble, extract, model, plan, recognize, split
 from apps.jobs.states import OPEN_STEPS, Stage
 from tests.documents.long import long_document
 from tests.fakes.fixtures import (
@@ -69,7 +69,7 @@ def submit(project: Project) -> Submit:
         body = io.BytesIO(long_document(pages) if content is None else content)
         document = documents.store_upload(project=owner, name="long.pdf", content=body, kept_as_file=kept_as_file)
         asked = {"mode": "fast", "tier": "fast", "version": "latest"} | request
-        return submit_.submit_job(project=owner, document=document, request=submit_.JobRequest(**asked))
+        return submit_job(project=owner, document=document, request=JobRequest(**asked))
 
     return submit
 
@@ -100,8 +100,8 @@ def run(job: ParseJob) -> ParseJob:
     return run_to(job, Stage.DONE)
 
 
-def rescue() -> rescue_.Rescued:
+def rescue() -> Rescued:
     Turn.objects.filter(name="rescue_jobs").delete()
-    found = rescue_.rescue_jobs()
+    found = rescue_jobs(accept_written_answer=recognize.accept_written_answer)
     assert found is not None
     return found

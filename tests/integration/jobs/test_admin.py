@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps.jobs import admin as jobs_admin
 from apps.jobs import admin_facts
 from apps.jobs.commands import delete
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import cancel_job
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import pauses, retention
 from apps.jobs.states import JobState, Stage
@@ -241,7 +241,7 @@ def test_a_day_that_cannot_be_meant_is_asked_for_again(admin: Client, submit: Su
 
 def test_keep_for_ever_holds_for_all_jobs_of_a_filter(admin: Client, submit: Submit) -> None:
     for _ in range(3):
-        submit_.cancel_job(job=submit(pages=1))
+        cancel_job(job=submit(pages=1))
     other = run(submit(pages=1))
 
     page = order(admin, "keep_for_ever", other, across="state__exact=cancelled")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import Project
-from apps.jobs.commands import estimate as estimate_
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.estimate import Estimate, estimate_parse
+from apps.jobs.commands.submit import JobRequest
 from apps.jobs.states import JobState
 from apps.providers.ledger import spent_by_job
 from apps.providers.models import Usage
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.usefixtures("gateway")
 REPORT = Path(__file__).resolve().parents[3] / "examples" / "report.pdf"
 
 
-def estimate(project: Project, content: bytes, folder: Path, **request: Any) -> estimate_.Estimate:
+def estimate(project: Project, content: bytes, folder: Path, **request: Any) -> Estimate:
     path = folder / "estimated.pdf"
     path.write_bytes(content)
     asked = {"mode": "", "tier": "", "version": ""} | request
-    return estimate_.estimate_parse(project=project, path=path, name="long.pdf", request=submit_.JobRequest(**asked))
+    return estimate_parse(project=project, path=path, name="long.pdf", request=JobRequest(**asked))
 
 
 @pytest.mark.parametrize("mode", ["balanced", "agentic"])

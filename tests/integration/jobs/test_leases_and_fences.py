@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 from apps.jobs import queries
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import advance, claims, dispatch
-from apps.jobs.scheduling import claims as claims_
-from apps.jobs.scheduling import rescue as rescue_
-from apps.jobs.stages import extract
+from apps.jobs.scheduling.claims import lose_worker
+from apps.jobs.scheduling.rescue import rescue_jobs
+from apps.jobs.stages import extract, recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
@@ -124,8 +124,8 @@ def test_a_job_past_its_deadline_ends_with_what_it_has(submit: Submit) -> None:
 
 
 def test_one_looks_for_lost_work_at_a_time(submit: Submit) -> None:
-    assert rescue_.rescue_jobs() is not None
-    assert rescue_.rescue_jobs() is None
+    assert rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None
+    assert rescue_jobs(accept_written_answer=recognize.accept_written_answer) is None
 
 
 def test_rescue_starts_counted_before_the_work(submit: Submit) -> None:
@@ -143,11 +143,11 @@ def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Subm
     (step,) = open_steps(job)
     claims._claim(step_id=step.pk, fence=step.fence)
 
-    assert claims_.lose_worker(step_id=step.pk, fence=step.fence) == step
+    assert lose_worker(step_id=step.pk, fence=step.fence) == step
 
     step.refresh_from_db()
     assert (step.state, step.sent_at) == (StepState.PENDING, None)
-    assert claims_.lose_worker(step_id=step.pk, fence=step.fence) is None
+    assert lose_worker(step_id=step.pk, fence=step.fence) is None
 
 
 def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit: Submit) -> None:

@@ -10,7 +10,7 @@ from apps.accounts.models import Project
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.commands import delete
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import cancel_job, retry_pages
 from apps.jobs.errors import IllegalMove, JobNotFound, NotCancellable
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, PageState, Stage
@@ -91,7 +91,7 @@ def test_a_cancelled_job_does_nothing_more(submit: Submit) -> None:
     job = run_to(submit(pages=10), Stage.EXTRACT)
     steps = open_steps(job)
 
-    submit_.cancel_job(job=job)
+    cancel_job(job=job)
     for step in steps:
         deliver(step)
 
@@ -105,7 +105,7 @@ def test_an_ended_job_cannot_be_cancelled(submit: Submit) -> None:
     job = run(submit(pages=1))
 
     with pytest.raises(NotCancellable):
-        submit_.cancel_job(job=job)
+        cancel_job(job=job)
 
 
 def test_a_running_job_cannot_be_deleted(submit: Submit) -> None:
@@ -130,7 +130,7 @@ def test_chosen_pages_are_parsed_again_while_the_old_result_is_served(submit: Su
     job = run(submit(pages=6))
     before = result(job, "markdown.md")
 
-    job = submit_.retry_pages(job=job, page_numbers=[2, 3])
+    job = retry_pages(job=job, page_numbers=[2, 3])
 
     assert job.state == JobState.RUNNING
     assert queries.page_counts(job.pk) == {PageState.SUCCEEDED: 4, PageState.PENDING: 2}
@@ -152,7 +152,7 @@ def test_a_page_that_the_job_does_not_have_cannot_be_retried(submit: Submit) -> 
     job = run(submit(pages=2))
 
     with pytest.raises(PageOutOfRange, match="no page 3"):
-        submit_.retry_pages(job=job, page_numbers=[1, 3])
+        retry_pages(job=job, page_numbers=[1, 3])
 
 
 def test_content_that_is_gone_from_storage_is_read_again(submit: Submit) -> None:

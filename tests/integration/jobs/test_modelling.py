@@ -12,7 +12,7 @@ from apps.accounts.models import Project, ProjectQuota
 from apps.documents.models import Document
 from apps.jobs import queries
 from apps.jobs.commands import delete
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import cancel_job
 from apps.jobs.models import JobPage, PageAnswer, ParseJob, Step
 from apps.jobs.scheduling import dispatch
 from apps.jobs.stages.assemble import usage_of
@@ -276,7 +276,7 @@ def test_cancelling_stops_pages_before_their_next_call(submit: Submit, provider:
     deploy(provider)
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     steps = open_steps(job)
-    submit_.cancel_job(job=job)
+    cancel_job(job=job)
 
     for step in steps:
         deliver(step)

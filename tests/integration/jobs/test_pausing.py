@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import Project
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import parse_in_mode, set_priority
 from apps.jobs.errors import IntakePaused
 from apps.jobs.models import ParseJob, Pause
 from apps.jobs.scheduling import dispatch, pauses
@@ -90,10 +90,10 @@ def test_a_paused_intake_takes_no_jobs(submit: Submit, project: Project) -> None
     pauses.pause(name="intake", reason="the disks are full", by="tester")
 
     with pytest.raises(IntakePaused, match="the disks are full"):
-        submit_.parse_in_mode(job=old, mode="fast")
+        parse_in_mode(job=old, mode="fast")
 
     pauses.resume(name="intake")
-    assert run(submit_.parse_in_mode(job=old, mode="fast")).state == JobState.SUCCEEDED
+    assert run(parse_in_mode(job=old, mode="fast")).state == JobState.SUCCEEDED
 
 
 def test_the_commands_pause_and_resume(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,8 +151,8 @@ def test_the_jobs_of_the_highest_priority_are_sent_first(submit: Submit, setting
     ParseJob.objects.update(windows_sent=0)
     settings.QUEUES = settings.QUEUES | {PAGES: replace(settings.QUEUES[PAGES], window_per_project=1)}
 
-    submit_.set_priority(job_ids=[jobs[2].pk], priority=10)
-    submit_.set_priority(job_ids=[jobs[0].pk], priority=-10)
+    set_priority(job_ids=[jobs[2].pk], priority=10)
+    set_priority(job_ids=[jobs[0].pk], priority=-10)
     dispatch.send_due(queues=[PAGES])
 
     assert [windows_sent(job) for job in jobs] == [0, 0, 1]
@@ -161,13 +161,13 @@ def test_the_jobs_of_the_highest_priority_are_sent_first(submit: Submit, setting
 def test_an_ended_job_has_no_priority_to_change(submit: Submit) -> None:
     done, still_open = run(submit(pages=1)), submit(pages=1)
 
-    assert submit_.set_priority(job_ids=[done.pk, still_open.pk], priority=10) == [still_open.pk]
+    assert set_priority(job_ids=[done.pk, still_open.pk], priority=10) == [still_open.pk]
 
 
 def test_another_mode_is_another_job_with_the_same_options(submit: Submit) -> None:
     old = run(submit(pages=6, target_pages="2-4", user_metadata={"case": "7"}))
 
-    new = submit_.parse_in_mode(job=old, mode="fast")
+    new = parse_in_mode(job=old, mode="fast")
 
     assert new.pk != old.pk
     assert (new.target_pages, new.user_metadata, new.document_id) == ("2-4", {"case": "7"}, old.document_id)

@@ -14,10 +14,10 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.documents import storage
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import cancel_job, retry_pages
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import dispatch, workers
-from apps.jobs.scheduling import workers as workers_
+from apps.jobs.scheduling.workers import ocr_queue
 from apps.jobs.stages import recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages.model.page_image import decode_page_image
@@ -161,7 +161,7 @@ def test_a_written_answer_is_found_before_the_page_is_sent_again(submit: Submit,
     step, order = begun(submit(scanned_pdf(1)))
     answer(order, engine)
     Step.objects.filter(pk=step.pk).update(sent_at=Now() - timedelta(minutes=5))
-    assert services.recognizing.accept_written_answer(step)
+    assert recognize.accept_written_answer(step)
     step.refresh_from_db()
     assert step.state == StepState.SUCCEEDED
 
@@ -207,7 +207,7 @@ def test_a_missing_language_is_told_once_and_for_all(submit: Submit) -> None:
 
 def test_a_cancelled_job_takes_no_answers(submit: Submit, engine: EngineProcess) -> None:
     step, order = begun(submit(scanned_pdf(1)))
-    submit_.cancel_job(job=step.job)
+    cancel_job(job=step.job)
     answer(order, engine)
     recognize.accept_ocr(step_id=step.pk, fence=order["fence"])
     assert JobPage.objects.get(job=step.job).state == PageState.CANCELLED
@@ -229,7 +229,7 @@ def test_no_more_pages_are_open_at_once_than_a_document_may_have(submit: Submit,
 
 def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> None:
     gpu = a_worker("ocr_gpu")
-    assert workers_.ocr_queue() == "ocr_gpu"
+    assert ocr_queue() == "ocr_gpu"
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     assert open_steps(job)[0].queue == "ocr_gpu"
     assert workers.leave_lost_gpu() == 0
@@ -244,7 +244,7 @@ def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> Non
 def test_pages_can_be_read_again(submit: Submit) -> None:
     job = run(submit(scanned_pdf(2)))
     before = text_of(job)
-    job = run(submit_.retry_pages(job=job, page_numbers=[2]))
+    job = run(retry_pages(job=job, page_numbers=[2]))
     assert (job.state, text_of(job)) == (JobState.SUCCEEDED, before)
 
 

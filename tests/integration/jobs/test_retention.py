@@ -22,8 +22,8 @@ from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document, Removal
 from apps.jobs import queries
 from apps.jobs.commands import clean_up
-from apps.jobs.commands import delete as delete_
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.delete import delete_document, delete_job
+from apps.jobs.commands.submit import JobRequest, cancel_job, parse_in_mode, retry_pages, submit_job
 from apps.jobs.models import JobPage, PageAnswer, PageAttempt, ParseJob, Step, Turn
 from apps.jobs.scheduling import retention
 from apps.jobs.states import JobState, Stage
@@ -73,7 +73,7 @@ def test_a_job_is_kept_for_the_service_s_days(submit: Submit, settings: Any) -> 
     assert kept_for(run(submit(pages=1))) == 30 * DAY
 
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 7
-    cancelled = submit_.cancel_job(job=submit(pages=1))
+    cancelled = cancel_job(job=submit(pages=1))
     assert kept_for(cancelled) == 7 * DAY
     assert kept_for(run(submit(b"no document"))) == 7 * DAY
 
@@ -158,7 +158,7 @@ def test_nothing_is_left_of_a_job_whose_time_is_over(submit: Submit, settings: A
 def test_deleting_removes_the_same(submit: Submit, settings: Any) -> None:
     job = run(submit(kept_as_file=False))
 
-    delete_.delete_job(job=job)
+    delete_job(job=job)
 
     assert rows_of(job.pk) == 0
     assert not Document.objects.exists()
@@ -169,8 +169,8 @@ def test_deleting_removes_the_same(submit: Submit, settings: Any) -> None:
 def test_a_job_is_deleted_once(submit: Submit) -> None:
     job = run(submit(pages=1))
 
-    delete_.delete_job(job=job)
-    delete_.delete_job(job=job)
+    delete_job(job=job)
+    delete_job(job=job)
 
     assert queries.removed_jobs() == {"asked_for": 1}
 
@@ -187,7 +187,7 @@ def test_what_was_paid_stays_on_record(submit: Submit) -> None:
 
 def test_an_open_job_stays(submit: Submit) -> None:
     pending, running, again = submit(pages=1), run_to(submit(pages=10), Stage.EXTRACT), run(submit(pages=2))
-    submit_.retry_pages(job=again, page_numbers=[1])
+    retry_pages(job=again, page_numbers=[1])
     retention.keep_jobs(job_ids=[pending.pk, running.pk, again.pk], until=timezone.now() - DAY)
 
     assert clean_up.clean_up() == clean_up.clean_up_all() == 0
@@ -198,7 +198,7 @@ def test_an_open_job_stays(submit: Submit) -> None:
 
 def test_a_document_goes_with_the_last_of_its_jobs(submit: Submit, settings: Any) -> None:
     first = over(run(submit(pages=1, kept_as_file=False)))
-    second = run(submit_.parse_in_mode(job=first, mode="fast"))
+    second = run(parse_in_mode(job=first, mode="fast"))
     document_id = second.document_id
     assert document_id is not None
 
@@ -220,7 +220,7 @@ def test_a_file_that_was_uploaded_by_itself_stays(submit: Submit, settings: Any)
     clean_up.clean_up()
 
     assert files(settings) == [storage.original(job.document.pk)]
-    delete_.delete_document(document=job.document)
+    delete_document(document=job.document)
     assert files(settings) == []
 
 
@@ -242,12 +242,12 @@ def test_a_document_that_went_a_moment_ago_is_not_parsed(submit: Submit, project
     job = over(run(submit(pages=1, kept_as_file=False)))
     document = job.document
     assert document is not None
-    asked = submit_.JobRequest(mode="fast", tier="fast", version="latest")
+    asked = JobRequest(mode="fast", tier="fast", version="latest")
     document_id = document.pk
     clean_up.clean_up()
 
     with pytest.raises(DocumentNotFound):
-        submit_.submit_job(project=project, document=Document(pk=document_id, name="a"), request=asked)
+        submit_job(project=project, document=Document(pk=document_id, name="a"), request=asked)
 
     assert not ParseJob.objects.exists()
 
@@ -291,7 +291,7 @@ def test_the_command_says_what_goes_and_removes_it(submit: Submit, settings: Any
     for _ in range(3):
         over(run(submit(pages=2, kept_as_file=False)))
     shared = over(run(submit(pages=2, kept_as_file=False)))
-    run(submit_.parse_in_mode(job=shared, mode="fast"))
+    run(parse_in_mode(job=shared, mode="fast"))
     before = sum(map(storage.size, files(settings)))
 
     first = cleanup("--dry-run")
@@ -310,8 +310,8 @@ def test_the_command_says_what_goes_and_removes_it(submit: Submit, settings: Any
 
 
 def test_what_a_cut_off_worker_still_writes_goes_too(submit: Submit, settings: Any) -> None:
-    job = submit_.cancel_job(job=run_to(submit(pages=2, kept_as_file=False), Stage.EXTRACT))
-    delete_.delete_job(job=job)
+    job = cancel_job(job=run_to(submit(pages=2, kept_as_file=False), Stage.EXTRACT))
+    delete_job(job=job)
     late = storage.page_content(job.pk, first=1, last=2, attempt="1-1")
     storage.write(late, b"too late")
     clean_up.clean_up()
@@ -391,13 +391,13 @@ def dies_at(moment: int, work: Callable[[], object]) -> bool:
 def test_of_two_who_take_the_last_jobs_of_a_document_one_takes_the_document(submit: Submit, settings: Any) -> None:
     def delete(job: ParseJob) -> None:
         try:
-            delete_.delete_job(job=job)
+            delete_job(job=job)
         finally:
             connection.close()
 
     for _ in range(5):
         first = run(submit(pages=1, kept_as_file=False))
-        jobs = [first, run(submit_.parse_in_mode(job=first, mode="fast"))]
+        jobs = [first, run(parse_in_mode(job=first, mode="fast"))]
         with ThreadPoolExecutor(2) as people:
             list(people.map(delete, jobs))
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from apps.jobs import queries
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import cancel_job
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling import claims
-from apps.jobs.scheduling import claims as claims_
+from apps.jobs.scheduling.claims import lose_worker
 from apps.jobs.states import JobState, PageState, Stage
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run
 
@@ -45,7 +45,7 @@ def test_a_second_start_takes_the_long_road(submit: Submit) -> None:
     job = submit(pages=3)
     (split,) = open_steps(job)
     claims._claim(step_id=split.pk, fence=split.fence)
-    claims_.lose_worker(step_id=split.pk, fence=split.fence)
+    lose_worker(step_id=split.pk, fence=split.fence)
 
     deliver(open_steps(job)[0])
 
@@ -57,7 +57,7 @@ def test_a_second_start_takes_the_long_road(submit: Submit) -> None:
 def test_a_cancelled_short_job_is_not_finished(submit: Submit) -> None:
     job = submit(pages=3)
     (split,) = open_steps(job)
-    submit_.cancel_job(job=job)
+    cancel_job(job=job)
 
     deliver(split)
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from apps.core import tracing
 from apps.documents import storage
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import cancel_job
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling import claims
 from apps.jobs.stages import recognize
@@ -203,7 +203,7 @@ def test_what_an_ocr_worker_says_of_itself_is_not_believed_blindly(submit: Submi
 
 def test_a_job_that_is_cancelled_ends_its_trace(submit: Submit, told: Told) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
-    submit_.cancel_job(job=job)
+    cancel_job(job=job)
 
     [whole] = named(told(job), "job")
     assert (whole.attributes["leafmill.outcome"], whole.error) == ("cancelled", "")

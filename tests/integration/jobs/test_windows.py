@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apps.jobs.commands import submit as submit_
+from apps.jobs.commands.submit import cancel_job
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling import debounce, dispatch, queue_status
 from apps.jobs.states import JobState, Stage, StepState
@@ -154,7 +154,7 @@ def test_jobs_of_a_project_share_its_window(submit: Submit, sent: Sent) -> None:
 
 def test_pages_of_a_cancelled_job_are_not_sent_any_more(submit: Submit, sent: Sent) -> None:
     job = run_to(submit(pages=10, **BALANCED), Stage.MODEL)
-    submit_.cancel_job(job=job)
+    cancel_job(job=job)
     before = list(sent)
 
     for message in before:

@@ -29,9 +29,9 @@ ANSWER_ONE_REQUEST = """
 import django
 django.setup()
 from django.test import Client
-from apps.operations import requests
+from apps.monitoring import request_counts
 assert Client(headers={"host": "localhost"}).get("/livez").status_code == 200
-print(requests.exposition().decode())
+print(request_counts.exposition().decode())
 """
 
 

@@ -21,13 +21,15 @@ import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 import django
 django.setup()
-import apps.api.urls, apps.jobs.tasks, apps.jobs.worker, apps.providers.calls.gateway, parse_project.wsgi, ocr_worker.tasks
-from apps import tracing
+import apps.api.urls, apps.jobs.tasks, apps.jobs.worker, apps.providers.calls.gateway
+import parse_project.wsgi, ocr_worker.tasks
+from apps.core import tracing
 tracing.start()
 with tracing.within("pjb-1", "1"), tracing.causing():
     tracing.note(cache="hit")
 tracing.stop()
-print(sorted(name for name in sys.modules if name.startswith(("opentelemetry", "apps.core.telemetry", "google.protobuf"))))
+heavy = ("opentelemetry", "apps.core.telemetry", "google.protobuf")
+print(sorted(name for name in sys.modules if name.startswith(heavy)))
 """
 
 

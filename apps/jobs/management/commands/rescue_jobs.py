@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from apps.jobs.scheduling import rescue
+from apps.jobs.stages import recognize
 
 _WORDS = {
     "leases": "leases given up",
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     help = "Look once for lost leases and messages and send the work again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = rescue.rescue_jobs()
+        found = rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer)
         if found is None:
             self.stdout.write("Another process is looking right now.")
         elif not found:

@@ -1,0 +1,7 @@
+"""Errors of capacity plans and simulations."""
+
+from __future__ import annotations
+
+
+class CannotPlan(Exception):
+    """The load cannot be planned or simulated; the message says what to do next."""

@@ -1,1 +1,0 @@
-"""Keeping the service up: the supervised group of `make run`, the doctor, what a load takes."""
