@@ -2,8 +2,8 @@
 
 ``Reader`` is the handle of a worker on its reader process (``apps.pages.sandbox.server``), which forks a child for
 every document or range of pages. The watchdog is on this side of the socket, because a signal handler in Python
-does not run while a native library is busy. A child that dies costs the page it was at; the pages before it are kept and a new child
-goes on with the rest. docs/isolation.md has the whole picture.
+does not run while a native library is busy. A child that dies costs the page it was at; the pages before
+it are kept and a new child goes on with the rest. docs/isolation.md has the whole picture.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ def _add_rule(ruleset: int, parent: int, allowed: int) -> None:
 
 def program_paths() -> list[Path]:
     """Where Python, the libraries and our own code lie; what a child may read beside its document."""
-    ours = Path(__file__).resolve().parents[1]
+    ours = Path(__file__).resolve().parents[2]
     library_folders = [Path(entry).resolve() for entry in sys.path if entry and Path(entry).resolve() != ours.parent]
     system = ("/usr", "/lib", "/lib64", "/nix/store", "/etc/fonts", "/etc/ld.so.cache", "/dev/urandom", "/dev/random")
     return [ours, *library_folders, Path(sys.prefix), Path(sys.base_prefix), *map(Path, system)]

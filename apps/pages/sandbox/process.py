@@ -22,7 +22,7 @@ from apps.pages.sandbox.confinement import NOBODY, Limits
 from apps.pages.sandbox.protocol import Ended, Fork, FrameReader, Garbage, Hangup, Kind, Order
 from apps.pages.sandbox.scratch import Scratch
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _CONTROL_BYTES = 64 * 1024
 _CONTROL_SECONDS = 10.0
 _START_SECONDS = 60.0

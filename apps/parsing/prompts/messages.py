@@ -21,7 +21,7 @@ from apps.pages.model.blocks import Page
 from apps.parsing.prompts import page_notes
 from apps.parsing.prompts.agent_tools import TOOLS
 
-FOLDER = Path(__file__).parent / "prompts"
+FOLDER = Path(__file__).parent
 LATEST = {"llm": 1, "lvm": 1, "agent": 1}
 """A new text, or another way of writing pages for models, is a new version: answers are cached under its name."""
 
