@@ -231,7 +231,7 @@ def _gone() -> None:
 
 
 def _lost(step_id: str, fence: str) -> None:
-    step = claims.lose_worker(step_id=int(step_id), fence=int(fence))
+    step = claims.reclaim_from_lost_worker(step_id=int(step_id), fence=int(fence))
     if step is not None and step.stage in NEXT_STAGE:
         advance.move_on(job_id=step.job_id, stage=Stage(step.stage))
 

@@ -20,7 +20,7 @@ from apps.core.database_connections import database_turn
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, retention
-from apps.jobs.scheduling.leases import Held, keeper
+from apps.jobs.scheduling.leases import Lease, lease_keeper
 from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
 from apps.pages.layout.text_quality import NO_TEXT_LAYER
 from apps.pages.model.errors import PageCrashed, ParseError, UnplannedError
@@ -34,7 +34,7 @@ class Claim:
 
     step: Step
     fence: int
-    held: Held
+    lease: Lease
 
     @property
     def job(self) -> ParseJob:
@@ -47,7 +47,7 @@ class Claim:
 
 
 @contextmanager
-def claimed(*, step_id: int, fence: int) -> Iterator[Claim | None]:
+def claim_step(*, step_id: int, fence: int) -> Iterator[Claim | None]:
     """Take a step and keep its lease while the block runs; None when it is held, settled, cancelled or overtaken."""
     with database_turn():
         step = _claim(step_id=step_id, fence=fence)
@@ -55,22 +55,22 @@ def claimed(*, step_id: int, fence: int) -> Iterator[Claim | None]:
         logger.info("Step %s with fence %s is not to be had: done, cancelled or taken over", step_id, fence)
         yield None
         return
-    with holding(step) as claim:
+    with keep_lease(step) as claim:
         yield claim
 
 
 @contextmanager
-def holding(step: Step) -> Iterator[Claim]:
+def keep_lease(step: Step) -> Iterator[Claim]:
     """Keep the lease of a step that this process has claimed."""
     with (
         logs.about(**logs.job(step.job_id, step.pages)),
         tracing.within(step.job_id, job_traces.key_of(step)),
-        keeper().holding(step.pk, step.fence) as held,
+        lease_keeper().keep(step.pk, step.fence) as lease,
     ):
-        yield Claim(step, step.fence, held)
+        yield Claim(step, step.fence, lease)
 
 
-def begin_job_step(*, job: ParseJob, stage: Stage) -> Step:
+def create_claimed_step(*, job: ParseJob, stage: Stage) -> Step:
     """A step of the whole job that this process begins at once, without a message; inside the caller's transaction.
 
     When the process dies, rescue finds the lease and sends the step like any other.
@@ -123,11 +123,20 @@ def _record_attempt(step: Step, *, worker: str = "") -> None:
     )
 
 
-def settle(claim: Claim, *, state: StepState = StepState.SUCCEEDED, error_code: str = "") -> bool:
-    """Accept the claim's result, inside the caller's transaction; False when it was overtaken or cancelled.
+def complete(claim: Claim) -> bool:
+    """Accept the claim's result, inside the caller's transaction. Return False if it was reclaimed or cancelled.
 
-    The caller writes nothing else when this says no: what a dead worker says afterwards is not believed.
+    The caller must write nothing else then: results of a claim that was lost are discarded.
     """
+    return _finish(claim, StepState.SUCCEEDED)
+
+
+def fail(claim: Claim, *, error_code: str) -> bool:
+    """End the step as failed, inside the caller's transaction. Return False as ``complete`` does."""
+    return _finish(claim, StepState.FAILED, error_code)
+
+
+def _finish(claim: Claim, state: StepState, error_code: str = "") -> bool:
     accepted = bool(
         Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
             state=state, lease_expires_at=None
@@ -142,13 +151,13 @@ def settle(claim: Claim, *, state: StepState = StepState.SUCCEEDED, error_code: 
     return accepted
 
 
-def hand_on(claim: Claim, *, image: str) -> bool:
+def wait_for_ocr(claim: Claim, *, image: str) -> bool:
     """The page is rendered and waits for OCR, with this claim's fence; False when the claim was overtaken.
 
     Waiting is neither an attempt nor a lease: both begin with the first word of an OCR worker.
     """
     with transaction.atomic():
-        handed_on = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
+        waits = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
             state=StepState.PENDING,
             starts=F("starts") - 1,
             sent_at=Now(),
@@ -156,14 +165,14 @@ def hand_on(claim: Claim, *, image: str) -> bool:
             lease_expires_at=None,
             image=image,
         )
-        _forget_attempt(claim, PageState.PENDING)
-        if handed_on:
+        _uncount_attempt(claim, PageState.PENDING)
+        if waits:
             job_traces.attempt_ended(claim.step, job_traces.RENDERED)
-    return bool(handed_on)
+    return bool(waits)
 
 
 @transaction.atomic
-def begin_waiting_step(*, step_id: int, fence: int, worker: str) -> bool:
+def claim_for_ocr(*, step_id: int, fence: int, worker: str) -> bool:
     """An OCR worker begins with a rendered page: the lease starts and the attempt counts. False when it had begun."""
     won = Step.objects.filter(~Q(image=""), pk=step_id, fence=fence, state=StepState.PENDING).update(
         state=StepState.RUNNING, starts=F("starts") + 1, begun_at=Now(), lease_expires_at=Now() + settings.LEASE
@@ -177,12 +186,12 @@ def begin_waiting_step(*, step_id: int, fence: int, worker: str) -> bool:
     return bool(won)
 
 
-def hand_back(claim: Claim, error: ParseError) -> None:
+def retry(claim: Claim, error: ParseError) -> None:
     """Give up this attempt after an error of ours: the step is tried again a little later, or failed for good."""
     with transaction.atomic():
         if claim.step.starts >= settings.MAX_STARTS:
-            if settle(claim, state=StepState.FAILED, error_code=error.code):
-                _fail_for_good(claim.step, error)
+            if fail(claim, error_code=error.code):
+                _discard(claim.step, error)
             return
         pause = timedelta(seconds=2**claim.step.starts)
         given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
@@ -198,7 +207,7 @@ def hand_back(claim: Claim, error: ParseError) -> None:
             pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
 
 
-def put_off(claim: Claim, *, pause: timedelta = timedelta(0), outage: bool = False) -> bool:
+def snooze(claim: Claim, *, pause: timedelta = timedelta(0), outage: bool = False) -> bool:
     """Give the step back untried, for the next ``send_due`` after the pause: waiting for a turn is not an attempt.
 
     ``outage``: it waits because its providers are out of order; the row remembers since when. False when the claim was
@@ -217,29 +226,29 @@ def put_off(claim: Claim, *, pause: timedelta = timedelta(0), outage: bool = Fal
             **since,
         )
         if given_back:
-            _forget_attempt(claim, PageState.WAITING if pause else PageState.PENDING)
-            job_traces.attempt_ended(claim.step, job_traces.PUT_OFF, again=True)
+            _uncount_attempt(claim, PageState.WAITING if pause else PageState.PENDING)
+            job_traces.attempt_ended(claim.step, job_traces.SNOOZED, again=True)
     return bool(given_back)
 
 
-def _forget_attempt(claim: Claim, page_state: PageState) -> None:
+def _uncount_attempt(claim: Claim, page_state: PageState) -> None:
     PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).delete()
     pages_of(claim.step).filter(state=PageState.RUNNING).update(state=page_state, attempts=F("attempts") - 1)
 
 
-def lose_worker(*, step_id: int, fence: int) -> Step | None:
+def reclaim_from_lost_worker(*, step_id: int, fence: int) -> Step | None:
     """Give up a step whose worker is known to be dead; the step, None when it was not held like that.
 
     ``fence`` is the one in the message that the worker was working on.
     """
     step = Step.objects.select_related("job").filter(pk=step_id, fence=fence + 1, state=StepState.RUNNING).first()
-    if step is None or not give_up(step):
+    if step is None or not reclaim(step):
         return None
     return step
 
 
 @transaction.atomic
-def give_up(step: Step) -> bool:
+def reclaim(step: Step) -> bool:
     """What a lost worker held is sent again: a range in halves, one page or a job's step as it is, up to the last
     start. False when the step was settled or renewed meanwhile."""
     held = Step.objects.filter(pk=step.pk, fence=step.fence, state=StepState.RUNNING)
@@ -257,7 +266,7 @@ def give_up(step: Step) -> bool:
     if step.page_total > 1:
         _halve(step)
     elif last_start:
-        _fail_for_good(step, PageCrashed() if step.first_page else UnplannedError())
+        _discard(step, PageCrashed() if step.first_page else UnplannedError())
         return True
     pages_of(step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
     return True
@@ -269,7 +278,7 @@ def _halve(step: Step) -> None:
     Step.objects.bulk_create(step.part(first, last) for first, last in halves)
 
 
-def _fail_for_good(step: Step, error: ParseError) -> None:
+def _discard(step: Step, error: ParseError) -> None:
     """A page that was started too often fails alone; a step of the whole job takes the job with it."""
     if step.first_page:
         fail_pages(pages_of(step), error)

@@ -17,7 +17,7 @@ from apps.core import tracing
 from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, Stage
 
-PUT_OFF, RENDERED = "put_off", "rendered"
+SNOOZED, RENDERED = "put_off", "rendered"
 """Outcomes of what is not counted as an attempt: the step waits for its turn; the page's image waits for OCR."""
 _LONGEST = 24 * 3600.0  # what is told of longer work, or of the past, is not believed
 

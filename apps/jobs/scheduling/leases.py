@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 
 
-class Held:
+class Lease:
     """A claim while its work runs; ``is_lost()`` once it was cancelled or overtaken."""
 
     def __init__(self, step_id: int, fence: int) -> None:
@@ -46,23 +46,23 @@ class LeaseKeeper:
     """Renews the leases of one process. Made anew after a fork, where threads do not follow."""
 
     def __init__(self) -> None:
-        self._held: set[Held] = set()
+        self._leases: set[Lease] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def holding(self, step_id: int, fence: int) -> Iterator[Held]:
-        held = Held(step_id, fence)
+    def keep(self, step_id: int, fence: int) -> Iterator[Lease]:
+        lease = Lease(step_id, fence)
         with self._lock:
-            self._held.add(held)
+            self._leases.add(lease)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
                 self._thread.start()
         try:
-            yield held
+            yield lease
         finally:
             with self._lock:
-                self._held.discard(held)
+                self._leases.discard(lease)
 
     def _keep(self) -> None:
         renewed_at = time.monotonic()
@@ -70,12 +70,12 @@ class LeaseKeeper:
             time.sleep(LOOK_SECONDS)
             now = time.monotonic()
             with self._lock:
-                held = [one for one in self._held if now - one.since >= LOOK_SECONDS]
+                leases = [one for one in self._leases if now - one.since >= LOOK_SECONDS]
             due = now - renewed_at >= min(settings.LEASE_RENEWAL_SECONDS, settings.LEASE.total_seconds() / 3)
             try:
-                if held:
+                if leases:
                     with database_turn():
-                        self._look_after(held, renew=due)
+                        self._look_after(leases, renew=due)
             except DatabaseError as error:
                 logger.warning("Leases could not be renewed (%s); trying again", error)
             finally:
@@ -83,10 +83,10 @@ class LeaseKeeper:
             if due:
                 renewed_at = now
 
-    def _look_after(self, held: Collection[Held], *, renew: bool) -> None:
-        steps = Step.objects.filter(pk__in=[one.step_id for one in held], state=StepState.RUNNING)
+    def _look_after(self, leases: Collection[Lease], *, renew: bool) -> None:
+        steps = Step.objects.filter(pk__in=[one.step_id for one in leases], state=StepState.RUNNING)
         fences = dict(steps.values_list("pk", "fence"))
-        lost = [one for one in held if fences.get(one.step_id) != one.fence]
+        lost = [one for one in leases if fences.get(one.step_id) != one.fence]
         for one in lost:
             one.lose()
         if renew:
@@ -97,7 +97,7 @@ _keeper = LeaseKeeper()
 _keeper_pid = os.getpid()
 
 
-def keeper() -> LeaseKeeper:
+def lease_keeper() -> LeaseKeeper:
     global _keeper, _keeper_pid
     if _keeper_pid != os.getpid():
         _keeper, _keeper_pid = LeaseKeeper(), os.getpid()

@@ -16,7 +16,7 @@ from apps.jobs import workflow
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.scheduling import workers
 from apps.jobs.scheduling.advance import advance_job
-from apps.jobs.scheduling.claims import end_job, fail_pages, give_up
+from apps.jobs.scheduling.claims import end_job, fail_pages, reclaim
 from apps.jobs.scheduling.dispatch import is_paused, send_again, send_due
 from apps.jobs.scheduling.leader_lock import take_turn
 from apps.jobs.scheduling.pauses import stands_still
@@ -57,7 +57,7 @@ def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | N
     if not take_turn("rescue_jobs", lasts=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
         return None
     found = Rescued()
-    found.leases = _give_up_expired_leases()
+    found.leases = _reclaim_expired_leases()
     found.overdue = _end_overdue_jobs()
     found.advanced = _advance_stuck_jobs()
     workers.leave_lost_gpu()
@@ -68,9 +68,9 @@ def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | N
     return found
 
 
-def _give_up_expired_leases() -> int:
+def _reclaim_expired_leases() -> int:
     expired = Step.objects.filter(state=StepState.RUNNING, lease_expires_at__lt=Now()).select_related("job")
-    return sum(give_up(step) for step in expired[:BATCH])
+    return sum(reclaim(step) for step in expired[:BATCH])
 
 
 def _end_overdue_jobs() -> int:

@@ -14,12 +14,12 @@ from django.db.models.functions import Now
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, ParseJob
-from apps.jobs.scheduling.claims import Claim, claimed, end_job, put_off, settle
+from apps.jobs.scheduling.claims import Claim, claim_step, complete, end_job, fail, snooze
 from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.step_work import StorageUnavailable, do_work
-from apps.jobs.states import JobState, PageState, Stage, StepState, job_outcome
+from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure, decode_pages
 from apps.pages.model.errors import GarbledPage, ParseError
 from apps.pages.model.warnings import described
@@ -33,14 +33,14 @@ PAGES_IN_MEMORY = 500  # assembly goes over the pages twice; those of a longer d
 
 def assemble_document(*, step_id: int, fence: int) -> None:
     """Pages become the result; the job ends. While the worker is at enough long documents, this one waits."""
-    with claimed(step_id=step_id, fence=fence) as claim:
+    with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return
         with long_documents.slot(pages=claim.job.page_count or 0) as free:
             if free:
                 do_work(claim, _assemble)
             else:
-                put_off(claim)
+                snooze(claim)
     if free:
         send_due_if_any_waits()
 
@@ -73,7 +73,7 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     # A result that replaces an earlier one replaces what was said about its pages, too.
     kept_warnings = [warning for warning in job.warnings if "pages" not in warning]
     with transaction.atomic():
-        if settle(claim):
+        if complete(claim):
             end_job(
                 job.pk,
                 JobState.FAILED if error else outcome,
@@ -138,7 +138,7 @@ def _extract_again(claim: Claim, numbers: Sequence[int]) -> None:
     job = claim.job
     logger.error("Content of %s pages of %s is gone from storage; they are read again", len(numbers), job.pk)
     with transaction.atomic():
-        if not settle(claim, state=StepState.FAILED, error_code=StorageUnavailable.code):
+        if not fail(claim, error_code=StorageUnavailable.code):
             return
         JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING, content="")
         make_ranges(job, numbers)

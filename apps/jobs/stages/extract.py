@@ -14,7 +14,7 @@ from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.advance import move_on
-from apps.jobs.scheduling.claims import Claim, claimed, fail_pages, pages_of, settle
+from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail_pages, pages_of
 from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
@@ -39,7 +39,7 @@ def make_ranges(job: ParseJob, numbers: Sequence[int]) -> None:
 
 def extract_pages(*, step_id: int, fence: int) -> None:
     """Read one range of pages in the reader, keep what came of it, and move the job on if this was the last range."""
-    with claimed(step_id=step_id, fence=fence) as claim:
+    with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return
         do_work(claim, _extract)
@@ -59,16 +59,16 @@ def _extract(claim: Claim) -> None:
                 media_type=job.media_type,
                 **hidden_text_of(job),
                 limits=reader_limits(),
-                should_stop=claim.held.is_lost,
+                should_stop=claim.lease.is_lost,
             )
         except client.Stopped:
             with transaction.atomic():
-                settle(claim)
+                complete(claim)
             return
     content = storage.page_content(job.pk, first=step.first_page, last=step.last_page, attempt=claim.attempt)
     storage.write(content, b"".join(encode_pages(pages)))
     with transaction.atomic():
-        if settle(claim):
+        if complete(claim):
             _keep_pages(step, pages, content)
 
 

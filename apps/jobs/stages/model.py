@@ -15,12 +15,12 @@ from apps.documents import storage
 from apps.jobs.model_request import ModelRequest, quota_of
 from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.scheduling import wake_up_timer
-from apps.jobs.scheduling.claims import Claim, claimed, fail_pages, pages_of, put_off, settle
+from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail, fail_pages, pages_of, snooze
 from apps.jobs.scheduling.debounce import move_on_soon
 from apps.jobs.stages import answer_cache
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import do_work, password_of, reader_limits
-from apps.jobs.states import PageState, Stage, StepState
+from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, encode_page
 from apps.pages.model.errors import PageError, Stopped
 from apps.parsing import parsers
@@ -44,7 +44,7 @@ LEAST_PAUSE_SECONDS = 0.2
 
 def parse_page(*, step_id: int, fence: int) -> None:
     """Parse one page with the model of its mode, or put it off, or give it its deterministic text."""
-    with claimed(step_id=step_id, fence=fence) as claim:
+    with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return
         do_work(claim, _parse)
@@ -60,7 +60,7 @@ def _parse(claim: Claim) -> None:
         _wait_for_providers(claim, error)
     except Stopped:
         with database_turn(), transaction.atomic():
-            settle(claim)  # refused: the claim was overtaken or cancelled
+            complete(claim)  # refused: the claim was overtaken or cancelled
     except ProviderError as error:
         _go_without(claim, error)
 
@@ -84,7 +84,7 @@ class _Work:
             project_money_per_day=_micros(quota.dollars_per_day) if quota else None,
             job_money=self.asked.max_cost_micros,
             exhausted=frozenset(exhausted),
-            should_stop=claim.held.is_lost,
+            should_stop=claim.lease.is_lost,
         )
         self.kept = answer_cache.Asked(
             job=job,
@@ -142,7 +142,7 @@ def _parsed(claim: Claim, work: _Work) -> Parsed:
         password=password_of(job),
         media_type=job.media_type,
         limits=reader_limits(),
-        should_stop=claim.held.is_lost,
+        should_stop=claim.lease.is_lost,
         open_document=storage.local_original,
     ) as pictures:
         return work.parser.parse(
@@ -169,7 +169,7 @@ def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> 
         content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)
         storage.write(content, encode_page(page) + b"\n")
     with database_turn(), transaction.atomic():
-        if settle(claim):
+        if complete(claim):
             pages_of(claim.step).update(
                 state=PageState.SUCCEEDED,
                 content=content,
@@ -182,7 +182,7 @@ def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> 
 
 def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
     with database_turn():
-        waits = put_off(claim, pause=timedelta(seconds=seconds), outage=outage)
+        waits = snooze(claim, pause=timedelta(seconds=seconds), outage=outage)
     if waits:
         wake_up_timer.ring_in(seconds)
 
@@ -203,7 +203,7 @@ def _go_without(claim: Claim, error: PageError) -> None:
     """The page takes its deterministic text, and says why. One that has no text, or may not, fails."""
     stops = isinstance(error, BudgetExceeded) and ModelRequest.of(claim.job).stops_on_budget
     with database_turn(), transaction.atomic():
-        if not settle(claim, state=StepState.FAILED, error_code=error.code):
+        if not fail(claim, error_code=error.code):
             return
         PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).update(detail=error.detail[:500])
         if stops:

@@ -21,15 +21,16 @@ from apps.jobs.scheduling import job_traces, workers
 from apps.jobs.scheduling.advance import move_on
 from apps.jobs.scheduling.claims import (
     Claim,
-    begin_waiting_step,
-    claimed,
+    claim_for_ocr,
+    claim_step,
+    complete,
+    fail,
     fail_pages,
-    hand_back,
-    hand_on,
-    holding,
+    keep_lease,
     pages_of,
-    put_off,
-    settle,
+    retry,
+    snooze,
+    wait_for_ocr,
 )
 from apps.jobs.scheduling.dispatch import make_runs, send_pages_of
 from apps.jobs.stages.page_contents import stored_page
@@ -76,7 +77,7 @@ def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
 
 def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
     """Render a page for OCR: the order for ``recognize_page``, None when there is nothing to do."""
-    with claimed(step_id=step_id, fence=fence) as claim:
+    with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return None
         orders: list[dict[str, Any]] = []
@@ -101,11 +102,11 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
                 password=password_of(job),
                 media_type=job.media_type,
                 limits=reader_limits(),
-                should_stop=claim.held.is_lost,
+                should_stop=claim.lease.is_lost,
             )
         except client.Stopped:
             with transaction.atomic():
-                settle(claim)
+                complete(claim)
             return []
         except PageError as error:
             if error.retryable:
@@ -114,7 +115,7 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
             return []
     key = storage.page_image(job.pk, number=step.first_page, attempt=claim.attempt)
     storage.write(key, image)
-    if not hand_on(claim, image=key):
+    if not wait_for_ocr(claim, image=key):
         storage.delete(key)
         return []
     answer = storage.ocr_answer(job.pk, number=step.first_page, attempt=claim.attempt)
@@ -137,7 +138,7 @@ def keep_ocr_alive(*, step_id: int, fence: int, worker: str) -> None:
     """An OCR worker is at this page: the first word of it starts the lease and counts the attempt."""
     renewed = Step.objects.filter(pk=step_id, fence=fence, state=StepState.RUNNING)
     if not renewed.update(lease_expires_at=Now() + settings.LEASE):
-        begin_waiting_step(step_id=step_id, fence=fence, worker=worker)
+        claim_for_ocr(step_id=step_id, fence=fence, worker=worker)
 
 
 def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", worked: Sequence[object] = ()) -> None:
@@ -149,10 +150,10 @@ def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", wo
     if step is None or step.state not in (StepState.PENDING, StepState.RUNNING):
         logger.info("The OCR answer for step %s with fence %s came too late and is refused", step_id, fence)
         return
-    begin_waiting_step(step_id=step_id, fence=fence, worker="")  # where the worker's own word of it got lost
+    claim_for_ocr(step_id=step_id, fence=fence, worker="")  # where the worker's own word of it got lost
     step.refresh_from_db()
     job_traces.page_recognized(step, worked, error_code=code)
-    with holding(step) as claim:
+    with keep_lease(step) as claim:
         if code:
             _accept_failure(claim, code, detail)
         else:
@@ -181,7 +182,7 @@ def _accept(claim: Claim) -> None:
     content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
     storage.write(content, encode_page(page) + b"\n")
     with transaction.atomic():
-        if not settle(claim):
+        if not complete(claim):
             return
         pages_of(step).update(state=PageState.SUCCEEDED, content=content, needs_ocr="", error_code="", error_detail="")
         PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=_summary(recognition))
@@ -200,9 +201,9 @@ def _summary(recognition: Recognition) -> str:
 def _accept_failure(claim: Claim, code: str, detail: str) -> None:
     error = page_error(code, detail)
     if code == _ANSWER_GONE:
-        put_off(claim, pause=_PAUSE_AFTER_GONE)
+        snooze(claim, pause=_PAUSE_AFTER_GONE)
     elif code in _WORTH_ANOTHER_TRY and claim.step.starts < _MOST_TRIES:
-        hand_back(claim, error)
+        retry(claim, error)
     else:
         _give_up(claim, error)
 
@@ -210,5 +211,5 @@ def _accept_failure(claim: Claim, code: str, detail: str) -> None:
 def _give_up(claim: Claim, error: ParseError) -> None:
     """The page cannot be recognised: it keeps the text layer it has, or fails."""
     with transaction.atomic():
-        if settle(claim, state=StepState.FAILED, error_code=error.code):
+        if fail(claim, error_code=error.code):
             fail_pages(pages_of(claim.step), error)

@@ -13,7 +13,7 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.admission import allow_pages
-from apps.jobs.scheduling.claims import Claim, begin_job_step, claimed, holding, put_off, settle
+from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_claimed_step, keep_lease, snooze
 from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.assemble import write_result
@@ -30,7 +30,7 @@ from apps.pages.sandbox import client
 
 def split_document(*, step_id: int, fence: int) -> None:
     """Look at the document. A short one is read and assembled at once, a long one gets its page rows and ranges."""
-    with claimed(step_id=step_id, fence=fence) as claim:
+    with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is not None:
             do_work(claim, _split)
     if claim is not None:
@@ -49,7 +49,7 @@ def _split(claim: Claim) -> None:
             password=password_of(job),
             **hidden_text_of(job),
             limits=reader_limits(),
-            should_stop=claim.held.is_lost,
+            should_stop=claim.lease.is_lost,
         )
     numbers = wanted_pages(job, facts.page_count)
     allow_pages(job, len(numbers))
@@ -64,7 +64,7 @@ def _split(claim: Claim) -> None:
         if free:
             _make_pages(claim, facts, numbers)
         else:
-            put_off(claim)
+            snooze(claim)
 
 
 def _most_pages_at_once(claim: Claim) -> int:
@@ -79,7 +79,7 @@ def _make_pages(claim: Claim, facts: DocumentFacts, numbers: Sequence[int]) -> N
     """The long road: a row for each page, a step for each range."""
     job = claim.job
     with transaction.atomic():
-        if not settle(claim):
+        if not complete(claim):
             return
         JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
         make_ranges(job, numbers)
@@ -92,12 +92,12 @@ def _finish_at_once(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | P
     job = claim.job
     content = _write_pages(claim, pages)
     with transaction.atomic():
-        if not settle(claim):
+        if not complete(claim):
             return
         JobPage.objects.bulk_create(_settled_row(job, page, content) for page in pages)
         _move_to(Stage.ASSEMBLE, job, facts, pages=len(pages))
-        step = begin_job_step(job=job, stage=Stage.ASSEMBLE)
-    with holding(step) as assembly:
+        step = create_claimed_step(job=job, stage=Stage.ASSEMBLE)
+    with keep_lease(step) as assembly:
         do_work(assembly, lambda assembly: write_result(assembly, lambda: pages))
 
 
@@ -108,7 +108,7 @@ def _keep_and_recognize(
     job = claim.job
     content = _write_pages(claim, pages)
     with transaction.atomic():
-        if settle(claim):
+        if complete(claim):
             JobPage.objects.bulk_create(_settled_row(job, page, content) for page in pages)
             _move_to(Stage.RECOGNIZE, job, facts, pages=len(pages))
             begin_recognition(job, wanting)

@@ -11,8 +11,8 @@ from django.db import transaction
 
 from apps.core import sealed_secrets
 from apps.jobs.models import ParseJob
-from apps.jobs.scheduling.claims import Claim, end_job, hand_back, settle
-from apps.jobs.states import JobState, StepState
+from apps.jobs.scheduling.claims import Claim, end_job, fail, retry
+from apps.jobs.states import JobState
 from apps.pages.model.errors import DocumentError, ParseError, UnplannedError
 from apps.pages.sandbox import client
 
@@ -33,12 +33,12 @@ def do_work(claim: Claim, work: Callable[[Claim], None]) -> bool:
         _refuse_document(claim, error)
     except OSError as error:
         logger.exception("Storage failed during %s", claim.step)
-        hand_back(claim, StorageUnavailable(f"Storage failed: {error.strerror}. The work is tried again."))
+        retry(claim, StorageUnavailable(f"Storage failed: {error.strerror}. The work is tried again."))
     except ParseError as error:
-        hand_back(claim, error)
+        retry(claim, error)
     except Exception:
         logger.exception("%s stopped on an unplanned error", claim.step)
-        hand_back(claim, UnplannedError())
+        retry(claim, UnplannedError())
     else:
         return True
     return False
@@ -46,7 +46,7 @@ def do_work(claim: Claim, work: Callable[[Claim], None]) -> bool:
 
 def _refuse_document(claim: Claim, error: DocumentError) -> None:
     with transaction.atomic():
-        if settle(claim, state=StepState.FAILED, error_code=error.code):
+        if fail(claim, error_code=error.code):
             end_job(claim.job.pk, JobState.FAILED, error=error)
 
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from apps.jobs import queries
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import advance, claims, dispatch
-from apps.jobs.scheduling.claims import lose_worker
+from apps.jobs.scheduling.claims import reclaim_from_lost_worker
 from apps.jobs.scheduling.rescue import rescue_jobs
 from apps.jobs.stages import extract, recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
@@ -65,13 +65,13 @@ def test_what_a_worker_says_after_it_was_given_up_is_not_believed(submit: Submit
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
 
-    with claims.claimed(step_id=step.pk, fence=step.fence) as frozen:
+    with claims.claim_step(step_id=step.pk, fence=step.fence) as frozen:
         assert frozen is not None
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
         rescue()
         (again,) = open_steps(job, Stage.EXTRACT)
         deliver(again)
-        assert claims.settle(frozen) is False
+        assert claims.complete(frozen) is False
 
     assert PageAttempt.objects.get(step_id=step.pk, fence=frozen.fence).outcome == AttemptOutcome.REFUSED
     assert JobPage.objects.get(job=job).state == PageState.SUCCEEDED
@@ -80,7 +80,7 @@ def test_what_a_worker_says_after_it_was_given_up_is_not_believed(submit: Submit
 def test_a_stage_that_nobody_moved_on_is_moved_on_by_rescue(submit: Submit) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
     (step,) = open_steps(job)
-    with claims.claimed(step_id=step.pk, fence=step.fence) as claim:  # dies after the commit, before it could ask
+    with claims.claim_step(step_id=step.pk, fence=step.fence) as claim:  # dies after the commit, before it could ask
         assert claim is not None
         extract._extract(claim)
 
@@ -143,11 +143,11 @@ def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Subm
     (step,) = open_steps(job)
     claims._claim(step_id=step.pk, fence=step.fence)
 
-    assert lose_worker(step_id=step.pk, fence=step.fence) == step
+    assert reclaim_from_lost_worker(step_id=step.pk, fence=step.fence) == step
 
     step.refresh_from_db()
     assert (step.state, step.sent_at) == (StepState.PENDING, None)
-    assert lose_worker(step_id=step.pk, fence=step.fence) is None
+    assert reclaim_from_lost_worker(step_id=step.pk, fence=step.fence) is None
 
 
 def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit: Submit) -> None:

@@ -10,7 +10,7 @@ from apps.jobs import queries
 from apps.jobs.commands.submit import cancel_job
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling import claims
-from apps.jobs.scheduling.claims import lose_worker
+from apps.jobs.scheduling.claims import reclaim_from_lost_worker
 from apps.jobs.states import JobState, PageState, Stage
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run
 
@@ -45,7 +45,7 @@ def test_a_second_start_takes_the_long_road(submit: Submit) -> None:
     job = submit(pages=3)
     (split,) = open_steps(job)
     claims._claim(step_id=split.pk, fence=split.fence)
-    lose_worker(step_id=split.pk, fence=split.fence)
+    reclaim_from_lost_worker(step_id=split.pk, fence=split.fence)
 
     deliver(open_steps(job)[0])
 

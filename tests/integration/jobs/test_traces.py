@@ -143,11 +143,11 @@ def test_a_lost_worker_is_told_of_by_who_finds_out(submit: Submit, told: Told) -
 def test_a_worker_that_comes_back_too_late_is_told_of_as_well(submit: Submit, told: Told) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
-    with claims.claimed(step_id=step.pk, fence=step.fence) as claim:
+    with claims.claim_step(step_id=step.pk, fence=step.fence) as claim:
         assert claim is not None
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
         rescue()
-        claims.settle(claim)
+        claims.complete(claim)
     spans = told(job)
 
     assert [told[2:4] for told in outcomes(spans, "extract")] == [("lease_lost", "worker_lost"), ("refused", "")]
