@@ -31,7 +31,7 @@ from django.utils import timezone
 from apps.accounts.services import default_project
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.stages.extract import make_ranges
-from apps.jobs.scheduling.dispatch import make_runs
+from apps.jobs.scheduling.dispatch import make_page_steps
 now, numbers = timezone.now(), range(1, {pages} + 1)
 jobs = [
     ParseJob(
@@ -46,7 +46,7 @@ for job in jobs if {pages} > 100 else []:
 for job in jobs if "{mode}" == "fast" else []:
     make_ranges(job, numbers)
 if "{mode}" != "fast":
-    runs = (run for job in jobs for run in make_runs(job=job, stage="model", queue="llm", numbers=numbers))
+    runs = (run for job in jobs for run in make_page_steps(job=job, stage="model", queue="llm", numbers=numbers))
     Step.objects.bulk_create(runs, batch_size=500)
 with connection.cursor() as cursor:
     cursor.execute("ANALYZE")

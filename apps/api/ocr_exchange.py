@@ -38,8 +38,8 @@ class OcrExchange(OpenView):
     def put(self, request: Request, token: str) -> HttpResponse:
         """The answer; the same link takes one again, so that a worker may repeat what it is not sure of."""
         key = _key(token, ocr_exchange.WRITE)
-        answer = request._request.read(ocr_exchange.MOST_ANSWER_BYTES + 1)  # noqa: SLF001 (unparsed: it is no form)
-        if len(answer) > ocr_exchange.MOST_ANSWER_BYTES:
+        answer = request._request.read(ocr_exchange.MAX_ANSWER_BYTES + 1)  # noqa: SLF001 (unparsed: it is no form)
+        if len(answer) > ocr_exchange.MAX_ANSWER_BYTES:
             raise InvalidOption("The answer is larger than any page's text may be.", location=("body",), value=None)
         with storage_troubles():
             storage.write(key, answer)

@@ -186,7 +186,7 @@ def workers() -> list[Finding]:
     own = [name for name in settings.QUEUES if name not in workflow.OCR_QUEUES]
     try:
         refuse_missing_database()
-        there, served = queries.workers_there(), _served_parsers()
+        there, served = queries.live_workers(), _served_parsers()
         asked = ocr_queue()
     except DatabaseError:
         return [not_checked(name, NO_DATABASE) for name in [*map(_worker_of, own), _WORKER_FOR_OCR]]
@@ -199,7 +199,7 @@ def _served_parsers() -> set[str]:
 
 
 _WORKER_FOR_OCR = "worker for OCR"
-_UNHEARD = f"was heard of in the last {queries.SILENCE.total_seconds():.0f} s"
+_UNHEARD = f"was heard of in the last {queries.WORKER_TIMEOUT.total_seconds():.0f} s"
 
 
 def _worker_of(queue: str) -> str:
@@ -278,7 +278,7 @@ def paused() -> Finding | list[Finding]:
     name = "paused"
     try:
         refuse_missing_database()
-        found = [warning(name, f"{pause.told()}.", manage(f"resume {pause.name}")) for pause in queries.pauses()]
+        found = [warning(name, f"{pause.describe()}.", manage(f"resume {pause.name}")) for pause in queries.pauses()]
     except DatabaseError:
         return not_checked(name, NO_DATABASE)
     return found or ok(name, "Nothing is.")

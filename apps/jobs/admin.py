@@ -34,8 +34,8 @@ from apps.providers import ledger
 from apps.providers.models import dollars_in_words
 
 BATCH = 500
-MOST_TOLD = 10
-MOST_CHOICES = 50
+MAX_LISTED = 10
+MAX_CHOICES = 50
 NEWEST_JOBS = 2000
 FIRST, NORMAL, LAST = 10, 0, -10
 LAST_YEAR = 9000
@@ -65,7 +65,7 @@ class ProjectFilter(ChoiceFilter):
     title, parameter_name, field = "project", "project", "project_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = Project.objects.order_by("name").values_list("pk", "name")[:MOST_CHOICES]
+        names = Project.objects.order_by("name").values_list("pk", "name")[:MAX_CHOICES]
         return [(str(project), name) for project, name in names]
 
 
@@ -75,7 +75,7 @@ class KeyFilter(ChoiceFilter):
     title, parameter_name, field = "key", "key", "api_key_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(key.pk), str(key)) for key in ApiKey.objects.order_by("-pk")[:MOST_CHOICES]]
+        return [(str(key.pk), str(key)) for key in ApiKey.objects.order_by("-pk")[:MAX_CHOICES]]
 
 
 class ErrorCodeFilter(ChoiceFilter):
@@ -296,10 +296,10 @@ class ParseJobAdmin(FactsOnly):
 
         refused: list[str] = []
         self.in_batches(request, jobs, give, done, flag=flag)
-        for sentence in refused[:MOST_TOLD]:
+        for sentence in refused[:MAX_LISTED]:
             self.message_user(request, sentence, messages.WARNING)
-        if len(refused) > MOST_TOLD:
-            self.message_user(request, f"{len(refused) - MOST_TOLD} more refused it.", messages.WARNING)
+        if len(refused) > MAX_LISTED:
+            self.message_user(request, f"{len(refused) - MAX_LISTED} more refused it.", messages.WARNING)
 
     def in_batches(
         self,
@@ -397,7 +397,7 @@ def _parse_in(mode: str) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[Parse
             new.append(submit.parse_in_mode(job=job, mode=mode))
 
         model_admin.order(request, queryset, order, f"parsed again, {mode} asked for")
-        for job in new[:MOST_TOLD]:
+        for job in new[:MAX_LISTED]:
             model_admin.message_user(request, _told_of_new(job), messages.WARNING if job.warnings else messages.INFO)
 
     return parse_in
@@ -453,7 +453,7 @@ class WorkerAdmin(FactsOnly):
     def now(self, worker: Worker) -> str:
         if worker.stopped_at:
             return "stopped"
-        return "there" if worker.seen_at >= timezone.now() - queries.SILENCE else "silent"
+        return "there" if worker.seen_at >= timezone.now() - queries.WORKER_TIMEOUT else "silent"
 
     @admin.display(description="started", ordering="started_at")
     def started(self, worker: Worker) -> str:

@@ -251,7 +251,7 @@ class Pause(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """What is paused, since when, by whom and why."""
         reason = f": {self.reason}" if self.reason else ""
         return f"{self.name}, since {self.since:%Y-%m-%d %H:%M} UTC, by {self.by}{reason}"
@@ -261,7 +261,7 @@ class Worker(models.Model):
     """A worker process, as it tells of itself: every few seconds that it is there, and once that it goes.
 
     ``queues``: what it takes from, and how much of each it does at once; ``width``: its processes or threads. One that
-    has not been seen for ``queries.SILENCE`` and has no ``stopped_at`` is gone, too, without a word.
+    has not been seen for ``queries.WORKER_TIMEOUT`` and has no ``stopped_at`` is gone, too, without a word.
     """
 
     id = models.CharField(primary_key=True, max_length=32)

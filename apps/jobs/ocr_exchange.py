@@ -14,7 +14,7 @@ from apps.documents import storage
 _SALT = "leafmill.ocr-exchange"
 READ, WRITE = "r", "w"
 PATH = "/api/ocr-exchange"
-MOST_ANSWER_BYTES = 64 << 20
+MAX_ANSWER_BYTES = 64 << 20
 _VALID_SECONDS = 3600
 
 

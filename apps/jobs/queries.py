@@ -20,7 +20,7 @@ from apps.jobs.models import JobPage, ParseJob, Pause, RemovedJobs, Step, Worker
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 
 # A worker that was not heard of for so long is gone.
-SILENCE = timedelta(seconds=45)
+WORKER_TIMEOUT = timedelta(seconds=45)
 
 
 def find_job(*, project: Project, job_id: str) -> ParseJob:
@@ -140,9 +140,9 @@ class WorkersOfQueue:
     width: int = 0
 
 
-def workers_there() -> dict[str, WorkersOfQueue]:
+def live_workers() -> dict[str, WorkersOfQueue]:
     """The queues that somebody takes from."""
-    there: Any = Worker.objects.filter(stopped_at=None, seen_at__gte=Now() - SILENCE).order_by()
+    there: Any = Worker.objects.filter(stopped_at=None, seen_at__gte=Now() - WORKER_TIMEOUT).order_by()
     found: dict[str, WorkersOfQueue] = {}
     for queues, alike in there.values_list("queues").annotate(Count("pk")):
         for queue, width in queues.items():
@@ -184,11 +184,11 @@ def page_rows(job_id: str) -> Iterator[JobPage]:
     return JobPage.objects.filter(job_id=job_id).order_by("number").iterator(chunk_size=500)
 
 
-def runs(numbers: Collection[int], *, longest: int) -> list[tuple[int, int]]:
-    """Cut page numbers into ranges (first, last) without gaps, none longer than ``longest``."""
+def page_ranges(numbers: Collection[int], *, max_pages: int) -> list[tuple[int, int]]:
+    """Cut page numbers into ranges (first, last) without gaps, none longer than ``max_pages``."""
     ranges: list[tuple[int, int]] = []
     for number in sorted(numbers):
-        if ranges and number == ranges[-1][1] + 1 and number - ranges[-1][0] < longest:
+        if ranges and number == ranges[-1][1] + 1 and number - ranges[-1][0] < max_pages:
             ranges[-1] = (ranges[-1][0], number)
         else:
             ranges.append((number, number))

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from apps.accounts.models import ProjectQuota
 from apps.jobs import queries
 from apps.jobs.models import PageAttempt, ParseJob, Step
-from apps.jobs.scheduling.pauses import queues_stopped_by
+from apps.jobs.scheduling.pauses import queues_paused_by
 from apps.jobs.states import OPEN_JOBS, OPEN_STEPS, JobState, StepState
 
 NEWEST_ATTEMPTS = 20_000  # which are looked at for signs of life
@@ -24,7 +24,7 @@ def stuck_jobs(jobs: QuerySet[ParseJob]) -> QuerySet[ParseJob]:
     """
     steps = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
     unsent = Q(state=StepState.PENDING, sent_at=None)
-    stopped = [queue for paused in queries.pauses() for queue in queues_stopped_by(paused.name)]
+    stopped = [queue for paused in queries.pauses() for queue in queues_paused_by(paused.name)]
     quiet_since = Now() - settings.STUCK_AFTER
     alive = Q(lease_expires_at__gte=quiet_since)
     waits = Q(not_before__gte=quiet_since) | Q(outage_since__isnull=False)

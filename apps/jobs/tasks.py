@@ -78,12 +78,12 @@ def accept_ocr(outcome: dict[str, Any] | None) -> None:
 def ocr_worker_here(
     *, worker_id: str, name: str, host: str, pid: int, queues: dict[str, int], width: int, version: str, **later: Any
 ) -> None:
-    workers.note_worker(workers.WorkerFacts(worker_id, name, host, pid, queues, width, version))
+    workers.record_worker(workers.WorkerFacts(worker_id, name, host, pid, queues, width, version))
 
 
 @shared_task(name=workflow.OCR_WORKER_GONE)
 def ocr_worker_gone(*, worker_id: str, **later: Any) -> None:
-    workers.note_worker_gone(worker_id)
+    workers.record_worker_stopped(worker_id)
 
 
 @shared_task(name=workflow.ASSEMBLE_DOCUMENT)

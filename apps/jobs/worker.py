@@ -188,8 +188,8 @@ def leave(**_: Any) -> None:
     """The pool has ended, perhaps before it came to its last note; nothing is forked any more."""
     debounce.end()
     if _me is not None:
-        with _told_when_it_fails("The last word of this worker"):
-            workers.note_worker_gone(_me.id)
+        with _log_failure("The last word of this worker"):
+            workers.record_worker_stopped(_me.id)
     close_shared()
 
 
@@ -204,7 +204,7 @@ def _start_threads() -> None:
 def _look_for_lost_work() -> None:
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
-        with _told_when_it_fails("The look for lost work"), database_turn():
+        with _log_failure("The look for lost work"), database_turn():
             if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
                 clean_up.ask_for_clean_up()
 
@@ -216,24 +216,24 @@ def _read_notes() -> None:
             note, *arguments = os.read(_notes_in, _NOTE_BYTES).decode().split()
         except BlockingIOError:
             continue  # another pool process was quicker
-        with _told_when_it_fails("What the main process noted"), database_turn():
+        with _log_failure("What the main process noted"), database_turn():
             _NOTES[note](*arguments)
 
 
 def _here() -> None:
     if _me is not None:
-        workers.note_worker(_me)
+        workers.record_worker(_me)
 
 
 def _gone() -> None:
     if _me is not None:
-        workers.note_worker_gone(_me.id)
+        workers.record_worker_stopped(_me.id)
 
 
 def _lost(step_id: str, fence: str) -> None:
     step = claims.reclaim_from_lost_worker(step_id=int(step_id), fence=int(fence))
     if step is not None and step.stage in NEXT_STAGE:
-        advance.move_on(job_id=step.job_id, stage=Stage(step.stage))
+        advance.advance_if_done(job_id=step.job_id, stage=Stage(step.stage))
 
 
 _NOTES: dict[str, Callable[..., None]] = {"here": _here, "gone": _gone, "lost": _lost}
@@ -249,7 +249,7 @@ def _write_note(note: str) -> bool:
 
 
 @contextmanager
-def _told_when_it_fails(what: str) -> Iterator[None]:
+def _log_failure(what: str) -> Iterator[None]:
     """A database that is away is a line in the log and no more; the connection is given back either way."""
     try:
         yield

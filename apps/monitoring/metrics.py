@@ -82,7 +82,7 @@ def _of_queues(queues: list[QueueStatus]) -> Iterator[Metric]:
 
 def _of_pauses() -> Iterator[Metric]:
     family = GaugeMetricFamily("leafmill_paused", "1 while a queue or the intake stands still", labels=["what"])
-    paused = pauses.stands_still()
+    paused = pauses.paused_names()
     for name in pauses.pausable():
         family.add_metric([name], 1 if name in paused else 0)
     yield family

@@ -51,7 +51,7 @@ class ScalingEvent:
 
 def workers_now(running: Mapping[str, int]) -> list[WorkersNow]:
     """Every queue; ``running`` are messages that a worker is at, of the queues whose messages are steps."""
-    there = queries.workers_there()
+    there = queries.live_workers()
     nobody = queries.WorkersOfQueue()
     found = [(name, there.get(name, nobody)) for name in settings.QUEUES]
     return [WorkersNow(name, one.workers, one.width, running.get(name)) for name, one in found]
@@ -60,7 +60,7 @@ def workers_now(running: Mapping[str, int]) -> list[WorkersNow]:
 def scaling_events() -> list[ScalingEvent]:
     """Who came and who went in the last hour, the newest first, ``MOST_EVENTS`` at most."""
     since = Now() - LOOKED_BACK
-    gone = Q(stopped_at__isnull=False) | Q(seen_at__lt=Now() - queries.SILENCE)
+    gone = Q(stopped_at__isnull=False) | Q(seen_at__lt=Now() - queries.WORKER_TIMEOUT)
     came = Worker.objects.filter(started_at__gte=since).order_by("-started_at")
     went = Worker.objects.filter(gone, seen_at__gte=since).order_by("-seen_at")
     events = [*_arrivals(came[:MOST_EVENTS]), *_departures(went[:MOST_EVENTS])]

@@ -15,7 +15,7 @@ def a_worker(*queues: str, width: int = 2, host: str = "one") -> str:
     """The id of a worker that has just said that it takes from these queues."""
     worker_id = uuid.uuid4().hex
     widths = dict.fromkeys(queues, width)
-    workers.note_worker(workers.WorkerFacts(worker_id, f"{queues[0]}@{host}", host, 7, widths, width, "1.0"))
+    workers.record_worker(workers.WorkerFacts(worker_id, f"{queues[0]}@{host}", host, 7, widths, width, "1.0"))
     return worker_id
 
 

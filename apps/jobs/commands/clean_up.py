@@ -21,8 +21,8 @@ from apps.documents.models import Document
 from apps.jobs import queries, workflow
 from apps.jobs.commands import delete
 from apps.jobs.models import ParseJob
-from apps.jobs.scheduling.leader_lock import take_turn
-from apps.jobs.scheduling.retention import reckon
+from apps.jobs.scheduling.leader_lock import acquire_leader_lock
+from apps.jobs.scheduling.retention import update_expiry
 from apps.jobs.stages import answer_cache
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Overdue:
 
 def ask_for_clean_up() -> None:
     """Have a housekeeping worker remove what is over, once a minute however many ask."""
-    if take_turn("clean_up", lasts=BETWEEN_ROUNDS):
+    if acquire_leader_lock("clean_up", duration=BETWEEN_ROUNDS):
         workflow.send_clean_up(expires_seconds=BETWEEN_ROUNDS.total_seconds())
 
 
@@ -54,7 +54,7 @@ def clean_up() -> int:
     for work in (documents.remove_due, answer_cache.purge_expired):
         while work() and time.monotonic() < began + ROUND_SECONDS / 3:
             pass
-    if not reckon(until=until):
+    if not update_expiry(until=until):
         return 0
     removed = 0
     while some := sum(_remove_at_leisure(job_id, until) for job_id in _batch()):
@@ -70,7 +70,7 @@ def clean_up_all() -> int:
         pass
     while answer_cache.purge_expired():
         pass
-    reckon()
+    update_expiry()
     removed = 0
     while some := sum(_remove(job_id) for job_id in _batch()):
         removed += some

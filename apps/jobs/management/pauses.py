@@ -6,7 +6,7 @@ from apps.jobs import queries
 from apps.jobs.scheduling import pauses
 
 
-def told_pauses() -> str:
+def describe_pauses() -> str:
     """A line for each that is paused, and one of the names that can be."""
-    paused = [f"Paused: {pause.told()}." for pause in queries.pauses()] or ["Nothing is paused."]
+    paused = [f"Paused: {pause.describe()}." for pause in queries.pauses()] or ["Nothing is paused."]
     return "\n".join([*paused, f"Can be paused: {', '.join(pauses.pausable())}."])

@@ -13,7 +13,7 @@ from apps.jobs.scheduling.dispatch import send_pages_of, start_job_step
 from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, Stage
 
 
-def move_on(*, job_id: str, stage: Stage) -> None:
+def advance_if_done(*, job_id: str, stage: Stage) -> None:
     """Ask what is still open of a stage of page work: nothing, then the job advances; half a window is free, then more
     is sent."""
     still = queries.open_steps(job_id=job_id, stage=stage)
@@ -38,14 +38,14 @@ def advance_job(*, job_id: str) -> bool:
             if ready.update(stage=following, updated_at=Now()):
                 job = ParseJob.objects.get(pk=job_id)
                 if following is Stage.ROUTE and not job.uses_models:
-                    go_to(job, Stage.ASSEMBLE)
+                    enter_stage(job, Stage.ASSEMBLE)
                 else:
                     start_job_step(job=job, stage=following)
                 return True
         return False
 
 
-def go_to(job: ParseJob, stage: Stage) -> None:
+def enter_stage(job: ParseJob, stage: Stage) -> None:
     """The next stage of a running job, one that is a step of the job as a whole; inside the caller's transaction."""
     ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=stage, updated_at=Now())
     start_job_step(job=job, stage=stage)

@@ -308,7 +308,7 @@ def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **
         updated_at=Now(),
         error_code=error.code if error else "",
         error_detail=error.detail if error else "",
-        **retention.facts_at_end(job_id),
+        **retention.expiry_at_end(job_id),
         **facts,
     )
     if won and state in (JobState.FAILED, JobState.CANCELLED):

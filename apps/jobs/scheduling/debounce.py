@@ -13,7 +13,7 @@ import time
 from django.db import DatabaseError
 
 from apps.core.database_connections import database_turn
-from apps.jobs.scheduling.advance import move_on
+from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.states import Stage
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ BETWEEN_LOOKS_SECONDS = 0.1
 Work = tuple[str, Stage]
 
 
-class Looks:
+class Debouncer:
     """When this process looked at what is open of each job's stage, and what it has to look at again."""
 
     def __init__(self) -> None:
@@ -34,12 +34,12 @@ class Looks:
     def look(self, work: Work) -> None:
         """Look at this now, or in a moment together with others."""
         if self._is_now(work):
-            _move_on(work)
+            _advance(work)
 
     def look_at_all(self) -> None:
         """Look at everything that waits: the process ends."""
         for work in self._due(by=float("inf")):
-            _move_on(work)
+            _advance(work)
 
     def _is_now(self, work: Work) -> bool:
         now = time.monotonic()
@@ -71,7 +71,7 @@ class Looks:
                 wait = min(self._waiting.values()) - time.monotonic()
             time.sleep(max(0.0, wait))
             for work in self._due(by=time.monotonic()):
-                _move_on(work)
+                _advance(work)
 
     def _due(self, *, by: float) -> list[Work]:
         with self._changed:
@@ -82,36 +82,36 @@ class Looks:
             return due
 
 
-def _move_on(work: Work) -> None:
+def _advance(work: Work) -> None:
     job_id, stage = work
     try:
         with database_turn():
-            move_on(job_id=job_id, stage=stage)
+            advance_if_done(job_id=job_id, stage=stage)
     except DatabaseError as error:
         logger.warning("Job %s could not be moved on (%s); rescue does it", job_id, error)
     except Exception:  # the thread that looks for all jobs goes on
         logger.exception("Job %s could not be moved on; rescue does it", job_id)
 
 
-_looks: Looks | None = None
+_debouncer: Debouncer | None = None
 
 
 def start() -> None:
     """Look together from here on; said by a worker of many threads when it starts."""
-    global _looks
-    _looks = Looks()
+    global _debouncer
+    _debouncer = Debouncer()
 
 
 def end() -> None:
     """What waits to be looked at is looked at now: the worker ends."""
-    if _looks is not None:
-        _looks.look_at_all()
+    if _debouncer is not None:
+        _debouncer.look_at_all()
 
 
-def move_on_soon(*, job_id: str, stage: Stage) -> None:
-    """``move_on`` within ``BETWEEN_LOOKS_SECONDS``; at once where nobody said ``start``."""
-    if _looks is not None:
-        _looks.look((job_id, stage))
+def advance_soon(*, job_id: str, stage: Stage) -> None:
+    """``advance_if_done`` within ``BETWEEN_LOOKS_SECONDS``; at once where nobody said ``start``."""
+    if _debouncer is not None:
+        _debouncer.look((job_id, stage))
     else:
         with database_turn():
-            move_on(job_id=job_id, stage=stage)
+            advance_if_done(job_id=job_id, stage=stage)

@@ -23,14 +23,14 @@ from apps.jobs.states import Stage, StepState
 
 logger = logging.getLogger(__name__)
 
-LONGEST_RUN = 100_000
+MAX_PAGES_PER_ROW = 100_000
 
 
-def make_runs(*, job: ParseJob, stage: Stage, queue: str, numbers: Iterable[int]) -> list[Step]:
+def make_page_steps(*, job: ParseJob, stage: Stage, queue: str, numbers: Iterable[int]) -> list[Step]:
     """Rows, not written yet, in which these pages wait to be sent: one for each run of pages without a gap."""
     return [
         Step(job=job, project_id=job.project_id, stage=stage, queue=queue, first_page=first, last_page=last)
-        for first, last in queries.runs(list(numbers), longest=LONGEST_RUN)
+        for first, last in queries.page_ranges(list(numbers), max_pages=MAX_PAGES_PER_ROW)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Work that only one process does at a time: whoever takes the turn does it."""
+"""Leader locks: work that only one process of the installation does at a time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from apps.jobs.models import Turn
 
 
-def take_turn(name: str, *, lasts: timedelta) -> bool:
-    """Whether it is ours from now on, for so long."""
-    until = Now() + lasts
+def acquire_leader_lock(name: str, *, duration: timedelta) -> bool:
+    """Acquire the named lock for ``duration``. Return False if another process holds it."""
+    until = Now() + duration
     if Turn.objects.filter(name=name, expires_at__lt=Now()).update(expires_at=until):
         return True
     if Turn.objects.filter(name=name).exists():

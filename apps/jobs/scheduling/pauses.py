@@ -39,7 +39,7 @@ def resume(*, name: str) -> bool:
         if row is None:
             return False
         row.delete()
-        waited = Step.objects.filter(queue__in=queues_stopped_by(name), state=StepState.PENDING, sent_at=None)
+        waited = Step.objects.filter(queue__in=queues_paused_by(name), state=StepState.PENDING, sent_at=None)
         ParseJob.objects.filter(state__in=OPEN_JOBS, pk__in=waited.values("job_id")).update(
             deadline_at=F("deadline_at") + (timezone.now() - row.since)
         )
@@ -47,14 +47,14 @@ def resume(*, name: str) -> bool:
     return True
 
 
-def queues_stopped_by(name: str) -> tuple[str, ...]:
+def queues_paused_by(name: str) -> tuple[str, ...]:
     """The queues of rows that are not sent while this is paused."""
     return (name, *workflow.OCR_QUEUES) if name == workflow.PAGES_QUEUE else (name,)
 
 
-def stands_still() -> set[str]:
+def paused_names() -> set[str]:
     """What does not go on now, of ``pausable``: what is paused, and the queues that this stops."""
-    return {name for paused in queries.pauses() for name in queues_stopped_by(paused.name)}
+    return {name for paused in queries.pauses() for name in queues_paused_by(paused.name)}
 
 
 def check_intake() -> None:

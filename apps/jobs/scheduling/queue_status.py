@@ -35,7 +35,7 @@ from django.db.models.functions import Now
 
 from apps.jobs import queries, workflow
 from apps.jobs.models import AttemptOutcome, PageAttempt, Step
-from apps.jobs.scheduling.pauses import stands_still
+from apps.jobs.scheduling.pauses import paused_names
 from apps.jobs.states import StepState
 
 RECENT_ATTEMPTS = 200
@@ -120,7 +120,7 @@ def _status(names: Collection[str], broker: dict[str, workflow.BrokerQueue]) -> 
     work = _open_work(names)
     ages = _ages([one.oldest for one in work.values() if one.oldest is not None])
     paces = _seconds_a_unit() if work else {}
-    there, paused = queries.workers_there(), stands_still()
+    there, paused = queries.live_workers(), paused_names()
     status = []
     for name in names:
         one, held, workers = work[name], broker.get(name), there.get(name, queries.WorkersOfQueue())

@@ -18,8 +18,8 @@ from apps.jobs.scheduling import workers
 from apps.jobs.scheduling.advance import advance_job
 from apps.jobs.scheduling.claims import end_job, fail_pages, reclaim
 from apps.jobs.scheduling.dispatch import is_paused, send_again, send_due
-from apps.jobs.scheduling.leader_lock import take_turn
-from apps.jobs.scheduling.pauses import stands_still
+from apps.jobs.scheduling.leader_lock import acquire_leader_lock
+from apps.jobs.scheduling.pauses import paused_names
 from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 from apps.pages.model.errors import PageError
 
@@ -54,13 +54,13 @@ def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | N
 
     ``accept_written_answer`` belongs to the stage of OCR: it accepts an answer in storage whose message was lost.
     """
-    if not take_turn("rescue_jobs", lasts=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
+    if not acquire_leader_lock("rescue_jobs", duration=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
         return None
     found = Rescued()
     found.leases = _reclaim_expired_leases()
     found.overdue = _end_overdue_jobs()
     found.advanced = _advance_stuck_jobs()
-    workers.leave_lost_gpu()
+    workers.move_pages_from_lost_gpu()
     found.sent = send_due()
     found.sent_again = _send_lost_messages_again(accept_written_answer)
     if found:
@@ -93,7 +93,7 @@ def _end_overdue_jobs() -> int:
 
 def _kept_back() -> QuerySet[Step]:
     """What of the outer job waits for a paused queue: that time is given back to it when the queue goes on."""
-    return Step.objects.filter(job_id=OuterRef("pk"), queue__in=stands_still(), state=StepState.PENDING, sent_at=None)
+    return Step.objects.filter(job_id=OuterRef("pk"), queue__in=paused_names(), state=StepState.PENDING, sent_at=None)
 
 
 def _advance_stuck_jobs() -> int:

@@ -16,10 +16,10 @@ from django.db.models.functions import Now
 from apps.accounts.models import Project
 from apps.jobs.models import ParseJob
 
-RECKONED_AT_ONCE = 1000
+MAX_JOBS_PER_UPDATE = 1000
 
 
-def facts_at_end(job_id: str) -> dict[str, Any]:
+def expiry_at_end(job_id: str) -> dict[str, Any]:
     """What the row of a job that ends now says of how long it is kept."""
     own = Project.objects.filter(jobs__pk=job_id).values_list("retention_days", flat=True).first()
     days = _days(own)
@@ -41,7 +41,7 @@ def keep_jobs(*, job_ids: Collection[str], until: datetime | None) -> list[str]:
     return found
 
 
-def reckon(*, until: float | None = None) -> bool:
+def update_expiry(*, until: float | None = None) -> bool:
     """Reckon anew when ended jobs expire whose project or service keeps them for other days now, some at a time.
 
     False when ``until`` (of the monotonic clock) came first.
@@ -50,15 +50,15 @@ def reckon(*, until: float | None = None) -> bool:
     for project_id, own in Project.objects.values_list("pk", "retention_days"):
         projects[_days(own)].append(project_id)
     for days, project_ids in projects.items():
-        for start in range(0, len(project_ids), RECKONED_AT_ONCE):
-            for jobs in _reckoned_otherwise(project_ids[start : start + RECKONED_AT_ONCE], days):
-                while _reckon_some(jobs, days):
+        for start in range(0, len(project_ids), MAX_JOBS_PER_UPDATE):
+            for jobs in _jobs_kept_otherwise(project_ids[start : start + MAX_JOBS_PER_UPDATE], days):
+                while _update_some(jobs, days):
                     if until is not None and time.monotonic() > until:
                         return False
     return True
 
 
-def _reckoned_otherwise(project_ids: Collection[UUID], days: int) -> Iterator[QuerySet[ParseJob]]:
+def _jobs_kept_otherwise(project_ids: Collection[UUID], days: int) -> Iterator[QuerySet[ParseJob]]:
     """The jobs in parts that the indexes ``job_reckoned`` and ``job_unreckoned`` find without reading the others."""
     jobs = ParseJob.objects.filter(project_id__in=project_ids, finished_at__isnull=False, expiry_ordered=False)
     yield jobs.filter(retention_days__lt=days)
@@ -66,7 +66,7 @@ def _reckoned_otherwise(project_ids: Collection[UUID], days: int) -> Iterator[Qu
     yield jobs.filter(retention_days__isnull=True)
 
 
-def _reckon_some(jobs: QuerySet[ParseJob], days: int) -> int:
-    job_ids = list(jobs.values_list("pk", flat=True)[:RECKONED_AT_ONCE])
+def _update_some(jobs: QuerySet[ParseJob], days: int) -> int:
+    job_ids = list(jobs.values_list("pk", flat=True)[:MAX_JOBS_PER_UPDATE])
     expires_at = F("finished_at") + timedelta(days=days) if days else None
     return jobs.filter(pk__in=job_ids).update(expires_at=expires_at, retention_days=days) if job_ids else 0

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 BETWEEN_LOOKS_SECONDS = 0.25
 
 
-class Alarm:
+class WakeUpTimer:
     """Wakes up at the earliest moment that was asked for, then at the next."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Alarm:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def ring_in(self, seconds: float) -> None:
+    def wake_up_in(self, seconds: float) -> None:
         with self._changed:
             self._moments.append(time.monotonic() + seconds)
             if self._thread is None or not self._thread.is_alive():
@@ -58,16 +58,16 @@ class Alarm:
             self._moments = [moment for moment in self._moments if moment > now]
 
 
-_alarm: Alarm | None = None
+_timer: WakeUpTimer | None = None
 
 
 def start() -> None:
     """Have due rows sent by this process; said by a worker when it starts."""
-    global _alarm
-    _alarm = Alarm()
+    global _timer
+    _timer = WakeUpTimer()
 
 
-def ring_in(seconds: float) -> None:
+def wake_up_in(seconds: float) -> None:
     """A row of this process is due in so many seconds. Elsewhere than in a worker nothing happens: rescue sends it."""
-    if _alarm is not None:
-        _alarm.ring_in(seconds)
+    if _timer is not None:
+        _timer.wake_up_in(seconds)

@@ -33,7 +33,7 @@ class WorkerFacts:
     version: str
 
 
-def note_worker(worker: WorkerFacts) -> None:
+def record_worker(worker: WorkerFacts) -> None:
     """It is there. Its first word writes its row, and clears away what is old; each later one is one UPDATE."""
     if Worker.objects.filter(pk=worker.id).update(seen_at=Now()):
         return
@@ -52,7 +52,7 @@ def note_worker(worker: WorkerFacts) -> None:
     Worker.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def note_worker_gone(worker_id: str) -> None:
+def record_worker_stopped(worker_id: str) -> None:
     """It takes nothing more, and ends with what it holds."""
     Worker.objects.filter(pk=worker_id, stopped_at=None).update(stopped_at=Now(), seen_at=Now())
 
@@ -64,7 +64,7 @@ def ocr_queue() -> str:
     return workflow.OCR_GPU_QUEUE if _is_there(workflow.OCR_GPU_QUEUE) else workflow.OCR_CPU_QUEUE
 
 
-def leave_lost_gpu() -> int:
+def move_pages_from_lost_gpu() -> int:
     """Pages that wait for a GPU whose workers are gone go to the CPU's queue; how many did."""
     waiting = Step.objects.filter(queue=workflow.OCR_GPU_QUEUE, state=StepState.PENDING)
     if settings.OCR_QUEUE != "auto" or not waiting.exists() or _is_there(workflow.OCR_GPU_QUEUE):
@@ -75,4 +75,4 @@ def leave_lost_gpu() -> int:
 
 
 def _is_there(queue: str) -> bool:
-    return queue in queries.workers_there()
+    return queue in queries.live_workers()

@@ -13,7 +13,7 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Step
-from apps.jobs.scheduling.advance import move_on
+from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail_pages, pages_of
 from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import PageState, Stage
@@ -33,7 +33,7 @@ def make_ranges(job: ParseJob, numbers: Sequence[int]) -> None:
             first_page=first,
             last_page=last,
         )
-        for first, last in queries.runs(numbers, longest=settings.PAGES_PER_RANGE)
+        for first, last in queries.page_ranges(numbers, max_pages=settings.PAGES_PER_RANGE)
     )
 
 
@@ -43,7 +43,7 @@ def extract_pages(*, step_id: int, fence: int) -> None:
         if claim is None:
             return
         do_work(claim, _extract)
-    move_on(job_id=claim.job.pk, stage=Stage.EXTRACT)
+    advance_if_done(job_id=claim.job.pk, stage=Stage.EXTRACT)
 
 
 def _extract(claim: Claim) -> None:

@@ -16,7 +16,7 @@ from apps.jobs.model_request import ModelRequest, quota_of
 from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.scheduling import wake_up_timer
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail, fail_pages, pages_of, snooze
-from apps.jobs.scheduling.debounce import move_on_soon
+from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.stages import answer_cache
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import do_work, password_of, reader_limits
@@ -39,7 +39,7 @@ from apps.providers.errors import (
 from apps.providers.ledger import CallFor
 
 logger = logging.getLogger(__name__)
-LEAST_PAUSE_SECONDS = 0.2
+MIN_PAUSE_SECONDS = 0.2
 
 
 def parse_page(*, step_id: int, fence: int) -> None:
@@ -48,7 +48,7 @@ def parse_page(*, step_id: int, fence: int) -> None:
         if claim is None:
             return
         do_work(claim, _parse)
-    move_on_soon(job_id=claim.job.pk, stage=Stage.MODEL)
+    advance_soon(job_id=claim.job.pk, stage=Stage.MODEL)
 
 
 def _parse(claim: Claim) -> None:
@@ -184,7 +184,7 @@ def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
     with database_turn():
         waits = snooze(claim, pause=timedelta(seconds=seconds), outage=outage)
     if waits:
-        wake_up_timer.ring_in(seconds)
+        wake_up_timer.wake_up_in(seconds)
 
 
 def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
@@ -196,7 +196,7 @@ def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
         _go_without(claim, error)
     else:
         # A breaker may stay open for longer than pages wait for it.
-        _wait(claim, min(error.wait_seconds, patience.total_seconds() + LEAST_PAUSE_SECONDS), outage=True)
+        _wait(claim, min(error.wait_seconds, patience.total_seconds() + MIN_PAUSE_SECONDS), outage=True)
 
 
 def _go_without(claim: Claim, error: PageError) -> None:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.jobs.models import JobPage
-from apps.jobs.scheduling.advance import go_to
+from apps.jobs.scheduling.advance import enter_stage
 from apps.jobs.scheduling.claims import Claim, claim_step, complete
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
 from apps.jobs.stages.routing import begin_models, choose_routes
@@ -31,7 +31,7 @@ def _plan(claim: Claim) -> None:
         if numbers:
             begin_recognition(job, numbers)
         else:
-            go_to(job, Stage.ROUTE if job.uses_models else Stage.ASSEMBLE)
+            enter_stage(job, Stage.ROUTE if job.uses_models else Stage.ASSEMBLE)
 
 
 def route_pages(*, step_id: int, fence: int) -> None:
@@ -48,4 +48,4 @@ def _route(claim: Claim) -> None:
         if not complete(claim):
             return
         if not begin_models(job, routes):
-            go_to(job, Stage.ASSEMBLE)
+            enter_stage(job, Stage.ASSEMBLE)

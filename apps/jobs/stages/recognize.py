@@ -18,7 +18,7 @@ from apps.documents.errors import DocumentNotFound
 from apps.jobs import ocr_exchange
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, workers
-from apps.jobs.scheduling.advance import move_on
+from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.scheduling.claims import (
     Claim,
     claim_for_ocr,
@@ -32,7 +32,7 @@ from apps.jobs.scheduling.claims import (
     snooze,
     wait_for_ocr,
 )
-from apps.jobs.scheduling.dispatch import make_runs, send_pages_of
+from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import do_work, password_of, reader_limits
 from apps.jobs.states import JobState, PageState, Stage, StepState
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 # Errors that another try in half the resolution may get around.
 _WORTH_ANOTHER_TRY = frozenset({"ocr_timeout", "ocr_failed"})
-_MOST_TRIES = 2
+_MAX_TRIES = 2
 _ANSWER_GONE = "image_gone"
 # A worker that does not share our storage finds no image at all: rendering it again at once would go on without end.
 _PAUSE_AFTER_GONE = timedelta(seconds=5)
@@ -70,7 +70,7 @@ def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
     """Rows for the OCR of these pages, inside the caller's transaction; sent after the commit."""
     queue = workers.ocr_queue()
     JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING)
-    Step.objects.bulk_create(make_runs(job=job, stage=Stage.RECOGNIZE, queue=queue, numbers=numbers))
+    Step.objects.bulk_create(make_page_steps(job=job, stage=Stage.RECOGNIZE, queue=queue, numbers=numbers))
     ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.RECOGNIZE, updated_at=Now())
     transaction.on_commit(partial(send_pages_of, job, Stage.RECOGNIZE))
 
@@ -158,7 +158,7 @@ def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", wo
             _accept_failure(claim, code, detail)
         else:
             do_work(claim, _accept)
-    move_on(job_id=step.job_id, stage=Stage.RECOGNIZE)
+    advance_if_done(job_id=step.job_id, stage=Stage.RECOGNIZE)
 
 
 def accept_written_answer(step: Step) -> bool:
@@ -202,7 +202,7 @@ def _accept_failure(claim: Claim, code: str, detail: str) -> None:
     error = page_error(code, detail)
     if code == _ANSWER_GONE:
         snooze(claim, pause=_PAUSE_AFTER_GONE)
-    elif code in _WORTH_ANOTHER_TRY and claim.step.starts < _MOST_TRIES:
+    elif code in _WORTH_ANOTHER_TRY and claim.step.starts < _MAX_TRIES:
         retry(claim, error)
     else:
         _give_up(claim, error)

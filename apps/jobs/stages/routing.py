@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.scheduling.dispatch import make_runs, send_pages_of
+from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.model.blocks import Page
@@ -83,7 +83,7 @@ def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
     runs = [
         run
         for parser, numbers in pages_for.items()
-        for run in make_runs(job=job, stage=Stage.MODEL, queue=parser, numbers=numbers)
+        for run in make_page_steps(job=job, stage=Stage.MODEL, queue=parser, numbers=numbers)
     ]
     Step.objects.bulk_create(sorted(runs, key=lambda run: run.first_page), batch_size=ROWS_AT_ONCE)
     ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.MODEL, updated_at=Now())

@@ -161,7 +161,7 @@ def test_the_work_is_shared_by_the_workers_that_are_there(api: Api, broker: str,
 
     a_worker(PARSE, width=4)
     gone = a_worker(PARSE, width=8)
-    workers.note_worker_gone(gone)
+    workers.record_worker_stopped(gone)
     told = queue(PARSE)
 
     assert (told["consumers"], told["healthy"]) == (1, True)

@@ -168,7 +168,7 @@ def test_an_order_holds_for_all_jobs_of_a_filter(
 def test_of_many_that_refuse_the_first_are_named(
     admin: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_admin, "MOST_TOLD", 1)
+    monkeypatch.setattr(jobs_admin, "MAX_LISTED", 1)
 
     page = order(admin, "cancel", *(run(submit(pages=1)) for _ in range(3)))
 

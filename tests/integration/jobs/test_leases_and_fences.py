@@ -93,7 +93,7 @@ def test_of_many_who_ask_one_moves_the_job_on(submit: Submit) -> None:
     deliver(open_steps(job)[0])
 
     for _ in range(3):
-        advance.move_on(job_id=job.pk, stage=Stage.EXTRACT)
+        advance.advance_if_done(job_id=job.pk, stage=Stage.EXTRACT)
 
     assert Step.objects.filter(job=job, stage=Stage.PLAN).count() == 1
 

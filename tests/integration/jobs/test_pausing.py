@@ -17,7 +17,7 @@ from apps.jobs.commands.submit import parse_in_mode, set_priority
 from apps.jobs.errors import IntakePaused
 from apps.jobs.models import ParseJob, Pause
 from apps.jobs.scheduling import dispatch, pauses
-from apps.jobs.scheduling.pauses import queues_stopped_by
+from apps.jobs.scheduling.pauses import queues_paused_by
 from apps.jobs.scheduling.rescue import Rescued
 from apps.jobs.states import JobState, Stage
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
@@ -66,8 +66,8 @@ def test_what_is_out_finishes(submit: Submit) -> None:
 
 
 def test_pages_for_ocr_stand_still_with_the_queue_that_renders_them() -> None:
-    assert "ocr_cpu" in queues_stopped_by(PAGES)
-    assert queues_stopped_by("ocr_cpu") == ("ocr_cpu",)
+    assert "ocr_cpu" in queues_paused_by(PAGES)
+    assert queues_paused_by("ocr_cpu") == ("ocr_cpu",)
 
 
 def test_a_job_is_given_back_the_time_it_stood_still(submit: Submit) -> None:

@@ -232,7 +232,7 @@ def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> Non
     assert ocr_queue() == "ocr_gpu"
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     assert open_steps(job)[0].queue == "ocr_gpu"
-    assert workers.leave_lost_gpu() == 0
+    assert workers.move_pages_from_lost_gpu() == 0
 
     fall_silent(gpu)
     rescue()

@@ -106,7 +106,7 @@ def test_other_days_hold_for_jobs_that_ended_before(submit: Submit, project: Pro
 
 def test_more_days_save_a_job_whose_time_was_over(submit: Submit, project: Project) -> None:
     job = over(run(submit(pages=1)), days=31)
-    retention.reckon()
+    retention.update_expiry()
     assert queries.overdue_seconds() > 0
 
     Project.objects.filter(pk=project.pk).update(retention_days=365)

@@ -78,7 +78,7 @@ def test_every_page_is_sent_once_as_windows_open(submit: Submit, sent: Sent) -> 
 def test_of_pages_that_end_together_the_last_one_moves_the_job_on(
     submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(debounce, "_looks", None)
+    monkeypatch.setattr(debounce, "_debouncer", None)
     debounce.start()
     job = run_to(submit(pages=10, **BALANCED), Stage.MODEL)
     for number in range(10):
@@ -93,7 +93,7 @@ def test_of_pages_that_end_together_the_last_one_moves_the_job_on(
 def test_pages_that_ended_when_the_worker_ends_are_looked_at(
     submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(debounce, "_looks", None)
+    monkeypatch.setattr(debounce, "_debouncer", None)
     monkeypatch.setattr(debounce, "BETWEEN_LOOKS_SECONDS", 3600.0)
     debounce.start()
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
@@ -113,7 +113,7 @@ def test_a_look_that_goes_wrong_is_told_and_the_next_one_finds_the_job(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(debounce, "_looks", None)
+    monkeypatch.setattr(debounce, "_debouncer", None)
     debounce.start()
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     first, second, third = [Step.objects.get(pk=message.step_id) for message in sent]

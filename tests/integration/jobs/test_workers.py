@@ -23,33 +23,33 @@ def test_a_worker_counts_for_each_of_its_queues_with_its_width() -> None:
     a_worker(*BOTH, width=4)
     a_worker(BOTH[1], width=3)
 
-    assert queries.workers_there() == {BOTH[0]: WorkersOfQueue(2, 8), BOTH[1]: WorkersOfQueue(3, 11)}
+    assert queries.live_workers() == {BOTH[0]: WorkersOfQueue(2, 8), BOTH[1]: WorkersOfQueue(3, 11)}
 
 
 def test_one_that_went_or_fell_silent_is_not_there() -> None:
-    workers.note_worker_gone(a_worker("llm"))
+    workers.record_worker_stopped(a_worker("llm"))
     fall_silent(a_worker("llm"))
     a_worker("llm", width=5)
 
-    assert queries.workers_there() == {"llm": WorkersOfQueue(1, 5)}
+    assert queries.live_workers() == {"llm": WorkersOfQueue(1, 5)}
 
 
 def test_one_that_ends_what_it_holds_does_not_come_back_by_a_late_word() -> None:
     worker = Worker.objects.get(pk=a_worker("llm"))
-    workers.note_worker_gone(worker.pk)
+    workers.record_worker_stopped(worker.pk)
     facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 1, "1.0")
-    workers.note_worker(facts)
+    workers.record_worker(facts)
 
-    assert queries.workers_there() == {}
+    assert queries.live_workers() == {}
     assert Worker.objects.count() == 1
 
 
 def test_one_that_was_not_heard_for_a_while_is_the_same_when_it_is_heard_again() -> None:
     worker = Worker.objects.get(pk=a_worker("llm"))
     fall_silent(worker.pk)
-    workers.note_worker(workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, {"llm": 2}, 2, "1.0"))
+    workers.record_worker(workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, {"llm": 2}, 2, "1.0"))
 
-    assert queries.workers_there() == {"llm": WorkersOfQueue(1, 2)}
+    assert queries.live_workers() == {"llm": WorkersOfQueue(1, 2)}
     assert Worker.objects.get().started_at == worker.started_at
 
 
@@ -57,7 +57,7 @@ def test_a_word_is_one_statement() -> None:
     worker = Worker.objects.get(pk=a_worker("llm"))
     facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 2, "1.0")
     with CaptureQueriesContext(connection) as asked:
-        workers.note_worker(facts)
+        workers.record_worker(facts)
 
     assert [query["sql"].split()[0] for query in asked if "jobs_worker" in query["sql"]] == ["UPDATE"]
 

@@ -282,7 +282,7 @@ def test_a_queue_of_models_needs_a_worker_once_a_deployment_serves_it(redis: Ser
 
 def test_workers_that_are_there_are_found(redis: Service) -> None:
     a_worker("housekeeping")
-    workers.note_worker_gone(a_worker("parse_raw_file_job"))
+    workers.record_worker_stopped(a_worker("parse_raw_file_job"))
     fall_silent(a_worker("parse_raw_file_job_pages"))
     a_worker("ocr_cpu")
 

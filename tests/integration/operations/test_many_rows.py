@@ -73,7 +73,7 @@ def test_of_many_workers_that_came_and_went_the_newest_are_told(admin: Client) -
 
 def test_housekeeping_finds_what_is_over_without_reading_all_jobs(many_rows: None, db: None) -> None:
     with CaptureQueriesContext(connection) as asked:
-        retention.reckon()
+        retention.update_expiry()
         overdue = queries.overdue_seconds()
         batch = list(queries.overdue_jobs().order_by("expires_at").values_list("pk", flat=True)[:100])
 

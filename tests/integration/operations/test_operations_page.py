@@ -14,7 +14,7 @@ from django.test import Client
 from apps.accounts.models import Project, ProjectQuota
 from apps.jobs.models import PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.scheduling import pauses
-from apps.jobs.scheduling.workers import note_worker_gone
+from apps.jobs.scheduling.workers import record_worker_stopped
 from apps.jobs.states import Stage
 from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.models import Deployment, Provider, Quota
@@ -150,7 +150,7 @@ def test_who_came_and_who_went_is_told_the_newest_first(operator: Client) -> Non
     for worker, minutes in ((old, 120), (silent, 30), (stopped, 20)):
         Worker.objects.filter(pk=worker).update(started_at=Now() - timedelta(minutes=minutes))
     fall_silent(silent, ago=timedelta(minutes=10))
-    note_worker_gone(stopped)
+    record_worker_stopped(stopped)
 
     events = facts(operator)["scaling_events"]
 

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say what would go")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        retention.reckon()
+        retention.update_expiry()
         over = clean_up.overdue()
         self.stdout.write(
             f"Their time is over: {over.jobs:,} job(s) of {over.pages:,} page(s) and {over.documents:,} document(s) "

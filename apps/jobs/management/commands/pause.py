@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.jobs.management.pauses import told_pauses
+from apps.jobs.management.pauses import describe_pauses
 from apps.jobs.scheduling import pauses
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
         if name is None:
-            self.stdout.write(told_pauses())
+            self.stdout.write(describe_pauses())
             return
         reason = options["reason"]
         new = pauses.pause(name=name, reason=reason, by=f"{getpass.getuser()} (command line)")

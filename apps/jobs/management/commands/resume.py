@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.jobs.management.pauses import told_pauses
+from apps.jobs.management.pauses import describe_pauses
 from apps.jobs.scheduling import pauses
 
 
@@ -19,6 +19,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
         if name is None:
-            self.stdout.write(told_pauses())
+            self.stdout.write(describe_pauses())
             return
         self.stdout.write(f"{name} goes on." if pauses.resume(name=name) else f"{name} was not paused.")
