@@ -1,5 +1,5 @@
 """A page image in, what it says out: straighten it, choose an engine, read it, and try another way where the first
-answer is poor. docs/ocr.md has the measurements behind each choice."""
+answer is poor. docs/benchmarking.md has the measurements behind each choice."""
 
 from __future__ import annotations
 

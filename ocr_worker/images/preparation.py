@@ -1,5 +1,7 @@
-"""What is done to a straightened page before an engine reads it. Each step is here because docs/ocr.md has a table that
-shows what it gives on real scans."""
+"""Prepare a straightened page before an engine reads it.
+
+The table in docs/benchmarking.md shows what each step gains on real scans.
+"""
 
 from __future__ import annotations
 

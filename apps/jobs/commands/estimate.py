@@ -35,12 +35,13 @@ from apps.providers.catalog import Target
 
 MOST_PAGES_LOOKED_AT = 32
 LONGEST_LOOK_SECONDS = 30.0
-# Requests where one would do. Of right answers our own checks refuse none (docs/fidelity.md), and failed calls cost
-# nothing; but real models err. LlamaParse's guide counts 1.01 for language models and 1.2 for those that see.
+# Requests where one would do. Of right answers our own checks refuse none (docs/quality-and-speed.md), and failed
+# calls cost nothing; but real models err. LlamaParse's guide counts 1.01 for language models and 1.2 for those
+# that see.
 RETRIES = 1.2
 CALL_SECONDS = 5.0  # of a model that nobody has asked on the last day
 # Measured on two cores: bench/results/service-embedded.json (12,900 pages a minute; a one-page document takes 0.08 to
-# 0.14 s) and docs/ocr.md (121 pages a minute). The high end is for a machine that has other work, too.
+# 0.14 s) and docs/quality-and-speed.md (121 pages a minute). The high end is for a machine that has other work, too.
 _JOB_SECONDS = (0.1, 1.0)
 _READ_SECONDS = (0.0093, 0.03)
 _OCR_SECONDS = (0.9, 2.0)

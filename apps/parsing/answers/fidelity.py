@@ -1,6 +1,6 @@
 """Is an answer this page: does it keep the page's words and numbers, and does it add others?
 
-The thresholds are chosen by ``python -m bench.fidelity``; docs/fidelity.md tells what they find and what they miss.
+The thresholds were chosen with ``python -m bench.fidelity``; docs/quality-and-speed.md shows what they find and miss.
 """
 
 from __future__ import annotations
