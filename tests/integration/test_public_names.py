@@ -1,0 +1,37 @@
+"""No public name has gone: each list in tests/public_names is still part of what this tree has.
+
+New names need no change here. A name that was removed on purpose is taken out of its list, and the change log names it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.public_names import collect
+
+
+@pytest.fixture(scope="module")
+def present() -> dict[str, list[str]]:
+    """The names of this tree, collected in a process of its own, with nothing of this environment."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.public_names.collect"],
+        cwd=collect.ROOT,
+        env={name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    names: dict[str, list[str]] = json.loads(done.stdout)
+    return names
+
+
+@pytest.mark.parametrize("name", collect.LISTS)
+def test_every_public_name_still_exists(name: str, present: dict[str, list[str]]) -> None:
+    missing = sorted(set(collect.read_list(name)) - set(present[name]))
+    assert not missing, f"{len(missing)} public names are gone (tests/public_names/{name}.txt):\n" + "\n".join(missing)
