@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument(
         "--on-budget",
         choices=("stop", "degrade"),
-        help="pages that the money does not suffice for fail, or keep their plain text (default: degrade)",
+        help="pages beyond it fail, or keep their fallback text (default: degrade)",
     )
     models.add_argument("--providers", metavar="NAME,NAME", help="the only providers that may be asked")
     models.add_argument("--no-external", action="store_true", help="send no page to an external provider")

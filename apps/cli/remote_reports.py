@@ -51,7 +51,7 @@ def fallback_lines(pages: Sequence[Mapping[str, Any]]) -> list[str]:
         if parsing.get("fallback_used"):
             by_reason.setdefault(str(parsing.get("fallback_reason") or "fallback_used"), []).append(number)
     return [
-        f"{_pages(numbers)} kept the text read without a model: {_listed(numbers)} ({reason.replace('_', ' ')})"
+        f"{_pages(numbers)} kept the fallback text: {_listed(numbers)} ({reason.replace('_', ' ')})"
         for reason, numbers in by_reason.items()
     ]
 

@@ -165,7 +165,7 @@ def _told(page: Any) -> str:
     if page.mode:
         words.append(f"{page.mode} ({page.mode_reason})" if page.mode_reason else page.mode)
     if page.fallback:
-        words.append(f"its plain text, because of {page.fallback}")
+        words.append(f"its fallback text, because of {page.fallback}")
     elif page.error_code:
         words.append(page.error_code)
     if page.needs_ocr:

@@ -43,7 +43,7 @@ class ModelRequest:
 
     @property
     def stops_on_budget(self) -> bool:
-        """Pages that the money does not suffice for fail; otherwise they take their deterministic text."""
+        """Pages that the money does not suffice for fail; otherwise they take their fallback text."""
         return self.options.get("on_budget", DEGRADE) == STOP
 
     @property

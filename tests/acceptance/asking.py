@@ -123,7 +123,7 @@ def pages_accepted(stack: Stack, job_id: str) -> list[int]:
 
 
 def pages_without_model(stack: Stack, job_id: str) -> int:
-    """Pages that took their deterministic text."""
+    """Pages that took their fallback text."""
     return stack.number(f"SELECT count(*) FROM jobs_jobpage WHERE job_id='{job_id}' AND fallback <> ''")
 
 

@@ -417,7 +417,7 @@ def test_what_the_models_came_to_is_told(
 def test_pages_that_took_another_road_are_told_with_the_reason(
     server: str, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warnings = [{"code": "fallback_used", "detail": "Pages have their plain text.", "pages": 3}]
+    warnings = [{"code": "fallback_used", "detail": "Pages keep their fallback text.", "pages": 3}]
     roads = [
         *({"cache": "hit"}, {"cache": "hit"}, {"cache": "miss"}),
         *({"fallback_used": True, "fallback_reason": reason} for reason in FALLBACKS),
@@ -430,8 +430,8 @@ def test_pages_that_took_another_road_are_told_with_the_reason(
     quiet = parse(*asked, "-q", LEAFMILL_API_KEY="right").stderr.decode().splitlines()
 
     assert quiet == [
-        "2 pages kept the text read without a model: 4, 6 (provider unavailable)",
-        "1 page kept the text read without a model: 5 (budget exceeded)",
+        "2 pages kept the fallback text: 4, 6 (provider unavailable)",
+        "1 page kept the fallback text: 5 (budget exceeded)",
     ]
     assert told == [*quiet, "2 pages took answers that were kept from earlier: 1-2"]
 

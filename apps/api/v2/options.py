@@ -294,7 +294,7 @@ class ParseOptions(Options):
     ] = None
     on_budget: Annotated[
         Literal["stop", "degrade"] | None,
-        Field(description="pages that max_cost does not suffice for: stop fails them, degrade gives their plain text"),
+        Field(description="pages beyond max_cost: stop fails them, degrade keeps their fallback text"),
     ] = None
     http_proxy: Now[ShortText] = None
     user_metadata: Annotated[dict[Annotated[str, Field(max_length=100)], ShortText] | None, Field(max_length=64)] = None

@@ -43,7 +43,7 @@ MIN_PAUSE_SECONDS = 0.2
 
 
 def parse_page(*, step_id: int, fence: int) -> None:
-    """Parse one page with the model of its mode, or put it off, or give it its deterministic text."""
+    """Parse one page with the model of its mode, or put it off, or give it its fallback text."""
     with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return
@@ -200,7 +200,7 @@ def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
 
 
 def _go_without(claim: Claim, error: PageError) -> None:
-    """The page takes its deterministic text, and says why. One that has no text, or may not, fails."""
+    """The page takes its fallback text, and says why. One that has no text, or may not, fails."""
     stops = isinstance(error, BudgetExceeded) and ModelRequest.of(claim.job).stops_on_budget
     with database_turn(), transaction.atomic():
         if not fail(claim, error_code=error.code):

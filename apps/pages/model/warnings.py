@@ -14,7 +14,7 @@ _SENTENCES = {
     "tables_skipped": "A page has too many objects to look for tables.",
     "images_capped": "A page has more pictures than are kept.",
     "needs_ocr": "Pages have no usable text layer and were not read, because OCR is switched off.",
-    "fallback_used": "No model could parse these pages; they have the text that was read without one.",
+    "fallback_used": "No model could parse these pages; they keep their fallback text, extracted without a model.",
     "ocr_low_confidence": "Text that was recognised is doubtful; check it, or try high_res_ocr.",
 }
 

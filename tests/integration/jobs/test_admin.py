@@ -120,7 +120,7 @@ def test_pages_tell_their_mode_and_why(admin: Client, submit: Submit) -> None:
     wall = admin.get(f"{JOBS}{job.pk}/change/").content.decode()
 
     assert all(told in page for told in ("agentic", "table_in_page", "output_altered"))
-    assert 'title="Page 1: succeeded, agentic (table_in_page), its plain text, because of output_altered"' in wall
+    assert 'title="Page 1: succeeded, agentic (table_in_page), its fallback text, because of output_altered"' in wall
 
 
 def test_cancel(admin: Client, submit: Submit) -> None:
