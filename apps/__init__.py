@@ -1,3 +1,3 @@
 """Leafmill's rooms; docs/architecture.md says who may import whom."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

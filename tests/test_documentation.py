@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from apps import VERSION
 from parse_project.env import DECLARED
 from tests.acceptance.stack import wait_for
 from tests.services import free_port
@@ -141,6 +142,12 @@ def test_every_row_is_a_variable_that_is_read() -> None:
     ours = [*(ROOT / "apps").rglob("*.py"), *(ROOT / "ocr_worker").rglob("*.py")]
     sources = "".join(path.read_text(encoding="utf-8") for path in ours)
     assert [name for name, _ in rows if name not in DECLARED and f'"{name}"' not in sources] == []
+
+
+def test_the_changelog_begins_with_this_version_and_a_date() -> None:
+    heading = re.search(r"^## .*$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert heading is not None
+    assert re.fullmatch(rf"## {re.escape(VERSION)} \(\d{{4}}-\d\d-\d\d\)", heading[0])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

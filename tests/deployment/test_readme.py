@@ -10,6 +10,7 @@ from textwrap import dedent
 
 import yaml
 
+from apps import VERSION
 from tests.acceptance.stack import ROOT
 from tests.deployment.conftest import OVERLAYS, Manifest, of_kind, pod_specs, render
 
@@ -69,7 +70,7 @@ def test_an_overlay_of_ones_own(tmp_path: Path) -> None:
     )
 
     images = {container["image"] for pod in pod_specs(manifests).values() for container in pod["containers"]}
-    assert images == {f"registry.example.com/leafmill/{name}:0.1.0" for name in ("service", "ocr", "ocr-gpu")}
+    assert images == {f"registry.example.com/leafmill/{name}:{VERSION}" for name in ("service", "ocr", "ocr-gpu")}
     (shared,) = of_kind(manifests, "ConfigMap").values()
     assert shared["data"]["PUBLIC_URL"] == "https://parse.example.com"
     assert shared["data"]["OCR_EXCHANGE_URL"] == "http://api"
