@@ -23,7 +23,8 @@ from django.utils.html import format_html, format_html_join
 from apps.accounts.models import ApiKey, Project
 from apps.core.read_only_admin import FactsOnly
 from apps.jobs import admin_facts, queries
-from apps.jobs.commands import delete, submit
+from apps.jobs.commands import cancel, delete, retry, submit
+from apps.jobs.commands.priority import set_priority
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.scheduling import pauses, retention
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
@@ -228,11 +229,11 @@ class ParseJobAdmin(FactsOnly):
 
     @admin.action(description="Cancel the selected jobs")
     def cancel(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
-        self.order(request, queryset, lambda job: submit.cancel_job(job=job), "cancelled")
+        self.order(request, queryset, lambda job: cancel.cancel_job(job=job), "cancelled")
 
     @admin.action(description="Parse the failed pages of the selected jobs again")
     def retry_failed_pages(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
-        self.order(request, queryset, lambda job: submit.retry_pages(job=job), "started again")
+        self.order(request, queryset, lambda job: retry.retry_pages(job=job), "started again")
 
     @admin.action(description="Keep the selected jobs until…")
     def keep_until(self, request: HttpRequest, queryset: QuerySet[ParseJob]) -> HttpResponse | None:
@@ -382,7 +383,7 @@ def _keep(job_ids: Sequence[str], *, until: datetime | None) -> list[str]:
 def _prefer(priority: int) -> Callable[[ParseJobAdmin, HttpRequest, QuerySet[ParseJob]], None]:
     def prefer(model_admin: ParseJobAdmin, request: HttpRequest, queryset: QuerySet[ParseJob]) -> None:
         def give(job_ids: Sequence[str]) -> list[str]:
-            return submit.set_priority(job_ids=job_ids, priority=priority)
+            return set_priority(job_ids=job_ids, priority=priority)
 
         model_admin.in_batches(request, queryset, give, f"set to go {PRIORITIES[priority]}")
 

@@ -36,8 +36,10 @@ from apps.api.v2.tiers import known_versions
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
-from apps.jobs.commands import submit
+from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
+from apps.jobs.commands.retry import retry_pages
+from apps.jobs.commands.submit import submit_job
 from apps.jobs.errors import InvalidOption, JobNotFound
 from apps.jobs.models import JobPage, ParseJob
 from apps.pages.model.errors import EmptyFile
@@ -57,7 +59,7 @@ class ParseJobs(ApiView):
         caller = caller_of(request)
         order = job_request(caller.project, options)
         document = named_document(caller.project, options)
-        job = submit.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
+        job = submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
 
     @extend_schema(
@@ -103,7 +105,7 @@ class ParseUpload(ApiView):
             order = job_request(caller.project, options)
             check_type(upload.content.read(HEAD_BYTES))
             document = store(caller.project, upload, kept_as_file=False)
-        job = submit.submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
+        job = submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
         return answer(job_on_wire(job))
 
 
@@ -139,7 +141,7 @@ class CancelParse(ApiView):
     @extend_schema(operation_id="cancel_parse", tags=["parse"], request=None, responses={200: Job, **PROBLEMS})
     def post(self, request: Request, job_id: str) -> HttpResponse:
         """Cancel a job that has not ended."""
-        return answer(job_on_wire(submit.cancel_job(job=find_job(project_of(request), job_id))))
+        return answer(job_on_wire(cancel_job(job=find_job(project_of(request), job_id))))
 
 
 class RetryRequest(Options):
@@ -158,7 +160,7 @@ class RetryParse(ApiView):
         """Parse pages of an ended job again. The old result is served until the new one is there."""
         asked = validated(RetryRequest, read_json(request, optional=True))
         job = find_job(project_of(request), job_id)
-        return answer(job_on_wire(submit.retry_pages(job=job, page_numbers=asked.pages)))
+        return answer(job_on_wire(retry_pages(job=job, page_numbers=asked.pages)))
 
 
 class ParsePages(ApiView):

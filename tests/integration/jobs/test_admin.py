@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps.jobs import admin as jobs_admin
 from apps.jobs import admin_facts
 from apps.jobs.commands import delete
-from apps.jobs.commands.submit import cancel_job
+from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import pauses, retention
 from apps.jobs.states import JobState, Stage

@@ -10,7 +10,8 @@ from apps.accounts.models import Project
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.commands import delete
-from apps.jobs.commands.submit import cancel_job, retry_pages
+from apps.jobs.commands.cancel import cancel_job
+from apps.jobs.commands.retry import retry_pages
 from apps.jobs.errors import IllegalMove, JobNotFound, NotCancellable
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, PageState, Stage

@@ -12,7 +12,7 @@ from apps.accounts.models import Project, ProjectQuota
 from apps.documents.models import Document
 from apps.jobs import queries
 from apps.jobs.commands import delete
-from apps.jobs.commands.submit import cancel_job
+from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.models import JobPage, PageAnswer, ParseJob, Step
 from apps.jobs.scheduling import dispatch
 from apps.jobs.stages.assemble import usage_of

@@ -13,7 +13,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import Project
-from apps.jobs.commands.submit import parse_in_mode, set_priority
+from apps.jobs.commands.priority import set_priority
+from apps.jobs.commands.submit import parse_in_mode
 from apps.jobs.errors import IntakePaused
 from apps.jobs.models import ParseJob, Pause
 from apps.jobs.scheduling import dispatch, pauses

@@ -14,7 +14,8 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.documents import storage
-from apps.jobs.commands.submit import cancel_job, retry_pages
+from apps.jobs.commands.cancel import cancel_job
+from apps.jobs.commands.retry import retry_pages
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import dispatch, workers
 from apps.jobs.scheduling.workers import ocr_queue

@@ -22,8 +22,10 @@ from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document, Removal
 from apps.jobs import queries
 from apps.jobs.commands import clean_up
+from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_document, delete_job
-from apps.jobs.commands.submit import JobRequest, cancel_job, parse_in_mode, retry_pages, submit_job
+from apps.jobs.commands.retry import retry_pages
+from apps.jobs.commands.submit import JobRequest, parse_in_mode, submit_job
 from apps.jobs.models import JobPage, PageAnswer, PageAttempt, ParseJob, Step, Turn
 from apps.jobs.scheduling import retention
 from apps.jobs.states import JobState, Stage

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.jobs import queries
-from apps.jobs.commands.submit import cancel_job
+from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling import claims
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker

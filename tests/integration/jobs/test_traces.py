@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from apps.core import tracing
 from apps.documents import storage
-from apps.jobs.commands.submit import cancel_job
+from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling import claims
 from apps.jobs.stages import recognize

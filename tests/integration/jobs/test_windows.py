@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apps.jobs.commands.submit import cancel_job
+from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling import debounce, dispatch, queue_status
 from apps.jobs.states import JobState, Stage, StepState

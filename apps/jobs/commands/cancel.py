@@ -1,0 +1,24 @@
+"""Cancel an open job."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps.jobs.errors import NotCancellable
+from apps.jobs.models import ParseJob
+from apps.jobs.scheduling.claims import end_job
+from apps.jobs.scheduling.dispatch import send_due
+from apps.jobs.states import JobState
+
+
+def cancel_job(*, job: ParseJob) -> ParseJob:
+    """Cancel an open job. Every open step's fence is raised, so results of work still running are discarded.
+
+    Raises NotCancellable when the job has ended.
+    """
+    with transaction.atomic():
+        if not end_job(job.pk, JobState.CANCELLED):
+            raise NotCancellable
+    transaction.on_commit(lambda: send_due(project_id=job.project_id))
+    job.refresh_from_db()
+    return job

@@ -1,0 +1,65 @@
+"""Parse pages of an ended job again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.core import tracing
+from apps.jobs.errors import IllegalMove
+from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.scheduling.dispatch import send_pages_of, start_job_step
+from apps.jobs.stages.extract import make_ranges
+from apps.jobs.states import RETRYABLE_JOBS, JobState, PageState, Stage
+from apps.pages.model.errors import PageOutOfRange
+
+
+def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> ParseJob:
+    """Parse pages of an ended job again; by default the failed ones.
+
+    The old result is served until the new one is accepted. A job that failed before its pages were counted starts
+    over. Raises IllegalMove and PageOutOfRange.
+    """
+    with transaction.atomic():
+        numbers = _pages_to_retry(job, page_numbers)
+        stage = Stage.EXTRACT if numbers else Stage.SPLIT
+        reopened = ParseJob.objects.filter(pk=job.pk, state__in=RETRYABLE_JOBS).update(
+            state=JobState.RUNNING,
+            stage=stage,
+            finished_at=None,
+            updated_at=Now(),
+            error_code="",
+            error_detail="",
+            deadline_at=Now() + timedelta(seconds=settings.MAX_JOB_SECONDS),
+        )
+        if not reopened:
+            raise IllegalMove("Only a job that has ended and was not cancelled can be retried.")
+        JobPage.objects.filter(job=job, number__in=numbers).update(
+            state=PageState.PENDING, error_code="", error_detail="", mode="", mode_reason="", fallback="", facts={}
+        )
+        if numbers:
+            make_ranges(job, numbers)
+            transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
+        else:
+            start_job_step(job=job, stage=Stage.SPLIT)
+    tracing.caused(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def _pages_to_retry(job: ParseJob, page_numbers: Sequence[int] | None) -> list[int]:
+    pages = JobPage.objects.filter(job=job)
+    if page_numbers is not None:
+        wanted = set(page_numbers)
+        numbers = list(pages.filter(number__in=wanted).values_list("number", flat=True))
+        if unknown := wanted - set(numbers):
+            raise PageOutOfRange(f"The job has no page {min(unknown)}. Send numbers of pages that it has parsed.")
+        return numbers
+    numbers = list(pages.filter(state=PageState.FAILED).values_list("number", flat=True))
+    if not numbers and pages.exists():
+        raise IllegalMove("No page of this job failed. Send the numbers of the pages to parse again.")
+    return numbers
