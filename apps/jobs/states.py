@@ -1,16 +1,19 @@
-"""The states of jobs, pages and steps, and the moves between them. Plain Python.
+"""The states of jobs, pages and steps, and the tables of their moves. Plain Python.
 
 job    pending -> running -> succeeded | partial | failed           pending, running -> cancelled
 page   pending -> running (<-> waiting) -> succeeded | failed       any open state   -> cancelled
-       running -> pending (next step, or the worker was lost)
-step   pending -> running -> succeeded | failed                     pending, running -> cancelled
-       running -> pending (sent again), running -> split (sent again in halves)
-retry  job succeeded | partial | failed -> running, page succeeded | failed -> pending
+       running -> pending (next step, retry, reclaim)
+step   pending -> running -> succeeded | failed | split             pending, running -> cancelled
+       running -> pending (retry, snooze, reclaim, wait for OCR)
+retry of an ended job: job succeeded | partial | failed -> running, page succeeded | failed -> pending
+
+``apps/jobs/scheduling/moves.py`` performs the moves; nothing else writes a state.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum, auto, unique
 
 
 class JobState(StrEnum):
@@ -32,7 +35,7 @@ class PageState(StrEnum):
 
 
 class StepState(StrEnum):
-    """``SPLIT``: its worker was lost and two halves do its work now."""
+    """``SPLIT``: other rows do its work: the halves of a lost range, or the pages of a row that was sent."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -43,7 +46,7 @@ class StepState(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a job is on its road; a step's kind is the stage it belongs to."""
+    """The stages of a job, in order. A step belongs to one stage."""
 
     SPLIT = "split"
     EXTRACT = "extract"
@@ -56,8 +59,8 @@ class Stage(StrEnum):
 
 
 NEXT_STAGE = {Stage.EXTRACT: Stage.PLAN, Stage.RECOGNIZE: Stage.ROUTE, Stage.MODEL: Stage.ASSEMBLE}
-"""Stages of work on pages, and what comes when nothing of one is open any more. Where no page needs a model, routing
-is passed over."""
+"""For each stage of work on pages, the stage that follows when no step of it is open. Routing is skipped if no page
+needs a model."""
 OPEN_JOBS = frozenset({JobState.PENDING, JobState.RUNNING})
 ENDED_JOBS = frozenset(JobState) - OPEN_JOBS
 RETRYABLE_JOBS = frozenset({JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED})
@@ -77,15 +80,103 @@ PAGE_SOURCES: dict[PageState, frozenset[PageState]] = {
     PageState.PENDING: frozenset({PageState.RUNNING, PageState.SUCCEEDED, PageState.FAILED}),
     PageState.RUNNING: frozenset({PageState.PENDING, PageState.WAITING}),
     PageState.WAITING: frozenset({PageState.RUNNING}),
-    PageState.SUCCEEDED: frozenset({PageState.RUNNING}),
+    PageState.SUCCEEDED: OPEN_PAGES,  # from pending or waiting: a page that keeps its fallback text
     PageState.FAILED: OPEN_PAGES,
     PageState.CANCELLED: OPEN_PAGES,
 }
 """A page moves to the key from any of the values."""
 
 
+class Effect(Enum):
+    """What a move does to a column of the step's row."""
+
+    KEEP = auto()
+    CLEAR = auto()
+    NOW = auto()
+    NOW_IF_EMPTY = auto()
+    NEW_LEASE = auto()
+    GIVEN = auto()  # by the caller
+
+
+KEEP, CLEAR, NOW, NOW_IF_EMPTY, NEW_LEASE, GIVEN = Effect
+
+
+@dataclass(frozen=True)
+class StepChange:
+    """From any of ``sources`` to ``target``, and the effect on the other columns.
+
+    ``fence`` and ``starts`` are added. A fence that goes up makes every message and result from before invalid. One
+    that stays keeps the message valid (send, unsend, resend) or the OCR answer that is still to come.
+    """
+
+    sources: frozenset[StepState]
+    target: StepState
+    fence: int = 0
+    starts: int = 0
+    sent_at: Effect = KEEP
+    window: Effect = KEEP
+    begun_at: Effect = KEEP
+    lease_expires_at: Effect = KEEP
+    not_before: Effect = KEEP
+    image: Effect = KEEP
+    queue: Effect = KEEP
+    outage_since: Effect = KEEP
+
+
+_PENDING, _RUNNING = frozenset({StepState.PENDING}), frozenset({StepState.RUNNING})
+_BACK_TO_PENDING = StepChange(
+    _RUNNING,
+    StepState.PENDING,
+    fence=+1,
+    sent_at=CLEAR,
+    window=CLEAR,
+    begun_at=CLEAR,
+    lease_expires_at=CLEAR,
+    image=CLEAR,
+)
+
+
+@unique
+class StepMove(Enum):
+    """Every move of a step."""
+
+    SEND = StepChange(_PENDING, StepState.PENDING, sent_at=NOW, window=GIVEN)
+    UNSEND = StepChange(_PENDING, StepState.PENDING, sent_at=CLEAR, window=CLEAR)
+    RESEND = StepChange(_PENDING, StepState.PENDING, sent_at=NOW, window=GIVEN, image=CLEAR)
+    CHANGE_QUEUE = StepChange(
+        _PENDING, StepState.PENDING, fence=+1, sent_at=CLEAR, window=CLEAR, image=CLEAR, queue=GIVEN
+    )
+    REPLACE_BY_PAGES = StepChange(_PENDING, StepState.SPLIT)
+
+    CLAIM = StepChange(
+        _PENDING,
+        StepState.RUNNING,
+        fence=+1,
+        starts=+1,
+        sent_at=NOW_IF_EMPTY,
+        begun_at=NOW,
+        lease_expires_at=NEW_LEASE,
+    )
+    CLAIM_FOR_OCR = StepChange(_PENDING, StepState.RUNNING, starts=+1, begun_at=NOW, lease_expires_at=NEW_LEASE)
+
+    COMPLETE = StepChange(_RUNNING, StepState.SUCCEEDED, lease_expires_at=CLEAR)
+    FAIL = StepChange(_RUNNING, StepState.FAILED, lease_expires_at=CLEAR)
+
+    WAIT_FOR_OCR = StepChange(
+        _RUNNING, StepState.PENDING, starts=-1, sent_at=NOW, begun_at=CLEAR, lease_expires_at=CLEAR, image=GIVEN
+    )
+    RETRY = replace(_BACK_TO_PENDING, not_before=GIVEN)
+    SNOOZE = replace(_BACK_TO_PENDING, starts=-1, not_before=GIVEN, outage_since=GIVEN)
+    RECLAIM = _BACK_TO_PENDING
+    RECLAIM_IN_HALVES = StepChange(_RUNNING, StepState.SPLIT, fence=+1, lease_expires_at=CLEAR)
+    DISCARD = StepChange(_RUNNING, StepState.FAILED, fence=+1, lease_expires_at=CLEAR)
+
+    EXPIRE = StepChange(OPEN_STEPS, StepState.FAILED, fence=+1, lease_expires_at=CLEAR)
+    CANCEL = StepChange(OPEN_STEPS, StepState.CANCELLED, fence=+1, lease_expires_at=CLEAR)
+
+
 def job_outcome(*, good_pages: int, failed_pages: int) -> JobState:
-    """How a job ends whose pages are all settled."""
+    """Return the state in which a job ends when all its pages have ended."""
     if failed_pages == 0:
         return JobState.SUCCEEDED
     return JobState.PARTIAL if good_pages else JobState.FAILED

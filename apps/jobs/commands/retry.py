@@ -13,6 +13,7 @@ from apps.core import tracing
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.dispatch import send_pages_of, start_job_step
+from apps.jobs.scheduling.moves import move_jobs, move_pages
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.states import RETRYABLE_JOBS, JobState, PageState, Stage
 from apps.pages.model.errors import PageOutOfRange
@@ -27,20 +28,20 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
     with transaction.atomic():
         numbers = _pages_to_retry(job, page_numbers)
         stage = Stage.EXTRACT if numbers else Stage.SPLIT
-        reopened = ParseJob.objects.filter(pk=job.pk, state__in=RETRYABLE_JOBS).update(
-            state=JobState.RUNNING,
+        reopened = move_jobs(
+            ParseJob.objects.filter(pk=job.pk, state__in=RETRYABLE_JOBS),
+            JobState.RUNNING,
             stage=stage,
             finished_at=None,
-            updated_at=Now(),
             error_code="",
             error_detail="",
             deadline_at=Now() + timedelta(seconds=settings.MAX_JOB_SECONDS),
         )
         if not reopened:
             raise IllegalMove("Only a job that has ended and was not cancelled can be retried.")
-        JobPage.objects.filter(job=job, number__in=numbers).update(
-            state=PageState.PENDING, error_code="", error_detail="", mode="", mode_reason="", fallback="", facts={}
-        )
+        pages = JobPage.objects.filter(job=job, number__in=numbers)
+        fresh = {"error_code": "", "error_detail": "", "mode": "", "mode_reason": "", "fallback": "", "facts": {}}
+        move_pages(pages, PageState.PENDING, **fresh)
         if numbers:
             make_ranges(job, numbers)
             transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from apps.jobs import queries
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.dispatch import send_pages_of, start_job_step
+from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, Stage
 
 
@@ -47,7 +48,7 @@ def advance_job(*, job_id: str) -> bool:
 
 def enter_stage(job: ParseJob, stage: Stage) -> None:
     """The next stage of a running job, one that is a step of the job as a whole; inside the caller's transaction."""
-    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=stage, updated_at=Now())
+    move_to_stage(job.pk, stage)
     start_job_step(job=job, stage=stage)
 
 

@@ -1,4 +1,4 @@
-"""A step is claimed with a lease and a fence, and settled once."""
+"""Claim a step with a lease and a fence, and end the claim once: complete, fail, retry, snooze or reclaim."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from apps.core import logs, tracing
@@ -21,7 +21,8 @@ from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, retention
 from apps.jobs.scheduling.leases import Lease, lease_keeper
-from apps.jobs.states import JOB_SOURCES, OPEN_PAGES, OPEN_STEPS, PAGE_SOURCES, JobState, PageState, Stage, StepState
+from apps.jobs.scheduling.moves import move_jobs, move_pages, move_steps
+from apps.jobs.states import JobState, PageState, Stage, StepMove, StepState
 from apps.pages.layout.text_quality import NO_TEXT_LAYER
 from apps.pages.model.errors import PageCrashed, ParseError, UnplannedError
 
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Claim:
-    """A step that this process works on; ``fence`` is the one its result is accepted with."""
+    """A step that this process works on. Its result is accepted with ``fence`` only."""
 
     step: Step
     fence: int
@@ -42,17 +43,20 @@ class Claim:
 
     @property
     def attempt(self) -> str:
-        """A name that no other attempt has, for what this one writes."""
+        """A name unique to this attempt, for the files that it writes."""
         return f"{self.step.pk}.{self.fence}"
 
 
 @contextmanager
 def claim_step(*, step_id: int, fence: int) -> Iterator[Claim | None]:
-    """Take a step and keep its lease while the block runs; None when it is held, settled, cancelled or overtaken."""
+    """Claim a step and keep its lease while the block runs.
+
+    Yield None if the step is done, cancelled, not due yet, or was claimed since ``fence``.
+    """
     with database_turn():
         step = _claim(step_id=step_id, fence=fence)
     if step is None:
-        logger.info("Step %s with fence %s is not to be had: done, cancelled or taken over", step_id, fence)
+        logger.info("Step %s (fence %s) could not be claimed: done, cancelled or claimed elsewhere", step_id, fence)
         yield None
         return
     with keep_lease(step) as claim:
@@ -61,7 +65,7 @@ def claim_step(*, step_id: int, fence: int) -> Iterator[Claim | None]:
 
 @contextmanager
 def keep_lease(step: Step) -> Iterator[Claim]:
-    """Keep the lease of a step that this process has claimed."""
+    """Renew the lease of a step that this process has claimed while the block runs."""
     with (
         logs.about(**logs.job(step.job_id, step.pages)),
         tracing.within(step.job_id, job_traces.key_of(step)),
@@ -71,9 +75,9 @@ def keep_lease(step: Step) -> Iterator[Claim]:
 
 
 def create_claimed_step(*, job: ParseJob, stage: Stage) -> Step:
-    """A step of the whole job that this process begins at once, without a message; inside the caller's transaction.
+    """Create a step of the whole job that this process works on at once, inside the caller's transaction.
 
-    When the process dies, rescue finds the lease and sends the step like any other.
+    No message is sent. If the process dies, rescue finds the expired lease and sends the step like any other.
     """
     step = Step(job=job, project_id=job.project_id, stage=stage, queue=workflow.QUEUE_OF_STAGE[stage])
     step.state, step.fence, step.starts = StepState.RUNNING, 1, 1
@@ -85,29 +89,33 @@ def create_claimed_step(*, job: ParseJob, stage: Stage) -> Step:
 
 @transaction.atomic
 def _claim(*, step_id: int, fence: int) -> Step | None:
-    """One guarded UPDATE decides; the attempt is on record before the work begins."""
+    """Claim by one guarded UPDATE, and record the attempt before the work begins."""
     due = Q(not_before=None) | Q(not_before__lte=Now())
-    won = Step.objects.filter(due, pk=step_id, fence=fence, state=StepState.PENDING).update(
-        state=StepState.RUNNING,
-        starts=F("starts") + 1,
-        fence=F("fence") + 1,
-        sent_at=Coalesce("sent_at", Now()),
-        begun_at=Now(),
-        lease_expires_at=Now() + settings.LEASE,
-    )
-    if not won:
+    if not move_steps(Step.objects.filter(due, pk=step_id, fence=fence), StepMove.CLAIM):
         return None
     step = Step.objects.select_related("job").get(pk=step_id)
     _record_attempt(step)
     if step.first_page:
-        pages_of(step).filter(state__in=PAGE_SOURCES[PageState.RUNNING]).update(
-            state=PageState.RUNNING, attempts=F("attempts") + 1
-        )
+        move_pages(pages_of(step), PageState.RUNNING, attempts=F("attempts") + 1)
     elif step.stage == Stage.SPLIT:
-        ParseJob.objects.filter(pk=step.job_id, state=JobState.PENDING).update(
-            state=JobState.RUNNING, started_at=Now(), updated_at=Now()
-        )
+        first_start = ParseJob.objects.filter(pk=step.job_id, state=JobState.PENDING)
+        move_jobs(first_start, JobState.RUNNING, started_at=Now())
     return step
+
+
+@transaction.atomic
+def claim_for_ocr(*, step_id: int, fence: int, worker: str) -> bool:
+    """Start the lease and count the attempt when an OCR worker begins with a rendered page.
+
+    Return False if it had begun before.
+    """
+    rendered = Step.objects.filter(~Q(image=""), pk=step_id, fence=fence)
+    if not move_steps(rendered, StepMove.CLAIM_FOR_OCR):
+        return False
+    step = Step.objects.get(pk=step_id)
+    _record_attempt(step, worker=worker)
+    move_pages(pages_of(step), PageState.RUNNING, attempts=F("attempts") + 1)
+    return True
 
 
 def _record_attempt(step: Step, *, worker: str = "") -> None:
@@ -126,120 +134,80 @@ def _record_attempt(step: Step, *, worker: str = "") -> None:
 def complete(claim: Claim) -> bool:
     """Accept the claim's result, inside the caller's transaction. Return False if it was reclaimed or cancelled.
 
-    The caller must write nothing else then: results of a claim that was lost are discarded.
+    The caller must write nothing else then: results of a lost claim are discarded.
     """
-    return _finish(claim, StepState.SUCCEEDED)
+    return _end(claim, StepMove.COMPLETE, AttemptOutcome.ACCEPTED)
 
 
 def fail(claim: Claim, *, error_code: str) -> bool:
     """End the step as failed, inside the caller's transaction. Return False as ``complete`` does."""
-    return _finish(claim, StepState.FAILED, error_code)
+    return _end(claim, StepMove.FAIL, AttemptOutcome.FAILED, error_code)
 
 
-def _finish(claim: Claim, state: StepState, error_code: str = "") -> bool:
-    accepted = bool(
-        Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
-            state=state, lease_expires_at=None
-        )
-    )
-    outcome = AttemptOutcome.REFUSED
-    if accepted:
-        outcome = AttemptOutcome.ACCEPTED if state == StepState.SUCCEEDED else AttemptOutcome.FAILED
-    else:
-        logger.warning("The result of %s came too late and is refused (fence %s)", claim.step, claim.fence)
-    _end_attempt(claim.step, outcome, error_code)
-    return accepted
+def _end(claim: Claim, move: StepMove, outcome: AttemptOutcome, error_code: str = "") -> bool:
+    accepted = move_steps(_claimed(claim.step), move)
+    if not accepted:
+        logger.warning("The result of %s (fence %s) came too late and is discarded", claim.step, claim.fence)
+    _end_attempt(claim.step, outcome if accepted else AttemptOutcome.REFUSED, error_code)
+    return bool(accepted)
 
 
 def wait_for_ocr(claim: Claim, *, image: str) -> bool:
-    """The page is rendered and waits for OCR, with this claim's fence; False when the claim was overtaken.
+    """Let the rendered page wait for OCR, with this claim's fence. Return False if the claim was lost.
 
-    Waiting is neither an attempt nor a lease: both begin with the first word of an OCR worker.
+    While it waits there is no lease, and rendering was no attempt: both begin when an OCR worker begins.
     """
     with transaction.atomic():
-        waits = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
-            state=StepState.PENDING,
-            starts=F("starts") - 1,
-            sent_at=Now(),
-            begun_at=None,
-            lease_expires_at=None,
-            image=image,
-        )
+        waits = move_steps(_claimed(claim.step), StepMove.WAIT_FOR_OCR, image=image)
         _uncount_attempt(claim, PageState.PENDING)
         if waits:
             job_traces.attempt_ended(claim.step, job_traces.RENDERED)
     return bool(waits)
 
 
-@transaction.atomic
-def claim_for_ocr(*, step_id: int, fence: int, worker: str) -> bool:
-    """An OCR worker begins with a rendered page: the lease starts and the attempt counts. False when it had begun."""
-    won = Step.objects.filter(~Q(image=""), pk=step_id, fence=fence, state=StepState.PENDING).update(
-        state=StepState.RUNNING, starts=F("starts") + 1, begun_at=Now(), lease_expires_at=Now() + settings.LEASE
-    )
-    if won:
-        step = Step.objects.get(pk=step_id)
-        _record_attempt(step, worker=worker)
-        pages_of(step).filter(state__in=PAGE_SOURCES[PageState.RUNNING]).update(
-            state=PageState.RUNNING, attempts=F("attempts") + 1
-        )
-    return bool(won)
-
-
 def retry(claim: Claim, error: ParseError) -> None:
-    """Give up this attempt after an error of ours: the step is tried again a little later, or failed for good."""
+    """Try the step again with exponential backoff, or discard it after the last start."""
     with transaction.atomic():
         if claim.step.starts >= settings.MAX_STARTS:
             if fail(claim, error_code=error.code):
                 _discard(claim.step, error)
             return
-        pause = timedelta(seconds=2**claim.step.starts)
-        given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
-            state=StepState.PENDING,
-            fence=F("fence") + 1,
-            sent_at=None,
-            lease_expires_at=None,
-            not_before=Now() + pause,
-            image="",
-        )
-        _end_attempt(claim.step, AttemptOutcome.FAILED, error.code, again=bool(given_back))
-        if given_back:
-            pages_of(claim.step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
+        backoff = timedelta(seconds=2**claim.step.starts)
+        again = move_steps(_claimed(claim.step), StepMove.RETRY, not_before=Now() + backoff)
+        _end_attempt(claim.step, AttemptOutcome.FAILED, error.code, again=bool(again))
+        if again:
+            move_pages(pages_of(claim.step).filter(state=PageState.RUNNING), PageState.PENDING)
 
 
-def snooze(claim: Claim, *, pause: timedelta = timedelta(0), outage: bool = False) -> bool:
-    """Give the step back untried, for the next ``send_due`` after the pause: waiting for a turn is not an attempt.
+def snooze(claim: Claim, *, delay: timedelta = timedelta(0), outage: bool = False) -> bool:
+    """Return the step to the queue for after ``delay``, without counting an attempt.
 
-    ``outage``: it waits because its providers are out of order; the row remembers since when. False when the claim was
-    overtaken or cancelled.
+    ``outage``: its providers are unavailable; the row keeps the time of the first such snooze. Return False if the
+    claim was lost.
     """
-    since = {"outage_since": Coalesce("outage_since", Now())} if outage else {}
     with transaction.atomic():
-        given_back = Step.objects.filter(pk=claim.step.pk, fence=claim.fence, state=StepState.RUNNING).update(
-            state=StepState.PENDING,
-            fence=F("fence") + 1,
-            starts=F("starts") - 1,
-            sent_at=None,
-            lease_expires_at=None,
-            not_before=Now() + pause if pause else None,
-            image="",
-            **since,
+        snoozed = move_steps(
+            _claimed(claim.step),
+            StepMove.SNOOZE,
+            not_before=Now() + delay if delay else None,
+            outage_since=Coalesce("outage_since", Now()) if outage else F("outage_since"),
         )
-        if given_back:
-            _uncount_attempt(claim, PageState.WAITING if pause else PageState.PENDING)
+        if snoozed:
+            _uncount_attempt(claim, PageState.WAITING if delay else PageState.PENDING)
             job_traces.attempt_ended(claim.step, job_traces.SNOOZED, again=True)
-    return bool(given_back)
+    return bool(snoozed)
 
 
 def _uncount_attempt(claim: Claim, page_state: PageState) -> None:
     PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).delete()
-    pages_of(claim.step).filter(state=PageState.RUNNING).update(state=page_state, attempts=F("attempts") - 1)
+    running = pages_of(claim.step).filter(state=PageState.RUNNING)
+    move_pages(running, page_state, attempts=F("attempts") - 1)
 
 
 def reclaim_from_lost_worker(*, step_id: int, fence: int) -> Step | None:
-    """Give up a step whose worker is known to be dead; the step, None when it was not held like that.
+    """Reclaim a step whose worker is known to be dead. Return it, or None if the worker no longer held it.
 
-    ``fence`` is the one in the message that the worker was working on.
+    ``fence`` is the one in the message that the worker received.
     """
     step = Step.objects.select_related("job").filter(pk=step_id, fence=fence + 1, state=StepState.RUNNING).first()
     if step is None or not reclaim(step):
@@ -249,89 +217,80 @@ def reclaim_from_lost_worker(*, step_id: int, fence: int) -> Step | None:
 
 @transaction.atomic
 def reclaim(step: Step) -> bool:
-    """What a lost worker held is sent again: a range in halves, one page or a job's step as it is, up to the last
-    start. False when the step was settled or renewed meanwhile."""
-    held = Step.objects.filter(pk=step.pk, fence=step.fence, state=StepState.RUNNING)
+    """Take a step from a lost worker: a range is sent again in halves, anything else as it is, up to the last start.
+
+    Return False if the step ended or was claimed again meanwhile.
+    """
     last_start = step.starts >= settings.MAX_STARTS
+    move = StepMove.DISCARD if last_start else StepMove.RECLAIM
     if step.page_total > 1:
-        gone = held.update(state=StepState.SPLIT, fence=F("fence") + 1, lease_expires_at=None)
-    elif last_start:
-        gone = held.update(state=StepState.FAILED, fence=F("fence") + 1, lease_expires_at=None)
-    else:
-        gone = held.update(state=StepState.PENDING, fence=F("fence") + 1, sent_at=None, lease_expires_at=None, image="")
-    if not gone:
+        move = StepMove.RECLAIM_IN_HALVES
+    if not move_steps(_claimed(step), move):
         return False
     logger.warning("The worker of %s was lost (start %s)", step, step.starts)
-    _end_attempt(step, AttemptOutcome.LEASE_LOST, "worker_lost", again=step.page_total > 1 or not last_start)
-    if step.page_total > 1:
-        _halve(step)
-    elif last_start:
+    _end_attempt(step, AttemptOutcome.LEASE_LOST, "worker_lost", again=move is not StepMove.DISCARD)
+    if move is StepMove.DISCARD:
         _discard(step, PageCrashed() if step.first_page else UnplannedError())
         return True
-    pages_of(step).filter(state=PageState.RUNNING).update(state=PageState.PENDING)
+    if move is StepMove.RECLAIM_IN_HALVES:
+        middle = (step.first_page + step.last_page) // 2
+        halves = (step.first_page, middle), (middle + 1, step.last_page)
+        Step.objects.bulk_create(step.part(first, last) for first, last in halves)
+    move_pages(pages_of(step).filter(state=PageState.RUNNING), PageState.PENDING)
     return True
 
 
-def _halve(step: Step) -> None:
-    middle = (step.first_page + step.last_page) // 2
-    halves = (step.first_page, middle), (middle + 1, step.last_page)
-    Step.objects.bulk_create(step.part(first, last) for first, last in halves)
-
-
 def _discard(step: Step, error: ParseError) -> None:
-    """A page that was started too often fails alone; a step of the whole job takes the job with it."""
+    """Fail the pages of a step that was started too often; a step of the whole job fails the job."""
     if step.first_page:
         fail_pages(pages_of(step), error)
     else:
         end_job(step.job_id, JobState.FAILED, error=error)
 
 
-def fail_pages(pages, error: ParseError) -> None:  # type: ignore[no-untyped-def]
-    """Open pages fail with the error's code; one that has an accepted result from before, with text, keeps it. Where
-    a model was to parse it, that is its deterministic text."""
+def fail_pages(pages: QuerySet[JobPage], error: ParseError) -> None:
+    """Fail open pages with the error's code. A page with accepted text keeps it and succeeds, marked ``fallback``
+    where a model was to parse it."""
     without_text = Q(content="") | Q(needs_ocr=NO_TEXT_LAYER)
     without_model = Q(mode="") | Q(mode="fast")
-    pages.filter(state__in=OPEN_PAGES).update(
-        state=Case(When(without_text, then=Value(PageState.FAILED.value)), default=Value(PageState.SUCCEEDED.value)),
-        fallback=Case(When(without_text | without_model, then=Value("")), default=Value(error.code)),
-        error_code=error.code,
-        error_detail=error.detail,
-    )
+    why = {"error_code": error.code, "error_detail": error.detail}
+    move_pages(pages.filter(without_text), PageState.FAILED, fallback="", **why)
+    move_pages(pages.filter(~without_text, without_model), PageState.SUCCEEDED, fallback="", **why)
+    move_pages(pages.filter(~without_text, ~without_model), PageState.SUCCEEDED, fallback=error.code, **why)
 
 
 def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **facts: object) -> bool:
-    """Close the job once, with everything of it that is still open; False when it had ended before."""
-    won = ParseJob.objects.filter(pk=job_id, state__in=JOB_SOURCES[state]).update(
-        state=state,
+    """End the job once, with all its open work. Return False if it had ended before."""
+    ended = move_jobs(
+        ParseJob.objects.filter(pk=job_id),
+        state,
         stage=Stage.DONE,
         finished_at=Now(),
-        updated_at=Now(),
         error_code=error.code if error else "",
         error_detail=error.detail if error else "",
         **retention.expiry_at_end(job_id),
         **facts,
     )
-    if won and state in (JobState.FAILED, JobState.CANCELLED):
-        _close_open_work(job_id, state, error)
-    if won:
-        job_traces.job_ended(job_id)
-    return bool(won)
+    if not ended:
+        return False
+    if state in (JobState.FAILED, JobState.CANCELLED):
+        move_steps(Step.objects.filter(job_id=job_id), StepMove.CANCEL)
+        pages = JobPage.objects.filter(job_id=job_id)
+        if state == JobState.FAILED and error is not None:
+            fail_pages(pages, error)
+        else:
+            move_pages(pages, PageState.CANCELLED)
+    job_traces.job_ended(job_id)
+    return True
 
 
-def _close_open_work(job_id: str, state: JobState, error: ParseError | None) -> None:
-    Step.objects.filter(job_id=job_id, state__in=OPEN_STEPS).update(
-        state=StepState.CANCELLED, fence=F("fence") + 1, lease_expires_at=None
-    )
-    pages = JobPage.objects.filter(job_id=job_id)
-    if state == JobState.FAILED and error is not None:
-        fail_pages(pages, error)
-    else:
-        pages.filter(state__in=OPEN_PAGES).update(state=PageState.CANCELLED)
-
-
-def pages_of(step: Step):  # type: ignore[no-untyped-def]
-    """The page rows of a step's range; for a step of the whole job there are none."""
+def pages_of(step: Step) -> QuerySet[JobPage]:
+    """Return the page rows of a step's range; none for a step of the whole job."""
     return JobPage.objects.filter(job_id=step.job_id, number__range=(step.first_page, step.last_page))
+
+
+def _claimed(step: Step) -> QuerySet[Step]:
+    return Step.objects.filter(pk=step.pk, fence=step.fence)
 
 
 def _end_attempt(step: Step, outcome: AttemptOutcome, error_code: str, *, again: bool = False) -> None:

@@ -19,7 +19,8 @@ from django.db.models.functions import Now
 from apps.accounts.models import Project
 from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Pause, Step
-from apps.jobs.states import Stage, StepState
+from apps.jobs.scheduling.moves import move_steps
+from apps.jobs.states import Stage, StepMove, StepState
 
 logger = logging.getLogger(__name__)
 
@@ -180,8 +181,8 @@ def _mark(chosen: Sequence[_Chosen]) -> list[Step]:
 def _mark_rows(steps: Sequence[Step], window: str) -> list[Step]:
     if not steps:
         return []
-    ours = Step.objects.filter(pk__in=[step.pk for step in steps], state=StepState.PENDING, sent_at=None)
-    if ours.update(sent_at=Now(), window=window) == len(steps):
+    unsent = Step.objects.filter(pk__in=[step.pk for step in steps], sent_at=None)
+    if move_steps(unsent, StepMove.SEND, window=window) == len(steps):
         return list(steps)
     marked = set(Step.objects.filter(window=window).values_list("pk", flat=True))
     return [step for step in steps if step.pk in marked]
@@ -193,7 +194,7 @@ def _cut_off(chosen: _Chosen, window: str) -> list[Step]:
     ours = Step.objects.filter(
         pk=run.pk, state=StepState.PENDING, sent_at=None, queue=run.queue, first_page=run.first_page
     )
-    cut = ours.update(first_page=rest) if rest <= run.last_page else ours.update(state=StepState.SPLIT)
+    cut = ours.update(first_page=rest) if rest <= run.last_page else move_steps(ours, StepMove.REPLACE_BY_PAGES)
     if not cut:
         return []
     numbers = range(run.first_page, rest)
@@ -218,7 +219,7 @@ def _publish(steps: Sequence[Step]) -> int:
         taken = all(answers)
     if taken:
         return len(messages)
-    Step.objects.filter(pk__in=[step.pk for step in steps], state=StepState.PENDING).update(sent_at=None, window="")
+    move_steps(Step.objects.filter(pk__in=[step.pk for step in steps]), StepMove.UNSEND)
     return 0
 
 
@@ -228,8 +229,8 @@ def send_again(step: Step) -> bool:
     Guarded by the window it was sent in, not by the moment: on SQLite moments are texts, and two spellings of one
     moment are not equal.
     """
-    lost = Step.objects.filter(pk=step.pk, state=StepState.PENDING, window=step.window)
-    marked = lost.update(sent_at=Now(), window=_new_window(), image="")
+    lost = Step.objects.filter(pk=step.pk, window=step.window)
+    marked = move_steps(lost, StepMove.RESEND, window=_new_window())
     return bool(marked) and workflow.send_step(workflow.Message.of(step))
 
 

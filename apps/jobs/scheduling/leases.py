@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.core.database_connections import database_turn
@@ -75,7 +76,7 @@ class LeaseKeeper:
             try:
                 if leases:
                     with database_turn():
-                        self._look_after(leases, renew=due)
+                        self._look_after(leases, renewal_due=due)
             except DatabaseError as error:
                 logger.warning("Leases could not be renewed (%s); trying again", error)
             finally:
@@ -83,14 +84,19 @@ class LeaseKeeper:
             if due:
                 renewed_at = now
 
-    def _look_after(self, leases: Collection[Lease], *, renew: bool) -> None:
+    def _look_after(self, leases: Collection[Lease], *, renewal_due: bool) -> None:
         steps = Step.objects.filter(pk__in=[one.step_id for one in leases], state=StepState.RUNNING)
         fences = dict(steps.values_list("pk", "fence"))
         lost = [one for one in leases if fences.get(one.step_id) != one.fence]
         for one in lost:
             one.lose()
-        if renew:
-            steps.exclude(pk__in=[one.step_id for one in lost]).update(lease_expires_at=Now() + settings.LEASE)
+        if renewal_due:
+            renew(steps.exclude(pk__in=[one.step_id for one in lost]))
+
+
+def renew(steps: QuerySet[Step]) -> int:
+    """Renew the leases of those of ``steps`` that are running. Return their number."""
+    return steps.filter(state=StepState.RUNNING).update(lease_expires_at=Now() + settings.LEASE)
 
 
 _keeper = LeaseKeeper()

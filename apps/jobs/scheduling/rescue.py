@@ -19,8 +19,9 @@ from apps.jobs.scheduling.advance import advance_job
 from apps.jobs.scheduling.claims import end_job, fail_pages, reclaim
 from apps.jobs.scheduling.dispatch import is_paused, send_again, send_due
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
+from apps.jobs.scheduling.moves import move_steps
 from apps.jobs.scheduling.pauses import paused_names
-from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
+from apps.jobs.states import NEXT_STAGE, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepMove, StepState
 from apps.pages.model.errors import PageError
 
 logger = logging.getLogger(__name__)
@@ -83,9 +84,7 @@ def _end_overdue_jobs() -> int:
             ended += end_job(job.pk, JobState.FAILED, error=DeadlineExceeded())
     for job in overdue.filter(stage__in=NEXT_STAGE)[:BATCH]:
         with transaction.atomic():
-            Step.objects.filter(job=job, stage=job.stage, state__in=OPEN_STEPS).update(
-                state=StepState.FAILED, lease_expires_at=None
-            )
+            move_steps(Step.objects.filter(job=job, stage=job.stage), StepMove.EXPIRE)
             fail_pages(JobPage.objects.filter(job=job), DeadlineExceeded())
         ended += 1
     return ended
@@ -114,8 +113,9 @@ def _send_lost_messages_again(accept_written_answer: Callable[[Step], bool]) -> 
         if oldest is None or is_paused(queue):
             continue
         if workflow.queue_length(queue) != 0:
-            last = Step.objects.filter(_message_in(queue), begun_at__isnull=False).order_by("-sent_at").first()
-            waiting = waiting.filter(sent_at__lt=last.sent_at) if last and last.sent_at else waiting.none()
+            begun = Step.objects.filter(_message_in(queue), begun_at__isnull=False, sent_at__isnull=False)
+            last = begun.order_by("-sent_at").values_list("sent_at", flat=True).first()
+            waiting = waiting.filter(sent_at__lt=last) if last else waiting.none()
         for step in waiting.select_related("job")[:BATCH]:
             again += accept_written_answer(step) or send_again(step)
     return again

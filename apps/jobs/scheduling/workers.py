@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.jobs import queries, workflow
 from apps.jobs.models import Step, Worker
-from apps.jobs.states import StepState
+from apps.jobs.scheduling.moves import move_steps
+from apps.jobs.states import StepMove, StepState
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def move_pages_from_lost_gpu() -> int:
     waiting = Step.objects.filter(queue=workflow.OCR_GPU_QUEUE, state=StepState.PENDING)
     if settings.OCR_QUEUE != "auto" or not waiting.exists() or _is_there(workflow.OCR_GPU_QUEUE):
         return 0
-    moved = waiting.update(queue=workflow.OCR_CPU_QUEUE, fence=F("fence") + 1, sent_at=None, window="", image="")
+    moved = move_steps(waiting, StepMove.CHANGE_QUEUE, queue=workflow.OCR_CPU_QUEUE)
     logger.warning("No worker takes from %s: %s pages go to %s", workflow.OCR_GPU_QUEUE, moved, workflow.OCR_CPU_QUEUE)
     return moved
 

@@ -9,13 +9,13 @@ from typing import BinaryIO
 
 import msgspec
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, end_job, fail, snooze
 from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
+from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.step_work import StorageUnavailable, do_work
@@ -140,9 +140,9 @@ def _extract_again(claim: Claim, numbers: Sequence[int]) -> None:
     with transaction.atomic():
         if not fail(claim, error_code=StorageUnavailable.code):
             return
-        JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING, content="")
+        move_pages(JobPage.objects.filter(job=job, number__in=numbers), PageState.PENDING, content="")
         make_ranges(job, numbers)
-        ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.EXTRACT, updated_at=Now())
+        move_to_stage(job.pk, Stage.EXTRACT)
         transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
 
 

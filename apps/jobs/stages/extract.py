@@ -15,6 +15,7 @@ from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail_pages, pages_of
+from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
@@ -83,7 +84,7 @@ def _keep_pages(step: Step, pages: Sequence[Page | PageFailure], content: str) -
             good[page.needs_ocr].append(page.number)
     for needs_ocr, numbers in good.items():
         rows = pages_of(step) if len(numbers) == step.page_total else pages_of(step).filter(number__in=numbers)
-        rows.update(state=PageState.SUCCEEDED, content=content, needs_ocr=needs_ocr, error_code="", error_detail="")
+        move_pages(rows, PageState.SUCCEEDED, content=content, needs_ocr=needs_ocr, error_code="", error_detail="")
 
 
 def _error_of(failure: PageFailure) -> ParseError:

@@ -17,6 +17,7 @@ from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.scheduling import wake_up_timer
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail, fail_pages, pages_of, snooze
 from apps.jobs.scheduling.debounce import advance_soon
+from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages import answer_cache
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import do_work, password_of, reader_limits
@@ -170,8 +171,9 @@ def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> 
         storage.write(content, encode_page(page) + b"\n")
     with database_turn(), transaction.atomic():
         if complete(claim):
-            pages_of(claim.step).update(
-                state=PageState.SUCCEEDED,
+            move_pages(
+                pages_of(claim.step),
+                PageState.SUCCEEDED,
                 content=content,
                 fallback="",
                 facts={**work.row.facts, **facts},
@@ -182,7 +184,7 @@ def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> 
 
 def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
     with database_turn():
-        waits = snooze(claim, pause=timedelta(seconds=seconds), outage=outage)
+        waits = snooze(claim, delay=timedelta(seconds=seconds), outage=outage)
     if waits:
         wake_up_timer.wake_up_in(seconds)
 
@@ -207,6 +209,6 @@ def _go_without(claim: Claim, error: PageError) -> None:
             return
         PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).update(detail=error.detail[:500])
         if stops:
-            pages_of(claim.step).update(state=PageState.FAILED, error_code=error.code, error_detail=error.detail)
+            move_pages(pages_of(claim.step), PageState.FAILED, error_code=error.code, error_detail=error.detail)
         else:
             fail_pages(pages_of(claim.step), error)

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
@@ -33,9 +32,11 @@ from apps.jobs.scheduling.claims import (
     wait_for_ocr,
 )
 from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
+from apps.jobs.scheduling.leases import renew
+from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import do_work, password_of, reader_limits
-from apps.jobs.states import JobState, PageState, Stage, StepState
+from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.layout.recognition import Recognition, decode_recognition, page_with_text
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import encode_page
@@ -49,7 +50,7 @@ _WORTH_ANOTHER_TRY = frozenset({"ocr_timeout", "ocr_failed"})
 _MAX_TRIES = 2
 _ANSWER_GONE = "image_gone"
 # A worker that does not share our storage finds no image at all: rendering it again at once would go on without end.
-_PAUSE_AFTER_GONE = timedelta(seconds=5)
+_DELAY_AFTER_GONE = timedelta(seconds=5)
 
 
 def ocr_options(job: ParseJob) -> dict[str, Any]:
@@ -69,9 +70,9 @@ def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[
 def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
     """Rows for the OCR of these pages, inside the caller's transaction; sent after the commit."""
     queue = workers.ocr_queue()
-    JobPage.objects.filter(job=job, number__in=numbers).update(state=PageState.PENDING)
+    move_pages(JobPage.objects.filter(job=job, number__in=numbers), PageState.PENDING)
     Step.objects.bulk_create(make_page_steps(job=job, stage=Stage.RECOGNIZE, queue=queue, numbers=numbers))
-    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.RECOGNIZE, updated_at=Now())
+    move_to_stage(job.pk, Stage.RECOGNIZE)
     transaction.on_commit(partial(send_pages_of, job, Stage.RECOGNIZE))
 
 
@@ -135,9 +136,8 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
 
 
 def keep_ocr_alive(*, step_id: int, fence: int, worker: str) -> None:
-    """An OCR worker is at this page: the first word of it starts the lease and counts the attempt."""
-    renewed = Step.objects.filter(pk=step_id, fence=fence, state=StepState.RUNNING)
-    if not renewed.update(lease_expires_at=Now() + settings.LEASE):
+    """Renew the lease of a page that an OCR worker works on. Its first message claims the page instead."""
+    if not renew(Step.objects.filter(pk=step_id, fence=fence)):
         claim_for_ocr(step_id=step_id, fence=fence, worker=worker)
 
 
@@ -184,7 +184,7 @@ def _accept(claim: Claim) -> None:
     with transaction.atomic():
         if not complete(claim):
             return
-        pages_of(step).update(state=PageState.SUCCEEDED, content=content, needs_ocr="", error_code="", error_detail="")
+        move_pages(pages_of(step), PageState.SUCCEEDED, content=content, needs_ocr="", error_code="", error_detail="")
         PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=_summary(recognition))
     storage.delete(step.image)
     storage.delete(answer_key)
@@ -201,7 +201,7 @@ def _summary(recognition: Recognition) -> str:
 def _accept_failure(claim: Claim, code: str, detail: str) -> None:
     error = page_error(code, detail)
     if code == _ANSWER_GONE:
-        snooze(claim, pause=_PAUSE_AFTER_GONE)
+        snooze(claim, delay=_DELAY_AFTER_GONE)
     elif code in _WORTH_ANOTHER_TRY and claim.step.starts < _MAX_TRIES:
         retry(claim, error)
     else:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
+from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
-from apps.jobs.states import JobState, PageState, Stage
+from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page
 from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE
 from apps.parsing.routing import auto_mode, cost_optimizer
@@ -70,12 +70,13 @@ def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
     for (mode, reason, rule), numbers in same.items():
         parser = PAGE_PARSER_OF_MODE.get(mode)
         for start in range(0, len(numbers), ROWS_AT_ONCE):
-            JobPage.objects.filter(job=job, number__in=numbers[start : start + ROWS_AT_ONCE]).update(
-                state=PageState.PENDING if parser else PageState.SUCCEEDED,
-                mode=mode or FAST,
-                mode_reason=reason[:200],
-                facts={} if rule is None else {"rule": rule},
-            )
+            rows = JobPage.objects.filter(job=job, number__in=numbers[start : start + ROWS_AT_ONCE])
+            facts = {} if rule is None else {"rule": rule}
+            columns = {"mode": mode or FAST, "mode_reason": reason[:200], "facts": facts}
+            if parser:
+                move_pages(rows, PageState.PENDING, **columns)
+            else:
+                rows.update(**columns)
         if parser:
             pages_for[parser] += numbers
     if not pages_for:
@@ -86,6 +87,6 @@ def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
         for run in make_page_steps(job=job, stage=Stage.MODEL, queue=parser, numbers=numbers)
     ]
     Step.objects.bulk_create(sorted(runs, key=lambda run: run.first_page), batch_size=ROWS_AT_ONCE)
-    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(stage=Stage.MODEL, updated_at=Now())
+    move_to_stage(job.pk, Stage.MODEL)
     transaction.on_commit(partial(send_pages_of, job, Stage.MODEL))
     return True

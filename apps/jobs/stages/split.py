@@ -15,12 +15,13 @@ from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.admission import allow_pages
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_claimed_step, keep_lease, snooze
 from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
+from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.assemble import write_result
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
 from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
-from apps.jobs.states import JobState, PageState, Stage
+from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.page_ranges import parse_page_ranges
@@ -132,14 +133,14 @@ def _settled_row(job: ParseJob, page: Page | PageFailure, content: str) -> JobPa
 def _move_to(stage: Stage, job: ParseJob, facts: DocumentFacts, *, pages: int) -> None:
     job.warnings = [*job.warnings, *({"code": code, "detail": described(code)} for code in facts.warnings)]
     job.page_count = pages
-    ParseJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(
-        stage=stage,
+    move_to_stage(
+        job.pk,
+        stage,
         media_type=facts.media_type,
         document_pages=facts.page_count,
         page_count=pages,
         warnings=job.warnings,
         deadline_at=Now() + _time_allowed(job, pages),
-        updated_at=Now(),
     )
 
 

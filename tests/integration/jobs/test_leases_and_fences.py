@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from django.db.models.functions import Now
 
-from apps.jobs import queries
+from apps.jobs import queries, workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import advance, claims, dispatch
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker
@@ -163,3 +164,22 @@ def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit:
     assert step.window != "lost"
     assert step.sent_at is not None
     assert step.sent_at != datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_a_snoozed_row_does_not_hide_that_a_message_was_lost(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL, rows that were never sent sort before all others."""
+    monkeypatch.setattr(workflow, "queue_length", lambda queue: 1)
+    monkeypatch.setattr(workflow, "send_step", lambda message: True)
+    job = run_to(submit(pages=12), Stage.EXTRACT)
+    lost, begun_later, snoozed = open_steps(job)
+    in_an_hour = Now() + timedelta(hours=1)
+    Step.objects.filter(pk=lost.pk).update(sent_at=Now() - timedelta(hours=1))
+    Step.objects.filter(pk=begun_later.pk).update(
+        state=StepState.RUNNING,
+        sent_at=Now() - timedelta(minutes=5),
+        begun_at=Now(),
+        lease_expires_at=in_an_hour,
+    )
+    Step.objects.filter(pk=snoozed.pk).update(sent_at=None, begun_at=Now(), not_before=in_an_hour)
+
+    assert rescue().sent_again == 1
