@@ -11,7 +11,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey, Project
 from apps.api.request_errors import NotFound, Unauthenticated
 
-LONGEST_KEY = 200
+MAX_KEY_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         """Raises Unauthenticated, and NotFound when ``project_id`` names a project that is not the key's."""
         scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         key = key.strip()
-        if scheme.lower() != "bearer" or not 0 < len(key) <= LONGEST_KEY:
+        if scheme.lower() != "bearer" or not 0 < len(key) <= MAX_KEY_CHARS:
             raise Unauthenticated
         api_key = accounts.find_api_key(key)
         if api_key is None:

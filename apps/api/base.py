@@ -25,7 +25,7 @@ class ApiView(APIView):
         return JSONRenderer(), "application/json"
 
 
-class OpenView(ApiView):
+class PublicView(ApiView):
     """A view for everybody, key or not."""
 
     authentication_classes = ()
@@ -42,11 +42,11 @@ def project_of(request: Request) -> Project:
     return caller_of(request).project
 
 
-def answer(content: BaseModel | dict[str, Any] | list[Any], *, status: int = 200) -> HttpResponse:
-    return HttpResponse(as_json(content), content_type="application/json", status=status)
+def json_response(content: BaseModel | dict[str, Any] | list[Any], *, status: int = 200) -> HttpResponse:
+    return HttpResponse(to_json(content), content_type="application/json", status=status)
 
 
-def as_json(content: BaseModel | dict[str, Any] | list[Any]) -> bytes:
+def to_json(content: BaseModel | dict[str, Any] | list[Any]) -> bytes:
     if isinstance(content, BaseModel):
         return content.model_dump_json().encode()
     return msgspec.json.encode(content)

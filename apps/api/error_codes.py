@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Kind:
+class ErrorKind:
     """What is the same for every error of one code."""
 
     status: int
@@ -18,82 +18,82 @@ class Kind:
     retryable: bool = False
 
 
-CODES: dict[str, Kind] = {
+CODES: dict[str, ErrorKind] = {
     # The request
-    "invalid_request": Kind(400, "The request cannot be read"),
-    "invalid_json": Kind(400, "The JSON cannot be read"),
-    "file_missing": Kind(400, "There is no document in the request"),
-    "file_empty": Kind(400, "The file is empty"),
-    "too_many_files": Kind(400, "There is more than one file in the request"),
-    "too_many_fields": Kind(400, "There are too many form fields"),
-    "incomplete_upload": Kind(400, "The upload is incomplete"),
-    "unauthenticated": Kind(401, "A valid API key or token is needed"),
-    "not_found": Kind(404, "There is no such thing"),
-    "method_not_allowed": Kind(405, "The address does not take this method"),
-    "not_acceptable": Kind(406, "The answer is not available in the format asked for"),
-    "file_too_large": Kind(413, "The file is too large"),
-    "field_too_large": Kind(413, "A field is too large"),
-    "unsupported_media_type": Kind(415, "The body has another content type than expected"),
-    "unsupported_file_type": Kind(415, "This kind of file is not supported"),
-    "unsupported_encoding": Kind(415, "The body is compressed"),
-    "invalid_option": Kind(422, "An option cannot be used"),
-    "mode_not_available": Kind(422, "The mode is not available"),
-    "mode_not_allowed": Kind(403, "The project does not allow the mode"),
-    "quota_exceeded": Kind(402, "The project's quota is used up"),
-    "url_not_allowed": Kind(422, "The address may not be fetched"),
+    "invalid_request": ErrorKind(400, "The request cannot be read"),
+    "invalid_json": ErrorKind(400, "The JSON cannot be read"),
+    "file_missing": ErrorKind(400, "There is no document in the request"),
+    "file_empty": ErrorKind(400, "The file is empty"),
+    "too_many_files": ErrorKind(400, "There is more than one file in the request"),
+    "too_many_fields": ErrorKind(400, "There are too many form fields"),
+    "incomplete_upload": ErrorKind(400, "The upload is incomplete"),
+    "unauthenticated": ErrorKind(401, "A valid API key or token is needed"),
+    "not_found": ErrorKind(404, "There is no such thing"),
+    "method_not_allowed": ErrorKind(405, "The address does not take this method"),
+    "not_acceptable": ErrorKind(406, "The answer is not available in the format asked for"),
+    "file_too_large": ErrorKind(413, "The file is too large"),
+    "field_too_large": ErrorKind(413, "A field is too large"),
+    "unsupported_media_type": ErrorKind(415, "The body has another content type than expected"),
+    "unsupported_file_type": ErrorKind(415, "This kind of file is not supported"),
+    "unsupported_encoding": ErrorKind(415, "The body is compressed"),
+    "invalid_option": ErrorKind(422, "An option cannot be used"),
+    "mode_not_available": ErrorKind(422, "The mode is not available"),
+    "mode_not_allowed": ErrorKind(403, "The project does not allow the mode"),
+    "quota_exceeded": ErrorKind(402, "The project's quota is used up"),
+    "url_not_allowed": ErrorKind(422, "The address may not be fetched"),
     # The state of things
-    "conflict": Kind(400, "This is not possible now"),
-    "job_not_cancellable": Kind(400, "The job cannot be cancelled"),
-    "job_not_finished": Kind(409, "The job has not finished", retryable=True),
+    "conflict": ErrorKind(400, "This is not possible now"),
+    "job_not_cancellable": ErrorKind(400, "The job cannot be cancelled"),
+    "job_not_finished": ErrorKind(409, "The job has not finished", retryable=True),
     # Us
-    "internal_error": Kind(500, "Something went wrong on our side", retryable=True),
-    "database_unavailable": Kind(503, "The database does not answer", retryable=True),
-    "broker_unavailable": Kind(503, "The broker does not answer", retryable=True),
-    "intake_paused": Kind(503, "No new jobs are taken for the moment", retryable=True),
-    "storage_unavailable": Kind(503, "Storage does not answer", retryable=True),
-    "storage_full": Kind(507, "Storage is full", retryable=True),
+    "internal_error": ErrorKind(500, "Something went wrong on our side", retryable=True),
+    "database_unavailable": ErrorKind(503, "The database does not answer", retryable=True),
+    "broker_unavailable": ErrorKind(503, "The broker does not answer", retryable=True),
+    "intake_paused": ErrorKind(503, "No new jobs are taken for the moment", retryable=True),
+    "storage_unavailable": ErrorKind(503, "Storage does not answer", retryable=True),
+    "storage_full": ErrorKind(507, "Storage is full", retryable=True),
     # The document
-    "document_corrupt": Kind(422, "The document is damaged"),
-    "document_empty": Kind(422, "The document has no pages"),
-    "document_encrypted": Kind(422, "The document is encrypted"),
-    "wrong_password": Kind(422, "The password does not open the document"),
-    "encryption_unsupported": Kind(422, "This kind of encryption is not supported"),
-    "too_many_pages": Kind(422, "The document has too many pages"),
-    "image_too_large": Kind(422, "The picture is too large"),
-    "unsupported_content": Kind(422, "The document's content is not supported"),
+    "document_corrupt": ErrorKind(422, "The document is damaged"),
+    "document_empty": ErrorKind(422, "The document has no pages"),
+    "document_encrypted": ErrorKind(422, "The document is encrypted"),
+    "wrong_password": ErrorKind(422, "The password does not open the document"),
+    "encryption_unsupported": ErrorKind(422, "This kind of encryption is not supported"),
+    "too_many_pages": ErrorKind(422, "The document has too many pages"),
+    "image_too_large": ErrorKind(422, "The picture is too large"),
+    "unsupported_content": ErrorKind(422, "The document's content is not supported"),
     # A page
-    "page_failed": Kind(422, "The page could not be parsed"),
-    "page_timeout": Kind(422, "The page took too long"),
-    "page_memory_exceeded": Kind(422, "The page needed too much memory"),
-    "page_crashed": Kind(422, "The page crashed the reader"),
-    "page_too_large": Kind(422, "The page is too large"),
-    "region_outside_page": Kind(422, "The region lies outside the page"),
-    "ocr_failed": Kind(422, "The page's text could not be recognised"),
-    "ocr_timeout": Kind(422, "Recognising the page's text took too long"),
-    "language_not_installed": Kind(422, "A language to be recognised is not installed"),
+    "page_failed": ErrorKind(422, "The page could not be parsed"),
+    "page_timeout": ErrorKind(422, "The page took too long"),
+    "page_memory_exceeded": ErrorKind(422, "The page needed too much memory"),
+    "page_crashed": ErrorKind(422, "The page crashed the reader"),
+    "page_too_large": ErrorKind(422, "The page is too large"),
+    "region_outside_page": ErrorKind(422, "The region lies outside the page"),
+    "ocr_failed": ErrorKind(422, "The page's text could not be recognised"),
+    "ocr_timeout": ErrorKind(422, "Recognising the page's text took too long"),
+    "language_not_installed": ErrorKind(422, "A language to be recognised is not installed"),
     # A model
-    "provider_rate_limited": Kind(503, "Every provider's quota is used up", retryable=True),
-    "provider_unavailable": Kind(503, "No provider can be reached", retryable=True),
-    "provider_overloaded": Kind(503, "The provider is overloaded", retryable=True),
-    "provider_timeout": Kind(503, "The provider took too long", retryable=True),
-    "provider_bad_response": Kind(422, "The provider's answer cannot be used"),
-    "output_truncated": Kind(422, "The model's answer is cut off"),
-    "output_incomplete": Kind(422, "The model's answer leaves out what the page says"),
-    "output_altered": Kind(422, "The model's answer changes what the page says"),
-    "provider_refused": Kind(422, "The provider refused the page"),
-    "provider_auth_failed": Kind(422, "The provider refused our credentials"),
-    "provider_model_not_found": Kind(422, "The provider does not know the model"),
-    "provider_quota_exhausted": Kind(422, "The account at the provider has no money left"),
-    "provider_context_exceeded": Kind(422, "The page is too long for the model"),
-    "provider_bad_request": Kind(422, "The provider does not take the request"),
-    "provider_not_allowed": Kind(422, "A rule keeps the providers from being used"),
-    "all_providers_failed": Kind(422, "Every provider failed on the page"),
-    "budget_exceeded": Kind(422, "The money for the job is spent"),
+    "provider_rate_limited": ErrorKind(503, "Every provider's quota is used up", retryable=True),
+    "provider_unavailable": ErrorKind(503, "No provider can be reached", retryable=True),
+    "provider_overloaded": ErrorKind(503, "The provider is overloaded", retryable=True),
+    "provider_timeout": ErrorKind(503, "The provider took too long", retryable=True),
+    "provider_bad_response": ErrorKind(422, "The provider's answer cannot be used"),
+    "output_truncated": ErrorKind(422, "The model's answer is cut off"),
+    "output_incomplete": ErrorKind(422, "The model's answer leaves out what the page says"),
+    "output_altered": ErrorKind(422, "The model's answer changes what the page says"),
+    "provider_refused": ErrorKind(422, "The provider refused the page"),
+    "provider_auth_failed": ErrorKind(422, "The provider refused our credentials"),
+    "provider_model_not_found": ErrorKind(422, "The provider does not know the model"),
+    "provider_quota_exhausted": ErrorKind(422, "The account at the provider has no money left"),
+    "provider_context_exceeded": ErrorKind(422, "The page is too long for the model"),
+    "provider_bad_request": ErrorKind(422, "The provider does not take the request"),
+    "provider_not_allowed": ErrorKind(422, "A rule keeps the providers from being used"),
+    "all_providers_failed": ErrorKind(422, "Every provider failed on the page"),
+    "budget_exceeded": ErrorKind(422, "The money for the job is spent"),
     # The work
-    "worker_lost": Kind(503, "The worker was lost", retryable=True),
-    "lease_expired": Kind(503, "The worker fell silent", retryable=True),
-    "job_deadline_exceeded": Kind(422, "The job ran out of time"),
-    "cancelled": Kind(400, "The job was cancelled"),
+    "worker_lost": ErrorKind(503, "The worker was lost", retryable=True),
+    "lease_expired": ErrorKind(503, "The worker fell silent", retryable=True),
+    "job_deadline_exceeded": ErrorKind(422, "The job ran out of time"),
+    "cancelled": ErrorKind(400, "The job was cancelled"),
 }
 
 _LLAMAPARSE = {
@@ -114,7 +114,7 @@ _LLAMAPARSE = {
 }
 
 
-def kind_of(code: str) -> Kind:
+def error_kind(code: str) -> ErrorKind:
     """The code's row; an unknown code is told as ``internal_error``."""
     return CODES.get(code, CODES["internal_error"])
 

@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from apps.api import request_errors
-from apps.api.error_codes import kind_of
+from apps.api.error_codes import error_kind
 from apps.api.request_errors import InvalidOptions, OptionProblem
 from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable
 from apps.pages.model.errors import PageOutOfRange, ParseError, UnplannedError
@@ -22,7 +22,7 @@ from apps.pages.model.errors import PageOutOfRange, ParseError, UnplannedError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
-LONGEST_USER_TEXT = 120
+MAX_USER_TEXT_CHARS = 120
 _SECRET = re.compile("password|secret|token|key|proxy|header|authorization", re.IGNORECASE)
 _NEEDS_MORE = frozenset({"model_type", "dict_type", "list_type"})  # a text where an object with a secret should stand
 _BY_STATUS = {
@@ -57,7 +57,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
     """The answer that tells ``error``."""
-    kind = kind_of(error.code)
+    kind = error_kind(error.code)
     body = described(error.code, error.detail) | {"status": kind.status, "request_id": request_id_of(request)}
     problems = _option_problems(error)
     body["errors"] = [{"field": _field(each.location), "code": each.type, "detail": each.message} for each in problems]
@@ -81,14 +81,16 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
 def problem_of_status(request: HttpRequest, status: int) -> HttpResponse:
     """The answer for an error that the framework answered itself, before a view of ours saw the request."""
     code = _BY_STATUS.get(status, "internal_error" if status >= 500 else "invalid_request")
-    error = request_errors.NotFound() if code == "not_found" else ParseError(f"{kind_of(code).title}. See /api/docs.")
+    error = (
+        request_errors.NotFound() if code == "not_found" else ParseError(f"{error_kind(code).title}. See /api/docs.")
+    )
     error.code = code
     return problem(request, error)
 
 
 def described(code: str, detail: str) -> dict[str, Any]:
     """What an answer, a job and a page say of an error alike."""
-    kind = kind_of(code)
+    kind = error_kind(code)
     return {
         "type": f"/errors#{code}",
         "title": kind.title,
@@ -105,7 +107,7 @@ def request_id_of(request: HttpRequest | Request) -> str:
 def _framework_problem(request: HttpRequest | Request, error: exceptions.APIException) -> HttpResponse:
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         return problem(request, request_errors.Unauthenticated())
-    told = ParseError(f"{kind_of(_BY_STATUS.get(error.status_code, 'invalid_request')).title}. See /api/docs.")
+    told = ParseError(f"{error_kind(_BY_STATUS.get(error.status_code, 'invalid_request')).title}. See /api/docs.")
     told.code = _BY_STATUS.get(error.status_code, "invalid_request")
     return problem(request, told)
 
@@ -136,4 +138,4 @@ def _shown(option: OptionProblem) -> object:
 
 def printable(text: str) -> str:
     """User text that an answer may repeat: at most 120 characters, none of them a control character."""
-    return "".join(letter if letter.isprintable() else " " for letter in text[:LONGEST_USER_TEXT])
+    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_USER_TEXT_CHARS])

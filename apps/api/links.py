@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 _SALT = "leafmill.file-link"
-LONGEST_SECONDS = 7 * 24 * 3600
+MAX_LINK_SECONDS = 7 * 24 * 3600
 
 
 def origin(request: HttpRequest | Request) -> str:

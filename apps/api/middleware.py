@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _OURS = ("/api/", "/livez", "/readyz")
 # Probes, Prometheus and autoscalers ask a pod by its address. These answers hold no link, so no name can be forged in.
-BY_ANY_NAME = frozenset({"/livez", "/readyz", "/metrics", "/api/queue-statusz"})
-LONGEST_TOLD = 400
+ANY_HOST_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/api/queue-statusz"})
+MAX_LOGGED_CHARS = 400
 
 
 class RequestMiddleware:
@@ -55,16 +55,17 @@ class RequestMiddleware:
 class HostMiddleware(CommonMiddleware):
     """In the place of Django's: a name that is not in ALLOWED_HOSTS is refused, and caller and log are told why.
 
-    The addresses of ``BY_ANY_NAME`` answer whatever the name is.
+    The addresses of ``ANY_HOST_PATHS`` answer whatever the name is.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
-        if request.path_info in BY_ANY_NAME:
+        if request.path_info in ANY_HOST_PATHS:
             return None
         try:
             return super().process_request(request)
         except DisallowedHost as error:
-            logger.warning("A request was refused: %s", str(error)[:LONGEST_TOLD])  # Django's words name ALLOWED_HOSTS
+            # Django's message names ALLOWED_HOSTS.
+            logger.warning("Request refused: %s", str(error)[:MAX_LOGGED_CHARS])
             return problem(request, UnknownHost())
 
 

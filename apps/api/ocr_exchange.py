@@ -8,9 +8,9 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from apps.api.base import OpenView
+from apps.api.base import PublicView
 from apps.api.request_errors import NotFound
-from apps.api.v2.files import storage_troubles
+from apps.api.v2.files import storage_errors
 from apps.documents import storage
 from apps.jobs import ocr_exchange
 from apps.jobs.errors import InvalidOption
@@ -18,7 +18,7 @@ from apps.jobs.errors import InvalidOption
 _GONE = "This link is not valid any more; the page is rendered again."
 
 
-class OcrExchange(OpenView):
+class OcrExchange(PublicView):
     http_method_names = ["get", "put"]  # noqa: RUF012
 
     @extend_schema(exclude=True)
@@ -26,7 +26,7 @@ class OcrExchange(OpenView):
         """The page image, as apps/pages/model/page_image.py spells it."""
         key = _key(token, ocr_exchange.READ)
         try:
-            with storage_troubles():
+            with storage_errors():
                 content = storage.open_for_reading(key) if storage.exists(key) else None
         except FileNotFoundError:
             content = None
@@ -41,7 +41,7 @@ class OcrExchange(OpenView):
         answer = request._request.read(ocr_exchange.MAX_ANSWER_BYTES + 1)  # noqa: SLF001 (unparsed: it is no form)
         if len(answer) > ocr_exchange.MAX_ANSWER_BYTES:
             raise InvalidOption("The answer is larger than any page's text may be.", location=("body",), value=None)
-        with storage_troubles():
+        with storage_errors():
             storage.write(key, answer)
         return HttpResponse(status=204)
 

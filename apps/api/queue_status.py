@@ -9,13 +9,13 @@ from pydantic import BaseModel
 from rest_framework.request import Request
 
 from apps.accounts.bearer import sends_token
-from apps.api.base import OpenView, answer
+from apps.api.base import PublicView, json_response
 from apps.api.request_errors import Unauthenticated
 from apps.jobs.scheduling import queue_status
 from apps.jobs.scheduling.queue_status import QueueStatus
 
 
-class QueueOfStatus(BaseModel):
+class QueueStatusItem(BaseModel):
     """One queue; null stands for what is not known."""
 
     name: str
@@ -32,21 +32,21 @@ class QueueOfStatus(BaseModel):
     broker_messages: int | None
 
 
-class QueueStatusAnswer(BaseModel):
+class QueueStatusResponse(BaseModel):
     status: str
     queue_prefix: str
     total_messages: int
-    queues: list[QueueOfStatus]
+    queues: list[QueueStatusItem]
 
 
-class QueueStatusz(OpenView):
+class QueueStatusz(PublicView):
     """Open work by queue, counted from the rows; 503 when database or broker do not answer, never zero."""
 
     @extend_schema(
         operation_id="queue_status",
         tags=["service"],
         parameters=[OpenApiParameter("queue_prefix", str, description="queues whose names begin with this")],
-        responses={200: QueueStatusAnswer},
+        responses={200: QueueStatusResponse},
     )
     def get(self, request: Request) -> HttpResponse:
         if not sends_token(request, settings.QUEUE_STATUS_TOKEN):
@@ -56,18 +56,18 @@ class QueueStatusz(OpenView):
             )
         prefix = request.GET.get("queue_prefix", "")
         queues = queue_status.queue_status(prefix)
-        return answer(
-            QueueStatusAnswer(
+        return json_response(
+            QueueStatusResponse(
                 status="ok",
                 queue_prefix=prefix,
                 total_messages=sum(queue.messages for queue in queues),
-                queues=[_told(queue) for queue in queues],
+                queues=[_represent(queue) for queue in queues],
             )
         )
 
 
-def _told(queue: QueueStatus) -> QueueOfStatus:
-    return QueueOfStatus(
+def _represent(queue: QueueStatus) -> QueueStatusItem:
+    return QueueStatusItem(
         name=queue.name,
         messages=queue.messages,
         waiting=queue.waiting,

@@ -1,12 +1,12 @@
 """What can be wrong with a request, beyond what the services find.
 
 ParseError (apps/pages/model/errors.py)
-  Refusal                 the request itself
+  RequestError                 the request itself
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
     UnsupportedMediaType, UnsupportedEncoding, Unauthenticated, NotFound
     InvalidOptions        holds every option at fault
   Unavailable             a part that we need
-    DatabaseUnavailable, StorageUnavailable, StorageFull
+    DatabaseUnavailable, StorageUnreachable, StorageFull
 """
 
 from __future__ import annotations
@@ -17,75 +17,75 @@ from dataclasses import dataclass
 from apps.pages.model.errors import ParseError
 
 
-class Refusal(ParseError):
+class RequestError(ParseError):
     """The request cannot be read. Compare it with the API's description at /api/docs."""
 
     code = "invalid_request"
 
 
-class InvalidRequest(Refusal):
-    __doc__ = Refusal.__doc__
+class InvalidRequest(RequestError):
+    __doc__ = RequestError.__doc__
 
 
-class UnknownHost(Refusal):
+class UnknownHost(RequestError):
     """This service does not answer to the name in the request's address. Who runs it adds the name to ALLOWED_HOSTS."""
 
 
-class InvalidJson(Refusal):
+class InvalidJson(RequestError):
     """The body is not JSON in UTF-8. Send an object such as {"tier": "fast", "version": "latest"}."""
 
     code = "invalid_json"
 
 
-class FileMissing(Refusal):
+class FileMissing(RequestError):
     """Either file_id, source_url or an uploaded file must be provided. Name one of them."""
 
     code = "file_missing"
 
 
-class TooManyFiles(Refusal):
+class TooManyFiles(RequestError):
     """The request has more than one file. Send one request for each."""
 
     code = "too_many_files"
 
 
-class TooManyFields(Refusal):
+class TooManyFields(RequestError):
     """The request has too many form fields. Send the options as JSON in the field configuration."""
 
     code = "too_many_fields"
 
 
-class FieldTooLarge(Refusal):
+class FieldTooLarge(RequestError):
     """A field of the request is too large. Send documents as a file part, and shorten what is longer than 64 KB."""
 
     code = "field_too_large"
 
 
-class IncompleteUpload(Refusal):
+class IncompleteUpload(RequestError):
     """The upload ended before it was complete. Send it again."""
 
     code = "incomplete_upload"
 
 
-class UnsupportedMediaType(Refusal):
+class UnsupportedMediaType(RequestError):
     """The body has another content type than this address takes. See /api/docs."""
 
     code = "unsupported_media_type"
 
 
-class UnsupportedEncoding(Refusal):
+class UnsupportedEncoding(RequestError):
     """Compressed bodies are not taken. Send the request again without Content-Encoding."""
 
     code = "unsupported_encoding"
 
 
-class Unauthenticated(Refusal):
+class Unauthenticated(RequestError):
     """The API key is missing or not valid. Send the header Authorization: Bearer KEY."""
 
     code = "unauthenticated"
 
 
-class NotFound(Refusal):
+class NotFound(RequestError):
     """There is nothing at this address. See /api/docs for those that exist."""
 
     code = "not_found"
@@ -101,7 +101,7 @@ class OptionProblem:
     value: object = None
 
 
-class InvalidOptions(Refusal):
+class InvalidOptions(RequestError):
     """Options have values that cannot be used."""
 
     code = "invalid_option"
@@ -124,7 +124,7 @@ class DatabaseUnavailable(Unavailable):
     code = "database_unavailable"
 
 
-class StorageUnavailable(Unavailable):
+class StorageUnreachable(Unavailable):
     """Storage does not answer. Try again in a moment."""
 
     code = "storage_unavailable"

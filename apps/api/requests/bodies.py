@@ -20,15 +20,15 @@ from apps.api.request_errors import (
     UnsupportedMediaType,
 )
 
-BODY_BYTES = 1024 * 1024
-DEEPEST = 32
-MOST_KEYS = 1000
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DEPTH = 32
+MAX_KEYS = 1000
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
     """The object in the request's body; ``optional``: nothing at all is an empty object."""
-    refuse_encoding(request)
+    check_encoding(request)
     raw = _body(request)
     if not raw and optional:
         return {}
@@ -45,23 +45,23 @@ def content_type(request: Request) -> str:
     return str(request.META.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
 
 
-def refuse_encoding(request: Request) -> None:
+def check_encoding(request: Request) -> None:
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
         raise UnsupportedEncoding
 
 
 def _body(request: Request) -> bytes:
     source, announced = source_of(request)
-    if announced > BODY_BYTES:
-        raise FieldTooLarge(f"The body is larger than {BODY_BYTES // 1024} KB.")
+    if announced > MAX_BODY_BYTES:
+        raise FieldTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
     raw = b""
     try:
-        while len(raw) <= BODY_BYTES and (chunk := source.read(BODY_BYTES + 1 - len(raw))):
+        while len(raw) <= MAX_BODY_BYTES and (chunk := source.read(MAX_BODY_BYTES + 1 - len(raw))):
             raw += chunk
     except OSError as error:  # also Django's UnreadablePostError
         raise IncompleteUpload from error
-    if len(raw) > BODY_BYTES:
-        raise FieldTooLarge(f"The body is larger than {BODY_BYTES // 1024} KB.")
+    if len(raw) > MAX_BODY_BYTES:
+        raise FieldTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
     if len(raw) < announced:
         raise IncompleteUpload
     return raw
@@ -87,8 +87,8 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal keys
         keys += len(pairs)
-        if keys > MOST_KEYS:
-            raise InvalidJson(f"The JSON has more than {MOST_KEYS} names.")
+        if keys > MAX_KEYS:
+            raise InvalidJson(f"The JSON has more than {MAX_KEYS} names.")
         found = dict(pairs)
         if len(found) != len(pairs):
             raise InvalidJson("A name stands twice in one object of the JSON.")
@@ -125,8 +125,8 @@ def _check(value: object, *, depth: int) -> None:
         return
     if not isinstance(value, dict | list):
         return
-    if depth > DEEPEST:
-        raise InvalidJson(f"The JSON is nested more than {DEEPEST} deep.")
+    if depth > MAX_DEPTH:
+        raise InvalidJson(f"The JSON is nested more than {MAX_DEPTH} deep.")
     for item in value:
         _check(item, depth=depth + 1)
         if isinstance(value, dict):

@@ -15,17 +15,17 @@ from rest_framework.request import Request
 
 from apps.jobs.errors import InvalidOption
 
-PAGE_SIZE = 50
-LARGEST_PAGE = 1000
-MOST_VALUES = 1000
-LONGEST_VALUE = 1000
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 1000
+MAX_VALUES = 1000
+MAX_VALUE_CHARS = 1000
 Row = TypeVar("Row", bound=Model)
 
 
 def text(request: Request, name: str) -> str | None:
     """The parameter; None when it is absent or empty. InvalidOption for one that no database can compare."""
     value = request.GET.get(name) or None
-    if value is not None and ("\x00" in value or len(value) > LONGEST_VALUE):
+    if value is not None and ("\x00" in value or len(value) > MAX_VALUE_CHARS):
         raise _invalid(name, "This text cannot be searched for.", None)
     return value
 
@@ -33,8 +33,8 @@ def text(request: Request, name: str) -> str | None:
 def values(request: Request, name: str) -> list[str]:
     """A list parameter: repeated, or separated by commas."""
     found = [part.strip() for value in request.GET.getlist(name) for part in value.split(",") if part.strip()]
-    if len(found) > MOST_VALUES or any("\x00" in value for value in found):
-        raise _invalid(name, f"At most {MOST_VALUES} values can be named.", None)
+    if len(found) > MAX_VALUES or any("\x00" in value for value in found):
+        raise _invalid(name, f"At most {MAX_VALUES} values can be named.", None)
     return found
 
 
@@ -75,7 +75,7 @@ def _invalid(name: str, detail: str, value: str | None) -> InvalidOption:
 
 
 @dataclass(frozen=True)
-class Order:
+class SortOrder:
     """One field, then the id so that the order is total."""
 
     field: str
@@ -87,10 +87,10 @@ class Order:
         return f"{sign}{self.field}", f"{sign}id"
 
 
-NEWEST_FIRST = Order("created_at", descending=True)
+NEWEST_FIRST = SortOrder("created_at", descending=True)
 
 
-def page_of(rows: QuerySet[Row], *, order: Order, size: int, token: str | None) -> tuple[list[Row], str | None]:
+def paginate(rows: QuerySet[Row], *, order: SortOrder, size: int, token: str | None) -> tuple[list[Row], str | None]:
     """One page of the rows and the token of the next, None at the end. The token holds the last row's place."""
     if token:
         rows = rows.filter(_after(order, *_read_token(token, order, rows.model)))
@@ -101,20 +101,20 @@ def page_of(rows: QuerySet[Row], *, order: Order, size: int, token: str | None) 
     return found[:size], _token(order, getattr(last, order.field), str(last.pk))
 
 
-def _after(order: Order, value: Any, pk: str) -> Q:
+def _after(order: SortOrder, value: Any, pk: str) -> Q:
     compare = "lt" if order.descending else "gt"
     if order.field == "id":
         return Q(**{f"id__{compare}": pk})
     return Q(**{f"{order.field}__{compare}": value}) | Q(**{order.field: value, f"id__{compare}": pk})
 
 
-def _token(order: Order, value: Any, pk: str) -> str:
+def _token(order: SortOrder, value: Any, pk: str) -> str:
     spelled = value.isoformat() if isinstance(value, datetime) else str(value)
     raw = "\0".join((order.field, "d" if order.descending else "a", spelled, pk))
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def _read_token(token: str, order: Order, model: type[Model]) -> tuple[Any, Any]:
+def _read_token(token: str, order: SortOrder, model: type[Model]) -> tuple[Any, Any]:
     """The last row's value and id. Tokens are for the list they came from; anything else is refused, not guessed at."""
     try:
         padded = token + "=" * (-len(token) % 4)

@@ -24,12 +24,12 @@ from apps.api.request_errors import (
     TooManyFiles,
     UnsupportedMediaType,
 )
-from apps.api.requests.bodies import content_type, refuse_encoding, source_of
+from apps.api.requests.bodies import check_encoding, content_type, source_of
 from apps.documents.errors import FileTooLarge
 
-FIELD_BYTES = 64 * 1024
-MOST_FIELDS = 50  # Django's own limit is wider, for the lists of the admin
-FRAME_BYTES = 1024 * 1024  # what a body may have beyond its file: fields, boundaries, headers
+MAX_FIELD_BYTES = 64 * 1024
+MAX_FIELDS = 50  # Django's own limit is wider, for the lists of the admin
+MAX_FRAME_BYTES = 1024 * 1024  # what a body may have beyond its file: fields, boundaries, headers
 CHUNK_BYTES = 64 * 1024
 _TAIL_BYTES = 512
 
@@ -54,7 +54,7 @@ def read_upload(request: Request) -> Iterator[Upload]:
     Raises UnsupportedMediaType, UnsupportedEncoding, FileTooLarge, FieldTooLarge, TooManyFields, TooManyFiles,
     FileMissing, IncompleteUpload, InvalidRequest.
     """
-    refuse_encoding(request)
+    check_encoding(request)
     if content_type(request) != "multipart/form-data":
         raise UnsupportedMediaType("The body must be multipart/form-data with the document in the part file.")
     body = _Body(request)
@@ -71,7 +71,7 @@ def read_upload(request: Request) -> Iterator[Upload]:
 
 
 def _too_many_fields() -> TooManyFields:
-    return TooManyFields(f"The form has more than {MOST_FIELDS} fields. Put options into 'configuration'.")
+    return TooManyFields(f"The form has more than {MAX_FIELDS} fields. Put options into 'configuration'.")
 
 
 def _parse(request: Request, body: _Body, handler: _OneFile) -> dict[str, str]:
@@ -88,9 +88,9 @@ def _parse(request: Request, body: _Body, handler: _OneFile) -> dict[str, str]:
         raise IncompleteUpload from error
     except (MultiPartParserError, SuspiciousOperation) as error:
         raise InvalidRequest("The form cannot be read. Check its boundary and its parts.") from error
-    if sum(len(values) for _, values in fields.lists()) > MOST_FIELDS:
+    if sum(len(values) for _, values in fields.lists()) > MAX_FIELDS:
         raise _too_many_fields()
-    if any(len(value) > FIELD_BYTES for value in fields.values()):
+    if any(len(value) > MAX_FIELD_BYTES for value in fields.values()):
         raise FieldTooLarge
     return {name: str(value) for name, value in fields.items()}
 
@@ -117,7 +117,7 @@ class _OneFile(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.size_bytes += len(raw_data)
-        refuse_large(self.size_bytes)
+        check_size(self.size_bytes)
         assert self.spool is not None
         self.spool.write(raw_data)
 
@@ -134,8 +134,8 @@ class _Body:
 
     def __init__(self, request: Request) -> None:
         self._source, self._announced = source_of(request)
-        refuse_large(self._announced - FRAME_BYTES)
-        self._most = settings.MAX_UPLOAD_BYTES + FRAME_BYTES
+        check_size(self._announced - MAX_FRAME_BYTES)
+        self._most = settings.MAX_UPLOAD_BYTES + MAX_FRAME_BYTES
         self.length = self._most if self._announced < 0 else self._announced
         self._read = 0
         self._tail = b""
@@ -158,7 +158,7 @@ class _Body:
             raise IncompleteUpload
 
 
-def refuse_large(size_bytes: int) -> None:
+def check_size(size_bytes: int) -> None:
     if size_bytes > settings.MAX_UPLOAD_BYTES:
         raise _too_large()
 

@@ -15,12 +15,12 @@ from pydantic import BaseModel, Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
-from apps.api.base import ApiView, answer, project_of
+from apps.api.base import ApiView, json_response, project_of
 from apps.api.requests.bodies import content_type, parse_json, read_json, validated
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
-from apps.api.v2.files import storage_troubles
-from apps.api.v2.job_request import estimate_request
+from apps.api.v2.files import storage_errors
+from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import ParseOptions, ParseRequest
 from apps.api.v2.parse import HEAD_BYTES, check_type, named_document
 from apps.documents import storage
@@ -41,7 +41,7 @@ class LowHigh(BaseModel):
     high: float
 
 
-class ModeEstimate(BaseModel):
+class ModeEstimateResponse(BaseModel):
     """``requests`` and tokens are the likely ones, without retries. ``cost_usd`` null: a price is not known, or no
     provider serves the mode. ``pages``: how many go through which mode, by the rules of the request."""
 
@@ -57,13 +57,13 @@ class ModeEstimate(BaseModel):
 
 
 class ModeEstimates(BaseModel):
-    fast: ModeEstimate
-    balanced: ModeEstimate
-    multimodal: ModeEstimate
-    agentic: ModeEstimate
+    fast: ModeEstimateResponse
+    balanced: ModeEstimateResponse
+    multimodal: ModeEstimateResponse
+    agentic: ModeEstimateResponse
 
 
-class Estimate(BaseModel):
+class EstimateResponse(BaseModel):
     """``exact``: all pages were looked at, not a sample of 32. ``asked``: the mode of the request's tier."""
 
     pages: Annotated[int, Field(description="that would be parsed")]
@@ -82,7 +82,7 @@ class ParseEstimate(ApiView):
             JSON: EstimateRequest,
             FORM: PARSE_FORM[FORM] | {"required": ["file"]},
         },
-        responses={200: Estimate, **PROBLEMS},
+        responses={200: EstimateResponse, **PROBLEMS},
     )
     def post(self, request: Request) -> HttpResponse:
         """Pages, requests, tokens, money and time of a request in each mode. Nothing is submitted, kept or sent on.
@@ -92,46 +92,46 @@ class ParseEstimate(ApiView):
         project = project_of(request)
         if content_type(request) == FORM:
             with read_upload(request) as upload:
-                return answer(_of_upload(project, upload))
+                return json_response(_of_upload(project, upload))
         options = validated(EstimateRequest, read_json(request))
-        order = estimate_request(options)
+        wanted = request_to_estimate(options)
         document = named_document(project, options)
-        with storage_troubles(), storage.local_original(document.pk) as path:
-            return answer(_estimate(project, path, document.name, order))
+        with storage_errors(), storage.local_original(document.pk) as path:
+            return json_response(_estimate(project, path, document.name, wanted))
 
 
-def _of_upload(project: Project, upload: Upload) -> Estimate:
+def _of_upload(project: Project, upload: Upload) -> EstimateResponse:
     configuration = upload.fields.get("configuration") or "{}"
-    order = estimate_request(validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass"))))
+    wanted = request_to_estimate(validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass"))))
     check_type(upload.content.read(HEAD_BYTES))
     with _on_disk(upload) as path:
-        return _estimate(project, path, clean_name(upload.name), order)
+        return _estimate(project, path, clean_name(upload.name), wanted)
 
 
 @contextmanager
 def _on_disk(upload: Upload) -> Iterator[Path]:
     """The upload under a name, for the time: readers open documents by their path."""
-    with storage_troubles(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
+    with storage_errors(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
         upload.content.seek(0)
         shutil.copyfileobj(upload.content, copy, 1024 * 1024)
         copy.flush()
         yield Path(copy.name)
 
 
-def _estimate(project: Project, path: Path, name: str, order: JobRequest) -> Estimate:
-    found = estimate.estimate_parse(project=project, path=path, name=name, request=order)
-    return Estimate(
+def _estimate(project: Project, path: Path, name: str, wanted: JobRequest) -> EstimateResponse:
+    found = estimate.estimate_parse(project=project, path=path, name=name, request=wanted)
+    return EstimateResponse(
         pages=found.pages,
         pages_needing_ocr=found.pages_needing_ocr,
         exact=found.exact,
-        asked=order.mode or None,
-        modes=ModeEstimates(**{mode: _on_wire(each) for mode, each in found.modes.items()}),
-        warnings=list(order.warnings),
+        asked=wanted.mode or None,
+        modes=ModeEstimates(**{mode: _represent(each) for mode, each in found.modes.items()}),
+        warnings=list(wanted.warnings),
     )
 
 
-def _on_wire(mode: estimate.ModeEstimate) -> ModeEstimate:
-    return ModeEstimate(
+def _represent(mode: estimate.ModeEstimate) -> ModeEstimateResponse:
+    return ModeEstimateResponse(
         available=not mode.why_not,
         why_not=mode.why_not or None,
         pages=dict(mode.pages),

@@ -19,15 +19,15 @@ from rest_framework.request import Request
 
 from apps.accounts.models import Project
 from apps.api import links
-from apps.api.base import ApiView, OpenView, answer, project_of
-from apps.api.request_errors import NotFound, StorageFull, StorageUnavailable
+from apps.api.base import ApiView, PublicView, json_response, project_of
+from apps.api.request_errors import NotFound, StorageFull, StorageUnreachable
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
-from apps.api.requests.query_parameters import NEWEST_FIRST, Order
+from apps.api.requests.query_parameters import NEWEST_FIRST, SortOrder
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import FILE_FORM, JSON, PROBLEMS, query
 from apps.api.v2.options import Now, Options
-from apps.api.v2.representations import File, FileList, PresignedUrl, file_on_wire
+from apps.api.v2.representations import File, FileList, PresignedUrl, represent_file
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
@@ -38,10 +38,10 @@ from apps.jobs.errors import InvalidOption
 
 Purpose = Literal["user_data", "parse", "extract", "classify", "split", "sheet", "agent_app"]
 PURPOSES: tuple[str, ...] = get_args(Purpose)
-LONGEST_EXTERNAL_ID = 255
-ORDERS = {
-    "name": Order("name", descending=False),
-    "id": Order("id", descending=False),
+MAX_EXTERNAL_ID_CHARS = 255
+SORT_ORDERS = {
+    "name": SortOrder("name", descending=False),
+    "id": SortOrder("id", descending=False),
     "created_at": NEWEST_FIRST,
 }
 _ID = re.compile(r"dfl-[0-9a-f-]{36}")
@@ -59,7 +59,7 @@ class Files(ApiView):
                 raise InvalidOption(detail, location=("body", "purpose"), value=purpose)
             external_id = upload.fields.get("external_file_id") or ""
             document = store(project_of(request), upload, purpose=purpose, external_file_id=_checked(external_id))
-        return answer(file_on_wire(document))
+        return json_response(represent_file(document))
 
     @extend_schema(
         operation_id="list_files",
@@ -76,7 +76,7 @@ class Files(ApiView):
             external_file_id=query_parameters.text(request, "external_file_id"),
         )
         size = query_parameters.integer(
-            request, "page_size", query_parameters.PAGE_SIZE, minimum=1, maximum=query_parameters.LARGEST_PAGE
+            request, "page_size", query_parameters.DEFAULT_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
         )
         order = _order(query_parameters.text(request, "order_by"), "query")
         return _listed(request, rows, order, size, query_parameters.text(request, "page_token"))
@@ -115,7 +115,7 @@ class FilesQuery(ApiView):
             file_name=wanted.file_name,
             external_file_id=wanted.external_file_id,
         )
-        size = min(asked.page_size or query_parameters.PAGE_SIZE, query_parameters.LARGEST_PAGE)
+        size = min(asked.page_size or query_parameters.DEFAULT_PAGE_SIZE, query_parameters.MAX_PAGE_SIZE)
         return _listed(request, rows, _order(asked.order_by, "body"), size, asked.page_token)
 
 
@@ -126,7 +126,7 @@ class FileById(ApiView):
     def get(self, request: Request, file_id: str) -> HttpResponse:
         """One file; with ``expand=download_url`` also a link to its bytes."""
         document = find_file(project_of(request), file_id)
-        return answer(_on_wire(request, document, job_queries.documents_expire_at([document.pk])))
+        return json_response(_represent(request, document, job_queries.documents_expire_at([document.pk])))
 
     @extend_schema(operation_id="delete_file", tags=["files"], responses={204: None, **PROBLEMS})
     def delete(self, request: Request, file_id: str) -> HttpResponse:
@@ -145,12 +145,12 @@ class FileContent(ApiView):
     def get(self, request: Request, file_id: str) -> HttpResponse:
         """A link to the file's bytes that needs no key and expires."""
         seconds = query_parameters.integer(
-            request, "expires_at_seconds", settings.SIGNED_URL_SECONDS, minimum=1, maximum=links.LONGEST_SECONDS
+            request, "expires_at_seconds", settings.SIGNED_URL_SECONDS, minimum=1, maximum=links.MAX_LINK_SECONDS
         )
-        return answer(_link(request, find_file(project_of(request), file_id), seconds=seconds))
+        return json_response(_link(request, find_file(project_of(request), file_id), seconds=seconds))
 
 
-class SignedFile(OpenView):
+class SignedFile(PublicView):
     @extend_schema(exclude=True)
     def get(self, request: Request, token: str) -> HttpResponseBase:
         """The bytes, always as a download: what people upload is never shown as a page of ours."""
@@ -158,7 +158,7 @@ class SignedFile(OpenView):
         document = Document.objects.filter(pk=document_id).first() if document_id else None
         if document is None:
             raise NotFound("This link is not valid any more. Ask for a new one at .../files/{id}/content.")
-        with storage_troubles():
+        with storage_errors():
             content = storage.open_for_reading(storage.original(document.pk))
         response = FileResponse(
             content, as_attachment=True, filename=document.name, content_type="application/octet-stream"
@@ -185,7 +185,7 @@ def store(
     external_file_id: str = "",
     kept_as_file: bool = True,
 ) -> Document:
-    with storage_troubles():
+    with storage_errors():
         return documents.store_upload(
             project=project,
             name=upload.name,
@@ -197,13 +197,13 @@ def store(
 
 
 @contextmanager
-def storage_troubles() -> Iterator[None]:
+def storage_errors() -> Iterator[None]:
     """What storage cannot do is told as that, not as a bug of ours."""
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise (StorageFull if full else StorageUnavailable) from error
+        raise (StorageFull if full else StorageUnreachable) from error
 
 
 def _matching(
@@ -219,27 +219,27 @@ def _matching(
     return rows
 
 
-def _order(asked: str | None, where: str) -> Order:
+def _order(asked: str | None, where: str) -> SortOrder:
     """``name``, ``id`` (ascending) or ``created_at`` (newest first); a direction may follow, as in older clients."""
     if not asked:
         return NEWEST_FIRST
     field, _, direction = asked.strip().partition(" ")
-    if field not in ORDERS or direction.lower() not in ("", "asc", "desc"):
+    if field not in SORT_ORDERS or direction.lower() not in ("", "asc", "desc"):
         detail = "Files are ordered by name, id or created_at."
         raise InvalidOption(detail, location=(where, "order_by"), value=asked)
-    return Order(field, descending=direction.lower() == "desc") if direction else ORDERS[field]
+    return SortOrder(field, descending=direction.lower() == "desc") if direction else SORT_ORDERS[field]
 
 
-def _listed(request: Request, rows: QuerySet[Document], order: Order, size: int, token: str | None) -> HttpResponse:
-    found, next_token = query_parameters.page_of(rows, order=order, size=size, token=token)
+def _listed(request: Request, rows: QuerySet[Document], order: SortOrder, size: int, token: str | None) -> HttpResponse:
+    found, next_token = query_parameters.paginate(rows, order=order, size=size, token=token)
     expire_at = job_queries.documents_expire_at([document.pk for document in found])
-    items = [_on_wire(request, document, expire_at) for document in found]
-    return answer(FileList(items=items, next_page_token=next_token, total_size=rows.count()))
+    items = [_represent(request, document, expire_at) for document in found]
+    return json_response(FileList(items=items, next_page_token=next_token, total_size=rows.count()))
 
 
-def _on_wire(request: Request, document: Document, expire_at: Mapping[str, datetime]) -> File:
+def _represent(request: Request, document: Document, expire_at: Mapping[str, datetime]) -> File:
     link = _link(request, document) if "download_url" in query_parameters.values(request, "expand") else None
-    return file_on_wire(document, download_url=link, expires_at=expire_at.get(document.pk))
+    return represent_file(document, download_url=link, expires_at=expire_at.get(document.pk))
 
 
 def _link(request: Request, document: Document, *, seconds: int | None = None) -> PresignedUrl:
@@ -248,7 +248,7 @@ def _link(request: Request, document: Document, *, seconds: int | None = None) -
 
 
 def _checked(external_id: str) -> str:
-    if len(external_id) > LONGEST_EXTERNAL_ID or "\x00" in external_id:
-        detail = f"An external_file_id has at most {LONGEST_EXTERNAL_ID} characters."
+    if len(external_id) > MAX_EXTERNAL_ID_CHARS or "\x00" in external_id:
+        detail = f"An external_file_id has at most {MAX_EXTERNAL_ID_CHARS} characters."
         raise InvalidOption(detail, location=("body", "external_file_id"))
     return external_id

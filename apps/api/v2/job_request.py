@@ -1,4 +1,4 @@
-"""A request's options become an order to the job service: defaults, the mode that serves, and what to warn of."""
+"""A request's options become an request to the job service: defaults, the mode that serves, and what to warn of."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from apps.jobs.scheduling.admission import admit
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing.routing import auto_mode
 
-MOST_WARNINGS = 50
+MAX_WARNINGS = 50
 _NOT_OPTIONS = frozenset({"tier", "version", "user_metadata", "file_id", "source_url", "http_proxy"})
 _SECRET_OPTIONS = frozenset({"password", "webhook_signing_secret", "webhook_headers"})
 _HARMLESS = (None, False, "", "move_to_end")
 
 
-def job_request(project: Project, options: ParseOptions) -> JobRequest:
+def accept_request(project: Project, options: ParseOptions) -> JobRequest:
     """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used, ModeNotAllowed
     and QuotaExceeded for what the project may not have."""
-    order = _order(options, _tier(options))
-    admission = admit(project=project, mode=order.mode, options=order.options, asked=order.tier)
+    request = _job_request(options, _tier(options))
+    admission = admit(project=project, mode=request.mode, options=request.options, asked=request.tier)
     return replace(
-        order,
+        request,
         mode=admission.mode,
         uses_models=admission.uses_models,
-        warnings=(*admission.warnings, *order.warnings)[:MOST_WARNINGS],
+        warnings=(*admission.warnings, *request.warnings)[:MAX_WARNINGS],
     )
 
 
-def estimate_request(options: ParseOptions) -> JobRequest:
-    """The order before anybody was asked whether the project may have it; without a tier its mode is ""."""
+def request_to_estimate(options: ParseOptions) -> JobRequest:
+    """The request before anybody was asked whether the project may have it; without a tier its mode is ""."""
     names_one = options.tier or options.configuration_id
-    return _order(options, _tier(options) if names_one else "")
+    return _job_request(options, _tier(options) if names_one else "")
 
 
-def _order(options: ParseOptions, tier: str) -> JobRequest:
+def _job_request(options: ParseOptions, tier: str) -> JobRequest:
     version = _version(options, tier) if tier else ""
     _check_auto_mode(options)
     ranges = options.page_ranges
@@ -61,7 +61,7 @@ def _order(options: ParseOptions, tier: str) -> JobRequest:
         options={name: value for name, value in _known(options).items() if name not in _NOT_OPTIONS},
         user_metadata=options.user_metadata or {},
         password=_password(options),
-        warnings=tuple(islice(_option_warnings(options), MOST_WARNINGS)),
+        warnings=tuple(islice(_option_warnings(options), MAX_WARNINGS)),
     )
 
 

@@ -12,15 +12,15 @@ from pydantic import Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
-from apps.api.base import ApiView, answer, caller_of, project_of
+from apps.api.base import ApiView, caller_of, json_response, project_of
 from apps.api.request_errors import FileMissing, InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
-from apps.api.requests.query_parameters import NEWEST_FIRST, Order
+from apps.api.requests.query_parameters import NEWEST_FIRST, SortOrder
 from apps.api.requests.uploads import read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
-from apps.api.v2.files import find_file, storage_troubles, store
-from apps.api.v2.job_request import job_request
+from apps.api.v2.files import find_file, storage_errors, store
+from apps.api.v2.job_request import accept_request
 from apps.api.v2.options import Now, Options, ParseOptions, ParseRequest
 from apps.api.v2.representations import (
     STATUS,
@@ -28,8 +28,8 @@ from apps.api.v2.representations import (
     Job,
     JobList,
     JobPageList,
-    job_on_wire,
-    page_on_wire,
+    represent_job,
+    represent_page,
 )
 from apps.api.v2.results import job_with_sections
 from apps.api.v2.tiers import known_versions
@@ -57,10 +57,10 @@ class ParseJobs(ApiView):
         """Parse a file that was uploaded before."""
         options = validated(ParseRequest, read_json(request))
         caller = caller_of(request)
-        order = job_request(caller.project, options)
+        accepted = accept_request(caller.project, options)
         document = named_document(caller.project, options)
-        job = submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
-        return answer(job_on_wire(job))
+        job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
+        return json_response(represent_job(job))
 
     @extend_schema(
         operation_id="list_parse",
@@ -86,12 +86,12 @@ class ParseJobs(ApiView):
             created_until=query_parameters.moment(request, "created_at_on_or_before"),
         )
         size = query_parameters.integer(
-            request, "page_size", query_parameters.PAGE_SIZE, minimum=1, maximum=query_parameters.LARGEST_PAGE
+            request, "page_size", query_parameters.DEFAULT_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
         )
         token = query_parameters.text(request, "page_token")
-        found, next_token = query_parameters.page_of(rows, order=NEWEST_FIRST, size=size, token=token)
-        items = [job_on_wire(job) for job in found]
-        return answer(JobList(items=items, next_page_token=next_token, total_size=rows.count()))
+        found, next_token = query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
+        items = [represent_job(job) for job in found]
+        return json_response(JobList(items=items, next_page_token=next_token, total_size=rows.count()))
 
 
 class ParseUpload(ApiView):
@@ -102,18 +102,18 @@ class ParseUpload(ApiView):
         with read_upload(request) as upload:
             configuration = upload.fields.get("configuration") or "{}"
             options = validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass")))
-            order = job_request(caller.project, options)
+            accepted = accept_request(caller.project, options)
             check_type(upload.content.read(HEAD_BYTES))
             document = store(caller.project, upload, kept_as_file=False)
-        job = submit_job(project=caller.project, document=document, request=order, api_key=caller.api_key)
-        return answer(job_on_wire(job))
+        job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
+        return json_response(represent_job(job))
 
 
 class ParseVersions(ApiView):
     @extend_schema(operation_id="list_versions", tags=["parse"], responses={200: Versions, **PROBLEMS})
     def get(self, request: Request) -> HttpResponse:
         """The versions of each tier that a request may name."""
-        return answer(known_versions())
+        return json_response(known_versions())
 
 
 class ParseJobById(ApiView):
@@ -126,22 +126,22 @@ class ParseJobById(ApiView):
         ``expand``: text, text_full, markdown, markdown_full, items, metadata, job_metadata, usage; others are ignored.
         """
         job = find_job(project_of(request), job_id)
-        with storage_troubles():
-            return job_with_sections(job, job_on_wire(job), query_parameters.values(request, "expand"))
+        with storage_errors():
+            return job_with_sections(job, represent_job(job), query_parameters.values(request, "expand"))
 
     @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
     def delete(self, request: Request, job_id: str) -> HttpResponse:
         """Remove an ended job and its result; a document that came with it goes with the last job that needs it."""
         job = find_job(project_of(request), job_id)
         delete_job(job=job)
-        return answer(DeletedJob(id=job_id, project_id=str(job.project_id)))
+        return json_response(DeletedJob(id=job_id, project_id=str(job.project_id)))
 
 
 class CancelParse(ApiView):
     @extend_schema(operation_id="cancel_parse", tags=["parse"], request=None, responses={200: Job, **PROBLEMS})
     def post(self, request: Request, job_id: str) -> HttpResponse:
         """Cancel a job that has not ended."""
-        return answer(job_on_wire(cancel_job(job=find_job(project_of(request), job_id))))
+        return json_response(represent_job(cancel_job(job=find_job(project_of(request), job_id))))
 
 
 class RetryRequest(Options):
@@ -160,7 +160,7 @@ class RetryParse(ApiView):
         """Parse pages of an ended job again. The old result is served until the new one is there."""
         asked = validated(RetryRequest, read_json(request, optional=True))
         job = find_job(project_of(request), job_id)
-        return answer(job_on_wire(retry_pages(job=job, page_numbers=asked.pages)))
+        return json_response(represent_job(retry_pages(job=job, page_numbers=asked.pages)))
 
 
 class ParsePages(ApiView):
@@ -174,16 +174,16 @@ class ParsePages(ApiView):
         """How far each page of the job is."""
         job = find_job(project_of(request), job_id)
         size = query_parameters.integer(
-            request, "page_size", query_parameters.LARGEST_PAGE, minimum=1, maximum=query_parameters.LARGEST_PAGE
+            request, "page_size", query_parameters.MAX_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
         )
         rows = JobPage.objects.filter(job=job)
         token = query_parameters.text(request, "page_token")
-        found, next_token = query_parameters.page_of(
-            rows, order=Order("number", descending=False), size=size, token=token
+        found, next_token = query_parameters.paginate(
+            rows, order=SortOrder("number", descending=False), size=size, token=token
         )
-        items = [page_on_wire(page) for page in found]
+        items = [represent_page(page) for page in found]
         counts = job_queries.page_counts(job.pk)
-        return answer(JobPageList(counts=counts, items=items, next_page_token=next_token))
+        return json_response(JobPageList(counts=counts, items=items, next_page_token=next_token))
 
 
 def find_job(project: Project, job_id: str) -> ParseJob:
@@ -203,7 +203,7 @@ def named_document(project: Project, options: ParseRequest) -> Document:
     if not options.file_id:
         raise FileMissing
     document = find_file(project, options.file_id)
-    with storage_troubles(), storage.open_for_reading(storage.original(document.pk)) as content:
+    with storage_errors(), storage.open_for_reading(storage.original(document.pk)) as content:
         check_type(content.read(HEAD_BYTES))
     return document
 

@@ -15,8 +15,8 @@ from apps.jobs.stages import assemble
 from apps.jobs.states import JobState
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 
-WireStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
-STATUS: dict[str, WireStatus] = {
+ApiStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+STATUS: dict[str, ApiStatus] = {
     JobState.PENDING: "PENDING",
     JobState.RUNNING: "RUNNING",
     JobState.SUCCEEDED: "COMPLETED",
@@ -26,7 +26,7 @@ STATUS: dict[str, WireStatus] = {
 }
 
 
-class Trouble(BaseModel):
+class ErrorSummary(BaseModel):
     """What went wrong with a job or a page; ``code`` is one of /errors."""
 
     type: str
@@ -36,13 +36,13 @@ class Trouble(BaseModel):
     retryable: bool
 
 
-class Usage(BaseModel):
+class CreditUsage(BaseModel):
     """``credits`` are LlamaParse's."""
 
     credits: float | None = None
 
 
-class ModelUsage(Usage):
+class ModelUsage(CreditUsage):
     """What the calls to models came to. ``cost_usd`` None: a price is unknown."""
 
     requests: int
@@ -63,19 +63,19 @@ class PageTotals(BaseModel):
 class Job(BaseModel):
     id: str
     project_id: str
-    status: WireStatus
+    status: ApiStatus
     created_at: datetime
     updated_at: datetime
     error_message: str | None = None
     name: str
     tier: str
-    usage: ModelUsage | Usage = Usage()
+    usage: ModelUsage | CreditUsage = CreditUsage()
     user_metadata: dict[str, str]
     # Ours
     version: str
     mode: str
     state: str
-    error: Trouble | None = None
+    error: ErrorSummary | None = None
     warnings: list[dict[str, Any]]
     pages: PageTotals
     file_id: str | None = None
@@ -99,7 +99,7 @@ class JobPageState(BaseModel):
     attempts: int
     needs_ocr: str | None = None
     parsing: dict[str, Any] | None = None
-    error: Trouble | None = None
+    error: ErrorSummary | None = None
 
 
 class JobPageList(BaseModel):
@@ -135,7 +135,7 @@ class FileList(BaseModel):
     total_size: int
 
 
-def job_on_wire(job: ParseJob) -> Job:
+def represent_job(job: ParseJob) -> Job:
     return Job(
         id=job.pk,
         project_id=str(job.project_id),
@@ -145,12 +145,12 @@ def job_on_wire(job: ParseJob) -> Job:
         error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
         name=job.document_name,
         tier=job.tier,
-        usage=ModelUsage(**usage) if (usage := job.result_facts.get("usage")) else Usage(),
+        usage=ModelUsage(**usage) if (usage := job.result_facts.get("usage")) else CreditUsage(),
         user_metadata=job.user_metadata,
         version=job.version,
         mode=job.mode,
         state=job.state,
-        error=_trouble(job.error_code, job.error_detail),
+        error=_error_summary(job.error_code, job.error_detail),
         warnings=job.warnings,
         pages=_totals(job),
         file_id=job.document_id,
@@ -158,18 +158,18 @@ def job_on_wire(job: ParseJob) -> Job:
     )
 
 
-def page_on_wire(page: JobPage) -> JobPageState:
+def represent_page(page: JobPage) -> JobPageState:
     return JobPageState(
         page_number=page.number,
         state=page.state,
         attempts=page.attempts,
         needs_ocr=page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else None,
         parsing=assemble.how_parsed(page) if page.mode else None,
-        error=_trouble(page.error_code, page.error_detail),
+        error=_error_summary(page.error_code, page.error_detail),
     )
 
 
-def file_on_wire(
+def represent_file(
     document: Document, *, download_url: PresignedUrl | None = None, expires_at: datetime | None = None
 ) -> File:
     return File(
@@ -186,8 +186,8 @@ def file_on_wire(
     )
 
 
-def _trouble(code: str, detail: str) -> Trouble | None:
-    return Trouble(**described(code, detail)) if code else None
+def _error_summary(code: str, detail: str) -> ErrorSummary | None:
+    return ErrorSummary(**described(code, detail)) if code else None
 
 
 def _totals(job: ParseJob) -> PageTotals:

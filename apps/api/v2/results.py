@@ -15,7 +15,7 @@ import msgspec
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from apps.api.base import as_json
+from apps.api.base import to_json
 from apps.api.v2.representations import Job
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
@@ -29,12 +29,12 @@ SECTIONS = {
 }
 JOINED = {"text_full": "text.txt", "markdown_full": "markdown.md"}
 CHUNK_BYTES = 64 * 1024
-SENT_AT_ONCE_BYTES = 256 * 1024  # a streamed answer costs more, a large one in memory too
+MAX_UNSTREAMED_BYTES = 256 * 1024  # a streamed answer costs more, a large one in memory too
 
 
 def job_with_sections(job: ParseJob, wire: Job, expand: Sequence[str]) -> HttpResponseBase:
     """``{"job": ...}`` and every section of ``expand`` that there is; unknown ones are passed over."""
-    head = b'{"job":' + as_json(wire)
+    head = b'{"job":' + to_json(wire)
     if "usage" in expand and job.uses_models:
         head += b',"usage":' + msgspec.json.encode(assemble.usage_of(job))
     if "job_metadata" in expand:
@@ -49,7 +49,7 @@ def job_with_sections(job: ParseJob, wire: Job, expand: Sequence[str]) -> HttpRe
     begun = b""
     for part in parts:
         begun += part
-        if len(begun) > SENT_AT_ONCE_BYTES:
+        if len(begun) > MAX_UNSTREAMED_BYTES:
             return _Streamed(begun, parts)
     return HttpResponse(begun, content_type="application/json")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.api.v2.results import SENT_AT_ONCE_BYTES
+from apps.api.v2.results import MAX_UNSTREAMED_BYTES
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import Stage
 from tests.documents.long import heading_of, long_document
@@ -67,7 +67,7 @@ def test_a_long_result_is_streamed_and_whole(api: Api, finish: Finish) -> None:
     response = api.job(job_id, *EVERYTHING)
     assert response.streaming
     whole = b"".join(response)
-    assert len(whole) > 2 * SENT_AT_ONCE_BYTES
+    assert len(whole) > 2 * MAX_UNSTREAMED_BYTES
     result = json.loads(whole)
     assert len(result["items"]["pages"]) == 120
     joined = "\n".join(page["text"] for page in result["text"]["pages"])
