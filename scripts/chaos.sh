@@ -1,5 +1,5 @@
 #!/bin/sh
-# New examples for the property tests and the kill and flush scenarios, TIMES in a row; stops at the first that fails.
+# Run the property tests with new examples, then the kill, flush and long tests, TIMES times. Stop at the first failure.
 set -eu
 cd "$(dirname "$0")/.."
 scripts/test_servers.sh

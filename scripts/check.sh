@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lint, format, types, import contracts, forgotten migrations. Runs all of them even when one fails, then says which did.
+# Check lint, format, types, import contracts and migrations. Run all checks even when one fails, then list the failed.
 set -u
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"

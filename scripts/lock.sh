@@ -1,6 +1,6 @@
 #!/bin/sh
-# Resolve requirements*.in into the hashed locks. Existing pins are kept unless they no longer fit; to move everything
-# to its newest version: scripts/lock.sh --upgrade
+# Resolve requirements*.in into locks with hashes. Existing pins stay unless they no longer fit; scripts/lock.sh --upgrade
+# takes the newest version of everything.
 set -eu
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .venv/bin/uv)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Bring .venv up to date with the lock: `setup.sh run` (what the service needs) or `setup.sh development` (tests and
-# checks too). Says what it does on stderr and prints nothing on stdout. When nothing has changed it only compares hashes.
+# Bring .venv up to date with the lock: `setup.sh run` for the service, `setup.sh development` for tests and checks too.
+# Progress goes to stderr, nothing to stdout. Without a change it only compares hashes.
 set -eu
 cd "$(dirname "$0")/.."
 exec >&2
@@ -9,7 +9,7 @@ kind=${1:-run}
 case $kind in
     run) lock=requirements.txt ;;
     development) lock=requirements-dev.txt ;;
-    *) echo "setup.sh: '$kind' is not a kind of set-up; use 'run' or 'development'."; exit 2 ;;
+    *) echo "setup.sh: unknown set-up '$kind'; use 'run' or 'development'."; exit 2 ;;
 esac
 stamp=.venv/.leafmill-$kind
 
@@ -33,15 +33,15 @@ find_python() {
 
 make_venv() {
     python=$(find_python) || {
-        echo "Leafmill needs Python 3.11, 3.12 or 3.13 and found none of them."
-        echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.11 ..."
+        echo "Leafmill needs Python 3.11, 3.12 or 3.13, and none was found."
+        echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or pass its path: make PYTHON=/path/to/python3.11 ..."
         exit 2
     }
     if command -v uv >/dev/null; then
         uv venv -q --allow-existing --python "$python" .venv
     else
         "$python" -m venv .venv || {
-            echo "$python could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"
+            echo "$python could not create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"
             exit 2
         }
     fi
@@ -53,7 +53,7 @@ find_uv() {
     echo .venv/bin/uv
 }
 
-install() { # uv takes seconds where pip takes a minute; pip knows indexes that only pip.conf names
+install() { # uv takes seconds, pip a minute; only pip reads the indexes in pip.conf
     if uv=$(find_uv) && "$uv" pip install -q --python .venv/bin/python --require-hashes -r "$1"; then
         return
     fi
@@ -64,7 +64,7 @@ install() { # uv takes seconds where pip takes a minute; pip knows indexes that 
 
 if is_current "$stamp" "$lock"; then exit 0; fi
 
-# Two runs of make at once would write the same environment: the second waits and finds the work done.
+# When two makes start at once, the second waits here and finds the work done.
 if [ -z "${LEAFMILL_SETUP_LOCKED:-}" ] && command -v flock >/dev/null; then
     LEAFMILL_SETUP_LOCKED=1 exec flock scripts sh scripts/setup.sh "$kind"
 fi
@@ -73,6 +73,6 @@ echo "Setting up .venv from $lock (this happens once per change of the lock) ...
 [ -x .venv/bin/python ] || make_venv
 install "$lock"
 fingerprint "$lock" >"$stamp"
-# The development lock holds the other one whole, at the same versions.
+# The development lock contains every package of requirements.txt at the same version.
 if [ "$kind" = development ]; then fingerprint requirements.txt >.venv/.leafmill-run; fi
 echo "Set-up is complete."

@@ -1,13 +1,18 @@
 #!/bin/sh
-# The tests in tiers, the quick ones first, so that a simple mistake is told in seconds. Stops at the first tier that fails.
-# TESTS=path runs only that path. pytest's closing line of each tier is printed again at the end.
+# Run the tests in tiers, quick ones first, and stop at the first tier that fails. The last line of each tier is printed
+# again at the end. TESTS="PATH ..." runs only these paths; servers are installed only if a path is outside tests/unit.
 set -u
 cd "$(dirname "$0")/.."
 
 if [ -n "${TESTS:-}" ]; then
-    case $TESTS in *deployment*) scripts/test_deployment.sh || exit 1 ;; esac
-    scripts/test_servers.sh && exec .venv/bin/python -m pytest $TESTS ${ARGS:-}
-    exit 1
+    for path in $TESTS; do
+        case $path in
+            tests/unit*) ;;
+            tests/deployment*) scripts/test_deployment.sh && scripts/test_servers.sh || exit 1 ;;
+            *) scripts/test_servers.sh || exit 1 ;;
+        esac
+    done
+    exec .venv/bin/python -m pytest $TESTS ${ARGS:-}
 fi
 
 summary=$(mktemp)
@@ -26,7 +31,7 @@ run_tier() { # NAME PATH...
     return "$status"
 }
 
-# Two sets of tiers at the same time, because each set alone waits a good deal; the second is printed after the first.
+# Run two sets of tiers at the same time, because each set mostly waits. The second is printed after the first.
 run_beside() { # SET SET
     second=$(mktemp)
     "$2" >"$second" 2>&1 &

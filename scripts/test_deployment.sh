@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make sure that what renders and checks the manifests is there: kubectl (Debian's kubernetes-client does), Node.js, and
-# the packages of tests/deployment/package-lock.json.
+# Install what renders and checks the manifests: kubectl (in Debian's kubernetes-client), Node.js and the packages of
+# tests/deployment/package-lock.json.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,10 +10,10 @@ command -v node >/dev/null || missing="$missing nodejs"
 command -v npm >/dev/null || missing="$missing npm"
 if [ -n "$missing" ]; then
     if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-        echo "The deployment's tests need these programs:$missing. Install them (Debian, Ubuntu: sudo apt-get install$missing) and run make test again." >&2
+        echo "The deployment tests need these programs:$missing. Install them (Debian, Ubuntu: sudo apt-get install$missing) and run make test again." >&2
         exit 1
     fi
-    echo "Installing for the deployment's tests:$missing" >&2
+    echo "Installing for the deployment tests:$missing" >&2
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq >&2
     # shellcheck disable=SC2086

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Make sure that the servers which the tests start for themselves are installed: PostgreSQL, Redis, RabbitMQ; and
-# Tesseract with German, and promtool, which reads alert rules.
-# Only the programs are wanted: nothing of these packages is left running, and no cluster is created.
+# Install the servers that the tests start themselves (PostgreSQL, Redis, RabbitMQ), Tesseract with German, and promtool,
+# which checks alert rules. No service is started and no PostgreSQL cluster is created.
 set -eu
 
 has_postgres() {
@@ -25,7 +24,7 @@ fi
 
 echo "Installing for the tests:$missing" >&2
 policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then # Debian's way to say: install, but do not start services
+if [ ! -e "$policy" ]; then # Debian: install, but do not start services
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod +x "$policy"
     trap 'rm -f "$policy"' EXIT
