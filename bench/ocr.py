@@ -28,10 +28,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 import psutil
 
-from apps.pages.layout.recognition import decode_recognition, encode_recognition, page_with_text
+from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model import languages
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.page_image import decode_page_image
+from apps.pages.model.recognition import decode_recognition, encode_recognition
 from apps.pages.output.assembly import RenderOptions, assemble
 from apps.pages.sandbox.client import Limits, Reader
 from ocr_worker.engine import EngineProcess, Order
@@ -127,7 +128,7 @@ def recognized(sheets: Sequence[Sheet], engines: Sequence[str], *, told: bool) -
         except Exception as error:  # an engine that cannot read a language scores nothing there
             return PageFailure(sheet.page.number, type(error).__name__, str(error))
         wanting = sheet.page if sheet.page.needs_ocr else _without_text(sheet.page)
-        return page_with_text(wanting, recognition)
+        return apply_recognition(wanting, recognition)
 
     with processes(engines, cores()) as run:
         return run(read, sheets)
@@ -214,7 +215,7 @@ def measure_steps(arguments: argparse.Namespace) -> None:
             raws = list(pool.map(_read_here, [(sheet.image, sheet.languages) for sheet in sheets]))
             seconds = time.monotonic() - started
         pages = [
-            page_with_text(_without_text(sheet.page), decode_recognition(raw))
+            apply_recognition(_without_text(sheet.page), decode_recognition(raw))
             for sheet, raw in zip(sheets, raws, strict=True)
         ]
         figures[name] = {**score(sheets, pages, arguments), "seconds": round(seconds, 1)}
@@ -284,7 +285,7 @@ def measure_rasterised(arguments: argparse.Namespace) -> None:
 
     def read(sheet: Sheet, process: EngineProcess) -> Page | PageFailure:
         recognition = decode_recognition(process.recognize(sheet.image, Order(sheet.languages)))
-        return page_with_text(_without_text(sheet.page), recognition)
+        return apply_recognition(_without_text(sheet.page), recognition)
 
     with processes(DEFAULT.split(","), cores()) as run:
         pages = dict(zip(map(id, sheets), run(read, sheets), strict=True))

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.pages.layout.recognition import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
 from apps.pages.model import languages as languages_
 from apps.pages.model.geometry import Box
 from apps.pages.model.languages import LATIN, Language
+from apps.pages.model.recognition import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
 from ocr_worker import punctuation, script_detection
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.engines.rapid import RapidEngine
@@ -199,7 +199,7 @@ def _in_points(page: Straight, request: Request, readings: Sequence[Reading], *,
     best = readings[0] if readings else None
     return Recognition(
         lines=tuple(_line_in_points(line, scale, page.lines) for line in best.lines) if best else (),
-        rules=tuple(
+        rulings=tuple(
             Box(*(round(edge * scale, 2) for edge in rule)) for rule in (find_rules(page.image) if best else ())
         ),
         width=round(width * scale, 2),

@@ -70,7 +70,8 @@ class Recognizer:
         return [read_pages.get(page.number, page) for page in results]
 
     def _recognized(self, page: Page, image: bytes) -> Page:
-        from apps.pages.layout.recognition import decode_recognition, page_with_text
+        from apps.pages.layout.recognized_page import apply_recognition
+        from apps.pages.model.recognition import decode_recognition
         from ocr_worker.engine import EngineProcess, Order
         from ocr_worker.settings import settings
 
@@ -82,7 +83,7 @@ class Recognizer:
             raw = engine.recognize(image, Order(self._languages, self._high_resolution))
         finally:
             self._free.append(engine)
-        return page_with_text(page, decode_recognition(raw))
+        return apply_recognition(page, decode_recognition(raw))
 
     def __enter__(self) -> Recognizer:
         return self

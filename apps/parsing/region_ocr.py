@@ -7,10 +7,10 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from apps.pages.layout.recognition import decode_recognition
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.page_image import PageImage, decode_page_image, encode_page_image
+from apps.pages.model.recognition import decode_recognition
 
 if TYPE_CHECKING:
     from ocr_worker.engine import EngineProcess

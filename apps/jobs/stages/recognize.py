@@ -37,10 +37,11 @@ from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import do_work, password_of, reader_limits
 from apps.jobs.states import PageState, Stage, StepState
-from apps.pages.layout.recognition import Recognition, decode_recognition, page_with_text
+from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import encode_page
 from apps.pages.model.errors import PageError, ParseError, page_error
+from apps.pages.model.recognition import Recognition, decode_recognition
 from apps.pages.sandbox import client
 
 logger = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ def _accept(claim: Claim) -> None:
     answer_key = _answer_key(step, claim.fence)
     recognition = decode_recognition(storage.read(answer_key))
     row = JobPage.objects.get(job=job, number=step.first_page)
-    page = page_with_text(stored_page(row), recognition)
+    page = apply_recognition(stored_page(row), recognition)
     content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
     storage.write(content, encode_page(page) + b"\n")
     with transaction.atomic():

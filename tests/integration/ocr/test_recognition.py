@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.pages.layout.recognition import Recognition, decode_recognition, lay_out
+from apps.pages.layout.recognized_page import lay_out
 from apps.pages.model.errors import PageError
 from apps.pages.model.page_image import PageImage, encode_page_image
+from apps.pages.model.recognition import Recognition, decode_recognition
 from ocr_worker.engine import EngineProcess, Order
 from ocr_worker.errors import OcrFailed, OcrTimeout
 from tests.documents.scans import DPI, LINES, picture

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.layout.recognition import (
-    Recognition,
-    RecognizedLine,
-    RecognizedWord,
-    as_displayed,
-    decode_recognition,
-    encode_recognition,
-    page_with_text,
-)
+from apps.pages.layout.recognized_page import apply_recognition, as_displayed
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.model.errors import GarbledPage
 from apps.pages.model.geometry import Box
+from apps.pages.model.recognition import (
+    Recognition,
+    RecognizedLine,
+    RecognizedWord,
+    decode_recognition,
+    encode_recognition,
+)
 
 
 def line(text: str, x0: float, top: float, *, size: float = 12.0, confidence: float = 0.9) -> RecognizedLine:
@@ -29,7 +28,7 @@ def line(text: str, x0: float, top: float, *, size: float = 12.0, confidence: fl
 def recognition(*lines: RecognizedLine, orientation: int = 0, skew: float = 0.0) -> Recognition:
     return Recognition(
         lines=lines,
-        rules=(),
+        rulings=(),
         width=600.0,
         height=800.0,
         orientation=orientation,
@@ -49,7 +48,7 @@ def scan(needs_ocr: str = "no_text_layer", *blocks: Block) -> Page:
 
 def test_lines_become_blocks_that_say_where_they_come_from() -> None:
     lines = line("First words of a line", 50, 100), line("and more of them", 50, 114)
-    page = page_with_text(scan(), recognition(*lines))
+    page = apply_recognition(scan(), recognition(*lines))
 
     (block,) = page.blocks
     assert (page.number, page.needs_ocr, block.text) == (3, "", "First words of a line and more of them")
@@ -62,7 +61,7 @@ def test_columns_are_read_one_after_the_other() -> None:
     left = [line(f"left column line {number} of text", 40, 100 + number * 16) for number in range(8)]
     right = [line(f"right column line {number} of text", 330, 105 + number * 16) for number in range(8)]
     mixed = [each for pair in zip(left, right, strict=True) for each in pair]
-    text = " ".join(block.text for block in page_with_text(scan(), recognition(*mixed)).blocks)
+    text = " ".join(block.text for block in apply_recognition(scan(), recognition(*mixed)).blocks)
     assert text.index("left column line 7") < text.index("right column line 0")
 
 
@@ -93,20 +92,20 @@ def test_of_a_page_with_text_only_its_pictures_are_read() -> None:
     picture = Block(type=BlockType.PICTURE, box=Box(50, 100, 400, 300))
     found = recognition(line("Its own w0rds", 50, 52), line("words in the picture", 80, 150))
 
-    page = page_with_text(scan("text_in_picture", own, picture), found)
+    page = apply_recognition(scan("text_in_picture", own, picture), found)
 
     assert [block.text for block in page.blocks] == ["Its own words", "", "words in the picture"]
 
 
 def test_doubtful_text_is_kept_and_said() -> None:
-    page = page_with_text(scan(), recognition(line("wcrds", 50, 100, confidence=0.4)))
+    page = apply_recognition(scan(), recognition(line("wcrds", 50, 100, confidence=0.4)))
     assert page.blocks[0].text == "wcrds"
     assert page.warnings == ("ocr_low_confidence",)
 
 
 def test_a_page_without_words_stays_an_empty_page() -> None:
     picture = Block(type=BlockType.PICTURE, box=Box(0, 0, 600, 800))
-    page = page_with_text(scan("no_text_layer", picture), recognition())
+    page = apply_recognition(scan("no_text_layer", picture), recognition())
     assert (page.blocks, page.needs_ocr, page.warnings) == ((picture,), "", ())
 
 

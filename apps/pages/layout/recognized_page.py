@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Annotated
 
 import msgspec
 
 from apps.pages.layout import page_layout
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
-from apps.pages.model.errors import GarbledPage
 from apps.pages.model.geometry import Box
+from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
 from apps.pages.model.safe_text import LONGEST_TEXT, clean
 from apps.pages.pdf.text_layer import RawPage, Run
 
-Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 # The height of a line that the detector marks, over the size of its letters.
 _SIZE_OF_HEIGHT = 0.72
 # Lines whose heights differ by less than this share have letters of one size: detectors are not more exact.
@@ -32,89 +30,6 @@ _LOW_CONFIDENCE = 0.6
 _COLUMN_GAP = 1.3
 
 
-class RecognizedWord(msgspec.Struct, frozen=True, array_like=True):
-    """A word, its box and confidence 0.0-1.0."""
-
-    text: str
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-    confidence: Share
-
-    @property
-    def x(self) -> float:
-        return self.x0
-
-    @property
-    def y(self) -> float:
-        return self.top
-
-    @property
-    def width(self) -> float:
-        return self.x1 - self.x0
-
-    @property
-    def height(self) -> float:
-        return self.bottom - self.top
-
-
-class RecognizedLine(msgspec.Struct, frozen=True):
-    """A line: its words in reading order, its box, its confidence 0.0-1.0."""
-
-    words: tuple[RecognizedWord, ...]
-    box: Box
-    confidence: Share
-
-
-class OcrAttempt(msgspec.Struct, frozen=True):
-    """One way that was tried: ``reason`` says why it was, ``confidence`` 0.0-1.0 what came of it."""
-
-    engine: str
-    preparation: str
-    languages: str
-    reason: str
-    confidence: Share
-    characters: int
-
-
-class Recognition(msgspec.Struct, frozen=True):
-    """A page as an engine read it. ``width`` and ``height`` in points, of the page turned upright by ``orientation``
-    (degrees clockwise: 0, 90, 180, 270) and then by ``skew`` (degrees clockwise, a few).
-
-    ``rules`` are ruling lines as thin boxes. ``languages`` are the codes it was read with, ``seconds`` the time spent.
-    """
-
-    lines: tuple[RecognizedLine, ...]
-    rules: tuple[Box, ...]
-    width: float
-    height: float
-    orientation: int
-    skew: float
-    engine: str
-    version: str
-    languages: tuple[str, ...]
-    confidence: Share
-    seconds: float
-    attempts: tuple[OcrAttempt, ...]
-
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Recognition)
-
-
-def encode_recognition(recognition: Recognition) -> bytes:
-    return _encoder.encode(recognition)
-
-
-def decode_recognition(raw: bytes) -> Recognition:
-    """What ``encode_recognition`` wrote; GarbledPage when it is anything else."""
-    try:
-        return _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise GarbledPage from error
-
-
 def lay_out(recognition: Recognition, *, number: int = 1) -> list[Block]:
     """The blocks of the recognised page in reading order, their boxes in points of the page image as displayed."""
     raw = RawPage(
@@ -122,7 +37,7 @@ def lay_out(recognition: Recognition, *, number: int = 1) -> list[Block]:
         width=recognition.width,
         height=recognition.height,
         runs=_runs(recognition.lines),
-        rules=list(recognition.rules),
+        rules=list(recognition.rulings),
         fills=[],
         pictures=[],
     )
@@ -130,7 +45,7 @@ def lay_out(recognition: Recognition, *, number: int = 1) -> list[Block]:
     return [_from_ocr(block, recognition, confidence) for block in page_layout.analyse(raw)]
 
 
-def page_with_text(page: Page, recognition: Recognition) -> Page:
+def apply_recognition(page: Page, recognition: Recognition) -> Page:
     """The page with what OCR read on it. Of a page without a usable text layer nothing else is kept; of one whose
     pictures alone were to be read, the text outside of them is its own."""
     found = lay_out(recognition, number=page.number)
