@@ -31,7 +31,7 @@ import psutil
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model import languages
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.page_image import decode_page_image
+from apps.pages.model.ocr_image import decode_ocr_image
 from apps.pages.model.recognition import decode_recognition, encode_recognition
 from apps.pages.output.assembly import RenderOptions, assemble
 from apps.pages.sandbox.client import Limits, Reader
@@ -245,7 +245,7 @@ def _read_here(sheet: tuple[bytes, tuple[str, ...]]) -> bytes:
 
     from ocr_worker.recognition import Request
 
-    image = decode_page_image(sheet[0])
+    image = decode_ocr_image(sheet[0])
     pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
     return encode_recognition(_reader.recognize(pixels, Request(image.dpi, languages.find_all(sheet[1]))))
 
@@ -336,15 +336,15 @@ def _at(reader: Reader, number: int, dpi: float) -> bytes:
     import cv2
     import numpy as np
 
-    from apps.pages.model.page_image import PageImage, encode_page_image
+    from apps.pages.model.ocr_image import OcrImage, encode_ocr_image
 
-    image = decode_page_image(reader.render(SPEED, number, dpi=dpi, limits=Limits()))
+    image = decode_ocr_image(reader.render(SPEED, number, dpi=dpi, limits=Limits()))
     pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
     scale = dpi / image.dpi
     scaled = cv2.resize(
         pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     )
-    return encode_page_image(PageImage(scaled.shape[1], scaled.shape[0], dpi, scaled.tobytes()))
+    return encode_ocr_image(OcrImage(scaled.shape[1], scaled.shape[0], dpi, scaled.tobytes()))
 
 
 def _pages_a_minute(engines: Sequence[str], count: int, images: Sequence[bytes]) -> dict[str, float]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from apps.pages.model import languages
 from apps.pages.model.errors import ParseError
-from apps.pages.model.page_image import decode_page_image
+from apps.pages.model.ocr_image import decode_ocr_image
 from apps.pages.model.recognition import encode_recognition
 from apps.pages.sandbox import confinement
 from ocr_worker.engine import Answer, Order
@@ -84,7 +84,7 @@ def _detector(engines: list[OcrEngine]) -> Detector:
 
 def _answer(reader: PageReader, order: Order, raw: bytes) -> Answer:
     try:
-        image = decode_page_image(raw)
+        image = decode_ocr_image(raw)
         pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
         request = Request(image.dpi, languages.find_all(order.languages), order.high_resolution)
         return Answer(recognition=msgspec.Raw(encode_recognition(reader.recognize(pixels, request))))

@@ -23,7 +23,7 @@ class OcrExchange(PublicView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, token: str) -> HttpResponseBase:
-        """The page image, as apps/pages/model/page_image.py spells it."""
+        """The page image, as apps/pages/model/ocr_image.py spells it."""
         key = _key(token, ocr_exchange.READ)
         try:
             with storage_errors():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
-from apps.pages.model.page_image import PageImage, decode_page_image, encode_page_image
+from apps.pages.model.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
 from apps.pages.model.recognition import decode_recognition
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def recognized_text(image: bytes, box: Box) -> str:
 
     Raises PageError. Regions are read one after the other, however many threads ask.
     """
-    part = encode_page_image(cut_out(decode_page_image(image), box))
+    part = encode_ocr_image(cut_out(decode_ocr_image(image), box))
     try:
         from ocr_worker.engine import Order
     except ImportError as error:
@@ -41,13 +41,13 @@ def recognized_text(image: bytes, box: Box) -> str:
     return "\n".join(" ".join(word.text for word in line.words) for line in recognition.lines)
 
 
-def cut_out(image: PageImage, box: Box) -> PageImage:
+def cut_out(image: OcrImage, box: Box) -> OcrImage:
     """The part of the picture within the box (points)."""
     scale = image.dpi / 72
     left, right = _span(box.x0 * scale, box.x1 * scale, image.width)
     top, bottom = _span(box.top * scale, box.bottom * scale, image.height)
     rows = (image.pixels[row * image.width + left : row * image.width + right] for row in range(top, bottom))
-    return PageImage(right - left, bottom - top, image.dpi, b"".join(rows))
+    return OcrImage(right - left, bottom - top, image.dpi, b"".join(rows))
 
 
 def _span(start: float, end: float, size: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.page_picture import MOST_PIXELS
+from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.parsing import parsers
 from apps.parsing.page_pictures import PAGE_DPI
 from apps.parsing.prompts import messages
@@ -102,7 +102,7 @@ def _opening(page: Page, page_parser: str, wishes: Wishes, unread_tokens: int) -
 
 def _picture(page: Page) -> Tokens:
     """Providers count pictures in many ways; this is from the fewest to what Anthropic counts."""
-    pixels = min(MOST_PIXELS, page.width * page.height * (PAGE_DPI / 72) ** 2)
+    pixels = min(MAX_VISION_PIXELS, page.width * page.height * (PAGE_DPI / 72) ** 2)
     most = max(LEAST_IMAGE_TOKENS, pixels / PIXELS_A_TOKEN)
     return Tokens(LEAST_IMAGE_TOKENS, most, most)
 

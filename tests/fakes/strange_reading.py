@@ -41,7 +41,7 @@ def read_pages(
         yield Page(number, 10, 10, (Block(BlockType.PARAGRAPH, _BOX, text),))
 
 
-def page_picture(path: str, number: int, **_asked: object) -> bytes:
+def render_for_vision(path: str, number: int, **_asked: object) -> bytes:
     """The page's line is done, and is the picture: written in hexadecimal where the verb is ``hex``."""
     text = _do(_lines(path)[number])
     return bytes.fromhex(text.removeprefix("HEX")) if text.startswith("HEX") else text.encode()

@@ -100,7 +100,7 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
                 path,
                 step.first_page,
                 dpi=dpi,
-                finest_dpi=dpi / 2 if earlier else 0.0,
+                max_dpi=dpi / 2 if earlier else 0.0,
                 password=password_of(job),
                 media_type=job.media_type,
                 limits=reader_limits(),

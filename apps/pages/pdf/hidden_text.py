@@ -103,7 +103,7 @@ class _Judge:
         self._objects = objects
         self._whole = Box(0.0, 0.0, *page.get_size())
         self._scanned = objects.pictured_share(self._whole) >= SCAN_SHARE
-        self._sight = Sight(page, objects, dpi=COARSE_DPI, part=self._whole, most_pixels=COARSE_PIXELS)
+        self._sight = Sight(page, objects, dpi=COARSE_DPI, part=self._whole, max_pixels=COARSE_PIXELS)
 
     def judge(self, pieces: Sequence[_Piece]) -> list[str]:
         judged = [piece for piece in pieces if not piece.hidden and _letters(piece.text)]
@@ -125,7 +125,7 @@ class _Judge:
         boxes = [box for piece in unseen if (box := _wider(piece.box, 2.0).clipped(self._whole)) is not None]
         if not boxes or not any(item.mode != INVISIBLE for box in boxes for item in self._objects.texts_at(box)):
             return None
-        return Sight(self._page, self._objects, dpi=FINE_DPI, part=union(boxes), most_pixels=FINE_PIXELS)
+        return Sight(self._page, self._objects, dpi=FINE_DPI, part=union(boxes), max_pixels=FINE_PIXELS)
 
     def _can_be_seen(self, piece: _Piece, fine: Sight | None) -> bool:
         box = piece.box.clipped(self._whole)

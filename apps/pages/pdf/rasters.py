@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.pages.model.errors import NoSuchRegion, PageError, PageTooLarge
 from apps.pages.model.geometry import Box
-from apps.pages.model.page_image import MOST_PIXELS, PageImage
+from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
 from apps.pages.model.safe_text import LONGEST_TEXT
 
 MOST_OBJECTS = 20_000
@@ -53,22 +53,22 @@ def picture_boxes(document: Any, number: int) -> list[Box]:
     return [box for box in boxes if box.width >= SMALLEST_SIDE and box.height >= SMALLEST_SIDE]
 
 
-def render(document: Any, number: int, *, dpi: float, finest_dpi: float = math.inf) -> PageImage:
+def render(document: Any, number: int, *, dpi: float, max_dpi: float = math.inf) -> OcrImage:
     """The page in grey. PageError when it cannot be loaded, PageTooLarge when even a coarse picture is too large."""
     with loaded_page(document, number) as page:
         width, height = page.get_size()
         dpi = _own_dpi(document, number, width * height) or dpi
-        dpi = bounded_dpi(min(dpi, finest_dpi), width, height, most_pixels=MOST_PIXELS)
+        dpi = bounded_dpi(min(dpi, max_dpi), width, height, max_pixels=MAX_OCR_PIXELS)
         if dpi < LEAST_DPI:
             raise PageTooLarge
         bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)
         try:
-            return PageImage(bitmap.width, bitmap.height, round(dpi, 3), _pixels(bitmap))
+            return OcrImage(bitmap.width, bitmap.height, round(dpi, 3), _pixels(bitmap))
         finally:
             bitmap.close()
 
 
-def picture(document: Any, number: int, *, dpi: float, region: Box | None, most_pixels: int) -> Any:
+def picture(document: Any, number: int, *, dpi: float, region: Box | None, max_pixels: int) -> Any:
     """The page, or the part of it in ``region``, as a Pillow image in colour; fewer dots an inch where it must be.
 
     PageError when the page cannot be loaded, NoSuchRegion, PageTooLarge when hardly anything could be made out.
@@ -78,7 +78,7 @@ def picture(document: Any, number: int, *, dpi: float, region: Box | None, most_
         part = whole if region is None else region.clipped(whole)
         if part is None:
             raise NoSuchRegion
-        dpi = bounded_dpi(min(dpi, FINEST_PICTURE), part.width, part.height, most_pixels=most_pixels)
+        dpi = bounded_dpi(min(dpi, FINEST_PICTURE), part.width, part.height, max_pixels=max_pixels)
         if dpi < COARSEST_PICTURE:
             raise PageTooLarge
         return colours(page, dpi=dpi, part=part)
@@ -98,9 +98,9 @@ def colours(page: Any, *, dpi: float, part: Box) -> Any:
         bitmap.close()
 
 
-def bounded_dpi(dpi: float, width: float, height: float, *, most_pixels: int) -> float:
-    """``dpi``, or less where ``width`` by ``height`` points would come to more than ``most_pixels``."""
-    finest = 0.99 * math.sqrt(most_pixels / max(width * height, 1e-6))  # a side is rounded up to a whole pixel
+def bounded_dpi(dpi: float, width: float, height: float, *, max_pixels: int) -> float:
+    """``dpi``, or less where ``width`` by ``height`` points would come to more than ``max_pixels``."""
+    finest = 0.99 * math.sqrt(max_pixels / max(width * height, 1e-6))  # a side is rounded up to a whole pixel
     return min(dpi, 72 * finest, 72 * LONGEST_SIDE / max(width, height, 1.0))
 
 

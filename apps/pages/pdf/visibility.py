@@ -20,11 +20,11 @@ TRACE = 16
 class Sight:
     """One part of a page, looked at with a resolution. Levels are 0-255, of the channel that differs most."""
 
-    def __init__(self, page: Any, objects: PageObjects, *, dpi: float, part: Box, most_pixels: int) -> None:
+    def __init__(self, page: Any, objects: PageObjects, *, dpi: float, part: Box, max_pixels: int) -> None:
         self._page = page
         self._objects = objects
         self._part = part
-        self.dpi: float = rasters.bounded_dpi(dpi, part.width, part.height, most_pixels=most_pixels)
+        self.dpi: float = rasters.bounded_dpi(dpi, part.width, part.height, max_pixels=max_pixels)
         self._shown = self._drawn()
         with objects.without([item.handle for item in objects.texts]):
             self._ground = self._drawn()

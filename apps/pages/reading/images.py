@@ -6,11 +6,10 @@ import math
 import warnings
 from typing import Any
 
-from apps.pages.model import page_image
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.model.errors import DamagedDocument, ImageTooLarge, NoSuchRegion, PageError
 from apps.pages.model.geometry import Box
-from apps.pages.model.page_image import PageImage
+from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
 
 FORMATS = {
     "image/png": "PNG",
@@ -51,20 +50,20 @@ def read_frame(path: str, number: int, media_type: str) -> Page | PageFailure:
     return Page(number=number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
 
 
-def render_frame(path: str, number: int, media_type: str, *, finest_dpi: float = math.inf) -> PageImage:
+def render_frame(path: str, number: int, media_type: str, *, max_dpi: float = math.inf) -> OcrImage:
     """Frame ``number`` in grey, turned as EXIF says, transparent parts white. PageError, ImageTooLarge."""
     grey, dpi = _upright_frame(path, number, media_type, "L")
-    most = (page_image.MOST_PIXELS / max(1, grey.width * grey.height)) ** 0.5
-    shrink = min(1.0, most, MOST_SIDE / max(grey.size), finest_dpi / dpi)
+    most = (MAX_OCR_PIXELS / max(1, grey.width * grey.height)) ** 0.5
+    shrink = min(1.0, most, MOST_SIDE / max(grey.size), max_dpi / dpi)
     if shrink < 1.0:
         grey = grey.resize((max(1, int(grey.width * shrink)), max(1, int(grey.height * shrink))))
     # What read_frame says of the page's size decides, so that boxes fit the page whatever its resolution claims.
     width, _height = _points(grey.width / shrink, grey.height / shrink, dpi)
-    return PageImage(grey.width, grey.height, round(72.0 * grey.width / width, 3), grey.tobytes())
+    return OcrImage(grey.width, grey.height, round(72.0 * grey.width / width, 3), grey.tobytes())
 
 
 def picture_of_frame(
-    path: str, number: int, media_type: str, *, dpi: float, region: Box | None, most_pixels: int
+    path: str, number: int, media_type: str, *, dpi: float, region: Box | None, max_pixels: int
 ) -> Any:
     """Frame ``number`` or a part of it in colour, as a Pillow image; never finer than the frame itself.
 
@@ -80,7 +79,7 @@ def picture_of_frame(
     x0, top = int(part.x0 * across), int(part.top * down)
     x1 = min(image.width, math.ceil(part.x1 * across))
     bottom = min(image.height, math.ceil(part.bottom * down))
-    shrink = min(1.0, dpi / (72 * across), (most_pixels / ((x1 - x0) * (bottom - top))) ** 0.5)
+    shrink = min(1.0, dpi / (72 * across), (max_pixels / ((x1 - x0) * (bottom - top))) ** 0.5)
     size = max(1, int((x1 - x0) * shrink)), max(1, int((bottom - top) * shrink))
     return image.resize(size, box=(x0, top, x1, bottom))
 

@@ -14,17 +14,16 @@ from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
-from apps.pages.model.page_image import PageImage
-from apps.pages.model.page_picture import MOST_PIXELS as MOST_PICTURE_PIXELS
-from apps.pages.model.page_picture import encode_picture
+from apps.pages.model.ocr_image import OcrImage
 from apps.pages.model.safe_text import LONGEST_TEXT, clean
+from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, take_out
 from apps.pages.pdf.text_layer import PdfFile, RawPage
 from apps.pages.reading import images
 from apps.pages.reading.inspection import PDF, inspect_document
 
-__all__ = ["DocumentFacts", "inspect_document", "page_picture", "read_pages", "render_page"]
+__all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
 
 # White space this tall between lines, in points, may hold a picture.
 GAP_FOR_A_PICTURE = 40.0
@@ -60,23 +59,23 @@ def read_pages(
             yield raw if isinstance(raw, PageFailure) else _analysed(pdf, raw, take_hidden)
 
 
-def render_page(
+def render_for_ocr(
     path: str,
     number: int,
     *,
     password: str | None = None,
     media_type: str = PDF,
     dpi: float,
-    finest_dpi: float = math.inf,
-) -> PageImage:
+    max_dpi: float = math.inf,
+) -> OcrImage:
     """The page's picture in grey, as displayed. A page that is one scan comes at the resolution it was scanned with."""
     if media_type != PDF:
-        return images.render_frame(path, number, media_type, finest_dpi=finest_dpi)
+        return images.render_frame(path, number, media_type, max_dpi=max_dpi)
     with _opened(path, password) as document:
-        return rasters.render(document, number, dpi=dpi, finest_dpi=finest_dpi)
+        return rasters.render(document, number, dpi=dpi, max_dpi=max_dpi)
 
 
-def page_picture(
+def render_for_vision(
     path: str,
     number: int,
     *,
@@ -84,15 +83,15 @@ def page_picture(
     media_type: str = PDF,
     dpi: float,
     region: Box | None = None,
-    most_pixels: int = MOST_PICTURE_PIXELS,
+    max_pixels: int = MAX_VISION_PIXELS,
 ) -> bytes:
-    """The page as displayed, or a ``region`` of it, as a JPEG of at most ``most_pixels`` in colour."""
+    """The page as displayed, or a ``region`` of it, as a JPEG of at most ``max_pixels`` in colour."""
     if media_type != PDF:
-        image = images.picture_of_frame(path, number, media_type, dpi=dpi, region=region, most_pixels=most_pixels)
-        return encode_picture(image, most_pixels=most_pixels)
+        image = images.picture_of_frame(path, number, media_type, dpi=dpi, region=region, max_pixels=max_pixels)
+        return encode_vision_image(image, max_pixels=max_pixels)
     with _opened(path, password) as document:
-        image = rasters.picture(document, number, dpi=dpi, region=region, most_pixels=most_pixels)
-    return encode_picture(image, most_pixels=most_pixels)
+        image = rasters.picture(document, number, dpi=dpi, region=region, max_pixels=max_pixels)
+    return encode_vision_image(image, max_pixels=max_pixels)
 
 
 @contextmanager

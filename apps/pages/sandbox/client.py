@@ -19,7 +19,7 @@ from types import TracebackType
 
 import msgspec
 
-from apps.pages.model import page_picture
+from apps.pages.model import vision_image
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import Stopped, UnplannedError
@@ -129,20 +129,20 @@ class Reader:
         number: int,
         *,
         dpi: float,
-        finest_dpi: float = 0.0,
+        max_dpi: float = 0.0,
         password: str | None = None,
         media_type: str = "application/pdf",
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> bytes:
-        """A page's picture as ``page_image`` spells it, ``dpi`` fine unless the page is a scan, never finer than
-        ``finest_dpi``.
+        """A page's picture as ``ocr_image`` spells it, ``dpi`` fine unless the page is a scan, never finer than
+        ``max_dpi``.
 
         Whoever decodes it checks it: a child may say anything. Raises what ``read_range`` raises, and ``PageError``
         for a page that cannot be rendered.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=_IMAGE_BYTES)
-        order = Order(numbers=(number,), password=password, media_type=media_type, dpi=dpi, finest_dpi=finest_dpi)
+        order = Order(numbers=(number,), password=password, media_type=media_type, dpi=dpi, max_dpi=max_dpi)
         return self._rendered(document, Kind.RENDER, order, limits, should_stop)
 
     def picture(
@@ -152,29 +152,29 @@ class Reader:
         *,
         dpi: float,
         region: Box | None = None,
-        most_pixels: int = page_picture.MOST_PIXELS,
+        max_pixels: int = vision_image.MAX_VISION_PIXELS,
         password: str | None = None,
         media_type: str = "application/pdf",
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> bytes:
-        """The page as displayed, in colour, as a JPEG of at most ``most_pixels`` and 4 MB, for a model that looks.
+        """The page as displayed, in colour, as a JPEG of at most ``max_pixels`` and 4 MB, for a model that looks.
 
         ``dpi`` is lowered until these bounds hold. ``region`` (points of the page as displayed) shows that part alone,
         rendered at ``dpi`` for itself, so a small part can be looked at closely; ``NoSuchRegion`` where it lies outside
         the page. Pictures sent as documents are never enlarged. Raises what ``render`` raises.
         """
-        limits = msgspec.structs.replace(limits, answer_bytes=4 * page_picture.MOST_BYTES)
+        limits = msgspec.structs.replace(limits, answer_bytes=4 * vision_image.MAX_JPEG_BYTES)
         order = Order(
             numbers=(number,),
             password=password,
             media_type=media_type,
             dpi=dpi,
             region=region,
-            most_pixels=most_pixels,
+            max_pixels=max_pixels,
         )
         jpeg = self._rendered(document, Kind.PICTURE, order, limits, should_stop)
-        return page_picture.check_picture(jpeg, most_pixels=most_pixels)
+        return vision_image.check_vision_image(jpeg, max_pixels=max_pixels)
 
     def inspect_and_read(
         self,

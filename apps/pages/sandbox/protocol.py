@@ -41,7 +41,7 @@ class Kind(StrEnum):
     INSPECT = "i"  # Order
     READ = "r"  # Order
     RENDER = "n"  # Order with one number and a dpi
-    PICTURE = "p"  # Order with one number, a dpi, most_pixels and perhaps a region
+    PICTURE = "p"  # Order with one number, a dpi, max_pixels and perhaps a region
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
@@ -61,7 +61,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a child is to do with the document. ``numbers`` are pages from 1; none when it is to be inspected.
 
     ``careful``: a page of this range has crashed a child; leave out what is not needed for its text.
-    ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution; ``finest_dpi`` (0: no limit)
+    ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution; ``max_dpi`` (0: no limit)
     holds for scans, too.
     ``hidden_text``: "remove" takes out what people cannot see, and tiny text unless ``preserve_very_small_text``.
     ``region``: the part of the page as displayed that a picture is to show; the whole page where it is None.
@@ -73,9 +73,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     max_pages: int = 0
     careful: bool = False
     dpi: float = 0.0
-    finest_dpi: float = 0.0
+    max_dpi: float = 0.0
     region: Box | None = None
-    most_pixels: int = 0
+    max_pixels: int = 0
     hidden_text: str = "keep"
     preserve_very_small_text: bool = False
 

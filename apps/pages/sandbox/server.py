@@ -29,7 +29,7 @@ import msgspec
 
 from apps.pages.model.blocks import encode_result
 from apps.pages.model.errors import ParseError
-from apps.pages.model.page_image import encode_page_image
+from apps.pages.model.ocr_image import encode_ocr_image
 from apps.pages.sandbox import confinement, protocol
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.preload import warm_up
@@ -249,26 +249,26 @@ class Child:
 
     def _render(self, order: Order) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
-        image = self._work.render_page(
+        image = self._work.render_for_ocr(
             self._path,
             order.numbers[0],
             password=order.password,
             media_type=order.media_type,
             dpi=order.dpi,
-            finest_dpi=order.finest_dpi or math.inf,
+            max_dpi=order.max_dpi or math.inf,
         )
-        protocol.send_raw(self._answer, Kind.IMAGE, encode_page_image(image))
+        protocol.send_raw(self._answer, Kind.IMAGE, encode_ocr_image(image))
 
     def _picture(self, order: Order) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
-        jpeg = self._work.page_picture(
+        jpeg = self._work.render_for_vision(
             self._path,
             order.numbers[0],
             password=order.password,
             media_type=order.media_type,
             dpi=order.dpi,
             region=order.region,
-            most_pixels=order.most_pixels,
+            max_pixels=order.max_pixels,
         )
         protocol.send_raw(self._answer, Kind.IMAGE, jpeg)
 

@@ -21,7 +21,7 @@ from apps.jobs.scheduling import dispatch, workers
 from apps.jobs.scheduling.workers import ocr_queue
 from apps.jobs.stages import recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
-from apps.pages.model.page_image import decode_page_image
+from apps.pages.model.ocr_image import decode_ocr_image
 from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, Order
 from tests.documents.long import long_document
@@ -186,7 +186,7 @@ def test_a_failure_is_tried_again_at_half_the_resolution_and_then_the_page_fails
     Step.objects.filter(pk=step.pk).update(not_before=None)
     again = recognize.render_page(step_id=step.pk, fence=step.fence)
     assert again is not None
-    sizes = [decode_page_image(transfer.fetch(each["image"])) for each in (order, again)]
+    sizes = [decode_ocr_image(transfer.fetch(each["image"])) for each in (order, again)]
     assert [size.width for size in sizes] == [1000, 667]  # 150 dpi as it was scanned, then half of OCR_DPI
     recognize.accept_ocr(step_id=step.pk, fence=again["fence"], code="ocr_timeout", detail="Too slow.")
 

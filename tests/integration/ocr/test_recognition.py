@@ -13,7 +13,7 @@ from PIL import Image
 
 from apps.pages.layout.recognized_page import lay_out
 from apps.pages.model.errors import PageError
-from apps.pages.model.page_image import PageImage, encode_page_image
+from apps.pages.model.ocr_image import OcrImage, encode_ocr_image
 from apps.pages.model.recognition import Recognition, decode_recognition
 from ocr_worker.engine import EngineProcess, Order
 from ocr_worker.errors import OcrFailed, OcrTimeout
@@ -25,7 +25,7 @@ UNKNOWN_USER = ("unshare", "--user", "--map-user=54321")
 
 
 def encoded(page: Image.Image) -> bytes:
-    return encode_page_image(PageImage(page.width, page.height, float(DPI), page.tobytes()))
+    return encode_ocr_image(OcrImage(page.width, page.height, float(DPI), page.tobytes()))
 
 
 def read(engine: EngineProcess, page: Image.Image, *languages: str) -> Recognition:

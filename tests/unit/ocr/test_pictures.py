@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from apps.pages.model.errors import PageError
-from apps.pages.model.page_image import PageImage
+from apps.pages.model.ocr_image import OcrImage
 from apps.pages.reading import images
 
 WIDTH, HEIGHT = 60, 40
@@ -50,7 +50,7 @@ KINDS: list[tuple[str, str, Callable[[], Image.Image], dict[str, object]]] = [
 ]
 
 
-def rendered(path: Path, media_type: str, number: int = 1) -> tuple[PageImage, np.ndarray]:
+def rendered(path: Path, media_type: str, number: int = 1) -> tuple[OcrImage, np.ndarray]:
     image = images.render_frame(str(path), number, media_type)
     return image, np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
 
@@ -99,7 +99,7 @@ def test_the_picture_fits_the_page_whatever_its_resolution_claims(tmp_path: Path
 def test_a_limit_on_resolution_makes_the_picture_smaller(tmp_path: Path) -> None:
     path = tmp_path / "page.png"
     marked().save(path, "PNG", dpi=(300, 300))
-    image = images.render_frame(str(path), 1, "image/png", finest_dpi=150)
+    image = images.render_frame(str(path), 1, "image/png", max_dpi=150)
     assert (image.width, round(image.dpi)) == (WIDTH // 2, 150)
 
 

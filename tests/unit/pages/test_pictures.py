@@ -87,7 +87,7 @@ def test_a_region_outside_the_page_is_refused(reader: Reader, document: Path, re
 
 @pytest.mark.parametrize("dpi", [200, 1e6])
 def test_a_picture_stays_within_its_pixels(reader: Reader, document: Path, dpi: float) -> None:
-    image = decoded(reader.picture(document, 1, dpi=dpi, most_pixels=500_000))
+    image = decoded(reader.picture(document, 1, dpi=dpi, max_pixels=500_000))
 
     assert 450_000 < image.width * image.height <= 500_000
 
@@ -96,7 +96,7 @@ def test_noise_stays_within_its_bytes(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "noise.png"
     Image.effect_noise((4000, 4000), 200).convert("RGB").save(path, compress_level=1)
 
-    jpeg = reader.picture(path, 1, dpi=150, media_type="image/png", most_pixels=16_000_000)
+    jpeg = reader.picture(path, 1, dpi=150, media_type="image/png", max_pixels=16_000_000)
 
     assert len(jpeg) <= 4 << 20
     assert decoded(jpeg).width > 1000
@@ -104,7 +104,7 @@ def test_noise_stays_within_its_bytes(reader: Reader, tmp_path: Path) -> None:
 
 def test_a_page_of_which_nothing_could_be_made_out_is_refused(reader: Reader, document: Path) -> None:
     with pytest.raises(PageTooLarge):
-        reader.picture(document, 1, dpi=200, most_pixels=100)
+        reader.picture(document, 1, dpi=200, max_pixels=100)
 
 
 def test_a_page_that_does_not_exist_is_an_error_of_that_page(reader: Reader, document: Path) -> None:

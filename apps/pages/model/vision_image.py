@@ -12,12 +12,12 @@ from typing import Any
 
 from apps.pages.model.errors import GarbledPage
 
-MOST_PIXELS = 1568 * 1568
+MAX_VISION_PIXELS = 1568 * 1568
 """What vision models take without scaling it down themselves."""
-MOST_BYTES = 4 << 20
-QUALITY = 85
-_COARSER = (65, 45)
-_SHRINK = 0.7
+MAX_JPEG_BYTES = 4 << 20
+JPEG_QUALITY = 85
+_LOWER_QUALITIES = (65, 45)
+_SHRINK_FACTOR = 0.7
 _START, _END = b"\xff\xd8\xff", b"\xff\xd9"
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}
 # Start-of-frame markers state the size; C4, C8 and CC among them are tables.
@@ -25,32 +25,32 @@ _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SCAN = 0xDA
 
 
-def encode_picture(image: Any, *, most_pixels: int) -> bytes:
-    """A Pillow image as a JPEG within ``most_pixels`` and ``MOST_BYTES``, coarser or smaller where it must be."""
-    image = _within(image.convert("RGB"), most_pixels)
+def encode_vision_image(image: Any, *, max_pixels: int) -> bytes:
+    """A Pillow image as a JPEG within ``max_pixels`` and ``MAX_JPEG_BYTES``, coarser or smaller where it must be."""
+    image = _within(image.convert("RGB"), max_pixels)
     while True:
-        for quality in (QUALITY, *_COARSER):
+        for quality in (JPEG_QUALITY, *_LOWER_QUALITIES):
             out = io.BytesIO()
             image.save(out, "JPEG", quality=quality)
-            if out.tell() <= MOST_BYTES:
+            if out.tell() <= MAX_JPEG_BYTES:
                 return out.getvalue()
-        image = _within(image, int(image.width * image.height * _SHRINK**2))
+        image = _within(image, int(image.width * image.height * _SHRINK_FACTOR**2))
 
 
-def check_picture(raw: bytes, *, most_pixels: int) -> bytes:
-    """The same bytes where they look like what ``encode_picture`` makes; GarbledPage when they do not."""
-    if len(raw) > MOST_BYTES or not raw.startswith(_START) or not raw.endswith(_END):
+def check_vision_image(raw: bytes, *, max_pixels: int) -> bytes:
+    """The same bytes where they look like what ``encode_vision_image`` makes; GarbledPage when they do not."""
+    if len(raw) > MAX_JPEG_BYTES or not raw.startswith(_START) or not raw.endswith(_END):
         raise GarbledPage
     sizes = list(_sizes(raw))
-    if len(sizes) != 1 or not 0 < sizes[0][0] * sizes[0][1] <= most_pixels:
+    if len(sizes) != 1 or not 0 < sizes[0][0] * sizes[0][1] <= max_pixels:
         raise GarbledPage
     return raw
 
 
-def _within(image: Any, most_pixels: int) -> Any:
-    if image.width * image.height <= most_pixels:
+def _within(image: Any, max_pixels: int) -> Any:
+    if image.width * image.height <= max_pixels:
         return image
-    shrink = (most_pixels / (image.width * image.height)) ** 0.5
+    shrink = (max_pixels / (image.width * image.height)) ** 0.5
     return image.resize((max(1, int(image.width * shrink)), max(1, int(image.height * shrink))))
 
 

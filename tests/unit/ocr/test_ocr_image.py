@@ -7,12 +7,12 @@ import zlib
 import pytest
 
 from apps.pages.model.errors import GarbledPage
-from apps.pages.model.page_image import MOST_PIXELS, PageImage, decode_page_image, encode_page_image
+from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage, decode_ocr_image, encode_ocr_image
 
 
 def test_it_comes_back_as_it_was() -> None:
-    image = PageImage(width=3, height=2, dpi=199.987, pixels=bytes(range(6)))
-    assert decode_page_image(encode_page_image(image)) == image
+    image = OcrImage(width=3, height=2, dpi=199.987, pixels=bytes(range(6)))
+    assert decode_ocr_image(encode_ocr_image(image)) == image
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_it_comes_back_as_it_was() -> None:
         b"leafmill-page-1 0 2 200\n" + zlib.compress(b""),
         b"leafmill-page-1 3 2 0\n" + zlib.compress(bytes(6)),
         b"leafmill-page-1 99999 99999 200\n" + zlib.compress(bytes(100)),
-        b"leafmill-page-1 20 %d 200\n" % (MOST_PIXELS // 10) + zlib.compress(bytes(100)),
+        b"leafmill-page-1 20 %d 200\n" % (MAX_OCR_PIXELS // 10) + zlib.compress(bytes(100)),
     ],
 )
 def test_anything_else_is_refused(raw: bytes) -> None:
     with pytest.raises(GarbledPage):
-        decode_page_image(raw)
+        decode_ocr_image(raw)
