@@ -1,10 +1,10 @@
-"""What a worker does beside its tasks: look for lost work from a timer, and notice a pool process that died.
+"""What a worker does besides its tasks: rescue lost work on a timer, and report itself and its dead pool processes.
 
-Imported by the Celery application when a worker starts. The main process of a prefork pool forks whenever a pool
-process dies, and SQLite does not survive a fork in the middle of a transaction: the copy of the connection damages the
-log that both share. So the main process does not touch the database while it has a pool. The timer runs in the pool
-processes, and what the main process has to say (a pool process died; the worker is there, or goes) reaches them through
-a pipe. A pool of threads does the same within its one process.
+The Celery application imports this module when a worker starts. The main process of a prefork pool forks whenever a
+pool process dies, and SQLite does not survive a fork in the middle of a transaction: the copy of the connection damages
+the write-ahead log that both share. So the main process does not use the database while it has a pool. The timer runs
+in the pool processes, and the main process sends them its events (the worker is alive, it stops, a pool process died)
+through a pipe. A pool of threads does the same within its one process.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
@@ -37,12 +36,13 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
 from apps.core import logs, tracing, worker_heartbeat
+from apps.core.background_thread import log_failure
 from apps.core.database_connections import close_shared, database_turn
 from apps.jobs.commands import clean_up
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
@@ -53,27 +53,23 @@ from apps.providers.calls.shared_gateway import shared_gateway, width_of
 
 logger = logging.getLogger(__name__)
 
-# Notes from the main process to whichever pool process reads them first: "here", "gone", "lost STEP FENCE". They are
-# shorter than what a pipe writes and reads in one piece.
-_notes_in, _notes_out = os.pipe()
-os.set_blocking(_notes_in, False)
-os.set_blocking(_notes_out, False)
-_NOTE_BYTES = 64
+# Events from the main process, for whichever pool process reads them first: "here", "gone", "lost STEP FENCE". Each has
+# the same length, short enough for a pipe to write and read it in one piece.
+_events_in, _events_out = os.pipe()
+os.set_blocking(_events_in, False)
+os.set_blocking(_events_out, False)
+_EVENT_BYTES = 64
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
-# This worker; known before the pool is made, so that pool processes know it, too.
-_me: workers.WorkerFacts | None = None
-# Hundreds of threads that ask for the interpreter every 5 ms, as is Python's default, keep a core busy with asking.
+# Set before the pool is forked, so that pool processes have it, too.
+_this_worker: workers.WorkerFacts | None = None
+# With Python's default of 5 ms, hundreds of threads keep a core busy with requests for the interpreter lock.
 SWITCH_SECONDS = 0.05
 
 
 @worker_process_init.connect
 def start_pool_process(**_: Any) -> None:
-    """Start the reader of this pool process, so that the first document does not wait for it, and the two threads.
-
-    Pages are many small values without cycles: looking for cycles among them as often as Python does by default is
-    wasted, and what was imported before the fork need not be looked at again.
-    """
-    _collect_seldom()
+    """Start the reader of this pool process, so that the first document does not wait for it, and the threads."""
+    _collect_rarely()
     client.shared_reader().start()
     tracing.start(_queues())
     _start_threads()
@@ -81,13 +77,13 @@ def start_pool_process(**_: Any) -> None:
 
 @worker_process_shutdown.connect
 def end_pool_process(**_: Any) -> None:
-    """A pool process ends without the interpreter's own last things."""
+    """Flush traces: the interpreter's exit handlers do not run in a pool process."""
     tracing.stop()
 
 
 @worker_ready.connect
 def start_main_process(sender: Any = None, **_: Any) -> None:
-    """A worker whose pool is threads never forks: timer and notes have their threads in the one process there is."""
+    """Start the threads here if the pool is made of threads; such a worker never forks."""
     if "prefork" not in type(sender.controller.pool).__module__:
         tracing.start(_queues())
         _start_threads()
@@ -95,21 +91,25 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
         wake_up_timer.start()
         debounce.start()
         sys.setswitchinterval(SWITCH_SECONDS)
-        # Importing what calls models takes seconds: not while hundreds of threads wait for it.
+        # Importing the provider client takes seconds: do it before hundreds of threads wait for it.
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
 
 
 def _queues() -> list[str]:
-    """Those that this worker takes from."""
+    """Return the queues that this worker consumes."""
     return list(current_app.amqp.queues.consume_from)
 
 
 def _warm_up() -> None:
     shared_gateway().warm_up()
-    _collect_seldom()
+    _collect_rarely()
 
 
-def _collect_seldom() -> None:
+def _collect_rarely() -> None:
+    """Let the garbage collector run less often, and never over what was imported so far.
+
+    Pages are many small values without cycles, so Python's default wastes time on them.
+    """
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
 
@@ -117,13 +117,13 @@ def _collect_seldom() -> None:
 @task_prerun.connect
 @task_postrun.connect
 def keep_or_close_connections(**_: Any) -> None:
-    """As between two requests: a connection is kept until it is old or broken."""
+    """Close connections that are too old or broken, as Django does between two requests."""
     close_old_connections()
 
 
 @task_prerun.connect
 def begin_log(kwargs: dict[str, Any] | None = None, **_: Any) -> None:
-    """What Celery says of the task, too, names its job."""
+    """Add the job to log lines of the task, Celery's own lines included."""
     if kwargs and "job" in kwargs:
         logs.begin(**logs.job(kwargs["job"], kwargs.get("pages", "")))
 
@@ -135,9 +135,9 @@ def end_log(**_: Any) -> None:
 
 @receiver(connection_created)
 def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """What a worker commits may lose the last moments of a power cut, in order: the work is done again then.
+    """Let PostgreSQL commit asynchronously in workers: after a power cut the last moments of work are done again.
 
-    The commit that accepts a document is the web process's, and that one waits.
+    The web process accepts documents, and its commits do wait.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -145,23 +145,23 @@ def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 @task_failure.connect
-def note_lost_process(exception: BaseException | None = None, kwargs: dict[str, Any] | None = None, **_: Any) -> None:
-    """The main process has seen a pool process die: its step need not wait for the lease to run out."""
+def report_lost_process(exception: BaseException | None = None, kwargs: dict[str, Any] | None = None, **_: Any) -> None:
+    """Let the step of a dead pool process be reclaimed at once, before its lease expires."""
     if not (isinstance(exception, WorkerLostError) and kwargs and "step_id" in kwargs):
         return
-    if not _write_note(f"lost {kwargs['step_id']} {kwargs['fence']}"):
-        logger.warning("Step %s of a lost process waits for its lease to run out", kwargs["step_id"])
+    if not _send_event(f"lost {kwargs['step_id']} {kwargs['fence']}"):
+        logger.warning("Step %s of a lost process is reclaimed only when its lease expires", kwargs["step_id"])
 
 
-# --- telling of this worker ---
+# --- this worker's row ---
 
 
 @celeryd_after_setup.connect
-def know_myself(instance: Any, **_: Any) -> None:
-    global _me
+def collect_worker_facts(instance: Any, **_: Any) -> None:
+    global _this_worker
     width = instance.concurrency
     queues = instance.app.amqp.queues.consume_from
-    _me = workers.WorkerFacts(
+    _this_worker = workers.WorkerFacts(
         id=uuid.uuid4().hex,
         name=instance.hostname,
         host=socket.gethostname(),
@@ -173,23 +173,26 @@ def know_myself(instance: Any, **_: Any) -> None:
 
 
 @worker_heartbeat.alive.connect
-def say_that_we_are_here(**_: Any) -> None:
-    _write_note("here")
+def report_alive(**_: Any) -> None:
+    _send_event("here")
 
 
 @worker_shutting_down.connect
-def say_that_we_go(**_: Any) -> None:
-    """Nothing more is taken from now on, though what is held may take a while."""
-    _write_note("gone")
+def report_stopping(**_: Any) -> None:
+    """Report that this worker takes no new messages, although its running tasks may take a while."""
+    _send_event("gone")
 
 
 @worker_shutdown.connect
 def leave(**_: Any) -> None:
-    """The pool has ended, perhaps before it came to its last note; nothing is forked any more."""
+    """Record the end of this worker here: the pool has ended and may not have read the last event.
+
+    The main process may use the database now, because nothing is forked any more.
+    """
     debounce.end()
-    if _me is not None:
-        with _log_failure("The last word of this worker"):
-            workers.record_worker_stopped(_me.id)
+    if _this_worker is not None:
+        with log_failure("Recording the end of this worker"):
+            workers.record_worker_stopped(_this_worker.id)
     close_shared()
 
 
@@ -197,37 +200,37 @@ def leave(**_: Any) -> None:
 
 
 def _start_threads() -> None:
-    for name, loop in (("rescue", _look_for_lost_work), ("notes", _read_notes)):
+    for name, loop in (("rescue", _rescue_on_a_timer), ("events", _handle_events)):
         threading.Thread(target=loop, name=name, daemon=True).start()
 
 
-def _look_for_lost_work() -> None:
+def _rescue_on_a_timer() -> None:
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
-        with _log_failure("The look for lost work"), database_turn():
+        with log_failure("The rescue of lost work"), database_turn():
             if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
                 clean_up.ask_for_clean_up()
 
 
-def _read_notes() -> None:
+def _handle_events() -> None:
     while True:
-        select.select([_notes_in], [], [])
+        select.select([_events_in], [], [])
         try:
-            note, *arguments = os.read(_notes_in, _NOTE_BYTES).decode().split()
+            event, *arguments = os.read(_events_in, _EVENT_BYTES).decode().split()
         except BlockingIOError:
             continue  # another pool process was quicker
-        with _log_failure("What the main process noted"), database_turn():
-            _NOTES[note](*arguments)
+        with log_failure(f"Handling the event {event!r} of the main process"), database_turn():
+            _HANDLERS[event](*arguments)
 
 
 def _here() -> None:
-    if _me is not None:
-        workers.record_worker(_me)
+    if _this_worker is not None:
+        workers.record_worker(_this_worker)
 
 
 def _gone() -> None:
-    if _me is not None:
-        workers.record_worker_stopped(_me.id)
+    if _this_worker is not None:
+        workers.record_worker_stopped(_this_worker.id)
 
 
 def _lost(step_id: str, fence: str) -> None:
@@ -236,26 +239,13 @@ def _lost(step_id: str, fence: str) -> None:
         advance.advance_if_done(job_id=step.job_id, stage=Stage(step.stage))
 
 
-_NOTES: dict[str, Callable[..., None]] = {"here": _here, "gone": _gone, "lost": _lost}
+_HANDLERS: dict[str, Callable[..., None]] = {"here": _here, "gone": _gone, "lost": _lost}
 
 
-def _write_note(note: str) -> bool:
-    """False when nobody has read for long."""
+def _send_event(event: str) -> bool:
+    """Return False if the pipe is full because no process reads it."""
     try:
-        os.write(_notes_out, note.encode().ljust(_NOTE_BYTES))
+        os.write(_events_out, event.encode().ljust(_EVENT_BYTES))
     except BlockingIOError:
         return False
     return True
-
-
-@contextmanager
-def _log_failure(what: str) -> Iterator[None]:
-    """A database that is away is a line in the log and no more; the connection is given back either way."""
-    try:
-        yield
-    except DatabaseError as error:
-        logger.warning("%s failed: %s", what, error)
-    except Exception:
-        logger.exception("%s failed", what)
-    finally:
-        connection.close()

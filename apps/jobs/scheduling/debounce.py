@@ -1,117 +1,108 @@
-"""Of many pages of a job that end within moments, not each asks what is still open: a worker asks ten times a second.
+"""Debounce: when many pages of a job finish together, a worker checks stage completion once per 100 ms.
 
-The first asks at once, so a short document does not wait; for those that follow within ``BETWEEN_LOOKS_SECONDS`` a
-thread asks once, after them all. What a worker that dies did not ask any more rescue finds.
+The first page is checked at once, so a short document does not wait. For pages that follow within
+``INTERVAL_SECONDS`` a thread checks once, after all of them. Rescue finds what a worker that died did not check.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 
 from django.db import DatabaseError
 
+from apps.core.background_thread import BackgroundThread
 from apps.core.database_connections import database_turn
 from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.states import Stage
+from apps.pages.per_process import PerProcess
 
 logger = logging.getLogger(__name__)
-BETWEEN_LOOKS_SECONDS = 0.1
+INTERVAL_SECONDS = 0.1
 
-Work = tuple[str, Stage]
+JobStage = tuple[str, Stage]
 
 
 class Debouncer:
-    """When this process looked at what is open of each job's stage, and what it has to look at again."""
+    """When this process last checked each job's stage, and the checks that wait. Unused until it is ``enabled``."""
 
     def __init__(self) -> None:
-        self._looked_at: dict[Work, float] = {}
-        self._waiting: dict[Work, float] = {}
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self.enabled = False
+        self._checked_at: dict[JobStage, float] = {}
+        self._due_at: dict[JobStage, float] = {}
+        self._thread = BackgroundThread("debounce", self._run)
 
-    def look(self, work: Work) -> None:
-        """Look at this now, or in a moment together with others."""
-        if self._is_now(work):
-            _advance(work)
-
-    def look_at_all(self) -> None:
-        """Look at everything that waits: the process ends."""
-        for work in self._due(by=float("inf")):
-            _advance(work)
-
-    def _is_now(self, work: Work) -> bool:
+    def check(self, work: JobStage) -> None:
+        """Check now, or a moment later together with others."""
         now = time.monotonic()
-        with self._changed:
-            if work in self._waiting:
-                return False
-            earliest = self._looked_at.get(work, 0.0) + BETWEEN_LOOKS_SECONDS
-            if earliest <= now:
-                self._note(work, now)
-                return True
-            self._waiting[work] = earliest
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._watch, name="looks", daemon=True)
-                self._thread.start()
-            self._changed.notify()
-            return False
+        with self._thread.condition:
+            if work in self._due_at:
+                return
+            earliest = self._checked_at.get(work, 0.0) + INTERVAL_SECONDS
+            if earliest > now:
+                self._due_at[work] = earliest
+                self._thread.wake()
+                return
+            self._remember(work, now)
+        _advance(work)
 
-    def _note(self, work: Work, now: float) -> None:
-        self._looked_at = {
-            other: moment for other, moment in self._looked_at.items() if now - moment < BETWEEN_LOOKS_SECONDS
+    def flush(self) -> None:
+        """Run all checks that wait, because the process ends."""
+        for work in self._take_due(by=float("inf")):
+            _advance(work)
+
+    def _remember(self, work: JobStage, now: float) -> None:
+        self._checked_at = {
+            other: moment for other, moment in self._checked_at.items() if now - moment < INTERVAL_SECONDS
         }
-        self._looked_at[work] = now
+        self._checked_at[work] = now
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         while True:
-            with self._changed:
-                while not self._waiting:
-                    self._changed.wait()
-                wait = min(self._waiting.values()) - time.monotonic()
+            with self._thread.condition:
+                self._thread.condition.wait_for(lambda: self._due_at)
+                wait = min(self._due_at.values()) - time.monotonic()
             time.sleep(max(0.0, wait))
-            for work in self._due(by=time.monotonic()):
+            for work in self._take_due(by=time.monotonic()):
                 _advance(work)
 
-    def _due(self, *, by: float) -> list[Work]:
-        with self._changed:
-            due = [work for work, moment in self._waiting.items() if moment <= by]
+    def _take_due(self, *, by: float) -> list[JobStage]:
+        with self._thread.condition:
+            due = [work for work, moment in self._due_at.items() if moment <= by]
             for work in due:
-                del self._waiting[work]
-                self._note(work, time.monotonic())
+                del self._due_at[work]
+                self._remember(work, time.monotonic())
             return due
 
 
-def _advance(work: Work) -> None:
+def _advance(work: JobStage) -> None:
     job_id, stage = work
     try:
         with database_turn():
             advance_if_done(job_id=job_id, stage=stage)
     except DatabaseError as error:
-        logger.warning("Job %s could not be moved on (%s); rescue does it", job_id, error)
-    except Exception:  # the thread that looks for all jobs goes on
-        logger.exception("Job %s could not be moved on; rescue does it", job_id)
+        logger.warning("Job %s could not be advanced (%s); rescue will do it", job_id, error)
+    except Exception:  # the thread must go on for the other jobs
+        logger.exception("Job %s could not be advanced; rescue will do it", job_id)
 
 
-_debouncer: Debouncer | None = None
+_debouncer = PerProcess(Debouncer)
 
 
 def start() -> None:
-    """Look together from here on; said by a worker of many threads when it starts."""
-    global _debouncer
-    _debouncer = Debouncer()
+    """Debounce from now on. A worker with many threads calls it when it starts."""
+    _debouncer().enabled = True
 
 
 def end() -> None:
-    """What waits to be looked at is looked at now: the worker ends."""
-    if _debouncer is not None:
-        _debouncer.look_at_all()
+    """Run the checks that still wait. A worker calls it when it ends."""
+    _debouncer().flush()
 
 
 def advance_soon(*, job_id: str, stage: Stage) -> None:
-    """``advance_if_done`` within ``BETWEEN_LOOKS_SECONDS``; at once where nobody said ``start``."""
-    if _debouncer is not None:
-        _debouncer.look((job_id, stage))
+    """Run ``advance_if_done`` within ``INTERVAL_SECONDS``, or at once where ``start`` was not called."""
+    if _debouncer().enabled:
+        _debouncer().check((job_id, stage))
     else:
         with database_turn():
             advance_if_done(job_id=job_id, stage=stage)

@@ -1,39 +1,36 @@
-"""What this process holds, and the one thread that renews it.
+"""The leases that this process holds, and the one thread that renews them.
 
-A lease lasts ``settings.LEASE`` by the database's clock and is renewed every ``LEASE_RENEWAL_SECONDS``. In between the
-thread asks every second whether the claims are still ours, so that a cancelled page ends within moments.
+A lease lasts ``settings.LEASE`` by the database's clock and is renewed every ``LEASE_RENEWAL_SECONDS``. Every second
+the thread also checks that the claims are still valid, so that the work on a cancelled page stops within moments.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import DatabaseError, connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from apps.core.background_thread import BackgroundThread, log_failure
 from apps.core.database_connections import database_turn
 from apps.jobs.models import Step
 from apps.jobs.states import StepState
+from apps.pages.per_process import PerProcess
 
-logger = logging.getLogger(__name__)
-
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
 class Lease:
-    """A claim while its work runs; ``is_lost()`` once it was cancelled or overtaken."""
+    """The lease of a claim while its work runs. ``is_lost()`` once the claim was cancelled or reclaimed."""
 
     def __init__(self, step_id: int, fence: int) -> None:
         self.step_id = step_id
         self.fence = fence
-        self.since = time.monotonic()
+        self.began = time.monotonic()
         self._lost = threading.Event()
 
     def is_lost(self) -> bool:
@@ -44,54 +41,47 @@ class Lease:
 
 
 class LeaseKeeper:
-    """Renews the leases of one process. Made anew after a fork, where threads do not follow."""
+    """Renews the leases of one process."""
 
     def __init__(self) -> None:
         self._leases: set[Lease] = set()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread("leases", self._run)
 
     @contextmanager
     def keep(self, step_id: int, fence: int) -> Iterator[Lease]:
+        """Renew a lease while the block runs."""
         lease = Lease(step_id, fence)
-        with self._lock:
+        with self._thread.condition:
             self._leases.add(lease)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
-                self._thread.start()
+            self._thread.wake()
         try:
             yield lease
         finally:
-            with self._lock:
+            with self._thread.condition:
                 self._leases.discard(lease)
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         renewed_at = time.monotonic()
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
             now = time.monotonic()
-            with self._lock:
-                leases = [one for one in self._leases if now - one.since >= LOOK_SECONDS]
+            with self._thread.condition:
+                leases = [lease for lease in self._leases if now - lease.began >= CHECK_SECONDS]
             due = now - renewed_at >= min(settings.LEASE_RENEWAL_SECONDS, settings.LEASE.total_seconds() / 3)
-            try:
-                if leases:
-                    with database_turn():
-                        self._look_after(leases, renewal_due=due)
-            except DatabaseError as error:
-                logger.warning("Leases could not be renewed (%s); trying again", error)
-            finally:
-                connection.close()
+            if leases:
+                with log_failure("The renewal of leases"), database_turn():
+                    self._check(leases, renewal_due=due)
             if due:
                 renewed_at = now
 
-    def _look_after(self, leases: Collection[Lease], *, renewal_due: bool) -> None:
-        steps = Step.objects.filter(pk__in=[one.step_id for one in leases], state=StepState.RUNNING)
+    def _check(self, leases: Collection[Lease], *, renewal_due: bool) -> None:
+        steps = Step.objects.filter(pk__in=[lease.step_id for lease in leases], state=StepState.RUNNING)
         fences = dict(steps.values_list("pk", "fence"))
-        lost = [one for one in leases if fences.get(one.step_id) != one.fence]
-        for one in lost:
-            one.lose()
+        lost = [lease for lease in leases if fences.get(lease.step_id) != lease.fence]
+        for lease in lost:
+            lease.lose()
         if renewal_due:
-            renew(steps.exclude(pk__in=[one.step_id for one in lost]))
+            renew(steps.exclude(pk__in=[lease.step_id for lease in lost]))
 
 
 def renew(steps: QuerySet[Step]) -> int:
@@ -99,12 +89,4 @@ def renew(steps: QuerySet[Step]) -> int:
     return steps.filter(state=StepState.RUNNING).update(lease_expires_at=Now() + settings.LEASE)
 
 
-_keeper = LeaseKeeper()
-_keeper_pid = os.getpid()
-
-
-def lease_keeper() -> LeaseKeeper:
-    global _keeper, _keeper_pid
-    if _keeper_pid != os.getpid():
-        _keeper, _keeper_pid = LeaseKeeper(), os.getpid()
-    return _keeper
+lease_keeper = PerProcess(LeaseKeeper)

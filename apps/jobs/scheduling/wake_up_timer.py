@@ -1,73 +1,61 @@
-"""Rows that wait for a moment are sent when it comes: one thread of a process that put some off looks then.
+"""Send snoozed rows at the moment they are due, from one thread of the process that snoozed them.
 
-Rescue would find them too, every few seconds. A provider's quota comes back in parts of a second, and what is not used
-of it is lost.
+Rescue sends them too, but only every few seconds. A provider's quota comes back within parts of a second, and the part
+that is not used then is lost.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 
-from django.db import DatabaseError, connection
-
+from apps.core.background_thread import BackgroundThread, log_failure
 from apps.core.database_connections import database_turn
 from apps.jobs import workflow
 from apps.jobs.scheduling.dispatch import send_due
+from apps.pages.per_process import PerProcess
 
-logger = logging.getLogger(__name__)
-BETWEEN_LOOKS_SECONDS = 0.25
+MIN_INTERVAL_SECONDS = 0.25
 
 
 class WakeUpTimer:
-    """Wakes up at the earliest moment that was asked for, then at the next."""
+    """Wakes up at the earliest moment that was asked for, then at the next. It does nothing until it is ``enabled``."""
 
     def __init__(self) -> None:
+        self.enabled = False
         self._moments: list[float] = []
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread("wake-up-timer", self._run)
 
     def wake_up_in(self, seconds: float) -> None:
-        with self._changed:
+        with self._thread.condition:
             self._moments.append(time.monotonic() + seconds)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._watch, name="alarm", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._thread.wake()
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         while True:
             self._sleep_until_next()
-            try:
-                with database_turn():
-                    send_due(queues=workflow.MODEL_QUEUES)
-            except DatabaseError as error:
-                logger.warning("Rows that are due could not be sent (%s); rescue does it", error)
-            finally:
-                connection.close()
-            time.sleep(BETWEEN_LOOKS_SECONDS)
+            with log_failure("Sending the rows that are due"), database_turn():
+                send_due(queues=workflow.MODEL_QUEUES)
+            time.sleep(MIN_INTERVAL_SECONDS)
 
     def _sleep_until_next(self) -> None:
-        with self._changed:
-            while not self._moments:
-                self._changed.wait()
+        changed = self._thread.condition
+        with changed:
+            changed.wait_for(lambda: self._moments)
             while (wait := min(self._moments) - time.monotonic()) > 0:
-                self._changed.wait(wait)
+                changed.wait(wait)
             now = time.monotonic()
             self._moments = [moment for moment in self._moments if moment > now]
 
 
-_timer: WakeUpTimer | None = None
+_timer = PerProcess(WakeUpTimer)
 
 
 def start() -> None:
-    """Have due rows sent by this process; said by a worker when it starts."""
-    global _timer
-    _timer = WakeUpTimer()
+    """Let this process send its snoozed rows. A worker calls it when it starts."""
+    _timer().enabled = True
 
 
 def wake_up_in(seconds: float) -> None:
-    """A row of this process is due in so many seconds. Elsewhere than in a worker nothing happens: rescue sends it."""
-    if _timer is not None:
-        _timer.wake_up_in(seconds)
+    """Send due rows in ``seconds``. Outside a worker nothing happens: rescue sends them."""
+    if _timer().enabled:
+        _timer().wake_up_in(seconds)

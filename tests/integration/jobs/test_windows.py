@@ -15,6 +15,7 @@ from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling import debounce, dispatch, queue_status
 from apps.jobs.states import JobState, Stage, StepState
 from apps.jobs.workflow import Message
+from apps.pages.per_process import PerProcess
 from tests.acceptance.stack import wait_for
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
@@ -78,7 +79,7 @@ def test_every_page_is_sent_once_as_windows_open(submit: Submit, sent: Sent) -> 
 def test_of_pages_that_end_together_the_last_one_moves_the_job_on(
     submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(debounce, "_debouncer", None)
+    monkeypatch.setattr(debounce, "_debouncer", PerProcess(debounce.Debouncer))
     debounce.start()
     job = run_to(submit(pages=10, **BALANCED), Stage.MODEL)
     for number in range(10):
@@ -93,8 +94,8 @@ def test_of_pages_that_end_together_the_last_one_moves_the_job_on(
 def test_pages_that_ended_when_the_worker_ends_are_looked_at(
     submit: Submit, sent: Sent, shared_connections: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(debounce, "_debouncer", None)
-    monkeypatch.setattr(debounce, "BETWEEN_LOOKS_SECONDS", 3600.0)
+    monkeypatch.setattr(debounce, "_debouncer", PerProcess(debounce.Debouncer))
+    monkeypatch.setattr(debounce, "INTERVAL_SECONDS", 3600.0)
     debounce.start()
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     for message in sent:
@@ -113,7 +114,7 @@ def test_a_look_that_goes_wrong_is_told_and_the_next_one_finds_the_job(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(debounce, "_debouncer", None)
+    monkeypatch.setattr(debounce, "_debouncer", PerProcess(debounce.Debouncer))
     debounce.start()
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     first, second, third = [Step.objects.get(pk=message.step_id) for message in sent]
@@ -121,7 +122,7 @@ def test_a_look_that_goes_wrong_is_told_and_the_next_one_finds_the_job(
     with monkeypatch.context() as broken:
         broken.setattr("apps.jobs.queries.open_steps", None)
         deliver(second)
-        wait_for(lambda: f"Job {job.pk} could not be moved on" in caplog.text, "the look goes wrong", seconds=5)
+        wait_for(lambda: f"Job {job.pk} could not be advanced" in caplog.text, "the look goes wrong", seconds=5)
     deliver(third)
 
     wait_for(lambda: stage_of(job) != Stage.MODEL, "the job goes on", seconds=5)
