@@ -379,23 +379,27 @@ def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: 
             if answer is None:
                 continue
             fidelity = measured(page, answer)
-            for judge, image in judges.items():
+            for check_answer, image in judges.items():
                 hit = bool(verdict(fidelity, source=source, image=image))
-                counts[judge, name].append(hit)
+                counts[check_answer, name].append(hit)
                 if "-v" in sys.argv and hit == name.startswith("right"):
-                    print(judge, name, page.number, fidelity)
-    return [figure for judge in judges for figure in _figures(judge, counts)]
+                    print(check_answer, name, page.number, fidelity)
+    return [figure for check_answer in judges for figure in _figures(check_answer, counts)]
 
 
-def _figures(judge: str, counts: dict[tuple[str, str], list[bool]]) -> list[Figure]:
-    own = {name: hits for (by, name), hits in counts.items() if by == judge}
+def _figures(check_answer: str, counts: dict[tuple[str, str], list[bool]]) -> list[Figure]:
+    own = {name: hits for (by, name), hits in counts.items() if by == check_answer}
     right = [hit for name, hits in own.items() if name.startswith("right") for hit in hits]
     figures = [
-        Figure(f"{judge}: right answers refused ({len(right)})", round(sum(right) / len(right), 4), "share", 0.005)
+        Figure(
+            f"{check_answer}: right answers refused ({len(right)})", round(sum(right) / len(right), 4), "share", 0.005
+        )
     ]
     for name, hits in own.items():
-        target = TARGETS.get(name) if judge == TEXT else None
-        figures.append(Figure(f"{judge}: {name} ({len(hits)})", round(sum(hits) / len(hits), 4), "share", target))
+        target = TARGETS.get(name) if check_answer == TEXT else None
+        figures.append(
+            Figure(f"{check_answer}: {name} ({len(hits)})", round(sum(hits) / len(hits), 4), "share", target)
+        )
     return figures
 
 

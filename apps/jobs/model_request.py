@@ -9,7 +9,7 @@ from typing import Any
 
 from apps.accounts.models import ProjectQuota
 from apps.jobs.models import JobPage, ParseJob
-from apps.parsing.prompts.messages import Wishes
+from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.routing import auto_mode
 from apps.providers.catalog import MICROS_PER_DOLLAR, Rules
 
@@ -64,16 +64,18 @@ class ModelRequest:
             job_providers=None if own is None else tuple(own),
         )
 
-    def wishes(self, row: JobPage) -> Wishes:
+    def instructions(self, row: JobPage) -> CustomInstructions:
         """What the customer wants of the text, by the rule that chose the page's mode where there is one."""
-        return self.wishes_by(row.facts.get("rule"))
+        return self.instructions_by(row.facts.get("rule"))
 
-    def wishes_by(self, rule: int | None) -> Wishes:
-        """The wishes for a page whose mode this rule of auto mode chose, None: no rule."""
+    def instructions_by(self, rule: int | None) -> CustomInstructions:
+        """The instructions for a page whose mode this rule of auto mode chose, None: no rule."""
         asked = dict(self.options.get("agentic_options") or {})
         if rule is not None and (prompt := self.rules[rule].parsing_conf.custom_prompt):
             asked["custom_prompt"] = prompt
-        return Wishes(**{each.name: asked[each.name] for each in fields(Wishes) if asked.get(each.name)})
+        return CustomInstructions(
+            **{each.name: asked[each.name] for each in fields(CustomInstructions) if asked.get(each.name)}
+        )
 
     @property
     def _processing(self) -> Mapping[str, Any]:

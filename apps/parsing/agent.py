@@ -1,7 +1,7 @@
 """parse_page_with_agent: text, picture and tools; the model drafts the page, then checks its draft.
 
-A page takes two requests where the model needs no tool: the draft, and the draft once more after it was compared with
-the page. The number of requests is bounded; a model that goes on looking is told to finish.
+A page takes two requests when the model needs no tool: the draft, and its revision after the draft was compared with
+the page. The number of requests is bounded; the last request offers only the tool ``finish``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from apps.pages.output.render import table_pipes
 from apps.parsing.answers import fidelity
 from apps.parsing.answers.parse_answer import end_line, parsed_page
 from apps.parsing.errors import UnusableAnswer
-from apps.parsing.page_parser import Judged, PageToParse, Parsed, answer_tokens, findings, judge, new_marker
+from apps.parsing.page_parser import (
+    CheckedAnswer,
+    PageToParse,
+    ParsedPage,
+    answer_tokens,
+    check_answer,
+    findings,
+    new_end_mark,
+)
 from apps.parsing.prompts import agent_tools
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import estimate_tokens
@@ -26,19 +34,19 @@ from apps.providers.calls.client import Answer, Question, ToolCall
 from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.errors import AllProvidersFailed
 
-MOST_REQUESTS = 6
-MOST_TOOL_CALLS_PER_ANSWER = 4
+MAX_REQUESTS = 6
+MAX_TOOL_CALLS_PER_RESPONSE = 4
 _REVIEW = (
     "Your draft was compared with what a program read on the page. {findings} Where the program may be wrong, look at "
     "the picture. Then call finish once more with the whole page; it may be the same. Its last line is exactly: "
     "{end_line}"
 )
-_LONGEST_TOOL_TEXT = 4000
+_MAX_TOOL_TEXT_CHARS = 4000
 
 
 @dataclass
-class _Conversation:
-    """What was said so far, and what it cost."""
+class _AgentSession:
+    """The messages so far, and what they cost."""
 
     messages: list[dict[str, Any]]
     requests: int = 0
@@ -52,7 +60,7 @@ class _Conversation:
 
 
 class PageWithAgent:
-    """A model with tools looks at the page until it is content with its own draft."""
+    """Let a model with tools work on the page until it finishes with a reviewed draft."""
 
     sees_picture = True
 
@@ -60,88 +68,90 @@ class PageWithAgent:
     def prompt_version(self) -> str:
         return prompting.load("agent").name
 
-    def has_something_to_read(self, page: Page) -> bool:
+    def has_content(self, page: Page) -> bool:
         return bool(page.blocks) or bool(page.needs_ocr)
 
-    def parse(self, page: PageToParse, gateway: Gateway) -> Parsed:
-        marker = new_marker()
+    def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
+        marker = new_end_mark()
         picture = page.pictures.page(page.page)
         opening = prompting.page_messages(
-            prompting.load("agent"), page.page, wishes=page.wishes, image=picture, mark=marker
+            prompting.load("agent"), page.page, instructions=page.instructions, image=picture, mark=marker
         )
-        talk = _Conversation(list(opening.messages))
-        while talk.requests < MOST_REQUESTS:
-            completion = self._ask(page, gateway, talk, marker)
-            talk.count(completion)
-            if isinstance(completion.checked, Judged):
-                return self._parsed(completion, completion.checked, talk)
-            self._reply(page, talk, completion.answer, marker)
-        raise AllProvidersFailed([f"the model did not finish the page in {MOST_REQUESTS} requests"])
+        session = _AgentSession(list(opening.messages))
+        while session.requests < MAX_REQUESTS:
+            completion = self._ask(page, gateway, session, marker)
+            session.count(completion)
+            if isinstance(completion.checked, CheckedAnswer):
+                return self._parsed_page(completion, completion.checked, session)
+            self._reply(page, session, completion.answer, marker)
+        raise AllProvidersFailed([f"the model did not finish the page in {MAX_REQUESTS} requests"])
 
-    def _ask(self, page: PageToParse, gateway: Gateway, talk: _Conversation, marker: str) -> Completion[Judged | None]:
-        """One request. A draft that comes after another one was checked is the answer, and judged as such."""
-        last = talk.requests >= MOST_REQUESTS - 1
+    def _ask(
+        self, page: PageToParse, gateway: Gateway, session: _AgentSession, marker: str
+    ) -> Completion[CheckedAnswer | None]:
+        """Send one request. The draft that follows a reviewed draft is the answer and must pass the fidelity check."""
+        last = session.requests >= MAX_REQUESTS - 1
         offered = [tool for tool in agent_tools.TOOLS if not last or tool["function"]["name"] == agent_tools.FINISH]
-        tokens = estimate_tokens(talk.messages, offered)
+        tokens = estimate_tokens(session.messages, offered)
 
-        def check(answer: Answer) -> Judged | None:
+        def check(answer: Answer) -> CheckedAnswer | None:
             draft = draft_of(answer)
             if draft is None:
                 if not answer.tool_calls:
                     raise UnusableAnswer("The model neither finished the page nor used a tool.")
                 return None
-            if talk.drafts or last:
-                return judge(page, draft, marker=marker, sees_picture=True)
-            # A draft that is no page at all is not worth a review.
+            if session.drafts or last:
+                return check_answer(page, draft, marker=marker, sees_picture=True)
+            # Raise for a draft that is not a page: it is not worth a review.
             parsed_page(page.page, draft, marker=marker, words=page.words)
             return None
 
         return gateway.complete(
             page.order,
-            Question(talk.messages, tools=offered, max_tokens=answer_tokens(page.page)),
+            Question(session.messages, tools=offered, max_tokens=answer_tokens(page.page)),
             need_input_tokens=tokens,
             check=check,
         )
 
-    def _reply(self, page: PageToParse, talk: _Conversation, answer: Answer, marker: str) -> None:
-        """What the tools found, or how the draft compares with the page, goes back to the model."""
-        talk.messages.append(answer.message)
+    def _reply(self, page: PageToParse, session: _AgentSession, answer: Answer, marker: str) -> None:
+        """Append the results of the tools, or the review of the draft, to the messages."""
+        session.messages.append(answer.message)
         pictures: list[dict[str, Any]] = []
         for index, call in enumerate(answer.tool_calls):
-            if index >= MOST_TOOL_CALLS_PER_ANSWER:
+            if index >= MAX_TOOL_CALLS_PER_RESPONSE:
                 text = "Too many tools at once; ask again."
             elif call.name == agent_tools.FINISH:
-                text = self._review(page, talk, str(call.arguments.get("markdown", "")), marker)
+                text = self._review(page, session, str(call.arguments.get("markdown", "")), marker)
             else:
                 text = _use_tool(page, call, pictures)
-            talk.messages.append({"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text})
+            session.messages.append({"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text})
         if not answer.tool_calls:
-            talk.messages.append({"role": "user", "content": self._review(page, talk, answer.text, marker)})
-        if pictures:  # a tool's answer is text on every wire; pictures follow as the user's
-            talk.messages.append({"role": "user", "content": pictures})
+            session.messages.append({"role": "user", "content": self._review(page, session, answer.text, marker)})
+        if pictures:  # the result of a tool is text in every provider's API; pictures follow in a user message
+            session.messages.append({"role": "user", "content": pictures})
 
-    def _review(self, page: PageToParse, talk: _Conversation, draft: str, marker: str) -> str:
-        talk.drafts.append(draft)
+    def _review(self, page: PageToParse, session: _AgentSession, draft: str, marker: str) -> str:
+        session.drafts.append(draft)
         made = parsed_page(page.page, draft, marker=marker, words=page.words)
         found = fidelity.compare(page.page, made.blocks, page.words)
         return _REVIEW.format(findings=findings(found) or "No difference was found.", end_line=end_line(marker))
 
-    def _parsed(self, completion: Completion[Any], judged: Judged, talk: _Conversation) -> Parsed:
+    def _parsed_page(self, completion: Completion[Any], judged: CheckedAnswer, session: _AgentSession) -> ParsedPage:
         target = completion.target
-        return Parsed(
+        return ParsedPage(
             page=judged.page,
             fidelity=judged.fidelity,
             deployment=target.name,
             provider=target.provider,
             model=target.model,
             prompt_version=self.prompt_version,
-            requests=talk.requests,
-            cost_nanos=talk.cost_nanos,
+            requests=session.requests,
+            cost_nanos=session.cost_nanos,
         )
 
 
 def draft_of(answer: Answer) -> str | None:
-    """The page in the answer: what ``finish`` was called with, or the text where no tool was called at all."""
+    """Return the page in the answer: the argument of ``finish``, or the text if no tool was called."""
     for call in answer.tool_calls:
         if call.name == agent_tools.FINISH:
             markdown = call.arguments.get("markdown")
@@ -158,9 +168,9 @@ def _use_tool(page: PageToParse, call: ToolCall, pictures: list[dict[str, Any]])
     if call.name == agent_tools.ZOOM:
         return _zoom(page, box, pictures)
     if call.name == agent_tools.READ_REGION:
-        return _read_region(page, box)[:_LONGEST_TOOL_TEXT]
+        return _read_region(page, box)[:_MAX_TOOL_TEXT_CHARS]
     if call.name == agent_tools.READ_TABLE:
-        return _table_in(page.page, box)[:_LONGEST_TOOL_TEXT]
+        return _table_in(page.page, box)[:_MAX_TOOL_TEXT_CHARS]
     return f"There is no tool {call.name[:40]!r}."
 
 
@@ -175,7 +185,7 @@ def _zoom(page: PageToParse, box: Box, pictures: list[dict[str, Any]]) -> str:
 
 
 def _read_region(page: PageToParse, box: Box) -> str:
-    """What was read there before; where that is nothing, what OCR reads there now."""
+    """Return the text that is known in the region; if there is none, run OCR on it."""
     known = _lines_in(page.page, box)
     if known:
         return known
@@ -202,7 +212,7 @@ def _region_of(arguments: Mapping[str, Any], page: Page) -> Box | None:
 
 
 def _lines_in(page: Page, box: Box) -> str:
-    """The lines whose middle lies in the region, as they were read."""
+    """Return the text of the lines whose middle is in the region."""
     lines = [line for block in page.blocks for line in block.lines]
     inside = [line for line in lines if box.overlaps(line.box) and box.top <= line.box.middle <= box.bottom]
     return "\n".join(line.text for line in inside)

@@ -1,6 +1,6 @@
-"""What can be wrong with a model's answer.
+"""Errors about a model's answer.
 
-UnusableAnswer (a ProviderError): it answered, but not with this page: output_truncated, output_incomplete,
+UnusableAnswer (a ProviderError): the answer is not this page. Codes: output_truncated, output_incomplete,
 output_altered, provider_bad_response.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.pages.model.blocks import Page
-from apps.parsing.page_parser import PageToParse, Parsed, answer_tokens, judge, new_marker, parsed
+from apps.parsing.page_parser import PageToParse, ParsedPage, answer_tokens, check_answer, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import estimate_tokens
 from apps.providers.calls.client import Question
@@ -19,17 +19,19 @@ class PageWithLlm:
     def prompt_version(self) -> str:
         return prompting.load("llm").name
 
-    def has_something_to_read(self, page: Page) -> bool:
+    def has_content(self, page: Page) -> bool:
         return any(block.text or block.cells for block in page.blocks)
 
-    def parse(self, page: PageToParse, gateway: Gateway) -> Parsed:
-        marker = new_marker()
-        messages = prompting.page_messages(prompting.load("llm"), page.page, wishes=page.wishes, mark=marker).messages
+    def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
+        marker = new_end_mark()
+        messages = prompting.page_messages(
+            prompting.load("llm"), page.page, instructions=page.instructions, mark=marker
+        ).messages
         tokens = estimate_tokens(messages)
         completion = gateway.complete(
             page.order,
             Question(messages, max_tokens=answer_tokens(page.page)),
             need_input_tokens=tokens,
-            check=lambda answer: judge(page, answer.text, marker=marker, sees_picture=False),
+            check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=False),
         )
         return parsed(completion, prompt_version=self.prompt_version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.pages.model.blocks import Page
-from apps.parsing.page_parser import PageToParse, Parsed, answer_tokens, judge, new_marker, parsed
+from apps.parsing.page_parser import PageToParse, ParsedPage, answer_tokens, check_answer, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import estimate_tokens
 from apps.providers.calls.client import Question
@@ -11,8 +11,7 @@ from apps.providers.calls.gateway import Gateway
 
 
 class PageWithLvm:
-    """A model that sees reads the page's picture. What was read on the page before is not shown to it, but its answer
-    is compared with that."""
+    """A vision model reads the page image. It is not given the extracted text, but its answer is compared with it."""
 
     sees_picture = True
 
@@ -20,20 +19,20 @@ class PageWithLvm:
     def prompt_version(self) -> str:
         return prompting.load("lvm").name
 
-    def has_something_to_read(self, page: Page) -> bool:
+    def has_content(self, page: Page) -> bool:
         return bool(page.blocks) or bool(page.needs_ocr)
 
-    def parse(self, page: PageToParse, gateway: Gateway) -> Parsed:
-        marker = new_marker()
+    def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
+        marker = new_end_mark()
         picture = page.pictures.page(page.page)
         messages = prompting.page_messages(
-            prompting.load("lvm"), page.page, wishes=page.wishes, image=picture, mark=marker
+            prompting.load("lvm"), page.page, instructions=page.instructions, image=picture, mark=marker
         ).messages
         tokens = estimate_tokens(messages)
         completion = gateway.complete(
             page.order,
             Question(messages, max_tokens=answer_tokens(page.page)),
             need_input_tokens=tokens,
-            check=lambda answer: judge(page, answer.text, marker=marker, sees_picture=True),
+            check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=True),
         )
         return parsed(completion, prompt_version=self.prompt_version)

@@ -1,4 +1,4 @@
-"""What the three page parsers share: the page they are given, the answer they give back, and how it is judged."""
+"""The interface of the three page parsers, and how their answers are checked."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from apps.parsing.answers.normalized_words import PageWords, page_words
 from apps.parsing.answers.parse_answer import parsed_page
 from apps.parsing.errors import UnusableAnswer
 from apps.parsing.page_pictures import Pictures
-from apps.parsing.prompts.messages import Wishes
+from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.prompts.token_estimate import text_tokens
 from apps.providers.calls.attempts import Order
 from apps.providers.calls.gateway import Completion, Gateway
 
-# An answer to a page has about as many tokens as the page; tables have up to twice as many, by their markup.
-_LEAST_ANSWER_TOKENS = 500
+# An answer has about as many tokens as its page; the markup of tables doubles them.
+_MIN_ANSWER_TOKENS = 500
 _ANSWER_TOKENS_PER_PAGE_TOKEN = 2
-# A page whose text nobody knows yet: a full page of small print.
+# For a page whose text is not known yet: a full page of small print.
 _PICTURE_ANSWER_TOKENS = 6000
 
 
 @dataclass(frozen=True)
 class PageToParse:
-    """A page as it was read, and everything a parser may use for it."""
+    """A page as extracted, and everything that a parser may use for it."""
 
     page: Page
-    wishes: Wishes
+    instructions: CustomInstructions
     order: Order
     pictures: Pictures = field(repr=False)
 
@@ -44,8 +44,8 @@ class PageToParse:
 
 
 @dataclass(frozen=True)
-class Parsed:
-    """A page as a model rebuilt it. ``cost_nanos`` is None as soon as one call's price is unknown."""
+class ParsedPage:
+    """A page as a model rebuilt it. ``cost_nanos`` is None if the price of any call is unknown."""
 
     page: Page
     fidelity: Fidelity
@@ -57,7 +57,7 @@ class Parsed:
     cost_nanos: int | None
 
     def fidelity_facts(self) -> dict[str, Any]:
-        """What was found when the answer was compared with the page."""
+        """Return the result of the fidelity check for the page's stored facts."""
         return {"fidelity": msgspec.to_builtins(self.fidelity)}
 
 
@@ -66,62 +66,62 @@ class PageParser(Protocol):
 
     @property
     def prompt_version(self) -> str:
-        """The prompt's name and number, for what depends on it."""
+        """Return the prompt's name and number, which cache keys contain."""
 
     @property
     def sees_picture(self) -> bool:
-        """Whether the model is shown the page, so that its answer depends on more than the text."""
+        """Return whether the model is given the page image, so that its answer depends on more than the text."""
 
-    def has_something_to_read(self, page: Page) -> bool:
-        """False: there is nothing to ask a model about."""
+    def has_content(self, page: Page) -> bool:
+        """Return whether the page contains anything to ask a model about."""
 
-    def parse(self, page: PageToParse, gateway: Gateway) -> Parsed:
-        """Ask until there is a good answer. Raises what ``Gateway.complete`` does."""
+    def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
+        """Ask until an answer is acceptable. Raise what ``Gateway.complete`` raises."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """An answer that was found good enough."""
+class CheckedAnswer:
+    """An answer that passed the fidelity check."""
 
     page: Page
     fidelity: Fidelity
 
 
-def new_marker() -> str:
-    """A word that nobody can have written into the document."""
+def new_end_mark() -> str:
+    """Return a random word that the document cannot contain."""
     return secrets.token_hex(6)
 
 
-def judge(asked: PageToParse, text: str, *, marker: str, sees_picture: bool) -> Judged:
-    """The page that an answer makes, compared with what was read on it; UnusableAnswer when it is not faithful.
+def check_answer(asked: PageToParse, text: str, *, marker: str, sees_picture: bool) -> CheckedAnswer:
+    """Return the page that an answer makes. Raise ``UnusableAnswer`` if it fails the fidelity check.
 
-    Customers' wishes may ask for another text than the page's: then the comparison is told, and decides nothing.
+    Custom instructions may ask for another text than the page's: then the check is recorded and decides nothing.
     """
     page = asked.page
     made = parsed_page(page, text, marker=marker, words=asked.words)
     found = fidelity.compare(page, made.blocks, asked.words)
     code = fidelity.verdict(found, source=source_of(page), image=sees_picture)
-    if code and not asked.wishes.texts:
+    if code and not asked.instructions.texts:
         raise UnusableAnswer(findings(found), code=code)
-    return Judged(made, found)
+    return CheckedAnswer(made, found)
 
 
 def findings(found: Fidelity) -> str:
-    """How an answer differs from its page, in a few sentences; "" where it does not."""
-    told = []
+    """Describe in a few sentences how an answer differs from its page; "" if it does not."""
+    differences = []
     if found.coverage < 1.0:
-        told.append(f"{1 - found.coverage:.1%} of the page's words are missing.")
+        differences.append(f"{1 - found.coverage:.1%} of the page's words are missing.")
     if found.added > 0.0:
-        told.append(f"{found.added:.1%} of the words are not on the page.")
+        differences.append(f"{found.added:.1%} of the words are not on the page.")
     if found.numbers_missing:
-        told.append(f"Numbers missing: {', '.join(found.numbers_missing)}.")
+        differences.append(f"Numbers missing: {', '.join(found.numbers_missing)}.")
     if found.numbers_added:
-        told.append(f"Numbers that are not on the page: {', '.join(found.numbers_added)}.")
-    return " ".join(told)
+        differences.append(f"Numbers that are not on the page: {', '.join(found.numbers_added)}.")
+    return " ".join(differences)
 
 
 def source_of(page: Page) -> str:
-    """Where most of the page's text comes from: "text_layer" or "ocr"."""
+    """Return the source of most of the page's text: "text_layer" or "ocr"."""
     letters = {Source.OCR: 0, Source.TEXT_LAYER: 0, Source.MODEL: 0}
     for block in page.blocks:
         letters[block.source] += len(block.text)
@@ -129,15 +129,17 @@ def source_of(page: Page) -> str:
 
 
 def answer_tokens(page: Page) -> int:
-    """The most tokens that a good answer may need; what is longer than that is a loop. They are reserved, and where a
-    provider counts what may come instead of what comes, they are used up."""
+    """Return the maximum number of tokens of a good answer; a longer answer is a loop.
+
+    They are reserved from the quota. Some providers count this maximum instead of the tokens that they produce.
+    """
     text = "\n".join(table_html(block.cells) if block.cells else block.text for block in page.blocks)
-    return _LEAST_ANSWER_TOKENS + _ANSWER_TOKENS_PER_PAGE_TOKEN * text_tokens(text) if text else _PICTURE_ANSWER_TOKENS
+    return _MIN_ANSWER_TOKENS + _ANSWER_TOKENS_PER_PAGE_TOKEN * text_tokens(text) if text else _PICTURE_ANSWER_TOKENS
 
 
-def parsed(completion: Completion[Judged], *, prompt_version: str) -> Parsed:
-    """What a single question came to."""
-    return Parsed(
+def parsed(completion: Completion[CheckedAnswer], *, prompt_version: str) -> ParsedPage:
+    """Return the page of a single completion."""
+    return ParsedPage(
         page=completion.checked.page,
         fidelity=completion.checked.fidelity,
         deployment=completion.target.name,

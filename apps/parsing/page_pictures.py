@@ -1,4 +1,4 @@
-"""Pictures of a document's pages for models that see, rendered by the reader when they are asked for."""
+"""Page images for vision models, rendered in the sandbox on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.pages.sandbox import client
 from apps.pages.sandbox.client import Limits
 
 PAGE_DPI = 144.0
-# A region is shown larger than the page was, up to this.
+# The largest resolution of a region.
 ZOOM_DPI = 300.0
 OCR_DPI = 200.0
 READERS = 2
@@ -28,20 +28,20 @@ class DocumentGone(PageError):
 
 
 class Pictures(Protocol):
-    """Where a page parser gets pictures from."""
+    """The source of a page parser's pictures."""
 
     def page(self, page: Page) -> bytes:
-        """The whole page as a JPEG."""
+        """Return the whole page as a JPEG."""
 
     def region(self, page: Page, box: Box) -> bytes:
-        """A part of the page (points of the page as displayed), larger, as a JPEG; PageError where there is none."""
+        """Return a part of the page (points, page as displayed) at a higher resolution as a JPEG, or raise PageError."""
 
     def text(self, page: Page, box: Box) -> str:
-        """What OCR reads in a part of the page; PageError where it cannot."""
+        """Return the text that OCR reads in a part of the page, or raise PageError."""
 
 
 class DocumentPictures:
-    """Pictures from one document. Nothing is opened until the first is asked for."""
+    """Pictures of one document, which is opened when the first picture is needed."""
 
     def __init__(
         self,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from apps.parsing.agent import PageWithAgent
 from apps.parsing.llm import PageWithLlm
 from apps.parsing.lvm import PageWithLvm
-from apps.parsing.page_parser import PageParser, PageToParse, Parsed
+from apps.parsing.page_parser import PageParser, PageToParse, ParsedPage
 
-__all__ = ["PARSERS", "PageParser", "PageToParse", "Parsed"]
+__all__ = ["PARSERS", "PageParser", "PageToParse", "ParsedPage"]
 
 PARSERS: dict[str, PageParser] = {"llm": PageWithLlm(), "lvm": PageWithLvm(), "agent": PageWithAgent()}

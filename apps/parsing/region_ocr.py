@@ -1,5 +1,4 @@
-"""Text of a part of a page image, for a model that asks what stands there. One engine for the process, made when the
-first asks."""
+"""OCR of a part of a page image for the page agent. Each process starts one engine, at the first call."""
 
 from __future__ import annotations
 
@@ -27,9 +26,9 @@ class NoOcrHere(PageError):
 
 
 def recognized_text(image: bytes, box: Box) -> str:
-    """The lines that an engine reads in a part (points of the page) of an encoded page image; "" when there are none.
+    """Return the lines that an engine reads in a part (points) of an encoded page image, or "".
 
-    Raises PageError. Regions are read one after the other, however many threads ask.
+    Raise PageError. Regions are read one at a time, even if several threads ask.
     """
     part = encode_ocr_image(cut_out(decode_ocr_image(image), box))
     try:
@@ -42,7 +41,7 @@ def recognized_text(image: bytes, box: Box) -> str:
 
 
 def cut_out(image: OcrImage, box: Box) -> OcrImage:
-    """The part of the picture within the box (points)."""
+    """Return the part of the image within the box (points)."""
     scale = image.dpi / 72
     left, right = _span(box.x0 * scale, box.x1 * scale, image.width)
     top, bottom = _span(box.top * scale, box.bottom * scale, image.height)
@@ -51,7 +50,7 @@ def cut_out(image: OcrImage, box: Box) -> OcrImage:
 
 
 def _span(start: float, end: float, size: int) -> tuple[int, int]:
-    """Whole pixels, at least one, within the picture."""
+    """Return the first and the last pixel (exclusive), at least one pixel, within the image."""
     first = min(max(0, int(start)), size - 1)
     return first, min(max(first + 1, int(end) + 1), size)
 

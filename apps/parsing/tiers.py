@@ -1,4 +1,4 @@
-"""The tiers of the wire, the modes they stand for, and the versions a client may pin."""
+"""The tiers of LlamaParse's API, the mode of each, and the versions that a client may pin."""
 
 from __future__ import annotations
 

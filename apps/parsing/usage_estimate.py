@@ -1,6 +1,6 @@
-"""What parsing a page will ask of models, in requests and tokens, before anybody is asked.
+"""Estimate the requests and tokens of parsing a page, before any model is asked.
 
-Tokens are told three times, because no tokenizer is at hand: on 90 documents of the corpus ``token_estimate`` counted
+TokenRange are told three times, because no tokenizer is at hand: on 90 documents of the corpus ``token_estimate`` counted
 1.05 to 2.3 times what the tokenizers of GPT-4 and GPT-4o do, 1.35 times in all.
 """
 
@@ -13,103 +13,105 @@ from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.parsing import parsers
 from apps.parsing.page_pictures import PAGE_DPI
 from apps.parsing.prompts import messages
-from apps.parsing.prompts.messages import Wishes
+from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.prompts.page_notes import page_text, without_notes
 from apps.parsing.prompts.token_estimate import (
-    LEAST_IMAGE_TOKENS,
     MESSAGE_TOKENS,
-    PIXELS_A_TOKEN,
+    MIN_IMAGE_TOKENS,
+    PIXELS_PER_TOKEN,
     UNKNOWN_IMAGE_TOKENS,
     estimate_tokens,
     text_tokens,
 )
 
 TYPICAL_PAGE_TOKENS = 1_100
-"""By ``token_estimate``, of a page whose text nobody knows yet: what a page of the corpus has."""
-_LIKELY, _LEAST, _MOST = 1 / 1.35, 1 / 2.0, 1.0
-# A page that OCR is still to read may be a cover or a page of small print.
-_LEAST_UNREAD, _MOST_UNREAD = 1 / 8.0, 3.0
+"""Tokens by ``token_estimate`` of an average page of the corpus, for a page whose text is not known yet."""
+_LIKELY_FACTOR, _MIN_FACTOR, _MAX_FACTOR = 1 / 1.35, 1 / 2.0, 1.0
+# A page without a text layer may be a cover or a page of small print.
+_MIN_UNREAD_FACTOR, _MAX_UNREAD_FACTOR = 1 / 8.0, 3.0
 _END_LINE_TOKENS = 20
-_REVIEW_TOKENS = 130  # what the agent is told of its draft
-_NO_PICTURE = b"none"  # stands for the picture, whose tokens are reckoned here
+_REVIEW_TOKENS = 130  # the review of the agent's draft
+_NO_PICTURE = b"none"  # a placeholder: the picture's tokens are computed from its size
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """How many there may be: at the least, probably, at the most."""
+class TokenRange:
+    """The least, the likely and the largest number of tokens."""
 
     least: float = 0.0
     likely: float = 0.0
     most: float = 0.0
 
-    def __add__(self, other: Tokens) -> Tokens:
-        return Tokens(self.least + other.least, self.likely + other.likely, self.most + other.most)
+    def __add__(self, other: TokenRange) -> TokenRange:
+        return TokenRange(self.least + other.least, self.likely + other.likely, self.most + other.most)
 
-    def times(self, factor: float) -> Tokens:
-        return Tokens(self.least * factor, self.likely * factor, self.most * factor)
+    def times(self, factor: float) -> TokenRange:
+        return TokenRange(self.least * factor, self.likely * factor, self.most * factor)
 
 
 @dataclass(frozen=True)
-class Demand:
-    """What one page, or many together, ask of a page parser's models when no answer has to be asked for again."""
+class UsageEstimate:
+    """Requests and tokens of one page, or of many, if no request has to be repeated."""
 
     requests: float = 0.0
-    input: Tokens = field(default_factory=Tokens)
-    output: Tokens = field(default_factory=Tokens)
+    input: TokenRange = field(default_factory=TokenRange)
+    output: TokenRange = field(default_factory=TokenRange)
 
-    def __add__(self, other: Demand) -> Demand:
-        return Demand(self.requests + other.requests, self.input + other.input, self.output + other.output)
+    def __add__(self, other: UsageEstimate) -> UsageEstimate:
+        return UsageEstimate(self.requests + other.requests, self.input + other.input, self.output + other.output)
 
-    def times(self, factor: float) -> Demand:
-        return Demand(self.requests * factor, self.input.times(factor), self.output.times(factor))
+    def times(self, factor: float) -> UsageEstimate:
+        return UsageEstimate(self.requests * factor, self.input.times(factor), self.output.times(factor))
 
 
 def page_tokens(page: Page) -> int:
-    """Tokens of the page's text by ``token_estimate``, 0 where there is none."""
+    """TokenRange of the page's text by ``token_estimate``, 0 where there is none."""
     return text_tokens(page_text(page))
 
 
-def demand_of(page: Page, page_parser: str, *, wishes: Wishes, unread_tokens: int = 0) -> Demand:
-    """The demand of a page as it was read; ``unread_tokens``: how much text OCR will probably add to it."""
-    if not parsers.PARSERS[page_parser].has_something_to_read(page) and not unread_tokens:
-        return Demand()
+def estimate_usage(
+    page: Page, page_parser: str, *, instructions: CustomInstructions, unread_tokens: int = 0
+) -> UsageEstimate:
+    """Return the usage of an extracted page; ``unread_tokens``: the text that OCR will probably add."""
+    if not parsers.PARSERS[page_parser].has_content(page) and not unread_tokens:
+        return UsageEstimate()
     answer = _answer(page, unread_tokens)
-    opening = _opening(page, page_parser, wishes, unread_tokens)
+    opening = _opening(page, page_parser, instructions, unread_tokens)
     if page_parser != "agent":
-        return Demand(1, opening, answer)
-    # A draft, and the page once more after it was compared with what was read.
+        return UsageEstimate(1, opening, answer)
+    # A draft and, after its review, the page again.
     reply = answer + _spread(_REVIEW_TOKENS + 2 * MESSAGE_TOKENS)
-    return Demand(2, opening.times(2) + reply, answer.times(2))
+    return UsageEstimate(2, opening.times(2) + reply, answer.times(2))
 
 
-def _answer(page: Page, unread_tokens: int) -> Tokens:
+def _answer(page: Page, unread_tokens: int) -> TokenRange:
     """A good answer is the page's text as Markdown."""
     known = text_tokens(without_notes(page_text(page))) + _END_LINE_TOKENS
     return _spread(known) + _spread_unread(unread_tokens)
 
 
-def _opening(page: Page, page_parser: str, wishes: Wishes, unread_tokens: int) -> Tokens:
+def _opening(page: Page, page_parser: str, instructions: CustomInstructions, unread_tokens: int) -> TokenRange:
     sees = parsers.PARSERS[page_parser].sees_picture
     conversation = messages.page_messages(
-        messages.load(page_parser), page, wishes=wishes, image=_NO_PICTURE if sees else None
+        messages.load(page_parser), page, instructions=instructions, image=_NO_PICTURE if sees else None
     )
     told = estimate_tokens(conversation.messages, conversation.tools)
     if not sees:
         return _spread(told) + _spread_unread(unread_tokens)
-    shown = _spread_unread(unread_tokens) if page_parser == "agent" else Tokens()
+    shown = _spread_unread(unread_tokens) if page_parser == "agent" else TokenRange()
     return _spread(told - UNKNOWN_IMAGE_TOKENS) + _picture(page) + shown
 
 
-def _picture(page: Page) -> Tokens:
-    """Providers count pictures in many ways; this is from the fewest to what Anthropic counts."""
+def _picture(page: Page) -> TokenRange:
+    """Return the tokens of the page image: providers count differently, Anthropic counts the most."""
     pixels = min(MAX_VISION_PIXELS, page.width * page.height * (PAGE_DPI / 72) ** 2)
-    most = max(LEAST_IMAGE_TOKENS, pixels / PIXELS_A_TOKEN)
-    return Tokens(LEAST_IMAGE_TOKENS, most, most)
+    most = max(MIN_IMAGE_TOKENS, pixels / PIXELS_PER_TOKEN)
+    return TokenRange(MIN_IMAGE_TOKENS, most, most)
 
 
-def _spread(tokens: float) -> Tokens:
-    return Tokens(tokens * _LEAST, tokens * _LIKELY, tokens * _MOST)
+def _spread(tokens: float) -> TokenRange:
+    return TokenRange(tokens * _MIN_FACTOR, tokens * _LIKELY_FACTOR, tokens * _MAX_FACTOR)
 
 
-def _spread_unread(tokens: float) -> Tokens:
-    return Tokens(tokens * _LEAST_UNREAD, tokens * _LIKELY, tokens * _MOST_UNREAD)
+def _spread_unread(tokens: float) -> TokenRange:
+    return TokenRange(tokens * _MIN_UNREAD_FACTOR, tokens * _LIKELY_FACTOR, tokens * _MAX_UNREAD_FACTOR)

@@ -140,7 +140,7 @@ def _known(model: BaseModel) -> dict[str, Any]:
 
 
 def _sent(rule: AutoModeRule) -> dict[str, Any]:
-    """A rule with its triggers. Those that are not known stay, by name alone: they keep it from holding."""
+    """A rule with its triggers. Those that are not known stay, by name alone: they keep it from matching."""
     found = rule.model_dump(exclude_none=True, exclude=set(rule.model_extra or ()))
     return found | dict.fromkeys(rule.model_extra or (), True) | {"parsing_conf": _known(rule.parsing_conf)}
 

@@ -29,7 +29,7 @@ from apps.pages.model.blocks import Page
 from apps.pages.model.errors import ParseError, Stopped
 from apps.pages.sandbox import client
 from apps.parsing.modes import BALANCED, MODES, PAGE_PARSER_OF_MODE
-from apps.parsing.usage_estimate import TYPICAL_PAGE_TOKENS, Demand, demand_of, page_tokens
+from apps.parsing.usage_estimate import TYPICAL_PAGE_TOKENS, UsageEstimate, estimate_usage, page_tokens
 from apps.providers import ledger
 from apps.providers.catalog import Target
 
@@ -200,7 +200,7 @@ def _why_not(project: Project, job: ParseJob, spelled: str, pages: int) -> str:
 
 def _estimate(look: _Look, job: ParseJob, quota: ProjectQuota | None, *, why_not: str) -> ModeEstimate:
     asked = ModelRequest.of(job)
-    demands: dict[str, Demand] = defaultdict(Demand)
+    demands: dict[str, UsageEstimate] = defaultdict(UsageEstimate)
     counts: dict[str, int] = defaultdict(int)
     for page in look.readable:
         route = route_of(page, job, asked)
@@ -208,7 +208,7 @@ def _estimate(look: _Look, job: ParseJob, quota: ProjectQuota | None, *, why_not
         if route.mode in PAGE_PARSER_OF_MODE:
             demands[route.mode] += _demand(page, route, look, asked)
     asking = {mode: demand.times(look.scale) for mode, demand in demands.items() if demand.requests}
-    total = sum(asking.values(), Demand())
+    total = sum(asking.values(), UsageEstimate())
     rules = asked.provider_rules(quota)
     targets = {mode: targets_of(mode, rules) for mode in asking}
     return ModeEstimate(
@@ -223,17 +223,17 @@ def _estimate(look: _Look, job: ParseJob, quota: ProjectQuota | None, *, why_not
     )
 
 
-def _demand(page: Page, route: Route, look: _Look, asked: ModelRequest) -> Demand:
+def _demand(page: Page, route: Route, look: _Look, asked: ModelRequest) -> UsageEstimate:
     is_unread = page.number in look.unread and page.needs_ocr in WHOLE_PAGE_REASONS
-    return demand_of(
+    return estimate_usage(
         page,
         PAGE_PARSER_OF_MODE[route.mode],
-        wishes=asked.wishes_by(route.rule),
+        instructions=asked.instructions_by(route.rule),
         unread_tokens=look.typical_tokens if is_unread else 0,
     )
 
 
-def _cost(asking: Mapping[str, Demand], targets: Mapping[str, Sequence[Target]]) -> Range | None:
+def _cost(asking: Mapping[str, UsageEstimate], targets: Mapping[str, Sequence[Target]]) -> Range | None:
     """From the cheapest of those that are asked first, without a retry, to the dearest of all with retries."""
     total = Range(0.0, 0.0)
     for mode, demand in asking.items():
@@ -256,7 +256,7 @@ def _dollars(target: Target, input_tokens: float, output_tokens: float) -> float
     return (target.cost_nanos(input_tokens=round(input_tokens), output_tokens=round(output_tokens)) or 0) / 1e9
 
 
-def _seconds(look: _Look, asking: Mapping[str, Demand], targets: Mapping[str, Sequence[Target]]) -> Range:
+def _seconds(look: _Look, asking: Mapping[str, UsageEstimate], targets: Mapping[str, Sequence[Target]]) -> Range:
     """Of this job alone, with one worker of each kind; what waits in the queues before it is not known here."""
     low, high = (
         begin + look.pages * read / settings.PARSE_PROCESSES + look.pages_to_recognize * ocr / settings.OCR_WORKER
@@ -268,7 +268,7 @@ def _seconds(look: _Look, asking: Mapping[str, Demand], targets: Mapping[str, Se
     )
 
 
-def _model_seconds(mode: str, demand: Demand, targets: Sequence[Target]) -> Range:
+def _model_seconds(mode: str, demand: UsageEstimate, targets: Sequence[Target]) -> Range:
     parser = PAGE_PARSER_OF_MODE[mode]
     call = ledger.mean_seconds(parser) or CALL_SECONDS
     in_a_row = (2 if parser == "agent" else 1) * call
@@ -285,7 +285,7 @@ def _calls_at_once(width: int, targets: Sequence[Target]) -> int:
     return min(width, granted) if limits and None not in limits else width
 
 
-def _granted(demand: Demand, targets: Sequence[Target]) -> tuple[float, float]:
+def _granted(demand: UsageEstimate, targets: Sequence[Target]) -> tuple[float, float]:
     """Requests a second that the quotas of all deployments allow together, and requests of their first windows."""
     rates = [_requests_a_window(demand, target) for target in targets]
     windows = [target.limits.window_seconds for target in targets]
@@ -294,7 +294,7 @@ def _granted(demand: Demand, targets: Sequence[Target]) -> tuple[float, float]:
     return sum(rate / window for rate, window in zip(rates, windows, strict=True)), sum(rates)
 
 
-def _requests_a_window(demand: Demand, target: Target) -> float:
+def _requests_a_window(demand: UsageEstimate, target: Target) -> float:
     limits = target.limits
     input_tokens, output_tokens = demand.input.likely / demand.requests, demand.output.likely / demand.requests
     each = (

@@ -1,7 +1,7 @@
 """Models' answers for pages, kept by what they depend on: the same page is never paid for twice.
 
 An answer belongs to one project. It depends on the page as it was read, on the picture of it where a model sees one,
-on the prompt's version and the customer's wishes, and on the model that gave it.
+on the prompt's version and the customer's instructions, and on the model that gave it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from apps.documents import storage
 from apps.jobs.models import JobPage, PageAnswer, ParseJob
 from apps.pages.model.blocks import Page, decode_page, encode_page
 from apps.pages.model.errors import GarbledPage
-from apps.parsing.prompts.messages import Wishes
+from apps.parsing.prompts.messages import CustomInstructions
 
 logger = logging.getLogger(__name__)
 PURGED_AT_ONCE = 200
@@ -34,7 +34,7 @@ class Asked:
     row: JobPage
     page: Page
     prompt_version: str
-    wishes: Wishes
+    instructions: CustomInstructions
     sees_picture: bool
 
     def key(self, model: str) -> str:
@@ -42,7 +42,7 @@ class Asked:
             str(self.job.project_id),
             model,
             self.prompt_version,
-            msgspec.json.encode(self.wishes).decode(),
+            msgspec.json.encode(self.instructions).decode(),
             f"{self.job.document.sha256} {self.row.number}" if self.sees_picture and self.job.document else "",
             encode_page(msgspec.structs.replace(self.page, number=1)).decode(),
         ]

@@ -26,7 +26,7 @@ from apps.pages.model.blocks import Page, encode_page
 from apps.pages.model.errors import PageError, Stopped
 from apps.parsing import parsers
 from apps.parsing.page_pictures import DocumentPictures
-from apps.parsing.parsers import PageToParse, Parsed
+from apps.parsing.parsers import PageToParse, ParsedPage
 from apps.providers import ledger
 from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, Order
 from apps.providers.calls.shared_gateway import shared_gateway
@@ -92,7 +92,7 @@ class _Work:
             row=self.row,
             page=self.page,
             prompt_version=self.parser.prompt_version,
-            wishes=self.asked.wishes(self.row),
+            instructions=self.asked.instructions(self.row),
             sees_picture=self.parser.sees_picture,
         )
 
@@ -109,14 +109,14 @@ def _exhausted(step: Step) -> set[int]:
 
 
 def _ask(claim: Claim, work: _Work) -> None:
-    if not work.parser.has_something_to_read(work.page):
+    if not work.parser.has_content(work.page):
         _accept(claim, work, work.page, {"empty": True})
         return
     if work.asked.reads_cache and (found := _kept_answer(work)) is not None:
         page, facts = found
         _accept(claim, work, page, {**facts, "cache": "hit", "requests": 0, "cost_nanos": 0})
         return
-    parsed = _parsed(claim, work)
+    parsed = _parsed_page(claim, work)
     facts = _facts(parsed)
     _accept(
         claim,
@@ -136,7 +136,7 @@ def _kept_answer(work: _Work) -> tuple[Page, dict[str, object]] | None:
         return answer_cache.find(work.kept, list(dict.fromkeys(models)))
 
 
-def _parsed(claim: Claim, work: _Work) -> Parsed:
+def _parsed_page(claim: Claim, work: _Work) -> ParsedPage:
     job = claim.job
     with DocumentPictures(
         job.document_id,
@@ -147,12 +147,12 @@ def _parsed(claim: Claim, work: _Work) -> Parsed:
         open_document=storage.local_original,
     ) as pictures:
         return work.parser.parse(
-            PageToParse(page=work.page, wishes=work.kept.wishes, pictures=pictures, order=work.order),
+            PageToParse(page=work.page, instructions=work.kept.instructions, pictures=pictures, order=work.order),
             shared_gateway(),
         )
 
 
-def _facts(parsed: Parsed) -> dict[str, object]:
+def _facts(parsed: ParsedPage) -> dict[str, object]:
     return {
         "deployment": parsed.deployment,
         "provider": parsed.provider,

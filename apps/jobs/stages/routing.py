@@ -43,11 +43,13 @@ def choose_routes(job: ParseJob) -> list[Route]:
 
 
 def route_of(page: Page, job: ParseJob, asked: ModelRequest) -> Route:
-    """The mode of one page, by the rules and wishes of its job."""
-    lifted = auto_mode.lift(page, rules=asked.rules, markdown=None, file_name=job.document_name, base_mode=job.mode)
-    if lifted.rule is not None:
-        mode = lifted.mode if _is_served(lifted.mode) else job.mode
-        return Route(page.number, mode, lifted.reason, lifted.rule)
+    """The mode of one page, by the rules and instructions of its job."""
+    decision = auto_mode.choose_mode(
+        page, rules=asked.rules, markdown=None, file_name=job.document_name, base_mode=job.mode
+    )
+    if decision.rule is not None:
+        mode = decision.mode if _is_served(decision.mode) else job.mode
+        return Route(page.number, mode, decision.reason, decision.rule)
     if asked.optimizes_cost and job.mode in FOR_EASY_PAGES:
         easy, why = cost_optimizer.is_easy(page)
         if easy:

@@ -1,4 +1,4 @@
-"""Where the blocks of an answer stand: their words are found among the words of the page, which have boxes."""
+"""Give the blocks of an answer their boxes: find their words among the words of the page, which have boxes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page, Source
 from apps.pages.model.geometry import Box, union
 from apps.parsing.answers.drafts import Draft
-from apps.parsing.answers.matching import matched
+from apps.parsing.answers.matching import match_words
 from apps.parsing.answers.normalized_words import PageWords, is_running_line, page_words, words_of
 
-# Lines further apart than this, counted in the page's reading order, are different places; ...
-SAME_PLACE_LINES = 4
-# ... a place that holds less than this share of a block's words is chance.
-LEAST_PLACE_SHARE = 0.25
-# A line belongs to a block that holds this share of its words.
-LINE_SHARE = 0.5
-# So many letters before the first word and after the last are signs that belong to them.
-MARGIN_LETTERS = 2
-# A running line is replaced by an answer that holds this share of its words.
-REPLACED_SHARE = 0.5
+# Matched lines further apart than this, in reading order, belong to different places.
+MAX_LINES_WITHIN_PLACE = 4
+# A place that contains a smaller share of a block's words matched by chance.
+MIN_PLACE_SHARE = 0.25
+# A line belongs to a block that contains at least this share of its words.
+MIN_LINE_SHARE = 0.5
+# Up to this many letters before the first word and after the last are punctuation that belongs to them.
+MAX_MARGIN_LETTERS = 2
+# An answer that contains at least this share of a running line's words replaces it.
+MIN_REPLACED_SHARE = 0.5
 
 
 class _Placed(msgspec.Struct):
-    """A draft, the places of its words on the page (-1 for none), and where its text was found; box None if nowhere."""
+    """A draft, the index of each of its words on the page (-1: not found), and the box of the words that were found."""
 
     draft: Draft
     cells: list[list[int]]
@@ -37,8 +37,10 @@ class _Placed(msgspec.Struct):
 
 
 def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -> tuple[Block, ...]:
-    """The drafts as blocks in their order, each with a box and, as its confidence, the share of its words that the page
-    has; between them the page's pictures, and those of its running lines that the answer leaves out."""
+    """Return the drafts as blocks, in order, each with a box; its confidence is the share of its words on the page.
+
+    The page's pictures, and the running lines that the answer left out, are inserted between them.
+    """
     words = words or page_words(page)
     placed = _placed(drafts, words)
     for one in placed:
@@ -49,7 +51,7 @@ def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -
 
 
 def _placed(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
-    """The drafts with the places of their words; a table has a list for each cell, any other draft one."""
+    """Match the words of the drafts; a table has one list for each cell, any other draft has one list."""
     tokens: list[str] = []
     lengths: list[list[int]] = []
     for draft in drafts:
@@ -59,7 +61,7 @@ def _placed(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
             counts.append(len(found))
             tokens += found
         lengths.append(counts)
-    places = iter(matched(tokens, words.tokens))
+    places = iter(match_words(tokens, words.tokens))
     return [
         _Placed(draft, [[next(places) for _ in range(count)] for count in counts])
         for draft, counts in zip(drafts, lengths, strict=True)
@@ -67,7 +69,7 @@ def _placed(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
 
 
 def _locate(placed: _Placed, words: PageWords) -> None:
-    """Find the lines and the box of a draft from where its words were found."""
+    """Set the lines and the box of a draft from the words that were found."""
     places = [place for cell in placed.cells for place in cell]
     found = [place for place in places if place >= 0]
     if not found:
@@ -80,20 +82,20 @@ def _locate(placed: _Placed, words: PageWords) -> None:
 
 
 def _one_place(counts: Counter[int]) -> set[int]:
-    """The units that lie together, without strays; ``counts`` says how many words each holds."""
+    """Return the units that are close together, without strays; ``counts`` is the number of words found in each."""
     groups: list[list[int]] = []
     for unit in sorted(counts):
-        if groups and unit - groups[-1][-1] <= SAME_PLACE_LINES:
+        if groups and unit - groups[-1][-1] <= MAX_LINES_WITHIN_PLACE:
             groups[-1].append(unit)
         else:
             groups.append([unit])
     weights = [sum(counts[unit] for unit in group) for group in groups]
-    least = LEAST_PLACE_SHARE * max(weights)
+    least = MIN_PLACE_SHARE * max(weights)
     return {unit for group, weight in zip(groups, weights, strict=True) if weight >= least for unit in group}
 
 
 def _box_of(places: Iterable[int], words: PageWords) -> Box:
-    """The box around words: of a line only the stretch from its first to its last word among them."""
+    """Return the box around words; a line counts only from the first of these words in it to the last."""
     stretches: dict[int, tuple[int, int]] = {}
     for place in places:
         unit = words.units[place]
@@ -106,11 +108,12 @@ def _box_of(places: Iterable[int], words: PageWords) -> Box:
 
 
 def _stretch(words: PageWords, number: int, start: int, end: int) -> Box:
-    """A part of a line, its letters taken for equally wide; of a cell, whose text may have lines, the whole box."""
+    """Return the box of a part of a line, assuming letters of equal width; for a cell, which may have several lines,
+    the whole box."""
     unit, length = words.all_units[number], words.lengths[number]
     box = unit.box
-    start = start if start > MARGIN_LETTERS else 0
-    end = end if end < length - MARGIN_LETTERS else length
+    start = start if start > MAX_MARGIN_LETTERS else 0
+    end = end if end < length - MAX_MARGIN_LETTERS else length
     if unit.line is None or end - start == length:
         return box
     if scripts.is_rtl(unit.text):
@@ -120,7 +123,7 @@ def _stretch(words: PageWords, number: int, start: int, end: int) -> Box:
 
 
 def _without_gaps(page: Page, boxes: Sequence[Box | None]) -> list[Box]:
-    """The boxes, within the page; for each that is missing the room between its neighbours."""
+    """Return the boxes, clipped to the page; a missing box becomes the space between its neighbours."""
     after: list[Box | None] = []
     following: Box | None = None
     for box in reversed(boxes):
@@ -171,12 +174,12 @@ def _cell(page: Page, cell: Cell, places: Sequence[int], words: PageWords) -> Ce
 def _lines(placed: _Placed, words: PageWords) -> tuple[Line, ...]:
     counts = Counter(words.units[place] for cell in placed.cells for place in cell if place >= 0)
     found = ((words.all_units[unit].line, counts[unit], unit) for unit in placed.units)
-    return tuple(line for line, count, unit in found if line is not None and count >= LINE_SHARE * words.sizes[unit])
+    return tuple(line for line, count, unit in found if line is not None and count >= MIN_LINE_SHARE * words.sizes[unit])
 
 
 def _with_kept(page: Page, words: PageWords, placed: Sequence[_Placed], blocks: Sequence[Block]) -> Iterable[Block]:
-    """The blocks, and at their places those of the page that an answer does not speak of."""
-    last: dict[int, int] = {}  # block of the page -> the last block of the answer that stands there
+    """Yield the blocks and, between them, the blocks of the page that the answer does not contain."""
+    last: dict[int, int] = {}  # block of the page -> the last block of the answer at that place
     for index, one in enumerate(placed):
         for unit in one.units:
             last[words.all_units[unit].block] = index
@@ -195,9 +198,9 @@ def _with_kept(page: Page, words: PageWords, placed: Sequence[_Placed], blocks: 
 
 
 def _is_left_out(page: Page, index: int, words: PageWords, used: Counter[int]) -> bool:
-    """Whether a block is a running line whose words the answer does not have."""
+    """Return whether a block is a running line whose words are not in the answer."""
     if not is_running_line(page, page.blocks[index]):
         return False
     units = [number for number, unit in enumerate(words.all_units) if unit.block == index]
     size = sum(words.sizes[unit] for unit in units)
-    return sum(used[unit] for unit in units) < REPLACED_SHARE * size or not size
+    return sum(used[unit] for unit in units) < MIN_REPLACED_SHARE * size or not size

@@ -1,4 +1,4 @@
-"""What an answer says stands on the page, before it is known where."""
+"""Blocks of an answer before their boxes are known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from apps.pages.model.blocks import BlockType, Cell
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A block without a box; the fields mean what they mean in ``apps.pages.model.blocks.Block``."""
+    """A block without a box; the fields are those of ``apps.pages.model.blocks.Block``."""
 
     type: BlockType
     text: str = ""

@@ -1,6 +1,6 @@
-"""Is an answer this page: does it keep the page's words and numbers, and does it add others?
+"""The fidelity check: does an answer keep the words and numbers of its page, and does it add others?
 
-The thresholds were chosen with ``python -m bench.fidelity``; docs/quality-and-speed.md shows what they find and miss.
+``python -m bench.fidelity`` measures the thresholds; docs/quality-and-speed.md has the figures.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ TEXT_LAYER = "text_layer"
 OCR = "ocr"
 INCOMPLETE = "output_incomplete"
 ALTERED = "output_altered"
-# So many numbers of each kind are named.
-MOST_NUMBERS = 20
+MAX_LISTED_NUMBERS = 20  # missing, and added
 
 
 class Fidelity(msgspec.Struct, frozen=True, omit_defaults=True):
     """How an answer compares with its page.
 
-    ``words``: the page's words, without list markers and page numbers. ``coverage``: the share of them that the answer
-    has, as often as the page. ``added``: the share of the answer's words that the page does not have, or not as often;
-    ``repeated``: that of words that the page has, but not as often. ``gap`` and ``inserted``: the most words missing,
-    and added, in one place. ``numbers_missing`` and ``numbers_added``: at most ``MOST_NUMBERS`` of them;
-    ``numbers_kept``: the share of the page's numbers that the answer has. ``pictures``: whether the page has pictures,
-    which may hold text that is not among its words.
+    ``words``: the number of words on the page, without list markers and page numbers. ``coverage``: the share of them
+    in the answer, counting repetitions. ``added``: the share of the answer's words that the page lacks or has less
+    often; ``repeated``: the share that the page has, but less often. ``gap`` and ``inserted``: the largest number of
+    words missing, and added, in one place. ``numbers_missing`` and ``numbers_added``: at most ``MAX_LISTED_NUMBERS``
+    each; ``numbers_kept``: the share of the page's numbers in the answer. ``pictures``: the page has pictures, which
+    may contain text that is not among its words.
     """
 
     words: int
@@ -47,8 +46,8 @@ class Fidelity(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """What is let pass: ``coverage``, ``added`` and ``numbers_kept`` as shares, ``gap`` and ``inserted`` in words,
-    ``numbers`` as so many missing, and so many added, whatever their share."""
+    """Limits for an acceptable answer: ``coverage``, ``added`` and ``numbers_kept`` are shares, ``gap`` and ``inserted``
+    are words, ``numbers`` is how many may be missing, and how many added, whatever their share."""
 
     coverage: float
     added: float
@@ -58,21 +57,23 @@ class Thresholds(msgspec.Struct, frozen=True):
     numbers_kept: float
 
 
-# Pages with fewer words than this are let pass as long as the answer has something of them.
+# Pages with fewer words than this need only FEW_WORDS_COVERAGE.
 FEW_WORDS = 8
 FEW_WORDS_COVERAGE = 0.5
 TEXT_LAYER_THRESHOLDS = Thresholds(coverage=0.95, added=0.10, gap=4, inserted=5, numbers=0, numbers_kept=1.0)
-# OCR misreads words and numbers, and the model mends them.
+# OCR misreads words and numbers, and the model corrects them.
 OCR_THRESHOLDS = Thresholds(coverage=0.80, added=0.25, gap=8, inserted=8, numbers=4, numbers_kept=0.6)
-# A model that sees the page also reads what stands in its pictures; it does not read the page's own words twice there.
+# A model that sees the page also reads the text in its pictures; it does not read the page's own words there twice.
 PICTURE_TEXT_ADDED = 0.60
 PICTURE_TEXT_REPEATED = 0.25
 _COMMAND = re.compile(r"\\([a-zA-Z]{2,20})")
 
 
 def compare(page: Page, blocks: Sequence[Block | Draft], words: PageWords | None = None) -> Fidelity:
-    """Compare the words of an answer with those of its page. Blocks that went through ``align`` hold the running lines
-    that the answer left out; without them these are missing."""
+    """Compare the words of an answer with those of its page.
+
+    Blocks from ``align`` include the running lines that the answer left out; without ``align`` these count as missing.
+    """
     words = words or page_words(page)
     known = set(words.tokens)
     found, markers = _answer_words(blocks, known)
@@ -96,10 +97,10 @@ def compare(page: Page, blocks: Sequence[Block | Draft], words: PageWords | None
 
 
 def verdict(fidelity: Fidelity, *, source: str, image: bool) -> str:
-    """Why the answer cannot be taken; an empty text when it can. ``output_incomplete``: words or numbers of the page
-    are missing in it; ``output_altered``: it says other things than the page.
+    """Return the error code of an unacceptable answer, or "".
 
-    ``source``: where the page's words come from, "text_layer" or "ocr". ``image``: whether the model saw the page.
+    ``output_incomplete``: words or numbers of the page are missing; ``output_altered``: the answer differs from the
+    page. ``source``: "text_layer" or "ocr", the origin of the page's words. ``image``: whether the model saw the page.
     """
     if fidelity.words < FEW_WORDS:
         return "" if fidelity.coverage >= FEW_WORDS_COVERAGE else INCOMPLETE
@@ -112,17 +113,17 @@ def verdict(fidelity: Fidelity, *, source: str, image: bool) -> str:
 
 
 def _adds(fidelity: Fidelity, limits: Thresholds, *, image: bool) -> bool:
-    """Whether there is more in the answer than the page explains."""
+    """Return whether the answer contains more than the page explains."""
     if image and fidelity.pictures:
         return fidelity.added > PICTURE_TEXT_ADDED or fidelity.repeated > PICTURE_TEXT_REPEATED
     if fidelity.added > limits.added or fidelity.inserted > limits.inserted:
         return True
-    # What OCR misread was missing above; here the model has mended it.
+    # Numbers that OCR misread count as missing above and as added here, where the model corrected them.
     return limits.numbers_kept == 1.0 and len(fidelity.numbers_added) > limits.numbers
 
 
 def _answer_words(blocks: Sequence[Block | Draft], known: Set[str]) -> tuple[list[str], list[str]]:
-    """The words of an answer, and apart from them those of its list markers, which are numbered anew now and then."""
+    """Return the words of an answer and, separately, its list markers, which models sometimes renumber."""
     found: list[str] = []
     markers: list[str] = []
     for block in blocks:
@@ -136,7 +137,7 @@ def _answer_words(blocks: Sequence[Block | Draft], known: Set[str]) -> tuple[lis
 
 
 def _words(text: str, known: Set[str]) -> list[str]:
-    r"""The words of a text; the names in formulas (``\frac``) are none, unless they stand on the page."""
+    r"""Return the words of a text; names of LaTeX commands (``\frac``) count only if the page contains them."""
     if "\\" in text:
         text = _COMMAND.sub(lambda found: found.group() if found.group(1).lower() in known else " ", text)
     return words_of(text)
@@ -147,17 +148,18 @@ def _share(part: int, whole: int, *, nothing: float) -> float:
 
 
 def _numbers(words: Mapping[str, int]) -> tuple[str, ...]:
-    return tuple(sorted(word for word in words if is_number(word))[:MOST_NUMBERS])
+    return tuple(sorted(word for word in words if is_number(word))[:MAX_LISTED_NUMBERS])
 
 
 def _longest(words: Sequence[str], others: Sequence[str], missing: Mapping[str, int]) -> int:
-    """The most of ``missing`` in one stretch of ``words`` of which the others have no three words in a row."""
+    """Return the largest number of ``missing`` words in one stretch of ``words`` that shares no three words in a row
+    with ``others``."""
     return max((_missing_in(stretch, missing) for stretch in _stretches(words, others)), default=0)
 
 
 def _stretches(words: Sequence[str], others: Sequence[str]) -> Iterator[Sequence[str]]:
     threes = set(zip(others, others[1:], others[2:], strict=False))
-    start = 0  # of the stretch that is open
+    start = 0
     for place, three in enumerate(zip(words, words[1:], words[2:], strict=False)):
         if three in threes:
             if place > start:

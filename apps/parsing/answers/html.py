@@ -1,7 +1,7 @@
-"""HTML in an answer: tables with their spans; of everything else the text.
+"""Read HTML in an answer: tables with their spans, and the text of everything else.
 
-Tags are found by an expression whose time grows with the length of the text: ``html.parser`` of this Python goes over
-the rest again for every tag or comment that is never closed.
+Tags are found with a regular expression in linear time; ``html.parser`` of this Python rescans the rest of the text
+for every tag or comment that is never closed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from apps.pages.model.blocks import BlockType, Cell
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
 
-MOST_COLUMNS = 500
-MOST_CELLS = 5_000
+MAX_TABLE_COLUMNS = 500
+MAX_TABLE_CELLS = 5_000
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,15})(?=[\s/>])([^<>]{0,2000})>")
 _COMMENT = "<!--"
 _SPAN = re.compile(r"\b(row|col)span\s{0,4}=\s{0,4}[\"']?\s{0,4}(\d{1,9})", re.IGNORECASE)
@@ -59,8 +59,10 @@ Piece = tuple[str, str, str]
 
 
 def pieces(html: str) -> Iterator[Piece]:
-    """Tags and the text between them, entities read; comments and what no reader sees left out. Names that HTML
-    does not know are text."""
+    """Yield tags and the unescaped text between them, without comments, scripts and styles.
+
+    A tag whose name HTML does not define is text.
+    """
     unseen = ""
     start = 0
     html = without_comments(html)
@@ -82,7 +84,7 @@ def pieces(html: str) -> Iterator[Piece]:
 
 
 def without_comments(html: str) -> str:
-    """The text without ``<!-- -->``; one that is never closed goes on to the end."""
+    """Remove comments; one that is never closed extends to the end of the text."""
     if _COMMENT not in html:
         return html
     kept: list[str] = []
@@ -98,13 +100,13 @@ def without_comments(html: str) -> str:
 
 
 def is_tag(text: str) -> bool:
-    """Whether the text is a tag of HTML, and not something of the page in angle brackets (``<token>``)."""
+    """Return whether the text is an HTML tag, and not text of the page in angle brackets (``<token>``)."""
     found = _TAG.fullmatch(text)
     return text.startswith("<!") or (found is not None and found.group(2).lower() in _ELEMENTS)
 
 
 def text_of(html: str) -> str:
-    """The text alone, on one line."""
+    """Return the text without tags, on one line."""
     return _one_line("".join(" " if name in _PARTING or name == "br" else text for name, _, text in _texts(html)))
 
 
@@ -118,7 +120,7 @@ def _one_line(text: str) -> str:
 
 
 def drafts_of(html: str) -> list[Draft]:
-    """Headings and paragraphs of HTML that holds no table."""
+    """Return the headings and paragraphs of HTML that contains no table."""
     drafts: list[Draft] = []
     text: list[str] = []
     level = 0
@@ -142,11 +144,11 @@ def drafts_of(html: str) -> list[Draft]:
 
 
 def table_of(html: str) -> list[Draft]:
-    """The table as a draft, and before it what stands in it outside of its cells, as its caption does.
+    """Return the table as a draft, preceded by text inside it that belongs to no cell, such as its caption.
 
     Raises ``UnusableAnswer`` for a table larger than a page can hold.
     """
-    reading = _Reading()
+    reading = _TableReader()
     for name, closing, content in pieces(html):
         if not name:
             reading.text(content)
@@ -157,7 +159,7 @@ def table_of(html: str) -> list[Draft]:
     return reading.drafts()
 
 
-class _Cell(msgspec.Struct):
+class _OpenCell(msgspec.Struct):
     row: int
     column: int
     row_span: int
@@ -166,16 +168,16 @@ class _Cell(msgspec.Struct):
     parts: list[str]
 
 
-class _Reading:
-    """Takes the pieces of one table. Tables inside it are text of the cell they stand in."""
+class _TableReader:
+    """Build one table from its tags and text. A nested table becomes text of its cell."""
 
     def __init__(self) -> None:
-        self._cells: list[_Cell] = []
+        self._cells: list[_OpenCell] = []
         self._outside: list[str] = []
-        self._open: _Cell | None = None
+        self._open: _OpenCell | None = None
         self._row = -1
         self._column = 0
-        self._taken: list[int] = []  # for each column, the first row that is free again
+        self._taken: list[int] = []  # for each column, the first row that no cell above spans
         self._depth = 0
         self._in_head = False
 
@@ -205,7 +207,7 @@ class _Reading:
             self._depth -= 1
 
     def _part(self, name: str) -> None:
-        """What parts lines on a screen parts them in the cell."""
+        """Break the line where a browser would."""
         if name == "br" or name in _PARTING:
             (self._outside if self._open is None else self._open.parts).append("\n")
 
@@ -220,14 +222,14 @@ class _Reading:
         while self._column < len(self._taken) and self._taken[self._column] > self._row:
             self._column += 1
         spans = {axis.lower(): int(count) for axis, count in _SPAN.findall(attributes)}
-        width = max(1, min(spans.get("col", 1), MOST_COLUMNS))
-        height = max(1, min(spans.get("row", 1), MOST_CELLS))
-        if self._column + width > MOST_COLUMNS or len(self._cells) >= MOST_CELLS:
+        width = max(1, min(spans.get("col", 1), MAX_TABLE_COLUMNS))
+        height = max(1, min(spans.get("row", 1), MAX_TABLE_CELLS))
+        if self._column + width > MAX_TABLE_COLUMNS or len(self._cells) >= MAX_TABLE_CELLS:
             raise UnusableAnswer("The answer has a table that no page can hold.")
         self._taken.extend([0] * (self._column + width - len(self._taken)))
         self._taken[self._column : self._column + width] = [self._row + height] * width
         header = name == "th" or self._in_head
-        self._open = _Cell(self._row, self._column, height, width, header, [])
+        self._open = _OpenCell(self._row, self._column, height, width, header, [])
         self._cells.append(self._open)
         self._column += width
 
@@ -239,7 +241,7 @@ class _Reading:
         return found
 
 
-def _finished(cell: _Cell, rows: int) -> Cell:
+def _finished(cell: _OpenCell, rows: int) -> Cell:
     text = "\n".join(_lines("".join(cell.parts)))
     return Cell(cell.row, cell.column, text, min(cell.row_span, rows - cell.row), cell.column_span, cell.header)
 

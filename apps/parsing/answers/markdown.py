@@ -1,6 +1,6 @@
-"""Markdown -> drafts: CommonMark with tables. Marks of emphasis, links, pictures and tags go, their text stays.
+"""Markdown -> drafts: CommonMark with tables. Emphasis, links, pictures and tags are removed, their text is kept.
 
-Indented code is not read as such: models indent by chance.
+Indented text is not code: models indent by chance.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-# Lists ten deep; what stands deeper is not read, and is missed when the answer is compared with the page.
-MOST_NESTING = 30
-# Some rules go over a paragraph again for each of its signs; no paragraph of a page is as long as this.
-LONGEST_MARKED_TEXT = 8_000
-MOST_BRACKETS = 300
-MOST_DRAFTS = 5_000
+# Allows lists ten levels deep. Deeper text is not read, and the fidelity check finds it missing.
+MAX_NESTING = 30
+# Some inline rules take time that is quadratic in a paragraph's length; no paragraph of a page is as long as this.
+MAX_MARKED_CHARS = 8_000
+MAX_BRACKETS = 300
+MAX_DRAFTS = 5_000
 _LOOK_BACK = 200
 _TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)")
@@ -40,27 +40,27 @@ _DECIMAL = re.compile(r"\d{1,9}[.)]")
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"maxNesting": MOST_NESTING})
+    parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING})
     parser.enable("table").disable(["code", "reference"])
-    parser.core.ruler.disable(["inline", "text_join"])  # inline content is read where it is wanted
+    parser.core.ruler.disable(["inline", "text_join"])  # inline content is parsed in plain()
     return parser
 
 
 def drafts_of(text: str) -> list[Draft]:
-    """The blocks of a Markdown text. Raises ``UnusableAnswer`` for more than a page can hold."""
+    """Return the blocks of a Markdown text. Raise ``UnusableAnswer`` for more than MAX_DRAFTS."""
     drafts: list[Draft] = []
     for is_table, part in _parts(text):
         if is_table:
             drafts += html.table_of(part)
         elif part.strip():
-            drafts += _Reading(_parser().parse(part)).drafts()
-        if len(drafts) > MOST_DRAFTS:
-            raise UnusableAnswer(f"The answer has more than {MOST_DRAFTS} blocks.")
+            drafts += _MarkdownReader(_parser().parse(part)).drafts()
+        if len(drafts) > MAX_DRAFTS:
+            raise UnusableAnswer(f"The answer has more than {MAX_DRAFTS} blocks.")
     return drafts
 
 
 def _parts(text: str) -> Iterator[tuple[bool, str]]:
-    """The text cut before and after its HTML tables, which may hold empty lines; (is a table, its text)."""
+    """Split the text before and after its HTML tables, which may contain empty lines; yield (is_table, text)."""
     start = 0
     for opened, closed in _tables(text):
         yield False, text[start:opened]
@@ -70,7 +70,7 @@ def _parts(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def _tables(text: str) -> Iterator[tuple[int, int]]:
-    """Where outermost tables begin and end; one that is never closed ends with the text."""
+    """Yield the start and end of each outermost table; one that is never closed ends with the text."""
     if not _TABLE.search(text):
         return
     fenced = _fenced(text)
@@ -95,7 +95,7 @@ def _is_code(text: str, place: int, fenced: list[tuple[int, int]]) -> bool:
 
 
 def _fenced(text: str) -> list[tuple[int, int]]:
-    """Where fenced code begins and ends."""
+    """Return the start and end of each fenced code block."""
     found: list[tuple[int, int]] = []
     fence, opened, place = "", 0, 0
     for line in text.split("\n"):
@@ -112,10 +112,10 @@ def _fenced(text: str) -> list[tuple[int, int]]:
 
 
 def plain(content: str, *, line_break: str = " ") -> str:
-    """Inline Markdown as plain text. ``line_break`` stands for a break that is asked for; others heal hyphens."""
+    """Return inline Markdown as plain text. A hard break becomes ``line_break``; a soft break joins hyphenated words."""
     if not _MARKED.search(content):
         return content
-    if len(content) > LONGEST_MARKED_TEXT or content.count("[") > MOST_BRACKETS:
+    if len(content) > MAX_MARKED_CHARS or content.count("[") > MAX_BRACKETS:
         return _ESCAPED.sub(r"\1", html.text_of(content))
     lines = [""]
     for token in _inline_tokens(content):
@@ -137,15 +137,15 @@ def _inline_tokens(content: str) -> list[Token]:
     return tokens
 
 
-class _Reading:
-    """Goes through the tokens of one text."""
+class _MarkdownReader:
+    """Turn the tokens of one text into drafts."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._drafts: list[Draft] = []
         self._lists = 0
-        self._marker = ""  # of the item whose first text is still to come
-        self._level = 0  # of the heading that is open
+        self._marker = ""  # of a list item that has no text yet
+        self._level = 0  # of the open heading
 
     def drafts(self) -> list[Draft]:
         place = 0
@@ -190,7 +190,7 @@ class _Reading:
             self._drafts.append(Draft(BlockType.PARAGRAPH, text))
 
     def _table(self, place: int) -> int:
-        """Read a table whose first token stands at ``place``; returns where the tokens after it begin."""
+        """Read the table whose first token is at ``place``; return the index of the first token after it."""
         cells: list[Cell] = []
         row, column = -1, 0
         while (token := self._tokens[place]).type != "table_close":
@@ -201,14 +201,14 @@ class _Reading:
                 cells.append(Cell(row, column, text, header=row == 0))
                 column += 1
             place += 1
-            if column > html.MOST_COLUMNS or len(cells) > html.MOST_CELLS:
+            if column > html.MAX_TABLE_COLUMNS or len(cells) > html.MAX_TABLE_CELLS:
                 raise UnusableAnswer("The answer has a table that no page can hold.")
         self._drafts.append(Draft(BlockType.TABLE, cells=tuple(cells)))
         return place + 1
 
 
 def _item(text: str, marker: str, level: int) -> Draft:
-    """A list item. Markdown knows no letters as markers, so ``b)`` stands behind a bullet."""
+    """Return a list item. Markdown has no letters as markers, so ``b)`` follows a bullet."""
     if marker == "-":
         own, rest = list_markers.split(text)
         if own and list_markers.is_ordered(own) and not _DECIMAL.fullmatch(own):

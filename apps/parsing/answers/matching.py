@@ -1,7 +1,8 @@
-"""Which word of an answer is which word of the page, whatever order either has them in. Time grows with the words.
+"""Match each word of an answer with a word of the page, in any order, in time that is about linear in the words.
 
-Runs of words that stand once on both sides are anchors; from them the match goes on in both directions as long as the
-words agree, stepping over a few that do not. What is left is matched where it stands once, then near its neighbours.
+Sequences of words that occur once on both sides are anchors. A match grows from its anchor in both directions while
+the words agree, skipping a few that do not. Remaining words are matched where they occur once, then near their
+neighbours.
 """
 
 from __future__ import annotations
@@ -10,17 +11,16 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 
-# The longest runs first: they cannot be chance.
-ANCHOR_LENGTHS = (4, 2, 1)
-# Words that may differ between two that agree.
-MOST_SKIPPED = 3
-_SKIPS = tuple((more, less) for more in range(1, MOST_SKIPPED + 1) for less in range(more + 1))
-# A word that is left over is looked for so many words around the place where its neighbour was found.
-NEIGHBOURHOOD = 40
+ANCHOR_LENGTHS = (4, 2, 1)  # in words; long anchors first, since they do not match by chance
+# Words that may differ between two words that agree.
+MAX_SKIPPED_WORDS = 3
+_SKIPS = tuple((more, less) for more in range(1, MAX_SKIPPED_WORDS + 1) for less in range(more + 1))
+# A remaining word is searched within this many words of its neighbour's match.
+MAX_NEIGHBOUR_WORDS = 40
 
 
-def matched(answer: Sequence[str], page: Sequence[str]) -> list[int]:
-    """For each word of the answer its place on the page, -1 for none; no place is given twice."""
+def match_words(answer: Sequence[str], page: Sequence[str]) -> list[int]:
+    """Return for each word of the answer its index on the page, or -1; no index occurs twice."""
     matching = _Matching(answer, page)
     for length in ANCHOR_LENGTHS:
         matching.grow_from_runs(length)
@@ -29,7 +29,7 @@ def matched(answer: Sequence[str], page: Sequence[str]) -> list[int]:
 
 
 def _once(words: Sequence[str], length: int, free: Sequence[bool]) -> dict[tuple[str, ...], int]:
-    """Where the runs of words begin that stand once among those whose first word is free."""
+    """Return the start of each sequence of ``length`` words that occurs once among those whose first word is free."""
     places: dict[tuple[str, ...], int] = {}
     repeated = set()
     for place, run in enumerate(zip(*(words[shift:] for shift in range(length)), strict=False)):
@@ -51,7 +51,7 @@ class _Matching:
         self._taken = [False] * len(page)
 
     def grow_from_runs(self, length: int) -> None:
-        """Match what stands around runs of this length that both sides have once."""
+        """Match around sequences of this length that occur once on both sides."""
         there_once = _once(self._page, length, [not taken for taken in self._taken])
         for run, here in _once(self._answer, length, [place < 0 for place in self.places]).items():
             there = there_once.get(run, -1)
@@ -65,7 +65,7 @@ class _Matching:
         self._taken[there] = True
 
     def _grow(self, here: int, there: int, step: int) -> None:
-        """Go on from a matched pair while the words agree."""
+        """Extend the match from a matched pair while the words agree."""
         answer, page, places, taken = self._answer, self._page, self.places, self._taken
         last_here, last_there = (len(answer) - 1, len(page) - 1) if step > 0 else (0, 0)
         while here != last_here and there != last_there:
@@ -81,7 +81,7 @@ class _Matching:
             taken[there] = True
 
     def _skipped(self, here: int, there: int, step: int) -> tuple[int, int] | None:
-        """The nearest pair further on that agrees, and whose next words agree too."""
+        """Return the nearest later pair that agrees and whose next words agree too."""
         for more, less in _SKIPS:
             for i, j in ((here + less * step, there + more * step), (here + more * step, there + less * step)):
                 if self._agree(i, j) and self._agree(i + step, j + step):
@@ -98,7 +98,7 @@ class _Matching:
         )
 
     def fill(self) -> None:
-        """Give words that stand several times the place nearest to where their neighbour was found."""
+        """Match words that occur several times with the occurrence nearest to their neighbour's match."""
         free: dict[str, list[int]] = defaultdict(list)
         for there, word in enumerate(self._page):
             if not self._taken[there]:
@@ -112,10 +112,10 @@ class _Matching:
                 expected = nearest + 1
 
     def _nearest(self, places: Sequence[int], expected: int) -> int:
-        start = bisect_left(places, expected - NEIGHBOURHOOD)
+        start = bisect_left(places, expected - MAX_NEIGHBOUR_WORDS)
         near = [
             place
-            for place in places[start : start + 2 * NEIGHBOURHOOD]
-            if not self._taken[place] and place <= expected + NEIGHBOURHOOD
+            for place in places[start : start + 2 * MAX_NEIGHBOUR_WORDS]
+            if not self._taken[place] and place <= expected + MAX_NEIGHBOUR_WORDS
         ]
         return min(near, key=lambda place: abs(place - expected), default=-1)

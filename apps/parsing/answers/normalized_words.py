@@ -1,8 +1,8 @@
-"""The words of a page and of an answer, in a spelling in which both can be compared.
+"""Normalize the words of a page and of an answer so that they can be compared.
 
-Letters are folded (NFKC, case), hyphens and soft hyphens inside words are taken out, so that it does not matter who has
-healed a line end; punctuation and single letters are passed over, as formulas and list markers are spelt in many ways.
-A number is one word with its inner points and commas. Characters of scripts without spaces are words of their own.
+Letters are folded (NFKC, case). Hyphens and soft hyphens inside words are removed, so a hyphenated line end does not
+matter. Punctuation and single letters are skipped, because formulas and list markers have many spellings. A number is
+one word, with its inner points and commas. In scripts without spaces each character is a word.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _WORD = re.compile(
 )
 _HYPHENS = re.compile(_HYPHEN)
 _CUT = re.compile(r"[^\W\d_]([-\u00ad\u2010\u2011])\s*$")
-# What stands in the margins with more words than this is no running line.
-LONGEST_RUNNING_LINE = 60
-LONGEST_PAGE_NUMBER = 12
+# A block in the margin with more spaces than this is not a running line.
+MAX_RUNNING_LINE_SPACES = 60
+MAX_PAGE_NUMBER_CHARS = 12
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
-    """A line or a cell of the page, with its box; ``block`` counts the page's blocks from 0."""
+    """A line or a cell of the page, with its box; ``block`` is the index of its block, from 0."""
 
     text: str
     box: Box
@@ -39,11 +39,10 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
 
 
 class PageWords(msgspec.Struct):
-    """The words of a page in reading order: four lists of the same length, and three about the units they stand in.
+    """The words of a page in reading order: four lists of the same length, and three lists about their units.
 
-    ``units`` says in which unit a word stands, ``spans`` from where to where in it, in letters, ``optional`` whether an
-    answer may leave it out: markers of lists and page numbers. ``lengths``: the letters of each unit; ``sizes``: its
-    words.
+    ``units``: the index of each word's unit. ``spans``: its first and last letter in the unit. ``optional``: whether an
+    answer may leave it out, as list markers and page numbers. ``lengths``: letters per unit; ``sizes``: words per unit.
     """
 
     tokens: list[str] = []
@@ -60,7 +59,7 @@ def folded(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text."""
+    """Return the normalized words of a text."""
     text = folded(text)
     words: list[str] = _WORD.findall(text)
     return [_HYPHENS.sub("", word) for word in words] if _HYPHENS.search(text) else words
@@ -71,12 +70,12 @@ def is_number(token: str) -> bool:
 
 
 def page_words(page: Page) -> PageWords:
-    """The words of a page, each with its place; a word that a line end cuts in two stands in the first line."""
+    """Return the words of a page with their positions; a word hyphenated over two lines belongs to the first line."""
     words = PageWords()
     for index, block in enumerate(page.blocks):
         if block.type is BlockType.PICTURE:
             continue
-        numbered = len(block.text) <= LONGEST_PAGE_NUMBER and is_running_line(page, block)
+        numbered = len(block.text) <= MAX_PAGE_NUMBER_CHARS and is_running_line(page, block)
         cut = False
         for number, unit in enumerate(_units(block, index)):
             cut = _add(words, unit, marker=block.marker if not number else "", optional=numbered, cut=cut)
@@ -84,10 +83,10 @@ def page_words(page: Page) -> PageWords:
 
 
 def is_running_line(page: Page, block: Block) -> bool:
-    """Whether the block may be a running header or footer; for certain only the whole document shows it."""
+    """Return whether the block may be a running header or footer. Only the whole document can confirm it."""
     if block.type in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
         return True
-    return bool(margin_of(page, block)) and block.text.count(" ") < LONGEST_RUNNING_LINE
+    return bool(margin_of(page, block)) and block.text.count(" ") < MAX_RUNNING_LINE_SPACES
 
 
 def _units(block: Block, index: int) -> list[Unit]:
@@ -99,7 +98,7 @@ def _units(block: Block, index: int) -> list[Unit]:
 
 
 def _add(words: PageWords, unit: Unit, *, marker: str, optional: bool, cut: bool) -> bool:
-    """Add the words of a unit; returns whether its last word goes on in the next line."""
+    """Add the words of a unit; return whether its last word continues in the next line."""
     text = folded(unit.text)
     found = list(_WORD.finditer(text))
     tokens = [match.group() for match in found]

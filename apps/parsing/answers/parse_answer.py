@@ -1,8 +1,8 @@
 """A model's answer -> blocks, or ``UnusableAnswer``.
 
-The prompt asks for the page as Markdown, closed by the line ``<!-- end MARK -->`` with a mark made for this call. A
-provider's own word that the answer is complete is not trusted; the mark is. Everything in an answer is text: tags,
-links and pictures are taken off, nothing is fetched, nothing is run.
+The prompt asks for the page as Markdown, followed by the line ``<!-- end MARK -->`` with a mark made for this call. The
+mark shows that the answer is complete; the provider's finish reason is not used. Everything in an answer is text: tags,
+links and pictures are removed, nothing is fetched, nothing is executed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from apps.parsing.errors import UnusableAnswer
 
 __all__ = ["Draft", "end_line", "parsed_page", "read_answer"]
 
-# HTML tables cost about as many characters again as the text they hold.
-LONGEST_ANSWER = 2 * LONGEST_TEXT
-MOST_LINES = 20_000
-LONGEST_CHAT = 300
+# The markup of HTML tables doubles the characters of their text.
+MAX_ANSWER_CHARS = 2 * LONGEST_TEXT
+MAX_ANSWER_LINES = 20_000
+MAX_CHAT_CHARS = 300
 _END = re.compile(r"<!--[ \t]{0,8}end[ \t]{1,8}([^\s<>]{1,80}?)[ \t]{0,8}-->", re.IGNORECASE)
 _HTML_PAGE = re.compile(r"\s{0,100}<(?:!doctype|html|head|body)\b", re.IGNORECASE)
-# Only a line that speaks of its own doing is chat: "Here is what you need:" may stand on a page.
+# A line is chat only if it mentions the conversion: "Here is what you need:" may be text of a page.
 _CHAT = re.compile(
     r"(?:sure|certainly|of course|okay|ok|absolutely|here is|here's|here are|below is)\b.{0,200}"
     r"\b(?:markdown|transcription|transcribed|converted|conversion|extracted|reformatted|requested)\b.{0,100}[:.!]",
@@ -37,29 +37,32 @@ _WRAPPERS = frozenset({"markdown", "md", "html", "text"})
 
 
 def end_line(marker: str) -> str:
-    """The line that a complete answer ends with."""
+    """Return the last line of a complete answer."""
     return f"<!-- end {marker} -->"
 
 
 def read_answer(text: str, *, marker: str) -> list[Draft]:
-    """The blocks of an answer in its order, without boxes; none for an empty page.
+    """Return the blocks of an answer, in order, without boxes; an empty page has none.
 
-    Raises ``UnusableAnswer``: ``output_truncated`` without the end line, ``provider_bad_response`` when the answer is
-    empty, too long, another page's or no page at all.
+    Raise ``UnusableAnswer``: ``output_truncated`` if the end line is missing, ``provider_bad_response`` if the answer
+    is empty, too long, belongs to another page or is not a page.
     """
     from apps.parsing.answers import markdown
 
-    if len(text) > LONGEST_ANSWER:
-        raise UnusableAnswer(f"The answer is longer than {LONGEST_ANSWER} characters.")
+    if len(text) > MAX_ANSWER_CHARS:
+        raise UnusableAnswer(f"The answer is longer than {MAX_ANSWER_CHARS} characters.")
     body = _body(clean(text.replace("\r\n", "\n").replace("\r", "\n")), marker)
-    if body.count("\n") > MOST_LINES:
-        raise UnusableAnswer(f"The answer has more than {MOST_LINES} lines.")
+    if body.count("\n") > MAX_ANSWER_LINES:
+        raise UnusableAnswer(f"The answer has more than {MAX_ANSWER_LINES} lines.")
     return markdown.drafts_of(body)
 
 
 def parsed_page(page: Page, text: str, *, marker: str, words: PageWords | None = None) -> Page:
-    """The page with the answer's blocks in the place of its own. Raises ``UnusableAnswer`` as ``read_answer`` does, and
-    for an empty answer to a page with words. ``words``: the page's, where they are known already."""
+    """Return the page with the blocks of the answer instead of its own.
+
+    Raise ``UnusableAnswer`` as ``read_answer`` does, and for an empty answer to a page with words. ``words``: the
+    words of the page, if already known.
+    """
     from apps.parsing.answers import alignment
 
     words = words or page_words(page)
@@ -70,7 +73,7 @@ def parsed_page(page: Page, text: str, *, marker: str, words: PageWords | None =
 
 
 def _body(text: str, marker: str) -> str:
-    """What stands before the end line, without what wraps it."""
+    """Return the text before the end line, without fence and chat."""
     if not text.strip():
         raise UnusableAnswer("The answer is empty.")
     ends = list(_END.finditer(text))
@@ -87,16 +90,16 @@ def _body(text: str, marker: str) -> str:
 
 
 def _without_chat(text: str) -> str:
-    """Without a first line in which the model announces its work."""
+    """Remove a first line in which the model announces its work."""
     first, _, rest = text.lstrip().partition("\n")
     return rest if rest.strip() and _CHAT.fullmatch(first.strip().strip("*")) else text
 
 
 def _unwrapped(text: str, *, closed_after: bool) -> str:
-    """Without a fence around all of it, and without the chat before and after such a fence.
+    """Remove a fence around the whole answer, and the chat before and after it.
 
-    ``closed_after``: the fence's last line stands behind the end line. A bare fence is taken off only then: a page may
-    be one piece of code.
+    ``closed_after``: the closing fence follows the end line. Only then is a fence without a language removed, because a
+    page may consist of code.
     """
     lines = text.strip("\n").split("\n")
     fences = [(number, found) for number, line in enumerate(lines) if (found := _FENCE.fullmatch(line))]
@@ -105,7 +108,7 @@ def _unwrapped(text: str, *, closed_after: bool) -> str:
     first, opening = fences[0]
     if not _wraps(opening.group(2), closed_after) or not _is_chat(lines[:first]):
         return text
-    if closed_after or len(fences) % 2:  # the last line is missing or behind the end line
+    if closed_after or len(fences) % 2:  # the closing fence is missing or follows the end line
         return "\n".join(lines[first + 1 :])
     last, closing = fences[-1]
     if closing.group(2) or not _is_chat(lines[last + 1 :]):
@@ -118,6 +121,6 @@ def _wraps(language: str, closed_after: bool) -> bool:
 
 
 def _is_chat(lines: Sequence[str]) -> bool:
-    """Whether what stands outside of a fence around the page is nothing, or one short paragraph."""
+    """Return whether the text outside a fence around the page is empty or one short paragraph."""
     text = "\n".join(lines).strip()
-    return len(text) <= LONGEST_CHAT and "\n\n" not in text
+    return len(text) <= MAX_CHAT_CHARS and "\n\n" not in text

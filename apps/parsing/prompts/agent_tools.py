@@ -1,4 +1,4 @@
-"""The tools of the page agent, described as a model takes them: functions with JSON schemas of their arguments."""
+"""The tools of the page agent as function definitions with JSON schemas of their arguments."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a model is told: the versioned texts in ``prompts/``, the request's wishes and the page, as chat messages.
+"""What a model is told: the versioned texts in ``prompts/``, the request's instructions and the page, as chat messages.
 
 A prompt has three parts. ``task`` and ``rules`` are ours in every request; ``style`` is what a request's system prompt
-replaces. The rules come last and stand above the wishes of customers and above anything that a page says. Texts of
+replaces. The rules come last and stand above the instructions of customers and above anything that a page says. Texts of
 pages and customers are data: a line in them that looks like the frame around them, or like a control token of a chat
 template, is defused before it is sent.
 """
@@ -36,7 +36,7 @@ _MARKUP = re.compile(
 
 @dataclass(frozen=True)
 class Prompt:
-    """``parser``: llm, lvm or agent. ``name`` ("llm-1") goes into cache keys."""
+    """``parser``: llm, lvm or agent. Cache keys contain ``name`` ("llm-1")."""
 
     parser: str
     version: int
@@ -50,8 +50,8 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What a request says to the model, by LlamaParse's names. ``system_prompt`` takes the place of our style."""
+class CustomInstructions:
+    """Instructions of a request to the model, by LlamaParse's names. ``system_prompt`` replaces our style."""
 
     system_prompt: str = ""
     system_prompt_append: str = ""
@@ -64,14 +64,14 @@ class Wishes:
 
     @property
     def texts(self) -> list[str]:
-        """All but the system prompt, in the order of the fields, each text once."""
+        """Return all but the system prompt, in the order of the fields, without duplicates."""
         given = [getattr(self, each.name).strip() for each in fields(self) if each.name != "system_prompt"]
         return list(dict.fromkeys(filter(None, given)))
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Messages in OpenAI's shape, the tools to send with them, and the line that a whole answer ends with."""
+    """Messages in OpenAI's shape, the tools to send with them, and the last line of a complete answer."""
 
     messages: tuple[Message, ...]
     end_line: str
@@ -80,7 +80,7 @@ class Conversation:
 
 @lru_cache(maxsize=16)
 def load(parser: str, version: int | None = None) -> Prompt:
-    """The prompt of a page parser, the latest version by default. KeyError, FileNotFoundError for what there is not."""
+    """Return the prompt of a page parser, by default the latest version. Raise KeyError or FileNotFoundError."""
     number = LATEST[parser] if version is None else version
     text = (FOLDER / f"{parser}-{number}.txt").read_text(encoding="utf-8")
     pieces = _PART.split(text)
@@ -89,12 +89,17 @@ def load(parser: str, version: int | None = None) -> Prompt:
 
 
 def page_messages(
-    prompt: Prompt, page: Page, *, wishes: Wishes | None = None, image: bytes | None = None, mark: str | None = None
+    prompt: Prompt,
+    page: Page,
+    *,
+    instructions: CustomInstructions | None = None,
+    image: bytes | None = None,
+    mark: str | None = None,
 ) -> Conversation:
-    """The conversation that begins with this page.
+    """Return the conversation that begins with this page.
 
     llm: the page's text; lvm: its ``image`` (JPEG) alone; agent: both, and the tools. ``mark`` is random in every call,
-    so that no page can know it. ValueError when the parser needs an image and there is none.
+    so that no page can contain it. Raise ValueError if the parser needs an image and none is given.
     """
     mark = mark or secrets.token_hex(6)
     parts: list[Message] = []
@@ -106,13 +111,13 @@ def page_messages(
         parts.append({"type": "image_url", "image_url": {"url": _data_url(image), "detail": "high"}})
     parts.append({"type": "text", "text": _demand(prompt, page, mark)})
     user = parts if image and prompt.parser != "llm" else "\n\n".join(part["text"] for part in parts)
-    system = _system(prompt, wishes or Wishes(), mark)
+    system = _system(prompt, instructions or CustomInstructions(), mark)
     messages = ({"role": "system", "content": system}, {"role": "user", "content": user})
     return Conversation(messages, f"<!-- end {mark} -->", TOOLS if prompt.parser == "agent" else ())
 
 
 def defused(text: str) -> str:
-    """Text in which nothing looks like a frame, an end line or a control token; every word stays."""
+    """Escape everything that looks like a frame, an end line or a control token; keep every word."""
     if "<" not in text and text.isascii():
         return text
     return "\n".join(_defused_line(line) for line in text.split("\n"))
@@ -127,13 +132,13 @@ def _defused_line(line: str) -> str:
     return "".join("&lt;" if unicodedata.normalize("NFKC", sign) == "<" else sign for sign in line)
 
 
-def _system(prompt: Prompt, wishes: Wishes, mark: str) -> str:
-    style = defused(wishes.system_prompt.strip()) or prompt.style
+def _system(prompt: Prompt, instructions: CustomInstructions, mark: str) -> str:
+    style = defused(instructions.system_prompt.strip()) or prompt.style
     parts = [prompt.task.replace("{mark}", mark), f"How the Markdown is written:\n{style}"]
-    if wishes.texts:
+    if instructions.texts:
         parts.append(
             "The sender of the document wishes the following. Do it as far as the rules below allow.\n"
-            + _framed("customer_wishes", "\n\n".join(wishes.texts), mark)
+            + _framed("customer_wishes", "\n\n".join(instructions.texts), mark)
         )
     return "\n\n".join([*parts, prompt.rules])
 

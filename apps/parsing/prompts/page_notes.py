@@ -1,10 +1,10 @@
-"""A page as a language model is given it: the Markdown of fast mode, with notes where layout says more than words.
+"""Write a page for a language model: the Markdown of fast mode, with notes about its layout.
 
-Headings have no rank yet when a model gets a page: that comes from the type sizes of the whole document. So a block
-that stands out by size or weight has a note on the line before it: ``{~ 16pt bold}``. Boxes cost some ten tokens a
-block and help where order and tables are in doubt: a page that the cost optimizer calls easy goes without them, any
-other has one before each block, and its pictures, which the Markdown leaves out: ``{~ picture 72 90 300 240}``. A page
-of the corpus has 800 tokens on average, 12 % of them notes; the instructions have 520.
+Headings have no level yet when a model gets a page, because levels depend on the font sizes of the whole document. So a
+block that differs in size or weight has a note on the line before it: ``{~ 16pt bold}``. Boxes cost about ten tokens a
+block and help where order and tables are uncertain: a page that the cost optimizer calls easy has none, any other page
+has one before each block, and one for each picture, which the Markdown omits: ``{~ picture 72 90 300 240}``. A page of
+the corpus has 800 tokens on average, 12 % of them notes; the instructions have 520.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOOKS_LIKE_A_NOTE = re.compile(r"^(\s*)(?=\{~)", re.MULTILINE)
 
 
 def page_text(page: Page) -> str:
-    """The page's blocks in reading order, notes before those that need one, an empty line between them."""
+    """Return the page's blocks in reading order, with notes, separated by empty lines."""
     with_boxes = not is_easy(page)[0]
     body = _body_style(page)
     parts = []
@@ -41,7 +41,7 @@ def page_text(page: Page) -> str:
 
 
 def without_notes(text: str) -> str:
-    """A page's text as a good answer has it: the notes left out."""
+    """Return the text of a page without its notes."""
     return "\n".join(line for line in text.split("\n") if not line.startswith("{~ "))
 
 
@@ -71,7 +71,7 @@ def _note(block: Block, body: tuple[float, bool], *, with_boxes: bool) -> str:
 
 
 def _style(block: Block) -> tuple[float, bool]:
-    """The size of the block's type to half a point, 0 where it is not known, and whether all of it is bold."""
+    """Return the block's font size to half a point, 0 if unknown, and whether all of it is bold."""
     if not block.lines or block.type is BlockType.TABLE:
         return 0.0, False
     size = max(line.size for line in block.lines)
@@ -79,7 +79,7 @@ def _style(block: Block) -> tuple[float, bool]:
 
 
 def _body_style(page: Page) -> tuple[float, bool]:
-    """The style that most letters of the page have."""
+    """Return the style of most letters of the page."""
     letters: Counter[tuple[float, bool]] = Counter()
     for block in page.blocks:
         letters[_style(block)] += len(block.text) if block.lines else 0

@@ -1,6 +1,7 @@
-"""How many tokens a conversation costs, before it is sent: a rule of thumb for reservations, without a tokenizer.
+"""Estimate the tokens of a conversation before it is sent, without a tokenizer, for reservations.
 
-On 718 pages in 17 languages it was 0.91 of what the tokenizers of GPT-4 and GPT-4o count at the least, 1.3 in all.
+On 718 pages in 17 languages the estimate was at least 0.91 of the count of GPT-4's and GPT-4o's tokenizers, and 1.3 of
+it in total.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MESSAGE_TOKENS = 4
-"""What a message costs beside its content."""
-PIXELS_A_TOKEN = 750
-"""As Anthropic counts; OpenAI and Google count less for pictures of pages."""
-LEAST_IMAGE_TOKENS = 260
+"""Tokens of a message beside its content."""
+PIXELS_PER_TOKEN = 750
+"""Anthropic's count; OpenAI and Google count less for pictures of pages."""
+MIN_IMAGE_TOKENS = 260
 UNKNOWN_IMAGE_TOKENS = 4_000
-_HEAD = 48_000  # of base64, where a JPEG says its size
+_HEAD = 48_000  # characters of base64 that contain a JPEG's size
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ASCII_KINDS = 5
-# What runs of one kind of sign cost: tokens for the run, and for each sign in it.
+# A kind of character sequence, tokens for each sequence, tokens for each of its characters.
 _COSTS = (
     (re.compile(r"[A-Za-z]+"), 0.7, 0.155),
-    (re.compile(r"[A-Za-z]{13,}"), 0.0, 0.15),  # beside the line above: words that no tokenizer has whole
+    (re.compile(r"[A-Za-z]{13,}"), 0.0, 0.15),  # in addition to the line above: no tokenizer has such words as one token
     (re.compile(r"[0-9]+"), 1.6, 0.2),
     (re.compile(r"[!-/:-@\[-`{-~]+"), 1.0, 0.2),
     (re.compile(r"\n+"), 0.8, 0.0),
-    (re.compile("[\u00a0-\u036f]+"), 0.0, 1.3),  # from here on: what no ASCII text has
+    (re.compile("[\u00a0-\u036f]+"), 0.0, 1.3),  # from here on: never in ASCII text
     (re.compile("[\u0370-\u1fff]+"), 0.0, 1.0),  # Greek, Cyrillic, Hebrew, Arabic, India, Thai
     (re.compile("[\u2000-\u2fff]+"), 0.0, 2.0),  # typographic signs, arrows, maths
     (re.compile("[\u3000-\u9fff\uf900-\uffef]+"), 0.0, 1.6),
@@ -39,7 +40,7 @@ _COSTS = (
 
 
 def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> int:
-    """Tokens of the messages, pictures among them, and of the tools that go with them."""
+    """Return the tokens of the messages, including pictures, and of the tools."""
     total = sum(MESSAGE_TOKENS + _content_tokens(message.get("content")) for message in messages)
     calls = [call for message in messages for call in message.get("tool_calls") or ()]
     for extra in (list(tools), calls):
@@ -49,7 +50,7 @@ def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mappi
 
 
 def text_tokens(text: str) -> int:
-    """Tokens of a text."""
+    """Return the tokens of a text."""
     total = 0.0
     for kind, a_run, a_sign in _COSTS[:_ASCII_KINDS] if text.isascii() else _COSTS:
         runs = kind.findall(text)
@@ -70,7 +71,7 @@ def _content_tokens(content: object) -> int:
 
 
 def _image_tokens(url: str) -> int:
-    """By the pixels that a JPEG's head tells."""
+    """Return the tokens of a picture, computed from the size in the JPEG's header."""
     kind, _comma, data = url.partition(",")
     if not kind.startswith("data:"):
         return UNKNOWN_IMAGE_TOKENS
@@ -78,11 +79,11 @@ def _image_tokens(url: str) -> int:
         size = _jpeg_size(base64.b64decode(data[:_HEAD]))
     except (binascii.Error, ValueError):
         size = None
-    return max(LEAST_IMAGE_TOKENS, -(-size[0] * size[1] // PIXELS_A_TOKEN)) if size else UNKNOWN_IMAGE_TOKENS
+    return max(MIN_IMAGE_TOKENS, -(-size[0] * size[1] // PIXELS_PER_TOKEN)) if size else UNKNOWN_IMAGE_TOKENS
 
 
 def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height by the frame header (ITU T.81, B.2.2); None when there is none in ``head``."""
+    """Return width and height from the frame header (ITU T.81, B.2.2), or None if ``head`` has none."""
     place = 2
     while head.startswith(b"\xff\xd8") and place + 9 <= len(head) and head[place] == 0xFF:
         if head[place + 1] in _FRAMES:

@@ -1,8 +1,8 @@
 """Auto mode: which pages of a document go through another mode than the rest, by the request's rules.
 
-A rule has triggers and says how the pages they find are parsed. The first rule that holds wins. The shapes are
+A rule has triggers and says how the pages they find are parsed. The first rule that matches wins. The shapes are
 LlamaParse's (``processing_options.auto_mode_configuration``); numbers may be texts, ``null`` and ``false`` mean that a
-trigger is not set. A trigger of a name that we do not know never holds.
+trigger is not set. A trigger of a name that we do not know never matches.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from apps.pages.model.errors import ParseError
 from apps.parsing.routing.page_facts import PageFacts
 from apps.parsing.routing.triggers import COMPANIONS, TRIGGERS, Trigger, WrongValue
 
-MOST_RULES = 100
-LONGEST_PROGRAMS = 1000
-"""Instructions of all patterns of a request together: what a character of a page may cost."""
-LONGEST_PROMPT = 20_000
+MAX_RULES = 100
+MAX_TOTAL_PROGRAM_STEPS = 1000
+"""Steps of all patterns of a request together: the work for one character of a page."""
+MAX_PROMPT_CHARS = 20_000
 AND, OR = "and", "or"
 MODES_OF_TIERS = {
     "fast": "fast",
@@ -44,7 +44,7 @@ FieldPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class RuleProblem:
-    """One field at fault: ``path`` from the list of rules on (``(0, "table_in_page")``), what was expected there."""
+    """An invalid field: its ``path`` within the list of rules (``(0, "table_in_page")``) and the expected value."""
 
     path: FieldPath
     message: str
@@ -63,7 +63,7 @@ class InvalidRules(ParseError):
 
 @dataclass(frozen=True)
 class ParsingConf:
-    """How the pages of a rule are parsed. ``mode`` None: as the others; ``options``: the rest, as it was sent."""
+    """How the pages of a rule are parsed. ``mode`` None: like other pages; ``options``: the remaining fields as sent."""
 
     mode: str | None = None
     tier: str = ""
@@ -74,25 +74,25 @@ class ParsingConf:
 
 @dataclass(frozen=True)
 class Rule:
-    """``unknown``: names of triggers that are not known."""
+    """``unknown``: the names of unknown triggers."""
 
     triggers: tuple[Trigger, ...]
     parsing_conf: ParsingConf
     trigger_mode: str = AND
     unknown: tuple[str, ...] = ()
 
-    def holding(self, facts: PageFacts) -> list[Trigger]:
-        """The triggers by which this rule takes the page; none when it does not."""
+    def matching(self, facts: PageFacts) -> list[Trigger]:
+        """Return the triggers by which this rule matches the page; none if it does not match."""
         if self.trigger_mode == OR:
-            return [trigger for trigger in self.triggers if trigger.holds(facts)]
-        if self.unknown or not all(trigger.holds(facts) for trigger in self.triggers):
+            return [trigger for trigger in self.triggers if trigger.matches(facts)]
+        if self.unknown or not all(trigger.matches(facts) for trigger in self.triggers):
             return []
         return list(self.triggers)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The mode a page goes through. ``rule``: the index of the rule that took it, None for no rule."""
+    """The mode of a page. ``rule``: the index of the rule that matched it, or None."""
 
     mode: str
     rule: int | None = None
@@ -100,33 +100,35 @@ class Decision:
     reason: str = ""
 
 
-def lift(page: Page, *, rules: Sequence[Rule], markdown: str | None, file_name: str, base_mode: str) -> Decision:
-    """Where the first rule that holds sends the page, and why; ``base_mode`` where none holds.
+def choose_mode(page: Page, *, rules: Sequence[Rule], markdown: str | None, file_name: str, base_mode: str) -> Decision:
+    """Where the first rule that matches sends the page, and why; ``base_mode`` where none matches.
 
     ``markdown`` is what fast mode makes of the page; without it patterns are looked for in its text. Reasons count
     rules from 1: "rule 2: table_in_page".
     """
     facts = PageFacts(page, markdown, file_name)
     for index, rule in enumerate(rules):
-        holding = rule.holding(facts)
-        if holding:
-            names = f" {rule.trigger_mode} ".join(trigger.name for trigger in holding)
+        matching = rule.matching(facts)
+        if matching:
+            names = f" {rule.trigger_mode} ".join(trigger.name for trigger in matching)
             mode = rule.parsing_conf.mode or base_mode
             return Decision(mode, index, rule.parsing_conf, f"rule {index + 1}: {names}")
     return Decision(base_mode)
 
 
 def parse_rules(raw: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
-    """The rules in their order; InvalidRules names every field at fault."""
+    """Return the rules in order. Raise InvalidRules, which names every invalid field."""
     if not isinstance(raw, list | tuple):
         raise InvalidRules([RuleProblem((), "A list of rules is expected.", raw)])
-    if len(raw) > MOST_RULES:
-        raise InvalidRules([RuleProblem((), f"At most {MOST_RULES} rules are taken, not {len(raw)}.")])
+    if len(raw) > MAX_RULES:
+        raise InvalidRules([RuleProblem((), f"At most {MAX_RULES} rules are taken, not {len(raw)}.")])
     problems: list[RuleProblem] = []
     rules = [_rule(index, each, problems) for index, each in enumerate(raw)]
     cost = sum(trigger.cost for rule in rules for trigger in rule.triggers)
-    if cost > LONGEST_PROGRAMS and not problems:
-        message = f"The regular expressions have {cost} steps together; {LONGEST_PROGRAMS} are taken. Shorten them."
+    if cost > MAX_TOTAL_PROGRAM_STEPS and not problems:
+        message = (
+            f"The regular expressions have {cost} steps together; {MAX_TOTAL_PROGRAM_STEPS} are taken. Shorten them."
+        )
         problems.append(RuleProblem((), message))
     if problems:
         raise InvalidRules(problems)
@@ -159,7 +161,7 @@ def rules_from_v1(
 
 
 def _rule(index: int, raw: object, problems: list[RuleProblem]) -> Rule:
-    """The rule, as far as it can be read; what is wrong with it is added to ``problems``."""
+    """Return the rule as far as it is valid; add its problems to ``problems``."""
     if not isinstance(raw, Mapping):
         problems.append(RuleProblem((index,), "An object with parsing_conf and triggers is expected.", raw))
         return Rule((), ParsingConf())
@@ -198,7 +200,7 @@ def _parsing_conf(path: FieldPath, raw: object, problems: list[RuleProblem]) -> 
         return ""
 
     tier, version, parse_mode = text("tier"), text("version"), text("parse_mode")
-    prompt = text("custom_prompt", LONGEST_PROMPT) or text("user_prompt", LONGEST_PROMPT)
+    prompt = text("custom_prompt", MAX_PROMPT_CHARS) or text("user_prompt", MAX_PROMPT_CHARS)
     for name, value, known in (("tier", tier, MODES_OF_TIERS), ("parse_mode", parse_mode, MODES_OF_PARSE_MODES)):
         if value and value not in known:
             problems.append(RuleProblem((*path, name), f"One of {', '.join(known)} is expected.", value))

@@ -1,4 +1,4 @@
-"""What can be counted on a page without a model: words, numbers, tables, pictures."""
+"""Counts of a page that need no model: words, numbers, tables, pictures."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _DOUBTS = frozenset({"ocr_low_confidence", "text_unreliable"})
 
 
 def count_words(text: str) -> int:
-    """A letter of Chinese or Japanese is a word; elsewhere words have two signs or more, as LlamaParse counts them."""
+    """Count words as LlamaParse does: one Chinese or Japanese character, or two or more other characters."""
     return len(_WORD.findall(text))
 
 
 @dataclass(frozen=True)
 class PageFacts:
-    """A page with the Markdown made of it, None when there is none yet, and the name of its document."""
+    """A page, its Markdown (None if there is none yet) and the name of its document."""
 
     page: Page
     markdown: str | None = None
@@ -32,12 +32,12 @@ class PageFacts:
 
     @cached_property
     def text(self) -> str:
-        """The page's text; its Markdown where a model read a page that has no text of its own."""
+        """Return the page's text, or its Markdown if only a model could read the page."""
         return render.page_text(self.page.blocks) or self.markdown or ""
 
     @cached_property
     def content(self) -> str:
-        """What patterns are looked for in: the Markdown, or else the text."""
+        """Return the text that patterns are matched against: the Markdown, or else the text."""
         return self.text if self.markdown is None else self.markdown
 
     @property
@@ -46,7 +46,7 @@ class PageFacts:
 
     @property
     def pictures(self) -> int:
-        """Pictures beside the text; one that is the page's ground, as in a scan, is none."""
+        """Count pictures, without one that covers the whole page as in a scan."""
         return sum(self.picture_share(block) < GROUND_SHARE for block in self._all_pictures)
 
     @property
@@ -63,7 +63,7 @@ class PageFacts:
 
     @property
     def percent_numbers(self) -> float:
-        """How many of a hundred words are numbers; a sign that stands alone is a word here."""
+        """Return the percentage of words that are numbers; a single character counts as a word."""
         return 100 * self.numbers / max(1, len(self.text.split()))
 
     @cached_property
@@ -72,23 +72,23 @@ class PageFacts:
 
     @cached_property
     def links(self) -> int:
-        """Addresses in the text, and those that the Markdown links to."""
+        """Count addresses in the text or, if there is Markdown, in the Markdown."""
         return len(_LINK.findall(self.text if self.markdown is None else self.markdown))
 
     @property
     def is_unread(self) -> bool:
-        """Nothing was read that can be relied on: OCR is still needed, or the text is doubtful."""
+        """Return whether the text is unreliable: OCR is still needed, or a warning says so."""
         return self.page.needs_ocr in WHOLE_PAGE_REASONS or not _DOUBTS.isdisjoint(self.page.warnings)
 
     def has_full_page_picture(self, share: float) -> bool:
-        """A picture over ``share`` of the page (0.0-1.0). OCR drops the picture that it read: such a page had one."""
+        """Return whether a picture covers ``share`` of the page (0.0-1.0). A page read by OCR had one."""
         if any(self.picture_share(block) >= share for block in self._all_pictures):
             return True
         written = [block for block in self.page.blocks if block.text or block.cells]
         return bool(written) and all(block.source is Source.OCR for block in written)
 
     def picture_share(self, block: Block) -> float:
-        """How much of the page a block covers, 0.0-1.0."""
+        """Return the share of the page that a block covers, 0.0-1.0."""
         area = self.page.width * self.page.height
         return min(1.0, block.box.width * block.box.height / area) if area > 0 else 0.0
 

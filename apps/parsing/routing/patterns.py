@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-LONGEST_PATTERN = 1000
-LONGEST_PROGRAM = 200
+MAX_PATTERN_CHARS = 1000
+MAX_PROGRAM_STEPS = 200
 """Instructions of one pattern; ``x{1000}`` has a thousand and is refused."""
-MOST_SETS = 4000
+MAX_REMEMBERED_SETS = 4000
 """Sets of positions that are remembered; a pattern that has more forgets them and goes on, slower."""
 
 # What the places between two characters can be.
@@ -104,7 +104,7 @@ class Pattern:
             if isinstance(each, _Jump) and (not each.place or each.place & place):
                 for target in each.targets:
                     waiting |= (1 << target) & ~reached
-        if len(self._reached) >= MOST_SETS:
+        if len(self._reached) >= MAX_REMEMBERED_SETS:
             self._reached.clear()
         self._reached[positions, place] = reached
         return reached
@@ -112,7 +112,7 @@ class Pattern:
     def _takers_of(self, character: str) -> int:
         """The positions whose instruction takes this character."""
         if character not in self._takers:
-            if len(self._takers) >= MOST_SETS:
+            if len(self._takers) >= MAX_REMEMBERED_SETS:
                 self._takers.clear()
             self._takers[character] = sum(
                 1 << number
@@ -127,8 +127,8 @@ def compile_pattern(source: str, flags: str = "") -> Pattern:
     unknown = sorted(set(flags) - set(_FLAGS))
     if unknown:
         raise UnusablePattern(f"The flag {unknown[0]!r} is not known; i, m, s, g and u are.")
-    if len(source) > LONGEST_PATTERN:
-        raise UnusablePattern(f"The pattern is longer than {LONGEST_PATTERN} characters.")
+    if len(source) > MAX_PATTERN_CHARS:
+        raise UnusablePattern(f"The pattern is longer than {MAX_PATTERN_CHARS} characters.")
     given = re.NOFLAG
     for flag in flags:
         given |= _FLAGS[flag]
@@ -153,9 +153,9 @@ class _Compiler:
         return self._program
 
     def _add(self, instruction: _Instruction) -> int:
-        if len(self._program) >= LONGEST_PROGRAM:
+        if len(self._program) >= MAX_PROGRAM_STEPS:
             raise UnusablePattern(
-                f"The pattern has more than {LONGEST_PROGRAM} steps once its repeats are written out. "
+                f"The pattern has more than {MAX_PROGRAM_STEPS} steps once its repeats are written out. "
                 "Use fewer or smaller repeats such as {1,50}."
             )
         self._program.append(instruction)

@@ -1,4 +1,4 @@
-"""The triggers of auto mode: from a value in a request to a question about a page."""
+"""The triggers of auto mode: from a value in a request to a predicate about a page."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from apps.pages.model.blocks import BlockType
 from apps.parsing.routing.page_facts import PageFacts
 from apps.parsing.routing.patterns import Pattern, UnusablePattern, compile_pattern
 
-LONGEST_TEXT = 1000
-MOST_GLOBS = 100
-SEARCHED = 20_000
-"""Characters of a page, from its beginning, in which patterns are looked for."""
-MOST = 1_000_000
+MAX_TEXT_CHARS = 1000
+MAX_GLOBS = 100
+MAX_SEARCHED_CHARS = 20_000
+"""Patterns are matched against this many characters from the beginning of a page."""
+MAX_COUNT = 1_000_000
 FULL_PAGE = 0.8
 
-Question = Callable[[PageFacts], bool]
+Predicate = Callable[[PageFacts], bool]
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """A question about a page; ``cost``: the instructions of its pattern, 0 without one."""
+    """A predicate about a page; ``cost``: the instructions of its pattern, 0 without one."""
 
     name: str
-    holds: Question
+    matches: Predicate
     cost: int = 0
 
 
 class WrongValue(ValueError):
-    """A value that cannot be used; ``path`` inside the rule, the message says what is expected."""
+    """An invalid value; ``path`` is its place in the rule, the message names the expected value."""
 
     def __init__(self, message: str, *path: str | int, value: object) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class WrongValue(ValueError):
 
 
 Maker = Callable[[str, Mapping[str, Any]], Trigger | None]
-"""Takes a trigger's name and its rule; None: the trigger is switched off."""
+"""Makes a trigger from its name and its rule; None: the trigger is switched off."""
 
 _ELEMENTS = {
     "title": BlockType.HEADING,
@@ -66,8 +66,8 @@ _ELEMENTS = {
 }
 
 
-def _number(value: object, name: str, *, low: float = 0, high: float = MOST, whole: bool = True) -> float:
-    """A number or a text that is one."""
+def _number(value: object, name: str, *, low: float = 0, high: float = MAX_COUNT, whole: bool = True) -> float:
+    """Return a number, which may be given as text."""
     kind = "A whole number" if whole else "A number"
     wrong = WrongValue(f"{kind} from {low:g} to {high:g} is expected.", name, value=value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -82,9 +82,9 @@ def _number(value: object, name: str, *, low: float = 0, high: float = MOST, who
 
 
 def _text(value: object, name: str, *path: int) -> str:
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT:
+    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT_CHARS:
         return value
-    raise WrongValue(f"A text of 1 to {LONGEST_TEXT} characters is expected.", name, *path, value=value)
+    raise WrongValue(f"A text of 1 to {MAX_TEXT_CHARS} characters is expected.", name, *path, value=value)
 
 
 def _switched_on(rule: Mapping[str, Any], name: str) -> bool:
@@ -93,17 +93,17 @@ def _switched_on(rule: Mapping[str, Any], name: str) -> bool:
     return bool(rule[name])
 
 
-def _switch(question: Question) -> Maker:
+def _switch(predicate: Predicate) -> Maker:
     def make(name: str, rule: Mapping[str, Any]) -> Trigger | None:
-        return Trigger(name, question) if _switched_on(rule, name) else None
+        return Trigger(name, predicate) if _switched_on(rule, name) else None
 
     return make
 
 
-def _counted(count: Callable[[PageFacts], float], holds: Callable[[float, float], bool], **limits: Any) -> Maker:
+def _counted(count: Callable[[PageFacts], float], matches: Callable[[float, float], bool], **limits: Any) -> Maker:
     def make(name: str, rule: Mapping[str, Any]) -> Trigger:
         limit = _number(rule[name], name, **limits)
-        return Trigger(name, lambda facts: holds(float(count(facts)), limit))
+        return Trigger(name, lambda facts: matches(float(count(facts)), limit))
 
     return make
 
@@ -125,12 +125,12 @@ def _pattern(name: str, rule: Mapping[str, Any]) -> Pattern:
 
 def _regexp_in_page(name: str, rule: Mapping[str, Any]) -> Trigger:
     pattern = _pattern(name, rule)
-    return Trigger(name, lambda facts: pattern.occurs_in(facts.content[:SEARCHED]), len(pattern))
+    return Trigger(name, lambda facts: pattern.occurs_in(facts.content[:MAX_SEARCHED_CHARS]), len(pattern))
 
 
 def _filename_regexp(name: str, rule: Mapping[str, Any]) -> Trigger:
     pattern = _pattern(name, rule)
-    return Trigger(name, lambda facts: pattern.occurs_in(facts.file_name[:LONGEST_TEXT]))
+    return Trigger(name, lambda facts: pattern.occurs_in(facts.file_name[:MAX_TEXT_CHARS]))
 
 
 def _filename_glob(name: str, rule: Mapping[str, Any]) -> Trigger:
@@ -139,8 +139,8 @@ def _filename_glob(name: str, rule: Mapping[str, Any]) -> Trigger:
 
 
 def _filename_globs(name: str, rule: Mapping[str, Any]) -> Trigger:
-    if not isinstance(rule[name], list) or not 0 < len(rule[name]) <= MOST_GLOBS:
-        raise WrongValue(f"A list of 1 to {MOST_GLOBS} patterns is expected.", name, value=rule[name])
+    if not isinstance(rule[name], list) or not 0 < len(rule[name]) <= MAX_GLOBS:
+        raise WrongValue(f"A list of 1 to {MAX_GLOBS} patterns is expected.", name, value=rule[name])
     globs = [_text(glob, name, index) for index, glob in enumerate(rule[name])]
     return Trigger(name, lambda facts: any(fnmatchcase(facts.file_name, glob) for glob in globs))
 
@@ -157,7 +157,7 @@ def _full_page_image(name: str, rule: Mapping[str, Any]) -> Trigger | None:
 
 
 def _layout_element(name: str, rule: Mapping[str, Any]) -> Trigger:
-    """Text layers have no confidence: they are certain."""
+    """Blocks of a text layer have no confidence and count as certain."""
     label = _text(rule[name], name)
     element = _ELEMENTS.get(label.strip().lower().replace("_", "-").replace(" ", "-"))
     if element is None:
@@ -165,15 +165,15 @@ def _layout_element(name: str, rule: Mapping[str, Any]) -> Trigger:
     key = f"{name}_confidence_threshold"
     least = _number(rule.get(key, 0), key, high=1, whole=False)
 
-    def holds(facts: PageFacts) -> bool:
+    def matches(facts: PageFacts) -> bool:
         found = (block for block in facts.page.blocks if block.type is element)
         return any(block.confidence is None or block.confidence >= least for block in found)
 
-    return Trigger(name, holds)
+    return Trigger(name, matches)
 
 
 _COUNTS: dict[str, Callable[[PageFacts], float]] = {
-    # Charts cannot be told from other pictures here; a page is rather parsed too well.
+    # Extraction does not distinguish charts from other pictures; a stronger mode than needed loses nothing.
     "charts": lambda facts: facts.pictures,
     "images": lambda facts: facts.pictures,
     "layout_elements": lambda facts: facts.layout_elements,
@@ -219,4 +219,4 @@ COMPANIONS = frozenset(
         "layout_element_in_page_confidence_threshold",
     }
 )
-"""What stands beside a trigger and says more about it."""
+"""Names of values that accompany a trigger."""

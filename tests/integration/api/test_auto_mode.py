@@ -104,7 +104,7 @@ def test_unknown_triggers_and_settings_without_effect_are_said(api: Api) -> None
         ("unknown_option", f"{here}.parsing_conf.vendor_multimodal_api_key"),
         ("option_without_effect", f"{here}.parsing_conf.high_res_ocr"),
     }
-    assert "never holds" in next(w["detail"] for w in job["warnings"] if w["option"].endswith("signature_in_page"))
+    assert "never matches" in next(w["detail"] for w in job["warnings"] if w["option"].endswith("signature_in_page"))
     [kept] = ParseJob.objects.get(pk=job["id"]).options["processing_options"]["auto_mode_configuration"]
     assert kept["signature_in_page"] is True
     assert "hush" not in str(kept)

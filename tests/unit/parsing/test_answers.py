@@ -1,4 +1,4 @@
-"""A model's answer becomes blocks of plain text, or an error; whatever it holds, nothing in it becomes markup."""
+"""A model's answer becomes blocks of plain text, or an error; whatever it matches, nothing in it becomes markup."""
 
 from __future__ import annotations
 

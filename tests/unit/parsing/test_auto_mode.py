@@ -9,7 +9,7 @@ import pytest
 
 from apps.pages.model.blocks import Block, BlockType, Cell, Page, Source
 from apps.pages.model.geometry import Box
-from apps.parsing.routing.auto_mode import Decision, InvalidRules, lift, parse_rules, rules_from_v1
+from apps.parsing.routing.auto_mode import Decision, InvalidRules, choose_mode, parse_rules, rules_from_v1
 from apps.parsing.routing.triggers import COMPANIONS, TRIGGERS
 from tests.unit.pages.drawing import HEIGHT, WIDTH, page, text_block
 
@@ -49,7 +49,7 @@ def read_by_ocr(confidence: float = 0.9) -> Page:
 
 def decision(of: Page, *rules: dict[str, Any], markdown: str | None = None, name: str = "Report 7.pdf") -> Decision:
     parsed = parse_rules([{"parsing_conf": AGENTIC, **rule} for rule in rules])
-    return lift(of, rules=parsed, markdown=markdown, file_name=name, base_mode="balanced")
+    return choose_mode(of, rules=parsed, markdown=markdown, file_name=name, base_mode="balanced")
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_the_names_of_the_first_api_are_understood(conf: dict[str, Any], mode: s
 def test_the_triggers_of_the_first_api_each_make_a_rule() -> None:
     rules = rules_from_v1(table_in_page=True, regexp_in_page=r"\d{4}")
     assert [trigger.name for rule in rules for trigger in rule.triggers] == ["table_in_page", "regexp_in_page"]
-    assert lift(REPORT, rules=rules, markdown=None, file_name="", base_mode="balanced").mode == "agentic"
-    assert lift(PLAIN, rules=rules, markdown=None, file_name="", base_mode="balanced").mode == "balanced"
+    assert choose_mode(REPORT, rules=rules, markdown=None, file_name="", base_mode="balanced").mode == "agentic"
+    assert choose_mode(PLAIN, rules=rules, markdown=None, file_name="", base_mode="balanced").mode == "balanced"
     assert rules_from_v1() == ()
     with pytest.raises(InvalidRules) as refused:
         rules_from_v1(image_in_page=True, regexp_in_page="(")
