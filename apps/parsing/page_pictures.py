@@ -34,7 +34,7 @@ class Pictures(Protocol):
         """Return the whole page as a JPEG."""
 
     def region(self, page: Page, box: Box) -> bytes:
-        """Return a part of the page (points, page as displayed) at a higher resolution as a JPEG, or raise PageError."""
+        """Return a part of the page (points, page as displayed) enlarged, as a JPEG, or raise PageError."""
 
     def text(self, page: Page, box: Box) -> str:
         """Return the text that OCR reads in a part of the page, or raise PageError."""

@@ -1,7 +1,7 @@
 """Estimate the requests and tokens of parsing a page, before any model is asked.
 
-TokenRange are told three times, because no tokenizer is at hand: on 90 documents of the corpus ``token_estimate`` counted
-1.05 to 2.3 times what the tokenizers of GPT-4 and GPT-4o do, 1.35 times in all.
+Each number of tokens is a range, because no tokenizer is available: on 90 documents of the corpus ``token_estimate``
+counted 1.05 to 2.3 times the tokens of GPT-4's and GPT-4o's tokenizers, 1.35 times in total.
 """
 
 from __future__ import annotations

@@ -174,7 +174,9 @@ def _cell(page: Page, cell: Cell, places: Sequence[int], words: PageWords) -> Ce
 def _lines(placed: _Placed, words: PageWords) -> tuple[Line, ...]:
     counts = Counter(words.units[place] for cell in placed.cells for place in cell if place >= 0)
     found = ((words.all_units[unit].line, counts[unit], unit) for unit in placed.units)
-    return tuple(line for line, count, unit in found if line is not None and count >= MIN_LINE_SHARE * words.sizes[unit])
+    return tuple(
+        line for line, count, unit in found if line is not None and count >= MIN_LINE_SHARE * words.sizes[unit]
+    )
 
 
 def _with_kept(page: Page, words: PageWords, placed: Sequence[_Placed], blocks: Sequence[Block]) -> Iterable[Block]:

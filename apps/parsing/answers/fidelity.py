@@ -46,8 +46,8 @@ class Fidelity(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """Limits for an acceptable answer: ``coverage``, ``added`` and ``numbers_kept`` are shares, ``gap`` and ``inserted``
-    are words, ``numbers`` is how many may be missing, and how many added, whatever their share."""
+    """Limits for an acceptable answer: ``coverage``, ``added`` and ``numbers_kept`` are shares, ``gap`` and
+    ``inserted`` are words, ``numbers`` is how many may be missing, and how many added, whatever their share."""
 
     coverage: float
     added: float

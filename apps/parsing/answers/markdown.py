@@ -112,7 +112,7 @@ def _fenced(text: str) -> list[tuple[int, int]]:
 
 
 def plain(content: str, *, line_break: str = " ") -> str:
-    """Return inline Markdown as plain text. A hard break becomes ``line_break``; a soft break joins hyphenated words."""
+    """Return inline Markdown as plain text. Hard breaks become ``line_break``; soft breaks join hyphenated words."""
     if not _MARKED.search(content):
         return content
     if len(content) > MAX_MARKED_CHARS or content.count("[") > MAX_BRACKETS:

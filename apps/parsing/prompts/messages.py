@@ -1,9 +1,9 @@
-"""What a model is told: the versioned texts in ``prompts/``, the request's instructions and the page, as chat messages.
+"""Build chat messages from the versioned prompts in this folder, the request's instructions and the page.
 
-A prompt has three parts. ``task`` and ``rules`` are ours in every request; ``style`` is what a request's system prompt
-replaces. The rules come last and stand above the instructions of customers and above anything that a page says. Texts of
-pages and customers are data: a line in them that looks like the frame around them, or like a control token of a chat
-template, is defused before it is sent.
+A prompt has three parts. ``task`` and ``rules`` are ours in every request; a request's system prompt replaces
+``style``. The rules come last and override the customer's instructions and any text of the page. Texts of pages and
+customers are data: a line in them that looks like the frame around them, or like a control token of a chat template,
+is escaped before it is sent.
 """
 
 from __future__ import annotations

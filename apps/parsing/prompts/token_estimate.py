@@ -26,7 +26,11 @@ _ASCII_KINDS = 5
 # A kind of character sequence, tokens for each sequence, tokens for each of its characters.
 _COSTS = (
     (re.compile(r"[A-Za-z]+"), 0.7, 0.155),
-    (re.compile(r"[A-Za-z]{13,}"), 0.0, 0.15),  # in addition to the line above: no tokenizer has such words as one token
+    (
+        re.compile(r"[A-Za-z]{13,}"),
+        0.0,
+        0.15,
+    ),  # in addition to the line above: no tokenizer has such words as one token
     (re.compile(r"[0-9]+"), 1.6, 0.2),
     (re.compile(r"[!-/:-@\[-`{-~]+"), 1.0, 0.2),
     (re.compile(r"\n+"), 0.8, 0.0),

@@ -63,7 +63,7 @@ class InvalidRules(ParseError):
 
 @dataclass(frozen=True)
 class ParsingConf:
-    """How the pages of a rule are parsed. ``mode`` None: like other pages; ``options``: the remaining fields as sent."""
+    """How the pages of a rule are parsed. ``mode`` None: like other pages; ``options``: other fields as sent."""
 
     mode: str | None = None
     tier: str = ""

@@ -1,6 +1,6 @@
 """The cost optimizer: pages that need no agent, because their text layer and layout leave little to find out.
 
-CheckedAnswer by the page that extraction made, before any model is asked. A page is easy when each question below says so.
+The decision uses the extracted page, before any model is asked. A page is easy if no check below objects.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The triggers of auto mode: from a value in a request to a predicate about a page."""
+"""The triggers of auto mode: turn a value of a request into a predicate of a page."""
 
 from __future__ import annotations
 
