@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from apps import VERSION
+from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from parse_project import env
 from parse_project.queues import queue_table
 
@@ -243,7 +244,9 @@ RESEND_AFTER = timedelta(
 )
 PAGES_PER_RANGE = env.integer("PAGES_PER_RANGE", 32, "pages one message of fast work asks for", minimum=1)
 SHORT_ROAD_PAGES = env.integer(
-    "SHORT_ROAD_PAGES", 16, "pages up to which a document is read and assembled by the process that opens it; 0: never"
+    "SHORT_ROAD_PAGES",
+    DEFAULT_RANGE_PAGES,
+    "pages up to which a document is read and assembled by the process that opens it; 0: never",
 )
 JOB_BASE_SECONDS = env.integer("JOB_BASE_SECONDS", 900, "seconds a job may take, before its pages are counted")
 JOB_SECONDS_PER_PAGE = env.integer("JOB_SECONDS_PER_PAGE", 5, "seconds a job may take for each page more")

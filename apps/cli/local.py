@@ -14,14 +14,13 @@ import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.page_ranges import parse_page_ranges
+from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES, parse_page_ranges
 from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:
     from apps.cli.local_ocr import Recognizer
 
-PAGES_IN_A_RANGE = 16
 # So many ranges wait for their turn to be written, per process: enough to keep all busy behind a slow page.
 _RANGES_AHEAD = 4
 Progress = Callable[[int, int], None]
@@ -66,7 +65,7 @@ def parse_document(
         password=password,
         hidden_text=hidden_text,
         limits=limits,
-        most_pages=PAGES_IN_A_RANGE,
+        most_pages=DEFAULT_RANGE_PAGES,
     )
     if short is not None:
         if recognize is not None:
@@ -74,7 +73,7 @@ def parse_document(
         progress(len(short), len(short))
         return _assembled(facts, lambda: short, folder)
     wanted = numbers(facts)
-    ranges = [wanted[start : start + PAGES_IN_A_RANGE] for start in range(0, len(wanted), PAGES_IN_A_RANGE)]
+    ranges = [wanted[start : start + DEFAULT_RANGE_PAGES] for start in range(0, len(wanted), DEFAULT_RANGE_PAGES)]
     spool = folder / "pages.jsonl"
 
     def read(own: Reader, part: Sequence[int], stop: threading.Event) -> list[Result]:

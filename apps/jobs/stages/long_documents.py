@@ -1,7 +1,7 @@
-"""How many long documents one worker splits or assembles at once (PDF_JOB_QUEUE_CONCURRENCY).
+"""Limit how many long documents one worker splits or assembles at once (PDF_JOB_QUEUE_CONCURRENCY).
 
-The processes of a worker share its slots as locked files named after the worker's main process. The kernel gives a
-lock back when its holder dies, so a killed process keeps no slot.
+The processes of a worker share its slots as locked files named after the worker's main process. The kernel releases a
+lock when its holder dies, so a killed process keeps no slot.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from pathlib import Path
 
 from django.conf import settings
 
-LONG_DOCUMENT_PAGES = 16
+from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 
 
 @contextmanager
 def slot(*, pages: int) -> Iterator[bool]:
-    """Hold a slot while the block runs; False when the worker is busy with enough long documents already."""
-    if pages <= LONG_DOCUMENT_PAGES:
+    """Hold a slot while the block runs. Yield False if all are taken; a short document needs none."""
+    if pages <= DEFAULT_RANGE_PAGES:
         yield True
         return
+    folder = Path(tempfile.gettempdir()) / f"leafmill-slots-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
     for number in range(settings.PDF_JOB_QUEUE_CONCURRENCY):
-        handle = os.open(_folder() / f"{os.getppid()}.{number}", os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(folder / f"{os.getppid()}.{number}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -37,9 +39,3 @@ def slot(*, pages: int) -> Iterator[bool]:
             os.close(handle)
         return
     yield False
-
-
-def _folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"leafmill-slots-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder

@@ -6,6 +6,8 @@ import re
 
 from apps.pages.model.errors import PageOutOfRange
 
+DEFAULT_RANGE_PAGES = 16
+"""Pages that one child process reads at once. A document with more is long."""
 LONGEST_TEXT = 4096
 _PART = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", re.ASCII)
 _HOW = 'Write page numbers from 1 and ranges of them, for example "1,3-5".'

@@ -24,6 +24,7 @@ from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import Stopped, UnplannedError
 from apps.pages.model.geometry import Box
+from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from apps.pages.sandbox.bisection import READER_DEATHS, RangeReading, inspect, rendered
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.open_document import Identity, ReadableCopies, identity_of
@@ -185,7 +186,7 @@ class Reader:
         hidden_text: str = "keep",
         preserve_very_small_text: bool = False,
         limits: Limits = DEFAULT_LIMITS,
-        most_pages: int = 16,
+        most_pages: int = DEFAULT_RANGE_PAGES,
         should_stop: ShouldStop | None = None,
     ) -> tuple[DocumentFacts, list[Page | PageFailure] | None]:
         """Inspect a document and, if it is short, read it in the same child.
