@@ -1,4 +1,4 @@
-"""What can be wrong with an order to a job.
+"""The errors of commands on jobs.
 
 JobError (a ParseError)
   JobNotFound, JobNotFinished, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption, TooSlowToEstimate
@@ -46,7 +46,7 @@ class NotCancellable(IllegalMove):
 class InvalidOption(JobError):
     """An option has a value that cannot be used.
 
-    ``location`` is the option's path, ``("page_ranges", "target_pages")``; ``value`` what was sent there.
+    ``location`` is the option's path, ``("page_ranges", "target_pages")``; ``value`` is what was sent.
     """
 
     code = "invalid_option"

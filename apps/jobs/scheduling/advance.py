@@ -1,4 +1,4 @@
-"""From one stage to the next: whoever settles the last page of a stage moves the job on."""
+"""Advance a job to its next stage when the last page of a stage has ended."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, Stage
 
 
 def advance_if_done(*, job_id: str, stage: Stage) -> None:
-    """Ask what is still open of a stage of page work: nothing, then the job advances; half a window is free, then more
-    is sent."""
-    still = queries.open_steps(job_id=job_id, stage=stage)
-    if not still:
+    """Advance the job if no step of the stage is open. Send more pages if half of a queue's window is free."""
+    open_steps = queries.open_steps(job_id=job_id, stage=stage)
+    if not open_steps:
         advance_job(job_id=job_id)
         return
-    thirsty = [one.queue for one in still if one.unsent and one.sent <= _window(one.queue) // 2]
-    if thirsty:
-        send_pages_of(ParseJob.objects.only("project_id").get(pk=job_id), stage, queues=thirsty)
-
-
-def _window(queue: str) -> int:
-    return int(settings.QUEUES[queue].window_per_job)
+    half_free = [
+        steps.queue
+        for steps in open_steps
+        if steps.unsent and steps.sent <= int(settings.QUEUES[steps.queue].window_per_job) // 2
+    ]
+    if half_free:
+        send_pages_of(ParseJob.objects.only("project_id").get(pk=job_id), stage, queues=half_free)
 
 
 def advance_job(*, job_id: str) -> bool:
-    """Move a job on whose stage of page work has nothing open; of all who ask, exactly one does it."""
+    """Advance a job whose stage of page work has no open step. Of all processes that call this, exactly one does it."""
     open_step = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
     with transaction.atomic():
         for stage, following in NEXT_STAGE.items():
@@ -47,13 +46,13 @@ def advance_job(*, job_id: str) -> bool:
 
 
 def enter_stage(job: ParseJob, stage: Stage) -> None:
-    """The next stage of a running job, one that is a step of the job as a whole; inside the caller's transaction."""
+    """Start the next stage of a running job as one step of the whole job, inside the caller's transaction."""
     move_to_stage(job.pk, stage)
     start_job_step(job=job, stage=stage)
 
 
 def close_window(*, job_id: str) -> None:
-    """The body of a window's chord: everything in it has been answered, so there is room for more."""
+    """The body of a window's chord: all its steps have ended, so more can be sent."""
     ParseJob.objects.filter(pk=job_id).update(windows_closed=F("windows_closed") + 1)
     job = ParseJob.objects.filter(pk=job_id, state=JobState.RUNNING).only("project_id", "stage").first()
     if job is not None and job.stage in NEXT_STAGE:

@@ -1,4 +1,4 @@
-"""What stands still until somebody resumes it: queues, which get no new messages, and the intake of new jobs."""
+"""Pause and resume queues, which get no new messages meanwhile, and the intake of new jobs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ INTAKE = "intake"
 
 
 def pausable() -> list[str]:
-    """The names that can be paused. What housekeeping does belongs to work that is out, so it is not among them."""
+    """Return the names that can be paused. Housekeeping cannot: running work depends on it."""
     return [INTAKE, *(name for name in settings.QUEUES if name != workflow.HOUSEKEEPING_QUEUE)]
 
 
 def pause(*, name: str, reason: str = "", by: str) -> bool:
-    """Pause a queue or the intake: what is out finishes. False when it was paused before; a reason that is given then
-    takes the place of the old one."""
+    """Pause a queue or the intake; running work finishes.
+
+    Return False if it was paused before; a new reason then replaces the old one.
+    """
     is_new: bool = Pause.objects.get_or_create(name=name, defaults={"reason": reason, "by": by, "since": Now()})[1]
     if reason and not is_new:
         Pause.objects.filter(name=name).update(reason=reason, by=by)
@@ -32,8 +34,10 @@ def pause(*, name: str, reason: str = "", by: str) -> bool:
 
 
 def resume(*, name: str) -> bool:
-    """Let it go on: jobs that waited for the queue get the time back, and what is due is sent. False: it was not
-    paused."""
+    """Resume a queue or the intake, and send due rows. Return False if it was not paused.
+
+    The deadlines of jobs that waited for the queue are extended by the time it was paused.
+    """
     with transaction.atomic():
         row = Pause.objects.select_for_update().filter(name=name).first()
         if row is None:
@@ -48,17 +52,17 @@ def resume(*, name: str) -> bool:
 
 
 def queues_paused_by(name: str) -> tuple[str, ...]:
-    """The queues of rows that are not sent while this is paused."""
+    """Return the queues whose rows are not sent while ``name`` is paused."""
     return (name, *workflow.OCR_QUEUES) if name == workflow.PAGES_QUEUE else (name,)
 
 
 def paused_names() -> set[str]:
-    """What does not go on now, of ``pausable``: what is paused, and the queues that this stops."""
+    """Return the names that are paused now, and the queues that these stop."""
     return {name for paused in queries.pauses() for name in queues_paused_by(paused.name)}
 
 
 def check_intake() -> None:
-    """IntakePaused, with the reason, while no new jobs are taken."""
+    """Raise IntakePaused, with the reason, while new jobs are not accepted."""
     paused = Pause.objects.filter(name=INTAKE).first()
     if paused is not None:
         reason = f" ({paused.reason})" if paused.reason else ""

@@ -1,4 +1,4 @@
-"""rescue_jobs: makes good what a broker or a worker lost. Runs from a timer in every worker, one at a time."""
+"""rescue_jobs: recover work that a broker or a worker lost. Every worker runs it on a timer, one at a time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DeadlineExceeded(PageError):
 
 @dataclass
 class Rescued:
-    """What one look found and made good."""
+    """Counts of what one run recovered."""
 
     leases: int = 0
     sent: int = 0
@@ -53,7 +53,7 @@ class Rescued:
 def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | None:
     """Send lost work again or end it, once. Return None when another process is doing so.
 
-    ``accept_written_answer`` belongs to the stage of OCR: it accepts an answer in storage whose message was lost.
+    ``accept_written_answer`` belongs to the OCR stage: it accepts an answer in storage whose message was lost.
     """
     if not acquire_leader_lock("rescue_jobs", duration=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
         return None
@@ -75,9 +75,11 @@ def _reclaim_expired_leases() -> int:
 
 
 def _end_overdue_jobs() -> int:
-    """Pages that are still open at the deadline fail and what is there is assembled; a job that does not even come
-    to that fails as a whole a little later."""
-    overdue = ParseJob.objects.filter(~Exists(_kept_back()), state__in=OPEN_JOBS, deadline_at__lt=Now())
+    """Fail the pages that are open at the deadline, so that the others are assembled.
+
+    A job that is not assembled within ``GRACE`` fails as a whole.
+    """
+    overdue = ParseJob.objects.filter(~Exists(_waiting_for_paused_queue()), state__in=OPEN_JOBS, deadline_at__lt=Now())
     ended = 0
     for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE]))[:BATCH]:
         with transaction.atomic():
@@ -90,20 +92,20 @@ def _end_overdue_jobs() -> int:
     return ended
 
 
-def _kept_back() -> QuerySet[Step]:
-    """What of the outer job waits for a paused queue: that time is given back to it when the queue goes on."""
+def _waiting_for_paused_queue() -> QuerySet[Step]:
+    """Return the outer job's steps that wait for a paused queue; ``resume`` will extend the job's deadline."""
     return Step.objects.filter(job_id=OuterRef("pk"), queue__in=paused_names(), state=StepState.PENDING, sent_at=None)
 
 
 def _advance_stuck_jobs() -> int:
-    """Stages with nothing open that nobody moved on: whoever settled last died before it could ask."""
+    """Advance jobs whose stage has no open step: the worker that ended the last one died before it could."""
     open_step = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
     stuck = ParseJob.objects.filter(~Exists(open_step), state=JobState.RUNNING, stage__in=NEXT_STAGE)
     return sum(advance_job(job_id=job_id) for job_id in stuck.values_list("pk", flat=True)[:BATCH])
 
 
 def _send_lost_messages_again(accept_written_answer: Callable[[Step], bool]) -> int:
-    """Rows sent a while ago and not begun, whose queue is empty or has begun rows that were sent later."""
+    """Send again rows that did not begin although their queue is empty or has begun rows that were sent later."""
     again = 0
     for queue in settings.QUEUES:
         waiting = Step.objects.filter(
@@ -122,7 +124,7 @@ def _send_lost_messages_again(accept_written_answer: Callable[[Step], bool]) -> 
 
 
 def _message_in(queue: str) -> Q:
-    """The steps whose message stands in this queue: pages for OCR stand among those to be read until rendered."""
+    """Select the steps whose message is in this queue: a page for OCR waits in the pages queue until rendered."""
     rendered = ~Q(image="")
     if queue in workflow.OCR_QUEUES:
         return rendered & Q(queue=queue)

@@ -1,4 +1,4 @@
-"""How long an ended job is kept: reckoned when it ends and again when the days change, or ordered by a person."""
+"""How long an ended job is kept: computed when it ends and when the days change, or set by a person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_JOBS_PER_UPDATE = 1000
 
 
 def expiry_at_end(job_id: str) -> dict[str, Any]:
-    """What the row of a job that ends now says of how long it is kept."""
+    """Return the expiry columns for a job that ends now. An expiry set by a person stays."""
     own = Project.objects.filter(jobs__pk=job_id).values_list("retention_days", flat=True).first()
     days = _days(own)
     expires_at: Any = Now() + timedelta(days=days) if days else Value(None)
@@ -29,12 +29,12 @@ def expiry_at_end(job_id: str) -> dict[str, Any]:
 
 
 def _days(own: int | None) -> int:
-    """Days that jobs of a project with this ``retention_days`` are kept; 0 is for ever."""
+    """Return the days for a project with this ``retention_days``; 0 is for ever."""
     return max(0, settings.CLEANUP_PARSE_V2_RETENTION_DAYS if own is None else own)
 
 
 def keep_jobs(*, job_ids: Collection[str], until: datetime | None) -> list[str]:
-    """Keep jobs until this moment, None for ever, whatever their project's days are; the jobs that there are."""
+    """Keep jobs until this moment, None for ever, regardless of their project's days. Return the ids that exist."""
     jobs = ParseJob.objects.filter(pk__in=job_ids)
     found = list(jobs.order_by("pk").values_list("pk", flat=True))
     ParseJob.objects.filter(pk__in=found).update(expires_at=until, expiry_ordered=True)
@@ -42,9 +42,9 @@ def keep_jobs(*, job_ids: Collection[str], until: datetime | None) -> list[str]:
 
 
 def update_expiry(*, until: float | None = None) -> bool:
-    """Reckon anew when ended jobs expire whose project or service keeps them for other days now, some at a time.
+    """Update the expiry of ended jobs whose project or service now keeps them for other days, in batches.
 
-    False when ``until`` (of the monotonic clock) came first.
+    Return False if ``until`` (of the monotonic clock) came first.
     """
     projects: dict[int, list[UUID]] = defaultdict(list)
     for project_id, own in Project.objects.values_list("pk", "retention_days"):
@@ -59,7 +59,7 @@ def update_expiry(*, until: float | None = None) -> bool:
 
 
 def _jobs_kept_otherwise(project_ids: Collection[UUID], days: int) -> Iterator[QuerySet[ParseJob]]:
-    """The jobs in parts that the indexes ``job_reckoned`` and ``job_unreckoned`` find without reading the others."""
+    """Yield the jobs in parts that the indexes ``job_reckoned`` and ``job_unreckoned`` find without a scan."""
     jobs = ParseJob.objects.filter(project_id__in=project_ids, finished_at__isnull=False, expiry_ordered=False)
     yield jobs.filter(retention_days__lt=days)
     yield jobs.filter(retention_days__gt=days)

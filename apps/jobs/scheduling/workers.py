@@ -1,4 +1,4 @@
-"""Which workers are there, by their own word, and the OCR queue for new pages that is chosen by it."""
+"""The rows of live workers, and the OCR queue for new pages, which depends on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class WorkerFacts:
-    """A worker process as its row tells of it; ``id`` is its own and nobody's before or after it."""
+    """The facts in a worker's row. ``id`` is never used again by another worker."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class WorkerFacts:
 
 
 def record_worker(worker: WorkerFacts) -> None:
-    """It is there. Its first word writes its row, and clears away what is old; each later one is one UPDATE."""
+    """Record that a worker is alive: the first time by a new row, later by one UPDATE. Old rows are deleted."""
     if Worker.objects.filter(pk=worker.id).update(seen_at=Now()):
         return
     Worker.objects.filter(seen_at__lt=Now() - KEPT).delete()
@@ -53,26 +53,22 @@ def record_worker(worker: WorkerFacts) -> None:
 
 
 def record_worker_stopped(worker_id: str) -> None:
-    """It takes nothing more, and ends with what it holds."""
+    """Record that a worker takes no new messages; it may still finish the ones it has."""
     Worker.objects.filter(pk=worker_id, stopped_at=None).update(stopped_at=Now(), seen_at=Now())
 
 
 def ocr_queue() -> str:
-    """The queue for new pages: as configured, else that of the GPU while a worker for it is there."""
+    """Return the queue for new pages: the configured one, or with ``auto`` the GPU's while it has a live worker."""
     if settings.OCR_QUEUE != "auto":
         return str(settings.OCR_QUEUE)
-    return workflow.OCR_GPU_QUEUE if _is_there(workflow.OCR_GPU_QUEUE) else workflow.OCR_CPU_QUEUE
+    return workflow.OCR_GPU_QUEUE if workflow.OCR_GPU_QUEUE in queries.live_workers() else workflow.OCR_CPU_QUEUE
 
 
 def move_pages_from_lost_gpu() -> int:
-    """Pages that wait for a GPU whose workers are gone go to the CPU's queue; how many did."""
+    """Move pages that wait for a GPU without a live worker to the CPU's queue. Return their number."""
     waiting = Step.objects.filter(queue=workflow.OCR_GPU_QUEUE, state=StepState.PENDING)
-    if settings.OCR_QUEUE != "auto" or not waiting.exists() or _is_there(workflow.OCR_GPU_QUEUE):
+    if settings.OCR_QUEUE != "auto" or not waiting.exists() or workflow.OCR_GPU_QUEUE in queries.live_workers():
         return 0
     moved = move_steps(waiting, StepMove.CHANGE_QUEUE, queue=workflow.OCR_CPU_QUEUE)
-    logger.warning("No worker takes from %s: %s pages go to %s", workflow.OCR_GPU_QUEUE, moved, workflow.OCR_CPU_QUEUE)
+    logger.warning("%s has no live worker: moved %s pages to %s", workflow.OCR_GPU_QUEUE, moved, workflow.OCR_CPU_QUEUE)
     return moved
-
-
-def _is_there(queue: str) -> bool:
-    return queue in queries.live_workers()
