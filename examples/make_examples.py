@@ -1,7 +1,7 @@
 """Write the example documents beside this script: python examples/make_examples.py
 
-They are our own (Apache-2.0, like the rest), born digital, and the same bytes every time. Positions are points from the
-lower left corner, as PDF has them.
+They are our own work (Apache-2.0) and byte-identical on every run. Positions are in points from the lower left corner,
+as in PDF.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def lines(x: float, y: float, words: list[str], *, size: float = 10, leading: fl
 
 
 def ruled_table(x: float, y: float, widths: list[float], rows: Table, *, height: float = 20) -> list[str]:
-    """A grid with its upper left corner at (x, y); the first row is set bold."""
+    """Draw a grid with its upper left corner at (x, y) and a bold first row."""
     edges = [x + sum(widths[:number]) for number in range(len(widths) + 1)]
     bottom = y - height * len(rows)
     parts = ["0.7 w"]
@@ -43,7 +43,7 @@ def ruled_table(x: float, y: float, widths: list[float], rows: Table, *, height:
 
 
 def document(pages: list[list[str]]) -> bytes:
-    """A PDF of A4 pages with Helvetica, one list of drawing operators a page."""
+    """Return a PDF of A4 pages in Helvetica from one list of drawing operators per page."""
     kids = b" ".join(b"%d 0 R" % (5 + 2 * number) for number in range(len(pages)))
     objects = [
         b"<</Type/Catalog/Pages 2 0 R/Lang(en)>>",
@@ -63,7 +63,7 @@ def document(pages: list[list[str]]) -> bytes:
 
 
 def invoice() -> bytes:
-    """One page: a letterhead, two short paragraphs and a ruled table."""
+    """Return one page: a letterhead, two short paragraphs and a ruled table."""
     items = [
         ["Item", "Quantity", "Unit price", "Amount"],
         ["Rye flour, 25 kg", "12", "21.40", "256.80"],
@@ -91,7 +91,7 @@ def invoice() -> bytes:
 
 
 def report() -> bytes:
-    """Two pages with a running header and footer: headings of two levels, two columns, lists."""
+    """Return two pages with running header and footer, headings of two levels, two columns and lists."""
     return document([_report_page(1, _report_first()), _report_page(2, _report_second())])
 
 

@@ -91,7 +91,7 @@ def test_work_that_nobody_takes_is_told_unless_its_queue_is_paused(
         'leafmill_paused{what="llm"}': paused,
         'leafmill_paused{what="agent"}': 1,
     }
-    summary = {"summary": "Work waits in llm and nobody takes it"}
+    summary = {"summary": "Work waits in llm and no worker processes it"}
     summary["runbook"] = "docs/runbooks.md#leafmillqueueisnottaken"
     told = [{"exp_labels": {"queue": queue, "severity": "critical"}, "exp_annotations": summary} for queue in alerts]
     case = {
