@@ -72,16 +72,18 @@ def test_the_service_image_knows_the_measurements(tmp_path: Path) -> None:
 
 
 def test_ocr_images_hold_all_that_ocr_imports() -> None:
-    """Nothing of ours but ocr_worker, apps.pages and the version; what the images copy."""
+    """Of our own code the images copy ocr_worker, apps.pages, the worker heartbeat and the version."""
     for image in IMAGES:
         if image.stem.startswith("ocr"):
             ours = [source for source in copied(image) if not source.endswith(".txt")]
-            assert ours == ["apps/__init__.py", "apps/pages", "ocr_worker"]
+            heartbeat = ["apps/core/__init__.py", "apps/core/worker_heartbeat.py"]
+            assert ours == ["apps/__init__.py", *heartbeat, "apps/pages", "ocr_worker"]
     for path in (ROOT / "ocr_worker").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(("apps", "parse_project")):
-                of_version = node.module == "apps" and [name.name for name in node.names] == ["VERSION"]
-                assert of_version or f"{node.module}.".startswith("apps.pages."), path
+                named = {f"{node.module}.{name.name}" for name in node.names}
+                copied_alone = named <= {"apps.VERSION", "apps.core.worker_heartbeat"}
+                assert copied_alone or f"{node.module}.".startswith("apps.pages."), path
 
 
 def test_no_image_holds_torch_and_ocr_images_no_django() -> None:
