@@ -32,9 +32,9 @@ from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, ve
 from apps.parsing.answers.parse_answer import end_line, read_answer
 from bench.figures import CORPUS, Figure, report
 
-MOST_PAGES_OF_ONE = 3
-SETS = {"chosen": 1, "held-out": 1 + MOST_PAGES_OF_ONE}
-LEAST_WORDS = 30
+MAX_PAGES_PER_DOCUMENT = 3
+SETS = {"chosen": 1, "held-out": 1 + MAX_PAGES_PER_DOCUMENT}
+MIN_WORDS = 30
 TEXT = "text layer"
 MARKER = "mark"
 HTML, PIPE = RenderOptions(), RenderOptions(table_format="pipe")
@@ -328,7 +328,7 @@ def cases(documents: Sequence[Path], first: int = 1) -> Iterator[Case]:
     with Reader() as reader:
         for document in documents:
             try:
-                end = min(reader.inspect(document).page_count, first + MOST_PAGES_OF_ONE - 1) + 1
+                end = min(reader.inspect(document).page_count, first + MAX_PAGES_PER_DOCUMENT - 1) + 1
                 results = list(reader.read_range(document, range(first, end))) if first < end else []
             except ParseError:
                 continue
@@ -340,7 +340,7 @@ def cases(documents: Sequence[Path], first: int = 1) -> Iterator[Case]:
             ]
             for number, (page, blocks) in enumerate(pages):
                 others = pages[number + 1][1] if number + 1 < len(pages) else []
-                if compare(page, ()).words >= LEAST_WORDS:
+                if compare(page, ()).words >= MIN_WORDS:
                     yield page, blocks, others
 
 

@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 SCANS = SHARED / "corpus" / "scans"
 MARKDOWN = SHARED / "corpus" / "markdown"
-MOST_RASTERISED_PAGES = 6
+MAX_RASTERIZED_PAGES = 6
 SPEED = SHARED / "corpus" / "speed" / "scan-40p-c.pdf"
 RESULTS = ROOT / "bench" / "results"
 DPI = 200.0
@@ -274,7 +274,7 @@ def measure_rasterised(arguments: argparse.Namespace) -> None:
     documents: dict[str, list[Sheet]] = {}
     with Reader() as reader:
         for entry in _entries(MARKDOWN):
-            if entry["pages"] > MOST_RASTERISED_PAGES or arguments.only not in entry["file"]:
+            if entry["pages"] > MAX_RASTERIZED_PAGES or arguments.only not in entry["file"]:
                 continue
             path = MARKDOWN / entry["file"]
             for page in reader.read_range(path, range(1, entry["pages"] + 1)):

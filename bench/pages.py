@@ -18,7 +18,7 @@ from apps.pages.output.assembly import RenderOptions, assemble
 from apps.pages.reading.page_reading import inspect_document, read_pages
 from bench.figures import CORPUS, Figure, report
 
-MOST_PAGES = 2000
+MAX_PAGES = 2000
 RANGE = 16
 TARGETS = {"mixed-1969p": 4.0}
 
@@ -31,7 +31,7 @@ def _nowhere(_: str) -> Iterator[io.BytesIO]:
 def stages(document: Path) -> list[Figure]:
     """What each stage costs on this document."""
     marks = [time.process_time()]
-    count = inspect_document(str(document), max_pages=MOST_PAGES).page_count
+    count = inspect_document(str(document), max_pages=MAX_PAGES).page_count
     marks.append(time.process_time())
     pages = [
         page

@@ -28,7 +28,7 @@ RESULTS = ROOT / "bench" / "results" / "quality.json"
 FOLDERS = ("markdown", "text", "tables", "facts")
 # The floors that this version must not fall below.
 TARGETS = {("markdown", "nid_text"): 0.93, ("markdown", "mhs"): 0.5, ("text", "nid_text"): 0.94}
-MOST_PAGES = 3_000
+MAX_PAGES = 3_000
 
 Figure = dict[str, object]
 
@@ -102,7 +102,7 @@ def predict(document: Path, out: Path) -> int:
 
     results: list[Page | PageFailure] = []
     try:
-        facts = inspect_document(str(document), max_pages=MOST_PAGES)
+        facts = inspect_document(str(document), max_pages=MAX_PAGES)
         results = list(read_pages(str(document), range(1, facts.page_count + 1), media_type=facts.media_type))
     except ParseError as error:
         print(f"{document.name}: {error.code}", file=sys.stderr)

@@ -31,7 +31,7 @@ CLIENTS = 8
 ONE_PAGE_DOCUMENTS = 300
 MIDDLING_ROUNDS = 6
 LATENCY_SAMPLES = 60
-POLL_GROWTH, LONGEST_POLL_SECONDS = 1.5, 0.5  # the official clients wait a second first, then longer each time
+POLL_GROWTH, MAX_POLL_SECONDS = 1.5, 0.5  # the official clients wait a second first, then longer each time
 TARGETS = {"embedded": 8_000, "postgres+redis": 12_000}
 
 
@@ -94,7 +94,7 @@ class Client:
         pause = self._poll_seconds
         while job["status"] in ("PENDING", "RUNNING"):
             time.sleep(pause)
-            pause = min(pause * POLL_GROWTH, max(LONGEST_POLL_SECONDS, self._poll_seconds))
+            pause = min(pause * POLL_GROWTH, max(MAX_POLL_SECONDS, self._poll_seconds))
             job = self._checked(http.get(f"/api/v2/parse/{job['id']}")).json()["job"]
         if job["status"] != "COMPLETED":
             raise SystemExit(f"{document.name}: {job}")

@@ -129,9 +129,9 @@ class PageReader:
     def _guessed(self, page: Straight, sample: script_detection.Sample) -> tuple[Language, ...]:
         """Some language of the script that the page is written in."""
         if sample.is_sure:
-            return (languages_.any_of(sample.script),)
+            return (languages_.any_language_of(sample.script),)
         script = self._tesseract.script_of(page.image) if self._tesseract else ""
-        return (languages_.any_of(script or sample.script or LATIN),)
+        return (languages_.any_language_of(script or sample.script or LATIN),)
 
     def _old_print(self, page: Straight, languages: Sequence[Language], first: Reading) -> tuple[Language, ...]:
         """The languages to read a page with that was printed with long s, as Fraktur and all print before 1800 was;
@@ -143,7 +143,7 @@ class PageReader:
             or any(language.script != LATIN for language in languages)
         ):
             return ()
-        old = languages_.old_print(languages)
+        old = languages_.fraktur_languages(languages)
         if not self._tesseract.knows(old):
             return ()
         longest = sorted(page.lines, key=length_of, reverse=True)[:_SAMPLE]

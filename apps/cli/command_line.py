@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from apps.cli.progress import Progress, say
 from apps.pages.model.errors import DocumentError, PageOutOfRange, ParseError
 from apps.pages.model.page_ranges import check_page_ranges
-from apps.pages.model.warnings import described
+from apps.pages.model.warnings import describe
 
 if TYPE_CHECKING:
     from apps.cli.local_ocr import Recognizer
@@ -173,7 +173,7 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
         say(f"page {failure.number}: {failure.code}: {failure.detail}")
     unread = ["needs_ocr"] if result.pages_needing_ocr else []
     for code in [*result.facts.warnings, *unread]:
-        say(f"{code}: {described(code)}")
+        say(f"{code}: {describe(code)}")
     return bool(result.failures)
 
 

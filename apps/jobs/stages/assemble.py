@@ -22,7 +22,7 @@ from apps.jobs.stages.step_work import StorageUnavailable, do_work
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure, decode_pages
 from apps.pages.model.errors import GarbledPage, ParseError
-from apps.pages.model.warnings import described
+from apps.pages.model.warnings import describe
 from apps.pages.output.assembly import Assembly, RenderOptions, assemble
 from apps.providers import ledger
 
@@ -187,4 +187,4 @@ def usage_of(job: ParseJob) -> dict[str, object]:
 
 def _warnings(report: Assembly) -> list[dict[str, object]]:
     counts = report.warnings | ({"needs_ocr": report.pages_needing_ocr} if report.pages_needing_ocr else {})
-    return [{"code": code, "detail": described(code), "pages": count} for code, count in sorted(counts.items())]
+    return [{"code": code, "detail": describe(code), "pages": count} for code, count in sorted(counts.items())]

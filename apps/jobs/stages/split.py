@@ -25,7 +25,7 @@ from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.page_ranges import parse_page_ranges
-from apps.pages.model.warnings import described
+from apps.pages.model.warnings import describe
 from apps.pages.sandbox import client
 
 
@@ -131,7 +131,7 @@ def _settled_row(job: ParseJob, page: Page | PageFailure, content: str) -> JobPa
 
 
 def _move_to(stage: Stage, job: ParseJob, facts: DocumentFacts, *, pages: int) -> None:
-    job.warnings = [*job.warnings, *({"code": code, "detail": described(code)} for code in facts.warnings)]
+    job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in facts.warnings)]
     job.page_count = pages
     move_to_stage(
         job.pk,

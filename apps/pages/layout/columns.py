@@ -14,20 +14,20 @@ from apps.pages.layout.lines import Segment
 
 Row = list[Segment]
 Gutters = list[tuple[float, float]]
-# A gutter is at least this wide, in points, ...
-LEAST_GUTTER = 6.0
-# ... and parts at least so many rows that have something on both sides.
-LEAST_ROWS = 3
-DEEPEST = 8
+# A gutter is at min_width this wide, in points, ...
+MIN_GUTTER_POINTS = 6.0
+# ... and parts at min_width so many rows that have something on both sides.
+MIN_ROWS = 3
+MAX_DEPTH = 8
 # A run of fewer rows gives way to a longer one that begins within it.
-SHORT_RUN = 6
+SHORT_STRETCH_ROWS = 6
 # So much white, in heights of a line, parts the lines before and after a table from it.
-ROOM = 0.6
+MIN_SPACE_AROUND_TABLE = 0.6
 # So much parts one table from another, or from the footer.
-WIDE_GAP = 2.0
-LINE_HEIGHT = 12.0
+MIN_SPACE_BETWEEN_TABLES = 2.0
+LINE_HEIGHT_POINTS = 12.0
 # A title over columns is so much larger than what they say.
-TITLE_SIZE = 1.3
+MIN_TITLE_SIZE_RATIO = 1.3
 
 
 class Band(msgspec.Struct, gc=False):
@@ -41,53 +41,53 @@ class Band(msgspec.Struct, gc=False):
 
 def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[Band]:
     """The rows of a page, or of a column, in reading order."""
-    if depth >= DEEPEST or all(len(row) == 1 for row in rows):
+    if depth >= MAX_DEPTH or all(len(row) == 1 for row in rows):
         return [Band(list(rows))] if rows else []
-    runs = _runs(rows)
-    prose = [(end - start, start, end, gutters) for start, (end, gutters) in runs.items()]
+    stretches = _stretches(rows)
+    prose = [(end - start, start, end, gutters) for start, (end, gutters) in stretches.items()]
     prose = [run for run in prose if _is_prose(rows[run[1] : run[2]], run[3])]
     if not prose:
-        return _in_one_column(rows, runs, rtl, depth)
+        return _in_one_column(rows, stretches, rtl, depth)
     # The longest stretch of columns goes first: shorter ones beside it are often pieces of it.
     _, start, end, gutters = max(prose)
     size = rows[(start + end) // 2][0].size
-    while start > 0 and _goes_on(rows[start - 1], gutters, size):
+    while start > 0 and _continues_columns(rows[start - 1], gutters, size):
         start -= 1
     while start < end and _is_title(rows[start], gutters, size, rtl):
         start += 1
-    while end < len(rows) and _goes_on(rows[end], gutters, size):
+    while end < len(rows) and _continues_columns(rows[end], gutters, size):
         end += 1
     bands = bands_of(rows[:start], rtl=rtl, depth=depth + 1)
     columns = _columns(rows[start:end], gutters)
     for column in reversed(columns) if rtl else columns:
-        bands += _apart(bands_of(column, rtl=rtl, depth=depth + 2))
-    return bands + _apart(bands_of(rows[end:], rtl=rtl, depth=depth + 1))
+        bands += _in_another_column(bands_of(column, rtl=rtl, depth=depth + 2))
+    return bands + _in_another_column(bands_of(rows[end:], rtl=rtl, depth=depth + 1))
 
 
-def _apart(bands: list[Band]) -> list[Band]:
+def _in_another_column(bands: list[Band]) -> list[Band]:
     """The bands of another column than the ones before."""
     if bands:
         bands[0].continues = False
     return bands
 
 
-def _in_one_column(rows: Sequence[Row], runs: dict[int, tuple[int, Gutters]], rtl: bool, depth: int) -> list[Band]:
+def _in_one_column(rows: Sequence[Row], stretches: dict[int, tuple[int, Gutters]], rtl: bool, depth: int) -> list[Band]:
     """Rows without columns of prose: plain ones, with grids between them."""
     bands: list[Band] = []
     index = 0
     while index < len(rows):
-        if index not in runs:
-            _append(bands, Band([rows[index]]))
+        if index not in stretches:
+            _add_band(bands, Band([rows[index]]))
             index += 1
             continue
-        end, gutters = runs[index]
-        for band in _grids(_taken_back(bands, gutters) + list(rows[index:end]), rtl, depth):
-            _append(bands, band)
+        end, gutters = stretches[index]
+        for band in _grids(_take_back(bands, gutters) + list(rows[index:end]), rtl, depth):
+            _add_band(bands, band)
         index = end
     return bands
 
 
-def _append(bands: list[Band], band: Band) -> None:
+def _add_band(bands: list[Band], band: Band) -> None:
     """Add a band; plain rows of one column stay together."""
     if bands and band.continues and not band.grid and not bands[-1].grid:
         bands[-1].rows += band.rows
@@ -95,10 +95,10 @@ def _append(bands: list[Band], band: Band) -> None:
         bands.append(band)
 
 
-def _taken_back(bands: list[Band], gutters: Gutters) -> list[Row]:
+def _take_back(bands: list[Band], gutters: Gutters) -> list[Row]:
     """The rows just above that leave the gutters free too, taken out of their band."""
     taken: list[Row] = []
-    while bands and not bands[-1].grid and bands[-1].rows and _fits(bands[-1].rows[-1], gutters):
+    while bands and not bands[-1].grid and bands[-1].rows and _leaves_free(bands[-1].rows[-1], gutters):
         taken.insert(0, bands[-1].rows.pop())
         if not bands[-1].rows:
             bands.pop()
@@ -106,16 +106,16 @@ def _taken_back(bands: list[Band], gutters: Gutters) -> list[Row]:
     return taken
 
 
-def _runs(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
-    """The runs of rows that share gutters: first row -> end and gutters."""
-    runs: dict[int, tuple[int, Gutters]] = {}
+def _stretches(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
+    """The stretches of rows that share gutters: first row -> end and gutters."""
+    stretches: dict[int, tuple[int, Gutters]] = {}
     index = 0
     while index < len(rows):
         end, gutters = _best_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
         if gutters:
-            runs[index] = end, gutters
+            stretches[index] = end, gutters
         index = end if gutters else index + 1
-    return runs
+    return stretches
 
 
 def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
@@ -132,13 +132,13 @@ def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
 
 def _wide_gaps(rows: Sequence[Row]) -> list[int]:
     """Where a row stands so far below the one before that they belong to different things."""
-    rooms = [_room(above, below) for above, below in itertools.pairwise(rows)]
-    usual = sorted(rooms)[len(rooms) // 2] if rooms else 0.0
-    return [index for index, room in enumerate(rooms, 1) if room > WIDE_GAP and room > 2.5 * usual]
+    spaces = [_space(above, below) for above, below in itertools.pairwise(rows)]
+    usual = sorted(spaces)[len(spaces) // 2] if spaces else 0.0
+    return [index for index, space in enumerate(spaces, 1) if space > MIN_SPACE_BETWEEN_TABLES and space > 2.5 * usual]
 
 
 def _stands_out(rows: Sequence[Row], index: int) -> bool:
-    """Whether a row is one larger line, or one line at an end of the grid with much room towards it."""
+    """Whether a row is one larger line, or one line at an end of the grid with much space towards it."""
     row = rows[index]
     if len(row) > 1:
         return False
@@ -152,7 +152,11 @@ def _parted_above(rows: Sequence[Row], index: int) -> bool:
     """Whether single lines from here to the end of the grid stand apart from what is above."""
     if any(len(row) > 1 for row in rows[index:]):
         return False
-    return any(_room(rows[i - 1], rows[i]) > ROOM for i in range(1, index + 1) if all(len(r) == 1 for r in rows[i:]))
+    return any(
+        _space(rows[i - 1], rows[i]) > MIN_SPACE_AROUND_TABLE
+        for i in range(1, index + 1)
+        if all(len(r) == 1 for r in rows[i:])
+    )
 
 
 def _parted_below(rows: Sequence[Row], index: int) -> bool:
@@ -160,10 +164,10 @@ def _parted_below(rows: Sequence[Row], index: int) -> bool:
     if any(len(row) > 1 for row in rows[: index + 1]):
         return False
     leading = next(i for i, row in enumerate(rows) if len(row) > 1)
-    return any(_room(rows[i], rows[i + 1]) > ROOM for i in range(index, leading))
+    return any(_space(rows[i], rows[i + 1]) > MIN_SPACE_AROUND_TABLE for i in range(index, leading))
 
 
-def _room(above: Row, below: Row) -> float:
+def _space(above: Row, below: Row) -> float:
     """The white between two rows, in heights of a line."""
     return (below[0].top - above[0].bottom) / max(1.0, above[0].bottom - above[0].top)
 
@@ -174,12 +178,12 @@ def _best_gutters(rows: Sequence[Row], start: int) -> tuple[int, Gutters]:
     A heading set wide over a column has gaps of its own, which must not hide the gutters of the page.
     """
     end, gutters = _shared_gutters(rows, start)
-    if end - start >= SHORT_RUN:
+    if end - start >= SHORT_STRETCH_ROWS:
         return end, gutters
-    for later in range(start + 1, min(start + SHORT_RUN, len(rows))):
+    for later in range(start + 1, min(start + SHORT_STRETCH_ROWS, len(rows))):
         if len(rows[later]) > 1:
             far, other = _shared_gutters(rows, later)
-            if far - later >= 2 * SHORT_RUN and all(_fits(row, other) for row in rows[start:later]):
+            if far - later >= 2 * SHORT_STRETCH_ROWS and all(_leaves_free(row, other) for row in rows[start:later]):
                 return far, other
     return end, gutters
 
@@ -190,48 +194,48 @@ def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, Gutters]:
     gutters: Gutters = []
     end = start
     for end in range(start, len(rows)):
-        merged = _merge(taken, rows[end])
-        free = _gaps(merged, LEAST_GUTTER)
+        merged = _add_intervals(taken, rows[end])
+        free = _gaps(merged, MIN_GUTTER_POINTS)
         if not free or (len(free) < len(gutters) and _crosses_established(rows, start, end, gutters)):
             break
         taken, gutters = merged, free
     else:
         end = len(rows)
-    least = LEAST_ROWS if len(gutters) == 1 else LEAST_ROWS - 1
-    gutters = [g for g in gutters if _rows_beside(rows[start:end], g) >= least]
+    min_width = MIN_ROWS if len(gutters) == 1 else MIN_ROWS - 1
+    gutters = [g for g in gutters if _rows_beside(rows[start:end], g) >= min_width]
     return (end, gutters) if gutters else (start, [])
 
 
 def _crosses_established(rows: Sequence[Row], start: int, end: int, gutters: Gutters) -> bool:
-    """Whether row ``end`` runs across a gutter that the rows before it have kept free more than once."""
+    """Whether row ``end`` stretches across a gutter that the rows before it have kept free more than once."""
     return any(
         _rows_beside(rows[start:end], gutter) >= 2
         for gutter in gutters
-        if any(s.x0 < gutter[1] and s.x1 > gutter[0] and _cuts(s, gutter) for s in rows[end])
+        if any(s.x0 < gutter[1] and s.x1 > gutter[0] and _blocks_gutter(s, gutter) for s in rows[end])
     )
 
 
-def _cuts(segment: Segment, gutter: tuple[float, float]) -> bool:
+def _blocks_gutter(segment: Segment, gutter: tuple[float, float]) -> bool:
     """Whether so little of the gutter is left that it is none."""
     left, right = gutter
-    return max(segment.x0 - left, right - segment.x1) < LEAST_GUTTER
+    return max(segment.x0 - left, right - segment.x1) < MIN_GUTTER_POINTS
 
 
 def _rows_beside(rows: Sequence[Row], gutter: tuple[float, float]) -> int:
     """How many rows the poorer side of a gutter has."""
-    left = sum(_weight(row) for row in rows if row[0].x0 < gutter[0])
-    right = sum(_weight(row) for row in rows if row[-1].x1 > gutter[1])
+    left = sum(_line_count(row) for row in rows if row[0].x0 < gutter[0])
+    right = sum(_line_count(row) for row in rows if row[-1].x1 > gutter[1])
     return min(left, right)
 
 
-def _weight(row: Row) -> int:
+def _line_count(row: Row) -> int:
     """How many lines a row stands for: a table in a column is as good as the lines in its place."""
     if row[0].block is None or not row[0].block.cells:
         return 1
-    return max(1, int((row[0].bottom - row[0].top) / LINE_HEIGHT))
+    return max(1, int((row[0].bottom - row[0].top) / LINE_HEIGHT_POINTS))
 
 
-def _merge(taken: Gutters, row: Row) -> Gutters:
+def _add_intervals(taken: Gutters, row: Row) -> Gutters:
     """Intervals on the x axis that are taken, with a row added; sorted, without overlaps."""
     merged: Gutters = []
     for x0, x1 in sorted(taken + [(s.x0, s.x1) for s in row]):
@@ -243,35 +247,35 @@ def _merge(taken: Gutters, row: Row) -> Gutters:
     return merged
 
 
-def gaps_of(rows: Sequence[Row], least: float) -> Gutters:
-    """The stretches of the x axis, at least so wide, that all rows leave free between them."""
+def gaps_of(rows: Sequence[Row], min_width: float) -> Gutters:
+    """The stretches of the x axis, at min_width so wide, that all rows leave free between them."""
     taken: Gutters = []
     for row in rows:
-        taken = _merge(taken, row)
-    return _gaps(taken, least)
+        taken = _add_intervals(taken, row)
+    return _gaps(taken, min_width)
 
 
-def _gaps(taken: Gutters, least: float) -> Gutters:
-    return [(left[1], right[0]) for left, right in itertools.pairwise(taken) if right[0] - left[1] >= least]
+def _gaps(taken: Gutters, min_width: float) -> Gutters:
+    return [(left[1], right[0]) for left, right in itertools.pairwise(taken) if right[0] - left[1] >= min_width]
 
 
-def _goes_on(row: Row, gutters: Gutters, size: float) -> bool:
+def _continues_columns(row: Row, gutters: Gutters, size: float) -> bool:
     """Whether a row above or below may belong to columns of prose.
 
     One with more parts than there are columns is a table's, unless it is a heading that was set wide.
     """
-    return (len(row) <= len(gutters) + 1 or row[0].size > 1.1 * size) and _fits(row, gutters)
+    return (len(row) <= len(gutters) + 1 or row[0].size > 1.1 * size) and _leaves_free(row, gutters)
 
 
 def _is_title(row: Row, gutters: Gutters, size: float, rtl: bool) -> bool:
     """Whether a large line at the top of the columns is their title: it stands alone and not where the first begins."""
     begun = row[0].x1 > gutters[-1][0] if rtl else row[0].x0 < gutters[0][1]
-    return len(row) == 1 and row[0].size > TITLE_SIZE * size and not begun
+    return len(row) == 1 and row[0].size > MIN_TITLE_SIZE_RATIO * size and not begun
 
 
-def _fits(row: Row, gutters: Gutters) -> bool:
+def _leaves_free(row: Row, gutters: Gutters) -> bool:
     """Whether a row above leaves the gutters free, so that it belongs to one of the columns."""
-    return not any(s.x0 < g[1] and s.x1 > g[0] and _cuts(s, g) for s in row for g in gutters)
+    return not any(s.x0 < g[1] and s.x1 > g[0] and _blocks_gutter(s, g) for s in row for g in gutters)
 
 
 def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
@@ -290,24 +294,24 @@ def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
 def _is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
     """Columns of prose run past each other; the cells of a table stand side by side."""
     columns = _columns(rows, gutters)
-    if any(sum(map(_weight, column)) < LEAST_ROWS for column in columns):
+    if any(sum(map(_line_count, column)) < MIN_ROWS for column in columns):
         return False
     if any(s.block is not None and s.block.cells for row in rows for s in row):
         return True
-    fills = [_fill(column) for column in columns]
+    fills = [_fill_and_length(column) for column in columns]
     if all(fill >= 0.7 and mean >= 14 for fill, mean in fills):
         return True
-    shared = sum(1 for row in rows if len(row) > 1 and _level(row))
+    shared = sum(1 for row in rows if len(row) > 1 and _shares_baseline(row))
     return shared < 0.5 * min(len(column) for column in columns) and all(mean >= 8 for _, mean in fills)
 
 
-def _level(row: Row) -> bool:
+def _shares_baseline(row: Row) -> bool:
     """Whether the parts of a row stand on one baseline, as the cells of a table do."""
     bottoms = [s.bottom for s in row]
     return max(bottoms) - min(bottoms) < 0.15 * row[0].size
 
 
-def _fill(column: Sequence[Row]) -> tuple[float, float]:
+def _fill_and_length(column: Sequence[Row]) -> tuple[float, float]:
     """How much of its column's width a line takes in the middle, and its characters on average."""
     left = min(row[0].x0 for row in column)
     width = max(row[-1].x1 for row in column) - left

@@ -18,21 +18,21 @@ from apps.pages.model.geometry import Box
 # What stands between the two halves of a table or paragraph without parting them.
 PASSED_OVER = frozenset({BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER})
 # A table is let go after so many cells, so that a document that is one table does not fill the memory.
-MOST_CELLS = 50_000
-LONGEST_PARAGRAPH = 20_000
-SAME_EDGE = 12.0
+MAX_TABLE_CELLS = 50_000
+MAX_PARAGRAPH_CHARACTERS = 20_000
+MAX_WIDTH_DIFFERENCE_POINTS = 12.0
 _ENDED = re.compile(r"[.!?:;。！？：؟…]['\")\]”’»*†\d]*$")
 
-Placed = tuple[int, Block]
+PlacedBlock = tuple[int, Block]
 
 
-class Flow:
+class ContinuationJoiner:
     """Takes blocks in reading order; gives them back, those that belong together joined."""
 
     def __init__(self) -> None:
-        self._held: Placed | None = None
+        self._held: PlacedBlock | None = None
 
-    def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[Placed]:
+    def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[PlacedBlock]:
         """Blocks that are complete now, each with the page on which it began."""
         for block in blocks:
             if block.type in PASSED_OVER:
@@ -45,7 +45,7 @@ class Flow:
                 yield self._held
             self._held = page_number, block
 
-    def finish(self) -> Iterator[Placed]:
+    def finish(self) -> Iterator[PlacedBlock]:
         if self._held is not None:
             yield self._held
         self._held = None
@@ -63,7 +63,7 @@ def _joined(first: Block, second: Block) -> Block | None:
 
 
 def _joined_texts(first: Block, second: Block) -> Block | None:
-    if not first.text or not second.text or len(first.text) > LONGEST_PARAGRAPH:
+    if not first.text or not second.text or len(first.text) > MAX_PARAGRAPH_CHARACTERS:
         return None
     hyphen = first.text[-1] in "-‐\xad" and second.text[0].islower()
     if not hyphen and (_ENDED.search(first.text) or not second.text[0].islower()):
@@ -73,7 +73,7 @@ def _joined_texts(first: Block, second: Block) -> Block | None:
 
 def _joined_tables(first: Block, second: Block) -> Block | None:
     width = _width(first.cells)
-    if width != _width(second.cells) or len(first.cells) + len(second.cells) > MOST_CELLS:
+    if width != _width(second.cells) or len(first.cells) + len(second.cells) > MAX_TABLE_CELLS:
         return None
     head = _row(first.cells, 0)
     repeated = head == _row(second.cells, 0)
@@ -90,7 +90,7 @@ def _joined_tables(first: Block, second: Block) -> Block | None:
 
 def _same_shape(first: Box, second: Box) -> bool:
     """Whether both have the same edges, or the same width in another column."""
-    return abs(first.width - second.width) <= SAME_EDGE
+    return abs(first.width - second.width) <= MAX_WIDTH_DIFFERENCE_POINTS
 
 
 def _width(cells: Iterable[Cell]) -> int:

@@ -17,11 +17,11 @@ from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 Style = tuple[float, bool]
 
 # Running lines stand in this share of the height at the top and the bottom of a page, ...
-MARGIN = 0.12
+MARGIN_SHARE = 0.12
 # ... and on different pages at the same height, within so many points.
-SAME_HEIGHT = 4.0
-LONGEST_HEADING = 200
-MOST_HEADING_LINES = 4
+MAX_HEIGHT_DIFFERENCE_POINTS = 4.0
+MAX_HEADING_CHARACTERS = 200
+MAX_HEADING_LINES = 4
 _DIGITS = re.compile(r"\d+")
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page|seite|p\.|стр\.|página|pág\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|из)\s*\d{1,4})?\W*",
@@ -29,7 +29,7 @@ _PAGE_NUMBER = re.compile(
 )
 
 
-class Survey(msgspec.Struct):
+class DocumentSurvey(msgspec.Struct):
     """The findings. ``levels``: heading style -> level 1-6."""
 
     body_size: float = 0.0
@@ -40,7 +40,7 @@ class Survey(msgspec.Struct):
     # Whether anything stands outside the margins: where nothing does, the lines there are the text.
     has_body: bool = True
 
-    def is_running(self, page: Page, block: Block) -> str:
+    def running_zone(self, page: Page, block: Block) -> str:
         """Which running line a block is: "header" or "footer"; "" for none."""
         zone = margin_of(page, block)
         if not zone or not self.has_body:
@@ -48,7 +48,11 @@ class Survey(msgspec.Struct):
         if _PAGE_NUMBER.fullmatch(block_text(block)):
             return zone
         heights = self.running.get((zone, running_key(block)), ())
-        seen = sum(count for height, count in heights if abs(height - _anchor(zone, page, block)) <= SAME_HEIGHT)
+        seen = sum(
+            count
+            for height, count in heights
+            if abs(height - _anchor(zone, page, block)) <= MAX_HEIGHT_DIFFERENCE_POINTS
+        )
         return zone if seen >= (2 if self.page_count <= 6 else 3) else ""
 
     def level_of(self, block: Block) -> int:
@@ -56,7 +60,7 @@ class Survey(msgspec.Struct):
         return self.levels.get(style_of(block), 0) if may_be_heading(block) else 0
 
 
-def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
+def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     """Read all pages once."""
     letters: Counter[Style] = Counter()
     headings: Counter[Style] = Counter()
@@ -79,7 +83,7 @@ def take_survey(pages: Iterable[Page | PageFailure]) -> Survey:
             if once and may_be_heading(block):
                 headings[style_of(block)] += 1
     body = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
-    return Survey(
+    return DocumentSurvey(
         body_size=body[0],
         body_bold=body[1],
         levels=_levels(headings, body),
@@ -93,9 +97,9 @@ def margin_of(page: Page, block: Block) -> str:
     """Where running lines stand and the block with them: "header" or "footer"; "" elsewhere."""
     if not block.lines or len(block.lines) > 3:
         return ""
-    if block.box.bottom <= MARGIN * page.height:
+    if block.box.bottom <= MARGIN_SHARE * page.height:
         return "header"
-    if block.box.top >= (1 - MARGIN) * page.height:
+    if block.box.top >= (1 - MARGIN_SHARE) * page.height:
         return "footer"
     return ""
 
@@ -126,7 +130,7 @@ def may_be_heading(block: Block) -> bool:
     elif block.type is not BlockType.PARAGRAPH and block.type is not BlockType.HEADING:
         return False
     text = block.text
-    if not block.lines or len(block.lines) > MOST_HEADING_LINES or not 1 < len(text) <= LONGEST_HEADING:
+    if not block.lines or len(block.lines) > MAX_HEADING_LINES or not 1 < len(text) <= MAX_HEADING_CHARACTERS:
         return False
     return text[-1] not in ".,;" and any(c.isalpha() for c in text)
 

@@ -13,15 +13,15 @@ from apps.pages.model.blocks import Block
 from apps.pages.pdf.text_layer import Run
 
 # Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about that.
-JOIN_GAP = 0.7
+MAX_JOIN_GAP_EMS = 0.7
 # Words this far apart, in ems, may be cells of a table that the library took for one run.
-CELL_GAP = 0.9
+MIN_CELL_GAP_EMS = 0.9
 # Columns of numbers stand closer; whether they are columns is decided by the rows above and below.
-NUMBER_GAP = 0.4
+MIN_NUMBER_GAP_EMS = 0.4
 # Narrower than this, in ems, two runs are one word in two fonts.
-SPACE_GAP = 0.13
+MIN_SPACE_EMS = 0.13
 # Runs are on one line when their heights share this much of the smaller one.
-SAME_LINE = 0.5
+MIN_LINE_OVERLAP = 0.5
 
 
 class Segment(msgspec.Struct, gc=False):
@@ -52,7 +52,7 @@ def rows_of(parts: Sequence[Part]) -> list[list[Part]]:
             anchor = anchors[back]
             shared = min(part.bottom, anchor.bottom) - max(part.top, anchor.top)
             tall = anchor.bottom - anchor.top
-            if shared > SAME_LINE * min(height, tall):
+            if shared > MIN_LINE_OVERLAP * min(height, tall):
                 rows[back].append(part)
                 if height > tall:
                     anchors[back] = part
@@ -77,7 +77,7 @@ def segments_of(runs: Sequence[Run]) -> list[Segment]:
         right = row[0].x1
         for index in range(1, len(row)):
             run = row[index]
-            if run.x0 - right > JOIN_GAP * max(run.size, row[index - 1].size):
+            if run.x0 - right > MAX_JOIN_GAP_EMS * max(run.size, row[index - 1].size):
                 segments.append(_segment(row[start:index]))
                 start = index
             right = max(right, run.x1)
@@ -133,7 +133,7 @@ def joined(runs: Sequence[Part]) -> str:
         piece = run.text.strip()
         gap = run.x0 - previous.x1 if run.x0 >= previous.x0 else previous.x0 - run.x1
         spaced = previous.text[-1:].isspace() or run.text[:1].isspace()
-        apart = spaced or gap > SPACE_GAP * min(run.size, previous.size)
+        apart = spaced or gap > MIN_SPACE_EMS * min(run.size, previous.size)
         if apart and (scripts.needs_space(text, piece) or gap > run.size):
             text += " "
         text += piece
@@ -197,7 +197,9 @@ def split_at_gaps(segment: Segment) -> list[Segment]:
     pieces = [[words[0]]]
     for previous, word in itertools.pairwise(words):
         numbers = previous.text[-1:].isdigit() and word.text[:1].isdigit()
-        if word.x0 - previous.x1 > (NUMBER_GAP if numbers else CELL_GAP) * max(word.size, previous.size):
+        if word.x0 - previous.x1 > (MIN_NUMBER_GAP_EMS if numbers else MIN_CELL_GAP_EMS) * max(
+            word.size, previous.size
+        ):
             pieces.append([word])
         else:
             pieces[-1].append(word)

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from apps.pages.layout import columns, rotated_pages, ruled_tables, rulings, unruled_tables
 from apps.pages.layout.lines import Segment, joined, paragraph_text, rows_of, segment_of, segments_of
-from apps.pages.layout.text_quality import GROUND_SHARE
+from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box
 from apps.pages.pdf.text_layer import RawPage
 
 # A new paragraph begins where the step to the next line grows by this much, ...
-WIDER_STEP = 1.22
+MAX_STEP_GROWTH = 1.22
 # ... or where the size of the letters changes by this share.
-SIZE_CHANGE = 0.09
+MAX_SIZE_CHANGE = 0.09
 _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 
 
@@ -28,13 +28,13 @@ def analyse(raw: RawPage) -> list[Block]:
     segments = segments_of(upright)
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     rows = [_with_markers(row) for row in rows_of(segments)]
-    standing = [_standing(table) for table in found]
-    standing += [
-        _standing(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)
+    obstacles = [_as_segment(table) for table in found]
+    obstacles += [
+        _as_segment(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)
     ]
-    if standing:
+    if obstacles:
         # Each is a row by itself: it is as high as many lines of the column beside it.
-        rows += [[block] for block in standing]
+        rows += [[block] for block in obstacles]
         rows.sort(key=lambda row: row[0].top)
     blocks: list[Block] = []
     for band in columns.bands_of(rows, rtl=rtl):
@@ -49,7 +49,7 @@ def analyse(raw: RawPage) -> list[Block]:
     return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not rotated_pages.is_upright(run)]
 
 
-def _standing(block: Block) -> Segment:
+def _as_segment(block: Block) -> Segment:
     box = block.box
     return Segment("", box.x0, box.top, box.x1, box.bottom, 0.0, block=block)
 
@@ -58,7 +58,7 @@ def _is_figure(box: Box, raw: RawPage, found: Sequence[Block]) -> bool:
     """A picture behind the whole page is its ground, not a figure; one inside a table belongs to the table."""
     if any(table.box.contains(box, slack=2.0) for table in found):
         return False
-    return box.width * box.height < GROUND_SHARE * raw.width * raw.height or not raw.runs
+    return box.width * box.height < BACKGROUND_SHARE * raw.width * raw.height or not raw.runs
 
 
 def _with_markers(row: list[Segment]) -> list[Segment]:
@@ -123,7 +123,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
     step = 0.0
     for line in lines:
         found, _ = list_markers.split(line.text)
-        if group and (found or _parted(group, line, step, left, right, rtl, marker)):
+        if group and (found or _starts_paragraph(group, line, step, left, right, rtl, marker)):
             yield _text_block(group, marker)
             group, marker, step = [], "", 0.0
         if not group:
@@ -135,7 +135,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
     yield _text_block(group, marker)
 
 
-def _parted(
+def _starts_paragraph(
     group: list[Segment], line: Segment, step: float, left: float, right: float, rtl: bool, marker: str
 ) -> bool:
     """Whether ``line`` begins a new paragraph after the lines of ``group``."""
@@ -143,10 +143,10 @@ def _parted(
     size = last.size
     if marker and (line.x1 > group[0].x1 + 0.4 * size if rtl else line.x0 < group[0].x0 - 0.4 * size):
         return True
-    if abs(line.size - size) > SIZE_CHANGE * max(size, line.size):
+    if abs(line.size - size) > MAX_SIZE_CHANGE * max(size, line.size):
         return True
     down = line.bottom - last.bottom
-    if down < 0 or down > (step * WIDER_STEP if step else 1.75 * max(size, 0.75 * (last.bottom - last.top))):
+    if down < 0 or down > (step * MAX_STEP_GROWTH if step else 1.75 * max(size, 0.75 * (last.bottom - last.top))):
         return True
     if line.bold != last.bold and line.bold != group[0].bold:
         return True

@@ -18,16 +18,16 @@ from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
-from apps.pages.model.safe_text import LONGEST_TEXT, clean
+from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.pdf.text_layer import RawPage, Run
 
 # The height of a line that the detector marks, over the size of its letters.
-_SIZE_OF_HEIGHT = 0.72
+_SIZE_PER_LINE_HEIGHT = 0.72
 # Lines whose heights differ by less than this share have letters of one size: detectors are not more exact.
-_SAME_SIZE = 0.22
-_LOW_CONFIDENCE = 0.6
+_MAX_HEIGHT_DIFFERENCE = 0.22
+_MIN_CONFIDENCE = 0.6
 # Words of one line further apart than this many line heights belong to different columns or cells.
-_COLUMN_GAP = 1.3
+_MIN_COLUMN_GAP_HEIGHTS = 1.3
 
 
 def lay_out(recognition: Recognition, *, number: int = 1) -> list[Block]:
@@ -54,7 +54,7 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     else:
         blocks = tuple(_with_pictures_read(page.blocks, found))
     warnings = page.warnings
-    if recognition.lines and recognition.confidence < _LOW_CONFIDENCE:
+    if recognition.lines and recognition.confidence < _MIN_CONFIDENCE:
         warnings = (*warnings, "ocr_low_confidence")
     return msgspec.structs.replace(page, blocks=blocks, needs_ocr="", warnings=warnings)
 
@@ -71,9 +71,9 @@ def _runs(lines: Sequence[RecognizedLine]) -> list[Run]:
     heights = sorted(line.box.height for line in lines)
     usual = heights[len(heights) // 2] if heights else 0.0
     runs: list[Run] = []
-    room = LONGEST_TEXT
+    room = MAX_TEXT_CHARACTERS
     for line in lines:
-        height = usual if abs(line.box.height - usual) < _SAME_SIZE * usual else line.box.height
+        height = usual if abs(line.box.height - usual) < _MAX_HEIGHT_DIFFERENCE * usual else line.box.height
         for words in _stretches(line):
             text = clean(" ".join(word.text for word in words))
             room -= len(text)
@@ -82,7 +82,7 @@ def _runs(lines: Sequence[RecognizedLine]) -> list[Run]:
             x0, x1 = min(word.x0 for word in words), max(word.x1 for word in words)
             middle = line.box.middle
             top, bottom = middle - height / 2, middle + height / 2
-            runs.append(Run(text, x0, top, x1, bottom, height * _SIZE_OF_HEIGHT, False, False, 0.0, words))
+            runs.append(Run(text, x0, top, x1, bottom, height * _SIZE_PER_LINE_HEIGHT, False, False, 0.0, words))
     return runs
 
 
@@ -91,7 +91,7 @@ def _stretches(line: RecognizedLine) -> list[list[RecognizedWord]]:
     stretches = [[line.words[0]]]
     for previous, word in zip(line.words, line.words[1:], strict=False):
         gap = max(word.x0 - previous.x1, previous.x0 - word.x1)  # the second in lines that run to the left
-        if gap > _COLUMN_GAP * line.box.height:
+        if gap > _MIN_COLUMN_GAP_HEIGHTS * line.box.height:
             stretches.append([word])
         else:
             stretches[-1].append(word)

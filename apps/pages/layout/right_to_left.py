@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from apps.pages.layout.lines import JOIN_GAP, rows_of
+from apps.pages.layout.lines import MAX_JOIN_GAP_EMS, rows_of
 from apps.pages.pdf.text_layer import Run
 
 # Wider than this, in ems, the room between two glyphs is a space that was not written.
-SPACE = 0.22
+MIN_SPACE_EMS = 0.22
 _ALEFS = "اأإآٱ"
 _MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
@@ -42,7 +42,7 @@ class Word(msgspec.Struct, gc=False):
     height: float
 
 
-def rebuilt(runs: Sequence[Run], glyphs: Iterable[Glyph]) -> list[Run]:
+def rebuild_runs(runs: Sequence[Run], glyphs: Iterable[Glyph]) -> list[Run]:
     """The runs of a page with the text of each line in reading order; rows without glyphs stay as they are."""
     rows = rows_of(runs)
     bands = [(min(run.top for run in row), max(run.bottom for run in row)) for row in rows]
@@ -64,7 +64,7 @@ def _row(row: Sequence[Run], band: tuple[float, float], glyphs: list[Glyph]) -> 
     edge = 0.0
     for glyph in glyphs:
         blank = glyph.text.isspace()
-        if not pieces or (not blank and edge - glyph.x1 > JOIN_GAP * _size_at(row, glyph)):
+        if not pieces or (not blank and edge - glyph.x1 > MAX_JOIN_GAP_EMS * _size_at(row, glyph)):
             if blank:
                 continue
             pieces.append([glyph])
@@ -88,7 +88,7 @@ def _run(glyphs: list[Glyph], row: Sequence[Run], band: tuple[float, float]) -> 
     model = _run_at(row, (glyphs[0].x1 + glyphs[-1].x0) / 2)
     words = _words(glyphs, model.size)
     return Run(
-        text=logical(" ".join(word.text for word in words)),
+        text=logical_order(" ".join(word.text for word in words)),
         x0=min(glyph.x0 for glyph in glyphs),
         top=band[0],
         x1=max(glyph.x1 for glyph in glyphs),
@@ -96,7 +96,7 @@ def _run(glyphs: list[Glyph], row: Sequence[Run], band: tuple[float, float]) -> 
         size=model.size,
         bold=model.bold,
         italic=model.italic,
-        words=[msgspec.structs.replace(word, text=logical(word.text)) for word in words],
+        words=[msgspec.structs.replace(word, text=logical_order(word.text)) for word in words],
     )
 
 
@@ -104,7 +104,7 @@ def _words(glyphs: Sequence[Glyph], size: float) -> list[Word]:
     """The glyphs, from the right, as words in display order from the right."""
     groups: list[list[Glyph]] = [[]]
     for glyph in glyphs:
-        if glyph.text.isspace() or (groups[-1] and groups[-1][-1].x0 - glyph.x1 > SPACE * size):
+        if glyph.text.isspace() or (groups[-1] and groups[-1][-1].x0 - glyph.x1 > MIN_SPACE_EMS * size):
             groups.append([])
         if not glyph.text.isspace():
             groups[-1].append(glyph)
@@ -122,7 +122,7 @@ def _word(glyphs: Sequence[Glyph]) -> Word:
     return Word(text, x0, top, x1 - x0, bottom - top)
 
 
-def logical(display: str) -> str:
+def logical_order(display: str) -> str:
     """Characters from the right edge to the left -> reading order: numbers and Latin words are turned back."""
     parts: list[str] = []
     start = 0

@@ -12,11 +12,11 @@ from apps.pages.model.geometry import Box
 from apps.pages.pdf.text_layer import Run
 
 # Slanted fonts report the slant of their letters as an angle; up to here text counts as upright.
-MOST_SLANT = 25.0
+MAX_SLANT_DEGREES = 25.0
 
 
 def is_upright(run: Run) -> bool:
-    return run.angle < MOST_SLANT or run.angle > 360 - MOST_SLANT
+    return run.angle < MAX_SLANT_DEGREES or run.angle > 360 - MAX_SLANT_DEGREES
 
 
 def angle_of(runs: Sequence[Run]) -> int:

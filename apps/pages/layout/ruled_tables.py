@@ -17,17 +17,17 @@ from apps.pages.model.geometry import Box
 from apps.pages.pdf.text_layer import Run
 
 # A grid with fewer written cells is a frame, a form field or a chart.
-LEAST_WRITTEN = 2
-LEAST_WRITTEN_SHARE = 0.12
-MOST_CELLS = 5_000
-MOST_COLUMNS = 500
+MIN_WRITTEN_CELLS = 2
+MIN_WRITTEN_SHARE = 0.12
+MAX_CELLS = 5_000
+MAX_COLUMNS = 500
 # A cell over at least so many columns may be a row without lines, when words stand in this share of its columns.
-LEAST_OPEN_SPAN = 4
-OPEN_SHARE = 0.6
-MOST_SINGLE_ROWS = 0.75
+MIN_OPEN_SPAN_COLUMNS = 4
+MIN_OPEN_SHARE = 0.6
+MAX_SINGLE_CELL_ROWS_SHARE = 0.75
 # So many lines of numbers in one cell are rows.
-LEAST_NUMBER_LINES = 3
-NUMBER_LINE_SHARE = 0.8
+MIN_NUMBER_LINES = 3
+MIN_NUMBER_LINES_SHARE = 0.8
 _NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))+")
 
 
@@ -38,9 +38,9 @@ def ruled_tables(
     tables: list[Block] = []
     left = list(runs)
     for grid in rulings.grids_of(across, down):
-        if len(grid.regions) < 2 or len(grid.regions) > MOST_CELLS or len(grid.xs) > MOST_COLUMNS:
+        if len(grid.regions) < 2 or len(grid.regions) > MAX_CELLS or len(grid.xs) > MAX_COLUMNS:
             continue
-        inside = [run for run in left if _stands_in(run, grid.box)]
+        inside = [run for run in left if _is_inside(run, grid.box)]
         table = _table(grid, inside) if inside else None
         if table is not None:
             tables.append(table)
@@ -49,7 +49,7 @@ def ruled_tables(
     return tables, left
 
 
-def _stands_in(run: Run, box: Box) -> bool:
+def _is_inside(run: Run, box: Box) -> bool:
     x, y = (run.x0 + run.x1) / 2, (run.top + run.bottom) / 2
     return box.x0 <= x <= box.x1 and box.top <= y <= box.bottom
 
@@ -68,7 +68,7 @@ def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
         for piece in _pieces(run, grid, owner, row):
             contents[owner[row, _slot(grid.xs, (piece.x0 + piece.x1) / 2)]].append(piece)
     written = sum(1 for content in contents if content)
-    if written < LEAST_WRITTEN or written < LEAST_WRITTEN_SHARE * len(contents):
+    if written < MIN_WRITTEN_CELLS or written < MIN_WRITTEN_SHARE * len(contents):
         return None
     if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents) or _is_one_column(grid, contents):
         return None
@@ -80,17 +80,21 @@ def _is_one_column(grid: Grid, contents: Sequence[Sequence[Run]]) -> bool:
     """Whether most rows are one cell: lines of prose on coloured grounds."""
     rows = Counter(region.row for region, content in zip(grid.regions, contents, strict=True) if content)
     single = sum(1 for count in rows.values() if count == 1)
-    return len(rows) > 2 and single > MOST_SINGLE_ROWS * len(rows)
+    return len(rows) > 2 and single > MAX_SINGLE_CELL_ROWS_SHARE * len(rows)
 
 
 def _opened(grid: Grid, runs: Sequence[Run]) -> Grid:
     """The grid with cells for rows that keep to its columns though no lines are drawn between them."""
-    if all(region.column_span < LEAST_OPEN_SPAN for region in grid.regions):
+    if all(region.column_span < MIN_OPEN_SPAN_COLUMNS for region in grid.regions):
         return grid
     regions: list[Region] = []
     for region in grid.regions:
         columns = range(region.column, region.column + region.column_span)
-        if len(columns) >= LEAST_OPEN_SPAN and region.row_span == 1 and _keeps_to(columns, region.row, grid, runs):
+        if (
+            len(columns) >= MIN_OPEN_SPAN_COLUMNS
+            and region.row_span == 1
+            and _keeps_to(columns, region.row, grid, runs)
+        ):
             regions += [Region(region.row, column, 1, 1) for column in columns]
         else:
             regions.append(region)
@@ -103,16 +107,16 @@ def _keeps_to(columns: range, row: int, grid: Grid, runs: Sequence[Run]) -> bool
     words = [word for run in inside for word in words_of(run)]
     slots = {_slot(grid.xs, word.x0 + 1) for word in words}
     crossing = any(_slot(grid.xs, word.x0 + 1) != _slot(grid.xs, word.x1 - 1) for word in words)
-    return not crossing and len(slots & set(columns)) >= OPEN_SHARE * len(columns)
+    return not crossing and len(slots & set(columns)) >= MIN_OPEN_SHARE * len(columns)
 
 
 def _holds_rows(content: Sequence[Run]) -> bool:
     """Whether a cell holds line after line of numbers: then its lines are rows, and what is drawn is a frame."""
-    if len(content) < LEAST_NUMBER_LINES:
+    if len(content) < MIN_NUMBER_LINES:
         return False
     lines = [joined(row) for row in rows_of(content)]
     numbers = sum(1 for line in lines if _NUMBERS.fullmatch(line))
-    return numbers >= LEAST_NUMBER_LINES and numbers >= NUMBER_LINE_SHARE * len(lines)
+    return numbers >= MIN_NUMBER_LINES and numbers >= MIN_NUMBER_LINES_SHARE * len(lines)
 
 
 def _slot(places: Sequence[float], at: float) -> int:

@@ -9,13 +9,13 @@ import msgspec
 from apps.pages.model.geometry import Box
 
 # Lines this near, in points, are one line, touch, or meet.
-SNAP = 2.5
+SNAP_POINTS = 2.5
 # Shorter marks are parts of letters and logos.
-SHORTEST = 5.0
+MIN_RULING_POINTS = 5.0
 # Comparing so many pairs of lines costs about 20 ms; a page beyond it is a drawing.
-MOST_PAIRS = 60_000
+MAX_PAIRS = 60_000
 # A line that runs past the outermost crossing by this much shows that the table is open on that side.
-OPEN_SIDE = 8.0
+MIN_OPEN_SIDE_POINTS = 8.0
 
 
 class Ruling(msgspec.Struct, gc=False):
@@ -67,8 +67,8 @@ def _joined(pieces: list[tuple[float, float, float]]) -> list[Ruling]:
     for index in range(1, len(pieces) + 1):
         if (
             index < len(pieces)
-            and pieces[index][0] - pieces[index - 1][0] <= SNAP
-            and pieces[index][0] - pieces[start][0] <= 2 * SNAP
+            and pieces[index][0] - pieces[index - 1][0] <= SNAP_POINTS
+            and pieces[index][0] - pieces[start][0] <= 2 * SNAP_POINTS
         ):
             continue
         group = pieces[start:index]
@@ -82,16 +82,16 @@ def _strung(at: float, spans: Sequence[tuple[float, float]]) -> list[Ruling]:
     """Spans on one line, those that touch made one; short leftovers dropped."""
     lines: list[Ruling] = []
     for low, high in spans:
-        if lines and low <= lines[-1].high + SNAP:
+        if lines and low <= lines[-1].high + SNAP_POINTS:
             lines[-1].high = max(lines[-1].high, high)
         else:
             lines.append(Ruling(at, low, high))
-    return [line for line in lines if line.high - line.low >= SHORTEST]
+    return [line for line in lines if line.high - line.low >= MIN_RULING_POINTS]
 
 
 def grids_of(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[Grid]:
     """The grids that the lines form, from the top; lines that meet nothing form none."""
-    if not across or not down or len(across) * len(down) > MOST_PAIRS:
+    if not across or not down or len(across) * len(down) > MAX_PAIRS:
         return []
     grids = []
     for horizontal, vertical in _groups(across, down):
@@ -113,9 +113,9 @@ def _groups(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[tuple[list
         return index
 
     for i, h in enumerate(across):
-        low, high, at = h.low - SNAP, h.high + SNAP, h.at
+        low, high, at = h.low - SNAP_POINTS, h.high + SNAP_POINTS, h.at
         for j, v in enumerate(down, len(across)):
-            if low <= v.at <= high and v.low - SNAP <= at <= v.high + SNAP:
+            if low <= v.at <= high and v.low - SNAP_POINTS <= at <= v.high + SNAP_POINTS:
                 parent[root(j)] = root(i)
     groups: dict[int, tuple[list[Ruling], list[Ruling]]] = {}
     for i, h in enumerate(across):
@@ -160,8 +160,8 @@ def _reaching(lines: list[Ruling], crossing: list[Ruling]) -> list[Ruling]:
     return [
         line
         for line in lines
-        if any(abs(line.low - at) <= 2 * SNAP for at in places)
-        and any(abs(line.high - at) <= 2 * SNAP for at in places)
+        if any(abs(line.low - at) <= 2 * SNAP_POINTS for at in places)
+        and any(abs(line.high - at) <= 2 * SNAP_POINTS for at in places)
     ]
 
 
@@ -169,11 +169,11 @@ def _positions(lines: Iterable[Ruling], low: float, high: float) -> list[float]:
     """Where lines stand, near ones made one, with the ends of the crossing lines where a side is open."""
     places: list[float] = []
     for at in sorted(line.at for line in lines):
-        if not places or at - places[-1] > 2 * SNAP:
+        if not places or at - places[-1] > 2 * SNAP_POINTS:
             places.append(at)
-    if places[0] - low > OPEN_SIDE:
+    if places[0] - low > MIN_OPEN_SIDE_POINTS:
         places.insert(0, low)
-    if high - places[-1] > OPEN_SIDE:
+    if high - places[-1] > MIN_OPEN_SIDE_POINTS:
         places.append(high)
     return places
 
@@ -213,6 +213,6 @@ def _covered(lines: Sequence[Ruling], at: float, low: float, high: float) -> boo
     """Whether lines at this place cover most of the way from low to high."""
     covered = 0.0
     for line in lines:
-        if abs(line.at - at) <= 2 * SNAP:
+        if abs(line.at - at) <= 2 * SNAP_POINTS:
             covered += max(0.0, min(high, line.high) - max(low, line.low))
     return covered > 0.5 * (high - low)

@@ -14,27 +14,27 @@ TEXT_IN_PICTURE = "text_in_picture"
 WHOLE_PAGE_REASONS = (NO_TEXT_LAYER, GARBLED_TEXT)
 """Why OCR has to read a whole page."""
 # A scan's stamp or page number is no text layer: this many characters on a page that is mostly picture say nothing.
-FEW_CHARACTERS = 40
-PICTURE_SHARE = 0.5
+MAX_STAMP_CHARACTERS = 40
+MIN_SCAN_SHARE = 0.5
 # Pictures over this share of a page with text may hold text of their own; one over nearly all of it is its ground.
-LARGE_PICTURES = 0.25
-GROUND_SHARE = 0.8
-GARBLED_SHARE = 0.25
+MIN_PICTURES_SHARE = 0.25
+BACKGROUND_SHARE = 0.8
+MIN_GARBLED_SHARE = 0.25
 # Replacement characters, the private use area and controls. Symbol fonts put bullets there, so a few mean nothing.
-_UNMEANT = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f]")
+_GARBLED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f]")
 
 
-def verdict(page: RawPage, pictures: Sequence[Box]) -> str:
+def reason_for_ocr(page: RawPage, pictures: Sequence[Box]) -> str:
     """Why the page, or its pictures, want OCR; "" when the text layer is enough or there is nothing to read."""
     characters = sum(len(run.text) for run in page.runs)
-    if characters <= FEW_CHARACTERS and picture_share(page, pictures) >= PICTURE_SHARE:
+    if characters <= MAX_STAMP_CHARACTERS and picture_share(page, pictures) >= MIN_SCAN_SHARE:
         return NO_TEXT_LAYER
     if characters == 0:
         return NO_TEXT_LAYER if _has_ink(page, pictures) else ""
-    if garbled_share(page.runs) >= GARBLED_SHARE:
+    if garbled_share(page.runs) >= MIN_GARBLED_SHARE:
         return GARBLED_TEXT
-    figures = [box for box in pictures if box.width * box.height < GROUND_SHARE * page.width * page.height]
-    return TEXT_IN_PICTURE if picture_share(page, figures) >= LARGE_PICTURES else ""
+    figures = [box for box in pictures if box.width * box.height < BACKGROUND_SHARE * page.width * page.height]
+    return TEXT_IN_PICTURE if picture_share(page, figures) >= MIN_PICTURES_SHARE else ""
 
 
 def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
@@ -46,7 +46,7 @@ def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
 def garbled_share(runs: Sequence[Run]) -> float:
     """The share of characters that no reader could have meant: unmapped, private use, controls."""
     text = "".join([run.text for run in runs])
-    return len(_UNMEANT.findall(text)) / len(text) if text else 0.0
+    return len(_GARBLED.findall(text)) / len(text) if text else 0.0
 
 
 def _has_ink(page: RawPage, pictures: Sequence[Box]) -> bool:

@@ -13,18 +13,18 @@ from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box
 
 # A step to the next line this much wider than the narrowest is a step to the next row.
-ROW_STEP = 1.3
+MIN_ROW_STEP_RATIO = 1.3
 # A table of two columns looks like many other things, so it has to have this many rows.
-LEAST_ROWS_OF_PAIRS = 3
-LEAST_FILLED = 0.5
-LEAST_GUTTER = 3.5
-MOST_COLUMNS = 500
+MIN_ROWS_OF_TWO_COLUMNS = 3
+MIN_PAIRED_SHARE = 0.5
+MIN_GUTTER_POINTS = 3.5
+MAX_COLUMNS = 500
 # With fewer of its cells written, a grid of numbers is the scale of a chart.
-LEAST_WRITTEN = 0.35
-MOST_HEAD_ROWS = 3
-LEAST_BODY_ROWS = 3
+MIN_WRITTEN_SHARE = 0.35
+MAX_HEADER_ROWS = 3
+MIN_BODY_ROWS = 3
 # A line under a row covers at least this share of the table's width.
-RULE_SHARE = 0.3
+MIN_RULING_SHARE = 0.3
 _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%‰*†]?[)\]]?")
 
 
@@ -32,13 +32,13 @@ def aligned_table(band: Band, across: Sequence[Ruling], *, rtl: bool = False) ->
     """The rows of a grid band as a table; None when they are no table after all."""
     rows = [[piece for segment in row for piece in split_at_gaps(segment)] for row in band.rows]
     gutters = _gutters(rows)
-    if not gutters or len(gutters) >= MOST_COLUMNS:
+    if not gutters or len(gutters) >= MAX_COLUMNS:
         return None
     groups = _grouped(rows, gutters, across, rtl)
     if not _convincing(groups, len(gutters) + 1):
         return None
     cells = [cell for number, group in enumerate(groups) for cell in _row_cells(number, group, gutters)]
-    if sum(1 for cell in cells if cell.text) < LEAST_WRITTEN * len(cells):
+    if sum(1 for cell in cells if cell.text) < MIN_WRITTEN_SHARE * len(cells):
         return None
     segments = [segment for row in rows for segment in row]
     return Block(type=BlockType.TABLE, box=_box(segments), cells=tuple(cells))
@@ -46,9 +46,9 @@ def aligned_table(band: Band, across: Sequence[Ruling], *, rtl: bool = False) ->
 
 def _gutters(rows: Sequence[Row]) -> list[tuple[float, float]]:
     """The gutters of the table; the first rows may be headings that stand over several columns."""
-    best = gaps_of(rows, LEAST_GUTTER)
-    for heads in range(1, min(MOST_HEAD_ROWS, len(rows) - LEAST_BODY_ROWS) + 1):
-        found = gaps_of(rows[heads:], LEAST_GUTTER)
+    best = gaps_of(rows, MIN_GUTTER_POINTS)
+    for heads in range(1, min(MAX_HEADER_ROWS, len(rows) - MIN_BODY_ROWS) + 1):
+        found = gaps_of(rows[heads:], MIN_GUTTER_POINTS)
         if len(found) > len(best):
             best = found
     return best
@@ -80,14 +80,16 @@ def _grouped(
     """The printed lines of each table row together."""
     steps = [below[0].bottom - above[0].bottom for above, below in itertools.pairwise(rows)]
     narrowest = min((step for step in steps if step > 0.6 * rows[0][0].size), default=0.0)
-    uneven = any(step > ROW_STEP * narrowest for step in steps) and any(step <= ROW_STEP * narrowest for step in steps)
+    uneven = any(step > MIN_ROW_STEP_RATIO * narrowest for step in steps) and any(
+        step <= MIN_ROW_STEP_RATIO * narrowest for step in steps
+    )
     ruled = [_rule_between(above, below, across, rows) for above, below in itertools.pairwise(rows)]
     rules_decide = sum(ruled) >= 2
-    left, right = gutters[0][0] + LEAST_GUTTER, gutters[-1][1] - LEAST_GUTTER
+    left, right = gutters[0][0] + MIN_GUTTER_POINTS, gutters[-1][1] - MIN_GUTTER_POINTS
     groups: list[list[Row]] = [[rows[0]]]
     for row, step, rule in zip(rows[1:], steps, ruled, strict=True):
         starts = row[-1].x0 >= right if rtl else row[0].x1 <= left
-        apart = not rules_decide and (step > ROW_STEP * narrowest if uneven else starts)
+        apart = not rules_decide and (step > MIN_ROW_STEP_RATIO * narrowest if uneven else starts)
         if rule or apart or _repeats(groups[-1][-1], row, gutters):
             groups.append([row])
         else:
@@ -109,7 +111,7 @@ def _rule_between(above: Row, below: Row, across: Sequence[Ruling], rows: Sequen
     low, high = (above[0].top + above[0].bottom) / 2, (below[0].top + below[0].bottom) / 2
     left, right = min(row[0].x0 for row in rows), max(row[-1].x1 for row in rows)
     return any(
-        low < line.at < high and min(line.high, right) - max(line.low, left) > RULE_SHARE * (right - left)
+        low < line.at < high and min(line.high, right) - max(line.low, left) > MIN_RULING_SHARE * (right - left)
         for line in across
     )
 
@@ -123,10 +125,10 @@ def _columns(group: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> li
 
 
 def _convincing(groups: Sequence[Sequence[Row]], width: int) -> bool:
-    if len(groups) < (LEAST_ROWS_OF_PAIRS if width == 2 else 2):
+    if len(groups) < (MIN_ROWS_OF_TWO_COLUMNS if width == 2 else 2):
         return False
     paired = sum(1 for group in groups if sum(len(row) for row in group) > 1 and max(len(row) for row in group) > 1)
-    return paired >= LEAST_FILLED * len(groups)
+    return paired >= MIN_PAIRED_SHARE * len(groups)
 
 
 def _cell(row: int, column: int, last_column: int, parts: Sequence[Segment]) -> Cell:

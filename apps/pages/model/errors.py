@@ -5,7 +5,7 @@ ParseError               code (stable, public), retryable, detail (a sentence th
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument,
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
   PageError              one page; the job goes on
-    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, NoSuchRegion, GarbledPage, UnplannedError
+    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage, UnplannedError
   Stopped                the caller asked for it to stop
   JobError               an order that the job's state forbids (apps/jobs/errors.py)
 """
@@ -120,7 +120,7 @@ class PageTooLarge(PageError):
     code = "page_too_large"
 
 
-class NoSuchRegion(PageError):
+class RegionOutsidePage(PageError):
     """The region lies outside the page. Ask for one that lies on it."""
 
     code = "region_outside_page"
@@ -161,10 +161,10 @@ _SAYABLE: dict[str, type[ParseError]] = {
         ImageTooLarge,
         PageError,
         PageTooLarge,
-        NoSuchRegion,
+        RegionOutsidePage,
     )
 }
-_LONGEST_DETAIL = 300
+_MAX_DETAIL_CHARACTERS = 300
 
 
 def page_error(code: str, detail: str) -> PageError:
@@ -183,4 +183,4 @@ def error_from_code(code: str, detail: str) -> ParseError:
 
 
 def _printable(detail: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in detail[:_LONGEST_DETAIL]).strip()
+    return "".join(letter if letter.isprintable() else " " for letter in detail[:_MAX_DETAIL_CHARACTERS]).strip()

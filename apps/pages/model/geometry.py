@@ -36,7 +36,7 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
             and other.bottom <= self.bottom + slack
         )
 
-    def clipped(self, other: Box) -> Box | None:
+    def intersection(self, other: Box) -> Box | None:
         """What lies inside ``other``, too; None when nothing does."""
         box = Box(
             max(self.x0, other.x0), max(self.top, other.top), min(self.x1, other.x1), min(self.bottom, other.bottom)

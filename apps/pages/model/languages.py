@@ -171,7 +171,7 @@ _PACKS_OF_SCRIPT = {
 }
 
 
-def any_of(script: str) -> Language:
+def any_language_of(script: str) -> Language:
     """Some language of this script, where nobody has said which."""
     return Language(script.lower(), f"any language in {script} letters", script, _PACKS_OF_SCRIPT[script])
 
@@ -181,7 +181,7 @@ def is_guess(language: Language) -> bool:
     return language.code == language.script.lower()
 
 
-def old_print(languages: Sequence[Language]) -> tuple[Language, ...]:
+def fraktur_languages(languages: Sequence[Language]) -> tuple[Language, ...]:
     """How to read prints with long s: Fraktur, beside the language where it is German, else Fraktur's own pack, which
     knows the Antiqua of that time too."""
     if any(language.code in ("de", "frk") for language in languages):
@@ -194,7 +194,7 @@ class UnknownLanguage(ValueError):
 
 
 @cache
-def known() -> dict[str, Language]:
+def languages_by_spelling() -> dict[str, Language]:
     """Every spelling that is understood -> its language."""
     spellings: dict[str, Language] = {}
     for line in _TABLE.strip().splitlines():
@@ -211,9 +211,9 @@ def known() -> dict[str, Language]:
 def find(code: str) -> Language:
     """The language of a code such as ``de``, ``ch_sim``, ``zh-CN``, ``pt-PT`` or ``deu``; UnknownLanguage."""
     spelled = code.strip().lower().replace("_", "-")
-    language = known().get(spelled) or known().get(spelled.split("-")[0])
+    language = languages_by_spelling().get(spelled) or languages_by_spelling().get(spelled.split("-")[0])
     if language is None:
-        codes = ", ".join(sorted({language.code for language in known().values()}))
+        codes = ", ".join(sorted({language.code for language in languages_by_spelling().values()}))
         raise UnknownLanguage(f"{code!r} is not a language that can be read. Known are: {codes}.")
     return language
 

@@ -8,7 +8,7 @@ from apps.pages.model.errors import PageOutOfRange
 
 DEFAULT_RANGE_PAGES = 16
 """Pages that one child process reads at once. A document with more is long."""
-LONGEST_TEXT = 4096
+MAX_PAGE_RANGES_CHARACTERS = 4096
 _PART = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", re.ASCII)
 _HOW = 'Write page numbers from 1 and ranges of them, for example "1,3-5".'
 
@@ -36,8 +36,10 @@ def parse_page_ranges(text: str, *, page_count: int) -> tuple[int, ...]:
 
 
 def _parts(text: str) -> list[tuple[int, int]]:
-    if len(text) > LONGEST_TEXT:
-        raise PageOutOfRange(f"The list of pages is longer than {LONGEST_TEXT} characters. Use ranges: 1-500.")
+    if len(text) > MAX_PAGE_RANGES_CHARACTERS:
+        raise PageOutOfRange(
+            f"The list of pages is longer than {MAX_PAGE_RANGES_CHARACTERS} characters. Use ranges: 1-500."
+        )
     return [_part(part) for part in text.split(",")]
 
 

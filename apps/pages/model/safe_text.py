@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-LONGEST_TEXT = 200_000
+MAX_TEXT_CHARACTERS = 200_000
 # NUL and lone surrogates stand for a character that was there; the other C0 controls, and the marks that turn the order
 # of what follows on a reader's screen, stand for nothing.
 _LOST = re.compile("[\\x00\\ud800-\\udfff]")

@@ -19,6 +19,6 @@ _SENTENCES = {
 }
 
 
-def described(code: str) -> str:
+def describe(code: str) -> str:
     """The sentence for a code; the code itself where there is none."""
     return _SENTENCES.get(code, code)

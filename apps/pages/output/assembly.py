@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from apps.pages.layout.continuations import Flow, Placed
-from apps.pages.layout.document_survey import Survey, take_survey
+from apps.pages.layout.continuations import ContinuationJoiner, PlacedBlock
+from apps.pages.layout.document_survey import DocumentSurvey, survey_document
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
 from apps.pages.output import items, render
@@ -47,7 +47,7 @@ def assemble(
     ``text.txt`` and ``markdown.md`` join the pages with ``options.page_separator`` and end with a line end; pages
     without any text are passed over. In these two, what a page break has cut in two is put together (``flow.py``).
     """
-    survey = take_survey(pages())
+    survey = survey_document(pages())
     assembly = Assembly()
     with ExitStack() as stack:
         writer = _Writer({name: stack.enter_context(open_output(name)) for name in OUTPUTS}, options)
@@ -63,7 +63,7 @@ def assemble(
 
 def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterator[Page | PageFailure]:
     """The pages with what the survey adds to their blocks; ``pages`` is called twice."""
-    survey = take_survey(pages())
+    survey = survey_document(pages())
     for page in pages():
         if isinstance(page, PageFailure):
             yield page
@@ -71,11 +71,11 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
             yield msgspec.structs.replace(page, blocks=tuple(finished_blocks(page, survey)))
 
 
-def finished_blocks(page: Page, survey: Survey) -> list[Block]:
+def finished_blocks(page: Page, survey: DocumentSurvey) -> list[Block]:
     """The blocks of a page with headings and running lines told apart."""
     blocks: list[Block] = []
     for block in page.blocks:
-        zone = survey.is_running(page, block)
+        zone = survey.running_zone(page, block)
         if zone:
             kind = BlockType.PAGE_HEADER if zone == "header" else BlockType.PAGE_FOOTER
             blocks.append(_changed(block, kind, 0))
@@ -108,8 +108,8 @@ class _Writer:
         self._files = files
         self._options = options
         self._pages = 0
-        self._flow = Flow()
-        self._last: Placed | None = None
+        self._flow = ContinuationJoiner()
+        self._last: PlacedBlock | None = None
         self._has_text = False
         for name in OUTPUTS:
             if name.endswith(".json"):
@@ -156,7 +156,7 @@ class _Writer:
         if self._has_text:
             self._files["text.txt"].write(b"\n")
 
-    def _write_flow(self, placed: Iterable[Placed]) -> None:
+    def _write_flow(self, placed: Iterable[PlacedBlock]) -> None:
         """Add blocks to the whole document's text and Markdown."""
         separator = self._options.page_separator
         for number, block in placed:

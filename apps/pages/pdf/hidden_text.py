@@ -24,20 +24,20 @@ KEEP, REMOVE = "keep", "remove"
 HIDDEN_TEXT, UNCHECKED = "hidden_text", "hidden_text_unchecked"
 """Warnings of a page."""
 # Letters of less than this many points are tiny: footnotes are set from 5, the smallest print on a package from 3.
-TINY = 2.0
-MOST_PIECES, MOST_CHARACTERS = 50, 2_000
-COARSE_DPI, COARSE_PIXELS = 72.0, 4_000_000
-FINE_DPI, FINE_PIXELS = 200.0, 16_000_000
+TINY_POINTS = 2.0
+MAX_REPORTED_TEXTS, MAX_REPORTED_CHARACTERS = 50, 2_000
+COARSE_DPI, MAX_COARSE_PIXELS = 72.0, 4_000_000
+FINE_DPI, MAX_FINE_PIXELS = 200.0, 16_000_000
 # Levels of 255 by which text must differ from what is behind it: clearly, at a coarse look, and just, at a fine one.
-CLEAR, JUST = 32, 16
+CLEAR_CONTRAST, MIN_CONTRAST = 32, 16
 # Points; PDF's own limit is 14,400, and beyond it letters get lost between the numbers that place them.
-LONGEST_SIDE = 20_000.0
+MAX_SIDE_POINTS = 20_000.0
 # Letters below this many pixels cannot be judged by their ink.
-LEAST_PIXELS = 2.0
+MIN_LETTER_PIXELS = 2.0
 # The contrast of print in a picture, and the share of a page that makes a picture the scan of it.
-PRINT_CONTRAST = 40
-SCAN_SHARE = 0.6
-_TRANSPARENT = 12
+MIN_PRINT_CONTRAST = 40
+MIN_SCAN_SHARE = 0.6
+_MIN_VISIBLE_ALPHA = 12
 
 Place = Callable[[Box], Box]
 
@@ -53,7 +53,7 @@ class _Piece(msgspec.Struct, gc=False):
     hidden: bool = False
 
 
-def take_out(raw: RawPage, document: Any, *, place: Place, keep_tiny: bool) -> tuple[str, ...] | None:
+def remove_hidden_text(raw: RawPage, document: Any, *, place: Place, keep_tiny: bool) -> tuple[str, ...] | None:
     """Remove the runs and words that cannot be seen, in place, and return what they said.
 
     ``place`` maps the boxes of the runs to the page as displayed; ``document`` is pypdfium2's. None when the page could
@@ -69,7 +69,7 @@ def take_out(raw: RawPage, document: Any, *, place: Place, keep_tiny: bool) -> t
 
 def _pieces(runs: Sequence[Run], place: Place, keep_tiny: bool) -> Iterator[_Piece]:
     for number, run in enumerate(runs):
-        tiny = run.size < TINY and not keep_tiny
+        tiny = run.size < TINY_POINTS and not keep_tiny
         words = run.words or ()
         if len(words) < 2:
             yield _Piece(number, None, run.text, place(Box(run.x0, run.top, run.x1, run.bottom)), tiny)
@@ -88,7 +88,7 @@ def _look(document: Any, number: int, pieces: Sequence[_Piece]) -> list[str] | N
     try:
         with rasters.loaded_page(document, number, fields=True) as page:
             objects = PageObjects(page)
-            if not objects.complete or max(page.get_size()) > LONGEST_SIDE:
+            if not objects.complete or max(page.get_size()) > MAX_SIDE_POINTS:
                 return None
             return _Judge(page, objects).judge(pieces)
     except PageError:
@@ -102,12 +102,12 @@ class _Judge:
         self._page = page
         self._objects = objects
         self._whole = Box(0.0, 0.0, *page.get_size())
-        self._scanned = objects.pictured_share(self._whole) >= SCAN_SHARE
-        self._sight = Sight(page, objects, dpi=COARSE_DPI, part=self._whole, max_pixels=COARSE_PIXELS)
+        self._scanned = objects.pictured_share(self._whole) >= MIN_SCAN_SHARE
+        self._sight = Sight(page, objects, dpi=COARSE_DPI, part=self._whole, max_pixels=MAX_COARSE_PIXELS)
 
     def judge(self, pieces: Sequence[_Piece]) -> list[str]:
         judged = [piece for piece in pieces if not piece.hidden and _letters(piece.text)]
-        unseen = [piece for piece in judged if not self._sight.is_clear(_core(piece.box), CLEAR)]
+        unseen = [piece for piece in judged if not self._sight.is_clear(_core(piece.box), CLEAR_CONTRAST)]
         fine = self._fine(unseen)
         for piece in unseen:
             piece.hidden = not self._can_be_seen(piece, fine)
@@ -122,30 +122,30 @@ class _Judge:
 
     def _fine(self, unseen: Sequence[_Piece]) -> Sight | None:
         """A close look at the part of the page where something was not seen; not worth it for an OCR layer."""
-        boxes = [box for piece in unseen if (box := _wider(piece.box, 2.0).clipped(self._whole)) is not None]
+        boxes = [box for piece in unseen if (box := _wider(piece.box, 2.0).intersection(self._whole)) is not None]
         if not boxes or not any(item.mode != INVISIBLE for box in boxes for item in self._objects.texts_at(box)):
             return None
-        return Sight(self._page, self._objects, dpi=FINE_DPI, part=union(boxes), max_pixels=FINE_PIXELS)
+        return Sight(self._page, self._objects, dpi=FINE_DPI, part=union(boxes), max_pixels=MAX_FINE_PIXELS)
 
     def _can_be_seen(self, piece: _Piece, fine: Sight | None) -> bool:
-        box = piece.box.clipped(self._whole)
+        box = piece.box.intersection(self._whole)
         if box is None:
             return False
         items = self._objects.texts_at(box)
         if not items:  # what a form field or a note says is drawn, but not by the page
-            return self._sight.contrast(box) >= JUST
+            return self._sight.contrast(box) >= MIN_CONTRAST
         if all(item.mode == INVISIBLE for item in items):
             return self._is_of_a_picture(box) or self._sight.has_print(_core(box))
-        if fine is not None and (fine.ink(box) >= JUST or _height(box) * fine.dpi / 72 < LEAST_PIXELS):
+        if fine is not None and (fine.ink(box) >= MIN_CONTRAST or _height(box) * fine.dpi / 72 < MIN_LETTER_PIXELS):
             return True
-        if any(item.mode >= FIRST_CLIPPING_MODE for item in items) and self._sight.contrast(box) >= JUST:
+        if any(item.mode >= FIRST_CLIPPING_MODE for item in items) and self._sight.contrast(box) >= MIN_CONTRAST:
             return True
         closest = fine or self._sight
         return self._is_of_a_scan(box) or closest.has_print(_core(box)) or self._has_no_shape(piece, items)
 
     def _is_of_a_picture(self, box: Box) -> bool:
         """Whether a picture shows something like print where this text lies."""
-        return self._sight.picture_ink(_wider(box, 0.25 * _height(box))) >= PRINT_CONTRAST
+        return self._sight.picture_ink(_wider(box, 0.25 * _height(box))) >= MIN_PRINT_CONTRAST
 
     def _is_of_a_scan(self, box: Box) -> bool:
         """Some programs write the OCR layer of a scan as plain text below it, or without opacity."""
@@ -157,7 +157,7 @@ class _Judge:
 
     def _is_invisible(self, item: TextObject) -> bool:
         """Whether this text says of itself that it is not seen, whatever else stands at its place."""
-        box = _wider(item.box, 0.1).clipped(self._whole)  # without its font it has no height
+        box = _wider(item.box, 0.1).intersection(self._whole)  # without its font it has no height
         if box is None:
             return True
         if item.mode == INVISIBLE:
@@ -165,10 +165,13 @@ class _Judge:
         if item.mode != 0 or item.colour is None:
             return False
         red, green, blue, alpha = item.colour
-        if alpha < _TRANSPARENT:
+        if alpha < _MIN_VISIBLE_ALPHA:
             return not self._is_of_a_scan(box)
         ground = self._sight.flat_ground(box) if min(red, green, blue) > 0 else None
-        return ground is not None and max(abs(red - ground[0]), abs(green - ground[1]), abs(blue - ground[2])) < JUST
+        return (
+            ground is not None
+            and max(abs(red - ground[0]), abs(green - ground[1]), abs(blue - ground[2])) < MIN_CONTRAST
+        )
 
     def _uncover(self, pieces: Sequence[_Piece], said: dict[int, str]) -> None:
         """Hide what was only taken for seen because visible text stands at the same place."""
@@ -256,10 +259,10 @@ def _stretches(run: Run, pieces: Sequence[_Piece]) -> Iterator[Run]:
 
 def _reported(texts: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
-    left = MOST_CHARACTERS
+    left = MAX_REPORTED_CHARACTERS
     for text in texts:
         text = " ".join(clean(text).split())[:left]
-        if text and left > 0 and len(found) < MOST_PIECES:
+        if text and left > 0 and len(found) < MAX_REPORTED_TEXTS:
             found.append(text)
             left -= len(text)
     return tuple(found)

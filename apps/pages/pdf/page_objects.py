@@ -17,13 +17,13 @@ from apps.pages.model.geometry import Box
 from apps.pages.pdf import rasters
 
 # Beyond these a page says nothing; both are far above what documents have, and bound the time and the stack.
-MOST_OBJECTS = 200_000
-DEEPEST_FORM = 40
+MAX_PAGE_OBJECTS = 200_000
+MAX_FORM_DEPTH = 40
 INVISIBLE = 3
 """Text rendering mode 3 of the PDF standard: neither filled nor stroked."""
 FIRST_CLIPPING_MODE = 4
-_ROW = 16.0
-_LONGEST_TEXT = 4_000
+_STRIP_POINTS = 16.0
+_MAX_TEXT_CHARACTERS = 4_000
 _Matrix = tuple[float, float, float, float, float, float]
 _SAME: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
@@ -50,17 +50,19 @@ class PageObjects:
         self._page = page
         self._frame = rasters.frame_of(raw, page.raw)
         self._rotation = raw.FPDFPage_GetRotation(page.raw) * 90
-        self._left = MOST_OBJECTS
+        self._left = MAX_PAGE_OBJECTS
         self.complete = True
         self.texts: list[TextObject] = []
         self.pictures: list[Any] = []
         self._picture_boxes: list[Box | None] = []
         self._walk(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, _SAME, 0)
-        self._rows: dict[int, list[TextObject]] | None = None
+        self._strips: dict[int, list[TextObject]] | None = None
 
     def pictured_share(self, whole: Box) -> float:
         """How much of the page its pictures cover, 0.0-1.0; overlaps count twice."""
-        parts = [part for box in self._picture_boxes if box is not None and (part := box.clipped(whole)) is not None]
+        parts = [
+            part for box in self._picture_boxes if box is not None and (part := box.intersection(whole)) is not None
+        ]
         return min(1.0, sum(part.width * part.height for part in parts) / (whole.width * whole.height))
 
     @contextmanager
@@ -76,12 +78,12 @@ class PageObjects:
 
     def texts_at(self, box: Box, share: float = 0.5) -> list[TextObject]:
         """The texts that cover this share of the box's height and touch its width, as drawn from first to last."""
-        if self._rows is None:
-            self._rows = {}
+        if self._strips is None:
+            self._strips = {}
             for item in self.texts:
-                for row in _rows_of(item.box):
-                    self._rows.setdefault(row, []).append(item)
-        near = {id(item): item for row in _rows_of(box) for item in self._rows.get(row, ())}
+                for row in _strips_of(item.box):
+                    self._strips.setdefault(row, []).append(item)
+        near = {id(item): item for row in _strips_of(box) for item in self._strips.get(row, ())}
         return [item for item in near.values() if _covers(item.box, box, share)]
 
     def contents(self, items: Sequence[TextObject]) -> list[str]:
@@ -104,7 +106,7 @@ class PageObjects:
         raw = self._raw
         for index in range(count(parent)):
             self._left -= 1
-            if self._left < 0 or depth > DEEPEST_FORM:
+            if self._left < 0 or depth > MAX_FORM_DEPTH:
                 self.complete = False
                 return
             item = get(parent, index)
@@ -141,14 +143,14 @@ class PageObjects:
         return matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f
 
     def _content(self, handle: Any, text_page: Any) -> str:
-        size = min(self._raw.FPDFTextObj_GetText(handle, text_page, None, 0), 2 * _LONGEST_TEXT)
+        size = min(self._raw.FPDFTextObj_GetText(handle, text_page, None, 0), 2 * _MAX_TEXT_CHARACTERS)
         buffer = ctypes.create_string_buffer(size)
         self._raw.FPDFTextObj_GetText(handle, text_page, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size)
         return buffer.raw.decode("utf-16-le", "replace").rstrip("\x00")
 
 
-def _rows_of(box: Box) -> range:
-    first, last = int(max(-1e6, box.top) // _ROW), int(min(1e6, box.bottom) // _ROW)
+def _strips_of(box: Box) -> range:
+    first, last = int(max(-1e6, box.top) // _STRIP_POINTS), int(min(1e6, box.bottom) // _STRIP_POINTS)
     return range(first, min(last, first + 1000) + 1)
 
 

@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from apps.pages.model.errors import NoSuchRegion, PageError, PageTooLarge
+from apps.pages.model.errors import PageError, PageTooLarge, RegionOutsidePage
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
-from apps.pages.model.safe_text import LONGEST_TEXT
+from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
 
-MOST_OBJECTS = 20_000
-SMALLEST_SIDE = 8.0
+MAX_SEARCHED_OBJECTS = 20_000
+MIN_PICTURE_SIDE_POINTS = 8.0
 # A picture that covers this share of a page is a scan of it, and is rendered at its own resolution within these bounds.
-SCAN_SHARE = 0.6
-COARSEST_SCAN, FINEST_SCAN = 120.0, 300.0
-LEAST_DPI = 36.0
+MIN_SCAN_SHARE = 0.6
+MIN_SCAN_DPI, MAX_SCAN_DPI = 120.0, 300.0
+MIN_OCR_DPI = 36.0
 # A picture for a model is made smaller rather than refused, down to where a page is a grey smear.
-COARSEST_PICTURE, FINEST_PICTURE = 4.0, 1200.0
-LONGEST_SIDE = 20_000
+MIN_VISION_DPI, MAX_VISION_DPI = 4.0, 1200.0
+MAX_SIDE_PIXELS = 20_000
 
 
 def open_document(document: str | bytes, password: str | None = None) -> Any:
@@ -50,7 +50,7 @@ def picture_boxes(document: Any, number: int) -> list[Box]:
         boxes = [box for found in bounds if found and (box := _turned(found, frame, rotation))]
     finally:
         raw.FPDF_ClosePage(page)
-    return [box for box in boxes if box.width >= SMALLEST_SIDE and box.height >= SMALLEST_SIDE]
+    return [box for box in boxes if box.width >= MIN_PICTURE_SIDE_POINTS and box.height >= MIN_PICTURE_SIDE_POINTS]
 
 
 def render(document: Any, number: int, *, dpi: float, max_dpi: float = math.inf) -> OcrImage:
@@ -59,7 +59,7 @@ def render(document: Any, number: int, *, dpi: float, max_dpi: float = math.inf)
         width, height = page.get_size()
         dpi = _own_dpi(document, number, width * height) or dpi
         dpi = bounded_dpi(min(dpi, max_dpi), width, height, max_pixels=MAX_OCR_PIXELS)
-        if dpi < LEAST_DPI:
+        if dpi < MIN_OCR_DPI:
             raise PageTooLarge
         bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)
         try:
@@ -71,27 +71,27 @@ def render(document: Any, number: int, *, dpi: float, max_dpi: float = math.inf)
 def picture(document: Any, number: int, *, dpi: float, region: Box | None, max_pixels: int) -> Any:
     """The page, or the part of it in ``region``, as a Pillow image in colour; fewer dots an inch where it must be.
 
-    PageError when the page cannot be loaded, NoSuchRegion, PageTooLarge when hardly anything could be made out.
+    PageError when the page cannot be loaded, RegionOutsidePage, PageTooLarge when hardly anything could be made out.
     """
     with loaded_page(document, number, fields=True) as page:
         whole = Box(0.0, 0.0, *page.get_size())
-        part = whole if region is None else region.clipped(whole)
+        part = whole if region is None else region.intersection(whole)
         if part is None:
-            raise NoSuchRegion
-        dpi = bounded_dpi(min(dpi, FINEST_PICTURE), part.width, part.height, max_pixels=max_pixels)
-        if dpi < COARSEST_PICTURE:
+            raise RegionOutsidePage
+        dpi = bounded_dpi(min(dpi, MAX_VISION_DPI), part.width, part.height, max_pixels=max_pixels)
+        if dpi < MIN_VISION_DPI:
             raise PageTooLarge
         return colours(page, dpi=dpi, part=part)
 
 
 def colours(page: Any, *, dpi: float, part: Box) -> Any:
-    """A part of a page as a Pillow image; NoSuchRegion where it is thinner than a pixel."""
+    """A part of a page as a Pillow image; RegionOutsidePage where it is thinner than a pixel."""
     width, height = page.get_size()
     crop = (part.x0, max(0.0, height - part.bottom), max(0.0, width - part.x1), part.top)
     try:
         bitmap = page.render(scale=dpi / 72, crop=crop)
     except ValueError as error:
-        raise NoSuchRegion from error
+        raise RegionOutsidePage from error
     try:
         return bitmap.to_pil()  # RGB, a copy: the bitmap's order of channels is not Pillow's
     finally:
@@ -101,7 +101,7 @@ def colours(page: Any, *, dpi: float, part: Box) -> Any:
 def bounded_dpi(dpi: float, width: float, height: float, *, max_pixels: int) -> float:
     """``dpi``, or less where ``width`` by ``height`` points would come to more than ``max_pixels``."""
     finest = 0.99 * math.sqrt(max_pixels / max(width * height, 1e-6))  # a side is rounded up to a whole pixel
-    return min(dpi, 72 * finest, 72 * LONGEST_SIDE / max(width, height, 1.0))
+    return min(dpi, 72 * finest, 72 * MAX_SIDE_PIXELS / max(width, height, 1.0))
 
 
 @contextmanager
@@ -145,10 +145,10 @@ def _own_dpi(document: Any, number: int, page_area: float) -> float | None:
             if bounds is None or not raw.FPDFImageObj_GetImagePixelSize(item, columns, rows):
                 continue
             area = (bounds[2] - bounds[0]) * (bounds[3] - bounds[1])
-            if area > SCAN_SHARE * page_area:
+            if area > MIN_SCAN_SHARE * page_area:
                 # A shade less: a page is rendered on whole pixels, rounded up, and the scan's own are to be met.
                 own = 71.99 * math.sqrt(columns.value * rows.value / area)
-                return min(max(own, COARSEST_SCAN), FINEST_SCAN)
+                return min(max(own, MIN_SCAN_DPI), MAX_SCAN_DPI)
     finally:
         raw.FPDF_ClosePage(page)
     return None
@@ -174,7 +174,7 @@ def _characters(
     raw: Any, text: Any, frame: tuple[float, float, float, float], rotation: int
 ) -> Iterator[tuple[str, float, float, float, float]]:
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    for index in range(min(raw.FPDFText_CountChars(text), LONGEST_TEXT)):
+    for index in range(min(raw.FPDFText_CountChars(text), MAX_TEXT_CHARACTERS)):
         if raw.FPDFText_IsGenerated(text, index) == 1:
             continue
         raw.FPDFText_GetCharBox(text, index, left, right, bottom, top)
@@ -186,7 +186,7 @@ def _characters(
 
 def _images(raw: Any, page: Any) -> Iterator[Any]:
     """The pictures that lie directly on the page; those inside forms have coordinates of their own and are left."""
-    for index in range(min(raw.FPDFPage_CountObjects(page), MOST_OBJECTS)):
+    for index in range(min(raw.FPDFPage_CountObjects(page), MAX_SEARCHED_OBJECTS)):
         item = raw.FPDFPage_GetObject(page, index)
         kind = raw.FPDFPageObj_GetType(item)
         if kind == raw.FPDF_PAGEOBJ_IMAGE:
@@ -212,7 +212,7 @@ def frame_of(raw: Any, page: Any) -> tuple[float, float, float, float]:
 def _turned(
     bounds: tuple[float, float, float, float], page: tuple[float, float, float, float], rotation: int
 ) -> Box | None:
-    """Bottom-left bounds of an object -> a box of the page as displayed, clipped to the page."""
+    """Bottom-left bounds of an object -> a box of the page as displayed, intersection to the page."""
     x0, y0, x1, y1 = bounds
     left, bottom, right, top = page
     x0, y0, x1, y1 = max(x0, left), max(y0, bottom), min(x1, right), min(y1, top)

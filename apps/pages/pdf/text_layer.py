@@ -18,13 +18,13 @@ from apps.pages.model.blocks import PageFailure
 from apps.pages.model.geometry import Box
 from apps.pages.pdf import formulas, rasters
 
-PAGES_AT_ONCE = 16
+PAGES_PER_CALL = 16
 # Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
 _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
 # A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
-RULE_THICKNESS = 3.0
+MAX_RULING_THICKNESS_POINTS = 3.0
 # Beyond so many marks a page is a drawing or a map, and looking for table grids in it only costs time.
-MOST_RULES = 5_000
+MAX_RULINGS = 5_000
 _BOLD = re.compile(r"bold|black|heavy|demi|semibold|[-,](?:bd|hv)\b|cmbx|-bx\d", re.IGNORECASE)
 _ITALIC = re.compile(r"ital|obli|cmti|-it\b", re.IGNORECASE)
 
@@ -76,8 +76,8 @@ class PdfFile:
 
     def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
         """The pages asked for, in the order asked; a page that cannot be read is a ``PageFailure``."""
-        for start in range(0, len(numbers), PAGES_AT_ONCE):
-            asked = numbers[start : start + PAGES_AT_ONCE]
+        for start in range(0, len(numbers), PAGES_PER_CALL):
+            asked = numbers[start : start + PAGES_PER_CALL]
             found = self._read(asked)
             for number in asked:
                 yield found.get(number) or _failure(number, errors.PageError())
@@ -247,7 +247,7 @@ def _marks(graphics: Any) -> tuple[list[Box], list[Box]]:
     if graphics is None:
         return rules, fills
     lines, shapes = graphics.lines, graphics.shapes
-    if len(lines) + len(shapes) > MOST_RULES:
+    if len(lines) + len(shapes) > MAX_RULINGS:
         return rules, fills
     for line in lines:
         rules.append(Box(min(line.x1, line.x2), min(line.y1, line.y2), max(line.x1, line.x2), max(line.y1, line.y2)))
@@ -256,7 +256,7 @@ def _marks(graphics: Any) -> tuple[list[Box], list[Box]]:
             continue
         box = shape.bbox
         area = Box(box.x, box.y, box.x + box.width, box.y + box.height)
-        if min(box.width, box.height) <= RULE_THICKNESS:
+        if min(box.width, box.height) <= MAX_RULING_THICKNESS_POINTS:
             rules.append(area)
         else:
             fills.append(area)

@@ -11,10 +11,10 @@ from apps.pages.pdf import rasters
 from apps.pages.pdf.page_objects import PageObjects, TextObject
 
 # The mean of a column of pixels steps by this much from letter to letter, in this share of the squares along a line.
-PRINT_STEP = 24
-PRINTED_SHARE = 0.6
+MIN_PRINT_STEP = 24
+MIN_PRINTED_SHARE = 0.6
 # Text that changes no pixel by more than this has left no trace.
-TRACE = 16
+MIN_TRACE = 16
 
 
 class Sight:
@@ -78,15 +78,15 @@ class Sight:
             strip = strip.rotate(90, expand=True)
         columns = strip.resize((strip.width, 1), 4).tobytes()  # 4: the mean of the pixels below
         slices = [columns[at : at + strip.height] for at in range(0, len(columns), strip.height)]
-        printed = [part for part in slices if max(part) - min(part) >= PRINT_STEP]
-        return len(printed) >= PRINTED_SHARE * len(slices)
+        printed = [part for part in slices if max(part) - min(part) >= MIN_PRINT_STEP]
+        return len(printed) >= MIN_PRINTED_SHARE * len(slices)
 
     def without_trace(self, items: Sequence[TextObject]) -> list[TextObject]:
         """Those of the texts that change nothing."""
         with self._objects.without([item.handle for item in items]):
             drawn = self._drawn()
         traces = _most_of_channels(_difference(self._shown, drawn))
-        return [item for item in items if _range(traces, self._pixels(item.box))[1] < TRACE]
+        return [item for item in items if _range(traces, self._pixels(item.box))[1] < MIN_TRACE]
 
     def flat_ground(self, box: Box) -> tuple[int, int, int] | None:
         """The colour behind the text of this box; None where it is not the same all over."""

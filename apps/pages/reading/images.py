@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
-from apps.pages.model.errors import DamagedDocument, ImageTooLarge, NoSuchRegion, PageError
+from apps.pages.model.errors import DamagedDocument, ImageTooLarge, PageError, RegionOutsidePage
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
 
@@ -19,12 +19,12 @@ FORMATS = {
     "image/gif": "GIF",
     "image/bmp": "BMP",
 }
-MOST_PIXELS = 64_000_000
-MOST_SIDE = 20_000
+MAX_PIXELS = 64_000_000
+MAX_SIDE_PIXELS = 20_000
 # Cameras write 72 or nothing; scanners between 75 and 1200. Outside of it the number is a mistake.
 DEFAULT_DPI = 150.0
-LEAST_DPI, MOST_DPI = 72.0, 1200.0
-LONGEST_SIDE = 14_400.0
+MIN_DPI, MAX_DPI = 72.0, 1200.0
+MAX_SIDE_POINTS = 14_400.0
 _ORIENTATION_TAG = 274
 
 
@@ -54,7 +54,7 @@ def render_frame(path: str, number: int, media_type: str, *, max_dpi: float = ma
     """Frame ``number`` in grey, turned as EXIF says, transparent parts white. PageError, ImageTooLarge."""
     grey, dpi = _upright_frame(path, number, media_type, "L")
     most = (MAX_OCR_PIXELS / max(1, grey.width * grey.height)) ** 0.5
-    shrink = min(1.0, most, MOST_SIDE / max(grey.size), max_dpi / dpi)
+    shrink = min(1.0, most, MAX_SIDE_PIXELS / max(grey.size), max_dpi / dpi)
     if shrink < 1.0:
         grey = grey.resize((max(1, int(grey.width * shrink)), max(1, int(grey.height * shrink))))
     # What read_frame says of the page's size decides, so that boxes fit the page whatever its resolution claims.
@@ -67,15 +67,15 @@ def picture_of_frame(
 ) -> Any:
     """Frame ``number`` or a part of it in colour, as a Pillow image; never finer than the frame itself.
 
-    ``region`` in points of the page as ``read_frame`` gives it. PageError, ImageTooLarge, NoSuchRegion.
+    ``region`` in points of the page as ``read_frame`` gives it. PageError, ImageTooLarge, RegionOutsidePage.
     """
     image, own_dpi = _upright_frame(path, number, media_type, "RGB")
     width, height = _points(image.width, image.height, own_dpi)
     across, down = image.width / width, image.height / height
     whole = Box(0.0, 0.0, width, height)
-    part = whole if region is None else region.clipped(whole)
+    part = whole if region is None else region.intersection(whole)
     if part is None:
-        raise NoSuchRegion
+        raise RegionOutsidePage
     x0, top = int(part.x0 * across), int(part.top * down)
     x1 = min(image.width, math.ceil(part.x1 * across))
     bottom = min(image.height, math.ceil(part.bottom * down))
@@ -134,7 +134,7 @@ def _open(path: str, media_type: str) -> Any:
 
 
 def _check_pixels(image: Any) -> None:
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         image.close()
         raise ImageTooLarge
 
@@ -142,12 +142,12 @@ def _check_pixels(image: Any) -> None:
 def _size_in_points(image: Any) -> tuple[float, float]:
     dpi = _dpi(image)
     width, height = _points(image.width, image.height, dpi)
-    return (height, width) if _lies_on_its_side(image) else (width, height)
+    return (height, width) if _swaps_sides(image) else (width, height)
 
 
 def _points(columns: float, rows: float, dpi: float) -> tuple[float, float]:
     width, height = columns * 72.0 / dpi, rows * 72.0 / dpi
-    shrink = min(1.0, LONGEST_SIDE / max(width, height, 1.0))
+    shrink = min(1.0, MAX_SIDE_POINTS / max(width, height, 1.0))
     return round(max(width * shrink, 0.01), 2), round(max(height * shrink, 0.01), 2)
 
 
@@ -156,10 +156,10 @@ def _dpi(image: Any) -> float:
         dpi = float(image.info.get("dpi", (0, 0))[0])
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
         return DEFAULT_DPI
-    return dpi if LEAST_DPI < dpi <= MOST_DPI else DEFAULT_DPI
+    return dpi if MIN_DPI < dpi <= MAX_DPI else DEFAULT_DPI
 
 
-def _lies_on_its_side(image: Any) -> bool:
+def _swaps_sides(image: Any) -> bool:
     """EXIF orientations 5 to 8 swap the sides when the picture is shown."""
     try:
         return image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)

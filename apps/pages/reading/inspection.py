@@ -20,8 +20,8 @@ from apps.pages.reading import images
 
 PDF = "application/pdf"
 # Readers accept this much in front of the header (PDF 32000-1, annex H.3).
-JUNK_BEFORE_HEADER = 1024
-LONGEST_TITLE = 300
+MAX_HEADER_OFFSET_BYTES = 1024
+MAX_TITLE_CHARACTERS = 300
 PAGE_TREE_DEPTH = 100
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -43,7 +43,7 @@ def media_type_of(head: bytes) -> str:
     for signature, media_type in _SIGNATURES:
         if head.startswith(signature):
             return media_type
-    if b"%PDF" in head[: JUNK_BEFORE_HEADER + 4]:
+    if b"%PDF" in head[: MAX_HEADER_OFFSET_BYTES + 4]:
         return PDF
     raise UnsupportedDocument
 
@@ -51,7 +51,7 @@ def media_type_of(head: bytes) -> str:
 def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
     """Type, page count and title. Raises the DocumentErrors of errors.py; runs no content stream."""
     with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
-        head = file.read(JUNK_BEFORE_HEADER + 4)
+        head = file.read(MAX_HEADER_OFFSET_BYTES + 4)
     if not head:
         raise EmptyFile
     media_type = media_type_of(head)
@@ -120,6 +120,6 @@ def _inspect_with_pdfium(path: str, password: str | None) -> DocumentFacts:
 
 def _title(pdf: Any) -> str:
     try:
-        return " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:LONGEST_TITLE]
+        return " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:MAX_TITLE_CHARACTERS]
     except Exception:  # a title is a courtesy; whatever is wrong with it, the pages matter more
         return ""

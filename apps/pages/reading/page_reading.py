@@ -15,10 +15,10 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage
-from apps.pages.model.safe_text import LONGEST_TEXT, clean
+from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
-from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, take_out
+from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, remove_hidden_text
 from apps.pages.pdf.text_layer import PdfFile, RawPage
 from apps.pages.reading import images
 from apps.pages.reading.inspection import PDF, inspect_document
@@ -26,10 +26,10 @@ from apps.pages.reading.inspection import PDF, inspect_document
 __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
 
 # White space this tall between lines, in points, may hold a picture.
-GAP_FOR_A_PICTURE = 40.0
+MIN_PICTURE_GAP_POINTS = 40.0
 # The white above a footer is usually the end of a chapter: it takes more to make one look.
-GAP_ABOVE_FOOTER = 150.0
-FOOTER = 0.88
+MIN_GAP_ABOVE_FOOTER_POINTS = 150.0
+FOOTER_START_SHARE = 0.88
 TakeHidden = Callable[[PdfFile, RawPage, int, tuple[float, float]], tuple[tuple[str, ...], tuple[str, ...]]]
 
 
@@ -114,7 +114,9 @@ def _analysed(pdf: PdfFile, raw: RawPage, take_hidden: TakeHidden | None) -> Pag
             return turned
         raw = turned
     elif scripts.is_rtl("".join([run.text for run in raw.runs])):
-        raw.runs = right_to_left.rebuilt(raw.runs, (right_to_left.Glyph(*glyph) for glyph in pdf.glyphs(raw.number)))
+        raw.runs = right_to_left.rebuild_runs(
+            raw.runs, (right_to_left.Glyph(*glyph) for glyph in pdf.glyphs(raw.number))
+        )
     hidden, warnings = take_hidden(pdf, raw, angle, (width, height)) if take_hidden is not None else ((), ())
     warnings = (*warnings, *_clean_runs(raw))
     if not angle and _may_hold_pictures(raw):
@@ -128,7 +130,7 @@ def _analysed(pdf: PdfFile, raw: RawPage, take_hidden: TakeHidden | None) -> Pag
         if angle
         else tuple(blocks),
         rotation=angle,
-        needs_ocr=text_quality.verdict(raw, raw.pictures),
+        needs_ocr=text_quality.reason_for_ocr(raw, raw.pictures),
         warnings=warnings,
         hidden=hidden,
     )
@@ -138,7 +140,7 @@ def _take_hidden(
     pdf: PdfFile, raw: RawPage, angle: int, size: tuple[float, float], *, keep_tiny: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Take hidden text out of the page; what it said, and the warnings. ``size``: of the page as displayed."""
-    found = take_out(
+    found = remove_hidden_text(
         raw, pdf.drawn(), place=lambda box: rotated_pages.box_laid_back(box, angle, *size), keep_tiny=keep_tiny
     )
     if found is None:
@@ -158,7 +160,7 @@ def _clean_runs(raw: RawPage) -> tuple[str, ...]:
             if "text_cleaned" not in warnings:
                 warnings.append("text_cleaned")
         total += len(text)
-        if total > LONGEST_TEXT:
+        if total > MAX_TEXT_CHARACTERS:
             del raw.runs[index:]
             warnings.append("text_truncated")
             break
@@ -171,11 +173,13 @@ def _may_hold_pictures(raw: RawPage) -> bool:
         return False
     low = raw.content.top
     for top, bottom in sorted((run.top, run.bottom) for run in raw.runs):
-        if top - low > (GAP_ABOVE_FOOTER if top > FOOTER * raw.height else GAP_FOR_A_PICTURE):
+        if top - low > (
+            MIN_GAP_ABOVE_FOOTER_POINTS if top > FOOTER_START_SHARE * raw.height else MIN_PICTURE_GAP_POINTS
+        ):
             return True
         low = max(low, bottom)
-    if raw.content.bottom - low > GAP_FOR_A_PICTURE:
+    if raw.content.bottom - low > MIN_PICTURE_GAP_POINTS:
         return True
     left = min((run.x0 for run in raw.runs), default=raw.content.x1)
     right = max((run.x1 for run in raw.runs), default=raw.content.x0)
-    return left - raw.content.x0 > GAP_FOR_A_PICTURE or raw.content.x1 - right > GAP_FOR_A_PICTURE
+    return left - raw.content.x0 > MIN_PICTURE_GAP_POINTS or raw.content.x1 - right > MIN_PICTURE_GAP_POINTS

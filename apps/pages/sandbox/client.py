@@ -162,8 +162,8 @@ class Reader:
         """The page as displayed, in colour, as a JPEG of at most ``max_pixels`` and 4 MB, for a model that looks.
 
         ``dpi`` is lowered until these bounds hold. ``region`` (points of the page as displayed) shows that part alone,
-        rendered at ``dpi`` for itself, so a small part can be looked at closely; ``NoSuchRegion`` where it lies outside
-        the page. Pictures sent as documents are never enlarged. Raises what ``render`` raises.
+        rendered at ``dpi`` for itself, so a small part can be looked at closely; ``RegionOutsidePage`` where it lies
+        outside the page. Pictures sent as documents are never enlarged. Raises what ``render`` raises.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=4 * vision_image.MAX_JPEG_BYTES)
         order = Order(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.safe_text import LONGEST_TEXT, clean
+from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.normalized_words import PageWords, page_words
 from apps.parsing.errors import UnusableAnswer
@@ -21,7 +21,7 @@ from apps.parsing.errors import UnusableAnswer
 __all__ = ["Draft", "end_line", "parsed_page", "read_answer"]
 
 # The markup of HTML tables doubles the characters of their text.
-MAX_ANSWER_CHARS = 2 * LONGEST_TEXT
+MAX_ANSWER_CHARS = 2 * MAX_TEXT_CHARACTERS
 MAX_ANSWER_LINES = 20_000
 MAX_CHAT_CHARS = 300
 _END = re.compile(r"<!--[ \t]{0,8}end[ \t]{1,8}([^\s<>]{1,80}?)[ \t]{0,8}-->", re.IGNORECASE)

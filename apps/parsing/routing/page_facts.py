@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from apps.pages.layout.text_quality import GROUND_SHARE, WHOLE_PAGE_REASONS
+from apps.pages.layout.text_quality import BACKGROUND_SHARE, WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.output import render
 
@@ -47,7 +47,7 @@ class PageFacts:
     @property
     def pictures(self) -> int:
         """Count pictures, without one that covers the whole page as in a scan."""
-        return sum(self.picture_share(block) < GROUND_SHARE for block in self._all_pictures)
+        return sum(self.picture_share(block) < BACKGROUND_SHARE for block in self._all_pictures)
 
     @property
     def layout_elements(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.pages.layout.right_to_left import Glyph, logical, rebuilt
+from apps.pages.layout.right_to_left import Glyph, logical_order, rebuild_runs
 from apps.pages.model import errors
 from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.safe_text import clean
@@ -171,11 +171,11 @@ def test_a_right_to_left_line_is_read_from_the_right() -> None:
     glyphs = [Glyph(text, 10 + 6 * n, 50, 15 + 6 * n, 60) for n, text in enumerate(display)]
     run = Run("scrambled", 10, 50, 10 + 6 * len(display), 60, 10, False, False)
 
-    (line,) = rebuilt([run], glyphs)
+    (line,) = rebuild_runs([run], glyphs)
 
     assert line.text == "רב OWASP שלום"
     assert [word.text for word in line.words] == ["רב", "OWASP", "שלום"]
 
 
 def test_numbers_in_a_right_to_left_line_keep_their_digits_in_order() -> None:
-    assert logical("שנת 7102 עד 3102") == "שנת 2017 עד 2013"
+    assert logical_order("שנת 7102 עד 3102") == "שנת 2017 עד 2013"

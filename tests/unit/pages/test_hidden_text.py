@@ -272,4 +272,4 @@ def test_the_result_says_what_was_left_out(read: Read) -> None:
 
 @pytest.mark.parametrize("code", ["hidden_text", "hidden_text_unchecked"])
 def test_the_warnings_are_sentences(code: str) -> None:
-    assert warnings.described(code).endswith(".")
+    assert warnings.describe(code).endswith(".")

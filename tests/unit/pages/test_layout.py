@@ -6,7 +6,7 @@ import pytest
 
 from apps.pages.layout import page_layout
 from apps.pages.layout.lines import paragraph_text
-from apps.pages.layout.right_to_left import logical
+from apps.pages.layout.right_to_left import logical_order
 from apps.pages.model.blocks import Block, BlockType
 from tests.unit.pages.drawing import prose, raw_page, run
 
@@ -141,4 +141,4 @@ def test_the_size_of_the_letters_parts_paragraphs() -> None:
     ],
 )
 def test_numbers_and_latin_words_are_turned_back_in_right_to_left_lines(from_the_right: str, reading: str) -> None:
-    assert logical(from_the_right) == reading
+    assert logical_order(from_the_right) == reading

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.errors import GarbledPage, NoSuchRegion, PageError, PageTooLarge, ParseError, Stopped
+from apps.pages.model.errors import GarbledPage, PageError, PageTooLarge, ParseError, RegionOutsidePage, Stopped
 from apps.pages.model.geometry import Box
 from apps.pages.sandbox.client import Limits, Reader, reader_pool
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
@@ -81,7 +81,7 @@ def test_a_region_is_clipped_to_the_page(reader: Reader, document: Path) -> None
 
 @pytest.mark.parametrize("region", [Box(700, 0, 800, 100), Box(10, 10, 10, 100), Box(0, -20, 100, -10)])
 def test_a_region_outside_the_page_is_refused(reader: Reader, document: Path, region: Box) -> None:
-    with pytest.raises(NoSuchRegion):
+    with pytest.raises(RegionOutsidePage):
         reader.picture(document, 1, dpi=72, region=region)
 
 
@@ -278,5 +278,5 @@ def test_who_waits_for_a_reader_can_give_up() -> None:
 def test_a_reader_is_given_back_after_an_error(document: Path) -> None:
     pool = reader_pool(1)
     for _time in range(2):
-        with pytest.raises(NoSuchRegion), pool.reader() as reader:
+        with pytest.raises(RegionOutsidePage), pool.reader() as reader:
             reader.picture(document, 1, dpi=72, region=Box(900, 900, 910, 910))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.pages.layout import page_layout
-from apps.pages.layout.continuations import Flow
+from apps.pages.layout.continuations import ContinuationJoiner
 from apps.pages.layout.right_to_left import Word
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
@@ -162,7 +162,7 @@ def test_a_table_that_goes_on_overleaf_is_one_without_its_second_header() -> Non
         page_layout.analyse(raw_page(written([LEAVES[0], *body], XS, YS), rules=grid_rules(XS, YS)))
         for body in (LEAVES[1:], rest)
     ]
-    flow = Flow()
+    flow = ContinuationJoiner()
 
     ((number, table),) = [*flow.add(1, pages[0]), *flow.add(2, pages[1]), *flow.finish()]
 
