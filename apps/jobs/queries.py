@@ -19,12 +19,12 @@ from apps.jobs.errors import JobNotFound
 from apps.jobs.models import JobPage, ParseJob, Pause, RemovedJobs, Step, Worker
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 
-# A worker that was not heard of for so long is gone.
+# A worker that has not reported for this long is considered gone.
 WORKER_TIMEOUT = timedelta(seconds=45)
 
 
 def find_job(*, project: Project, job_id: str) -> ParseJob:
-    """The project's job; JobNotFound for an unknown id and for another project's alike."""
+    """Return the project's job. Raise JobNotFound for an unknown id and for a job of another project alike."""
     job = ParseJob.objects.filter(project=project, pk=job_id).first()
     if job is None:
         raise JobNotFound
@@ -39,7 +39,7 @@ def list_jobs(
     created_from: datetime | None = None,
     created_until: datetime | None = None,
 ) -> QuerySet[ParseJob]:
-    """The project's jobs, newest first."""
+    """Return the project's jobs, newest first."""
     jobs = ParseJob.objects.filter(project=project)
     if states is not None:
         jobs = jobs.filter(state__in=states)
@@ -53,20 +53,20 @@ def list_jobs(
 
 
 def pages_by_arrival(*, since: datetime) -> Iterator[tuple[datetime, int]]:
-    """When each job that came since then came, and its pages; jobs whose pages nobody counted are left out."""
+    """Yield the arrival and the page count of each job since then, without jobs whose pages are not counted yet."""
     jobs = ParseJob.objects.filter(created_at__gte=since, page_count__isnull=False)
-    for came_at, pages in jobs.values_list("created_at", "page_count").iterator(chunk_size=5000):
-        yield came_at, pages or 0
+    for created_at, pages in jobs.values_list("created_at", "page_count").iterator(chunk_size=5000):
+        yield created_at, pages or 0
 
 
 def page_counts(job_id: str) -> dict[str, int]:
-    """How many pages of the job are in each state; states without pages are left out."""
+    """Return the number of the job's pages by state, without empty states."""
     rows = JobPage.objects.filter(job_id=job_id).values_list("state").annotate(Count("id")).order_by()
     return dict(rows)
 
 
 def open_result(job: ParseJob, name: str) -> BinaryIO | None:
-    """The accepted result's file of this name (``text.json``, ``markdown.md``...); None when there is none."""
+    """Open a file of the accepted result (``text.json``, ``markdown.md``...). Return None if there is none."""
     if not job.result_folder:
         return None
     try:
@@ -77,7 +77,7 @@ def open_result(job: ParseJob, name: str) -> BinaryIO | None:
 
 @dataclass(frozen=True)
 class OpenSteps:
-    """The open steps of one stage of a job in one queue: in the broker or a worker, and rows that wait to be sent."""
+    """Open steps of one stage of a job in one queue: sent to the broker, and waiting to be sent."""
 
     queue: str
     sent: int
@@ -85,7 +85,7 @@ class OpenSteps:
 
 
 def open_steps(*, job_id: str, stage: Stage) -> list[OpenSteps]:
-    """By queue; none when nothing of the stage is open."""
+    """Return the open steps of a stage by queue; an empty list if none is open."""
     rows = (
         Step.objects.filter(job_id=job_id, stage=stage, state__in=OPEN_STEPS)
         .values_list("queue")
@@ -96,9 +96,9 @@ def open_steps(*, job_id: str, stage: Stage) -> list[OpenSteps]:
 
 
 def sent_by_job(*, queue: str, project_id: UUID) -> dict[str, int]:
-    """Messages of the project that were sent to the queue and are not settled, counted by job.
+    """Return the number of the project's open steps that were sent to the queue, by job.
 
-    Those that were put off for a moment count too: they come back, and until then nobody gains by more of them.
+    Snoozed steps count too: they come back, and sending others in their place would gain nothing.
     """
     in_window = Q(sent_at__isnull=False) | Q(not_before__gt=Now())
     rows = (
@@ -110,41 +110,41 @@ def sent_by_job(*, queue: str, project_id: UUID) -> dict[str, int]:
     return dict(rows)
 
 
-def jobs_that_may_begin(project_id: UUID) -> int | None:
-    """How many more jobs of the project may run now; None: as many as there are."""
+def jobs_that_may_start(project_id: UUID) -> int | None:
+    """Return how many more jobs of the project may start now; None means no limit."""
     limit = ProjectQuota.objects.filter(project_id=project_id).values_list("concurrent_jobs", flat=True).first()
     if limit is None:
         return None
     running = ParseJob.objects.filter(project_id=project_id, state=JobState.RUNNING).count()
-    about_to = Step.objects.filter(
+    starting = Step.objects.filter(
         project_id=project_id, stage=Stage.SPLIT, state=StepState.PENDING, sent_at__isnull=False
     ).count()
-    return max(0, limit - running - about_to)
+    return max(0, limit - running - starting)
 
 
 def has_priorities(project_id: UUID) -> bool:
-    """Whether some open job of the project goes before or after its others."""
+    """Return whether an open job of the project has a priority."""
     return ParseJob.objects.filter(~Q(priority=0), project_id=project_id, state__in=OPEN_JOBS).exists()
 
 
 def pauses() -> list[Pause]:
-    """What is paused, the longest first."""
+    """Return the pauses, the oldest first."""
     return list(Pause.objects.order_by("since", "name"))
 
 
 @dataclass(frozen=True)
 class WorkersOfQueue:
-    """How many take from a queue, and how much of it they do at once, all together."""
+    """How many workers consume a queue, and how many of its messages they process at once, all together."""
 
     workers: int = 0
     width: int = 0
 
 
 def live_workers() -> dict[str, WorkersOfQueue]:
-    """The queues that somebody takes from."""
-    there: Any = Worker.objects.filter(stopped_at=None, seen_at__gte=Now() - WORKER_TIMEOUT).order_by()
+    """Return the queues that have live workers."""
+    live: Any = Worker.objects.filter(stopped_at=None, seen_at__gte=Now() - WORKER_TIMEOUT).order_by()
     found: dict[str, WorkersOfQueue] = {}
-    for queues, alike in there.values_list("queues").annotate(Count("pk")):
+    for queues, alike in live.values_list("queues").annotate(Count("pk")):
         for queue, width in queues.items():
             before = found.get(queue, WorkersOfQueue())
             found[queue] = WorkersOfQueue(before.workers + alike, before.width + alike * width)
@@ -152,19 +152,19 @@ def live_workers() -> dict[str, WorkersOfQueue]:
 
 
 def overdue_jobs() -> QuerySet[ParseJob]:
-    """Ended jobs whose time is over and that are still there."""
+    """Return expired jobs that are not removed yet."""
     return ParseJob.objects.filter(expires_at__lte=Now(), state__in=ENDED_JOBS)
 
 
 def overdue_seconds() -> float:
-    """How long the first job, or the first bytes of a removed one, have been there beyond their time; 0 without any."""
+    """Return how long ago the oldest expired job, or the bytes of a removed one, should have been removed."""
     first = overdue_jobs().order_by("expires_at").values_list("expires_at", flat=True).first()
     of_jobs = (timezone.now() - first).total_seconds() if first else 0.0
     return max(of_jobs, documents.removals_overdue_seconds())
 
 
 def documents_expire_at(document_ids: Collection[str]) -> dict[str, datetime]:
-    """When each document goes that goes with its jobs; without those that one of their jobs may keep for longer."""
+    """Return when each document expires together with its jobs, without documents that a job keeps for ever."""
     rows = (
         ParseJob.objects.filter(document_id__in=document_ids, document__kept_as_file=False)
         .values_list("document_id")
@@ -175,12 +175,12 @@ def documents_expire_at(document_ids: Collection[str]) -> dict[str, datetime]:
 
 
 def removed_jobs() -> dict[str, int]:
-    """How many jobs were removed since the beginning, by why."""
+    """Return how many jobs have ever been removed, by reason."""
     return dict(RemovedJobs.objects.values_list("why", "jobs"))
 
 
 def page_rows(job_id: str) -> Iterator[JobPage]:
-    """The job's pages in order, a few at a time."""
+    """Yield the job's pages in order, in chunks."""
     return JobPage.objects.filter(job_id=job_id).order_by("number").iterator(chunk_size=500)
 
 

@@ -325,5 +325,5 @@ def test_jobs_beyond_the_projects_number_wait_for_their_turn(submit: Submit, pro
 
     run(first)
 
-    assert queries.jobs_that_may_begin(project.pk) == 1
+    assert queries.jobs_that_may_start(project.pk) == 1
     assert run(second).state == JobState.SUCCEEDED
