@@ -27,7 +27,9 @@ def instructions(image: Path) -> list[tuple[str, str]]:
 
 
 def copied(image: Path) -> list[str]:
-    return [rest.split()[0] for word, rest in instructions(image) if word == "COPY" and "--from" not in rest]
+    """Return the sources of all COPY lines; the last word of each is the destination."""
+    lines = [rest.split() for word, rest in instructions(image) if word == "COPY" and "--from" not in rest]
+    return [source for line in lines for source in line[:-1]]
 
 
 def pins(lock: str) -> dict[str, str]:
