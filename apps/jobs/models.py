@@ -1,4 +1,4 @@
-"""Jobs, their pages, the steps of work that messages ask for, and every attempt that was made."""
+"""Jobs, their pages, the steps of their work, and every attempt at a step."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ def _choices(states: type[JobState] | type[PageState] | type[StepState] | type[S
 class ParseJob(models.Model):
     """One parse of one document with one set of options.
 
-    ``stage`` is where it is on its road; ``result_folder`` is the accepted result in storage (empty: none yet).
-    ``windows_sent`` and ``windows_closed`` count the chords that were published and whose body ran. Of a project's
-    waiting work that of the jobs with the highest ``priority`` is sent first; below 0 is after the others.
-    An ended job goes at ``expires_at``, without one never: so many days after its end as ``retention_days`` says
-    (0: for ever; empty: not reckoned yet), unless a person ordered otherwise.
+    ``result_folder`` is the accepted result in storage (empty: none yet). ``windows_sent`` and ``windows_closed`` count
+    the chords that were published and those whose body ran. Within a project, steps of jobs with a higher ``priority``
+    are sent first; 0 is normal. An ended job is removed after ``expires_at`` (empty: never), which is
+    ``retention_days`` after its end (0: for ever; empty: not computed yet) unless a person set it (``expiry_ordered``).
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=new_job_id, editable=False)
@@ -107,10 +106,10 @@ class ParseJob(models.Model):
 
 
 class JobPage(models.Model):
-    """One page of a job: where it stands and where its accepted content lies.
+    """One page of a job: its state and the place of its accepted content.
 
     ``content`` is the storage key of the attempt that was accepted; ``needs_ocr`` says why, empty when not.
-    ``mode`` is the one it was parsed in, and why where that is not the job's. ``fallback`` is why its text is the
+    ``mode`` is the one it was parsed in, ``mode_reason`` why that is not the job's. ``fallback`` is why its text is the
     deterministic one although a model was asked. ``facts`` tell of the model's answer: who gave it, how true it is.
     """
 
@@ -135,12 +134,12 @@ class JobPage(models.Model):
 
 
 class Step(models.Model):
-    """A unit of a job's work, as one message asks for it: a range of pages, or the job as a whole (pages 0-0).
+    """A unit of a job's work, one message: a range of pages, or the job as a whole (pages 0-0).
 
-    A row before it is a message. It is claimed by one guarded UPDATE that raises ``fence`` and counts ``starts``;
-    what is done for it is accepted once, and only with the fence of the latest claim. ``window`` marks the chord it
-    was sent in. ``image`` is the page image that waits for OCR; while it is empty the message waits to render it.
-    ``outage_since``: since when the providers that the page needs have been out of order.
+    The row exists before the message. A claim is one guarded UPDATE that raises ``fence`` and counts ``starts``; a
+    result is accepted once, and only with the fence of the latest claim. ``window`` is the chord it was sent in.
+    ``image`` is the page image that waits for OCR; while it is empty, the message waits to be rendered.
+    ``outage_since``: since when the providers that the page needs have been unavailable.
     """
 
     job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="steps")
@@ -192,7 +191,7 @@ class Step(models.Model):
         return self.last_page - self.first_page + 1 if self.first_page else 0
 
     def part(self, first: int, last: int, **facts: Any) -> Step:
-        """A row, not written yet, for some of its pages."""
+        """Return an unsaved row for some of the step's pages."""
         return Step(
             job_id=self.job_id,
             project_id=self.project_id,
@@ -205,9 +204,9 @@ class Step(models.Model):
 
 
 class PageAnswer(models.Model):
-    """A model's answer for a page, kept to be used again by the same project; its content lies in storage.
+    """A model's answer for a page, cached for the same project. Its content is in storage.
 
-    ``key`` tells apart everything that the answer depends on (apps/jobs/stages/answer_cache.py).
+    ``key`` is a hash of everything that the answer depends on (apps/jobs/stages/answer_cache.py).
     """
 
     key = models.CharField(primary_key=True, max_length=64)
@@ -221,7 +220,7 @@ class PageAnswer(models.Model):
 
 
 class RemovedJobs(models.Model):
-    """How many jobs were removed since the beginning, because somebody asked for it or because their time was over."""
+    """How many jobs have ever been removed, on request or because they expired."""
 
     why = models.CharField(primary_key=True, max_length=20)
     jobs = models.BigIntegerField(default=0)
@@ -231,7 +230,7 @@ class RemovedJobs(models.Model):
 
 
 class Turn(models.Model):
-    """Work that only one process does at a time: whose turn it is until ``expires_at``."""
+    """A leader lock: one process does the named work until ``expires_at``."""
 
     name = models.CharField(primary_key=True, max_length=40)
     expires_at = models.DateTimeField()
@@ -241,7 +240,7 @@ class Turn(models.Model):
 
 
 class Pause(models.Model):
-    """What stands still until somebody resumes it: a queue that gets no new messages, or the intake of new jobs."""
+    """A pause: until it is removed a queue gets no new messages, or no new jobs are accepted."""
 
     name = models.CharField(primary_key=True, max_length=40)
     reason = models.CharField(max_length=200, blank=True, help_text="told to whoever is refused")
@@ -252,16 +251,16 @@ class Pause(models.Model):
         return self.name
 
     def describe(self) -> str:
-        """What is paused, since when, by whom and why."""
+        """Return what is paused, since when, by whom and why."""
         reason = f": {self.reason}" if self.reason else ""
         return f"{self.name}, since {self.since:%Y-%m-%d %H:%M} UTC, by {self.by}{reason}"
 
 
 class Worker(models.Model):
-    """A worker process, as it tells of itself: every few seconds that it is there, and once that it goes.
+    """A worker process. It reports every few seconds that it is alive, and once that it stops.
 
-    ``queues``: what it takes from, and how much of each it does at once; ``width``: its processes or threads. One that
-    has not been seen for ``queries.WORKER_TIMEOUT`` and has no ``stopped_at`` is gone, too, without a word.
+    ``queues``: the queues it consumes, with the messages of each it processes at once; ``width``: its processes or
+    threads. A worker not seen for ``queries.WORKER_TIMEOUT`` is considered gone, although it has no ``stopped_at``.
     """
 
     id = models.CharField(primary_key=True, max_length=32)
@@ -280,7 +279,7 @@ class Worker(models.Model):
 
 
 class AttemptOutcome(models.TextChoices):
-    """How one try ended; ``RUNNING`` until then."""
+    """How an attempt ended; ``RUNNING`` until then."""
 
     RUNNING = "running"
     ACCEPTED = "accepted"
@@ -290,7 +289,7 @@ class AttemptOutcome(models.TextChoices):
 
 
 class PageAttempt(models.Model):
-    """One try at a step, written before the work begins: its pages, who made it, how it ended."""
+    """One attempt at a step, recorded before the work begins: its pages, its worker, its outcome."""
 
     job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="attempts")
     stage = models.CharField(max_length=12, choices=_choices(Stage))

@@ -1,9 +1,9 @@
 """The Celery canvas and the task names; nowhere else.
 
 Messages carry ids and fences, never content. Work on pages is published as a chord, a *window*: its members are ranges
-or pages, its body asks ``send_due`` for more. Nothing depends on the body: whoever settles the last step of a stage
-advances the job. Results are ignored, those of a chord's members too: the chord's counter does not need them, and
-whoever waits for results holds a connection that does not survive a restart of Redis.
+or pages, its body calls ``send_due`` for more. Nothing depends on the body: the worker that ends the last step of a
+stage advances the job. Results are ignored, those of a chord's members too: the chord's counter does not need them, and
+a process that waits for results holds a connection that does not survive a restart of Redis.
 """
 
 from __future__ import annotations
@@ -67,17 +67,17 @@ QUEUE_OF_STAGE = {
     Stage.ROUTE: PARSE_QUEUE,
     Stage.ASSEMBLE: PARSE_QUEUE,
 }
-"""Steps of OCR stand in the one of ``OCR_QUEUES`` that was chosen for them, steps of models in that of their parser."""
+"""Steps of OCR are in the one of ``OCR_QUEUES`` that was chosen for them, steps of models in their parser's queue."""
 OCR_QUEUES = (OCR_CPU_QUEUE, OCR_GPU_QUEUE)
 MODEL_QUEUES = tuple(PARSE_PAGE_WITH)
 PAGE_BY_PAGE = frozenset({Stage.RECOGNIZE, Stage.MODEL})
-"""Stages in which every page is a message of its own. Until they are sent, pages wait in runs, a row for each run."""
+"""Stages in which every page is a message of its own. Until they are sent, a row holds many pages."""
 QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEUES, Stage.MODEL: MODEL_QUEUES}
 
 
 @dataclass(frozen=True)
 class Message:
-    """What a step's message says; ``pages`` and ``job`` are there for people who read Flower."""
+    """The contents of a step's message; ``pages`` and ``job`` are for people who read Flower."""
 
     step_id: int
     fence: int
@@ -92,36 +92,36 @@ class Message:
 
 
 def send_step(message: Message) -> bool:
-    """Publish one message; False, and a line in the log, when the broker did not take it."""
-    return _published(lambda: _signature(message).apply_async(), f"{message.stage} of {message.job}")
+    """Publish one message. Log it and return False if the broker does not accept it."""
+    return _publish(lambda: _signature(message).apply_async(), f"{message.stage} of {message.job}")
 
 
 def send_window(messages: Sequence[Message]) -> bool:
-    """Publish steps of one job and stage as one chord; False when the broker did not take it."""
+    """Publish steps of one job and stage as one chord. Return False if the broker does not accept it."""
     from celery import chord
 
     job = messages[0].job
     body = _app().signature(CLOSE_WINDOW, kwargs={"job": job}, queue=PARSE_QUEUE, immutable=True, ignore_result=True)
     header = [_signature(message) for message in messages]
-    return _published(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
+    return _publish(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
 
 
 def send_clean_up(*, expires_seconds: float) -> bool:
-    """Ask housekeeping for a round of removing what is over; nobody does it any more after so many seconds."""
+    """Ask housekeeping for a round of removing expired jobs. The message expires after ``expires_seconds``."""
     task = _app().signature(CLEAN_UP, queue=HOUSEKEEPING_QUEUE, immutable=True, ignore_result=True)
-    return _published(lambda: task.apply_async(expires=expires_seconds), "a round of cleaning up")
+    return _publish(lambda: task.apply_async(expires=expires_seconds), "a round of cleaning up")
 
 
 @dataclass(frozen=True)
 class BrokerQueue:
-    """What the broker says of a queue: messages that wait in it and, where it knows, workers that take from it."""
+    """A queue in the broker: its waiting messages and, where the broker knows it, its consumers."""
 
     messages: int
     consumers: int | None
 
 
 def broker_queues(queues: Collection[str]) -> dict[str, BrokerQueue]:
-    """What the broker holds now; BrokerUnavailable when it does not answer. Redis does not know who takes from what."""
+    """Return the broker's queues. Redis does not know consumers. Raise BrokerUnavailable if it does not answer."""
     from amqp.exceptions import AMQPError
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
@@ -137,24 +137,24 @@ def broker_queues(queues: Collection[str]) -> dict[str, BrokerQueue]:
 
 
 def _declared(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
-    """As RabbitMQ answers a declaration that declares nothing; a queue that does not exist yet is empty."""
+    """Ask RabbitMQ by passive declarations. A queue that does not exist yet is empty."""
     from amqp.exceptions import NotFound
 
-    told = {}
+    found = {}
     channel = connection.channel()
     for queue in queues:
         try:
             answer = channel.queue_declare(queue=queue, passive=True)
         except NotFound:  # closes the channel
-            told[queue] = BrokerQueue(0, 0)
+            found[queue] = BrokerQueue(0, 0)
             channel = connection.channel()
         else:
-            told[queue] = BrokerQueue(answer.message_count, answer.consumer_count)
-    return told
+            found[queue] = BrokerQueue(answer.message_count, answer.consumer_count)
+    return found
 
 
 def _lengths(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
-    """The lists that kombu keeps a queue in, one for each priority, in one question."""
+    """Ask Redis in one pipeline for the lengths of the lists in which kombu keeps a queue, one per priority."""
     with connection.channel() as channel:
         priorities = ["", *(f"{channel.sep}{step}" for step in channel.priority_steps if step)]
         pipe = channel.client.pipeline(transaction=False)
@@ -166,7 +166,7 @@ def _lengths(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]
 
 
 def queue_length(queue: str) -> int | None:
-    """Messages that wait in the broker's queue; None when the broker does not answer."""
+    """Return the number of messages in the broker's queue, or None if the broker does not answer."""
     try:
         return broker_queues([queue])[queue].messages
     except BrokerUnavailable:
@@ -174,7 +174,7 @@ def queue_length(queue: str) -> int | None:
 
 
 def _signature(message: Message) -> Signature[Any]:
-    """A step as Celery sends it: one task, for OCR a chain of three that ends where the database is."""
+    """Return the step's Celery signature: one task, or for OCR a chain of three that ends where the database is."""
     if message.stage is Stage.MODEL:
         return _task(message, PARSE_PAGE_WITH[message.queue], message.queue)
     if message.stage is not Stage.RECOGNIZE:
@@ -189,7 +189,7 @@ def _signature(message: Message) -> Signature[Any]:
 
 
 def _shown(message: Message) -> dict[str, str]:
-    """What Flower shows in place of an argument that holds signed links."""
+    """Return what Flower shows instead of arguments that hold signed links."""
     return {"argsrepr": "()", "kwargsrepr": repr(_arguments(message))}
 
 
@@ -207,14 +207,14 @@ def _task(message: Message, name: str, queue: str) -> Signature[Any]:
     )
 
 
-def _published(publish: Any, what: str) -> bool:
+def _publish(publish: Any, what: str) -> bool:
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
 
     try:
         publish()
     except (OperationalError, RedisError, OSError) as error:
-        logger.warning("The broker did not take %s (%s); it stays in the database and is sent later", what, error)
+        logger.warning("The broker did not accept %s (%s); it stays in the database and is sent later", what, error)
         return False
     return True
 

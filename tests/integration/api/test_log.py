@@ -39,7 +39,7 @@ def test_work_is_named_by_its_job(api: Api, finish: Finish, lines: Lines, settin
     job_id = api.parse(long_document(40)).json()["id"]
     finish(job_id)
 
-    not_sent = [line for line in lines() if "The broker did not take assemble" in line["message"]]
+    not_sent = [line for line in lines() if "The broker did not accept assemble" in line["message"]]
     assert {line["job"] for line in not_sent} == {job_id}
     assert {line["trace_id"] for line in not_sent} == {job_id.removeprefix("pjb-").replace("-", "")}
 

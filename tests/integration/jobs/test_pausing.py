@@ -24,7 +24,7 @@ from apps.jobs.states import JobState, Stage
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
 PAGES = "parse_raw_file_job_pages"
-TAKES_NOTHING = "The broker did not take"
+TAKES_NOTHING = "The broker did not accept"
 
 
 def windows_sent(job: ParseJob) -> int:
