@@ -36,7 +36,8 @@ from apps.pages.model.recognition import decode_recognition, encode_recognition
 from apps.pages.output.assembly import RenderOptions, assemble
 from apps.pages.sandbox.client import Limits, Reader
 from ocr_worker.engine import EngineProcess, Order
-from ocr_worker.settings import ENGINES, OcrSettings, cores
+from ocr_worker.settings import ENGINES, OcrSettings
+from parse_project.env import cores
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

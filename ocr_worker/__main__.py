@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from ocr_worker.settings import BadSetting, broker_url, settings
+from parse_project import env
 
 QUEUES = ("ocr_cpu", "ocr_gpu")
 
@@ -31,7 +31,7 @@ def main(queues: list[str]) -> int:
             f"--pool={pool}",
             f"--concurrency={width}",
             f"--hostname={queues[0]}@%h",
-            f"--loglevel={os.environ.get('LOG_LEVEL', 'INFO')}",
+            f"--loglevel={env.log_level()}",
             "--task-events",
             "--without-gossip",
             "--without-mingle",

@@ -1,14 +1,14 @@
-"""What the environment says to an OCR worker; docs/configuration.md has a row for each."""
+"""The settings of an OCR worker; docs/configuration.md has a row for each."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
-from urllib.parse import urlsplit
 
 import msgspec
 
-# A name for each engine that comes with Leafmill; others are named by their dotted path, "package.module:function".
+from parse_project import env
+
+# Short names of the engines that come with Leafmill. Others are given as a dotted path, "package.module:function".
 ENGINES = {
     "rapidocr-openvino": "ocr_worker.engines.rapid:make_openvino",
     "rapidocr-onnx": "ocr_worker.engines.rapid:make_onnx",
@@ -29,51 +29,39 @@ class OcrSettings(msgspec.Struct, frozen=True):
 
 
 class BadSetting(ValueError):
-    """A variable of the environment cannot be used; the message says which and why."""
+    """An environment variable cannot be used; the message names it and the reason.
+
+    An error and not an exit, because the settings are also read by threads of workers that must go on.
+    """
 
 
 @cache
 def settings() -> OcrSettings:
-    """The settings of this process; BadSetting."""
-    names = os.environ.get("OCR_ENGINES", "").strip() or "rapidocr-openvino,tesseract"
-    return OcrSettings(
-        engines=tuple(_path(name.strip()) for name in names.split(",")),
-        processes=_number("OCR_WORKER", max(1, cores() // 2)),
-        page_seconds=float(_number("OCR_PAGE_SECONDS", 60)),
-        memory_mb=_number("OCR_MEMORY_MB", 3000),
-    )
+    """Return the settings of this process. Raises BadSetting."""
+    try:
+        names = env.listing("OCR_ENGINES", "rapidocr-openvino,tesseract", "OCR engines, the preferred first")
+        return OcrSettings(
+            engines=tuple(_dotted_path(name) for name in names),
+            processes=env.ocr_processes(),
+            page_seconds=float(env.integer("OCR_PAGE_SECONDS", 60, "seconds for one page", minimum=1)),
+            memory_mb=env.integer("OCR_MEMORY_MB", 3000, "MB at which an engine process is killed", minimum=1),
+        )
+    except env.BadVariable as error:
+        raise BadSetting(str(error)) from None
 
 
 def broker_url() -> str:
-    """The broker's address; BadSetting, without it, where its password cuts it short."""
-    url = os.environ.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+    """Return the broker's address. Raises BadSetting, without the address, if a password cuts it short."""
     try:
-        _ = urlsplit(url.split(";")[0]).port
-    except ValueError:
-        raise BadSetting(
-            "CELERY_BROKER_URL cannot be used: its port is no number, or its password holds signs that have to be "
-            "percent-encoded (%23 for #, %2F for /, %3F for ?, %5B for [)."
-        ) from None
-    return url
+        return env.broker_url()
+    except env.BadVariable as error:
+        raise BadSetting(str(error)) from None
 
 
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _path(name: str) -> str:
+def _dotted_path(name: str) -> str:
     if name in ENGINES:
         return ENGINES[name]
     if ":" not in name:
         known = ", ".join(ENGINES)
         raise BadSetting(f"OCR_ENGINES names {name!r}; known are {known} and paths like package.module:make.")
     return name
-
-
-def _number(name: str, default: int) -> int:
-    raw = os.environ.get(name, "").strip()
-    if not raw:
-        return default
-    if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
-        raise BadSetting(f"{name}={raw!r} cannot be used: a whole number from 1 is expected.")
-    return int(raw)

@@ -1,4 +1,9 @@
-"""Typed readers of the environment. Each variable is read once; a bad value stops the start with a sentence."""
+"""Typed readers of the environment; every variable of ours is read through this module.
+
+A bad value stops the program with one sentence. A variable that several programs read (the service, ``manage.py
+parse``, OCR workers) has a function of its own here, so that it has one default and one lower bound. The module imports
+nothing but the standard library, because the OCR images copy only this file of ``parse_project``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_NEXT_ADDRESS = re.compile(r";(?=[a-z+]+://)")  # between brokers that stand in for each other
+BASE_DIR = Path(__file__).resolve().parent.parent
+_ADDRESS_SEPARATOR = re.compile(r";(?=[a-z+]+://)")  # between the addresses of a broker and its replacements
 
 
 class BadVariable(SystemExit):
@@ -69,7 +75,7 @@ def boolean(name: str, default: bool, meaning: str) -> bool:
 
 
 def secret(name: str, default: str, meaning: str) -> str:
-    """The value of NAME, or the content of the file that NAME_FILE names."""
+    """Return the value of NAME, or the content of the file that NAME_FILE names."""
     path = os.environ.get(f"{name}_FILE", "").strip()
     if path:
         DECLARED[name] = Variable(name, default, meaning)
@@ -81,24 +87,77 @@ def secret(name: str, default: str, meaning: str) -> str:
 
 
 def address(name: str, default: str, meaning: str) -> str:
-    """A secret that is a server's address. A password that cuts it short stops the start and is not repeated."""
+    """Return a secret that is the address of a server.
+
+    A password with unescaped characters would cut the address short. It stops the start and is not printed.
+    """
     value = secret(name, default, meaning)
-    if not all(_is_whole(each) for each in _NEXT_ADDRESS.split(value)):
-        expected = "its port is no number, or its password holds signs that have to be percent-encoded (%23 for #, "
-        raise BadVariable(name, "...", expected + "%2F for /, %3F for ?, %40 for @, %5B for [)")
+    if not all(_is_complete(each) for each in _ADDRESS_SEPARATOR.split(value)):
+        expected = "its port is not a number, or its password contains characters that must be percent-encoded (%23 "
+        raise BadVariable(name, "...", expected + "for #, %2F for /, %3F for ?, %40 for @, %5B for [)")
     return value
 
 
-def _is_whole(url: str) -> bool:
-    """Whether host and port can be read, and no part of the user's name or password stands behind them."""
+def _is_complete(url: str) -> bool:
+    """Return whether host and port can be read and no part of the user name or password follows them."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         return False
-    behind = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
-    return not parts.netloc or "@" not in behind
+    after_host = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
+    return not parts.netloc or "@" not in after_host
 
 
 def listing(name: str, default: str, meaning: str) -> list[str]:
     return [item.strip() for item in text(name, default, meaning).split(",") if item.strip()]
+
+
+# --- Variables that several programs read ----------------------------------------------------------------------------
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def data_folder() -> Path:
+    folder = text("LEAFMILL_DATA", str(BASE_DIR / ".leafmill"), "folder of the embedded parts: database, files, broker")
+    return Path(folder).resolve()
+
+
+def embedded_broker_url() -> str:
+    """Return the address of the bundled Valkey's socket; kombu spells the scheme ``redis+socket``."""
+    return f"redis+socket://{data_folder()}/valkey.sock"
+
+
+def broker_url() -> str:
+    return address("CELERY_BROKER_URL", embedded_broker_url(), "redis://..., redis+socket://... or amqp://...")
+
+
+def log_level() -> str:
+    return text("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR").upper()
+
+
+def parse_processes() -> int:
+    return integer("PARSE_PROCESSES", cores(), "processes that read pages in one parse worker", minimum=1)
+
+
+def reader_memory_mb() -> int:
+    return integer("READER_MEMORY_MB", 1024, "MB of address space of a reader child", minimum=128)
+
+
+def reader_user() -> str:
+    return text("LEAFMILL_READER_USER", "nobody", "user that reads documents when a worker runs as root; 0: root")
+
+
+def max_pages_per_document() -> int:
+    return integer("MAX_PAGES_PER_DOCUMENT", 2000, "maximum number of pages of one document", minimum=1)
+
+
+def ocr_processes() -> int:
+    return integer("OCR_WORKER", cores(), "OCR processes of one worker; each uses one core", minimum=1)
+
+
+def ocr_dpi() -> int:
+    return integer("OCR_DPI", 200, "resolution of page images for OCR, unless the page is one scan", minimum=72)

@@ -15,24 +15,21 @@ from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from parse_project import env
 from parse_project.queues import queue_table
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = env.BASE_DIR
 
 # --- Data folder: what the embedded parts keep -----------------------------------------------------------------------
 
-DATA_DIR = Path(
-    env.text("LEAFMILL_DATA", str(BASE_DIR / ".leafmill"), "folder of the embedded parts: database, files, broker")
-).resolve()
-# What is not there is told by the doctor, not made.
-LOOKS_ONLY = sys.argv[1:2] == ["doctor"]
+DATA_DIR = env.data_folder()
+IS_READ_ONLY = sys.argv[1:2] == ["doctor"]  # the doctor reports what is missing and creates nothing
 
 
 def _kept_secret_key() -> str:
-    """The key in the data folder, made at the first start; two processes that make it at once agree on one."""
+    """Return the key in the data folder; create it at the first start. Processes that race agree on one key."""
     path = DATA_DIR / "secret_key"
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        if LOOKS_ONLY:
+        if IS_READ_ONLY:
             return secrets.token_urlsafe(48)
         DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = DATA_DIR / f".secret_key.{os.getpid()}"
@@ -44,17 +41,11 @@ def _kept_secret_key() -> str:
         return path.read_text(encoding="ascii").strip()
 
 
-def _embedded_broker() -> str:
-    """The bundled Valkey's socket; kombu spells the scheme ``redis+socket``."""
-    return f"redis+socket://{DATA_DIR}/valkey.sock"
-
-
 # --- Django ----------------------------------------------------------------------------------------------------------
 
-SECRET_KEY = (
-    env.secret("SECRET_KEY", "", "signs links and seals passwords; made at the first start when empty")
-    or _kept_secret_key()
-)
+_CONFIGURED_KEY = env.secret("SECRET_KEY", "", "signs links and seals passwords; made at the first start when empty")
+HAS_CONFIGURED_KEY = bool(_CONFIGURED_KEY)
+SECRET_KEY = _CONFIGURED_KEY or _kept_secret_key()
 DEBUG = False
 ALLOWED_HOSTS = env.listing(
     "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "names this service answers to, separated by commas; * for all"
@@ -144,7 +135,7 @@ IDLE_TRANSACTION_SECONDS = 30
 
 
 def _sqlite(path: str) -> dict[str, object]:
-    if not LOOKS_ONLY:
+    if not IS_READ_ONLY:
         Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -223,11 +214,11 @@ STORAGES = {
 # --- Uploads and limits ----------------------------------------------------------------------------------------------
 
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_MB", 512, "largest document, in MB", minimum=1) * 1024 * 1024
-MAX_PAGES_PER_DOCUMENT = env.integer("MAX_PAGES_PER_DOCUMENT", 2000, "most pages of one document", minimum=1)
+MAX_PAGES_PER_DOCUMENT = env.max_pages_per_document()
 MAX_EXTRACTED_IMAGES_PER_PAGES = env.integer("MAX_EXTRACTED_IMAGES_PER_PAGES", 30, "pictures kept from one page")
 PAGE_CPU_SECONDS = env.integer("PAGE_CPU_SECONDS", 20, "CPU seconds one page may use in the reader", minimum=1)
 PAGE_WALL_SECONDS = env.integer("PAGE_WALL_SECONDS", 30, "seconds one page may take in the reader", minimum=1)
-READER_MEMORY_MB = env.integer("READER_MEMORY_MB", 1024, "MB of address space of a reader child", minimum=128)
+READER_MEMORY_MB = env.reader_memory_mb()
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a JSON body or of form fields
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # the admin's lists; the API counts its own
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
@@ -295,14 +286,13 @@ PAGE_CACHE_HOURS = env.integer("PAGE_CACHE_HOURS", 48, "hours a model's answer f
 
 # --- Queues and workers ----------------------------------------------------------------------------------------------
 
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-PARSE_PROCESSES = env.integer("PARSE_PROCESSES", _CORES, "processes that read pages in one parse worker", minimum=1)
+PARSE_PROCESSES = env.parse_processes()
 PDF_JOB_QUEUE_CONCURRENCY = env.integer(
     "PDF_JOB_QUEUE_CONCURRENCY", 1, "documents of more than 16 pages one worker splits or assembles at once", minimum=1
 )
-OCR_WORKER = env.integer("OCR_WORKER", max(1, _CORES // 2), "OCR processes in one OCR pod", minimum=1)
+OCR_WORKER = env.ocr_processes()
 OCR_CONCURRENCY = env.integer("OCR_CONCURRENCY", 8, "OCR requests one document has open", minimum=1)
-OCR_DPI = env.integer("OCR_DPI", 200, "how fine a page is rendered for OCR that is not itself a scan", minimum=72)
+OCR_DPI = env.ocr_dpi()
 OCR_QUEUE = env.text("OCR_QUEUE", "auto", "ocr_cpu, ocr_gpu, or auto: ocr_gpu while a worker for it is there")
 if OCR_QUEUE not in ("auto", "ocr_cpu", "ocr_gpu"):
     raise env.BadVariable("OCR_QUEUE", OCR_QUEUE, "auto, ocr_cpu or ocr_gpu is expected")
@@ -337,12 +327,10 @@ MODEL_PROCESSES = env.integer(
 )
 
 CELERY_APP = "parse_project.celery"  # imported by the first that publishes; it takes a while
-CELERY_BROKER_URL = env.address(
-    "CELERY_BROKER_URL", _embedded_broker(), "redis://..., redis+socket://... or amqp://..."
-)
+CELERY_BROKER_URL = env.broker_url()
 REDIS_URL = env.address(
     "REDIS_URL",
-    CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else _embedded_broker(),
+    CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else env.embedded_broker_url(),
     "Redis or Valkey for chord counters, quotas and events; beside RabbitMQ too",
 )
 
@@ -379,6 +367,10 @@ METRICS_TOKEN = env.secret(
     "METRICS_TOKEN",
     QUEUE_STATUS_TOKEN,
     "what /metrics asks for as Authorization: Bearer TOKEN; empty: there is no such address",
+)
+# prometheus_client reads the same variable when it is imported.
+PROMETHEUS_MULTIPROC_DIR = env.text(
+    "PROMETHEUS_MULTIPROC_DIR", "", "folder shared by web processes behind one port, each reports the requests of all"
 )
 
 # --- Traces ----------------------------------------------------------------------------------------------------------
@@ -419,7 +411,7 @@ if TRACES_ENDPOINT:
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.text("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR").upper()
+LOG_LEVEL = env.log_level()
 LOG_FORMAT = env.text("LOG_FORMAT", "text", "text: lines for people; json: an object on each line")
 if LOG_FORMAT not in ("text", "json"):
     raise env.BadVariable("LOG_FORMAT", LOG_FORMAT, "text or json is expected")

@@ -20,6 +20,7 @@ from apps.cli.progress import Progress, say
 from apps.pages.model.errors import DocumentError, PageOutOfRange, ParseError
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.pages.model.warnings import describe
+from parse_project import env
 
 if TYPE_CHECKING:
     from apps.cli.local_ocr import Recognizer
@@ -107,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
         return _complain("cancelled", "Interrupted.", INTERRUPTED)
     except UsageError as error:
         return _complain(error.code, error.detail, USAGE)
+    except env.BadVariable as error:
+        return _complain("invalid_option", str(error), USAGE)
     except ParseError as error:
         usual = REFUSED if isinstance(error, DocumentError) else UNEXPECTED
         return _complain(error.code, error.detail, getattr(error, "exit_code", usual))
@@ -162,10 +165,8 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
         pages=options.pages,
         password=password,
         hidden_text="remove" if options.ignore_hidden_text else "keep",
-        processes=_number("PARSE_PROCESSES", _cores()),
-        limits=Limits(
-            memory_bytes=_number("READER_MEMORY_MB", 1024) << 20, max_pages=_number("MAX_PAGES_PER_DOCUMENT", 2000)
-        ),
+        processes=env.parse_processes(),
+        limits=Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document()),
         progress=Progress(quiet=options.quiet),
         recognize=None if options.no_ocr else stack.enter_context(_recognizer(options, reader)),
     )
@@ -185,8 +186,8 @@ def _recognizer(options: argparse.Namespace, reader: Reader) -> Recognizer:
         reader,
         languages=tuple(filter(None, options.languages.split(","))),
         high_resolution=options.high_res_ocr,
-        processes=_number("OCR_WORKER", _cores()),
-        dpi=float(_number("OCR_DPI", 200)),
+        processes=env.ocr_processes(),
+        dpi=float(env.ocr_dpi()),
         quiet=options.quiet,
     )
 
@@ -248,7 +249,7 @@ def _check_server(options: argparse.Namespace) -> None:
         raise UsageError(
             "invalid_option", f"{options.server!r} is not the address of a server, such as http://127.0.0.1:8000."
         )
-    options.api_key = key = options.api_key or os.environ.get("LEAFMILL_API_KEY", "").strip()
+    options.api_key = key = options.api_key or env.text("LEAFMILL_API_KEY", "", "the API key for --server")
     if not (key.isascii() and key.isprintable()):
         raise UsageError("invalid_option", "The API key has signs that no key has. Copy it once more.")
 
@@ -310,19 +311,6 @@ def _password(path: str | None) -> str | None:
     if not lines:
         raise UsageError("invalid_option", "The password file is empty. Write the password into its first line.")
     return lines[0]
-
-
-def _number(name: str, default: int) -> int:
-    raw = os.environ.get(name, "").strip()
-    if not raw:
-        return default
-    if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
-        raise UsageError("invalid_option", f"{name}={raw!r} cannot be used: a whole number from 1 is expected.")
-    return int(raw)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _complain(code: str, detail: str, exit_code: int) -> int:

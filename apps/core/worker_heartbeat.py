@@ -25,6 +25,8 @@ from typing import Any
 from celery import bootsteps
 from celery.utils.dispatch import Signal
 
+from parse_project import env
+
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
@@ -77,7 +79,7 @@ class Heartbeat(bootsteps.StartStopStep):
 
     def __init__(self, consumer: Any, **_: Any) -> None:
         super().__init__(consumer)
-        name = os.environ.get("WORKER_HEARTBEAT_FILE", "").strip()
+        name = env.text("WORKER_HEARTBEAT_FILE", "", "file that every worker writes every 5 seconds, for probes")
         self._pulse = Pulse(Path(name) if name else None)
         self._timer: Any = None
         self._ready = threading.Event()

@@ -18,6 +18,7 @@ from apps.doctor.shared_parts import refuse_missing_database, storage_options
 from apps.providers.checking import check_deployment
 from apps.providers.models import Deployment
 from ocr_worker import language_packs
+from parse_project import env
 
 GIGABYTE = 1024**3
 DISK_WARNING_BYTES, DISK_FAILED_BYTES = 5 * GIGABYTE, GIGABYTE // 2
@@ -104,7 +105,7 @@ def secret_key() -> Finding:
         return failed(name, "It is one that everybody knows: links and sealed passwords are not safe.", NEW_KEY)
     if len(key) < SHORTEST_KEY:
         return failed(name, f"It has {len(key)} characters; less than {SHORTEST_KEY} can be guessed.", NEW_KEY)
-    if not kept.exists() and not os.environ.keys() & {"SECRET_KEY", "SECRET_KEY_FILE"}:
+    if not kept.exists() and not settings.HAS_CONFIGURED_KEY:
         return not_checked(name, "There is none yet; the first start makes it.")
     if not kept.exists() or kept.read_text(encoding="ascii").strip() != key:
         return ok(name, "It is set.")
@@ -136,7 +137,7 @@ def user() -> Finding:
     name = "user"
     if os.geteuid():
         return ok(name, "This is not root.")
-    reader = os.environ.get("LEAFMILL_READER_USER", "nobody")
+    reader = env.reader_user()
     if reader in ("0", "root"):
         sentence = "Documents are read as root (LEAFMILL_READER_USER)."
         return warning(name, sentence, "unset LEAFMILL_READER_USER")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 # It would be a series more for each, of the moment it was first seen.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _registry = CollectorRegistry()
-if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+if settings.PROMETHEUS_MULTIPROC_DIR:
+    Path(settings.PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 _REQUESTS = Counter(
     "api_http_requests",
     "HTTP requests by route; the status is told as 2xx, 4xx...",
@@ -51,7 +51,7 @@ class CountRequests:
 
 def exposition() -> bytes:
     """This process's requests; with PROMETHEUS_MULTIPROC_DIR set those of all that share the folder."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if not settings.PROMETHEUS_MULTIPROC_DIR:
         return generate_latest(_registry)
     from prometheus_client.multiprocess import MultiProcessCollector
 

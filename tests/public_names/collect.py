@@ -44,7 +44,7 @@ def environment_variables() -> Iterable[str]:
     yield from declared
     for node in (node for tree in _product_trees() for node in ast.walk(tree)):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            name, reader = node.args[0].value, getattr(node.func, "attr", "")
+            name, reader = node.args[0].value, getattr(node.func, "attr", getattr(node.func, "id", ""))
         elif (
             isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and isinstance(node.slice, ast.Constant)
         ):

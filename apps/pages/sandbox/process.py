@@ -21,6 +21,7 @@ from apps.pages.sandbox import protocol
 from apps.pages.sandbox.confinement import NOBODY, Limits
 from apps.pages.sandbox.protocol import Ended, Fork, FrameReader, Garbage, Hangup, Kind, Order
 from apps.pages.sandbox.scratch import Scratch
+from parse_project import env
 
 _ROOT = Path(__file__).resolve().parents[3]
 _CONTROL_BYTES = 64 * 1024
@@ -50,8 +51,8 @@ def reader_user(name: str | None = None) -> int:
     """
     if os.geteuid() != 0:
         return 0
-    name = name if name is not None else os.environ.get("LEAFMILL_READER_USER", "").strip()
-    if not name:
+    name = name or env.reader_user()
+    if name == "nobody":
         return NOBODY
     try:
         return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid

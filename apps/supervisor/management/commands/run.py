@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -122,5 +121,5 @@ def _in_url(host: str) -> str:
 
 def _manage() -> str:
     """What a person writes before a command for this data folder."""
-    folder = os.environ.get("LEAFMILL_DATA")
-    return f"{f'LEAFMILL_DATA={shlex.quote(folder)} ' if folder else ''}.venv/bin/python manage.py"
+    is_usual = settings.DATA_DIR == settings.BASE_DIR / ".leafmill"
+    return f"{'' if is_usual else f'LEAFMILL_DATA={shlex.quote(str(settings.DATA_DIR))} '}.venv/bin/python manage.py"
