@@ -8,12 +8,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import msgspec
+from apps.pages.model.segments import Band, Gutters, Row, Segment
 
-from apps.pages.layout.lines import Segment
-
-Row = list[Segment]
-Gutters = list[tuple[float, float]]
 # A gutter is at min_width this wide, in points, ...
 MIN_GUTTER_POINTS = 6.0
 # ... and parts at min_width so many rows that have something on both sides.
@@ -28,15 +24,6 @@ MIN_SPACE_BETWEEN_TABLES = 2.0
 LINE_HEIGHT_POINTS = 12.0
 # A title over columns is so much larger than what they say.
 MIN_TITLE_SIZE_RATIO = 1.3
-
-
-class Band(msgspec.Struct, gc=False):
-    """Rows read one after the other; ``grid`` when they look like a table without rules, with its gutters."""
-
-    rows: list[Row]
-    grid: bool = False
-    # Whether it stands in the same column as the band before, so that a paragraph may go on.
-    continues: bool = True
 
 
 def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[Band]:
@@ -89,7 +76,7 @@ def _in_one_column(rows: Sequence[Row], stretches: dict[int, tuple[int, Gutters]
 
 def _add_band(bands: list[Band], band: Band) -> None:
     """Add a band; plain rows of one column stay together."""
-    if bands and band.continues and not band.grid and not bands[-1].grid:
+    if bands and band.continues and not band.is_grid and not bands[-1].is_grid:
         bands[-1].rows += band.rows
     else:
         bands.append(band)
@@ -98,7 +85,7 @@ def _add_band(bands: list[Band], band: Band) -> None:
 def _take_back(bands: list[Band], gutters: Gutters) -> list[Row]:
     """The rows just above that leave the gutters free too, taken out of their band."""
     taken: list[Row] = []
-    while bands and not bands[-1].grid and bands[-1].rows and _leaves_free(bands[-1].rows[-1], gutters):
+    while bands and not bands[-1].is_grid and bands[-1].rows and _leaves_free(bands[-1].rows[-1], gutters):
         taken.insert(0, bands[-1].rows.pop())
         if not bands[-1].rows:
             bands.pop()
@@ -123,7 +110,7 @@ def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
     foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
     cuts = sorted({0, len(rows), *foreign, *(index + 1 for index in foreign), *_wide_gaps(rows)})
     if len(cuts) == 2:
-        return [Band(rows, grid=True)]
+        return [Band(rows, is_grid=True)]
     bands: list[Band] = []
     for start, end in itertools.pairwise(cuts):
         bands += bands_of(rows[start:end], rtl=rtl, depth=depth + 1)

@@ -32,8 +32,6 @@ _PAGE_NUMBER = re.compile(
 class DocumentSurvey(msgspec.Struct):
     """The findings. ``levels``: heading style -> level 1-6."""
 
-    body_size: float = 0.0
-    body_bold: bool = False
     levels: dict[Style, int] = {}
     running: dict[tuple[str, str], list[tuple[float, int]]] = {}
     page_count: int = 0
@@ -84,8 +82,6 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
                 headings[style_of(block)] += 1
     body = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
     return DocumentSurvey(
-        body_size=body[0],
-        body_bold=body[1],
         levels=_levels(headings, body),
         running={key: sorted(heights.items()) for key, heights in running.items() if sum(heights.values()) > 1},
         page_count=count,

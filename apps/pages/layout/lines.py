@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, TypeVar
-
-import msgspec
+from typing import TypeVar
 
 from apps.pages.model import scripts
-from apps.pages.model.blocks import Block
-from apps.pages.pdf.text_layer import Run
+from apps.pages.model.raw_page import TextRun
+from apps.pages.model.segments import Segment
 
 # Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about that.
 MAX_JOIN_GAP_EMS = 0.7
@@ -24,28 +22,13 @@ MIN_SPACE_EMS = 0.13
 MIN_LINE_OVERLAP = 0.5
 
 
-class Segment(msgspec.Struct, gc=False):
-    """A stretch of one line, or a finished block standing in the text's way. Points."""
-
-    text: str
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-    size: float
-    bold: bool = False
-    italic: bool = False
-    block: Block | None = None
-    runs: Any = None
+Spanned = TypeVar("Spanned", TextRun, Segment)
 
 
-Part = TypeVar("Part", Run, Segment)
-
-
-def rows_of(parts: Sequence[Part]) -> list[list[Part]]:
+def rows_of(parts: Sequence[Spanned]) -> list[list[Spanned]]:
     """Parts that stand on one line together, rows from the top, each from left to right."""
-    rows: list[list[Part]] = []
-    anchors: list[Part] = []
+    rows: list[list[Spanned]] = []
+    anchors: list[Spanned] = []
     for part in sorted(parts, key=lambda p: p.top + p.bottom):
         height = part.bottom - part.top
         for back in range(len(rows) - 1, max(-1, len(rows) - 5), -1):
@@ -66,7 +49,7 @@ def rows_of(parts: Sequence[Part]) -> list[list[Part]]:
     return rows
 
 
-def segments_of(runs: Sequence[Run]) -> list[Segment]:
+def segments_of(runs: Sequence[TextRun]) -> list[Segment]:
     """The upright runs of a page as segments, in rows from the top."""
     segments: list[Segment] = []
     for row in rows_of(runs):
@@ -85,7 +68,7 @@ def segments_of(runs: Sequence[Run]) -> list[Segment]:
     return segments
 
 
-def _segment(runs: Sequence[Run]) -> Segment:
+def _segment(runs: Sequence[TextRun]) -> Segment:
     first = runs[0]
     if len(runs) == 1:
         return Segment(
@@ -114,16 +97,16 @@ def _segment(runs: Sequence[Run]) -> Segment:
     )
 
 
-def segment_of(run: Run) -> Segment:
+def segment_of(run: TextRun) -> Segment:
     """One run as a segment of its own."""
     return _segment([run])
 
 
-def _weight(run: Run) -> int:
+def _weight(run: TextRun) -> int:
     return len(run.text)
 
 
-def joined(runs: Sequence[Part]) -> str:
+def joined(runs: Sequence[Spanned]) -> str:
     """The text of neighbours on one line, in reading order, with spaces where there is room for one."""
     ordered = list(runs)
     if any(scripts.is_rtl(run.text) for run in ordered) and scripts.is_rtl("".join(run.text for run in ordered)):
@@ -140,10 +123,10 @@ def joined(runs: Sequence[Part]) -> str:
     return text
 
 
-def _right_to_left(parts: Sequence[Part]) -> list[Part]:
+def _right_to_left(parts: Sequence[Spanned]) -> list[Spanned]:
     """Parts of a right-to-left line in reading order; neighbours written from left to right keep their order."""
-    ordered: list[Part] = []
-    latin: list[Part] = []
+    ordered: list[Spanned] = []
+    latin: list[Spanned] = []
     for part in reversed(parts):
         if part.text.isascii() and any(c.isalnum() for c in part.text):
             latin.insert(0, part)
@@ -176,13 +159,13 @@ def paragraph_text(lines: Sequence[str]) -> str:
     return text
 
 
-def words_of(run: Run) -> list[Run]:
+def words_of(run: TextRun) -> list[TextRun]:
     """The words of a run as runs of their own; the run itself where the library gave no boxes for them."""
     words = run.words
     if not words or len(words) < 2:
         return [run]
     return [
-        Run(word.text, word.x, word.y, word.x + word.width, word.y + word.height, run.size, run.bold, run.italic)
+        TextRun(word.text, word.x, word.y, word.x + word.width, word.y + word.height, run.size, run.bold, run.italic)
         for word in words
         if word.text
     ]

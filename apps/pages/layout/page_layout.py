@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from apps.pages.layout import columns, rotated_pages, ruled_tables, rulings, unruled_tables
-from apps.pages.layout.lines import Segment, joined, paragraph_text, rows_of, segment_of, segments_of
+from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of, segments_of
 from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box
-from apps.pages.pdf.text_layer import RawPage
+from apps.pages.model.raw_page import RawPage
+from apps.pages.model.segments import Segment
 
 # A new paragraph begins where the step to the next line grows by this much, ...
 MAX_STEP_GROWTH = 1.22
@@ -23,7 +24,7 @@ _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 def analyse(raw: RawPage) -> list[Block]:
     """The blocks of a page in reading order; headings and running lines are told apart later, over the document."""
     upright = [run for run in raw.runs if rotated_pages.is_upright(run)]
-    across, down = rulings.rulings_of(raw.rules)
+    across, down = rulings.rulings_of(raw.rulings)
     found, upright = ruled_tables.ruled_tables(across, down, upright)
     segments = segments_of(upright)
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
@@ -38,7 +39,7 @@ def analyse(raw: RawPage) -> list[Block]:
         rows.sort(key=lambda row: row[0].top)
     blocks: list[Block] = []
     for band in columns.bands_of(rows, rtl=rtl):
-        table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.grid else None
+        table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.is_grid else None
         if table is not None:
             blocks.append(table)
         else:

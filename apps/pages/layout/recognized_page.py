@@ -17,9 +17,9 @@ from apps.pages.layout import page_layout
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
-from apps.pages.pdf.text_layer import RawPage, Run
 
 # The height of a line that the detector marks, over the size of its letters.
 _SIZE_PER_LINE_HEIGHT = 0.72
@@ -33,11 +33,11 @@ _MIN_COLUMN_GAP_HEIGHTS = 1.3
 def lay_out(recognition: Recognition, *, number: int = 1) -> list[Block]:
     """The blocks of the recognised page in reading order, their boxes in points of the page image as displayed."""
     raw = RawPage(
-        number=number,
+        page_number=number,
         width=recognition.width,
         height=recognition.height,
         runs=_runs(recognition.lines),
-        rules=list(recognition.rulings),
+        rulings=list(recognition.rulings),
         fills=[],
         pictures=[],
     )
@@ -67,10 +67,10 @@ def _with_pictures_read(own: Sequence[Block], found: Sequence[Block]) -> Iterato
             yield from (read for read in found if read.text and block.box.contains(read.box, slack=3.0))
 
 
-def _runs(lines: Sequence[RecognizedLine]) -> list[Run]:
+def _runs(lines: Sequence[RecognizedLine]) -> list[TextRun]:
     heights = sorted(line.box.height for line in lines)
     usual = heights[len(heights) // 2] if heights else 0.0
-    runs: list[Run] = []
+    runs: list[TextRun] = []
     room = MAX_TEXT_CHARACTERS
     for line in lines:
         height = usual if abs(line.box.height - usual) < _MAX_HEIGHT_DIFFERENCE * usual else line.box.height
@@ -82,7 +82,7 @@ def _runs(lines: Sequence[RecognizedLine]) -> list[Run]:
             x0, x1 = min(word.x0 for word in words), max(word.x1 for word in words)
             middle = line.box.middle
             top, bottom = middle - height / 2, middle + height / 2
-            runs.append(Run(text, x0, top, x1, bottom, height * _SIZE_PER_LINE_HEIGHT, False, False, 0.0, words))
+            runs.append(TextRun(text, x0, top, x1, bottom, height * _SIZE_PER_LINE_HEIGHT, False, False, 0.0, words))
     return runs
 
 

@@ -1,7 +1,7 @@
-"""Right-to-left lines put together again from their glyphs.
+"""Right-to-left lines put together again from their chars.
 
 The library orders runs and words from left to right, which scrambles sentences that mix directions, so pages in Hebrew
-or Arabic script are read glyph by glyph: from the right edge to the left, with numbers and Latin words turned back.
+or Arabic script are read char by char: from the right edge to the left, with numbers and Latin words turned back.
 This is the display order of the Unicode bidirectional algorithm (UAX 9) undone for one level of embedding.
 """
 
@@ -14,84 +14,64 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from apps.pages.layout.lines import MAX_JOIN_GAP_EMS, rows_of
-from apps.pages.pdf.text_layer import Run
+from apps.pages.model.raw_page import Char, TextRun, WordBox
 
-# Wider than this, in ems, the room between two glyphs is a space that was not written.
+# Wider than this, in ems, the room between two chars is a space that was not written.
 MIN_SPACE_EMS = 0.22
 _ALEFS = "اأإآٱ"
 _MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
-class Glyph(msgspec.Struct, gc=False):
-    """One character and where it stands, in points from the top left as displayed."""
-
-    text: str
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-
-
-class Word(msgspec.Struct, gc=False):
-    """A word's box, in the shape in which the library gives the words of a run."""
-
-    text: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-def rebuild_runs(runs: Sequence[Run], glyphs: Iterable[Glyph]) -> list[Run]:
-    """The runs of a page with the text of each line in reading order; rows without glyphs stay as they are."""
+def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun]:
+    """The runs of a page with the text of each line in reading order; rows without chars stay as they are."""
     rows = rows_of(runs)
     bands = [(min(run.top for run in row), max(run.bottom for run in row)) for row in rows]
-    inside: list[list[Glyph]] = [[] for _ in rows]
-    for glyph in glyphs:
-        middle = (glyph.top + glyph.bottom) / 2
+    inside: list[list[Char]] = [[] for _ in rows]
+    for char in chars:
+        middle = (char.top + char.bottom) / 2
         nearest = min(range(len(bands)), key=lambda i: abs(bands[i][0] + bands[i][1] - 2 * middle), default=None)
         if nearest is not None and bands[nearest][0] - 2 <= middle <= bands[nearest][1] + 2:
-            inside[nearest].append(glyph)
-    result: list[Run] = []
+            inside[nearest].append(char)
+    result: list[TextRun] = []
     for row, band, found in zip(rows, bands, inside, strict=True):
         result += _row(row, band, found) if any(not g.text.isspace() for g in found) else row
     return result
 
 
-def _row(row: Sequence[Run], band: tuple[float, float], glyphs: list[Glyph]) -> list[Run]:
-    glyphs.sort(key=lambda glyph: -(glyph.x0 + glyph.x1))
-    pieces: list[list[Glyph]] = []
+def _row(row: Sequence[TextRun], band: tuple[float, float], chars: list[Char]) -> list[TextRun]:
+    chars.sort(key=lambda char: -(char.x0 + char.x1))
+    pieces: list[list[Char]] = []
     edge = 0.0
-    for glyph in glyphs:
-        blank = glyph.text.isspace()
-        if not pieces or (not blank and edge - glyph.x1 > MAX_JOIN_GAP_EMS * _size_at(row, glyph)):
+    for char in chars:
+        blank = char.text.isspace()
+        if not pieces or (not blank and edge - char.x1 > MAX_JOIN_GAP_EMS * _size_at(row, char)):
             if blank:
                 continue
-            pieces.append([glyph])
-            edge = glyph.x0
+            pieces.append([char])
+            edge = char.x0
             continue
-        pieces[-1].append(glyph)
+        pieces[-1].append(char)
         if not blank:
-            edge = min(edge, glyph.x0)
+            edge = min(edge, char.x0)
     return [_run(piece, row, band) for piece in pieces]
 
 
-def _size_at(row: Sequence[Run], glyph: Glyph) -> float:
-    return _run_at(row, (glyph.x0 + glyph.x1) / 2).size
+def _size_at(row: Sequence[TextRun], char: Char) -> float:
+    return _run_at(row, (char.x0 + char.x1) / 2).size
 
 
-def _run_at(row: Sequence[Run], x: float) -> Run:
+def _run_at(row: Sequence[TextRun], x: float) -> TextRun:
     return min(row, key=lambda run: max(run.x0 - x, x - run.x1, 0.0))
 
 
-def _run(glyphs: list[Glyph], row: Sequence[Run], band: tuple[float, float]) -> Run:
-    model = _run_at(row, (glyphs[0].x1 + glyphs[-1].x0) / 2)
-    words = _words(glyphs, model.size)
-    return Run(
+def _run(chars: list[Char], row: Sequence[TextRun], band: tuple[float, float]) -> TextRun:
+    model = _run_at(row, (chars[0].x1 + chars[-1].x0) / 2)
+    words = _words(chars, model.size)
+    return TextRun(
         text=logical_order(" ".join(word.text for word in words)),
-        x0=min(glyph.x0 for glyph in glyphs),
+        x0=min(char.x0 for char in chars),
         top=band[0],
-        x1=max(glyph.x1 for glyph in glyphs),
+        x1=max(char.x1 for char in chars),
         bottom=band[1],
         size=model.size,
         bold=model.bold,
@@ -100,26 +80,26 @@ def _run(glyphs: list[Glyph], row: Sequence[Run], band: tuple[float, float]) -> 
     )
 
 
-def _words(glyphs: Sequence[Glyph], size: float) -> list[Word]:
-    """The glyphs, from the right, as words in display order from the right."""
-    groups: list[list[Glyph]] = [[]]
-    for glyph in glyphs:
-        if glyph.text.isspace() or (groups[-1] and groups[-1][-1].x0 - glyph.x1 > MIN_SPACE_EMS * size):
+def _words(chars: Sequence[Char], size: float) -> list[WordBox]:
+    """The chars, from the right, as words in display order from the right."""
+    groups: list[list[Char]] = [[]]
+    for char in chars:
+        if char.text.isspace() or (groups[-1] and groups[-1][-1].x0 - char.x1 > MIN_SPACE_EMS * size):
             groups.append([])
-        if not glyph.text.isspace():
-            groups[-1].append(glyph)
+        if not char.text.isspace():
+            groups[-1].append(char)
     return [_word(group) for group in groups if group]
 
 
-def _word(glyphs: Sequence[Glyph]) -> Word:
-    x0, top = min(glyph.x0 for glyph in glyphs), min(glyph.top for glyph in glyphs)
-    x1, bottom = max(glyph.x1 for glyph in glyphs), max(glyph.bottom for glyph in glyphs)
-    text = "".join(glyph.text for glyph in glyphs)
+def _word(chars: Sequence[Char]) -> WordBox:
+    x0, top = min(char.x0 for char in chars), min(char.top for char in chars)
+    x1, bottom = max(char.x1 for char in chars), max(char.bottom for char in chars)
+    text = "".join(char.text for char in chars)
     # Both letters of a lam-alef ligature have its box, and come in either order: lam is read first.
-    for left, right in itertools.pairwise(glyphs):
+    for left, right in itertools.pairwise(chars):
         if left.text in _ALEFS and right.text == "ل" and left.x0 == right.x0:
             text = text.replace(left.text + "ل", "ل" + left.text, 1)
-    return Word(text, x0, top, x1 - x0, bottom - top)
+    return WordBox(text, x0, top, x1 - x0, bottom - top)
 
 
 def logical_order(display: str) -> str:

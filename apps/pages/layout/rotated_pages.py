@@ -9,17 +9,17 @@ import msgspec
 
 from apps.pages.model.blocks import Block
 from apps.pages.model.geometry import Box
-from apps.pages.pdf.text_layer import Run
+from apps.pages.model.raw_page import TextRun
 
 # Slanted fonts report the slant of their letters as an angle; up to here text counts as upright.
 MAX_SLANT_DEGREES = 25.0
 
 
-def is_upright(run: Run) -> bool:
+def is_upright(run: TextRun) -> bool:
     return run.angle < MAX_SLANT_DEGREES or run.angle > 360 - MAX_SLANT_DEGREES
 
 
-def angle_of(runs: Sequence[Run]) -> int:
+def angle_of(runs: Sequence[TextRun]) -> int:
     """By how many degrees clockwise most of the text is turned: 0, 90, 180 or 270."""
     letters: Counter[int] = Counter()
     for run in runs:

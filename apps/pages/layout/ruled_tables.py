@@ -11,10 +11,10 @@ import msgspec
 
 from apps.pages.layout import rulings
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, words_of
-from apps.pages.layout.rulings import Grid, Region, Ruling
+from apps.pages.layout.rulings import Grid, GridCell, Ruling
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box
-from apps.pages.pdf.text_layer import Run
+from apps.pages.model.raw_page import TextRun
 
 # A grid with fewer written cells is a frame, a form field or a chart.
 MIN_WRITTEN_CELLS = 2
@@ -32,13 +32,13 @@ _NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))
 
 
 def ruled_tables(
-    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[Run]
-) -> tuple[list[Block], list[Run]]:
+    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun]
+) -> tuple[list[Block], list[TextRun]]:
     """The tables that lines on the page enclose, and the runs that stand in none of them."""
     tables: list[Block] = []
     left = list(runs)
     for grid in rulings.grids_of(across, down):
-        if len(grid.regions) < 2 or len(grid.regions) > MAX_CELLS or len(grid.xs) > MAX_COLUMNS:
+        if len(grid.grid_cells) < 2 or len(grid.grid_cells) > MAX_CELLS or len(grid.xs) > MAX_COLUMNS:
             continue
         inside = [run for run in left if _is_inside(run, grid.box)]
         table = _table(grid, inside) if inside else None
@@ -49,20 +49,20 @@ def ruled_tables(
     return tables, left
 
 
-def _is_inside(run: Run, box: Box) -> bool:
+def _is_inside(run: TextRun, box: Box) -> bool:
     x, y = (run.x0 + run.x1) / 2, (run.top + run.bottom) / 2
     return box.x0 <= x <= box.x1 and box.top <= y <= box.bottom
 
 
-def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
+def _table(grid: Grid, runs: Sequence[TextRun]) -> Block | None:
     grid = _opened(grid, runs)
     owner = {
         (row, column): index
-        for index, region in enumerate(grid.regions)
-        for row in range(region.row, region.row + region.row_span)
-        for column in range(region.column, region.column + region.column_span)
+        for index, grid_cell in enumerate(grid.grid_cells)
+        for row in range(grid_cell.row, grid_cell.row + grid_cell.row_span)
+        for column in range(grid_cell.column, grid_cell.column + grid_cell.column_span)
     }
-    contents: list[list[Run]] = [[] for _ in grid.regions]
+    contents: list[list[TextRun]] = [[] for _ in grid.grid_cells]
     for run in runs:
         row = _slot(grid.ys, (run.top + run.bottom) / 2)
         for piece in _pieces(run, grid, owner, row):
@@ -76,32 +76,32 @@ def _table(grid: Grid, runs: Sequence[Run]) -> Block | None:
     return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_without_needless_borders(_tidied(cells)))
 
 
-def _is_one_column(grid: Grid, contents: Sequence[Sequence[Run]]) -> bool:
+def _is_one_column(grid: Grid, contents: Sequence[Sequence[TextRun]]) -> bool:
     """Whether most rows are one cell: lines of prose on coloured grounds."""
-    rows = Counter(region.row for region, content in zip(grid.regions, contents, strict=True) if content)
+    rows = Counter(grid_cell.row for grid_cell, content in zip(grid.grid_cells, contents, strict=True) if content)
     single = sum(1 for count in rows.values() if count == 1)
     return len(rows) > 2 and single > MAX_SINGLE_CELL_ROWS_SHARE * len(rows)
 
 
-def _opened(grid: Grid, runs: Sequence[Run]) -> Grid:
+def _opened(grid: Grid, runs: Sequence[TextRun]) -> Grid:
     """The grid with cells for rows that keep to its columns though no lines are drawn between them."""
-    if all(region.column_span < MIN_OPEN_SPAN_COLUMNS for region in grid.regions):
+    if all(grid_cell.column_span < MIN_OPEN_SPAN_COLUMNS for grid_cell in grid.grid_cells):
         return grid
-    regions: list[Region] = []
-    for region in grid.regions:
-        columns = range(region.column, region.column + region.column_span)
+    grid_cells: list[GridCell] = []
+    for grid_cell in grid.grid_cells:
+        columns = range(grid_cell.column, grid_cell.column + grid_cell.column_span)
         if (
             len(columns) >= MIN_OPEN_SPAN_COLUMNS
-            and region.row_span == 1
-            and _keeps_to(columns, region.row, grid, runs)
+            and grid_cell.row_span == 1
+            and _keeps_to(columns, grid_cell.row, grid, runs)
         ):
-            regions += [Region(region.row, column, 1, 1) for column in columns]
+            grid_cells += [GridCell(grid_cell.row, column, 1, 1) for column in columns]
         else:
-            regions.append(region)
-    return Grid(grid.xs, grid.ys, regions)
+            grid_cells.append(grid_cell)
+    return Grid(grid.xs, grid.ys, grid_cells)
 
 
-def _keeps_to(columns: range, row: int, grid: Grid, runs: Sequence[Run]) -> bool:
+def _keeps_to(columns: range, row: int, grid: Grid, runs: Sequence[TextRun]) -> bool:
     """Whether the words of a row stand in most of these columns and cross no border of them."""
     inside = [run for run in runs if grid.ys[row] <= (run.top + run.bottom) / 2 <= grid.ys[row + 1]]
     words = [word for run in inside for word in words_of(run)]
@@ -110,7 +110,7 @@ def _keeps_to(columns: range, row: int, grid: Grid, runs: Sequence[Run]) -> bool
     return not crossing and len(slots & set(columns)) >= MIN_OPEN_SHARE * len(columns)
 
 
-def _holds_rows(content: Sequence[Run]) -> bool:
+def _holds_rows(content: Sequence[TextRun]) -> bool:
     """Whether a cell holds line after line of numbers: then its lines are rows, and what is drawn is a frame."""
     if len(content) < MIN_NUMBER_LINES:
         return False
@@ -123,7 +123,7 @@ def _slot(places: Sequence[float], at: float) -> int:
     return max(0, min(len(places) - 2, bisect_right(places, at) - 1))
 
 
-def _pieces(run: Run, grid: Grid, owner: dict[tuple[int, int], int], row: int) -> list[Run]:
+def _pieces(run: TextRun, grid: Grid, owner: dict[tuple[int, int], int], row: int) -> list[TextRun]:
     """The run whole, or its words when it runs over the border of a cell."""
     first, last = _slot(grid.xs, run.x0 + 1), _slot(grid.xs, run.x1 - 1)
     if owner[row, first] == owner[row, last]:
@@ -131,20 +131,20 @@ def _pieces(run: Run, grid: Grid, owner: dict[tuple[int, int], int], row: int) -
     return words_of(run)
 
 
-def _cell(grid: Grid, index: int, content: Sequence[Run]) -> Cell:
-    region = grid.regions[index]
+def _cell(grid: Grid, index: int, content: Sequence[TextRun]) -> Cell:
+    grid_cell = grid.grid_cells[index]
     return Cell(
-        row=region.row,
-        column=region.column,
+        row=grid_cell.row,
+        column=grid_cell.column,
         text=paragraph_text([joined(row) for row in rows_of(content)]) if content else "",
-        row_span=region.row_span,
-        column_span=region.column_span,
+        row_span=grid_cell.row_span,
+        column_span=grid_cell.column_span,
         header=False,
         box=Box(
-            round(grid.xs[region.column], 2),
-            round(grid.ys[region.row], 2),
-            round(grid.xs[region.column + region.column_span], 2),
-            round(grid.ys[region.row + region.row_span], 2),
+            round(grid.xs[grid_cell.column], 2),
+            round(grid.ys[grid_cell.row], 2),
+            round(grid.xs[grid_cell.column + grid_cell.column_span], 2),
+            round(grid.ys[grid_cell.row + grid_cell.row_span], 2),
         ),
     )
 

@@ -26,7 +26,7 @@ class Ruling(msgspec.Struct, gc=False):
     high: float
 
 
-class Region(msgspec.Struct, gc=False):
+class GridCell(msgspec.Struct, gc=False):
     """One cell of a grid, counted from 0."""
 
     row: int
@@ -40,7 +40,7 @@ class Grid(msgspec.Struct, gc=False):
 
     xs: list[float]
     ys: list[float]
-    regions: list[Region]
+    grid_cells: list[GridCell]
 
     @property
     def box(self) -> Box:
@@ -137,7 +137,7 @@ def _grid(across: list[Ruling], down: list[Ruling]) -> Grid | None:
         return None
     down = [*down, Ruling(xs[0], ys[0], ys[-1]), Ruling(xs[-1], ys[0], ys[-1])]
     across = [*across, Ruling(ys[0], xs[0], xs[-1]), Ruling(ys[-1], xs[0], xs[-1])]
-    return Grid(xs, ys, _regions(xs, ys, across, down))
+    return Grid(xs, ys, _cells_between(xs, ys, across, down))
 
 
 def _anchored(across: list[Ruling], down: list[Ruling]) -> tuple[list[Ruling], list[Ruling]]:
@@ -178,15 +178,15 @@ def _positions(lines: Iterable[Ruling], low: float, high: float) -> list[float]:
     return places
 
 
-def _regions(
+def _cells_between(
     xs: Sequence[float], ys: Sequence[float], across: Sequence[Ruling], down: Sequence[Ruling]
-) -> list[Region]:
+) -> list[GridCell]:
     """Cells of the grid: neighbours with no line between them are one, if together they are a rectangle."""
     columns, rows = len(xs) - 1, len(ys) - 1
     walls = [[_covered(down, xs[c], ys[r], ys[r + 1]) for c in range(columns + 1)] for r in range(rows)]
     floors = [[_covered(across, ys[r], xs[c], xs[c + 1]) for c in range(columns)] for r in range(rows + 1)]
     taken = [[False] * columns for _ in range(rows)]
-    regions: list[Region] = []
+    grid_cells: list[GridCell] = []
     for r in range(rows):
         for c in range(columns):
             if taken[r][c]:
@@ -199,8 +199,8 @@ def _regions(
                 tall += 1
             for row in range(r, r + tall):
                 taken[row][c : c + wide] = [True] * wide
-            regions.append(Region(r, c, tall, wide))
-    return regions
+            grid_cells.append(GridCell(r, c, tall, wide))
+    return grid_cells
 
 
 def _open_below(row: int, column: int, wide: int, floors: list[list[bool]], walls: list[list[bool]]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from apps.pages.model.geometry import Box
-from apps.pages.pdf.text_layer import RawPage, Run
+from apps.pages.model.raw_page import RawPage, TextRun
 
 NO_TEXT_LAYER = "no_text_layer"
 GARBLED_TEXT = "garbled_text"
@@ -43,13 +43,13 @@ def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
     return min(1.0, sum(box.width * box.height for box in pictures) / area) if area > 0 else 0.0
 
 
-def garbled_share(runs: Sequence[Run]) -> float:
+def garbled_share(runs: Sequence[TextRun]) -> float:
     """The share of characters that no reader could have meant: unmapped, private use, controls."""
     text = "".join([run.text for run in runs])
     return len(_GARBLED.findall(text)) / len(text) if text else 0.0
 
 
 def _has_ink(page: RawPage, pictures: Sequence[Box]) -> bool:
-    if pictures or page.rules or page.fills:
+    if pictures or page.rulings or page.fills:
         return True
-    return page.content is not None and page.content.width > 1 and page.content.height > 1
+    return page.content_box is not None and page.content_box.width > 1 and page.content_box.height > 1

@@ -6,11 +6,12 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from apps.pages.layout.columns import Band, Row, gaps_of
-from apps.pages.layout.lines import Segment, paragraph_text, split_at_gaps
+from apps.pages.layout.columns import gaps_of
+from apps.pages.layout.lines import paragraph_text, split_at_gaps
 from apps.pages.layout.rulings import Ruling
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box
+from apps.pages.model.segments import Band, Row, Segment
 
 # A step to the next line this much wider than the narrowest is a step to the next row.
 MIN_ROW_STEP_RATIO = 1.3

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from apps.pages.model.geometry import Box, union
+from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.model.safe_text import clean
 from apps.pages.pdf import rasters
 from apps.pages.pdf.page_objects import FIRST_CLIPPING_MODE, INVISIBLE, PageObjects, TextObject
-from apps.pages.pdf.text_layer import RawPage, Run
-from apps.pages.pdf.visibility import Sight
+from apps.pages.pdf.visibility import RenderedRegion
 
 KEEP, REMOVE = "keep", "remove"
 HIDDEN_TEXT, UNCHECKED = "hidden_text", "hidden_text_unchecked"
@@ -42,7 +42,7 @@ _MIN_VISIBLE_ALPHA = 12
 Place = Callable[[Box], Box]
 
 
-class _Piece(msgspec.Struct, gc=False):
+class _Candidate(msgspec.Struct, gc=False):
     """A word of a run, or a run whose words are not known. ``box`` on the page as displayed."""
 
     run: int
@@ -59,28 +59,28 @@ def remove_hidden_text(raw: RawPage, document: Any, *, place: Place, keep_tiny: 
     ``place`` maps the boxes of the runs to the page as displayed; ``document`` is pypdfium2's. None when the page could
     not be looked at; then only tiny text is gone.
     """
-    pieces = list(_pieces(raw.runs, place, keep_tiny))
-    for piece in pieces:
-        piece.hidden = piece.tiny
-    dropped = _look(document, raw.number, pieces)
-    texts = [*_without_hidden(raw, pieces), *(dropped or ())]
+    candidates = list(_candidates(raw.runs, place, keep_tiny))
+    for candidate in candidates:
+        candidate.hidden = candidate.tiny
+    dropped = _find_hidden(document, raw.page_number, candidates)
+    texts = [*_remove_hidden(raw, candidates), *(dropped or ())]
     return None if dropped is None else _reported(texts)
 
 
-def _pieces(runs: Sequence[Run], place: Place, keep_tiny: bool) -> Iterator[_Piece]:
+def _candidates(runs: Sequence[TextRun], place: Place, keep_tiny: bool) -> Iterator[_Candidate]:
     for number, run in enumerate(runs):
         tiny = run.size < TINY_POINTS and not keep_tiny
         words = run.words or ()
         if len(words) < 2:
-            yield _Piece(number, None, run.text, place(Box(run.x0, run.top, run.x1, run.bottom)), tiny)
+            yield _Candidate(number, None, run.text, place(Box(run.x0, run.top, run.x1, run.bottom)), tiny)
             continue
         for index, word in enumerate(words):
             box = Box(word.x, word.y, word.x + word.width, word.y + word.height)
-            yield _Piece(number, index, word.text, place(box), tiny)
+            yield _Candidate(number, index, word.text, place(box), tiny)
 
 
-def _look(document: Any, number: int, pieces: Sequence[_Piece]) -> list[str] | None:
-    """Mark what is hidden; returns the hidden text that is in no piece. None when the page cannot be drawn."""
+def _find_hidden(document: Any, number: int, candidates: Sequence[_Candidate]) -> list[str] | None:
+    """Mark what is hidden; returns the hidden text that is in no candidate. None when the page cannot be drawn."""
     from apps.pages.model.errors import PageError
 
     if document is None:
@@ -90,12 +90,12 @@ def _look(document: Any, number: int, pieces: Sequence[_Piece]) -> list[str] | N
             objects = PageObjects(page)
             if not objects.complete or max(page.get_size()) > MAX_SIDE_POINTS:
                 return None
-            return _Judge(page, objects).judge(pieces)
+            return _HiddenTextFinder(page, objects).judge(candidates)
     except PageError:
         return None
 
 
-class _Judge:
+class _HiddenTextFinder:
     """Looks at one page, first coarsely, then finely where that leaves a doubt."""
 
     def __init__(self, page: Any, objects: PageObjects) -> None:
@@ -103,56 +103,60 @@ class _Judge:
         self._objects = objects
         self._whole = Box(0.0, 0.0, *page.get_size())
         self._scanned = objects.pictured_share(self._whole) >= MIN_SCAN_SHARE
-        self._sight = Sight(page, objects, dpi=COARSE_DPI, part=self._whole, max_pixels=MAX_COARSE_PIXELS)
+        self._sight = RenderedRegion(page, objects, dpi=COARSE_DPI, part=self._whole, max_pixels=MAX_COARSE_PIXELS)
 
-    def judge(self, pieces: Sequence[_Piece]) -> list[str]:
-        judged = [piece for piece in pieces if not piece.hidden and _letters(piece.text)]
-        unseen = [piece for piece in judged if not self._sight.is_clear(_core(piece.box), CLEAR_CONTRAST)]
+    def judge(self, candidates: Sequence[_Candidate]) -> list[str]:
+        judged = [candidate for candidate in candidates if not candidate.hidden and _letters(candidate.text)]
+        unseen = [
+            candidate for candidate in judged if not self._sight.is_clear(_core_of(candidate.box), CLEAR_CONTRAST)
+        ]
         fine = self._fine(unseen)
-        for piece in unseen:
-            piece.hidden = not self._can_be_seen(piece, fine)
+        for candidate in unseen:
+            candidate.hidden = not self._is_visible(candidate, fine)
         suspects = [item for item in self._objects.texts if self._is_invisible(item)]
         # Patterns and soft masks report colours that nobody sees, so the suspects have to leave no trace.
         invisible = self._sight.without_trace(suspects) if suspects else []
         if not invisible:
             return []
         said = dict(zip(map(id, invisible), self._objects.contents(invisible), strict=True))
-        self._uncover(judged, said)
-        return self._dropped(pieces, invisible, said)
+        self._hide_covered(judged, said)
+        return self._text_without_candidate(candidates, invisible, said)
 
-    def _fine(self, unseen: Sequence[_Piece]) -> Sight | None:
+    def _fine(self, unseen: Sequence[_Candidate]) -> RenderedRegion | None:
         """A close look at the part of the page where something was not seen; not worth it for an OCR layer."""
-        boxes = [box for piece in unseen if (box := _wider(piece.box, 2.0).intersection(self._whole)) is not None]
+        boxes = [
+            box for candidate in unseen if (box := _wider(candidate.box, 2.0).intersection(self._whole)) is not None
+        ]
         if not boxes or not any(item.mode != INVISIBLE for box in boxes for item in self._objects.texts_at(box)):
             return None
-        return Sight(self._page, self._objects, dpi=FINE_DPI, part=union(boxes), max_pixels=MAX_FINE_PIXELS)
+        return RenderedRegion(self._page, self._objects, dpi=FINE_DPI, part=union(boxes), max_pixels=MAX_FINE_PIXELS)
 
-    def _can_be_seen(self, piece: _Piece, fine: Sight | None) -> bool:
-        box = piece.box.intersection(self._whole)
+    def _is_visible(self, candidate: _Candidate, fine: RenderedRegion | None) -> bool:
+        box = candidate.box.intersection(self._whole)
         if box is None:
             return False
         items = self._objects.texts_at(box)
         if not items:  # what a form field or a note says is drawn, but not by the page
             return self._sight.contrast(box) >= MIN_CONTRAST
         if all(item.mode == INVISIBLE for item in items):
-            return self._is_of_a_picture(box) or self._sight.has_print(_core(box))
+            return self._is_in_picture(box) or self._sight.has_print(_core_of(box))
         if fine is not None and (fine.ink(box) >= MIN_CONTRAST or _height(box) * fine.dpi / 72 < MIN_LETTER_PIXELS):
             return True
         if any(item.mode >= FIRST_CLIPPING_MODE for item in items) and self._sight.contrast(box) >= MIN_CONTRAST:
             return True
         closest = fine or self._sight
-        return self._is_of_a_scan(box) or closest.has_print(_core(box)) or self._has_no_shape(piece, items)
+        return self._is_in_scan(box) or closest.has_print(_core_of(box)) or self._has_no_shape(candidate, items)
 
-    def _is_of_a_picture(self, box: Box) -> bool:
+    def _is_in_picture(self, box: Box) -> bool:
         """Whether a picture shows something like print where this text lies."""
         return self._sight.picture_ink(_wider(box, 0.25 * _height(box))) >= MIN_PRINT_CONTRAST
 
-    def _is_of_a_scan(self, box: Box) -> bool:
+    def _is_in_scan(self, box: Box) -> bool:
         """Some programs write the OCR layer of a scan as plain text below it, or without opacity."""
-        return self._scanned and self._is_of_a_picture(box)
+        return self._scanned and self._is_in_picture(box)
 
-    def _has_no_shape(self, piece: _Piece, items: Sequence[TextObject]) -> bool:
-        letter = _letters(piece.text)[0]
+    def _has_no_shape(self, candidate: _Candidate, items: Sequence[TextObject]) -> bool:
+        letter = _letters(candidate.text)[0]
         return any(not self._is_invisible(item) and not self._objects.can_draw(item, letter) for item in items)
 
     def _is_invisible(self, item: TextObject) -> bool:
@@ -161,29 +165,29 @@ class _Judge:
         if box is None:
             return True
         if item.mode == INVISIBLE:
-            return not (self._is_of_a_picture(box) or self._sight.has_print(_core(box)))
+            return not (self._is_in_picture(box) or self._sight.has_print(_core_of(box)))
         if item.mode != 0 or item.colour is None:
             return False
         red, green, blue, alpha = item.colour
         if alpha < _MIN_VISIBLE_ALPHA:
-            return not self._is_of_a_scan(box)
+            return not self._is_in_scan(box)
         ground = self._sight.flat_ground(box) if min(red, green, blue) > 0 else None
         return (
             ground is not None
             and max(abs(red - ground[0]), abs(green - ground[1]), abs(blue - ground[2])) < MIN_CONTRAST
         )
 
-    def _uncover(self, pieces: Sequence[_Piece], said: dict[int, str]) -> None:
+    def _hide_covered(self, candidates: Sequence[_Candidate], said: dict[int, str]) -> None:
         """Hide what was only taken for seen because visible text stands at the same place."""
-        for piece in pieces:
-            if piece.hidden:
+        for candidate in candidates:
+            if candidate.hidden:
                 continue
-            items = self._objects.texts_at(piece.box)
+            items = self._objects.texts_at(candidate.box)
             if not any(id(item) in said for item in items):
                 continue
-            letters = _letters(piece.text)
+            letters = _letters(candidate.text)
             seen = [item for item in items if id(item) not in said]
-            if not seen and self._is_of_a_scan(piece.box):
+            if not seen and self._is_in_scan(candidate.box):
                 continue
             unseen = [item for item in items if id(item) in said]
             if letters not in _letters("".join(said[id(item)] for item in unseen)):
@@ -191,11 +195,13 @@ class _Judge:
             contents = self._objects.contents(seen)
             # PDFium says nothing for what is drawn a second time at the same place: a shadow, or white below black.
             again = any(not content and _is_copy(item, unseen) for item, content in zip(seen, contents, strict=True))
-            piece.hidden = not again and letters not in _letters("".join(contents))
+            candidate.hidden = not again and letters not in _letters("".join(contents))
 
-    def _dropped(self, pieces: Sequence[_Piece], invisible: Sequence[TextObject], said: dict[int, str]) -> list[str]:
+    def _text_without_candidate(
+        self, candidates: Sequence[_Candidate], invisible: Sequence[TextObject], said: dict[int, str]
+    ) -> list[str]:
         """Invisible text that the other library has left out by itself."""
-        known = _letters("".join(piece.text for piece in pieces))
+        known = _letters("".join(candidate.text for candidate in candidates))
         lines = _as_lines(invisible, said)
         return [line for line in lines if (letters := _letters(line)) and letters not in known]
 
@@ -219,33 +225,33 @@ def _as_lines(items: Sequence[TextObject], said: dict[int, str]) -> list[str]:
     return lines
 
 
-def _without_hidden(raw: RawPage, pieces: Sequence[_Piece]) -> list[str]:
-    """Take the hidden pieces out of the page's runs; what they said, by run."""
-    of_run: dict[int, list[_Piece]] = {}
-    for piece in pieces:
-        of_run.setdefault(piece.run, []).append(piece)
-    runs: list[Run] = []
+def _remove_hidden(raw: RawPage, candidates: Sequence[_Candidate]) -> list[str]:
+    """Take the hidden candidates out of the page's runs; what they said, by run."""
+    of_run: dict[int, list[_Candidate]] = {}
+    for candidate in candidates:
+        of_run.setdefault(candidate.run, []).append(candidate)
+    runs: list[TextRun] = []
     texts: list[str] = []
     for number, run in enumerate(raw.runs):
         own = of_run[number]
-        hidden = [piece for piece in own if piece.hidden]
+        hidden = [candidate for candidate in own if candidate.hidden]
         if not hidden:
             runs.append(run)
-        elif all(piece.hidden or not _letters(piece.text) for piece in own):
+        elif all(candidate.hidden or not _letters(candidate.text) for candidate in own):
             texts.append(run.text)
         else:
-            texts.append(" ".join(piece.text for piece in hidden))
+            texts.append(" ".join(candidate.text for candidate in hidden))
             runs += _stretches(run, own)
     raw.runs[:] = runs
     return texts
 
 
-def _stretches(run: Run, pieces: Sequence[_Piece]) -> Iterator[Run]:
+def _stretches(run: TextRun, candidates: Sequence[_Candidate]) -> Iterator[TextRun]:
     """The words of a run that are seen, in runs of neighbours."""
     stretch: list[Any] = []
-    for piece in [*pieces, None]:
-        if piece is not None and not piece.hidden:
-            stretch.append(run.words[piece.word])
+    for candidate in [*candidates, None]:
+        if candidate is not None and not candidate.hidden:
+            stretch.append(run.words[candidate.word])
         elif stretch:
             yield msgspec.structs.replace(
                 run,
@@ -276,7 +282,7 @@ def _height(box: Box) -> float:
     return min(box.width, box.height)
 
 
-def _core(box: Box) -> Box:
+def _core_of(box: Box) -> Box:
     """The middle of a word, where its own letters are and those of its neighbours are not."""
     across, down = (0.0, 0.25 * box.height) if box.width >= box.height else (0.25 * box.width, 0.0)
     if box.width < 2 * box.height and box.height < 2 * box.width:

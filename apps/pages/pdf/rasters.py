@@ -154,7 +154,7 @@ def _own_dpi(document: Any, number: int, page_area: float) -> float | None:
     return None
 
 
-def glyphs_of(document: Any, number: int) -> list[tuple[str, float, float, float, float]]:
+def chars_of(document: Any, number: int) -> list[tuple[str, float, float, float, float]]:
     """Every character of a page with its box (x0, top, x1, bottom), for scripts whose order has to be rebuilt."""
     from pypdfium2 import raw
 

@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from apps.pages.model import errors
 from apps.pages.model.blocks import PageFailure
 from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.pdf import formulas, rasters
 
 PAGES_PER_CALL = 16
@@ -29,36 +28,8 @@ _BOLD = re.compile(r"bold|black|heavy|demi|semibold|[-,](?:bd|hv)\b|cmbx|-bx\d",
 _ITALIC = re.compile(r"ital|obli|cmti|-it\b", re.IGNORECASE)
 
 
-class Run(msgspec.Struct, gc=False):
-    """Neighbouring characters of one font on one line. Points; ``angle`` in degrees, 0 for upright text."""
-
-    text: str
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-    size: float
-    bold: bool
-    italic: bool
-    angle: float = 0.0
-    words: Any = None
-
-
 NO_SUCH_PAGE = "page not found"
 LETTER = (612.0, 792.0)
-
-
-class RawPage(msgspec.Struct, gc=False):
-    """What the libraries say about one page, before any thought is given to it."""
-
-    number: int
-    width: float
-    height: float
-    runs: list[Run]
-    rules: list[Box]
-    fills: list[Box]
-    pictures: list[Box]
-    content: Box | None = None
 
 
 class PdfFile:
@@ -94,9 +65,9 @@ class PdfFile:
         """The boxes of the raster pictures that lie directly on the page."""
         return rasters.picture_boxes(self._second_opinion(), number)
 
-    def glyphs(self, number: int) -> list[tuple[str, float, float, float, float]]:
+    def chars(self, number: int) -> list[tuple[str, float, float, float, float]]:
         """Every character of a page with its box: x0, top, x1, bottom."""
-        return rasters.glyphs_of(self._second_opinion(), number)
+        return rasters.chars_of(self._second_opinion(), number)
 
     def drawn(self) -> Any:
         """The document as pypdfium2 has it, careful or not; None when it cannot be opened."""
@@ -193,21 +164,21 @@ def _failure(number: int, error: errors.PageError, why: str = "") -> PageFailure
 def _blank_page(number: int) -> RawPage:
     """A page that the tree counts and nobody finds is shown as an empty sheet, as viewers do."""
     width, height = LETTER
-    return RawPage(number=number, width=width, height=height, runs=[], rules=[], fills=[], pictures=[])
+    return RawPage(page_number=number, width=width, height=height, runs=[], rulings=[], fills=[], pictures=[])
 
 
 def _raw_page(page: Any) -> RawPage:
-    rules, fills = _marks(page.vector_graphics)
+    rulings, fills = _marks(page.vector_graphics)
     bounds = page.content_bounds
     return RawPage(
-        number=page.page_num,
+        page_number=page.page_num,
         width=page.width,
         height=page.height,
         runs=[run for run in map(_run, page.text_items) if run is not None],
-        rules=rules,
+        rulings=rulings,
         fills=fills,
         pictures=[],
-        content=Box(bounds.x, bounds.y, bounds.x + bounds.width, bounds.y + bounds.height) if bounds else None,
+        content_box=Box(bounds.x, bounds.y, bounds.x + bounds.width, bounds.y + bounds.height) if bounds else None,
     )
 
 
@@ -224,7 +195,7 @@ def _style(font: str | None) -> tuple[bool, bool]:
     return style
 
 
-def _run(item: Any) -> Run | None:
+def _run(item: Any) -> TextRun | None:
     text = item.text
     if not text or text.isspace():
         return None
@@ -237,27 +208,27 @@ def _run(item: Any) -> Run | None:
         size = height * 0.8 if not 45 < angle % 180 < 135 else item.width * 0.8
     bold, italic = _style(item.font_name)
     words = item.words if angle == 0.0 else None
-    return Run(text, x, top, x + item.width, top + height, size, bold, italic, angle, words)
+    return TextRun(text, x, top, x + item.width, top + height, size, bold, italic, angle, words)
 
 
 def _marks(graphics: Any) -> tuple[list[Box], list[Box]]:
     """Ruling lines (thin marks) and filled areas, both as boxes."""
-    rules: list[Box] = []
+    rulings: list[Box] = []
     fills: list[Box] = []
     if graphics is None:
-        return rules, fills
+        return rulings, fills
     lines, shapes = graphics.lines, graphics.shapes
     if len(lines) + len(shapes) > MAX_RULINGS:
-        return rules, fills
+        return rulings, fills
     for line in lines:
-        rules.append(Box(min(line.x1, line.x2), min(line.y1, line.y2), max(line.x1, line.x2), max(line.y1, line.y2)))
+        rulings.append(Box(min(line.x1, line.x2), min(line.y1, line.y2), max(line.x1, line.x2), max(line.y1, line.y2)))
     for shape in shapes:
         if shape.has_curve:
             continue
         box = shape.bbox
         area = Box(box.x, box.y, box.x + box.width, box.y + box.height)
         if min(box.width, box.height) <= MAX_RULING_THICKNESS_POINTS:
-            rules.append(area)
+            rulings.append(area)
         else:
             fills.append(area)
-    return rules, fills
+    return rulings, fills

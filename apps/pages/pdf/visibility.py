@@ -17,7 +17,7 @@ MIN_PRINTED_SHARE = 0.6
 MIN_TRACE = 16
 
 
-class Sight:
+class RenderedRegion:
     """One part of a page, looked at with a resolution. Levels are 0-255, of the channel that differs most."""
 
     def __init__(self, page: Any, objects: PageObjects, *, dpi: float, part: Box, max_pixels: int) -> None:

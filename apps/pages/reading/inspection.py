@@ -22,7 +22,6 @@ PDF = "application/pdf"
 # Readers accept this much in front of the header (PDF 32000-1, annex H.3).
 MAX_HEADER_OFFSET_BYTES = 1024
 MAX_TITLE_CHARACTERS = 300
-PAGE_TREE_DEPTH = 100
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),

@@ -15,11 +15,12 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage
+from apps.pages.model.raw_page import Char, RawPage
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, remove_hidden_text
-from apps.pages.pdf.text_layer import PdfFile, RawPage
+from apps.pages.pdf.text_layer import PdfFile
 from apps.pages.reading import images
 from apps.pages.reading.inspection import PDF, inspect_document
 
@@ -109,21 +110,19 @@ def _analysed(pdf: PdfFile, raw: RawPage, take_hidden: TakeHidden | None) -> Pag
     angle = rotated_pages.angle_of(raw.runs)
     width, height = raw.width, raw.height
     if angle:
-        turned = pdf.upright(raw.number, angle)
+        turned = pdf.upright(raw.page_number, angle)
         if isinstance(turned, PageFailure):
             return turned
         raw = turned
     elif scripts.is_rtl("".join([run.text for run in raw.runs])):
-        raw.runs = right_to_left.rebuild_runs(
-            raw.runs, (right_to_left.Glyph(*glyph) for glyph in pdf.glyphs(raw.number))
-        )
+        raw.runs = right_to_left.rebuild_runs(raw.runs, (Char(*char) for char in pdf.chars(raw.page_number)))
     hidden, warnings = take_hidden(pdf, raw, angle, (width, height)) if take_hidden is not None else ((), ())
     warnings = (*warnings, *_clean_runs(raw))
     if not angle and _may_hold_pictures(raw):
-        raw.pictures = pdf.pictures(raw.number)
+        raw.pictures = pdf.pictures(raw.page_number)
     blocks = page_layout.analyse(raw)
     return Page(
-        number=raw.number,
+        number=raw.page_number,
         width=round(width, 2),
         height=round(height, 2),
         blocks=tuple(rotated_pages.laid_back(block, angle, width, height) for block in blocks)
@@ -169,17 +168,17 @@ def _clean_runs(raw: RawPage) -> tuple[str, ...]:
 
 def _may_hold_pictures(raw: RawPage) -> bool:
     """Loading a page a second time costs a third of reading it, so only pages with room for a picture are asked."""
-    if raw.content is None:
+    if raw.content_box is None:
         return False
-    low = raw.content.top
+    low = raw.content_box.top
     for top, bottom in sorted((run.top, run.bottom) for run in raw.runs):
         if top - low > (
             MIN_GAP_ABOVE_FOOTER_POINTS if top > FOOTER_START_SHARE * raw.height else MIN_PICTURE_GAP_POINTS
         ):
             return True
         low = max(low, bottom)
-    if raw.content.bottom - low > MIN_PICTURE_GAP_POINTS:
+    if raw.content_box.bottom - low > MIN_PICTURE_GAP_POINTS:
         return True
-    left = min((run.x0 for run in raw.runs), default=raw.content.x1)
-    right = max((run.x1 for run in raw.runs), default=raw.content.x0)
-    return left - raw.content.x0 > MIN_PICTURE_GAP_POINTS or raw.content.x1 - right > MIN_PICTURE_GAP_POINTS
+    left = min((run.x0 for run in raw.runs), default=raw.content_box.x1)
+    right = max((run.x1 for run in raw.runs), default=raw.content_box.x0)
+    return left - raw.content_box.x0 > MIN_PICTURE_GAP_POINTS or raw.content_box.x1 - right > MIN_PICTURE_GAP_POINTS

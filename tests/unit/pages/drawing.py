@@ -15,21 +15,23 @@ import msgspec
 
 from apps.pages.model.blocks import Block, BlockType, Line, Page, PageFailure
 from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.output.assembly import Assembly, RenderOptions, assemble
-from apps.pages.pdf.text_layer import RawPage, Run
 
 WIDTH, HEIGHT = 595.0, 842.0
 # Half an em a letter: near enough to Helvetica for boxes made by hand.
 LETTER = 0.5
 
 
-def run(text: str, x: float, top: float, *, size: float = 10.0, bold: bool = False, width: float = 0.0) -> Run:
+def run(text: str, x: float, top: float, *, size: float = 10.0, bold: bool = False, width: float = 0.0) -> TextRun:
     """A run of text as the library gives it; its width follows from its letters unless it is given."""
     wide = width or len(text) * size * LETTER
-    return Run(text, x, top, x + wide, top + 1.2 * size, size, bold, False)
+    return TextRun(text, x, top, x + wide, top + 1.2 * size, size, bold, False)
 
 
-def prose(words: str, x: float, top: float, *, letters: int = 40, step: float = 13.0, size: float = 10.0) -> list[Run]:
+def prose(
+    words: str, x: float, top: float, *, letters: int = 40, step: float = 13.0, size: float = 10.0
+) -> list[TextRun]:
     """Lines of about ``letters`` letters, filled to the same width, from ``top`` down."""
     lines = [""]
     for word in words.split():
@@ -44,7 +46,7 @@ def prose(words: str, x: float, top: float, *, letters: int = 40, step: float = 
     ]
 
 
-def raw_page(runs: Sequence[Run], *, rules: Sequence[Box] = (), number: int = 1) -> RawPage:
+def raw_page(runs: Sequence[TextRun], *, rules: Sequence[Box] = (), number: int = 1) -> RawPage:
     return RawPage(number, WIDTH, HEIGHT, list(runs), list(rules), [], [])
 
 

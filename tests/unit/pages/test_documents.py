@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from apps.pages.layout.right_to_left import Glyph, logical_order, rebuild_runs
+from apps.pages.layout.right_to_left import logical_order, rebuild_runs
 from apps.pages.model import errors
 from apps.pages.model.blocks import BlockType, Page, PageFailure
+from apps.pages.model.raw_page import Char, TextRun
 from apps.pages.model.safe_text import clean
 from apps.pages.pdf.formulas import as_printed
-from apps.pages.pdf.text_layer import Run
 from apps.pages.reading.page_reading import inspect_document, read_pages
 from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
@@ -168,10 +168,10 @@ def test_formulas_are_shown_as_signs_and_prices_stay() -> None:
 def test_a_right_to_left_line_is_read_from_the_right() -> None:
     """Hebrew letters with a Latin name in the middle, as they stand from left to right on the page."""
     display = "םולש OWASP בר"
-    glyphs = [Glyph(text, 10 + 6 * n, 50, 15 + 6 * n, 60) for n, text in enumerate(display)]
-    run = Run("scrambled", 10, 50, 10 + 6 * len(display), 60, 10, False, False)
+    chars = [Char(text, 10 + 6 * n, 50, 15 + 6 * n, 60) for n, text in enumerate(display)]
+    run = TextRun("scrambled", 10, 50, 10 + 6 * len(display), 60, 10, False, False)
 
-    (line,) = rebuild_runs([run], glyphs)
+    (line,) = rebuild_runs([run], chars)
 
     assert line.text == "רב OWASP שלום"
     assert [word.text for word in line.words] == ["רב", "OWASP", "שלום"]

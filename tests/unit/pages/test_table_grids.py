@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from apps.pages.layout import page_layout
 from apps.pages.layout.continuations import ContinuationJoiner
-from apps.pages.layout.right_to_left import Word
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import TextRun, WordBox
 from apps.pages.output.render import grid_of, table_html
-from apps.pages.pdf.text_layer import Run
 from tests.unit.pages.drawing import grid_rules, prose, raw_page, run
 
 XS, YS = [72.0, 200.0, 300.0, 400.0], [100.0, 120.0, 140.0, 160.0]
 LEAVES = [["Leaf", "Colour", "Size"], ["oak", "green", "9"], ["elm", "brown", "7"]]
 
 
-def written(rows: list[list[str]], xs: list[float], ys: list[float]) -> list[Run]:
+def written(rows: list[list[str]], xs: list[float], ys: list[float]) -> list[TextRun]:
     """Each text at the left of its cell."""
     return [
         run(text, xs[column] + 4, ys[row] + 4)
@@ -64,7 +63,7 @@ def test_a_cell_without_a_line_under_it_spans_rows() -> None:
 def test_a_run_over_several_cells_is_parted_at_their_borders() -> None:
     runs = [one for one in written(LEAVES, XS, YS) if one.text not in ("oak", "green")]
     whole = run("oak green", 76, 124, width=153)
-    whole.words = [Word("oak", 76, 124, 15, 12), Word("green", 204, 124, 25, 12)]
+    whole.words = [WordBox("oak", 76, 124, 15, 12), WordBox("green", 204, 124, 25, 12)]
 
     table = only_table(page_layout.analyse(raw_page([*runs, whole], rules=grid_rules(XS, YS))))
 
