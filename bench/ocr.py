@@ -35,7 +35,7 @@ from apps.pages.model.ocr_image import decode_ocr_image
 from apps.pages.model.recognition import decode_recognition, encode_recognition
 from apps.pages.output.assembly import RenderOptions, assemble
 from apps.pages.sandbox.client import Limits, Reader
-from ocr_worker.engine import EngineProcess, Order
+from ocr_worker.engine import EngineProcess, OcrRequest
 from ocr_worker.settings import ENGINES, OcrSettings
 from parse_project.env import cores
 
@@ -123,7 +123,7 @@ def recognized(sheets: Sequence[Sheet], engines: Sequence[str], *, told: bool) -
     """The pages with the text that these engines read, as many at once as there are cores."""
 
     def read(sheet: Sheet, process: EngineProcess) -> Page | PageFailure:
-        order = Order(sheet.languages if told else ())
+        order = OcrRequest(sheet.languages if told else ())
         try:
             recognition = decode_recognition(process.recognize(sheet.image, order))
         except Exception as error:  # an engine that cannot read a language scores nothing there
@@ -285,7 +285,7 @@ def measure_rasterised(arguments: argparse.Namespace) -> None:
     sheets = [sheet for own in documents.values() for sheet in own]
 
     def read(sheet: Sheet, process: EngineProcess) -> Page | PageFailure:
-        recognition = decode_recognition(process.recognize(sheet.image, Order(sheet.languages)))
+        recognition = decode_recognition(process.recognize(sheet.image, OcrRequest(sheet.languages)))
         return apply_recognition(_without_text(sheet.page), recognition)
 
     with processes(DEFAULT.split(","), cores()) as run:
@@ -353,7 +353,7 @@ def _pages_a_minute(engines: Sequence[str], count: int, images: Sequence[bytes])
 
     def read(image: bytes, process: EngineProcess) -> None:
         nonlocal peak
-        process.recognize(image, Order(("en",)))
+        process.recognize(image, OcrRequest(("en",)))
         peak = max(peak, psutil.Process(process.pid).memory_info().rss)
 
     with processes(engines, count) as run:

@@ -57,7 +57,7 @@ def main() -> int:
     parser.add_argument("--cpu", action="store_true")
     arguments = parser.parse_args()
     try:
-        runtime = onnx_runtime.Runtime(cuda=not arguments.cpu)
+        runtime = onnx_runtime.OnnxRuntime(cuda=not arguments.cpu)
     except ImportError as error:
         print(f"{error}. With --cpu the script runs without.")
         return 1

@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parents[1]
 _START_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
-_MOST_ANSWER_BYTES = 64 << 20
+_MAX_REPLY_BYTES = 64 << 20
 # A fresh process takes over after so many pages.
-_MOST_PAGES = 2000
+_MAX_PAGES = 2000
 _HANDED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX", "PATH", "TMPDIR")
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -41,15 +41,15 @@ _ENVIRONMENT = {
 }
 
 
-class Order(msgspec.Struct, frozen=True):
-    """How the page image that follows is to be read; ``languages`` are codes, none: to be found out."""
+class OcrRequest(msgspec.Struct, frozen=True):
+    """How to read the page image that follows; ``languages`` are codes, none: detect them."""
 
     languages: tuple[str, ...] = ()
     high_resolution: bool = False
 
 
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A recognition as JSON, or a public code and its sentence."""
+class OcrReply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A recognition as JSON, or an error code and its message."""
 
     recognition: msgspec.Raw = msgspec.Raw(b"")
     code: str = ""
@@ -95,7 +95,7 @@ class EngineProcess:
         """From now on a page may take so long."""
         self._settings = msgspec.structs.replace(self._settings, page_seconds=seconds)
 
-    def recognize(self, image: bytes, order: Order) -> bytes:
+    def recognize(self, image: bytes, order: OcrRequest) -> bytes:
         """The recognition of an encoded page image, as JSON. Raises OcrFailed, OcrTimeout and what the page reader
         raises, with its code."""
         connection = self._ready()
@@ -103,7 +103,7 @@ class EngineProcess:
             connection.send_bytes(msgspec.json.encode(order))
             connection.send_bytes(image)
             self._wait(connection, self._settings.page_seconds)
-            answer = msgspec.json.decode(connection.recv_bytes(_MOST_ANSWER_BYTES), type=Answer)
+            answer = msgspec.json.decode(connection.recv_bytes(_MAX_REPLY_BYTES), type=OcrReply)
         except (EOFError, OSError, msgspec.DecodeError) as error:
             self.close()
             raise OcrFailed("The process that recognises pages ended unexpectedly; the page is tried again.") from error
@@ -111,7 +111,7 @@ class EngineProcess:
             self.close()
             raise
         self._pages += 1
-        if self._pages >= _MOST_PAGES:
+        if self._pages >= _MAX_PAGES:
             self.close()
         if answer.code:
             raise page_error(answer.code, answer.detail)

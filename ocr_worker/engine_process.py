@@ -23,7 +23,7 @@ from apps.pages.model.errors import ParseError
 from apps.pages.model.ocr_image import decode_ocr_image
 from apps.pages.model.recognition import encode_recognition
 from apps.pages.sandbox import confinement
-from ocr_worker.engine import Answer, Order
+from ocr_worker.engine import OcrReply, OcrRequest
 from ocr_worker.engines.base import OcrEngine
 from ocr_worker.engines.rapid import RapidEngine
 from ocr_worker.errors import OcrFailed
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
     connection.send_bytes(b"ready")
     while True:
         try:
-            order = msgspec.json.decode(connection.recv_bytes(), type=Order)
+            order = msgspec.json.decode(connection.recv_bytes(), type=OcrRequest)
             image = connection.recv_bytes()
         except (EOFError, OSError):
             return
@@ -82,18 +82,18 @@ def _detector(engines: list[OcrEngine]) -> Detector:
     return own if own is not None else importlib.import_module("ocr_worker.networks.onnx_runtime").detector()
 
 
-def _answer(reader: PageReader, order: Order, raw: bytes) -> Answer:
+def _answer(reader: PageReader, order: OcrRequest, raw: bytes) -> OcrReply:
     try:
         image = decode_ocr_image(raw)
         pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
         request = Request(image.dpi, languages.find_all(order.languages), order.high_resolution)
-        return Answer(recognition=msgspec.Raw(encode_recognition(reader.recognize(pixels, request))))
+        return OcrReply(recognition=msgspec.Raw(encode_recognition(reader.recognize(pixels, request))))
     except ParseError as error:
-        return Answer(code=error.code, detail=error.detail)
+        return OcrReply(code=error.code, detail=error.detail)
     except Exception:
         logger.exception("A page could not be recognised")
         failed = OcrFailed()
-        return Answer(code=failed.code, detail=failed.detail)
+        return OcrReply(code=failed.code, detail=failed.detail)
 
 
 if __name__ == "__main__":

@@ -32,11 +32,11 @@ QUARTER_TURNS_TO_TRY = (2,)
 # Below this confidence another way is tried; ...
 _POOR = 0.7
 # ... and so is where the lines hold fewer letters than this for each line height of their length.
-_LEAST_FILLING = 0.3
+_MIN_FILLING = 0.3
 # Where Latin letters are read with less confidence than this, or as many an f as no language has, it is looked whether
 # they are those of an old print: this share of long s says so.
 _CLEAN_PRINT = 0.975
-_MOST_F = 0.035
+_MAX_F_SHARE = 0.035
 _LONG_S_SHARE = 0.008
 
 
@@ -155,7 +155,9 @@ class PageReader:
 def may_be_old_print(first: Reading) -> bool:
     """Whether the network is unsure of Latin letters, or takes long s for f."""
     text = "".join(word.text for line in first.lines for word in line.words)
-    return first.attempt.confidence < _CLEAN_PRINT or text.count("f") + text.count("ſ") > _MOST_F * max(len(text), 1)
+    return first.attempt.confidence < _CLEAN_PRINT or text.count("f") + text.count("ſ") > _MAX_F_SHARE * max(
+        len(text), 1
+    )
 
 
 def _nobody_knows(languages: Sequence[Language], tesseract: TesseractEngine | None) -> LanguagePackMissing:
@@ -171,7 +173,7 @@ def _nobody_knows(languages: Sequence[Language], tesseract: TesseractEngine | No
 def is_poor(reading: Reading, page: Straight) -> bool:
     """Little confidence, or far less text than the lines found have room for."""
     room = sum(length_of(line) / height_of(line) for line in page.lines)
-    return reading.attempt.confidence < _POOR or reading.attempt.characters < _LEAST_FILLING * room
+    return reading.attempt.confidence < _POOR or reading.attempt.characters < _MIN_FILLING * room
 
 
 def _read(

@@ -15,7 +15,7 @@ from apps.pages.model.languages import HAN, KANA, LATIN
 from ocr_worker.networks.ppocr import Gray, Strip
 
 # Letters for each line height of a line's length: about 2 in Latin print, 1 in Chinese.
-_LEAST_LETTERS = 0.7
+_MIN_LETTER_SHARE = 0.7
 _SURE = 0.9
 _GREEK = "GREEK"
 
@@ -31,7 +31,7 @@ class Sample(NamedTuple):
     @property
     def is_sure(self) -> bool:
         """Whether the network reads these lines: upright, and in a script it knows."""
-        return bool(self.script) and self.confidence >= _SURE and self.density >= _LEAST_LETTERS
+        return bool(self.script) and self.confidence >= _SURE and self.density >= _MIN_LETTER_SHARE
 
 
 NOTHING = Sample(0.0, 0.0, "")

@@ -17,7 +17,7 @@ from celery.signals import worker_process_shutdown
 from apps.pages.model.errors import ParseError
 from ocr_worker import transfer
 from ocr_worker.celery import tell
-from ocr_worker.engine import EngineProcess, Order
+from ocr_worker.engine import EngineProcess, OcrRequest
 from ocr_worker.settings import settings
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
     try:
         with _alive(order):
             image = transfer.fetch(order["image"])
-            how = Order(tuple(order.get("languages") or ()), bool(order.get("high_resolution")))
+            how = OcrRequest(tuple(order.get("languages") or ()), bool(order.get("high_resolution")))
             transfer.deliver(order["answer"], _engine().recognize(image, how))
     except ParseError as error:
         logger.warning("Page %s of %s: %s: %s", order.get("page"), order.get("job"), error.code, error.detail)

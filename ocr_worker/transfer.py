@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ocr_worker.errors import AnswerRefused, ImageGone
 
-MOST_IMAGE_BYTES = 64 << 20
+MAX_IMAGE_BYTES = 64 << 20
 _SECONDS = 30.0
 
 
@@ -27,10 +27,10 @@ def fetch(address: str) -> bytes:
         if not _is_link(address):
             return Path(address).read_bytes()
         with _opener.open(address, timeout=_SECONDS) as answer:
-            raw = bytes(answer.read(MOST_IMAGE_BYTES + 1))
+            raw = bytes(answer.read(MAX_IMAGE_BYTES + 1))
     except OSError as error:  # urllib's errors are among them
         raise ImageGone from error
-    if len(raw) > MOST_IMAGE_BYTES:
+    if len(raw) > MAX_IMAGE_BYTES:
         raise ImageGone
     return raw
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apps.capacity.sizing import ModelDemand, model_demand
-from apps.providers.quota.terms import MICROSECONDS, Limits
+from apps.providers.quota.terms import MICROSECONDS, QuotaLimits
 
 MINUTES_PER_DAY = 1440
 PER_DAY = ("requests_per_day", "money_per_day")
@@ -32,7 +32,7 @@ class Serving:
     """A deployment as far as a load cares; prices in US dollars for a million tokens, None: unknown."""
 
     name: str
-    limits: Limits
+    limits: QuotaLimits
     max_output_tokens: int
     input_price: Decimal | None = None
     output_price: Decimal | None = None
@@ -105,7 +105,7 @@ def allowance(serving: Serving, page_parser: str, *, call_seconds: float) -> All
     """What each limit of the deployment lets through, by the demand of the guide's pages."""
     per_page = _needs_per_page(serving, page_parser, call_seconds=call_seconds)
     limited = serving.limits.limited()
-    # The store counts a window a little longer than it is (Limits.window).
+    # The store counts a window a little longer than it is (QuotaLimits.window).
     windows_a_minute = 60 * MICROSECONDS / serving.limits.window
     return Allowance(
         serving.name,

@@ -23,7 +23,7 @@ from apps.pages.model.warnings import describe
 from parse_project import env
 
 if TYPE_CHECKING:
-    from apps.cli.local_ocr import Recognizer
+    from apps.cli.local_ocr import LocalOcr
     from apps.pages.sandbox.client import Reader
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -178,11 +178,11 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
     return bool(result.failures)
 
 
-def _recognizer(options: argparse.Namespace, reader: Reader) -> Recognizer:
+def _recognizer(options: argparse.Namespace, reader: Reader) -> LocalOcr:
     """What recognises pages that have no text layer; nothing of it is loaded until there is one."""
-    from apps.cli.local_ocr import Recognizer
+    from apps.cli.local_ocr import LocalOcr
 
-    return Recognizer(
+    return LocalOcr(
         reader,
         languages=tuple(filter(None, options.languages.split(","))),
         high_resolution=options.high_res_ocr,

@@ -17,9 +17,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from apps.pages.model.errors import DocumentError
 
-MOST_BYTES = 512 << 20
+MAX_BYTES = 512 << 20
 _CONNECT_SECONDS, _SILENCE_SECONDS, _TOTAL_SECONDS = 5.0, 10.0, 60.0
-_MOST_REDIRECTS = 3
+_MAX_REDIRECTS = 3
 _PORTS = {"http": 80, "https": 443}
 _CHUNK_BYTES = 1 << 16
 _FORWARDS_TO_OTHER_ADDRESSES = tuple(
@@ -52,14 +52,14 @@ def fetch_document(url: str, target: Path) -> Path:
     """Fetch ``url`` into ``target`` and return it. Raises ``UrlNotAllowed``, ``FetchFailed``, ``FetchTooLarge``."""
     until = time.monotonic() + _TOTAL_SECONDS
     try:
-        for _redirect in range(_MOST_REDIRECTS + 1):
+        for _redirect in range(_MAX_REDIRECTS + 1):
             forward = _fetch_once(urlsplit(url), target, until)
             if forward is None:
                 return target
             url = urljoin(url, forward)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchFailed from error
-    raise FetchFailed(f"The address redirects more than {_MOST_REDIRECTS} times. Pass the final address.")
+    raise FetchFailed(f"The address redirects more than {_MAX_REDIRECTS} times. Pass the final address.")
 
 
 def _fetch_once(url: SplitResult, target: Path, until: float) -> str | None:
@@ -121,7 +121,7 @@ def _store(response: http.client.HTTPResponse, target: Path, until: float) -> No
     with target.open("wb") as out:
         while chunk := response.read1(_CHUNK_BYTES):
             size += len(chunk)
-            if size > MOST_BYTES:
+            if size > MAX_BYTES:
                 raise FetchTooLarge
             if time.monotonic() > until:
                 raise FetchFailed(

@@ -19,7 +19,7 @@ from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:
-    from apps.cli.local_ocr import Recognizer
+    from apps.cli.local_ocr import LocalOcr
 
 # So many ranges wait for their turn to be written, per process: enough to keep all busy behind a slow page.
 _RANGES_AHEAD = 4
@@ -47,7 +47,7 @@ def parse_document(
     processes: int = 1,
     limits: Limits,
     progress: Progress,
-    recognize: Recognizer | None = None,
+    recognize: LocalOcr | None = None,
 ) -> LocalResult:
     """Read the pages asked for (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Result = Page | PageFailure
 
 
-class Recognizer:
-    """Reads pages that have no usable text layer. Engine processes are started when the first of them comes."""
+class LocalOcr:
+    """Read pages without a usable text layer. The first such page starts the engine processes."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Recognizer:
     def _recognized(self, page: Page, image: bytes) -> Page:
         from apps.pages.layout.recognized_page import apply_recognition
         from apps.pages.model.recognition import decode_recognition
-        from ocr_worker.engine import EngineProcess, Order
+        from ocr_worker.engine import EngineProcess, OcrRequest
         from ocr_worker.settings import settings
 
         try:
@@ -80,12 +80,12 @@ class Recognizer:
         except IndexError:
             engine = EngineProcess(settings())
         try:
-            raw = engine.recognize(image, Order(self._languages, self._high_resolution))
+            raw = engine.recognize(image, OcrRequest(self._languages, self._high_resolution))
         finally:
             self._free.append(engine)
         return apply_recognition(page, decode_recognition(raw))
 
-    def __enter__(self) -> Recognizer:
+    def __enter__(self) -> LocalOcr:
         return self
 
     def __exit__(

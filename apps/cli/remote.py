@@ -30,7 +30,7 @@ _EXPAND = {
     "text": ("text_full", "markdown"),
     "json": ("text", "markdown", "items", "metadata"),
 }
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.2, 3.0
+_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.2, 3.0
 _TRIES = 5
 _SENTENCES_OF_OURS = {"value_error", "mode_not_available", "invalid_range"}
 _ABOUT_THE_COMMAND = {"invalid_option", "mode_not_available", "mode_not_allowed"}
@@ -147,7 +147,7 @@ def _waits() -> Iterator[float]:
     seconds = _FIRST_WAIT_SECONDS
     while True:
         yield seconds
-        seconds = min(seconds * 1.5, _LONGEST_WAIT_SECONDS)
+        seconds = min(seconds * 1.5, _MAX_WAIT_SECONDS)
 
 
 def _keep(result: dict[str, Any], wanted: str, folder: Path) -> None:
@@ -179,7 +179,7 @@ def _get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
         else:
             if answer.status_code not in {429, 502, 503, 504} or attempt == _TRIES:
                 return answer
-        time.sleep(min(2.0**attempt / 2, _LONGEST_WAIT_SECONDS))
+        time.sleep(min(2.0**attempt / 2, _MAX_WAIT_SECONDS))
     raise AssertionError("unreachable")
 
 

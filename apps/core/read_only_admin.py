@@ -9,16 +9,16 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-MOST_ROWS_COUNTED = 10_000
+MAX_COUNTED_ROWS = 10_000
 
 
 class FirstRows(Paginator):  # type: ignore[type-arg]
-    """Counts no further than ``MOST_ROWS_COUNTED``: rows behind these are found by filter and search."""
+    """Counts no further than ``MAX_COUNTED_ROWS``: rows behind these are found by filter and search."""
 
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        total: int = rows.order_by().values("pk")[:MOST_ROWS_COUNTED].count()
+        total: int = rows.order_by().values("pk")[:MAX_COUNTED_ROWS].count()
         return total
 
 

@@ -11,7 +11,7 @@ from apps.accounts.models import ProjectQuota
 from apps.jobs.models import JobPage, ParseJob
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.routing import auto_mode
-from apps.providers.catalog import MICROS_PER_DOLLAR, Rules
+from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules
 
 STOP, DEGRADE = "stop", "degrade"
 
@@ -54,10 +54,10 @@ class ModelRequest:
     def writes_cache(self) -> bool:
         return not (self.options.get("disable_cache") or self.options.get("do_not_cache"))
 
-    def provider_rules(self, quota: ProjectQuota | None) -> Rules:
+    def provider_rules(self, quota: ProjectQuota | None) -> ProviderRules:
         """Where pages of the job may go, by its project and by itself."""
         own = self.options.get("providers")
-        return Rules(
+        return ProviderRules(
             project_external=quota.allow_external if quota else True,
             project_providers=tuple(quota.providers) if quota and quota.providers else None,
             job_external=self.options.get("allow_external") is not False,

@@ -30,7 +30,7 @@ from apps.parsing.page_parser import (
 from apps.parsing.prompts import agent_tools
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import estimate_tokens
-from apps.providers.calls.client import Answer, Question, ToolCall
+from apps.providers.calls.client import CompletionRequest, CompletionResponse, ToolCall
 from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.errors import AllProvidersFailed
 
@@ -94,7 +94,7 @@ class PageWithAgent:
         offered = [tool for tool in agent_tools.TOOLS if not last or tool["function"]["name"] == agent_tools.FINISH]
         tokens = estimate_tokens(session.messages, offered)
 
-        def check(answer: Answer) -> CheckedAnswer | None:
+        def check(answer: CompletionResponse) -> CheckedAnswer | None:
             draft = draft_of(answer)
             if draft is None:
                 if not answer.tool_calls:
@@ -108,12 +108,12 @@ class PageWithAgent:
 
         return gateway.complete(
             page.order,
-            Question(session.messages, tools=offered, max_tokens=answer_tokens(page.page)),
+            CompletionRequest(session.messages, tools=offered, max_tokens=answer_tokens(page.page)),
             need_input_tokens=tokens,
             check=check,
         )
 
-    def _reply(self, page: PageToParse, session: _AgentSession, answer: Answer, marker: str) -> None:
+    def _reply(self, page: PageToParse, session: _AgentSession, answer: CompletionResponse, marker: str) -> None:
         """Append the results of the tools, or the review of the draft, to the messages."""
         session.messages.append(answer.message)
         pictures: list[dict[str, Any]] = []
@@ -150,7 +150,7 @@ class PageWithAgent:
         )
 
 
-def draft_of(answer: Answer) -> str | None:
+def draft_of(answer: CompletionResponse) -> str | None:
     """Return the page in the answer: the argument of ``finish``, or the text if no tool was called."""
     for call in answer.tool_calls:
         if call.name == agent_tools.FINISH:

@@ -6,7 +6,7 @@ from apps.pages.model.blocks import Page
 from apps.parsing.page_parser import PageToParse, ParsedPage, answer_tokens, check_answer, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import estimate_tokens
-from apps.providers.calls.client import Question
+from apps.providers.calls.client import CompletionRequest
 from apps.providers.calls.gateway import Gateway
 
 
@@ -30,7 +30,7 @@ class PageWithLlm:
         tokens = estimate_tokens(messages)
         completion = gateway.complete(
             page.order,
-            Question(messages, max_tokens=answer_tokens(page.page)),
+            CompletionRequest(messages, max_tokens=answer_tokens(page.page)),
             need_input_tokens=tokens,
             check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=False),
         )

@@ -19,7 +19,7 @@ from apps.parsing.errors import UnusableAnswer
 from apps.parsing.page_pictures import Pictures
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.prompts.token_estimate import text_tokens
-from apps.providers.calls.attempts import Order
+from apps.providers.calls.attempts import CallScope
 from apps.providers.calls.gateway import Completion, Gateway
 
 # An answer has about as many tokens as its page; the markup of tables doubles them.
@@ -35,7 +35,7 @@ class PageToParse:
 
     page: Page
     instructions: CustomInstructions
-    order: Order
+    order: CallScope
     pictures: Pictures = field(repr=False)
 
     @cached_property

@@ -32,11 +32,11 @@ def recognized_text(image: bytes, box: Box) -> str:
     """
     part = encode_ocr_image(cut_out(decode_ocr_image(image), box))
     try:
-        from ocr_worker.engine import Order
+        from ocr_worker.engine import OcrRequest
     except ImportError as error:
         raise NoOcrHere from error
     with _lock:
-        recognition = decode_recognition(_engine_process().recognize(part, Order()))
+        recognition = decode_recognition(_engine_process().recognize(part, OcrRequest()))
     return "\n".join(" ".join(word.text for word in line.words) for line in recognition.lines)
 
 

@@ -19,13 +19,13 @@ from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
 from apps.providers.errors import Failure
 from apps.providers.forms import FORGET, DeploymentForm, ProviderForm, QuotaForm, secret_names
-from apps.providers.models import Deployment, PageParser, Provider, Quota, Usage, dollars_in_words
+from apps.providers.models import Deployment, PageParserName, Provider, Quota, Usage, dollars_in_words
 from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
 
 NOT_KNOWN = "not known"
 IN_ORDER = "in order"
 FACTS = ["name", "family", "external", "region", "paused", "settings"]
-SERVES = {PageParser.LLM: "serves_llm", PageParser.LVM: "serves_lvm", PageParser.AGENT: "serves_agent"}
+SERVES = {PageParserName.LLM: "serves_llm", PageParserName.LVM: "serves_lvm", PageParserName.AGENT: "serves_agent"}
 
 
 class Steered(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -146,11 +146,13 @@ class PageParserFilter(admin.SimpleListFilter):
     parameter_name = "page_parser"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(parser.value, parser.label) for parser in PageParser]
+        return [(parser.value, parser.label) for parser in PageParserName]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
-        return queryset.filter(**{SERVES[PageParser(chosen)]: True}) if chosen in PageParser.values else queryset
+        return (
+            queryset.filter(**{SERVES[PageParserName(chosen)]: True}) if chosen in PageParserName.values else queryset
+        )
 
 
 @admin.register(Deployment)

@@ -19,8 +19,8 @@ from django.db.models.functions import Now
 
 from apps.core import sealed_secrets
 from apps.core.database_connections import database_turn
-from apps.providers.models import Deployment, PageParser
-from apps.providers.quota.store import Limits
+from apps.providers.models import Deployment, PageParserName
+from apps.providers.quota.store import QuotaLimits
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Target:
     region: str
     order: int
     page_parsers: frozenset[str]
-    limits: Limits
+    limits: QuotaLimits
     max_output_tokens: int
     row: Deployment = field(repr=False, compare=False)
     settings: dict[str, Any] = field(repr=False, compare=False)
@@ -55,8 +55,8 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Rules:
-    """Where pages may go: each of installation, project and job may narrow it, none can widen it.
+class ProviderRules:
+    """The providers that pages may be sent to. Installation, project and job may each narrow them, none can widen them.
 
     ``providers``: names of providers that may be used; None: all of them.
     """
@@ -101,7 +101,7 @@ class Catalog:
                 self._read_at = time.monotonic()
             return [target for target in self._targets if page_parser in target.page_parsers]
 
-    def out_of_use(self, page_parser: str, rules: Rules) -> list[str]:
+    def out_of_use(self, page_parser: str, rules: ProviderRules) -> list[str]:
         """The deployments of the page parser that these rules allow and nobody calls now, each with the reason."""
         called = {target.id for target in self.targets(page_parser)}
         with database_turn():
@@ -148,9 +148,9 @@ def target_of(row: Deployment) -> Target:
     in_trouble = bool(row.trouble_code or provider.trouble_code)
     limits = limits_of(row)
     serves = {
-        PageParser.LLM: row.serves_llm,
-        PageParser.LVM: row.serves_lvm,
-        PageParser.AGENT: row.serves_agent,
+        PageParserName.LLM: row.serves_llm,
+        PageParserName.LVM: row.serves_lvm,
+        PageParserName.AGENT: row.serves_agent,
     }
     return Target(
         id=row.pk,
@@ -183,12 +183,12 @@ def account_of(deployment_id: int) -> str:
     return f"deployment:{deployment_id}"
 
 
-def limits_of(row: Deployment) -> Limits:
+def limits_of(row: Deployment) -> QuotaLimits:
     quota = getattr(row, "quota", None)
     if quota is None:
-        return Limits(account_of(row.pk))
+        return QuotaLimits(account_of(row.pk))
     dollars = quota.dollars_per_day
-    return Limits(
+    return QuotaLimits(
         key=account_of(row.pk),
         requests=quota.requests_per_window,
         tokens=quota.tokens_per_window,

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from apps.accounts.services import default_project
 from apps.core import sealed_secrets
 from apps.providers import ledger, trouble
-from apps.providers.calls.client import Client, Question
+from apps.providers.calls.client import Client, CompletionRequest
 from apps.providers.calls.families import problems_of
 from apps.providers.calls.shared_gateway import call_limits, shared_store
-from apps.providers.catalog import Rules, Target, account_of, target_of, unsealed
+from apps.providers.catalog import ProviderRules, Target, account_of, target_of, unsealed
 from apps.providers.errors import MISCONFIGURED, CallFailed
 from apps.providers.ledger import CallFor
 from apps.providers.models import Deployment
 from apps.providers.quota.store import Need, QuotaStoreUnavailable
 from apps.providers.services import call_again
 
-QUESTION = Question([{"role": "user", "content": "Answer with OK."}], max_tokens=16)
+QUESTION = CompletionRequest([{"role": "user", "content": "Answer with OK."}], max_tokens=16)
 _INPUT_TOKENS = 16
 
 
@@ -48,7 +48,7 @@ def check_deployment(row: Deployment, *, call: bool = True) -> Checked:
     if row.paused or row.provider.paused:
         return _checked(row, works=None, detail=f"paused{said}")
     target = target_of(row)
-    refusal = Rules().refusal(target)
+    refusal = ProviderRules().refusal(target)
     if refusal:
         return _checked(row, works=None, detail=f"not asked: {refusal}")
     if not call:

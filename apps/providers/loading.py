@@ -19,11 +19,11 @@ from django.db import transaction
 from apps.core import sealed_secrets
 from apps.providers.calls.families import PARAMETERS, problems_of
 from apps.providers.catalog import catalog, unsealed
-from apps.providers.models import Deployment, PageParser, Provider, Quota
+from apps.providers.models import Deployment, PageParserName, Provider, Quota
 from apps.providers.services import call_again
 from apps.providers.trouble import NO_TROUBLE
 
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 _UNCHANGED = "unchanged"
 _PROVIDER_KEYS = frozenset({"name", "family", "external", "region", "optional", "settings", "secrets", "deployments"})
 _DEPLOYMENT_KEYS = frozenset(
@@ -40,7 +40,7 @@ _QUOTA_FIELDS = {
 _COUNTS = {"actual": False, "max_tokens": True}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
-_MOST_DECIMALS = -3  # what the columns keep of a price
+_MIN_PRICE_EXPONENT = -3  # what the columns keep of a price
 
 
 class FileRefused(Exception):
@@ -115,9 +115,9 @@ def _read(path: Path) -> tuple[list[_Entry], list[Change]]:
     import yaml
 
     with path.open("rb") as source:
-        raw = source.read(MOST_BYTES + 1)
-    if len(raw) > MOST_BYTES:
-        raise FileRefused([f"The file is larger than {MOST_BYTES} bytes."])
+        raw = source.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise FileRefused([f"The file is larger than {MAX_BYTES} bytes."])
     try:
         found = yaml.load(raw, Loader=_loader())  # noqa: S506 (a SafeLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -199,13 +199,13 @@ class _Reading:
         if not isinstance(model, str) or not model:
             self.problems.append(f"{where}.model: the model's name at the provider is expected")
         parsers = self._list(where, raw, "page_parsers")
-        unknown = [parser for parser in parsers if parser not in PageParser.values]
+        unknown = [parser for parser in parsers if parser not in PageParserName.values]
         if unknown or not parsers:
-            self.problems.append(f"{where}.page_parsers: a list of {', '.join(PageParser.values)} is expected")
+            self.problems.append(f"{where}.page_parsers: a list of {', '.join(PageParserName.values)} is expected")
         price = self._mapping(where, raw, "price")
         fields = {
             "model": model,
-            **{f"serves_{parser}": parser in parsers for parser in PageParser.values},
+            **{f"serves_{parser}": parser in parsers for parser in PageParserName.values},
             "order": self._whole(f"{where}.order", raw.get("order", 1), least=1, most=32_767),
             "input_price": self._price(f"{where}.price.input", price.get("input")),
             "output_price": self._price(f"{where}.price.output", price.get("output")),
@@ -324,7 +324,7 @@ class _Reading:
             self.problems.append(f"{where}: an amount of US dollars is expected; left out: unknown")
             return None
         exponent = price.normalize().as_tuple().exponent
-        if isinstance(exponent, int) and exponent < _MOST_DECIMALS:
+        if isinstance(exponent, int) and exponent < _MIN_PRICE_EXPONENT:
             self.problems.append(f"{where}: at most three decimals are kept")
         return price
 

@@ -15,8 +15,8 @@ def dollars_in_words(nanos: int | None) -> str:
     return "unknown" if nanos is None else f"${nanos / NANOS_PER_DOLLAR:.6f}"
 
 
-class PageParser(models.TextChoices):
-    """The ways a model parses a page; each is a queue of its own."""
+class PageParserName(models.TextChoices):
+    """The name of a page parser, which is also the name of its queue."""
 
     LLM = "llm", "parse_page_with_llm"
     LVM = "lvm", "parse_page_with_lvm"
@@ -132,7 +132,7 @@ class Usage(models.Model):
     project_id = models.UUIDField()
     job_id = models.CharField(max_length=40)
     page_number = models.PositiveIntegerField()
-    page_parser = models.CharField(max_length=10, choices=PageParser)
+    page_parser = models.CharField(max_length=10, choices=PageParserName)
     deployment = models.ForeignKey(Deployment, null=True, on_delete=models.SET_NULL, related_name="usage")
     provider_name = models.CharField(max_length=60)
     model = models.CharField(max_length=200)

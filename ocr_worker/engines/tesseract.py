@@ -21,7 +21,7 @@ _STACKED_HEIGHT = 46
 _WORD_LEVEL = "5"
 # Names and terms in Latin letters stand in texts of every script.
 BESIDE_OTHER_SCRIPTS = ("en",)
-_MOST_LOADED = 4
+_MAX_LOADED = 4
 _PSM, _PSM_ORIENTATION = 3, 0
 _ORIENTATION_PACK = "osd"
 _PROGRAM_SECONDS = 110
@@ -89,7 +89,7 @@ class TesserocrBinding:
 
     def _api(self, packs: str) -> Any:
         if packs not in self._loaded:
-            while len(self._loaded) >= _MOST_LOADED:
+            while len(self._loaded) >= _MAX_LOADED:
                 self._loaded.pop(next(iter(self._loaded))).End()
             mode = _PSM_ORIENTATION if packs == _ORIENTATION_PACK else _PSM
             self._loaded[packs] = self._tesserocr.PyTessBaseAPI(path=f"{pack_folder()}/", lang=packs, psm=mode)

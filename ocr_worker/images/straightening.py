@@ -13,8 +13,8 @@ from ocr_worker.networks.ppocr import Gray, Quad, height_of, length_of
 # Shorter lines say little about the skew.
 _LONG_LINE = 4.0
 # Turning costs sharpness; below this nobody can tell.
-_LEAST_SKEW = 0.1
-_MOST_SKEW = 15.0
+_MIN_SKEW_DEGREES = 0.1
+_MAX_SKEW_DEGREES = 15.0
 
 
 class Straight(NamedTuple):
@@ -46,14 +46,14 @@ def skew_of(lines: Sequence[Quad]) -> float:
     for slope, length in slopes:
         half -= length
         if half <= 0:
-            return slope if abs(slope) <= _MOST_SKEW else 0.0
+            return slope if abs(slope) <= _MAX_SKEW_DEGREES else 0.0
     return 0.0
 
 
 def straightened(image: Gray, lines: list[Quad], orientation: int) -> Straight:
     """The image without its skew; the lines turn with it, so that nobody has to look for them again."""
     skew = skew_of(lines)
-    if abs(skew) < _LEAST_SKEW:
+    if abs(skew) < _MIN_SKEW_DEGREES:
         return Straight(image, lines, orientation, 0.0)
     height, width = image.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), skew, 1.0)

@@ -1,4 +1,4 @@
-"""The networks on ONNX Runtime: on the CPU where OpenVINO has no wheel, and on CUDA."""
+"""The networks on ONNX OnnxRuntime: on the CPU where OpenVINO has no wheel, and on CUDA."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class _Session:
         return list(self.session.run(None, {self._input: batch}))
 
 
-class _Chosen:
-    """The recognition network with its choice of the best character made here: the table of all probabilities comes
-    out whole, and only the kept characters are looked at."""
+class _BestCharacters:
+    """The recognition network, with the best character chosen outside of it: the network returns all probabilities,
+    and only the kept characters are compared."""
 
     def __init__(self, session: _Session, kept: Sequence[int]) -> None:
         self._session = session
@@ -46,8 +46,8 @@ class _Chosen:
         return [best / np.maximum(table.sum(axis=2, keepdims=True), 1e-9), choice]
 
 
-class Runtime:
-    """ONNX Runtime on one kind of device."""
+class OnnxRuntime:
+    """ONNX OnnxRuntime on one kind of device."""
 
     VERSION = VERSION
 
@@ -65,19 +65,19 @@ class Runtime:
         characters = ["", *listed, " "]
         kept = kept_characters(characters, keep)
         return Recognizer(
-            _Chosen(session, kept),
+            _BestCharacters(session, kept),
             [characters[number] for number in kept],
             at_once=_STRIPS_AT_ONCE_ON_CUDA if self._cuda else 1,
         )
 
 
-def on_cuda() -> Runtime:
-    return Runtime(cuda=True)
+def on_cuda() -> OnnxRuntime:
+    return OnnxRuntime(cuda=True)
 
 
 def detector() -> Detector:
-    return Runtime(cuda=False).detector()
+    return OnnxRuntime(cuda=False).detector()
 
 
 def recognizer(keep: Callable[[str], bool] | None = None) -> Recognizer:
-    return Runtime(cuda=False).recognizer(keep)
+    return OnnxRuntime(cuda=False).recognizer(keep)

@@ -30,7 +30,7 @@ _PIXEL_THRESHOLD, _LINE_THRESHOLD = 0.3, 0.5
 _REACH = 1.6
 _SMALLEST_SIDE = 3
 _STRIP_HEIGHT = 48
-_LONGEST_STRIP = 3200
+_MAX_STRIP_PIXELS = 3200
 # Widths are rounded up to this: every new shape of a batch costs its runtime as much as reading it.
 _WIDTH_STEP = 64
 
@@ -151,7 +151,7 @@ class Recognizer:
         found: list[Strip] = [Strip("", 0.0, (), ())] * len(strips)
         for start in range(0, len(order), self._at_once):
             part = order[start : start + self._at_once]
-            room = math.ceil(max(1.0, min(_LONGEST_STRIP, widths[part[-1]])) / _WIDTH_STEP) * _WIDTH_STEP
+            room = math.ceil(max(1.0, min(_MAX_STRIP_PIXELS, widths[part[-1]])) / _WIDTH_STEP) * _WIDTH_STEP
             fitted = [_fit(strips[index], room) for index in part]
             batch = np.zeros((len(part), 3, _STRIP_HEIGHT, room), np.float32)
             for row, strip in enumerate(fitted):

@@ -37,7 +37,7 @@ from tests.documents.long import heading_of, long_document
 from tests.fakes.provider import FakeProvider
 from tests.services import flush_redis, redis_client
 
-LONGEST_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
+MAX_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
 # How long a request may need from the last look at the store to the provider's door, on two busy cores.
 ON_ITS_WAY = 0.5
 REGION_REFUSED = "region is [x0, top, x1, bottom] in points, within the page."
@@ -197,7 +197,7 @@ def test_a_worker_killed_with_calls_in_flight(
     assert {row.page for row in rows if row.outcome == "answered"} == set(range(1, pages + 1))
     assert len(provider.requests()) <= len(rows)  # some were begun in the ledger and not sent yet
     assert places_held(stack, fleet) >= len(lost)
-    assert places_held(stack, fleet, seconds_from_now=LONGEST_CALL_SECONDS) == 0
+    assert places_held(stack, fleet, seconds_from_now=MAX_CALL_SECONDS) == 0
 
 
 def places_held(stack: Stack, fleet: Fleet, *, seconds_from_now: float = 0.0) -> int:

@@ -17,8 +17,8 @@ from apps.providers.quota.terms import (
     AccountState,
     BreakerRules,
     LimitName,
-    Limits,
     Need,
+    QuotaLimits,
     Refused,
     Reservation,
     microseconds,
@@ -29,7 +29,7 @@ HOURS_COUNTED = 25  # the hour that runs and the 24 before it
 PLACES = 128
 DEFAULT_TOOK = microseconds(1)
 LOOK_AT_PROBE = microseconds(1)
-LEAST_GAP = 1000
+MIN_GAP = 1000
 UNLIMITED_GAP = 10_000
 
 Meter = Callable[[int, int, int], int]
@@ -98,9 +98,9 @@ class QuotaModel:
         self._accounts: dict[str, _Account] = defaultdict(_Account)
         self._ids = count(1)
 
-    def reserve(self, accounts: Sequence[Limits], need: Need, *, now: float) -> Reservation | Refused:
+    def reserve(self, accounts: Sequence[QuotaLimits], need: Need, *, now: float) -> Reservation | Refused:
         moment = microseconds(now)
-        refused: tuple[Limits, LimitName] | None = None
+        refused: tuple[QuotaLimits, LimitName] | None = None
         latest: float = moment
         for limits in accounts:
             self._accounts[limits.key].window = limits.window
@@ -187,7 +187,7 @@ class QuotaModel:
     def state(self, keys: Sequence[str], *, now: float) -> list[AccountState]:
         return [_state(key, self._accounts[key], microseconds(now)) for key in keys]
 
-    def _openings(self, limits: Limits, need: Need, now: int) -> Iterator[tuple[LimitName, float]]:
+    def _openings(self, limits: QuotaLimits, need: Need, now: int) -> Iterator[tuple[LimitName, float]]:
         """Each limit with the first moment at which it allows this call; infinity where it never does."""
         account = self._accounts[limits.key]
         yield "not_before", account.not_before
@@ -213,7 +213,7 @@ class QuotaModel:
             used = {hour: counted.money for hour, counted in day.items()}
             yield "money_per_day", _day_opens(used, limits.money_per_day, need.money or 0, now)
 
-    def _promise(self, limits: Limits, need: Need, earliest: float, now: int) -> float:
+    def _promise(self, limits: QuotaLimits, need: Need, earliest: float, now: int) -> float:
         if earliest == math.inf:
             return math.inf
         account = self._accounts[limits.key]
@@ -224,7 +224,7 @@ class QuotaModel:
         account.promised = moment
         return (moment - now) / MICROSECONDS
 
-    def _take(self, limits: Limits, reservation: Reservation, now: int) -> None:
+    def _take(self, limits: QuotaLimits, reservation: Reservation, now: int) -> None:
         account, need = self._accounts[limits.key], reservation.need
         for name, meter in METERS.items():
             limit, amount = getattr(limits, name), meter(1, need.input_tokens, need.output_tokens)
@@ -281,7 +281,7 @@ def _day_opens(used: dict[int, int], limit: int, amount: int, now: int) -> float
     return (now // HOUR + HOURS_COUNTED) * HOUR
 
 
-def _gap_between_promises(account: _Account, limits: Limits, need: Need) -> int:
+def _gap_between_promises(account: _Account, limits: QuotaLimits, need: Need) -> int:
     gaps = [
         _pace(limits, amount, limit)
         for name, meter in METERS.items()
@@ -289,15 +289,15 @@ def _gap_between_promises(account: _Account, limits: Limits, need: Need) -> int:
     ]
     if limits.calls_in_flight:
         gaps.append(account.call_takes() // (2 * limits.calls_in_flight))
-    return max(LEAST_GAP, *gaps) if gaps else UNLIMITED_GAP
+    return max(MIN_GAP, *gaps) if gaps else UNLIMITED_GAP
 
 
-def _pace(limits: Limits, amount: int, limit: int) -> int:
+def _pace(limits: QuotaLimits, amount: int, limit: int) -> int:
     """How long this amount takes at twice the mean rate. In doubles, as Lua counts."""
     return math.floor(float(limits.window) * float(amount) / float(2 * limit))
 
 
-def _change_pace(account: _Account, limits: Limits, used: tuple[int, int, int], now: int) -> None:
+def _change_pace(account: _Account, limits: QuotaLimits, used: tuple[int, int, int], now: int) -> None:
     for name, meter in METERS.items():
         limit, amount = getattr(limits, name), meter(*used)
         if limit and amount:

@@ -19,7 +19,7 @@ from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.pauses import check_intake
 from apps.parsing.modes import FAST, PAGE_PARSER_OF_MODE
-from apps.providers.catalog import MICROS_PER_DOLLAR, Rules, Target, catalog
+from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules, Target, catalog
 from apps.providers.ledger import NANOS_PER_MICRO, spent
 from apps.providers.models import Provider, Usage
 
@@ -57,7 +57,7 @@ def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str
     return Admission(mode, uses_models=modes - missing != {FAST}, warnings=warnings)
 
 
-def targets_of(mode: str, rules: Rules) -> list[Target]:
+def targets_of(mode: str, rules: ProviderRules) -> list[Target]:
     """The deployments that may serve the mode, those to be asked first in front; none for a mode that asks none."""
     parser = PAGE_PARSER_OF_MODE.get(mode)
     return [target for target in catalog.targets(parser) if not rules.refusal(target)] if parser else []
@@ -85,7 +85,7 @@ def _check_money(quota: ProjectQuota) -> None:
         raise QuotaExceeded("The project's money for a day is spent. Wait, or have its quota raised.")
 
 
-def _without_provider(mode: str, asked: str, rules: Rules) -> Admission:
+def _without_provider(mode: str, asked: str, rules: ProviderRules) -> Admission:
     reasons, advice = _reasons(mode, rules)
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
@@ -98,7 +98,7 @@ def _without_provider(mode: str, asked: str, rules: Rules) -> Admission:
     return Admission(FAST, False, ({"code": "mode_not_available", "detail": detail, "option": "tier"},))
 
 
-def _reasons(mode: str, rules: Rules) -> tuple[str, str]:
+def _reasons(mode: str, rules: ProviderRules) -> tuple[str, str]:
     """Why the mode's deployments cannot be used, where there are any, and what helps."""
     parser = PAGE_PARSER_OF_MODE[mode]
     if stopped := catalog.out_of_use(parser, rules):
@@ -107,7 +107,7 @@ def _reasons(mode: str, rules: Rules) -> tuple[str, str]:
     return f" ({'; '.join(refused)})" if refused else "", "Load one with `manage.py load_providers`"
 
 
-def _without_provider_for_rules(mode: str, rules: Rules) -> dict[str, str]:
+def _without_provider_for_rules(mode: str, rules: ProviderRules) -> dict[str, str]:
     """The warning about a rule whose mode nobody serves: its pages are parsed like the others."""
     reasons, advice = _reasons(mode, rules)
     location = ("processing_options", "auto_mode_configuration")
@@ -120,7 +120,7 @@ def _without_provider_for_rules(mode: str, rules: Rules) -> dict[str, str]:
     return {"code": "mode_not_available", "detail": detail, "option": ".".join(location)}
 
 
-def _check_prices(modes: set[str], request: ModelRequest, rules: Rules) -> None:
+def _check_prices(modes: set[str], request: ModelRequest, rules: ProviderRules) -> None:
     if request.max_cost_micros is None:
         return
     unknown = [target.name for mode in modes for target in targets_of(mode, rules) if not target.row.has_price]

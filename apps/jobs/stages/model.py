@@ -28,7 +28,7 @@ from apps.parsing import parsers
 from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.parsers import PageToParse, ParsedPage
 from apps.providers import ledger
-from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, Order
+from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, CallScope
 from apps.providers.calls.shared_gateway import shared_gateway
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
 from apps.providers.errors import (
@@ -79,7 +79,7 @@ class _Work:
             exhausted = _exhausted(step) if tried else set()
         self.page = stored_page(self.row)
         self.parser = parsers.PARSERS[step.queue]
-        self.order = Order(
+        self.order = CallScope(
             call_for=CallFor(job.project_id, job.pk, step.first_page, step.queue),
             rules=self.asked.provider_rules(quota),
             project_money_per_day=_micros(quota.dollars_per_day) if quota else None,

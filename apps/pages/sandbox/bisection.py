@@ -23,7 +23,7 @@ from apps.pages.model.errors import (
 )
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.process import Child
-from apps.pages.sandbox.protocol import Garbage, Hangup, Kind, Late, Order, Refusal
+from apps.pages.sandbox.protocol import Garbage, Hangup, Kind, Late, ReadRequest, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class RangeReading:
         """The pages that the next child is asked for; None when all are settled."""
         return self._parts[0] if self._parts else None
 
-    def go_on(self, child: Child, order: Order, *, fresh: bool) -> bool:
+    def go_on(self, child: Child, order: ReadRequest, *, fresh: bool) -> bool:
         """Take the next part's pages until the child is done (True) or dead. ``fresh``: it has done nothing before."""
         try:
             numbers = tuple(self._parts[0])
@@ -141,7 +141,7 @@ class _Refused(Exception):
 
 def inspect(child: Child, *, password: str | None, limits: Limits, look_up: Callable[[], None] | None) -> DocumentFacts:
     try:
-        child.order(Kind.INSPECT, Order(password=password, max_pages=limits.max_pages))
+        child.order(Kind.INSPECT, ReadRequest(password=password, max_pages=limits.max_pages))
         kind, body = child.next_frame(within_seconds=limits.wall_seconds, look_up=look_up)
         if kind == Kind.REFUSED:
             raise _document_error_of(_error_of(msgspec.json.decode(body, type=Refusal)))
@@ -154,7 +154,9 @@ def inspect(child: Child, *, password: str | None, limits: Limits, look_up: Call
         return facts
 
 
-def rendered(child: Child, kind: Kind, order: Order, *, limits: Limits, look_up: Callable[[], None] | None) -> bytes:
+def rendered(
+    child: Child, kind: Kind, order: ReadRequest, *, limits: Limits, look_up: Callable[[], None] | None
+) -> bytes:
     """The encoded image or picture (``kind``) of the page that is ordered; PageError when there is none to be had."""
     try:
         child.order(kind, order)

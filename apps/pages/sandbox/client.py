@@ -30,7 +30,7 @@ from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.open_document import Identity, ReadableCopies, identity_of
 from apps.pages.sandbox.pool import ReaderPool, StartProcess
 from apps.pages.sandbox.process import Child, ReaderProcess, reader_user
-from apps.pages.sandbox.protocol import Hangup, Kind, Order
+from apps.pages.sandbox.protocol import Hangup, Kind, ReadRequest
 
 __all__ = ["Limits", "Reader", "ReaderPool", "Stopped", "reader_pool", "shared_reader"]
 
@@ -115,7 +115,7 @@ class Reader:
         ``should_stop`` says so, OSError when the file cannot be read.
         """
         reading = RangeReading(numbers, limits, _look_up(should_stop))
-        order = Order(
+        order = ReadRequest(
             password=password,
             media_type=media_type,
             hidden_text=hidden_text,
@@ -143,7 +143,7 @@ class Reader:
         for a page that cannot be rendered.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=_IMAGE_BYTES)
-        order = Order(numbers=(number,), password=password, media_type=media_type, dpi=dpi, max_dpi=max_dpi)
+        order = ReadRequest(numbers=(number,), password=password, media_type=media_type, dpi=dpi, max_dpi=max_dpi)
         return self._rendered(document, Kind.RENDER, order, limits, should_stop)
 
     def picture(
@@ -166,7 +166,7 @@ class Reader:
         outside the page. Pictures sent as documents are never enlarged. Raises what ``render`` raises.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=4 * vision_image.MAX_JPEG_BYTES)
-        order = Order(
+        order = ReadRequest(
             numbers=(number,),
             password=password,
             media_type=media_type,
@@ -203,7 +203,7 @@ class Reader:
                 if not 0 < len(wanted) <= most_pages:
                     return facts, None
                 reading = RangeReading(wanted, limits, look_up)
-                order = Order(
+                order = ReadRequest(
                     password=password,
                     media_type=facts.media_type,
                     hidden_text=hidden_text,
@@ -220,7 +220,7 @@ class Reader:
         return facts, reading.entries()
 
     def _rendered(
-        self, document: Path, kind: Kind, order: Order, limits: Limits, should_stop: ShouldStop | None
+        self, document: Path, kind: Kind, order: ReadRequest, limits: Limits, should_stop: ShouldStop | None
     ) -> bytes:
         for _attempt in range(READER_DEATHS + 1):
             with suppress(Hangup), self._child(document, limits, pages=2) as child:
@@ -245,7 +245,7 @@ class Reader:
             self._process = self._start_process(partial(ReaderProcess, work=self._work, user_id=self._user_id))
         return self._process
 
-    def _finish(self, reading: RangeReading, document: Path, order: Order) -> None:
+    def _finish(self, reading: RangeReading, document: Path, order: ReadRequest) -> None:
         while part := reading.next_part:
             try:
                 with self._child_for(part, document, order, reading.limits) as (child, fresh):
@@ -257,7 +257,7 @@ class Reader:
 
     @contextmanager
     def _child_for(
-        self, part: Sequence[int], document: Path, order: Order, limits: Limits
+        self, part: Sequence[int], document: Path, order: ReadRequest, limits: Limits
     ) -> Iterator[tuple[Child, bool]]:
         """The child that read the range before, where it was of the same document; else a fresh one (True).
 
@@ -317,7 +317,7 @@ class _Use(msgspec.Struct):
     """What a child was forked for, and how many ranges it has read. Equal uses may share a child."""
 
     document: Identity
-    order: Order
+    order: ReadRequest
     limits: Limits
     ranges: int = 0
 

@@ -30,14 +30,14 @@ _CONNECT_AND_BIND_TCP = 3
 _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 NOBODY = 65534
-_MOST_THREADS_OF_READERS = 1024
+_MAX_READER_THREADS = 1024
 
 
 class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one child may use. The time limits are for one page; a range gets as many times that as it has pages.
+    """Limits of one child. Time limits are per page; a range gets the limit times its number of pages.
 
-    ``answer_bytes`` bounds everything a child says in one order, a quarter of it any single page.
-    ``max_pages`` refuses longer documents at the inspection.
+    ``answer_bytes`` limits the whole reply to one request; a quarter of it limits each page.
+    ``max_pages``: the inspection refuses longer documents.
     """
 
     cpu_seconds: int = 20
@@ -102,23 +102,23 @@ def drop_capabilities() -> bool:
     return bool(_libc().capset(header, (ctypes.c_uint32 * 6)()) == 0)
 
 
-class Held(NamedTuple):
-    """What a process occupies already: address space, and of that private memory it may write to (both in bytes)."""
+class MemoryInUse(NamedTuple):
+    """Memory that a process occupies already, in bytes: address space, and the private writable part of it."""
 
     address_space: int
     private: int
 
 
-def held_memory() -> Held:
+def held_memory() -> MemoryInUse:
     """Zeros where the system does not say."""
     try:
         fields = Path("/proc/self/statm").read_text().split()
     except OSError:
-        return Held(0, 0)
-    return Held(int(fields[0]) * resource.getpagesize(), int(fields[5]) * resource.getpagesize())
+        return MemoryInUse(0, 0)
+    return MemoryInUse(int(fields[0]) * resource.getpagesize(), int(fields[5]) * resource.getpagesize())
 
 
-def limit_resources(limits: Limits, *, pages: int, held: Held, own_user: bool) -> None:
+def limit_resources(limits: Limits, *, pages: int, held: MemoryInUse, own_user: bool) -> None:
     """Memory (beyond what is ``held``), CPU time, file sizes, open files, processes and core dumps of this process.
 
     PDFium reserves a gigabyte of addresses when it is loaded and fills it later, which a limit on addresses does not
@@ -131,7 +131,7 @@ def limit_resources(limits: Limits, *, pages: int, held: Held, own_user: bool) -
     _limit(resource.RLIMIT_CORE, 0)
     if own_user:
         # Counted over all threads of the user, so only where readers have a user of their own.
-        _limit(resource.RLIMIT_NPROC, _MOST_THREADS_OF_READERS)
+        _limit(resource.RLIMIT_NPROC, _MAX_READER_THREADS)
     total = limits.cpu_seconds * (pages + 1)
     _limit(resource.RLIMIT_CPU, limits.cpu_seconds, total)
 

@@ -19,7 +19,7 @@ import msgspec
 from apps.pages.model.errors import PageCrashed, PageError, PageMemoryExceeded, PageTimeout, UnplannedError
 from apps.pages.sandbox import protocol
 from apps.pages.sandbox.confinement import NOBODY, Limits
-from apps.pages.sandbox.protocol import Ended, Fork, FrameReader, Garbage, Hangup, Kind, Order
+from apps.pages.sandbox.protocol import Ended, Fork, FrameReader, Garbage, Hangup, Kind, ReadRequest
 from apps.pages.sandbox.scratch import Scratch
 from parse_project import env
 
@@ -147,7 +147,7 @@ class ReaderProcess:
 
 
 class Child:
-    """One child and its document; a context manager that leaves no child behind."""
+    """The worker's handle of one child and its document; the context manager ends the child."""
 
     def __init__(self, process: ReaderProcess, answer: socket.socket, limits: Limits) -> None:
         self._process = process
@@ -163,7 +163,7 @@ class Child:
         self._process.keep_child()
         self._kept = True
 
-    def order(self, kind: Kind, order: Order) -> None:
+    def order(self, kind: Kind, order: ReadRequest) -> None:
         self._bytes_left = self._limits.answer_bytes
         protocol.send(self._answer, kind, order)
 

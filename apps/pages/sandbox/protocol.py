@@ -38,10 +38,10 @@ class Kind(StrEnum):
     READY = "y"  # warm and confined
     ENDED = "z"  # Ended
     # worker -> child
-    INSPECT = "i"  # Order
-    READ = "r"  # Order
-    RENDER = "n"  # Order with one number and a dpi
-    PICTURE = "p"  # Order with one number, a dpi, max_pixels and perhaps a region
+    INSPECT = "i"  # ReadRequest
+    READ = "r"  # ReadRequest
+    RENDER = "n"  # ReadRequest with one number and a dpi
+    PICTURE = "p"  # ReadRequest with one number, a dpi, max_pixels and perhaps a region
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
@@ -57,10 +57,10 @@ class Fork(msgspec.Struct, frozen=True):
     pages: int
 
 
-class Order(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a child is to do with the document. ``numbers`` are pages from 1; none when it is to be inspected.
+class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request to a child. ``numbers`` are pages from 1; without numbers the child inspects the document.
 
-    ``careful``: a page of this range has crashed a child; leave out what is not needed for its text.
+    ``careful``: a page of this range crashed a child before; skip what its text does not need.
     ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution; ``max_dpi`` (0: no limit)
     holds for scans, too.
     ``hidden_text``: "remove" takes out what people cannot see, and tiny text unless ``preserve_very_small_text``.

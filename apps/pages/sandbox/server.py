@@ -33,7 +33,7 @@ from apps.pages.model.ocr_image import encode_ocr_image
 from apps.pages.sandbox import confinement, protocol
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.preload import warm_up
-from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, Order, Refusal
+from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, ReadRequest, Refusal
 from apps.pages.sandbox.seccomp import SystemCallFilter
 
 _GRACE_SECONDS = 0.25
@@ -47,7 +47,7 @@ class Confines(NamedTuple):
 
     files: confinement.FileFence
     calls: SystemCallFilter
-    held: confinement.Held
+    held: confinement.MemoryInUse
     own_user: bool
 
 
@@ -172,7 +172,7 @@ def _be_the_child(
         confinement.limit_resources(wanted.limits, pages=wanted.pages, held=confines.held, own_user=confines.own_user)
         confines.calls.install()
         with socket.socket(fileno=answer_fd) as answer:
-            Child(work, answer, document, wanted.limits).serve()
+            DocumentChild(work, answer, document, wanted.limits).serve()
         status = 0
     except Hangup:
         status = 0
@@ -198,8 +198,8 @@ def _close_output() -> None:
     os.close(nothing)
 
 
-class Child:
-    """Carries out orders about one document."""
+class DocumentChild:
+    """Serve the requests about one document inside the child."""
 
     def __init__(self, work: ModuleType, answer: socket.socket, document: int, limits: Limits) -> None:
         self._work = work
@@ -214,7 +214,7 @@ class Child:
     def serve(self) -> None:
         while True:
             kind, body = self._frames.read(most_bytes=_ORDER_BYTES, until=time.monotonic() + _FOR_EVER)
-            order = msgspec.json.decode(body, type=Order)
+            order = msgspec.json.decode(body, type=ReadRequest)
             try:
                 if kind == Kind.INSPECT:
                     self._inspect(order)
@@ -231,11 +231,11 @@ class Child:
             else:
                 protocol.send(self._answer, Kind.DONE)
 
-    def _inspect(self, order: Order) -> None:
+    def _inspect(self, order: ReadRequest) -> None:
         facts = self._work.inspect_document(self._path, password=order.password, max_pages=order.max_pages)
         protocol.send(self._answer, Kind.FACTS, facts)
 
-    def _read(self, order: Order) -> None:
+    def _read(self, order: ReadRequest) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
         asked: dict[str, object] = {"careful": True} if order.careful and can_be_careful(self._work) else {}
         if order.hidden_text != "keep":
@@ -247,7 +247,7 @@ class Child:
             protocol.send_raw(self._answer, Kind.PAGE, encode_result(page))
             confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
 
-    def _render(self, order: Order) -> None:
+    def _render(self, order: ReadRequest) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
         image = self._work.render_for_ocr(
             self._path,
@@ -259,7 +259,7 @@ class Child:
         )
         protocol.send_raw(self._answer, Kind.IMAGE, encode_ocr_image(image))
 
-    def _picture(self, order: Order) -> None:
+    def _picture(self, order: ReadRequest) -> None:
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
         jpeg = self._work.render_for_vision(
             self._path,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from apps.providers import ledger
-from apps.providers.calls.client import Question
-from apps.providers.catalog import Rules, Target
+from apps.providers.calls.client import CompletionRequest
+from apps.providers.catalog import ProviderRules, Target
 from apps.providers.errors import (
     OUT_OF_ORDER,
     WORTH_ANOTHER_TRY,
@@ -22,7 +22,7 @@ from apps.providers.errors import (
 )
 from apps.providers.ledger import CallFor, job_account, project_account
 from apps.providers.models import Usage
-from apps.providers.quota.store import Limits, Need, Reservation
+from apps.providers.quota.store import Need, QuotaLimits, Reservation
 
 TRIES_PER_DEPLOYMENT = 2
 # A page whose providers are out of order comes again after about so long.
@@ -30,22 +30,22 @@ OUTAGE_PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Order:
-    """Who asks, for what, and how far it may go. Money in millionths of a US dollar.
+class CallScope:
+    """The page that a call is for, and its limits. Money in millionths of a US dollar.
 
-    ``exhausted``: deployments that have had their chance with this page before.
+    ``exhausted``: deployments that already used all their attempts at this page.
     """
 
     call_for: CallFor
-    rules: Rules = field(default_factory=Rules)
+    rules: ProviderRules = field(default_factory=ProviderRules)
     project_money_per_day: int | None = None
     job_money: int | None = None
     exhausted: frozenset[int] = frozenset()
     should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
 
-class Held:
-    """What one call holds while it is out."""
+class HeldCall:
+    """What one call occupies until it is settled: target, reservation and ledger row."""
 
     def __init__(self) -> None:
         self.target: Target | None = None
@@ -78,7 +78,9 @@ class Held:
 class Attempts:
     """The tries at one page: which deployments are left, and why the others are not."""
 
-    def __init__(self, order: Order, targets: Sequence[Target], question: Question, need_input_tokens: int) -> None:
+    def __init__(
+        self, order: CallScope, targets: Sequence[Target], question: CompletionRequest, need_input_tokens: int
+    ) -> None:
         self.order = order
         self.question = question
         self.need_input_tokens = need_input_tokens
@@ -96,13 +98,15 @@ class Attempts:
     def candidates(self) -> list[Target]:
         return [target for target in self._targets if target.id not in self._passed_over]
 
-    def accounts(self, target: Target) -> list[Limits]:
+    def accounts(self, target: Target) -> list[QuotaLimits]:
         call_for = self.order.call_for
         found = [target.limits]
         if self.order.project_money_per_day is not None:
-            found.append(Limits(project_account(call_for.project_id), money_per_day=self.order.project_money_per_day))
+            found.append(
+                QuotaLimits(project_account(call_for.project_id), money_per_day=self.order.project_money_per_day)
+            )
         if self.order.job_money is not None:
-            found.append(Limits(job_account(call_for.job_id), money_per_day=self.order.job_money))
+            found.append(QuotaLimits(job_account(call_for.job_id), money_per_day=self.order.job_money))
         return found
 
     def need(self, target: Target) -> Need:

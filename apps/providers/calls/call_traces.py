@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from apps.core import tracing
-from apps.providers.calls.attempts import Attempts, Held
+from apps.providers.calls.attempts import Attempts, HeldCall
 from apps.providers.errors import CallFailed
 
 _NANOS_PER_DOLLAR = 1e9
 
 
 def call_answered(
-    attempt: Attempts, held: Held, input_tokens: int, output_tokens: int, cost_nanos: int | None, *, error: str = ""
+    attempt: Attempts, held: HeldCall, input_tokens: int, output_tokens: int, cost_nanos: int | None, *, error: str = ""
 ) -> None:
     """``error``: why the answer is of no use."""
     told: dict[str, tracing.Value | None] = {
@@ -22,7 +22,7 @@ def call_answered(
     _tell(attempt, held, told, error)
 
 
-def call_failed(attempt: Attempts, held: Held, failed: CallFailed) -> None:
+def call_failed(attempt: Attempts, held: HeldCall, failed: CallFailed) -> None:
     told: dict[str, tracing.Value | None] = {
         "leafmill.outcome": "failed" if failed.sent_at is not None else "not_sent",
         "http.response.status_code": failed.facts.http_status,
@@ -30,7 +30,7 @@ def call_failed(attempt: Attempts, held: Held, failed: CallFailed) -> None:
     _tell(attempt, held, told, failed.failure)
 
 
-def _tell(attempt: Attempts, held: Held, told: dict[str, tracing.Value | None], error: str) -> None:
+def _tell(attempt: Attempts, held: HeldCall, told: dict[str, tracing.Value | None], error: str) -> None:
     call_for = attempt.order.call_for
     if not tracing.follows(call_for.job_id):
         return

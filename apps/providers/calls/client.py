@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from litellm import Router
 
 GROUP = "pages"
-_MOST_TOKENS = 10_000_000
+_MAX_TOKENS = 10_000_000
 _REFUSALS = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"})
 
 
@@ -41,8 +41,8 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model said. Token counts are the provider's own, None where they cannot be true."""
+class CompletionResponse:
+    """A model's response. Token counts are the provider's, or None if they are implausible."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]
@@ -53,8 +53,8 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a deployment is asked: messages and tools in OpenAI's shape."""
+class CompletionRequest:
+    """A request to a deployment: messages and tools in OpenAI's shape."""
 
     messages: Sequence[Mapping[str, Any]] = field(repr=False)
     tools: Sequence[Mapping[str, Any]] = ()
@@ -79,7 +79,7 @@ class Client:
         """Import litellm and build the Router, so that the first pages do not all wait for it."""
         self._shared_router()
 
-    def ask(self, pick: Pick, question: Question) -> tuple[Answer, Call]:
+    def ask(self, pick: Pick, question: CompletionRequest) -> tuple[CompletionResponse, Call]:
         """One call to the deployment that ``pick`` names. What ``pick`` raises passes through; ``CallFailed``,
         ``Withheld``."""
         router = self._shared_router()
@@ -268,7 +268,7 @@ def _leave_out_accounts() -> None:
         setattr(litellm, name, [])
 
 
-def _answer_of(response: Any) -> Answer:
+def _answer_of(response: Any) -> CompletionResponse:
     """litellm's response as ours; CallFailed where it holds no answer."""
     try:
         choice = response.choices[0]
@@ -281,7 +281,7 @@ def _answer_of(response: Any) -> Answer:
         raise CallFailed(Failure.REFUSED, FailureFacts("the model refused this page"))
     text = message.content if isinstance(message.content, str) else ""
     usage = getattr(response, "usage", None)
-    return Answer(
+    return CompletionResponse(
         text=clean(text),
         tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()),
         finish_reason=finish,
@@ -300,5 +300,5 @@ def _tool_call(call: Any) -> ToolCall:
 
 
 def _count(value: object) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_TOKENS
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_TOKENS
     return int(value) if is_count else None  # type: ignore[call-overload]

@@ -15,8 +15,8 @@ from typing import Any
 from apps.providers.calls.connection import Call
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 
-LONGEST_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
-_LONGEST_DETAIL = 300
+MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
+_MAX_DETAIL_CHARS = 300
 # "You exceeded your current quota" is money at OpenAI; at Google also a minute's tokens, and then it says when to ask.
 _ASK_AGAIN = re.compile(r"google\.rpc\.RetryInfo")
 # Words in the body of a 4xx that say more than its status; the first that is found counts.
@@ -112,7 +112,7 @@ def _detail(call: Call, error: Exception) -> str:
     """A line for people: what the provider said where it said something; never what we sent."""
     said = _message_in(call.error_body) if call.error_body else _reason(error)
     text = f"HTTP {call.status}: {said}" if call.status else said
-    return "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST_DETAIL]).strip()
+    return "".join(letter if letter.isprintable() else " " for letter in text[:_MAX_DETAIL_CHARS]).strip()
 
 
 def _reason(error: Exception) -> str:
@@ -127,14 +127,14 @@ def _message_in(body: bytes) -> str:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
-        return body[:_LONGEST_DETAIL].decode("utf-8", "replace")
+        return body[:_MAX_DETAIL_CHARS].decode("utf-8", "replace")
     for key in ("error", "message", "Message"):
         value = found.get(key) if isinstance(found, dict) else None
         if isinstance(value, dict):
             value = value.get("message")
         if isinstance(value, str):
             return value
-    return body[:_LONGEST_DETAIL].decode("utf-8", "replace")
+    return body[:_MAX_DETAIL_CHARS].decode("utf-8", "replace")
 
 
 def retry_after(headers: Mapping[str, str], body: bytes = b"") -> float | None:
@@ -148,7 +148,7 @@ def retry_after(headers: Mapping[str, str], body: bytes = b"") -> float | None:
         seconds = _retry_info(body)
     if seconds is None or not 0 <= seconds < float("inf"):
         return None
-    return min(seconds, LONGEST_RETRY_AFTER_SECONDS)
+    return min(seconds, MAX_RETRY_AFTER_SECONDS)
 
 
 def _number(text: str | None, per_second: float) -> float | None:

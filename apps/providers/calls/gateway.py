@@ -24,8 +24,8 @@ from django.db import IntegrityError
 from apps.pages.model.errors import ParseError, Stopped
 from apps.providers import ledger, trouble
 from apps.providers.calls import call_traces
-from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, Held, Order
-from apps.providers.calls.client import Answer, Client, Question
+from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallScope, HeldCall
+from apps.providers.calls.client import Client, CompletionRequest, CompletionResponse
 from apps.providers.calls.connection import Call, Withheld, current_call
 from apps.providers.calls.failures import retry_after
 from apps.providers.catalog import Catalog, Target
@@ -51,7 +51,7 @@ PATIENCE_SECONDS = 2.0
 UNSAID_RETRY_AFTER_SECONDS = 5.0
 _CHARACTERS_PER_TOKEN = 4
 # Tokenizers and pictures differ; a provider that tells less than this share of our own estimate is mistaken.
-_LEAST_SHARE_OF_ESTIMATE = 0.1
+_MIN_SHARE_OF_ESTIMATE = 0.1
 _MONEY = "money_per_day"
 
 
@@ -60,7 +60,7 @@ class Completion(Generic[Checked]):
     """A useful answer: what the check made of it, who gave it, and what it cost (nanos; None: unknown)."""
 
     checked: Checked
-    answer: Answer
+    answer: CompletionResponse
     target: Target
     input_tokens: int
     output_tokens: int
@@ -81,7 +81,12 @@ class Gateway:
         self._client.warm_up()
 
     def complete(
-        self, order: Order, question: Question, *, need_input_tokens: int, check: Callable[[Answer], Checked]
+        self,
+        order: CallScope,
+        question: CompletionRequest,
+        *,
+        need_input_tokens: int,
+        check: Callable[[CompletionResponse], Checked],
     ) -> Completion[Checked]:
         """The first answer that ``check`` takes; ``check`` raises a ParseError with a code of Failure for others.
 
@@ -97,7 +102,7 @@ class Gateway:
             if completion is not None:
                 return completion
 
-    def _allowed(self, order: Order) -> list[Target]:
+    def _allowed(self, order: CallScope) -> list[Target]:
         targets = self._catalog.targets(order.call_for.page_parser)
         allowed = [target for target in targets if not order.rules.refusal(target)]
         if allowed:
@@ -117,11 +122,11 @@ class Gateway:
         finally:
             width.release()
 
-    def _try(self, attempt: Attempts, check: Callable[[Answer], Checked]) -> Completion[Checked] | None:
+    def _try(self, attempt: Attempts, check: Callable[[CompletionResponse], Checked]) -> Completion[Checked] | None:
         """One call; None when it came to nothing and another may follow."""
         if attempt.order.should_stop():
             raise Stopped
-        held = Held()
+        held = HeldCall()
         try:
             with self._width(attempt.order.call_for.page_parser):
                 answer, call = self._client.ask(lambda: self._pick(attempt, held), attempt.question)
@@ -133,7 +138,7 @@ class Gateway:
             return None
         return self._account_for_answer(attempt, held, answer, call, check)
 
-    def _pick(self, attempt: Attempts, held: Held) -> Target:
+    def _pick(self, attempt: Attempts, held: HeldCall) -> Target:
         """The deployment to be called now, with quota reserved and the call in the ledger. Waits for a moment where
         that helps; raises what ``complete`` does."""
         until = time.monotonic() + PATIENCE_SECONDS
@@ -158,7 +163,7 @@ class Gateway:
             if attempt.order.should_stop():
                 raise Stopped
 
-    def _begin(self, attempt: Attempts, held: Held, target: Target, reservation: Reservation) -> bool:
+    def _begin(self, attempt: Attempts, held: HeldCall, target: Target, reservation: Reservation) -> bool:
         """Write the call into the ledger; False when its deployment was deleted since the catalog was read."""
         try:
             row = ledger.begin_call(attempt.order.call_for, target, reservation.need, reservation.id)
@@ -205,7 +210,7 @@ class Gateway:
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
         return QuotaExhausted(wait)
 
-    def _account_for_failure(self, attempt: Attempts, held: Held, failed: CallFailed) -> None:
+    def _account_for_failure(self, attempt: Attempts, held: HeldCall, failed: CallFailed) -> None:
         held.come_back()
         target, row, reservation = held.facts()
         if failed.sent_at is None:
@@ -219,7 +224,7 @@ class Gateway:
         attempt.note(target, failed.failure, str(failed))
         call_traces.call_failed(attempt, held, failed)
 
-    def _take_back(self, held: Held) -> None:
+    def _take_back(self, held: HeldCall) -> None:
         """The call never left."""
         _, row, reservation = held.facts()
         ledger.forget_call(row)
@@ -242,10 +247,10 @@ class Gateway:
     def _account_for_answer(
         self,
         attempt: Attempts,
-        held: Held,
-        answer: Answer,
+        held: HeldCall,
+        answer: CompletionResponse,
         call: Call,
-        check: Callable[[Answer], Checked],
+        check: Callable[[CompletionResponse], Checked],
     ) -> Completion[Checked] | None:
         held.come_back()
         target, row, reservation = held.facts()
@@ -305,12 +310,12 @@ class _Counted:
     suspect: bool
 
 
-def _counted(answer: Answer, estimate: int) -> _Counted:
+def _counted(answer: CompletionResponse, estimate: int) -> _Counted:
     """The tokens to believe in: the provider's own count, unless it cannot be true."""
     visible = len(answer.text) + sum(len(str(call.arguments)) for call in answer.tool_calls)
     own_output = -(-visible // _CHARACTERS_PER_TOKEN)
-    input_tokens = _believable(answer.input_tokens, estimate * _LEAST_SHARE_OF_ESTIMATE)
-    output_tokens = _believable(answer.output_tokens, own_output * _LEAST_SHARE_OF_ESTIMATE)
+    input_tokens = _believable(answer.input_tokens, estimate * _MIN_SHARE_OF_ESTIMATE)
+    output_tokens = _believable(answer.output_tokens, own_output * _MIN_SHARE_OF_ESTIMATE)
     suspect = input_tokens is None or output_tokens is None
     return _Counted(input_tokens or estimate, output_tokens or own_output, suspect)
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from apps.providers.quota.terms import (
     EPOCH_KEY,
-    LONGEST_WINDOW,
-    MOST_MONEY,
-    MOST_TOKENS,
+    MAX_CALL_MICROS,
+    MAX_CALL_TOKENS,
+    MAX_WINDOW_SECONDS,
     PREFIX,
-    Limits,
     PastCall,
+    QuotaLimits,
     QuotaStoreUnavailable,
     keys_of,
     microseconds,
@@ -63,9 +63,9 @@ def _read(ledger: Callable[[], Iterable[PastCall]], *, unlock: Callable[[], Any]
     past = defaultdict(list)
     try:
         for call in ledger():
-            whole(call.input_tokens, most=MOST_TOKENS, what="input_tokens")
-            whole(call.output_tokens, most=MOST_TOKENS, what="output_tokens")
-            whole(call.money, most=MOST_MONEY, what="money")
+            whole(call.input_tokens, most=MAX_CALL_TOKENS, what="input_tokens")
+            whole(call.output_tokens, most=MAX_CALL_TOKENS, what="output_tokens")
+            whole(call.money, most=MAX_CALL_MICROS, what="money")
             past[call.key].append(call)
     except Exception as error:
         unlock()
@@ -80,7 +80,7 @@ def _orders(calls: Sequence[PastCall], *, hold: int) -> Iterator[dict[str, Any]]
         hour = hours[microseconds(call.at) // HOUR]
         hour[0] += 1
         hour[1] += call.money
-    edge = max(call.at for call in calls) - 1.01 * LONGEST_WINDOW
+    edge = max(call.at for call in calls) - 1.01 * MAX_WINDOW_SECONDS
     counted = [_spoken(call) for call in calls if call.at > edge]
     for start in range(0, len(counted), CALLS_AT_ONCE):
         yield {
@@ -88,8 +88,8 @@ def _orders(calls: Sequence[PastCall], *, hold: int) -> Iterator[dict[str, Any]]
             "hours": hours if start == 0 else {},
             "calls": counted[start : start + CALLS_AT_ONCE],
             "hold": hold,
-            "usual_window": Limits("any").window,
-            "longest_window": microseconds(LONGEST_WINDOW),
+            "usual_window": QuotaLimits("any").window,
+            "longest_window": microseconds(MAX_WINDOW_SECONDS),
             "lock_milliseconds": LOCK_SECONDS * 1000,
         }
 

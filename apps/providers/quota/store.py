@@ -3,7 +3,7 @@
 It lives in Redis or Valkey, so that a quota holds across all processes and hosts. Every move is one run of quota.lua,
 atomic over all accounts it names: a call is reserved at its deployment and at its project, or at neither.
 
-- Windows slide, the strictest way a provider can count. A minute is counted as 60.4 s; ``Limits.window`` says why.
+- Windows slide, the strictest way a provider can count. A minute is counted as 60.4 s; ``QuotaLimits.window`` says why.
 - Within a window calls go at no more than twice the mean rate, so that a burst of threads does not arrive late.
 - The clock is the server's: hosts need not agree. ``now`` (epoch seconds) stands in for it in tests.
 - A store that has forgotten everything refuses all calls until it has been filled again from the ledger
@@ -25,15 +25,15 @@ import msgspec
 from apps.providers.quota import rebuild as quota_rebuild
 from apps.providers.quota.terms import (
     EPOCH_KEY,
-    LONGEST_HOLD_OFF,
+    MAX_CALL_MICROS,
+    MAX_CALL_TOKENS,
+    MAX_HOLD_OFF_SECONDS,
     MICROSECONDS,
-    MOST_MONEY,
-    MOST_TOKENS,
     AccountState,
     BreakerRules,
-    Limits,
     Need,
     PastCall,
+    QuotaLimits,
     QuotaStoreUnavailable,
     Refused,
     Reservation,
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountState",
     "BreakerRules",
-    "Limits",
     "Need",
     "PastCall",
+    "QuotaLimits",
     "QuotaStore",
     "QuotaStoreUnavailable",
     "Refused",
@@ -84,7 +84,9 @@ class QuotaStore:
         self._rebuild = rebuild
         self._breaker = breaker or BreakerRules()
 
-    def reserve(self, accounts: Sequence[Limits], need: Need, *, now: float | None = None) -> Reservation | Refused:
+    def reserve(
+        self, accounts: Sequence[QuotaLimits], need: Need, *, now: float | None = None
+    ) -> Reservation | Refused:
         """Take this call at all accounts, or at none."""
         reservation_id = secrets.token_hex(8)
         order = {
@@ -121,9 +123,9 @@ class QuotaStore:
         """
         order = _spoken_reservation(reservation) | {
             "epoch": reservation.epoch,
-            "input_used": whole(input_tokens, most=MOST_TOKENS, what="input_tokens"),
-            "output_used": whole(output_tokens, most=MOST_TOKENS, what="output_tokens"),
-            "money_used": whole(money, most=MOST_MONEY, what="money"),
+            "input_used": whole(input_tokens, most=MAX_CALL_TOKENS, what="input_tokens"),
+            "output_used": whole(output_tokens, most=MAX_CALL_TOKENS, what="output_tokens"),
+            "money_used": whole(money, most=MAX_CALL_MICROS, what="money"),
         }
         if sent_at is not None:
             order["sent_at"] = microseconds(sent_at)
@@ -137,7 +139,7 @@ class QuotaStore:
 
     def hold_off(self, key: str, *, seconds: float, now: float | None = None) -> None:
         """Nobody calls this account for so long (Retry-After). Of several the longest holds; a year is the most."""
-        order = {"seconds": microseconds(min(seconds, LONGEST_HOLD_OFF))}
+        order = {"seconds": microseconds(min(seconds, MAX_HOLD_OFF_SECONDS))}
         self._move("hold_off", keys_of(key), order, now)
 
     def held_off_seconds(self, key: str, *, now: float | None = None) -> float:
@@ -168,7 +170,9 @@ class QuotaStore:
         with _reaching_the_store():
             self.client.ping()
 
-    def _rebuild_and_reserve(self, accounts: Sequence[Limits], need: Need, now: float | None) -> Reservation | Refused:
+    def _rebuild_and_reserve(
+        self, accounts: Sequence[QuotaLimits], need: Need, now: float | None
+    ) -> Reservation | Refused:
         with _reaching_the_store():
             done = quota_rebuild.rebuild(self.client, self._rebuild, run=self._run, hold=self.hold, now=now)
         if done:
@@ -252,7 +256,7 @@ def _script() -> tuple[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _spoken_limits(limits: Limits) -> dict[str, int | bool]:
+def _spoken_limits(limits: QuotaLimits) -> dict[str, int | bool]:
     """As quota.lua reads it: in microseconds, and what is not limited left out."""
     lengths = {"window": limits.window, "lag": limits.lag, "tolerance": limits.tolerance}
     return limits.limited() | lengths | {"counts_max_tokens": limits.counts_max_tokens}

@@ -14,13 +14,13 @@ PREFIX = "{leafmill-quota}"  # one hash tag: a script's keys share a slot of a c
 EPOCH_KEY = f"{PREFIX}:epoch"
 MICROSECONDS = 1_000_000
 DAY_SECONDS = 86_400.0
-MOST_TOKENS = 100_000_000  # one call; a provider that reports more is mistaken
-MOST_MONEY = 1_000_000 * MICROSECONDS  # one call: a million dollars
-MOST_OF_A_LIMIT = 10**15  # sums of these stay below Lua's 2^53
-LONGEST_WINDOW = 3600.0
-SHORTEST_WINDOW = 0.1
+MAX_CALL_TOKENS = 100_000_000  # one call; a provider that reports more is mistaken
+MAX_CALL_MICROS = 1_000_000 * MICROSECONDS  # one call: a million dollars
+MAX_LIMIT = 10**15  # sums of these stay below Lua's 2^53
+MAX_WINDOW_SECONDS = 3600.0
+MIN_WINDOW_SECONDS = 0.1
 GUARD_SECONDS = 0.4  # by which calls are later at the provider's door than one another
-LONGEST_HOLD_OFF = 366 * DAY_SECONDS
+MAX_HOLD_OFF_SECONDS = 366 * DAY_SECONDS
 
 LimitName = Literal[
     "requests",
@@ -42,8 +42,8 @@ class QuotaStoreUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one account may use; None: not limited. Money in millionths of a US dollar.
+class QuotaLimits:
+    """The limits of one account; None: not limited. Money in millionths of a US dollar.
 
     ``key`` names the account: "deployment:12", "project:<uuid>". A provider that ``counts_max_tokens`` counts what was
     asked for, so settling gives no output tokens back.
@@ -63,10 +63,12 @@ class Limits:
     def __post_init__(self) -> None:
         if not self.key or len(self.key) > 200:
             raise ValueError("An account's key has 1 to 200 characters")
-        if not SHORTEST_WINDOW <= self.window_seconds <= LONGEST_WINDOW:
-            raise ValueError(f"A window has {SHORTEST_WINDOW} to {LONGEST_WINDOW:.0f} seconds: {self.window_seconds}")
+        if not MIN_WINDOW_SECONDS <= self.window_seconds <= MAX_WINDOW_SECONDS:
+            raise ValueError(
+                f"A window has {MIN_WINDOW_SECONDS} to {MAX_WINDOW_SECONDS:.0f} seconds: {self.window_seconds}"
+            )
         for name, value in self.limited().items():
-            whole(value, most=MOST_OF_A_LIMIT, what=name)
+            whole(value, most=MAX_LIMIT, what=name)
 
     def limited(self) -> dict[str, int]:
         """What is limited, by its name."""
@@ -119,9 +121,9 @@ class Need:
     money: int | None = None
 
     def __post_init__(self) -> None:
-        whole(self.input_tokens, most=MOST_TOKENS, what="input_tokens")
-        whole(self.output_tokens, most=MOST_TOKENS, what="output_tokens")
-        whole(self.money or 0, most=MOST_MONEY, what="money")
+        whole(self.input_tokens, most=MAX_CALL_TOKENS, what="input_tokens")
+        whole(self.output_tokens, most=MAX_CALL_TOKENS, what="output_tokens")
+        whole(self.money or 0, most=MAX_CALL_MICROS, what="money")
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Reservation:
     """
 
     id: str
-    accounts: tuple[Limits, ...]
+    accounts: tuple[QuotaLimits, ...]
     need: Need
     reserved_at: float
     epoch: str

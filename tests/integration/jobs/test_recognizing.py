@@ -23,7 +23,7 @@ from apps.jobs.stages import recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages.model.ocr_image import decode_ocr_image
 from ocr_worker import transfer
-from ocr_worker.engine import EngineProcess, Order
+from ocr_worker.engine import EngineProcess, OcrRequest
 from tests.documents.long import long_document
 from tests.documents.scans import LINES, scanned_pdf, text_beside_a_picture
 from tests.fakes.workers import a_worker, fall_silent
@@ -52,7 +52,7 @@ def _ocr_is_delivered(engine: EngineProcess, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def answer(order: dict[str, Any], engine: EngineProcess) -> None:
-    how = Order(tuple(order["languages"]), order["high_resolution"])
+    how = OcrRequest(tuple(order["languages"]), order["high_resolution"])
     transfer.deliver(order["answer"], engine.recognize(transfer.fetch(order["image"]), how))
 
 

@@ -15,7 +15,7 @@ from apps.pages.layout.recognized_page import lay_out
 from apps.pages.model.errors import PageError
 from apps.pages.model.ocr_image import OcrImage, encode_ocr_image
 from apps.pages.model.recognition import Recognition, decode_recognition
-from ocr_worker.engine import EngineProcess, Order
+from ocr_worker.engine import EngineProcess, OcrRequest
 from ocr_worker.errors import OcrFailed, OcrTimeout
 from tests.documents.scans import DPI, LINES, picture
 from tests.integration.ocr.conftest import process_with
@@ -29,7 +29,7 @@ def encoded(page: Image.Image) -> bytes:
 
 
 def read(engine: EngineProcess, page: Image.Image, *languages: str) -> Recognition:
-    return decode_recognition(engine.recognize(encoded(page), Order(languages)))
+    return decode_recognition(engine.recognize(encoded(page), OcrRequest(languages)))
 
 
 def text_of(recognition: Recognition) -> str:
@@ -101,7 +101,7 @@ def test_noise_is_not_text_and_takes_no_time(engine: EngineProcess) -> None:
 
 def test_a_missing_language_pack_names_the_package(engine: EngineProcess) -> None:
     with pytest.raises(PageError, match="apt-get install tesseract-ocr-kat") as raised:
-        engine.recognize(encoded(picture()), Order(("ka",)))
+        engine.recognize(encoded(picture()), OcrRequest(("ka",)))
     assert raised.value.code == "language_not_installed"
 
 
@@ -109,7 +109,7 @@ def test_without_tesseract_the_network_reads_and_says_what_it_cannot() -> None:
     with process_with("rapidocr-openvino") as alone:
         assert text_of(read(alone, picture(), "en")) == " ".join(LINES)
         with pytest.raises(PageError, match="Only Tesseract reads Russian"):
-            alone.recognize(encoded(picture()), Order(("ru",)))
+            alone.recognize(encoded(picture()), OcrRequest(("ru",)))
 
 
 def test_a_page_that_takes_too_long_is_stopped_and_the_next_one_is_read() -> None:
@@ -117,7 +117,7 @@ def test_a_page_that_takes_too_long_is_stopped_and_the_next_one_is_read() -> Non
         read(engine, picture(), "en")
         engine.limit_page_seconds(0.05)
         with pytest.raises(OcrTimeout):
-            engine.recognize(encoded(picture(LINES * 6, size=14, height=1400)), Order(("en",)))
+            engine.recognize(encoded(picture(LINES * 6, size=14, height=1400)), OcrRequest(("en",)))
         engine.limit_page_seconds(60)
         assert text_of(read(engine, picture(), "en")) == " ".join(LINES)
 
@@ -130,7 +130,7 @@ def test_a_process_that_needs_too_much_memory_is_ended() -> None:
 def test_what_is_no_page_image_is_refused_and_the_engine_lives_on(engine: EngineProcess) -> None:
     pid = engine.pid
     with pytest.raises(PageError):
-        engine.recognize(b"no image at all", Order(("en",)))
+        engine.recognize(b"no image at all", OcrRequest(("en",)))
     assert text_of(read(engine, picture(), "en")) == " ".join(LINES)
     assert engine.pid == pid
 
@@ -138,9 +138,10 @@ def test_what_is_no_page_image_is_refused_and_the_engine_lives_on(engine: Engine
 def test_a_user_without_an_entry_and_without_a_home_has_pages_read() -> None:
     """As in a container that is given a user by number alone."""
     read_one = (
-        "import sys; from ocr_worker.engine import Order; from tests.integration.ocr.conftest import process_with\n"
+        "import sys; from ocr_worker.engine import OcrRequest\n"
+        "from tests.integration.ocr.conftest import process_with\n"
         "with process_with('rapidocr-openvino', 'tesseract') as engine:\n"
-        "    sys.stdout.buffer.write(engine.recognize(sys.stdin.buffer.read(), Order(('en',))))"
+        "    sys.stdout.buffer.write(engine.recognize(sys.stdin.buffer.read(), OcrRequest(('en',))))"
     )
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "USER", "LOGNAME")}
     done = subprocess.run(

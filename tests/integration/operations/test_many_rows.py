@@ -17,7 +17,7 @@ from apps.jobs.scheduling import retention
 from apps.monitoring.worker_facts import MOST_EVENTS
 from tests.fakes.many_rows import LONGEST_JOB, WORKERS, make_many_rows, remove_many_rows
 
-MOST_QUERIES = 30
+MAX_QUERIES = 30
 JOBS, DOCUMENTS = "/admin/jobs/parsejob/", "/admin/documents/document/"
 PAGES = {
     "list": JOBS,
@@ -58,7 +58,7 @@ def admin(many_rows: None, db: None, django_user_model: Any) -> Client:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_asks_few_questions(admin: Client, page: str, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(MOST_QUERIES):
+    with django_assert_max_num_queries(MAX_QUERIES):
         answer = admin.get(PAGES[page])
 
     assert answer.status_code == 200
@@ -99,7 +99,7 @@ def test_a_wall_has_a_cell_for_each_page(admin: Client) -> None:
 def test_the_newest_documents_come_first_and_not_all_are_counted(
     admin: Client, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(MOST_QUERIES) as asked:
+    with django_assert_max_num_queries(MAX_QUERIES) as asked:
         page = admin.get(DOCUMENTS).content.decode()
 
     names = re.findall(r">report (\d+)\.pdf<", page)

@@ -16,10 +16,10 @@ from django.db.models.functions import Now
 from apps.pages.model.errors import Stopped
 from apps.parsing.answers.parse_answer import read_answer
 from apps.parsing.errors import UnusableAnswer
-from apps.providers.calls.attempts import Order
-from apps.providers.calls.client import Answer, Question
+from apps.providers.calls.attempts import CallScope
+from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
-from apps.providers.catalog import Rules
+from apps.providers.catalog import ProviderRules
 from apps.providers.errors import (
     AllProvidersFailed,
     BudgetExceeded,
@@ -43,19 +43,19 @@ PIXEL = base64.b64encode(
         "00000000000000000000000affc40014100100000000000000000000000000000000ffda0008010100003f0054bfffd9"
     )
 ).decode()
-QUESTION = Question([{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}])
+QUESTION = CompletionRequest([{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}])
 
 
-def order(page: int = 1, *, parser: str = "llm", job: str = "pjb-1", **fields: Any) -> Order:
-    return Order(CallFor(uuid.UUID(int=7), job, page, parser), **fields)
+def order(page: int = 1, *, parser: str = "llm", job: str = "pjb-1", **fields: Any) -> CallScope:
+    return CallScope(CallFor(uuid.UUID(int=7), job, page, parser), **fields)
 
 
-def check(answer: Answer) -> str:
+def check(answer: CompletionResponse) -> str:
     read_answer(answer.text, marker=MARK)
     return answer.text
 
 
-def ask(gateway: Gateway, *arguments: Any, question: Question = QUESTION, **fields: Any) -> Any:
+def ask(gateway: Gateway, *arguments: Any, question: CompletionRequest = QUESTION, **fields: Any) -> Any:
     return gateway.complete(order(*arguments, **fields), question, need_input_tokens=100, check=check)
 
 
@@ -90,7 +90,7 @@ def test_every_family_is_shown_a_picture(provider: FakeProvider, gateway: Gatewa
     picture = {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{PIXEL}"}}
     messages = [{"role": "user", "content": [{"type": "text", "text": text}, picture]}]
 
-    completion = ask(gateway, parser="lvm", question=Question(messages))
+    completion = ask(gateway, parser="lvm", question=CompletionRequest(messages))
 
     assert completion.checked.startswith("# Seen")
     assert provider.requests()[-1]["has_image"]
@@ -339,11 +339,13 @@ def test_a_rule_keeps_every_external_provider_from_being_asked(
     deploy(provider, "openai")
     deploy(provider, "local", order=2, external=False)
 
-    assert ask(gateway, rules=Rules(project_external=False)).target.name == "local"
-    assert ask(gateway, 2, rules=Rules(job_external=False)).target.name == "local"
-    assert ask(gateway, 3, rules=Rules(project_providers=("local-account",))).target.name == "local"
+    assert ask(gateway, rules=ProviderRules(project_external=False)).target.name == "local"
+    assert ask(gateway, 2, rules=ProviderRules(job_external=False)).target.name == "local"
+    assert ask(gateway, 3, rules=ProviderRules(project_providers=("local-account",))).target.name == "local"
     settings.EXTERNAL_PROVIDERS = False
-    assert ask(gateway, 4, rules=Rules(job_providers=("local-account", "openai-account"))).target.name == "local"
+    assert (
+        ask(gateway, 4, rules=ProviderRules(job_providers=("local-account", "openai-account"))).target.name == "local"
+    )
 
     assert [entry["family"] for entry in provider.requests()] == ["local"] * 4
 
@@ -352,7 +354,7 @@ def test_the_rule_that_refuses_is_named(provider: FakeProvider, gateway: Gateway
     deploy(provider, "openai")
 
     with pytest.raises(ProviderNotAllowed) as refused:
-        ask(gateway, rules=Rules(project_external=False))
+        ask(gateway, rules=ProviderRules(project_external=False))
 
     assert "the project allows no external provider" in refused.value.detail
     assert provider.requests() == []
@@ -365,7 +367,7 @@ def test_a_deployment_out_of_order_is_waited_for_and_no_rule_is_blamed(
     deploy(provider, "anthropic")
 
     with pytest.raises(ProvidersUnavailable):
-        ask(gateway, rules=Rules(job_providers=("openai-account",)))
+        ask(gateway, rules=ProviderRules(job_providers=("openai-account",)))
 
     assert provider.requests() == []
 
@@ -399,7 +401,7 @@ def test_an_answer_that_the_check_refuses_everywhere_fails_the_page_alone(
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
 
-    def refuse(answer: Answer) -> str:
+    def refuse(answer: CompletionResponse) -> str:
         raise UnusableAnswer("half of the page is missing", code="output_incomplete")
 
     with pytest.raises(AllProvidersFailed):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from apps.providers.quota.store import Limits, QuotaStore, connect
+from apps.providers.quota.store import QuotaLimits, QuotaStore, connect
 
 START = 1_800_000_000.0
-NewLimits = Callable[..., Limits]
+NewLimits = Callable[..., QuotaLimits]
 _numbers = count(1)
 
 
@@ -24,7 +24,7 @@ def store(valkey_url: str) -> Iterator[QuotaStore]:
 
 @pytest.fixture
 def limits() -> NewLimits:
-    def limits(**limited: Any) -> Limits:
-        return Limits(f"deployment:{next(_numbers)}", **limited)
+    def limits(**limited: Any) -> QuotaLimits:
+        return QuotaLimits(f"deployment:{next(_numbers)}", **limited)
 
     return limits

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.providers.quota.store import AccountState, Limits, Need, QuotaStore, Refused, Reservation
+from apps.providers.quota.store import AccountState, Need, QuotaLimits, QuotaStore, Refused, Reservation
 from tests.fakes.quota_model import QuotaModel
 from tests.integration.quota.conftest import START
 
@@ -69,7 +69,7 @@ class Both:
     """The store and the model side by side: every move is made at both and the answers compared."""
 
     store: QuotaStore
-    accounts: list[Limits]
+    accounts: list[QuotaLimits]
     model: QuotaModel = field(default_factory=QuotaModel)
     now: float = START
     told: float = 0.0
@@ -86,7 +86,7 @@ class Both:
         for _ in range(times):
             self.reserve_once([self.accounts[index] for index in chosen], need)
 
-    def reserve_once(self, accounts: list[Limits], need: Need) -> None:
+    def reserve_once(self, accounts: list[QuotaLimits], need: Need) -> None:
         answer = self.store.reserve(accounts, need, now=self.now)
         expected = self.model.reserve(accounts, need, now=self.now)
         if isinstance(answer, Refused) or isinstance(expected, Refused):
@@ -143,7 +143,7 @@ def test_the_store_answers_as_the_model_does(
     store: QuotaStore, limited: list[dict[str, Any]], moves: list[tuple[Any, ...]]
 ) -> None:
     example = next(EXAMPLES)
-    both = Both(store, [Limits(f"account:{example}:{index}", **one) for index, one in enumerate(limited)])
+    both = Both(store, [QuotaLimits(f"account:{example}:{index}", **one) for index, one in enumerate(limited)])
 
     for name, *values in moves:
         both.make(name, *values)
@@ -152,7 +152,7 @@ def test_the_store_answers_as_the_model_does(
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(requests=st.integers(1, 2000), crowd=st.integers(100, 300))
 def test_a_crowd_is_promised_the_same_places(store: QuotaStore, requests: int, crowd: int) -> None:
-    both = Both(store, [Limits(f"account:{next(EXAMPLES)}", requests=requests)])
+    both = Both(store, [QuotaLimits(f"account:{next(EXAMPLES)}", requests=requests)])
 
     both.make("reserve", [0], Need(1, 1), crowd)
 

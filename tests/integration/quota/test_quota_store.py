@@ -14,9 +14,9 @@ import pytest
 
 from apps.providers.quota.store import (
     AccountState,
-    Limits,
     Need,
     PastCall,
+    QuotaLimits,
     QuotaStore,
     QuotaStoreUnavailable,
     Refused,
@@ -50,7 +50,7 @@ def refused(answer: Reservation | Refused) -> Refused:
     return answer
 
 
-def state(store: QuotaStore, limits: Limits, now: float = START) -> AccountState:
+def state(store: QuotaStore, limits: QuotaLimits, now: float = START) -> AccountState:
     return store.state([limits.key], now=now)[0]
 
 
@@ -59,7 +59,7 @@ def most_in_a_minute(moments: Iterable[float]) -> int:
     return max(sum(moment - 60 < other <= moment for other in ordered) for moment in ordered)
 
 
-def ask_in_a_hurry(url: str, limits: Limits, began: float) -> list[float]:
+def ask_in_a_hurry(url: str, limits: QuotaLimits, began: float) -> list[float]:
     """When this process was let through, by a clock that runs 120 times as fast as this host's."""
     store, moments = QuotaStore(connect(url), rebuild=list), []
     for _ in range(ASKS):
@@ -178,7 +178,7 @@ def _server_time(answer: tuple[int, int]) -> float:
 
 
 def test_a_flushed_store_lets_nobody_through_until_it_has_been_filled_again(own_valkey: Service) -> None:
-    account = Limits("deployment:1", requests=60, requests_per_day=65)
+    account = QuotaLimits("deployment:1", requests=60, requests_per_day=65)
     past = [PastCall(account.key, START - 50 + index, 10, 10, money=3) for index in range(40)]
     past += [PastCall(account.key, START - 7200, 10, 10, money=3)]
     other = QuotaStore(connect(own_valkey.url), rebuild=list)
@@ -202,7 +202,7 @@ def test_a_flushed_store_lets_nobody_through_until_it_has_been_filled_again(own_
 def test_many_that_find_the_store_empty_fill_it_once(own_valkey: Service) -> None:
     """One that comes with the lock after the store was filled must not fill it again: calls reserved since, which the
     ledger does not name yet, would lose their places."""
-    account = Limits("deployment:1", calls_in_flight=1000)
+    account = QuotaLimits("deployment:1", calls_in_flight=1000)
     fills: list[int] = []
 
     def ledger() -> list[PastCall]:
@@ -221,7 +221,7 @@ def test_many_that_find_the_store_empty_fill_it_once(own_valkey: Service) -> Non
 
 
 def test_a_flush_in_the_middle_forgets_nothing_that_the_ledger_knows(own_valkey: Service) -> None:
-    account = Limits("deployment:1", requests=60)
+    account = QuotaLimits("deployment:1", requests=60)
     past: list[PastCall] = []
     store = QuotaStore(connect(own_valkey.url), rebuild=lambda: past)
     for index in range(600):
@@ -237,11 +237,11 @@ def test_a_flush_in_the_middle_forgets_nothing_that_the_ledger_knows(own_valkey:
 
 
 def test_a_call_in_flight_during_a_flush_is_counted_when_it_is_settled(own_valkey: Service) -> None:
-    account = Limits("deployment:1", requests=1)
+    account = QuotaLimits("deployment:1", requests=1)
     store = QuotaStore(connect(own_valkey.url), rebuild=list)
     call = granted(store.reserve([account], CALL, now=START))
     services.flush_redis(own_valkey.url)
-    granted(store.reserve([Limits("deployment:2")], CALL, now=START + 1))
+    granted(store.reserve([QuotaLimits("deployment:2")], CALL, now=START + 1))
 
     for _ in range(2):
         store.settle(call, input_tokens=80, output_tokens=20, money=5, sent_at=START + 0.5, now=START + 2)
@@ -252,7 +252,7 @@ def test_a_call_in_flight_during_a_flush_is_counted_when_it_is_settled(own_valke
 
 
 def test_a_ledger_that_cannot_be_read_leaves_the_store_shut(own_valkey: Service) -> None:
-    account, broken = Limits("deployment:1"), [True]
+    account, broken = QuotaLimits("deployment:1"), [True]
 
     def ledger() -> list[PastCall]:
         if broken.pop():
@@ -271,7 +271,7 @@ def test_a_ledger_that_cannot_be_read_leaves_the_store_shut(own_valkey: Service)
 
 
 def test_a_server_that_stops_and_comes_back(own_valkey: Service) -> None:
-    account = Limits("deployment:1", requests=60)
+    account = QuotaLimits("deployment:1", requests=60)
     store = QuotaStore(connect(own_valkey.url), rebuild=list)
     call = granted(store.reserve([account], CALL, now=START))
     store.client.execute_command("WAITAOF", 1, 0, 5000)  # or the lock of the rebuild may outlive the rebuild
@@ -292,7 +292,7 @@ def test_nobody_listens() -> None:
     store = QuotaStore(connect(f"redis://127.0.0.1:{services.free_port()}/0"), rebuild=list)
 
     with pytest.raises(QuotaStoreUnavailable):
-        store.reserve([Limits("deployment:1")], CALL)
+        store.reserve([QuotaLimits("deployment:1")], CALL)
 
 
 def test_a_server_that_takes_connections_and_says_nothing_is_not_waited_for() -> None:
@@ -300,4 +300,4 @@ def test_a_server_that_takes_connections_and_says_nothing_is_not_waited_for() ->
         store = QuotaStore(connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"), rebuild=list)
 
         with pytest.raises(QuotaStoreUnavailable):
-            store.reserve([Limits("deployment:1")], CALL)
+            store.reserve([QuotaLimits("deployment:1")], CALL)

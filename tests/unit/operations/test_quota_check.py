@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apps.capacity.quota_check import QuotaCheck, Serving, check_quotas, dollars_per_hour, shares
-from apps.providers.quota.terms import Limits
+from apps.providers.quota.terms import QuotaLimits
 
 # The store counts a minute as 60.4 s, so a limit lets 150 of 151 through.
 GUARD = 151 / 150
@@ -17,7 +17,7 @@ GUARD = 151 / 150
 
 def serving(name: str = "house", price: str | None = None, **limits: Any) -> Serving:
     priced = {"input_price": Decimal(price), "output_price": Decimal(price)} if price else {}
-    return Serving(name, Limits(f"deployment:{name}", **limits), 8192, **priced)
+    return Serving(name, QuotaLimits(f"deployment:{name}", **limits), 8192, **priced)
 
 
 def check(*servings: Serving, pages: float = 1_000, page_parser: str = "llm") -> QuotaCheck:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from apps.providers.calls.connection import Call, CallLimits
-from apps.providers.calls.failures import LONGEST_RETRY_AFTER_SECONDS, failure_of, retry_after
+from apps.providers.calls.failures import MAX_RETRY_AFTER_SECONDS, failure_of, retry_after
 from apps.providers.errors import CallFailed, Failure
 
 RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
@@ -254,7 +254,7 @@ def test_a_person_reads_the_providers_words_on_one_short_line() -> None:
         ({"retry-after": "90"}, 90.0),
         ({"retry-after": "3600"}, 3600.0),
         ({"retry-after": "1.5"}, 1.5),
-        ({"retry-after": "99999999999"}, LONGEST_RETRY_AFTER_SECONDS),
+        ({"retry-after": "99999999999"}, MAX_RETRY_AFTER_SECONDS),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": ""}, None),

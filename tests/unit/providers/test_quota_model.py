@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from apps.providers.quota.terms import (
     DAY_SECONDS,
-    MOST_MONEY,
-    MOST_OF_A_LIMIT,
-    MOST_TOKENS,
+    MAX_CALL_MICROS,
+    MAX_CALL_TOKENS,
+    MAX_LIMIT,
     AccountState,
     BreakerRules,
-    Limits,
     Need,
+    QuotaLimits,
     Refused,
     Reservation,
     microseconds,
@@ -67,7 +67,7 @@ def most_in(window: float, counted: Sequence[tuple[float, int]]) -> int:
 
 @pytest.mark.parametrize(("window", "late"), [(60.0, 0.39), (10.0, 0.39), (1.0, 0.09), (3600.0, 20.0)])
 def test_a_call_that_comes_late_to_the_door_is_alone_in_its_window(window: float, late: float) -> None:
-    model, account = QuotaModel(), Limits(KEY, requests=1, window_seconds=window)
+    model, account = QuotaModel(), QuotaLimits(KEY, requests=1, window_seconds=window)
     first = granted(model.reserve([account], CALL, now=START))
     model.settle(first, input_tokens=1, output_tokens=1, money=0, sent_at=START, now=START)
 
@@ -82,7 +82,7 @@ def test_a_call_that_comes_late_to_the_door_is_alone_in_its_window(window: float
 class Crowd:
     """Callers that want to call all the time: each asks, waits as told, calls, settles and asks again."""
 
-    limits: Limits
+    limits: QuotaLimits
     callers: int
     call_seconds: float
     need: Need = CALL
@@ -114,7 +114,7 @@ class Crowd:
 def test_a_limit_is_used_to_the_full_and_never_beyond(requests: int, callers: int, call_seconds: float) -> None:
     windows = 4
     seconds = windows * 60.4
-    crowd = Crowd(Limits(KEY, requests=requests), callers, call_seconds)
+    crowd = Crowd(QuotaLimits(KEY, requests=requests), callers, call_seconds)
 
     crowd.run(seconds)
 
@@ -125,7 +125,7 @@ def test_a_limit_is_used_to_the_full_and_never_beyond(requests: int, callers: in
 
 def test_a_limit_of_tokens_is_used_to_the_full_too() -> None:
     seconds = 3 * 60.4
-    crowd = Crowd(Limits(KEY, tokens=150 * 200), callers=50, call_seconds=3.0)
+    crowd = Crowd(QuotaLimits(KEY, tokens=150 * 200), callers=50, call_seconds=3.0)
 
     crowd.run(seconds)
 
@@ -148,7 +148,7 @@ windows = st.sampled_from([60.0, 60.0, 10.0, 1.0])
 def test_no_sliding_window_ever_holds_more_than_the_limit(
     asks: list[tuple[float, int, int, float]], requests: int, tokens: int, window: float
 ) -> None:
-    limits = Limits(KEY, requests=requests, tokens=tokens, window_seconds=window)
+    limits = QuotaLimits(KEY, requests=requests, tokens=tokens, window_seconds=window)
     model, now, sent = QuotaModel(), START, []
     for gap, input_tokens, output_tokens, share in asks:
         now = round(now + gap * window / 60, 6)  # clocks tell microseconds
@@ -169,7 +169,7 @@ def test_no_sliding_window_ever_holds_more_than_the_limit(
     gaps=st.lists(st.sampled_from([0.0, 0.0, 0.05, 1.0, 9.0]), min_size=20, max_size=150), requests=st.integers(1, 90)
 )
 def test_calls_go_at_no_more_than_twice_the_mean_rate_and_a_small_allowance(gaps: list[float], requests: int) -> None:
-    limits = Limits(KEY, requests=requests)
+    limits = QuotaLimits(KEY, requests=requests)
     model, now, sent = QuotaModel(), START, []
     for gap in gaps:
         now += gap
@@ -182,7 +182,7 @@ def test_calls_go_at_no_more_than_twice_the_mean_rate_and_a_small_allowance(gaps
 
 
 def test_an_entry_counts_from_the_moment_it_was_sent() -> None:
-    model, limits = QuotaModel(), Limits(KEY, requests=1)
+    model, limits = QuotaModel(), QuotaLimits(KEY, requests=1)
     call = granted(model.reserve([limits], CALL, now=START))
     model.settle(call, input_tokens=1, output_tokens=1, money=0, sent_at=START + 20, now=START + 30)
 
@@ -191,7 +191,7 @@ def test_an_entry_counts_from_the_moment_it_was_sent() -> None:
 
 
 def test_what_was_reserved_too_much_comes_back_when_it_is_settled() -> None:
-    model, limits = QuotaModel(), Limits(KEY, input_tokens=1000, output_tokens=1000)
+    model, limits = QuotaModel(), QuotaLimits(KEY, input_tokens=1000, output_tokens=1000)
     call = granted(model.reserve([limits], Need(900, 900), now=START))
     model.settle(call, input_tokens=10, output_tokens=20, money=0, now=START + 1)
 
@@ -200,7 +200,7 @@ def test_what_was_reserved_too_much_comes_back_when_it_is_settled() -> None:
 
 
 def test_only_the_first_report_on_a_call_counts() -> None:
-    model, limits = QuotaModel(), Limits(KEY, tokens=1000)
+    model, limits = QuotaModel(), QuotaLimits(KEY, tokens=1000)
     call = granted(model.reserve([limits], CALL, now=START))
     model.settle(call, input_tokens=10, output_tokens=20, money=0, now=START + 1)
     model.settle(call, input_tokens=900, output_tokens=20, money=0, now=START + 2)
@@ -210,7 +210,7 @@ def test_only_the_first_report_on_a_call_counts() -> None:
 
 
 def test_a_provider_that_counts_max_tokens_gives_no_output_back() -> None:
-    model, limits = QuotaModel(), Limits(KEY, tokens=10_000, counts_max_tokens=True)
+    model, limits = QuotaModel(), QuotaLimits(KEY, tokens=10_000, counts_max_tokens=True)
     call = granted(model.reserve([limits], Need(500, 4000), now=START))
     model.settle(call, input_tokens=300, output_tokens=20, money=0, now=START + 1)
 
@@ -219,7 +219,7 @@ def test_a_provider_that_counts_max_tokens_gives_no_output_back() -> None:
 
 def test_what_is_released_was_never_taken() -> None:
     model = QuotaModel()
-    limits = Limits(KEY, requests=1, calls_in_flight=1, requests_per_day=1, money_per_day=100)
+    limits = QuotaLimits(KEY, requests=1, calls_in_flight=1, requests_per_day=1, money_per_day=100)
     for _ in range(5):
         model.release(granted(model.reserve([limits], Need(100, 50, 100), now=START)), now=START)
 
@@ -246,7 +246,7 @@ needs = st.builds(Need, st.integers(0, 150), st.integers(0, 150), st.integers(0,
 def test_who_asks_again_when_told_is_let_through(
     limited: dict[str, Any], before: list[tuple[float, Need]], need: Need
 ) -> None:
-    model, now, limits = QuotaModel(), START, Limits(KEY, **limited)
+    model, now, limits = QuotaModel(), START, QuotaLimits(KEY, **limited)
     for gap, other in before:
         now += gap
         model.reserve([limits], other, now=now)
@@ -258,14 +258,14 @@ def test_who_asks_again_when_told_is_let_through(
 
 
 def test_those_who_are_refused_together_are_told_different_moments() -> None:
-    model, limits = QuotaModel(), Limits(KEY, requests=60)
+    model, limits = QuotaModel(), QuotaLimits(KEY, requests=60)
     waits = [refused(answer).wait_seconds for answer in _answers(model, limits, 40) if isinstance(answer, Refused)]
 
     assert len(waits) > 30
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(waits))
 
 
-def _answers(model: QuotaModel, limits: Limits, times: int) -> list[Reservation | Refused]:
+def _answers(model: QuotaModel, limits: QuotaLimits, times: int) -> list[Reservation | Refused]:
     return [model.reserve([limits], CALL, now=START) for _ in range(times)]
 
 
@@ -282,15 +282,15 @@ def _answers(model: QuotaModel, limits: Limits, times: int) -> list[Reservation 
     ],
 )
 def test_what_can_never_be_is_said_to_be_never(limited: dict[str, Any], name: str) -> None:
-    answer = QuotaModel().reserve([Limits(KEY, **limited)], Need(100, 50, 7), now=START)
+    answer = QuotaModel().reserve([QuotaLimits(KEY, **limited)], Need(100, 50, 7), now=START)
 
     assert answer == Refused(KEY, name, math.inf)  # type: ignore[arg-type]
 
 
 def test_the_account_that_keeps_a_call_waiting_longest_is_named_and_the_others_lose_nothing() -> None:
-    model, project = QuotaModel(), Limits("project:7", requests=60, money_per_day=10)
+    model, project = QuotaModel(), QuotaLimits("project:7", requests=60, money_per_day=10)
     model.hold_off(KEY, seconds=5, now=START)
-    answer = model.reserve([Limits(KEY, requests=60), project], Need(100, 50, 11), now=START)
+    answer = model.reserve([QuotaLimits(KEY, requests=60), project], Need(100, 50, 11), now=START)
 
     assert answer == Refused("project:7", "money_per_day", math.inf)
     assert state(model).requests == 0
@@ -302,7 +302,7 @@ def test_the_account_that_keeps_a_call_waiting_longest_is_named_and_the_others_l
 @settings(deadline=None)
 @given(gaps=st.lists(st.floats(0, 8 * HOUR), min_size=5, max_size=60), limit=st.integers(1, 6))
 def test_24_rolling_hours_never_hold_more_than_a_days_requests(gaps: list[float], limit: int) -> None:
-    model, limits = QuotaModel(), Limits(KEY, requests_per_day=limit)
+    model, limits = QuotaModel(), QuotaLimits(KEY, requests_per_day=limit)
     now, sent = START, []
     for gap in gaps:
         now += gap
@@ -313,7 +313,7 @@ def test_24_rolling_hours_never_hold_more_than_a_days_requests(gaps: list[float]
 
 
 def test_a_day_is_over_within_25_hours() -> None:
-    model, limits = QuotaModel(), Limits(KEY, requests_per_day=2)
+    model, limits = QuotaModel(), QuotaLimits(KEY, requests_per_day=2)
     for _ in range(2):
         granted(model.reserve([limits], CALL, now=START))
 
@@ -324,7 +324,7 @@ def test_a_day_is_over_within_25_hours() -> None:
 
 
 def test_money_is_reserved_by_the_estimate_and_counted_as_spent() -> None:
-    model, limits = QuotaModel(), Limits(KEY, money_per_day=100)
+    model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
     call = granted(model.reserve([limits], Need(1, 1, 80), now=START))
     assert refused(model.reserve([limits], Need(1, 1, 30), now=START)).limit == "money_per_day"
 
@@ -334,7 +334,7 @@ def test_money_is_reserved_by_the_estimate_and_counted_as_spent() -> None:
 
 
 def test_a_call_that_cost_more_than_its_estimate_is_counted_whole() -> None:
-    model, limits = QuotaModel(), Limits(KEY, money_per_day=100)
+    model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
     call = granted(model.reserve([limits], Need(1, 1, 50), now=START))
     model.settle(call, input_tokens=1, output_tokens=1, money=150, now=START + 1)
 
@@ -343,7 +343,7 @@ def test_a_call_that_cost_more_than_its_estimate_is_counted_whole() -> None:
 
 
 def test_a_free_call_needs_no_money() -> None:
-    model, limits = QuotaModel(), Limits(KEY, money_per_day=100)
+    model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
     granted(model.reserve([limits], Need(1, 1, 100), now=START))
 
     assert isinstance(model.reserve([limits], Need(1, 1), now=START), Reservation)
@@ -353,7 +353,7 @@ def test_a_free_call_needs_no_money() -> None:
 
 
 def test_no_more_calls_are_in_flight_than_there_are_places() -> None:
-    model, limits = QuotaModel(), Limits(KEY, calls_in_flight=2)
+    model, limits = QuotaModel(), QuotaLimits(KEY, calls_in_flight=2)
     first, _second = (granted(model.reserve([limits], CALL, now=START)) for _ in range(2))
     assert refused(model.reserve([limits], CALL, now=START)).limit == "calls_in_flight"
 
@@ -363,7 +363,7 @@ def test_no_more_calls_are_in_flight_than_there_are_places() -> None:
 
 
 def test_a_crashed_holder_returns_its_place_and_is_not_believed_later() -> None:
-    model, limits = QuotaModel(hold_seconds=240), Limits(KEY, calls_in_flight=1)
+    model, limits = QuotaModel(hold_seconds=240), QuotaLimits(KEY, calls_in_flight=1)
     lost = granted(model.reserve([limits], CALL, now=START))
 
     assert isinstance(model.reserve([limits], CALL, now=START + 239.9), Refused)
@@ -378,7 +378,7 @@ def test_a_crashed_holder_returns_its_place_and_is_not_believed_later() -> None:
 
 
 def test_of_several_hold_offs_the_longest_holds() -> None:
-    model, limits = QuotaModel(), Limits(KEY)
+    model, limits = QuotaModel(), QuotaLimits(KEY)
     for seconds in (5, 60, 10):
         model.hold_off(KEY, seconds=seconds, now=START)
 
@@ -386,13 +386,13 @@ def test_of_several_hold_offs_the_longest_holds() -> None:
     assert answer.limit == "not_before"
     assert answer.wait_seconds >= 60
     assert state(model).not_before == START + 60
-    granted(model.reserve([Limits("deployment:2")], CALL, now=START))
+    granted(model.reserve([QuotaLimits("deployment:2")], CALL, now=START))
     granted(model.reserve([limits], CALL, now=START + 60))
 
 
 @pytest.mark.parametrize(("proven", "failures"), [(True, 5), (False, 3)])
 def test_a_breaker_opens_after_failures_in_a_row(proven: bool, failures: int) -> None:
-    model, limits = QuotaModel(), Limits(KEY)
+    model, limits = QuotaModel(), QuotaLimits(KEY)
     if proven:
         model.note_success(KEY, now=START)
     for _ in range(failures - 1):
@@ -424,7 +424,7 @@ def opened(model: QuotaModel) -> float:
 
 
 def test_an_open_breaker_lets_one_probe_through_and_closes_when_it_succeeds() -> None:
-    model, limits = QuotaModel(), Limits(KEY)
+    model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     granted(model.reserve([limits], CALL, now=now))
 
@@ -438,7 +438,7 @@ def test_an_open_breaker_lets_one_probe_through_and_closes_when_it_succeeds() ->
 
 
 def test_each_probe_that_fails_doubles_the_rest_to_a_minute() -> None:
-    model, limits = QuotaModel(), Limits(KEY)
+    model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     for rest in (20, 40, 60, 60):
         granted(model.reserve([limits], CALL, now=now))
@@ -450,7 +450,7 @@ def test_each_probe_that_fails_doubles_the_rest_to_a_minute() -> None:
 
 
 def test_failures_of_calls_sent_before_it_opened_do_not_prolong_it() -> None:
-    model, limits = QuotaModel(), Limits(KEY)
+    model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     for _ in range(50):
         model.note_failure(KEY, now=now - 1)
@@ -459,7 +459,7 @@ def test_failures_of_calls_sent_before_it_opened_do_not_prolong_it() -> None:
 
 
 def test_a_probe_that_says_nothing_makes_room_for_the_next() -> None:
-    model, limits = QuotaModel(breaker=BreakerRules(probe_seconds=60)), Limits(KEY)
+    model, limits = QuotaModel(breaker=BreakerRules(probe_seconds=60)), QuotaLimits(KEY)
     now = opened(model)
     granted(model.reserve([limits], CALL, now=now))
 
@@ -468,7 +468,7 @@ def test_a_probe_that_says_nothing_makes_room_for_the_next() -> None:
 
 
 def test_a_probe_that_was_never_sent_makes_room_at_once() -> None:
-    model, limits = QuotaModel(), Limits(KEY)
+    model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     model.release(granted(model.reserve([limits], CALL, now=now)), now=now)
 
@@ -476,7 +476,7 @@ def test_a_probe_that_was_never_sent_makes_room_at_once() -> None:
 
 
 def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
-    model, limits = QuotaModel(), Limits(KEY, requests=2)
+    model, limits = QuotaModel(), QuotaLimits(KEY, requests=2)
     granted(model.reserve([limits], CALL, now=START))
     opened(model)
     model.hold_off(KEY, seconds=100, now=START)
@@ -496,7 +496,7 @@ def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
         {"key": "k" * 201},
         {"requests": -1},
         {"requests": True},
-        {"requests": MOST_OF_A_LIMIT + 1},
+        {"requests": MAX_LIMIT + 1},
         {"tokens": 1.5},
         {"tokens": "60"},
         {"money_per_day": math.nan},
@@ -509,7 +509,7 @@ def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
 )
 def test_limits_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
-        Limits(**({"key": KEY} | wrong))
+        QuotaLimits(**({"key": KEY} | wrong))
 
 
 @pytest.mark.parametrize(
@@ -518,8 +518,8 @@ def test_limits_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
         (-1, 0, 0),
         (0, -1, 0),
         (0, 0, -1),
-        (MOST_TOKENS + 1, 0, 0),
-        (0, 0, MOST_MONEY + 1),
+        (MAX_CALL_TOKENS + 1, 0, 0),
+        (0, 0, MAX_CALL_MICROS + 1),
         (1.5, 0, 0),
         (0, math.nan, 0),
     ],
@@ -534,6 +534,6 @@ def test_moments_that_cannot_be_are_refused(wrong: float) -> None:
     with pytest.raises(ValueError):
         microseconds(wrong)
     with pytest.raises(ValueError):
-        QuotaModel().reserve([Limits(KEY)], CALL, now=wrong)
+        QuotaModel().reserve([QuotaLimits(KEY)], CALL, now=wrong)
     with pytest.raises(ValueError):
         QuotaModel().hold_off(KEY, seconds=wrong, now=START)

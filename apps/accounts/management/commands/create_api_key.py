@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from apps.accounts import services
 
-MOST_DAYS = 36_500
+MAX_DAYS = 36_500
 
 
 def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
-        raise ArgumentTypeError(f"{text!r} is not a number of days, 1 to {MOST_DAYS:,}")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_DAYS):
+        raise ArgumentTypeError(f"{text!r} is not a number of days, 1 to {MAX_DAYS:,}")
     return int(text)
 
 
