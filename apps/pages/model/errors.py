@@ -1,20 +1,43 @@
-"""What can be wrong with a file or a page.
+"""The errors of the product. Each has a stable public ``code``, and ``retryable`` if another attempt may succeed.
 
-ParseError               code (stable, public), retryable, detail (a sentence that says what to do next)
-  DocumentError          the file; never tried again
-    UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument,
+The docstring of a class is its default message: one sentence on the fault, one on what to do next.
+
+ParseError
+  DocumentError              the file; never tried again
+    UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
-  PageError              one page; the job goes on
-    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage, UnplannedError
-  Stopped                the caller asked for it to stop
-  JobError               an order that the job's state forbids (apps/jobs/errors.py)
+    DocumentNotFound, FileTooLarge, DocumentInUse
+    QuotaExceeded
+    RefusedByServer, UrlNotAllowed, FetchFailed, FetchTooLarge
+  PageError                  one page; the job continues
+    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage
+    DeadlineExceeded, DocumentGone, NoOcrHere
+    UnplannedError           a fault of ours; another attempt may succeed
+      StorageUnavailable
+    ProviderError            a model call
+      QuotaExhausted, ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
+  JobError                   a command that the state or the options of a job forbid
+    JobNotFound, JobNotFinished, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+    IllegalMove
+      NotCancellable
+    InvalidOption
+      ModeNotAvailable
+  RequestError               an HTTP request that cannot be read
+    InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge
+    IncompleteUpload, UnsupportedMediaType, UnsupportedEncoding, Unauthenticated, NotFound, InvalidOptions
+  Unavailable                a part of the service does not answer
+    DatabaseUnavailable, StorageUnreachable, StorageFull
+  BrokerUnavailable
+  InvalidRules
+  ServerProblem
+  Stopped                    the caller asked for it
 """
 
 from __future__ import annotations
 
 
 class ParseError(Exception):
-    """Something went wrong while parsing; see the code."""
+    """Something went wrong while parsing. See the code."""
 
     code = "internal_error"
     retryable = False
@@ -91,7 +114,7 @@ class ImageTooLarge(DocumentError):
 
 
 class PageError(ParseError):
-    """This page could not be parsed; the other pages are not affected."""
+    """This page could not be parsed. The other pages are not affected."""
 
     code = "page_failed"
 
@@ -109,7 +132,7 @@ class PageMemoryExceeded(PageError):
 
 
 class PageCrashed(PageError):
-    """The page crashed the reader and was given up."""
+    """The page crashed the reader process. The other pages are not affected."""
 
     code = "page_crashed"
 
@@ -121,32 +144,32 @@ class PageTooLarge(PageError):
 
 
 class RegionOutsidePage(PageError):
-    """The region lies outside the page. Ask for one that lies on it."""
+    """The region is outside the page. Ask for a region inside it."""
 
     code = "region_outside_page"
 
 
 class GarbledPage(PageError):
-    """The reader's answer for this page was not usable."""
+    """The reader process returned an unusable result for this page."""
 
     code = "page_crashed"
 
 
 class UnplannedError(PageError):
-    """Something unexpected went wrong on our side. Try again; if it stays, report the request id."""
+    """An unexpected error occurred on our side. Try again; if it happens again, report the request id."""
 
     code = "internal_error"
     retryable = True
 
 
 class Stopped(ParseError):
-    """The work was stopped because nobody wants its result any more."""
+    """The work was stopped because its result is no longer needed."""
 
     code = "cancelled"
 
 
-# What a child may say about the whole document. A child that was taken over by its document can say no more than this.
-_SAYABLE: dict[str, type[ParseError]] = {
+# The only errors that a sandboxed child may report. A child that its document took over can report no others.
+_REPORTABLE: dict[str, type[ParseError]] = {
     error.code: error
     for error in (
         EmptyFile,
@@ -168,15 +191,15 @@ _MAX_DETAIL_CHARACTERS = 300
 
 
 def page_error(code: str, detail: str) -> PageError:
-    """An error of one page by its public code, as another process of ours said it."""
+    """Return an error of one page with the public code that another process reported."""
     error = PageError(_printable(detail))
     error.code = code
     return error
 
 
 def error_from_code(code: str, detail: str) -> ParseError:
-    """The error that a child named, with its sentence made harmless; ``UnplannedError`` for any other code."""
-    error = _SAYABLE.get(code)
+    """Return the error that a child reported, its detail made printable; ``UnplannedError`` for an unknown code."""
+    error = _REPORTABLE.get(code)
     if error is None:
         return UnplannedError()
     return error(_printable(detail))
