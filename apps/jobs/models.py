@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import cached_property
 from typing import Any
 
 from django.db import models
@@ -10,6 +11,7 @@ from django.db.models import Q
 
 from apps.accounts.models import ApiKey, Project
 from apps.documents.models import Document
+from apps.jobs.options import JobOptions
 from apps.jobs.states import JobState, PageState, Stage, StepState
 
 
@@ -103,6 +105,11 @@ class ParseJob(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state not in (JobState.PENDING, JobState.RUNNING)
+
+    @cached_property
+    def parsed_options(self) -> JobOptions:
+        """The options as typed values. They never change after submission."""
+        return JobOptions.model_validate(self.options)
 
 
 class JobPage(models.Model):

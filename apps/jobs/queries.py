@@ -23,6 +23,11 @@ from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, JobState, Stage,
 WORKER_TIMEOUT = timedelta(seconds=45)
 
 
+def project_quota(project_id: UUID) -> ProjectQuota | None:
+    """Return the limits of a project; None when it has none."""
+    return ProjectQuota.objects.filter(project_id=project_id).first()
+
+
 def find_job(*, project: Project, job_id: str) -> ParseJob:
     """Return the project's job. Raise JobNotFound for an unknown id and for a job of another project alike."""
     job = ParseJob.objects.filter(project=project, pk=job_id).first()

@@ -26,7 +26,6 @@ from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.query_parameters import NEWEST_FIRST, SortOrder
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import FILE_FORM, JSON, PROBLEMS, query
-from apps.api.v2.options import Now, Options
 from apps.api.v2.representations import File, FileList, PresignedUrl, represent_file
 from apps.documents import services as documents
 from apps.documents import storage
@@ -35,6 +34,7 @@ from apps.documents.models import Document
 from apps.jobs import queries as job_queries
 from apps.jobs.commands.delete import delete_document
 from apps.jobs.errors import InvalidOption
+from apps.jobs.option_groups import Options
 
 Purpose = Literal["user_data", "parse", "extract", "classify", "split", "sheet", "agent_app"]
 PURPOSES: tuple[str, ...] = get_args(Purpose)
@@ -83,19 +83,19 @@ class Files(ApiView):
 
 
 class FileFilter(Options):
-    file_ids: Now[list[str]] = None
-    file_name: Now[str] = None
-    external_file_id: Now[str] = None
-    project_id: Now[str] = None
-    data_source_id: Now[str] = None
-    only_manually_uploaded: Now[bool] = None
+    file_ids: list[str] | None = None
+    file_name: str | None = None
+    external_file_id: str | None = None
+    project_id: str | None = None
+    data_source_id: str | None = None
+    only_manually_uploaded: bool | None = None
 
 
 class FileQuery(Options):
-    filter: Now[FileFilter] = None
-    order_by: Now[str] = None
-    page_size: Now[Annotated[int, Field(ge=1)]] = None
-    page_token: Now[str] = None
+    filter: FileFilter | None = None
+    order_by: str | None = None
+    page_size: Annotated[int, Field(ge=1)] | None = None
+    page_token: str | None = None
 
 
 class FilesQuery(ApiView):

@@ -21,7 +21,7 @@ from apps.api.requests.uploads import read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
 from apps.api.v2.files import find_file, storage_errors, store
 from apps.api.v2.job_request import accept_request
-from apps.api.v2.options import Now, Options, ParseOptions, ParseRequest
+from apps.api.v2.options import ParseOptions, ParseRequest
 from apps.api.v2.representations import (
     STATUS,
     DeletedJob,
@@ -42,6 +42,7 @@ from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import submit_job
 from apps.jobs.errors import InvalidOption, JobNotFound
 from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.option_groups import Options
 from apps.pages.model.errors import EmptyFile
 from apps.pages.reading.inspection import MAX_HEADER_OFFSET_BYTES, media_type_of
 
@@ -144,12 +145,13 @@ class CancelParse(ApiView):
         return json_response(represent_job(cancel_job(job=find_job(project_of(request), job_id))))
 
 
-class RetryRequest(Options):
-    """``pages``: numbers of pages to parse again; the failed ones when left out."""
+PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
 
-    pages: Now[Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1, max_length=100_000)]] = (
-        None
-    )
+
+class RetryRequest(Options):
+    """``pages``: numbers of the pages to parse again; by default the failed ones."""
+
+    pages: Annotated[list[PageNumber], Field(min_length=1, max_length=100_000)] | None = None
 
 
 class RetryParse(ApiView):

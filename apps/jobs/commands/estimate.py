@@ -10,15 +10,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
 from apps.accounts.models import Project, ProjectQuota
+from apps.jobs import queries
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import TooSlowToEstimate
-from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import ParseJob
+from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit, check_pages, targets_of
 from apps.jobs.stages.recognize import pages_to_recognize
 from apps.jobs.stages.routing import Route, route_of
@@ -45,7 +45,6 @@ CALL_SECONDS = 5.0  # of a model that nobody has asked on the last day
 _JOB_SECONDS = (0.1, 1.0)
 _READ_SECONDS = (0.0093, 0.03)
 _OCR_SECONDS = (0.9, 2.0)
-_RULES_OF_PAGES = ("auto_mode_configuration", "cost_optimizer")
 
 
 @dataclass(frozen=True)
@@ -92,33 +91,27 @@ def estimate_parse(*, project: Project, path: Path, name: str, request: JobReque
     """
     job = _job(project, name, request, request.mode or BALANCED, request.options)
     look = _look_at(path, job, request.password)
-    quota = ProjectQuota.objects.filter(project=project).first()
+    quota = queries.project_quota(project.pk)
     modes: dict[str, ModeEstimate] = {}
     for mode in MODES:
         asked = mode == request.mode
-        options = request.options if asked else _without_rules_of_pages(request.options)
+        options = request.options if asked else request.options.without_page_rules()
         would_be = _job(project, name, request, mode, options)
         spelled = request.tier if asked else mode
         modes[mode] = _estimate(look, would_be, quota, why_not=_why_not(project, would_be, spelled, look.pages))
     return Estimate(look.pages, look.pages_to_recognize, look.exact, modes)
 
 
-def _job(project: Project, name: str, request: JobRequest, mode: str, options: dict[str, Any]) -> ParseJob:
+def _job(project: Project, name: str, request: JobRequest, mode: str, options: JobOptions) -> ParseJob:
     """The job that the request would become; it is never saved."""
     return ParseJob(
         project=project,
         document_name=name,
         mode=mode,
-        options=options,
+        options=options.stored(),
         target_pages=request.target_pages,
         max_pages=request.max_pages,
     )
-
-
-def _without_rules_of_pages(options: dict[str, Any]) -> dict[str, Any]:
-    processing = options.get("processing_options") or {}
-    kept = {name: value for name, value in processing.items() if name not in _RULES_OF_PAGES}
-    return {**options, "processing_options": kept}
 
 
 @dataclass(frozen=True)
@@ -191,7 +184,7 @@ def _spread(numbers: Sequence[int], most: int) -> Sequence[int]:
 def _why_not(project: Project, job: ParseJob, spelled: str, pages: int) -> str:
     """Why the project cannot have this mode now; "" when it can."""
     try:
-        admission = admit(project=project, mode=job.mode, options=job.options, asked=spelled)
+        admission = admit(project=project, mode=job.mode, options=job.parsed_options, asked=spelled)
         check_pages(project=project, count=pages)
     except ParseError as error:
         return error.detail
@@ -199,17 +192,17 @@ def _why_not(project: Project, job: ParseJob, spelled: str, pages: int) -> str:
 
 
 def _estimate(look: _Look, job: ParseJob, quota: ProjectQuota | None, *, why_not: str) -> ModeEstimate:
-    asked = ModelRequest.of(job)
+    options = job.parsed_options
     demands: dict[str, UsageEstimate] = defaultdict(UsageEstimate)
     counts: dict[str, int] = defaultdict(int)
     for page in look.readable:
-        route = route_of(page, job, asked)
+        route = route_of(page, job)
         counts[route.mode] += 1
         if route.mode in PAGE_PARSER_OF_MODE:
-            demands[route.mode] += _demand(page, route, look, asked)
+            demands[route.mode] += _demand(page, route, look, options)
     asking = {mode: demand.times(look.scale) for mode, demand in demands.items() if demand.requests}
     total = sum(asking.values(), UsageEstimate())
-    rules = asked.provider_rules(quota)
+    rules = options.provider_rules(quota)
     targets = {mode: targets_of(mode, rules) for mode in asking}
     return ModeEstimate(
         pages={mode: round(count * look.scale) for mode, count in counts.items()},
@@ -223,12 +216,12 @@ def _estimate(look: _Look, job: ParseJob, quota: ProjectQuota | None, *, why_not
     )
 
 
-def _demand(page: Page, route: Route, look: _Look, asked: ModelRequest) -> UsageEstimate:
+def _demand(page: Page, route: Route, look: _Look, options: JobOptions) -> UsageEstimate:
     is_unread = page.number in look.unread and page.needs_ocr in WHOLE_PAGE_REASONS
     return estimate_usage(
         page,
         PAGE_PARSER_OF_MODE[route.mode],
-        instructions=asked.instructions_by(route.rule),
+        instructions=options.instructions(route.rule),
         unread_tokens=look.typical_tokens if is_unread else 0,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -17,6 +16,7 @@ from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import ParseJob
+from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit
 from apps.jobs.scheduling.dispatch import start_job_step
 from apps.jobs.states import Stage
@@ -25,14 +25,14 @@ from apps.parsing.tiers import TIERS
 
 @dataclass(frozen=True)
 class JobRequest:
-    """How a document is to be parsed. ``options`` is the accepted request without the password."""
+    """How to parse a document: the accepted form of a request."""
 
     mode: str
     tier: str
     version: str
     target_pages: str = ""
     max_pages: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: JobOptions = field(default_factory=JobOptions)
     user_metadata: dict[str, str] = field(default_factory=dict)
     password: str | None = field(default=None, repr=False)
     uses_models: bool = False
@@ -55,7 +55,7 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
         version=request.version,
         target_pages=request.target_pages,
         max_pages=request.max_pages,
-        options=request.options,
+        options=request.options.stored(),
         uses_models=request.uses_models,
         user_metadata=request.user_metadata,
         password_sealed=sealed_secrets.seal(request.password) if request.password is not None else "",
@@ -91,14 +91,14 @@ def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
         password = sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
     except sealed_secrets.BrokenSeal:
         raise IllegalMove("The document's password cannot be read any more. Send the document again.") from None
-    admission = admit(project=job.project, mode=mode, options=job.options, asked=mode)
+    admission = admit(project=job.project, mode=mode, options=job.parsed_options, asked=mode)
     request = JobRequest(
         mode=admission.mode,
         tier=mode,
         version=TIERS[mode].versions[-1],
         target_pages=job.target_pages,
         max_pages=job.max_pages,
-        options=job.options,
+        options=job.parsed_options,
         user_metadata=job.user_metadata,
         password=password,
         uses_models=admission.uses_models,

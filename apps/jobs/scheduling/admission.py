@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,9 +13,10 @@ from django.db.models import Sum
 from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
+from apps.jobs import queries
 from apps.jobs.errors import InvalidOption, ModeNotAllowed, ModeNotAvailable, QuotaExceeded
-from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import ParseJob
+from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.pauses import check_intake
 from apps.parsing.modes import FAST, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules, Target, catalog
@@ -35,25 +35,24 @@ class Admission:
     warnings: tuple[dict[str, str], ...] = ()
 
 
-def admit(*, project: Project, mode: str, options: Mapping[str, Any], asked: str) -> Admission:
+def admit(*, project: Project, mode: str, options: JobOptions, asked: str) -> Admission:
     """What becomes of the order; ``asked`` is how the request spells the mode.
 
     Raises IntakePaused, ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
     """
     check_intake()
-    quota = ProjectQuota.objects.filter(project=project).first()
-    request = ModelRequest(options)
-    modes = {mode, *(rule.parsing_conf.mode or mode for rule in request.rules)}
+    quota = queries.project_quota(project.pk)
+    modes = {mode, *(rule.parsing_conf.mode or mode for rule in options.auto_mode_rules)}
     if quota is not None:
         _check_modes(quota, modes)
         _check_money(quota)
-    _check_providers(options.get("providers") or ())
-    rules = request.provider_rules(quota)
+    _check_providers(options.providers or ())
+    rules = options.provider_rules(quota)
     missing = {wanted for wanted in modes if not targets_of(wanted, rules)} - {FAST}
     if mode in missing:
         return _without_provider(mode, asked, rules)
     warnings = tuple(_without_provider_for_rules(wanted, rules) for wanted in sorted(missing))
-    _check_prices(modes, request, rules)
+    _check_prices(modes, options, rules)
     return Admission(mode, uses_models=modes - missing != {FAST}, warnings=warnings)
 
 
@@ -120,8 +119,8 @@ def _without_provider_for_rules(mode: str, rules: ProviderRules) -> dict[str, st
     return {"code": "mode_not_available", "detail": detail, "option": ".".join(location)}
 
 
-def _check_prices(modes: set[str], request: ModelRequest, rules: ProviderRules) -> None:
-    if request.max_cost_micros is None:
+def _check_prices(modes: set[str], options: JobOptions, rules: ProviderRules) -> None:
+    if options.max_cost_micros is None:
         return
     unknown = [target.name for mode in modes for target in targets_of(mode, rules) if not target.row.has_price]
     if unknown:

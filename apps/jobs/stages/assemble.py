@@ -66,7 +66,8 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     def open_output(name: str) -> AbstractContextManager[BinaryIO]:
         return storage.open_for_writing(f"{folder}/{name}")
 
-    report = assemble(pages, options=render_options(job), open_output=open_output)
+    options = RenderOptions(table_format="pipe" if job.parsed_options.writes_pipe_tables else "html")
+    report = assemble(pages, options=options, open_output=open_output)
     failed = report.failed_pages
     outcome = job_outcome(good_pages=report.good_pages, failed_pages=failed)
     error = _reason(job, failed) if _too_many_failed(job, failed) or outcome is JobState.FAILED else None
@@ -146,17 +147,9 @@ def _extract_again(claim: Claim, numbers: Sequence[int]) -> None:
         transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
 
 
-def render_options(job: ParseJob) -> RenderOptions:
-    """What of the request changes how pages are written; None there means the default."""
-    markdown = (job.options.get("output_options") or {}).get("markdown") or {}
-    as_pipes = (markdown.get("tables") or {}).get("output_tables_as_markdown")
-    return RenderOptions(table_format="pipe" if as_pipes else "html")
-
-
 def _too_many_failed(job: ParseJob, failed: int) -> bool:
     """LlamaParse's ``allowed_page_failure_ratio``, which counts only where the request sends it."""
-    control = job.options.get("processing_control") or {}
-    allowed = (control.get("job_failure_conditions") or {}).get("allowed_page_failure_ratio")
+    allowed = job.parsed_options.allowed_page_failure_ratio
     return allowed is not None and failed > allowed * (job.page_count or 0)
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from apps.core import tracing
 from apps.core.database_connections import database_turn
 from apps.documents import storage
-from apps.jobs.model_request import ModelRequest, quota_of
+from apps.jobs import queries
 from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.scheduling import wake_up_timer
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail, fail_pages, pages_of, snooze
@@ -71,19 +71,19 @@ class _Work:
 
     def __init__(self, claim: Claim) -> None:
         job, step = claim.job, claim.step
-        self.asked = ModelRequest.of(job)
+        self.options = job.parsed_options
         with database_turn():
             self.row = JobPage.objects.get(job=job, number=step.first_page)
-            quota = quota_of(job)
+            quota = queries.project_quota(job.project_id)
             tried = step.starts > 1 or step.not_before is not None
             exhausted = _exhausted(step) if tried else set()
         self.page = stored_page(self.row)
         self.parser = parsers.PARSERS[step.queue]
         self.order = CallScope(
             call_for=CallFor(job.project_id, job.pk, step.first_page, step.queue),
-            rules=self.asked.provider_rules(quota),
+            rules=self.options.provider_rules(quota),
             project_money_per_day=_micros(quota.dollars_per_day) if quota else None,
-            job_money=self.asked.max_cost_micros,
+            job_money=self.options.max_cost_micros,
             exhausted=frozenset(exhausted),
             should_stop=claim.lease.is_lost,
         )
@@ -92,7 +92,7 @@ class _Work:
             row=self.row,
             page=self.page,
             prompt_version=self.parser.prompt_version,
-            instructions=self.asked.instructions(self.row),
+            instructions=self.options.instructions(self.row.facts.get("rule")),
             sees_picture=self.parser.sees_picture,
         )
 
@@ -112,7 +112,7 @@ def _ask(claim: Claim, work: _Work) -> None:
     if not work.parser.has_content(work.page):
         _accept(claim, work, work.page, {"empty": True})
         return
-    if work.asked.reads_cache and (found := _kept_answer(work)) is not None:
+    if work.options.reads_cache and (found := _kept_answer(work)) is not None:
         page, facts = found
         _accept(claim, work, page, {**facts, "cache": "hit", "requests": 0, "cost_nanos": 0})
         return
@@ -124,7 +124,7 @@ def _ask(claim: Claim, work: _Work) -> None:
         parsed.page,
         {**facts, "cache": "miss", "requests": parsed.requests, "cost_nanos": parsed.cost_nanos},
     )
-    if work.asked.writes_cache:
+    if work.options.writes_cache:
         with database_turn():
             answer_cache.keep(work.kept, parsed.model, parsed.page, facts)
 
@@ -203,7 +203,7 @@ def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
 
 def _go_without(claim: Claim, error: PageError) -> None:
     """The page takes its fallback text, and says why. One that has no text, or may not, fails."""
-    stops = isinstance(error, BudgetExceeded) and ModelRequest.of(claim.job).stops_on_budget
+    stops = isinstance(error, BudgetExceeded) and claim.job.parsed_options.stops_on_budget
     with database_turn(), transaction.atomic():
         if not fail(claim, error_code=error.code):
             return

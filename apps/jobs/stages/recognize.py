@@ -54,18 +54,16 @@ _ANSWER_GONE = "image_gone"
 _DELAY_AFTER_GONE = timedelta(seconds=5)
 
 
-def ocr_options(job: ParseJob) -> dict[str, Any]:
-    """What the request says about OCR: languages, disable_ocr, high_res_ocr."""
-    processing = job.options.get("processing_options") or {}
-    return dict(processing.get("ocr_parameters") or {})
-
-
 def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[int]:
     """The numbers of the pages that go to OCR, of those that could do with it, given with their reasons."""
-    if ocr_options(job).get("disable_ocr"):
+    options = job.parsed_options
+    if not options.uses_ocr:
         return []
-    ignored = ((job.options.get("processing_options") or {}).get("ignore") or {}).get("ignore_text_in_image")
-    return [number for number, reason in needs if reason in WHOLE_PAGE_REASONS or (reason and not ignored)]
+    return [
+        number
+        for number, reason in needs
+        if reason in WHOLE_PAGE_REASONS or (reason and not options.ignores_text_in_images)
+    ]
 
 
 def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
@@ -91,9 +89,9 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
     job, step = claim.job, claim.step
     if job.document_id is None:
         raise DocumentNotFound
-    options = ocr_options(job)
+    options = job.parsed_options
     earlier = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_WORTH_ANOTHER_TRY).exists()
-    dpi = settings.OCR_DPI * (1.5 if options.get("high_res_ocr") else 1.0)
+    dpi = settings.OCR_DPI * (1.5 if options.high_resolution_ocr else 1.0)
     with storage.local_copy(storage.original(job.document_id)) as path:
         try:
             image = client.shared_reader().render(
@@ -129,8 +127,8 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
             "page": step.first_page,
             "image": ocr_exchange.address_to_read(key),
             "answer": ocr_exchange.address_to_write(answer),
-            "languages": list(options.get("languages") or []),
-            "high_resolution": bool(options.get("high_res_ocr")),
+            "languages": options.ocr_languages,
+            "high_resolution": options.high_resolution_ocr,
             "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
         }
     ]

@@ -9,7 +9,6 @@ from functools import partial
 
 from django.db import transaction
 
-from apps.jobs.model_request import ModelRequest
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
@@ -36,21 +35,22 @@ class Route:
 def choose_routes(job: ParseJob) -> list[Route]:
     """The mode of every page that was read anew and has not been given one."""
     rows = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED, mode="").exclude(content="").order_by("number")
-    asked = ModelRequest.of(job)
-    if not asked.rules and not asked.optimizes_cost:
+    options = job.parsed_options
+    if not options.auto_mode_rules and not options.optimizes_cost:
         return [Route(number, job.mode) for number in rows.values_list("number", flat=True)]
-    return [route_of(stored_page(row), job, asked) for row in rows.iterator(chunk_size=ROWS_AT_ONCE)]
+    return [route_of(stored_page(row), job) for row in rows.iterator(chunk_size=ROWS_AT_ONCE)]
 
 
-def route_of(page: Page, job: ParseJob, asked: ModelRequest) -> Route:
-    """The mode of one page, by the rules and instructions of its job."""
+def route_of(page: Page, job: ParseJob) -> Route:
+    """The mode of one page, by the rules and options of its job."""
+    options = job.parsed_options
     decision = auto_mode.choose_mode(
-        page, rules=asked.rules, markdown=None, file_name=job.document_name, base_mode=job.mode
+        page, rules=options.auto_mode_rules, markdown=None, file_name=job.document_name, base_mode=job.mode
     )
     if decision.rule is not None:
         mode = decision.mode if _is_served(decision.mode) else job.mode
         return Route(page.number, mode, decision.reason, decision.rule)
-    if asked.optimizes_cost and job.mode in FOR_EASY_PAGES:
+    if options.optimizes_cost and job.mode in FOR_EASY_PAGES:
         easy, why = cost_optimizer.is_easy(page)
         if easy:
             return Route(page.number, FOR_EASY_PAGES[job.mode], f"cost optimizer: {why}")

@@ -152,8 +152,6 @@ def wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:
 
 
 def _time_allowed(job: ParseJob, pages: int) -> timedelta:
-    control = job.options.get("processing_control") or {}
-    asked = control.get("timeouts") or {}
-    base = asked.get("base_in_seconds") or settings.JOB_BASE_SECONDS
-    extra = asked.get("extra_time_per_page_in_seconds") or settings.JOB_SECONDS_PER_PAGE
+    base = job.parsed_options.base_seconds or settings.JOB_BASE_SECONDS
+    extra = job.parsed_options.seconds_per_page or settings.JOB_SECONDS_PER_PAGE
     return timedelta(seconds=min(base + extra * pages, settings.MAX_JOB_SECONDS))

@@ -63,12 +63,11 @@ class HiddenText(TypedDict):
 
 def hidden_text_of(job: ParseJob) -> HiddenText:
     """Removed when the job asks for it, and whenever a model reads the page: people would not know what it was told."""
-    ignore = (job.options.get("processing_options") or {}).get("ignore") or {}
-    spatial = (job.options.get("output_options") or {}).get("spatial_text") or {}
-    removed = bool(ignore.get("ignore_hidden_text")) or job.uses_models or job.mode != "fast"
+    options = job.parsed_options
+    removed = options.ignores_hidden_text or job.uses_models or job.mode != "fast"
     return {
         "hidden_text": "remove" if removed else "keep",
-        "preserve_very_small_text": bool(spatial.get("preserve_very_small_text")),
+        "preserve_very_small_text": options.preserves_very_small_text,
     }
 
 

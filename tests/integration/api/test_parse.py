@@ -218,8 +218,11 @@ def test_unknown_options_are_accepted_and_named(api: Api) -> None:
     }
 
 
-def test_options_that_change_nothing_yet_are_said(api: Api) -> None:
+def test_options_without_effect_are_reported(api: Api) -> None:
     job = api.parse(
+        http_proxy="http://proxy.example.org",
+        fast_options={},
+        input_options={"html": {"remove_fixed_elements": True}, "spreadsheet": {"include_hidden_sheets": False}},
         disable_cache=True,
         client_name="tests",
         output_options={
@@ -232,6 +235,8 @@ def test_options_that_change_nothing_yet_are_said(api: Api) -> None:
         webhook_configurations=[{"webhook_url": "https://example.org/", "sparkle": 1}],
     ).json()
     assert warnings_of(job) == {
+        ("option_without_effect", "http_proxy"),
+        ("option_without_effect", "input_options.html.remove_fixed_elements"),
         ("option_without_effect", "output_options.save_output_pdf"),
         ("option_without_effect", "webhook_configurations"),
         ("unknown_option", "webhook_configurations.0.sparkle"),

@@ -15,6 +15,7 @@ from apps.accounts.models import Project
 from apps.documents import services as documents
 from apps.jobs.commands.submit import JobRequest, submit_job
 from apps.jobs.models import ParseJob, Step, Turn
+from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.rescue import Rescued, rescue_jobs
 from apps.jobs.stages import assemble, extract, model, plan, recognize, split
 from apps.jobs.states import OPEN_STEPS, Stage
@@ -69,6 +70,7 @@ def submit(project: Project) -> Submit:
         body = io.BytesIO(long_document(pages) if content is None else content)
         document = documents.store_upload(project=owner, name="long.pdf", content=body, kept_as_file=kept_as_file)
         asked = {"mode": "fast", "tier": "fast", "version": "latest"} | request
+        asked["options"] = JobOptions.model_validate(asked.get("options", {}))
         return submit_job(project=owner, document=document, request=JobRequest(**asked))
 
     return submit

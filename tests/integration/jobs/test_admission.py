@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import Project
 from apps.jobs.errors import ModeNotAvailable
+from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit
 from apps.providers.catalog import catalog
 from apps.providers.models import Provider
@@ -18,7 +19,7 @@ from tests.fakes.provider import FakeProvider
 
 def refused(project: Project, **options: Any) -> str:
     with pytest.raises(ModeNotAvailable) as told:
-        admit(project=project, mode="balanced", options=options, asked="balanced")
+        admit(project=project, mode="balanced", options=JobOptions.model_validate(options), asked="balanced")
     return told.value.detail
 
 
@@ -74,7 +75,7 @@ def test_the_warning_of_a_job_that_fast_mode_parses_has_the_reason(
     settings.MODE_WITHOUT_PROVIDER = "fast"
     deploy(provider, "openai", paused=True)
 
-    admission = admit(project=project, mode="balanced", options={}, asked="balanced")
+    admission = admit(project=project, mode="balanced", options=JobOptions(), asked="balanced")
 
     assert admission.mode == "fast"
     [warning] = admission.warnings

@@ -10,6 +10,7 @@ import pytest
 from apps.accounts.models import Project
 from apps.jobs.commands.estimate import Estimate, estimate_parse
 from apps.jobs.commands.submit import JobRequest
+from apps.jobs.options import JobOptions
 from apps.jobs.states import JobState
 from apps.providers.ledger import spent_by_job
 from apps.providers.models import Usage
@@ -27,6 +28,7 @@ def estimate(project: Project, content: bytes, folder: Path, **request: Any) -> 
     path = folder / "estimated.pdf"
     path.write_bytes(content)
     asked = {"mode": "", "tier": "", "version": ""} | request
+    asked["options"] = JobOptions.model_validate(asked.get("options", {}))
     return estimate_parse(project=project, path=path, name="long.pdf", request=JobRequest(**asked))
 
 

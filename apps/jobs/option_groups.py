@@ -1,0 +1,291 @@
+"""The groups of options below ``JobOptions`` (options.py), named and shaped as in LlamaParse's second API.
+
+``WithoutEffect`` marks an option that is accepted and changes nothing; a request that sets one gets a warning. The
+mark goes when code reads the option: tests/unit/jobs/test_options.py compares. ``None`` means that an option is left
+out, everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Optional, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from apps.pages.model import languages
+
+WITHOUT_EFFECT = "without_effect"
+Value = TypeVar("Value")
+WithoutEffect = Annotated[Optional[Value], WITHOUT_EFFECT]  # noqa: UP045 (an alias that takes a type)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+TierName = Literal["fast", "cost_effective", "balanced", "multimodal", "agentic", "agentic_plus"]
+ChartEffort = Literal["efficient", "agentic", "agentic_plus"]
+ShortText = Annotated[str, Field(max_length=1000)]
+Prompt = Annotated[str, Field(max_length=20_000)]
+Names = Annotated[list[ShortText], Field(max_length=200)]
+_SECRETS = frozenset({"password", "webhook_signing_secret", "webhook_headers"})
+
+
+class Options(BaseModel):
+    """A group of options. Types are exact: "5" is not a number and 1 is not true."""
+
+    unknown_warning: ClassVar[str] = "This option is not known and was ignored."
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, protected_namespaces=())
+
+    def stored(self) -> dict[str, Any]:
+        """Return the options that are set, as JSON, without unknown names and without secrets."""
+        return {
+            name: _stored(value)
+            for name, value in self
+            if name in type(self).model_fields and name not in _SECRETS and value is not None
+        }
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, Options):
+        return value.stored()
+    return [_stored(item) for item in value] if isinstance(value, list) else value
+
+
+class AgenticOptions(Options):
+    """``custom_prompt`` is in LlamaParse's second API, the others are in its first."""
+
+    custom_prompt: Prompt | None = None
+    system_prompt: Prompt | None = None
+    system_prompt_append: Prompt | None = None
+    user_prompt: Prompt | None = None
+    parsing_instruction: Prompt | None = None
+    formatting_instruction: Prompt | None = None
+    complemental_formatting_instruction: Prompt | None = None
+    content_guideline_instruction: Prompt | None = None
+
+
+class CropBox(Options):
+    top: WithoutEffect[Share] = None
+    right: WithoutEffect[Share] = None
+    bottom: WithoutEffect[Share] = None
+    left: WithoutEffect[Share] = None
+
+
+class PageRanges(Options):
+    target_pages: (
+        Annotated[str, Field(description="Pages from 1 and ranges of them: 1,3,5-8", max_length=4096)] | None
+    ) = None
+    max_pages: Annotated[int, Field(ge=1, le=1_000_000, description="target_pages wins over it")] | None = None
+
+
+class HtmlInput(Options):
+    make_all_elements_visible: WithoutEffect[bool] = None
+    remove_fixed_elements: WithoutEffect[bool] = None
+    remove_navigation_elements: WithoutEffect[bool] = None
+
+
+class ImageInput(Options):
+    camera_photo_correction: WithoutEffect[bool] = None
+
+
+class PdfInput(Options):
+    password: (
+        Annotated[str, Field(max_length=1000, description="Opens an encrypted document; never given back")] | None
+    ) = None
+
+
+class PresentationInput(Options):
+    include_hidden_slides: WithoutEffect[bool] = None
+    out_of_bounds_content: WithoutEffect[bool] = None
+    skip_embedded_data: WithoutEffect[bool] = None
+
+
+class SpreadsheetInput(Options):
+    detect_sub_tables_in_sheets: WithoutEffect[bool] = None
+    force_formula_computation_in_sheets: WithoutEffect[bool] = None
+    include_hidden_sheets: WithoutEffect[bool] = None
+
+
+class InputOptions(Options):
+    html: HtmlInput | None = None
+    image: ImageInput | None = None
+    pdf: PdfInput | None = None
+    presentation: PresentationInput | None = None
+    spreadsheet: SpreadsheetInput | None = None
+
+
+class MarkdownTables(Options):
+    compact_markdown_tables: WithoutEffect[bool] = None
+    merge_continued_tables: WithoutEffect[bool] = None
+    output_tables_as_markdown: bool | None = None
+    markdown_table_multiline_separator: WithoutEffect[ShortText] = None
+
+
+class MarkdownOutput(Options):
+    annotate_links: WithoutEffect[bool] = None
+    inline_images: WithoutEffect[bool] = None
+    annotate_line_numbers: WithoutEffect[bool] = None
+    annotate_revisions: WithoutEffect[bool] = None
+    tables: MarkdownTables | None = None
+
+
+class SpatialText(Options):
+    do_not_unroll_columns: WithoutEffect[bool] = None
+    preserve_layout_alignment_across_pages: WithoutEffect[bool] = None
+    preserve_very_small_text: bool | None = None
+
+
+class TablesAsSpreadsheet(Options):
+    enable: WithoutEffect[bool] = None
+    guess_sheet_name: WithoutEffect[bool] = None
+
+
+class OutputOptions(Options):
+    markdown: MarkdownOutput | None = None
+    spatial_text: SpatialText | None = None
+    tables_as_spreadsheet: TablesAsSpreadsheet | None = None
+    images_to_save: WithoutEffect[list[Literal["screenshot", "embedded", "layout"]]] = None
+    save_output_pdf: WithoutEffect[bool] = None
+    extract_printed_page_number: WithoutEffect[bool] = None
+    granular_bboxes: WithoutEffect[list[Literal["word", "line", "cell"]]] = None
+    additional_outputs: WithoutEffect[Names] = None
+    watermark_handling: WithoutEffect[Literal["move_to_end", "move_to_start", "remove"]] = None
+
+
+def _known_language(code: str) -> str:
+    languages.find(code)
+    return code
+
+
+class OcrParameters(Options):
+    """``disable_ocr`` and ``high_res_ocr`` are an addition; LlamaParse has them in its first API."""
+
+    languages: (
+        Annotated[
+            list[Annotated[str, AfterValidator(_known_language)]],
+            Field(max_length=10, description="of the text in pictures, the main one first; detected when left out"),
+        ]
+        | None
+    ) = None
+    disable_ocr: bool | None = None
+    high_res_ocr: bool | None = None
+
+
+class Ignore(Options):
+    ignore_diagonal_text: WithoutEffect[bool] = None
+    ignore_hidden_text: bool | None = None
+    ignore_text_in_image: bool | None = None
+
+
+class CostOptimizer(Options):
+    enable: bool | None = None
+
+
+class AutoModeParsing(Options):
+    """How the pages of a rule are parsed. Without a tier they keep the mode of the job."""
+
+    tier: TierName | None = None
+    version: ShortText | None = None
+    custom_prompt: Prompt | None = None
+    adaptive_long_table: WithoutEffect[bool] = None
+    aggressive_table_extraction: WithoutEffect[bool] = None
+    crop_box: CropBox | None = None
+    extract_layout: WithoutEffect[bool] = None
+    high_res_ocr: WithoutEffect[bool] = None
+    ignore: WithoutEffect[dict[str, Any]] = None
+    language: WithoutEffect[ShortText] = None
+    outlined_table_extraction: WithoutEffect[bool] = None
+    presentation: WithoutEffect[dict[str, Any]] = None
+    spatial_text: WithoutEffect[SpatialText] = None
+    specialized_chart_parsing: WithoutEffect[ChartEffort] = None
+
+
+# The values of triggers are checked in apps/parsing/routing/auto_mode.py: a number may be a text there.
+TriggerNumber = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})]
+TriggerText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
+TriggerTexts = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]})
+]
+TriggerSwitch = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "null"}]})]
+
+
+class AutoModeRule(Options):
+    """The pages on which the triggers hold are parsed as in ``parsing_conf``. The first rule that holds wins."""
+
+    unknown_warning = "This trigger is not known, so it never holds."
+
+    parsing_conf: AutoModeParsing
+    trigger_mode: Literal["and", "or"] | None = None
+    filename_match_glob: TriggerText = None
+    filename_match_glob_list: TriggerTexts = None
+    filename_regexp: TriggerText = None
+    filename_regexp_mode: TriggerText = None
+    full_page_image_in_page: TriggerSwitch = None
+    full_page_image_in_page_threshold: TriggerNumber = None
+    image_in_page: TriggerSwitch = None
+    layout_element_in_page: TriggerText = None
+    layout_element_in_page_confidence_threshold: TriggerNumber = None
+    page_contains_at_least_n_charts: TriggerNumber = None
+    page_contains_at_least_n_images: TriggerNumber = None
+    page_contains_at_least_n_layout_elements: TriggerNumber = None
+    page_contains_at_least_n_lines: TriggerNumber = None
+    page_contains_at_least_n_links: TriggerNumber = None
+    page_contains_at_least_n_numbers: TriggerNumber = None
+    page_contains_at_least_n_percent_numbers: TriggerNumber = None
+    page_contains_at_least_n_tables: TriggerNumber = None
+    page_contains_at_least_n_words: TriggerNumber = None
+    page_contains_at_most_n_charts: TriggerNumber = None
+    page_contains_at_most_n_images: TriggerNumber = None
+    page_contains_at_most_n_layout_elements: TriggerNumber = None
+    page_contains_at_most_n_lines: TriggerNumber = None
+    page_contains_at_most_n_links: TriggerNumber = None
+    page_contains_at_most_n_numbers: TriggerNumber = None
+    page_contains_at_most_n_percent_numbers: TriggerNumber = None
+    page_contains_at_most_n_tables: TriggerNumber = None
+    page_contains_at_most_n_words: TriggerNumber = None
+    page_longer_than_n_chars: TriggerNumber = None
+    page_md_error: TriggerSwitch = None
+    page_shorter_than_n_chars: TriggerNumber = None
+    regexp_in_page: TriggerText = None
+    regexp_in_page_mode: TriggerText = None
+    table_in_page: TriggerSwitch = None
+    text_in_page: TriggerText = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return the rule as JSON. Unknown triggers are kept by name, because they keep the rule from holding."""
+        return super().stored() | dict.fromkeys(self.model_extra or (), True)
+
+
+class ProcessingOptions(Options):
+    ocr_parameters: OcrParameters | None = None
+    ignore: Ignore | None = None
+    aggressive_table_extraction: WithoutEffect[bool] = None
+    disable_heuristics: WithoutEffect[bool] = None
+    specialized_chart_parsing: WithoutEffect[ChartEffort] = None
+    cost_optimizer: CostOptimizer | None = None
+    confidence_score_effort: WithoutEffect[Literal["high"]] = None
+    forms: WithoutEffect[Literal["default", "enrich"]] = None
+    auto_mode_configuration: Annotated[list[AutoModeRule], Field(max_length=100)] | None = None
+
+
+class Timeouts(Options):
+    base_in_seconds: Annotated[int, Field(ge=1, le=7200)] | None = None
+    extra_time_per_page_in_seconds: Annotated[int, Field(ge=0, le=300)] | None = None
+
+
+class JobFailureConditions(Options):
+    allowed_page_failure_ratio: Share | None = None
+    fail_on_buggy_font: WithoutEffect[bool] = None
+    fail_on_image_extraction_error: WithoutEffect[bool] = None
+    fail_on_image_ocr_error: WithoutEffect[bool] = None
+    fail_on_markdown_reconstruction_error: WithoutEffect[bool] = None
+
+
+class ProcessingControl(Options):
+    timeouts: Timeouts | None = None
+    job_failure_conditions: JobFailureConditions | None = None
+
+
+class WebhookConfiguration(Options):
+    webhook_url: ShortText | None = None
+    webhook_events: Names | None = None
+    webhook_headers: dict[str, str] | None = None
+    webhook_output_format: Literal["string", "json"] | None = None
+    webhook_signing_secret: ShortText | None = None

@@ -1,0 +1,214 @@
+"""The options of a job: the only definition of their names, types, defaults and meaning.
+
+A request is validated against them once, and ``stored()`` is what ``ParseJob.options`` keeps. Read them through
+``ParseJob.parsed_options`` and the properties below, which hold the defaults. Names and types are stored in rows that
+older and newer releases read, so add options and values; never rename or remove one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from apps.accounts.models import ProjectQuota
+from apps.jobs.option_groups import (
+    AgenticOptions,
+    CropBox,
+    Ignore,
+    InputOptions,
+    JobFailureConditions,
+    MarkdownOutput,
+    MarkdownTables,
+    Names,
+    OcrParameters,
+    Options,
+    OutputOptions,
+    PageRanges,
+    ProcessingControl,
+    ProcessingOptions,
+    ShortText,
+    SpatialText,
+    Timeouts,
+    WebhookConfiguration,
+    WithoutEffect,
+)
+from apps.parsing.prompts.messages import CustomInstructions
+from apps.parsing.routing import auto_mode
+from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules
+
+# Options that choose the mode of single pages.
+_PAGE_RULES = ("auto_mode_configuration", "cost_optimizer")
+
+
+class JobOptions(Options):
+    """How a document is to be parsed. The tier and the version are not options: a job has columns for them."""
+
+    configuration_id: ShortText | None = None
+    client_name: ShortText | None = None
+    disable_cache: bool | None = None
+    do_not_cache: Annotated[bool | None, Field(description="do not keep models' answers for this document")] = None
+    invalidate_cache: Annotated[bool | None, Field(description="do not use answers that were kept before")] = None
+    allow_external: Annotated[bool | None, Field(description="false: pages are sent to no external provider")] = None
+    providers: Annotated[
+        list[ShortText] | None, Field(max_length=50, description="names of the only providers that may be used")
+    ] = None
+    max_cost: Annotated[
+        float | None, Field(ge=0, le=1_000_000, allow_inf_nan=False, description="US dollars the job may cost at most")
+    ] = None
+    on_budget: Annotated[
+        Literal["stop", "degrade"] | None,
+        Field(description="pages beyond max_cost: stop fails them, degrade keeps their fallback text"),
+    ] = None
+    fast_options: WithoutEffect[dict[str, Any]] = None
+    agentic_options: AgenticOptions | None = None
+    crop_box: CropBox | None = None
+    page_ranges: PageRanges | None = None
+    input_options: InputOptions | None = None
+    output_options: OutputOptions | None = None
+    processing_options: ProcessingOptions | None = None
+    processing_control: ProcessingControl | None = None
+    webhook_configurations: WithoutEffect[Annotated[list[WebhookConfiguration], Field(max_length=50)]] = None
+    webhook_configuration_ids: WithoutEffect[Names] = None
+
+    def stored(self) -> dict[str, Any]:
+        """Return the options that a job keeps, as JSON. Those that only a request has are left out."""
+        return {name: value for name, value in super().stored().items() if name in JobOptions.model_fields}
+
+    def as_kept(self) -> JobOptions:
+        """Return the options as a worker will read them from the job's row."""
+        return JobOptions.model_validate(self.stored())
+
+    def without_page_rules(self) -> JobOptions:
+        """Return the options without those that choose the mode of single pages."""
+        stored = self.stored()
+        for name in _PAGE_RULES:
+            stored.get("processing_options", {}).pop(name, None)
+        return JobOptions.model_validate(stored)
+
+    @property
+    def password(self) -> str | None:
+        """Opens an encrypted document. A request has it; a job keeps it sealed in a column."""
+        pdf = self.input_options.pdf if self.input_options else None
+        return pdf.password if pdf else None
+
+    @property
+    def target_pages(self) -> str:
+        return ((self.page_ranges and self.page_ranges.target_pages) or "").strip()
+
+    @property
+    def max_pages(self) -> int | None:
+        return self.page_ranges.max_pages if self.page_ranges else None
+
+    @property
+    def uses_ocr(self) -> bool:
+        return not self._ocr.disable_ocr
+
+    @property
+    def ocr_languages(self) -> list[str]:
+        """Languages of the text in pictures, the main one first; empty: detect them."""
+        return list(self._ocr.languages or [])
+
+    @property
+    def high_resolution_ocr(self) -> bool:
+        return bool(self._ocr.high_res_ocr)
+
+    @property
+    def ignores_text_in_images(self) -> bool:
+        return bool(self._ignore.ignore_text_in_image)
+
+    @property
+    def ignores_hidden_text(self) -> bool:
+        return bool(self._ignore.ignore_hidden_text)
+
+    @property
+    def preserves_very_small_text(self) -> bool:
+        return bool((self._output.spatial_text or SpatialText()).preserve_very_small_text)
+
+    @property
+    def writes_pipe_tables(self) -> bool:
+        """Tables in Markdown are written with pipes; otherwise in HTML."""
+        markdown = self._output.markdown or MarkdownOutput()
+        return bool((markdown.tables or MarkdownTables()).output_tables_as_markdown)
+
+    @property
+    def base_seconds(self) -> int | None:
+        """Time that a job may take whatever its pages; None: the setting JOB_BASE_SECONDS."""
+        return (self._control.timeouts or Timeouts()).base_in_seconds
+
+    @property
+    def seconds_per_page(self) -> int | None:
+        """More time for each page; None: the setting JOB_SECONDS_PER_PAGE."""
+        return (self._control.timeouts or Timeouts()).extra_time_per_page_in_seconds
+
+    @property
+    def allowed_page_failure_ratio(self) -> float | None:
+        """The share of failed pages above which the job fails; None: only a job without any good page fails."""
+        return (self._control.job_failure_conditions or JobFailureConditions()).allowed_page_failure_ratio
+
+    @cached_property
+    def auto_mode_rules(self) -> tuple[auto_mode.Rule, ...]:
+        """The rules of auto mode. Raises auto_mode.InvalidRules."""
+        return auto_mode.parse_rules([rule.stored() for rule in self._processing.auto_mode_configuration or ()])
+
+    @property
+    def optimizes_cost(self) -> bool:
+        optimizer = self._processing.cost_optimizer
+        return bool(optimizer and optimizer.enable)
+
+    @property
+    def max_cost_micros(self) -> int | None:
+        """The most the job may cost, in millionths of a US dollar; None: no limit."""
+        return None if self.max_cost is None else int(self.max_cost * MICROS_PER_DOLLAR)
+
+    @property
+    def stops_on_budget(self) -> bool:
+        """Pages beyond ``max_cost`` fail; otherwise they keep their fallback text."""
+        return self.on_budget == "stop"
+
+    @property
+    def reads_cache(self) -> bool:
+        return not (self.disable_cache or self.invalidate_cache)
+
+    @property
+    def writes_cache(self) -> bool:
+        return not (self.disable_cache or self.do_not_cache)
+
+    def provider_rules(self, quota: ProjectQuota | None) -> ProviderRules:
+        """Return where pages of the job may go, by the rules of its project and by its own options."""
+        return ProviderRules(
+            project_external=quota.allow_external if quota else True,
+            project_providers=tuple(quota.providers) if quota and quota.providers else None,
+            job_external=self.allow_external is not False,
+            job_providers=None if self.providers is None else tuple(self.providers),
+        )
+
+    def instructions(self, rule: int | None) -> CustomInstructions:
+        """Return the prompts for a page whose mode this rule of auto mode chose; None: no rule chose it."""
+        prompts = self.agentic_options or AgenticOptions()
+        asked = {each.name: getattr(prompts, each.name) for each in fields(CustomInstructions)}
+        if rule is not None and (prompt := self.auto_mode_rules[rule].parsing_conf.custom_prompt):
+            asked["custom_prompt"] = prompt
+        return CustomInstructions(**{name: text for name, text in asked.items() if text})
+
+    @property
+    def _processing(self) -> ProcessingOptions:
+        return self.processing_options or ProcessingOptions()
+
+    @property
+    def _ocr(self) -> OcrParameters:
+        return self._processing.ocr_parameters or OcrParameters()
+
+    @property
+    def _ignore(self) -> Ignore:
+        return self._processing.ignore or Ignore()
+
+    @property
+    def _output(self) -> OutputOptions:
+        return self.output_options or OutputOptions()
+
+    @property
+    def _control(self) -> ProcessingControl:
+        return self.processing_control or ProcessingControl()
