@@ -52,7 +52,7 @@ def measure(database_url: str, redis_url: str) -> list[Figure]:
     call_command("migrate", verbosity=0)
     from apps.accounts import services as accounts
     from tests.fakes.many_rows import make_many_rows
-    from tests.integration.operations.test_many_rows import PAGES
+    from tests.integration.monitoring.test_many_rows import PAGES
 
     accounts.create_api_key(name="bench")
     began = time.perf_counter()

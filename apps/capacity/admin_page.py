@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from apps.capacity import report as words
 from apps.capacity.chart import as_svg
 from apps.capacity.errors import CannotPlan
-from apps.capacity.plan import LOADS, RATES, Scenario, Wanted, plan, simulated
+from apps.capacity.plan import LOADS, RATES, LoadRequest, Scenario, plan, simulated
 from apps.capacity.simulation_chart import panels_of
 from apps.capacity.sizing import OVERLAYS
 from apps.parsing.modes import MODES
@@ -38,10 +38,10 @@ class LoadForm(forms.Form):
         choices=[(name, name) for name in RATES], help_text="pods as the guide's or as bench/results"
     )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> LoadRequest:
         asked = self.cleaned_data
         names = ("pages_per_minute", "mode", "peak", "ocr_share", "gpu", "overlay")
-        return Wanted(**{name: asked[name] for name in names})
+        return LoadRequest(**{name: asked[name] for name in names})
 
     def scenario(self) -> Scenario:
         asked = self.cleaned_data

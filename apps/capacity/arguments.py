@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from apps.capacity import report as words
 from apps.capacity.chart import as_png
 from apps.capacity.errors import CannotPlan
-from apps.capacity.plan import DAILY_PEAK, LOADS, RATES, Plan, Scenario, Wanted, plan, simulated
+from apps.capacity.plan import DAILY_PEAK, LOADS, RATES, LoadRequest, Plan, Scenario, plan, simulated
 from apps.capacity.simulation import Autoscaler, Simulated
 from apps.capacity.simulation_chart import panels_of
 from apps.capacity.sizing import OVERLAYS
@@ -22,7 +22,7 @@ USAGE = 2  # the exit code of a command that is not right
 USUAL_PAGES_PER_MINUTE = 1000.0
 
 
-def add_wanted(parser: CommandParser, *, required: bool) -> None:
+def add_load_options(parser: CommandParser, *, required: bool) -> None:
     """The options of a load."""
     add = parser.add_argument
     add("--pages-per-minute", type=float, required=required, default=USUAL_PAGES_PER_MINUTE, help="on average")
@@ -35,7 +35,7 @@ def add_wanted(parser: CommandParser, *, required: bool) -> None:
     add("--json", action="store_true", help="one JSON object")
 
 
-def add_scenario(parser: CommandParser) -> None:
+def add_simulation_options(parser: CommandParser) -> None:
     """The options of a simulation."""
     add = parser.add_argument
     add("--projects", type=int, default=1, help="whose pages these are: each has a window in every queue (1)")
@@ -50,8 +50,8 @@ def add_scenario(parser: CommandParser) -> None:
     add("--chart", type=Path, metavar="FILE.png", help="draw it")
 
 
-def wanted_of(options: dict[str, Any]) -> Wanted:
-    return Wanted(
+def load_request_of(options: dict[str, Any]) -> LoadRequest:
+    return LoadRequest(
         pages_per_minute=options["pages_per_minute"],
         mode=options["mode"],
         peak=options["peak"],
@@ -81,7 +81,7 @@ def answer(
 ) -> tuple[Plan, Simulated | None]:
     """Plan, simulate, draw and write what the options ask for."""
     try:
-        planned = plan(wanted_of(options))
+        planned = plan(load_request_of(options))
         run = simulated(planned, scenario_of(options)) if simulates else None
     except CannotPlan as error:
         raise CommandError(str(error), returncode=USAGE) from error

@@ -21,7 +21,7 @@ from apps.capacity.quota_check import (
     check_quotas,
     dollars_per_hour,
 )
-from apps.capacity.simulation import MODEL, OCR, PARSE, Autoscaler, Rules, Simulated, StageRules, simulate
+from apps.capacity.simulation import MODEL, OCR, PARSE, Autoscaler, Simulated, SimulationModel, StageModel, simulate
 from apps.capacity.sizing import OVERLAYS, GuidePods, ModelDemand, Overlay, Scaler
 from apps.jobs import queries, workflow
 from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
@@ -29,15 +29,15 @@ from apps.providers import ledger
 from apps.providers.catalog import limits_of
 from apps.providers.models import Deployment
 
-MOST_PAGES_PER_MINUTE = 1_000_000
-MOST_HOURS = 48.0
+MAX_PAGES_PER_MINUTE = 1_000_000
+MAX_HOURS = 48.0
 LOADS = ("constant", "daily")
 RATES = ("guide", "measured")
 DAILY_PEAK = 2.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LoadRequest:
     """A load: ``pages_per_minute`` on average, ``peak`` times that in the busiest minute, for which pods are counted.
 
     ``call_seconds``: how long a model's answer takes; None: as the last day's did, else as in the benchmark.
@@ -52,7 +52,7 @@ class Wanted:
     call_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        _between("pages a minute", self.pages_per_minute, 0.001, MOST_PAGES_PER_MINUTE)
+        _between("pages a minute", self.pages_per_minute, 0.001, MAX_PAGES_PER_MINUTE)
         _between("the peak", self.peak, 1.0, 100.0)
         _between("the share of pages for OCR", self.ocr_share, 0.0, 1.0)
         if self.call_seconds is not None:
@@ -111,7 +111,7 @@ class Machines:
 class Plan:
     """``ocr_window``: the scanned pages of one project that are with OCR workers at once."""
 
-    wanted: Wanted
+    wanted: LoadRequest
     guide: GuidePods
     overlay: Overlay
     measured: Measured
@@ -124,7 +124,7 @@ class Plan:
         return self.guide.ocr_gpu if self.wanted.gpu else self.guide.ocr_cpu
 
 
-def plan(wanted: Wanted, *, measured: Measured | None = None) -> Plan:
+def plan(wanted: LoadRequest, *, measured: Measured | None = None) -> Plan:
     """What the load takes, in its busiest minute."""
     overlay = OVERLAYS[wanted.overlay]
     measured = measured or read_measured()
@@ -144,7 +144,7 @@ def plan(wanted: Wanted, *, measured: Measured | None = None) -> Plan:
     )
 
 
-def _ocr_queue(wanted: Wanted) -> str:
+def _ocr_queue(wanted: LoadRequest) -> str:
     return workflow.OCR_GPU_QUEUE if wanted.gpu else workflow.OCR_CPU_QUEUE
 
 
@@ -160,7 +160,7 @@ def servings_of(page_parser: str) -> list[Serving]:
     ]
 
 
-def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
+def _model_plan(wanted: LoadRequest, overlay: Overlay) -> ModelPlan:
     parser = wanted.page_parser
     width, window = int(settings.QUEUES[parser].width), int(settings.QUEUES[parser].window_per_project)
     try:
@@ -196,7 +196,7 @@ def _model_plan(wanted: Wanted, overlay: Overlay) -> ModelPlan:
     )
 
 
-def _call_seconds(wanted: Wanted) -> tuple[float, str]:
+def _call_seconds(wanted: LoadRequest) -> tuple[float, str]:
     if wanted.call_seconds is not None:
         return wanted.call_seconds, "asked"
     seconds = ledger.mean_seconds(wanted.page_parser)
@@ -210,10 +210,10 @@ def _call_seconds(wanted: Wanted) -> tuple[float, str]:
 class Scenario:
     """How the load comes and what it meets.
 
-    ``projects``: whose pages these are; each has a window in every queue. ``load``: constant or daily (its peak is
-    ``Wanted.peak``, 2 when that is 1). ``recorded_hours``: instead of both, the pages of the jobs of the last hours.
-    ``burst``: pages that come at once in the tenth minute. ``rates``: pods as the guide's or as the machine that was
-    measured. ``pages_per_message``: of reading; None: PAGES_PER_RANGE. ``most_pods``: of each workload.
+    ``projects``: number of projects that share the load; each has a window in every queue. ``load``: constant or daily
+    (its peak is ``LoadRequest.peak``, 2 if that is 1). ``recorded_hours``: replay the jobs of the last hours instead.
+    ``burst``: extra pages that arrive at once in the tenth minute. ``rates``: throughput of a pod from the guide or
+    the benchmark. ``pages_per_message``: of reading; None: PAGES_PER_RANGE. ``most_pods``: limit for each workload.
     """
 
     projects: int = 1
@@ -227,7 +227,7 @@ class Scenario:
     autoscaler: Autoscaler = field(default_factory=Autoscaler)
 
     def __post_init__(self) -> None:
-        _between("hours", self.recorded_hours or self.hours, 1 / 60, MOST_HOURS)
+        _between("hours", self.recorded_hours or self.hours, 1 / 60, MAX_HOURS)
         _between("the projects", self.projects, 1, 1_000_000)
         _between("the burst", self.burst, 0, 100_000_000)
         if self.most_pods is not None:
@@ -244,12 +244,12 @@ def simulated(planned: Plan, scenario: Scenario) -> Simulated:
     return simulate(_load(planned.wanted, scenario), rules_of(planned, scenario))
 
 
-def rules_of(planned: Plan, scenario: Scenario) -> Rules:
+def rules_of(planned: Plan, scenario: Scenario) -> SimulationModel:
     """What the plan's overlay, the configured quotas and the scenario's rates come to."""
     wanted, model = planned.wanted, planned.model
     parse_rate, ocr_rate = _rates(planned, scenario)
-    rules = Rules(
-        parse=StageRules(
+    rules = SimulationModel(
+        parse=StageModel(
             PARSE,
             _up_to(planned.overlay.parse, scenario.most_pods),
             parse_rate,
@@ -264,7 +264,7 @@ def rules_of(planned: Plan, scenario: Scenario) -> Rules:
         window = _window(_ocr_queue(wanted), scenario)
         slots = _processes(planned, scenario, guide=1)
         rules = replace(
-            rules, ocr=StageRules(OCR, scaler, ocr_rate, slots=slots, window=window), ocr_share=wanted.ocr_share
+            rules, ocr=StageModel(OCR, scaler, ocr_rate, slots=slots, window=window), ocr_share=wanted.ocr_share
         )
     if model is None:
         return rules
@@ -272,7 +272,7 @@ def rules_of(planned: Plan, scenario: Scenario) -> Rules:
     servings = servings_of(model.page_parser) if model.deployments else []
     return replace(
         rules,
-        model=StageRules(
+        model=StageModel(
             MODEL,
             _up_to(model.scaler, scenario.most_pods),
             model_rate,
@@ -317,7 +317,7 @@ def _up_to(scaler: Scaler, most: int | None) -> Scaler:
     return scaler if most is None else replace(scaler, minimum=min(scaler.minimum, most), maximum=most)
 
 
-def _load(wanted: Wanted, scenario: Scenario) -> list[float]:
+def _load(wanted: LoadRequest, scenario: Scenario) -> list[float]:
     if scenario.recorded_hours is not None:
         now = timezone.now()
         jobs = queries.pages_by_arrival(since=now - timedelta(hours=scenario.recorded_hours))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from apps.capacity import sizing
 from apps.capacity.measurements import HOW_TO_MEASURE
 from apps.capacity.plan import ModelPlan, Plan
-from apps.capacity.simulation import WINDOW, Binding, Simulated
+from apps.capacity.simulation import WINDOW, BindingLimit, Simulated
 from apps.capacity.sizing import Basis, Scaler
 
-MOST_BINDINGS_TOLD = 10
+MAX_LISTED_BINDINGS = 10
 BASIS_IN_WORDS = {
     Basis.ANCHOR: "the deployment guide names this load",
     Basis.INTERPOLATED: "interpolated between two loads that the deployment guide names",
@@ -174,12 +174,12 @@ def simulation_pairs(run: Simulated) -> list[tuple[str, str]]:
 def binding_sentences(run: Simulated) -> list[str]:
     """When quotas and windows held pages back, the longest times first."""
     longest = sorted(run.bindings, key=lambda each: each.from_seconds - each.until_seconds)
-    told = [_binding(each) for each in longest[:MOST_BINDINGS_TOLD]]
+    told = [_binding(each) for each in longest[:MAX_LISTED_BINDINGS]]
     more = len(longest) - len(told)
     return [*told, *([f"... and {more} times more."] if more else [])]
 
 
-def _binding(each: Binding) -> str:
+def _binding(each: BindingLimit) -> str:
     times = f"from {_clock(each.from_seconds)} to {_clock(each.until_seconds)}"
     if each.limit == WINDOW:
         return f"The projects' windows ({each.where}) hold pages back {times}; pods stand idle meanwhile."

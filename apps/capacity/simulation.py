@@ -24,7 +24,7 @@ STEP_SECONDS = 1
 SECONDS_PER_DAY = 86_400
 PARSE, OCR, MODEL = "parse", "ocr", "model"
 WINDOW = "window"
-LONGEST_GAP_SECONDS = 600
+MAX_GAP_SECONDS = 600
 """What lets all pages through for no longer between two times binds all the while."""
 _NOTHING = 1e-6
 
@@ -43,7 +43,7 @@ class Autoscaler:
 
 
 @dataclass(frozen=True)
-class StageRules:
+class StageModel:
     """One workload.
 
     ``pages_per_minute``: of one pod; ``slots``: how many messages it works on at once; ``pages_per_message``: what one
@@ -65,19 +65,19 @@ class StageRules:
 
 
 @dataclass(frozen=True)
-class Rules:
+class SimulationModel:
     """``ocr`` and ``model`` are None where no page goes there; quotas bind the models."""
 
-    parse: StageRules
-    ocr: StageRules | None = None
+    parse: StageModel
+    ocr: StageModel | None = None
     ocr_share: float = 0.0
-    model: StageRules | None = None
+    model: StageModel | None = None
     quotas: Sequence[Allowance] = ()
     autoscaler: Autoscaler = field(default_factory=Autoscaler)
 
 
 @dataclass(frozen=True)
-class Binding:
+class BindingLimit:
     """Something that held pages back, from and until in seconds since the beginning: a quota of the deployment
     ``where``, or the ``WINDOW`` of projects in the queue of the stage ``where``."""
 
@@ -114,7 +114,7 @@ class Simulated:
     pod_hours: dict[str, float]
     most_pods: dict[str, int]
     moments: list[Moment]
-    bindings: list[Binding]
+    bindings: list[BindingLimit]
     at_most_seconds: dict[str, int]
     """How long each workload had all the pods it may have."""
 
@@ -123,7 +123,7 @@ Cohort = tuple[int, float]
 """When the pages came, in seconds, and how many."""
 
 
-def simulate(load: Sequence[float], rules: Rules) -> Simulated:
+def simulate(load: Sequence[float], rules: SimulationModel) -> Simulated:
     """Run the load (pages a minute, one value a minute) through the service and see."""
     return _Run(load, rules).run()
 
@@ -131,7 +131,7 @@ def simulate(load: Sequence[float], rules: Rules) -> Simulated:
 class _Stage:
     """A queue of cohorts, what is being worked on, and the pods."""
 
-    def __init__(self, rules: StageRules, autoscaler: Autoscaler) -> None:
+    def __init__(self, rules: StageModel, autoscaler: Autoscaler) -> None:
         self.rules = rules
         self._autoscaler = autoscaler
         self._queue: deque[Cohort] = deque()
@@ -279,25 +279,25 @@ class _HeldBack:
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], list[int]] = {}
-        self._ended: list[Binding] = []
+        self._ended: list[BindingLimit] = []
 
     def note(self, now: int, where: str, limit: str) -> None:
         which = where, limit
         times = self._open.get(which)
-        if times is not None and now - times[1] <= LONGEST_GAP_SECONDS:
+        if times is not None and now - times[1] <= MAX_GAP_SECONDS:
             times[1] = now + STEP_SECONDS
             return
         if times is not None:
-            self._ended.append(Binding(*which, *times))
+            self._ended.append(BindingLimit(*which, *times))
         self._open[which] = [now, now + STEP_SECONDS]
 
-    def bindings(self) -> list[Binding]:
-        all_times = [*self._ended, *(Binding(*which, *times) for which, times in self._open.items())]
+    def bindings(self) -> list[BindingLimit]:
+        all_times = [*self._ended, *(BindingLimit(*which, *times) for which, times in self._open.items())]
         return sorted(all_times, key=lambda binding: (binding.from_seconds, binding.where))
 
 
 class _Run:
-    def __init__(self, load: Sequence[float], rules: Rules) -> None:
+    def __init__(self, load: Sequence[float], rules: SimulationModel) -> None:
         self._load = load
         self._rules = rules
         self._parse = _Stage(rules.parse, rules.autoscaler)

@@ -29,7 +29,7 @@ ANCHORS = (Anchor(1_000, 8, 16, 2), Anchor(10_000, 64, 128, 12))
 OCR_CPU_PER_PARSE_POD = 2
 PARSE_PODS_PER_OCR_GPU = 8
 PARSE_PODS_PER_NODE = 6
-LEAST_OCR_CPU, LEAST_OCR_GPU = 12, 2
+MIN_OCR_CPU_PODS, MIN_OCR_GPU_PODS = 12, 2
 """At the least so many, in overlays that serve somebody."""
 
 
@@ -136,7 +136,7 @@ def nodes_of(parse_pods: int) -> int:
 def guide_pods(pages_per_minute: float, *, serves_people: bool = True) -> GuidePods:
     """Pods for the load; ``serves_people``: the guide's least numbers of OCR pods hold (staging, production)."""
     parse = _upwards(guide_parse_pods(pages_per_minute))
-    least_cpu, least_gpu = (LEAST_OCR_CPU, LEAST_OCR_GPU) if serves_people else (1, 1)
+    least_cpu, least_gpu = (MIN_OCR_CPU_PODS, MIN_OCR_GPU_PODS) if serves_people else (1, 1)
     return GuidePods(
         parse=parse,
         ocr_cpu=max(least_cpu, _upwards(_on_the_line(pages_per_minute, "ocr_cpu"))),

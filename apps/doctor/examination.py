@@ -29,10 +29,10 @@ def examine(*, ask_providers: bool = False) -> list[Finding]:
     """Look at every part, all at once; takes as long as the slowest, which has ``CHECK_SECONDS``, or longer where
     providers are asked."""
     import_module(settings.CELERY_APP)  # imports are not to be timed
-    looks = [*_looks(shared_parts.PARTS), *_looks(machine.PARTS)]
+    checks = [*_looks(shared_parts.PARTS), *_looks(machine.PARTS)]
     seconds = PROVIDER_SECONDS if ask_providers else CHECK_SECONDS
-    looks.append(_Look("providers", lambda: _providers(call=ask_providers, seconds=seconds), seconds + 0.5))
-    return [finding for look in looks for finding in look.findings()]
+    checks.append(_TimedCheck("providers", lambda: _providers(call=ask_providers, seconds=seconds), seconds + 0.5))
+    return [finding for look in checks for finding in look.findings()]
 
 
 def is_well(findings: Sequence[Finding]) -> bool:
@@ -45,21 +45,21 @@ def summary(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts if count) + "."
 
 
-def _looks(parts: Sequence[tuple[str, Check]]) -> list[_Look]:
-    return [_Look(name, check, CHECK_SECONDS) for name, check in parts]
+def _looks(parts: Sequence[tuple[str, Check]]) -> list[_TimedCheck]:
+    return [_TimedCheck(name, check, CHECK_SECONDS) for name, check in parts]
 
 
 def _providers(*, call: bool, seconds: float) -> list[Finding]:
     """Each deployment by itself: one that does not answer does not hide the others."""
-    looks = [_Look("deployment", check, seconds) for check in machine.providers(call=call)]
-    return [finding for look in looks for finding in look.findings()]
+    checks = [_TimedCheck("deployment", check, seconds) for check in machine.providers(call=call)]
+    return [finding for look in checks for finding in look.findings()]
 
 
 def _look_again() -> str:
     return manage("doctor")
 
 
-class _Look:
+class _TimedCheck:
     """A check in a thread of its own, begun at once. A thread that hangs is left behind and ends with the process."""
 
     def __init__(self, name: str, check: Check, seconds: float) -> None:

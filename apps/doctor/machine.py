@@ -22,7 +22,7 @@ from parse_project import env
 
 GIGABYTE = 1024**3
 DISK_WARNING_BYTES, DISK_FAILED_BYTES = 5 * GIGABYTE, GIGABYTE // 2
-SHORTEST_KEY, SHORTEST_PASSWORD = 32, 8
+MIN_KEY_LENGTH, MIN_PASSWORD_LENGTH = 32, 8
 GPU_SECONDS = 1.8
 WELL_KNOWN_KEYS = ("secret", "changeme", "change-me", "django-insecure", "password", "insecure", "default")
 NEW_KEY = (
@@ -103,8 +103,8 @@ def secret_key() -> Finding:
     kept = Path(settings.DATA_DIR) / "secret_key"
     if key.lower().startswith(WELL_KNOWN_KEYS):
         return failed(name, "It is one that everybody knows: links and sealed passwords are not safe.", NEW_KEY)
-    if len(key) < SHORTEST_KEY:
-        return failed(name, f"It has {len(key)} characters; less than {SHORTEST_KEY} can be guessed.", NEW_KEY)
+    if len(key) < MIN_KEY_LENGTH:
+        return failed(name, f"It has {len(key)} characters; less than {MIN_KEY_LENGTH} can be guessed.", NEW_KEY)
     if not kept.exists() and not settings.HAS_CONFIGURED_KEY:
         return not_checked(name, "There is none yet; the first start makes it.")
     if not kept.exists() or kept.read_text(encoding="ascii").strip() != key:
@@ -121,8 +121,8 @@ def flower_password() -> Finding:
     name, path = "Flower's password", Path(settings.DATA_DIR) / "flower_password"
     if not path.exists():
         return not_checked(name, "make run has not started Flower here.")
-    if len(path.read_text(encoding="ascii").strip()) < SHORTEST_PASSWORD:
-        return failed(name, f"It is shorter than {SHORTEST_PASSWORD} characters.", f"rm {path}; make run")
+    if len(path.read_text(encoding="ascii").strip()) < MIN_PASSWORD_LENGTH:
+        return failed(name, f"It is shorter than {MIN_PASSWORD_LENGTH} characters.", f"rm {path}; make run")
     if _others_may_read(path):
         return warning(name, f"Others may read {path}.", f"chmod 600 {path}")
     return ok(name, f"It is set, in {path}.")

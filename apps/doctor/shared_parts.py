@@ -31,7 +31,7 @@ from apps.supervisor import embedded_broker, processes
 ANSWER_SECONDS = 1
 SKEW_WARNING_SECONDS, SKEW_FAILED_SECONDS = 2.0, 30.0
 RETENTION_WARNING_SECONDS = 24 * 3600.0
-MOST_NAMED = 3
+MAX_LISTED_MIGRATIONS = 3
 START = "make run"
 SET_CLOCK = "sudo timedatectl set-ntp true"
 ELSEWHERE = "Where yours runs with LEAFMILL_DATA=..., set it here too."
@@ -66,8 +66,8 @@ def migrations() -> Finding:
         return not_checked(name, NO_DATABASE)
     if not missing:
         return ok(name, "All are applied.")
-    named = ", ".join(f"{each.app_label}.{each.name}" for each in missing[:MOST_NAMED])
-    more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+    named = ", ".join(f"{each.app_label}.{each.name}" for each in missing[:MAX_LISTED_MIGRATIONS])
+    more = f" and {len(missing) - MAX_LISTED_MIGRATIONS} more" if len(missing) > MAX_LISTED_MIGRATIONS else ""
     return failed(name, f"Not applied: {named}{more}.", manage("migrate"))
 
 

@@ -33,8 +33,8 @@ from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
 
 NEWEST = 20_000
 SHORT, LONG = timedelta(minutes=5), timedelta(minutes=60)
-MOST_STUCK = 1000
-MOST_QUOTAS = 20
+MAX_STUCK_JOBS = 1000
+MAX_QUOTAS = 20
 NEAR, FULL = 80, 100  # per cent of a quota
 
 
@@ -104,9 +104,9 @@ def dashboard() -> dict[str, Any]:
         "call_errors": _call_errors(now),
         "spent": _spent(deployments, accounts),
         "store_answers": accounts is not None,
-        "limits": limits[:MOST_QUOTAS],
-        "stuck": stuck_jobs(ParseJob.objects.order_by()).values("pk")[:MOST_STUCK].count(),
-        "most_stuck": MOST_STUCK,
+        "limits": limits[:MAX_QUOTAS],
+        "stuck": stuck_jobs(ParseJob.objects.order_by()).values("pk")[:MAX_STUCK_JOBS].count(),
+        "most_stuck": MAX_STUCK_JOBS,
         "pauses": pauses,
         "may_be_paused": [name for name in pausable() if name not in {pause.name for pause in pauses}],
         "not_called": [

@@ -28,7 +28,7 @@ def operations(request: HttpRequest) -> HttpResponse:
     refresh = "refresh" in request.GET
     return render(
         request,
-        "operations/dashboard.html",
+        "monitoring/dashboard.html",
         {
             **admin.site.each_context(request),
             **dashboard(),

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from apps.jobs import queries
 from apps.jobs.models import Worker
 
-MOST_EVENTS = 50
+MAX_EVENTS = 50
 LOOKED_BACK = timedelta(hours=1)
 
 
@@ -58,13 +58,13 @@ def workers_now(running: Mapping[str, int]) -> list[WorkersNow]:
 
 
 def scaling_events() -> list[ScalingEvent]:
-    """Who came and who went in the last hour, the newest first, ``MOST_EVENTS`` at most."""
+    """Who came and who went in the last hour, the newest first, ``MAX_EVENTS`` at most."""
     since = Now() - LOOKED_BACK
     gone = Q(stopped_at__isnull=False) | Q(seen_at__lt=Now() - queries.WORKER_TIMEOUT)
     came = Worker.objects.filter(started_at__gte=since).order_by("-started_at")
     went = Worker.objects.filter(gone, seen_at__gte=since).order_by("-seen_at")
-    events = [*_arrivals(came[:MOST_EVENTS]), *_departures(went[:MOST_EVENTS])]
-    return sorted(events, key=lambda event: event.moment, reverse=True)[:MOST_EVENTS]
+    events = [*_arrivals(came[:MAX_EVENTS]), *_departures(went[:MAX_EVENTS])]
+    return sorted(events, key=lambda event: event.moment, reverse=True)[:MAX_EVENTS]
 
 
 def _arrivals(workers: Any) -> Iterator[ScalingEvent]:

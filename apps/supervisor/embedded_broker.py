@@ -13,7 +13,7 @@ from pathlib import Path
 from apps.supervisor.errors import CannotStart
 
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, the closing zero included.
-LONGEST_SOCKET_PATH = 100
+MAX_SOCKET_PATH_BYTES = 100
 PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.+-]+")
 
 
@@ -38,7 +38,7 @@ def socket_path(data_folder: Path) -> Path:
     """Where the server listens: in the data folder, or in a short private folder when that path is too long for a
     socket or has characters that a broker URL cannot carry."""
     path = data_folder / "valkey.sock"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and PLAIN_PATH.fullmatch(str(path)):
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES and PLAIN_PATH.fullmatch(str(path)):
         return path
     name = hashlib.sha256(os.fsencode(data_folder)).hexdigest()[:12]
     return _private_folder(Path(tempfile.gettempdir()) / f"leafmill-{os.getuid()}-{name}") / "valkey.sock"

@@ -16,9 +16,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        arguments.add_wanted(parser, required=True)
+        arguments.add_load_options(parser, required=True)
         parser.add_argument("--simulate", action="store_true", help="also simulate how it would go")
-        arguments.add_scenario(parser)
+        arguments.add_simulation_options(parser)
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         simulates = options["simulate"] or options["chart"] is not None

@@ -13,8 +13,8 @@ class Command(BaseCommand):
     help = "Simulate KEDA's loop, the queues and the providers' quotas under a load: backlog, waits, pod hours."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        arguments.add_wanted(parser, required=False)
-        arguments.add_scenario(parser)
+        arguments.add_load_options(parser, required=False)
+        arguments.add_simulation_options(parser)
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         arguments.answer(options, self.stdout.write, tells_plan=False, simulates=True)

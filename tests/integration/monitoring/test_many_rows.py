@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts import services as accounts
 from apps.jobs import queries
 from apps.jobs.scheduling import retention
-from apps.monitoring.worker_facts import MOST_EVENTS
+from apps.monitoring.worker_facts import MAX_EVENTS
 from tests.fakes.many_rows import LONGEST_JOB, WORKERS, make_many_rows, remove_many_rows
 
 MAX_QUERIES = 30
@@ -67,7 +67,7 @@ def test_a_page_asks_few_questions(admin: Client, page: str, django_assert_max_n
 def test_of_many_workers_that_came_and_went_the_newest_are_told(admin: Client) -> None:
     found = admin.get(PAGES["operations"]).context
 
-    assert len(found["scaling_events"]) == MOST_EVENTS
+    assert len(found["scaling_events"]) == MAX_EVENTS
     assert found["workers"][0].workers == 2 * WORKERS // 3
 
 

@@ -22,7 +22,7 @@ from apps.monitoring.models import TallyMark
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
 from tests.integration.api.conftest import Api, Finish
 from tests.integration.api.test_queue_status import use_broker
-from tests.integration.operations.conftest import TOKEN, Metrics, Samples
+from tests.integration.monitoring.conftest import TOKEN, Metrics, Samples
 
 ROOT = Path(__file__).resolve().parents[3]
 ANSWER_ONE_REQUEST = """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apps.doctor import machine
-from apps.doctor.examination import _Look, is_well, summary
+from apps.doctor.examination import _TimedCheck, is_well, summary
 from apps.doctor.finding import Finding, State, failed, not_checked, ok, warning
 from apps.doctor.machine import GIGABYTE, disk_finding
 from apps.doctor.shared_parts import clock_finding
@@ -116,7 +116,7 @@ def test_a_gpu_is_seen_by_nvidias_own_program(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_a_part_that_hangs_is_told_as_failed_in_time() -> None:
-    look = _Look("broker", lambda: time.sleep(60) or ok("broker", ""), 0.05)  # type: ignore[func-returns-value]
+    look = _TimedCheck("broker", lambda: time.sleep(60) or ok("broker", ""), 0.05)  # type: ignore[func-returns-value]
 
     [finding] = look.findings()
 
@@ -129,7 +129,7 @@ def test_a_part_that_breaks_is_told_as_failed() -> None:
     def breaks() -> Finding:
         return ok("broker", json.loads("{"))
 
-    [finding] = _Look("broker", breaks, 2.0).findings()
+    [finding] = _TimedCheck("broker", breaks, 2.0).findings()
 
     assert finding.state is State.FAILED
     assert "JSONDecodeError" in finding.sentence

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from django.test import Client
 
-from tests.integration.operations.conftest import Metrics
+from tests.integration.monitoring.conftest import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 MONITORING = ROOT / "deploy" / "monitoring"

@@ -9,29 +9,39 @@ import pytest
 
 from apps.capacity import loads, sizing
 from apps.capacity.quota_check import Allowance
-from apps.capacity.simulation import MODEL, OCR, PARSE, WINDOW, Autoscaler, Rules, Simulated, StageRules, simulate
+from apps.capacity.simulation import (
+    MODEL,
+    OCR,
+    PARSE,
+    WINDOW,
+    Autoscaler,
+    Simulated,
+    SimulationModel,
+    StageModel,
+    simulate,
+)
 from apps.capacity.sizing import Scaler
 
 SHARE = 0.3
 STAGING = sizing.OVERLAYS["staging"]
 
 
-def guide_rules(pages: float, *, parse: Scaler = STAGING.parse, ocr: Scaler = STAGING.ocr_cpu) -> Rules:
+def guide_rules(pages: float, *, parse: Scaler = STAGING.parse, ocr: Scaler = STAGING.ocr_cpu) -> SimulationModel:
     """Pods with the guide's rates at this load."""
-    return Rules(
-        StageRules(PARSE, parse, pages / sizing.guide_parse_pods(pages), slots=2, pages_per_message=32),
-        ocr=StageRules(OCR, ocr, SHARE * pages / sizing.guide_ocr_pods(pages, gpu=False)),
+    return SimulationModel(
+        StageModel(PARSE, parse, pages / sizing.guide_parse_pods(pages), slots=2, pages_per_message=32),
+        ocr=StageModel(OCR, ocr, SHARE * pages / sizing.guide_ocr_pods(pages, gpu=False)),
         ocr_share=SHARE,
     )
 
 
 def model_rules(
     *allowances: Allowance, scaler: Scaler | None = None, width: int = 250, autoscaler: Autoscaler | None = None
-) -> Rules:
+) -> SimulationModel:
     rate = sizing.model_pages_per_minute("llm", width=width, call_seconds=4.0)
-    return Rules(
-        StageRules(PARSE, Scaler(100, 100, 20), 1_000.0),
-        model=StageRules(MODEL, scaler or Scaler(1, 100, width), rate, slots=width),
+    return SimulationModel(
+        StageModel(PARSE, Scaler(100, 100, 20), 1_000.0),
+        model=StageModel(MODEL, scaler or Scaler(1, 100, width), rate, slots=width),
         quotas=allowances,
         autoscaler=autoscaler or Autoscaler(),
     )
@@ -101,7 +111,7 @@ def test_a_pod_that_is_started_later_makes_a_burst_wait_longer() -> None:
 
 
 def test_pods_are_doubled_or_four_more_in_fifteen_seconds() -> None:
-    rules = Rules(StageRules(PARSE, Scaler(1, 1_000, 1), 1.0))
+    rules = SimulationModel(StageModel(PARSE, Scaler(1, 1_000, 1), 1.0))
 
     run = simulate(loads.constant(1_000_000, hours=1 / 60), rules)
 
@@ -111,7 +121,7 @@ def test_pods_are_doubled_or_four_more_in_fifteen_seconds() -> None:
 
 def test_pods_go_when_nothing_asked_for_them_for_five_minutes() -> None:
     load = [600.0] * 10 + [0.0] * 20
-    run = simulate(load, Rules(StageRules(PARSE, Scaler(1, 100, 1), 60.0)))
+    run = simulate(load, SimulationModel(StageModel(PARSE, Scaler(1, 100, 1), 60.0)))
 
     pods = [moment.pods[PARSE] for moment in run.moments]
     assert max(pods) > 5
@@ -120,7 +130,7 @@ def test_pods_go_when_nothing_asked_for_them_for_five_minutes() -> None:
 
 
 def test_nothing_to_do_ends_the_last_pod_where_the_least_is_none() -> None:
-    run = simulate([60.0] + [0.0] * 20, Rules(StageRules(PARSE, Scaler(0, 10, 10), 60.0)))
+    run = simulate([60.0] + [0.0] * 20, SimulationModel(StageModel(PARSE, Scaler(0, 10, 10), 60.0)))
 
     pods = [moment.pods[PARSE] for moment in run.moments]
     assert max(pods) >= 1
@@ -169,9 +179,9 @@ def test_a_quota_of_a_day_binds_until_the_next_day() -> None:
 
 def test_a_window_holds_pages_back_however_many_pods_there_are() -> None:
     # 30 messages at once, of a minute each: 30 pages a minute.
-    stage = StageRules(PARSE, Scaler(100, 100, 20), 1.0, window=30)
+    stage = StageModel(PARSE, Scaler(100, 100, 20), 1.0, window=30)
 
-    run = simulate(loads.constant(50, hours=2), Rules(stage))
+    run = simulate(loads.constant(50, hours=2), SimulationModel(stage))
 
     [binding] = run.bindings
     assert (binding.where, binding.limit) == (PARSE, WINDOW)
@@ -180,9 +190,9 @@ def test_a_window_holds_pages_back_however_many_pods_there_are() -> None:
 
 
 def test_a_window_that_is_not_full_holds_nothing_back() -> None:
-    stage = StageRules(PARSE, Scaler(100, 100, 20), 1.0, window=60)
+    stage = StageModel(PARSE, Scaler(100, 100, 20), 1.0, window=60)
 
-    assert simulate(loads.constant(50, hours=2), Rules(stage)).bindings == []
+    assert simulate(loads.constant(50, hours=2), SimulationModel(stage)).bindings == []
 
 
 def test_the_second_deployment_takes_what_the_first_may_not() -> None:
@@ -217,7 +227,7 @@ def test_a_daily_curve_has_its_mean_and_its_peak(peak: float) -> None:
 
 def test_waits_are_those_of_a_queue_that_was_worked_out_by_hand() -> None:
     # One pod, 60 pages a minute, a page takes a second: 120 pages that come within a minute take two.
-    run = simulate([120.0, 0.0, 0.0], Rules(StageRules(PARSE, Scaler(1, 1, 10), 60.0)))
+    run = simulate([120.0, 0.0, 0.0], SimulationModel(StageModel(PARSE, Scaler(1, 1, 10), 60.0)))
 
     assert run.pages_done == pytest.approx(120)
     # The page that comes at t is done at 2t: it waits t, which is spread evenly from 0 to 60 s.
