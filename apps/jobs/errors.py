@@ -1,7 +1,7 @@
 """The errors of commands on jobs.
 
 JobError (a ParseError)
-  JobNotFound, JobNotFinished, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption, TooSlowToEstimate
+  JobNotFound, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption, TooSlowToEstimate
   IntakePaused
 BrokerUnavailable (a ParseError)
 QuotaExceeded (a DocumentError: the job ends with it)
@@ -22,13 +22,6 @@ class JobNotFound(JobError):
     """No such job. It may have been deleted, or the id belongs to another project."""
 
     code = "not_found"
-
-
-class JobNotFinished(JobError):
-    """The job has not finished. Ask again in a moment."""
-
-    code = "job_not_finished"
-    retryable = True
 
 
 class IllegalMove(JobError):

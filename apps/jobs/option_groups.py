@@ -207,9 +207,9 @@ TriggerSwitch = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"
 
 
 class AutoModeRule(Options):
-    """The pages on which the triggers hold are parsed as in ``parsing_conf``. The first rule that holds wins."""
+    """The pages on which the triggers match are parsed as in ``parsing_conf``. The first rule that matches wins."""
 
-    unknown_warning = "This trigger is not known, so it never holds."
+    unknown_warning = "This trigger is not known, so it never matches."
 
     parsing_conf: AutoModeParsing
     trigger_mode: Literal["and", "or"] | None = None
@@ -249,7 +249,7 @@ class AutoModeRule(Options):
     text_in_page: TriggerText = None
 
     def stored(self) -> dict[str, Any]:
-        """Return the rule as JSON. Unknown triggers are kept by name, because they keep the rule from holding."""
+        """Return the rule as JSON. Unknown triggers are kept by name, because they keep the rule from matching."""
         return super().stored() | dict.fromkeys(self.model_extra or (), True)
 
 

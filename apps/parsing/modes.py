@@ -10,12 +10,3 @@ PAGE_PARSER_OF_MODE = {BALANCED: "llm", MULTIMODAL: "lvm", AGENTIC: "agent"}
 
 FOR_EASY_PAGES = {AGENTIC: BALANCED, MULTIMODAL: BALANCED}
 """The cheaper mode that the cost optimizer chooses for easy pages."""
-
-MODE_OF_TIER = {
-    "fast": FAST,
-    "cost_effective": BALANCED,
-    "balanced": BALANCED,
-    "multimodal": MULTIMODAL,
-    "agentic": AGENTIC,
-    "agentic_plus": AGENTIC,
-}

@@ -17,7 +17,7 @@ ParseError
     ProviderError            a model call
       QuotaExhausted, ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
   JobError                   a command that the state or the options of a job forbid
-    JobNotFound, JobNotFinished, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+    JobNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
     IllegalMove
       NotCancellable
     InvalidOption

@@ -15,20 +15,13 @@ from apps.pages.model.blocks import Page
 from apps.pages.model.errors import ParseError
 from apps.parsing.routing.page_facts import PageFacts
 from apps.parsing.routing.triggers import COMPANIONS, TRIGGERS, Trigger, WrongValue
+from apps.parsing.tiers import TIERS
 
 MAX_RULES = 100
 MAX_TOTAL_PROGRAM_STEPS = 1000
 """Steps of all patterns of a request together: the work for one character of a page."""
 MAX_PROMPT_CHARS = 20_000
 AND, OR = "and", "or"
-MODES_OF_TIERS = {
-    "fast": "fast",
-    "cost_effective": "balanced",
-    "balanced": "balanced",
-    "multimodal": "multimodal",
-    "agentic": "agentic",
-    "agentic_plus": "agentic",
-}
 MODES_OF_PARSE_MODES = {
     "parse_page_without_llm": "fast",
     "parse_page_with_llm": "balanced",
@@ -201,12 +194,12 @@ def _parsing_conf(path: FieldPath, raw: object, problems: list[RuleProblem]) -> 
 
     tier, version, parse_mode = text("tier"), text("version"), text("parse_mode")
     prompt = text("custom_prompt", MAX_PROMPT_CHARS) or text("user_prompt", MAX_PROMPT_CHARS)
-    for name, value, known in (("tier", tier, MODES_OF_TIERS), ("parse_mode", parse_mode, MODES_OF_PARSE_MODES)):
+    for name, value, known in (("tier", tier, TIERS), ("parse_mode", parse_mode, MODES_OF_PARSE_MODES)):
         if value and value not in known:
             problems.append(RuleProblem((*path, name), f"One of {', '.join(known)} is expected.", value))
     if version and not tier:
         problems.append(RuleProblem((*path, "version"), "A version is expected beside a tier only.", version))
-    mode = MODES_OF_TIERS.get(tier) or MODES_OF_PARSE_MODES.get(parse_mode)
+    mode = TIERS[tier].mode if tier in TIERS else MODES_OF_PARSE_MODES.get(parse_mode)
     if not mode and (given.get("premium_mode") is True or given.get("fast_mode") is True):
         mode = "agentic" if given.get("premium_mode") is True else "fast"
     return ParsingConf(mode, tier, version, prompt, given)

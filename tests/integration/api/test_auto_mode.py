@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from apps.api.v2.tiers import TIERS
 from apps.jobs.models import ParseJob
-from apps.parsing.routing.auto_mode import MODES_OF_TIERS
 from apps.providers.catalog import catalog
 from apps.providers.models import Deployment
 from tests.fakes.deployments import deploy
@@ -108,10 +106,6 @@ def test_unknown_triggers_and_settings_without_effect_are_said(api: Api) -> None
     [kept] = ParseJob.objects.get(pk=job["id"]).options["processing_options"]["auto_mode_configuration"]
     assert kept["signature_in_page"] is True
     assert "hush" not in str(kept)
-
-
-def test_tiers_mean_the_same_in_rules_and_requests() -> None:
-    assert {name: tier.mode for name, tier in TIERS.items()} == MODES_OF_TIERS
 
 
 def test_the_example_of_the_documentation_is_accepted(api: Api) -> None:

@@ -182,7 +182,7 @@ def test_stored_options_have_no_secrets_unknown_names_or_fields_of_the_request()
     assert request.password == "s3cret"
 
 
-def test_a_stored_rule_keeps_unknown_triggers_so_that_it_never_holds() -> None:
+def test_a_stored_rule_keeps_unknown_triggers_so_that_it_never_matches() -> None:
     rule = {"parsing_conf": {"tier": "agentic", "sparkle": 1}, "table_in_page": True, "page_contains_a_horse": 3}
     options = JobOptions.model_validate({"processing_options": {"auto_mode_configuration": [rule]}})
 
