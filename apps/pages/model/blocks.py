@@ -1,7 +1,7 @@
-"""What is on a page: lines with boxes, and the blocks they form, in reading order.
+"""The content of a page: lines with boxes, and the blocks they form, in reading order.
 
-These values cross a process border as JSON (``encode_page`` / ``decode_page``), from a child that has met hostile
-bytes to a worker that trusts nothing: decoding checks every field's type and raises ``GarbledPage``.
+These values travel as JSON (``encode_page`` / ``decode_page``) from a sandboxed child, which read untrusted bytes, to a
+worker. Decoding checks the type of every field and raises ``GarbledPage``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from apps.pages.model.errors import GarbledPage
 from apps.pages.model.geometry import Box
 
-# Tables are spread out into rectangles later, so a line that names row 999,999,999 must not get past the decoder.
+# Tables are expanded to full rectangles later, so the decoder must reject a cell in row 999,999,999.
 RowNumber = Annotated[int, msgspec.Meta(ge=0, le=5_000)]
 ColumnNumber = Annotated[int, msgspec.Meta(ge=0, le=500)]
 RowSpan = Annotated[int, msgspec.Meta(ge=1, le=5_000)]
@@ -70,7 +70,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     """One element of a page.
 
     ``level``: headings 1-6 (0 until the document is surveyed), list items 1 for the outermost.
-    ``marker``: what stands before a list item ("-", "3.", "b)"). ``cells``: tables only.
+    ``marker``: the bullet or number of a list item ("-", "3.", "b)"). ``cells``: tables only.
     ``confidence``: 0.0-1.0, None when unknown.
     """
 
@@ -88,11 +88,12 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="page"):
     """One page as displayed (rotation applied). ``blocks`` is the reading order; sizes in points.
 
-    ``needs_ocr`` says why the text layer is not enough (``no_text_layer``, ``garbled_text``), or that its pictures may
-    hold more (``text_in_picture``); empty when it is enough.
+    ``number``: page number, from 1.
+    ``needs_ocr``: why the text layer is not enough (``no_text_layer``, ``garbled_text``), or ``text_in_picture`` when
+    its pictures may contain text; empty when the text layer is enough.
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
-    ``hidden``: text that people cannot see and that was left out because that was asked for, cut to a page's worth.
-    ``parsing`` tells people how the page's content came about: mode, model, how true it is.
+    ``hidden``: invisible text that was removed on request, at most about a page of it.
+    ``parsing``: how the content was produced: mode, model, fidelity.
     """
 
     number: int
@@ -124,7 +125,7 @@ def encode_page(page: Page) -> bytes:
 
 
 def decode_page(raw: bytes) -> Page:
-    """The page that ``encode_page`` wrote; ``GarbledPage`` when it is anything else."""
+    """Return the page that ``encode_page`` wrote. Raise ``GarbledPage`` for any other bytes."""
     try:
         return _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -132,12 +133,12 @@ def decode_page(raw: bytes) -> Page:
 
 
 def encode_result(result: Page | PageFailure) -> bytes:
-    """One JSON line without its line end; ``decode_result`` reads it."""
+    """Return one JSON line, without its newline, for ``decode_result``."""
     return _encoder.encode(result)
 
 
 def decode_result(raw: bytes) -> Page | PageFailure:
-    """What ``encode_result`` wrote; ``GarbledPage`` when it is anything else."""
+    """Return the result that ``encode_result`` wrote. Raise ``GarbledPage`` for any other bytes."""
     try:
         result: Page | PageFailure = _either_decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -146,15 +147,17 @@ def decode_result(raw: bytes) -> Page | PageFailure:
 
 
 def encode_pages(results: Iterable[Page | PageFailure]) -> Iterator[bytes]:
-    """JSON lines, one per page, each with its line end."""
+    """Yield one JSON line per page, each with its newline."""
     for result in results:
         yield _encoder.encode(result) + b"\n"
 
 
 def find_page(content: bytes, number: int) -> Page:
-    """The page of this number among those that ``encode_pages`` wrote; the others are not decoded. ``GarbledPage`` when
-    it is not there or is anything else."""
-    head = b'{"kind":"page","number":%d,' % number  # a line end within a value is escaped
+    """Return one page of those that ``encode_pages`` wrote, without decoding the others.
+
+    Raise ``GarbledPage`` when the page is missing or malformed.
+    """
+    head = b'{"kind":"page","number":%d,' % number  # a newline inside a value is escaped
     begin = 0 if content.startswith(head) else content.find(b"\n" + head) + 1
     if not content.startswith(head, begin):
         raise GarbledPage
@@ -163,6 +166,6 @@ def find_page(content: bytes, number: int) -> Page:
 
 
 def decode_pages(lines: Iterable[bytes]) -> Iterator[Page | PageFailure]:
-    """The pages that ``encode_pages`` wrote; ``GarbledPage`` at the first line that is anything else."""
+    """Yield the pages that ``encode_pages`` wrote. Raise ``GarbledPage`` at the first malformed line."""
     for line in lines:
         yield decode_result(line)

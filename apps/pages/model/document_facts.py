@@ -6,7 +6,7 @@ import msgspec
 
 
 class DocumentFacts(msgspec.Struct, frozen=True):
-    """Facts known before any page is read; ``warnings`` are public codes."""
+    """Media type, page count and title. ``warnings`` are public codes."""
 
     media_type: str
     page_count: int

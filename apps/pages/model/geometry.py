@@ -37,7 +37,7 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
         )
 
     def intersection(self, other: Box) -> Box | None:
-        """What lies inside ``other``, too; None when nothing does."""
+        """Return the area inside both boxes, or None when they do not overlap."""
         box = Box(
             max(self.x0, other.x0), max(self.top, other.top), min(self.x1, other.x1), min(self.bottom, other.bottom)
         )
@@ -48,6 +48,6 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
 
 
 def union(boxes: Iterable[Box]) -> Box:
-    """The smallest box around all of them; ValueError when there is none."""
+    """Return the smallest box around all boxes. Raise ValueError when there are none."""
     x0s, tops, x1s, bottoms = zip(*((b.x0, b.top, b.x1, b.bottom) for b in boxes), strict=True)
     return Box(min(x0s), min(tops), max(x1s), max(bottoms))

@@ -150,7 +150,7 @@ _OTHER_NAMES = {
 }
 
 
-# The packs that know a script as a whole, and where they are missing those of its most written languages.
+# The packs for a whole script; where there is none, the packs of its most common languages.
 _PACKS_OF_SCRIPT = {
     LATIN: ("Latin", "eng"),
     CYRILLIC: ("rus", "Cyrillic", "ukr", "bul"),
@@ -172,30 +172,32 @@ _PACKS_OF_SCRIPT = {
 
 
 def any_language_of(script: str) -> Language:
-    """Some language of this script, where nobody has said which."""
+    """Return a placeholder for any language of this script, for use when the language is unknown."""
     return Language(script.lower(), f"any language in {script} letters", script, _PACKS_OF_SCRIPT[script])
 
 
 def is_guess(language: Language) -> bool:
-    """Whether this is "some language of the script" instead of a language."""
+    """Return True for a placeholder made by ``any_language_of``."""
     return language.code == language.script.lower()
 
 
 def fraktur_languages(languages: Sequence[Language]) -> tuple[Language, ...]:
-    """How to read prints with long s: Fraktur, beside the language where it is German, else Fraktur's own pack, which
-    knows the Antiqua of that time too."""
+    """Return the languages for reading old prints with long s.
+
+    German is read with Fraktur and German packs; other languages with the Fraktur pack, which covers old Antiqua too.
+    """
     if any(language.code in ("de", "frk") for language in languages):
         return (Language("frk", "Fraktur", LATIN, ("frk", "deu")),)
     return (Language("frk", "Fraktur", LATIN, ("Fraktur",)),)
 
 
 class UnknownLanguage(ValueError):
-    """The code names no language that we know; the message lists those that can be asked for."""
+    """The code names no known language. The message lists the known codes."""
 
 
 @cache
 def languages_by_spelling() -> dict[str, Language]:
-    """Every spelling that is understood -> its language."""
+    """Map every accepted spelling to its language."""
     spellings: dict[str, Language] = {}
     for line in _TABLE.strip().splitlines():
         code, packs, name, script = line.split()
@@ -209,7 +211,7 @@ def languages_by_spelling() -> dict[str, Language]:
 
 
 def find(code: str) -> Language:
-    """The language of a code such as ``de``, ``ch_sim``, ``zh-CN``, ``pt-PT`` or ``deu``; UnknownLanguage."""
+    """Return the language of a code such as ``de``, ``ch_sim``, ``zh-CN`` or ``deu``. Raise UnknownLanguage."""
     spelled = code.strip().lower().replace("_", "-")
     language = languages_by_spelling().get(spelled) or languages_by_spelling().get(spelled.split("-")[0])
     if language is None:
@@ -219,5 +221,5 @@ def find(code: str) -> Language:
 
 
 def find_all(codes: Sequence[str]) -> tuple[Language, ...]:
-    """The languages of these codes, each once, in their order; UnknownLanguage."""
+    """Return the languages of these codes in order, without duplicates. Raise UnknownLanguage."""
     return tuple(dict.fromkeys(find(code) for code in codes))

@@ -1,4 +1,4 @@
-"""What stands before a list item: bullets, numbers, letters."""
+"""The markers of list items: bullets, numbers, letters."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _NUMBER = re.compile(r"(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d
 _LONE = re.compile(
     f"[{BULLETS}o]|\\(?(?:\\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\\[\\d{{1,3}}\\]|\\d+(?:\\.\\d+)+\\.?"
 )
-# A row of check marks is a table's, not a list's.
+# A row of check marks belongs to a table, not to a list.
 _CHECKS = "✓✔✗"
 BULLET_SIGNS = frozenset(BULLETS.replace("\\-", "-") + "o")
 
 
 def split(text: str) -> tuple[str, str]:
-    """The marker and the rest of a line; ("", text) when it has none."""
+    """Split a line into its marker and the rest. Return ("", text) when there is no marker."""
     first = text[:1]
     if first.isalpha() and (len(text) < 3 or (text[1] not in ".) " and first not in "ivxIVX")):
         return "", text
@@ -28,7 +28,7 @@ def split(text: str) -> tuple[str, str]:
 
 
 def is_lone(text: str) -> bool:
-    """Whether the whole text is a marker, so that what it marks stands further along the line."""
+    """Return True if the whole text is a marker; the text of its list item follows on the same line."""
     return len(text) <= 8 and _LONE.fullmatch(text) is not None
 
 

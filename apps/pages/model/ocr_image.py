@@ -1,6 +1,6 @@
-"""The picture of a page on its way to OCR: grey pixels, compressed without loss, behind one line of text.
+"""The page image for OCR: one line of text, then grey pixels under lossless compression.
 
-The bytes come from a child that has met a stranger's document, so they must not need an image decoder: width, height
+The bytes come from a child that read an untrusted document, so reading them must need no image decoder: width, height
 and resolution are three numbers, the rest is zlib of exactly width x height bytes.
 """
 
@@ -35,7 +35,7 @@ def encode_ocr_image(image: OcrImage) -> bytes:
 
 
 def decode_ocr_image(raw: bytes) -> OcrImage:
-    """The picture that ``encode_ocr_image`` wrote; GarbledPage when it is anything else or larger than allowed."""
+    """Return the image that ``encode_ocr_image`` wrote. Raise GarbledPage when it is malformed or too large."""
     head = _HEAD.match(raw[:_MAX_HEAD_BYTES])
     if head is None:
         raise GarbledPage

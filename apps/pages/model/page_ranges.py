@@ -14,12 +14,12 @@ _HOW = 'Write page numbers from 1 and ranges of them, for example "1,3-5".'
 
 
 def check_page_ranges(text: str) -> None:
-    """Raise ``PageOutOfRange`` when ``text`` is not a list of pages, whatever the document."""
+    """Raise ``PageOutOfRange`` when ``text`` is not a list of pages."""
     _parts(text)
 
 
 def parse_page_ranges(text: str, *, page_count: int) -> tuple[int, ...]:
-    """The pages asked for, each once, in ascending order; all of them for an empty text.
+    """Return the requested pages in ascending order, without duplicates; all pages for an empty text.
 
     Raises ``PageOutOfRange`` for a text that is not a list of pages and for pages the document does not have. Costs no
     more than ``page_count`` steps a range: the ends are compared before anything is counted out.

@@ -1,4 +1,4 @@
-"""What the layout has to know about writing systems: direction, and whether words are parted by spaces."""
+"""Facts about writing systems: the direction, and whether spaces separate words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_unspaced(character: str) -> bool:
 
 
 def is_rtl(text: str) -> bool:
-    """Whether most letters of the text are written from right to left."""
+    """Return True if most letters of the text are written from right to left."""
     if text.isascii():
         return False
     marks = len(_RTL.findall(text))
@@ -34,5 +34,5 @@ def is_rtl(text: str) -> bool:
 
 
 def needs_space(left: str, right: str) -> bool:
-    """Whether two parts of a sentence, one after the other, are joined with a space."""
+    """Return True if a space separates ``left`` from ``right`` when they are joined."""
     return not (left and right and is_unspaced(left[-1]) and is_unspaced(right[0]))

@@ -1,7 +1,7 @@
-"""The picture of a page, or of a part of it, for a model that looks: a JPEG in colour.
+"""The image of a page, or of a region of it, for a vision model: a colour JPEG.
 
-Made in the child that met the document. The worker hands the bytes on without decoding them, so it looks only at what
-needs no decoder: how a JPEG begins and ends, and the size that its head states.
+A sandboxed child encodes it. The worker passes the bytes on without decoding them, so it checks only what needs no
+decoder: how a JPEG begins and ends, and the size in its header.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from apps.pages.model.errors import GarbledPage
 
 MAX_VISION_PIXELS = 1568 * 1568
-"""What vision models take without scaling it down themselves."""
+"""The largest image that vision models accept without scaling it down."""
 MAX_JPEG_BYTES = 4 << 20
 JPEG_QUALITY = 85
 _LOWER_QUALITIES = (65, 45)
@@ -26,7 +26,7 @@ _SCAN = 0xDA
 
 
 def encode_vision_image(image: Any, *, max_pixels: int) -> bytes:
-    """A Pillow image as a JPEG within ``max_pixels`` and ``MAX_JPEG_BYTES``, coarser or smaller where it must be."""
+    """Encode a Pillow image as a JPEG within ``max_pixels`` and ``MAX_JPEG_BYTES``; lower quality or size to fit."""
     image = _within(image.convert("RGB"), max_pixels)
     while True:
         for quality in (JPEG_QUALITY, *_LOWER_QUALITIES):
@@ -38,7 +38,7 @@ def encode_vision_image(image: Any, *, max_pixels: int) -> bytes:
 
 
 def check_vision_image(raw: bytes, *, max_pixels: int) -> bytes:
-    """The same bytes where they look like what ``encode_vision_image`` makes; GarbledPage when they do not."""
+    """Return the bytes unchanged if they look like a JPEG of ``encode_vision_image``. Raise GarbledPage otherwise."""
     if len(raw) > MAX_JPEG_BYTES or not raw.startswith(_START) or not raw.endswith(_END):
         raise GarbledPage
     sizes = list(_sizes(raw))
@@ -55,7 +55,7 @@ def _within(image: Any, max_pixels: int) -> Any:
 
 
 def _sizes(raw: bytes) -> Iterator[tuple[int, int]]:
-    """Width and height of every frame that is stated before the first scan."""
+    """Yield width and height of every frame header before the first scan."""
     at = 2
     while at + 9 <= len(raw) and raw[at] == 0xFF and raw[at + 1] != _SCAN:
         marker = raw[at + 1]
