@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. ``parse`` goes around Django: it needs no settings and should start in no time."""
+"""Django's command line. ``parse`` bypasses Django: it needs no settings and must start quickly."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-# What SQLite and PostgreSQL say of a database that was not migrated.
+# Errors of SQLite and PostgreSQL on a database that was not migrated.
 _MISSING = re.compile(r"no such (table|column)|(relation|column) \S+ does not exist")
 
 
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _what_is_missing() -> str:
-    """Tables of this release, or the whole service: a command in a terminal without its LEAFMILL_DATA finds nothing."""
+    """Return what is missing: tables of this release, or the service (a terminal without LEAFMILL_DATA)."""
     from django.conf import settings
     from django.db import connection
 

@@ -1,4 +1,4 @@
-"""The admin's page of the doctor: what ``manage.py doctor`` says, of the process that serves the page."""
+"""The admin page of the doctor: the findings of ``manage.py doctor`` for the process that serves the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.doctor.examination import examine, is_well, summary
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("jobs.view_parsejob", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
-    """For staff who may see jobs (``admin_view`` asks for staff). POST asks the providers too, a call each."""
+    """Show the findings to staff who may see jobs. POST also calls each provider once."""
     findings = examine(ask_providers=request.method == "POST")
     context = {
         **admin.site.each_context(request),

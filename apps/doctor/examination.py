@@ -1,7 +1,7 @@
-"""Is everything there that the service needs? A finding for each part, with the command that mends it.
+"""Check all parts that the service needs. Each part gets a finding with the command that repairs it.
 
-Every part is looked at in a thread of its own and for so long: one that hangs or breaks is told as failed and hides
-nothing. Nothing is changed; to ask providers costs a call, so it is done only when asked for.
+Each check runs in its own thread with a time limit, so that a part that hangs or breaks is reported as failed and hides
+no other part. Nothing is changed. Providers are called only on request, because each call costs money.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ Check = Callable[[], Finding | list[Finding]]
 
 
 def examine(*, ask_providers: bool = False) -> list[Finding]:
-    """Look at every part, all at once; takes as long as the slowest, which has ``CHECK_SECONDS``, or longer where
-    providers are asked."""
-    import_module(settings.CELERY_APP)  # imports are not to be timed
+    """Run all checks at once and return their findings.
+
+    It takes as long as the slowest check: at most ``CHECK_SECONDS``, or ``PROVIDER_SECONDS`` with providers.
+    """
+    import_module(settings.CELERY_APP)  # so that the time limit does not include imports
     checks = [*_looks(shared_parts.PARTS), *_looks(machine.PARTS)]
     seconds = PROVIDER_SECONDS if ask_providers else CHECK_SECONDS
     checks.append(_TimedCheck("providers", lambda: _providers(call=ask_providers, seconds=seconds), seconds + 0.5))
@@ -36,7 +38,7 @@ def examine(*, ask_providers: bool = False) -> list[Finding]:
 
 
 def is_well(findings: Sequence[Finding]) -> bool:
-    """Whether nothing failed; a warning is no failure."""
+    """Return whether no check failed; a warning is not a failure."""
     return all(finding.state is not State.FAILED for finding in findings)
 
 
@@ -50,7 +52,7 @@ def _looks(parts: Sequence[tuple[str, Check]]) -> list[_TimedCheck]:
 
 
 def _providers(*, call: bool, seconds: float) -> list[Finding]:
-    """Each deployment by itself: one that does not answer does not hide the others."""
+    """Check each deployment in its own thread: one that hangs does not hide the others."""
     checks = [_TimedCheck("deployment", check, seconds) for check in machine.providers(call=call)]
     return [finding for look in checks for finding in look.findings()]
 
@@ -60,7 +62,7 @@ def _look_again() -> str:
 
 
 class _TimedCheck:
-    """A check in a thread of its own, begun at once. A thread that hangs is left behind and ends with the process."""
+    """A check in its own daemon thread, started at once. A thread that hangs ends with the process."""
 
     def __init__(self, name: str, check: Check, seconds: float) -> None:
         self._name = name
@@ -82,7 +84,7 @@ class _TimedCheck:
         try:
             found = self._check()
             self._found = found if isinstance(found, list) else [found]
-        except Exception as error:  # what was not thought of is told, too
+        except Exception as error:  # an unexpected error is a finding too
             logger.exception("The look at %s failed", self._name)
             told = f"The look at it failed: {type(error).__name__}: {error}"
             self._found = [failed(self._name, told, _look_again())]

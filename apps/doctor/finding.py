@@ -1,4 +1,4 @@
-"""What the doctor says of a part."""
+"""The result of one check of the doctor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One part: its state, a sentence, and the command that mends it ("" where there is nothing to mend)."""
+    """The state of one part, a sentence, and the command that repairs it ("" if none is needed)."""
 
     name: str
     state: State
@@ -28,12 +28,12 @@ class Finding:
 
 
 def manage(command: str) -> str:
-    """One of our commands as it is typed here."""
+    """Return a management command as a user types it here."""
     return f"{python()} manage.py {command}"
 
 
 def python() -> str:
-    """Python as it is typed here: that of the set-up where this is it."""
+    """Return Python as a user types it here: .venv/bin/python if that one runs."""
     of_setup = ".venv/bin/python"
     return of_setup if Path(sys.executable) == settings.BASE_DIR / of_setup else "python"
 

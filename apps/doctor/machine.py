@@ -1,4 +1,4 @@
-"""The doctor's look at this machine: programs, disk, keys; and at the model providers."""
+"""The doctor's checks of this machine (programs, disk, keys) and of the model providers."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _no_gpu(name: str, sentence: str) -> Finding:
 
 
 def disk() -> list[Finding]:
-    """What is left for the data, for stored files and for what is written in passing."""
+    """Check the free space for data, stored files and temporary files."""
     folders = {"disk of the data folder": Path(settings.DATA_DIR)}
     options = storage_options()
     if "bucket_name" not in options and "location" in options:
@@ -133,7 +133,7 @@ def _others_may_read(path: Path) -> bool:
 
 
 def user() -> Finding:
-    """Documents are read by this user's workers."""
+    """Check which user the reader processes run as."""
     name = "user"
     if os.geteuid():
         return ok(name, "This is not root.")
@@ -148,7 +148,7 @@ def user() -> Finding:
 
 
 def providers(*, call: bool) -> list[Callable[[], Finding]]:
-    """A look for each deployment; ``call``: ask it a small question, which costs a call."""
+    """Return a check for each deployment; with ``call`` it sends a small request, which costs money."""
     try:
         refuse_missing_database()
         rows = list(Deployment.objects.select_related("provider").order_by("order", "pk"))

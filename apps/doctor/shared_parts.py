@@ -1,4 +1,4 @@
-"""The doctor's look at what all processes share: database, broker, quota store, workers, storage, clocks."""
+"""The doctor's checks of what all processes share: database, broker, quota store, workers, storage, clocks."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def migrations() -> Finding:
 
 
 def _missing_sqlite_file() -> Path | None:
-    """The path of an SQLite database that is not there; looking at it would make it."""
+    """Return the path of an SQLite database that does not exist. A query would create it."""
     path = Path(str(connection.settings_dict["NAME"]))
     return path if connection.vendor == "sqlite" and not path.exists() else None
 
 
 def refuse_missing_database() -> None:
-    """Raise DatabaseError where the first question would make an empty database."""
+    """Raise DatabaseError if a query would create an empty SQLite database."""
     if _missing_sqlite_file() is not None:
         raise OperationalError("There is no database yet.")
 
@@ -135,9 +135,9 @@ def _redis_finding(name: str, facts: dict[str, Any], url: str) -> Finding:
 
 
 def _broker_connection(url: str) -> Any:
-    """An open connection, or the transport's error within about a second.
+    """Return an open connection, or raise the transport's error within about a second.
 
-    By an application of our own: the service's keeps connections to the broker it was configured with.
+    It uses its own Celery application, because the service's application keeps its connections.
     """
     from celery import Celery
 
@@ -151,7 +151,7 @@ def _broker_connection(url: str) -> Any:
 
 
 def _reachable(url: str) -> str:
-    """Where the bundled server listens, whose socket lies elsewhere when the data folder's path is long."""
+    """Return where the bundled server listens: its socket is elsewhere when the data folder's path is long."""
     return _bundled() if url == f"redis+socket://{settings.DATA_DIR}/valkey.sock" else str(url)
 
 
@@ -160,7 +160,7 @@ def _bundled() -> str:
 
 
 def _address(url: str) -> str:
-    """The server's address without its password."""
+    """Return the server's address without the password."""
     parts = urlsplit(url)
     if "socket" in parts.scheme:
         return parts.path
@@ -182,7 +182,7 @@ def _mend_store(variable: str) -> str:
 
 
 def workers() -> list[Finding]:
-    """For every queue, whether somebody takes from it. Workers say so themselves, every few seconds."""
+    """Check that every queue has a live worker, by the heartbeats in the database."""
     own = [name for name in settings.QUEUES if name not in workflow.OCR_QUEUES]
     try:
         refuse_missing_database()
@@ -223,7 +223,7 @@ def _ocr_worker(asked: str, there: Mapping[str, WorkersOfQueue]) -> Finding:
 
 
 def _start_ocr(queue: str) -> str:
-    """An OCR worker reads the broker's address from the environment alone; a password in it is not shown."""
+    """Return the command that starts an OCR worker. The broker's address is shown without its password."""
     url = logs.without_secrets(_reachable(settings.CELERY_BROKER_URL))
     hidden = f"   ({logs.HIDDEN} is the password)" if logs.HIDDEN in url else ""
     return f"CELERY_BROKER_URL={shlex.quote(url)} {python()} -m ocr_worker {queue}{hidden}"
@@ -238,7 +238,7 @@ def _taken_by(found: WorkersOfQueue) -> str:
 
 
 def file_storage() -> Finding:
-    """Written, read again and removed."""
+    """Write, read and delete a small file."""
     name, where = "storage", _where_storage()
     key, content = storage.probe(secrets.token_hex(8)), os.urandom(64)
     try:
@@ -258,7 +258,7 @@ def file_storage() -> Finding:
 
 
 def retention() -> Finding:
-    """Whether housekeeping keeps up with what is to be removed."""
+    """Check that housekeeping removes jobs and files in time."""
     name = "retention"
     try:
         refuse_missing_database()
@@ -274,7 +274,7 @@ def retention() -> Finding:
 
 
 def paused() -> Finding | list[Finding]:
-    """What somebody has paused: its work waits, and no worker is at fault."""
+    """Report paused queues: their work waits although the workers are healthy."""
     name = "paused"
     try:
         refuse_missing_database()
@@ -285,7 +285,7 @@ def paused() -> Finding | list[Finding]:
 
 
 def traces() -> list[Finding]:
-    """Whether the collector takes an empty export; nothing where no traces are wanted."""
+    """Check that the collector accepts an empty export; no finding if traces are off."""
     name, endpoint = "traces", settings.TRACES_ENDPOINT
     if not endpoint:
         return []
@@ -311,7 +311,7 @@ def _where_storage() -> str:
 
 
 def _folder_is_there() -> bool:
-    """Whether to write makes no folder; a bucket has none."""
+    """Return whether storage can be written without creating its folder; a bucket needs none."""
     options = storage_options()
     return "bucket_name" in options or "location" not in options or Path(options["location"]).exists()
 
@@ -348,7 +348,7 @@ def quota_clock() -> Finding:
 
     try:
         with connect(_reachable(settings.REDIS_URL)) as client:
-            client.ping()  # the connection is not to be timed
+            client.ping()  # so that the time does not include connecting
             return _clock(name, seconds)
     except (redis.RedisError, OSError):
         return not_checked(name, "The quota store does not answer.")
@@ -362,7 +362,7 @@ def _clock(name: str, theirs: Callable[[], float]) -> Finding:
 
 
 def clock_finding(name: str, skew: float) -> Finding:
-    """``skew``: seconds by which their clock is before ours."""
+    """``skew``: seconds by which the other clock is ahead of ours."""
     told = f"{abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
     if abs(skew) >= SKEW_FAILED_SECONDS:
         return failed(name, f"It is {told}: links that were signed expire at the wrong time.", SET_CLOCK)
@@ -385,7 +385,7 @@ PARTS: Sequence[tuple[str, Callable[[], Finding | list[Finding]]]] = (
     ("traces", traces),
 )
 
-# What mends a part that did not answer in time.
+# The repair of a part that did not answer in time.
 MENDS: Mapping[str, Callable[[], str]] = {
     "database": _mend_database,
     "broker": partial(_mend_store, "CELERY_BROKER_URL"),

@@ -1,7 +1,6 @@
-"""What the page of operations shows: how the service does now, from rows, in a bounded number of bounded questions.
+"""The facts of the operations page, from rows, with a bounded number of bounded queries.
 
-Rates look at the newest rows, ``NEWEST`` at most: where these do not reach back far enough, the rate is that of the
-time they cover.
+Rates use at most the ``NEWEST`` rows. If these do not cover the period, the rate is that of the time they cover.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ class Limit:
 
 
 def dashboard() -> dict[str, Any]:
-    """The facts of the page, as its template names them."""
+    """Return the template context of the page."""
     now = timezone.now()
     pauses = queries.pauses()
     queues = _queues(pauses)

@@ -1,4 +1,4 @@
-"""HTTP requests, which only the process knows that answered them."""
+"""Counters of HTTP requests, kept in the process that handled them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 
-# It would be a series more for each, of the moment it was first seen.
+# They would add one series per metric, with its creation time.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _registry = CollectorRegistry()
 if settings.PROMETHEUS_MULTIPROC_DIR:
@@ -34,7 +34,7 @@ NO_ROUTE = "(none)"
 
 
 class CountRequests:
-    """Middleware. Routes and not addresses are told, so that there are as many series as views and no ids in them."""
+    """Count requests by route, not by address, so that series are few and contain no ids."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -50,7 +50,7 @@ class CountRequests:
 
 
 def exposition() -> bytes:
-    """This process's requests; with PROMETHEUS_MULTIPROC_DIR set those of all that share the folder."""
+    """Return the metrics of this process, or with PROMETHEUS_MULTIPROC_DIR those of all that share the folder."""
     if not settings.PROMETHEUS_MULTIPROC_DIR:
         return generate_latest(_registry)
     from prometheus_client.multiprocess import MultiProcessCollector

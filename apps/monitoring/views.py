@@ -1,4 +1,4 @@
-"""The page of operations in the admin."""
+"""The operations page in the admin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REFRESH_SECONDS = 10
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def operations(request: HttpRequest) -> HttpResponse:
-    """How the service does now; POST pauses and resumes. For staff who may see jobs (``admin_view`` asks for staff)."""
+    """Show the state of the service to staff who may see jobs; POST pauses and resumes queues."""
     if not request.user.has_perm("jobs.view_parsejob"):
         raise PermissionDenied
     if request.method == "POST":

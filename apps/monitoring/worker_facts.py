@@ -1,4 +1,4 @@
-"""What the page of operations tells of workers: who takes from which queue, how busy they are, who came, who went."""
+"""Facts about workers for the operations page: consumers per queue, utilisation, starts and stops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOOKED_BACK = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class WorkersNow:
-    """A queue, who takes from it, how much of it they do at once, and how much runs, where that is known."""
+    """A queue, its workers, their total concurrency, and the running messages if known."""
 
     queue: str
     workers: int
@@ -29,7 +29,7 @@ class WorkersNow:
 
     @property
     def busy(self) -> int | None:
-        """Per cent of the width; None where nobody is there, or nobody knows."""
+        """Per cent of the width; None without workers or if the running messages are unknown."""
         return None if self.running is None or not self.width else min(100, round(100 * self.running / self.width))
 
     @property
@@ -39,7 +39,7 @@ class WorkersNow:
 
 @dataclass(frozen=True)
 class ScalingEvent:
-    """A worker that came (``change`` +1) or went (-1); ``how`` tells which way it went."""
+    """A worker that started (``change`` +1) or ended (-1); ``how`` is the way it ended."""
 
     moment: datetime
     worker: str
@@ -50,7 +50,7 @@ class ScalingEvent:
 
 
 def workers_now(running: Mapping[str, int]) -> list[WorkersNow]:
-    """Every queue; ``running`` are messages that a worker is at, of the queues whose messages are steps."""
+    """Return all queues; ``running`` holds the messages being processed, for queues whose messages are steps."""
     there = queries.live_workers()
     nobody = queries.WorkersOfQueue()
     found = [(name, there.get(name, nobody)) for name in settings.QUEUES]
@@ -58,7 +58,7 @@ def workers_now(running: Mapping[str, int]) -> list[WorkersNow]:
 
 
 def scaling_events() -> list[ScalingEvent]:
-    """Who came and who went in the last hour, the newest first, ``MAX_EVENTS`` at most."""
+    """Return starts and stops of the last hour, the newest first, at most ``MAX_EVENTS``."""
     since = Now() - LOOKED_BACK
     gone = Q(stopped_at__isnull=False) | Q(seen_at__lt=Now() - queries.WORKER_TIMEOUT)
     came = Worker.objects.filter(started_at__gte=since).order_by("-started_at")

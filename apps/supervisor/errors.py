@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class CannotStart(Exception):
-    """The group cannot be started; the message is a sentence that says what to do."""
+    """The group cannot be started; the message names the remedy."""

@@ -1,4 +1,4 @@
-"""What the first start makes and tells once: an administrator and an API key."""
+"""Create an administrator and an API key at the first start; both are shown once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADMINISTRATOR = "admin"
 
 
 def ensure_administrator() -> str | None:
-    """Make the user ``admin`` when there is no administrator; returns the password, which is kept nowhere."""
+    """Create the user ``admin`` if there is no administrator. Return the password, which is not stored."""
     if User.objects.filter(is_superuser=True).exists():
         return None
     password = secrets.token_urlsafe(12)
@@ -22,7 +22,7 @@ def ensure_administrator() -> str | None:
 
 
 def ensure_api_key() -> str | None:
-    """Make the first API key when there is none at all; returns it, only its hash is kept."""
+    """Create the first API key if there is none. Return it; only its hash is stored."""
     if ApiKey.objects.exists():
         return None
     return accounts.create_api_key(name="first start")[1]

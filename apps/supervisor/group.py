@@ -1,7 +1,7 @@
-"""The supervised group: supervisord starts the members, starts crashed ones again, and stops them in order.
+"""The supervised group: supervisord starts the members, restarts crashed ones and stops them in order.
 
-What is ours is around it: one line on the terminal for whatever happens, an end within a given time, and the certainty
-that no process is left, whoever was killed in whatever way.
+This module adds one line on the terminal for each event, a time limit for stopping, and the guarantee that no process
+remains, whichever process was killed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EXITED = re.compile(r"exited: (?P<name>[\w-]+) \((?P<how>[^;)]+)")
 class Group:
     """All members, under one supervisord in a session of its own.
 
-    ``say`` gets the lines for the terminal. Use from the main thread: it takes the stop signals over.
+    ``say`` prints a line on the terminal. Use it from the main thread, because it installs signal handlers.
     """
 
     def __init__(self, members: list[Member], *, folder: Path, environment: dict[str, str], say: Callable[[str], None]):
@@ -52,7 +52,7 @@ class Group:
         self._supervisor: subprocess.Popen[str] | None = None
 
     def run(self, *, address: tuple[str, int], on_ready: Callable[[], None]) -> int:
-        """Start the members and watch them until a stop signal; returns the exit code: 0, or 1 after a failure."""
+        """Start the members and watch them until a stop signal. Return the exit code: 0, or 1 after a failure."""
         earlier = {number: signal.signal(number, self._on_stop_signal) for number in STOP_SIGNALS}
         try:
             self._supervisor = self._start()
@@ -67,7 +67,7 @@ class Group:
         return 1 if self._failed else 0
 
     def stop(self) -> None:
-        """Begin the end, or hasten it: asked a second time nobody is waited for."""
+        """Stop all members in order; a second call kills them at once."""
         if self._stopping.is_set():
             self._kill_all()
             return
@@ -92,7 +92,7 @@ class Group:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,  # the terminal's Ctrl-C is for us alone; we stop the members in order
+            start_new_session=True,  # only we receive Ctrl-C of the terminal, and stop the members in order
         )
 
     def _watch(self, supervisor: subprocess.Popen[str]) -> None:
@@ -118,7 +118,7 @@ class Group:
 
     def _on_crash(self, name: str, how: str) -> None:
         if name in self._pids:
-            processes.end_process_group(self._pids[name])  # what the dead leader's children hold would be in the way
+            processes.end_process_group(self._pids[name])  # its children may still hold its port
         self._crashes[name] += 1
         if not self._ready.is_set() and self._crashes[name] >= STARTS_BEFORE_GIVING_UP:
             self._failed = True
@@ -166,7 +166,7 @@ class Group:
 
 
 def _answers(host: str, port: int) -> bool:
-    """Whether the service says that it is ready."""
+    """Return whether the service reports that it is ready."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/readyz")
@@ -178,5 +178,5 @@ def _answers(host: str, port: int) -> bool:
 
 
 def inherited_environment() -> dict[str, str]:
-    """Our own environment for the members, with what every one of them needs."""
+    """Return our own environment with the variables that every member needs."""
     return {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "parse_project.settings"}

@@ -1,7 +1,7 @@
-"""Start a program that is asked to stop when its starter dies: python launch.py PROGRAM [ARGUMENT...]
+"""Start a program that gets SIGTERM when its parent dies: python launch.py PROGRAM [ARGUMENT...]
 
-Run as a script in front of each member of the group, so that a supervisor that is killed outright leaves nobody behind.
-It imports nothing of ours: it has to start in milliseconds.
+It starts each member of the group, so that no process remains when supervisord is killed. It imports nothing of ours,
+because it must start in milliseconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def stop_with_parent() -> None:
 
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it died between the two lines
+    if os.getppid() != parent:  # the parent died between the two lines
         sys.exit(1)
 
 

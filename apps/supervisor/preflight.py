@@ -1,4 +1,4 @@
-"""What is looked at before anything starts: is it running already, are the ports free, is the folder ours."""
+"""Checks before the start: data folder usable, service not running yet, ports free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDERS = ("logs", "run", "static", "storage", "valkey")
 
 
 def prepare_data_folder(folder: Path) -> None:
-    """Make the data folder and its rooms, readable by this user only."""
+    """Create the data folder and its subfolders, readable by this user only."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -28,7 +28,7 @@ def prepare_data_folder(folder: Path) -> None:
 
 
 def take_data_folder(folder: Path) -> IO[str]:
-    """Lock the data folder for as long as the returned file is open; ``CannotStart`` when somebody else has it."""
+    """Lock the data folder while the returned file is open. Raise ``CannotStart`` if another process has the lock."""
     lock = (folder / "run" / "lock").open("a+", encoding="ascii")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,7 +47,7 @@ def take_data_folder(folder: Path) -> IO[str]:
 
 
 def refuse_taken_port(*, host: str, port: int, variable: str) -> None:
-    """Raise ``CannotStart`` when nobody could listen on this port now."""
+    """Raise ``CannotStart`` if the port cannot be opened."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

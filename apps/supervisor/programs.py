@@ -66,19 +66,19 @@ def worker(name: str, *queues: str) -> Member:
 
 
 def model_workers(processes: int) -> list[Member]:
-    """Workers for the pages that models parse; they do nothing until a provider is loaded."""
+    """Return the workers of the model queues; they are idle until a provider is loaded."""
     command = (sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "llm", "lvm", "agent", "--when-provided")
     names = [f"model-worker-{number}" for number in range(1, processes + 1)]
     return [Member(name, (*command, "--share", str(processes), "--name", name)) for name in names]
 
 
 def ocr_worker() -> Member:
-    """The OCR worker on the CPU; OCR_WORKER says how many processes it has."""
+    """Return the OCR worker on the CPU; OCR_WORKER is the number of its processes."""
     return Member("ocr-worker", (*_module("ocr_worker"), "ocr_cpu"))
 
 
 def flower(folder: Path) -> Member:
-    """Flower behind a password; it is in a file of its own because a command line can be read by every user."""
+    """Return Flower behind a password, which is in a file, because every user can read command lines."""
     configuration = folder / "run" / "flowerconfig.py"
     configuration.touch(mode=0o600)
     credentials = f"{FLOWER_USER}:{flower_password(folder)}"
@@ -93,7 +93,7 @@ def flower(folder: Path) -> Member:
 
 
 def flower_password(folder: Path) -> str:
-    """The password in the data folder, made when it is not there."""
+    """Return the password in the data folder; create it if it is missing."""
     path = folder / "flower_password"
     if not path.exists():
         path.touch(mode=0o600)
@@ -102,17 +102,17 @@ def flower_password(folder: Path) -> str:
 
 
 def supervisor_configuration(members: list[Member], *, folder: Path) -> str:
-    """supervisord.conf for these members, their output in ``folder``/logs."""
+    """Return supervisord.conf for these members; their output goes to ``folder``/logs."""
     head = ["[supervisord]", "nodaemon=true", "logfile=/dev/null", "logfile_maxbytes=0", "loglevel=info"]
     head += [f"pidfile={_escaped(folder / 'run' / 'supervisord.pid')}", f"childlogdir={_escaped(folder / 'logs')}"]
     if os.geteuid() == 0:
-        head.append("user=root")  # not dropping rights is said aloud, otherwise supervisord warns
+        head.append("user=root")  # without this line supervisord warns that it keeps its rights
     sections = [_section(member, folder=folder) for member in members]
     return "\n".join([*head, "", *_groups(members), *sections])
 
 
 def _groups(members: list[Member]) -> list[str]:
-    """One group per priority: supervisord stops group after group, but the members of one group all at once."""
+    """Return one group per priority. supervisord stops groups in order and the members of a group together."""
     lines: list[str] = []
     for priority in sorted({member.priority for member in members}):
         names = ",".join(member.name for member in members if member.priority == priority)
@@ -128,8 +128,8 @@ def _section(member: Member, *, folder: Path) -> str:
         "priority": member.priority,
         "autorestart": "true",
         "startsecs": 2,
-        "startretries": 1_000_000,  # never given up: each try waits a second longer than the one before
-        # Only the leader is asked to stop, it tells its children; who is left after the time is killed with them.
+        "startretries": 1_000_000,  # practically unlimited; each retry waits a second longer
+        # Only the leader gets the stop signal and stops its children. After the time limit the whole group is killed.
         "stopasgroup": "false",
         "killasgroup": "true",
         "stopwaitsecs": member.stop_seconds,

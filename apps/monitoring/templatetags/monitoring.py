@@ -1,4 +1,4 @@
-"""What every admin page shows of operations."""
+"""Template tags for all admin pages."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ register = template.Library()
 
 @register.filter
 def breakable(name: str) -> str:
-    """The name, which a narrow page may break after an underscore."""
+    """Allow line breaks after underscores in the name."""
     return format_html_join(mark_safe("_<wbr>"), "{}", ((part,) for part in name.split("_")))
 
 
 @register.simple_tag(takes_context=True)
 def paused_things(context: dict[str, Any]) -> str:
-    """A line for each thing that is paused, for people who are logged in."""
+    """Return a line for each paused queue, for users who are logged in."""
     if not context.get("has_permission"):
         return ""
     lines = (
