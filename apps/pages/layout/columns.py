@@ -1,4 +1,4 @@
-"""Reading order: rows of segments -> columns, read one after the other.
+"""Reading order: put rows of segments into columns, read one column after the other.
 
 Source: recursive X-Y cut (Nagy and Seth, 1984), with the cuts found from gutters that many rows share.
 """
@@ -27,7 +27,7 @@ MIN_TITLE_SIZE_RATIO = 1.3
 
 
 def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[Band]:
-    """The rows of a page, or of a column, in reading order."""
+    """Return the rows of a page, or of a column, as bands in reading order."""
     if depth >= MAX_DEPTH or all(len(row) == 1 for row in rows):
         return [Band(list(rows))] if rows else []
     stretches = _stretches(rows)
@@ -52,14 +52,14 @@ def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[
 
 
 def _in_another_column(bands: list[Band]) -> list[Band]:
-    """The bands of another column than the ones before."""
+    """Mark the first band as the start of another column."""
     if bands:
         bands[0].continues = False
     return bands
 
 
 def _in_one_column(rows: Sequence[Row], stretches: dict[int, tuple[int, Gutters]], rtl: bool, depth: int) -> list[Band]:
-    """Rows without columns of prose: plain ones, with grids between them."""
+    """Return bands of rows without columns of prose: plain bands with grids between them."""
     bands: list[Band] = []
     index = 0
     while index < len(rows):
@@ -83,7 +83,7 @@ def _add_band(bands: list[Band], band: Band) -> None:
 
 
 def _take_back(bands: list[Band], gutters: Gutters) -> list[Row]:
-    """The rows just above that leave the gutters free too, taken out of their band."""
+    """Remove the rows just above that also leave the gutters free from their band, and return them."""
     taken: list[Row] = []
     while bands and not bands[-1].is_grid and bands[-1].rows and _leaves_free(bands[-1].rows[-1], gutters):
         taken.insert(0, bands[-1].rows.pop())
@@ -106,7 +106,7 @@ def _stretches(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
 
 
 def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
-    """A grid, or several with the headings between them that happen to leave the gutters free."""
+    """Return one grid, or several grids with the headings between them that leave the gutters free."""
     foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
     cuts = sorted({0, len(rows), *foreign, *(index + 1 for index in foreign), *_wide_gaps(rows)})
     if len(cuts) == 2:
@@ -118,7 +118,7 @@ def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
 
 
 def _wide_gaps(rows: Sequence[Row]) -> list[int]:
-    """Where a row stands so far below the one before that they belong to different things."""
+    """Return the indexes of rows that follow an unusually wide vertical gap."""
     spaces = [_space(above, below) for above, below in itertools.pairwise(rows)]
     usual = sorted(spaces)[len(spaces) // 2] if spaces else 0.0
     return [index for index, space in enumerate(spaces, 1) if space > MIN_SPACE_BETWEEN_TABLES and space > 2.5 * usual]
@@ -136,7 +136,7 @@ def _stands_out(rows: Sequence[Row], index: int) -> bool:
 
 
 def _parted_above(rows: Sequence[Row], index: int) -> bool:
-    """Whether single lines from here to the end of the grid stand apart from what is above."""
+    """Return True if white space separates the single lines from here to the end of the grid from the rows above."""
     if any(len(row) > 1 for row in rows[index:]):
         return False
     return any(
@@ -147,7 +147,7 @@ def _parted_above(rows: Sequence[Row], index: int) -> bool:
 
 
 def _parted_below(rows: Sequence[Row], index: int) -> bool:
-    """Whether single lines from the top of the grid to here stand apart from what is below."""
+    """Return True if white space separates the single lines from the top of the grid from the rows below."""
     if any(len(row) > 1 for row in rows[: index + 1]):
         return False
     leading = next(i for i, row in enumerate(rows) if len(row) > 1)
@@ -155,7 +155,7 @@ def _parted_below(rows: Sequence[Row], index: int) -> bool:
 
 
 def _space(above: Row, below: Row) -> float:
-    """The white between two rows, in heights of a line."""
+    """Return the white space between two rows, in line heights."""
     return (below[0].top - above[0].bottom) / max(1.0, above[0].bottom - above[0].top)
 
 
@@ -209,7 +209,7 @@ def _blocks_gutter(segment: Segment, gutter: tuple[float, float]) -> bool:
 
 
 def _rows_beside(rows: Sequence[Row], gutter: tuple[float, float]) -> int:
-    """How many rows the poorer side of a gutter has."""
+    """Return the number of rows on the side of the gutter that has fewer."""
     left = sum(_line_count(row) for row in rows if row[0].x0 < gutter[0])
     right = sum(_line_count(row) for row in rows if row[-1].x1 > gutter[1])
     return min(left, right)
@@ -261,7 +261,7 @@ def _is_title(row: Row, gutters: Gutters, size: float, rtl: bool) -> bool:
 
 
 def _leaves_free(row: Row, gutters: Gutters) -> bool:
-    """Whether a row above leaves the gutters free, so that it belongs to one of the columns."""
+    """Return True if a row leaves the gutters free, so it belongs to one of the columns."""
     return not any(s.x0 < g[1] and s.x1 > g[0] and _blocks_gutter(s, g) for s in row for g in gutters)
 
 
@@ -279,7 +279,7 @@ def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
 
 
 def _is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
-    """Columns of prose run past each other; the cells of a table stand side by side."""
+    """Return True if the columns are prose: table cells share baselines across columns, lines of prose do not."""
     columns = _columns(rows, gutters)
     if any(sum(map(_line_count, column)) < MIN_ROWS for column in columns):
         return False
@@ -293,13 +293,13 @@ def _is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
 
 
 def _shares_baseline(row: Row) -> bool:
-    """Whether the parts of a row stand on one baseline, as the cells of a table do."""
+    """Return True if the segments of a row share a baseline, as table cells do."""
     bottoms = [s.bottom for s in row]
     return max(bottoms) - min(bottoms) < 0.15 * row[0].size
 
 
 def _fill_and_length(column: Sequence[Row]) -> tuple[float, float]:
-    """How much of its column's width a line takes in the middle, and its characters on average."""
+    """Return the median share of the column width that a line fills, and the mean characters per line."""
     left = min(row[0].x0 for row in column)
     width = max(row[-1].x1 for row in column) - left
     if width <= 0:

@@ -1,7 +1,7 @@
-"""Blocks of all pages as one stream, with what a page or column break has cut in two put together again.
+"""Join the blocks that a page or column break divided, over all pages of a document.
 
-Pages keep their own pieces; the whole document reads on: a paragraph that goes on overleaf is one paragraph, a table
-one table without its repeated header.
+A paragraph that continues on the next page becomes one paragraph; a table becomes one table without its repeated
+header. The pages themselves keep their own blocks.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from apps.pages.layout.lines import paragraph_text
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box
 
-# What stands between the two halves of a table or paragraph without parting them.
+# Blocks that may come between the two halves of a table or paragraph.
 PASSED_OVER = frozenset({BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER})
-# A table is let go after so many cells, so that a document that is one table does not fill the memory.
+# Stop joining a table at this size: a document that is one table must not fill the memory.
 MAX_TABLE_CELLS = 50_000
 MAX_PARAGRAPH_CHARACTERS = 20_000
 MAX_WIDTH_DIFFERENCE_POINTS = 12.0
@@ -27,13 +27,13 @@ PlacedBlock = tuple[int, Block]
 
 
 class ContinuationJoiner:
-    """Takes blocks in reading order; gives them back, those that belong together joined."""
+    """Take blocks in reading order and yield them, joined where one continues another."""
 
     def __init__(self) -> None:
         self._held: PlacedBlock | None = None
 
     def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[PlacedBlock]:
-        """Blocks that are complete now, each with the page on which it began."""
+        """Yield the blocks that are now complete, each with the page number on which it began."""
         for block in blocks:
             if block.type in PASSED_OVER:
                 continue
@@ -52,9 +52,9 @@ class ContinuationJoiner:
 
 
 def _joined(first: Block, second: Block) -> Block | None:
-    """The two as one where the second goes on with the first, else None."""
+    """Return the two blocks as one if the second continues the first, else None."""
     if second.box.top > first.box.bottom - 1 and second.box.x0 < first.box.x1:
-        return None  # further down in the same column: layout has seen both and kept them apart
+        return None  # lower in the same column: layout saw both and kept them apart
     if first.type is BlockType.TABLE and second.type is BlockType.TABLE:
         return _joined_tables(first, second)
     if second.type is BlockType.PARAGRAPH and first.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM):
@@ -89,7 +89,7 @@ def _joined_tables(first: Block, second: Block) -> Block | None:
 
 
 def _same_shape(first: Box, second: Box) -> bool:
-    """Whether both have the same edges, or the same width in another column."""
+    """Return True if both boxes have about the same width."""
     return abs(first.width - second.width) <= MAX_WIDTH_DIFFERENCE_POINTS
 
 

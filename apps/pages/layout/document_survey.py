@@ -1,4 +1,4 @@
-"""What only the whole document shows: the size of its body text, its heading styles, its running headers and footers.
+"""Facts that only the whole document shows: heading styles, running headers and footers.
 
 One pass over the pages, in memory that grows with the number of distinct running lines and styles, not with the text.
 """
@@ -16,9 +16,9 @@ from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 
 Style = tuple[float, bool]
 
-# Running lines stand in this share of the height at the top and the bottom of a page, ...
+# Running headers and footers are in this share of the page height, at the top and the bottom, ...
 MARGIN_SHARE = 0.12
-# ... and on different pages at the same height, within so many points.
+# ... and at the same height on every page, within this distance.
 MAX_HEIGHT_DIFFERENCE_POINTS = 4.0
 MAX_HEADING_CHARACTERS = 200
 MAX_HEADING_LINES = 4
@@ -35,11 +35,11 @@ class DocumentSurvey(msgspec.Struct):
     levels: dict[Style, int] = {}
     running: dict[tuple[str, str], list[tuple[float, int]]] = {}
     page_count: int = 0
-    # Whether anything stands outside the margins: where nothing does, the lines there are the text.
+    # False when all text is in the margins: then the lines there are the text, not headers and footers.
     has_body: bool = True
 
     def running_zone(self, page: Page, block: Block) -> str:
-        """Which running line a block is: "header" or "footer"; "" for none."""
+        """Return "header" or "footer" for a running header or footer, "" for any other block."""
         zone = margin_of(page, block)
         if not zone or not self.has_body:
             return ""
@@ -54,12 +54,12 @@ class DocumentSurvey(msgspec.Struct):
         return zone if seen >= (2 if self.page_count <= 6 else 3) else ""
 
     def level_of(self, block: Block) -> int:
-        """The level of a block that is a heading, else 0."""
+        """Return the heading level of a block, 0 when it is no heading."""
         return self.levels.get(style_of(block), 0) if may_be_heading(block) else 0
 
 
 def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
-    """Read all pages once."""
+    """Read all pages once and return the facts."""
     letters: Counter[Style] = Counter()
     headings: Counter[Style] = Counter()
     running: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
@@ -76,7 +76,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
             has_body = has_body or (not zone and bool(block.text or block.cells))
             if zone:
                 running[(zone, running_key(block))][round(_anchor(zone, page, block))] += 1
-            # A heading at the top of a page counts; what stands there on page after page does not.
+            # A heading at the top of a page counts once; a line repeated on every page does not.
             once = not zone or sum(running[(zone, running_key(block))].values()) == 1
             if once and may_be_heading(block):
                 headings[style_of(block)] += 1
@@ -90,7 +90,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
 
 
 def margin_of(page: Page, block: Block) -> str:
-    """Where running lines stand and the block with them: "header" or "footer"; "" elsewhere."""
+    """Return "header" or "footer" if the block is in that margin, "" elsewhere."""
     if not block.lines or len(block.lines) > 3:
         return ""
     if block.box.bottom <= MARGIN_SHARE * page.height:
@@ -101,7 +101,7 @@ def margin_of(page: Page, block: Block) -> str:
 
 
 def running_key(block: Block) -> str:
-    """The text with its numbers taken out, so that page 7 and page 8 say the same."""
+    """Return the text with numbers replaced by "#", so that "page 7" equals "page 8"."""
     return _DIGITS.sub("#", block_text(block))[:120]
 
 
@@ -119,7 +119,7 @@ def style_of(block: Block) -> Style:
 
 
 def may_be_heading(block: Block) -> bool:
-    """Whether the block could be a heading by its text alone."""
+    """Return True if the text alone allows the block to be a heading."""
     if block.type is BlockType.LIST_ITEM:
         if not list_markers.is_ordered(block.marker) or block.marker.startswith(("(", "[")):
             return False

@@ -1,4 +1,4 @@
-"""Runs of characters -> segments (stretches of a line without a wide gap) -> rows."""
+"""Turn text runs into segments and rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Spanned = TypeVar("Spanned", TextRun, Segment)
 
 
 def rows_of(parts: Sequence[Spanned]) -> list[list[Spanned]]:
-    """Parts that stand on one line together, rows from the top, each from left to right."""
+    """Return runs or segments grouped into lines: rows from the top, each from left to right."""
     rows: list[list[Spanned]] = []
     anchors: list[Spanned] = []
     for part in sorted(parts, key=lambda p: p.top + p.bottom):
@@ -50,7 +50,7 @@ def rows_of(parts: Sequence[Spanned]) -> list[list[Spanned]]:
 
 
 def segments_of(runs: Sequence[TextRun]) -> list[Segment]:
-    """The upright runs of a page as segments, in rows from the top."""
+    """Return the upright runs of a page as segments, in rows from the top."""
     segments: list[Segment] = []
     for row in rows_of(runs):
         if len(row) == 1:
@@ -98,7 +98,7 @@ def _segment(runs: Sequence[TextRun]) -> Segment:
 
 
 def segment_of(run: TextRun) -> Segment:
-    """One run as a segment of its own."""
+    """Return one run as a segment."""
     return _segment([run])
 
 
@@ -107,7 +107,7 @@ def _weight(run: TextRun) -> int:
 
 
 def joined(runs: Sequence[Spanned]) -> str:
-    """The text of neighbours on one line, in reading order, with spaces where there is room for one."""
+    """Return the text of neighbours on one line in reading order, with a space where the gap is wide enough."""
     ordered = list(runs)
     if any(scripts.is_rtl(run.text) for run in ordered) and scripts.is_rtl("".join(run.text for run in ordered)):
         ordered = _right_to_left(ordered)
@@ -138,7 +138,7 @@ def _right_to_left(parts: Sequence[Spanned]) -> list[Spanned]:
 
 
 def paragraph_text(lines: Sequence[str]) -> str:
-    """The lines of a paragraph as one text, hyphens at line ends healed."""
+    """Join the lines of a paragraph and rejoin words hyphenated at line ends."""
     text = lines[0].strip()
     for line in lines[1:]:
         piece = line.strip()
@@ -160,7 +160,7 @@ def paragraph_text(lines: Sequence[str]) -> str:
 
 
 def words_of(run: TextRun) -> list[TextRun]:
-    """The words of a run as runs of their own; the run itself where the library gave no boxes for them."""
+    """Return the words of a run as runs, or the run itself when its word boxes are unknown."""
     words = run.words
     if not words or len(words) < 2:
         return [run]

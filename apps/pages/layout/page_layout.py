@@ -1,4 +1,4 @@
-"""A page as the library reads it -> blocks in reading order."""
+"""Turn a raw page into blocks in reading order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 
 
 def analyse(raw: RawPage) -> list[Block]:
-    """The blocks of a page in reading order; headings and running lines are told apart later, over the document."""
+    """Return the blocks of a page in reading order. Headings and running lines are found later, over the document."""
     upright = [run for run in raw.runs if rotated_pages.is_upright(run)]
     across, down = rulings.rulings_of(raw.rulings)
     found, upright = ruled_tables.ruled_tables(across, down, upright)
@@ -34,7 +34,7 @@ def analyse(raw: RawPage) -> list[Block]:
         _as_segment(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)
     ]
     if obstacles:
-        # Each is a row by itself: it is as high as many lines of the column beside it.
+        # Each is a row of its own: it is as high as many lines of the column beside it.
         rows += [[block] for block in obstacles]
         rows.sort(key=lambda row: row[0].top)
     blocks: list[Block] = []
@@ -46,7 +46,7 @@ def analyse(raw: RawPage) -> list[Block]:
             blocks += _blocks_of(band.rows, rtl)
     if rtl:
         blocks = [ruled_tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
-    # Stamps, axis labels and watermarks: kept, but not in anybody's way.
+    # Stamps, axis labels and watermarks come last, outside the reading order.
     return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not rotated_pages.is_upright(run)]
 
 
@@ -56,14 +56,14 @@ def _as_segment(block: Block) -> Segment:
 
 
 def _is_figure(box: Box, raw: RawPage, found: Sequence[Block]) -> bool:
-    """A picture behind the whole page is its ground, not a figure; one inside a table belongs to the table."""
+    """Return False for a picture behind the whole page (its background) and for one inside a table."""
     if any(table.box.contains(box, slack=2.0) for table in found):
         return False
     return box.width * box.height < BACKGROUND_SHARE * raw.width * raw.height or not raw.runs
 
 
 def _with_markers(row: list[Segment]) -> list[Segment]:
-    """Join a list marker that stands alone with the text it marks."""
+    """Join a list marker in a segment of its own with the text after it."""
     if len(row) < 2:
         return row
     result: list[Segment] = []
@@ -98,7 +98,7 @@ def _merged(parts: Sequence[Segment], text: str) -> Segment:
 
 
 def _blocks_of(rows: Sequence[Sequence[Segment]], rtl: bool) -> Iterator[Block]:
-    """Blocks of rows that are read one after the other."""
+    """Yield the blocks of rows that are read one after the other."""
     lines: list[Segment] = []
     for row in rows:
         texts = [segment for segment in row if segment.block is None]
@@ -139,7 +139,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
 def _starts_paragraph(
     group: list[Segment], line: Segment, step: float, left: float, right: float, rtl: bool, marker: str
 ) -> bool:
-    """Whether ``line`` begins a new paragraph after the lines of ``group``."""
+    """Return True if ``line`` begins a new paragraph after the lines of ``group``."""
     last = group[-1]
     size = last.size
     if marker and (line.x1 > group[0].x1 + 0.4 * size if rtl else line.x0 < group[0].x0 - 0.4 * size):
@@ -167,7 +167,7 @@ def _starts_paragraph(
 
 
 def _word_would_fit(last: Segment, line: Segment, right: float) -> bool:
-    """Whether the first word of a line had room on the line before, so that somebody broke the line on purpose."""
+    """Return True if the first word of a line would fit on the line before, so the line break is intended."""
     word = line.text.split(" ", 1)[0]
     if scripts.is_unspaced(line.text[0]):
         word = word[:3] * 2

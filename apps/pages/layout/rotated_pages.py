@@ -1,4 +1,4 @@
-"""Pages whose text stands on its side: read upright, then laid back as they are displayed."""
+"""Pages with rotated text: laid out upright, then mapped back to the page as displayed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_upright(run: TextRun) -> bool:
 
 
 def angle_of(runs: Sequence[TextRun]) -> int:
-    """By how many degrees clockwise most of the text is turned: 0, 90, 180 or 270."""
+    """Return the clockwise rotation of most of the text: 0, 90, 180 or 270 degrees."""
     letters: Counter[int] = Counter()
     for run in runs:
         letters[0 if is_upright(run) else round(run.angle / 90) * 90 % 360] += len(run.text)
@@ -28,7 +28,7 @@ def angle_of(runs: Sequence[TextRun]) -> int:
 
 
 def laid_back(block: Block, angle: int, width: float, height: float) -> Block:
-    """A block of the upright page where it stands on the page as displayed, whose size is given."""
+    """Map a block of the upright page to the page as displayed, whose size is given."""
 
     def back(box: Box) -> Box:
         return box_laid_back(box, angle, width, height)
@@ -42,7 +42,7 @@ def laid_back(block: Block, angle: int, width: float, height: float) -> Block:
 
 
 def box_laid_back(box: Box, angle: int, width: float, height: float) -> Box:
-    """A box of the upright page on the page as displayed, whose size is given; ``angle`` 0 changes nothing."""
+    """Map a box of the upright page to the page as displayed, whose size is given."""
     if angle == 90:
         return Box(width - box.bottom, box.x0, width - box.top, box.x1)
     if angle == 180:

@@ -1,4 +1,4 @@
-"""Ruling lines -> grids: which lines belong together, and which cells they enclose."""
+"""Find grids: the rulings that belong together and the cells they enclose."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import msgspec
 
 from apps.pages.model.geometry import Box
 
-# Lines this near, in points, are one line, touch, or meet.
+# Rulings within this distance are one line, or touch.
 SNAP_POINTS = 2.5
 # Shorter marks are parts of letters and logos.
 MIN_RULING_POINTS = 5.0
-# Comparing so many pairs of lines costs about 20 ms; a page beyond it is a drawing.
+# Comparing this many pairs of rulings costs about 20 ms; a page with more is a drawing.
 MAX_PAIRS = 60_000
 # A line that runs past the outermost crossing by this much shows that the table is open on that side.
 MIN_OPEN_SIDE_POINTS = 8.0
@@ -36,7 +36,7 @@ class GridCell(msgspec.Struct, gc=False):
 
 
 class Grid(msgspec.Struct, gc=False):
-    """Lines that meet: the positions of columns (``xs``) and rows (``ys``), and the cells between them."""
+    """Rulings that meet: the positions of columns (``xs``) and rows (``ys``), and the cells between them."""
 
     xs: list[float]
     ys: list[float]
@@ -48,7 +48,7 @@ class Grid(msgspec.Struct, gc=False):
 
 
 def rulings_of(rules: Iterable[Box]) -> tuple[list[Ruling], list[Ruling]]:
-    """Horizontal and vertical lines, pieces of one line joined."""
+    """Return the horizontal and the vertical rulings, with the parts of one line joined."""
     across: list[tuple[float, float, float]] = []
     down: list[tuple[float, float, float]] = []
     for rule in rules:
@@ -90,7 +90,7 @@ def _strung(at: float, spans: Sequence[tuple[float, float]]) -> list[Ruling]:
 
 
 def grids_of(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[Grid]:
-    """The grids that the lines form, from the top; lines that meet nothing form none."""
+    """Return the grids that the rulings form, from the top. Rulings that meet no other form none."""
     if not across or not down or len(across) * len(down) > MAX_PAIRS:
         return []
     grids = []
@@ -103,7 +103,7 @@ def grids_of(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[Grid]:
 
 
 def _groups(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[tuple[list[Ruling], list[Ruling]]]:
-    """Lines that meet each other, directly or through others."""
+    """Group rulings that meet, directly or through others."""
     parent = list(range(len(across) + len(down)))
 
     def root(index: int) -> int:
@@ -152,7 +152,7 @@ def _anchored(across: list[Ruling], down: list[Ruling]) -> tuple[list[Ruling], l
 
 
 def _reaching(lines: list[Ruling], crossing: list[Ruling]) -> list[Ruling]:
-    """Lines whose ends stand on a crossing line, or as far out as any."""
+    """Return the rulings whose ends touch a crossing ruling or the outermost position."""
     if not lines or not crossing:
         return []
     places = [line.at for line in crossing]
@@ -210,7 +210,7 @@ def _open_below(row: int, column: int, wide: int, floors: list[list[bool]], wall
 
 
 def _covered(lines: Sequence[Ruling], at: float, low: float, high: float) -> bool:
-    """Whether lines at this place cover most of the way from low to high."""
+    """Return True if rulings at this position cover most of the distance from low to high."""
     covered = 0.0
     for line in lines:
         if abs(line.at - at) <= 2 * SNAP_POINTS:

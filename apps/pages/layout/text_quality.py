@@ -1,4 +1,4 @@
-"""Is this text layer good enough, or does the page need OCR?"""
+"""Decide whether the text layer of a page is good enough or the page needs OCR."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GARBLED_TEXT = "garbled_text"
 TEXT_IN_PICTURE = "text_in_picture"
 WHOLE_PAGE_REASONS = (NO_TEXT_LAYER, GARBLED_TEXT)
 """Why OCR has to read a whole page."""
-# A scan's stamp or page number is no text layer: this many characters on a page that is mostly picture say nothing.
+# A stamp or page number on a scan is no text layer: ignore up to this many characters on a page that is mostly picture.
 MAX_STAMP_CHARACTERS = 40
 MIN_SCAN_SHARE = 0.5
 # Pictures over this share of a page with text may hold text of their own; one over nearly all of it is its ground.
@@ -25,7 +25,7 @@ _GARBLED = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f]")
 
 
 def reason_for_ocr(page: RawPage, pictures: Sequence[Box]) -> str:
-    """Why the page, or its pictures, want OCR; "" when the text layer is enough or there is nothing to read."""
+    """Return why the page or its pictures need OCR; "" when the text layer is enough or the page is blank."""
     characters = sum(len(run.text) for run in page.runs)
     if characters <= MAX_STAMP_CHARACTERS and picture_share(page, pictures) >= MIN_SCAN_SHARE:
         return NO_TEXT_LAYER
@@ -38,13 +38,13 @@ def reason_for_ocr(page: RawPage, pictures: Sequence[Box]) -> str:
 
 
 def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
-    """How much of the page its pictures cover, 0.0-1.0; overlaps count twice."""
+    """Return the share of the page that pictures cover, 0.0-1.0; overlaps count twice."""
     area = page.width * page.height
     return min(1.0, sum(box.width * box.height for box in pictures) / area) if area > 0 else 0.0
 
 
 def garbled_share(runs: Sequence[TextRun]) -> float:
-    """The share of characters that no reader could have meant: unmapped, private use, controls."""
+    """Return the share of garbled characters: unmapped, private use, controls."""
     text = "".join([run.text for run in runs])
     return len(_GARBLED.findall(text)) / len(text) if text else 0.0
 
