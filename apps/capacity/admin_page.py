@@ -1,4 +1,4 @@
-"""The admin's page of capacity: a form, and below it what the load takes and how it would go."""
+"""The admin page of capacity: a form, and below it the plan and the simulation for the load."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from apps.parsing.modes import MODES
 
 
 class LoadForm(forms.Form):
-    """A load and what it meets; sent by GET, so that an answer has an address."""
+    """A load and a simulation; sent by GET, so that each result has an address."""
 
     pages_per_minute = forms.FloatField(initial=1000, help_text="on average")
     mode = forms.ChoiceField(choices=[(name, name) for name in MODES], initial="balanced")
@@ -58,7 +58,7 @@ class LoadForm(forms.Form):
 @require_safe
 @permission_required("jobs.view_parsejob", raise_exception=True)
 def show(request: HttpRequest) -> HttpResponse:
-    """For staff who may see jobs (``admin_view`` asks for staff): it tells quotas and prices."""
+    """Show plan and simulation to staff who may see jobs, because the page contains quotas and prices."""
     form = LoadForm(request.GET) if request.GET else LoadForm()
     context = {**admin.site.each_context(request), "title": "Capacity", "form": form}
     if form.is_bound and form.is_valid():

@@ -1,4 +1,4 @@
-"""What ``manage.py capacity`` and ``manage.py simulate`` share: their options, and how they answer."""
+"""Options and output that ``manage.py capacity`` and ``manage.py simulate`` share."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from apps.capacity.simulation_chart import panels_of
 from apps.capacity.sizing import OVERLAYS
 from apps.parsing.modes import MODES
 
-USAGE = 2  # the exit code of a command that is not right
+USAGE = 2  # exit code for wrong options
 USUAL_PAGES_PER_MINUTE = 1000.0
 
 
 def add_load_options(parser: CommandParser, *, required: bool) -> None:
-    """The options of a load."""
+    """Add the options that describe a load."""
     add = parser.add_argument
     add("--pages-per-minute", type=float, required=required, default=USUAL_PAGES_PER_MINUTE, help="on average")
     add("--mode", choices=MODES, default="balanced", help="balanced by default")
@@ -36,7 +36,7 @@ def add_load_options(parser: CommandParser, *, required: bool) -> None:
 
 
 def add_simulation_options(parser: CommandParser) -> None:
-    """The options of a simulation."""
+    """Add the options of a simulation."""
     add = parser.add_argument
     add("--projects", type=int, default=1, help="whose pages these are: each has a window in every queue (1)")
     add("--load", choices=LOADS, default="constant", help=f"daily: a day's curve, its peak {DAILY_PEAK:g} or --peak")
@@ -79,7 +79,7 @@ def scenario_of(options: dict[str, Any]) -> Scenario:
 def answer(
     options: dict[str, Any], write: Callable[[str], object], *, tells_plan: bool, simulates: bool
 ) -> tuple[Plan, Simulated | None]:
-    """Plan, simulate, draw and write what the options ask for."""
+    """Plan, simulate, draw and print as the options demand."""
     try:
         planned = plan(load_request_of(options))
         run = simulated(planned, scenario_of(options)) if simulates else None

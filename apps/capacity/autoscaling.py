@@ -1,4 +1,4 @@
-"""How many pods an autoscaler asks for when it reads ``total_messages`` of /api/queue-statusz. Plain arithmetic."""
+"""The number of pods that an autoscaler wants for ``total_messages`` of /api/queue-statusz."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def desired_replicas(
     activation: int = 0,
     tolerance: float = 0.1,
 ) -> int:
-    """The pods that KEDA and the Horizontal Pod Autoscaler want at one look.
+    """Return the pods that KEDA and the Horizontal Pod Autoscaler want in one evaluation.
 
     ``total`` messages wait or are worked on, ``target`` of them are a pod's share, ``current`` pods are there.
     KEDA decides between none and some: with ``minimum`` 0, work of no more than ``activation`` needs no pod, and more

@@ -1,4 +1,4 @@
-"""A simulation as curves: pages in and out, backlog, pods."""
+"""Curves of a simulation: pages in and out, backlog, pods."""
 
 from __future__ import annotations
 

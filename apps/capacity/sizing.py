@@ -1,4 +1,4 @@
-"""What a load takes: the deployment guide's figures as data, and what follows from them. Plain functions, no database.
+"""Pods and model requests for a load, computed from the figures of the deployment guide. No database.
 
 The guide's table has gaps. At its anchors it is followed to the letter; between them pods are interpolated, beyond them
 the nearest anchor's ratio is kept, and ``Basis`` says which. It does not say how many of its pages needed OCR, so its
@@ -30,12 +30,12 @@ OCR_CPU_PER_PARSE_POD = 2
 PARSE_PODS_PER_OCR_GPU = 8
 PARSE_PODS_PER_NODE = 6
 MIN_OCR_CPU_PODS, MIN_OCR_GPU_PODS = 12, 2
-"""At the least so many, in overlays that serve somebody."""
+"""Minimum pods in overlays that serve people."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What 1,000 pages ask of models."""
+    """Requests and tokens of models for 1,000 pages."""
 
     requests: int
     input_tokens: int
@@ -111,7 +111,7 @@ OVERLAYS = {
 
 
 class Basis(StrEnum):
-    """Where the number of pods comes from."""
+    """Source of the number of pods."""
 
     ANCHOR = "anchor"
     INTERPOLATED = "interpolated"
@@ -120,7 +120,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class GuidePods:
-    """What the guide takes for a load; ``nodes`` hold the parse pods."""
+    """The guide's pods for a load; ``nodes`` hold the parse pods."""
 
     parse: int
     ocr_cpu: int
@@ -182,7 +182,7 @@ def _upwards(pods: float) -> int:
 
 @dataclass(frozen=True)
 class ModelDemand:
-    """What pages a minute ask of models, a minute."""
+    """Requests and tokens of models per minute."""
 
     requests: float
     input_tokens: float
@@ -204,7 +204,7 @@ def requests_per_page(page_parser: str) -> float:
 
 
 def model_pages_per_minute(page_parser: str, *, width: int, call_seconds: float) -> float:
-    """The most that one model worker can do that has ``width`` calls in flight."""
+    """Return the maximum of one model worker with ``width`` calls in flight."""
     return width / call_seconds * 60 / requests_per_page(page_parser)
 
 
