@@ -87,7 +87,7 @@ class PageObjects:
         return [item for item in near.values() if _covers(item.box, box, share)]
 
     def contents(self, items: Sequence[TextObject]) -> list[str]:
-        """What these texts say."""
+        """Return the text of these objects."""
         text_page = self._raw.FPDFText_LoadPage(self._page.raw)
         try:
             return [self._content(item.handle, text_page) for item in items]

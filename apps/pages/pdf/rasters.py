@@ -1,4 +1,4 @@
-"""Pictures on a page and of a page, with pypdfium2. Part of ``pdf.py``'s duty; runs only inside the isolated child."""
+"""Find the pictures on a page and render pages, with pypdfium2. Runs only inside the sandboxed child."""
 
 from __future__ import annotations
 

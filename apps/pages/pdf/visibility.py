@@ -1,4 +1,4 @@
-"""What of a page's text can be seen: the page is drawn with its text and without it, and the two are compared."""
+"""Find the visible text of a page: render it with and without its text and compare the two images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is and how many pages it has, before any page is read. Runs only inside the isolated child."""
+"""Find the type and page count of a file before any page is read. Runs only inside the sandboxed child."""
 
 from __future__ import annotations
 
