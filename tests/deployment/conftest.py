@@ -1,4 +1,4 @@
-"""The manifests as `kubectl kustomize` renders them."""
+"""Manifests rendered by `kubectl kustomize`."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def render(overlay: str) -> list[Manifest]:
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
-    """Those of one kind by their names."""
+    """Return the objects of one kind by name."""
     return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
 
 
 def pod_specs(manifests: list[Manifest]) -> dict[str, Manifest]:
-    """The pods of Deployments and Jobs by their owner's name."""
+    """Return the pod specs of Deployments and Jobs by owner name."""
     owners = of_kind(manifests, "Deployment") | of_kind(manifests, "Job")
     return {name: owner["spec"]["template"]["spec"] for name, owner in owners.items()}
 
 
 @pytest.fixture(params=OVERLAYS)
 def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
-    """All objects of an overlay; a test that asks for them runs once for each overlay."""
+    """All objects of an overlay; a test that uses this fixture runs once per overlay."""
     return render(request.param)
 
 

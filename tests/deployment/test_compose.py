@@ -1,4 +1,4 @@
-"""The service on one host: deploy/compose.yaml names what there is."""
+"""Everything that deploy/compose.yaml names exists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy/compose.yaml").read_tex
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("leafmill/")}
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \|", re.MULTILINE)
-ANOTHER_WAY = {  # not from .env: the containers' own, or what is for `make run` and for root alone
+NOT_FROM_ENV_FILE = {  # set by the containers, or used only by `make run` or root
     "HOST", "PORT", "FLOWER_PORT", "REDIS_URL", "OTEL_EXPORTER_OTLP_PROTOCOL", "TESSDATA_PREFIX",
     "MODEL_PROCESSES", "LEAFMILL_READER_USER",
 }  # fmt: skip
@@ -53,11 +53,11 @@ def test_every_variable_is_documented() -> None:
 def test_every_variable_reaches_its_processes() -> None:
     documented = set(ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
     passed = set(OURS["api"]["environment"]) | set(OURS["ocr"]["environment"])
-    assert documented - passed == ANOTHER_WAY
+    assert documented - passed == NOT_FROM_ENV_FILE
 
 
-def test_what_env_does_not_name_has_its_default(tmp_path: Path) -> None:
-    """Compose passes it on as an empty value; the service starts as if there was none."""
+def test_variables_missing_in_env_have_their_default(tmp_path: Path) -> None:
+    """Compose passes them as empty values, which the service treats as unset."""
     show = (
         "import json, django; from django.conf import settings; django.setup();"
         "print(json.dumps({n: str(getattr(settings, n)) for n in dir(settings) if n.isupper()}))"
@@ -74,7 +74,7 @@ def test_what_env_does_not_name_has_its_default(tmp_path: Path) -> None:
     assert settings_with(inherited | optional) == settings_with(inherited)
 
 
-def test_only_who_needs_it_sees_the_database_and_the_files() -> None:
+def test_ocr_and_flower_have_no_database_and_no_storage() -> None:
     for name in ("ocr", "ocr-gpu", "flower"):
         assert {"DATABASE_URL", "SECRET_KEY", "STORAGE_URL"} & set(OURS[name]["environment"]) == set()
         assert OURS[name]["volumes"] == ["/tmp"]
@@ -92,22 +92,22 @@ def test_it_is_restricted_and_its_image_can_be_built(name: str) -> None:
         assert (ROOT / one["build"]["dockerfile"]).exists()
 
 
-def test_what_stays_is_asked_for_its_health() -> None:
+def test_every_running_service_has_a_healthcheck() -> None:
     assert [name for name, one in SERVICES.items() if "healthcheck" not in one] == ["migrate"]
 
 
-def test_who_is_waited_for_can_be_waited_for() -> None:
+def test_dependencies_that_must_be_healthy_have_a_healthcheck() -> None:
     for one in SERVICES.values():
         for name, how in one.get("depends_on", {}).items():
             assert ("healthcheck" in SERVICES[name]) == (how["condition"] == "service_healthy")
 
 
-def test_only_web_and_flower_listen_and_on_this_host_alone() -> None:
+def test_only_web_and_flower_listen_and_only_on_localhost() -> None:
     ports = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
     assert ports == {"api": ["${LISTEN:-127.0.0.1:8000}:8000"], "flower": ["127.0.0.1:5555:5555"]}
 
 
-def test_web_processes_behind_one_port_tell_their_requests_together() -> None:
+def test_web_processes_share_a_folder_for_metrics() -> None:
     api = OURS["api"]
     assert api["command"][api["command"].index("--workers") + 1] != "1"
     assert api["environment"]["PROMETHEUS_MULTIPROC_DIR"].startswith("/tmp/")

@@ -1,4 +1,4 @@
-"""What the Containerfiles copy is there, is all a process needs, and stays small."""
+"""Containerfiles copy existing files, everything that a process needs, and no large libraries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pins(lock: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.stem)
-def test_what_is_copied_is_there_and_not_ignored(image: Path) -> None:
+def test_copied_files_exist_and_are_not_ignored(image: Path) -> None:
     kept = [line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"]
     for source in copied(image):
         assert (ROOT / source).exists(), source
@@ -44,7 +44,7 @@ def test_what_is_copied_is_there_and_not_ignored(image: Path) -> None:
 
 
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.stem)
-def test_it_installs_what_is_locked_and_runs_as_nobody_in_particular(image: Path) -> None:
+def test_it_installs_from_a_lock_and_runs_as_an_unprivileged_user(image: Path) -> None:
     steps = instructions(image)
     installs = [rest for word, rest in steps if word == "RUN" and "pip install" in rest]
     assert len(installs) == 1
@@ -54,8 +54,8 @@ def test_it_installs_what_is_locked_and_runs_as_nobody_in_particular(image: Path
     assert all("pip" not in rest for word, rest in last_stage if word == "RUN")
 
 
-def test_the_service_image_knows_the_measurements(tmp_path: Path) -> None:
-    """``manage.py capacity`` says the same in it as here."""
+def test_the_service_image_contains_the_measurements(tmp_path: Path) -> None:
+    """``manage.py capacity`` prints the same in the image as in the repository."""
     app = tmp_path / "app"
     for source in copied(ROOT / "deploy/images/service.Containerfile"):
         (app / source).parent.mkdir(parents=True, exist_ok=True)
@@ -66,8 +66,8 @@ def test_the_service_image_knows_the_measurements(tmp_path: Path) -> None:
         command = [sys.executable, "manage.py", "capacity", "--pages-per-minute", "1000", "--json"]
         environment = {"PATH": os.environ["PATH"], "LEAFMILL_DATA": str(tmp_path / "data")}
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
+        printed: dict[str, Any] = json.loads(done.stdout)
+        return printed
 
     assert planned(app) == planned(ROOT)
 
@@ -91,7 +91,7 @@ def test_ocr_images_contain_every_module_that_ocr_imports(image: Path, tmp_path:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_no_image_holds_torch_and_ocr_images_no_django() -> None:
+def test_no_image_contains_torch_and_no_ocr_image_django() -> None:
     locks = {name: pins(name) for name in ("requirements.txt", "ocr_worker/requirements.txt")}
     gpu = pins("ocr_worker/requirements-gpu.txt")
     for lock in (*locks.values(), gpu):

@@ -1,4 +1,4 @@
-"""The manifests are valid, and their pods may do no more than they need."""
+"""The manifests are valid, and their pods have only the rights that they need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.deployment.conftest import Manifest, of_kind, pod_specs
 
 HERE = Path(__file__).parent
-# The oldest release the manifests are made for, and the newest that is known here.
+# The oldest supported release and the newest known one.
 RELEASES = ("1.27", kubernetes_validate.latest_version())
 
 
@@ -21,13 +21,13 @@ def is_of_keda(manifest: Manifest) -> bool:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_kubernetes_would_take_them(manifests: list[Manifest], release: str) -> None:
+def test_kubernetes_accepts_them(manifests: list[Manifest], release: str) -> None:
     for manifest in manifests:
         if not is_of_keda(manifest):
             kubernetes_validate.validate(manifest, release, strict=True)
 
 
-def test_keda_would_take_its_own(manifests: list[Manifest]) -> None:
+def test_keda_accepts_its_objects(manifests: list[Manifest]) -> None:
     objects = [manifest for manifest in manifests if is_of_keda(manifest)]
     done = subprocess.run(
         ["node", str(HERE / "validate_keda.mjs")], input=json.dumps(objects), capture_output=True, text=True, timeout=60
@@ -36,7 +36,7 @@ def test_keda_would_take_its_own(manifests: list[Manifest]) -> None:
     assert len(objects) == 7
 
 
-def test_keda_would_refuse_a_name_it_does_not_know() -> None:
+def test_the_validation_refuses_an_unknown_name() -> None:
     wrong = {
         "kind": "ScaledObject",
         "metadata": {"name": "parse"},
@@ -65,13 +65,13 @@ def test_containers_are_restricted(manifests: list[Manifest]) -> None:
         assert [volume["name"] for volume in pod["volumes"] if "sizeLimit" in volume["emptyDir"]] == ["tmp"], name
 
 
-def test_containers_that_stay_are_probed(manifests: list[Manifest]) -> None:
+def test_long_running_containers_have_probes(manifests: list[Manifest]) -> None:
     for name, deployment in of_kind(manifests, "Deployment").items():
         for container in deployment["spec"]["template"]["spec"]["containers"]:
             assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), name
 
 
-def test_what_is_named_is_there(manifests: list[Manifest]) -> None:
+def test_referenced_objects_exist(manifests: list[Manifest]) -> None:
     deployments = of_kind(manifests, "Deployment")
     labels = {name: one["spec"]["template"]["metadata"]["labels"] for name, one in deployments.items()}
 
@@ -89,7 +89,7 @@ def test_what_is_named_is_there(manifests: list[Manifest]) -> None:
     assert of_kind(manifests, "PodDisruptionBudget").keys() == deployments.keys() - {"flower"}
 
 
-def test_no_secret_stands_in_them_and_each_process_gets_its_own(manifests: list[Manifest]) -> None:
+def test_they_contain_no_secret_and_each_process_gets_only_its_own(manifests: list[Manifest]) -> None:
     assert of_kind(manifests, "Secret") == {}
 
     def secrets(name: str) -> set[str]:
@@ -102,7 +102,7 @@ def test_no_secret_stands_in_them_and_each_process_gets_its_own(manifests: list[
     assert secrets("api") - secrets("parse") == {"leafmill-queue-status"}
 
 
-def test_who_may_talk_to_whom(manifests: list[Manifest]) -> None:
+def test_network_access_between_pods(manifests: list[Manifest]) -> None:
     policies = of_kind(manifests, "NetworkPolicy")
     assert policies["nothing"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     owners = of_kind(manifests, "Deployment") | of_kind(manifests, "Job")

@@ -1,4 +1,4 @@
-"""Development, staging and production are the same but for the numbers of pods and the depth of queues."""
+"""Overlays differ only in numbers of pods and queue depths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def without_numbers(manifests: list[Manifest]) -> list[Manifest]:
 
 
 def scaling(overlay: str) -> dict[str, tuple[int, int, int]]:
-    """The lowest and the highest number of pods and the depth of each scaled workload."""
+    """Return minimum pods, maximum pods and queue depth of each scaled workload."""
 
     def numbers(spec: dict[str, Any]) -> tuple[int, int, int]:
         return spec["minReplicaCount"], spec["maxReplicaCount"], int(spec["triggers"][0]["metadata"]["targetValue"])
@@ -38,7 +38,7 @@ def test_parse_workers_follow_the_deployment_guide() -> None:
     assert [scaling(overlay)["parse"] for overlay in OVERLAYS] == [(3, 12, 20), (12, 120, 20), (96, 600, 100)]
 
 
-def test_ocr_has_its_minima() -> None:
+def test_ocr_has_its_minimum_pods() -> None:
     for overlay in ("staging", "production"):
         assert scaling(overlay)["ocr-cpu"][0] >= 12
         assert scaling(overlay)["ocr-gpu"][0] >= 2
@@ -60,8 +60,8 @@ def test_numbers_grow_from_one_overlay_to_the_next() -> None:
             assert depth > 0
 
 
-def test_what_is_scaled_names_no_number_itself(manifests: list[Manifest]) -> None:
-    """A number in the Deployment would undo the autoscaler's at each apply."""
+def test_scaled_deployments_set_no_replicas(manifests: list[Manifest]) -> None:
+    """Replicas in the Deployment would overwrite the autoscaler's number at each apply."""
     scaled = of_kind(manifests, "ScaledObject")
     for name, deployment in of_kind(manifests, "Deployment").items():
         assert ("replicas" in deployment["spec"]) == (name not in scaled), name

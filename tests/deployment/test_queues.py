@@ -1,4 +1,4 @@
-"""Each queue has its workers, and KEDA looks at the queues of the workers that it scales."""
+"""Each queue has workers, and KEDA scales workers by their own queues."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.conf import settings
 from tests.acceptance.stack import ROOT
 from tests.deployment.conftest import Manifest, of_kind
 
-NO_QUEUE = {"api", "flower"}
+WITHOUT_QUEUE = {"api", "flower"}
 
 
 def queues(manifests: list[Manifest]) -> dict[str, set[str]]:
-    """The queues that each Deployment takes from."""
+    """Return the queues that each Deployment consumes."""
     taken: dict[str, set[str]] = {}
     for name, deployment in of_kind(manifests, "Deployment").items():
         command = deployment["spec"]["template"]["spec"]["containers"][0]["command"]
@@ -26,10 +26,10 @@ def queues(manifests: list[Manifest]) -> dict[str, set[str]]:
 def test_every_queue_has_a_worker_and_every_worker_a_queue(manifests: list[Manifest]) -> None:
     taken = queues(manifests)
     assert sorted(name for names in taken.values() for name in names) == sorted(settings.QUEUES)
-    assert taken.keys() == of_kind(manifests, "Deployment").keys() - NO_QUEUE
+    assert taken.keys() == of_kind(manifests, "Deployment").keys() - WITHOUT_QUEUE
 
 
-def test_keda_asks_the_api_for_the_queues_of_what_it_scales(manifests: list[Manifest]) -> None:
+def test_keda_requests_the_status_of_the_queues_that_it_scales(manifests: list[Manifest]) -> None:
     taken = queues(manifests)
     scaled = of_kind(manifests, "ScaledObject")
     assert scaled.keys() == taken.keys() - {"housekeeping"}
@@ -43,7 +43,7 @@ def test_keda_asks_the_api_for_the_queues_of_what_it_scales(manifests: list[Mani
         assert trigger["metadata"]["valueLocation"] == "total_messages"
 
 
-def test_keda_is_told_the_service_by_its_name(manifests: list[Manifest]) -> None:
+def test_keda_reaches_the_service_by_an_allowed_host_name(manifests: list[Manifest]) -> None:
     service = of_kind(manifests, "Service")["api"]
     assert service["metadata"]["namespace"] == "leafmill"
     assert [port["port"] for port in service["spec"]["ports"]] == [80]
@@ -51,7 +51,7 @@ def test_keda_is_told_the_service_by_its_name(manifests: list[Manifest]) -> None
     assert {"api", "api.leafmill.svc"} <= set(configuration["data"]["ALLOWED_HOSTS"].split(","))
 
 
-def test_keda_shows_the_token(manifests: list[Manifest]) -> None:
+def test_keda_sends_the_token(manifests: list[Manifest]) -> None:
     authentication = of_kind(manifests, "TriggerAuthentication")["queue-status"]
     assert authentication["spec"]["secretTargetRef"] == [
         {"parameter": "token", "name": "leafmill-queue-status", "key": "QUEUE_STATUS_TOKEN"}
@@ -62,7 +62,7 @@ def test_keda_shows_the_token(manifests: list[Manifest]) -> None:
         assert trigger["authenticationRef"] == {"name": "queue-status"}
 
 
-def test_keda_keeps_the_pods_while_it_cannot_ask(manifests: list[Manifest]) -> None:
+def test_keda_keeps_the_pods_while_the_status_is_unavailable(manifests: list[Manifest]) -> None:
     for one in of_kind(manifests, "ScaledObject").values():
         spec = one["spec"]
         assert spec["fallback"]["behavior"] == "currentReplicasIfHigher"
@@ -71,6 +71,6 @@ def test_keda_keeps_the_pods_while_it_cannot_ask(manifests: list[Manifest]) -> N
 
 
 def test_a_restore_empties_every_queue_of_rabbitmq() -> None:
-    told = re.search(r"for queue in (.+); do", (ROOT / "docs/production.md").read_text(encoding="utf-8"))
-    assert told is not None
-    assert sorted(told[1].split()) == sorted(settings.QUEUES)
+    loop = re.search(r"for queue in (.+); do", (ROOT / "docs/production.md").read_text(encoding="utf-8"))
+    assert loop is not None
+    assert sorted(loop[1].split()) == sorted(settings.QUEUES)

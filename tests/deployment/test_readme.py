@@ -1,4 +1,4 @@
-"""deploy/k8s/README.md tells the numbers that the manifests have, and its overlay of one's own can be rendered."""
+"""deploy/k8s/README.md has the numbers of the manifests, and its example overlay can be rendered."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ SCALED = re.compile(r"(\d+)-(\d+), (\d+)")
 
 
 def rows(heading: str) -> list[tuple[list[str], list[str]]]:
-    """The workloads and the other cells of each row of a section's tables."""
+    """Return workload names and other cells of each row in a section's tables."""
     section = README.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     return [(re.findall(r"`([a-z-]+)`", names), cells.split(" | ")) for names, cells in ROW.findall(section)]
 
 
 def test_numbers_of_pods_and_depths() -> None:
-    told = {names[0]: cells for names, cells in rows("Which overlay") if SCALED.match(cells[0])}
+    documented = {names[0]: cells for names, cells in rows("Which overlay") if SCALED.match(cells[0])}
     for number, overlay in enumerate(OVERLAYS):
         for name, one in of_kind(render(overlay), "ScaledObject").items():
             spec = one["spec"]
             depth = spec["triggers"][0]["metadata"]["targetValue"]
-            assert told[name][number] == f"{spec['minReplicaCount']}-{spec['maxReplicaCount']}, {depth}"
+            assert documented[name][number] == f"{spec['minReplicaCount']}-{spec['maxReplicaCount']}, {depth}"
 
 
 def test_numbers_of_pods_that_are_not_scaled() -> None:
-    (names, told) = next(row for row in rows("Which overlay") if not SCALED.match(row[1][0]))
+    (names, documented) = next(row for row in rows("Which overlay") if not SCALED.match(row[1][0]))
     for number, overlay in enumerate(OVERLAYS):
         deployments = of_kind(render(overlay), "Deployment")
-        assert told[number] == ", ".join(str(deployments[name]["spec"]["replicas"]) for name in names)
+        assert documented[number] == ", ".join(str(deployments[name]["spec"]["replicas"]) for name in names)
 
 
-def test_how_long_stopping_may_take() -> None:
-    told = {name: cells[0] for names, cells in rows("Stopping") for name in names}
+def test_termination_grace_periods() -> None:
+    documented = {name: cells[0] for names, cells in rows("Stopping") for name in names}
     pods = {name: pod for name, pod in pod_specs(render("production")).items() if name not in ("migrate", "flower")}
-    assert told == {name: f"{pod['terminationGracePeriodSeconds']} s" for name, pod in pods.items()}
+    assert documented == {name: f"{pod['terminationGracePeriodSeconds']} s" for name, pod in pods.items()}
 
 
 def printed(title: str) -> str:
-    """The file that stands below a line ``# title``."""
+    """Return the example file below the line ``# title``."""
     return dedent(re.split(rf"^ +# {re.escape(title)}\n", README, flags=re.MULTILINE)[1].partition("\n\n")[0]) + "\n"
 
 
 def render_own(folder: Path, **files: str) -> list[Manifest]:
-    """The overlay of one's own as it is printed, in ``mine`` beside a clone; ``files`` by their names."""
+    """Render the README's overlay in a folder ``mine`` beside a clone; ``files`` are its files by name."""
     mine = folder / "mine"
     mine.mkdir()
     shutil.copytree(ROOT / "deploy/k8s", folder / "leafmill/deploy/k8s")
@@ -64,7 +64,7 @@ def render_own(folder: Path, **files: str) -> list[Manifest]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def test_an_overlay_of_ones_own(tmp_path: Path) -> None:
+def test_the_example_overlay(tmp_path: Path) -> None:
     manifests = render_own(
         tmp_path, kustomization=printed("mine/kustomization.yaml"), ingress=printed("mine/ingress.yaml")
     )
@@ -80,7 +80,7 @@ def test_an_overlay_of_ones_own(tmp_path: Path) -> None:
     assert way["backend"]["service"]["port"]["name"] in [port["name"] for port in ports]
 
 
-def test_an_overlay_without_gpus_that_is_measured(tmp_path: Path) -> None:
+def test_the_example_overlay_without_gpus_and_with_metrics(tmp_path: Path) -> None:
     database = printed("mine/database.yaml, listed under patchesStrategicMerge")
     kustomization = printed("mine/kustomization.yaml").replace("[ingress.yaml]", "[ingress.yaml, metrics.yaml]")
     kustomization += printed("mine/kustomization.yaml, too") + "patchesStrategicMerge: [database.yaml]\n"

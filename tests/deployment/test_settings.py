@@ -1,4 +1,4 @@
-"""What the manifests set exists, and their limits fit what the processes may use and how long their work takes."""
+"""Variables of the manifests exist, and limits fit the memory and time that processes may use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_every_variable_is_documented(manifests: list[Manifest]) -> None:
         assert own_environment(manifests, name).keys() - documented == set(), name
 
 
-def test_the_tag_of_the_images_is_the_release(manifests: list[Manifest]) -> None:
+def test_image_tags_are_the_release(manifests: list[Manifest]) -> None:
     tags = {
         container["image"].rpartition(":")[2]
         for pod in pod_specs(manifests).values()
@@ -49,14 +49,14 @@ def test_the_tag_of_the_images_is_the_release(manifests: list[Manifest]) -> None
     assert tags == {settings.VERSION}
 
 
-def test_parse_workers_have_the_memory_they_may_use(production: list[Manifest]) -> None:
+def test_parse_pods_have_enough_memory(production: list[Manifest]) -> None:
     processes = int(own_environment(production, "parse")["PARSE_PROCESSES"])
     recycled_at = configuration()["worker_max_memory_per_child"] * 1024
     reader = settings.READER_MEMORY_MB * 2**20
     assert processes * (recycled_at + reader) < memory_bytes(production, "parse")
 
 
-def test_ocr_workers_have_the_memory_they_may_use(production: list[Manifest]) -> None:
+def test_ocr_pods_have_enough_memory(production: list[Manifest]) -> None:
     for name in ("ocr-cpu", "ocr-gpu"):
         processes = int(own_environment(production, name)["OCR_WORKER"])
         assert processes * ocr_settings().memory_mb * 2**20 < memory_bytes(production, name)
@@ -69,7 +69,7 @@ def test_parse_workers_have_two_cores_and_as_many_processes(production: list[Man
     assert own_environment(production, "parse") == {"PARSE_PROCESSES": "2"}
 
 
-def test_only_ocr_on_a_gpu_has_one(production: list[Manifest]) -> None:
+def test_only_ocr_on_a_gpu_requests_one(production: list[Manifest]) -> None:
     with_gpu = {
         name
         for name, pod in pod_specs(production).items()
@@ -78,11 +78,11 @@ def test_only_ocr_on_a_gpu_has_one(production: list[Manifest]) -> None:
     assert with_gpu == {"ocr-gpu"}
 
 
-def test_a_pod_that_is_stopped_may_finish_what_it_holds(production: list[Manifest]) -> None:
-    # After two time-outs in a range the pages that are left get a sixth of the time each.
+def test_grace_periods_let_pods_finish_their_work(production: list[Manifest]) -> None:
+    # After two timeouts in a range each remaining page gets a sixth of the time.
     page = settings.PAGE_WALL_SECONDS
     assert grace_seconds(production, "parse") >= 2 * page + (settings.PAGES_PER_RANGE - 2) * page / 6
-    for name in ("ocr-cpu", "ocr-gpu"):  # fetched, tried twice, delivered
+    for name in ("ocr-cpu", "ocr-gpu"):  # fetch, two tries, delivery
         assert grace_seconds(production, name) >= 30 + 2 * ocr_settings().page_seconds + 30
     for name in ("llm", "lvm", "agent"):
         assert grace_seconds(production, name) > settings.PROVIDER_TOTAL_SECONDS

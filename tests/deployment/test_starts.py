@@ -1,6 +1,6 @@
-"""Each workload starts with the command and the settings of its manifest, and answers its probes.
+"""Each workload starts with its manifest's command and settings, and its probes pass.
 
-Programs and addresses are this machine's: python, ports, the heartbeat's place, a database and a broker of the tests.
+Python, ports, the heartbeat's path, the database and the broker are those of the test machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LOGIN = "admin:secret"
 
 
 class Pod:
-    """A workload's first container on this machine."""
+    """A workload's first container, run on this machine."""
 
     def __init__(self, manifests: list[Manifest], name: str, *, folder: Path, broker_url: str) -> None:
         self.container: dict[str, Any] = pod_specs(manifests)[name]["containers"][0]
@@ -83,7 +83,7 @@ class Pod:
         return all(self.passes(probe) for probe in ("startupProbe", "livenessProbe", "readinessProbe"))
 
 
-def run_to_its_end(manifests: list[Manifest], name: str, *, folder: Path, broker_url: str) -> int:
+def run_until_exit(manifests: list[Manifest], name: str, *, folder: Path, broker_url: str) -> int:
     pod = Pod(manifests, name, folder=folder, broker_url=broker_url)
     return subprocess.run(pod.command(), cwd=ROOT, env=pod.environment, capture_output=True, timeout=120).returncode
 
@@ -92,7 +92,7 @@ def run_to_its_end(manifests: list[Manifest], name: str, *, folder: Path, broker
 def test_a_worker_starts_and_its_probes_pass(
     name: str, production: list[Manifest], tmp_path: Path, redis_url: str
 ) -> None:
-    assert run_to_its_end(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
+    assert run_until_exit(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
     pod = Pod(production, name, folder=tmp_path, broker_url=redis_url)
     assert not pod.passes("startupProbe")
     with pod.running():
@@ -101,18 +101,18 @@ def test_a_worker_starts_and_its_probes_pass(
     assert not pod.passes("livenessProbe")
 
 
-def test_the_api_answers_its_probes_and_nothing_else_by_another_name(
+def test_the_api_answers_only_probes_under_another_host_name(
     production: list[Manifest], tmp_path: Path, redis_url: str
 ) -> None:
-    assert run_to_its_end(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
+    assert run_until_exit(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
     pod = Pod(production, "api", folder=tmp_path, broker_url=redis_url)
     with pod.running():
         wait_for(pod.passes_all, "the probes pass", seconds=60, pause=0.2)
-        assert pod.get("/livez", headers={"Host": "somebody.else"}) == 200
-        assert pod.get("/api/health", headers={"Host": "somebody.else"}) == 400
+        assert pod.get("/livez", headers={"Host": "other.example"}) == 200
+        assert pod.get("/api/health", headers={"Host": "other.example"}) == 400
 
 
-def test_flower_asks_for_its_password(production: list[Manifest], tmp_path: Path, redis_url: str) -> None:
+def test_flower_requires_its_password(production: list[Manifest], tmp_path: Path, redis_url: str) -> None:
     pod = Pod(production, "flower", folder=tmp_path, broker_url=redis_url)
     with pod.running():
         wait_for(pod.passes_all, "the probes pass", seconds=60, pause=0.2)
@@ -134,5 +134,5 @@ def test_a_pod_waits_for_the_migrations_of_its_release(
         return done.returncode == 0
 
     assert not is_over()
-    assert run_to_its_end(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
+    assert run_until_exit(production, "migrate", folder=tmp_path, broker_url=redis_url) == 0
     assert is_over()

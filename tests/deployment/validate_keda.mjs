@@ -1,5 +1,5 @@
-// Objects of KEDA as a JSON list on stdin; what is wrong with them on stdout, a line each.
-// The models check values; names that they do not know they let pass, so those are compared with their declarations.
+// Read KEDA objects as a JSON list from stdin and print one line per error.
+// The models check values but accept unknown names, so names are compared with the type declarations.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
