@@ -98,7 +98,7 @@ def query(**names: type) -> list[OpenApiParameter]:
     ]
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "apps.api.authentication.ApiKeyAuthentication"
     name = "ApiKey"
 

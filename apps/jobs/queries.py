@@ -64,6 +64,11 @@ def pages_by_arrival(*, since: datetime) -> Iterator[tuple[datetime, int]]:
         yield created_at, pages or 0
 
 
+def list_pages(job_id: str) -> QuerySet[JobPage]:
+    """Return the job's pages, in no order yet."""
+    return JobPage.objects.filter(job_id=job_id)
+
+
 def page_counts(job_id: str) -> dict[str, int]:
     """Return the number of the job's pages by state, without empty states."""
     rows = JobPage.objects.filter(job_id=job_id).values_list("state").annotate(Count("id")).order_by()

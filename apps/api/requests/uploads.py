@@ -141,7 +141,7 @@ class _Body:
         self._tail = b""
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        chunk = self._source.read(size)
+        chunk: bytes = self._source.read(size)
         self._read += len(chunk)
         if self._read > self._most:
             raise _too_large()

@@ -31,6 +31,7 @@ from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
+from apps.documents.queries import find_document_of_link, list_documents
 from apps.jobs import queries as job_queries
 from apps.jobs.commands.delete import delete_document
 from apps.jobs.errors import InvalidOption
@@ -69,8 +70,8 @@ class Files(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         """The project's files, newest first unless ``order_by`` says otherwise."""
-        rows = _matching(
-            project_of(request),
+        rows = list_documents(
+            project=project_of(request),
             file_ids=query_parameters.values(request, "file_ids"),
             file_name=query_parameters.text(request, "file_name"),
             external_file_id=query_parameters.text(request, "external_file_id"),
@@ -109,8 +110,8 @@ class FilesQuery(ApiView):
         project = project_of(request)
         if wanted.project_id and wanted.project_id.lower() != str(project.pk):
             raise NotFound
-        rows = _matching(
-            project,
+        rows = list_documents(
+            project=project,
             file_ids=wanted.file_ids or [],
             file_name=wanted.file_name,
             external_file_id=wanted.external_file_id,
@@ -155,7 +156,7 @@ class SignedFile(PublicView):
     def get(self, request: Request, token: str) -> HttpResponseBase:
         """The bytes, always as a download: what people upload is never shown as a page of ours."""
         document_id = links.document_id_of(token)
-        document = Document.objects.filter(pk=document_id).first() if document_id else None
+        document = find_document_of_link(document_id) if document_id else None
         if document is None:
             raise NotFound("This link is not valid any more. Ask for a new one at .../files/{id}/content.")
         with storage_errors():
@@ -204,19 +205,6 @@ def storage_errors() -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise (StorageFull if full else StorageUnreachable) from error
-
-
-def _matching(
-    project: Project, *, file_ids: list[str], file_name: str | None, external_file_id: str | None
-) -> QuerySet[Document]:
-    rows = Document.objects.filter(project=project)
-    if file_ids:
-        rows = rows.filter(pk__in=file_ids)
-    if file_name is not None:
-        rows = rows.filter(name=file_name)
-    if external_file_id is not None:
-        rows = rows.filter(external_file_id=external_file_id)
-    return rows
 
 
 def _order(asked: str | None, where: str) -> SortOrder:

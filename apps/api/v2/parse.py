@@ -41,7 +41,7 @@ from apps.jobs.commands.delete import delete_job
 from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import submit_job
 from apps.jobs.errors import InvalidOption, JobNotFound
-from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.models import ParseJob
 from apps.jobs.option_groups import Options
 from apps.pages.model.errors import EmptyFile
 from apps.pages.reading.inspection import MAX_HEADER_OFFSET_BYTES, media_type_of
@@ -178,7 +178,7 @@ class ParsePages(ApiView):
         size = query_parameters.integer(
             request, "page_size", query_parameters.MAX_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
         )
-        rows = JobPage.objects.filter(job=job)
+        rows = job_queries.list_pages(job.pk)
         token = query_parameters.text(request, "page_token")
         found, next_token = query_parameters.paginate(
             rows, order=SortOrder("number", descending=False), size=size, token=token

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,6 @@ import pytest
 from django.test import Client
 from django.utils.dateparse import parse_datetime
 
-from apps.api import links
 from tests.documents.long import long_document
 from tests.integration.api.conftest import FILES, Api, Finish, code_of
 
@@ -49,8 +49,8 @@ def test_a_link_ends_with_its_time_its_file_and_its_signature(api: Api, monkeypa
     assert Client().get(link).status_code == 200
     assert code_of(Client().get(link[:-1] + ("A" if link[-1] != "A" else "B")), 404) == "not_found"
 
-    now = links.time.time()
-    monkeypatch.setattr(links.time, "time", lambda: now + 61)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
     assert code_of(Client().get(link), 404) == "not_found"
     monkeypatch.undo()
 
