@@ -232,7 +232,7 @@ class DeploymentAdmin(Steered):
         return own
 
 
-class ErrorCodeFilter(admin.SimpleListFilter):
+class CallErrorCodeFilter(admin.SimpleListFilter):
     """The codes there can be: asking the ledger which there are would read all of it."""
 
     title = "error code"
@@ -251,7 +251,7 @@ class UsageAdmin(FactsOnly):
         *("job_id", "page_number", "at", "model", "page_parser", "outcome", "error_code"),
         *("input_tokens", "output_tokens", "cost", "seconds", "started_at"),
     ]
-    list_filter = ["outcome", "page_parser", ErrorCodeFilter]
+    list_filter = ["outcome", "page_parser", CallErrorCodeFilter]
     list_select_related = ["deployment"]
     list_per_page = 50
     search_fields = ["job_id__exact"]

@@ -33,8 +33,8 @@ from apps.parsing.usage_estimate import TYPICAL_PAGE_TOKENS, UsageEstimate, esti
 from apps.providers import ledger
 from apps.providers.catalog import Target
 
-MOST_PAGES_LOOKED_AT = 32
-LONGEST_LOOK_SECONDS = 30.0
+MAX_SAMPLED_PAGES = 32
+MAX_SAMPLING_SECONDS = 30.0
 # Requests where one would do. Of right answers our own checks refuse none (docs/quality-and-speed.md), and failed
 # calls cost nothing; but real models err. LlamaParse's guide counts 1.01 for language models and 1.2 for those
 # that see.
@@ -143,13 +143,13 @@ class _Look:
 
 
 def _look_at(path: Path, job: ParseJob, password: str | None) -> _Look:
-    until = time.monotonic() + LONGEST_LOOK_SECONDS
+    until = time.monotonic() + MAX_SAMPLING_SECONDS
     numbers: Sequence[int] = ()
 
     def spread(page_count: int) -> Sequence[int]:
         nonlocal numbers
         numbers = wanted_pages(job, page_count)
-        return _spread(numbers, MOST_PAGES_LOOKED_AT)
+        return _spread(numbers, MAX_SAMPLED_PAGES)
 
     def is_late() -> bool:
         return time.monotonic() > until
@@ -159,7 +159,7 @@ def _look_at(path: Path, job: ParseJob, password: str | None) -> _Look:
             _facts, results = reader.inspect_and_read(
                 path,
                 numbers=lambda facts: spread(facts.page_count),
-                most_pages=MOST_PAGES_LOOKED_AT,
+                most_pages=MAX_SAMPLED_PAGES,
                 password=password,
                 hidden_text="remove",
                 preserve_very_small_text=hidden_text_of(job)["preserve_very_small_text"],
