@@ -20,7 +20,7 @@ from apps.pages.model.errors import DamagedDocument, Stopped, WrongPassword
 from apps.pages.sandbox.client import Limits, Reader, shared_reader
 from apps.pages.sandbox.confinement import landlock_version
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 QUICK = Limits(wall_seconds=0.6, cpu_seconds=20, memory_bytes=256 << 20)
 PATIENT = Limits(wall_seconds=20, cpu_seconds=20, memory_bytes=256 << 20)  # a busy machine fills memory slowly
 AS_ROOT = os.geteuid() == 0
