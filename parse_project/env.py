@@ -156,7 +156,7 @@ def max_pages_per_document() -> int:
 
 
 def ocr_processes() -> int:
-    return integer("OCR_WORKER", cores(), "OCR processes of one worker; each uses one core", minimum=1)
+    return integer("OCR_WORKER", max(1, cores() // 2), "OCR processes of one worker; each uses one core", minimum=1)
 
 
 def ocr_dpi() -> int:
