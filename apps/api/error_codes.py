@@ -115,7 +115,7 @@ _LLAMAPARSE = {
 
 
 def error_kind(code: str) -> ErrorKind:
-    """The code's row; an unknown code is told as ``internal_error``."""
+    """Return the row of a code; an unknown code becomes ``internal_error``."""
     return CODES.get(code, CODES["internal_error"])
 
 

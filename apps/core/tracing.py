@@ -2,7 +2,7 @@
 
 Off unless ``settings.TRACES_ENDPOINT`` is set; nothing of opentelemetry is imported then (apps/core/telemetry.py
 does). The trace's id is the one in the lines of the log. Those of spans are derived, too, from the job's id and a
-``key``: every process knows what its spans belong to, also before that is told, and no message carries it. A span is
+``key``: every process can compute a span's parent, even before it is sent, so no message carries it. A span is
 sent once, when it has ended. Any app may import this module.
 """
 

@@ -95,11 +95,11 @@ def _opening(page: Page, page_parser: str, instructions: CustomInstructions, unr
     conversation = messages.page_messages(
         messages.load(page_parser), page, instructions=instructions, image=_NO_PICTURE if sees else None
     )
-    told = estimate_tokens(conversation.messages, conversation.tools)
+    tokens = estimate_tokens(conversation.messages, conversation.tools)
     if not sees:
-        return _spread(told) + _spread_unread(unread_tokens)
+        return _spread(tokens) + _spread_unread(unread_tokens)
     shown = _spread_unread(unread_tokens) if page_parser == "agent" else TokenRange()
-    return _spread(told - UNKNOWN_IMAGE_TOKENS) + _picture(page) + shown
+    return _spread(tokens - UNKNOWN_IMAGE_TOKENS) + _picture(page) + shown
 
 
 def _picture(page: Page) -> TokenRange:

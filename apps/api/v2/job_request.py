@@ -76,7 +76,7 @@ def _tier(options: ParseOptions) -> str:
 
 
 def _version(options: ParseOptions, tier: str) -> str:
-    """The dated version; ``latest`` is told as the one it stands for today."""
+    """Return the dated version; ``latest`` becomes the version that it means today."""
     versions, asked = TIERS[tier].versions, options.version or LATEST
     if asked == LATEST or (asked == "configured" and options.configuration_id):
         return versions[-1]

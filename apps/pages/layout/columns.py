@@ -12,7 +12,7 @@ from apps.pages.model.segments import Band, Gutters, Row, Segment
 
 # A gutter is at min_width this wide, in points, ...
 MIN_GUTTER_POINTS = 6.0
-# ... and parts at min_width so many rows that have something on both sides.
+# ... and parts at min_width rows with text on both sides.
 MIN_ROWS = 3
 MAX_DEPTH = 8
 # A run of fewer rows gives way to a longer one that begins within it.
