@@ -465,7 +465,7 @@ class WorkerAdmin(FactsOnly):
         return format_html('<span class="lm-times">{}</span>', f"{worker.seen_at:%m-%d %H:%M:%S}")
 
 
-class PauseForm(forms.ModelForm):
+class PauseForm(forms.ModelForm):  # type: ignore[type-arg]
     name = forms.ChoiceField(label="what")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -475,7 +475,7 @@ class PauseForm(forms.ModelForm):
 
 
 @admin.register(Pause)
-class PauseAdmin(admin.ModelAdmin):
+class PauseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Adding a row pauses, deleting it resumes."""
 
     list_display = ["name", "reason", "by", "since"]
