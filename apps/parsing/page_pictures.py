@@ -11,7 +11,7 @@ from typing import Protocol
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
-from apps.pages.sandbox import client
+from apps.pages.sandbox import pool
 from apps.pages.sandbox.client import Limits
 
 PAGE_DPI = 144.0
@@ -71,7 +71,7 @@ class DocumentPictures:
     def text(self, page: Page, box: Box) -> str:
         from apps.parsing.region_ocr import recognized_text
 
-        with client.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
+        with pool.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
             image = reader.render(
                 self._opened(),
                 page.number,
@@ -91,7 +91,7 @@ class DocumentPictures:
         return self._path
 
     def _picture(self, page: Page, box: Box | None, dpi: float) -> bytes:
-        with client.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
+        with pool.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
             return reader.picture(
                 self._opened(),
                 page.number,

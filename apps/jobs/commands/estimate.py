@@ -27,7 +27,7 @@ from apps.jobs.stages.step_work import hidden_text_of, reader_limits
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import ParseError, Stopped
-from apps.pages.sandbox import client
+from apps.pages.sandbox import pool
 from apps.parsing.modes import BALANCED, MODES, PAGE_PARSER_OF_MODE
 from apps.parsing.usage_estimate import TYPICAL_PAGE_TOKENS, UsageEstimate, estimate_usage, page_tokens
 from apps.providers import ledger
@@ -155,7 +155,7 @@ def _look_at(path: Path, job: ParseJob, password: str | None) -> _Look:
         return time.monotonic() > until
 
     try:
-        with client.reader_pool(1).reader(should_stop=is_late) as reader:
+        with pool.reader_pool(1).reader(should_stop=is_late) as reader:
             _facts, results = reader.inspect_and_read(
                 path,
                 numbers=lambda facts: spread(facts.page_count),

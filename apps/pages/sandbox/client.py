@@ -8,7 +8,6 @@ it are kept and a new child goes on with the rest. docs/isolation.md has the who
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -28,11 +27,10 @@ from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from apps.pages.sandbox.bisection import READER_DEATHS, RangeReading, inspect, rendered
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.open_document import Identity, ReadableCopies, identity_of
-from apps.pages.sandbox.pool import ReaderPool, StartProcess
-from apps.pages.sandbox.process import Child, ReaderProcess, reader_user
+from apps.pages.sandbox.process import Child, ReaderProcess, StartProcess, reader_user
 from apps.pages.sandbox.protocol import Hangup, Kind, ReadRequest
 
-__all__ = ["Limits", "Reader", "ReaderPool", "Stopped", "reader_pool", "shared_reader"]
+__all__ = ["Limits", "Reader", "Stopped", "shared_reader"]
 
 DEFAULT_LIMITS = Limits()
 ShouldStop = Callable[[], bool]
@@ -46,7 +44,7 @@ class Reader:
     """One reader process, started when first needed and again when it has died.
 
     Serves one request at a time, so two threads may use it one after the other, never at once: ``shared_reader`` is for
-    processes of one thread, ``reader_pool`` for those of many.
+    processes of one thread, ``pool.reader_pool`` for those of many.
     ``user``: who the reader becomes where we are root (a name or number; default LEAFMILL_READER_USER, else nobody).
     ``work``: the module whose ``inspect_document``, ``read_pages``... the children call.
     ``start_process`` calls what it is given in a thread that lives as long as the reader is wanted.
@@ -354,25 +352,8 @@ _shared = _Shared()
 def shared_reader() -> Reader:
     """This thread's reader, made when first asked for. After a fork of the worker it starts a process of its own.
 
-    A process with many threads would get as many readers of 25 MB each; let it ask ``reader_pool``.
+    A process with many threads would get as many readers of 25 MB each; it uses ``pool.reader_pool``.
     """
     if _shared.reader is None:
         _shared.reader = Reader()
     return _shared.reader
-
-
-_pools: dict[tuple[int, int], ReaderPool] = {}
-_pools_lock = threading.Lock()
-
-
-def reader_pool(size: int) -> ReaderPool:
-    """This process's pool of at most ``size`` readers, for any number of threads; ended when the process ends.
-
-    with isolation.reader_pool(4).reader() as reader: ...
-    """
-    with _pools_lock:
-        pool = _pools.get((os.getpid(), size))
-        if pool is None:
-            pool = _pools[os.getpid(), size] = ReaderPool(size, lambda start: Reader(start_process=start))
-            atexit.register(pool.close)
-        return pool

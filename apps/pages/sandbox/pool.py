@@ -1,72 +1,99 @@
-"""A few readers for a process of many threads: a thread borrows one for as long as it asks about a document."""
+"""A few readers for a process of many threads: a thread borrows one while it works on a document."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from apps.pages.model.errors import Stopped
+from apps.pages.per_process import PerProcess
+from apps.pages.sandbox.client import Reader
 from apps.pages.sandbox.process import ReaderProcess
 
-if TYPE_CHECKING:
-    from apps.pages.sandbox.client import Reader
-
-_LOOK_UP_SECONDS = 0.15
-StartProcess = Callable[[Callable[[], ReaderProcess]], ReaderProcess]
+_STOP_CHECK_SECONDS = 0.15
 
 
 class ReaderPool:
-    """At most ``size`` readers, each started when all others are busy. May be used from any thread.
+    """At most ``size`` readers; another is started only when all are busy. May be used from any thread.
 
-    A reader dies with the thread that started it (``PR_SET_PDEATHSIG`` means threads), so one thread of the pool
+    A reader dies with the thread that started it (``PR_SET_PDEATHSIG`` applies to threads), so one thread of the pool
     starts them all and lives as long as the pool.
     """
 
-    def __init__(self, size: int, make: Callable[[StartProcess], Reader]) -> None:
+    def __init__(self, size: int) -> None:
         if size < 1:
-            raise ValueError("A pool holds at least one reader.")
-        self._make = make
+            raise ValueError("A pool needs at least one reader.")
         self._readers: list[Reader] = []
         self._made_by = os.getpid()
-        # The last one given back is the next one lent, and the empty places lie below.
+        # Last in, first out: None (a reader not started yet) is at the bottom, so that a started one is lent first.
         self._free: queue.LifoQueue[Reader | None] = queue.LifoQueue()
-        for _place in range(size):
+        for _ in range(size):
             self._free.put(None)
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="reader-starter")
 
     @contextmanager
     def reader(self, *, should_stop: Callable[[], bool] | None = None) -> Iterator[Reader]:
-        """A reader for this thread alone, inside the block. Waits for one; ``Stopped`` when ``should_stop`` says so."""
-        reader = self._take(should_stop)
+        """Lend a reader to this thread for the block; wait for a free one.
+
+        Raise ``Stopped`` if ``should_stop`` returns True while waiting.
+        """
+        reader = self._wait_for_free(should_stop)
         try:
             if reader is None:
-                reader = self._make(self._start)
+                reader = Reader(start_process=self._start)
                 self._readers.append(reader)
             yield reader
         finally:
             self._free.put(reader)
 
     def close(self) -> None:
-        """End all readers; to be called when no thread uses one any more."""
+        """End all readers. Call it when no thread uses one any more."""
         if os.getpid() != self._made_by:
             return
         for reader in self._readers:
             reader.close()
         self._starter.shutdown()
 
-    def _take(self, should_stop: Callable[[], bool] | None) -> Reader | None:
+    def _wait_for_free(self, should_stop: Callable[[], bool] | None) -> Reader | None:
         if should_stop is None:
             return self._free.get()
         while True:
             try:
-                return self._free.get(timeout=_LOOK_UP_SECONDS)
+                return self._free.get(timeout=_STOP_CHECK_SECONDS)
             except queue.Empty:
                 if should_stop():
                     raise Stopped from None
 
-    def _start(self, process: Callable[[], ReaderProcess]) -> ReaderProcess:
-        return self._starter.submit(process).result()
+    def _start(self, make_process: Callable[[], ReaderProcess]) -> ReaderProcess:
+        return self._starter.submit(make_process).result()
+
+
+class _Pools:
+    """The pools of one process, one for each size."""
+
+    def __init__(self) -> None:
+        self._by_size: dict[int, ReaderPool] = {}
+        self._lock = threading.Lock()
+
+    def of(self, size: int) -> ReaderPool:
+        with self._lock:
+            if size not in self._by_size:
+                self._by_size[size] = ReaderPool(size)
+                atexit.register(self._by_size[size].close)
+            return self._by_size[size]
+
+
+_pools = PerProcess(_Pools)
+
+
+def reader_pool(size: int) -> ReaderPool:
+    """Return this process's pool of at most ``size`` readers, for any number of threads. It ends with the process.
+
+    with pool.reader_pool(4).reader() as reader: ...
+    """
+    return _pools().of(size)

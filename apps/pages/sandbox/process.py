@@ -146,6 +146,10 @@ class ReaderProcess:
         self._scratch.remove()
 
 
+# Calls the function in a thread that lives at least as long as the reader process that it returns.
+StartProcess = Callable[[Callable[[], ReaderProcess]], ReaderProcess]
+
+
 class Child:
     """The worker's handle of one child and its document; the context manager ends the child."""
 

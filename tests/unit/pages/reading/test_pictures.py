@@ -14,7 +14,8 @@ from PIL import Image
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import GarbledPage, PageError, PageTooLarge, ParseError, RegionOutsidePage, Stopped
 from apps.pages.model.geometry import Box
-from apps.pages.sandbox.client import Limits, Reader, reader_pool
+from apps.pages.sandbox.client import Limits, Reader
+from apps.pages.sandbox.pool import reader_pool
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 # A red square at the upper left, 100 points wide, and a blue one below it.
