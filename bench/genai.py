@@ -23,8 +23,8 @@ import psutil
 
 from bench.figures import CORPUS, Figure, report
 from bench.watching import Watch
-from tests.acceptance.parts import PARTS
-from tests.acceptance.stack import SHORT_TIMES, Process, Stack, wait_for
+from tests.acceptance.backends import BACKENDS
+from tests.acceptance.running_service import SHORT_TIMES, Process, RunningService, wait_for
 from tests.fakes.provider import FakeProvider
 
 LATENCY_SECONDS = 4.0
@@ -43,13 +43,13 @@ _NO_OCR = {"ocr_parameters": {"disable_ocr": True}}
 class Bench:
     """A service whose pages go to a fake provider."""
 
-    def __init__(self, stack: Stack, provider: FakeProvider) -> None:
-        self.stack = stack
+    def __init__(self, service: RunningService, provider: FakeProvider) -> None:
+        self.service = service
         self.provider = provider
         self.document = CORPUS / "speed" / "mixed-1969p.pdf"
 
     def deploy(self, *, family: str = "openai", name: str = "openai", order: int = 1, **quota: Any) -> None:
-        self.stack.run_python(
+        self.service.run_python(
             "from tests.fakes.deployments import deploy\n"
             "from tests.fakes.provider import FakeProvider\n"
             f"server = FakeProvider.at({self.provider.url!r})\n"
@@ -58,8 +58,8 @@ class Bench:
 
     def start_models(self, queue: str, processes: int) -> None:
         for _ in range(processes):
-            before = len(self.stack.processes)
-            worker = self.stack.start(
+            before = len(self.service.processes)
+            worker = self.service.start(
                 "models",
                 *(sys.executable, "manage.py", "work", queue, "--share", str(processes), "--name", f"{queue}{before}"),
             )
@@ -75,7 +75,7 @@ class Bench:
             "disable_cache": True,
             **options,
         }
-        return self.stack.upload(self.document, configuration=json.dumps(configuration))
+        return self.service.upload(self.document, configuration=json.dumps(configuration))
 
     def first_arrival(self) -> float:
         wait_for(lambda: bool(self.arrivals()), "the first request", seconds=180)
@@ -100,17 +100,17 @@ def widths(processes: int, wanted: Sequence[str] = ()) -> Iterator[Figure]:
     for mode, queue, width, pages, target in MODES:
         if wanted and mode not in wanted:
             continue
-        with service() as bench:
+        with running_service() as bench:
             bench.provider.set_latency(LATENCY_SECONDS)
             bench.deploy()
             bench.start_models(queue, processes)
-            workers = [process.popen.pid for process in bench.stack.processes if process.name == "models"]
-            members = {process.name: process.popen.pid for process in bench.stack.processes}
-            members |= bench.stack.parts.pids() | {"provider": bench.provider.pid}
+            workers = [process.popen.pid for process in bench.service.processes if process.name == "models"]
+            members = {process.name: process.popen.pid for process in bench.service.processes}
+            members |= bench.service.backends.pids() | {"provider": bench.provider.pid}
             threads = 0
             with Watch(members | {f"models {pid}": pid for pid in workers}) as watch:
                 job = bench.parse(mode, pages)
-                while bench.stack.job(job)["job"]["status"] in ("PENDING", "RUNNING"):
+                while bench.service.job(job)["job"]["status"] in ("PENDING", "RUNNING"):
                     time.sleep(2)
                     threads = max(threads, *(psutil.Process(pid).num_threads() for pid in workers))
             arrivals = bench.arrivals()
@@ -132,7 +132,7 @@ def widths(processes: int, wanted: Sequence[str] = ()) -> Iterator[Figure]:
 
 def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
     """A limit in requests or in tokens: what is reached of it, and what a strict provider sees above."""
-    with service() as bench:
+    with running_service() as bench:
         bench.provider.set_latency(1.0)
         limits: dict[str, Any] = {unit: limit}
         bench.provider.limit(**limits, retry_after=5)
@@ -161,7 +161,7 @@ def _since(provider: FakeProvider, moment: float) -> list[float]:
 
 def fallback() -> Iterator[Figure]:
     """The first of two providers dies under load, and comes back."""
-    with service() as bench, FakeProvider() as first:
+    with running_service() as bench, FakeProvider() as first:
         bench.provider.set_latency(1.0)
         first.set_latency(1.0)
         second, bench.provider = bench.provider, first
@@ -186,20 +186,20 @@ def fallback() -> Iterator[Figure]:
 
 
 @contextmanager
-def service() -> Iterator[Bench]:
+def running_service() -> Iterator[Bench]:
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
-        for room in ("parts", "data"):
+        for room in ("backends", "data"):
             (folder / room).mkdir()
         folder.chmod(0o755)  # a database server that is not root has to reach its own folder below
-        parts = cleanup.enter_context(PARTS["postgres+redis"](folder / "parts"))
+        backends = cleanup.enter_context(BACKENDS["postgres+redis"](folder / "backends"))
         provider = cleanup.enter_context(FakeProvider())
-        stack = Stack(parts, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
-        cleanup.callback(stack.stop)
-        stack.prepare()
-        stack.start_web()
-        stack.start_worker()
-        yield Bench(stack, provider)
+        service = RunningService(backends, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
+        cleanup.callback(service.stop)
+        service.prepare()
+        service.start_web()
+        service.start_worker()
+        yield Bench(service, provider)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
-"""Fast mode through HTTP, upload to result, on the embedded default and on production parts.
+"""Fast mode through HTTP, upload to result, on the embedded default and on production backends.
 
     python -m bench.service [embedded] [postgres+redis]
 
-Service and load share the machine. Prints a table for each set of parts and writes bench/results/service-PARTS.json.
+Service and load share the machine. Prints a table for each set of backends and writes bench/results/service-PARTS.json.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import httpx
 
 from bench.figures import CORPUS, Figure, report
 from bench.watching import Watch
-from tests.acceptance.parts import PARTS
-from tests.acceptance.stack import SHORT_TIMES, Stack
+from tests.acceptance.backends import BACKENDS
+from tests.acceptance.running_service import SHORT_TIMES, RunningService
 
 CLIENTS = 8
 ONE_PAGE_DOCUMENTS = 300
@@ -78,8 +78,8 @@ _CONFIGURATION = json.dumps(
 class Client:
     """Uploads a document and waits for its Markdown, as a client of the API does."""
 
-    def __init__(self, stack: Stack, *, poll_seconds: float) -> None:
-        self._stack = stack
+    def __init__(self, service: RunningService, *, poll_seconds: float) -> None:
+        self._stack = service
         self._poll_seconds = poll_seconds
         self._own = local()
 
@@ -121,25 +121,25 @@ def load(parse: Callable[[Path], tuple[float, int]], paths: Sequence[Path], clie
     return time.perf_counter() - started, pages
 
 
-def measure(stack: Stack, name: str, folder: Path) -> list[Figure]:
+def measure(service: RunningService, name: str, folder: Path) -> list[Figure]:
     singles = one_page_documents(folder, ONE_PAGE_DOCUMENTS)
-    load(Client(stack, poll_seconds=0.05).parse, singles[:20], CLIENTS)  # warms up
-    members = {process.name: process.popen.pid for process in stack.processes} | stack.parts.pids()
+    load(Client(service, poll_seconds=0.05).parse, singles[:20], CLIENTS)  # warms up
+    members = {process.name: process.popen.pid for process in service.processes} | service.backends.pids()
     with Watch(members) as watch:
-        seconds, pages = load(Client(stack, poll_seconds=0.1).parse, documents(), CLIENTS)
-        words = stack.number("SELECT sum(CAST(result_facts ->> 'words' AS bigint)) FROM jobs_parsejob")
+        seconds, pages = load(Client(service, poll_seconds=0.1).parse, documents(), CLIENTS)
+        words = service.number("SELECT sum(CAST(result_facts ->> 'words' AS bigint)) FROM jobs_parsejob")
     figures = [
         Figure("all documents of the corpus: pages a minute", pages / seconds * 60, "pages/min"),
         Figure("the same in words", words / seconds, "words/s"),
         *(Figure(f"CPU, {who}", used / pages * 1000, "ms/page") for who, used in sorted(watch.cpu_seconds.items())),
         *(Figure(f"peak memory of a process, {who}", mb, "MB") for who, mb in sorted(watch.peak_mb.items())),
     ]
-    seconds, pages = load(Client(stack, poll_seconds=0.1).parse, middling_documents(), CLIENTS)
+    seconds, pages = load(Client(service, poll_seconds=0.1).parse, middling_documents(), CLIENTS)
     rate = pages / seconds * 60
     figures.insert(0, Figure("documents of 20 to 500 pages: pages a minute", rate, "pages/min", TARGETS.get(name)))
-    seconds, pages = load(Client(stack, poll_seconds=0.02).parse, singles, 8)
+    seconds, pages = load(Client(service, poll_seconds=0.02).parse, singles, 8)
     figures.append(Figure("one-page documents, 8 clients", pages / seconds * 60, "documents/min"))
-    client = Client(stack, poll_seconds=0.005)
+    client = Client(service, poll_seconds=0.005)
     latencies = sorted(client.parse(path)[0] * 1000 for path in singles[:LATENCY_SAMPLES])
     figures += [
         Figure("one-page document alone, upload to result, p50", statistics.median(latencies), "ms", 200),
@@ -149,20 +149,20 @@ def measure(stack: Stack, name: str, folder: Path) -> list[Figure]:
 
 
 @contextmanager
-def service(name: str) -> Iterator[tuple[Stack, Path]]:
-    """The service with its defaults on these parts, in a temporary folder."""
+def running_service(name: str) -> Iterator[tuple[RunningService, Path]]:
+    """The service with its defaults on these backends, in a temporary folder."""
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
-        for room in ("parts", "data", "documents"):
+        for room in ("backends", "data", "documents"):
             (folder / room).mkdir()
         folder.chmod(0o755)  # a database server that is not root has to reach its own folder below
-        parts = cleanup.enter_context(PARTS[name](folder / "parts"))
-        stack = Stack(parts, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
-        cleanup.callback(stack.stop)
-        stack.prepare()
-        stack.start_web()
-        stack.start_worker()
-        yield stack, folder / "documents"
+        backends = cleanup.enter_context(BACKENDS[name](folder / "backends"))
+        service = RunningService(backends, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
+        cleanup.callback(service.stop)
+        service.prepare()
+        service.start_web()
+        service.start_worker()
+        yield service, folder / "documents"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -170,8 +170,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit("This benchmark reads ../shared/corpus, which is not here.")
     for name in arguments or list(TARGETS):
         print(f"--- {name}")
-        with service(name) as (stack, folder):
-            report(f"service-{name}", measure(stack, name, folder))
+        with running_service(name) as (service, folder):
+            report(f"service-{name}", measure(service, name, folder))
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ from pathlib import Path
 import httpx
 
 from bench.figures import ROOT, Figure, report
-from tests.acceptance.parts import embedded_parts, redis_parts
-from tests.acceptance.stack import Stack
+from tests.acceptance.backends import embedded_backends, redis_backends
+from tests.acceptance.running_service import RunningService
 
 PAGES = 1_000_000
 LONG, SHORT = 2000, 10  # pages of a document
 REQUESTS = 50
 TARGET_MS = 50.0
-PARTS = {"sqlite": embedded_parts, "postgres": redis_parts}
+BACKENDS = {"sqlite": embedded_backends, "postgres": redis_backends}
 FILL = """
 from django.db import connection
 from django.utils import timezone
@@ -63,10 +63,10 @@ if connection.vendor == "postgresql":
 """
 
 
-def milliseconds(stack: Stack, prefix: str, *, messages: int) -> float:
+def milliseconds(service: RunningService, prefix: str, *, messages: int) -> float:
     """The middle one of some requests, over one connection, as an autoscaler makes them."""
     taken = []
-    with httpx.Client(base_url=stack.url, verify=False, timeout=60) as client:
+    with httpx.Client(base_url=service.url, verify=False, timeout=60) as client:
         for _ in range(REQUESTS):
             began = time.perf_counter()
             answer = client.get("/api/queue-statusz", params={"queue_prefix": prefix})
@@ -75,10 +75,10 @@ def milliseconds(stack: Stack, prefix: str, *, messages: int) -> float:
     return statistics.median(taken)
 
 
-def python(stack: Stack, code: str) -> str:
-    """As Stack.run_python, which does not wait for a million rows."""
+def python(service: RunningService, code: str) -> str:
+    """As RunningService.run_python, which does not wait for a million rows."""
     command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code]
-    done = subprocess.run(command, env=stack.environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=service.environment, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -87,28 +87,28 @@ def measure(database: str, pages: int) -> list[Figure]:
     with ExitStack() as ended:
         folder = Path(ended.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
         (folder / "service").mkdir()
-        stack = Stack(ended.enter_context(PARTS[database](folder)), folder / "service")
-        ended.callback(stack.stop)
-        stack.prepare()
-        stack.start_web()
-        figures.append(Figure(f"{database}: no work", milliseconds(stack, "", messages=0), "ms", TARGET_MS))
+        service = RunningService(ended.enter_context(BACKENDS[database](folder)), folder / "service")
+        ended.callback(service.stop)
+        service.prepare()
+        service.start_web()
+        figures.append(Figure(f"{database}: no work", milliseconds(service, "", messages=0), "ms", TARGET_MS))
         for mode, stage, prefix, each in (
             ("fast", "extract", "parse_raw_file_job", LONG),
             ("balanced", "model", "llm", LONG),
             ("balanced", "model", "llm", SHORT),
         ):
             documents = max(1, pages // each)
-            rows = int(python(stack, FILL.format(documents=documents, pages=each, mode=mode, stage=stage)))
+            rows = int(python(service, FILL.format(documents=documents, pages=each, mode=mode, stage=stage)))
             what = f"{database}: {documents:,} documents of {each:,} pages, {mode} mode, {rows:,} rows"
             for asked in (prefix, ""):
-                taken = milliseconds(stack, asked, messages=rows if mode == "fast" else documents * each)
+                taken = milliseconds(service, asked, messages=rows if mode == "fast" else documents * each)
                 figures.append(Figure(f"{what}, prefix {asked or '(none)'}", taken, "ms", TARGET_MS))
-            python(stack, FORGET)
+            python(service, FORGET)
     return figures
 
 
 def main(arguments: list[str]) -> None:
-    databases = [name for name in arguments if name in PARTS] or list(PARTS)
+    databases = [name for name in arguments if name in BACKENDS] or list(BACKENDS)
     pages = next((int(word) for word in arguments if word.isdigit()), PAGES)
     report("statusz", [figure for database in databases for figure in measure(database, pages)])
 

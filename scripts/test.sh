@@ -63,7 +63,7 @@ acceptance_alone() {
 }
 
 acceptance_on_parts() {
-    run_tier "acceptance, on each set of parts" -m "not long" $(printf -- '--ignore=%s ' $ALONE) tests/acceptance
+    run_tier "acceptance, on each set of backends" -m "not long" $(printf -- '--ignore=%s ' $ALONE) tests/acceptance
 }
 
 run_tier "unit" tests/unit &&

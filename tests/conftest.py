@@ -58,7 +58,7 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 def django_db_setup(django_db_setup: None) -> None:
     from django.test import TransactionTestCase
 
-    from tests.emptying import empty_database
+    from tests.database_cleanup import empty_database
 
     TransactionTestCase._fixture_teardown = empty_database  # type: ignore[attr-defined]
 

@@ -20,7 +20,7 @@ from django.core.management import get_commands
 
 from apps import VERSION
 from parse_project.env import DECLARED
-from tests.acceptance.stack import wait_for
+from tests.acceptance.running_service import wait_for
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[1]

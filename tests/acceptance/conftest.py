@@ -1,4 +1,4 @@
-"""The service on each set of parts, started once per set; workers are started anew for each test."""
+"""The service on each set of backends, started once per set; each test starts its own workers."""
 
 from __future__ import annotations
 
@@ -8,58 +8,59 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.parts import PARTS, SETS
-from tests.acceptance.stack import Parts, Process, Stack
+from tests.acceptance.backends import BACKENDS, TESTED_BACKENDS
+from tests.acceptance.running_service import Backends, Process, RunningService
 from tests.documents.long import long_document
 
 
 @pytest.fixture(scope="session")
 def long_pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """200 dense pages: about two seconds of work, so that there is a middle to strike in."""
+    """200 dense pages: about two seconds of work, so that a test can interfere while the job runs."""
     path = tmp_path_factory.mktemp("documents") / "long.pdf"
     path.write_bytes(long_document(200, columns=12))
     return path
 
 
-@pytest.fixture(scope="session", params=SETS)
-def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    with PARTS[request.param](tmp_path_factory.mktemp("parts")) as parts:
-        yield parts
+@pytest.fixture(scope="session", params=TESTED_BACKENDS)
+def backends(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    with BACKENDS[request.param](tmp_path_factory.mktemp("backends")) as backends:
+        yield backends
 
 
 @pytest.fixture(scope="session")
-def running(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Database and web process; ranges and windows are small, so that a job has many messages."""
-    stack = Stack(parts, tmp_path_factory.mktemp("service"), {"PAGES_PER_RANGE": "4", "WINDOW_PER_JOB": "8"})
-    stack.prepare()
-    stack.start_web()
+def shared_service(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A migrated database and a web process. Ranges and windows are small, so that a job has many messages."""
+    settings = {"PAGES_PER_RANGE": "4", "WINDOW_PER_JOB": "8"}
+    service = RunningService(backends, tmp_path_factory.mktemp("service"), settings)
+    service.prepare()
+    service.start_web()
     try:
-        yield stack
+        yield service
     finally:
-        stack.stop()
+        service.stop()
 
 
 @pytest.fixture
-def stack(running: Stack) -> Iterator[Stack]:
-    """The running service; what a test starts on top of it is ended after the test."""
-    before = len(running.processes)
-    yield running
-    for process in reversed(running.processes[before:]):
+def service(shared_service: RunningService) -> Iterator[RunningService]:
+    """The shared service; processes that a test starts are killed after the test."""
+    before = len(shared_service.processes)
+    yield shared_service
+    for process in reversed(shared_service.processes[before:]):
         process.kill()
-        running.processes.remove(process)
+        shared_service.processes.remove(process)
 
 
 @pytest.fixture
-def worker(stack: Stack) -> Process:
-    return stack.start_worker()
+def worker(service: RunningService) -> Process:
+    return service.start_worker()
 
 
 @pytest.fixture(scope="session")
-def calm_result(running: Stack, long_pdf: Path) -> dict[str, Any]:
-    """What the long document gives when nothing happens to its job."""
-    worker = running.start_worker("calm")
-    job_id = running.upload(long_pdf)
-    assert running.wait(job_id) == "COMPLETED"
+def undisturbed_result(shared_service: RunningService, long_pdf: Path) -> dict[str, Any]:
+    """The result of the long document when nothing interferes with its job."""
+    worker = shared_service.start_worker("undisturbed")
+    job_id = shared_service.upload(long_pdf)
+    assert shared_service.wait(job_id) == "COMPLETED"
     worker.kill()
-    running.processes.remove(worker)
-    return running.result(job_id)
+    shared_service.processes.remove(worker)
+    return shared_service.result(job_id)

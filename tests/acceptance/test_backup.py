@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import EMBEDDED, PARTS, REDIS
-from tests.acceptance.stack import ROOT, Stack
+from tests.acceptance.backends import BACKENDS, EMBEDDED, REDIS
+from tests.acceptance.running_service import ROOT, RunningService
 from tests.documents.long import long_document
 
 REPORT = ROOT / "examples" / "report.pdf"
@@ -20,53 +20,53 @@ LONG_PAGES = 60
 
 
 @pytest.fixture(params=[EMBEDDED, REDIS])
-def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
-    (tmp_path / "parts").mkdir()
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningService]:
+    (tmp_path / "backends").mkdir()
     (tmp_path / "data").mkdir()
     tmp_path.chmod(0o755)  # PostgreSQL runs as a user of its own
-    with PARTS[request.param](tmp_path / "parts") as parts:
-        stack = Stack(parts, tmp_path / "data")
+    with BACKENDS[request.param](tmp_path / "backends") as backends:
+        service = RunningService(backends, tmp_path / "data")
         try:
-            stack.prepare()
-            yield stack
+            service.prepare()
+            yield service
         finally:
-            stack.stop()
+            service.stop()
 
 
-def test_jobs_and_results_are_back_and_open_work_goes_on(stack: Stack, tmp_path: Path) -> None:
-    stack.start_web()
-    worker = stack.start_worker()
-    done = stack.upload(REPORT)
-    assert stack.wait(done) == "COMPLETED"
-    before = stack.result(done)
+def test_jobs_and_results_are_back_and_open_work_goes_on(service: RunningService, tmp_path: Path) -> None:
+    service.start_web()
+    worker = service.start_worker()
+    done = service.upload(REPORT)
+    assert service.wait(done) == "COMPLETED"
+    before = service.result(done)
     worker.stop()
     document = tmp_path / "long.pdf"
     document.write_bytes(long_document(LONG_PAGES))
-    still_open = stack.upload(document)
+    still_open = service.upload(document)
 
-    restore = backup(stack, tmp_path / "backup")
-    later = stack.upload(REPORT)
-    stack.stop()
-    wipe(stack)
+    restore = backup(service, tmp_path / "backup")
+    later = service.upload(REPORT)
+    service.stop()
+    wipe(service)
     restore()
-    stack.parts.flush()
-    stack.start_web()
-    stack.start_worker()
+    service.backends.flush()
+    service.start_web()
+    service.start_worker()
 
-    assert stack.result(done) == before
-    assert stack.wait(still_open) == "COMPLETED"
-    assert stack.pages_in(still_open, "succeeded") == LONG_PAGES
-    with stack.client() as client:
+    assert service.result(done) == before
+    assert service.wait(still_open) == "COMPLETED"
+    assert service.pages_in(still_open, "succeeded") == LONG_PAGES
+    with service.client() as client:
         assert client.get(f"/api/v2/parse/{later}").status_code == 404, "it was accepted after the backup"
 
 
-def backup(stack: Stack, folder: Path) -> Callable[[], None]:
+def backup(service: RunningService, folder: Path) -> Callable[[], None]:
     """Database first, storage after it; returns what puts both back."""
     folder.mkdir()
-    storage = stack.folder / "storage"
-    url = stack.parts.environment.get("DATABASE_URL")
+    storage = service.folder / "storage"
+    url = service.backends.environment.get("DATABASE_URL")
     if url is None:
-        database, copy = stack.folder / "leafmill.sqlite3", folder / "leafmill.sqlite3"
+        database, copy = service.folder / "leafmill.sqlite3", folder / "leafmill.sqlite3"
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("VACUUM INTO ?", [str(copy)])
 
@@ -89,12 +89,12 @@ def backup(stack: Stack, folder: Path) -> Callable[[], None]:
     return restore
 
 
-def wipe(stack: Stack) -> None:
-    shutil.rmtree(stack.folder / "storage")
-    url = stack.parts.environment.get("DATABASE_URL")
+def wipe(service: RunningService) -> None:
+    shutil.rmtree(service.folder / "storage")
+    url = service.backends.environment.get("DATABASE_URL")
     if url is None:
         for name in ("leafmill.sqlite3", "leafmill.sqlite3-wal", "leafmill.sqlite3-shm"):
-            (stack.folder / name).unlink(missing_ok=True)
+            (service.folder / name).unlink(missing_ok=True)
     else:
         run("psql", "--quiet", f"--dbname={url}", "--command=DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from apps.supervisor.processes import end, processes_of
-from tests.acceptance.stack import wait_for
+from tests.acceptance.running_service import wait_for
 from tests.services import free_port, listens
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.stack import MANAGE, wait_for
+from tests.acceptance.running_service import MANAGE, wait_for
 from tests.acceptance.test_make_run import Start, folder, start
 
 __all__ = ["folder", "start"]

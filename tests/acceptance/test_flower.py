@@ -16,8 +16,9 @@ import pytest
 from flower.urls import handlers
 
 from tests import services
-from tests.acceptance.stack import Parts, Stack, free_port, wait_for
+from tests.acceptance.running_service import Backends, RunningService, wait_for
 from tests.documents.scans import scanned_pdf
+from tests.services import free_port
 
 PASSWORD = "canary-of-the-broker"
 LOGIN = ("operator", "canary-of-flower")
@@ -33,7 +34,7 @@ ADDRESS = re.compile(r'href="(http[^"]*/tasks\?name=[^"]*)"')
 class Watched:
     """A service that has parsed a scan of two pages over signed links, and its Flower."""
 
-    stack: Stack
+    service: RunningService
     flower: httpx.Client
     admin: httpx.Client
     job_id: str
@@ -67,37 +68,37 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with services.redis_client(redis.url) as client:
         client.config_set("requirepass", PASSWORD)
     url = redis.url.replace("redis://", f"redis://:{PASSWORD}@")
-    parts = Parts("own", {"CELERY_BROKER_URL": url, "REDIS_URL": url}, redis.stop, redis.stop, redis.stop)
-    stack = Stack(parts, folder / "data")
+    backends = Backends("own", {"CELERY_BROKER_URL": url, "REDIS_URL": url}, redis.stop, redis.stop, redis.stop)
+    service = RunningService(backends, folder / "data")
     try:
-        yield _watched(stack)
+        yield _watched(service)
     finally:
-        stack.stop()
+        service.stop()
         redis.close()
 
 
-def _watched(stack: Stack) -> Watched:
-    stack.prepare()
-    stack.run_python(PEOPLE)
+def _watched(service: RunningService) -> Watched:
+    service.prepare()
+    service.run_python(PEOPLE)
     port = free_port()
-    stack.settings |= {"FLOWER_URL": f"http://127.0.0.1:{port}", "FLOWER_BASIC_AUTH": ":".join(LOGIN)}
-    stack.start_web()
-    stack.settings |= {"OCR_EXCHANGE_URL": stack.url, "PUBLIC_URL": stack.url, "OCR_ENGINES": "null"}
-    stack.start(
+    service.settings |= {"FLOWER_URL": f"http://127.0.0.1:{port}", "FLOWER_BASIC_AUTH": ":".join(LOGIN)}
+    service.start_web()
+    service.settings |= {"OCR_EXCHANGE_URL": service.url, "PUBLIC_URL": service.url, "OCR_ENGINES": "null"}
+    service.start(
         "flower",
         *(sys.executable, "-m", "celery", "-A", "parse_project.celery:app", "flower", "--conf=deploy/flowerconfig.py"),
         *("--address=127.0.0.1", f"--port={port}", "--persistent=False", "--logging=warning"),
     )
     flower = httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=LOGIN, timeout=10)
     wait_for(lambda: _answers(flower), "Flower answers", seconds=60, pause=0.2)
-    stack.start_worker("parse", "parse_raw_file_job", "parse_raw_file_job_pages")
-    stack.start_worker("housekeeping", "housekeeping")
-    stack.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
-    scan = stack.folder / "scan.pdf"
+    service.start_worker("parse", "parse_raw_file_job", "parse_raw_file_job_pages")
+    service.start_worker("housekeeping", "housekeeping")
+    service.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
+    scan = service.folder / "scan.pdf"
     scan.write_bytes(scanned_pdf(2))
-    job_id = stack.upload(scan)
-    assert stack.wait(job_id) == "COMPLETED"
-    watched = Watched(stack, flower, _logged_in(stack.url), job_id)
+    job_id = service.upload(scan)
+    assert service.wait(job_id) == "COMPLETED"
+    watched = Watched(service, flower, _logged_in(service.url), job_id)
     wait_for(lambda: _is_told(watched), "Flower has heard of all workers", seconds=30, pause=0.2)
     return watched
 
@@ -171,9 +172,9 @@ def test_nothing_secret_is_shown(watched: Watched) -> None:
     shown = "\n".join(watched.flower.get(path).text for path in [*paths, *(f"/task/{task}" for task in tasks)])
 
     assert "render_page" in shown
-    for secret in ("canary", "ocr-exchange", watched.stack.key, secret_key(watched.stack)):
+    for secret in ("canary", "ocr-exchange", watched.service.key, secret_key(watched.service)):
         assert secret not in shown, secret
 
 
-def secret_key(stack: Stack) -> str:
-    return Path(stack.folder / "secret_key").read_text(encoding="ascii").strip()
+def secret_key(service: RunningService) -> str:
+    return Path(service.folder / "secret_key").read_text(encoding="ascii").strip()

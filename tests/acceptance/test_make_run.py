@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from apps.supervisor.processes import MARKER, end, processes_of
-from tests.acceptance.stack import wait_for
+from tests.acceptance.running_service import wait_for
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

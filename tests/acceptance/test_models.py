@@ -19,19 +19,19 @@ import pytest
 from apps.providers.catalog import account_of
 from apps.providers.quota.store import QuotaStore, connect
 from apps.providers.quota.terms import EPOCH_KEY
-from tests.acceptance.asking import (
+from tests.acceptance.backends import EMBEDDED, RABBITMQ, mostly_on_rabbitmq
+from tests.acceptance.model_workers import (
     PROCESSES,
     WIDTH,
-    Fleet,
+    ModelWorkers,
     calls,
     deployed,
     pages_accepted,
-    pages_without_model,
+    pages_with_fallback_text,
     parsing,
     upload,
 )
-from tests.acceptance.parts import EMBEDDED, RABBITMQ, mostly_on_rabbitmq
-from tests.acceptance.stack import Stack, wait_for
+from tests.acceptance.running_service import RunningService, wait_for
 from tests.documents.hidden import ORDER, TINY, UNSEEN, commanding_pdf
 from tests.documents.long import heading_of, long_document
 from tests.fakes.provider import FakeProvider
@@ -42,7 +42,7 @@ MAX_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
 ON_ITS_WAY = 0.5
 REGION_REFUSED = "region is [x0, top, x1, bottom] in points, within the page."
 long_on_others = partial(pytest.param, marks=pytest.mark.long)
-on_one_set = pytest.mark.parametrize("parts", [RABBITMQ], indirect=True, scope="session")
+on_one_set = pytest.mark.parametrize("backends", [RABBITMQ], indirect=True, scope="session")
 Document = Callable[[int], Path]
 
 # What a provider does to a request, and whether a row says that it was answered all the same.
@@ -77,22 +77,22 @@ def other_provider() -> Iterator[FakeProvider]:
 
 
 @pytest.fixture(scope="module")
-def shared_fleet(running: Stack) -> Iterator[Fleet]:
-    fleet = Fleet(running)
-    yield fleet
-    fleet.stop()
+def shared_workers(shared_service: RunningService) -> Iterator[ModelWorkers]:
+    workers = ModelWorkers(shared_service)
+    yield workers
+    workers.stop()
 
 
 @pytest.fixture
-def fleet(shared_fleet: Fleet) -> Iterator[Fleet]:
-    shared_fleet.start()
-    yield shared_fleet
-    shared_fleet.rest()
+def workers(shared_workers: ModelWorkers) -> Iterator[ModelWorkers]:
+    shared_workers.start()
+    yield shared_workers
+    shared_workers.mark_idle()
 
 
 @pytest.fixture
-def stack(fleet: Fleet) -> Stack:
-    return fleet.stack
+def service(workers: ModelWorkers) -> RunningService:
+    return workers.service
 
 
 @pytest.fixture
@@ -105,40 +105,40 @@ def document(tmp_path: Path) -> Document:
     return write
 
 
-def assert_every_page_by_a_model(stack: Stack, job_id: str, pages: int, *, seconds: float = 90) -> None:
+def assert_every_page_by_a_model(service: RunningService, job_id: str, pages: int, *, seconds: float = 90) -> None:
     """Each page accepted once, as a model parsed it."""
-    assert stack.wait(job_id, seconds=seconds, pause=0.2) == "COMPLETED"
-    assert stack.pages_in(job_id, "succeeded") == pages
-    assert pages_accepted(stack, job_id) == list(range(1, pages + 1))
-    assert pages_without_model(stack, job_id) == 0
+    assert service.wait(job_id, seconds=seconds, pause=0.2) == "COMPLETED"
+    assert service.pages_in(job_id, "succeeded") == pages
+    assert pages_accepted(service, job_id) == list(range(1, pages + 1))
+    assert pages_with_fallback_text(service, job_id) == 0
 
 
-# --- on each set of parts ---
+# --- on each set of backends ---
 
 
 @pytest.mark.parametrize(
-    "parts", [EMBEDDED, long_on_others("postgres+redis"), long_on_others(RABBITMQ)], indirect=True, scope="session"
+    "backends", [EMBEDDED, long_on_others("postgres+redis"), long_on_others(RABBITMQ)], indirect=True, scope="session"
 )
 def test_faults_on_a_third_of_the_requests_fail_no_page(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
-    pages = 200 if stack.parts.name == EMBEDDED else 100
-    fleet.deploy(deployed(provider, "openai"), deployed(provider, "anthropic", order=2))
+    pages = 200 if service.backends.name == EMBEDDED else 100
+    workers.deploy(deployed(provider, "openai"), deployed(provider, "anthropic", order=2))
     provider.set_latency(0.2)
     strew_faults(provider, pages, share=0.2)
 
-    job_id = upload(stack, document(pages), disable_cache=False)
+    job_id = upload(service, document(pages), disable_cache=False)
 
-    assert_every_page_by_a_model(stack, job_id, pages)
+    assert_every_page_by_a_model(service, job_id, pages)
     seen = provider.requests()
     assert 0.2 < sum(entry["fault"] is not None for entry in seen) / len(seen) < 0.4
-    assert_ledger_is_what_the_provider_saw(stack, job_id, seen)
+    assert_ledger_is_what_the_provider_saw(service, job_id, seen)
 
-    again = upload(stack, document(pages), disable_cache=False)
-    assert stack.wait(again, pause=0.2) == "COMPLETED"
+    again = upload(service, document(pages), disable_cache=False)
+    assert service.wait(again, pause=0.2) == "COMPLETED"
     assert len(provider.requests()) == len(seen)
-    assert {page["cache"] for page in parsing(stack, again)} == {"hit"}
-    assert stack.result(again) == stack.result(job_id)
+    assert {page["cache"] for page in parsing(service, again)} == {"hit"}
+    assert service.result(again) == service.result(job_id)
 
 
 def strew_faults(provider: FakeProvider, pages: int, *, share: float) -> None:
@@ -149,10 +149,10 @@ def strew_faults(provider: FakeProvider, pages: int, *, share: float) -> None:
             provider.fault(kind, when=heading_of(number), share=share, seed=turn, at_most_per_prompt=1, **details)
 
 
-def assert_ledger_is_what_the_provider_saw(stack: Stack, job_id: str, seen: list[dict[str, Any]]) -> None:
+def assert_ledger_is_what_the_provider_saw(service: RunningService, job_id: str, seen: list[dict[str, Any]]) -> None:
     """A row for each request that arrived, with its end: a reset too is a row, of a call without a status. Only what
     was answered whole has tokens and a cost."""
-    rows = calls(stack, job_id)
+    rows = calls(service, job_id)
     whole = [entry for entry in seen if entry["status"] == 200 and entry["fault"] in (None, "cut_text")]
     assert Counter(row.model for row in rows) == Counter(entry["model"] for entry in seen)
     ended = Counter((row.model, row.http_status) for row in rows if row.outcome == "failed")
@@ -160,7 +160,7 @@ def assert_ledger_is_what_the_provider_saw(stack: Stack, job_id: str, seen: list
     assert Counter(row.model for row in rows if row.outcome == "answered") == Counter(e["model"] for e in whole)
     for name in ("input_tokens", "output_tokens"):
         assert sum(getattr(row, name) for row in rows) == sum(entry[name] for entry in whole)
-    usage = stack.job(job_id, "usage")["usage"]
+    usage = service.job(job_id, "usage")["usage"]
     assert usage["requests"] == len(rows)
     assert usage["cost_usd"] == pytest.approx(sum(row.cost_nanos for row in rows) / 1e9)
     assert sum(row.cost_nanos for row in rows) == sum(
@@ -171,56 +171,56 @@ def assert_ledger_is_what_the_provider_saw(stack: Stack, job_id: str, seen: list
 @mostly_on_rabbitmq
 @pytest.mark.chaos
 def test_a_worker_killed_with_calls_in_flight(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
     pages = 60
-    fleet.deploy(deployed(provider, quota={"calls_in_flight": 40}))
+    workers.deploy(deployed(provider, quota={"calls_in_flight": 40}))
     provider.set_latency(1.0)
-    job_id = upload(stack, document(pages))
-    victim = fleet.askers[0]
+    job_id = upload(service, document(pages))
+    victim = workers.processes[0]
     out = (
         "SELECT page_number, reservation_id FROM providers_usage JOIN jobs_pageattempt ON"
         " jobs_pageattempt.job_id=providers_usage.job_id AND first_page=page_number AND stage='model' AND"
         f" jobs_pageattempt.outcome='running' AND worker LIKE '%:{victim.popen.pid}'"
         f" WHERE providers_usage.job_id='{job_id}' AND providers_usage.outcome='running'"
     )
-    wait_for(lambda: len(stack.rows(out)) >= 5, "the victim has calls out", seconds=30, pause=0.005)
+    wait_for(lambda: len(service.rows(out)) >= 5, "the victim has calls out", seconds=30, pause=0.005)
 
-    fleet.kill_asker(victim)
-    lost = dict(stack.rows(out))
+    workers.kill(victim)
+    lost = dict(service.rows(out))
     assert lost
-    fleet.start_asker()
+    workers.start_one()
 
-    assert_every_page_by_a_model(stack, job_id, pages)
-    rows = calls(stack, job_id)
+    assert_every_page_by_a_model(service, job_id, pages)
+    rows = calls(service, job_id)
     assert {row.reservation_id for row in rows if row.outcome == "running"} == set(lost.values())
     assert {row.page for row in rows if row.outcome == "answered"} == set(range(1, pages + 1))
     assert len(provider.requests()) <= len(rows)  # some were begun in the ledger and not sent yet
-    assert places_held(stack, fleet) >= len(lost)
-    assert places_held(stack, fleet, seconds_from_now=MAX_CALL_SECONDS) == 0
+    assert places_held(service) >= len(lost)
+    assert places_held(service, seconds_from_now=MAX_CALL_SECONDS) == 0
 
 
-def places_held(stack: Stack, fleet: Fleet, *, seconds_from_now: float = 0.0) -> int:
+def places_held(service: RunningService, *, seconds_from_now: float = 0.0) -> int:
     """Calls that the quota store takes to be in flight, now or later."""
-    store = QuotaStore(connect(stack.parts.environment["REDIS_URL"]), rebuild=list)
-    keys = [account_of(deployment) for (deployment,) in stack.rows("SELECT id FROM providers_deployment")]
+    store = QuotaStore(connect(service.backends.environment["REDIS_URL"]), rebuild=list)
+    keys = [account_of(deployment) for (deployment,) in service.rows("SELECT id FROM providers_deployment")]
     return sum(account.in_flight for account in store.state(keys, now=time.time() + seconds_from_now))
 
 
-# --- on one set of parts ---
+# --- on one set of backends ---
 
 
 @on_one_set
 def test_two_processes_never_exceed_a_quota(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
     pages = 60
     provider.limit(requests=30, window_seconds=10.0)
-    fleet.deploy(deployed(provider, quota={"requests_per_window": 30, "window_seconds": 10.0}))
+    workers.deploy(deployed(provider, quota={"requests_per_window": 30, "window_seconds": 10.0}))
 
-    job_id = upload(stack, document(pages))
+    job_id = upload(service, document(pages))
 
-    assert_every_page_by_a_model(stack, job_id, pages)
+    assert_every_page_by_a_model(service, job_id, pages)
     counted = provider.stats()["openai/gpt-4o-mini"]
     assert (counted["requests"], counted["over_limit"], counted["early"]) == (pages, 0, 0)
 
@@ -228,18 +228,18 @@ def test_two_processes_never_exceed_a_quota(
 @on_one_set
 @pytest.mark.chaos
 def test_a_quota_store_that_forgets_everything_lets_no_call_too_many_go(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
     pages = 40
-    redis_url = stack.parts.environment["REDIS_URL"]
+    redis_url = service.backends.environment["REDIS_URL"]
     provider.limit(requests=20, window_seconds=10.0)
-    fleet.deploy(deployed(provider, quota={"requests_per_window": 20, "window_seconds": 10.0}))
-    job_id = upload(stack, document(pages))
+    workers.deploy(deployed(provider, quota={"requests_per_window": 20, "window_seconds": 10.0}))
+    job_id = upload(service, document(pages))
     wait_for(lambda: len(provider.requests()) >= 8, "some pages were asked for", seconds=30)
 
     flush_redis(redis_url)
 
-    assert_every_page_by_a_model(stack, job_id, pages)
+    assert_every_page_by_a_model(service, job_id, pages)
     with redis_client(redis_url) as client:
         assert client.get(EPOCH_KEY) is not None
     counted = provider.stats()["openai/gpt-4o-mini"]
@@ -248,21 +248,25 @@ def test_a_quota_store_that_forgets_everything_lets_no_call_too_many_go(
 
 @on_one_set
 def test_pages_go_to_the_next_provider_while_the_first_is_down(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, other_provider: FakeProvider, document: Document
+    workers: ModelWorkers,
+    service: RunningService,
+    provider: FakeProvider,
+    other_provider: FakeProvider,
+    document: Document,
 ) -> None:
     pages = 120
     first, second = other_provider, provider
-    fleet.deploy(deployed(first), deployed(second, "anthropic", order=2))
+    workers.deploy(deployed(first), deployed(second, "anthropic", order=2))
     for server in (first, second):
         server.set_latency(1.0)
-    job_id = upload(stack, document(pages))
+    job_id = upload(service, document(pages))
     wait_for(lambda: len(first.requests()) > PROCESSES * WIDTH, "the first has answered some", seconds=30)
     assert second.requests() == []
 
     first.stop()
     stopped_at = time.time()
 
-    assert_every_page_by_a_model(stack, job_id, pages)
+    assert_every_page_by_a_model(service, job_id, pages)
     arrived = [stopped_at, *(entry["arrived_at"] for entry in second.requests())]
     assert max(later - earlier for earlier, later in pairwise(arrived)) < 5.0
 
@@ -270,7 +274,7 @@ def test_pages_go_to_the_next_provider_while_the_first_is_down(
     asked_before = len(first.requests())
 
     def is_used_again() -> bool:
-        assert stack.wait(upload(stack, document(1)), pause=0.1) == "COMPLETED"
+        assert service.wait(upload(service, document(1)), pause=0.1) == "COMPLETED"
         return len(first.requests()) > asked_before
 
     wait_for(is_used_again, "the first is used again", seconds=60, pause=1.0)
@@ -278,16 +282,16 @@ def test_pages_go_to_the_next_provider_while_the_first_is_down(
 
 @on_one_set
 def test_nobody_comes_before_the_moment_that_a_provider_named(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
     pages = 40
-    fleet.deploy(deployed(provider))
+    workers.deploy(deployed(provider))
     provider.set_latency(0.2)
     provider.fault("status", code=429, retry_after="2", share=0.1, seed=3)
 
-    job_id = upload(stack, document(pages))
+    job_id = upload(service, document(pages))
 
-    assert_every_page_by_a_model(stack, job_id, pages)
+    assert_every_page_by_a_model(service, job_id, pages)
     seen = provider.requests()
     told = [entry["arrived_at"] for entry in seen if entry["status"] == 429]
     assert 3 <= len(told) <= 0.17 * pages
@@ -298,29 +302,29 @@ def test_nobody_comes_before_the_moment_that_a_provider_named(
 
 @on_one_set
 def test_a_provider_with_a_wrong_key_is_left_alone(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
     pages = 60
-    fleet.deploy(deployed(provider, secrets={"api_key": "sk-wrong"}), deployed(provider, "anthropic", order=2))
+    workers.deploy(deployed(provider, secrets={"api_key": "sk-wrong"}), deployed(provider, "anthropic", order=2))
     provider.set_latency(0.2)
 
-    job_id = upload(stack, document(pages))
+    job_id = upload(service, document(pages))
 
-    assert_every_page_by_a_model(stack, job_id, pages)
+    assert_every_page_by_a_model(service, job_id, pages)
     refused = [entry for entry in provider.requests() if entry["family"] == "openai"]
     assert {entry["status"] for entry in refused} == {401}
     assert len(refused) <= PROCESSES * WIDTH  # what was out when the first answer came
-    codes = dict(stack.rows("SELECT name, trouble_code FROM providers_provider"))
+    codes = dict(service.rows("SELECT name, trouble_code FROM providers_provider"))
     assert codes == {"openai-account": "provider_auth_failed", "anthropic-account": ""}
 
 
-@pytest.mark.parametrize("parts", [EMBEDDED, long_on_others(RABBITMQ)], indirect=True, scope="session")
+@pytest.mark.parametrize("backends", [EMBEDDED, long_on_others(RABBITMQ)], indirect=True, scope="session")
 def test_a_project_without_external_providers_sends_nothing_out(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, document: Document
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
-    fleet.deploy(deployed(provider))
-    careful = replace(stack, key=stack.manage("create_api_key", "careful", "--project", "careful").strip())
-    stack.run_python(KEEP_IN_THE_HOUSE)
+    workers.deploy(deployed(provider))
+    careful = replace(service, key=service.manage("create_api_key", "careful", "--project", "careful").strip())
+    service.run_python(KEEP_IN_THE_HOUSE)
     with careful.client() as client:
         answer = client.post(
             "/api/v2/parse/upload",
@@ -328,7 +332,7 @@ def test_a_project_without_external_providers_sends_nothing_out(
             files={"file": ("kept.pdf", document(2).read_bytes(), "application/pdf")},
         )
 
-    if stack.parts.name == EMBEDDED:  # MODE_WITHOUT_PROVIDER is fast there
+    if service.backends.name == EMBEDDED:  # MODE_WITHOUT_PROVIDER is fast there
         job_id = answer.json()["id"]
         assert careful.wait(job_id) == "COMPLETED"
         warnings = careful.job(job_id)["job"]["warnings"]
@@ -343,27 +347,32 @@ def test_a_project_without_external_providers_sends_nothing_out(
 @on_one_set
 @pytest.mark.parametrize("tier", ["balanced", "agentic"])
 def test_orders_in_a_document_are_copied_and_not_obeyed(
-    fleet: Fleet, stack: Stack, provider: FakeProvider, other_provider: FakeProvider, tmp_path: Path, tier: str
+    workers: ModelWorkers,
+    service: RunningService,
+    provider: FakeProvider,
+    other_provider: FakeProvider,
+    tmp_path: Path,
+    tier: str,
 ) -> None:
-    fleet.deploy(deployed(provider))
+    workers.deploy(deployed(provider))
     provider.zoom(2, region=(9000.0, 9000.0, 9900.0, 9900.0))
     path = tmp_path / "orders.pdf"
     path.write_bytes(commanding_pdf(other_provider.url))
     order = ORDER.format(address=other_provider.url)
 
-    honest = upload(stack, path, tier=tier)
-    assert stack.wait(honest, pause=0.1) == "COMPLETED"
+    honest = upload(service, path, tier=tier)
+    assert service.wait(honest, pause=0.1) == "COMPLETED"
     provider.answer("HACKED", when="write only HACKED")
-    obedient = upload(stack, path, tier=tier)
-    assert stack.wait(obedient, pause=0.1) == "COMPLETED"
+    obedient = upload(service, path, tier=tier)
+    assert service.wait(obedient, pause=0.1) == "COMPLETED"
 
     for job_id in (honest, obedient):
-        assert order in stack.result(job_id)["text_full"]
-        assert stack.result(job_id)["text_full"].count("HACKED") == 1
-        [page] = stack.job(job_id, "metadata")["metadata"]["pages"]
+        assert order in service.result(job_id)["text_full"]
+        assert service.result(job_id)["text_full"].count("HACKED") == 1
+        [page] = service.job(job_id, "metadata")["metadata"]["pages"]
         assert page["hidden_text"] == [UNSEEN, TINY]
-    assert [page.get("fallback_used") for page in parsing(stack, honest)] == [None]
-    assert [page["fallback_reason"] for page in parsing(stack, obedient)] == ["all_providers_failed"]
+    assert [page.get("fallback_used") for page in parsing(service, honest)] == [None]
+    assert [page["fallback_reason"] for page in parsing(service, obedient)] == ["all_providers_failed"]
     prompts = [entry["text"] for entry in provider.requests()]
     assert all(order in prompt and UNSEEN not in prompt and TINY not in prompt for prompt in prompts)
     assert any(REGION_REFUSED in prompt for prompt in prompts) == (tier == "agentic")
@@ -372,28 +381,28 @@ def test_orders_in_a_document_are_copied_and_not_obeyed(
 
 @on_one_set
 def test_when_every_provider_is_dead_pages_have_their_plain_text(
-    shared_fleet: Fleet, provider: FakeProvider, tmp_path: Path
+    shared_workers: ModelWorkers, provider: FakeProvider, tmp_path: Path
 ) -> None:
     pages = 10
     path = tmp_path / "never-answered.pdf"
     path.write_bytes(long_document(pages, columns=2))
-    stack = shared_fleet.stack
-    kept = stack.number("SELECT count(*) FROM jobs_pageanswer")
-    shared_fleet.start(PROVIDER_OUTAGE_WAIT="1")
-    shared_fleet.deploy(deployed(provider), deployed(provider, "anthropic", order=2))
+    service = shared_workers.service
+    kept = service.number("SELECT count(*) FROM jobs_pageanswer")
+    shared_workers.start(PROVIDER_OUTAGE_WAIT="1")
+    shared_workers.deploy(deployed(provider), deployed(provider, "anthropic", order=2))
     provider.stop()
     try:
-        job_id = upload(stack, path, disable_cache=False)
-        assert stack.wait(job_id, pause=0.2) == "COMPLETED"
+        job_id = upload(service, path, disable_cache=False)
+        assert service.wait(job_id, pause=0.2) == "COMPLETED"
     finally:
         provider.start()
 
     assert provider.requests() == []
-    assert [page["fallback_used"] for page in parsing(stack, job_id)] == [True] * pages
-    text = stack.result(job_id)["text_full"]
+    assert [page["fallback_used"] for page in parsing(service, job_id)] == [True] * pages
+    text = service.result(job_id)["text_full"]
     assert all(heading_of(number) in text for number in range(1, pages + 1))
-    assert [warning["code"] for warning in stack.job(job_id)["job"]["warnings"]] == ["fallback_used"]
-    assert stack.number("SELECT count(*) FROM jobs_pageanswer") == kept
+    assert [warning["code"] for warning in service.job(job_id)["job"]["warnings"]] == ["fallback_used"]
+    assert service.number("SELECT count(*) FROM jobs_pageanswer") == kept
 
 
 KEEP_IN_THE_HOUSE = """

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import mostly_on_rabbitmq
-from tests.acceptance.stack import LEASE_SECONDS, Process, Stack, wait_for
+from tests.acceptance.backends import mostly_on_rabbitmq
+from tests.acceptance.running_service import LEASE_SECONDS, Process, RunningService, wait_for
 from tests.documents.long import long_document
 
 pytestmark = pytest.mark.chaos
@@ -22,18 +22,18 @@ PAGES = 200
 
 
 @pytest.fixture
-def job(stack: Stack, worker: Process, long_pdf: Path) -> str:
+def job(service: RunningService, worker: Process, long_pdf: Path) -> str:
     """A job that has some pages done and many to go."""
-    job_id = stack.upload(long_pdf)
-    wait_for(lambda: stack.pages_in(job_id, "succeeded") >= 8, "some pages are done", seconds=30, pause=0.002)
+    job_id = service.upload(long_pdf)
+    wait_for(lambda: service.pages_in(job_id, "succeeded") >= 8, "some pages are done", seconds=30, pause=0.002)
     return job_id
 
 
-def open_pages(stack: Stack, job_id: str) -> int:
-    return stack.pages_in(job_id, "pending", "running")
+def open_pages(service: RunningService, job_id: str) -> int:
+    return service.pages_in(job_id, "pending", "running")
 
 
-def freeze_at_work(stack: Stack, worker: Process, job_id: str) -> None:
+def freeze_at_work(service: RunningService, worker: Process, job_id: str) -> None:
     """Stop every process of the worker at a moment when it holds a range of the job.
 
     Not in the middle of a write: on SQLite nobody else could write then, and on PostgreSQL nobody could touch those
@@ -41,36 +41,36 @@ def freeze_at_work(stack: Stack, worker: Process, job_id: str) -> None:
     """
     while True:
         worker.signal_all(signal.SIGSTOP)
-        assert open_pages(stack, job_id) > 0, "the job was done before the blow"
-        if stack.attempts(job_id, "running") and not stack.is_in_a_transaction():
+        assert open_pages(service, job_id) > 0, "the job was done before the blow"
+        if service.attempts(job_id, "running") and not service.is_in_a_transaction():
             return
         worker.signal_all(signal.SIGCONT)
         time.sleep(0.01)
 
 
-def assert_complete(stack: Stack, job_id: str, calm_result: dict[str, object]) -> None:
+def assert_complete(service: RunningService, job_id: str, undisturbed_result: dict[str, object]) -> None:
     """Every page once, and every byte as in a calm run."""
-    assert stack.wait(job_id) == "COMPLETED"
-    assert stack.pages_in(job_id, "succeeded") == PAGES
-    assert pages_accepted(stack, job_id) == list(range(1, PAGES + 1))
-    assert stack.result(job_id) == calm_result
+    assert service.wait(job_id) == "COMPLETED"
+    assert service.pages_in(job_id, "succeeded") == PAGES
+    assert pages_accepted(service, job_id) == list(range(1, PAGES + 1))
+    assert service.result(job_id) == undisturbed_result
 
 
-def pages_accepted(stack: Stack, job_id: str) -> list[int]:
+def pages_accepted(service: RunningService, job_id: str) -> list[int]:
     """The pages of every accepted attempt, one entry for each time a page was accepted."""
-    ranges = stack.rows(
+    ranges = service.rows(
         "SELECT first_page, last_page FROM jobs_pageattempt"
         f" WHERE job_id='{job_id}' AND stage='extract' AND outcome='accepted'"
     )
     return sorted(page for first, last in ranges for page in range(first, last + 1))
 
 
-def test_a_killed_pool_process(stack: Stack, job: str, calm_result: dict[str, object]) -> None:
+def test_a_killed_pool_process(service: RunningService, job: str, undisturbed_result: dict[str, object]) -> None:
     holder = ""
 
     def somebody_works() -> bool:
         nonlocal holder
-        rows = stack.rows(
+        rows = service.rows(
             f"SELECT worker FROM jobs_pageattempt WHERE job_id='{job}' AND stage='extract' AND outcome='running'"
         )
         holder = rows[0][0] if rows else ""
@@ -78,86 +78,94 @@ def test_a_killed_pool_process(stack: Stack, job: str, calm_result: dict[str, ob
 
     lost = 0
     while not lost:  # a process that finished between the look and the kill lost nothing: try again
-        assert open_pages(stack, job) > 0, "the job was done before a kill hit"
+        assert open_pages(service, job) > 0, "the job was done before a kill hit"
         wait_for(somebody_works, "a range is being read", seconds=10, pause=0.001)
         os.kill(int(holder.rpartition(":")[2]), signal.SIGKILL)
         killed_at = time.monotonic()
         while not lost and time.monotonic() < killed_at + 3:
-            lost = stack.attempts(job, "lease_lost")
+            lost = service.attempts(job, "lease_lost")
             time.sleep(0.02)
 
-    assert_complete(stack, job, calm_result)
+    assert_complete(service, job, undisturbed_result)
 
 
-def test_a_killed_worker(stack: Stack, worker: Process, job: str, calm_result: dict[str, object]) -> None:
-    freeze_at_work(stack, worker, job)
+def test_a_killed_worker(
+    service: RunningService, worker: Process, job: str, undisturbed_result: dict[str, object]
+) -> None:
+    freeze_at_work(service, worker, job)
     worker.kill()
 
-    stack.start_worker("second")
+    service.start_worker("second")
 
-    assert_complete(stack, job, calm_result)
-    assert stack.attempts(job, "lease_lost") > 0
+    assert_complete(service, job, undisturbed_result)
+    assert service.attempts(job, "lease_lost") > 0
 
 
-def test_a_broker_that_forgets_everything(stack: Stack, job: str, calm_result: dict[str, object]) -> None:
-    stack.parts.flush()
-    assert open_pages(stack, job) > 0
+def test_a_broker_that_forgets_everything(
+    service: RunningService, job: str, undisturbed_result: dict[str, object]
+) -> None:
+    service.backends.flush()
+    assert open_pages(service, job) > 0
 
-    assert_complete(stack, job, calm_result)
-    sent, closed = stack.rows(f"SELECT windows_sent, windows_closed FROM jobs_parsejob WHERE id='{job}'")[0]
+    assert_complete(service, job, undisturbed_result)
+    sent, closed = service.rows(f"SELECT windows_sent, windows_closed FROM jobs_parsejob WHERE id='{job}'")[0]
     assert closed < sent, "every chord's body ran: the flush hit nothing"
 
 
-def test_doubled_messages(stack: Stack, job: str, calm_result: dict[str, object]) -> None:
-    assert open_pages(stack, job) > 0
-    published = int(stack.run_python(DOUBLE_EVERYTHING.format(job=job)))
+def test_doubled_messages(service: RunningService, job: str, undisturbed_result: dict[str, object]) -> None:
+    assert open_pages(service, job) > 0
+    published = int(service.run_python(DOUBLE_EVERYTHING.format(job=job)))
     assert published > 0
 
-    assert_complete(stack, job, calm_result)
+    assert_complete(service, job, undisturbed_result)
 
 
 @mostly_on_rabbitmq
-def test_a_frozen_worker(stack: Stack, worker: Process, job: str, calm_result: dict[str, object]) -> None:
-    freeze_at_work(stack, worker, job)
-    stack.start_worker("second")
+def test_a_frozen_worker(
+    service: RunningService, worker: Process, job: str, undisturbed_result: dict[str, object]
+) -> None:
+    freeze_at_work(service, worker, job)
+    service.start_worker("second")
     time.sleep(3 * LEASE_SECONDS)
-    wait_for(lambda: open_pages(stack, job) == 0, "the other worker has finished", seconds=60)
-    result = stack.wait(job), stack.result(job)
+    wait_for(lambda: open_pages(service, job) == 0, "the other worker has finished", seconds=60)
+    result = service.wait(job), service.result(job)
 
     worker.signal_all(signal.SIGCONT)
 
-    wait_for(lambda: stack.attempts(job, "refused") > 0, "the late answer is refused", seconds=30)
-    assert_complete(stack, job, calm_result)
-    assert (stack.wait(job), stack.result(job)) == result
+    wait_for(lambda: service.attempts(job, "refused") > 0, "the late answer is refused", seconds=30)
+    assert_complete(service, job, undisturbed_result)
+    assert (service.wait(job), service.result(job)) == result
 
 
 @mostly_on_rabbitmq
-def test_many_short_jobs_and_a_killed_worker(stack: Stack, worker: Process, tmp_path: Path) -> None:
+def test_many_short_jobs_and_a_killed_worker(service: RunningService, worker: Process, tmp_path: Path) -> None:
     short = tmp_path / "short.pdf"
     short.write_bytes(long_document(3, columns=12))
-    jobs = [stack.upload(short) for _ in range(20)]
+    jobs = [service.upload(short) for _ in range(20)]
     running = "SELECT count(*) FROM jobs_pageattempt WHERE outcome='running'"
-    wait_for(lambda: stack.number(running) > 0, "a short document is being read", seconds=10, pause=0.001)
+    wait_for(lambda: service.number(running) > 0, "a short document is being read", seconds=10, pause=0.001)
 
     worker.kill()
-    assert any(stack.job(job)["job"]["status"] in ("PENDING", "RUNNING") for job in jobs)
-    stack.start_worker("second")
+    assert any(service.job(job)["job"]["status"] in ("PENDING", "RUNNING") for job in jobs)
+    service.start_worker("second")
 
-    assert {stack.wait(job) for job in jobs} == {"COMPLETED"}
-    results = [stack.result(job) for job in jobs]
+    assert {service.wait(job) for job in jobs} == {"COMPLETED"}
+    results = [service.result(job) for job in jobs]
     assert all(result == results[0] for result in results)
 
 
-def test_an_upload_while_the_broker_is_down(stack: Stack, worker: Process, long_pdf: Path, calm_result: object) -> None:
-    stack.parts.stop_broker()
+def test_an_upload_while_the_broker_is_down(
+    service: RunningService, worker: Process, long_pdf: Path, undisturbed_result: object
+) -> None:
+    service.backends.stop_broker()
     try:
-        job_id = stack.upload(long_pdf)
-        assert stack.job(job_id)["job"]["status"] == "PENDING"
+        job_id = service.upload(long_pdf)
+        assert service.job(job_id)["job"]["status"] == "PENDING"
     finally:
-        stack.parts.start_broker()
+        service.backends.start_broker()
 
-    assert stack.wait(job_id) == "COMPLETED"
-    assert stack.result(job_id) == calm_result
+    assert service.wait(job_id) == "COMPLETED"
+    assert service.result(job_id) == undisturbed_result
 
 
 DOUBLE_EVERYTHING = """

@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import EMBEDDED
-from tests.acceptance.stack import Process, Stack, wait_for
+from tests.acceptance.backends import EMBEDDED
+from tests.acceptance.running_service import Process, RunningService, wait_for
 from tests.documents.long import long_document
 
 PAGES = "parse_raw_file_job_pages"
 
 
-@pytest.mark.parametrize("parts", [EMBEDDED], indirect=True, scope="session")
+@pytest.mark.parametrize("backends", [EMBEDDED], indirect=True, scope="session")
 def test_pages_of_a_paused_queue_wait_and_are_parsed_when_it_goes_on(
-    stack: Stack, worker: Process, long_pdf: Path, tmp_path: Path
+    service: RunningService, worker: Process, long_pdf: Path, tmp_path: Path
 ) -> None:
     one_page = tmp_path / "one.pdf"
     one_page.write_bytes(long_document(1))
-    assert stack.manage("pause", PAGES, "--reason", "a look at the disks").strip() == f"{PAGES} is paused."
+    assert service.manage("pause", PAGES, "--reason", "a look at the disks").strip() == f"{PAGES} is paused."
     try:
-        job_id = stack.upload(long_pdf)
-        wait_for(lambda: stack.pages_in(job_id, "pending") == 200, "the document is split", seconds=30)
+        job_id = service.upload(long_pdf)
+        wait_for(lambda: service.pages_in(job_id, "pending") == 200, "the document is split", seconds=30)
         # One after the other, so that the worker has looked for waiting work again and again meanwhile.
-        assert [stack.wait(stack.upload(one_page)) for _ in range(10)] == ["COMPLETED"] * 10
+        assert [service.wait(service.upload(one_page)) for _ in range(10)] == ["COMPLETED"] * 10
 
-        assert stack.pages_in(job_id, "pending") == 200
+        assert service.pages_in(job_id, "pending") == 200
         sent = f"SELECT count(*) FROM jobs_step WHERE job_id='{job_id}' AND queue='{PAGES}' AND sent_at IS NOT NULL"
-        assert stack.number(sent) == 0
+        assert service.number(sent) == 0
     finally:
-        told = stack.manage("resume", PAGES).strip()
+        told = service.manage("resume", PAGES).strip()
 
     assert told == f"{PAGES} goes on."
-    assert stack.wait(job_id) == "COMPLETED"
-    assert stack.pages_in(job_id, "succeeded") == 200
+    assert service.wait(job_id) == "COMPLETED"
+    assert service.pages_in(job_id, "succeeded") == 200

@@ -1,4 +1,4 @@
-"""What an autoscaler reads, on every set of parts: the rows' numbers, whatever becomes of the broker."""
+"""What an autoscaler reads, on every set of backends: the rows' numbers, whatever becomes of the broker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from apps.capacity.autoscaling import desired_replicas
-from tests.acceptance.stack import Stack
+from tests.acceptance.running_service import RunningService
 
 PREFIX = "parse_raw_file_job"
 OPEN = f"SELECT count(*) FROM jobs_step WHERE state IN ('pending', 'running') AND queue LIKE '{PREFIX}%'"
@@ -32,15 +32,15 @@ send_due()
 NO_WORK = "from apps.jobs.models import ParseJob; ParseJob.objects.all().delete()"
 
 
-def status(stack: Stack) -> dict[str, Any]:
-    with stack.client() as client:
+def status(service: RunningService) -> dict[str, Any]:
+    with service.client() as client:
         answer = client.get("/api/queue-statusz", params={"queue_prefix": PREFIX})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def broker_messages(stack: Stack) -> int:
-    return sum(queue["broker_messages"] for queue in status(stack)["queues"])
+def broker_messages(service: RunningService) -> int:
+    return sum(queue["broker_messages"] for queue in status(service)["queues"])
 
 
 @pytest.mark.parametrize(
@@ -49,30 +49,30 @@ def broker_messages(stack: Stack) -> int:
     ids=["development", "staging", "production"],
 )
 def test_the_autoscaler_reads_the_rows_before_and_after_a_flush_of_the_broker(
-    stack: Stack, messages: int, target: int, minimum: int, maximum: int, pods: int
+    service: RunningService, messages: int, target: int, minimum: int, maximum: int, pods: int
 ) -> None:
-    stack.run_python(OPEN_WORK.format(messages=messages))
+    service.run_python(OPEN_WORK.format(messages=messages))
     try:
-        assert stack.number(OPEN) == messages
-        assert 0 < broker_messages(stack) < messages
+        assert service.number(OPEN) == messages
+        assert 0 < broker_messages(service) < messages
 
         for _ in range(2):
-            total = status(stack)["total_messages"]
+            total = status(service)["total_messages"]
             assert total == messages
             assert desired_replicas(total, target=target, minimum=minimum, maximum=maximum, current=minimum) == pods
-            stack.parts.flush()
-        assert broker_messages(stack) == 0
+            service.backends.flush()
+        assert broker_messages(service) == 0
     finally:
-        stack.run_python(NO_WORK)
-        stack.parts.flush()
+        service.run_python(NO_WORK)
+        service.backends.flush()
 
 
-def test_a_broker_that_is_down_is_an_error_and_not_zero(stack: Stack) -> None:
-    stack.parts.stop_broker()
+def test_a_broker_that_is_down_is_an_error_and_not_zero(service: RunningService) -> None:
+    service.backends.stop_broker()
     try:
-        with stack.client() as client:
+        with service.client() as client:
             answer = client.get("/api/queue-statusz", params={"queue_prefix": PREFIX})
         assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
     finally:
-        stack.parts.start_broker()
-    assert status(stack)["total_messages"] == 0
+        service.backends.start_broker()
+    assert status(service)["total_messages"] == 0

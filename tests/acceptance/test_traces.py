@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import embedded_parts
-from tests.acceptance.stack import MANAGE, PARSE_QUEUES, Parts, Stack, wait_for
+from tests.acceptance.backends import embedded_backends
+from tests.acceptance.running_service import MANAGE, PARSE_QUEUES, Backends, RunningService, wait_for
 from tests.documents.long import heading_of, long_document
 from tests.documents.scans import scanned_pdf
 from tests.fakes.collector import FakeCollector, Received
@@ -28,13 +28,15 @@ def collector() -> Iterator[FakeCollector]:
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    with embedded_parts(tmp_path_factory.mktemp("parts")) as running:
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    with embedded_backends(tmp_path_factory.mktemp("backends")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def stack(parts: Parts, collector: FakeCollector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def service(
+    backends: Backends, collector: FakeCollector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningService]:
     settings = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_BSP_SCHEDULE_DELAY": "600000",  # so that only a process that ends sends what it has
@@ -43,12 +45,12 @@ def stack(parts: Parts, collector: FakeCollector, tmp_path_factory: pytest.TempP
         "OCR_ENGINES": "null",
         "OCR_WORKER": "1",
     }
-    stack = Stack(parts, tmp_path_factory.mktemp("service"), settings)
-    stack.prepare()
+    service = RunningService(backends, tmp_path_factory.mktemp("service"), settings)
+    service.prepare()
     try:
-        yield stack
+        yield service
     finally:
-        stack.stop()
+        service.stop()
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +60,9 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def upload(stack: Stack, document: Path) -> str:
+def upload(service: RunningService, document: Path) -> str:
     """As somebody does whose own work is traced."""
-    with stack.client() as client:
+    with service.client() as client:
         answer = client.post(
             "/api/v2/parse/upload",
             data={"configuration": '{"tier":"fast","version":"latest"}'},
@@ -84,17 +86,17 @@ class Done:
 
 
 @pytest.fixture(scope="module")
-def done(stack: Stack, document: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def done(service: RunningService, document: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
     scan = tmp_path_factory.mktemp("documents") / FILE_NAME
     scan.write_bytes(scanned_pdf(1))
-    stack.start("parse", *MANAGE, "work", *PARSE_QUEUES)
-    stack.start("housekeeping", *MANAGE, "work", "housekeeping")
-    stack.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
-    stack.start_web()
-    jobs = Done(upload(stack, document), upload(stack, scan))
+    service.start("parse", *MANAGE, "work", *PARSE_QUEUES)
+    service.start("housekeeping", *MANAGE, "work", "housekeeping")
+    service.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
+    service.start_web()
+    jobs = Done(upload(service, document), upload(service, scan))
     for job_id in (jobs.text, jobs.scan):
-        assert stack.wait(job_id) == "COMPLETED"
-    stack.stop()
+        assert service.wait(job_id) == "COMPLETED"
+    service.stop()
     return jobs
 
 
@@ -141,23 +143,23 @@ def test_recognising_a_page_is_told_by_those_who_may(done: Done, collector: Fake
 
 
 @pytest.mark.usefixtures("done")
-def test_neither_text_nor_names_nor_keys_are_sent(stack: Stack, collector: FakeCollector) -> None:
+def test_neither_text_nor_names_nor_keys_are_sent(service: RunningService, collector: FakeCollector) -> None:
     sent = b"".join(collector.bodies)
     assert sent
-    for hidden in (stack.key, FILE_NAME, *map(heading_of, range(1, PAGES + 1))):
+    for hidden in (service.key, FILE_NAME, *map(heading_of, range(1, PAGES + 1))):
         assert hidden.encode() not in sent
 
 
-def test_jobs_do_without_a_collector(stack: Stack, collector: FakeCollector, document: Path) -> None:
+def test_jobs_do_without_a_collector(service: RunningService, collector: FakeCollector, document: Path) -> None:
     collector.refuses = True
     impatient = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
-    stack = replace(stack, settings=stack.settings | impatient)
-    stack.start_web()
-    worker = stack.start_worker()
+    service = replace(service, settings=service.settings | impatient)
+    service.start_web()
+    worker = service.start_worker()
     for _ in range(2):
-        assert stack.wait(upload(stack, document)) == "COMPLETED"
+        assert service.wait(upload(service, document)) == "COMPLETED"
     wait_for(lambda: b"does not take traces" in worker.log.read_bytes(), "the log says so", seconds=30)
-    stack.stop()
+    service.stop()
 
     told = worker.log.read_text(encoding="utf-8")
     assert told.count("does not take traces") <= PROCESSES

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.parts import mostly_on_rabbitmq
-from tests.acceptance.stack import MANAGE, ROOT, Process, Stack
+from tests.acceptance.backends import mostly_on_rabbitmq
+from tests.acceptance.running_service import MANAGE, ROOT, Process, RunningService
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.pdf"))
 
@@ -24,12 +24,12 @@ def printed(document: Path, *options: str) -> bytes:
 @mostly_on_rabbitmq
 @pytest.mark.parametrize("name", [*(path.name for path in EXAMPLES), "long.pdf"])
 def test_the_command_line_prints_what_the_service_answers(
-    stack: Stack, worker: Process, long_pdf: Path, name: str
+    service: RunningService, worker: Process, long_pdf: Path, name: str
 ) -> None:
     document = long_pdf if name == "long.pdf" else ROOT / "examples" / name
-    job_id = stack.upload(document)
-    assert stack.wait(job_id) == "COMPLETED"
-    answered = stack.result(job_id)
+    job_id = service.upload(document)
+    assert service.wait(job_id) == "COMPLETED"
+    answered = service.result(job_id)
 
     assert printed(document, "--format", "markdown") == answered["markdown_full"].encode()
     assert printed(document, "--format", "text") == answered["text_full"].encode()
@@ -40,17 +40,17 @@ def test_the_command_line_prints_what_the_service_answers(
 
 
 @mostly_on_rabbitmq
-def test_some_pages_of_a_document(stack: Stack, worker: Process, long_pdf: Path) -> None:
-    job_id = stack.upload(
+def test_some_pages_of_a_document(service: RunningService, worker: Process, long_pdf: Path) -> None:
+    job_id = service.upload(
         long_pdf, configuration='{"tier":"fast","version":"latest","page_ranges":{"target_pages":"3,50-60"}}'
     )
-    assert stack.wait(job_id) == "COMPLETED"
+    assert service.wait(job_id) == "COMPLETED"
 
-    assert printed(long_pdf, "--pages", "3,50-60") == stack.result(job_id)["markdown_full"].encode()
+    assert printed(long_pdf, "--pages", "3,50-60") == service.result(job_id)["markdown_full"].encode()
 
 
 @mostly_on_rabbitmq
-def test_the_command_line_of_a_running_service(stack: Stack, worker: Process) -> None:
+def test_the_command_line_of_a_running_service(service: RunningService, worker: Process) -> None:
     document = EXAMPLES[0]
 
-    assert printed(document, "--server", stack.url, "--api-key", stack.key) == printed(document)
+    assert printed(document, "--server", service.url, "--api-key", service.key) == printed(document)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.acceptance.stack import ROOT
+from tests.acceptance.running_service import ROOT
 
 Manifest = dict[str, Any]
 OVERLAYS = ("development", "staging", "production")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.stack import ROOT
+from tests.acceptance.running_service import ROOT
 
 IMAGES = sorted((ROOT / "deploy/images").glob("*.Containerfile"))
 PIN = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==(\S+)", re.MULTILINE)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 
-from tests.acceptance.stack import ROOT
+from tests.acceptance.running_service import ROOT
 from tests.deployment.conftest import Manifest, of_kind
 
 WITHOUT_QUEUE = {"api", "flower"}

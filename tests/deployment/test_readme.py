@@ -11,7 +11,7 @@ from textwrap import dedent
 import yaml
 
 from apps import VERSION
-from tests.acceptance.stack import ROOT
+from tests.acceptance.running_service import ROOT
 from tests.deployment.conftest import OVERLAYS, Manifest, of_kind, pod_specs, render
 
 README = (ROOT / "deploy/k8s/README.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from ocr_worker.settings import settings as ocr_settings
 from parse_project.celery import configuration
-from tests.acceptance.stack import ROOT
+from tests.acceptance.running_service import ROOT
 from tests.deployment.conftest import Manifest, of_kind, pod_specs
 
 ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]+)` \|", re.MULTILINE)

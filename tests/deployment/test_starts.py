@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.stack import ROOT, wait_for
+from tests.acceptance.running_service import ROOT, wait_for
 from tests.deployment.conftest import Manifest, of_kind, pod_specs
 from tests.services import free_port
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import services
-from tests.acceptance.stack import ROOT, wait_for
+from tests.acceptance.running_service import ROOT, wait_for
 
 HOUSEKEEPING = (str(ROOT / "manage.py"), "work", "housekeeping")
 OCR = ("-m", "ocr_worker", "ocr_cpu")

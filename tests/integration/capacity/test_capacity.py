@@ -19,7 +19,7 @@ from PIL import Image
 from apps.accounts import services as accounts
 from apps.jobs.models import ParseJob
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
-from tests.acceptance.stack import MANAGE
+from tests.acceptance.running_service import MANAGE
 
 
 @pytest.fixture(autouse=True)

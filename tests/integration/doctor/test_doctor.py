@@ -25,7 +25,7 @@ from apps.documents.models import Removal
 from apps.jobs.scheduling import pauses, workers
 from apps.providers.models import Deployment, Provider
 from apps.supervisor.processes import MARKER
-from tests.acceptance.stack import MANAGE
+from tests.acceptance.running_service import MANAGE
 from tests.fakes.collector import FakeCollector
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import provider, running_provider

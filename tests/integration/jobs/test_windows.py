@@ -16,7 +16,7 @@ from apps.jobs.scheduling import debounce, dispatch, queue_status
 from apps.jobs.states import JobState, Stage, StepState
 from apps.jobs.workflow import Message
 from apps.pages.per_process import PerProcess
-from tests.acceptance.stack import wait_for
+from tests.acceptance.running_service import wait_for
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run_to

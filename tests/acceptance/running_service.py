@@ -1,4 +1,4 @@
-"""The whole service as real processes on one set of parts, and what a test may do to them.
+"""The whole service as real processes on one set of backends, and what a test may do to them.
 
 Every process is the leader of a group of its own and is ended by pid. Leases and looks are short, so that a recovery
 that takes a minute in production takes seconds here; the code is the same.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 2.0
@@ -34,7 +35,7 @@ MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
 @dataclass(frozen=True)
-class Parts:
+class Backends:
     """What the service stands on.
 
     ``flush`` makes the broker and the chord counters forget everything; ``pids`` are the servers' processes by name.
@@ -78,8 +79,8 @@ PARSE_QUEUES = ("parse_raw_file_job", "parse_raw_file_job_pages")
 
 
 @dataclass
-class Stack:
-    parts: Parts
+class RunningService:
+    backends: Backends
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
@@ -93,7 +94,7 @@ class Stack:
             "LEAFMILL_DATA": str(self.folder),
             "PARSE_PROCESSES": "2",
             **SHORT_TIMES,
-            **self.parts.environment,
+            **self.backends.environment,
             **self.settings,
         }
 
@@ -257,9 +258,3 @@ def wait_for(condition: Callable[[], bool], what: str, *, seconds: float, pause:
     while not condition():
         assert time.monotonic() < until, f"Waited {seconds} s in vain until {what}"
         time.sleep(pause)
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
