@@ -9,6 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from apps.core import tracing
+from apps.core.spans import Span
 
 
 class TraceRequests:
@@ -19,13 +20,13 @@ class TraceRequests:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         begun_at = timezone.now()
-        with tracing.causing() as jobs:
+        with tracing.collect_affected_jobs() as jobs:
             response = self._get_response(request)
         ended_at = timezone.now()
         route = f"/{request.resolver_match.route}" if request.resolver_match else ""
-        for job_id in filter(tracing.follows, jobs):
-            tracing.tell(
-                tracing.Span(
+        for job_id in filter(tracing.is_sampled, jobs):
+            tracing.export(
+                Span(
                     name=f"{request.method} {route}",
                     job_id=job_id,
                     begun_at=begun_at,

@@ -1,6 +1,6 @@
-"""The only import of opentelemetry: spans go in batches, from a thread of their own, to a collector (OTLP over HTTP).
+"""The only import of opentelemetry: a thread exports spans in batches to a collector (OTLP over HTTP).
 
-What settings.py does not read of its variables the library reads itself: headers, time-outs, certificates, batches.
+The library reads the OTEL variables that settings.py does not: headers, time-outs, certificates, batches.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from apps.core import tracing
+from apps.core.spans import Span
 
 logger = logging.getLogger(__name__)
 
@@ -36,52 +36,54 @@ _KINDS = {
 }
 
 
-class Teller:
-    """Takes finished spans from any thread. Those that nobody takes in time are dropped, the oldest first."""
+class TraceExporter:
+    """Exports finished spans of any thread. When the queue is full, the oldest spans are dropped."""
 
     def __init__(self, *, endpoint: str, service: str, version: str, queues: Sequence[str]) -> None:
         _quiet_library()
         self._ids = _KnownIds()
         self._provider = TracerProvider(
             resource=_resource(service=service, version=version, queues=queues),
-            sampler=ALWAYS_ON,  # tracing.follows has decided
+            sampler=ALWAYS_ON,  # tracing.is_sampled has decided
             id_generator=self._ids,
             shutdown_on_exit=False,
         )
-        self._provider.add_span_processor(BatchSpanProcessor(_Plainly(OTLPSpanExporter(endpoint=endpoint), endpoint)))
+        self._provider.add_span_processor(
+            BatchSpanProcessor(_LogsOutage(OTLPSpanExporter(endpoint=endpoint), endpoint))
+        )
         self._tracer = self._provider.get_tracer("leafmill", version)
         self._stopping, self._stopped = threading.Event(), threading.Event()
-        # A thread that is there already: none can be started while an interpreter ends.
-        threading.Thread(target=self._wait_for_end, name="traces-end", daemon=True).start()
+        # Started now, because no thread can be started while the interpreter ends.
+        threading.Thread(target=self._shut_down_on_stop, name="traces-end", daemon=True).start()
 
-    def tell(self, span: tracing.Span) -> None:
+    def export(self, span: Span) -> None:
         self._ids.next_trace, self._ids.next_span = span.trace_id, span.span_id
-        told = self._tracer.start_span(
+        exported = self._tracer.start_span(
             span.name,
-            context=_below(span),
+            context=_parent_context(span),
             kind=_KINDS[span.kind],
             attributes={name: value for name, value in span.attributes.items() if value not in (None, "")},
             links=_links(span.caller),
             start_time=_nanoseconds(span.begun_at),
         )
         if span.error:
-            told.set_attribute("error.type", span.error)
-            told.set_status(trace.StatusCode.ERROR, span.error)
-        told.end(_nanoseconds(max(span.begun_at, span.ended_at)))
+            exported.set_attribute("error.type", span.error)
+            exported.set_status(trace.StatusCode.ERROR, span.error)
+        exported.end(_nanoseconds(max(span.begun_at, span.ended_at)))
 
     def stop(self) -> None:
-        """Send what is left; given up where the collector takes too long."""
+        """Flush the queued spans; drop them if the collector takes longer than STOP_SECONDS."""
         self._stopping.set()
         self._stopped.wait(STOP_SECONDS)
 
-    def _wait_for_end(self) -> None:
+    def _shut_down_on_stop(self) -> None:
         self._stopping.wait()
         self._provider.shutdown()
         self._stopped.set()
 
 
 class _KnownIds(IdGenerator):
-    """The ids of the span that this thread is about to tell; 0: any."""
+    """Gives the library the ids of the span that this thread exports next; 0: a random id."""
 
     def __init__(self) -> None:
         self._next = threading.local()
@@ -113,8 +115,8 @@ class _KnownIds(IdGenerator):
         return True
 
 
-class _Plainly(SpanExporter):
-    """Says once that the collector does not take spans, and once that it does again."""
+class _LogsOutage(SpanExporter):
+    """Logs once that the collector does not accept spans, and once that it does again."""
 
     def __init__(self, exporter: OTLPSpanExporter, endpoint: str) -> None:
         self._exporter = exporter
@@ -125,10 +127,10 @@ class _Plainly(SpanExporter):
         result = self._exporter.export(spans)
         if result is not SpanExportResult.SUCCESS:
             if not self._dropped:
-                logger.warning("%s does not take traces; they are dropped until it does", self._address)
+                logger.warning("%s does not accept traces; spans are dropped until it does", self._address)
             self._dropped += len(spans)
         elif self._dropped:
-            logger.warning("%s takes traces again; at least %s spans were dropped", self._address, self._dropped)
+            logger.warning("%s accepts traces again; at least %s spans were dropped", self._address, self._dropped)
             self._dropped = 0
         return result
 
@@ -140,7 +142,7 @@ class _Plainly(SpanExporter):
 
 
 def _resource(*, service: str, version: str, queues: Sequence[str]) -> Resource:
-    """What is the same in all spans of this process; OTEL_RESOURCE_ATTRIBUTES has the last word."""
+    """Return the attributes that all spans of this process share. OTEL_RESOURCE_ATTRIBUTES overrides them."""
     host = socket.gethostname()
     ours: dict[str, AttributeValue] = {
         "service.name": service,
@@ -153,8 +155,8 @@ def _resource(*, service: str, version: str, queues: Sequence[str]) -> Resource:
     return Resource(ours).merge(OTELResourceDetector().detect())
 
 
-def _below(span: tracing.Span) -> Context:
-    """Where the span stands: below its parent, or nowhere."""
+def _parent_context(span: Span) -> Context:
+    """Return a context with the span's parent, or an empty one for the root span."""
     if not span.parent_id:
         return Context()
     flags = trace.TraceFlags(trace.TraceFlags.SAMPLED | trace.TraceFlags.RANDOM_TRACE_ID)
@@ -163,7 +165,7 @@ def _below(span: tracing.Span) -> Context:
 
 
 def _links(caller: str) -> list[trace.Link]:
-    """To the caller's own span; none where what it sent is no traceparent."""
+    """Return a link to the caller's own span, or none if ``caller`` is not a valid traceparent."""
     if not caller:
         return []
     context = TraceContextTextMapPropagator().extract({"traceparent": caller}, context=Context())
@@ -176,28 +178,28 @@ def _nanoseconds(moment: datetime) -> int:
 
 
 class _Once(logging.Filter):
-    """Each sentence one time."""
+    """Passes each message once."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: set[object] = set()
+        self._logged: set[object] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        is_new = record.msg not in self._said
-        self._said.add(record.msg)
+        is_new = record.msg not in self._logged
+        self._logged.add(record.msg)
         return is_new
 
     def forget(self) -> None:
-        self._said.clear()
+        self._logged.clear()
 
 
 _once = _Once()
 
 
 def _quiet_library() -> None:
-    """What the library says of each batch that fails ``_Plainly`` says once; that the queue is full it may say once."""
+    """Silence the library's log: ``_LogsOutage`` reports failed batches. "Queue full" is logged once."""
     logging.getLogger("opentelemetry").setLevel(logging.ERROR + 1)
-    of_queue = logging.getLogger("opentelemetry.sdk._shared_internal")
-    of_queue.setLevel(logging.WARNING)
-    of_queue.addFilter(_once)
+    queue_logger = logging.getLogger("opentelemetry.sdk._shared_internal")
+    queue_logger.setLevel(logging.WARNING)
+    queue_logger.addFilter(_once)
     _once.forget()

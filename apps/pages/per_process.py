@@ -30,6 +30,10 @@ class PerProcess(Generic[T]):
                     self._made = (self._make(),)
         return self._made[0]
 
+    def peek(self) -> T | None:
+        """Return the object if this process has made it already, else None."""
+        return self._made[0] if self._made is not None else None
+
     def reset(self) -> None:
         """Forget the object; the next call makes a new one."""
         self._made = None

@@ -158,10 +158,10 @@ def test_jobs_do_without_a_collector(service: RunningService, collector: FakeCol
     worker = service.start_worker()
     for _ in range(2):
         assert service.wait(upload(service, document)) == "COMPLETED"
-    wait_for(lambda: b"does not take traces" in worker.log.read_bytes(), "the log says so", seconds=30)
+    wait_for(lambda: b"does not accept traces" in worker.log.read_bytes(), "the log says so", seconds=30)
     service.stop()
 
     told = worker.log.read_text(encoding="utf-8")
-    assert told.count("does not take traces") <= PROCESSES
+    assert told.count("does not accept traces") <= PROCESSES
     assert "Traceback" not in told
     assert "opentelemetry" not in told

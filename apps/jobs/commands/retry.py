@@ -47,7 +47,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
             transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
         else:
             start_job_step(job=job, stage=Stage.SPLIT)
-    tracing.caused(job.pk)
+    tracing.mark_affected(job.pk)
     job.refresh_from_db()
     return job
 

@@ -76,7 +76,7 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
         if Document.objects.filter(pk=document.pk).exists():
             raise
         raise DocumentNotFound from error
-    tracing.caused(job.pk)
+    tracing.mark_affected(job.pk)
     return job
 
 

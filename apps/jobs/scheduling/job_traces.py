@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.core import tracing
+from apps.core.spans import JOB, Span
 from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, Stage
 
@@ -30,7 +31,7 @@ def key_of(step: Step) -> str:
 def attempt_ended(step: Step, outcome: str, *, error_code: str = "", again: bool = False) -> None:
     """Inside the transaction that ends it. ``step``: the row as it was when the try began; ``again``: another one
     follows."""
-    if tracing.follows(step.job_id):
+    if tracing.is_sampled(step.job_id):
         told = partial(_tell_attempt, step, outcome, error_code, again, _overtaken(step, outcome), timezone.now())
         transaction.on_commit(told, robust=True)
 
@@ -45,12 +46,12 @@ def _overtaken(step: Step, outcome: str) -> bool:
 
 
 def _tell_attempt(step: Step, outcome: str, error_code: str, again: bool, overtaken: bool, ended_at: datetime) -> None:
-    place = tracing.here(step.job_id)
+    place = tracing.active_span(step.job_id)
     begun_at = _moment(step.begun_at) or (place.begun_at if place else ended_at)
     sent_at = _moment(step.sent_at)
     rendered = outcome == RENDERED
-    tracing.tell(
-        tracing.Span(
+    tracing.export(
+        Span(
             name="render" if rendered else str(step.stage),
             job_id=step.job_id,
             key=key_of(step) + (f".{outcome}" if rendered or overtaken else ""),
@@ -66,7 +67,7 @@ def _tell_attempt(step: Step, outcome: str, error_code: str, again: bool, overta
                 "leafmill.tried_again": again,
                 "leafmill.waited_seconds": (begun_at - sent_at).total_seconds() if sent_at else None,
                 "leafmill.worker": _worker(step) if place is None or step.stage == Stage.RECOGNIZE else "",
-                **(place.notes if place else {}),
+                **(place.attributes if place else {}),
             },
             error=error_code,
         )
@@ -87,13 +88,13 @@ def _moment(value: object) -> datetime | None:
 def page_recognized(step: Step, worked: Sequence[object], *, error_code: str) -> None:
     """The OCR worker, which tells nobody anything, says with its answer from when to when it was at the page (seconds
     since 1970), and who it is."""
-    if not tracing.follows(step.job_id):
+    if not tracing.is_sampled(step.job_id):
         return
     match worked:
         case [float(begun), float(ended), str(worker)] if (
             abs(time.time() - begun) < _LONGEST and 0 <= ended - begun < _LONGEST
         ):
-            span = tracing.Span(
+            span = Span(
                 name="recognize page",
                 job_id=step.job_id,
                 parent=key_of(step),
@@ -107,24 +108,24 @@ def page_recognized(step: Step, worked: Sequence[object], *, error_code: str) ->
                 },
                 error=error_code,
             )
-            tracing.tell(span)
+            tracing.export(span)
 
 
 def job_ended(job_id: str) -> None:
     """Inside the transaction that ends it."""
-    tracing.caused(job_id)
-    if tracing.follows(job_id):
+    tracing.mark_affected(job_id)
+    if tracing.is_sampled(job_id):
         transaction.on_commit(partial(_tell_job, job_id), robust=True)
 
 
 def _tell_job(job_id: str) -> None:
     job = ParseJob.objects.get(pk=job_id)
     used = job.result_facts.get("usage") or {}
-    tracing.tell(
-        tracing.Span(
+    tracing.export(
+        Span(
             name="job",
             job_id=job.pk,
-            key=tracing.JOB,
+            key=JOB,
             begun_at=job.created_at,
             ended_at=job.finished_at or job.updated_at,
             attributes={

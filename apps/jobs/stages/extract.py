@@ -75,7 +75,7 @@ def _extract(claim: Claim) -> None:
 
 def _keep_pages(step: Step, pages: Sequence[Page | PageFailure], content: str) -> None:
     """Settle the page rows; pages with the same outcome share an UPDATE."""
-    tracing.note(failed_pages=sum(isinstance(page, PageFailure) for page in pages))
+    tracing.add_attributes(failed_pages=sum(isinstance(page, PageFailure) for page in pages))
     good: dict[str, list[int]] = defaultdict(list)
     for page in pages:
         if isinstance(page, PageFailure):

@@ -164,7 +164,7 @@ def _facts(parsed: ParsedPage) -> dict[str, object]:
 
 def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> None:
     """Settle the page with this content; the answer that comes too late is refused, and its cost stays booked."""
-    tracing.note(cache=str(facts.get("cache", "")))
+    tracing.add_attributes(cache=str(facts.get("cache", "")))
     content = work.row.content
     if page is not work.page:
         content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)

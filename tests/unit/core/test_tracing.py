@@ -25,8 +25,8 @@ import apps.api.urls, apps.jobs.tasks, apps.jobs.worker, apps.providers.calls.ga
 import parse_project.wsgi, ocr_worker.tasks
 from apps.core import tracing
 tracing.start()
-with tracing.within("pjb-1", "1"), tracing.causing():
-    tracing.note(cache="hit")
+with tracing.within("pjb-1", "1"), tracing.collect_affected_jobs():
+    tracing.add_attributes(cache="hit")
 tracing.stop()
 heavy = ("opentelemetry", "apps.core.telemetry", "google.protobuf")
 print(sorted(name for name in sys.modules if name.startswith(heavy)))
@@ -49,21 +49,21 @@ def test_a_share_of_the_jobs_is_a_share(share: float, settings: Any) -> None:
     """Job ids are random, but not in every bit."""
     settings.TRACES_ENDPOINT, settings.TRACES_SHARE = "http://127.0.0.1:4318/v1/traces", share
 
-    followed = {job_id for job_id in IDS if tracing.follows(job_id)}
+    followed = {job_id for job_id in IDS if tracing.is_sampled(job_id)}
     assert len(followed) / len(IDS) == pytest.approx(share, abs=0.03)
     settings.TRACES_SHARE = min(1.0, share + 0.1)
-    assert followed <= {job_id for job_id in IDS if tracing.follows(job_id)}
+    assert followed <= {job_id for job_id in IDS if tracing.is_sampled(job_id)}
 
 
 def test_all_jobs_and_none_are_shares_too(settings: Any) -> None:
     settings.TRACES_ENDPOINT, settings.TRACES_SHARE = "http://127.0.0.1:4318/v1/traces", 1.0
-    assert all(map(tracing.follows, IDS))
+    assert all(map(tracing.is_sampled, IDS))
     settings.TRACES_SHARE = 0.0
-    assert not any(map(tracing.follows, IDS))
+    assert not any(map(tracing.is_sampled, IDS))
 
 
 def test_no_job_is_followed_without_a_collector() -> None:
-    assert not any(map(tracing.follows, IDS))
+    assert not any(map(tracing.is_sampled, IDS))
 
 
 @pytest.mark.parametrize(
