@@ -1,9 +1,10 @@
-"""Many threads, few database connections: a thread takes a turn for its few statements and lets go before it waits.
+"""A pool of database connections for workers with many threads.
 
-On SQLite one thread of a process works with the database at a time, so that processes queue for its one writer, not
-hundreds of threads; on PostgreSQL as many as ``settings.DATABASE_POOL_SIZE``. Connections stay open between turns and
-go from thread to thread as they are: to open Django's connection anew costs more than most of the statements do.
-Elsewhere than in a worker with many threads the turn is always free, and a thread keeps its own connection.
+A thread borrows a connection for a few statements and returns it before it waits. On SQLite one thread of a process
+uses the database at a time, so that processes queue for its single writer, not hundreds of threads; on PostgreSQL
+``settings.DATABASE_POOL_SIZE`` threads. Connections stay open between uses and move from thread to thread: setting up
+a Django connection costs more than most of the statements. In a process without a pool each thread keeps its own
+connection.
 """
 
 from __future__ import annotations
@@ -11,85 +12,77 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-# A server that was restarted is noticed before a connection is used that lay idle for so long.
+# Check a connection before its next use if it was idle for this long: the server may have been restarted.
 IDLE_SECONDS = 1.0
 
-_shared: _SharedConnections | None = None
-_mine = threading.local()
+_pool: _Pool | None = None
+_thread = threading.local()
 
 
 def share_connections() -> None:
-    """From here on the threads of this process share a few connections. Called once, when such a worker starts."""
-    global _shared
-    _shared = _SharedConnections(1 if connection.vendor == "sqlite" else settings.DATABASE_POOL_SIZE)
+    """Make the threads of this process share a pool. Called once, when a worker with many threads starts."""
+    global _pool
+    _pool = _Pool(1 if connection.vendor == "sqlite" else settings.DATABASE_POOL_SIZE)
 
 
-def close_shared() -> None:
-    """Close what no thread uses now; whoever takes a turn opens it again."""
-    if _shared is not None:
-        _shared.close()
+def close_idle_connections() -> None:
+    """Close the connections that no thread uses; the next thread opens a new one."""
+    if _pool is not None:
+        _pool.close()
 
 
 @contextmanager
-def database_turn() -> Iterator[None]:
-    """This thread's turn at the database; its connection is given back at the end. Turns may be nested."""
-    if _shared is None or _depth():
-        _mine.depth = _depth() + 1
+def borrowed_connection() -> Iterator[None]:
+    """Borrow a connection from the pool for the block; wait until one is free. Blocks may be nested.
+
+    Without a pool this does nothing: the thread uses its own connection.
+    """
+    depth = getattr(_thread, "depth", 0)
+    with _pool.borrow() if _pool is not None and not depth else nullcontext():
+        _thread.depth = depth + 1
         try:
             yield
         finally:
-            _mine.depth -= 1
-        return
-    with _shared.lent():
-        _mine.depth = 1
-        try:
-            yield
-        finally:
-            _mine.depth = 0
+            _thread.depth = depth
 
 
-def _depth() -> int:
-    depth: int = getattr(_mine, "depth", 0)
-    return depth
+class _Pool:
+    """Open connections, each lent to one thread at a time; the most recently used one is lent first."""
 
-
-class _SharedConnections:
-    """Connections of this process, lent to one thread at a time; the one that was used last is lent first."""
-
-    def __init__(self, most: int) -> None:
-        self._turns = threading.Semaphore(most)
+    def __init__(self, size: int) -> None:
+        self._free = threading.Semaphore(size)
         self._idle: list[tuple[Any, float]] = []
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
-        with self._turns:
-            lent, own = self._take(), connections.all(initialized_only=True)
-            connections[DEFAULT_DB_ALIAS] = lent
+    def borrow(self) -> Iterator[None]:
+        with self._free:
+            borrowed, own = self._pop_or_create(), connections.all(initialized_only=True)
+            connections[DEFAULT_DB_ALIAS] = borrowed
             try:
                 yield
             finally:
                 del connections[DEFAULT_DB_ALIAS]
-                for one in own:  # of a thread that had asked the database outside of a turn
-                    connections[DEFAULT_DB_ALIAS] = one
-                lent.close_if_unusable_or_obsolete()
-                self._idle.append((lent, time.monotonic()))
+                for each in own:  # the thread used the database before it borrowed
+                    connections[DEFAULT_DB_ALIAS] = each
+                borrowed.close_if_unusable_or_obsolete()
+                self._idle.append((borrowed, time.monotonic()))
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop()[0].close()
 
-    def _take(self) -> Any:
+    def _pop_or_create(self) -> Any:
         try:
-            lent, since = self._idle.pop()
-        except IndexError:  # asked for, not looked at: another thread may be quicker in between
-            made = connections.create_connection(DEFAULT_DB_ALIAS)
-            made.inc_thread_sharing()
-            return made
-        lent.health_check_done = time.monotonic() - since < IDLE_SECONDS
-        return lent
+            found, idle_since = self._idle.pop()
+        except IndexError:  # not checked beforehand, because another thread may pop in between
+            created = connections.create_connection(DEFAULT_DB_ALIAS)
+            created.inc_thread_sharing()
+            return created
+        found.health_check_done = time.monotonic() - idle_since < IDLE_SECONDS
+        return found

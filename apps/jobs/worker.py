@@ -43,7 +43,7 @@ from django.dispatch import receiver
 
 from apps.core import logs, tracing, worker_heartbeat
 from apps.core.background_thread import log_failure
-from apps.core.database_connections import close_shared, database_turn
+from apps.core.database_connections import borrowed_connection, close_idle_connections
 from apps.jobs.commands import clean_up
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
 from apps.jobs.stages import recognize
@@ -193,7 +193,7 @@ def leave(**_: Any) -> None:
     if _this_worker is not None:
         with log_failure("Recording the end of this worker"):
             workers.record_worker_stopped(_this_worker.id)
-    close_shared()
+    close_idle_connections()
 
 
 # --- the threads of a pool process ---
@@ -207,7 +207,7 @@ def _start_threads() -> None:
 def _rescue_on_a_timer() -> None:
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
-        with log_failure("The rescue of lost work"), database_turn():
+        with log_failure("The rescue of lost work"), borrowed_connection():
             if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
                 clean_up.ask_for_clean_up()
 
@@ -219,7 +219,7 @@ def _handle_events() -> None:
             event, *arguments = os.read(_events_in, _EVENT_BYTES).decode().split()
         except BlockingIOError:
             continue  # another pool process was quicker
-        with log_failure(f"Handling the event {event!r} of the main process"), database_turn():
+        with log_failure(f"Handling the event {event!r} of the main process"), borrowed_connection():
             _HANDLERS[event](*arguments)
 
 

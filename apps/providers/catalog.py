@@ -18,7 +18,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.core import sealed_secrets
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.providers.models import Deployment, PageParserName
 from apps.providers.quota.store import QuotaLimits
 
@@ -104,7 +104,7 @@ class Catalog:
     def out_of_use(self, page_parser: str, rules: ProviderRules) -> list[str]:
         """The deployments of the page parser that these rules allow and nobody calls now, each with the reason."""
         called = {target.id for target in self.targets(page_parser)}
-        with database_turn():
+        with borrowed_connection():
             rows = list(
                 Deployment.objects.filter(**{f"serves_{page_parser}": True})
                 .exclude(pk__in=called)
@@ -128,7 +128,7 @@ def read_targets() -> list[Target]:
     probe = Now() - timedelta(seconds=PROBE_SECONDS)
     mended = Q(trouble_at=None) | Q(trouble_at__lt=probe)
     provider_mended = Q(provider__trouble_at=None) | Q(provider__trouble_at__lt=probe)
-    with database_turn():
+    with borrowed_connection():
         rows = list(
             Deployment.objects.filter(mended, provider_mended, paused=False, provider__paused=False)
             .select_related("provider", "quota")

@@ -13,7 +13,7 @@ from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.providers.catalog import Target, account_of
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import CallOutcome, Usage
@@ -47,7 +47,7 @@ class CallFor:
 
 def begin_call(call_for: CallFor, target: Target, need: Need, reservation_id: str) -> Usage:
     """Write that a call is about to leave; tokens are what it may have at most."""
-    with database_turn():
+    with borrowed_connection():
         return Usage.objects.create(
             project_id=call_for.project_id,
             job_id=call_for.job_id,
@@ -69,7 +69,7 @@ def end_call(
 ) -> int | None:
     """Write the truth about a call that was answered; its cost in billionths of a dollar, None where unknown."""
     cost = target.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
-    with database_turn():
+    with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(
             outcome=CallOutcome.ANSWERED,
             seconds=round(seconds, 3),
@@ -83,14 +83,14 @@ def end_call(
 
 def mark_unusable(row: Usage, code: str) -> None:
     """The call was answered and is paid for, but its answer is of no use."""
-    with database_turn():
+    with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(error_code=code)
 
 
 def fail_call(row: Usage, failed: CallFailed, *, seconds: float) -> None:
     """A call that left and came back without an answer: what it cost nobody says, and providers do not charge it."""
     known = row.cost_nanos is not None
-    with database_turn():
+    with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(
             outcome=CallOutcome.FAILED,
             error_code=failed.failure,
@@ -104,13 +104,13 @@ def fail_call(row: Usage, failed: CallFailed, *, seconds: float) -> None:
 
 def forget_call(row: Usage) -> None:
     """The call never left."""
-    with database_turn():
+    with borrowed_connection():
         Usage.objects.filter(pk=row.pk).delete()
 
 
 def exhausted_deployments(*, job_id: str, page_number: int, tries: int, since: datetime) -> set[int]:
     """Deployments that this page has failed at ``tries`` times, for reasons that lie in the page."""
-    with database_turn():
+    with borrowed_connection():
         rows = (
             Usage.objects.filter(job_id=job_id, page_number=page_number, started_at__gte=since)
             .filter(error_code__in=OF_THE_PAGE, deployment_id__isnull=False)
@@ -186,7 +186,7 @@ def mean_seconds(page_parser: str) -> float | None:
 def calls_running(job_id: str) -> bool:
     """Whether calls of the job are out; a killed worker's calls count as out for a while."""
     recently = Now() - longest_call()
-    with database_turn():
+    with borrowed_connection():
         return Usage.objects.filter(job_id=job_id, outcome=CallOutcome.RUNNING, started_at__gte=recently).exists()
 
 
@@ -197,7 +197,7 @@ def past_calls() -> Iterator[PastCall]:
     no call leaves its window before the provider lets it.
     """
     columns = ("deployment_id", "project_id", "job_id", "started_at", "seconds", "input_tokens", "output_tokens")
-    with database_turn():
+    with borrowed_connection():
         calls = Usage.objects.filter(started_at__gte=Now() - DAY)
         rows = list(calls.values_list(*columns, "cost_nanos", "reservation_id", "outcome", named=True))
     now = timezone.now()

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.providers.catalog import PROBE_SECONDS, Target
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import Deployment, Provider
@@ -28,7 +28,7 @@ def report(target: Target, failed: CallFailed) -> None:
     """Write down what is wrong, with the deployment or with its provider as a whole."""
     detail = _without_secrets(failed.facts.detail, target)
     facts = {"trouble_code": failed.failure, "trouble_detail": detail, "trouble_at": Now()}
-    with database_turn():
+    with borrowed_connection():
         if failed.failure is Failure.MODEL_NOT_FOUND:
             Deployment.objects.filter(pk=target.id).update(**facts)
         else:
@@ -39,7 +39,7 @@ def report(target: Target, failed: CallFailed) -> None:
 
 def clear(target: Target) -> None:
     """The deployment answers again."""
-    with database_turn():
+    with borrowed_connection():
         Deployment.objects.filter(~Q(trouble_code=""), pk=target.id).update(**NO_TROUBLE)
         Provider.objects.filter(~Q(trouble_code=""), deployments=target.id).update(**NO_TROUBLE)
 

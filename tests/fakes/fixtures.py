@@ -64,8 +64,8 @@ def gateway(make_gateway: MakeGateway) -> Gateway:
 
 @pytest.fixture
 def shared_connections(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process as a worker whose threads share a few connections, as many as ``settings.DATABASE_POOL_SIZE``."""
-    monkeypatch.setattr(database_connections, "_shared", None)
+    """Make this process share ``settings.DATABASE_POOL_SIZE`` connections, as a worker with many threads does."""
+    monkeypatch.setattr(database_connections, "_pool", None)
     database_connections.share_connections()
     yield
-    database_connections.close_shared()
+    database_connections.close_idle_connections()

@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from apps.core import logs, tracing
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, retention
@@ -53,7 +53,7 @@ def claim_step(*, step_id: int, fence: int) -> Iterator[Claim | None]:
 
     Yield None if the step is done, cancelled, not due yet, or was claimed since ``fence``.
     """
-    with database_turn():
+    with borrowed_connection():
         step = _claim(step_id=step_id, fence=fence)
     if step is None:
         logger.info("Step %s (fence %s) could not be claimed: done, cancelled or claimed elsewhere", step_id, fence)

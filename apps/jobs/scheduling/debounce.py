@@ -12,7 +12,7 @@ import time
 from django.db import DatabaseError
 
 from apps.core.background_thread import BackgroundThread
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.states import Stage
 from apps.pages.per_process import PerProcess
@@ -78,7 +78,7 @@ class Debouncer:
 def _advance(work: JobStage) -> None:
     job_id, stage = work
     try:
-        with database_turn():
+        with borrowed_connection():
             advance_if_done(job_id=job_id, stage=stage)
     except DatabaseError as error:
         logger.warning("Job %s could not be advanced (%s); rescue will do it", job_id, error)
@@ -104,5 +104,5 @@ def advance_soon(*, job_id: str, stage: Stage) -> None:
     if _debouncer().enabled:
         _debouncer().check((job_id, stage))
     else:
-        with database_turn():
+        with borrowed_connection():
             advance_if_done(job_id=job_id, stage=stage)

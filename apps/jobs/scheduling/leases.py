@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.core.background_thread import BackgroundThread, log_failure
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.jobs.models import Step
 from apps.jobs.states import StepState
 from apps.pages.per_process import PerProcess
@@ -69,7 +69,7 @@ class LeaseKeeper:
                 leases = [lease for lease in self._leases if now - lease.began >= CHECK_SECONDS]
             due = now - renewed_at >= min(settings.LEASE_RENEWAL_SECONDS, settings.LEASE.total_seconds() / 3)
             if leases:
-                with log_failure("The renewal of leases"), database_turn():
+                with log_failure("The renewal of leases"), borrowed_connection():
                     self._check(leases, renewal_due=due)
             if due:
                 renewed_at = now

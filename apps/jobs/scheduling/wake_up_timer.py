@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from apps.core.background_thread import BackgroundThread, log_failure
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.jobs import workflow
 from apps.jobs.scheduling.dispatch import send_due
 from apps.pages.per_process import PerProcess
@@ -33,7 +33,7 @@ class WakeUpTimer:
     def _run(self) -> None:
         while True:
             self._sleep_until_next()
-            with log_failure("Sending the rows that are due"), database_turn():
+            with log_failure("Sending the rows that are due"), borrowed_connection():
                 send_due(queues=workflow.MODEL_QUEUES)
             time.sleep(MIN_INTERVAL_SECONDS)
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.core import tracing
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, PageAttempt, Step
@@ -60,7 +60,7 @@ def _parse(claim: Claim) -> None:
     except ProvidersUnavailable as error:
         _wait_for_providers(claim, error)
     except Stopped:
-        with database_turn(), transaction.atomic():
+        with borrowed_connection(), transaction.atomic():
             complete(claim)  # refused: the claim was overtaken or cancelled
     except ProviderError as error:
         _go_without(claim, error)
@@ -72,7 +72,7 @@ class _Work:
     def __init__(self, claim: Claim) -> None:
         job, step = claim.job, claim.step
         self.options = job.parsed_options
-        with database_turn():
+        with borrowed_connection():
             self.row = JobPage.objects.get(job=job, number=step.first_page)
             quota = queries.project_quota(job.project_id)
             tried = step.starts > 1 or step.not_before is not None
@@ -125,14 +125,14 @@ def _ask(claim: Claim, work: _Work) -> None:
         {**facts, "cache": "miss", "requests": parsed.requests, "cost_nanos": parsed.cost_nanos},
     )
     if work.options.writes_cache:
-        with database_turn():
+        with borrowed_connection():
             answer_cache.keep(work.kept, parsed.model, parsed.page, facts)
 
 
 def _kept_answer(work: _Work) -> tuple[Page, dict[str, object]] | None:
     targets = catalog.targets(work.order.call_for.page_parser)
     models = [target.model for target in targets if not work.order.rules.refusal(target)]
-    with database_turn():
+    with borrowed_connection():
         return answer_cache.find(work.kept, list(dict.fromkeys(models)))
 
 
@@ -169,7 +169,7 @@ def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> 
     if page is not work.page:
         content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)
         storage.write(content, encode_page(page) + b"\n")
-    with database_turn(), transaction.atomic():
+    with borrowed_connection(), transaction.atomic():
         if complete(claim):
             move_pages(
                 pages_of(claim.step),
@@ -183,7 +183,7 @@ def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> 
 
 
 def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
-    with database_turn():
+    with borrowed_connection():
         waits = snooze(claim, delay=timedelta(seconds=seconds), outage=outage)
     if waits:
         wake_up_timer.wake_up_in(seconds)
@@ -192,7 +192,7 @@ def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
 def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
     """Providers that are out of order are waited for, for a while; then the page goes without."""
     patience = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
-    with database_turn():
+    with borrowed_connection():
         too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - patience).exists()
     if too_long:
         _go_without(claim, error)
@@ -204,7 +204,7 @@ def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
 def _go_without(claim: Claim, error: PageError) -> None:
     """The page takes its fallback text, and says why. One that has no text, or may not, fails."""
     stops = isinstance(error, BudgetExceeded) and claim.job.parsed_options.stops_on_budget
-    with database_turn(), transaction.atomic():
+    with borrowed_connection(), transaction.atomic():
         if not fail(claim, error_code=error.code):
             return
         PageAttempt.objects.filter(step_id=claim.step.pk, fence=claim.fence).update(detail=error.detail[:500])

@@ -6,7 +6,6 @@ from tests.fakes.fixtures import (
     provider,
     quota_store,
     running_provider,
-    shared_connections,
 )
 
-__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
+__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider"]

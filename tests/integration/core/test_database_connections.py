@@ -1,4 +1,4 @@
-"""Threads of a worker share a few database connections, one after the other."""
+"""The threads of a worker share a few database connections."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from django.db import DatabaseError, IntegrityError, close_old_connections, conn
 
 from apps.accounts.models import Project
 from apps.core import database_connections
-from apps.core.database_connections import database_turn
+from apps.core.database_connections import borrowed_connection
 
-MOST = 3
-
-
-@pytest.fixture
-def few(settings: Any) -> None:
-    settings.DATABASE_POOL_SIZE = MOST
+POOL_SIZE = 3
 
 
 @pytest.fixture
-def shared(few: None, shared_connections: None) -> None:
-    """This process as a worker of many threads."""
+def small_pool(settings: Any) -> None:
+    settings.DATABASE_POOL_SIZE = POOL_SIZE
+
+
+@pytest.fixture
+def pool(small_pool: None, shared_connections: None) -> None:
+    """Make this process share connections as a worker with many threads does."""
 
 
 def in_threads(count: int, work: Callable[[], object]) -> list[object]:
-    """What each thread returned, or the error it ended with."""
+    """Return the result of each thread, or the error it ended with."""
     results: list[object] = []
 
     def run() -> None:
@@ -44,8 +44,8 @@ def in_threads(count: int, work: Callable[[], object]) -> list[object]:
     return results
 
 
-def backend() -> int:
-    """Which connection to the database this is: the server's process, or the handle in this one."""
+def connection_identity() -> int:
+    """Return the identity of the current connection: the server process, or the SQLite handle."""
     if connection.vendor == "sqlite":
         connection.ensure_connection()
         return id(connection.connection)
@@ -54,16 +54,16 @@ def backend() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_many_threads_hold_few_connections(shared: None) -> None:
+def test_many_threads_use_few_connections(pool: None) -> None:
     meeting = threading.Barrier(20)
 
     def work() -> set[int]:
         meeting.wait()
         used: set[int] = set()
         for _ in range(10):
-            with database_turn(), transaction.atomic(), database_turn():
+            with borrowed_connection(), transaction.atomic(), borrowed_connection():
                 Project.objects.count()
-                used.add(backend())
+                used.add(connection_identity())
             close_old_connections()  # as Celery does around each task
         return used
 
@@ -72,47 +72,47 @@ def test_many_threads_hold_few_connections(shared: None) -> None:
     assert [each for each in found if isinstance(each, Exception)] == []
     used = set[int]().union(*found)  # type: ignore[arg-type]
 
-    assert 1 <= len(used) <= (1 if connection.vendor == "sqlite" else MOST)
+    assert 1 <= len(used) <= (1 if connection.vendor == "sqlite" else POOL_SIZE)
 
 
-def test_a_connection_is_kept_for_the_next_thread(shared: None) -> None:
+def test_a_returned_connection_is_used_by_the_next_thread(pool: None) -> None:
     def work() -> int:
-        with database_turn():
-            return backend()
+        with borrowed_connection():
+            return connection_identity()
 
     assert in_threads(1, work) == in_threads(1, work)
 
 
-def test_an_error_in_one_turn_leaves_nothing_for_the_next(shared: None) -> None:
+def test_a_failed_transaction_leaves_nothing_for_the_next_thread(pool: None) -> None:
     def fail() -> None:
-        with database_turn(), transaction.atomic():
+        with borrowed_connection(), transaction.atomic():
             Project.objects.create(name="lost")
             raise IntegrityError
 
     def count() -> int:
-        with database_turn():
+        with borrowed_connection():
             return Project.objects.filter(name="lost").count()
 
     assert isinstance(in_threads(1, fail)[0], IntegrityError)
     assert in_threads(1, count) == [0]
 
 
-def test_a_connection_that_the_server_ended_is_opened_again(shared: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_closed_by_the_server_is_opened_again(pool: None, monkeypatch: pytest.MonkeyPatch) -> None:
     if connection.vendor == "sqlite":
-        return  # has no server
+        pytest.skip("SQLite has no server")
 
     def work() -> int:
-        with database_turn():
-            return backend()
+        with borrowed_connection():
+            return connection_identity()
 
     first = in_threads(1, work)[0]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_terminate_backend({first})")
 
-    surprised = in_threads(1, work)[0]
+    failed = in_threads(1, work)[0]
     again = in_threads(1, work)[0]
 
-    assert isinstance(surprised, DatabaseError)  # used again at once: nobody looks whether it is well
+    assert isinstance(failed, DatabaseError)  # reused within IDLE_SECONDS, so it was not checked
     assert isinstance(again, int)
 
     monkeypatch.setattr(database_connections, "IDLE_SECONDS", 0.0)
