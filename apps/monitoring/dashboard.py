@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from apps.accounts.models import ProjectQuota
 from apps.jobs import queries
-from apps.jobs.admin_facts import in_words
+from apps.jobs.admin.display import in_words
 from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Pause, Step
 from apps.jobs.scheduling.pauses import pausable
 from apps.jobs.scheduling.queue_status import queue_status_of_rows

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from apps.jobs import admin_facts
+from apps.jobs.admin.display import flower_url
 from apps.jobs.models import Pause
 from apps.jobs.scheduling import pauses
 from apps.monitoring.dashboard import dashboard
@@ -33,7 +33,7 @@ def operations(request: HttpRequest) -> HttpResponse:
             **admin.site.each_context(request),
             **dashboard(),
             "title": "Operations",
-            "flower": admin_facts.flower_url(request),
+            "flower": flower_url(request),
             "refresh_seconds": REFRESH_SECONDS if refresh else None,
             "may_pause": request.user.has_perm("jobs.add_pause"),
             "may_resume": request.user.has_perm("jobs.delete_pause"),
@@ -62,7 +62,7 @@ def _resume(request: HttpRequest, name: str) -> None:
         raise PermissionDenied
     if pauses.resume(name=name):
         _log(request, name, DELETION, "resumed")
-        messages.success(request, f"{name} goes on.")
+        messages.success(request, f"{name} is resumed.")
 
 
 def _log(request: HttpRequest, name: str, kind: int, message: str) -> None:

@@ -1,0 +1,7 @@
+"""Jobs in the Django admin: rows to read, and actions that call commands."""
+
+from __future__ import annotations
+
+from apps.jobs.admin import jobs, pauses, step_rows, workers
+
+__all__ = ["jobs", "pauses", "step_rows", "workers"]

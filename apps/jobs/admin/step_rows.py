@@ -1,0 +1,38 @@
+"""The rows of a job in the admin: pages, steps and attempts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from apps.core.read_only_admin import FactsOnly
+from apps.jobs.models import JobPage, PageAttempt, Step
+
+
+@admin.register(JobPage)
+class JobPageAdmin(FactsOnly):
+    list_display = [
+        *("job_id", "number", "state", "attempts", "needs_ocr"),
+        *("mode", "mode_reason", "fallback", "error_code"),
+    ]
+    list_filter = ["state"]
+    ordering = ["job_id", "number"]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup in ("job__id__exact", "number") or super().lookup_allowed(lookup, value, request)
+
+
+@admin.register(Step)
+class StepAdmin(JobPageAdmin):
+    list_display = ["job_id", "stage", "pages", "state", "starts", "fence", "not_before", "sent_at", "begun_at"]
+    list_filter = ["state", "stage", "queue"]
+    ordering = ["id"]
+
+
+@admin.register(PageAttempt)
+class PageAttemptAdmin(JobPageAdmin):
+    list_display = ["job_id", "stage", "first_page", "last_page", "outcome", "detail", "worker", "started_at"]
+    list_filter = ["outcome", "stage"]
+    ordering = ["-id"]
