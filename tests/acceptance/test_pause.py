@@ -32,6 +32,6 @@ def test_pages_of_a_paused_queue_wait_and_are_parsed_when_it_goes_on(
     finally:
         told = service.manage("resume", PAGES).strip()
 
-    assert told == f"{PAGES} goes on."
+    assert told == f"{PAGES} is resumed."
     assert service.wait(job_id) == "COMPLETED"
     assert service.pages_in(job_id, "succeeded") == 200

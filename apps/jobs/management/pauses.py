@@ -1,4 +1,4 @@
-"""What ``manage.py pause`` and ``manage.py resume`` tell who names nothing."""
+"""The output of ``manage.py pause`` and ``manage.py resume`` without a name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from apps.jobs.scheduling import pauses
 
 
 def describe_pauses() -> str:
-    """A line for each that is paused, and one of the names that can be."""
+    """Return a line for each pause, and a line with the names that can be paused."""
     paused = [f"Paused: {pause.describe()}." for pause in queries.pauses()] or ["Nothing is paused."]
     return "\n".join([*paused, f"Can be paused: {', '.join(pauses.pausable())}."])

@@ -107,7 +107,7 @@ def test_the_commands_pause_and_resume(transactional_db: None, capsys: pytest.Ca
     call_command("resume", "llm")
 
     assert not Pause.objects.exists()
-    told = ["llm is paused.", "llm was paused already.", "llm goes on.", "llm was not paused."]
+    told = ["llm is paused.", "llm was already paused.", "llm is resumed.", "llm was not paused."]
     assert capsys.readouterr().out.splitlines() == told
 
 
@@ -121,7 +121,7 @@ def test_a_new_reason_takes_the_place_of_the_old_one(
 
     row = Pause.objects.get()
     assert (row.reason, row.since) == ("maintenance until 20:00", since)
-    assert capsys.readouterr().out == "intake was paused already; the reason is new.\n"
+    assert capsys.readouterr().out == "intake was already paused; the reason is updated.\n"
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])

@@ -299,13 +299,13 @@ def test_the_command_says_what_goes_and_removes_it(submit: Submit, settings: Any
     first = cleanup("--dry-run")
     second = cleanup()
 
-    told = "Their time is over: 4 job(s) of 8 page(s) and 3 document(s) that came with them, "
+    told = "Expired: 4 job(s) of 8 page(s) and 3 document(s) that came with them, "
     assert first.startswith(told)
     assert second == f"{first}Removed: 4 job(s).\n"
     went = before - sum(map(storage.size, files(settings)))
     assert f"{went:,} bytes." in first
     assert there(kept)
-    assert cleanup("--dry-run").startswith("Their time is over: 0 job(s)")
+    assert cleanup("--dry-run").startswith("Expired: 0 job(s)")
 
 
 # --- whatever happens meanwhile ---

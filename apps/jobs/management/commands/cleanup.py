@@ -1,4 +1,4 @@
-"""manage.py cleanup [--dry-run]: remove the jobs whose time is over, as housekeeping does by itself."""
+"""manage.py cleanup [--dry-run]: remove expired jobs now. Housekeeping does the same regularly."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from apps.jobs.scheduling import retention
 
 
 class Command(BaseCommand):
-    help = "Remove ended jobs whose time is over, with all their files, and say how much that is."
+    help = "Remove expired jobs with all their files, and print how many there are."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+        parser.add_argument("--dry-run", action="store_true", help="only print what would be removed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         retention.update_expiry()
-        over = clean_up.overdue()
+        expired = clean_up.overdue()
         self.stdout.write(
-            f"Their time is over: {over.jobs:,} job(s) of {over.pages:,} page(s) and {over.documents:,} document(s) "
-            f"that came with them, {over.size_bytes:,} bytes."
+            f"Expired: {expired.jobs:,} job(s) of {expired.pages:,} page(s) and {expired.documents:,} document(s) "
+            f"that came with them, {expired.size_bytes:,} bytes."
         )
         if not options["dry_run"]:
             self.stdout.write(f"Removed: {clean_up.clean_up_all():,} job(s).")

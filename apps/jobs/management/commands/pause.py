@@ -1,6 +1,6 @@
-"""manage.py pause NAME: nothing new for a queue, or no new jobs at all, until ``manage.py resume NAME``.
+"""manage.py pause NAME: pause a queue or the intake of new jobs until ``manage.py resume NAME``.
 
-Without a name it tells what is paused.
+Without a name it lists what is paused.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from apps.jobs.scheduling import pauses
 
 
 class Command(BaseCommand):
-    help = "Pause a queue (it gets no new messages; what is out finishes) or the intake of new jobs."
+    help = "Pause a queue (it gets no new messages; dispatched ones finish) or the intake of new jobs."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="?", choices=pauses.pausable(), metavar="QUEUE|intake")
-        parser.add_argument("--reason", default="", help="told to whoever is refused, and shown in the admin")
+        parser.add_argument("--reason", default="", help="shown in the admin, and to clients whose jobs are refused")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
@@ -28,5 +28,5 @@ class Command(BaseCommand):
             return
         reason = options["reason"]
         new = pauses.pause(name=name, reason=reason, by=f"{getpass.getuser()} (command line)")
-        already = f"{name} was paused already{'; the reason is new' if reason else ''}."
+        already = f"{name} was already paused{'; the reason is updated' if reason else ''}."
         self.stdout.write(f"{name} is paused." if new else already)

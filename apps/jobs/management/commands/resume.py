@@ -1,4 +1,4 @@
-"""manage.py resume NAME: a paused queue, or the intake, goes on. Without a name it tells what is paused."""
+"""manage.py resume NAME: resume a paused queue or the intake. Without a name it lists what is paused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apps.jobs.scheduling import pauses
 
 
 class Command(BaseCommand):
-    help = "Let a paused queue or the intake go on."
+    help = "Resume a paused queue or the intake of new jobs."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="?", choices=pauses.pausable(), metavar="QUEUE|intake")
@@ -21,4 +21,4 @@ class Command(BaseCommand):
         if name is None:
             self.stdout.write(describe_pauses())
             return
-        self.stdout.write(f"{name} goes on." if pauses.resume(name=name) else f"{name} was not paused.")
+        self.stdout.write(f"{name} is resumed." if pauses.resume(name=name) else f"{name} was not paused.")

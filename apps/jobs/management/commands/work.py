@@ -1,7 +1,6 @@
-"""manage.py work QUEUE...: a worker for these queues, its pool and width from settings.QUEUES."""
+"""manage.py work QUEUE...: run a worker for these queues. settings.QUEUES sets its pool and width."""
 
 import time
-from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -14,8 +13,8 @@ from apps.jobs import workflow
 from apps.providers.calls.shared_gateway import share_widths
 from apps.providers.models import Deployment
 
-BETWEEN_LOOKS_SECONDS = 3.0
-# Threads beside those whose calls are out, for the work before and after a call: the gateway keeps the width itself.
+DEPLOYMENT_POLL_SECONDS = 3.0
+# Additional threads per call in flight, for the work before and after a call. The gateway itself enforces the width.
 SPARE_THREADS = 0.25
 
 
@@ -23,13 +22,13 @@ class Command(BaseCommand):
     help = "Run a worker for one or more queues of the same pool, until SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        own = [name for name in settings.QUEUES if name not in workflow.OCR_QUEUES]  # those: python -m ocr_worker
+        own = [name for name in settings.QUEUES if name not in workflow.OCR_QUEUES]  # python -m ocr_worker runs those
         parser.add_argument("queues", nargs="+", choices=own, metavar="QUEUE")
         parser.add_argument("--width", type=int, default=None, help="processes or threads; default: settings.QUEUES")
         parser.add_argument(
-            "--share", type=int, default=1, help="of so many processes that share the widths of model queues (1)"
+            "--share", type=int, default=1, help="number of processes that share the width of each model queue (1)"
         )
-        parser.add_argument("--when-provided", action="store_true", help="wait until there is a provider to call")
+        parser.add_argument("--when-provided", action="store_true", help="wait until a deployment is loaded")
         parser.add_argument("--name", default=None, help="the worker's name; default: the first queue's")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,19 +36,26 @@ class Command(BaseCommand):
         pools = {queue.pool for queue in queues}
         if len(pools) > 1:
             self.stderr.write(
-                f"These queues want different pools ({', '.join(sorted(pools))}): start a worker for each."
+                f"These queues use different pools ({', '.join(sorted(pools))}): start one worker for each pool."
             )
             raise SystemExit(2)
-        asks_models = any(queue.page_parser for queue in queues)
         if options["when_provided"]:
-            _wait_for_deployment()
-        if asks_models:
-            share_widths(options["share"])
+            # Without a deployment there is no work, and the worker would only use memory.
+            while not Deployment.objects.exists():
+                connection.close()
+                time.sleep(DEPLOYMENT_POLL_SECONDS)
+            connection.close()
+        share = options["share"]
+        if any(queue.page_parser for queue in queues):
+            share_widths(share)
             share_connections()
-        width = _width(queues, options["width"], share=options["share"])
+        # Queues of models add up, each with its share of the width. The other queues use the same processes by turns.
+        calls = sum(max(1, -(-queue.width // share)) for queue in queues if queue.page_parser)
+        others = max((queue.width for queue in queues if not queue.page_parser), default=0)
+        width = options["width"] or calls + int(calls * SPARE_THREADS) + others
         import_module(settings.CELERY_APP).app.worker_main(
             [
-                *(["--quiet"] if settings.LOG_FORMAT == "json" else []),  # no banner among the objects
+                *(["--quiet"] if settings.LOG_FORMAT == "json" else []),  # the banner is not JSON
                 "worker",
                 f"--queues={','.join(queue.name for queue in queues)}",
                 f"--pool={pools.pop()}",
@@ -61,19 +67,3 @@ class Command(BaseCommand):
                 "--without-mingle",
             ]
         )
-
-
-def _width(queues: Sequence[Any], asked: int | None, *, share: int) -> int:
-    """Threads or processes: queues of models add up, a share of them each; the others take turns."""
-    calls = sum(max(1, -(-queue.width // share)) for queue in queues if queue.page_parser)
-    calls += int(calls * SPARE_THREADS)
-    others = max((queue.width for queue in queues if not queue.page_parser), default=0)
-    return asked or calls + others
-
-
-def _wait_for_deployment() -> None:
-    """Until somebody loads a provider there is nothing to do, and no memory to spend on it."""
-    while not Deployment.objects.exists():
-        connection.close()
-        time.sleep(BETWEEN_LOOKS_SECONDS)
-    connection.close()
