@@ -1,4 +1,4 @@
-"""What quotas promise, tried on the model; tests/integration/quota holds the store to the same answers."""
+"""What quotas promise, tried on the model; tests/integration/providers/quota holds the store to the same answers."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from apps.providers.quota.store import (
     connect,
 )
 from tests import services
-from tests.integration.quota.conftest import START, NewLimits
+from tests.integration.providers.quota.conftest import START, NewLimits
 from tests.services import Service
 
 CALL = Need(100, 50, 7)

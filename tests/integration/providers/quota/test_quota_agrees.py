@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.providers.quota.store import AccountState, Need, QuotaLimits, QuotaStore, Refused, Reservation
 from tests.fakes.quota_model import QuotaModel
-from tests.integration.quota.conftest import START
+from tests.integration.providers.quota.conftest import START
 
 EXAMPLES = count(1)
 ACCOUNTS = 3
