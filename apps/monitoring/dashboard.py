@@ -25,10 +25,10 @@ from apps.jobs.stuck import stuck_jobs
 from apps.monitoring.worker_facts import scaling_events, workers_now
 from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
 from apps.providers.calls.shared_gateway import shared_store
-from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
-from apps.providers.ledger import project_account
+from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
+from apps.providers.ledger import project_quota_key
 from apps.providers.models import Deployment, Quota, Usage
-from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
+from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
 
 NEWEST = 20_000
 SHORT, LONG = timedelta(minutes=5), timedelta(minutes=60)
@@ -251,23 +251,23 @@ def _shares(by_code: Mapping[str, int], total: int) -> list[tuple[str, int, str]
 # --- quotas and money ---
 
 
-def _accounts(deployments: list[Deployment], quotas: list[ProjectQuota]) -> dict[str, AccountState] | None:
+def _accounts(deployments: list[Deployment], quotas: list[ProjectQuota]) -> dict[str, QuotaState] | None:
     """What the quota store says of all of them; None when it does not answer."""
-    keys = [account_of(deployment.pk) for deployment in deployments]
-    keys += [project_account(quota.project_id) for quota in quotas]
+    keys = [deployment_quota_key(deployment.pk) for deployment in deployments]
+    keys += [project_quota_key(quota.project_id) for quota in quotas]
     try:
         return {state.key: state for state in shared_store().state(keys)}
     except QuotaStoreUnavailable:
         return None
 
 
-def _spent(deployments: list[Deployment], accounts: dict[str, AccountState] | None) -> list[tuple[str, str, int]]:
+def _spent(deployments: list[Deployment], accounts: dict[str, QuotaState] | None) -> list[tuple[str, str, int]]:
     """Dollars and requests of the last day by provider."""
     dollars: dict[str, float] = {}
     requests: Counter[str] = Counter()
     unknown: set[str] = set()
     for deployment in deployments if accounts is not None else []:
-        account, name = (accounts or {})[account_of(deployment.pk)], deployment.provider.name
+        account, name = (accounts or {})[deployment_quota_key(deployment.pk)], deployment.provider.name
         dollars[name] = dollars.get(name, 0.0) + account.money_today / MICROS_PER_DOLLAR
         requests[name] += account.requests_today
         if account.requests_today and not deployment.has_price:
@@ -279,16 +279,16 @@ def _spent(deployments: list[Deployment], accounts: dict[str, AccountState] | No
 
 
 def _limits(
-    deployments: list[Deployment], quotas: list[ProjectQuota], accounts: dict[str, AccountState] | None
+    deployments: list[Deployment], quotas: list[ProjectQuota], accounts: dict[str, QuotaState] | None
 ) -> Iterator[Limit]:
     for deployment in deployments:
         quota: Quota | None = getattr(deployment, "quota", None)
         if quota is not None and accounts is not None:
-            yield from _limits_of(str(deployment), quota, accounts[account_of(deployment.pk)])
+            yield from _limits_of(str(deployment), quota, accounts[deployment_quota_key(deployment.pk)])
     yield from _limits_of_projects(quotas, accounts)
 
 
-def _limits_of(name: str, quota: Quota, account: AccountState) -> Iterator[Limit]:
+def _limits_of(name: str, quota: Quota, account: QuotaState) -> Iterator[Limit]:
     window, day = f"in {quota.window_seconds:g} s", "in 24 hours"
     soon = "its calls wait a moment, or go to the next deployment"
     later = "its calls go to the next deployment, or wait for hours"
@@ -306,7 +306,7 @@ def _limits_of(name: str, quota: Quota, account: AccountState) -> Iterator[Limit
             yield Limit(f"deployment {name}", what, used, float(limit), then)
 
 
-def _limits_of_projects(quotas: list[ProjectQuota], accounts: dict[str, AccountState] | None) -> Iterator[Limit]:
+def _limits_of_projects(quotas: list[ProjectQuota], accounts: dict[str, QuotaState] | None) -> Iterator[Limit]:
     counted = [quota.project_id for quota in quotas if quota.pages_per_day is not None]
     day = timezone.now() - timedelta(days=1)
     rows = ParseJob.objects.filter(project__in=counted, created_at__gte=day).order_by()
@@ -315,7 +315,7 @@ def _limits_of_projects(quotas: list[ProjectQuota], accounts: dict[str, AccountS
     running = ParseJob.objects.filter(project__in=limited, state=JobState.RUNNING).order_by()
     jobs = dict(running.values_list("project").annotate(Count("pk"))) if limited else {}
     for quota in quotas:
-        name, account = f"project {quota.project}", (accounts or {}).get(project_account(quota.project_id))
+        name, account = f"project {quota.project}", (accounts or {}).get(project_quota_key(quota.project_id))
         if quota.pages_per_day is not None:
             used = pages.get(quota.project_id) or 0
             yield Limit(name, "pages in 24 hours", used, quota.pages_per_day, "its jobs fail with quota_exceeded")

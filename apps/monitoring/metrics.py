@@ -24,9 +24,9 @@ from apps.jobs.scheduling.queue_status import QueueStatus
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.monitoring import request_counts, running_totals
 from apps.providers.calls.shared_gateway import shared_store
-from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
+from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.models import Deployment
-from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
+from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
 
 logger = logging.getLogger(__name__)
 NANOS_PER_DOLLAR = 1_000_000_000
@@ -214,7 +214,7 @@ def _histogram(metric: str, meaning: str, totals: Totals, names: list[tuple[str,
 
 # --- Quotas ---
 
-_USED: dict[str, Callable[[AccountState], float]] = {
+_USED: dict[str, Callable[[QuotaState], float]] = {
     "requests_per_window": lambda state: state.requests,
     "tokens_per_window": lambda state: state.tokens,
     "input_tokens_per_window": lambda state: state.input_tokens,
@@ -229,7 +229,7 @@ def _from_quota_store() -> list[Metric]:
     rows = list(Deployment.objects.select_related("quota", "provider"))
     store = shared_store()
     store.ping()  # without a deployment nothing else would be asked of it
-    states = store.state([account_of(row.pk) for row in rows])
+    states = store.state([deployment_quota_key(row.pk) for row in rows])
     labels = ["provider", "deployment", "limit"]
     used = GaugeMetricFamily("leafmill_quota_used", "What a deployment has used of its limits now", labels=labels)
     most = GaugeMetricFamily("leafmill_quota_limit", "A deployment's limits; only those that are set", labels=labels)

@@ -109,7 +109,7 @@ class PageWithAgent:
         return gateway.complete(
             page.order,
             CompletionRequest(session.messages, tools=offered, max_tokens=answer_tokens(page.page)),
-            need_input_tokens=tokens,
+            estimated_input_tokens=tokens,
             check=check,
         )
 

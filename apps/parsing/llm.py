@@ -31,7 +31,7 @@ class PageWithLlm:
         completion = gateway.complete(
             page.order,
             CompletionRequest(messages, max_tokens=answer_tokens(page.page)),
-            need_input_tokens=tokens,
+            estimated_input_tokens=tokens,
             check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=False),
         )
         return parsed(completion, prompt_version=self.prompt_version)

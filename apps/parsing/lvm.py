@@ -32,7 +32,7 @@ class PageWithLvm:
         completion = gateway.complete(
             page.order,
             CompletionRequest(messages, max_tokens=answer_tokens(page.page)),
-            need_input_tokens=tokens,
+            estimated_input_tokens=tokens,
             check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=True),
         )
         return parsed(completion, prompt_version=self.prompt_version)

@@ -16,11 +16,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from apps.core.read_only_admin import FactsOnly
 from apps.providers import ledger, services
 from apps.providers.calls.shared_gateway import shared_store
-from apps.providers.catalog import MICROS_PER_DOLLAR, account_of
+from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.errors import Failure
 from apps.providers.forms import FORGET, DeploymentForm, ProviderForm, QuotaForm, secret_names
 from apps.providers.models import Deployment, PageParserName, Provider, Quota, Usage, dollars_in_words
-from apps.providers.quota.store import AccountState, QuotaStoreUnavailable
+from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
 
 NOT_KNOWN = "not known"
 IN_ORDER = "in order"
@@ -169,7 +169,7 @@ class DeploymentAdmin(Steered):
 
     def look_up(self, rows: list[Any]) -> None:
         try:
-            states = shared_store().state([account_of(row.pk) for row in rows])
+            states = shared_store().state([deployment_quota_key(row.pk) for row in rows])
         except QuotaStoreUnavailable:
             return
         for row, state in zip(rows, states, strict=True):
@@ -276,7 +276,7 @@ def _state(row: Provider | Deployment) -> str:
     return "; ".join(part for part in (trouble, paused) if part) or IN_ORDER
 
 
-def _account(deployment: Deployment) -> AccountState | None:
+def _account(deployment: Deployment) -> QuotaState | None:
     """What the quota store said when the list was made; None where it was not asked or did not answer."""
     return getattr(deployment, "account", None)
 

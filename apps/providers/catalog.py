@@ -178,7 +178,7 @@ def unsealed(sealed: str) -> dict[str, str]:
     return dict(json.loads(sealed_secrets.unseal(sealed))) if sealed else {}
 
 
-def account_of(deployment_id: int) -> str:
+def deployment_quota_key(deployment_id: int) -> str:
     """The name of a deployment's account in the quota store."""
     return f"deployment:{deployment_id}"
 
@@ -186,10 +186,10 @@ def account_of(deployment_id: int) -> str:
 def limits_of(row: Deployment) -> QuotaLimits:
     quota = getattr(row, "quota", None)
     if quota is None:
-        return QuotaLimits(account_of(row.pk))
+        return QuotaLimits(deployment_quota_key(row.pk))
     dollars = quota.dollars_per_day
     return QuotaLimits(
-        key=account_of(row.pk),
+        key=deployment_quota_key(row.pk),
         requests=quota.requests_per_window,
         tokens=quota.tokens_per_window,
         input_tokens=quota.input_tokens_per_window,

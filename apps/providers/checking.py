@@ -11,11 +11,11 @@ from apps.providers import ledger, trouble
 from apps.providers.calls.client import Client, CompletionRequest
 from apps.providers.calls.families import problems_of
 from apps.providers.calls.shared_gateway import call_limits, shared_store
-from apps.providers.catalog import ProviderRules, Target, account_of, target_of, unsealed
+from apps.providers.catalog import ProviderRules, Target, deployment_quota_key, target_of, unsealed
 from apps.providers.errors import MISCONFIGURED, CallFailed
 from apps.providers.ledger import CallFor
 from apps.providers.models import Deployment
-from apps.providers.quota.store import Need, QuotaStoreUnavailable
+from apps.providers.quota.store import QuotaDemand, QuotaStoreUnavailable
 from apps.providers.services import call_again
 
 QUESTION = CompletionRequest([{"role": "user", "content": "Answer with OK."}], max_tokens=16)
@@ -60,7 +60,7 @@ def check_deployment(row: Deployment, *, call: bool = True) -> Checked:
 def _ask(row: Deployment, target: Target) -> Checked:
     client = Client(connections=1, limits=call_limits())
     booked = ledger.begin_call(
-        CallFor(default_project().pk, "check", 0, "llm"), target, Need(_INPUT_TOKENS, QUESTION.max_tokens), ""
+        CallFor(default_project().pk, "check", 0, "llm"), target, QuotaDemand(_INPUT_TOKENS, QUESTION.max_tokens), ""
     )
     began = time.monotonic()
     try:
@@ -104,7 +104,7 @@ def _said(row: Deployment) -> str:
         if each.trouble_at is not None
     ]
     try:
-        [state] = shared_store().state([account_of(row.pk)])
+        [state] = shared_store().state([deployment_quota_key(row.pk)])
     except QuotaStoreUnavailable:
         return "; ".join(["", *told, "the quota store does not answer"])
     if state.not_before is not None and state.not_before > time.time():

@@ -14,10 +14,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.database_connections import borrowed_connection
-from apps.providers.catalog import Target, account_of
+from apps.providers.catalog import Target, deployment_quota_key
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import CallOutcome, Usage
-from apps.providers.quota.store import Need, PastCall
+from apps.providers.quota.store import PastCall, QuotaDemand
 
 NANOS_PER_MICRO = 1000
 DAY = timedelta(days=1)
@@ -45,7 +45,7 @@ class CallFor:
     page_parser: str
 
 
-def begin_call(call_for: CallFor, target: Target, need: Need, reservation_id: str) -> Usage:
+def begin_call(call_for: CallFor, target: Target, demand: QuotaDemand, reservation_id: str) -> Usage:
     """Write that a call is about to leave; tokens are what it may have at most."""
     with borrowed_connection():
         return Usage.objects.create(
@@ -57,9 +57,9 @@ def begin_call(call_for: CallFor, target: Target, need: Need, reservation_id: st
             provider_name=target.provider,
             model=target.model,
             started_at=timezone.now(),
-            input_tokens=need.input_tokens,
-            output_tokens=need.output_tokens,
-            cost_nanos=target.cost_nanos(input_tokens=need.input_tokens, output_tokens=need.output_tokens),
+            input_tokens=demand.input_tokens,
+            output_tokens=demand.output_tokens,
+            cost_nanos=target.cost_nanos(input_tokens=demand.input_tokens, output_tokens=demand.output_tokens),
             reservation_id=reservation_id,
         )
 
@@ -204,7 +204,11 @@ def past_calls() -> Iterator[PastCall]:
     for row in rows:
         took = longest_call() if row.seconds is None else timedelta(seconds=row.seconds)
         over_at = row.started_at + took
-        for key in (account_of(row.deployment_id or 0), project_account(row.project_id), job_account(row.job_id)):
+        for key in (
+            deployment_quota_key(row.deployment_id or 0),
+            project_quota_key(row.project_id),
+            job_quota_key(row.job_id),
+        ):
             yield PastCall(
                 key,
                 min(now, over_at).timestamp(),
@@ -216,9 +220,9 @@ def past_calls() -> Iterator[PastCall]:
             )
 
 
-def project_account(project_id: UUID) -> str:
+def project_quota_key(project_id: UUID) -> str:
     return f"project:{project_id}"
 
 
-def job_account(job_id: str) -> str:
+def job_quota_key(job_id: str) -> str:
     return f"job:{job_id}"

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from apps.core import sealed_secrets
 from apps.providers.calls.shared_gateway import shared_store
-from apps.providers.catalog import account_of, catalog, unsealed
+from apps.providers.catalog import catalog, deployment_quota_key, unsealed
 from apps.providers.models import Deployment, Provider
 from apps.providers.quota.store import QuotaStoreUnavailable
 from apps.providers.trouble import NO_TROUBLE
@@ -65,7 +65,7 @@ def clear_trouble(*, row: Provider | Deployment) -> None:
     ids = [row.pk] if isinstance(row, Deployment) else list(row.deployments.values_list("pk", flat=True))
     store = shared_store()
     for deployment_id in ids:
-        store.reset(account_of(deployment_id))
+        store.reset(deployment_quota_key(deployment_id))
 
 
 def reread() -> None:

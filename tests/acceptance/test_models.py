@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from apps.providers.catalog import account_of
+from apps.providers.catalog import deployment_quota_key
 from apps.providers.quota.store import QuotaStore, connect
 from apps.providers.quota.terms import EPOCH_KEY
 from tests.acceptance.backends import EMBEDDED, RABBITMQ, mostly_on_rabbitmq
@@ -203,7 +203,7 @@ def test_a_worker_killed_with_calls_in_flight(
 def places_held(service: RunningService, *, seconds_from_now: float = 0.0) -> int:
     """Calls that the quota store takes to be in flight, now or later."""
     store = QuotaStore(connect(service.backends.environment["REDIS_URL"]), rebuild=list)
-    keys = [account_of(deployment) for (deployment,) in service.rows("SELECT id FROM providers_deployment")]
+    keys = [deployment_quota_key(deployment) for (deployment,) in service.rows("SELECT id FROM providers_deployment")]
     return sum(account.in_flight for account in store.state(keys, now=time.time() + seconds_from_now))
 
 

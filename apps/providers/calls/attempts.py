@@ -20,9 +20,9 @@ from apps.providers.errors import (
     ProviderError,
     ProvidersUnavailable,
 )
-from apps.providers.ledger import CallFor, job_account, project_account
+from apps.providers.ledger import CallFor, job_quota_key, project_quota_key
 from apps.providers.models import Usage
-from apps.providers.quota.store import Need, QuotaLimits, Reservation
+from apps.providers.quota.store import QuotaDemand, QuotaLimits, Reservation
 
 TRIES_PER_DEPLOYMENT = 2
 # A page whose providers are out of order comes again after about so long.
@@ -79,11 +79,11 @@ class Attempts:
     """The tries at one page: which deployments are left, and why the others are not."""
 
     def __init__(
-        self, order: CallScope, targets: Sequence[Target], question: CompletionRequest, need_input_tokens: int
+        self, order: CallScope, targets: Sequence[Target], question: CompletionRequest, estimated_input_tokens: int
     ) -> None:
         self.order = order
         self.question = question
-        self.need_input_tokens = need_input_tokens
+        self.estimated_input_tokens = estimated_input_tokens
         self.calls = 0
         self.out_of_order = False
         self._targets = [target for target in targets if target.id not in order.exhausted]
@@ -103,17 +103,17 @@ class Attempts:
         found = [target.limits]
         if self.order.project_money_per_day is not None:
             found.append(
-                QuotaLimits(project_account(call_for.project_id), money_per_day=self.order.project_money_per_day)
+                QuotaLimits(project_quota_key(call_for.project_id), money_per_day=self.order.project_money_per_day)
             )
         if self.order.job_money is not None:
-            found.append(QuotaLimits(job_account(call_for.job_id), money_per_day=self.order.job_money))
+            found.append(QuotaLimits(job_quota_key(call_for.job_id), money_per_day=self.order.job_money))
         return found
 
-    def need(self, target: Target) -> Need:
+    def demand(self, target: Target) -> QuotaDemand:
         output = min(self.max_tokens, target.max_output_tokens)
-        cost = target.cost_nanos(input_tokens=self.need_input_tokens, output_tokens=output)
+        cost = target.cost_nanos(input_tokens=self.estimated_input_tokens, output_tokens=output)
         money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)
-        return Need(input_tokens=self.need_input_tokens, output_tokens=output, money=money)
+        return QuotaDemand(input_tokens=self.estimated_input_tokens, output_tokens=output, money=money)
 
     def note(self, target: Target, failure: Failure, told: str) -> None:
         """A call failed: whether its deployment is asked again for this page, now."""

@@ -40,7 +40,7 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.quota.store import QuotaStore, QuotaStoreUnavailable, Refused, Reservation
+from apps.providers.quota.store import QuotaDenied, QuotaStore, QuotaStoreUnavailable, Reservation
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Gateway:
         order: CallScope,
         question: CompletionRequest,
         *,
-        need_input_tokens: int,
+        estimated_input_tokens: int,
         check: Callable[[CompletionResponse], Checked],
     ) -> Completion[Checked]:
         """The first answer that ``check`` takes; ``check`` raises a ParseError with a code of Failure for others.
@@ -93,7 +93,7 @@ class Gateway:
         Raises QuotaExhausted and ProvidersUnavailable (both say when to come again), AllProvidersFailed,
         BudgetExceeded, ProviderNotAllowed, and Stopped once ``order.should_stop()``.
         """
-        attempt = Attempts(order, self._allowed(order), question, need_input_tokens)
+        attempt = Attempts(order, self._allowed(order), question, estimated_input_tokens)
         while True:
             try:
                 completion = self._try(attempt, check)
@@ -145,8 +145,8 @@ class Gateway:
         while True:
             refusals = []
             for target in attempt.candidates():
-                accounts, need = attempt.accounts(target), attempt.need(target)
-                outcome = self._store.reserve(accounts, need)
+                accounts, demand = attempt.accounts(target), attempt.demand(target)
+                outcome = self._store.reserve(accounts, demand)
                 if isinstance(outcome, Reservation):
                     self._watch(target, outcome)
                     if self._begin(attempt, held, target, outcome):
@@ -166,7 +166,7 @@ class Gateway:
     def _begin(self, attempt: Attempts, held: HeldCall, target: Target, reservation: Reservation) -> bool:
         """Write the call into the ledger; False when its deployment was deleted since the catalog was read."""
         try:
-            row = ledger.begin_call(attempt.order.call_for, target, reservation.need, reservation.id)
+            row = ledger.begin_call(attempt.order.call_for, target, reservation.demand, reservation.id)
         except IntegrityError:
             self._catalog.forget()
             attempt.out_of_order = True  # the page comes again, and finds the deployments that there are
@@ -196,7 +196,7 @@ class Gateway:
         call.clock = reservation.store_clock
         call.before_sending, call.on_error = withhold_if_held_off, hold_off_if_told
 
-    def _wait_seconds(self, attempt: Attempts, refusals: Sequence[Refused]) -> float:
+    def _wait_seconds(self, attempt: Attempts, refusals: Sequence[QuotaDenied]) -> float:
         if not refusals:
             raise attempt.end()
         spent = [refusal for refusal in refusals if _is_budget(refusal)]
@@ -205,7 +205,7 @@ class Gateway:
         # Calls that are out have reserved the most they can cost, and give back what they did not.
         return min(1.0 if refusal in spent else refusal.wait_seconds for refusal in refusals)
 
-    def _refused(self, attempt: Attempts, refusals: Sequence[Refused], wait: float) -> ProviderError:
+    def _refused(self, attempt: Attempts, refusals: Sequence[QuotaDenied], wait: float) -> ProviderError:
         if attempt.out_of_order or all(refusal.limit == "breaker" for refusal in refusals):
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
         return QuotaExhausted(wait)
@@ -254,7 +254,7 @@ class Gateway:
     ) -> Completion[Checked] | None:
         held.come_back()
         target, row, reservation = held.facts()
-        counted = _counted(answer, attempt.need_input_tokens)
+        counted = _counted(answer, attempt.estimated_input_tokens)
         if target.in_trouble:
             trouble.clear(target)
             self._catalog.forget()
@@ -289,7 +289,7 @@ class Gateway:
         return Completion(checked, answer, target, counted.input_tokens, counted.output_tokens, cost, attempt.calls)
 
 
-def _is_budget(refusal: Refused) -> bool:
+def _is_budget(refusal: QuotaDenied) -> bool:
     """The job's or the project's money, not that of one deployment."""
     return refusal.limit == _MONEY and not refusal.key.startswith("deployment")
 

@@ -47,7 +47,7 @@ def use_gateway(gateway: Gateway | None) -> None:
 def shared_store() -> QuotaStore:
     """The quota store alone, for who asks what is used and calls nobody."""
     store = connect(settings.REDIS_URL)
-    return QuotaStore(store, rebuild=ledger.past_calls, hold_seconds=ledger.longest_call().total_seconds())
+    return QuotaStore(store, rebuild=ledger.past_calls, reservation_seconds=ledger.longest_call().total_seconds())
 
 
 def call_limits() -> CallLimits:

@@ -1,19 +1,21 @@
--- The shared quota store: every move is one call of this script, atomic over all accounts it names.
+-- The quota store: every operation is one run of this script, atomic over all quotas that it names.
 --
--- KEYS[1] is the epoch, the sign that the store knows the last day. Then four keys an account:
---   facts  (hash) sums, pace, promises, not_before, breaker     sent  (zset) "id:input:output" by the moment of sending
---   flying (zset) id by the moment its place comes back         hours (hash) "<hour>n" requests and "<hour>m" money
--- ARGV[1] is the order as JSON. Moments and lengths are whole microseconds, money is millionths of a dollar: all below
--- 2^53, so Lua's numbers hold them exactly. quota_model.py says the same in Python, and a test compares the two.
+-- KEYS[1] is the epoch, which exists once the store contains the last day. Then four keys per quota:
+--   facts  (hash) sums, pace, staggered retry ("promised"), not_before, breaker
+--   sent   (zset) "id:input:output" by the time of sending
+--   flying (zset) id by the time at which its reservation expires
+--   hours  (hash) "<hour>n" requests and "<hour>m" money
+-- ARGV[1] are the arguments as JSON. Times and durations are whole microseconds, money is millionths of a dollar: all
+-- below 2^53, so Lua's numbers hold them exactly. tests/fakes/quota_model.py does the same in Python; a test compares.
 
 local HOUR = 3600000000
-local HOURS_COUNTED = 25 -- the hour that runs and the 24 before it: never less than 24 hours
-local PLACES = 128 -- promised one behind the other before they are promised twice
+local HOURS_COUNTED = 25 -- the current hour and the 24 before it: never less than 24 hours
+local MAX_STAGGERED = 128 -- callers that get distinct retry times before the times repeat
 local NEVER = 9007199254740991
-local DEFAULT_TOOK = 1000000 -- how long a call takes, until one has ended
-local LOOK_AT_PROBE = 1000000 -- who waits for a probe asks again so soon
+local DEFAULT_CALL_DURATION = 1000000 -- assumed until the first call has ended
+local PROBE_RECHECK = 1000000 -- a caller that waits for a probe retries after this time
 local KEEP_FACTS = 26 * HOUR
-local MARGIN = 60000000 -- keys live so much longer than their contents count
+local MARGIN = 60000000 -- keys expire this much later than their contents
 
 local NUMBERS = {
   "at", "window", "input", "output", "pace_requests", "pace_tokens", "pace_input_tokens", "pace_output_tokens",
@@ -28,50 +30,50 @@ local METERS = {
 }
 
 local call, floor, max, min = redis.call, math.floor, math.max, math.min
-local order = cjson.decode(ARGV[1])
-local now = order.now
+local args = cjson.decode(ARGV[1])
+local now = args.now
 if not now then
   local time = call("TIME")
   now = time[1] * 1000000 + time[2]
 end
 
-local function load_account(position, limits)
+local function load_quota(position, limits)
   local first = 2 + 4 * (position - 1)
-  local account = {
+  local quota = {
     position = position, limits = limits or {}, facts = KEYS[first], sent = KEYS[first + 1],
     flying = KEYS[first + 2], hours = KEYS[first + 3], read = {},
   }
-  local values = call("HMGET", account.facts, unpack(NUMBERS))
+  local values = call("HMGET", quota.facts, unpack(NUMBERS))
   for index, name in ipairs(NUMBERS) do
-    account[name] = tonumber(values[index]) or 0
-    account.read[name] = account[name]
+    quota[name] = tonumber(values[index]) or 0
+    quota.read[name] = quota[name]
   end
-  return account
+  return quota
 end
 
 local function load_all()
-  local accounts = {}
-  for position, limits in ipairs(order.accounts) do
-    accounts[position] = load_account(position, limits)
+  local quotas = {}
+  for position, limits in ipairs(args.quotas) do
+    quotas[position] = load_quota(position, limits)
   end
-  return accounts
+  return quotas
 end
 
 local function expire(key, microseconds)
   call("PEXPIRE", key, floor(microseconds / 1000))
 end
 
-local function save(account)
+local function save(quota)
   local changed = {}
   for _, name in ipairs(NUMBERS) do
-    if account[name] ~= account.read[name] then
+    if quota[name] ~= quota.read[name] then
       changed[#changed + 1] = name
-      changed[#changed + 1] = account[name]
+      changed[#changed + 1] = quota[name]
     end
   end
   if #changed > 0 then
-    call("HSET", account.facts, unpack(changed))
-    expire(account.facts, max(KEEP_FACTS, account.not_before - now + HOUR))
+    call("HSET", quota.facts, unpack(changed))
+    expire(quota.facts, max(KEEP_FACTS, quota.not_before - now + HOUR))
   end
 end
 
@@ -84,113 +86,113 @@ local function amounts(member)
   return tonumber(input), tonumber(output)
 end
 
--- What is counted
+-- Counting
 
-local function roll_day(account)
+local function roll_day(quota)
   local hour = floor(now / HOUR)
-  if account.day_hour == hour then
+  if quota.day_hour == hour then
     return
   end
-  account.day_hour, account.day_requests, account.day_money = hour, 0, 0
-  local fields = call("HGETALL", account.hours)
+  quota.day_hour, quota.day_requests, quota.day_money = hour, 0, 0
+  local fields = call("HGETALL", quota.hours)
   for index = 1, #fields, 2 do
     local of, kind = string.match(fields[index], "^(%d+)(%a)$")
     if tonumber(of) <= hour - HOURS_COUNTED then
-      call("HDEL", account.hours, fields[index])
+      call("HDEL", quota.hours, fields[index])
     elseif kind == "n" then
-      account.day_requests = account.day_requests + fields[index + 1]
+      quota.day_requests = quota.day_requests + fields[index + 1]
     else
-      account.day_money = account.day_money + fields[index + 1]
+      quota.day_money = quota.day_money + fields[index + 1]
     end
   end
 end
 
-local function count_day(account, moment, requests, money)
+local function count_day(quota, moment, requests, money)
   local hour = floor(moment / HOUR)
-  roll_day(account)
-  if hour <= account.day_hour - HOURS_COUNTED then
+  roll_day(quota)
+  if hour <= quota.day_hour - HOURS_COUNTED then
     return
   end
   if requests ~= 0 then
-    call("HINCRBY", account.hours, hour .. "n", requests)
-    account.day_requests = account.day_requests + requests
+    call("HINCRBY", quota.hours, hour .. "n", requests)
+    quota.day_requests = quota.day_requests + requests
   end
   if money ~= 0 then
-    call("HINCRBY", account.hours, hour .. "m", money)
-    account.day_money = account.day_money + money
+    call("HINCRBY", quota.hours, hour .. "m", money)
+    quota.day_money = quota.day_money + money
   end
-  expire(account.hours, KEEP_FACTS)
+  expire(quota.hours, KEEP_FACTS)
 end
 
-local function forget_old(account)
-  local edge = now - account.limits.window
-  local old = call("ZRANGEBYSCORE", account.sent, "-inf", edge)
+local function expire_old(quota)
+  local edge = now - quota.limits.window
+  local old = call("ZRANGEBYSCORE", quota.sent, "-inf", edge)
   for _, member in ipairs(old) do
     local input, output = amounts(member)
-    account.input, account.output = max(0, account.input - input), max(0, account.output - output)
+    quota.input, quota.output = max(0, quota.input - input), max(0, quota.output - output)
   end
   if #old > 0 then
-    call("ZREMRANGEBYSCORE", account.sent, "-inf", edge)
+    call("ZREMRANGEBYSCORE", quota.sent, "-inf", edge)
   end
-  account.requests = call("ZCARD", account.sent)
-  if account.requests == 0 then
-    account.input, account.output = 0, 0
+  quota.requests = call("ZCARD", quota.sent)
+  if quota.requests == 0 then
+    quota.input, quota.output = 0, 0
   end
-  call("ZREMRANGEBYSCORE", account.flying, "-inf", now)
-  account.in_flight = call("ZCARD", account.flying)
-  account.at, account.window = now, account.limits.window
-  roll_day(account)
+  call("ZREMRANGEBYSCORE", quota.flying, "-inf", now)
+  quota.in_flight = call("ZCARD", quota.flying)
+  quota.at, quota.window = now, quota.limits.window
+  roll_day(quota)
 end
 
-local function count_sent(account, moment, id, input, output)
-  local added = call("ZADD", account.sent, moment, entry(id, input, output)) == 1
+local function count_sent(quota, moment, id, input, output)
+  local added = call("ZADD", quota.sent, moment, entry(id, input, output)) == 1
   if added then
-    account.input, account.output = account.input + input, account.output + output
+    quota.input, quota.output = quota.input + input, quota.output + output
   end
-  expire(account.sent, account.limits.window + max(0, moment - now) + MARGIN)
+  expire(quota.sent, quota.limits.window + max(0, moment - now) + MARGIN)
   return added
 end
 
-local function uncount_sent(account, id, input, output)
-  if call("ZREM", account.sent, entry(id, input, output)) == 0 then
+local function uncount_sent(quota, id, input, output)
+  if call("ZREM", quota.sent, entry(id, input, output)) == 0 then
     return false
   end
-  account.input, account.output = max(0, account.input - input), max(0, account.output - output)
+  quota.input, quota.output = max(0, quota.input - input), max(0, quota.output - output)
   return true
 end
 
--- How long `amount` of a meter takes at twice the mean rate
-local function pace(account, amount, limit)
-  return floor(account.limits.window * amount / (2 * limit))
+-- The time that `amount` of a meter takes at twice the mean rate
+local function pace(quota, amount, limit)
+  return floor(quota.limits.window * amount / (2 * limit))
 end
 
-local function change_pace(account, requests, input, output)
+local function change_pace(quota, requests, input, output)
   for _, meter in ipairs(METERS) do
-    local limit, field = account.limits[meter[1]], "pace_" .. meter[1]
+    local limit, field = quota.limits[meter[1]], "pace_" .. meter[1]
     local amount = meter[2](requests, input, output)
     if limit and limit > 0 and amount ~= 0 then
-      local moment = account[field] + pace(account, amount, limit)
-      account[field] = max(0, min(moment, now + account.limits.window))
+      local moment = quota[field] + pace(quota, amount, limit)
+      quota[field] = max(0, min(moment, now + quota.limits.window))
     end
   end
 end
 
--- When a call may go: the latest of all moments, and the limit that asks for it
+-- When a call is allowed: the latest time of all limits, and the limit that sets it
 
-local function breaker_opens(account)
-  if account.open_until == 0 or account.open_until > now then
-    return account.open_until
-  elseif account.probe_until > now then
-    return min(account.probe_until, now + LOOK_AT_PROBE)
+local function breaker_allows_at(quota)
+  if quota.open_until == 0 or quota.open_until > now then
+    return quota.open_until
+  elseif quota.probe_until > now then
+    return min(quota.probe_until, now + PROBE_RECHECK)
   end
   return 0
 end
 
--- Give each meter that is over its limit the moment at which enough will have left its window
-local function find_leaving(account, over)
+-- Find for each meter over its limit the time at which enough has left its window
+local function find_expiry(quota, over)
   local start, open = 0, #over
   while open > 0 do
-    local page = call("ZRANGE", account.sent, start, start + 31, "WITHSCORES")
+    local page = call("ZRANGE", quota.sent, start, start + 31, "WITHSCORES")
     if #page == 0 then
       return
     end
@@ -199,7 +201,7 @@ local function find_leaving(account, over)
       for _, meter in ipairs(over) do
         meter.excess = meter.excess - meter.of(1, input, output)
         if meter.excess <= 0 and not meter.moment then
-          meter.moment, open = tonumber(page[index + 1]) + account.limits.window, open - 1
+          meter.moment, open = tonumber(page[index + 1]) + quota.limits.window, open - 1
         end
       end
     end
@@ -207,131 +209,131 @@ local function find_leaving(account, over)
   end
 end
 
-local function check_meters(account, check)
+local function check_meters(quota, check)
   local over = {}
   for _, meter in ipairs(METERS) do
     local name, of = meter[1], meter[2]
-    local limit, amount = account.limits[name], of(1, order.input, order.output)
+    local limit, amount = quota.limits[name], of(1, args.input, args.output)
     if limit and amount > limit then
       check(name, NEVER)
     elseif limit and amount > 0 then
-      check(name, account["pace_" .. name] - account.limits.tolerance)
-      local excess = of(account.requests, account.input, account.output) + amount - limit
+      check(name, quota["pace_" .. name] - quota.limits.tolerance)
+      local excess = of(quota.requests, quota.input, quota.output) + amount - limit
       if excess > 0 then
         over[#over + 1] = { name = name, of = of, excess = excess }
       end
     end
   end
-  find_leaving(account, over)
+  find_expiry(quota, over)
   for _, meter in ipairs(over) do
-    check(meter.name, meter.moment or now + account.limits.window)
+    check(meter.name, meter.moment or now + quota.limits.window)
   end
 end
 
-local function call_takes(account)
-  return account.took > 0 and account.took or DEFAULT_TOOK
+local function call_duration(quota)
+  return quota.took > 0 and quota.took or DEFAULT_CALL_DURATION
 end
 
-local function check_flights(account, check)
-  local limit = account.limits.calls_in_flight
+local function check_in_flight(quota, check)
+  local limit = quota.limits.calls_in_flight
   if limit == 0 then
     check("calls_in_flight", NEVER)
-  elseif limit and account.in_flight >= limit then
-    local index = account.in_flight - limit
-    local returns = tonumber(call("ZRANGE", account.flying, index, index, "WITHSCORES")[2])
-    check("calls_in_flight", min(returns, now + max(1000, floor(call_takes(account) / limit))))
+  elseif limit and quota.in_flight >= limit then
+    local index = quota.in_flight - limit
+    local returns = tonumber(call("ZRANGE", quota.flying, index, index, "WITHSCORES")[2])
+    check("calls_in_flight", min(returns, now + max(1000, floor(call_duration(quota) / limit))))
   end
 end
 
-local function check_day(account, check, name, kind, used, amount)
-  local limit = account.limits[name]
+local function check_day(quota, check, name, kind, used, amount)
+  local limit = quota.limits[name]
   if not limit or used + amount <= limit then
     return
   elseif amount > limit then
     return check(name, NEVER)
   end
-  local hour = account.day_hour - HOURS_COUNTED
+  local hour = quota.day_hour - HOURS_COUNTED
   local excess = used + amount - limit
-  while excess > 0 and hour < account.day_hour do
+  while excess > 0 and hour < quota.day_hour do
     hour = hour + 1
-    excess = excess - (tonumber(call("HGET", account.hours, hour .. kind)) or 0)
+    excess = excess - (tonumber(call("HGET", quota.hours, hour .. kind)) or 0)
   end
   check(name, (hour + HOURS_COUNTED) * HOUR)
 end
 
-local function opens_at(account)
+local function allowed_at(quota)
   local latest, limit = now, nil
   local function check(name, moment)
     if moment > latest then
       latest, limit = moment, name
     end
   end
-  check("not_before", account.not_before)
-  check("breaker", breaker_opens(account))
-  check_meters(account, check)
-  check_flights(account, check)
-  check_day(account, check, "requests_per_day", "n", account.day_requests, 1)
-  check_day(account, check, "money_per_day", "m", account.day_money, order.money)
+  check("not_before", quota.not_before)
+  check("breaker", breaker_allows_at(quota))
+  check_meters(quota, check)
+  check_in_flight(quota, check)
+  check_day(quota, check, "requests_per_day", "n", quota.day_requests, 1)
+  check_day(quota, check, "money_per_day", "m", quota.day_money, args.money)
   return latest, limit
 end
 
--- Who is refused is promised a moment of its own, at twice the rate at which calls can go: one who does not come back
--- wastes nothing, and those who are many do not all come at once.
+-- Stagger the retries of denied callers at twice the rate of calls: a caller that does not return wastes nothing, and
+-- many callers do not return at once.
 
-local function gap_between_promises(account)
+local function retry_spacing(quota)
   local gap, limited = 1000, false
   for _, meter in ipairs(METERS) do
-    local limit, amount = account.limits[meter[1]], meter[2](1, order.input, order.output)
+    local limit, amount = quota.limits[meter[1]], meter[2](1, args.input, args.output)
     if limit and limit > 0 and amount > 0 then
-      gap, limited = max(gap, pace(account, amount, limit)), true
+      gap, limited = max(gap, pace(quota, amount, limit)), true
     end
   end
-  local places = account.limits.calls_in_flight
-  if places and places > 0 then
-    gap, limited = max(gap, floor(call_takes(account) / (2 * places))), true
+  local limit = quota.limits.calls_in_flight
+  if limit and limit > 0 then
+    gap, limited = max(gap, floor(call_duration(quota) / (2 * limit))), true
   end
   return limited and gap or 10000
 end
 
-local function promise(account, earliest)
+local function stagger_retry(quota, earliest)
   if earliest == NEVER then
     return -1
   end
-  local gap = gap_between_promises(account)
-  local moment = max(earliest, account.promised + gap)
-  if moment > earliest + PLACES * gap then
+  local gap = retry_spacing(quota)
+  local moment = max(earliest, quota.promised + gap)
+  if moment > earliest + MAX_STAGGERED * gap then
     moment = earliest
   end
-  account.promised = moment
+  quota.promised = moment
   return moment - now
 end
 
--- The moves
+-- The operations
 
-local function take(account)
-  local limits = account.limits
+local function count_reservation(quota)
+  local limits = quota.limits
   for _, meter in ipairs(METERS) do
-    local limit, amount = limits[meter[1]], meter[2](1, order.input, order.output)
+    local limit, amount = limits[meter[1]], meter[2](1, args.input, args.output)
     if limit and limit > 0 and amount > 0 then
       local field = "pace_" .. meter[1]
-      account[field] = max(account[field], now) + pace(account, amount, limit)
+      quota[field] = max(quota[field], now) + pace(quota, amount, limit)
     end
   end
-  count_sent(account, now + limits.lag, order.id, order.input, order.output)
-  call("ZADD", account.flying, now + order.hold, order.id)
-  expire(account.flying, order.hold + MARGIN)
-  count_day(account, now, 1, order.money)
-  if account.open_until > 0 then
-    account.probe_until = now + order.probe
-    call("HSET", account.facts, "prober", order.id)
+  count_sent(quota, now + limits.lag, args.id, args.input, args.output)
+  call("ZADD", quota.flying, now + args.ttl, args.id)
+  expire(quota.flying, args.ttl + MARGIN)
+  count_day(quota, now, 1, args.money)
+  if quota.open_until > 0 then
+    quota.probe_until = now + args.probe
+    call("HSET", quota.facts, "prober", args.id)
   end
 end
 
--- A clock that is put back a little stands still instead: what it has let go of would be missing from the sums.
-local function steady_clock(accounts)
-  for _, account in ipairs(accounts) do
-    if account.at > now and account.at - now <= account.limits.window then
-      now = account.at
+-- If the clock was set back a little, use the last time instead: the sums lack what has already left the window.
+local function use_monotonic_clock(quotas)
+  for _, quota in ipairs(quotas) do
+    if quota.at > now and quota.at - now <= quota.limits.window then
+      now = quota.at
     end
   end
 end
@@ -341,187 +343,187 @@ local function reserve()
   if not epoch then
     return { "rebuilding" }
   end
-  local accounts = load_all()
-  steady_clock(accounts)
+  local quotas = load_all()
+  use_monotonic_clock(quotas)
   local latest, late, limit = now, nil, nil
-  for _, account in ipairs(accounts) do
-    forget_old(account)
-    local moment, name = opens_at(account)
+  for _, quota in ipairs(quotas) do
+    expire_old(quota)
+    local moment, name = allowed_at(quota)
     if moment > latest then
-      latest, late, limit = moment, account, name
+      latest, late, limit = moment, quota, name
     end
   end
   local answer = { "granted", now, epoch }
   if late then
-    answer = { "refused", late.position - 1, limit, promise(late, latest) }
+    answer = { "denied", late.position - 1, limit, stagger_retry(late, latest) }
   end
-  for _, account in ipairs(accounts) do
+  for _, quota in ipairs(quotas) do
     if not late then
-      take(account)
+      count_reservation(quota)
     end
-    save(account)
+    save(quota)
   end
   return answer
 end
 
--- True for the first report on a call that still holds its place.
-local function land(account)
-  local until_moment = tonumber(call("ZSCORE", account.flying, order.id))
-  return until_moment and call("ZREM", account.flying, order.id) == 1 and until_moment > now
+-- True for the first report on a call whose reservation has not expired
+local function end_flight(quota)
+  local until_moment = tonumber(call("ZSCORE", quota.flying, args.id))
+  return until_moment and call("ZREM", quota.flying, args.id) == 1 and until_moment > now
 end
 
-local function settle_account(account, sent_at)
-  local output = order.output_used
-  if account.limits.counts_max_tokens then
-    output = max(output, order.output)
+local function settle_quota(quota, sent_at)
+  local output = args.output_used
+  if quota.limits.counts_max_tokens then
+    output = max(output, args.output)
   end
-  local was_counted = uncount_sent(account, order.id, order.input, order.output)
-  if was_counted or sent_at + account.limits.window > now then
-    count_sent(account, sent_at, order.id, order.input_used, output)
+  local was_counted = uncount_sent(quota, args.id, args.input, args.output)
+  if was_counted or sent_at + quota.limits.window > now then
+    count_sent(quota, sent_at, args.id, args.input_used, output)
   end
-  change_pace(account, 0, order.input_used - order.input, output - order.output)
-  count_day(account, order.reserved_at, 0, order.money_used - order.money)
-  local took = max(1, now - order.reserved_at)
-  account.took = account.took == 0 and took or account.took + floor((took - account.took) / 8)
+  change_pace(quota, 0, args.input_used - args.input, output - args.output)
+  count_day(quota, args.reserved_at, 0, args.money_used - args.money)
+  local took = max(1, now - args.reserved_at)
+  quota.took = quota.took == 0 and took or quota.took + floor((took - quota.took) / 8)
 end
 
 local function settle()
   local epoch = call("GET", KEYS[1])
-  local sent_at = order.reserved_at
-  if order.sent_at then
-    sent_at = max(order.reserved_at, min(order.sent_at, now))
+  local sent_at = args.reserved_at
+  if args.sent_at then
+    sent_at = max(args.reserved_at, min(args.sent_at, now))
   end
-  for _, account in ipairs(load_all()) do
-    if land(account) then
-      settle_account(account, order.sent_at and sent_at or order.reserved_at + account.limits.lag)
-    elseif epoch and epoch ~= order.epoch then -- reserved before a flush: only the ledger may know it
-      account.window = account.limits.window -- or state counts nothing until somebody reserves
-      if count_sent(account, sent_at, order.id, order.input_used, order.output_used) then
-        count_day(account, order.reserved_at, 1, order.money_used)
+  for _, quota in ipairs(load_all()) do
+    if end_flight(quota) then
+      settle_quota(quota, args.sent_at and sent_at or args.reserved_at + quota.limits.lag)
+    elseif epoch and epoch ~= args.epoch then -- reserved before a flush: perhaps only the ledger contains it
+      quota.window = quota.limits.window -- otherwise state counts nothing until the next reservation
+      if count_sent(quota, sent_at, args.id, args.input_used, args.output_used) then
+        count_day(quota, args.reserved_at, 1, args.money_used)
       end
     end
-    save(account)
+    save(quota)
   end
 end
 
 local function release()
-  for _, account in ipairs(load_all()) do
-    if land(account) then
-      uncount_sent(account, order.id, order.input, order.output)
-      change_pace(account, -1, -order.input, -order.output)
-      count_day(account, order.reserved_at, -1, -order.money)
-      if call("HGET", account.facts, "prober") == order.id then
-        account.probe_until = 0
+  for _, quota in ipairs(load_all()) do
+    if end_flight(quota) then
+      uncount_sent(quota, args.id, args.input, args.output)
+      change_pace(quota, -1, -args.input, -args.output)
+      count_day(quota, args.reserved_at, -1, -args.money)
+      if call("HGET", quota.facts, "prober") == args.id then
+        quota.probe_until = 0
       end
-      save(account)
+      save(quota)
     end
   end
 end
 
 local function hold_off()
-  local account = load_account(1)
-  account.not_before = max(account.not_before, now + order.seconds)
-  save(account)
+  local quota = load_quota(1)
+  quota.not_before = max(quota.not_before, now + args.seconds)
+  save(quota)
 end
 
 local function held_off()
-  return max(0, load_account(1).not_before - now)
+  return max(0, load_quota(1).not_before - now)
 end
 
 local function note_success()
-  local account = load_account(1)
-  account.failures, account.open_until, account.cooldown, account.probe_until = 0, 0, 0, 0
-  account.succeeded = now
-  save(account)
+  local quota = load_quota(1)
+  quota.failures, quota.open_until, quota.cooldown, quota.probe_until = 0, 0, 0, 0
+  quota.succeeded = now
+  save(quota)
 end
 
 local function note_failure()
-  local account = load_account(1)
-  local breaker = order.breaker
-  account.failures = account.failures + 1
-  local unproven = now - account.succeeded > breaker.proven
-  local opens = account.failures >= (unproven and breaker.threshold_unproven or breaker.threshold)
-  if account.open_until > 0 then -- while it is open only a probe's failure says something new
-    opens = account.probe_until > now
+  local quota = load_quota(1)
+  local breaker = args.breaker
+  quota.failures = quota.failures + 1
+  local unproven = now - quota.succeeded > breaker.proven
+  local opens = quota.failures >= (unproven and breaker.threshold_unproven or breaker.threshold)
+  if quota.open_until > 0 then -- while it is open, only the failure of a probe counts
+    opens = quota.probe_until > now
   end
   if opens then
-    account.cooldown = min(max(breaker.cooldown, account.cooldown * 2), breaker.longest_cooldown)
-    account.open_until, account.probe_until = now + account.cooldown, 0
+    quota.cooldown = min(max(breaker.cooldown, quota.cooldown * 2), breaker.longest_cooldown)
+    quota.open_until, quota.probe_until = now + quota.cooldown, 0
   end
-  save(account)
+  save(quota)
 end
 
 local function reset()
-  local account = load_account(1)
-  account.not_before, account.succeeded = 0, 0
-  account.failures, account.open_until, account.cooldown, account.probe_until = 0, 0, 0, 0
-  save(account)
+  local quota = load_quota(1)
+  quota.not_before, quota.succeeded = 0, 0
+  quota.failures, quota.open_until, quota.cooldown, quota.probe_until = 0, 0, 0, 0
+  save(quota)
 end
 
 local function state()
   local answers = {}
   for position = 1, (#KEYS - 1) / 4 do
-    local account = load_account(position)
+    local quota = load_quota(position)
     local input, output, requests, money, hour = 0, 0, 0, 0, floor(now / HOUR)
-    local sent = call("ZRANGEBYSCORE", account.sent, string.format("(%.0f", now - account.window), "+inf")
+    local sent = call("ZRANGEBYSCORE", quota.sent, string.format("(%.0f", now - quota.window), "+inf")
     for _, member in ipairs(sent) do
       local one_input, one_output = amounts(member)
       input, output = input + one_input, output + one_output
     end
     for of = hour - HOURS_COUNTED + 1, hour do
-      requests = requests + (tonumber(call("HGET", account.hours, of .. "n")) or 0)
-      money = money + (tonumber(call("HGET", account.hours, of .. "m")) or 0)
+      requests = requests + (tonumber(call("HGET", quota.hours, of .. "n")) or 0)
+      money = money + (tonumber(call("HGET", quota.hours, of .. "m")) or 0)
     end
     answers[position] = {
-      #sent, input, output, call("ZCOUNT", account.flying, string.format("(%.0f", now), "+inf"), requests, money,
-      account.not_before > now and account.not_before or 0,
-      account.open_until, account.probe_until > now and 1 or 0, account.failures,
+      #sent, input, output, call("ZCOUNT", quota.flying, string.format("(%.0f", now), "+inf"), requests, money,
+      quota.not_before > now and quota.not_before or 0,
+      quota.open_until, quota.probe_until > now and 1 or 0, quota.failures,
     }
   end
   return answers
 end
 
--- What the ledger remembers, written by the holder of the lock in KEYS[6] (KEYS[2] in finish_rebuild)
+-- Rebuilding from the ledger, by the process that holds the lock in KEYS[6] (KEYS[2] in finish_rebuild)
 
 local function restore()
-  if call("GET", KEYS[6]) ~= order.lock then
+  if call("GET", KEYS[6]) ~= args.lock then
     return 0
   end
-  call("PEXPIRE", KEYS[6], order.lock_milliseconds)
-  local account = load_account(1, { window = order.longest_window })
-  if order.first then
-    call("DEL", account.sent, account.hours, account.flying)
-    account.input, account.output, account.day_hour = 0, 0, 0
-    for hour, counted in pairs(order.hours) do
-      call("HSET", account.hours, hour .. "n", counted[1], hour .. "m", counted[2])
+  call("PEXPIRE", KEYS[6], args.lock_milliseconds)
+  local quota = load_quota(1, { window = args.longest_window })
+  if args.first then
+    call("DEL", quota.sent, quota.hours, quota.flying)
+    quota.input, quota.output, quota.day_hour = 0, 0, 0
+    for hour, counted in pairs(args.hours) do
+      call("HSET", quota.hours, hour .. "n", counted[1], hour .. "m", counted[2])
     end
-    expire(account.hours, KEEP_FACTS)
-    account.window = account.window > 0 and account.window or order.usual_window
+    expire(quota.hours, KEEP_FACTS)
+    quota.window = quota.window > 0 and quota.window or args.usual_window
   end
-  for _, past in ipairs(order.calls) do
-    count_sent(account, past.at, past.id, past.input, past.output)
+  for _, past in ipairs(args.calls) do
+    count_sent(quota, past.at, past.id, past.input, past.output)
     if past.in_flight then
-      call("ZADD", account.flying, past.at + order.hold, past.id)
-      expire(account.flying, order.hold + MARGIN)
+      call("ZADD", quota.flying, past.at + args.ttl, past.id)
+      expire(quota.flying, args.ttl + MARGIN)
     end
   end
-  save(account)
+  save(quota)
   return 1
 end
 
 local function finish_rebuild()
-  if call("GET", KEYS[2]) ~= order.lock then
+  if call("GET", KEYS[2]) ~= args.lock then
     return 0
   end
-  if order.epoch then
-    call("SET", KEYS[1], order.epoch)
+  if args.epoch then
+    call("SET", KEYS[1], args.epoch)
   end
   call("DEL", KEYS[2])
   return 1
 end
 
-local MOVES = {
+local OPERATIONS = {
   reserve = reserve, settle = settle, release = release, hold_off = hold_off, held_off = held_off,
   note_success = note_success, note_failure = note_failure, reset = reset, state = state, restore = restore, finish_rebuild = finish_rebuild,
 }
-return MOVES[order.move]()
+return OPERATIONS[args.operation]()

@@ -1,15 +1,15 @@
-"""Fill a quota store that has forgotten everything from the ledger.
+"""Fill an empty quota store from the ledger.
 
-One process holds the lock and writes account by account; the epoch comes last, and until then nobody may call. A
-process that dies half-way leaves nothing behind that the next one does not overwrite. A call that was in flight is
-counted if the ledger names it, else when it is settled.
+One process holds the lock and writes quota by quota. It writes the epoch last, and until then no call is allowed. If
+the process dies half-way, the next one overwrites everything that it left. A call that is in flight is counted if the
+ledger contains it, otherwise when it is settled.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from apps.providers.quota.terms import (
@@ -21,9 +21,9 @@ from apps.providers.quota.terms import (
     PastCall,
     QuotaLimits,
     QuotaStoreUnavailable,
-    keys_of,
     microseconds,
-    whole,
+    redis_keys,
+    whole_number,
 )
 
 if TYPE_CHECKING:
@@ -31,74 +31,82 @@ if TYPE_CHECKING:
 
 LOCK_KEY = f"{PREFIX}:rebuilding"
 LOCK_SECONDS = 60
-LOOK_AGAIN_SECONDS = 1.0
-CALLS_AT_ONCE = 500
+RECHECK_SECONDS = 1.0
+CALLS_PER_BATCH = 500
 HOUR = microseconds(3600)
 
 Run = Callable[[Sequence[str], dict[str, Any]], Any]
 
 
 def rebuild(
-    client: redis.Redis, ledger: Callable[[], Iterable[PastCall]], *, run: Run, hold: int, now: float | None
+    client: redis.Redis,
+    ledger: Callable[[], Iterable[PastCall]],
+    *,
+    run: Run,
+    reservation_ttl: int,
+    now: float | None,
 ) -> bool:
-    """Have the store filled; False while another process does. ``QuotaStoreUnavailable`` when the ledger cannot be
-    read."""
+    """Fill the store. Return False if another process is doing so.
+
+    Raise ``QuotaStoreUnavailable`` if the ledger cannot be read. The store then stays closed, and the next caller
+    tries again.
+    """
     token = secrets.token_hex(8)
     if not client.set(LOCK_KEY, token, nx=True, ex=LOCK_SECONDS):
         return False
-    if client.exists(EPOCH_KEY):  # filled since the caller found it empty: the ledger may lag behind it
-        run([EPOCH_KEY, LOCK_KEY], {"move": "finish_rebuild", "lock": token})
+
+    def finish(**epoch: str) -> bool:
+        return bool(run([EPOCH_KEY, LOCK_KEY], {"operation": "finish_rebuild", "lock": token, **epoch}))
+
+    if client.exists(EPOCH_KEY):  # filled since the caller found it empty: the ledger may be behind it
+        finish()
         return True
-    past = _read(ledger, unlock=lambda: run([EPOCH_KEY, LOCK_KEY], {"move": "finish_rebuild", "lock": token}))
-    clock = {} if now is None else {"now": microseconds(now)}
-    for key, calls in past.items():
-        for order in _orders(calls, hold=hold):
-            if not run([EPOCH_KEY, *keys_of(key), LOCK_KEY], order | clock | {"move": "restore", "lock": token}):
-                return False
-    return bool(run([EPOCH_KEY, LOCK_KEY], {"move": "finish_rebuild", "lock": token, "epoch": token}))
-
-
-def _read(ledger: Callable[[], Iterable[PastCall]], *, unlock: Callable[[], Any]) -> Mapping[str, list[PastCall]]:
-    """The calls of each account. A ledger that cannot be read leaves the store shut; the next caller tries again."""
-    past = defaultdict(list)
+    calls_by_key: dict[str, list[PastCall]] = defaultdict(list)
     try:
         for call in ledger():
-            whole(call.input_tokens, most=MAX_CALL_TOKENS, what="input_tokens")
-            whole(call.output_tokens, most=MAX_CALL_TOKENS, what="output_tokens")
-            whole(call.money, most=MAX_CALL_MICROS, what="money")
-            past[call.key].append(call)
+            whole_number(call.input_tokens, maximum=MAX_CALL_TOKENS, name="input_tokens")
+            whole_number(call.output_tokens, maximum=MAX_CALL_TOKENS, name="output_tokens")
+            whole_number(call.money, maximum=MAX_CALL_MICROS, name="money")
+            calls_by_key[call.key].append(call)
     except Exception as error:
-        unlock()
+        finish()
         raise QuotaStoreUnavailable(f"The ledger of past calls cannot be read: {error}") from error
-    return past
+    clock = {} if now is None else {"now": microseconds(now)}
+    for key, calls in calls_by_key.items():
+        for batch in restore_batches(calls, reservation_ttl=reservation_ttl):
+            if not run(
+                [EPOCH_KEY, *redis_keys(key), LOCK_KEY], batch | clock | {"operation": "restore", "lock": token}
+            ):
+                return False
+    return finish(epoch=token)
 
 
-def _orders(calls: Sequence[PastCall], *, hold: int) -> Iterator[dict[str, Any]]:
-    """The account's hours, and those of its calls that a window can still count, some at a time."""
+def restore_batches(calls: Sequence[PastCall], *, reservation_ttl: int) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of "restore" for one quota: its hours, and its calls that a window can still count."""
     hours: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for call in calls:
         hour = hours[microseconds(call.at) // HOUR]
         hour[0] += 1
         hour[1] += call.money
-    edge = max(call.at for call in calls) - 1.01 * MAX_WINDOW_SECONDS
-    counted = [_spoken(call) for call in calls if call.at > edge]
-    for start in range(0, len(counted), CALLS_AT_ONCE):
+    counted_since = max(call.at for call in calls) - 1.01 * MAX_WINDOW_SECONDS
+    counted = [
+        {
+            "id": call.id or secrets.token_hex(8),
+            "at": microseconds(call.at),
+            "input": call.input_tokens,
+            "output": call.output_tokens,
+            "in_flight": call.in_flight,
+        }
+        for call in calls
+        if call.at > counted_since
+    ]
+    for start in range(0, len(counted), CALLS_PER_BATCH):
         yield {
             "first": start == 0,
             "hours": hours if start == 0 else {},
-            "calls": counted[start : start + CALLS_AT_ONCE],
-            "hold": hold,
+            "calls": counted[start : start + CALLS_PER_BATCH],
+            "ttl": reservation_ttl,
             "usual_window": QuotaLimits("any").window,
             "longest_window": microseconds(MAX_WINDOW_SECONDS),
             "lock_milliseconds": LOCK_SECONDS * 1000,
         }
-
-
-def _spoken(call: PastCall) -> dict[str, Any]:
-    return {
-        "id": call.id or secrets.token_hex(8),
-        "at": microseconds(call.at),
-        "input": call.input_tokens,
-        "output": call.output_tokens,
-        "in_flight": call.in_flight,
-    }

@@ -1,17 +1,18 @@
-"""The shared quota store: every worker process asks it before each call to a provider.
+"""The quota store: every worker process reserves quota here before each call to a provider.
 
-It lives in Redis or Valkey, so that a quota holds across all processes and hosts. Every move is one run of quota.lua,
-atomic over all accounts it names: a call is reserved at its deployment and at its project, or at neither.
+It is in Redis or Valkey, so that a quota holds across all processes and hosts. Every operation is one run of quota.lua,
+atomic over all quotas that it names: a call is reserved for its deployment and its project, or for neither.
 
-- Windows slide, the strictest way a provider can count. A minute is counted as 60.4 s; ``QuotaLimits.window`` says why.
-- Within a window calls go at no more than twice the mean rate, so that a burst of threads does not arrive late.
-- The clock is the server's: hosts need not agree. ``now`` (epoch seconds) stands in for it in tests.
-- A store that has forgotten everything refuses all calls until it has been filled again from the ledger
-  (quota_rebuild.py). One that cannot be reached raises ``QuotaStoreUnavailable`` within a second.
+- Windows slide, the strictest way a provider can count. A minute is counted as 60.4 s; see ``QuotaLimits.window``.
+- Within a window calls run at no more than twice the mean rate, so that a burst of threads does not arrive late.
+- The clock is the server's, so hosts need not agree. Tests pass ``now`` (epoch seconds) instead.
+- An empty store denies all calls until it is filled from the ledger (rebuild.py). If the store cannot be reached,
+  ``QuotaStoreUnavailable`` is raised within a second.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,46 +30,46 @@ from apps.providers.quota.terms import (
     MAX_CALL_TOKENS,
     MAX_HOLD_OFF_SECONDS,
     MICROSECONDS,
-    AccountState,
     BreakerRules,
-    Need,
     PastCall,
+    QuotaDemand,
+    QuotaDenied,
     QuotaLimits,
+    QuotaState,
     QuotaStoreUnavailable,
-    Refused,
     Reservation,
-    keys_of,
     microseconds,
-    whole,
+    redis_keys,
+    whole_number,
 )
 
 if TYPE_CHECKING:
     import redis
 
 __all__ = [
-    "AccountState",
     "BreakerRules",
-    "Need",
     "PastCall",
+    "QuotaDemand",
+    "QuotaDenied",
     "QuotaLimits",
+    "QuotaState",
     "QuotaStore",
     "QuotaStoreUnavailable",
-    "Refused",
     "Reservation",
     "connect",
 ]
 
-CONNECTIONS = 32  # a move holds one for a fraction of a millisecond, so 250 threads need no more
+CONNECTIONS = 32  # an operation needs one for a fraction of a millisecond: enough for 250 threads
 CONNECT_SECONDS = 0.3
 ANSWER_SECONDS = 0.5
 POOL_SECONDS = 0.4
 
 
 class QuotaStore:
-    """Reserve before each call, settle or release after it. Safe to share between threads.
+    """Reserve before each call; settle or release after it. Safe to share between threads.
 
-    ``hold_seconds``: how long a call holds its place in flight when its holder dies. ``rebuild`` reads the calls of the
-    last day from the ledger.
+    ``reservation_seconds``: when a reservation expires whose worker died. ``rebuild`` reads the calls of the last day
+    from the ledger.
     """
 
     def __init__(
@@ -76,36 +77,45 @@ class QuotaStore:
         client: redis.Redis,
         *,
         rebuild: Callable[[], Iterable[PastCall]],
-        hold_seconds: float = 240.0,
+        reservation_seconds: float = 240.0,
         breaker: BreakerRules | None = None,
     ) -> None:
         self.client = client
-        self.hold = microseconds(hold_seconds)
+        self.reservation_ttl = microseconds(reservation_seconds)
         self._rebuild = rebuild
         self._breaker = breaker or BreakerRules()
 
     def reserve(
-        self, accounts: Sequence[QuotaLimits], need: Need, *, now: float | None = None
-    ) -> Reservation | Refused:
-        """Take this call at all accounts, or at none."""
+        self, quotas: Sequence[QuotaLimits], demand: QuotaDemand, *, now: float | None = None
+    ) -> Reservation | QuotaDenied:
+        """Reserve one call in all these quotas, or in none of them.
+
+        If the store is empty, fill it first. While another process fills it, deny the call.
+        """
         reservation_id = secrets.token_hex(8)
-        order = {
-            "accounts": [_spoken_limits(limits) for limits in accounts],
+        arguments = {
+            "quotas": [_script_limits(limits) for limits in quotas],
             "id": reservation_id,
-            "input": need.input_tokens,
-            "output": need.output_tokens,
-            "money": need.money or 0,
-            "hold": self.hold,
+            "input": demand.input_tokens,
+            "output": demand.output_tokens,
+            "money": demand.money or 0,
+            "ttl": self.reservation_ttl,
             "probe": microseconds(self._breaker.probe_seconds),
         }
-        answer = self._move("reserve", keys_of(*(limits.key for limits in accounts)), order, now)
+        answer = self._run_operation("reserve", [limits.key for limits in quotas], arguments, now)
         if answer[0] == "rebuilding":
-            return self._rebuild_and_reserve(accounts, need, now)
-        if answer[0] == "refused":
+            with _reaching_the_store():
+                is_filled = quota_rebuild.rebuild(
+                    self.client, self._rebuild, run=self._run, reservation_ttl=self.reservation_ttl, now=now
+                )
+            if is_filled:
+                return self.reserve(quotas, demand, now=now)
+            return QuotaDenied(quotas[0].key if quotas else "", "rebuilding", quota_rebuild.RECHECK_SECONDS)
+        if answer[0] == "denied":
             _, position, limit, wait = answer
-            return Refused(accounts[position].key, limit, math.inf if wait < 0 else wait / MICROSECONDS)
+            return QuotaDenied(quotas[position].key, limit, math.inf if wait < 0 else wait / MICROSECONDS)
         _, reserved_at, epoch = answer
-        return Reservation(reservation_id, tuple(accounts), need, reserved_at / MICROSECONDS, epoch)
+        return Reservation(reservation_id, tuple(quotas), demand, reserved_at / MICROSECONDS, epoch)
 
     def settle(
         self,
@@ -117,87 +127,106 @@ class QuotaStore:
         sent_at: float | None = None,
         now: float | None = None,
     ) -> None:
-        """Count what was used in place of the estimate, from the moment it was sent (``Reservation.store_clock``).
+        """Count the actual use instead of the reserved maximum, from ``sent_at`` on (``Reservation.store_clock``).
 
-        The first report on a call is the one that counts. One that comes after ``hold_seconds`` changes nothing.
+        Only the first report on a call counts, and only before its reservation expires.
         """
-        order = _spoken_reservation(reservation) | {
+        arguments = _script_reservation(reservation) | {
             "epoch": reservation.epoch,
-            "input_used": whole(input_tokens, most=MAX_CALL_TOKENS, what="input_tokens"),
-            "output_used": whole(output_tokens, most=MAX_CALL_TOKENS, what="output_tokens"),
-            "money_used": whole(money, most=MAX_CALL_MICROS, what="money"),
+            "input_used": whole_number(input_tokens, maximum=MAX_CALL_TOKENS, name="input_tokens"),
+            "output_used": whole_number(output_tokens, maximum=MAX_CALL_TOKENS, name="output_tokens"),
+            "money_used": whole_number(money, maximum=MAX_CALL_MICROS, name="money"),
         }
         if sent_at is not None:
-            order["sent_at"] = microseconds(sent_at)
-        self._move("settle", keys_of(*(limits.key for limits in reservation.accounts)), order, now)
+            arguments["sent_at"] = microseconds(sent_at)
+        self._run_operation("settle", [limits.key for limits in reservation.quotas], arguments, now)
 
     def release(self, reservation: Reservation, *, now: float | None = None) -> None:
-        """The call was never sent: everything comes back."""
-        self._move(
-            "release", keys_of(*(limits.key for limits in reservation.accounts)), _spoken_reservation(reservation), now
-        )
+        """Undo the reservation of a call that was never sent."""
+        keys = [limits.key for limits in reservation.quotas]
+        self._run_operation("release", keys, _script_reservation(reservation), now)
 
     def hold_off(self, key: str, *, seconds: float, now: float | None = None) -> None:
-        """Nobody calls this account for so long (Retry-After). Of several the longest holds; a year is the most."""
-        order = {"seconds": microseconds(min(seconds, MAX_HOLD_OFF_SECONDS))}
-        self._move("hold_off", keys_of(key), order, now)
+        """Deny all calls of this quota for ``seconds`` (Retry-After), a year at most. The longest hold-off applies."""
+        arguments = {"seconds": microseconds(min(seconds, MAX_HOLD_OFF_SECONDS))}
+        self._run_operation("hold_off", [key], arguments, now)
 
     def held_off_seconds(self, key: str, *, now: float | None = None) -> float:
-        """How long nobody calls this account from now on; 0 when it may be called."""
-        return float(self._move("held_off", keys_of(key), {}, now)) / MICROSECONDS
+        """Return for how long calls of this quota are held off; 0 if they are not."""
+        return float(self._run_operation("held_off", [key], {}, now)) / MICROSECONDS
 
     def note_success(self, key: str, *, now: float | None = None) -> None:
-        """The provider has answered: its breaker closes."""
-        self._move("note_success", keys_of(key), {}, now)
+        """Count a response of the provider, which closes the circuit breaker."""
+        self._run_operation("note_success", [key], {}, now)
 
     def note_failure(self, key: str, *, now: float | None = None) -> None:
-        """The provider did not answer, or only that it is broken."""
-        self._move("note_failure", keys_of(key), {"breaker": _spoken_rules(self._breaker)}, now)
+        """Count a call with no response, or with one that shows the provider broken."""
+        rules = self._breaker
+        breaker = {
+            "threshold": rules.threshold,
+            "threshold_unproven": rules.threshold_unproven,
+            "proven": microseconds(rules.proven_seconds),
+            "cooldown": microseconds(rules.cooldown_seconds),
+            "longest_cooldown": microseconds(rules.longest_cooldown_seconds),
+        }
+        self._run_operation("note_failure", [key], {"breaker": breaker}, now)
 
     def reset(self, key: str, *, now: float | None = None) -> None:
-        """Close the breaker and forget Retry-After. What has been used stays counted."""
-        self._move("reset", keys_of(key), {}, now)
+        """Close the circuit breaker and forget Retry-After. Counts of use stay."""
+        self._run_operation("reset", [key], {}, now)
 
-    def state(self, keys: Sequence[str], *, now: float | None = None) -> list[AccountState]:
-        """What each account has used now, in the same order; an account that is not known has used nothing."""
+    def state(self, keys: Sequence[str], *, now: float | None = None) -> list[QuotaState]:
+        """Return the state of each quota, in the order of ``keys``; an unknown quota is unused."""
         if not keys:
             return []
-        answers = self._move("state", keys_of(*keys), {}, now)
-        return [_account_state(key, answer) for key, answer in zip(keys, answers, strict=True)]
+        answers = self._run_operation("state", keys, {}, now)
+        states = []
+        for key, answer in zip(keys, answers, strict=True):
+            *counts, not_before, open_until, probing, failures = answer
+            requests, input_tokens, output_tokens, in_flight, today, money = counts
+            states.append(
+                QuotaState(
+                    key=key,
+                    requests=requests,
+                    input_tokens=input_tokens,
+                    output_tokens=output_tokens,
+                    in_flight=in_flight,
+                    requests_today=today,
+                    money_today=money,
+                    not_before=not_before / MICROSECONDS if not_before else None,
+                    breaker="probing" if open_until and probing else "open" if open_until else "closed",
+                    failures=failures,
+                )
+            )
+        return states
 
     def ping(self) -> None:
-        """Return once it answers."""
+        """Return once the store answers."""
         with _reaching_the_store():
             self.client.ping()
 
-    def _rebuild_and_reserve(
-        self, accounts: Sequence[QuotaLimits], need: Need, now: float | None
-    ) -> Reservation | Refused:
-        with _reaching_the_store():
-            done = quota_rebuild.rebuild(self.client, self._rebuild, run=self._run, hold=self.hold, now=now)
-        if done:
-            return self.reserve(accounts, need, now=now)
-        return Refused(accounts[0].key if accounts else "", "rebuilding", quota_rebuild.LOOK_AGAIN_SECONDS)
-
-    def _move(self, move: str, keys: Sequence[str], order: dict[str, Any], now: float | None) -> Any:
+    def _run_operation(
+        self, operation: str, quota_keys: Sequence[str], arguments: dict[str, Any], now: float | None
+    ) -> Any:
         clock = {} if now is None else {"now": microseconds(now)}
         with _reaching_the_store():
-            return self._run([EPOCH_KEY, *keys], order | clock | {"move": move})
+            return self._run([EPOCH_KEY, *redis_keys(*quota_keys)], arguments | clock | {"operation": operation})
 
-    def _run(self, keys: Sequence[str], order: dict[str, Any]) -> Any:
+    def _run(self, keys: Sequence[str], arguments: dict[str, Any]) -> Any:
+        """Run quota.lua and return its answer, with text instead of bytes whatever the client's settings are."""
         from redis.exceptions import NoScriptError
 
-        text, digest = _script()
-        arguments: list[str | bytes] = [*keys, msgspec.json.encode(order)]
+        text, digest = _quota_script()
+        parameters: list[str | bytes] = [*keys, msgspec.json.encode(arguments)]
         try:
-            answer = self.client.evalsha(digest, len(keys), *arguments)
+            answer = self.client.evalsha(digest, len(keys), *parameters)
         except NoScriptError:
-            answer = self.client.eval(text, len(keys), *arguments)
+            answer = self.client.eval(text, len(keys), *parameters)
         return _decoded(answer)
 
 
 def connect(url: str) -> redis.Redis:
-    """A client with short time-outs whose connections 250 threads share; nothing is opened before it is used.
+    """Return a client with short time-outs whose connections 250 threads share. It connects at first use.
 
     ``url`` as kombu spells it: redis://, rediss:// or redis+socket://PATH?virtual_host=N.
     """
@@ -205,25 +234,8 @@ def connect(url: str) -> redis.Redis:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    # A connection that the server has closed meanwhile is opened again, once; what is slow is not asked twice.
-    again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    pool = redis.BlockingConnectionPool.from_url(
-        _redis_url(url),
-        max_connections=CONNECTIONS,
-        timeout=POOL_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
-        **({} if _is_socket(url) else {"socket_connect_timeout": CONNECT_SECONDS}),
-        retry=again,
-    )
-    return redis.Redis(connection_pool=pool)
-
-
-def _is_socket(url: str) -> bool:
-    return url.startswith(("redis+socket://", "unix://"))
-
-
-def _redis_url(url: str) -> str:
-    """redis-py spells a socket unix:// and its database db, and CERT_REQUIRED without CERT."""
+    is_socket = url.startswith(("redis+socket://", "unix://"))
+    # redis-py spells a socket unix:// and its database db, and CERT_REQUIRED without CERT.
     for kombu, redis_py in (
         ("redis+socket://", "unix://"),
         ("virtual_host=/", "db="),
@@ -233,11 +245,22 @@ def _redis_url(url: str) -> str:
         ("ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs=none"),
     ):
         url = url.replace(kombu, redis_py)
-    return url
+    # Reconnect once if the server closed the connection meanwhile; do not repeat a request that timed out.
+    reconnect_once = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS,
+        timeout=POOL_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        **({} if is_socket else {"socket_connect_timeout": CONNECT_SECONDS}),
+        retry=reconnect_once,
+    )
+    return redis.Redis(connection_pool=pool)
 
 
 @contextmanager
 def _reaching_the_store() -> Iterator[None]:
+    """Turn the client's errors into ``QuotaStoreUnavailable``."""
     import redis
 
     try:
@@ -247,61 +270,33 @@ def _reaching_the_store() -> Iterator[None]:
 
 
 @cache
-def _script() -> tuple[str, str]:
-    """The text of quota.lua and the digest by which the server knows it."""
-    import hashlib
-
+def _quota_script() -> tuple[str, str]:
+    """Return the text of quota.lua and the digest by which the server knows it."""
     text = Path(__file__).with_name("quota.lua").read_text(encoding="utf-8")
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 @lru_cache(maxsize=1024)
-def _spoken_limits(limits: QuotaLimits) -> dict[str, int | bool]:
-    """As quota.lua reads it: in microseconds, and what is not limited left out."""
-    lengths = {"window": limits.window, "lag": limits.lag, "tolerance": limits.tolerance}
-    return limits.limited() | lengths | {"counts_max_tokens": limits.counts_max_tokens}
+def _script_limits(limits: QuotaLimits) -> dict[str, int | bool]:
+    """Return the limits as quota.lua reads them: in microseconds, without those that are not set."""
+    durations = {"window": limits.window, "lag": limits.lag, "tolerance": limits.tolerance}
+    return limits.limited() | durations | {"counts_max_tokens": limits.counts_max_tokens}
 
 
-@lru_cache(maxsize=16)
-def _spoken_rules(rules: BreakerRules) -> dict[str, int]:
+def _script_reservation(reservation: Reservation) -> dict[str, Any]:
+    """Return the reservation as quota.lua reads it."""
     return {
-        "threshold": rules.threshold,
-        "threshold_unproven": rules.threshold_unproven,
-        "proven": microseconds(rules.proven_seconds),
-        "cooldown": microseconds(rules.cooldown_seconds),
-        "longest_cooldown": microseconds(rules.longest_cooldown_seconds),
-    }
-
-
-def _spoken_reservation(reservation: Reservation) -> dict[str, Any]:
-    return {
-        "accounts": [_spoken_limits(limits) for limits in reservation.accounts],
+        "quotas": [_script_limits(limits) for limits in reservation.quotas],
         "id": reservation.id,
-        "input": reservation.need.input_tokens,
-        "output": reservation.need.output_tokens,
-        "money": reservation.need.money or 0,
+        "input": reservation.demand.input_tokens,
+        "output": reservation.demand.output_tokens,
+        "money": reservation.demand.money or 0,
         "reserved_at": microseconds(reservation.reserved_at),
     }
 
 
-def _account_state(key: str, answer: Sequence[int]) -> AccountState:
-    requests, input_tokens, output_tokens, in_flight, today, money, not_before, open_until, probing, failures = answer
-    return AccountState(
-        key=key,
-        requests=requests,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        in_flight=in_flight,
-        requests_today=today,
-        money_today=money,
-        not_before=not_before / MICROSECONDS if not_before else None,
-        breaker="probing" if open_until and probing else "open" if open_until else "closed",
-        failures=failures,
-    )
-
-
 def _decoded(answer: Any) -> Any:
-    """The same with text for bytes, whatever the client was told to do with them."""
+    """Return the answer with text instead of bytes, at any depth."""
     if isinstance(answer, list):
         return [_decoded(part) for part in answer]
     return answer.decode() if isinstance(answer, bytes) else answer

@@ -1,6 +1,7 @@
-"""The words of quota: what an account may use, what a call needs, and what the store answers.
+"""The terms of quota: limits, the demand of a call, reservations, and the state of a quota.
 
-Nothing here is asked of a provider; quota.py keeps the counts and quota_model.py says what they must be.
+A quota is identified by its key, such as "deployment:12" or "project:<uuid>". store.py and quota.lua keep the counts;
+tests/fakes/quota_model.py defines the same counts in plain Python.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MAX_CALL_MICROS = 1_000_000 * MICROSECONDS  # one call: a million dollars
 MAX_LIMIT = 10**15  # sums of these stay below Lua's 2^53
 MAX_WINDOW_SECONDS = 3600.0
 MIN_WINDOW_SECONDS = 0.1
-GUARD_SECONDS = 0.4  # by which calls are later at the provider's door than one another
+GUARD_SECONDS = 0.4  # allowance for calls whose time on the network differs
 MAX_HOLD_OFF_SECONDS = 366 * DAY_SECONDS
 
 LimitName = Literal[
@@ -43,10 +44,9 @@ class QuotaStoreUnavailable(Exception):
 
 @dataclass(frozen=True)
 class QuotaLimits:
-    """The limits of one account; None: not limited. Money in millionths of a US dollar.
+    """The limits of one quota; None: not limited. Money in millionths of a US dollar.
 
-    ``key`` names the account: "deployment:12", "project:<uuid>". A provider that ``counts_max_tokens`` counts what was
-    asked for, so settling gives no output tokens back.
+    A provider that ``counts_max_tokens`` counts the output tokens that were requested, so settling returns none.
     """
 
     key: str
@@ -62,42 +62,41 @@ class QuotaLimits:
 
     def __post_init__(self) -> None:
         if not self.key or len(self.key) > 200:
-            raise ValueError("An account's key has 1 to 200 characters")
+            raise ValueError("A quota's key has 1 to 200 characters")
         if not MIN_WINDOW_SECONDS <= self.window_seconds <= MAX_WINDOW_SECONDS:
             raise ValueError(
                 f"A window has {MIN_WINDOW_SECONDS} to {MAX_WINDOW_SECONDS:.0f} seconds: {self.window_seconds}"
             )
         for name, value in self.limited().items():
-            whole(value, most=MAX_LIMIT, what=name)
+            whole_number(value, maximum=MAX_LIMIT, name=name)
 
     def limited(self) -> dict[str, int]:
-        """What is limited, by its name."""
+        """Return the limits that are set, by name."""
         return {name: value for name in _LIMITS if (value := getattr(self, name)) is not None}
 
     @property
     def window(self) -> int:
-        """Microseconds a call is counted for: the window and a guard, 1/150 of it (0.4 s of a minute) or more.
+        """Return for how many microseconds a call is counted: the window plus a guard of 1/150 (0.4 s per minute).
 
-        The provider counts at its own door, where calls come a little later than they were sent, and not all equally
-        late: the guard takes up that difference (connection, scheduling, network). It costs 0.7 % of the rate of a
-        minute. What calls need on their way is no shorter where the window is: the guard is 0.4 s of ten seconds, too,
-        and a tenth of windows that are shorter still.
+        The provider counts a call when it arrives, a little after it was sent, and the delay varies (connection,
+        scheduling, network). The guard covers that variation and costs 0.7 % of the rate of a minute. The delay does
+        not shrink with the window, so the guard is also 0.4 s for ten seconds, and a tenth of shorter windows.
         """
         window = microseconds(self.window_seconds)
         return window + max(window // 150, min(microseconds(GUARD_SECONDS), window // 10))
 
     @property
     def lag(self) -> int:
-        """Microseconds (0.5 s of a minute) between reserving and sending that are assumed until settle says better.
+        """Return the assumed delay between reserving and sending, in microseconds (0.5 s of a minute).
 
-        It only counts where a call takes longer than the window: an entry that leaves before it was corrected would
-        leave too early.
+        ``settle`` replaces it with the actual delay. It matters only if a call takes longer than the window: its entry
+        would otherwise expire too early.
         """
         return microseconds(self.window_seconds) // 120
 
     @property
     def tolerance(self) -> int:
-        """Microseconds by which the pace of twice the mean rate may be overdrawn: 1/60 of the limit, or one call."""
+        """Return how many microseconds calls may run ahead of twice the mean rate: 1/60 of the limit, or one call."""
         return microseconds(self.window_seconds) // 120
 
 
@@ -113,44 +112,44 @@ _LIMITS = (
 
 
 @dataclass(frozen=True)
-class Need:
-    """The most one call can use. ``output_tokens``: the longest answer asked for; ``money``: None where it is free."""
+class QuotaDemand:
+    """The maximum that one call can use. ``output_tokens``: the requested maximum; ``money``: None if it is free."""
 
     input_tokens: int
     output_tokens: int
     money: int | None = None
 
     def __post_init__(self) -> None:
-        whole(self.input_tokens, most=MAX_CALL_TOKENS, what="input_tokens")
-        whole(self.output_tokens, most=MAX_CALL_TOKENS, what="output_tokens")
-        whole(self.money or 0, most=MAX_CALL_MICROS, what="money")
+        whole_number(self.input_tokens, maximum=MAX_CALL_TOKENS, name="input_tokens")
+        whole_number(self.output_tokens, maximum=MAX_CALL_TOKENS, name="output_tokens")
+        whole_number(self.money or 0, maximum=MAX_CALL_MICROS, name="money")
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """One call that may be made now. Settle or release it; what is forgotten comes back after ``hold_seconds``.
+    """Permission to make one call now. Settle or release it; otherwise it expires after ``reservation_seconds``.
 
-    ``reserved_at`` is in epoch seconds of the store's clock, which need not be this host's.
+    ``reserved_at`` is in epoch seconds of the store's clock, which can differ from this host's.
     """
 
     id: str
-    accounts: tuple[QuotaLimits, ...]
-    need: Need
+    quotas: tuple[QuotaLimits, ...]
+    demand: QuotaDemand
     reserved_at: float
     epoch: str
     _received: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def store_clock(self) -> float:
-        """What the store's clock shows now, by this host's monotonic clock: note it as ``sent_at`` before sending."""
+        """Return the store's time now, advanced by this host's monotonic clock. Use it as ``sent_at``."""
         return self.reserved_at + time.monotonic() - self._received
 
 
 @dataclass(frozen=True)
-class Refused:
-    """No call now. ``wait_seconds``: when asking again makes sense; infinite when this call can never be made.
+class QuotaDenied:
+    """A reservation that was denied. ``wait_seconds``: when to retry; infinite if this call can never be made.
 
-    Each caller is promised a moment of its own, not before the first at which the limit named can allow it. For
-    "calls_in_flight" that is a guess from how long calls take, and a caller behind a probe is told to look again.
+    Callers get staggered retry times, none earlier than the limit named here can allow the call. For "calls_in_flight"
+    the time is estimated from the duration of calls. A caller that waits for the result of a probe retries shortly.
     """
 
     key: str
@@ -160,10 +159,9 @@ class Refused:
 
 @dataclass(frozen=True)
 class PastCall:
-    """A call that the ledger remembers, for one account. ``at`` in epoch seconds, no earlier than it was sent;
-    ``id`` that of its reservation.
+    """A call in the ledger, for one quota. ``at``: epoch seconds, not before it was sent; ``id``: its reservation's.
 
-    ``in_flight``: it has not ended yet as far as the ledger knows, and will be settled.
+    ``in_flight``: the ledger has no end of it yet, so it will be settled.
     """
 
     key: str
@@ -176,8 +174,8 @@ class PastCall:
 
 
 @dataclass(frozen=True)
-class AccountState:
-    """What one account has used: within its window, in flight, and within the last 24 hours (counted in hours)."""
+class QuotaState:
+    """The use of one quota: within its window, in flight, and within the last 24 hours (counted by the hour)."""
 
     key: str
     requests: int
@@ -197,11 +195,12 @@ class AccountState:
 
 @dataclass(frozen=True)
 class BreakerRules:
-    """When an account is left alone: ``threshold`` failures in a row, or ``threshold_unproven`` when nothing has
-    succeeded for ``proven_seconds``. Then one probe is let through after ``cooldown_seconds``, which doubles with each
-    probe that fails; a probe that says nothing for ``probe_seconds`` makes room for the next.
+    """The rules of a circuit breaker.
 
-    An answer that shows the provider alive (429 and other refusals too) is a success.
+    It opens after ``threshold`` failures in a row, or after ``threshold_unproven`` if no call succeeded within
+    ``proven_seconds``. After ``cooldown_seconds`` it lets one probe through; each failed probe doubles the cooldown. A
+    probe without a result for ``probe_seconds`` is replaced by the next. Any response of the provider is a success,
+    429 and other refusals included.
     """
 
     threshold: int = 5
@@ -212,20 +211,20 @@ class BreakerRules:
     probe_seconds: float = 60.0
 
 
-def whole(value: int, *, most: int, what: str) -> int:
-    """The same number; ``ValueError`` when it is negative, absurdly large or no whole number."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-        raise ValueError(f"{what} is a whole number from 0 to {most}: {str(value)[:40]}")
+def whole_number(value: int, *, maximum: int, name: str) -> int:
+    """Return ``value``. Raise ``ValueError`` unless it is a whole number from 0 to ``maximum``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= maximum:
+        raise ValueError(f"{name} must be a whole number from 0 to {maximum}, not {str(value)[:40]}")
     return value
 
 
 def microseconds(seconds: float) -> int:
-    """Whole microseconds; ``ValueError`` when the number is negative, not finite or beyond the year 2200."""
+    """Return whole microseconds. Raise ``ValueError`` if negative, not finite or beyond the year 2200."""
     if not math.isfinite(seconds) or not 0 <= seconds < 7.3e9:
-        raise ValueError(f"Not a moment or a length of time: {seconds}")
+        raise ValueError(f"Not a point in time or a duration: {seconds}")
     return round(seconds * MICROSECONDS)
 
 
-def keys_of(*accounts: str) -> list[str]:
-    """The store's keys of these accounts; quota.lua says what each holds."""
-    return [f"{PREFIX}:{kind}:{key}" for key in accounts for kind in ("facts", "sent", "flying", "hours")]
+def redis_keys(*quota_keys: str) -> list[str]:
+    """Return the Redis keys of these quotas; quota.lua documents their contents."""
+    return [f"{PREFIX}:{kind}:{key}" for key in quota_keys for kind in ("facts", "sent", "flying", "hours")]

@@ -18,7 +18,7 @@ from apps.jobs.scheduling.workers import record_worker_stopped
 from apps.jobs.states import Stage
 from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.models import Deployment, Provider, Quota
-from apps.providers.quota.store import Need, QuotaLimits, QuotaStore, Reservation
+from apps.providers.quota.store import QuotaDemand, QuotaLimits, QuotaStore, Reservation
 from tests.fakes.workers import a_worker, fall_silent
 from tests.integration.jobs.conftest import Submit, _own_storage, project, run, run_to, submit
 
@@ -115,9 +115,9 @@ def test_quotas_stand_in_the_order_of_their_use(
     deployment = Deployment.objects.create(name="small", provider=provider, model="m", input_price=1, output_price=1)
     Quota.objects.create(deployment=deployment, requests_per_day=100, dollars_per_day=1)
     account = QuotaLimits(key=f"deployment:{deployment.pk}")
-    reserved = quota_store.reserve([account], Need(10, 10, 900_000))
+    reserved = quota_store.reserve([account], QuotaDemand(10, 10, 900_000))
     while not isinstance(reserved, Reservation):
-        reserved = quota_store.reserve([account], Need(10, 10, 900_000))
+        reserved = quota_store.reserve([account], QuotaDemand(10, 10, 900_000))
 
     found = facts(operator)
 

@@ -56,7 +56,7 @@ def check(answer: CompletionResponse) -> str:
 
 
 def ask(gateway: Gateway, *arguments: Any, question: CompletionRequest = QUESTION, **fields: Any) -> Any:
-    return gateway.complete(order(*arguments, **fields), question, need_input_tokens=100, check=check)
+    return gateway.complete(order(*arguments, **fields), question, estimated_input_tokens=100, check=check)
 
 
 def in_another_thread(work: Callable[[], Any]) -> Any:
@@ -405,7 +405,7 @@ def test_an_answer_that_the_check_refuses_everywhere_fails_the_page_alone(
         raise UnusableAnswer("half of the page is missing", code="output_incomplete")
 
     with pytest.raises(AllProvidersFailed):
-        gateway.complete(order(), QUESTION, need_input_tokens=100, check=refuse)
+        gateway.complete(order(), QUESTION, estimated_input_tokens=100, check=refuse)
 
     assert [entry["family"] for entry in provider.requests()] == ["openai", "openai", "anthropic", "anthropic"]
     assert set(Usage.objects.values_list("error_code", flat=True)) == {"output_incomplete"}

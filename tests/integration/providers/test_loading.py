@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from apps.providers.catalog import account_of
+from apps.providers.catalog import deployment_quota_key
 from apps.providers.models import Deployment, Provider, Quota, Usage
 from apps.providers.quota.store import QuotaStore
 from tests.fakes.deployments import deploy
@@ -180,7 +180,7 @@ def test_what_was_mended_is_called_again_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota_store: QuotaStore
 ) -> None:
     load(tmp_path)
-    account = account_of(Deployment.objects.get().pk)
+    account = deployment_quota_key(Deployment.objects.get().pk)
     quota_store.hold_off(account, seconds=600)
     monkeypatch.setenv("MY_KEY", "another-secret-of-ours")
 

@@ -18,10 +18,10 @@ from apps.accounts.models import Project, ProjectQuota
 from apps.core import read_only_admin, sealed_secrets
 from apps.parsing import modes
 from apps.providers import trouble
-from apps.providers.catalog import account_of, catalog, target_of
+from apps.providers.catalog import catalog, deployment_quota_key, target_of
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
-from apps.providers.quota.store import Need, QuotaLimits, QuotaStore, Reservation
+from apps.providers.quota.store import QuotaDemand, QuotaLimits, QuotaStore, Reservation
 
 PROVIDERS, DEPLOYMENTS, CALLS = "/admin/providers/provider/", "/admin/providers/deployment/", "/admin/providers/usage/"
 SECRET = "sk-canary-4d1f"
@@ -201,9 +201,9 @@ def test_pause_and_resume_reach_the_catalog_and_the_history(admin: Client, accou
 
 def test_clearing_trouble_closes_breakers_too(admin: Client, account: Provider, quota_store: QuotaStore) -> None:
     deployment = Deployment.objects.create(name="small", provider=account, model="m", serves_llm=True)
-    key = account_of(deployment.pk)
+    key = deployment_quota_key(deployment.pk)
     in_trouble(account)
-    quota_store.reserve([QuotaLimits(key)], Need(1, 1))  # fills the store from the ledger
+    quota_store.reserve([QuotaLimits(key)], QuotaDemand(1, 1))  # fills the store from the ledger
     for _ in range(5):
         quota_store.note_failure(key)
     quota_store.hold_off(key, seconds=900)
@@ -214,7 +214,7 @@ def test_clearing_trouble_closes_breakers_too(admin: Client, account: Provider, 
     assert "trouble: provider_auth_failed since" in row_of(listed, "house")
     account.refresh_from_db()
     assert account.trouble_code == ""
-    assert isinstance(quota_store.reserve([QuotaLimits(key)], Need(1, 1)), Reservation)
+    assert isinstance(quota_store.reserve([QuotaLimits(key)], QuotaDemand(1, 1)), Reservation)
 
 
 def test_trouble_is_cleared_while_the_quota_store_is_away(admin: Client, account: Provider, settings: Any) -> None:
@@ -237,7 +237,9 @@ def test_a_deployment_shows_its_use_and_what_is_unknown(
     limited = Deployment.objects.create(name="limited", provider=account, model="m", input_price="2.5", output_price=10)
     Quota.objects.create(deployment=limited, requests_per_window=60, requests_per_day=1000, dollars_per_day=5)
     Deployment.objects.create(name="plain", provider=account, model="m", serves_llm=True, serves_agent=True)
-    taken = quota_store.reserve([QuotaLimits(account_of(limited.pk))], Need(2000, 100, money=1_250_000))
+    taken = quota_store.reserve(
+        [QuotaLimits(deployment_quota_key(limited.pk))], QuotaDemand(2000, 100, money=1_250_000)
+    )
     assert isinstance(taken, Reservation)
 
     page = admin.get(DEPLOYMENTS).content.decode()

@@ -19,11 +19,11 @@ from apps.providers.quota.terms import (
     MAX_CALL_MICROS,
     MAX_CALL_TOKENS,
     MAX_LIMIT,
-    AccountState,
     BreakerRules,
-    Need,
+    QuotaDemand,
+    QuotaDenied,
     QuotaLimits,
-    Refused,
+    QuotaState,
     Reservation,
     microseconds,
 )
@@ -32,20 +32,20 @@ from tests.fakes.quota_model import QuotaModel
 START = 1_000_000.0  # small, so that sums of floats are exact to the microsecond
 HOUR = 3600.0
 KEY = "deployment:1"
-CALL = Need(100, 50)
+CALL = QuotaDemand(100, 50)
 
 
-def granted(answer: Reservation | Refused) -> Reservation:
+def granted(answer: Reservation | QuotaDenied) -> Reservation:
     assert isinstance(answer, Reservation), answer
     return answer
 
 
-def refused(answer: Reservation | Refused) -> Refused:
-    assert isinstance(answer, Refused), answer
+def refused(answer: Reservation | QuotaDenied) -> QuotaDenied:
+    assert isinstance(answer, QuotaDenied), answer
     return answer
 
 
-def state(model: QuotaModel, now: float = START) -> AccountState:
+def state(model: QuotaModel, now: float = START) -> QuotaState:
     return model.state([KEY], now=now)[0]
 
 
@@ -85,7 +85,7 @@ class Crowd:
     limits: QuotaLimits
     callers: int
     call_seconds: float
-    need: Need = CALL
+    demand: QuotaDemand = CALL
     arrived: list[tuple[float, int]] = field(default_factory=list)
     refusals: int = 0
 
@@ -99,8 +99,8 @@ class Crowd:
             if caller in open_calls:
                 call, sent_at = open_calls.pop(caller)
                 model.settle(call, input_tokens=100, output_tokens=50, money=0, sent_at=sent_at, now=now)
-            answer = model.reserve([self.limits], self.need, now=now)
-            if isinstance(answer, Refused):
+            answer = model.reserve([self.limits], self.demand, now=now)
+            if isinstance(answer, QuotaDenied):
                 self.refusals += 1
                 heapq.heappush(asks, (now + answer.wait_seconds, caller))
                 continue
@@ -152,10 +152,10 @@ def test_no_sliding_window_ever_holds_more_than_the_limit(
     model, now, sent = QuotaModel(), START, []
     for gap, input_tokens, output_tokens, share in asks:
         now = round(now + gap * window / 60, 6)  # clocks tell microseconds
-        answer = model.reserve([limits], Need(input_tokens, output_tokens), now=now)
-        if isinstance(answer, Refused):
+        answer = model.reserve([limits], QuotaDemand(input_tokens, output_tokens), now=now)
+        if isinstance(answer, QuotaDenied):
             now = round(now + answer.wait_seconds, 6)
-            answer = granted(model.reserve([limits], Need(input_tokens, output_tokens), now=now))
+            answer = granted(model.reserve([limits], QuotaDemand(input_tokens, output_tokens), now=now))
         used = int(output_tokens * share)
         model.settle(answer, input_tokens=input_tokens, output_tokens=used, money=0, sent_at=now, now=now)
         sent.append((now, input_tokens + used))
@@ -192,11 +192,11 @@ def test_an_entry_counts_from_the_moment_it_was_sent() -> None:
 
 def test_what_was_reserved_too_much_comes_back_when_it_is_settled() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, input_tokens=1000, output_tokens=1000)
-    call = granted(model.reserve([limits], Need(900, 900), now=START))
+    call = granted(model.reserve([limits], QuotaDemand(900, 900), now=START))
     model.settle(call, input_tokens=10, output_tokens=20, money=0, now=START + 1)
 
     assert (state(model, START + 1).input_tokens, state(model, START + 1).output_tokens) == (10, 20)
-    assert isinstance(model.reserve([limits], Need(900, 900), now=START + 1), Reservation)
+    assert isinstance(model.reserve([limits], QuotaDemand(900, 900), now=START + 1), Reservation)
 
 
 def test_only_the_first_report_on_a_call_counts() -> None:
@@ -211,7 +211,7 @@ def test_only_the_first_report_on_a_call_counts() -> None:
 
 def test_a_provider_that_counts_max_tokens_gives_no_output_back() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, tokens=10_000, counts_max_tokens=True)
-    call = granted(model.reserve([limits], Need(500, 4000), now=START))
+    call = granted(model.reserve([limits], QuotaDemand(500, 4000), now=START))
     model.settle(call, input_tokens=300, output_tokens=20, money=0, now=START + 1)
 
     assert (state(model, START + 1).input_tokens, state(model, START + 1).output_tokens) == (300, 4000)
@@ -221,9 +221,9 @@ def test_what_is_released_was_never_taken() -> None:
     model = QuotaModel()
     limits = QuotaLimits(KEY, requests=1, calls_in_flight=1, requests_per_day=1, money_per_day=100)
     for _ in range(5):
-        model.release(granted(model.reserve([limits], Need(100, 50, 100), now=START)), now=START)
+        model.release(granted(model.reserve([limits], QuotaDemand(100, 50, 100), now=START)), now=START)
 
-    assert state(model) == AccountState(KEY, 0, 0, 0, 0, 0, 0, None, "closed", 0)
+    assert state(model) == QuotaState(KEY, 0, 0, 0, 0, 0, 0, None, "closed", 0)
 
 
 # --- waiting ---
@@ -238,34 +238,34 @@ limited = st.fixed_dictionaries(
         "money_per_day": st.integers(50, 500),
     },
 )
-needs = st.builds(Need, st.integers(0, 150), st.integers(0, 150), st.integers(0, 50))
+needs = st.builds(QuotaDemand, st.integers(0, 150), st.integers(0, 150), st.integers(0, 50))
 
 
 @settings(deadline=None)
-@given(limited=limited, before=st.lists(st.tuples(st.floats(0, 30), needs), max_size=40), need=needs)
+@given(limited=limited, before=st.lists(st.tuples(st.floats(0, 30), needs), max_size=40), demand=needs)
 def test_who_asks_again_when_told_is_let_through(
-    limited: dict[str, Any], before: list[tuple[float, Need]], need: Need
+    limited: dict[str, Any], before: list[tuple[float, QuotaDemand]], demand: QuotaDemand
 ) -> None:
     model, now, limits = QuotaModel(), START, QuotaLimits(KEY, **limited)
     for gap, other in before:
         now += gap
         model.reserve([limits], other, now=now)
 
-    answer = model.reserve([limits], need, now=now)
-    if isinstance(answer, Refused):
+    answer = model.reserve([limits], demand, now=now)
+    if isinstance(answer, QuotaDenied):
         assert 0 < answer.wait_seconds < math.inf
-        granted(model.reserve([limits], need, now=now + answer.wait_seconds))
+        granted(model.reserve([limits], demand, now=now + answer.wait_seconds))
 
 
 def test_those_who_are_refused_together_are_told_different_moments() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, requests=60)
-    waits = [refused(answer).wait_seconds for answer in _answers(model, limits, 40) if isinstance(answer, Refused)]
+    waits = [refused(answer).wait_seconds for answer in _answers(model, limits, 40) if isinstance(answer, QuotaDenied)]
 
     assert len(waits) > 30
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(waits))
 
 
-def _answers(model: QuotaModel, limits: QuotaLimits, times: int) -> list[Reservation | Refused]:
+def _answers(model: QuotaModel, limits: QuotaLimits, times: int) -> list[Reservation | QuotaDenied]:
     return [model.reserve([limits], CALL, now=START) for _ in range(times)]
 
 
@@ -282,17 +282,17 @@ def _answers(model: QuotaModel, limits: QuotaLimits, times: int) -> list[Reserva
     ],
 )
 def test_what_can_never_be_is_said_to_be_never(limited: dict[str, Any], name: str) -> None:
-    answer = QuotaModel().reserve([QuotaLimits(KEY, **limited)], Need(100, 50, 7), now=START)
+    answer = QuotaModel().reserve([QuotaLimits(KEY, **limited)], QuotaDemand(100, 50, 7), now=START)
 
-    assert answer == Refused(KEY, name, math.inf)  # type: ignore[arg-type]
+    assert answer == QuotaDenied(KEY, name, math.inf)  # type: ignore[arg-type]
 
 
 def test_the_account_that_keeps_a_call_waiting_longest_is_named_and_the_others_lose_nothing() -> None:
     model, project = QuotaModel(), QuotaLimits("project:7", requests=60, money_per_day=10)
     model.hold_off(KEY, seconds=5, now=START)
-    answer = model.reserve([QuotaLimits(KEY, requests=60), project], Need(100, 50, 11), now=START)
+    answer = model.reserve([QuotaLimits(KEY, requests=60), project], QuotaDemand(100, 50, 11), now=START)
 
-    assert answer == Refused("project:7", "money_per_day", math.inf)
+    assert answer == QuotaDenied("project:7", "money_per_day", math.inf)
     assert state(model).requests == 0
 
 
@@ -325,28 +325,28 @@ def test_a_day_is_over_within_25_hours() -> None:
 
 def test_money_is_reserved_by_the_estimate_and_counted_as_spent() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
-    call = granted(model.reserve([limits], Need(1, 1, 80), now=START))
-    assert refused(model.reserve([limits], Need(1, 1, 30), now=START)).limit == "money_per_day"
+    call = granted(model.reserve([limits], QuotaDemand(1, 1, 80), now=START))
+    assert refused(model.reserve([limits], QuotaDemand(1, 1, 30), now=START)).limit == "money_per_day"
 
     model.settle(call, input_tokens=1, output_tokens=1, money=70, now=START + 1)
     assert state(model, START + 1).money_today == 70
-    granted(model.reserve([limits], Need(1, 1, 30), now=START + 1))
+    granted(model.reserve([limits], QuotaDemand(1, 1, 30), now=START + 1))
 
 
 def test_a_call_that_cost_more_than_its_estimate_is_counted_whole() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
-    call = granted(model.reserve([limits], Need(1, 1, 50), now=START))
+    call = granted(model.reserve([limits], QuotaDemand(1, 1, 50), now=START))
     model.settle(call, input_tokens=1, output_tokens=1, money=150, now=START + 1)
 
     assert state(model, START + 1).money_today == 150
-    assert refused(model.reserve([limits], Need(1, 1, 1), now=START + 1)).limit == "money_per_day"
+    assert refused(model.reserve([limits], QuotaDemand(1, 1, 1), now=START + 1)).limit == "money_per_day"
 
 
 def test_a_free_call_needs_no_money() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
-    granted(model.reserve([limits], Need(1, 1, 100), now=START))
+    granted(model.reserve([limits], QuotaDemand(1, 1, 100), now=START))
 
-    assert isinstance(model.reserve([limits], Need(1, 1), now=START), Reservation)
+    assert isinstance(model.reserve([limits], QuotaDemand(1, 1), now=START), Reservation)
 
 
 # --- places in flight ---
@@ -363,10 +363,10 @@ def test_no_more_calls_are_in_flight_than_there_are_places() -> None:
 
 
 def test_a_crashed_holder_returns_its_place_and_is_not_believed_later() -> None:
-    model, limits = QuotaModel(hold_seconds=240), QuotaLimits(KEY, calls_in_flight=1)
+    model, limits = QuotaModel(reservation_seconds=240), QuotaLimits(KEY, calls_in_flight=1)
     lost = granted(model.reserve([limits], CALL, now=START))
 
-    assert isinstance(model.reserve([limits], CALL, now=START + 239.9), Refused)
+    assert isinstance(model.reserve([limits], CALL, now=START + 239.9), QuotaDenied)
     granted(model.reserve([limits], CALL, now=START + 240))
     model.settle(lost, input_tokens=900, output_tokens=900, money=900, now=START + 241)
 
@@ -443,7 +443,7 @@ def test_each_probe_that_fails_doubles_the_rest_to_a_minute() -> None:
     for rest in (20, 40, 60, 60):
         granted(model.reserve([limits], CALL, now=now))
         model.note_failure(KEY, now=now)
-        assert isinstance(model.reserve([limits], CALL, now=now + rest - 0.001), Refused)
+        assert isinstance(model.reserve([limits], CALL, now=now + rest - 0.001), QuotaDenied)
         now += rest
 
     granted(model.reserve([limits], CALL, now=now))
@@ -463,7 +463,7 @@ def test_a_probe_that_says_nothing_makes_room_for_the_next() -> None:
     now = opened(model)
     granted(model.reserve([limits], CALL, now=now))
 
-    assert isinstance(model.reserve([limits], CALL, now=now + 59), Refused)
+    assert isinstance(model.reserve([limits], CALL, now=now + 59), QuotaDenied)
     granted(model.reserve([limits], CALL, now=now + 60))
 
 
@@ -483,7 +483,7 @@ def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
 
     model.reset(KEY, now=START)
 
-    assert state(model) == AccountState(KEY, 1, 100, 50, 1, 1, 0, None, "closed", 0)
+    assert state(model) == QuotaState(KEY, 1, 100, 50, 1, 1, 0, None, "closed", 0)
 
 
 # --- numbers that cannot be ---
@@ -526,7 +526,7 @@ def test_limits_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
 )
 def test_needs_that_cannot_be_are_refused(wrong: tuple[Any, Any, Any]) -> None:
     with pytest.raises(ValueError):
-        Need(*wrong)
+        QuotaDemand(*wrong)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf, -math.inf, 1e12])

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apps.providers.quota.store import AccountState, Need, QuotaLimits, QuotaStore, Refused, Reservation
+from apps.providers.quota.store import QuotaDemand, QuotaDenied, QuotaLimits, QuotaState, QuotaStore, Reservation
 from tests.fakes.quota_model import QuotaModel
 from tests.integration.providers.quota.conftest import START
 
@@ -42,7 +42,7 @@ seconds = st.sampled_from([0.0, 0.001, 0.1, 0.4, 1.0, 5.0, 10.0, 30.0, 60.4, 241
 reserve = st.tuples(
     st.just("reserve"),
     st.lists(account, min_size=1, max_size=ACCOUNTS, unique=True),
-    st.builds(Need, tokens, tokens, st.none() | money),
+    st.builds(QuotaDemand, tokens, tokens, st.none() | money),
     st.sampled_from([1, 1, 2, 5, 12]),
 )
 settle = st.tuples(st.just("settle"), which, tokens, tokens, money, st.none() | st.floats(-1, 3))
@@ -82,16 +82,16 @@ class Both:
         for key in keys:
             assert self.store.held_off_seconds(key, now=self.now) == self.model.held_off_seconds(key, now=self.now)
 
-    def reserve(self, chosen: list[int], need: Need, times: int) -> None:
+    def reserve(self, chosen: list[int], demand: QuotaDemand, times: int) -> None:
         for _ in range(times):
-            self.reserve_once([self.accounts[index] for index in chosen], need)
+            self.reserve_once([self.accounts[index] for index in chosen], demand)
 
-    def reserve_once(self, accounts: list[QuotaLimits], need: Need) -> None:
-        answer = self.store.reserve(accounts, need, now=self.now)
-        expected = self.model.reserve(accounts, need, now=self.now)
-        if isinstance(answer, Refused) or isinstance(expected, Refused):
+    def reserve_once(self, accounts: list[QuotaLimits], demand: QuotaDemand) -> None:
+        answer = self.store.reserve(accounts, demand, now=self.now)
+        expected = self.model.reserve(accounts, demand, now=self.now)
+        if isinstance(answer, QuotaDenied) or isinstance(expected, QuotaDenied):
             assert answer == expected
-            assert isinstance(answer, Refused)
+            assert isinstance(answer, QuotaDenied)
             self.told = answer.wait_seconds
         else:
             assert answer.reserved_at == expected.reserved_at
@@ -154,10 +154,10 @@ def test_the_store_answers_as_the_model_does(
 def test_a_crowd_is_promised_the_same_places(store: QuotaStore, requests: int, crowd: int) -> None:
     both = Both(store, [QuotaLimits(f"account:{next(EXAMPLES)}", requests=requests)])
 
-    both.make("reserve", [0], Need(1, 1), crowd)
+    both.make("reserve", [0], QuotaDemand(1, 1), crowd)
 
 
 def test_an_account_nobody_knows_has_used_nothing(store: QuotaStore) -> None:
-    nothing = AccountState("deployment:none", 0, 0, 0, 0, 0, 0, None, "closed", 0)
+    nothing = QuotaState("deployment:none", 0, 0, 0, 0, 0, 0, None, "closed", 0)
 
     assert store.state(["deployment:none"]) == [nothing]

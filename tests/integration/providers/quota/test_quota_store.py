@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from apps.providers.quota.store import (
-    AccountState,
-    Need,
     PastCall,
+    QuotaDemand,
+    QuotaDenied,
     QuotaLimits,
+    QuotaState,
     QuotaStore,
     QuotaStoreUnavailable,
-    Refused,
     Reservation,
     connect,
 )
@@ -27,7 +27,7 @@ from tests import services
 from tests.integration.providers.quota.conftest import START, NewLimits
 from tests.services import Service
 
-CALL = Need(100, 50, 7)
+CALL = QuotaDemand(100, 50, 7)
 PROCESSES = 8
 ASKS = 200
 
@@ -40,17 +40,17 @@ def own_valkey(tmp_path: Path) -> Iterator[Service]:
     service.close()
 
 
-def granted(answer: Reservation | Refused) -> Reservation:
+def granted(answer: Reservation | QuotaDenied) -> Reservation:
     assert isinstance(answer, Reservation), answer
     return answer
 
 
-def refused(answer: Reservation | Refused) -> Refused:
-    assert isinstance(answer, Refused), answer
+def refused(answer: Reservation | QuotaDenied) -> QuotaDenied:
+    assert isinstance(answer, QuotaDenied), answer
     return answer
 
 
-def state(store: QuotaStore, limits: QuotaLimits, now: float = START) -> AccountState:
+def state(store: QuotaStore, limits: QuotaLimits, now: float = START) -> QuotaState:
     return store.state([limits.key], now=now)[0]
 
 
@@ -86,8 +86,8 @@ def test_processes_together_keep_one_limit(valkey_url: str, limits: NewLimits) -
 def test_a_call_the_project_cannot_pay_takes_nothing_from_the_deployment(store: QuotaStore, limits: NewLimits) -> None:
     deployment, project = limits(requests=60, calls_in_flight=1), limits(money_per_day=6)
 
-    assert store.reserve([deployment, project], CALL, now=START) == Refused(project.key, "money_per_day", math.inf)
-    assert state(store, deployment) == AccountState(deployment.key, 0, 0, 0, 0, 0, 0, None, "closed", 0)
+    assert store.reserve([deployment, project], CALL, now=START) == QuotaDenied(project.key, "money_per_day", math.inf)
+    assert state(store, deployment) == QuotaState(deployment.key, 0, 0, 0, 0, 0, 0, None, "closed", 0)
     granted(store.reserve([deployment], CALL, now=START))
 
 
@@ -102,7 +102,7 @@ def test_a_call_is_counted_at_both_accounts_and_released_at_both(store: QuotaSto
         store.release(call, now=START)
 
     for account in both:
-        assert state(store, account) == AccountState(account.key, 0, 0, 0, 0, 0, 0, None, "closed", 0)
+        assert state(store, account) == QuotaState(account.key, 0, 0, 0, 0, 0, 0, None, "closed", 0)
 
 
 # --- settling ---
