@@ -1,1 +1,1 @@
-"""What every app needs and no app owns: connections, secrets, heartbeat, logs, tracing."""
+"""Services that every app needs and no app owns: database connections, secrets, worker heartbeat, logs, tracing."""

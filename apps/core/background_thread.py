@@ -1,4 +1,4 @@
-"""A thread that works in the background on state it shares with others: started at the first work, woken by more."""
+"""A background thread on shared state: started when there is work for the first time, then woken."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class BackgroundThread:
-    """A daemon thread that runs ``loop``, and the ``condition`` that guards the state it works on."""
+    """A daemon thread that runs ``loop``, and the ``condition`` that guards its state."""
 
     def __init__(self, name: str, loop: Callable[[], None]) -> None:
         self.condition = threading.Condition()
@@ -22,7 +22,7 @@ class BackgroundThread:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Notify the thread that the state has changed, and start it if it does not run. Hold ``condition``."""
+        """Notify the thread of changed state; start it if it is not running. The caller holds ``condition``."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._loop, name=self._name, daemon=True)
             self._thread.start()
@@ -30,16 +30,16 @@ class BackgroundThread:
 
 
 @contextmanager
-def log_failure(what: str) -> Iterator[None]:
-    """Log an error of the block instead of raising it, so that a thread's loop goes on, and close its connection.
+def log_failure(work: str) -> Iterator[None]:
+    """Log an error of the block instead of raising it, so that a thread's loop continues. Close its connection.
 
-    A database that is unavailable costs one line, any other error a traceback.
+    An unavailable database is logged in one line, any other error with a traceback.
     """
     try:
         yield
     except DatabaseError as error:
-        logger.warning("%s failed: %s", what, error)
+        logger.warning("%s failed: %s", work, error)
     except Exception:
-        logger.exception("%s failed", what)
+        logger.exception("%s failed", work)
     finally:
         connection.close()

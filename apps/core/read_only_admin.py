@@ -1,4 +1,4 @@
-"""What the admin pages of rows share that services alone write."""
+"""Base classes of read-only admin pages, for rows that only services write."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.utils.functional import cached_property
 MAX_COUNTED_ROWS = 10_000
 
 
-class FirstRows(Paginator):  # type: ignore[type-arg]
-    """Counts no further than ``MAX_COUNTED_ROWS``: rows behind these are found by filter and search."""
+class FirstRowsPaginator(Paginator):  # type: ignore[type-arg]
+    """A paginator that counts at most ``MAX_COUNTED_ROWS``; filters and search find the rows beyond."""
 
     @cached_property
     def count(self) -> int:
@@ -22,12 +22,12 @@ class FirstRows(Paginator):  # type: ignore[type-arg]
         return total
 
 
-class FactsOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to read, of which there may be millions."""
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A read-only admin page that stays fast with millions of rows."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    paginator = FirstRows
+    paginator = FirstRowsPaginator
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

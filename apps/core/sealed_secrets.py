@@ -1,4 +1,4 @@
-"""Secrets that must be kept for a while are kept sealed: encrypted with a key derived from SECRET_KEY."""
+"""Encrypt stored secrets with a key derived from SECRET_KEY."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class BrokenSeal(Exception):
-    """The sealed text cannot be read: SECRET_KEY changed since it was sealed."""
+    """The sealed text cannot be decrypted: SECRET_KEY has changed since it was sealed."""
 
 
 def seal(text: str) -> str:

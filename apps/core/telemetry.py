@@ -36,14 +36,48 @@ _KINDS = {
 }
 
 
+class _Once(logging.Filter):
+    """Lets each message through once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: set[object] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        is_new = record.msg not in self._logged
+        self._logged.add(record.msg)
+        return is_new
+
+    def forget(self) -> None:
+        self._logged.clear()
+
+
+_once = _Once()
+
+
 class TraceExporter:
     """Exports finished spans of any thread. When the queue is full, the oldest spans are dropped."""
 
     def __init__(self, *, endpoint: str, service: str, version: str, queues: Sequence[str]) -> None:
-        _quiet_library()
+        # _LogsOutage reports failed batches instead of the library; the library's "Queue full" is logged once.
+        logging.getLogger("opentelemetry").setLevel(logging.ERROR + 1)
+        queue_logger = logging.getLogger("opentelemetry.sdk._shared_internal")
+        queue_logger.setLevel(logging.WARNING)
+        queue_logger.addFilter(_once)
+        _once.forget()
+
+        host = socket.gethostname()
+        attributes: dict[str, AttributeValue] = {
+            "service.name": service,
+            "service.version": version,
+            "service.instance.id": f"{host}:{os.getpid()}",
+            "host.name": host,
+            "process.pid": os.getpid(),
+            **({"leafmill.queues": list(queues)} if queues else {}),
+        }
         self._ids = _KnownIds()
         self._provider = TracerProvider(
-            resource=_resource(service=service, version=version, queues=queues),
+            resource=Resource(attributes).merge(OTELResourceDetector().detect()),  # OTEL_RESOURCE_ATTRIBUTES wins
             sampler=ALWAYS_ON,  # tracing.is_sampled has decided
             id_generator=self._ids,
             shutdown_on_exit=False,
@@ -141,20 +175,6 @@ class _LogsOutage(SpanExporter):
         return True
 
 
-def _resource(*, service: str, version: str, queues: Sequence[str]) -> Resource:
-    """Return the attributes that all spans of this process share. OTEL_RESOURCE_ATTRIBUTES overrides them."""
-    host = socket.gethostname()
-    ours: dict[str, AttributeValue] = {
-        "service.name": service,
-        "service.version": version,
-        "service.instance.id": f"{host}:{os.getpid()}",
-        "host.name": host,
-        "process.pid": os.getpid(),
-        **({"leafmill.queues": list(queues)} if queues else {}),
-    }
-    return Resource(ours).merge(OTELResourceDetector().detect())
-
-
 def _parent_context(span: Span) -> Context:
     """Return a context with the span's parent, or an empty one for the root span."""
     if not span.parent_id:
@@ -175,31 +195,3 @@ def _links(caller: str) -> list[trace.Link]:
 
 def _nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1e6) * 1000
-
-
-class _Once(logging.Filter):
-    """Passes each message once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._logged: set[object] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        is_new = record.msg not in self._logged
-        self._logged.add(record.msg)
-        return is_new
-
-    def forget(self) -> None:
-        self._logged.clear()
-
-
-_once = _Once()
-
-
-def _quiet_library() -> None:
-    """Silence the library's log: ``_LogsOutage`` reports failed batches. "Queue full" is logged once."""
-    logging.getLogger("opentelemetry").setLevel(logging.ERROR + 1)
-    queue_logger = logging.getLogger("opentelemetry.sdk._shared_internal")
-    queue_logger.setLevel(logging.WARNING)
-    queue_logger.addFilter(_once)
-    _once.forget()

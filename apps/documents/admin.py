@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.core.read_only_admin import FactsOnly
+from apps.core.read_only_admin import ReadOnlyAdmin
 from apps.documents.models import Document
 
 
 @admin.register(Document)
-class DocumentAdmin(FactsOnly):
+class DocumentAdmin(ReadOnlyAdmin):
     list_display = ["name", "id", "project", "size_bytes", "kept_as_file", "created_at"]
     list_select_related = ["project"]
     list_per_page = 50

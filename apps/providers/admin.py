@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.utils.formats import localize
 from django.views.decorators.debug import sensitive_post_parameters
 
-from apps.core.read_only_admin import FactsOnly
+from apps.core.read_only_admin import ReadOnlyAdmin
 from apps.providers import ledger, services
 from apps.providers.calls.shared_gateway import shared_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
@@ -246,7 +246,7 @@ class CallErrorCodeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Usage)
-class UsageAdmin(FactsOnly):
+class UsageAdmin(ReadOnlyAdmin):
     list_display = [
         *("job_id", "page_number", "at", "model", "page_parser", "outcome", "error_code"),
         *("input_tokens", "output_tokens", "cost", "seconds", "started_at"),

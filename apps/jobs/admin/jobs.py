@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from apps.core.read_only_admin import FactsOnly
+from apps.core.read_only_admin import ReadOnlyAdmin
 from apps.jobs.admin import display, job_page
 from apps.jobs.admin.filters import ErrorCodeFilter, KeptFilter, KeyFilter, ModeFilter, ProjectFilter, StuckFilter
 from apps.jobs.commands import cancel, delete, retry, submit
@@ -72,7 +72,7 @@ def counts_and_cost_in_result(job: ParseJob) -> tuple[dict[str, int], int | str 
 
 
 @admin.register(ParseJob)
-class ParseJobAdmin(FactsOnly):
+class ParseJobAdmin(ReadOnlyAdmin):
     list_display = [
         *("document_and_id", "badge", "progress", "mode_and_cost", "project_and_key", "times", "created_at"),
     ]

@@ -7,12 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from apps.core.read_only_admin import FactsOnly
+from apps.core.read_only_admin import ReadOnlyAdmin
 from apps.jobs.models import JobPage, PageAttempt, Step
 
 
 @admin.register(JobPage)
-class JobPageAdmin(FactsOnly):
+class JobPageAdmin(ReadOnlyAdmin):
     list_display = [
         *("job_id", "number", "state", "attempts", "needs_ocr"),
         *("mode", "mode_reason", "fallback", "error_code"),

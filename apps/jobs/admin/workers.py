@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html
 
-from apps.core.read_only_admin import FactsOnly
+from apps.core.read_only_admin import ReadOnlyAdmin
 from apps.jobs import queries
 from apps.jobs.models import Worker
 
 
 @admin.register(Worker)
-class WorkerAdmin(FactsOnly):
+class WorkerAdmin(ReadOnlyAdmin):
     """Workers of the last day, the most recently seen first."""
 
     list_display = ["name", "queue_names", "width", "version", "status", "started", "seen"]

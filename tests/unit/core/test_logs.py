@@ -1,4 +1,4 @@
-"""Lines of the log: what they are about, and what never stands in them."""
+"""Log lines: their context, and the secrets that they must not contain."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ import pytest
 from apps.core import logs
 
 
+@pytest.fixture(autouse=True)
+def _no_context() -> None:
+    """Clear the context that requests of earlier tests left in this thread."""
+    logs.begin()
+
+
 def line(message: str, *arguments: object, failed: bool = False) -> dict[str, Any]:
     exception = sys.exc_info() if failed else None
     record = logging.LogRecord("apps.jobs", logging.WARNING, "file.py", 1, message, arguments, exception)
@@ -21,15 +27,19 @@ def line(message: str, *arguments: object, failed: bool = False) -> dict[str, An
     return dict(json.loads(text))
 
 
-def test_a_line_is_an_object() -> None:
-    told = line("Page %s of %s is blank", 3, "report.pdf")
+def test_a_json_line_is_an_object() -> None:
+    found = line("Page %s of %s is blank", 3, "report.pdf")
 
-    assert (told["level"], told["logger"], told["message"]) == ("WARNING", "apps.jobs", "Page 3 of report.pdf is blank")
-    assert told["time"].endswith("+00:00")
-    assert set(told) == {"time", "level", "logger", "message"}
+    assert (found["level"], found["logger"], found["message"]) == (
+        "WARNING",
+        "apps.jobs",
+        "Page 3 of report.pdf is blank",
+    )
+    assert found["time"].endswith("+00:00")
+    assert set(found) == {"time", "level", "logger", "message"}
 
 
-def test_a_line_says_what_it_is_about_until_the_block_ends() -> None:
+def test_a_line_has_the_context_of_its_block() -> None:
     with logs.about(job="pjb-1", page=""), logs.about(page="3"):
         inside = line("hello")
 
@@ -37,7 +47,7 @@ def test_a_line_says_what_it_is_about_until_the_block_ends() -> None:
     assert "job" not in line("hello")
 
 
-def test_a_line_for_people_names_the_job_and_its_pages() -> None:
+def test_a_text_line_names_the_job_and_its_pages() -> None:
     def text(message: str, *, failed: bool = False) -> str:
         exception = sys.exc_info() if failed else None
         record = logging.LogRecord("celery", logging.INFO, "file.py", 1, message, (), exception)
@@ -58,27 +68,27 @@ def test_a_line_for_people_names_the_job_and_its_pages() -> None:
     assert text("hello") == "celery hello"
 
 
-def test_threads_do_not_mix_what_they_are_about() -> None:
-    told: list[dict[str, Any]] = []
+def test_threads_have_separate_contexts() -> None:
+    lines: list[dict[str, Any]] = []
     with logs.about(job="pjb-1"):
-        thread = threading.Thread(target=lambda: told.append(line("hello")))
+        thread = threading.Thread(target=lambda: lines.append(line("hello")))
         thread.start()
         thread.join()
 
-    assert "job" not in told[0]
+    assert "job" not in lines[0]
 
 
-def test_an_exception_is_told_on_the_same_line() -> None:
+def test_an_exception_is_on_the_same_line() -> None:
     try:
         raise ValueError("first\nsecond")
     except ValueError:
-        told = line("It failed", failed=True)
+        found = line("It failed", failed=True)
 
-    assert "ValueError: first\nsecond" in told["exception"]
+    assert "ValueError: first\nsecond" in found["exception"]
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "logged"),
     [
         ("cannot reach redis://:hunter2@broker:6379/0", "cannot reach redis://:***@broker:6379/0"),
         ("postgres://leafmill:hunter2@db/leafmill failed", "postgres://leafmill:***@db/leafmill failed"),
@@ -86,12 +96,12 @@ def test_an_exception_is_told_on_the_same_line() -> None:
         ("no secret at 12:30:00 for a@b.example", "no secret at 12:30:00 for a@b.example"),
     ],
 )
-def test_secrets_are_struck_out_in_both_formats(written: str, told: str) -> None:
+def test_secrets_are_masked_in_both_formats(written: str, logged: str) -> None:
     record = logging.LogRecord("apps", logging.INFO, "file.py", 1, written, (), None)
 
-    assert line(written)["message"] == told
-    assert logs.LineFormatter("%(message)s").format(record) == told
+    assert line(written)["message"] == logged
+    assert logs.LineFormatter("%(message)s").format(record) == logged
 
 
-def test_a_trace_is_named_after_its_job() -> None:
+def test_the_trace_id_is_derived_from_the_job_id() -> None:
     assert logs.trace_id_of("pjb-3f1e9f0a-0c7b-4a39-9a52-6a3f7d4f9b11") == "3f1e9f0a0c7b4a399a526a3f7d4f9b11"

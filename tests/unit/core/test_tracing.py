@@ -1,4 +1,4 @@
-"""Which jobs are traced, and what it costs where none is: nothing."""
+"""Sampling of jobs, the variables of OpenTelemetry, and the imports that are avoided without tracing."""
 
 from __future__ import annotations
 
@@ -38,36 +38,36 @@ def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def test_nothing_of_opentelemetry_is_imported_unless_it_is_asked_for() -> None:
+def test_opentelemetry_is_imported_only_if_tracing_is_on() -> None:
     done = run(EVERYTHING)
 
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9])
-def test_a_share_of_the_jobs_is_a_share(share: float, settings: Any) -> None:
-    """Job ids are random, but not in every bit."""
+def test_the_configured_share_of_jobs_is_sampled(share: float, settings: Any) -> None:
+    """Not every bit of a job id is random."""
     settings.TRACES_ENDPOINT, settings.TRACES_SHARE = "http://127.0.0.1:4318/v1/traces", share
 
-    followed = {job_id for job_id in IDS if tracing.is_sampled(job_id)}
-    assert len(followed) / len(IDS) == pytest.approx(share, abs=0.03)
+    sampled = {job_id for job_id in IDS if tracing.is_sampled(job_id)}
+    assert len(sampled) / len(IDS) == pytest.approx(share, abs=0.03)
     settings.TRACES_SHARE = min(1.0, share + 0.1)
-    assert followed <= {job_id for job_id in IDS if tracing.is_sampled(job_id)}
+    assert sampled <= {job_id for job_id in IDS if tracing.is_sampled(job_id)}
 
 
-def test_all_jobs_and_none_are_shares_too(settings: Any) -> None:
+def test_a_share_of_one_samples_all_jobs_and_zero_none(settings: Any) -> None:
     settings.TRACES_ENDPOINT, settings.TRACES_SHARE = "http://127.0.0.1:4318/v1/traces", 1.0
     assert all(map(tracing.is_sampled, IDS))
     settings.TRACES_SHARE = 0.0
     assert not any(map(tracing.is_sampled, IDS))
 
 
-def test_no_job_is_followed_without_a_collector() -> None:
+def test_no_job_is_sampled_without_a_collector() -> None:
     assert not any(map(tracing.is_sampled, IDS))
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "message"),
     [
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "http://HOST:PORT"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf"),
@@ -75,11 +75,11 @@ def test_no_job_is_followed_without_a_collector() -> None:
         ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "30"}, "at most 1"),
     ],
 )
-def test_what_cannot_be_done_is_said_at_the_start(variables: dict[str, str], told: str) -> None:
+def test_an_unsupported_value_stops_the_start(variables: dict[str, str], message: str) -> None:
     done = run("import parse_project.settings", **variables)
 
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_done_is_said_at_the_start(variables: dict[str, str], tol
         ({"OTEL_TRACES_SAMPLER": "always_off"}, " 0.0"),
     ],
 )
-def test_the_variables_are_those_of_opentelemetry(variables: dict[str, str], endpoint_and_share: str) -> None:
+def test_opentelemetrys_own_variables_are_read(variables: dict[str, str], endpoint_and_share: str) -> None:
     code = "from parse_project import settings as s; print(s.TRACES_ENDPOINT, s.TRACES_SHARE)"
     done = run(code, **variables)
 

@@ -1,4 +1,4 @@
-"""Real workers write the file that probes look at."""
+"""Real workers write the heartbeat file for probes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OCR = ("-m", "ocr_worker", "ocr_cpu")
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[services.Service]:
-    """A Redis of the test's own, to be stopped."""
+    """A Redis that only this test uses, so that it can be stopped."""
     (tmp_path / "redis").mkdir()
     service = services.start_redis(tmp_path / "redis")
     yield service
@@ -34,7 +34,7 @@ class Worker:
     process: subprocess.Popen[bytes]
     heartbeat: Path
 
-    def says(self, word: str) -> bool:
+    def wrote(self, word: str) -> bool:
         return self.heartbeat.exists() and self.heartbeat.read_text().strip() == word
 
 
@@ -56,19 +56,19 @@ def running(arguments: tuple[str, ...], *, folder: Path, broker_url: str) -> Ite
         process.wait()
 
 
-def test_a_worker_of_threads_writes_it_again_and_again(tmp_path: Path, broker: services.Service) -> None:
+def test_a_worker_with_threads_rewrites_the_file(tmp_path: Path, broker: services.Service) -> None:
     with running(HOUSEKEEPING, folder=tmp_path, broker_url=broker.url) as worker:
-        wait_for(lambda: worker.says("taking"), "messages are taken", seconds=60)
+        wait_for(lambda: worker.wrote("taking"), "messages are consumed", seconds=60)
         written = worker.heartbeat.stat().st_mtime_ns
-        wait_for(lambda: worker.heartbeat.stat().st_mtime_ns > written, "the file is written anew", seconds=60)
+        wait_for(lambda: worker.heartbeat.stat().st_mtime_ns > written, "the file is rewritten", seconds=60)
 
 
-def test_a_worker_of_processes_tells_whether_its_broker_is_there(tmp_path: Path, broker: services.Service) -> None:
+def test_a_worker_with_processes_reports_the_loss_of_its_broker(tmp_path: Path, broker: services.Service) -> None:
     with running(OCR, folder=tmp_path, broker_url=broker.url) as worker:
-        wait_for(lambda: worker.says("taking"), "messages are taken", seconds=60)
+        wait_for(lambda: worker.wrote("taking"), "messages are consumed", seconds=60)
         broker.stop()
-        wait_for(lambda: worker.says("waiting"), "the worker says that it takes nothing", seconds=60)
+        wait_for(lambda: worker.wrote("waiting"), "the worker reports that it waits", seconds=60)
         broker.start()
-        wait_for(lambda: worker.says("taking"), "the worker takes messages again", seconds=60)
+        wait_for(lambda: worker.wrote("taking"), "messages are consumed again", seconds=60)
         worker.process.send_signal(signal.SIGTERM)
         assert worker.process.wait(60) == 0
