@@ -84,7 +84,7 @@ def figures(document: Path, one_page: Path) -> list[Figure]:
         plain_preflight, preflight, both = milliseconds(
             lambda: page_reading.inspect_document(str(one_page), max_pages=1),
             lambda: other.inspect(one_page),
-            lambda: other.inspect_and_read(one_page, numbers=lambda _: [1]),
+            lambda: other.inspect_and_read(one_page, page_numbers=lambda _: [1]),
         )
         memory = psutil.Process(reader.pid).memory_full_info()
     return [

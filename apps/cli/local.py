@@ -61,11 +61,11 @@ def parse_document(
 
     facts, short = reader.inspect_and_read(
         document,
-        numbers=numbers,
+        page_numbers=numbers,
         password=password,
         hidden_text=hidden_text,
         limits=limits,
-        most_pages=DEFAULT_RANGE_PAGES,
+        max_pages=DEFAULT_RANGE_PAGES,
     )
     if short is not None:
         if recognize is not None:

@@ -1,7 +1,7 @@
-"""Stands in for ``apps.pages.reading.page_reading`` inside a reader's child and misbehaves as the document says.
+"""A replacement for ``apps.pages.reading.page_reading`` in a reader's child. It misbehaves as the document instructs.
 
-The document is a text file: its first line is for the inspection, every other line is a page. A line is a verb and its
-argument; ``_VERBS`` has them all. What a verb finds out is the text of its page.
+The document is a text file: its first line is for the inspection, every other line is a page. A line is a verb of
+``_VERBS`` and its argument. The result of a verb is the text of its page.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ def inspect_document(path: str, *, password: str | None = None, max_pages: int) 
 
 
 def read_pages(
-    path: str, numbers: Sequence[int], *, password: str | None = None, media_type: str = "", careful: bool = False
+    path: str, page_numbers: Sequence[int], *, careful: bool, **_ignored: object
 ) -> Iterator[Page | PageFailure]:
     lines = _lines(path)
-    for number in numbers:
-        text = _do(lines[number].replace("fragile", "fine") if careful else lines[number])
-        number = number + 1000 if text == "LIE" else number
-        yield Page(number, 10, 10, (Block(BlockType.PARAGRAPH, _BOX, text),))
+    for page_number in page_numbers:
+        line = lines[page_number]
+        text = _do(line.replace("fragile", "fine") if careful else line)
+        claimed_number = page_number + 1000 if text == "LIE" else page_number
+        yield Page(claimed_number, 10, 10, (Block(BlockType.PARAGRAPH, _BOX, text),))
 
 
-def render_for_vision(path: str, number: int, **_asked: object) -> bytes:
-    """The page's line is done, and is the picture: written in hexadecimal where the verb is ``hex``."""
-    text = _do(_lines(path)[number])
+def render_for_vision(path: str, page_number: int, **_ignored: object) -> bytes:
+    """Do the page's line and return its result as the picture, decoded from hexadecimal if the verb is ``hex``."""
+    text = _do(_lines(path)[page_number])
     return bytes.fromhex(text.removeprefix("HEX")) if text.startswith("HEX") else text.encode()
 
 
@@ -87,7 +88,7 @@ def _signal_self(name: str) -> str:
     return "still here"
 
 
-def _say_raw(content: str) -> str:
+def _send_raw(content: str) -> str:
     """Write to the worker directly, as code that took over the child could."""
     for file in range(3, 64):
         try:
@@ -131,7 +132,7 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "memory-abort": _fill_memory_and_abort,
     "signal": _signal_self,
     "fragile": lambda _: _signal_self("SIGSEGV"),
-    "raw": _say_raw,
+    "raw": _send_raw,
     "lie": lambda _: "LIE",
     "hex": lambda digits: f"HEX{digits}",
     "long": lambda size: "x" * int(size),

@@ -34,7 +34,10 @@ def ends(reader: Reader, document: Path, password: str | None = None) -> tuple[s
     started = time.monotonic()
     try:
         facts, entries = reader.inspect_and_read(
-            document, numbers=lambda facts: range(1, min(16, facts.page_count) + 1), password=password, limits=LIMITS
+            document,
+            page_numbers=lambda facts: range(1, min(16, facts.page_count) + 1),
+            password=password,
+            limits=LIMITS,
         )
     except DocumentError as error:
         codes, text = {error.code if error.detail else "no sentence"}, ""

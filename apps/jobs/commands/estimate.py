@@ -158,8 +158,8 @@ def _look_at(path: Path, job: ParseJob, password: str | None) -> _Look:
         with pool.reader_pool(1).reader(should_stop=is_late) as reader:
             _facts, results = reader.inspect_and_read(
                 path,
-                numbers=lambda facts: spread(facts.page_count),
-                most_pages=MAX_SAMPLED_PAGES,
+                page_numbers=lambda facts: spread(facts.page_count),
+                max_pages=MAX_SAMPLED_PAGES,
                 password=password,
                 hidden_text="remove",
                 preserve_very_small_text=hidden_text_of(job)["preserve_very_small_text"],

@@ -45,8 +45,8 @@ def _split(claim: Claim) -> None:
     with storage.local_copy(storage.original(job.document_id)) as path:
         facts, pages = client.shared_reader().inspect_and_read(
             path,
-            numbers=lambda facts: wanted_pages(job, facts.page_count),
-            most_pages=_most_pages_at_once(claim),
+            page_numbers=lambda facts: wanted_pages(job, facts.page_count),
+            max_pages=_most_pages_at_once(claim),
             password=password_of(job),
             **hidden_text_of(job),
             limits=reader_limits(),

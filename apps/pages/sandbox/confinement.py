@@ -1,8 +1,9 @@
-"""What is taken away from a process before it meets a stranger's bytes.
+"""Restrict a process before it reads untrusted bytes.
 
-Each function takes one thing away and says whether it could: kernels, containers and accounts differ in what they
-permit. docs/isolation.md lists what holds where. Everything here runs in the reader process and its children, never in
-a worker. Numbers of system calls and flags: Linux's ``prctl(2)``, ``unshare(2)``, ``landlock(7)``, ``capset(2)``.
+Each function applies one restriction and returns True if it took effect, because kernels, containers and accounts
+permit different ones; docs/isolation.md lists them. They run in the reader process, its children and the OCR engine
+process, never in a worker. Numbers of system calls and flags: Linux's ``prctl(2)``, ``unshare(2)``, ``landlock(7)``,
+``capset(2)``.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ def _libc() -> ctypes.CDLL:
 
 
 def die_with_parent(parent: int) -> None:
-    """Be killed when the parent (its thread that started us) ends; exit at once if it already has.
+    """Have the kernel kill this process when the parent's thread that started it ends; exit now if it already has.
 
-    To be called after every change of user, which clears the wish.
+    Call it again after every change of user, which clears the setting.
     """
     if sys.platform == "linux":
         _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -75,12 +76,12 @@ def die_with_parent(parent: int) -> None:
 
 
 def forbid_new_privileges() -> bool:
-    """No program started from here on gains rights by a set-user-id bit."""
+    """Stop programs that this process starts from gaining rights by a set-user-id bit."""
     return sys.platform == "linux" and bool(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 
 
 def cut_network() -> bool:
-    """Move into a network of our own that has no interfaces up. As root directly, else by a user namespace."""
+    """Move into a network namespace without interfaces: as root directly, otherwise by a user namespace."""
     if sys.platform != "linux":
         return False
     flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWNET | _CLONE_NEWUSER
@@ -88,14 +89,14 @@ def cut_network() -> bool:
 
 
 def drop_user(uid: int, gid: int) -> None:
-    """Become ``uid`` for good; OSError when that is not permitted."""
+    """Become user ``uid`` permanently. Raise OSError if that is not permitted."""
     os.setgroups([])
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
 
 
 def drop_capabilities() -> bool:
-    """Give up every capability, those inside a fresh user namespace too."""
+    """Give up every capability, including those inside a fresh user namespace."""
     if sys.platform != "linux":
         return False
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
@@ -103,14 +104,14 @@ def drop_capabilities() -> bool:
 
 
 class MemoryInUse(NamedTuple):
-    """Memory that a process occupies already, in bytes: address space, and the private writable part of it."""
+    """Memory of a process in bytes: its address space, and the private writable part of it."""
 
     address_space: int
     private: int
 
 
-def held_memory() -> MemoryInUse:
-    """Zeros where the system does not say."""
+def memory_in_use() -> MemoryInUse:
+    """Return the memory of this process; zeros if the system does not report it."""
     try:
         fields = Path("/proc/self/statm").read_text().split()
     except OSError:
@@ -118,26 +119,26 @@ def held_memory() -> MemoryInUse:
     return MemoryInUse(int(fields[0]) * resource.getpagesize(), int(fields[5]) * resource.getpagesize())
 
 
-def limit_resources(limits: Limits, *, pages: int, held: MemoryInUse, own_user: bool) -> None:
-    """Memory (beyond what is ``held``), CPU time, file sizes, open files, processes and core dumps of this process.
+def limit_resources(limits: Limits, *, pages: int, in_use: MemoryInUse, own_user: bool) -> None:
+    """Limit memory (beyond ``in_use``), CPU time, file sizes, open files, processes and core dumps of this process.
 
-    PDFium reserves a gigabyte of addresses when it is loaded and fills it later, which a limit on addresses does not
-    see; the limit on private memory does (since Linux 4.7).
+    PDFium reserves a gigabyte of addresses when it is loaded and fills it later. A limit on addresses does not notice
+    that; the limit on private memory does (since Linux 4.7).
     """
-    _limit(resource.RLIMIT_AS, held.address_space + limits.memory_bytes)
-    _limit(resource.RLIMIT_DATA, held.private + limits.memory_bytes)
+    _limit(resource.RLIMIT_AS, in_use.address_space + limits.memory_bytes)
+    _limit(resource.RLIMIT_DATA, in_use.private + limits.memory_bytes)
     _limit(resource.RLIMIT_FSIZE, limits.file_bytes)
     _limit(resource.RLIMIT_NOFILE, limits.open_files)
     _limit(resource.RLIMIT_CORE, 0)
     if own_user:
-        # Counted over all threads of the user, so only where readers have a user of their own.
+        # The kernel counts all threads of the user, so this needs a user that only readers have.
         _limit(resource.RLIMIT_NPROC, _MAX_READER_THREADS)
     total = limits.cpu_seconds * (pages + 1)
     _limit(resource.RLIMIT_CPU, limits.cpu_seconds, total)
 
 
 def allow_cpu_for_another_page(cpu_seconds: int) -> None:
-    """Move the soft CPU limit on, up to the hard one, so that each page has its own ``cpu_seconds``."""
+    """Raise the soft CPU limit, up to the hard one, so that each page has its own ``cpu_seconds``."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime) + 1
     _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -152,11 +153,11 @@ def _limit(what: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(what, (min(soft, hard), hard))
 
 
-class FileFence:
-    """A Landlock fence: read the program's own files and one document, write only in the scratch directory.
+class FileAccess:
+    """Landlock rules: read only the program's own files and one document, write only in the scratch directory.
 
-    Also no TCP and no signals to processes outside, where the kernel knows these. Built once in the reader (the
-    paths are opened before the user changes), put up in each child.
+    They also forbid TCP and signals to other processes, if the kernel supports that. The reader prepares them once
+    (the paths are opened before the user changes) and each child applies them.
     """
 
     def __init__(self, scratch: Path, readable: Sequence[Path]) -> None:
@@ -166,11 +167,15 @@ class FileFence:
             self._scratch = os.open(scratch, os.O_PATH | os.O_CLOEXEC)
             self._readable = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in readable if path.exists()]
 
-    def put_up(self, document: int) -> bool:
-        """Restrict this process for good; False where the kernel cannot. ``document``: its file descriptor."""
+    def restrict_process(self, document: int) -> bool:
+        """Restrict this process permanently; return False if the kernel cannot. ``document``: its file descriptor."""
         if self._scratch is None or self._readable is None:
             return False
-        ruleset = self._new_ruleset()
+        network = _CONNECT_AND_BIND_TCP if self._version >= 4 else 0
+        scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if self._version >= 6 else 0
+        attributes = _Ruleset(_ALL_FILE_RIGHTS, network, scoped)
+        size = 24 if self._version >= 6 else 16 if self._version >= 4 else 8
+        ruleset = int(_libc().syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0))
         if ruleset < 0:
             return False
         _add_rule(ruleset, self._scratch, _ALL_FILE_RIGHTS & ~_EXECUTE)
@@ -181,29 +186,22 @@ class FileFence:
         os.close(ruleset)
         return restricted
 
-    def _new_ruleset(self) -> int:
-        network = _CONNECT_AND_BIND_TCP if self._version >= 4 else 0
-        scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if self._version >= 6 else 0
-        ruleset = _Ruleset(_ALL_FILE_RIGHTS, network, scoped)
-        size = 24 if self._version >= 6 else 16 if self._version >= 4 else 8
-        return int(_libc().syscall(_CREATE_RULESET, ctypes.byref(ruleset), size, 0))
-
 
 def landlock_version() -> int:
-    """0 where the kernel has no Landlock or it is switched off."""
+    """Return the kernel's version of Landlock; 0 if it has none or Landlock is switched off."""
     return max(0, _libc().syscall(_CREATE_RULESET, None, 0, 1)) if sys.platform == "linux" else 0
 
 
 def _add_rule(ruleset: int, parent: int, allowed: int) -> None:
     rule = _PathBeneath(allowed, parent)
     if _libc().syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0) != 0:
-        # A file (not a folder) takes only the rights that mean something for a file.
+        # The kernel refuses rights for folders on a path that is a file.
         rule = _PathBeneath(allowed & _READ_FILE, parent)
         _libc().syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0)
 
 
 def program_paths() -> list[Path]:
-    """Where Python, the libraries and our own code lie; what a child may read beside its document."""
+    """Return the paths of Python, the libraries and our own code: all that a child may read beside its document."""
     ours = Path(__file__).resolve().parents[2]
     library_folders = [Path(entry).resolve() for entry in sys.path if entry and Path(entry).resolve() != ours.parent]
     system = ("/usr", "/lib", "/lib64", "/nix/store", "/etc/fonts", "/etc/ld.so.cache", "/dev/urandom", "/dev/random")

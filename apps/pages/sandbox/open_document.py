@@ -1,4 +1,4 @@
-"""A document opened for a reader that may be another user than we are."""
+"""Open a document for a reader process that may run as another user."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-Identity = tuple[int, int, int, int]
+FileIdentity = tuple[int, int, int, int]
 
 
-def identity_of(file: int) -> Identity:
-    """Tells whether two descriptors are of the same, unchanged file."""
+def identity_of(file: int) -> FileIdentity:
+    """Return a value that is equal for two descriptors of the same, unchanged file."""
     facts = os.fstat(file)
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
@@ -22,18 +22,18 @@ def identity_of(file: int) -> Identity:
 class ReadableCopies:
     """Opens documents so that the reader's user can open them again by their descriptor.
 
-    The kernel asks for the file's own permission then, so a document that only its owner may read is copied to a
-    nameless temporary file first. The last copy is kept: a long document is asked for range by range.
+    The kernel checks the file's own permission then, so a document that only its owner may read is first copied to a
+    nameless temporary file. The last copy is kept, because a long document is opened once for each range.
     """
 
     def __init__(self, *, needed: bool) -> None:
         self._needed = needed
         self._copy: int | None = None
-        self._copied: Identity | None = None
+        self._copied: FileIdentity | None = None
 
     @contextmanager
     def open(self, document: Path) -> Iterator[int]:
-        """A descriptor, open for reading, valid inside the block. OSError when there is no such regular file."""
+        """Yield a descriptor, open for reading during the block. Raise OSError if it is not a regular file."""
         file = os.open(document, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             facts = os.fstat(file)
@@ -51,7 +51,7 @@ class ReadableCopies:
             os.close(self._copy)
         self._copy = self._copied = None
 
-    def _copy_of(self, file: int, identity: Identity) -> int:
+    def _copy_of(self, file: int, identity: FileIdentity) -> int:
         if self._copied != identity or self._copy is None:
             self.close()
             with tempfile.TemporaryFile(prefix="leafmill-") as copy:

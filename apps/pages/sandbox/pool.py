@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from apps.pages.model.errors import Stopped
 from apps.pages.per_process import PerProcess
 from apps.pages.sandbox.client import Reader
-from apps.pages.sandbox.process import ReaderProcess
 
 _STOP_CHECK_SECONDS = 0.15
 
@@ -45,7 +44,7 @@ class ReaderPool:
         reader = self._wait_for_free(should_stop)
         try:
             if reader is None:
-                reader = Reader(start_process=self._start)
+                reader = Reader(start_process=lambda make_process: self._starter.submit(make_process).result())
                 self._readers.append(reader)
             yield reader
         finally:
@@ -68,9 +67,6 @@ class ReaderPool:
             except queue.Empty:
                 if should_stop():
                     raise Stopped from None
-
-    def _start(self, make_process: Callable[[], ReaderProcess]) -> ReaderProcess:
-        return self._starter.submit(make_process).result()
 
 
 class _Pools:

@@ -1,8 +1,8 @@
-"""Everything a child may import, imported before the reader gives up its rights.
+"""Import everything that a child may need, before the reader gives up its rights.
 
 Afterwards the program's own folders may be closed to it (a service installed in a home directory), and every child
-would pay for the import again. So the reader reads three small files of our own making: a PDF, a PDF that needs the
-second opinion, and a picture.
+would import the modules again. So the reader reads three small files made here: a PDF, a damaged PDF that qpdf rejects
+and PDFium gets, and an image.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import importlib
 import struct
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -37,13 +36,13 @@ _CONTENT = b"BT /F 12 Tf 72 720 Td (Ready) Tj ET 72 600 m 300 600 l S"
 
 
 def warm_up(work: ModuleType, folder: Path) -> None:
-    """Import what is imported late, and let ``work`` read the three files (written into ``folder`` for the moment)."""
+    """Import the modules that libraries import late, and let ``work`` read the three files (created in ``folder``)."""
     for name in _IMPORTED_ON_DEMAND:
         importlib.import_module(name)
     for content in (small_pdf(), b"%PDF-1.7\nnothing that could be repaired", small_png()):
         path = folder / "warm"
         path.write_bytes(content)
-        # Whatever else is wrong shows with the first real document, where somebody is told.
+        # Another fault will show with the first real document, where it is reported.
         with contextlib.suppress(ParseError):
             facts = work.inspect_document(str(path), password=None, max_pages=1)
             list(work.read_pages(str(path), [1], password=None, media_type=facts.media_type))
@@ -51,7 +50,7 @@ def warm_up(work: ModuleType, folder: Path) -> None:
 
 
 def small_pdf() -> bytes:
-    """One page with one word and one ruling line."""
+    """Return a PDF of one page with one word and one ruling line."""
     return assembled_pdf(
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
@@ -62,7 +61,7 @@ def small_pdf() -> bytes:
 
 
 def small_png() -> bytes:
-    """One white pixel."""
+    """Return a PNG of one white pixel."""
     header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\x00\xff")), (b"IEND", b""))
     body = (
@@ -72,17 +71,12 @@ def small_png() -> bytes:
 
 
 def assembled_pdf(*objects: bytes) -> bytes:
-    """A PDF of these objects, numbered from 1; the first is the catalog."""
+    """Return a PDF of these objects, numbered from 1; the first is the catalog."""
     whole, offsets = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, start=1):
         offsets.append(len(whole))
         whole += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    return whole + _cross_references(offsets, len(whole))
-
-
-def _cross_references(offsets: Iterable[int], start: int) -> bytes:
-    lines = [b"%010d 00000 n \n" % offset for offset in offsets]
-    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(lines) + 1)
-    return (
-        head + b"".join(lines) + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(lines) + 1, start)
-    )
+    size = len(objects) + 1
+    cross_references = b"xref\n0 %d\n0000000000 65535 f \n" % size
+    cross_references += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    return whole + cross_references + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(whole))

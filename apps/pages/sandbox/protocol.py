@@ -1,11 +1,12 @@
-"""What the worker, its reader process and the reader's children say to each other.
+"""The messages between the worker, its reader process and the reader's children.
 
-Two sockets. Over the *control* socket the worker hands its reader two open files (the document and one end of a fresh
-*answer* socket) with the limits, and later asks it to end the child. Over the answer socket the worker talks to the
-child alone, so a child that was taken over by its document can lie about that document and nothing else.
+There are two sockets. Over the *control* socket the worker passes two open files to its reader (the document and one
+end of a fresh *reply* socket) with the limits, and later asks it to end the child. Over the reply socket the worker
+talks to the child alone. A child that its document took over can therefore falsify the
+result of that document only.
 
-A frame is one letter, a length (4 bytes, big-endian) and that many bytes of JSON. Whoever reads bounds the length
-before it reads the rest.
+A frame is one letter, a length (4 bytes, big-endian) and that many bytes of JSON. The receiver checks the length before
+it reads the rest.
 """
 
 from __future__ import annotations
@@ -19,55 +20,59 @@ from enum import StrEnum
 
 import msgspec
 
+from apps.pages.model.errors import Stopped
 from apps.pages.model.geometry import Box
 from apps.pages.sandbox.confinement import Limits
 
 _HEADER = struct.Struct("!cI")
 _CHUNK_BYTES = 256 * 1024
+_STOP_CHECK_SECONDS = 0.15
+
+ShouldStop = Callable[[], bool]
 
 
 class Kind(StrEnum):
-    """The letter that heads a frame."""
+    """The letter at the start of a frame."""
 
     # worker -> reader
-    FORK = "f"  # Fork, with the document and the answer socket beside it
-    KEEP = "k"  # the child may be asked again soon; end it when nothing comes for a while
+    FORK = "f"  # Fork, with the document and the reply socket beside it
+    KEEP = "k"  # the child may get another request soon; end it when none comes for a while
     END = "e"  # end the child now
-    HUNG_UP = "h"  # the child closed its socket: let it die by itself for a moment, so that its status is true
+    HUNG_UP = "h"  # the child closed its socket: let it die by itself for a moment, so that its exit status is real
     # reader -> worker
     READY = "y"  # warm and confined
     ENDED = "z"  # Ended
     # worker -> child
     INSPECT = "i"  # ReadRequest
     READ = "r"  # ReadRequest
-    RENDER = "n"  # ReadRequest with one number and a dpi
-    PICTURE = "p"  # ReadRequest with one number, a dpi, max_pixels and perhaps a region
+    RENDER = "n"  # ReadRequest with one page number and a dpi
+    PICTURE = "p"  # ReadRequest with one page number, a dpi, max_pixels and perhaps a region
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
-    IMAGE = "I"  # a page image, or a JPEG where a picture was ordered
-    REFUSED = "E"  # Refusal: the order ends here
-    DONE = "D"  # the order is carried out
+    IMAGE = "I"  # a page image for OCR, or a JPEG in reply to PICTURE
+    REFUSED = "E"  # Refusal: the request ends here
+    DONE = "D"  # the request is complete
 
 
 class Fork(msgspec.Struct, frozen=True):
-    """A child is wanted, for at most ``pages`` pages, each within ``limits``."""
+    """A request for a child that reads at most ``pages`` pages, each within ``limits``."""
 
     limits: Limits
     pages: int
 
 
 class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A request to a child. ``numbers`` are pages from 1; without numbers the child inspects the document.
+    """A request to a child. ``page_numbers`` count from 1; without them the child inspects the document.
 
-    ``careful``: a page of this range crashed a child before; skip what its text does not need.
-    ``dpi``: how fine a page is rendered where nothing on it speaks for another resolution; ``max_dpi`` (0: no limit)
-    holds for scans, too.
-    ``hidden_text``: "remove" takes out what people cannot see, and tiny text unless ``preserve_very_small_text``.
-    ``region``: the part of the page as displayed that a picture is to show; the whole page where it is None.
+    ``careful``: a page of this range crashed a child before; skip everything that its text does not need.
+    ``dpi``: the resolution of a rendered page; a page that is one scan keeps its own. ``max_dpi`` (0: no limit) applies
+    to scans too.
+    ``hidden_text``: "remove" takes out text that people cannot see, and tiny text unless ``preserve_very_small_text``.
+    ``region``: the part of the page as displayed that a picture shows; None for the whole page.
     """
 
-    numbers: tuple[int, ...] = ()
+    page_numbers: tuple[int, ...] = ()
     password: str | None = None
     media_type: str = "application/pdf"
     max_pages: int = 0
@@ -81,7 +86,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why an order could not be carried out: a public code, its sentence, and for the log where it happened."""
+    """The reason why a child could not serve a request: a public code, its sentence, and a traceback for the log."""
 
     code: str
     detail: str = ""
@@ -89,7 +94,7 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How a child ended, told by the reader. ``signal`` 0: it exited. ``by_itself``: before it was killed."""
+    """The end of a child as the reader reports it. ``signal`` 0: it exited. ``by_itself``: before it was killed."""
 
     signal: int
     exit_status: int
@@ -99,19 +104,19 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Hangup(Exception):
-    """The other side is gone."""
+    """The other side closed its socket."""
 
 
 class Garbage(Exception):
-    """What came over the socket is not ours, or larger than agreed."""
+    """A frame that our protocol does not know, or one larger than allowed."""
 
 
 class Late(Exception):
-    """Nothing came in time."""
+    """No frame arrived in time."""
 
 
 def send(end: socket.socket, kind: Kind, payload: object = None, files: Sequence[int] = ()) -> None:
-    """Send one frame; ``files`` are handed over beside it. Raises ``Hangup``."""
+    """Send one frame, and open ``files`` (descriptors) beside it. Raise ``Hangup``."""
     send_raw(end, kind, b"" if payload is None else msgspec.json.encode(payload), files)
 
 
@@ -126,33 +131,41 @@ def send_raw(end: socket.socket, kind: Kind, body: bytes, files: Sequence[int] =
 
 
 class FrameReader:
-    """Takes frames off one socket, whatever sizes they arrive in."""
+    """Reads frames from one socket, in whatever pieces they arrive."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._bytes = bytearray()
 
-    def read(
-        self, *, most_bytes: int, until: float, every: float = 0.15, look_up: Callable[[], None] | None = None
-    ) -> tuple[Kind, bytes]:
-        """The next frame. ``until`` is a moment of ``time.monotonic()``; ``look_up`` is called about every ``every``
-        seconds of waiting and may raise. Raises ``Hangup``, ``Late``, ``Garbage``."""
-        while (frame := self._whole_frame(most_bytes)) is None:
-            if look_up is not None:
-                look_up()
+    def read(self, *, max_bytes: int, until: float, should_stop: ShouldStop | None = None) -> tuple[Kind, bytes]:
+        """Return the next frame. ``until`` is a moment of ``time.monotonic()``.
+
+        Raise ``Hangup``, ``Late``, ``Garbage``, and ``Stopped`` within 0.15 s after ``should_stop`` returns True.
+        """
+        while (frame := self._whole_frame(max_bytes)) is None:
+            if should_stop is not None and should_stop():
+                raise Stopped
             left = until - time.monotonic()
             if left <= 0:
                 raise Late
-            if select_readable(self._end, min(left, every) if look_up is not None else left):
-                self._fill()
+            if not is_readable(self._end, left if should_stop is None else min(left, _STOP_CHECK_SECONDS)):
+                continue
+            try:
+                chunk = self._end.recv(_CHUNK_BYTES)
+            except OSError as error:
+                raise Hangup from error
+            if not chunk:
+                raise Hangup
+            self._bytes += chunk
         return frame
 
-    def _whole_frame(self, most_bytes: int) -> tuple[Kind, bytes] | None:
+    def _whole_frame(self, max_bytes: int) -> tuple[Kind, bytes] | None:
+        """Remove the next frame from the buffer and return it, or None while a part of it is missing."""
         if len(self._bytes) < _HEADER.size:
             return None
         letter, size = _HEADER.unpack_from(self._bytes)
-        if size > most_bytes:
-            raise Garbage(f"a frame of {size} bytes where {most_bytes} are allowed")
+        if size > max_bytes:
+            raise Garbage(f"a frame of {size} bytes; the limit is {max_bytes}")
         if len(self._bytes) < _HEADER.size + size:
             return None
         body = bytes(memoryview(self._bytes)[_HEADER.size : _HEADER.size + size])
@@ -160,36 +173,27 @@ class FrameReader:
         try:
             return Kind(letter.decode("ascii")), body
         except ValueError as error:
-            raise Garbage("a frame of a kind that does not exist") from error
-
-    def _fill(self) -> None:
-        try:
-            chunk = self._end.recv(_CHUNK_BYTES)
-        except OSError as error:
-            raise Hangup from error
-        if not chunk:
-            raise Hangup
-        self._bytes += chunk
+            raise Garbage("a frame of an unknown kind") from error
 
 
-def select_readable(end: socket.socket, seconds: float) -> bool:
-    """Whether something can be read within ``seconds``; poll, because select() stops at file number 1023."""
+def is_readable(end: socket.socket, seconds: float) -> bool:
+    """Wait at most ``seconds`` for data. Uses poll, because select() cannot handle file numbers above 1023."""
     waiting = select.poll()
     waiting.register(end, select.POLLIN)
     return bool(waiting.poll(max(seconds, 0) * 1000))
 
 
-def receive_with_files(end: socket.socket, *, most_bytes: int, most_files: int) -> tuple[Kind, bytes, list[int]]:
-    """The reader's side of the control socket: one frame and the files that came with it. Raises ``Hangup``."""
+def receive_with_files(end: socket.socket, *, max_bytes: int, max_files: int) -> tuple[Kind, bytes, list[int]]:
+    """Return one frame of the control socket and the files that came with it. Raise ``Hangup``."""
     try:
-        start, files, _flags, _address = socket.recv_fds(end, _HEADER.size, most_files)
+        start, files, _flags, _address = socket.recv_fds(end, _HEADER.size, max_files)
     except OSError as error:
         raise Hangup from error
     start += _exactly(end, _HEADER.size - len(start)) if start else b""
     if not start:
         raise Hangup
     letter, size = _HEADER.unpack(start)
-    if size > most_bytes:
+    if size > max_bytes:
         raise Hangup
     return Kind(letter.decode("ascii")), _exactly(end, size), list(files)
 

@@ -1,8 +1,8 @@
-"""A filter on system calls: a child starts no program, forks no process and opens no socket.
+"""A filter on system calls: a child cannot start a program, fork a process or open a socket.
 
-Threads stay possible (a text extractor runs one); they are bounded by the memory that their stacks take. The filter is
-a program for the kernel's packet filter machine, four fields an instruction: code, jump if true, jump if false, value.
-Source: ``seccomp(2)``; numbers of calls: the kernel's tables for each processor.
+Threads stay possible (a text extractor runs one); the memory of their stacks limits their number. The filter is a
+program for the kernel's packet filter machine. An instruction has four fields: code, jump if true, jump if false,
+value. Source: ``seccomp(2)``; numbers of calls: the kernel's tables for each processor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _X32_CALLS = 0x40000000
 _DENIED_EVERYWHERE = ("execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "socket",
                       "unshare", "setns", "mount", "keyctl", "add_key", "request_key", "bpf", "perf_event_open",
                       "userfaultfd")  # fmt: skip
-# The newest calls have one number on every processor. io_uring would go around this filter.
+# The newest calls have the same number on every processor. io_uring would bypass this filter.
 _SAME_EVERYWHERE = {"pidfd_send_signal": 424, "io_uring_setup": 425, "clone3": 435}
 _CALLS: Mapping[str, tuple[int, Mapping[str, int]]] = {
     "x86_64": (
@@ -52,7 +52,7 @@ class SystemCallFilter:
         self._bytes = ctypes.create_string_buffer(_program(*known)) if known else None
 
     def install(self) -> bool:
-        """Restrict this process for good; False where the system or the processor is not known. Needs no_new_privs."""
+        """Restrict this process permanently; return False on an unknown system or processor. Needs no_new_privs."""
         if self._bytes is None:
             return False
         program = _Program(len(self._bytes) // 8, ctypes.addressof(self._bytes))
@@ -71,7 +71,7 @@ def _program(processor: int, calls: Mapping[str, int]) -> bytes:
         (_LOAD, 0, 0, _CALL_NUMBER),
         (_AT_LEAST, 0, 1, _X32_CALLS),
         (_RETURN, 0, 0, refuse),
-        # Its flags lie in memory, where a filter cannot look; the C library then takes clone.
+        # A filter cannot read the flags of clone3, which are in memory. The C library falls back to clone.
         (_EQUAL, 0, 1, clone3),
         (_RETURN, 0, 0, _FAIL | errno.ENOSYS),
     ]

@@ -1,21 +1,18 @@
-"""The reader process: imports the PDF libraries once, then forks one child for every request.
+"""The reader process: import the PDF libraries once, then fork one child for every request.
 
-Started by ``apps.pages.sandbox.client`` with exec, a clean environment and one socket; it has no threads and drops to
-an unprivileged user where it runs as root, before any document is met. The reader itself never looks at a document: the
-child does, confined, and answers on a socket that the reader does not read.
+``apps.pages.sandbox.process`` starts it with exec, a clean environment and one socket. It has no threads. If it runs as
+root it drops to an unprivileged user before the first document arrives. The reader itself never reads a document: the
+child does, confined, and replies on a socket that the reader does not read.
 
     python -m apps.pages.sandbox.server CONTROL_FD PARENT_PID SCRATCH USER_ID WORK_MODULE
 """
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
-import inspect
 import math
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -23,14 +20,14 @@ import time
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import msgspec
 
 from apps.pages.model.blocks import encode_result
-from apps.pages.model.errors import ParseError
+from apps.pages.model.errors import PageMemoryExceeded, ParseError, UnplannedError
 from apps.pages.model.ocr_image import encode_ocr_image
-from apps.pages.sandbox import confinement, protocol
+from apps.pages.sandbox import confinement, protocol, scratch
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.preload import warm_up
 from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, ReadRequest, Refusal
@@ -38,35 +35,37 @@ from apps.pages.sandbox.seccomp import SystemCallFilter
 
 _GRACE_SECONDS = 0.25
 _KEEP_SECONDS = 1.0
-_FOR_EVER = 86_400.0
-_ORDER_BYTES = 1 << 20
+_ONE_DAY_SECONDS = 86_400.0
+_MAX_REQUEST_BYTES = 1 << 20
+_MAX_TRACEBACK_CHARACTERS = 4000
 
 
-class Confines(NamedTuple):
-    """What every child is confined with, prepared once."""
+class Confinement(NamedTuple):
+    """The restrictions that every child puts on itself, prepared once in the reader."""
 
-    files: confinement.FileFence
+    files: confinement.FileAccess
     calls: SystemCallFilter
-    held: confinement.MemoryInUse
+    memory: confinement.MemoryInUse
     own_user: bool
 
 
 def main(arguments: list[str]) -> None:
-    control_fd, parent, scratch, user_id, work_module = arguments
+    control_fd, parent, scratch_folder, user_id, work_module = arguments
     control = socket.socket(fileno=int(control_fd))
     confinement.die_with_parent(int(parent))
     work = importlib.import_module(work_module)
-    warm_up(work, Path(scratch))
-    confines = Confines(
-        files=confinement.FileFence(Path(scratch), confinement.program_paths()),
+    warm_up(work, Path(scratch_folder))
+    confines = Confinement(
+        files=confinement.FileAccess(Path(scratch_folder), confinement.program_paths()),
         calls=SystemCallFilter(),
-        held=confinement.held_memory(),
+        memory=confinement.memory_in_use(),
         own_user=user_id != "0",
     )
-    os.chdir(scratch)  # while we may: the folders above it can be closed to the user that we become
+    # Before the user changes: the folders above the scratch folder may be closed to the new user.
+    os.chdir(scratch_folder)
     confine_reader(int(user_id), int(parent))
     gc.collect()
-    gc.freeze()  # the collector of a child would copy every page it touches
+    gc.freeze()  # otherwise the collector of a child would copy every memory page that it touches
     try:
         protocol.send(control, Kind.READY)
         Forks(control, confines, work).serve()
@@ -75,7 +74,7 @@ def main(arguments: list[str]) -> None:
 
 
 def confine_reader(user_id: int, parent: int) -> None:
-    """What can be taken away once, for the reader and all its children."""
+    """Give up the rights that neither the reader nor its children need."""
     confinement.cut_network()
     if os.geteuid() == 0 and user_id:
         confinement.drop_user(user_id, user_id)
@@ -87,46 +86,74 @@ def confine_reader(user_id: int, parent: int) -> None:
 class Forks:
     """Serves the control socket: one child at a time."""
 
-    def __init__(self, control: socket.socket, confines: Confines, work: ModuleType) -> None:
+    def __init__(self, control: socket.socket, confines: Confinement, work: ModuleType) -> None:
         self._control = control
         self._confines = confines
         self._work = work
         self._child = 0
 
     def serve(self) -> None:
-        """Until the worker hangs up (``Hangup``)."""
+        """Serve until the worker hangs up (``Hangup``)."""
         try:
             while True:
-                kind, body, files = protocol.receive_with_files(self._control, most_bytes=_ORDER_BYTES, most_files=2)
+                kind, body, files = protocol.receive_with_files(
+                    self._control, max_bytes=_MAX_REQUEST_BYTES, max_files=2
+                )
                 if kind == Kind.FORK:
                     self._fork(msgspec.json.decode(body, type=Fork), files)
                 elif kind == Kind.KEEP:
-                    self._keep()
+                    # No other process watches an idle child, so end it if no message about it arrives.
+                    if not protocol.is_readable(self._control, _KEEP_SECONDS):
+                        self._end(patiently=False)
                 else:
                     protocol.send(self._control, Kind.ENDED, self._end(patiently=kind == Kind.HUNG_UP))
         finally:
             if self._child:
                 self._end(patiently=False)
 
-    def _fork(self, wanted: Fork, files: list[int]) -> None:
+    def _fork(self, fork: Fork, files: list[int]) -> None:
+        """Fork a child. It leaves by ``os._exit`` in every case, so that no code of the reader runs twice."""
         reader = os.getpid()
         self._child = os.fork()
-        if self._child == 0:
+        if self._child:
+            for file in files:
+                os.close(file)
+            return
+        status = 1
+        try:
             self._control.close()
-            _be_the_child(self._work, self._confines, wanted, files, reader)
-        for file in files:
-            os.close(file)
-
-    def _keep(self) -> None:
-        """Wait for more about this child, and end it when nothing comes: an idle child is watched by nobody else."""
-        if not protocol.select_readable(self._control, _KEEP_SECONDS):
-            self._end(patiently=False)
+            os.setsid()
+            confinement.die_with_parent(reader)
+            document, reply_fd = files
+            # Libraries print text of broken documents, which must not reach our log.
+            null = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(null, stream)
+            os.close(null)
+            confines = self._confines
+            confines.files.restrict_process(document)
+            confinement.limit_resources(
+                fork.limits, pages=fork.pages, in_use=confines.memory, own_user=confines.own_user
+            )
+            confines.calls.install()
+            with socket.socket(fileno=reply_fd) as reply:
+                DocumentChild(self._work, reply, document, fork.limits).serve()
+            status = 0
+        except Hangup:
+            status = 0
+        finally:
+            os._exit(status)
 
     def _end(self, *, patiently: bool) -> Ended:
-        """Kill the child and its whole process group, and say how it ended."""
+        """Kill the child and its process group; report how it ended. ``patiently``: give it time to die by itself."""
         if not self._child:
             return Ended(signal=signal.SIGKILL, exit_status=0, by_itself=False, peak_bytes=0, cpu_seconds=0)
-        by_itself = self._has_ended(_GRACE_SECONDS if patiently else 0)
+        until = time.monotonic() + (_GRACE_SECONDS if patiently else 0)
+        # WNOWAIT leaves a dead child in the process table, so its number cannot belong to another process yet.
+        while not (by_itself := os.waitid(os.P_PID, self._child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None):
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.001)
         for kill, target in ((os.killpg, self._child), (os.kill, self._child)):
             try:
                 kill(target, signal.SIGKILL)
@@ -134,7 +161,7 @@ class Forks:
                 continue
         _pid, status, usage = os.wait4(self._child, 0)
         self._child = 0
-        _empty(Path())
+        scratch.empty(Path())
         return Ended(
             signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
             exit_status=os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0,
@@ -143,147 +170,81 @@ class Forks:
             cpu_seconds=usage.ru_utime + usage.ru_stime,
         )
 
-    def _has_ended(self, within_seconds: float) -> bool:
-        """Whether the child is dead already. It stays to be waited for, so its number cannot be another's."""
-        until = time.monotonic() + within_seconds
-        while True:
-            if os.waitid(os.P_PID, self._child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                return True
-            if time.monotonic() >= until:
-                return False
-            time.sleep(0.001)
-
-
-def _be_the_child(
-    work: ModuleType,
-    confines: Confines,
-    wanted: Fork,
-    files: list[int],
-    reader: int,
-) -> NoReturn:
-    """Everything a child does; leaves by ``os._exit`` whatever happens, so nothing of the reader runs twice."""
-    status = 1
-    try:
-        os.setsid()
-        confinement.die_with_parent(reader)
-        document, answer_fd = files
-        _close_output()
-        confines.files.put_up(document)
-        confinement.limit_resources(wanted.limits, pages=wanted.pages, held=confines.held, own_user=confines.own_user)
-        confines.calls.install()
-        with socket.socket(fileno=answer_fd) as answer:
-            DocumentChild(work, answer, document, wanted.limits).serve()
-        status = 0
-    except Hangup:
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def _empty(folder: Path) -> None:
-    """Take away what a child left, so that no child finds another's files."""
-    for entry in list(os.scandir(folder)):
-        with contextlib.suppress(OSError):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                Path(entry.path).unlink()
-
-
-def _close_output() -> None:
-    """Libraries print about broken files; nobody should read a stranger's text in our log."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nothing, stream)
-    os.close(nothing)
-
 
 class DocumentChild:
     """Serve the requests about one document inside the child."""
 
-    def __init__(self, work: ModuleType, answer: socket.socket, document: int, limits: Limits) -> None:
+    def __init__(self, work: ModuleType, reply: socket.socket, document: int, limits: Limits) -> None:
         self._work = work
-        self._answer = answer
-        self._frames = protocol.FrameReader(answer)
-        # Opened anew by name, so that libraries can read it independently of each other; some go by the name's ending.
+        self._reply = reply
+        self._frames = protocol.FrameReader(reply)
+        # Libraries open the file again by name, so that each has its own position; some go by the name's ending.
         folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
         self._path = "document.pdf"
         Path(self._path).symlink_to(f"{folder}/{document}")
         self._limits = limits
 
     def serve(self) -> None:
+        """Serve until the worker hangs up (``Hangup``)."""
         while True:
-            kind, body = self._frames.read(most_bytes=_ORDER_BYTES, until=time.monotonic() + _FOR_EVER)
-            order = msgspec.json.decode(body, type=ReadRequest)
+            kind, body = self._frames.read(max_bytes=_MAX_REQUEST_BYTES, until=time.monotonic() + _ONE_DAY_SECONDS)
+            request = msgspec.json.decode(body, type=ReadRequest)
             try:
                 if kind == Kind.INSPECT:
-                    self._inspect(order)
-                elif kind == Kind.RENDER:
-                    self._render(order)
-                elif kind == Kind.PICTURE:
-                    self._picture(order)
+                    facts = self._work.inspect_document(
+                        self._path, password=request.password, max_pages=request.max_pages
+                    )
+                    protocol.send(self._reply, Kind.FACTS, facts)
+                elif kind == Kind.READ:
+                    self._read(request)
                 else:
-                    self._read(order)
+                    self._render(kind, request)
             except Hangup:
                 raise
+            except MemoryError:
+                protocol.send(self._reply, Kind.REFUSED, Refusal(PageMemoryExceeded.code))
+            except ParseError as error:
+                protocol.send(self._reply, Kind.REFUSED, Refusal(error.code, error.detail))
             except BaseException as error:
-                self._refuse(error)
+                text = "".join(traceback.format_exception(error))[-_MAX_TRACEBACK_CHARACTERS:]
+                protocol.send(self._reply, Kind.REFUSED, Refusal(UnplannedError.code, traceback=text))
             else:
-                protocol.send(self._answer, Kind.DONE)
+                protocol.send(self._reply, Kind.DONE)
 
-    def _inspect(self, order: ReadRequest) -> None:
-        facts = self._work.inspect_document(self._path, password=order.password, max_pages=order.max_pages)
-        protocol.send(self._answer, Kind.FACTS, facts)
-
-    def _read(self, order: ReadRequest) -> None:
+    def _read(self, request: ReadRequest) -> None:
+        """Send the requested pages, one frame each."""
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
-        asked: dict[str, object] = {"careful": True} if order.careful and can_be_careful(self._work) else {}
-        if order.hidden_text != "keep":
-            asked |= {"hidden_text": order.hidden_text, "preserve_very_small_text": order.preserve_very_small_text}
         pages = self._work.read_pages(
-            self._path, list(order.numbers), password=order.password, media_type=order.media_type, **asked
+            self._path,
+            list(request.page_numbers),
+            password=request.password,
+            media_type=request.media_type,
+            careful=request.careful,
+            hidden_text=request.hidden_text,
+            preserve_very_small_text=request.preserve_very_small_text,
         )
         for page in pages:
-            protocol.send_raw(self._answer, Kind.PAGE, encode_result(page))
+            protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))
             confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
 
-    def _render(self, order: ReadRequest) -> None:
+    def _render(self, kind: Kind, request: ReadRequest) -> None:
+        """Send the image of one page: grey for OCR (``RENDER``), or a JPEG for a vision model (``PICTURE``)."""
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
-        image = self._work.render_for_ocr(
-            self._path,
-            order.numbers[0],
-            password=order.password,
-            media_type=order.media_type,
-            dpi=order.dpi,
-            max_dpi=order.max_dpi or math.inf,
-        )
-        protocol.send_raw(self._answer, Kind.IMAGE, encode_ocr_image(image))
-
-    def _picture(self, order: ReadRequest) -> None:
-        confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
-        jpeg = self._work.render_for_vision(
-            self._path,
-            order.numbers[0],
-            password=order.password,
-            media_type=order.media_type,
-            dpi=order.dpi,
-            region=order.region,
-            max_pixels=order.max_pixels,
-        )
-        protocol.send_raw(self._answer, Kind.IMAGE, jpeg)
-
-    def _refuse(self, error: BaseException) -> None:
-        if isinstance(error, MemoryError):
-            refusal = Refusal("page_memory_exceeded")
-        elif isinstance(error, ParseError):
-            refusal = Refusal(error.code, error.detail)
+        source: dict[str, Any] = {
+            "password": request.password,
+            "media_type": request.media_type,
+            "dpi": request.dpi,
+        }
+        (page_number,) = request.page_numbers
+        if kind == Kind.RENDER:
+            image = encode_ocr_image(
+                self._work.render_for_ocr(self._path, page_number, max_dpi=request.max_dpi or math.inf, **source)
+            )
         else:
-            refusal = Refusal("internal_error", traceback="".join(traceback.format_exception(error))[-4000:])
-        protocol.send(self._answer, Kind.REFUSED, refusal)
-
-
-def can_be_careful(work: ModuleType) -> bool:
-    return "careful" in inspect.signature(work.read_pages).parameters
+            image = self._work.render_for_vision(
+                self._path, page_number, region=request.region, max_pixels=request.max_pixels, **source
+            )
+        protocol.send_raw(self._reply, Kind.IMAGE, image)
 
 
 if __name__ == "__main__":

@@ -251,7 +251,7 @@ def test_the_isolated_reader_leaves_it_out_too(tmp_path: Path) -> None:
 
     with Reader() as reader:
         one = reader.read_range(path, [2], hidden_text="remove")
-        facts, both = reader.inspect_and_read(path, numbers=lambda facts: [1, 2], hidden_text="remove")
+        facts, both = reader.inspect_and_read(path, page_numbers=lambda facts: [1, 2], hidden_text="remove")
         kept = reader.read_range(path, [2])
 
     assert [texts(page) for page in [*one, *(both or ())] if isinstance(page, Page)] == [[SEEN]] * 3

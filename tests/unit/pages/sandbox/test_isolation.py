@@ -139,7 +139,7 @@ def test_the_child_s_document_errors_arrive_as_such(reader: Reader, strange: Str
 def test_a_short_document_is_inspected_and_read_at_once(reader: Reader, strange: Strange) -> None:
     document = strange("fine one", "signal SIGSEGV", "fine three")
 
-    facts, entries = reader.inspect_and_read(document, numbers=lambda facts: range(1, facts.page_count + 1))
+    facts, entries = reader.inspect_and_read(document, page_numbers=lambda facts: range(1, facts.page_count + 1))
 
     assert facts.page_count == 3
     assert entries is not None
@@ -149,7 +149,7 @@ def test_a_short_document_is_inspected_and_read_at_once(reader: Reader, strange:
 def test_a_long_document_is_only_inspected(reader: Reader, strange: Strange) -> None:
     document = strange(*["fine"] * 20)
 
-    facts, entries = reader.inspect_and_read(document, numbers=lambda facts: range(1, facts.page_count + 1))
+    facts, entries = reader.inspect_and_read(document, page_numbers=lambda facts: range(1, facts.page_count + 1))
 
     assert (facts.page_count, entries) == (20, None)
 
