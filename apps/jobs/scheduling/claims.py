@@ -1,4 +1,4 @@
-"""Claim a step with a lease and a fence, and end the claim once: complete, fail, retry, snooze or reclaim."""
+"""Claim a step with a lease and a fence, and end the claim once: complete, fail, retry, snooze, reclaim or discard."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Claim:
-    """A step that this process works on. Its result is accepted with ``fence`` only."""
+    """A step that this process works on. Its result is accepted only with this ``fence``."""
 
     step: Step
     fence: int
@@ -43,7 +43,7 @@ class Claim:
 
     @property
     def attempt(self) -> str:
-        """A name unique to this attempt, for the files that it writes."""
+        """The name of this attempt, unique, for the files that it writes."""
         return f"{self.step.pk}.{self.fence}"
 
 
@@ -54,9 +54,11 @@ def claim_step(*, step_id: int, fence: int) -> Iterator[Claim | None]:
     Yield None if the step is done, cancelled, not due yet, or was claimed since ``fence``.
     """
     with borrowed_connection():
-        step = _claim(step_id=step_id, fence=fence)
+        step = start_attempt(step_id=step_id, fence=fence)
     if step is None:
-        logger.info("Step %s (fence %s) could not be claimed: done, cancelled or claimed elsewhere", step_id, fence)
+        logger.info(
+            "Step %s (fence %s) could not be claimed: done, cancelled or claimed by another worker", step_id, fence
+        )
         yield None
         return
     with keep_lease(step) as claim:
@@ -88,8 +90,11 @@ def create_claimed_step(*, job: ParseJob, stage: Stage) -> Step:
 
 
 @transaction.atomic
-def _claim(*, step_id: int, fence: int) -> Step | None:
-    """Claim by one guarded UPDATE, and record the attempt before the work begins."""
+def start_attempt(*, step_id: int, fence: int) -> Step | None:
+    """Claim a step by one guarded UPDATE, and record the attempt before the work begins.
+
+    Return None if the step cannot be claimed. ``claim_step`` also renews the lease.
+    """
     due = Q(not_before=None) | Q(not_before__lte=Now())
     if not move_steps(Step.objects.filter(due, pk=step_id, fence=fence), StepMove.CLAIM):
         return None
@@ -134,7 +139,7 @@ def _record_attempt(step: Step, *, worker: str = "") -> None:
 def complete(claim: Claim) -> bool:
     """Accept the claim's result, inside the caller's transaction. Return False if it was reclaimed or cancelled.
 
-    The caller must write nothing else then: results of a lost claim are discarded.
+    In that case the caller must write nothing else: the results of a lost claim are discarded.
     """
     return _end(claim, StepMove.COMPLETE, AttemptOutcome.ACCEPTED)
 
@@ -144,18 +149,27 @@ def fail(claim: Claim, *, error_code: str) -> bool:
     return _end(claim, StepMove.FAIL, AttemptOutcome.FAILED, error_code)
 
 
+def discard(claim: Claim, error: ParseError) -> None:
+    """Fail the step, and with it its pages, or the job if it is a step of the whole job. It is not retried."""
+    with transaction.atomic():
+        if fail(claim, error_code=error.code):
+            _fail_work_of(claim.step, error)
+
+
 def _end(claim: Claim, move: StepMove, outcome: AttemptOutcome, error_code: str = "") -> bool:
     accepted = move_steps(_claimed(claim.step), move)
     if not accepted:
-        logger.warning("The result of %s (fence %s) came too late and is discarded", claim.step, claim.fence)
+        logger.warning(
+            "The result of %s (fence %s) is discarded: the step was reclaimed or cancelled", claim.step, claim.fence
+        )
     _end_attempt(claim.step, outcome if accepted else AttemptOutcome.REFUSED, error_code)
     return bool(accepted)
 
 
 def wait_for_ocr(claim: Claim, *, image: str) -> bool:
-    """Let the rendered page wait for OCR, with this claim's fence. Return False if the claim was lost.
+    """Let the rendered page wait for OCR with this claim's fence. Return False if the claim was lost.
 
-    While it waits there is no lease, and rendering was no attempt: both begin when an OCR worker begins.
+    A waiting page has no lease, and rendering is not counted as an attempt: both start when an OCR worker starts.
     """
     with transaction.atomic():
         waits = move_steps(_claimed(claim.step), StepMove.WAIT_FOR_OCR, image=image)
@@ -166,12 +180,11 @@ def wait_for_ocr(claim: Claim, *, image: str) -> bool:
 
 
 def retry(claim: Claim, error: ParseError) -> None:
-    """Try the step again with exponential backoff, or discard it after the last start."""
+    """Retry the step with exponential backoff, or discard it after the last start."""
+    if claim.step.starts >= settings.MAX_STARTS:
+        discard(claim, error)
+        return
     with transaction.atomic():
-        if claim.step.starts >= settings.MAX_STARTS:
-            if fail(claim, error_code=error.code):
-                _discard(claim.step, error)
-            return
         backoff = timedelta(seconds=2**claim.step.starts)
         again = move_steps(_claimed(claim.step), StepMove.RETRY, not_before=Now() + backoff)
         _end_attempt(claim.step, AttemptOutcome.FAILED, error.code, again=bool(again))
@@ -182,7 +195,7 @@ def retry(claim: Claim, error: ParseError) -> None:
 def snooze(claim: Claim, *, delay: timedelta = timedelta(0), outage: bool = False) -> bool:
     """Return the step to the queue for after ``delay``, without counting an attempt.
 
-    ``outage``: its providers are unavailable; the row keeps the time of the first such snooze. Return False if the
+    ``outage``: the providers are unavailable; the row keeps the time of the first such snooze. Return False if the
     claim was lost.
     """
     with transaction.atomic():
@@ -205,7 +218,7 @@ def _uncount_attempt(claim: Claim, page_state: PageState) -> None:
 
 
 def reclaim_from_lost_worker(*, step_id: int, fence: int) -> Step | None:
-    """Reclaim a step whose worker is known to be dead. Return it, or None if the worker no longer held it.
+    """Reclaim a step whose worker is known to be dead. Return it, or None if the worker had no claim on it any more.
 
     ``fence`` is the one in the message that the worker received.
     """
@@ -217,7 +230,7 @@ def reclaim_from_lost_worker(*, step_id: int, fence: int) -> Step | None:
 
 @transaction.atomic
 def reclaim(step: Step) -> bool:
-    """Take a step from a lost worker: a range is sent again in halves, anything else as it is, up to the last start.
+    """Return the step of a lost worker to the queue, a range in halves. Discard it after its last start.
 
     Return False if the step ended or was claimed again meanwhile.
     """
@@ -230,7 +243,7 @@ def reclaim(step: Step) -> bool:
     logger.warning("The worker of %s was lost (start %s)", step, step.starts)
     _end_attempt(step, AttemptOutcome.LEASE_LOST, "worker_lost", again=move is not StepMove.DISCARD)
     if move is StepMove.DISCARD:
-        _discard(step, PageCrashed() if step.first_page else UnplannedError())
+        _fail_work_of(step, PageCrashed() if step.first_page else UnplannedError())
         return True
     if move is StepMove.RECLAIM_IN_HALVES:
         middle = (step.first_page + step.last_page) // 2
@@ -240,8 +253,8 @@ def reclaim(step: Step) -> bool:
     return True
 
 
-def _discard(step: Step, error: ParseError) -> None:
-    """Fail the pages of a step that was started too often; a step of the whole job fails the job."""
+def _fail_work_of(step: Step, error: ParseError) -> None:
+    """Fail the pages of the step, or the job if it is a step of the whole job."""
     if step.first_page:
         fail_pages(pages_of(step), error)
     else:
@@ -249,8 +262,10 @@ def _discard(step: Step, error: ParseError) -> None:
 
 
 def fail_pages(pages: QuerySet[JobPage], error: ParseError) -> None:
-    """Fail open pages with the error's code. A page with accepted text keeps it and succeeds, marked ``fallback``
-    where a model was to parse it."""
+    """Fail open pages with the error's code.
+
+    A page with accepted text keeps it and succeeds; it is marked ``fallback`` if a model was to parse it.
+    """
     without_text = Q(content="") | Q(needs_ocr=NO_TEXT_LAYER)
     without_model = Q(mode="") | Q(mode="fast")
     why = {"error_code": error.code, "error_detail": error.detail}
@@ -260,7 +275,7 @@ def fail_pages(pages: QuerySet[JobPage], error: ParseError) -> None:
 
 
 def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **facts: object) -> bool:
-    """End the job once, with all its open work. Return False if it had ended before."""
+    """End the job and all its open work. Return False if it had ended before."""
     ended = move_jobs(
         ParseJob.objects.filter(pk=job_id),
         state,

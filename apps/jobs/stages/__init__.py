@@ -1,1 +1,1 @@
-"""The stages of a job: split, extract, plan, recognize, model, assemble."""
+"""The stages of a job: split, extract, plan, recognize, route, model, assemble."""

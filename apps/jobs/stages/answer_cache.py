@@ -1,7 +1,7 @@
-"""Models' answers for pages, kept by what they depend on: the same page is never paid for twice.
+"""A cache of models' answers for pages, so that the same page is not paid for twice.
 
-An answer belongs to one project. It depends on the page as it was read, on the picture of it where a model sees one,
-on the prompt's version and the customer's instructions, and on the model that gave it.
+An answer belongs to one project. It depends on the page as it was extracted, on the page image if the model sees it, on
+the version of the prompt, on the customer's instructions, and on the model.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from apps.pages.model.errors import GarbledPage
 from apps.parsing.prompts.messages import CustomInstructions
 
 logger = logging.getLogger(__name__)
-PURGED_AT_ONCE = 200
+MAX_PURGED_PER_CALL = 200
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Everything an answer depends on but the model."""
+    """Everything that an answer depends on except the model."""
 
     job: ParseJob
     row: JobPage
@@ -38,6 +38,7 @@ class Asked:
     sees_picture: bool
 
     def key(self, model: str) -> str:
+        """Return the key of the answer of this model."""
         parts = [
             str(self.job.project_id),
             model,
@@ -50,7 +51,7 @@ class Asked:
 
 
 def find(asked: Asked, models: Sequence[str]) -> tuple[Page, dict[str, object]] | None:
-    """The kept answer of the first of these models that has one, and what is known of it."""
+    """Return the cached answer of the first of these models that has one, and the facts about it; None if none has."""
     keys = [asked.key(model) for model in models]
     kept = {row.key: row for row in PageAnswer.objects.filter(key__in=keys, expires_at__gt=Now())}
     for key in keys:
@@ -58,14 +59,14 @@ def find(asked: Asked, models: Sequence[str]) -> tuple[Page, dict[str, object]] 
             try:
                 page = decode_page(storage.read(storage.page_answer(key)))
             except (FileNotFoundError, GarbledPage):
-                logger.warning("The kept answer %s is gone; the model is asked again", key)
+                logger.warning("The cached answer %s is missing from storage; the model will be called again", key)
                 continue
             return msgspec.structs.replace(page, number=asked.row.number), dict(kept[key].facts)
     return None
 
 
 def keep(asked: Asked, model: str, page: Page, facts: dict[str, object]) -> None:
-    """Keep a good answer; what failed is never kept."""
+    """Store a good answer. Do nothing if the document was deleted meanwhile."""
     if asked.job.document_id is None:
         return
     key = asked.key(model)
@@ -77,13 +78,13 @@ def keep(asked: Asked, model: str, page: Page, facts: dict[str, object]) -> None
         facts=facts,
         expires_at=Now() + timedelta(hours=settings.PAGE_CACHE_HOURS),
     )
-    changing = ["project_id", "document_id", "facts", "expires_at"]
-    PageAnswer.objects.bulk_create([answer], update_conflicts=True, unique_fields=["key"], update_fields=changing)
+    update_fields = ["project_id", "document_id", "facts", "expires_at"]
+    PageAnswer.objects.bulk_create([answer], update_conflicts=True, unique_fields=["key"], update_fields=update_fields)
 
 
 def purge_expired() -> int:
-    """Remove answers that are too old, a few at a time."""
-    keys = list(PageAnswer.objects.filter(expires_at__lt=Now()).values_list("key", flat=True)[:PURGED_AT_ONCE])
+    """Delete expired answers, at most ``MAX_PURGED_PER_CALL``. Return the number of rows deleted."""
+    keys = list(PageAnswer.objects.filter(expires_at__lt=Now()).values_list("key", flat=True)[:MAX_PURGED_PER_CALL])
     for key in keys:
         storage.delete(storage.page_answer(key))
     return PageAnswer.objects.filter(key__in=keys).delete()[0] if keys else 0

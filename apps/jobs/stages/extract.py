@@ -1,4 +1,4 @@
-"""Reading pages in ranges, and what comes after: whoever settles the last range moves the job on."""
+"""Extract the text of pages, range by range. The worker that completes the last range advances the job."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail_pages, pages_of
 from apps.jobs.scheduling.moves import move_pages
-from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
+from apps.jobs.stages.step_work import hidden_text_of, password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
-from apps.pages.model.errors import ParseError
+from apps.pages.model.errors import ParseError, Stopped
 from apps.pages.sandbox import client
 
 
 def make_ranges(job: ParseJob, numbers: Sequence[int]) -> None:
-    """Rows for the work of reading these pages, a range each."""
+    """Create the steps that extract these pages, one for each range."""
     Step.objects.bulk_create(
         Step(
             job=job,
@@ -39,11 +39,12 @@ def make_ranges(job: ParseJob, numbers: Sequence[int]) -> None:
 
 
 def extract_pages(*, step_id: int, fence: int) -> None:
-    """Read one range of pages in the reader, keep what came of it, and move the job on if this was the last range."""
+    """Extract one range of pages and store them. Advance the job if this was the last range."""
     with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return
-        do_work(claim, _extract)
+        with record_errors(claim):
+            _extract(claim)
     advance_if_done(job_id=claim.job.pk, stage=Stage.EXTRACT)
 
 
@@ -62,32 +63,25 @@ def _extract(claim: Claim) -> None:
                 limits=reader_limits(),
                 should_stop=claim.lease.is_lost,
             )
-        except client.Stopped:
+        except Stopped:
             with transaction.atomic():
-                complete(claim)
+                complete(claim)  # records the attempt as refused: the claim was lost
             return
     content = storage.page_content(job.pk, first=step.first_page, last=step.last_page, attempt=claim.attempt)
     storage.write(content, b"".join(encode_pages(pages)))
-    with transaction.atomic():
-        if complete(claim):
-            _keep_pages(step, pages, content)
-
-
-def _keep_pages(step: Step, pages: Sequence[Page | PageFailure], content: str) -> None:
-    """Settle the page rows; pages with the same outcome share an UPDATE."""
-    tracing.add_attributes(failed_pages=sum(isinstance(page, PageFailure) for page in pages))
     good: dict[str, list[int]] = defaultdict(list)
     for page in pages:
-        if isinstance(page, PageFailure):
-            fail_pages(pages_of(step).filter(number=page.number), _error_of(page))
-        else:
+        if isinstance(page, Page):
             good[page.needs_ocr].append(page.number)
-    for needs_ocr, numbers in good.items():
-        rows = pages_of(step) if len(numbers) == step.page_total else pages_of(step).filter(number__in=numbers)
-        move_pages(rows, PageState.SUCCEEDED, content=content, needs_ocr=needs_ocr, error_code="", error_detail="")
-
-
-def _error_of(failure: PageFailure) -> ParseError:
-    error = ParseError(failure.detail)
-    error.code = failure.code
-    return error
+    with transaction.atomic():
+        if not complete(claim):
+            return
+        tracing.add_attributes(failed_pages=sum(isinstance(page, PageFailure) for page in pages))
+        for page in pages:
+            if isinstance(page, PageFailure):
+                error = ParseError(page.detail)
+                error.code = page.code
+                fail_pages(pages_of(step).filter(number=page.number), error)
+        for needs_ocr, numbers in good.items():  # one UPDATE for all pages with the same columns
+            rows = pages_of(step) if len(numbers) == step.page_total else pages_of(step).filter(number__in=numbers)
+            move_pages(rows, PageState.SUCCEEDED, content=content, needs_ocr=needs_ocr, error_code="", error_detail="")

@@ -20,7 +20,7 @@ from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 
 @contextmanager
 def slot(*, pages: int) -> Iterator[bool]:
-    """Hold a slot while the block runs. Yield False if all are taken; a short document needs none."""
+    """Hold a slot while the block runs. Yield False if no slot is free; a short document needs none."""
     if pages <= DEFAULT_RANGE_PAGES:
         yield True
         return

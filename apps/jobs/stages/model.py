@@ -1,9 +1,13 @@
-"""Parsing one page with a model: llm, lvm or agent. Waiting is never an attempt, and a page never goes without text."""
+"""Parse one page with a model (llm, lvm or agent).
+
+Waiting is not counted as an attempt. A page that no model can parse keeps its fallback text.
+"""
 
 from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -20,74 +24,82 @@ from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages import answer_cache
 from apps.jobs.stages.page_contents import stored_page
-from apps.jobs.stages.step_work import do_work, password_of, reader_limits
+from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, encode_page
 from apps.pages.model.errors import PageError, Stopped
 from apps.parsing import parsers
 from apps.parsing.page_pictures import DocumentPictures
-from apps.parsing.parsers import PageToParse, ParsedPage
+from apps.parsing.parsers import PageToParse
 from apps.providers import ledger
 from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, CallScope
 from apps.providers.calls.shared_gateway import shared_gateway
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
-from apps.providers.errors import (
-    BudgetExceeded,
-    ProviderError,
-    ProvidersUnavailable,
-    QuotaExhausted,
-)
+from apps.providers.errors import BudgetExceeded, ProviderError, ProvidersUnavailable, QuotaExhausted
 from apps.providers.ledger import CallFor
 
 logger = logging.getLogger(__name__)
-MIN_PAUSE_SECONDS = 0.2
+_EXTRA_WAIT_SECONDS = 0.2
 
 
 def parse_page(*, step_id: int, fence: int) -> None:
-    """Parse one page with the model of its mode, or put it off, or give it its fallback text."""
+    """Parse one page with the model of its mode. Snooze it while it must wait; fall back to its text if models fail."""
     with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return
-        do_work(claim, _parse)
+        with record_errors(claim):
+            _parse(claim)
     advance_soon(job_id=claim.job.pk, stage=Stage.MODEL)
 
 
 def _parse(claim: Claim) -> None:
     try:
-        _ask(claim, _Work(claim))
+        _complete_with_answer(claim, _PageContext(claim))
     except QuotaExhausted as quota:
-        _wait(claim, quota.wait_seconds)
+        _snooze(claim, quota.wait_seconds)
     except ProvidersUnavailable as error:
-        _wait_for_providers(claim, error)
+        max_outage = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
+        with borrowed_connection():
+            is_too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - max_outage).exists()
+        if is_too_long:
+            _fall_back(claim, error)
+        else:
+            # A circuit breaker may stay open for longer than pages wait for it.
+            _snooze(claim, min(error.wait_seconds, max_outage.total_seconds() + _EXTRA_WAIT_SECONDS), outage=True)
     except Stopped:
         with borrowed_connection(), transaction.atomic():
-            complete(claim)  # refused: the claim was overtaken or cancelled
+            complete(claim)  # records the attempt as refused: the claim was lost
     except ProviderError as error:
-        _go_without(claim, error)
+        _fall_back(claim, error)
 
 
-class _Work:
-    """What a page's parsing needs from the database, read in one turn."""
+class _PageContext:
+    """Everything that parsing a page needs from the database, read in one database turn."""
 
     def __init__(self, claim: Claim) -> None:
         job, step = claim.job, claim.step
         self.options = job.parsed_options
+        exhausted: set[int] = set()
         with borrowed_connection():
             self.row = JobPage.objects.get(job=job, number=step.first_page)
             quota = queries.project_quota(job.project_id)
-            tried = step.starts > 1 or step.not_before is not None
-            exhausted = _exhausted(step) if tried else set()
+            if step.starts > 1 or step.not_before is not None:
+                # Deployments that have used up their tries for this page.
+                exhausted = ledger.exhausted_deployments(
+                    job_id=job.pk, page_number=step.first_page, tries=TRIES_PER_DEPLOYMENT, since=job.created_at
+                )
         self.page = stored_page(self.row)
         self.parser = parsers.PARSERS[step.queue]
+        dollars_per_day = quota.dollars_per_day if quota else None
         self.order = CallScope(
             call_for=CallFor(job.project_id, job.pk, step.first_page, step.queue),
             rules=self.options.provider_rules(quota),
-            project_money_per_day=_micros(quota.dollars_per_day) if quota else None,
+            project_money_per_day=None if dollars_per_day is None else int(dollars_per_day * MICROS_PER_DOLLAR),
             job_money=self.options.max_cost_micros,
             exhausted=frozenset(exhausted),
             should_stop=claim.lease.is_lost,
         )
-        self.kept = answer_cache.Asked(
+        self.cache_key = answer_cache.Asked(
             job=job,
             row=self.row,
             page=self.page,
@@ -97,47 +109,21 @@ class _Work:
         )
 
 
-def _micros(dollars: object) -> int | None:
-    return None if dollars is None else int(dollars * MICROS_PER_DOLLAR)  # type: ignore[operator]
-
-
-def _exhausted(step: Step) -> set[int]:
-    """Deployments that have had their chance with the page in this round."""
-    return ledger.exhausted_deployments(
-        job_id=step.job_id, page_number=step.first_page, tries=TRIES_PER_DEPLOYMENT, since=step.job.created_at
-    )
-
-
-def _ask(claim: Claim, work: _Work) -> None:
-    if not work.parser.has_content(work.page):
-        _accept(claim, work, work.page, {"empty": True})
+def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
+    """Complete the page with a cached answer or a new one. A page without content needs none."""
+    job, page = claim.job, context.page
+    if not context.parser.has_content(page):
+        _complete(claim, context, page, {"empty": True})
         return
-    if work.options.reads_cache and (found := _kept_answer(work)) is not None:
-        page, facts = found
-        _accept(claim, work, page, {**facts, "cache": "hit", "requests": 0, "cost_nanos": 0})
-        return
-    parsed = _parsed_page(claim, work)
-    facts = _facts(parsed)
-    _accept(
-        claim,
-        work,
-        parsed.page,
-        {**facts, "cache": "miss", "requests": parsed.requests, "cost_nanos": parsed.cost_nanos},
-    )
-    if work.options.writes_cache:
+    if context.options.reads_cache:
+        targets = catalog.targets(context.order.call_for.page_parser)
+        models = [target.model for target in targets if not context.order.rules.refusal(target)]
         with borrowed_connection():
-            answer_cache.keep(work.kept, parsed.model, parsed.page, facts)
-
-
-def _kept_answer(work: _Work) -> tuple[Page, dict[str, object]] | None:
-    targets = catalog.targets(work.order.call_for.page_parser)
-    models = [target.model for target in targets if not work.order.rules.refusal(target)]
-    with borrowed_connection():
-        return answer_cache.find(work.kept, list(dict.fromkeys(models)))
-
-
-def _parsed_page(claim: Claim, work: _Work) -> ParsedPage:
-    job = claim.job
+            cached = answer_cache.find(context.cache_key, list(dict.fromkeys(models)))
+        if cached is not None:
+            page, facts = cached
+            _complete(claim, context, page, {**facts, "cache": "hit", "requests": 0, "cost_nanos": 0})
+            return
     with DocumentPictures(
         job.document_id,
         password=password_of(job),
@@ -146,27 +132,29 @@ def _parsed_page(claim: Claim, work: _Work) -> ParsedPage:
         should_stop=claim.lease.is_lost,
         open_document=storage.local_original,
     ) as pictures:
-        return work.parser.parse(
-            PageToParse(page=work.page, instructions=work.kept.instructions, pictures=pictures, order=work.order),
+        parsed = context.parser.parse(
+            PageToParse(page=page, instructions=context.cache_key.instructions, pictures=pictures, order=context.order),
             shared_gateway(),
         )
-
-
-def _facts(parsed: ParsedPage) -> dict[str, object]:
-    return {
+    facts = {
         "deployment": parsed.deployment,
         "provider": parsed.provider,
         "model": parsed.model,
         "prompt": parsed.prompt_version,
         **parsed.fidelity_facts(),
     }
+    used = {"cache": "miss", "requests": parsed.requests, "cost_nanos": parsed.cost_nanos}
+    _complete(claim, context, parsed.page, facts | used)
+    if context.options.writes_cache:
+        with borrowed_connection():
+            answer_cache.keep(context.cache_key, parsed.model, parsed.page, facts)
 
 
-def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> None:
-    """Settle the page with this content; the answer that comes too late is refused, and its cost stays booked."""
+def _complete(claim: Claim, context: _PageContext, page: Page, facts: dict[str, Any]) -> None:
+    """Complete the page with this content. If the claim was lost, the content is discarded; its cost stays recorded."""
     tracing.add_attributes(cache=str(facts.get("cache", "")))
-    content = work.row.content
-    if page is not work.page:
+    content = context.row.content
+    if page is not context.page:
         content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)
         storage.write(content, encode_page(page) + b"\n")
     with borrowed_connection(), transaction.atomic():
@@ -176,33 +164,22 @@ def _accept(claim: Claim, work: _Work, page: Page, facts: dict[str, object]) -> 
                 PageState.SUCCEEDED,
                 content=content,
                 fallback="",
-                facts={**work.row.facts, **facts},
+                facts={**context.row.facts, **facts},
                 error_code="",
                 error_detail="",
             )
 
 
-def _wait(claim: Claim, seconds: float, *, outage: bool = False) -> None:
+def _snooze(claim: Claim, seconds: float, *, outage: bool = False) -> None:
+    """Snooze the step, and let this process send it as soon as it is due."""
     with borrowed_connection():
-        waits = snooze(claim, delay=timedelta(seconds=seconds), outage=outage)
-    if waits:
+        is_snoozed = snooze(claim, delay=timedelta(seconds=seconds), outage=outage)
+    if is_snoozed:
         wake_up_timer.wake_up_in(seconds)
 
 
-def _wait_for_providers(claim: Claim, error: ProvidersUnavailable) -> None:
-    """Providers that are out of order are waited for, for a while; then the page goes without."""
-    patience = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
-    with borrowed_connection():
-        too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - patience).exists()
-    if too_long:
-        _go_without(claim, error)
-    else:
-        # A breaker may stay open for longer than pages wait for it.
-        _wait(claim, min(error.wait_seconds, patience.total_seconds() + MIN_PAUSE_SECONDS), outage=True)
-
-
-def _go_without(claim: Claim, error: PageError) -> None:
-    """The page takes its fallback text, and says why. One that has no text, or may not, fails."""
+def _fall_back(claim: Claim, error: PageError) -> None:
+    """Give the page its fallback text. It fails if it has no text, or if the job stops on its budget."""
     stops = isinstance(error, BudgetExceeded) and claim.job.parsed_options.stops_on_budget
     with borrowed_connection(), transaction.atomic():
         if not fail(claim, error_code=error.code):

@@ -1,4 +1,4 @@
-"""The stored content of a page, as its row names it."""
+"""The stored content of a page."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from apps.pages.model.blocks import Page, find_page
 
 
 def stored_page(row: JobPage) -> Page:
-    """The page that was accepted last; GarbledPage when its content is not there."""
+    """Return the accepted content of a page. Raise GarbledPage if the stored file does not contain the page."""
     return find_page(storage.read(row.content), row.number)

@@ -1,5 +1,7 @@
-"""OCR of pages, in three: the page is rendered here, recognised by a worker that has neither database nor secrets, and
-its answer is accepted here. docs/decisions/ocr.md tells what each of the three may do."""
+"""OCR of pages in three tasks: render the page here, recognise it in an OCR worker, accept the answer here.
+
+The OCR worker has neither database nor secrets. docs/decisions/ocr.md explains what each of the three may do.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,7 @@ from apps.jobs.scheduling.claims import (
     claim_for_ocr,
     claim_step,
     complete,
-    fail,
-    fail_pages,
+    discard,
     keep_lease,
     pages_of,
     retry,
@@ -35,27 +36,28 @@ from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
 from apps.jobs.scheduling.leases import renew
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
-from apps.jobs.stages.step_work import do_work, password_of, reader_limits
+from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import encode_page
-from apps.pages.model.errors import PageError, ParseError, page_error
-from apps.pages.model.recognition import Recognition, decode_recognition
+from apps.pages.model.errors import PageError, Stopped, page_error
+from apps.pages.model.recognition import decode_recognition
 from apps.pages.sandbox import client
 
 logger = logging.getLogger(__name__)
 
-# Errors that another try in half the resolution may get around.
-_WORTH_ANOTHER_TRY = frozenset({"ocr_timeout", "ocr_failed"})
-_MAX_TRIES = 2
-_ANSWER_GONE = "image_gone"
-# A worker that does not share our storage finds no image at all: rendering it again at once would go on without end.
-_DELAY_AFTER_GONE = timedelta(seconds=5)
+# A retry at half the resolution may avoid these errors.
+_RETRYABLE_CODES = frozenset({"ocr_timeout", "ocr_failed"})
+_MAX_STARTS = 2
+_IMAGE_GONE = "image_gone"
+# A worker without access to our storage never finds the image. The delay keeps such a page from being rendered in a
+# tight loop.
+_DELAY_AFTER_IMAGE_GONE = timedelta(seconds=5)
 
 
 def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[int]:
-    """The numbers of the pages that go to OCR, of those that could do with it, given with their reasons."""
+    """Return which pages go to OCR. ``needs``: pairs of page number and reason, as in ``JobPage.needs_ocr``."""
     options = job.parsed_options
     if not options.uses_ocr:
         return []
@@ -67,7 +69,7 @@ def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[
 
 
 def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
-    """Rows for the OCR of these pages, inside the caller's transaction; sent after the commit."""
+    """Create the steps for the OCR of these pages, inside the caller's transaction. They are sent after the commit."""
     queue = workers.ocr_queue()
     move_pages(JobPage.objects.filter(job=job, number__in=numbers), PageState.PENDING)
     Step.objects.bulk_create(make_page_steps(job=job, stage=Stage.RECOGNIZE, queue=queue, numbers=numbers))
@@ -76,21 +78,21 @@ def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
 
 
 def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
-    """Render a page for OCR: the order for ``recognize_page``, None when there is nothing to do."""
+    """Render a page for OCR. Return the request for the task ``recognize_page``, or None if no OCR is to follow."""
     with claim_step(step_id=step_id, fence=fence) as claim:
         if claim is None:
             return None
-        orders: list[dict[str, Any]] = []
-        do_work(claim, lambda claim: orders.extend(_render(claim)))
-    return orders[0] if orders else None
+        with record_errors(claim):
+            return _render(claim)
+    return None
 
 
-def _render(claim: Claim) -> list[dict[str, Any]]:
+def _render(claim: Claim) -> dict[str, Any] | None:
     job, step = claim.job, claim.step
     if job.document_id is None:
         raise DocumentNotFound
     options = job.parsed_options
-    earlier = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_WORTH_ANOTHER_TRY).exists()
+    has_failed = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_RETRYABLE_CODES).exists()
     dpi = settings.OCR_DPI * (1.5 if options.high_resolution_ocr else 1.0)
     with storage.local_copy(storage.original(job.document_id)) as path:
         try:
@@ -98,70 +100,80 @@ def _render(claim: Claim) -> list[dict[str, Any]]:
                 path,
                 step.first_page,
                 dpi=dpi,
-                max_dpi=dpi / 2 if earlier else 0.0,
+                max_dpi=dpi / 2 if has_failed else 0.0,
                 password=password_of(job),
                 media_type=job.media_type,
                 limits=reader_limits(),
                 should_stop=claim.lease.is_lost,
             )
-        except client.Stopped:
+        except Stopped:
             with transaction.atomic():
-                complete(claim)
-            return []
+                complete(claim)  # records the attempt as refused: the claim was lost
+            return None
         except PageError as error:
             if error.retryable:
                 raise
-            _give_up(claim, error)
-            return []
+            discard(claim, error)
+            return None
     key = storage.page_image(job.pk, number=step.first_page, attempt=claim.attempt)
     storage.write(key, image)
     if not wait_for_ocr(claim, image=key):
         storage.delete(key)
-        return []
+        return None
     answer = storage.ocr_answer(job.pk, number=step.first_page, attempt=claim.attempt)
-    return [
-        {
-            "step_id": step.pk,
-            "fence": claim.fence,
-            "job": job.pk,
-            "page": step.first_page,
-            "image": ocr_exchange.address_to_read(key),
-            "answer": ocr_exchange.address_to_write(answer),
-            "languages": options.ocr_languages,
-            "high_resolution": options.high_resolution_ocr,
-            "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
-        }
-    ]
+    return {
+        "step_id": step.pk,
+        "fence": claim.fence,
+        "job": job.pk,
+        "page": step.first_page,
+        "image": ocr_exchange.address_to_read(key),
+        "answer": ocr_exchange.address_to_write(answer),
+        "languages": options.ocr_languages,
+        "high_resolution": options.high_resolution_ocr,
+        "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
+    }
 
 
 def keep_ocr_alive(*, step_id: int, fence: int, worker: str) -> None:
-    """Renew the lease of a page that an OCR worker works on. Its first message claims the page instead."""
+    """Renew the lease of a page in an OCR worker. The worker's first message claims the page instead."""
     if not renew(Step.objects.filter(pk=step_id, fence=fence)):
         claim_for_ocr(step_id=step_id, fence=fence, worker=worker)
 
 
 def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", worked: Sequence[object] = ()) -> None:
-    """Take an answer that has the current fence, settle the page and move the job on.
+    """Complete the page with the OCR answer, or with its error ``code``, and advance the job.
 
-    ``worked``: when the worker began and ended (seconds since 1970), and its name; for traces only.
+    An answer with an old fence is discarded. ``worked``: when the worker began and ended (seconds since 1970), and its
+    name; for traces only.
     """
     step = Step.objects.select_related("job").filter(pk=step_id, fence=fence).first()
     if step is None or step.state not in (StepState.PENDING, StepState.RUNNING):
-        logger.info("The OCR answer for step %s with fence %s came too late and is refused", step_id, fence)
+        logger.info(
+            "The OCR answer for step %s (fence %s) is discarded: the step has ended or was claimed again",
+            step_id,
+            fence,
+        )
         return
-    claim_for_ocr(step_id=step_id, fence=fence, worker="")  # where the worker's own word of it got lost
+    claim_for_ocr(step_id=step_id, fence=fence, worker="")  # in case the worker's first message was lost
     step.refresh_from_db()
     job_traces.page_recognized(step, worked, error_code=code)
     with keep_lease(step) as claim:
         if code:
-            _accept_failure(claim, code, detail)
+            error = page_error(code, detail)
+            if code == _IMAGE_GONE:
+                snooze(claim, delay=_DELAY_AFTER_IMAGE_GONE)
+            elif code in _RETRYABLE_CODES and step.starts < _MAX_STARTS:
+                retry(claim, error)
+            else:
+                discard(claim, error)
         else:
-            do_work(claim, _accept)
+            with record_errors(claim):
+                _accept_answer(claim)
     advance_if_done(job_id=step.job_id, stage=Stage.RECOGNIZE)
 
 
 def accept_written_answer(step: Step) -> bool:
-    """Take the answer of a step whose last message got lost; False when there is none."""
+    """Accept the stored answer of a step whose last message was lost. Return False if there is no answer."""
     if not step.image or not storage.exists(_answer_key(step, step.fence)):
         return False
     accept_ocr(step_id=step.pk, fence=step.fence)
@@ -172,7 +184,7 @@ def _answer_key(step: Step, fence: int) -> str:
     return storage.ocr_answer(step.job_id, number=step.first_page, attempt=f"{step.pk}.{fence}")
 
 
-def _accept(claim: Claim) -> None:
+def _accept_answer(claim: Claim) -> None:
     job, step = claim.job, claim.step
     answer_key = _answer_key(step, claim.fence)
     recognition = decode_recognition(storage.read(answer_key))
@@ -180,35 +192,14 @@ def _accept(claim: Claim) -> None:
     page = apply_recognition(stored_page(row), recognition)
     content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
     storage.write(content, encode_page(page) + b"\n")
+    tries = "; ".join(
+        f"{attempt.engine} ({attempt.languages}, {attempt.preparation}): {attempt.confidence:.2f}, {attempt.reason}"
+        for attempt in recognition.attempts
+    )
     with transaction.atomic():
         if not complete(claim):
             return
         move_pages(pages_of(step), PageState.SUCCEEDED, content=content, needs_ocr="", error_code="", error_detail="")
-        PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=_summary(recognition))
+        PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=tries[:500])
     storage.delete(step.image)
     storage.delete(answer_key)
-
-
-def _summary(recognition: Recognition) -> str:
-    tries = (
-        f"{attempt.engine} ({attempt.languages}, {attempt.preparation}): {attempt.confidence:.2f}, {attempt.reason}"
-        for attempt in recognition.attempts
-    )
-    return "; ".join(tries)[:500]
-
-
-def _accept_failure(claim: Claim, code: str, detail: str) -> None:
-    error = page_error(code, detail)
-    if code == _ANSWER_GONE:
-        snooze(claim, delay=_DELAY_AFTER_GONE)
-    elif code in _WORTH_ANOTHER_TRY and claim.step.starts < _MAX_TRIES:
-        retry(claim, error)
-    else:
-        _give_up(claim, error)
-
-
-def _give_up(claim: Claim, error: ParseError) -> None:
-    """The page cannot be recognised: it keeps the text layer it has, or fails."""
-    with transaction.atomic():
-        if fail(claim, error_code=error.code):
-            fail_pages(pages_of(claim.step), error)

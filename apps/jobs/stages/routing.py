@@ -1,4 +1,4 @@
-"""Which mode parses each page: the job's own, a stronger one that a rule asks for, a cheaper one for easy pages."""
+"""Choose the mode of each page: the job's own, one that a rule asks for, or a cheaper one for an easy page."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE
 from apps.parsing.routing import auto_mode, cost_optimizer
 from apps.providers.catalog import catalog
 
-ROWS_AT_ONCE = 500
+ROWS_PER_BATCH = 500
 
 
 @dataclass(frozen=True)
 class Route:
-    """A page's mode and, where it is not the job's, why. ``rule``: the number of the rule that chose it."""
+    """The mode of a page, and the reason if it is not the job's. ``rule``: the number of the rule that chose it."""
 
     page_number: int
     mode: str
@@ -33,46 +33,44 @@ class Route:
 
 
 def choose_routes(job: ParseJob) -> list[Route]:
-    """The mode of every page that was read anew and has not been given one."""
+    """Return the mode for every page that has been read and has no mode yet."""
     rows = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED, mode="").exclude(content="").order_by("number")
     options = job.parsed_options
     if not options.auto_mode_rules and not options.optimizes_cost:
         return [Route(number, job.mode) for number in rows.values_list("number", flat=True)]
-    return [route_of(stored_page(row), job) for row in rows.iterator(chunk_size=ROWS_AT_ONCE)]
+    return [route_of(stored_page(row), job) for row in rows.iterator(chunk_size=ROWS_PER_BATCH)]
 
 
 def route_of(page: Page, job: ParseJob) -> Route:
-    """The mode of one page, by the rules and options of its job."""
+    """Return the mode of one page, by the rules and options of its job."""
     options = job.parsed_options
     decision = auto_mode.choose_mode(
         page, rules=options.auto_mode_rules, markdown=None, file_name=job.document_name, base_mode=job.mode
     )
     if decision.rule is not None:
-        mode = decision.mode if _is_served(decision.mode) else job.mode
-        return Route(page.number, mode, decision.reason, decision.rule)
+        parser = PAGE_PARSER_OF_MODE.get(decision.mode)
+        is_served = parser is None or bool(catalog.targets(parser))
+        return Route(page.number, decision.mode if is_served else job.mode, decision.reason, decision.rule)
     if options.optimizes_cost and job.mode in FOR_EASY_PAGES:
-        easy, why = cost_optimizer.is_easy(page)
-        if easy:
-            return Route(page.number, FOR_EASY_PAGES[job.mode], f"cost optimizer: {why}")
+        is_easy, reason = cost_optimizer.is_easy(page)
+        if is_easy:
+            return Route(page.number, FOR_EASY_PAGES[job.mode], f"cost optimizer: {reason}")
     return Route(page.number, job.mode)
 
 
-def _is_served(mode: str) -> bool:
-    parser = PAGE_PARSER_OF_MODE.get(mode)
-    return parser is None or bool(catalog.targets(parser))
-
-
 def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
-    """Rows for the pages that go to a model, inside the caller's transaction, sent after the commit; False when none
-    does."""
-    same: dict[tuple[str, str, int | None], list[int]] = defaultdict(list)
+    """Create the steps of pages that go to a model, inside the caller's transaction. Return False if there are none.
+
+    Their messages are sent after the commit.
+    """
+    alike: dict[tuple[str, str, int | None], list[int]] = defaultdict(list)
     for route in routes:
-        same[route.mode, route.reason, route.rule].append(route.page_number)
+        alike[route.mode, route.reason, route.rule].append(route.page_number)
     pages_for: dict[str, list[int]] = defaultdict(list)
-    for (mode, reason, rule), numbers in same.items():
+    for (mode, reason, rule), numbers in alike.items():
         parser = PAGE_PARSER_OF_MODE.get(mode)
-        for start in range(0, len(numbers), ROWS_AT_ONCE):
-            rows = JobPage.objects.filter(job=job, number__in=numbers[start : start + ROWS_AT_ONCE])
+        for start in range(0, len(numbers), ROWS_PER_BATCH):
+            rows = JobPage.objects.filter(job=job, number__in=numbers[start : start + ROWS_PER_BATCH])
             facts = {} if rule is None else {"rule": rule}
             columns = {"mode": mode or FAST, "mode_reason": reason[:200], "facts": facts}
             if parser:
@@ -83,12 +81,12 @@ def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
             pages_for[parser] += numbers
     if not pages_for:
         return False
-    runs = [
-        run
+    steps = [
+        step
         for parser, numbers in pages_for.items()
-        for run in make_page_steps(job=job, stage=Stage.MODEL, queue=parser, numbers=numbers)
+        for step in make_page_steps(job=job, stage=Stage.MODEL, queue=parser, numbers=numbers)
     ]
-    Step.objects.bulk_create(sorted(runs, key=lambda run: run.first_page), batch_size=ROWS_AT_ONCE)
+    Step.objects.bulk_create(sorted(steps, key=lambda step: step.first_page), batch_size=ROWS_PER_BATCH)
     move_to_stage(job.pk, Stage.MODEL)
     transaction.on_commit(partial(send_pages_of, job, Stage.MODEL))
     return True

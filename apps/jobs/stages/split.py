@@ -1,4 +1,7 @@
-"""Splitting: what a document is, how many pages it has, and which road it takes."""
+"""Split: find out the type and the page count of a document, and create the rows for its pages.
+
+A short document is read in the same pass and goes straight to OCR or to assembly. A long one is extracted in ranges.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from apps.jobs.stages import long_documents
 from apps.jobs.stages.assemble import write_result
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
-from apps.jobs.stages.step_work import do_work, hidden_text_of, password_of, reader_limits
+from apps.jobs.stages.step_work import hidden_text_of, password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.document_facts import DocumentFacts
@@ -30,23 +33,27 @@ from apps.pages.sandbox import client
 
 
 def split_document(*, step_id: int, fence: int) -> None:
-    """Look at the document. A short one is read and assembled at once, a long one gets its page rows and ranges."""
+    """Inspect the document. Read a short one in the same pass; create page rows and ranges for a long one."""
     with claim_step(step_id=step_id, fence=fence) as claim:
-        if claim is not None:
-            do_work(claim, _split)
-    if claim is not None:
-        send_due_if_any_waits()
+        if claim is None:
+            return
+        with record_errors(claim):
+            _split(claim)
+    send_due_if_any_waits()
 
 
 def _split(claim: Claim) -> None:
     job = claim.job
     if job.document_id is None:
         raise DocumentNotFound
+    # One of the pages may have killed the worker of an earlier start. So a later start extracts in ranges, and a range
+    # whose worker dies is halved until the page is alone.
+    is_first_start = claim.step.starts <= 1
     with storage.local_copy(storage.original(job.document_id)) as path:
         facts, pages = client.shared_reader().inspect_and_read(
             path,
             page_numbers=lambda facts: wanted_pages(job, facts.page_count),
-            max_pages=_most_pages_at_once(claim),
+            max_pages=int(settings.SHORT_ROAD_PAGES) if is_first_start and not job.uses_models else 0,
             password=password_of(job),
             **hidden_text_of(job),
             limits=reader_limits(),
@@ -55,84 +62,55 @@ def _split(claim: Claim) -> None:
     numbers = wanted_pages(job, facts.page_count)
     allow_pages(job, len(numbers))
     if pages is not None:
-        wanting = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in pages if isinstance(page, Page)))
-        if wanting:
-            _keep_and_recognize(claim, facts, pages, wanting)
-        else:
-            _finish_at_once(claim, facts, pages)
+        _store_short_document(claim, facts, pages)
         return
-    with long_documents.slot(pages=len(numbers)) as free:
-        if free:
-            _make_pages(claim, facts, numbers)
-        else:
+    with long_documents.slot(pages=len(numbers)) as is_free:
+        if not is_free:
             snooze(claim)
-
-
-def _most_pages_at_once(claim: Claim) -> int:
-    """A short document takes the short road at its first start. A start that got lost may have been the doing of one
-    of its pages, so the next one gives each page its own chance, in ranges that are halved."""
-    if claim.job.uses_models or claim.step.starts > 1:
-        return 0
-    return int(settings.SHORT_ROAD_PAGES)
-
-
-def _make_pages(claim: Claim, facts: DocumentFacts, numbers: Sequence[int]) -> None:
-    """The long road: a row for each page, a step for each range."""
-    job = claim.job
-    with transaction.atomic():
-        if not complete(claim):
             return
-        JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
-        make_ranges(job, numbers)
-        _move_to(Stage.EXTRACT, job, facts, pages=len(numbers))
-    send_pages_of(job, Stage.EXTRACT)
+        with transaction.atomic():
+            if not complete(claim):
+                return
+            JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
+            make_ranges(job, numbers)
+            _record_facts(job, facts, stage=Stage.EXTRACT, pages=len(numbers))
+        send_pages_of(job, Stage.EXTRACT)
 
 
-def _finish_at_once(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
-    """The short road: the pages are read already, so the same process assembles them, under a claim of its own."""
+def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
+    """Store the pages of a short document. Start OCR if a page needs it; otherwise assemble in this process at once."""
     job = claim.job
-    content = _write_pages(claim, pages)
-    with transaction.atomic():
-        if not complete(claim):
-            return
-        JobPage.objects.bulk_create(_settled_row(job, page, content) for page in pages)
-        _move_to(Stage.ASSEMBLE, job, facts, pages=len(pages))
-        step = create_claimed_step(job=job, stage=Stage.ASSEMBLE)
-    with keep_lease(step) as assembly:
-        do_work(assembly, lambda assembly: write_result(assembly, lambda: pages))
-
-
-def _keep_and_recognize(
-    claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure], wanting: Sequence[int]
-) -> None:
-    """The pages are read already; some of them go on to OCR."""
-    job = claim.job
-    content = _write_pages(claim, pages)
-    with transaction.atomic():
-        if complete(claim):
-            JobPage.objects.bulk_create(_settled_row(job, page, content) for page in pages)
-            _move_to(Stage.RECOGNIZE, job, facts, pages=len(pages))
-            begin_recognition(job, wanting)
-
-
-def _write_pages(claim: Claim, pages: Sequence[Page | PageFailure]) -> str:
-    content = storage.page_content(claim.job.pk, first=pages[0].number, last=pages[-1].number, attempt=claim.attempt)
+    needs_ocr = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in pages if isinstance(page, Page)))
+    content = storage.page_content(job.pk, first=pages[0].number, last=pages[-1].number, attempt=claim.attempt)
     storage.write(content, b"".join(encode_pages(pages)))
-    return content
+    rows = []
+    for page in pages:
+        row = JobPage(job=job, number=page.number, attempts=1)
+        if isinstance(page, PageFailure):
+            row.state, row.error_code, row.error_detail = PageState.FAILED, page.code, page.detail
+        else:
+            row.state, row.content, row.needs_ocr = PageState.SUCCEEDED, content, page.needs_ocr
+        rows.append(row)
+    with transaction.atomic():
+        if not complete(claim):
+            return
+        JobPage.objects.bulk_create(rows)
+        if needs_ocr:
+            _record_facts(job, facts, stage=Stage.RECOGNIZE, pages=len(pages))
+            begin_recognition(job, needs_ocr)
+            return
+        _record_facts(job, facts, stage=Stage.ASSEMBLE, pages=len(pages))
+        step = create_claimed_step(job=job, stage=Stage.ASSEMBLE)
+    with keep_lease(step) as assembly, record_errors(assembly):
+        write_result(assembly, lambda: pages)
 
 
-def _settled_row(job: ParseJob, page: Page | PageFailure, content: str) -> JobPage:
-    row = JobPage(job=job, number=page.number, attempts=1)
-    if isinstance(page, PageFailure):
-        row.state, row.error_code, row.error_detail = PageState.FAILED, page.code, page.detail
-    else:
-        row.state, row.content, row.needs_ocr = PageState.SUCCEEDED, content, page.needs_ocr
-    return row
-
-
-def _move_to(stage: Stage, job: ParseJob, facts: DocumentFacts, *, pages: int) -> None:
+def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: int) -> None:
+    """Move the job to the stage, and record the facts of its document and the deadline for this number of pages."""
     job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in facts.warnings)]
     job.page_count = pages
+    base = job.parsed_options.base_seconds or settings.JOB_BASE_SECONDS
+    per_page = job.parsed_options.seconds_per_page or settings.JOB_SECONDS_PER_PAGE
     move_to_stage(
         job.pk,
         stage,
@@ -140,18 +118,15 @@ def _move_to(stage: Stage, job: ParseJob, facts: DocumentFacts, *, pages: int) -
         document_pages=facts.page_count,
         page_count=pages,
         warnings=job.warnings,
-        deadline_at=Now() + _time_allowed(job, pages),
+        deadline_at=Now() + timedelta(seconds=min(base + per_page * pages, settings.MAX_JOB_SECONDS)),
     )
 
 
 def wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:
-    """The pages that the job asks for, of a document of so many; PageOutOfRange for those it does not have."""
+    """Return the numbers of the pages to parse, of a document with ``page_count`` pages.
+
+    Raise PageOutOfRange if the job asks for a page that the document does not have.
+    """
     if job.target_pages:
         return parse_page_ranges(job.target_pages, page_count=page_count)
     return range(1, min(page_count, job.max_pages or page_count) + 1)
-
-
-def _time_allowed(job: ParseJob, pages: int) -> timedelta:
-    base = job.parsed_options.base_seconds or settings.JOB_BASE_SECONDS
-    extra = job.parsed_options.seconds_per_page or settings.JOB_SECONDS_PER_PAGE
-    return timedelta(seconds=min(base + extra * pages, settings.MAX_JOB_SECONDS))

@@ -1,9 +1,10 @@
-"""What every step's work needs: its errors become facts in the database, its reader gets the settings' limits."""
+"""Shared by the stages: record a step's errors in the database, and pass the job's options to the reader."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypedDict
 
 from django.conf import settings
@@ -20,49 +21,50 @@ logger = logging.getLogger(__name__)
 
 
 class StorageUnavailable(UnplannedError):
-    """The storage did not answer or is full; the work is tried again."""
+    """The storage did not answer or is full. The work is retried."""
 
     code = "storage_unavailable"
 
 
-def do_work(claim: Claim, work: Callable[[Claim], None]) -> bool:
-    """Do a step's work; whatever goes wrong becomes a fact in the database. True when nothing did."""
+@contextmanager
+def record_errors(claim: Claim) -> Iterator[None]:
+    """Record an error of the block in the database instead of raising it.
+
+    A ``DocumentError`` fails the job, because a retry cannot succeed. After any other error the step is retried.
+    """
     try:
-        work(claim)
+        yield
     except DocumentError as error:
-        _refuse_document(claim, error)
+        with transaction.atomic():
+            if fail(claim, error_code=error.code):
+                end_job(claim.job.pk, JobState.FAILED, error=error)
     except OSError as error:
         logger.exception("Storage failed during %s", claim.step)
-        retry(claim, StorageUnavailable(f"Storage failed: {error.strerror}. The work is tried again."))
+        retry(claim, StorageUnavailable(f"Storage failed: {error.strerror}. The work is retried."))
     except ParseError as error:
         retry(claim, error)
     except Exception:
         logger.exception("%s stopped on an unplanned error", claim.step)
         retry(claim, UnplannedError())
-    else:
-        return True
-    return False
-
-
-def _refuse_document(claim: Claim, error: DocumentError) -> None:
-    with transaction.atomic():
-        if fail(claim, error_code=error.code):
-            end_job(claim.job.pk, JobState.FAILED, error=error)
 
 
 def password_of(job: ParseJob) -> str | None:
+    """Return the password that opens the job's document; None if it needs none."""
     return sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
 
 
 class HiddenText(TypedDict):
-    """How the reader is to treat text that people cannot see."""
+    """The arguments of the reader for text that people cannot see."""
 
     hidden_text: str
     preserve_very_small_text: bool
 
 
 def hidden_text_of(job: ParseJob) -> HiddenText:
-    """Removed when the job asks for it, and whenever a model reads the page: people would not know what it was told."""
+    """Return how the reader treats hidden text: removed if the job asks for it, or if a model may read the page.
+
+    Hidden text could give a model instructions that people do not see.
+    """
     options = job.parsed_options
     removed = options.ignores_hidden_text or job.uses_models or job.mode != "fast"
     return {
@@ -72,6 +74,7 @@ def hidden_text_of(job: ParseJob) -> HiddenText:
 
 
 def reader_limits() -> client.Limits:
+    """Return the limits of the settings for reading a document."""
     return client.Limits(
         cpu_seconds=settings.PAGE_CPU_SECONDS,
         wall_seconds=settings.PAGE_WALL_SECONDS,

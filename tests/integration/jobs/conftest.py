@@ -1,5 +1,7 @@
-"""Jobs on a real database and a real reader. There is no broker: messages are not taken, as when it is down, and the
-tests deliver what is due by calling the services as the tasks do."""
+"""Jobs on a real database and a real reader. There is no broker, so publishing fails as if the broker were down.
+
+The tests deliver due steps by calling the stages as the tasks do.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def _own_storage(settings: Any, tmp_path: Path) -> None:
         "default": {"BACKEND": "apps.documents.storage.FolderStorage", "OPTIONS": options}
     }
     settings.PAGES_PER_RANGE = 4
-    settings.SHORT_ROAD_PAGES = 0  # the long road has more places to get lost; test_short_road.py takes the other
+    settings.SHORT_ROAD_PAGES = 0  # ranges for short documents, too; test_short_documents.py sets it
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def open_steps(job: ParseJob, stage: Stage | None = None) -> list[Step]:
 
 
 def deliver(step: Step) -> None:
-    """What a worker does that gets the step's message."""
+    """Do the work of a worker that receives the step's message."""
     DELIVER[Stage(step.stage)](step_id=step.pk, fence=step.fence)
 
 
@@ -95,10 +97,11 @@ def run_to(job: ParseJob, stage: Stage) -> ParseJob:
         steps = open_steps(job)
         assert steps, f"{job} is stuck in {job.stage}"
         deliver(steps[0])
-    raise AssertionError("the job does not end")
+    raise AssertionError(f"{job} did not reach {stage} within 1000 messages")
 
 
 def run(job: ParseJob) -> ParseJob:
+    """Deliver messages until the job has ended."""
     return run_to(job, Stage.DONE)
 
 

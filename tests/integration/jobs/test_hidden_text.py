@@ -20,7 +20,7 @@ def lines_of(job: ParseJob) -> list[str]:
     return [line for line in storage.read(f"{job.result_folder}/text.txt").decode().splitlines() if line]
 
 
-@pytest.mark.parametrize("short_road", [0, 16])
+@pytest.mark.parametrize("short_document_pages", [0, 16])
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
@@ -30,9 +30,9 @@ def lines_of(job: ParseJob) -> list[str]:
     ],
 )
 def test_fast_mode_leaves_out_what_it_is_told_to(
-    submit: Submit, settings: Any, short_road: int, options: dict[str, Any], lines: list[str]
+    submit: Submit, settings: Any, short_document_pages: int, options: dict[str, Any], lines: list[str]
 ) -> None:
-    settings.SHORT_ROAD_PAGES = short_road
+    settings.SHORT_ROAD_PAGES = short_document_pages
 
     assert lines_of(run(submit(two_faced_pdf(), options=options))) == lines
 

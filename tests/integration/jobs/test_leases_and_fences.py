@@ -19,7 +19,7 @@ from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue,
 
 def die_holding(step: Step) -> None:
     """Claim a step as a worker does, and never come back: the lease is already over."""
-    claims._claim(step_id=step.pk, fence=step.fence)
+    claims.start_attempt(step_id=step.pk, fence=step.fence)
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
 
 
@@ -142,7 +142,7 @@ def test_rescue_starts_counted_before_the_work(submit: Submit) -> None:
 def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Submit) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
-    claims._claim(step_id=step.pk, fence=step.fence)
+    claims.start_attempt(step_id=step.pk, fence=step.fence)
 
     assert reclaim_from_lost_worker(step_id=step.pk, fence=step.fence) == step
 

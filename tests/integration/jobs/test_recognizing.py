@@ -69,9 +69,9 @@ def begun(job: ParseJob) -> tuple[Step, dict[str, Any]]:
     return step, order
 
 
-@pytest.mark.parametrize("short_road", [0, 16])
-def test_a_scan_becomes_text(submit: Submit, settings: Any, short_road: int) -> None:
-    settings.SHORT_ROAD_PAGES = short_road
+@pytest.mark.parametrize("short_document_pages", [0, 16])
+def test_a_scan_becomes_text(submit: Submit, settings: Any, short_document_pages: int) -> None:
+    settings.SHORT_ROAD_PAGES = short_document_pages
     job = run(submit(scanned_pdf(2)))
 
     assert job.state == JobState.SUCCEEDED

@@ -127,7 +127,7 @@ def test_a_provider_that_cannot_be_reached_is_told(submit: Submit, provider: Fak
 def test_a_lost_worker_is_told_of_by_who_finds_out(submit: Submit, told: Told) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
     (step,) = open_steps(job)
-    claims._claim(step_id=step.pk, fence=step.fence)
+    claims.start_attempt(step_id=step.pk, fence=step.fence)
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
     rescue()
     spans = told(run(job))
@@ -218,7 +218,7 @@ def test_a_job_that_fails_says_why(submit: Submit, told: Told) -> None:
     assert outcomes(spans, "split")[0][2:4] == ("failed", job.error_code)
 
 
-def test_the_short_road_is_told_too(submit: Submit, told: Told, settings: Any) -> None:
+def test_a_short_document_has_two_spans_below_its_job(submit: Submit, told: Told, settings: Any) -> None:
     settings.SHORT_ROAD_PAGES = 16
     spans = told(run(submit(pages=2)))
 

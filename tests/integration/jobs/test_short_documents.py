@@ -1,4 +1,4 @@
-"""Short documents are read and assembled by the process that opens them, and are as safe as the others."""
+"""A short document is read and assembled by the process that opens it, with the same guarantees as a long one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.jobs.conftest import Submit, deliver, open_steps, run
 
 
 @pytest.fixture
-def _short_road(settings: Any) -> None:
+def _short_documents_in_one_task(settings: Any) -> None:
     settings.SHORT_ROAD_PAGES = 16
 
 
@@ -27,8 +27,8 @@ def markdown(job: ParseJob) -> bytes:
         return source.read()
 
 
-@pytest.mark.usefixtures("_short_road")
-def test_one_message_is_enough_and_gives_what_the_long_road_gives(submit: Submit, settings: Any) -> None:
+@pytest.mark.usefixtures("_short_documents_in_one_task")
+def test_one_message_parses_a_short_document_with_the_same_result_as_ranges(submit: Submit, settings: Any) -> None:
     job = submit(pages=3)
     deliver(open_steps(job)[0])
     job.refresh_from_db()
@@ -40,11 +40,11 @@ def test_one_message_is_enough_and_gives_what_the_long_road_gives(submit: Submit
     assert markdown(job) == markdown(run(submit(pages=3)))
 
 
-@pytest.mark.usefixtures("_short_road")
-def test_a_second_start_takes_the_long_road(submit: Submit) -> None:
+@pytest.mark.usefixtures("_short_documents_in_one_task")
+def test_a_second_start_extracts_in_ranges(submit: Submit) -> None:
     job = submit(pages=3)
     (split,) = open_steps(job)
-    claims._claim(step_id=split.pk, fence=split.fence)
+    claims.start_attempt(step_id=split.pk, fence=split.fence)
     reclaim_from_lost_worker(step_id=split.pk, fence=split.fence)
 
     deliver(open_steps(job)[0])
@@ -53,8 +53,8 @@ def test_a_second_start_takes_the_long_road(submit: Submit) -> None:
     assert run(job).state == JobState.SUCCEEDED
 
 
-@pytest.mark.usefixtures("_short_road")
-def test_a_cancelled_short_job_is_not_finished(submit: Submit) -> None:
+@pytest.mark.usefixtures("_short_documents_in_one_task")
+def test_a_cancelled_short_document_gets_no_result(submit: Submit) -> None:
     job = submit(pages=3)
     (split,) = open_steps(job)
     cancel_job(job=job)
