@@ -1,1 +1,1 @@
-"""Who asks: projects and their API keys."""
+"""Projects and their API keys."""

@@ -1,4 +1,4 @@
-"""Projects and keys in the admin; keys are made by ``manage.py create_api_key`` and revoked here."""
+"""Admin of projects and keys. Keys are created with ``manage.py create_api_key`` and revoked here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.http import HttpRequest
 from apps.accounts import services
 from apps.accounts.models import ApiKey, Project, ProjectQuota
 
-MODES = ("fast", "balanced", "multimodal", "agentic")  # as apps/parsing/modes.py has them, which is above this room
+MODES = ("fast", "balanced", "multimodal", "agentic")  # those of apps/parsing/modes.py, which accounts may not import
 
 
 class NamesField(forms.CharField):
-    """A list of names, typed with commas between them."""
+    """A list of names, entered with commas between them."""
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Tokens that an installation sets for its own machinery: the autoscaler, the collector of metrics."""
+"""Bearer tokens for clients that are not users: the autoscaler, the metrics collector."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.crypto import constant_time_compare
 
 
 def sends_token(request: HttpRequest, token: str) -> bool:
-    """Whether the request carries ``Authorization: Bearer TOKEN``; true for everybody where ``token`` is empty."""
+    """Return whether the request has ``Authorization: Bearer TOKEN``. An empty ``token`` admits every request."""
     if not token:
         return True
     scheme, _, sent = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 
 
 class Project(models.Model):
-    """What documents, jobs and keys belong to; nobody sees another project's things.
+    """The owner of documents, jobs and keys; a project cannot see those of another.
 
-    ``retention_days``: how long its ended jobs are kept; empty as the service keeps them, 0 for ever.
+    ``retention_days``: how long finished jobs are kept; None: as long as the service keeps them; 0: forever.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -31,9 +31,9 @@ class Project(models.Model):
 
 
 class ProjectQuota(models.Model):
-    """What a project may use; an empty field is no limit. A project without a row has none.
+    """Limits of a project; an empty field is no limit. A project without a row has no limits.
 
-    ``modes`` and ``providers`` are lists of names, empty for all. What the installation forbids no project can allow.
+    ``modes`` and ``providers`` are lists of names, empty for all. A project cannot allow what the installation forbids.
     """
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="quota")
@@ -50,14 +50,14 @@ class ProjectQuota(models.Model):
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def valid(self) -> ApiKeyQuerySet:
-        """Keys that open the door now, by the database's clock."""
+        """Return the keys that are accepted now, by the database's clock."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
 
 
 class ApiKey(models.Model):
-    """A key as the database knows it: its SHA-256 and its first characters, never the key itself.
+    """An API key: its SHA-256 and its first characters; the key itself is not stored.
 
-    The key carries 256 random bits, so a plain hash is enough: there is nothing to guess.
+    A key has 256 random bits and cannot be guessed, so a plain hash is enough.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="api_keys")

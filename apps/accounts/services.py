@@ -1,4 +1,4 @@
-"""Every write to projects and keys, and the question who a key belongs to."""
+"""All writes to projects and keys, and the lookup of a key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def default_project() -> Project:
 def create_api_key(
     *, name: str, project: str = DEFAULT_PROJECT, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Make a key for ``project`` (made too if it is new); the second value is the key, told only here."""
+    """Create a key for ``project``, and the project if it is new. Return the row and the key, which is not stored."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     owner, _ = Project.objects.get_or_create(name=project)
     row = ApiKey.objects.create(project=owner, name=name, beginning=key[:8], sha256=_digest(key), expires_at=expires_at)
@@ -35,7 +35,7 @@ def revoke_api_key(*, api_key: ApiKey) -> None:
 
 
 def find_api_key(key: str) -> ApiKey | None:
-    """The valid key that ``key`` spells, with its project; None when absent, wrong, expired or revoked."""
+    """Return the row of this key with its project; None if the key is unknown, expired or revoked."""
     return ApiKey.objects.valid().select_related("project").filter(sha256=_digest(key)).first()
 
 

@@ -1,1 +1,1 @@
-"""Uploaded files and every byte kept about them."""
+"""Uploaded files and all bytes stored for them."""

@@ -1,4 +1,4 @@
-"""Documents in the admin: facts only, because their bytes go with them in one way (apps/jobs/commands/delete.py)."""
+"""Admin of documents. It is read-only, because only apps/jobs/commands/delete.py removes the stored bytes, too."""
 
 from __future__ import annotations
 

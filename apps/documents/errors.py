@@ -1,4 +1,4 @@
-"""What can be wrong with an upload.
+"""Errors of uploads and documents.
 
 DocumentError (apps/pages/model/errors.py)
   DocumentNotFound, FileTooLarge, DocumentInUse

@@ -1,4 +1,4 @@
-"""Documents: uploaded files as the database knows them."""
+"""Rows of uploaded files, and of stored bytes to be removed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def new_document_id() -> str:
 
 
 class Document(models.Model):
-    """An uploaded file. Its bytes lie in storage under its id (``storage.original``), never under its name.
+    """An uploaded file. Its bytes are stored under its id (``storage.original``), never under its name.
 
-    ``kept_as_file``: it was uploaded by itself and stays until somebody deletes it. Otherwise it came with a job and
-    goes with the last job that needs it.
+    ``kept_as_file``: it was uploaded without a job and is kept until a client deletes it. Otherwise it came with a job
+    and is deleted with the last job that needs it.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=new_document_id, editable=False)
@@ -42,16 +42,16 @@ class Document(models.Model):
 
     @property
     def extension(self) -> str:
-        """The name's ending in lower case without the dot; empty when there is none."""
+        """The file name extension in lower case without the dot; empty if there is none."""
         stem, dot, ending = self.name.rpartition(".")
         return ending.lower() if stem and dot else ""
 
 
 class Removal(models.Model):
-    """Bytes whose rows are gone: noted in the transaction that took the rows away, forgotten when the bytes are gone.
+    """Bytes to be removed: recorded in the transaction that deletes their rows, deleted when the bytes are removed.
 
-    ``key`` is a file or a folder in storage. It is due at ``due_at``, and once more at ``written_until``: so long may
-    a worker that does not know yet go on writing there.
+    ``key`` is a file or a folder in storage. It is removed at ``due_at``, and again at ``written_until``: until then a
+    worker that has not noticed the deletion may still write there.
     """
 
     key = models.CharField(primary_key=True, max_length=120)

@@ -1,4 +1,4 @@
-"""Reads about documents for lists and links."""
+"""Queries of documents for lists and signed links."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def list_documents(
     file_name: str | None = None,
     external_file_id: str | None = None,
 ) -> QuerySet[Document]:
-    """Return the project's documents with one of these ids and these values; a filter that is not given is ignored."""
+    """Return the project's documents with one of these ids and with these values; omitted filters are ignored."""
     rows = Document.objects.filter(project=project)
     if file_ids:
         rows = rows.filter(pk__in=file_ids)
@@ -29,5 +29,5 @@ def list_documents(
 
 
 def find_document_of_link(document_id: str) -> Document | None:
-    """Return the document that a signed link names, whatever its project; None when it was deleted."""
+    """Return the document that a signed link names, whatever its project; None if it was deleted."""
     return Document.objects.filter(pk=document_id).first()

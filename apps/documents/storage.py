@@ -1,4 +1,4 @@
-"""Where bytes live; the only module that spells storage keys. No user text is ever part of a key."""
+"""Stored bytes. Only this module builds storage keys; a key never contains text of users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPOOL_BYTES = 4 * 1024 * 1024
 
 
 class FolderStorage(FileSystemStorage):
-    """A folder, readable by its owner alone. ``save`` replaces what has the same key, in one move."""
+    """A folder that only its owner can read. A write replaces the file with the same key atomically."""
 
     def __init__(self, location: str) -> None:
         super().__init__(location=location, file_permissions_mode=0o600, directory_permissions_mode=0o700)
@@ -40,24 +40,21 @@ class FolderStorage(FileSystemStorage):
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        if durable:
-            self._fsync_folders(path.parent)
-
-    def _fsync_folders(self, folder: Path) -> None:
-        """The names on the way to the file are durable too; new folders are at most two levels deep."""
+        if not durable:
+            return
         root = Path(self.location).resolve()
-        for level in [folder, *folder.parents]:
-            handle = os.open(level, os.O_RDONLY | os.O_DIRECTORY)
+        for folder in path.parents:  # new folders need an fsync, too
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            if level == root:
+            if folder == root:
                 return
 
 
 def probe(name: str) -> str:
-    """Bytes that are written to see whether they can be, and removed at once."""
+    """Bytes of a test write, removed at once."""
     return f"probe-{name}"
 
 
@@ -66,42 +63,42 @@ def original(document_id: str) -> str:
 
 
 def page_content(job_id: str, *, first: int, last: int, attempt: str) -> str:
-    """Pages of one range as one attempt read them: a JSON line per page."""
+    """Pages of a range, extracted by one attempt: a JSON line per page."""
     return f"{job_folder(job_id)}/pages/{first:06}-{last:06}.{attempt}.jsonl"
 
 
 def page_image(job_id: str, *, number: int, attempt: str) -> str:
-    """A page as one attempt rendered it for OCR."""
+    """The image of a page, rendered for OCR by one attempt."""
     return f"{job_folder(job_id)}/ocr/{number:06}.{attempt}.image"
 
 
 def ocr_answer(job_id: str, *, number: int, attempt: str) -> str:
-    """What an OCR worker read on the image of the same attempt."""
+    """The result of OCR for the image of the same attempt."""
     return f"{job_folder(job_id)}/ocr/{number:06}.{attempt}.json"
 
 
 def page_answer(key: str) -> str:
-    """A model's answer for a page, kept to be used again."""
+    """A cached model result for a page."""
     return f"answers/{key[:2]}/{key}"
 
 
 def result_folder(job_id: str, *, attempt: str) -> str:
-    """What one attempt at assembly wrote; two attempts never share a folder."""
+    """The output of one attempt at assembly; two attempts never share a folder."""
     return f"{job_folder(job_id)}/result.{attempt}"
 
 
 def write(key: str, content: bytes | BinaryIO, *, durable: bool = False) -> None:
-    """Store the bytes under ``key``, whole or not at all. ``durable``: they survive a power cut once this returns."""
+    """Store the bytes under ``key`` atomically. ``durable``: they survive a power failure after the return."""
     storage = storages["default"]
     if isinstance(storage, FolderStorage):
         storage.write(key, content, durable=durable)
-    else:  # an object store answers when the bytes are safe
+    else:  # an object store responds when the bytes are durable
         storage.save(key, ContentFile(content) if isinstance(content, bytes) else File(content))
 
 
 @contextmanager
 def open_for_writing(key: str) -> Iterator[BinaryIO]:
-    """A file to write to; it appears under ``key``, whole, when the block ends without an error."""
+    """Return a file to write to. It is stored under ``key`` atomically when the block ends without an error."""
     with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
         yield spool  # type: ignore[misc]
         spool.seek(0)
@@ -109,7 +106,7 @@ def open_for_writing(key: str) -> Iterator[BinaryIO]:
 
 
 def read(key: str) -> bytes:
-    """The bytes under ``key``; FileNotFoundError when there are none."""
+    """Return the bytes under ``key``. Raise FileNotFoundError if there are none."""
     with default_storage.open(key, "rb") as source:
         return bytes(source.read())
 
@@ -127,20 +124,20 @@ def exists(key: str) -> bool:
 
 
 def local_path(key: str) -> Path | None:
-    """Where the bytes of ``key`` lie or will lie on this machine; None in an object store."""
+    """Return the path of ``key`` on this machine, existing or not; None in an object store."""
     if isinstance(storages["default"], FileSystemStorage):
         return Path(default_storage.path(key))
     return None
 
 
 def delete(key: str) -> None:
-    """Remove the bytes under ``key``; no error when there are none."""
+    """Remove the bytes under ``key``, if there are any."""
     default_storage.delete(key)
 
 
 @contextmanager
 def local_copy(key: str) -> Iterator[Path]:
-    """A path on this machine with the bytes of ``key``: the file itself in a folder, else a copy for the time."""
+    """Return a path on this machine with the bytes of ``key``: the stored file, or a temporary copy."""
     if isinstance(storages["default"], FileSystemStorage):
         yield Path(default_storage.path(key))
         return
@@ -152,25 +149,30 @@ def local_copy(key: str) -> Iterator[Path]:
 
 
 def local_original(document_id: str) -> AbstractContextManager[Path]:
-    """``local_copy`` of a document as it was uploaded."""
+    """Return ``local_copy`` of an uploaded document."""
     return local_copy(original(document_id))
 
 
 def document_folder(document_id: str) -> str:
-    """Everything that is kept of a document's own bytes."""
+    """The folder of a document's own bytes."""
     return original(document_id).rpartition("/")[0]
 
 
 def job_folder(job_id: str) -> str:
-    """Everything that a job wrote."""
+    """The folder of everything that a job writes."""
     return f"jobs/{job_id[:6]}/{job_id}"
 
 
 def delete_below(key: str) -> None:
-    """Remove the bytes under ``key`` and every key below it; what is not there, or goes meanwhile, is no error.
+    """Remove the bytes under ``key`` and every key below it. Keys that are missing or vanish meanwhile are no error.
 
-    Raises what the storage raises when something stays.
+    Raise the error of the storage if a key could not be removed.
     """
+
+    def ignore_missing(_: object, __: str, failure: tuple[type[BaseException], BaseException, TracebackType]) -> None:
+        if not isinstance(failure[1], FileNotFoundError):
+            raise failure[1]
+
     if not isinstance(storages["default"], FileSystemStorage):
         for found in _keys_below(key):
             default_storage.delete(found)
@@ -178,21 +180,16 @@ def delete_below(key: str) -> None:
         return
     path = Path(default_storage.path(key))
     if path.is_dir():
-        shutil.rmtree(path, onerror=_unless_it_is_gone)
+        shutil.rmtree(path, onerror=ignore_missing)
     else:
         path.unlink(missing_ok=True)
 
 
-def _unless_it_is_gone(_: object, __: str, failure: tuple[type[BaseException], BaseException, TracebackType]) -> None:
-    if not isinstance(failure[1], FileNotFoundError):
-        raise failure[1]
-
-
 def size_below(key: str) -> int:
-    """Bytes under every key below ``key``; 0 when there is none."""
+    """Return the total size in bytes of all keys below ``key``."""
     sizes = 0
     for found in _keys_below(key):
-        with suppress(FileNotFoundError):  # it goes meanwhile
+        with suppress(FileNotFoundError):  # removed meanwhile
             sizes += default_storage.size(found)
     return sizes
 

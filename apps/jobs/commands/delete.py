@@ -70,7 +70,9 @@ def _take_away(job_id: str, condition: Q, *, why: str) -> bool:
         return False
     ParseJob.objects.filter(pk=job.pk).delete()
     ended_lately = job.finished_at is None or job.finished_at > timezone.now() - WRITTEN_FOR
-    removals = documents.note_removals([storage.job_folder(job.pk)], written_for=WRITTEN_FOR if ended_lately else None)
+    removals = documents.record_removals(
+        [storage.job_folder(job.pk)], written_for=WRITTEN_FOR if ended_lately else None
+    )
     if document and not document.kept_as_file and not ParseJob.objects.filter(document=document).exists():
         removals += _take_document_away(document)
     _remove_after_commit(removals)
@@ -87,7 +89,7 @@ def _take_document_away(document: Document) -> list[Removal]:
     answers = PageAnswer.objects.filter(document=document).values_list("key", flat=True)
     keys = [storage.document_folder(document.pk), *(storage.page_answer(key) for key in answers)]
     document.delete()
-    return documents.note_removals(keys)
+    return documents.record_removals(keys)
 
 
 def _remove_after_commit(removals: Sequence[Removal]) -> None:

@@ -19,12 +19,12 @@ def _days(text: str) -> int:
 
 
 class Command(BaseCommand):
-    help = "Make an API key and print it; it is shown only this once."
+    help = "Create an API key and print it. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="what the key is for")
-        parser.add_argument("--project", default=services.DEFAULT_PROJECT, help="made if it does not exist yet")
-        parser.add_argument("--expires-in-days", type=_days, metavar="N", help="never when left out")
+        parser.add_argument("name", help="purpose of the key")
+        parser.add_argument("--project", default=services.DEFAULT_PROJECT, help="created if it does not exist")
+        parser.add_argument("--expires-in-days", type=_days, metavar="N", help="default: the key does not expire")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["expires_in_days"]
