@@ -1,4 +1,4 @@
-"""Who asks: the project and key that ``Authorization: Bearer KEY`` stands for."""
+"""Authentication by API key: find the project and the key of ``Authorization: Bearer KEY``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from rest_framework.request import Request
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey, Project
-from apps.api.request_errors import NotFound, Unauthenticated
+from apps.api.request_errors import WRONG_PROJECT, NotFound, Unauthenticated
 
 MAX_KEY_CHARS = 200
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Takes the place of a user in a request of the API."""
+    """The project and key of a request. The REST framework stores it as the request's user."""
 
     project: Project
     api_key: ApiKey
@@ -24,10 +24,10 @@ class Caller:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Absent, wrong, expired and revoked keys get the same answer, so that it says nothing about which keys exist."""
+    """Reject absent, wrong, expired and revoked keys with one response, so that it does not reveal which keys exist."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
-        """Raises Unauthenticated, and NotFound when ``project_id`` names a project that is not the key's."""
+        """Return the caller. Raise Unauthenticated, or NotFound if ``project_id`` is not the project of the key."""
         scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not 0 < len(key) <= MAX_KEY_CHARS:
@@ -35,9 +35,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         api_key = accounts.find_api_key(key)
         if api_key is None:
             raise Unauthenticated
-        asked = request.GET.get("project_id")
-        if asked and asked.lower() != str(api_key.project_id):
-            raise NotFound("There is no such project. Leave project_id out to use the project of the key.")
+        project_id = request.GET.get("project_id")
+        if project_id and project_id.lower() != str(api_key.project_id):
+            raise NotFound(WRONG_PROJECT)
         return Caller(api_key.project, api_key), None
 
     def authenticate_header(self, request: Request) -> str:

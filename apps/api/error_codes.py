@@ -1,7 +1,7 @@
-"""Every error code that an answer, a job or a page may carry: its HTTP status, its title, whether a retry can help.
+"""The error codes of responses, jobs and pages: HTTP status, title, and whether a retry can help.
 
-Codes are public and never renamed. Source of the statuses: the v2 API of LlamaParse, whose clients retry 408, 409, 429
-and 5xx blindly, so nothing that a retry cannot mend has one of those.
+Codes are public and never renamed. The statuses follow the v2 API of LlamaParse. Its clients always retry 408, 409, 429
+and 5xx, so an error that a retry cannot fix has another status.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ErrorKind:
-    """What is the same for every error of one code."""
+    """The properties that all errors of one code share."""
 
     status: int
     title: str
@@ -20,79 +20,79 @@ class ErrorKind:
 
 CODES: dict[str, ErrorKind] = {
     # The request
-    "invalid_request": ErrorKind(400, "The request cannot be read"),
-    "invalid_json": ErrorKind(400, "The JSON cannot be read"),
-    "file_missing": ErrorKind(400, "There is no document in the request"),
+    "invalid_request": ErrorKind(400, "The request is not valid"),
+    "invalid_json": ErrorKind(400, "The body is not valid JSON"),
+    "file_missing": ErrorKind(400, "The request contains no document"),
     "file_empty": ErrorKind(400, "The file is empty"),
-    "too_many_files": ErrorKind(400, "There is more than one file in the request"),
-    "too_many_fields": ErrorKind(400, "There are too many form fields"),
+    "too_many_files": ErrorKind(400, "The request contains more than one file"),
+    "too_many_fields": ErrorKind(400, "The request has too many form fields"),
     "incomplete_upload": ErrorKind(400, "The upload is incomplete"),
-    "unauthenticated": ErrorKind(401, "A valid API key or token is needed"),
-    "not_found": ErrorKind(404, "There is no such thing"),
-    "method_not_allowed": ErrorKind(405, "The address does not take this method"),
-    "not_acceptable": ErrorKind(406, "The answer is not available in the format asked for"),
+    "unauthenticated": ErrorKind(401, "A valid API key or token is required"),
+    "not_found": ErrorKind(404, "The requested object does not exist"),
+    "method_not_allowed": ErrorKind(405, "The address does not support this HTTP method"),
+    "not_acceptable": ErrorKind(406, "The response is not available in the requested format"),
     "file_too_large": ErrorKind(413, "The file is too large"),
     "field_too_large": ErrorKind(413, "A field is too large"),
-    "unsupported_media_type": ErrorKind(415, "The body has another content type than expected"),
-    "unsupported_file_type": ErrorKind(415, "This kind of file is not supported"),
-    "unsupported_encoding": ErrorKind(415, "The body is compressed"),
-    "invalid_option": ErrorKind(422, "An option cannot be used"),
+    "unsupported_media_type": ErrorKind(415, "The content type of the body is not supported"),
+    "unsupported_file_type": ErrorKind(415, "The file type is not supported"),
+    "unsupported_encoding": ErrorKind(415, "Compressed request bodies are not supported"),
+    "invalid_option": ErrorKind(422, "An option has an invalid value"),
     "mode_not_available": ErrorKind(422, "The mode is not available"),
     "mode_not_allowed": ErrorKind(403, "The project does not allow the mode"),
     "quota_exceeded": ErrorKind(402, "The project's quota is used up"),
-    "url_not_allowed": ErrorKind(422, "The address may not be fetched"),
-    # The state of things
-    "conflict": ErrorKind(400, "This is not possible now"),
+    "url_not_allowed": ErrorKind(422, "The address must not be fetched"),
+    # The state of a job or a file
+    "conflict": ErrorKind(400, "The current state does not allow this"),
     "job_not_cancellable": ErrorKind(400, "The job cannot be cancelled"),
     "job_not_finished": ErrorKind(409, "The job has not finished", retryable=True),
-    # Us
-    "internal_error": ErrorKind(500, "Something went wrong on our side", retryable=True),
-    "database_unavailable": ErrorKind(503, "The database does not answer", retryable=True),
-    "broker_unavailable": ErrorKind(503, "The broker does not answer", retryable=True),
-    "intake_paused": ErrorKind(503, "No new jobs are taken for the moment", retryable=True),
-    "storage_unavailable": ErrorKind(503, "Storage does not answer", retryable=True),
-    "storage_full": ErrorKind(507, "Storage is full", retryable=True),
+    # The service
+    "internal_error": ErrorKind(500, "An unexpected error occurred in the service", retryable=True),
+    "database_unavailable": ErrorKind(503, "The database does not respond", retryable=True),
+    "broker_unavailable": ErrorKind(503, "The message broker does not respond", retryable=True),
+    "intake_paused": ErrorKind(503, "The service accepts no new jobs at the moment", retryable=True),
+    "storage_unavailable": ErrorKind(503, "The storage does not respond", retryable=True),
+    "storage_full": ErrorKind(507, "The storage is full", retryable=True),
     # The document
     "document_corrupt": ErrorKind(422, "The document is damaged"),
     "document_empty": ErrorKind(422, "The document has no pages"),
     "document_encrypted": ErrorKind(422, "The document is encrypted"),
-    "wrong_password": ErrorKind(422, "The password does not open the document"),
-    "encryption_unsupported": ErrorKind(422, "This kind of encryption is not supported"),
+    "wrong_password": ErrorKind(422, "The password is wrong"),
+    "encryption_unsupported": ErrorKind(422, "The encryption of the document is not supported"),
     "too_many_pages": ErrorKind(422, "The document has too many pages"),
-    "image_too_large": ErrorKind(422, "The picture is too large"),
+    "image_too_large": ErrorKind(422, "The image is too large"),
     "unsupported_content": ErrorKind(422, "The document's content is not supported"),
     # A page
     "page_failed": ErrorKind(422, "The page could not be parsed"),
     "page_timeout": ErrorKind(422, "The page took too long"),
     "page_memory_exceeded": ErrorKind(422, "The page needed too much memory"),
-    "page_crashed": ErrorKind(422, "The page crashed the reader"),
+    "page_crashed": ErrorKind(422, "The reader process crashed on the page"),
     "page_too_large": ErrorKind(422, "The page is too large"),
-    "region_outside_page": ErrorKind(422, "The region lies outside the page"),
-    "ocr_failed": ErrorKind(422, "The page's text could not be recognised"),
-    "ocr_timeout": ErrorKind(422, "Recognising the page's text took too long"),
-    "language_not_installed": ErrorKind(422, "A language to be recognised is not installed"),
-    # A model
-    "provider_rate_limited": ErrorKind(503, "Every provider's quota is used up", retryable=True),
+    "region_outside_page": ErrorKind(422, "The region is outside the page"),
+    "ocr_failed": ErrorKind(422, "OCR failed on the page"),
+    "ocr_timeout": ErrorKind(422, "OCR took too long on the page"),
+    "language_not_installed": ErrorKind(422, "An OCR language is not installed"),
+    # A model call
+    "provider_rate_limited": ErrorKind(503, "The quota of every provider is used up", retryable=True),
     "provider_unavailable": ErrorKind(503, "No provider can be reached", retryable=True),
     "provider_overloaded": ErrorKind(503, "The provider is overloaded", retryable=True),
     "provider_timeout": ErrorKind(503, "The provider took too long", retryable=True),
-    "provider_bad_response": ErrorKind(422, "The provider's answer cannot be used"),
-    "output_truncated": ErrorKind(422, "The model's answer is cut off"),
-    "output_incomplete": ErrorKind(422, "The model's answer leaves out what the page says"),
-    "output_altered": ErrorKind(422, "The model's answer changes what the page says"),
+    "provider_bad_response": ErrorKind(422, "The provider's response cannot be used"),
+    "output_truncated": ErrorKind(422, "The model's response is cut off"),
+    "output_incomplete": ErrorKind(422, "The model's response omits text of the page"),
+    "output_altered": ErrorKind(422, "The model's response changes text of the page"),
     "provider_refused": ErrorKind(422, "The provider refused the page"),
-    "provider_auth_failed": ErrorKind(422, "The provider refused our credentials"),
+    "provider_auth_failed": ErrorKind(422, "The provider rejected the credentials of the service"),
     "provider_model_not_found": ErrorKind(422, "The provider does not know the model"),
-    "provider_quota_exhausted": ErrorKind(422, "The account at the provider has no money left"),
-    "provider_context_exceeded": ErrorKind(422, "The page is too long for the model"),
-    "provider_bad_request": ErrorKind(422, "The provider does not take the request"),
-    "provider_not_allowed": ErrorKind(422, "A rule keeps the providers from being used"),
+    "provider_quota_exhausted": ErrorKind(422, "The account at the provider has no credit left"),
+    "provider_context_exceeded": ErrorKind(422, "The page is too long for the model's context"),
+    "provider_bad_request": ErrorKind(422, "The provider rejected the request as invalid"),
+    "provider_not_allowed": ErrorKind(422, "The rules exclude every provider"),
     "all_providers_failed": ErrorKind(422, "Every provider failed on the page"),
-    "budget_exceeded": ErrorKind(422, "The money for the job is spent"),
-    # The work
-    "worker_lost": ErrorKind(503, "The worker was lost", retryable=True),
-    "lease_expired": ErrorKind(503, "The worker fell silent", retryable=True),
-    "job_deadline_exceeded": ErrorKind(422, "The job ran out of time"),
+    "budget_exceeded": ErrorKind(422, "The budget of the job is used up"),
+    # The execution of a job
+    "worker_lost": ErrorKind(503, "The worker process stopped", retryable=True),
+    "lease_expired": ErrorKind(503, "The worker stopped responding", retryable=True),
+    "job_deadline_exceeded": ErrorKind(422, "The job exceeded its time limit"),
     "cancelled": ErrorKind(400, "The job was cancelled"),
 }
 
@@ -115,10 +115,10 @@ _LLAMAPARSE = {
 
 
 def error_kind(code: str) -> ErrorKind:
-    """Return the row of a code; an unknown code becomes ``internal_error``."""
+    """Return the properties of a code; those of ``internal_error`` for an unknown one."""
     return CODES.get(code, CODES["internal_error"])
 
 
 def llamaparse_code(code: str) -> str:
-    """The word that LlamaParse's ``error_message`` begins with; ours in capitals where it has none."""
+    """Return the code at the start of ``error_message``: LlamaParse's, or ours in capitals if it has none."""
     return _LLAMAPARSE.get(code, code.upper())

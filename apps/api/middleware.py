@@ -1,4 +1,4 @@
-"""What every request gets, before and after Django: an id, errors in one shape, a look at the name it came by."""
+"""Middleware for every request: a request id, errors in one format, a check of the host name."""
 
 from __future__ import annotations
 
@@ -19,31 +19,36 @@ from apps.core import logs
 logger = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_OURS = ("/api/", "/livez", "/readyz")
-# Probes, Prometheus and autoscalers ask a pod by its address. These answers hold no link, so no name can be forged in.
+_API_PATHS = ("/api/", "/livez", "/readyz")
+# Probes, Prometheus and autoscalers address a pod by its IP. These responses contain no link, so a forged host name
+# cannot get into one.
 ANY_HOST_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/api/queue-statusz"})
 MAX_LOGGED_CHARS = 400
 
 
 class RequestMiddleware:
-    """First in MIDDLEWARE, so that it sees the answers that Django's own middleware gives.
+    """Set the request id and convert Django's error pages. First in MIDDLEWARE, to see responses of other middleware.
 
-    ``request.request_id`` is the caller's X-Request-Id where it is a plain word, else a new one; it goes back in the
-    answer and into the log. A path that begins with several slashes (a base URL that ended in one) loses all but one.
+    ``request.request_id`` is the caller's X-Request-Id if it has 8 to 64 letters, digits and hyphens, else a new one.
+    The response and the log contain it. Several slashes at the start of a path (from a base URL that ends with a
+    slash) become one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        asked = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = sent_id if _REQUEST_ID.fullmatch(sent_id) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        logs.begin(request_id=request_id)  # until the thread's next one: Django logs after its middleware, too
+        logs.begin(
+            request_id=request_id
+        )  # stays set until the thread's next request: Django also logs after its middleware
         if request.path_info.startswith("//"):
             request.path_info = "/" + request.path_info.lstrip("/")
         response = self._get_response(request)
-        if response.status_code >= 400 and request.path_info.startswith(_OURS) and _is_page(response):
+        media_type = response.headers.get("Content-Type", "").partition(";")[0]
+        if response.status_code >= 400 and request.path_info.startswith(_API_PATHS) and media_type == "text/html":
             allowed = response.headers.get("Allow")
             response = problem_of_status(request, response.status_code)
             if allowed:
@@ -53,9 +58,9 @@ class RequestMiddleware:
 
 
 class HostMiddleware(CommonMiddleware):
-    """In the place of Django's: a name that is not in ALLOWED_HOSTS is refused, and caller and log are told why.
+    """Reject host names that are not in ALLOWED_HOSTS, and give the reason in the response and in the log.
 
-    The addresses of ``ANY_HOST_PATHS`` answer whatever the name is.
+    It replaces Django's CommonMiddleware. The paths in ``ANY_HOST_PATHS`` accept any host name.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:  # type: ignore[override]
@@ -64,11 +69,6 @@ class HostMiddleware(CommonMiddleware):
         try:
             return super().process_request(request)
         except DisallowedHost as error:
-            # Django's message names ALLOWED_HOSTS.
-            logger.warning("Request refused: %s", str(error)[:MAX_LOGGED_CHARS])
+            # Django's message mentions ALLOWED_HOSTS.
+            logger.warning("Request rejected: %s", str(error)[:MAX_LOGGED_CHARS])
             return problem(request, UnknownHost())
-
-
-def _is_page(response: HttpResponseBase) -> bool:
-    """Whether the framework wrote this answer for a person to read."""
-    return response.headers.get("Content-Type", "").partition(";")[0] == "text/html"

@@ -1,24 +1,30 @@
-"""What can be wrong with a request, beyond what the services find.
+"""The errors of HTTP requests that the services behind the API do not raise themselves.
 
 ParseError (apps/pages/model/errors.py)
   RequestError                 the request itself
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
     UnsupportedMediaType, UnsupportedEncoding, Unauthenticated, NotFound
-    InvalidOptions        holds every option at fault
-  Unavailable             a part that we need
+    InvalidOptions        holds every invalid option
+  Unavailable             a part of the service does not respond
     DatabaseUnavailable, StorageUnreachable, StorageFull
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.pages.model.errors import ParseError
 
+MAX_USER_TEXT_CHARS = 120
+_SECRET = re.compile("password|secret|token|key|proxy|header|authorization", re.IGNORECASE)
+# The client sent a text where an object is expected, and that object may hold a secret.
+_TYPES_OF_GROUPS = frozenset({"model_type", "dict_type", "list_type"})
+
 
 class RequestError(ParseError):
-    """The request cannot be read. Compare it with the API's description at /api/docs."""
+    """The request is not valid. Compare it with the API description at /api/docs."""
 
     code = "invalid_request"
 
@@ -28,23 +34,23 @@ class InvalidRequest(RequestError):
 
 
 class UnknownHost(RequestError):
-    """This service does not answer to the name in the request's address. Who runs it adds the name to ALLOWED_HOSTS."""
+    """The service does not accept this host name. Ask the operator to add the name to ALLOWED_HOSTS."""
 
 
 class InvalidJson(RequestError):
-    """The body is not JSON in UTF-8. Send an object such as {"tier": "fast", "version": "latest"}."""
+    """The body is not valid JSON in UTF-8. Send an object such as {"tier": "fast", "version": "latest"}."""
 
     code = "invalid_json"
 
 
 class FileMissing(RequestError):
-    """Either file_id, source_url or an uploaded file must be provided. Name one of them."""
+    """The request contains no document. Send exactly one of: file_id, source_url, an uploaded file."""
 
     code = "file_missing"
 
 
 class TooManyFiles(RequestError):
-    """The request has more than one file. Send one request for each."""
+    """The request contains more than one file. Send one request per file."""
 
     code = "too_many_files"
 
@@ -56,7 +62,7 @@ class TooManyFields(RequestError):
 
 
 class FieldTooLarge(RequestError):
-    """A field of the request is too large. Send documents as a file part, and shorten what is longer than 64 KB."""
+    """A form field is larger than 64 KB. Shorten it; send a document as a file part, with a file name."""
 
     code = "field_too_large"
 
@@ -68,13 +74,13 @@ class IncompleteUpload(RequestError):
 
 
 class UnsupportedMediaType(RequestError):
-    """The body has another content type than this address takes. See /api/docs."""
+    """This address does not accept the content type of the body. See /api/docs for the expected one."""
 
     code = "unsupported_media_type"
 
 
 class UnsupportedEncoding(RequestError):
-    """Compressed bodies are not taken. Send the request again without Content-Encoding."""
+    """Compressed bodies are not supported. Send the request again without Content-Encoding."""
 
     code = "unsupported_encoding"
 
@@ -86,23 +92,45 @@ class Unauthenticated(RequestError):
 
 
 class NotFound(RequestError):
-    """There is nothing at this address. See /api/docs for those that exist."""
+    """There is nothing at this address. See /api/docs for the addresses of the API."""
 
     code = "not_found"
 
 
+WRONG_PROJECT = "The API key does not belong to this project. Omit project_id to use the project of the key."
+
+
 @dataclass(frozen=True)
 class OptionProblem:
-    """One option at fault: ``location`` as the client wrote it (``body``, ``page_ranges``, ``max_pages``)."""
+    """An invalid option. ``location`` is its path as the client wrote it: ``("body", "page_ranges", "max_pages")``."""
 
     type: str
     location: tuple[str | int, ...]
     message: str
     value: object = None
 
+    @property
+    def field(self) -> str:
+        """The path without ``body`` or ``query``, with dots."""
+        return ".".join(str(part) for part in self.location[1:] or self.location)
+
+    @property
+    def safe_value(self) -> object:
+        """The value if a response may repeat it: short, and neither a secret nor something that may contain one."""
+        if self.type in _TYPES_OF_GROUPS or any(_SECRET.search(str(part)) for part in self.location):
+            return None
+        if isinstance(self.value, str):
+            return printable(self.value)
+        return self.value if isinstance(self.value, bool | int | float) else None
+
+
+def printable(text: str) -> str:
+    """Return user text for a response: at most 120 characters, with spaces in place of control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_USER_TEXT_CHARS])
+
 
 class InvalidOptions(RequestError):
-    """Options have values that cannot be used."""
+    """One or more options have invalid values. Correct them and send the request again."""
 
     code = "invalid_option"
 
@@ -112,25 +140,25 @@ class InvalidOptions(RequestError):
 
 
 class Unavailable(ParseError):
-    """A part of the service does not answer. Try again in a moment."""
+    """A part of the service does not respond. Try again in a moment."""
 
     code = "internal_error"
     retryable = True
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database does not answer. Try again in a moment."""
+    """The database does not respond. Try again in a moment."""
 
     code = "database_unavailable"
 
 
 class StorageUnreachable(Unavailable):
-    """Storage does not answer. Try again in a moment."""
+    """The storage does not respond. Try again in a moment."""
 
     code = "storage_unavailable"
 
 
 class StorageFull(Unavailable):
-    """There is no room left in storage. Tell whoever runs this service, then try again."""
+    """The storage is full. Ask the operator of the service to free space, then try again."""
 
     code = "storage_full"

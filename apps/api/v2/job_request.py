@@ -1,4 +1,4 @@
-"""A request's options become an request to the job service: defaults, the mode that serves, and what to warn of."""
+"""Turn the options of an HTTP request into a JobRequest: defaults, admitted mode and warnings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from apps.accounts.models import Project
-from apps.api.error_responses import printable
-from apps.api.request_errors import InvalidOptions, OptionProblem
+from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.api.v2.options import ParseOptions
 from apps.api.v2.tiers import CONFIGURATIONS, LATEST, TIERS
 from apps.jobs.commands.submit import JobRequest
@@ -19,13 +18,16 @@ from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing.routing import auto_mode
 
 MAX_WARNINGS = 50
-# Values that ask for what happens anyway.
+# Values that request the default behaviour need no warning.
 _HARMLESS: tuple[object, ...] = (None, False, "", [], {}, "move_to_end")
 
 
 def accept_request(project: Project, options: ParseOptions) -> JobRequest:
-    """The order; InvalidOption(s), ModeNotAvailable and PageOutOfRange for values that cannot be used, ModeNotAllowed
-    and QuotaExceeded for what the project may not have."""
+    """Return the job request with the mode that is admitted for the project.
+
+    Raise InvalidOption(s), ModeNotAvailable or PageOutOfRange for invalid values, and ModeNotAllowed or QuotaExceeded
+    if the limits of the project forbid the job.
+    """
     request = _job_request(options, _tier(options))
     admission = admit(project=project, mode=request.mode, options=request.options, asked=request.tier)
     return replace(
@@ -37,14 +39,32 @@ def accept_request(project: Project, options: ParseOptions) -> JobRequest:
 
 
 def request_to_estimate(options: ParseOptions) -> JobRequest:
-    """The request before anybody was asked whether the project may have it; without a tier its mode is ""."""
-    names_one = options.tier or options.configuration_id
-    return _job_request(options, _tier(options) if names_one else "")
+    """Return the job request without checking the limits of the project. Without a tier, its mode is ""."""
+    has_tier = options.tier or options.configuration_id
+    return _job_request(options, _tier(options) if has_tier else "")
 
 
 def _job_request(options: ParseOptions, tier: str) -> JobRequest:
-    version = _version(options, tier) if tier else ""
-    _check_auto_mode(options)
+    version = ""
+    if tier:
+        versions, version = TIERS[tier].versions, options.version or LATEST
+        if version == LATEST or (version == "configured" and options.configuration_id):
+            version = versions[-1]
+        if version not in versions:
+            raise _unknown_version(tier, version, ("body", "version"))
+
+    where = ("body", "processing_options", "auto_mode_configuration")
+    try:
+        rules = options.auto_mode_rules
+    except auto_mode.InvalidRules as error:
+        raise InvalidOptions(
+            [OptionProblem("value_error", (*where, *each.path), each.message, each.value) for each in error.problems]
+        ) from error
+    for index, rule in enumerate(rules):
+        conf = rule.parsing_conf
+        if conf.version and conf.version not in (LATEST, *TIERS[conf.tier].versions):
+            raise _unknown_version(conf.tier, conf.version, (*where, index, "parsing_conf", "version"))
+
     if options.target_pages:
         check_page_ranges(options.target_pages)
     return JobRequest(
@@ -64,56 +84,27 @@ def _tier(options: ParseOptions) -> str:
     configuration = options.configuration_id
     if configuration and configuration not in CONFIGURATIONS:
         raise InvalidOption(
-            "There is no such saved configuration. Send tier and version instead.",
+            "This saved configuration does not exist. Send tier and version instead.",
             location=("body", "configuration_id"),
             value=configuration,
         )
     tier = options.tier or CONFIGURATIONS.get(configuration or "")
     if tier is None:
-        names = ", ".join(TIERS)
-        raise InvalidOptions([OptionProblem("missing", ("body", "tier"), f"A tier is required: {names}")])
+        detail = f"A tier is required. Send one of: {', '.join(TIERS)}."
+        raise InvalidOptions([OptionProblem("missing", ("body", "tier"), detail)])
     return tier
 
 
-def _version(options: ParseOptions, tier: str) -> str:
-    """Return the dated version; ``latest`` becomes the version that it means today."""
-    versions, asked = TIERS[tier].versions, options.version or LATEST
-    if asked == LATEST or (asked == "configured" and options.configuration_id):
-        return versions[-1]
-    if asked not in versions:
-        known = ", ".join(versions)
-        raise InvalidOption(
-            f"The tier {tier} has no such version. Send latest or one of: {known}.",
-            location=("body", "version"),
-            value=asked,
-        )
-    return asked
-
-
-def _check_auto_mode(options: ParseOptions) -> None:
-    """Raise InvalidOptions for rules that cannot be used, and for versions that their tiers do not have."""
-    where = ("body", "processing_options", "auto_mode_configuration")
-    try:
-        rules = options.auto_mode_rules
-    except auto_mode.InvalidRules as error:
-        raise InvalidOptions(
-            [OptionProblem("value_error", (*where, *each.path), each.message, each.value) for each in error.problems]
-        ) from error
-    for index, rule in enumerate(rules):
-        conf = rule.parsing_conf
-        if conf.version and conf.version not in (LATEST, *TIERS[conf.tier].versions):
-            known = ", ".join(TIERS[conf.tier].versions)
-            raise InvalidOption(
-                f"The tier {conf.tier} has no such version. Send latest or one of: {known}.",
-                location=(*where, index, "parsing_conf", "version"),
-                value=conf.version,
-            )
+def _unknown_version(tier: str, version: str, location: tuple[str | int, ...]) -> InvalidOption:
+    known = ", ".join(TIERS[tier].versions)
+    detail = f"The tier {tier} does not have this version. Send latest or one of: {known}."
+    return InvalidOption(detail, location=location, value=version)
 
 
 def _option_warnings(options: Options, path: str = "", *, has_effect: bool = True) -> Iterator[dict[str, str]]:
-    """Yield a warning for each unknown option and for each option that has no effect.
+    """Yield a warning for each unknown option and for each option without effect.
 
-    ``path`` is that of the group, with a dot at its end; ``has_effect`` is False in a group that has no effect.
+    ``path`` is the path of the group and ends with a dot. ``has_effect`` is False in a group without effect.
     """
     for name in options.model_extra or {}:
         yield {"code": "unknown_option", "detail": options.unknown_warning, "option": path + printable(name)}

@@ -1,4 +1,4 @@
-"""What goes over the wire: jobs, files, pages and lists, as LlamaParse's clients read them, and what we add."""
+"""The response bodies: jobs, files, pages and lists as LlamaParse's clients read them, with fields of our own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from apps.api.error_codes import llamaparse_code
-from apps.api.error_responses import described
+from apps.api.error_responses import describe_error
 from apps.documents.models import Document
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.stages import assemble
@@ -27,7 +27,7 @@ STATUS: dict[str, ApiStatus] = {
 
 
 class ErrorSummary(BaseModel):
-    """What went wrong with a job or a page; ``code`` is one of /errors."""
+    """The error of a job or a page; ``code`` is one of those at /errors."""
 
     type: str
     title: str
@@ -37,13 +37,13 @@ class ErrorSummary(BaseModel):
 
 
 class CreditUsage(BaseModel):
-    """``credits`` are LlamaParse's."""
+    """``credits`` is a field of LlamaParse, always null here."""
 
     credits: float | None = None
 
 
 class ModelUsage(CreditUsage):
-    """What the calls to models came to. ``cost_usd`` None: a price is unknown."""
+    """The sums of the job's model calls. ``cost_usd`` is null if a price is unknown."""
 
     requests: int
     input_tokens: int
@@ -52,7 +52,7 @@ class ModelUsage(CreditUsage):
 
 
 class PageTotals(BaseModel):
-    """How many pages the job parses and how they ended; None until that is known."""
+    """The number of pages of the job, and of those that succeeded and failed; null until known."""
 
     total: int | None = None
     succeeded: int | None = None
@@ -71,7 +71,7 @@ class Job(BaseModel):
     tier: str
     usage: ModelUsage | CreditUsage = CreditUsage()
     user_metadata: dict[str, str]
-    # Ours
+    # Fields that LlamaParse does not have
     version: str
     mode: str
     state: str
@@ -103,7 +103,7 @@ class JobPageState(BaseModel):
 
 
 class JobPageList(BaseModel):
-    """``counts``: how many pages of the whole job are in each state."""
+    """``counts``: the number of pages of the whole job by state."""
 
     counts: dict[str, int]
     items: list[JobPageState]
@@ -136,6 +136,7 @@ class FileList(BaseModel):
 
 
 def represent_job(job: ParseJob) -> Job:
+    facts = job.result_facts
     return Job(
         id=job.pk,
         project_id=str(job.project_id),
@@ -145,14 +146,19 @@ def represent_job(job: ParseJob) -> Job:
         error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
         name=job.document_name,
         tier=job.tier,
-        usage=ModelUsage(**usage) if (usage := job.result_facts.get("usage")) else CreditUsage(),
+        usage=ModelUsage(**usage) if (usage := facts.get("usage")) else CreditUsage(),
         user_metadata=job.user_metadata,
         version=job.version,
         mode=job.mode,
         state=job.state,
         error=_error_summary(job.error_code, job.error_detail),
         warnings=job.warnings,
-        pages=_totals(job),
+        pages=PageTotals(
+            total=job.page_count,
+            succeeded=facts.get("good_pages"),
+            failed=facts.get("failed_pages"),
+            needing_ocr=facts.get("pages_needing_ocr"),
+        ),
         file_id=job.document_id,
         finished_at=job.finished_at,
     )
@@ -187,14 +193,4 @@ def represent_file(
 
 
 def _error_summary(code: str, detail: str) -> ErrorSummary | None:
-    return ErrorSummary(**described(code, detail)) if code else None
-
-
-def _totals(job: ParseJob) -> PageTotals:
-    facts = job.result_facts
-    return PageTotals(
-        total=job.page_count,
-        succeeded=facts.get("good_pages"),
-        failed=facts.get("failed_pages"),
-        needing_ocr=facts.get("pages_needing_ocr"),
-    )
+    return ErrorSummary(**describe_error(code, detail)) if code else None
