@@ -20,13 +20,13 @@ from rest_framework.request import Request
 from apps.accounts.models import Project
 from apps.api import links
 from apps.api.base import ApiView, PublicView, json_response, project_of
-from apps.api.request_errors import NotFound, StorageFull, StorageUnreachable
+from apps.api.request_errors import WRONG_PROJECT, NotFound, StorageFull, StorageUnreachable
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
-from apps.api.requests.query_parameters import NEWEST_FIRST, SortOrder
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import FILE_FORM, JSON, PROBLEMS, query
 from apps.api.v2.representations import File, FileList, PresignedUrl, represent_file
+from apps.core.pagination import NEWEST_FIRST, SortOrder
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
@@ -52,14 +52,17 @@ _PAGING = {"page_size": int, "page_token": str}
 class Files(ApiView):
     @extend_schema(operation_id="create_file", tags=["files"], request=FILE_FORM, responses={200: File, **PROBLEMS})
     def post(self, request: Request) -> HttpResponse:
-        """Upload a file of any kind; whether it can be parsed is looked at when it is to be parsed."""
+        """Upload a file of any type. The service checks whether it can be parsed when a job is created for it."""
         with read_upload(request) as upload:
             purpose = upload.fields.get("purpose") or "parse"
             if purpose not in PURPOSES:
-                detail = f"A purpose is one of: {', '.join(PURPOSES)}."
+                detail = f"The purpose is unknown. Send one of: {', '.join(PURPOSES)}."
                 raise InvalidOption(detail, location=("body", "purpose"), value=purpose)
             external_id = upload.fields.get("external_file_id") or ""
-            document = store(project_of(request), upload, purpose=purpose, external_file_id=_checked(external_id))
+            if len(external_id) > MAX_EXTERNAL_ID_CHARS or "\x00" in external_id:
+                detail = f"The external_file_id is not valid. Send at most {MAX_EXTERNAL_ID_CHARS} characters, no NUL."
+                raise InvalidOption(detail, location=("body", "external_file_id"))
+            document = store(project_of(request), upload, purpose=purpose, external_file_id=external_id)
         return json_response(represent_file(document))
 
     @extend_schema(
@@ -69,7 +72,7 @@ class Files(ApiView):
         responses={200: FileList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
-        """The project's files, newest first unless ``order_by`` says otherwise."""
+        """List the project's files, newest first unless ``order_by`` is given."""
         rows = list_documents(
             project=project_of(request),
             file_ids=query_parameters.values(request, "file_ids"),
@@ -104,20 +107,20 @@ class FilesQuery(ApiView):
         operation_id="query_files", tags=["files"], request={JSON: FileQuery}, responses={200: FileList, **PROBLEMS}
     )
     def post(self, request: Request) -> HttpResponse:
-        """The same list by a body; an older form of it."""
-        asked = validated(FileQuery, read_json(request, optional=True))
-        wanted = asked.filter or FileFilter()
+        """List the project's files by a JSON body, as older clients do."""
+        query = validated(FileQuery, read_json(request, optional=True))
+        filters = query.filter or FileFilter()
         project = project_of(request)
-        if wanted.project_id and wanted.project_id.lower() != str(project.pk):
-            raise NotFound
+        if filters.project_id and filters.project_id.lower() != str(project.pk):
+            raise NotFound(WRONG_PROJECT)
         rows = list_documents(
             project=project,
-            file_ids=wanted.file_ids or [],
-            file_name=wanted.file_name,
-            external_file_id=wanted.external_file_id,
+            file_ids=filters.file_ids or [],
+            file_name=filters.file_name,
+            external_file_id=filters.external_file_id,
         )
-        size = min(asked.page_size or query_parameters.DEFAULT_PAGE_SIZE, query_parameters.MAX_PAGE_SIZE)
-        return _listed(request, rows, _order(asked.order_by, "body"), size, asked.page_token)
+        size = min(query.page_size or query_parameters.DEFAULT_PAGE_SIZE, query_parameters.MAX_PAGE_SIZE)
+        return _listed(request, rows, _order(query.order_by, "body"), size, query.page_token)
 
 
 class FileById(ApiView):
@@ -125,13 +128,13 @@ class FileById(ApiView):
         operation_id="get_file", tags=["files"], parameters=query(expand=list), responses={200: File, **PROBLEMS}
     )
     def get(self, request: Request, file_id: str) -> HttpResponse:
-        """One file; with ``expand=download_url`` also a link to its bytes."""
+        """Return a file; with ``expand=download_url`` also a link to its bytes."""
         document = find_file(project_of(request), file_id)
         return json_response(_represent(request, document, job_queries.documents_expire_at([document.pk])))
 
     @extend_schema(operation_id="delete_file", tags=["files"], responses={204: None, **PROBLEMS})
     def delete(self, request: Request, file_id: str) -> HttpResponse:
-        """Remove a file; refused while a job of it is open. Results of its jobs stay."""
+        """Delete a file. Fails while a job of the file is open. The results of its jobs remain."""
         delete_document(document=find_file(project_of(request), file_id))
         return HttpResponse(status=204)
 
@@ -144,7 +147,7 @@ class FileContent(ApiView):
         responses={200: PresignedUrl, **PROBLEMS},
     )
     def get(self, request: Request, file_id: str) -> HttpResponse:
-        """A link to the file's bytes that needs no key and expires."""
+        """Return a link to the file's bytes. It needs no API key and expires."""
         seconds = query_parameters.integer(
             request, "expires_at_seconds", settings.SIGNED_URL_SECONDS, minimum=1, maximum=links.MAX_LINK_SECONDS
         )
@@ -154,11 +157,11 @@ class FileContent(ApiView):
 class SignedFile(PublicView):
     @extend_schema(exclude=True)
     def get(self, request: Request, token: str) -> HttpResponseBase:
-        """The bytes, always as a download: what people upload is never shown as a page of ours."""
+        """Return the bytes, always as a download: a browser must not show uploads as pages of this service."""
         document_id = links.document_id_of(token)
         document = find_document_of_link(document_id) if document_id else None
         if document is None:
-            raise NotFound("This link is not valid any more. Ask for a new one at .../files/{id}/content.")
+            raise NotFound("This link is no longer valid. Request a new one: GET /api/v1/beta/files/{file_id}/content.")
         with storage_errors():
             content = storage.open_for_reading(storage.original(document.pk))
         response = FileResponse(
@@ -172,7 +175,7 @@ class SignedFile(PublicView):
 
 
 def find_file(project: Project, file_id: str) -> Document:
-    """The project's file; DocumentNotFound for one that is not, whatever the reason."""
+    """Return the project's file. Raise DocumentNotFound for an unknown id and a file of another project alike."""
     if not _ID.fullmatch(file_id):
         raise DocumentNotFound
     return documents.find_document(project=project, document_id=file_id)
@@ -199,7 +202,7 @@ def store(
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """What storage cannot do is told as that, not as a bug of ours."""
+    """Turn OSErrors of the storage into StorageFull and StorageUnreachable."""
     try:
         yield
     except OSError as error:
@@ -207,22 +210,22 @@ def storage_errors() -> Iterator[None]:
         raise (StorageFull if full else StorageUnreachable) from error
 
 
-def _order(asked: str | None, where: str) -> SortOrder:
-    """``name``, ``id`` (ascending) or ``created_at`` (newest first); a direction may follow, as in older clients."""
-    if not asked:
+def _order(order_by: str | None, where: str) -> SortOrder:
+    """Return the order: ``name``, ``id`` (ascending), ``created_at`` (newest first). Older clients add a direction."""
+    if not order_by:
         return NEWEST_FIRST
-    field, _, direction = asked.strip().partition(" ")
+    field, _, direction = order_by.strip().partition(" ")
     if field not in SORT_ORDERS or direction.lower() not in ("", "asc", "desc"):
-        detail = "Files are ordered by name, id or created_at."
-        raise InvalidOption(detail, location=(where, "order_by"), value=asked)
+        detail = "Files cannot be sorted by this. Send name, id or created_at, optionally followed by asc or desc."
+        raise InvalidOption(detail, location=(where, "order_by"), value=order_by)
     return SortOrder(field, descending=direction.lower() == "desc") if direction else SORT_ORDERS[field]
 
 
 def _listed(request: Request, rows: QuerySet[Document], order: SortOrder, size: int, token: str | None) -> HttpResponse:
-    found, next_token = query_parameters.paginate(rows, order=order, size=size, token=token)
-    expire_at = job_queries.documents_expire_at([document.pk for document in found])
-    items = [_represent(request, document, expire_at) for document in found]
-    return json_response(FileList(items=items, next_page_token=next_token, total_size=rows.count()))
+    page = query_parameters.paginate(rows, order=order, size=size, token=token)
+    expire_at = job_queries.documents_expire_at([document.pk for document in page.rows])
+    items = [_represent(request, document, expire_at) for document in page.rows]
+    return json_response(FileList(items=items, next_page_token=page.next_token, total_size=page.total))
 
 
 def _represent(request: Request, document: Document, expire_at: Mapping[str, datetime]) -> File:
@@ -233,10 +236,3 @@ def _represent(request: Request, document: Document, expire_at: Mapping[str, dat
 def _link(request: Request, document: Document, *, seconds: int | None = None) -> PresignedUrl:
     path, expires_at = links.signed_path(document.pk, seconds=seconds or settings.SIGNED_URL_SECONDS)
     return PresignedUrl(url=links.origin(request) + path, expires_at=expires_at)
-
-
-def _checked(external_id: str) -> str:
-    if len(external_id) > MAX_EXTERNAL_ID_CHARS or "\x00" in external_id:
-        detail = f"An external_file_id has at most {MAX_EXTERNAL_ID_CHARS} characters."
-        raise InvalidOption(detail, location=("body", "external_file_id"))
-    return external_id

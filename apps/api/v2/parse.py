@@ -16,8 +16,7 @@ from apps.api.base import ApiView, caller_of, json_response, project_of
 from apps.api.request_errors import FileMissing, InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
-from apps.api.requests.query_parameters import NEWEST_FIRST, SortOrder
-from apps.api.requests.uploads import read_upload
+from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
 from apps.api.v2.files import find_file, storage_errors, store
 from apps.api.v2.job_request import accept_request
@@ -33,6 +32,7 @@ from apps.api.v2.representations import (
 )
 from apps.api.v2.results import job_with_sections
 from apps.api.v2.tiers import known_versions
+from apps.core.pagination import NEWEST_FIRST, SortOrder
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
@@ -55,7 +55,7 @@ class ParseJobs(ApiView):
         operation_id="create_parse", tags=["parse"], request={JSON: ParseRequest}, responses={200: Job, **PROBLEMS}
     )
     def post(self, request: Request) -> HttpResponse:
-        """Parse a file that was uploaded before."""
+        """Create a job for a file that is already uploaded."""
         options = validated(ParseRequest, read_json(request))
         caller = caller_of(request)
         accepted = accept_request(caller.project, options)
@@ -77,12 +77,16 @@ class ParseJobs(ApiView):
         responses={200: JobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
-        """The project's jobs, newest first."""
-        job_ids = query_parameters.values(request, "job_ids")
+        """List the project's jobs, newest first."""
+        status = query_parameters.text(request, "status")
+        states = [state for state, api_status in STATUS.items() if status and api_status == status.upper()]
+        if status and not states:
+            detail = f"The status is unknown. Send one of: {', '.join(dict.fromkeys(STATUS.values()))}."
+            raise InvalidOption(detail, location=("query", "status"), value=status)
         rows = job_queries.list_jobs(
             project=project_of(request),
-            states=_states(query_parameters.text(request, "status")),
-            job_ids=job_ids or None,
+            states=states or None,
+            job_ids=query_parameters.values(request, "job_ids") or None,
             created_from=query_parameters.moment(request, "created_at_on_or_after"),
             created_until=query_parameters.moment(request, "created_at_on_or_before"),
         )
@@ -90,20 +94,18 @@ class ParseJobs(ApiView):
             request, "page_size", query_parameters.DEFAULT_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
         )
         token = query_parameters.text(request, "page_token")
-        found, next_token = query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
-        items = [represent_job(job) for job in found]
-        return json_response(JobList(items=items, next_page_token=next_token, total_size=rows.count()))
+        page = query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
+        items = [represent_job(job) for job in page.rows]
+        return json_response(JobList(items=items, next_page_token=page.next_token, total_size=page.total))
 
 
 class ParseUpload(ApiView):
     @extend_schema(operation_id="upload_parse", tags=["parse"], request=PARSE_FORM, responses={200: Job, **PROBLEMS})
     def post(self, request: Request) -> HttpResponse:
-        """Upload a document and parse it. Options are JSON text in the field ``configuration``."""
+        """Upload a document and create a job for it. The options are JSON text in the field ``configuration``."""
         caller = caller_of(request)
         with read_upload(request) as upload:
-            configuration = upload.fields.get("configuration") or "{}"
-            options = validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass")))
-            accepted = accept_request(caller.project, options)
+            accepted = accept_request(caller.project, options_of(upload))
             check_type(upload.content.read(HEAD_BYTES))
             document = store(caller.project, upload, kept_as_file=False)
         job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
@@ -113,7 +115,7 @@ class ParseUpload(ApiView):
 class ParseVersions(ApiView):
     @extend_schema(operation_id="list_versions", tags=["parse"], responses={200: Versions, **PROBLEMS})
     def get(self, request: Request) -> HttpResponse:
-        """The versions of each tier that a request may name."""
+        """List the versions that a request may use, by tier."""
         return json_response(known_versions())
 
 
@@ -122,7 +124,7 @@ class ParseJobById(ApiView):
         operation_id="get_parse", tags=["parse"], parameters=query(expand=list), responses={200: JobResult, **PROBLEMS}
     )
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """A job and, once it has a result, the sections named by ``expand``.
+        """Return a job and, when it has a result, the sections listed in ``expand``.
 
         ``expand``: text, text_full, markdown, markdown_full, items, metadata, job_metadata, usage; others are ignored.
         """
@@ -132,7 +134,7 @@ class ParseJobById(ApiView):
 
     @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
     def delete(self, request: Request, job_id: str) -> HttpResponse:
-        """Remove an ended job and its result; a document that came with it goes with the last job that needs it."""
+        """Delete a finished job and its result. A document uploaded for jobs is deleted with the last of them."""
         job = find_job(project_of(request), job_id)
         delete_job(job=job)
         return json_response(DeletedJob(id=job_id, project_id=str(job.project_id)))
@@ -141,7 +143,7 @@ class ParseJobById(ApiView):
 class CancelParse(ApiView):
     @extend_schema(operation_id="cancel_parse", tags=["parse"], request=None, responses={200: Job, **PROBLEMS})
     def post(self, request: Request, job_id: str) -> HttpResponse:
-        """Cancel a job that has not ended."""
+        """Cancel an unfinished job."""
         return json_response(represent_job(cancel_job(job=find_job(project_of(request), job_id))))
 
 
@@ -149,7 +151,7 @@ PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class RetryRequest(Options):
-    """``pages``: numbers of the pages to parse again; by default the failed ones."""
+    """``pages``: the numbers of the pages to parse again. Default: the failed pages."""
 
     pages: Annotated[list[PageNumber], Field(min_length=1, max_length=100_000)] | None = None
 
@@ -159,10 +161,10 @@ class RetryParse(ApiView):
         operation_id="retry_parse", tags=["parse"], request={JSON: RetryRequest}, responses={200: Job, **PROBLEMS}
     )
     def post(self, request: Request, job_id: str) -> HttpResponse:
-        """Parse pages of an ended job again. The old result is served until the new one is there."""
-        asked = validated(RetryRequest, read_json(request, optional=True))
+        """Parse pages of a finished job again. The old result remains available until the new one is ready."""
+        retry = validated(RetryRequest, read_json(request, optional=True))
         job = find_job(project_of(request), job_id)
-        return json_response(represent_job(retry_pages(job=job, page_numbers=asked.pages)))
+        return json_response(represent_job(retry_pages(job=job, page_numbers=retry.pages)))
 
 
 class ParsePages(ApiView):
@@ -173,34 +175,39 @@ class ParsePages(ApiView):
         responses={200: JobPageList, **PROBLEMS},
     )
     def get(self, request: Request, job_id: str) -> HttpResponse:
-        """How far each page of the job is."""
+        """List the pages of the job with their states."""
         job = find_job(project_of(request), job_id)
         size = query_parameters.integer(
             request, "page_size", query_parameters.MAX_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
         )
         rows = job_queries.list_pages(job.pk)
         token = query_parameters.text(request, "page_token")
-        found, next_token = query_parameters.paginate(
-            rows, order=SortOrder("number", descending=False), size=size, token=token
-        )
-        items = [represent_page(page) for page in found]
+        listed = query_parameters.paginate(rows, order=SortOrder("number", descending=False), size=size, token=token)
+        items = [represent_page(page) for page in listed.rows]
         counts = job_queries.page_counts(job.pk)
-        return json_response(JobPageList(counts=counts, items=items, next_page_token=next_token))
+        return json_response(JobPageList(counts=counts, items=items, next_page_token=listed.next_token))
+
+
+def options_of(upload: Upload) -> ParseOptions:
+    """Return the options in the form field ``configuration``. Raise InvalidJson or InvalidOptions."""
+    configuration = upload.fields.get("configuration") or "{}"
+    return validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass")))
 
 
 def find_job(project: Project, job_id: str) -> ParseJob:
-    """The project's job; JobNotFound for one that is not, whatever the reason."""
+    """Return the project's job. Raise JobNotFound for an unknown id and a job of another project alike."""
     if not _ID.fullmatch(job_id):
         raise JobNotFound
     return job_queries.find_job(project=project, job_id=job_id)
 
 
 def named_document(project: Project, options: ParseRequest) -> Document:
-    """The file that the request names; FileMissing, InvalidOptions, DocumentNotFound, UnsupportedDocument."""
+    """Return the file of ``file_id``. Raise FileMissing, InvalidOptions, DocumentNotFound or UnsupportedDocument."""
     if options.file_id and options.source_url:
-        raise InvalidOptions([OptionProblem("value_error", ("body",), "file_id and source_url exclude each other")])
+        message = "The request has both file_id and source_url. Send one of them."
+        raise InvalidOptions([OptionProblem("value_error", ("body",), message)])
     if options.source_url:
-        message = "Documents are not fetched from addresses yet. Upload the file (POST /api/v2/parse/upload) instead."
+        message = "source_url is not supported yet. Upload the file instead: POST /api/v2/parse/upload."
         raise InvalidOptions([OptionProblem("not_supported", ("body", "source_url"), message)])
     if not options.file_id:
         raise FileMissing
@@ -211,17 +218,7 @@ def named_document(project: Project, options: ParseRequest) -> Document:
 
 
 def check_type(head: bytes) -> None:
-    """Refuse at the door what no reader of ours opens. The name says nothing: PDFs are sent under any."""
+    """Raise EmptyFile or UnsupportedDocument by the first bytes. The name is ignored: PDFs come with any name."""
     if not head:
         raise EmptyFile
     media_type_of(head)
-
-
-def _states(status: str | None) -> list[str] | None:
-    if status is None:
-        return None
-    states = [state for state, wire in STATUS.items() if wire == status.upper()]
-    if not states:
-        detail = f"A status is one of: {', '.join(dict.fromkeys(STATUS.values()))}."
-        raise InvalidOption(detail, location=("query", "status"), value=status)
-    return states
