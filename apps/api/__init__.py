@@ -1,1 +1,1 @@
-"""The front door: LlamaParse's HTTP API, version 2, and what is ours beside it."""
+"""The HTTP API: LlamaParse's API, version 2, with additions of our own."""

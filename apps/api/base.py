@@ -1,4 +1,4 @@
-"""What the views of the API stand on."""
+"""Base classes and helpers of the API's views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.api.authentication import Caller
 
 
 class ApiView(APIView):
-    """A view that answers JSON whatever ``Accept`` says, and reads bodies itself (bodies.py, uploads.py)."""
+    """A view that returns JSON for any ``Accept`` header and reads bodies itself (bodies.py, uploads.py)."""
 
     parser_classes = ()
     http_method_names = ["get", "head", "post", "delete"]  # noqa: RUF012
@@ -26,7 +26,7 @@ class ApiView(APIView):
 
 
 class PublicView(ApiView):
-    """A view for everybody, key or not."""
+    """A view that needs no API key."""
 
     authentication_classes = ()
     permission_classes = ()

@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can take work."""
+"""Health checks: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.api.base import PublicView, json_response
 
 
 class Alive(PublicView):
-    """The process answers; nothing else is asked."""
+    """Liveness: the process responds. Nothing else is checked."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
@@ -20,7 +20,7 @@ class Alive(PublicView):
 
 
 class Ready(PublicView):
-    """The database answers: a document that is sent now would be accepted. The broker may be down; work waits then."""
+    """Readiness: the database responds, so a document would be accepted. If the broker is down, the work waits."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
@@ -30,7 +30,7 @@ class Ready(PublicView):
 
 
 class Health(PublicView):
-    """For people and load balancers alike: alive, and which version."""
+    """Liveness and the version, for people and load balancers."""
 
     @extend_schema(operation_id="health", tags=["service"], responses={200: dict[str, str]})
     def get(self, request: Request) -> HttpResponse:

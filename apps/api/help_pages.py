@@ -1,4 +1,4 @@
-"""Two small pages for people: where to go from here, and what the error codes mean."""
+"""Two small pages for people: the front page with links, and the table of error codes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ td, th {{ text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }}<
 <body><h1>{title}</h1>{body}</body></html>"""
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _LINKS = (
-    ("api/docs", "The API, to read and to try"),
-    ("api/schema", "Its OpenAPI description"),
-    ("errors", "Every error code"),
-    ("admin/", "Jobs, pages, projects and keys"),
+    ("api/docs", "API documentation, with a form to try each call"),
+    ("api/schema", "OpenAPI description"),
+    ("errors", "Error codes"),
+    ("admin/", "Admin: jobs, pages, projects and keys"),
     ("api/health", "Health"),
 )
 
 
 @require_safe
 def front_page(request: HttpRequest) -> HttpResponse:
-    """Links are relative, so that they are right behind a path prefix too."""
+    """Show the links. They are relative, so they also work behind a path prefix."""
     items = format_html_join("", '<li><a href="{}">{}</a></li>', _LINKS)
-    return _page("Leafmill", format_html("<p>Documents in, text, Markdown and JSON out.</p><ul>{}</ul>", items))
+    return _page("Leafmill", format_html("<p>Parses documents into text, Markdown and JSON.</p><ul>{}</ul>", items))
 
 
 @require_safe
 def error_codes(request: HttpRequest) -> HttpResponse:
-    """The one table of codes; ``type`` of every error points here."""
+    """Show the table of codes. The ``type`` of every error links to its row."""
     rows = format_html_join(
         "",
         '<tr id="{}"><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>',

@@ -1,4 +1,4 @@
-"""Links to ourselves that need no key: signed, for one file, until a moment."""
+"""Signed links to one file. They need no API key and expire."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MAX_LINK_SECONDS = 7 * 24 * 3600
 
 
 def origin(request: HttpRequest | Request) -> str:
-    """What links to ourselves begin with: PUBLIC_URL, else where the request came in."""
+    """Return the beginning of links to this service: PUBLIC_URL, or else the scheme and host of the request."""
     return settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
 
 
 def signed_path(document_id: str, *, seconds: int) -> tuple[str, datetime]:
-    """The path that serves the file, and when it stops to."""
+    """Return a path that serves the file without a key, and when the path expires."""
     expires = int(time.time()) + seconds
     token = signing.Signer(salt=_SALT).sign_object([document_id, expires])
     return f"/api/v1/beta/files/signed/{token}", datetime.fromtimestamp(expires, UTC)
 
 
 def document_id_of(token: str) -> str | None:
-    """The document that a signed path is for; None when it is forged or has expired."""
+    """Return the document of a signed path; None if the token is forged or has expired."""
     try:
         document_id, expires = signing.Signer(salt=_SALT).unsign_object(token)
     except (signing.BadSignature, ValueError, TypeError):

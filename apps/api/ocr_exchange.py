@@ -1,5 +1,7 @@
-"""/api/ocr-exchange/TOKEN: where OCR workers fetch page images and leave answers. The token is all the permission
-there is, for one key and one direction; OCR workers have no key of their own."""
+"""/api/ocr-exchange/TOKEN: OCR workers fetch page images and upload recognition results here.
+
+The token is the only permission: it is valid for one storage key and one direction. OCR workers have no API key.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from apps.documents import storage
 from apps.jobs import ocr_exchange
 from apps.jobs.errors import InvalidOption
 
-_GONE = "This link is not valid any more; the page is rendered again."
+_EXPIRED = "This link is no longer valid. The service renders the page again and sends a new link."
 
 
 class OcrExchange(PublicView):
@@ -23,7 +25,7 @@ class OcrExchange(PublicView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, token: str) -> HttpResponseBase:
-        """The page image, as apps/pages/model/ocr_image.py spells it."""
+        """Return the page image in the format of apps/pages/model/ocr_image.py."""
         key = _key(token, ocr_exchange.READ)
         try:
             with storage_errors():
@@ -31,23 +33,26 @@ class OcrExchange(PublicView):
         except FileNotFoundError:
             content = None
         if content is None:
-            raise NotFound(_GONE)
+            raise NotFound(_EXPIRED)
         return FileResponse(content, content_type="application/octet-stream")
 
     @extend_schema(exclude=True)
     def put(self, request: Request, token: str) -> HttpResponse:
-        """The answer; the same link takes one again, so that a worker may repeat what it is not sure of."""
+        """Store a recognition result. The link accepts it again, so a worker can repeat a failed upload."""
         key = _key(token, ocr_exchange.WRITE)
-        answer = request._request.read(ocr_exchange.MAX_ANSWER_BYTES + 1)  # noqa: SLF001 (unparsed: it is no form)
-        if len(answer) > ocr_exchange.MAX_ANSWER_BYTES:
-            raise InvalidOption("The answer is larger than any page's text may be.", location=("body",), value=None)
+        result = request._request.read(ocr_exchange.MAX_ANSWER_BYTES + 1)  # noqa: SLF001 (raw bytes, not a form)
+        if len(result) > ocr_exchange.MAX_ANSWER_BYTES:
+            raise InvalidOption(
+                f"The result is larger than {ocr_exchange.MAX_ANSWER_BYTES >> 20} MB. Send the text of one page only.",
+                location=("body",),
+            )
         with storage_errors():
-            storage.write(key, answer)
+            storage.write(key, result)
         return HttpResponse(status=204)
 
 
 def _key(token: str, direction: str) -> str:
     grant = ocr_exchange.grant_of(token)
     if grant is None or grant.direction != direction:
-        raise NotFound(_GONE)
+        raise NotFound(_EXPIRED)
     return grant.key

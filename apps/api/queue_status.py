@@ -1,4 +1,4 @@
-"""How much work there is, for autoscalers: KEDA reads ``total_messages``."""
+"""Open work by queue, for autoscalers: KEDA reads ``total_messages``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from apps.accounts.bearer import sends_token
 from apps.api.base import PublicView, json_response
 from apps.api.request_errors import Unauthenticated
 from apps.jobs.scheduling import queue_status
-from apps.jobs.scheduling.queue_status import QueueStatus
 
 
 class QueueStatusItem(BaseModel):
-    """One queue; null stands for what is not known."""
+    """One queue. Unknown values are null."""
 
     name: str
     messages: int
@@ -40,19 +39,19 @@ class QueueStatusResponse(BaseModel):
 
 
 class QueueStatusz(PublicView):
-    """Open work by queue, counted from the rows; 503 when database or broker do not answer, never zero."""
+    """Open work by queue, counted from rows. If the database or the broker does not respond: 503, not zero."""
 
     @extend_schema(
         operation_id="queue_status",
         tags=["service"],
-        parameters=[OpenApiParameter("queue_prefix", str, description="queues whose names begin with this")],
+        parameters=[OpenApiParameter("queue_prefix", str, description="only queues whose names begin with this")],
         responses={200: QueueStatusResponse},
     )
     def get(self, request: Request) -> HttpResponse:
         if not sends_token(request, settings.QUEUE_STATUS_TOKEN):
             raise Unauthenticated(
                 "The token is missing or not valid. Send the header Authorization: Bearer TOKEN with the value of "
-                "QUEUE_STATUS_TOKEN; an API key is not taken here."
+                "QUEUE_STATUS_TOKEN. API keys are not accepted here."
             )
         prefix = request.GET.get("queue_prefix", "")
         queues = queue_status.queue_status(prefix)
@@ -61,26 +60,25 @@ class QueueStatusz(PublicView):
                 status="ok",
                 queue_prefix=prefix,
                 total_messages=sum(queue.messages for queue in queues),
-                queues=[_represent(queue) for queue in queues],
+                queues=[
+                    QueueStatusItem(
+                        name=queue.name,
+                        messages=queue.messages,
+                        waiting=queue.waiting,
+                        in_flight=queue.in_flight,
+                        consumers=queue.consumers,
+                        healthy=queue.healthy,
+                        paused=queue.paused,
+                        oldest_age_seconds=_rounded(queue.oldest_age_seconds),
+                        open_pages=queue.open_pages,
+                        work_seconds=_rounded(queue.work_seconds),
+                        estimated_seconds=_rounded(queue.estimated_seconds),
+                        broker_messages=queue.broker_messages,
+                    )
+                    for queue in queues
+                ],
             )
         )
-
-
-def _represent(queue: QueueStatus) -> QueueStatusItem:
-    return QueueStatusItem(
-        name=queue.name,
-        messages=queue.messages,
-        waiting=queue.waiting,
-        in_flight=queue.in_flight,
-        consumers=queue.consumers,
-        healthy=queue.healthy,
-        paused=queue.paused,
-        oldest_age_seconds=_rounded(queue.oldest_age_seconds),
-        open_pages=queue.open_pages,
-        work_seconds=_rounded(queue.work_seconds),
-        estimated_seconds=_rounded(queue.estimated_seconds),
-        broker_messages=queue.broker_messages,
-    )
 
 
 def _rounded(seconds: float | None) -> float | None:

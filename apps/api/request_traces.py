@@ -1,4 +1,7 @@
-"""A request that begins or changes a job is a span of the job's trace. In MIDDLEWARE only while traces are sent."""
+"""Add a span to a job's trace for each request that starts or changes the job.
+
+The middleware is installed only if traces are exported.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from apps.core.spans import Span
 
 
 class TraceRequests:
-    """First in MIDDLEWARE, so that the span holds all of the request, its body included."""
+    """First in MIDDLEWARE, so that the span covers the whole request, including reading its body."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -23,6 +26,7 @@ class TraceRequests:
         with tracing.collect_affected_jobs() as jobs:
             response = self._get_response(request)
         ended_at = timezone.now()
+        announced_size = request.META.get("CONTENT_LENGTH") or ""
         route = f"/{request.resolver_match.route}" if request.resolver_match else ""
         for job_id in filter(tracing.is_sampled, jobs):
             tracing.export(
@@ -37,16 +41,10 @@ class TraceRequests:
                         "http.request.method": request.method or "",
                         "http.route": route,
                         "http.response.status_code": response.status_code,
-                        "http.request.body.size": _size(request),
+                        "http.request.body.size": int(announced_size) if announced_size.isdecimal() else None,
                     },
                     kind="server",
                     caller=request.META.get("HTTP_TRACEPARENT", ""),
                 )
             )
         return response
-
-
-def _size(request: HttpRequest) -> int | None:
-    """Bytes of the body; None where they were not announced."""
-    announced = request.META.get("CONTENT_LENGTH") or ""
-    return int(announced) if announced.isascii() and announced.isdigit() else None

@@ -1,4 +1,4 @@
-"""What the OpenAPI description needs beyond the models: forms, query parameters, the shape of errors and results."""
+"""Parts of the OpenAPI description that no model provides: forms, query parameters, errors and results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """Every answer that is not 2xx. ``detail`` is a text, or a list of {type, loc, msg, input} for options at fault."""
+    """Every response that is not 2xx. ``detail`` is a text, or a list of {type, loc, msg, input} of invalid options."""
 
     type: str
     title: str
@@ -57,8 +57,8 @@ class JobResult(BaseModel):
 
 JSON = "application/json"
 PROBLEMS: dict[Any, Any] = {
-    ("4XX", "application/problem+json"): OpenApiResponse(Problem, "What is wrong with the request"),
-    ("5XX", "application/problem+json"): OpenApiResponse(Problem, "What is wrong with the service; try again"),
+    ("4XX", "application/problem+json"): OpenApiResponse(Problem, "The request is not valid"),
+    ("5XX", "application/problem+json"): OpenApiResponse(Problem, "The service has a problem; try again"),
 }
 _FILE = {"type": "string", "format": "binary", "description": "The document"}
 FILE_FORM = {
@@ -90,11 +90,11 @@ _TYPES: dict[type, Any] = {str: str, int: int, list: {"type": "array", "items": 
 
 
 def query(**names: type) -> list[OpenApiParameter]:
-    """Optional query parameters; ``list``: may be repeated."""
-    everywhere = {"project_id": str, "organization_id": str}
+    """Return optional query parameters. One of type ``list`` may be repeated."""
+    of_every_call = {"project_id": str, "organization_id": str}
     return [
         OpenApiParameter(name, _TYPES[kind], OpenApiParameter.QUERY, explode=True if kind is list else None)
-        for name, kind in {**names, **everywhere}.items()
+        for name, kind in {**names, **of_every_call}.items()
     ]
 
 
@@ -103,4 +103,4 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A key of `manage.py create_api_key NAME`"}
+        return {"type": "http", "scheme": "bearer", "description": "A key created with `manage.py create_api_key NAME`"}

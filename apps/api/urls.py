@@ -10,7 +10,7 @@ from apps.api.v2 import estimate, files, parse
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
-DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models' JSON Schema is the one of OpenAPI 3.1
+DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models use the JSON Schema of OpenAPI 3.1
 
 urlpatterns = [
     path("", help_pages.front_page),

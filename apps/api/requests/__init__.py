@@ -1,1 +1,1 @@
-"""Reading requests: bodies, uploads, query parameters."""
+"""Read requests: bodies, uploads and query parameters."""

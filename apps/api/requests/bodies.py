@@ -1,4 +1,4 @@
-"""Reading bodies: JSON that is what it says, within limits, and options as models."""
+"""Request bodies: strict JSON within limits, and its validation by models."""
 
 from __future__ import annotations
 
@@ -23,21 +23,33 @@ from apps.api.request_errors import (
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_KEYS = 1000
+MAX_PROBLEMS = 50
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
-    """The object in the request's body; ``optional``: nothing at all is an empty object."""
+    """Return the JSON object in the body. If ``optional``, an empty body is an empty object."""
     check_encoding(request)
-    raw = _body(request)
-    if not raw and optional:
-        return {}
-    if content_type(request) != "application/json":
-        if not raw:
-            raise InvalidRequest("The request has no body. Send a JSON object.")
-        raise UnsupportedMediaType("The body must be application/json. Set Content-Type to that.")
+    source, announced = source_of(request)
+    too_large = FieldTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB. Send a smaller one.")
+    if announced > MAX_BODY_BYTES:
+        raise too_large
+    raw = b""
+    try:
+        while len(raw) <= MAX_BODY_BYTES and (chunk := source.read(MAX_BODY_BYTES + 1 - len(raw))):
+            raw += chunk
+    except OSError as error:  # also Django's UnreadablePostError
+        raise IncompleteUpload from error
+    if len(raw) > MAX_BODY_BYTES:
+        raise too_large
+    if len(raw) < announced:
+        raise IncompleteUpload
     if not raw:
+        if optional:
+            return {}
         raise InvalidRequest("The request has no body. Send a JSON object.")
+    if content_type(request) != "application/json":
+        raise UnsupportedMediaType("The body must be JSON. Send it with Content-Type: application/json.")
     return parse_json(raw)
 
 
@@ -50,27 +62,10 @@ def check_encoding(request: Request) -> None:
         raise UnsupportedEncoding
 
 
-def _body(request: Request) -> bytes:
-    source, announced = source_of(request)
-    if announced > MAX_BODY_BYTES:
-        raise FieldTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
-    raw = b""
-    try:
-        while len(raw) <= MAX_BODY_BYTES and (chunk := source.read(MAX_BODY_BYTES + 1 - len(raw))):
-            raw += chunk
-    except OSError as error:  # also Django's UnreadablePostError
-        raise IncompleteUpload from error
-    if len(raw) > MAX_BODY_BYTES:
-        raise FieldTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
-    if len(raw) < announced:
-        raise IncompleteUpload
-    return raw
-
-
 def source_of(request: Request) -> tuple[Any, int]:
-    """Where the body comes from and how many bytes are announced, -1 when that is not said (a chunked body).
+    """Return the stream of the body and its announced length in bytes, -1 if none is announced (a chunked body).
 
-    Django reads nothing without a length, so such a body comes from the server itself, where it ends by itself.
+    Django reads nothing without a length. Such a body is read from the server's stream, which ends by itself.
     """
     announced = request.META.get("CONTENT_LENGTH") or ""
     if announced.isascii() and announced.isdigit():
@@ -81,66 +76,64 @@ def source_of(request: Request) -> tuple[Any, int]:
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """An object within the limits, in UTF-8, without NaN, repeated names, and what no database can store."""
-    keys = 0
+    """Return the object within the limits. Raise InvalidJson for NaN, repeated names and text no database can store."""
+    count = 0
 
-    def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal keys
-        keys += len(pairs)
-        if keys > MAX_KEYS:
-            raise InvalidJson(f"The JSON has more than {MAX_KEYS} names.")
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise InvalidJson("A name stands twice in one object of the JSON.")
-        return found
+    def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal count
+        count += len(pairs)
+        if count > MAX_KEYS:
+            raise InvalidJson(f"The JSON has more than {MAX_KEYS} names. Send fewer.")
+        names = dict(pairs)
+        if len(names) != len(pairs):
+            raise InvalidJson("An object of the JSON contains a name twice. Send each name once.")
+        return names
+
+    def reject_constant(name: str) -> NoReturn:
+        raise InvalidJson(f"{name} is not valid in JSON. Send a number or null.")
+
+    def finite(text: str) -> float:
+        # 1e999 is valid JSON, but it becomes infinite as a float, which no database stores as JSON.
+        number = float(text)
+        if not math.isfinite(number):
+            raise InvalidJson("A number in the JSON is too large. Send a smaller one.")
+        return number
 
     try:
         value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=read_object, parse_constant=_refuse_constant, parse_float=_finite
+            raw.decode("utf-8"), object_pairs_hook=unique_names, parse_constant=reject_constant, parse_float=finite
         )
     except (ValueError, RecursionError) as error:  # ValueError: also UnicodeDecodeError and numbers of 5,000 digits
         raise InvalidJson from error
     if not isinstance(value, dict):
-        raise InvalidJson("The JSON must be an object, {...}.")
-    _check(value, depth=1)
+        raise InvalidJson("The JSON is not an object. Send an object, {...}.")
+    _check_storable(value, depth=1)
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidJson(f"{name} is not a number of JSON.")
-
-
-def _finite(text: str) -> float:
-    """1e999 is JSON, and infinite as a float, which no database keeps as JSON."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise InvalidJson("A number of the JSON is too large.")
-    return number
-
-
-def _check(value: object, *, depth: int) -> None:
+def _check_storable(value: object, *, depth: int) -> None:
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise InvalidJson("The JSON has a text with a NUL or half a surrogate pair in it.")
+            raise InvalidJson("A text in the JSON contains NUL or half of a surrogate pair. Remove these characters.")
         return
     if not isinstance(value, dict | list):
         return
     if depth > MAX_DEPTH:
-        raise InvalidJson(f"The JSON is nested more than {MAX_DEPTH} deep.")
+        raise InvalidJson(f"The JSON is nested more than {MAX_DEPTH} levels deep. Send a flatter object.")
     for item in value:
-        _check(item, depth=depth + 1)
+        _check_storable(item, depth=depth + 1)
         if isinstance(value, dict):
-            _check(value[item], depth=depth + 1)
+            _check_storable(value[item], depth=depth + 1)
 
 
 def validated(model: type[Model], values: dict[str, Any], *, where: str = "body") -> Model:
-    """``values`` as the model; InvalidOptions names every option at fault by its path, which begins with ``where``."""
+    """Return ``values`` as the model. Raise InvalidOptions with the path of each invalid one, starting at ``where``."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
         raise InvalidOptions(
             [
                 OptionProblem(each["type"], (where, *each["loc"]), each["msg"], each["input"])
-                for each in error.errors(include_url=False, include_context=False)[:50]
+                for each in error.errors(include_url=False, include_context=False)[:MAX_PROBLEMS]
             ]
         ) from None

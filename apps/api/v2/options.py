@@ -1,4 +1,4 @@
-"""The fields of parse requests: the options of a job (apps/jobs/options.py) and what only a request has."""
+"""The fields of parse requests: the options of a job (apps/jobs/options.py) and those that only a request has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from apps.jobs.options import JobOptions
 
 
 class ParseOptions(JobOptions):
-    """How to parse a document. ``tier`` is required unless ``configuration_id`` names one."""
+    """How to parse a document. ``tier`` is required unless ``configuration_id`` is given."""
 
     tier: TierName | None = None
     version: Annotated[str, Field(max_length=20, description="latest, or one of GET /api/v2/parse/versions")] | None = (
@@ -22,7 +22,7 @@ class ParseOptions(JobOptions):
 
 
 class ParseRequest(ParseOptions):
-    """A request without an upload names its document: ``file_id``, or ``source_url`` (not supported yet)."""
+    """A request without an upload. The document is that of ``file_id``; ``source_url`` is not supported yet."""
 
     file_id: ShortText | None = None
     source_url: Annotated[str, Field(max_length=8192)] | None = None

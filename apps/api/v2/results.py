@@ -1,7 +1,7 @@
-"""A job's answer with the sections asked for, put together from the files that assembly wrote.
+"""The response for a job with result sections, composed of the files that assembly wrote.
 
-The files hold the JSON of the answer already, so they are copied, not read and written anew; only joined texts are
-escaped on the way. Memory stays flat whatever the document's length.
+The files already contain the JSON of the response, so they are copied without parsing. Only the joined texts are
+escaped on the way. Memory use does not depend on the length of the document.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any, BinaryIO
 
 import msgspec
@@ -29,78 +30,34 @@ SECTIONS = {
 }
 JOINED = {"text_full": "text.txt", "markdown_full": "markdown.md"}
 CHUNK_BYTES = 64 * 1024
-MAX_UNSTREAMED_BYTES = 256 * 1024  # a streamed answer costs more, a large one in memory too
+MAX_UNSTREAMED_BYTES = 256 * 1024  # a streamed response has a higher fixed cost; a large one needs memory otherwise
 
 
-def job_with_sections(job: ParseJob, wire: Job, expand: Sequence[str]) -> HttpResponseBase:
-    """``{"job": ...}`` and every section of ``expand`` that there is; unknown ones are passed over."""
-    head = b'{"job":' + to_json(wire)
+def job_with_sections(job: ParseJob, represented: Job, expand: Sequence[str]) -> HttpResponseBase:
+    """Return ``{"job": ...}`` with the sections of ``expand`` that exist. Unknown sections are ignored."""
+    head = b'{"job":' + to_json(represented)
     if "usage" in expand and job.uses_models:
         head += b',"usage":' + msgspec.json.encode(assemble.usage_of(job))
     if "job_metadata" in expand:
-        head += b',"job_metadata":' + msgspec.json.encode(_job_metadata(job))
-    stack = ExitStack()
-    try:
-        sources = _open(job, expand, stack)
-    except BaseException:
-        stack.close()
-        raise
-    parts = _parts(head, sources, stack)
+        head += b',"job_metadata":' + msgspec.json.encode(job_metadata(job))
+    # Open all files before sending the first: all sections come from one result, even if a retry replaces it meanwhile.
+    with ExitStack() as opened:
+        sources: list[tuple[str, BinaryIO]] = []
+        for name, file_name in {**SECTIONS, **JOINED}.items():
+            if name in expand and (source := queries.open_result(job, file_name)) is not None:
+                sources.append((name, opened.enter_context(source)))
+        files = opened.pop_all()
+    chunks = _chunks(head, sources, files)
     begun = b""
-    for part in parts:
-        begun += part
+    for chunk in chunks:
+        begun += chunk
         if len(begun) > MAX_UNSTREAMED_BYTES:
-            return _Streamed(begun, parts)
+            return _StreamedResult(begun, chunks)
     return HttpResponse(begun, content_type="application/json")
 
 
-class _Streamed(StreamingHttpResponse):
-    """The rest of an answer whose beginning is there; its files are closed with it, sent whole or not."""
-
-    def __init__(self, begun: bytes, parts: Iterator[bytes]) -> None:
-        super().__init__(self._all(begun, parts), content_type="application/json")
-        self._resource_closers.append(parts.close)  # type: ignore[attr-defined]
-
-    @staticmethod
-    def _all(begun: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
-        yield begun
-        yield from parts
-
-
-def _open(job: ParseJob, expand: Sequence[str], stack: ExitStack) -> list[tuple[str, BinaryIO]]:
-    """All are opened before the first is sent, so that the answer is of one result even if another is accepted."""
-    found: list[tuple[str, BinaryIO]] = []
-    for name, file_name in {**SECTIONS, **JOINED}.items():
-        if name in expand and (source := queries.open_result(job, file_name)) is not None:
-            found.append((name, stack.enter_context(source)))
-    return found
-
-
-def _parts(head: bytes, sources: list[tuple[str, BinaryIO]], stack: ExitStack) -> Iterator[bytes]:
-    with stack:
-        yield head
-        for name, source in sources:
-            yield b',"' + name.encode() + b'":'
-            yield from _escaped(source) if name in JOINED else _copied(source)
-        yield b"}"
-
-
-def _copied(source: BinaryIO) -> Iterator[bytes]:
-    while chunk := source.read(CHUNK_BYTES):
-        yield chunk
-
-
-def _escaped(source: BinaryIO) -> Iterator[bytes]:
-    """The text as one JSON string."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    yield b'"'
-    while chunk := source.read(CHUNK_BYTES):
-        yield msgspec.json.encode(decoder.decode(chunk))[1:-1]
-    yield b'"'
-
-
-def _job_metadata(job: ParseJob) -> dict[str, Any]:
-    """What the job was asked and what it took; a password is neither kept nor told."""
+def job_metadata(job: ParseJob) -> dict[str, Any]:
+    """Return the section ``job_metadata``: options, times and facts of the result, never the password."""
     seconds = (job.finished_at - job.created_at).total_seconds() if job.finished_at else None
     return {
         "tier": job.tier,
@@ -117,3 +74,28 @@ def _job_metadata(job: ParseJob) -> dict[str, Any]:
         "duration_seconds": seconds,
         **job.result_facts,
     }
+
+
+class _StreamedResult(StreamingHttpResponse):
+    """A response whose first bytes are already read. Its files are closed with it, even if it was not sent whole."""
+
+    def __init__(self, begun: bytes, rest: Iterator[bytes]) -> None:
+        super().__init__(chain((begun,), rest), content_type="application/json")
+        self._resource_closers.append(rest.close)  # type: ignore[attr-defined]
+
+
+def _chunks(head: bytes, sources: list[tuple[str, BinaryIO]], files: ExitStack) -> Iterator[bytes]:
+    with files:
+        yield head
+        for name, source in sources:
+            yield b',"' + name.encode() + b'":'
+            if name in JOINED:  # plain text: escape it into one JSON string
+                decoder = codecs.getincrementaldecoder("utf-8")()
+                yield b'"'
+                while chunk := source.read(CHUNK_BYTES):
+                    yield msgspec.json.encode(decoder.decode(chunk))[1:-1]
+                yield b'"'
+            else:
+                while chunk := source.read(CHUNK_BYTES):
+                    yield chunk
+        yield b"}"

@@ -1,4 +1,4 @@
-"""What the wire says of tiers: the official ones, their versions, saved configurations."""
+"""Tiers as the API presents them: the official ones, their versions and the saved configurations."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["CONFIGURATIONS", "LATEST", "OFFICIAL", "TIERS", "known_versions"]
 OFFICIAL = ("fast", "cost_effective", "agentic", "agentic_plus")
 
 CONFIGURATIONS = {f"cfg-PARSE_{name.upper()}": name for name in OFFICIAL}
-"""Saved configurations that every LlamaParse has; each is a tier with nothing else set."""
+"""Saved configurations that exist in every LlamaParse project. Each sets the tier and nothing else."""
 
 
 def known_versions() -> dict[str, object]:
-    """The answer to ``parsing.list_versions``."""
+    """Return the response to the client's ``parsing.list_versions``."""
     return {
         **{name: list(TIERS[name].versions) for name in OFFICIAL},
         "latest": {name: TIERS[name].versions[-1] for name in OFFICIAL},
