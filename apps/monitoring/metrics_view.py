@@ -13,7 +13,7 @@ from apps.monitoring import metrics
 
 @require_safe
 def show_metrics(request: HttpRequest) -> HttpResponse:
-    """Every metric, for whoever has the token; without a token set there is no such address."""
+    """Return all metrics to a request with METRICS_TOKEN; 404 if no token is configured."""
     if not settings.METRICS_TOKEN:
         raise Http404
     if not sends_token(request, settings.METRICS_TOKEN):

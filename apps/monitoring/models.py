@@ -1,4 +1,4 @@
-"""Totals that metrics tell of: what was counted once stays counted, whatever becomes of the rows."""
+"""Running totals for the metrics. They never fall, even when the counted rows are deleted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Tally(models.Model):
 
 
 class TallyMark(models.Model):
-    """How far the rows of one kind have been counted: up to this id or moment, but for those that were open then."""
+    """The id or moment up to which rows of a kind are counted. ``open_ids`` had not ended; they are counted later."""
 
     kind = models.CharField(primary_key=True, max_length=20)
     last_id = models.BigIntegerField(default=0)

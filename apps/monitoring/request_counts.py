@@ -18,13 +18,13 @@ if settings.PROMETHEUS_MULTIPROC_DIR:
     Path(settings.PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 _REQUESTS = Counter(
     "api_http_requests",
-    "HTTP requests by route; the status is told as 2xx, 4xx...",
+    "HTTP requests by route; the status is 2xx, 4xx...",
     ["method", "handler", "status"],
     registry=_registry,
 )
 _SECONDS = Histogram(
     "api_http_request_duration_seconds",
-    "Until the answer begins",
+    "Time until the response starts",
     ["method", "handler"],
     registry=_registry,
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),

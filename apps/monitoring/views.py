@@ -24,7 +24,11 @@ def operations(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("jobs.view_parsejob"):
         raise PermissionDenied
     if request.method == "POST":
-        return _order(request)
+        if name := request.POST.get("resume"):
+            resume_name(request, name)
+        elif (name := request.POST.get("pause")) in pauses.pausable():
+            pause_name(request, name, request.POST.get("reason", "").strip()[:200])
+        return HttpResponseRedirect(reverse("operations"))
     refresh = "refresh" in request.GET
     return render(
         request,
@@ -41,15 +45,8 @@ def operations(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _order(request: HttpRequest) -> HttpResponse:
-    if name := request.POST.get("resume"):
-        _resume(request, name)
-    elif (name := request.POST.get("pause")) in pauses.pausable():
-        _pause(request, name, request.POST.get("reason", "").strip()[:200])
-    return HttpResponseRedirect(reverse("operations"))
-
-
-def _pause(request: HttpRequest, name: str, reason: str) -> None:
+def pause_name(request: HttpRequest, name: str, reason: str) -> None:
+    """Pause a queue or the intake, and log who did it."""
     if not request.user.has_perm("jobs.add_pause"):
         raise PermissionDenied
     if pauses.pause(name=name, reason=reason, by=request.user.get_username()) or reason:
@@ -57,7 +54,8 @@ def _pause(request: HttpRequest, name: str, reason: str) -> None:
     messages.success(request, f"{name} is paused.")
 
 
-def _resume(request: HttpRequest, name: str) -> None:
+def resume_name(request: HttpRequest, name: str) -> None:
+    """Resume a queue or the intake, and log who did it."""
     if not request.user.has_perm("jobs.delete_pause"):
         raise PermissionDenied
     if pauses.resume(name=name):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -15,7 +14,7 @@ from apps.jobs import queries
 from apps.jobs.models import Worker
 
 MAX_EVENTS = 50
-LOOKED_BACK = timedelta(hours=1)
+EVENT_PERIOD = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class WorkersNow:
 
 @dataclass(frozen=True)
 class ScalingEvent:
-    """A worker that started (``change`` +1) or ended (-1); ``how`` is the way it ended."""
+    """A worker that started (``change`` +1) or ended (-1); ``how``: started, stopped or fell silent."""
 
     moment: datetime
     worker: str
@@ -50,34 +49,23 @@ class ScalingEvent:
 
 
 def workers_now(running: Mapping[str, int]) -> list[WorkersNow]:
-    """Return all queues; ``running`` holds the messages being processed, for queues whose messages are steps."""
-    there = queries.live_workers()
-    nobody = queries.WorkersOfQueue()
-    found = [(name, there.get(name, nobody)) for name in settings.QUEUES]
-    return [WorkersNow(name, one.workers, one.width, running.get(name)) for name, one in found]
+    """Return the workers of each queue. ``running``: messages in process, for queues whose messages are steps."""
+    live = queries.live_workers()
+    found = [(name, live.get(name, queries.WorkersOfQueue())) for name in settings.QUEUES]
+    return [WorkersNow(name, workers.workers, workers.width, running.get(name)) for name, workers in found]
 
 
 def scaling_events() -> list[ScalingEvent]:
     """Return starts and stops of the last hour, the newest first, at most ``MAX_EVENTS``."""
-    since = Now() - LOOKED_BACK
+    since = Now() - EVENT_PERIOD
     gone = Q(stopped_at__isnull=False) | Q(seen_at__lt=Now() - queries.WORKER_TIMEOUT)
-    came = Worker.objects.filter(started_at__gte=since).order_by("-started_at")
-    went = Worker.objects.filter(gone, seen_at__gte=since).order_by("-seen_at")
-    events = [*_arrivals(came[:MAX_EVENTS]), *_departures(went[:MAX_EVENTS])]
+    started = Worker.objects.filter(started_at__gte=since).order_by("-started_at")
+    ended = Worker.objects.filter(gone, seen_at__gte=since).order_by("-seen_at")
+    events = [_event(worker, worker.started_at, +1, "started") for worker in started[:MAX_EVENTS]]
+    for worker in ended[:MAX_EVENTS]:
+        how = "stopped" if worker.stopped_at else "fell silent"
+        events.append(_event(worker, worker.stopped_at or worker.seen_at, -1, how))
     return sorted(events, key=lambda event: event.moment, reverse=True)[:MAX_EVENTS]
-
-
-def _arrivals(workers: Any) -> Iterator[ScalingEvent]:
-    for worker in workers:
-        yield _event(worker, worker.started_at, +1, "came")
-
-
-def _departures(workers: Any) -> Iterator[ScalingEvent]:
-    for worker in workers:
-        if worker.stopped_at:
-            yield _event(worker, worker.stopped_at, -1, "stopped")
-        else:
-            yield _event(worker, worker.seen_at, -1, "fell silent")
 
 
 def _event(worker: Worker, moment: datetime, change: int, how: str) -> ScalingEvent:

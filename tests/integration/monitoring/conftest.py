@@ -1,4 +1,4 @@
-"""The service as Prometheus sees it, on a real database and a real Valkey."""
+"""The metrics that Prometheus scrapes, with a real database and a real Valkey."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOKEN = "for-the-collector"
 
 
 class Samples:
-    """One answer of /metrics, as text and by name and labels."""
+    """A response of /metrics, as text and by name and labels."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -38,15 +38,15 @@ Metrics = Callable[[], Samples]
 
 @pytest.fixture
 def metrics(settings: Any, transactional_db: None, broker: str, monkeypatch: pytest.MonkeyPatch) -> Metrics:
-    """Ask for them; nothing has to be ten seconds old to be counted."""
+    """Return a function that scrapes /metrics; rows are counted at once instead of after ten seconds."""
     settings.METRICS_TOKEN = TOKEN
     settings.REDIS_URL = broker
-    monkeypatch.setattr(running_totals, "SETTLED", timedelta(seconds=-1))
+    monkeypatch.setattr(running_totals, "MIN_AGE", timedelta(seconds=-1))
 
     def metrics() -> Samples:
         response = Client(headers={"authorization": f"Bearer {TOKEN}"}).get("/metrics")
         assert response.status_code == 200, response.content
         return Samples(response.content.decode())
 
-    metrics()  # counting begins with the first look
+    metrics()  # counting starts with the first scrape
     return metrics

@@ -1,4 +1,4 @@
-"""The admin's pages ask a handful of questions, however many pages the database knows."""
+"""The number and the plans of the admin's queries do not depend on the number of rows."""
 
 from __future__ import annotations
 
@@ -57,29 +57,29 @@ def admin(many_rows: None, db: None, django_user_model: Any) -> Client:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_asks_few_questions(admin: Client, page: str, django_assert_max_num_queries: Any) -> None:
+def test_a_page_needs_few_queries(admin: Client, page: str, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(MAX_QUERIES):
         answer = admin.get(PAGES[page])
 
     assert answer.status_code == 200
 
 
-def test_of_many_workers_that_came_and_went_the_newest_are_told(admin: Client) -> None:
+def test_only_the_newest_scaling_events_are_shown(admin: Client) -> None:
     found = admin.get(PAGES["operations"]).context
 
     assert len(found["scaling_events"]) == MAX_EVENTS
     assert found["workers"][0].workers == 2 * WORKERS // 3
 
 
-def test_housekeeping_finds_what_is_over_without_reading_all_jobs(many_rows: None, db: None) -> None:
-    with CaptureQueriesContext(connection) as asked:
+def test_housekeeping_finds_expired_jobs_without_a_table_scan(many_rows: None, db: None) -> None:
+    with CaptureQueriesContext(connection) as captured:
         retention.update_expiry()
         overdue = queries.overdue_seconds()
         batch = list(queries.overdue_jobs().order_by("expires_at").values_list("pk", flat=True)[:100])
 
     assert overdue > 9 * 86400
     assert len(batch) == 100
-    plans = [plan_of(query["sql"]) for query in asked.captured_queries if "jobs_parsejob" in query["sql"]]
+    plans = [plan_of(query["sql"]) for query in captured.captured_queries if "jobs_parsejob" in query["sql"]]
     assert len(plans) == 5
     assert [plan for plan in plans if "Seq Scan on jobs_parsejob" in plan] == []
 
@@ -90,7 +90,7 @@ def plan_of(statement: str) -> str:
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
-def test_a_wall_has_a_cell_for_each_page(admin: Client) -> None:
+def test_the_page_grid_has_a_cell_for_each_page(admin: Client) -> None:
     page = admin.get(PAGES["a job"]).content.decode()
 
     assert page.count(f'href="/admin/jobs/jobpage/?job__id__exact={LONGEST_JOB}&number=') == 2000
@@ -99,13 +99,15 @@ def test_a_wall_has_a_cell_for_each_page(admin: Client) -> None:
 def test_the_newest_documents_come_first_and_not_all_are_counted(
     admin: Client, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(MAX_QUERIES) as asked:
+    with django_assert_max_num_queries(MAX_QUERIES) as captured:
         page = admin.get(DOCUMENTS).content.decode()
 
     names = re.findall(r">report (\d+)\.pdf<", page)
     assert names[:3] == ["1", "2", "3"]
     assert "10000 documents" in page
-    [rows] = [each["sql"] for each in asked.captured_queries if "ORDER BY" in each["sql"] and "sha256" in each["sql"]]
+    [rows] = [
+        each["sql"] for each in captured.captured_queries if "ORDER BY" in each["sql"] and "sha256" in each["sql"]
+    ]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {rows}")
         assert "document_newest_of_all" in str(cursor.fetchall())

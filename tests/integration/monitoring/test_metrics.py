@@ -1,4 +1,4 @@
-"""What /metrics tells: of the rows, once each, whatever becomes of them; of requests; and of parts that are down."""
+"""/metrics counts each row once, even if it is deleted later, counts requests, and reports parts that are down."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.integration.api.test_queue_status import use_broker
 from tests.integration.monitoring.conftest import TOKEN, Metrics, Samples
 
 ROOT = Path(__file__).resolve().parents[3]
-ANSWER_ONE_REQUEST = """
+HANDLE_ONE_REQUEST = """
 import django
 django.setup()
 from django.test import Client
@@ -36,9 +36,9 @@ print(request_counts.exposition().decode())
 
 
 def a_call(**facts: Any) -> Usage:
-    told = {"project_id": accounts.default_project().pk, "job_id": "pjb-1", "page_number": 1, "page_parser": "llm"}
-    told |= {"provider_name": "azure", "model": "gpt", "input_tokens": 1000, "output_tokens": 500}
-    return Usage.objects.create(**told | {"started_at": Now(), "cost_nanos": 2_000_000_000} | facts)
+    values = {"project_id": accounts.default_project().pk, "job_id": "pjb-1", "page_number": 1, "page_parser": "llm"}
+    values |= {"provider_name": "azure", "model": "gpt", "input_tokens": 1000, "output_tokens": 500}
+    return Usage.objects.create(**values | {"started_at": Now(), "cost_nanos": 2_000_000_000} | facts)
 
 
 def make_deployment() -> None:
@@ -63,7 +63,7 @@ def test_a_job_is_counted_once_when_it_has_ended(api: Api, finish: Finish, metri
         assert after("llamaparse_preprocessing_duration_seconds_bucket", le="+Inf") == 1
 
 
-def test_what_was_counted_stays_counted_when_the_job_is_deleted(api: Api, finish: Finish, metrics: Metrics) -> None:
+def test_totals_do_not_fall_when_a_job_is_deleted(api: Api, finish: Finish, metrics: Metrics) -> None:
     job = finish(api.parse().json()["id"])
     metrics()
     delete.delete_job(job=job)
@@ -71,9 +71,7 @@ def test_what_was_counted_stays_counted_when_the_job_is_deleted(api: Api, finish
     assert metrics()("llamaparse_done_total", status="succeeded") == 1
 
 
-def test_removed_jobs_are_counted_and_those_that_should_be_gone_told(
-    api: Api, finish: Finish, metrics: Metrics
-) -> None:
+def test_removed_jobs_and_the_delay_of_overdue_ones_are_reported(api: Api, finish: Finish, metrics: Metrics) -> None:
     asked_for, expired = finish(api.parse().json()["id"]), finish(api.parse().json()["id"])
     delete.delete_job(job=asked_for)
     retention.keep_jobs(job_ids=[expired.pk], until=timezone.now() - timedelta(hours=2))
@@ -88,7 +86,7 @@ def test_removed_jobs_are_counted_and_those_that_should_be_gone_told(
     assert after("leafmill_jobs_removed_total", why="expired") == 1
 
 
-def test_an_attempt_is_counted_when_it_ends_however_late(api: Api, finish: Finish, metrics: Metrics) -> None:
+def test_an_attempt_that_ends_late_is_counted_once(api: Api, finish: Finish, metrics: Metrics) -> None:
     first = PageAttempt.objects.create(
         job=ParseJob.objects.get(pk=api.parse().json()["id"]),
         stage="model",
@@ -110,7 +108,7 @@ def test_an_attempt_is_counted_when_it_ends_however_late(api: Api, finish: Finis
         assert after("leafmill_attempts_total", queue="parse_raw_file_job", stage="split", outcome="accepted") == 1
 
 
-def test_pages_and_their_errors_are_told_by_code(api: Api, finish: Finish, metrics: Metrics) -> None:
+def test_pages_and_their_errors_are_counted_by_code(api: Api, finish: Finish, metrics: Metrics) -> None:
     job = finish(api.parse().json()["id"])
     JobPage.objects.filter(job=job).update(state="failed", error_code="page_timeout", mode="balanced")
     ParseJob.objects.filter(pk=job.pk).update(error_code="page_timeout")
@@ -122,7 +120,7 @@ def test_pages_and_their_errors_are_told_by_code(api: Api, finish: Finish, metri
     assert after("leafmill_pages_total", mode="balanced", state="failed", fallback="") == 1
 
 
-def test_calls_tokens_and_money_by_provider(metrics: Metrics) -> None:
+def test_calls_tokens_and_costs_are_counted_by_provider(metrics: Metrics) -> None:
     running = a_call(outcome=CallOutcome.RUNNING)
     a_call(outcome=CallOutcome.ANSWERED, seconds=1.5)
     a_call(outcome=CallOutcome.FAILED, error_code="timeout", seconds=20, cost_nanos=0, input_tokens=0, output_tokens=0)
@@ -144,7 +142,7 @@ def test_calls_tokens_and_money_by_provider(metrics: Metrics) -> None:
     )
 
 
-def test_quotas_by_deployment(metrics: Metrics) -> None:
+def test_quotas_are_reported_by_deployment(metrics: Metrics) -> None:
     make_deployment()
 
     after = metrics()
@@ -154,7 +152,7 @@ def test_quotas_by_deployment(metrics: Metrics) -> None:
     assert after("leafmill_deployment_available", provider="azure", deployment="gpt-west") == 1
 
 
-def test_queues_and_open_jobs_are_told_as_they_are_now(api: Api, metrics: Metrics) -> None:
+def test_queues_and_open_jobs_are_reported(api: Api, metrics: Metrics) -> None:
     api.parse()
 
     after = metrics()
@@ -165,18 +163,18 @@ def test_queues_and_open_jobs_are_told_as_they_are_now(api: Api, metrics: Metric
     assert after("leafmill_up", part="broker") == 1
 
 
-def test_what_is_paused_is_told_and_what_stands_still_with_it(metrics: Metrics) -> None:
+def test_paused_queues_and_those_that_they_stop_are_reported(metrics: Metrics) -> None:
     before = metrics()
     pauses.pause(name="parse_raw_file_job_pages", by="tester")
     after = metrics()
 
     names = pauses.pausable()
     assert [name for name in names if before("leafmill_paused", what=name)] == []
-    still = ["parse_raw_file_job_pages", "ocr_cpu", "ocr_gpu"]
-    assert sorted(name for name in names if after("leafmill_paused", what=name)) == sorted(still)
+    stopped = ["parse_raw_file_job_pages", "ocr_cpu", "ocr_gpu"]
+    assert sorted(name for name in names if after("leafmill_paused", what=name)) == sorted(stopped)
 
 
-def test_requests_are_told_by_route_without_ids(api: Api, metrics: Metrics) -> None:
+def test_requests_are_counted_by_route_without_ids(api: Api, metrics: Metrics) -> None:
     api.job("pjb-unknown")
 
     after = metrics()
@@ -185,15 +183,15 @@ def test_requests_are_told_by_route_without_ids(api: Api, metrics: Metrics) -> N
     assert "pjb-unknown" not in after.text
 
 
-def test_processes_that_share_a_folder_tell_the_requests_of_all(tmp_path: Path) -> None:
+def test_processes_that_share_a_folder_report_the_requests_of_all(tmp_path: Path) -> None:
     shared = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "not" / "there"),
         "LEAFMILL_DATA": str(tmp_path),
     }
-    told = [
+    outputs = [
         subprocess.run(
-            [sys.executable, "-c", ANSWER_ONE_REQUEST],
+            [sys.executable, "-c", HANDLE_ONE_REQUEST],
             cwd=ROOT,
             env=os.environ | shared,
             capture_output=True,
@@ -203,11 +201,11 @@ def test_processes_that_share_a_folder_tell_the_requests_of_all(tmp_path: Path) 
         for _ in range(2)
     ]
 
-    seen = [Samples(text)("api_http_requests_total", method="GET", handler="/livez", status="2xx") for text in told]
+    seen = [Samples(text)("api_http_requests_total", method="GET", handler="/livez", status="2xx") for text in outputs]
     assert seen == [1, 2]
 
 
-def test_a_broker_that_is_down_leaves_the_rest(api: Api, metrics: Metrics, settings: Any) -> None:
+def test_the_other_metrics_remain_when_the_broker_is_down(api: Api, metrics: Metrics, settings: Any) -> None:
     make_deployment()
     use_broker("redis://127.0.0.1:1/0")
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
@@ -219,7 +217,7 @@ def test_a_broker_that_is_down_leaves_the_rest(api: Api, metrics: Metrics, setti
     assert (after("leafmill_up", part="database"), after("leafmill_jobs_pending")) == (1, 1)
 
 
-def test_a_quota_store_that_is_down_is_told_without_any_deployment(metrics: Metrics, settings: Any) -> None:
+def test_a_quota_store_that_is_down_is_reported_without_deployments(metrics: Metrics, settings: Any) -> None:
     before = metrics()
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
@@ -227,7 +225,7 @@ def test_a_quota_store_that_is_down_is_told_without_any_deployment(metrics: Metr
     assert metrics()("leafmill_up", part="quota_store") == 0
 
 
-def test_counting_begins_with_the_first_look(api: Api, finish: Finish, metrics: Metrics) -> None:
+def test_counting_starts_with_the_first_scrape(api: Api, finish: Finish, metrics: Metrics) -> None:
     finish(api.parse().json()["id"])
     TallyMark.objects.all().delete()
 
@@ -237,14 +235,14 @@ def test_counting_begins_with_the_first_look(api: Api, finish: Finish, metrics: 
 
 
 @pytest.mark.parametrize("header", [{}, {"authorization": "Bearer wrong"}])
-def test_metrics_are_for_whoever_has_the_token(metrics: Metrics, header: dict[str, str]) -> None:
+def test_metrics_require_the_token(metrics: Metrics, header: dict[str, str]) -> None:
     response = Client(headers=header).get("/metrics")
 
     assert response.status_code == 401
     assert "METRICS_TOKEN" in response.content.decode()
 
 
-def test_without_a_token_set_there_is_no_such_address(metrics: Metrics, settings: Any) -> None:
+def test_metrics_do_not_exist_without_a_configured_token(metrics: Metrics, settings: Any) -> None:
     settings.METRICS_TOKEN = ""
 
     assert Client(headers={"authorization": f"Bearer {TOKEN}"}).get("/metrics").status_code == 404

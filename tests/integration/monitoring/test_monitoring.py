@@ -1,4 +1,4 @@
-"""Boards, alerts and pages about metrics name what /metrics tells, and Prometheus can read them."""
+"""Boards, alerts and docs name only metrics that /metrics has, and Prometheus can read them."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def exposed(metrics: Metrics) -> set[str]:
     return set(re.findall(r"^# TYPE (\S+) ", metrics().text, re.MULTILINE))
 
 
-def test_the_boards_show_metrics_that_there_are(exposed: set[str]) -> None:
+def test_the_boards_show_existing_metrics(exposed: set[str]) -> None:
     shown = names_in(*(expression for board in BOARDS for expression in expressions(board)))
 
     assert shown - exposed == set()
 
 
-def test_the_alerts_look_at_metrics_that_there_are(exposed: set[str]) -> None:
+def test_the_alerts_use_existing_metrics(exposed: set[str]) -> None:
     assert names_in(*(rule["expr"] for rule in rules())) - exposed == set()
 
 
-def test_the_page_about_metrics_names_each_of_them(exposed: set[str]) -> None:
+def test_the_docs_describe_every_metric(exposed: set[str]) -> None:
     page = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
 
     assert set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == exposed
@@ -67,7 +67,7 @@ def test_prometheus_can_read_the_alerts_and_the_boards(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_prometheus_can_read_what_it_is_to_ask(tmp_path: Path) -> None:
+def test_prometheus_can_read_its_configuration(tmp_path: Path) -> None:
     for name in ("prometheus.yaml", "rules.yaml"):
         (tmp_path / name).write_bytes((MONITORING / name).read_bytes())
     for name in ("leafmill-token", "flower-password"):
@@ -81,7 +81,7 @@ def test_prometheus_can_read_what_it_is_to_ask(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("paused", "alerts"), [(0, ["llm"]), (1, [])])
-def test_work_that_nobody_takes_is_told_unless_its_queue_is_paused(
+def test_a_queue_without_workers_raises_an_alert_unless_it_is_paused(
     tmp_path: Path, paused: int, alerts: list[str]
 ) -> None:
     seen = {
@@ -93,11 +93,13 @@ def test_work_that_nobody_takes_is_told_unless_its_queue_is_paused(
     }
     summary = {"summary": "Work waits in llm and no worker processes it"}
     summary["runbook"] = "docs/runbooks.md#leafmillqueueisnottaken"
-    told = [{"exp_labels": {"queue": queue, "severity": "critical"}, "exp_annotations": summary} for queue in alerts]
+    expected = [
+        {"exp_labels": {"queue": queue, "severity": "critical"}, "exp_annotations": summary} for queue in alerts
+    ]
     case = {
         "interval": "1m",
         "input_series": [{"series": series, "values": f"{value}x15"} for series, value in seen.items()],
-        "alert_rule_test": [{"eval_time": "10m", "alertname": "LeafmillQueueIsNotTaken", "exp_alerts": told}],
+        "alert_rule_test": [{"eval_time": "10m", "alertname": "LeafmillQueueIsNotTaken", "exp_alerts": expected}],
     }
     file = tmp_path / "cases.yaml"
     file.write_text(json.dumps({"rule_files": [str(MONITORING / "rules.yaml")], "tests": [case]}), encoding="utf-8")
@@ -116,7 +118,7 @@ def test_every_alert_has_a_runbook() -> None:
     }
 
 
-def test_the_runbooks_name_pages_of_the_admin_that_there_are(admin_client: Client) -> None:
+def test_the_runbooks_name_existing_admin_pages(admin_client: Client) -> None:
     pages = re.findall(r"`(/admin/[^`]+)`", (ROOT / "docs/runbooks.md").read_text(encoding="utf-8"))
 
     assert "/admin/jobs/pageattempt/?outcome__exact=lease_lost" in pages

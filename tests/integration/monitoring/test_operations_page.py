@@ -1,4 +1,4 @@
-"""The page that tells how the service does, and what is paused and resumed there."""
+"""The operations page shows the state of the service, and pauses and resumes queues."""
 
 from __future__ import annotations
 
@@ -73,17 +73,15 @@ def test_jobs_and_pages_are_counted(operator: Client, submit: Submit) -> None:
     assert found["stuck"] == 0
 
 
-def test_only_the_newest_attempts_are_looked_at(
-    operator: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_newest_attempts_are_read(operator: Client, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     job = run(submit(pages=16))
-    monkeypatch.setattr("apps.monitoring.dashboard.NEWEST", 2)
+    monkeypatch.setattr("apps.monitoring.recent_work.MAX_ROWS", 2)
     assert PageAttempt.objects.filter(job=job).count() > 2
 
     assert sum(rate.long for rate in facts(operator)["rates_of_work"]) < 16
 
 
-def test_a_code_leads_whoever_may_see_attempts_to_those_that_ended_with_it(
+def test_an_error_code_links_to_its_attempts_for_users_who_may_view_them(
     operator: Client, submit: Submit, django_user_model: Any
 ) -> None:
     run(submit(pages=1))
@@ -99,14 +97,14 @@ def test_a_code_leads_whoever_may_see_attempts_to_those_that_ended_with_it(
     assert len(reader.get(f"{link}_not").context["cl"].result_list) == 0
 
 
-def test_without_a_quota_store_the_page_says_so(operator: Client) -> None:
+def test_a_quota_store_that_is_down_is_reported(operator: Client) -> None:
     provider = Provider.objects.create(name="house", family="openai")
     Deployment.objects.create(name="small", provider=provider, model="m")
 
-    assert "The quota store does not answer" in operator.get(OPERATIONS).content.decode()
+    assert "The quota store does not respond" in operator.get(OPERATIONS).content.decode()
 
 
-def test_quotas_stand_in_the_order_of_their_use(
+def test_the_most_used_quotas_come_first(
     operator: Client, submit: Submit, project: Project, quota_store: QuotaStore
 ) -> None:
     run(submit(pages=6))
@@ -129,7 +127,7 @@ def test_quotas_stand_in_the_order_of_their_use(
     assert found["spent"] == [("house", "$0.90", 1)]
 
 
-def test_workers_are_told_with_how_busy_they_are(operator: Client, submit: Submit) -> None:
+def test_workers_are_shown_with_their_utilization(operator: Client, submit: Submit) -> None:
     a_worker("parse_raw_file_job", "parse_raw_file_job_pages", width=4)
     a_worker("housekeeping", width=4)
     job = run_to(submit(pages=6), Stage.EXTRACT)
@@ -145,7 +143,7 @@ def test_workers_are_told_with_how_busy_they_are(operator: Client, submit: Submi
     assert (workers["housekeeping"].workers, workers["housekeeping"].busy) == (1, None), "its messages are no steps"
 
 
-def test_who_came_and_who_went_is_told_the_newest_first(operator: Client) -> None:
+def test_scaling_events_are_shown_newest_first(operator: Client) -> None:
     old, silent, stopped = a_worker("ocr_cpu"), a_worker("llm", host="two"), a_worker("llm", host="three")
     for worker, minutes in ((old, 120), (silent, 30), (stopped, 20)):
         Worker.objects.filter(pk=worker).update(started_at=Now() - timedelta(minutes=minutes))
@@ -157,13 +155,13 @@ def test_who_came_and_who_went_is_told_the_newest_first(operator: Client) -> Non
     assert [(event.change, event.host, event.how) for event in events] == [
         (-1, "three", "stopped"),
         (-1, "two", "fell silent"),
-        (1, "three", "came"),
-        (1, "two", "came"),
+        (1, "three", "started"),
+        (1, "two", "started"),
     ]
     assert "fell silent" in operator.get(OPERATIONS).content.decode()
 
 
-def test_workers_are_listed_and_nobody_edits_them(transactional_db: None, django_user_model: Any) -> None:
+def test_workers_are_listed_read_only(transactional_db: None, django_user_model: Any) -> None:
     worker = a_worker("llm", "lvm")
     admin = Client()
     admin.force_login(django_user_model.objects.create_superuser("admin", password="secret"))
@@ -174,12 +172,12 @@ def test_workers_are_listed_and_nobody_edits_them(transactional_db: None, django
 
 
 def test_a_queue_is_paused_and_resumed(operator: Client) -> None:
-    page = operator.post(OPERATIONS, {"pause": "llm", "reason": "it <lies>"}, follow=True).content.decode()
+    page = operator.post(OPERATIONS, {"pause": "llm", "reason": "it <fails>"}, follow=True).content.decode()
 
     pause = Pause.objects.get()
-    assert (pause.name, pause.reason, pause.by) == ("llm", "it <lies>", "person")
+    assert (pause.name, pause.reason, pause.by) == ("llm", "it <fails>", "person")
     assert "The queue llm is paused" in page
-    assert "it &lt;lies&gt;" in operator.get("/admin/").content.decode(), "told on every page"
+    assert "it &lt;fails&gt;" in operator.get("/admin/").content.decode(), "shown on every page"
 
     operator.post(OPERATIONS, {"resume": "llm"})
 
@@ -187,7 +185,7 @@ def test_a_queue_is_paused_and_resumed(operator: Client) -> None:
     assert [entry.object_id for entry in LogEntry.objects.all()] == ["llm", "llm"]
 
 
-def test_who_may_only_look_pauses_nothing(transactional_db: None, django_user_model: Any) -> None:
+def test_a_user_who_may_only_view_jobs_cannot_pause(transactional_db: None, django_user_model: Any) -> None:
     reader = logged_in(django_user_model, "view_parsejob")
     pauses.pause(name="llm", by="tester")
 
@@ -201,7 +199,7 @@ def test_staff_who_may_not_see_jobs_do_not_see_the_page(transactional_db: None, 
     assert logged_in(django_user_model).get(OPERATIONS).status_code == 403
 
 
-def test_strangers_are_sent_to_the_login(transactional_db: None) -> None:
+def test_anonymous_users_are_sent_to_the_login(transactional_db: None) -> None:
     answer = Client().get(OPERATIONS)
 
     assert answer.status_code == 302
@@ -209,14 +207,14 @@ def test_strangers_are_sent_to_the_login(transactional_db: None) -> None:
 
 
 @pytest.mark.parametrize("page", ["/admin", "/admin/operations", "/admin/jobs/parsejob"])
-def test_an_address_of_the_admin_may_lack_its_last_slash(operator: Client, page: str) -> None:
+def test_an_admin_url_without_its_last_slash_is_redirected(operator: Client, page: str) -> None:
     answer = operator.get(f"{page}?p=1", follow=True)
 
     assert answer.redirect_chain[0] == (f"{page}/?p=1", 302)
     assert answer.status_code == 200
 
 
-def test_the_page_looks_again_by_itself_where_it_is_asked_to(operator: Client) -> None:
+def test_the_page_refreshes_itself_on_request(operator: Client) -> None:
     assert 'http-equiv="refresh"' not in operator.get(OPERATIONS).content.decode()
     assert 'http-equiv="refresh"' in operator.get(f"{OPERATIONS}?refresh").content.decode()
 
@@ -228,7 +226,7 @@ def test_flower_is_linked(operator: Client, settings: Any) -> None:
     assert "https://flower.example.com" in operator.get(OPERATIONS).content.decode()
 
 
-def test_a_pause_is_a_row_that_is_added_and_deleted(transactional_db: None, django_user_model: Any) -> None:
+def test_adding_and_deleting_a_pause_row_pauses_and_resumes(transactional_db: None, django_user_model: Any) -> None:
     admin = Client()
     admin.force_login(django_user_model.objects.create_superuser("admin", password="secret"))
 
