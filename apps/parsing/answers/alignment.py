@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page, Source
 from apps.pages.model.geometry import Box, union
 from apps.parsing.answers.drafts import Draft
@@ -20,20 +19,24 @@ MAX_LINES_WITHIN_PLACE = 4
 MIN_PLACE_SHARE = 0.25
 # A line belongs to a block that contains at least this share of its words.
 MIN_LINE_SHARE = 0.5
-# Up to this many letters before the first word and after the last are punctuation that belongs to them.
-MAX_MARGIN_LETTERS = 2
 # An answer that contains at least this share of a running line's words replaces it.
 MIN_REPLACED_SHARE = 0.5
 
 
 class _Placed(msgspec.Struct):
-    """A draft, the index of each of its words on the page (-1: not found), and the box of the words that were found."""
+    """A draft, the index of each of its words on the page (-1: not found), and the box of the words that were found.
+
+    ``cells``: one list of indexes for each cell of a table, one list for any other draft.
+    """
 
     draft: Draft
     cells: list[list[int]]
     box: Box | None = None
     units: list[int] = []
     confidence: float = 0.0
+
+    def words_per_unit(self, words: PageWords) -> Counter[int]:
+        return Counter(words.units[place] for cell in self.cells for place in cell if place >= 0)
 
 
 def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -> tuple[Block, ...]:
@@ -42,16 +45,38 @@ def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -
     The page's pictures, and the running lines that the answer left out, are inserted between them.
     """
     words = words or page_words(page)
-    placed = _placed(drafts, words)
-    for one in placed:
-        _locate(one, words)
-    boxes = _without_gaps(page, [one.box for one in placed])
-    blocks = [_block(page, one, box, words) for one, box in zip(placed, boxes, strict=True)]
+    placed = _place_drafts(drafts, words)
+    blocks = []
+    for one, box in zip(placed, fill_gaps(page, [one.box for one in placed]), strict=True):
+        draft = one.draft
+        cells: list[Cell] = []
+        for cell, places in zip(draft.cells, one.cells if draft.cells else (), strict=True):
+            cell_box = _find_place(places, words)[1]
+            cells.append(msgspec.structs.replace(cell, box=_within(page, cell_box)) if cell_box else cell)
+        lines: list[Line] = []
+        counts = one.words_per_unit(words)
+        for unit in one.units if not cells else ():
+            line = words.all_units[unit].line
+            if line is not None and counts[unit] >= MIN_LINE_SHARE * words.sizes[unit]:
+                lines.append(line)
+        blocks.append(
+            Block(
+                type=draft.type,
+                box=box,
+                text=draft.text,
+                lines=tuple(lines),
+                level=draft.level,
+                marker=draft.marker,
+                cells=tuple(cells),
+                source=Source.MODEL,
+                confidence=one.confidence,
+            )
+        )
     return tuple(_with_kept(page, words, placed, blocks))
 
 
-def _placed(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
-    """Match the words of the drafts; a table has one list for each cell, any other draft has one list."""
+def _place_drafts(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
+    """Match the words of the drafts with those of the page, and find the lines and the box of each draft."""
     tokens: list[str] = []
     lengths: list[list[int]] = []
     for draft in drafts:
@@ -61,90 +86,66 @@ def _placed(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
             counts.append(len(found))
             tokens += found
         lengths.append(counts)
-    places = iter(match_words(tokens, words.tokens))
-    return [
-        _Placed(draft, [[next(places) for _ in range(count)] for count in counts])
-        for draft, counts in zip(drafts, lengths, strict=True)
-    ]
+    matches = iter(match_words(tokens, words.tokens))
+    placed = []
+    for draft, counts in zip(drafts, lengths, strict=True):
+        cells = [[next(matches) for _ in range(count)] for count in counts]
+        places = [place for cell in cells for place in cell]
+        units, box = _find_place(places, words)
+        confidence = round(sum(place >= 0 for place in places) / len(places), 3) if places else 0.0
+        placed.append(_Placed(draft, cells, box, units, confidence))
+    return placed
 
 
-def _locate(placed: _Placed, words: PageWords) -> None:
-    """Set the lines and the box of a draft from the words that were found."""
-    places = [place for cell in placed.cells for place in cell]
+def _find_place(places: Iterable[int], words: PageWords) -> tuple[list[int], Box | None]:
+    """Return the units that are close together and contain most of the words at ``places``, and the box around these
+    words; a line counts only from the first of the words to the last. No word found: no units and None.
+    """
     found = [place for place in places if place >= 0]
-    if not found:
-        return
-    placed.confidence = round(len(found) / len(places), 3)
     counts = Counter(words.units[place] for place in found)
-    kept = _one_place(counts)
-    placed.units = sorted(kept)
-    placed.box = _box_of((place for place in found if words.units[place] in kept), words)
-
-
-def _one_place(counts: Counter[int]) -> set[int]:
-    """Return the units that are close together, without strays; ``counts`` is the number of words found in each."""
     groups: list[list[int]] = []
     for unit in sorted(counts):
         if groups and unit - groups[-1][-1] <= MAX_LINES_WITHIN_PLACE:
             groups[-1].append(unit)
         else:
             groups.append([unit])
+    if not groups:
+        return [], None
     weights = [sum(counts[unit] for unit in group) for group in groups]
-    least = MIN_PLACE_SHARE * max(weights)
-    return {unit for group, weight in zip(groups, weights, strict=True) if weight >= least for unit in group}
-
-
-def _box_of(places: Iterable[int], words: PageWords) -> Box:
-    """Return the box around words; a line counts only from the first of these words in it to the last."""
-    stretches: dict[int, tuple[int, int]] = {}
-    for place in places:
+    min_weight = MIN_PLACE_SHARE * max(weights)
+    units = [unit for group, weight in zip(groups, weights, strict=True) if weight >= min_weight for unit in group]
+    spans: dict[int, tuple[int, int]] = {}
+    for place in found:
         unit = words.units[place]
         start, end = words.spans[place]
-        if unit in stretches:
-            first, last = stretches[unit]
-            start, end = min(first, start), max(last, end)
-        stretches[unit] = start, end
-    return union(_stretch(words, unit, *stretch) for unit, stretch in stretches.items())
+        first, last = spans.get(unit, (start, end))
+        spans[unit] = min(first, start), max(last, end)
+    return units, union(words.box_of_letters(unit, *spans[unit]) for unit in units)
 
 
-def _stretch(words: PageWords, number: int, start: int, end: int) -> Box:
-    """Return the box of a part of a line, assuming letters of equal width; for a cell, which may have several lines,
-    the whole box."""
-    unit, length = words.all_units[number], words.lengths[number]
-    box = unit.box
-    start = start if start > MAX_MARGIN_LETTERS else 0
-    end = end if end < length - MAX_MARGIN_LETTERS else length
-    if unit.line is None or end - start == length:
-        return box
-    if scripts.is_rtl(unit.text):
-        start, end = length - end, length - start
-    letter = box.width / length
-    return Box(round(box.x0 + start * letter, 2), box.top, round(box.x0 + end * letter, 2), box.bottom)
-
-
-def _without_gaps(page: Page, boxes: Sequence[Box | None]) -> list[Box]:
+def fill_gaps(page: Page, boxes: Sequence[Box | None]) -> list[Box]:
     """Return the boxes, clipped to the page; a missing box becomes the space between its neighbours."""
-    after: list[Box | None] = []
-    following: Box | None = None
+    following: list[Box | None] = []
+    after: Box | None = None
     for box in reversed(boxes):
-        after.append(following)
-        following = box or following
+        following.append(after)
+        after = box or after
     result: list[Box] = []
     before: Box | None = None
-    for box, behind in zip(boxes, reversed(after), strict=True):
-        result.append(_within(page, box or _between(page, before, behind)))
+    for box, after in zip(boxes, reversed(following), strict=True):
+        filled = box
+        if filled is None:
+            filled = (
+                union(near for near in (before, after) if near)
+                if before or after
+                else Box(0.0, 0.0, page.width, page.height)
+            )
+            top, bottom = before.bottom if before else 0.0, after.top if after else page.height
+            if top < bottom:
+                filled = Box(filled.x0, top, filled.x1, bottom)
+        result.append(_within(page, filled))
         before = box or before
     return result
-
-
-def _between(page: Page, before: Box | None, after: Box | None) -> Box:
-    if before is None and after is None:
-        return Box(0.0, 0.0, page.width, page.height)
-    near = [box for box in (before, after) if box is not None]
-    top = before.bottom if before is not None else 0.0
-    bottom = after.top if after is not None else page.height
-    around = union(near)
-    return Box(around.x0, top, around.x1, bottom) if top < bottom else around
 
 
 def _within(page: Page, box: Box) -> Box:
@@ -153,43 +154,22 @@ def _within(page: Page, box: Box) -> Box:
     return Box(x0, top, x1, bottom)
 
 
-def _block(page: Page, placed: _Placed, box: Box, words: PageWords) -> Block:
-    draft = placed.draft
-    cells = draft.cells and tuple(
-        _cell(page, cell, places, words) for cell, places in zip(draft.cells, placed.cells, strict=True)
-    )
-    lines = () if cells else _lines(placed, words)
-    return Block(draft.type, box, draft.text, lines, draft.level, draft.marker, cells, Source.MODEL, placed.confidence)
-
-
-def _cell(page: Page, cell: Cell, places: Sequence[int], words: PageWords) -> Cell:
-    found = [place for place in places if place >= 0]
-    if not found:
-        return cell
-    kept = _one_place(Counter(words.units[place] for place in found))
-    box = _box_of((place for place in found if words.units[place] in kept), words)
-    return msgspec.structs.replace(cell, box=_within(page, box))
-
-
-def _lines(placed: _Placed, words: PageWords) -> tuple[Line, ...]:
-    counts = Counter(words.units[place] for cell in placed.cells for place in cell if place >= 0)
-    found = ((words.all_units[unit].line, counts[unit], unit) for unit in placed.units)
-    return tuple(
-        line for line, count, unit in found if line is not None and count >= MIN_LINE_SHARE * words.sizes[unit]
-    )
-
-
 def _with_kept(page: Page, words: PageWords, placed: Sequence[_Placed], blocks: Sequence[Block]) -> Iterable[Block]:
-    """Yield the blocks and, between them, the blocks of the page that the answer does not contain."""
+    """Yield the blocks and, between them, the page's pictures and the running lines whose words the answer lacks."""
     last: dict[int, int] = {}  # block of the page -> the last block of the answer at that place
+    used: Counter[int] = Counter()
     for index, one in enumerate(placed):
-        for unit in one.units:
-            last[words.all_units[unit].block] = index
-    used = Counter(words.units[place] for one in placed for cell in one.cells for place in cell if place >= 0)
+        used.update(one.words_per_unit(words))
+        last |= {words.all_units[unit].block: index for unit in one.units}
     kept: dict[int, list[Block]] = {}
     after = -1
     for index, block in enumerate(page.blocks):
-        if block.type is BlockType.PICTURE or _is_left_out(page, index, words, used):
+        is_kept = block.type is BlockType.PICTURE
+        if not is_kept and is_running_line(page, block):
+            units = [number for number, unit in enumerate(words.all_units) if unit.block == index]
+            size = sum(words.sizes[unit] for unit in units)
+            is_kept = sum(used[unit] for unit in units) < MIN_REPLACED_SHARE * size or not size
+        if is_kept:
             kept.setdefault(after, []).append(block)
         else:
             after = last.get(index, after)
@@ -197,12 +177,3 @@ def _with_kept(page: Page, words: PageWords, placed: Sequence[_Placed], blocks: 
     for index, block in enumerate(blocks):
         yield block
         yield from kept.get(index, ())
-
-
-def _is_left_out(page: Page, index: int, words: PageWords, used: Counter[int]) -> bool:
-    """Return whether a block is a running line whose words are not in the answer."""
-    if not is_running_line(page, page.blocks[index]):
-        return False
-    units = [number for number, unit in enumerate(words.all_units) if unit.block == index]
-    size = sum(words.sizes[unit] for unit in units)
-    return sum(used[unit] for unit in units) < MIN_REPLACED_SHARE * size or not size

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -76,7 +76,16 @@ def compare(page: Page, blocks: Sequence[Block | Draft], words: PageWords | None
     """
     words = words or page_words(page)
     known = set(words.tokens)
-    found, markers = _answer_words(blocks, known)
+    found: list[str] = []
+    markers: list[str] = []  # separate, because models sometimes renumber lists
+    for block in blocks:
+        if block.type is not BlockType.PICTURE:
+            for text in (*(cell.text for cell in block.cells), block.text):
+                # Names of LaTeX commands (``\frac``) count only if the page contains them.
+                found += words_of(
+                    _COMMAND.sub(lambda name: name.group() if name.group(1).lower() in known else " ", text)
+                )
+            markers += words_of(block.marker)
     required = [token for token, optional in zip(words.tokens, words.optional, strict=True) if not optional]
     missing = Counter(required) - Counter(found) - Counter(markers)
     extra = Counter(found) - Counter(words.tokens)
@@ -109,38 +118,13 @@ def verdict(fidelity: Fidelity, *, source: str, image: bool) -> str:
         return INCOMPLETE
     if len(fidelity.numbers_missing) > limits.numbers and fidelity.numbers_kept < limits.numbers_kept:
         return ALTERED if fidelity.numbers_added else INCOMPLETE
-    return ALTERED if _adds(fidelity, limits, image=image) else ""
-
-
-def _adds(fidelity: Fidelity, limits: Thresholds, *, image: bool) -> bool:
-    """Return whether the answer contains more than the page explains."""
     if image and fidelity.pictures:
-        return fidelity.added > PICTURE_TEXT_ADDED or fidelity.repeated > PICTURE_TEXT_REPEATED
-    if fidelity.added > limits.added or fidelity.inserted > limits.inserted:
-        return True
-    # Numbers that OCR misread count as missing above and as added here, where the model corrected them.
-    return limits.numbers_kept == 1.0 and len(fidelity.numbers_added) > limits.numbers
-
-
-def _answer_words(blocks: Sequence[Block | Draft], known: Set[str]) -> tuple[list[str], list[str]]:
-    """Return the words of an answer and, separately, its list markers, which models sometimes renumber."""
-    found: list[str] = []
-    markers: list[str] = []
-    for block in blocks:
-        if block.type is BlockType.PICTURE:
-            continue
-        for cell in block.cells:
-            found += _words(cell.text, known)
-        found += _words(block.text, known)
-        markers += words_of(block.marker)
-    return found, markers
-
-
-def _words(text: str, known: Set[str]) -> list[str]:
-    r"""Return the words of a text; names of LaTeX commands (``\frac``) count only if the page contains them."""
-    if "\\" in text:
-        text = _COMMAND.sub(lambda found: found.group() if found.group(1).lower() in known else " ", text)
-    return words_of(text)
+        adds = fidelity.added > PICTURE_TEXT_ADDED or fidelity.repeated > PICTURE_TEXT_REPEATED
+    else:
+        adds = fidelity.added > limits.added or fidelity.inserted > limits.inserted
+        # Numbers that OCR misread count as missing above and as added here, where the model corrected them.
+        adds = adds or (limits.numbers_kept == 1.0 and len(fidelity.numbers_added) > limits.numbers)
+    return ALTERED if adds else ""
 
 
 def _share(part: int, whole: int, *, nothing: float) -> float:
@@ -154,21 +138,15 @@ def _numbers(words: Mapping[str, int]) -> tuple[str, ...]:
 def _longest(words: Sequence[str], others: Sequence[str], missing: Mapping[str, int]) -> int:
     """Return the largest number of ``missing`` words in one stretch of ``words`` that shares no three words in a row
     with ``others``."""
-    return max((_missing_in(stretch, missing) for stretch in _stretches(words, others)), default=0)
-
-
-def _stretches(words: Sequence[str], others: Sequence[str]) -> Iterator[Sequence[str]]:
     threes = set(zip(others, others[1:], others[2:], strict=False))
+    stretches = []
     start = 0
     for place, three in enumerate(zip(words, words[1:], words[2:], strict=False)):
         if three in threes:
-            if place > start:
-                yield words[start:place]
+            stretches.append(words[start:place])
             start = place + 3
-    if start < len(words):
-        yield words[start:]
-
-
-def _missing_in(stretch: Sequence[str], missing: Mapping[str, int]) -> int:
-    counts = Counter(word for word in stretch if word in missing)
-    return sum(min(count, missing[word]) for word, count in counts.items())
+    longest = 0
+    for stretch in (*stretches, words[start:]):
+        counts = Counter(word for word in stretch if word in missing)
+        longest = max(longest, sum(min(count, missing[word]) for word, count in counts.items()))
+    return longest

@@ -146,7 +146,7 @@ def drafts_of(html: str) -> list[Draft]:
 def table_of(html: str) -> list[Draft]:
     """Return the table as a draft, preceded by text inside it that belongs to no cell, such as its caption.
 
-    Raises ``UnusableAnswer`` for a table larger than a page can hold.
+    Raise ``UnusableAnswer`` for a table larger than a page can contain.
     """
     reading = _TableReader()
     for name, closing, content in pieces(html):
@@ -225,7 +225,7 @@ class _TableReader:
         width = max(1, min(spans.get("col", 1), MAX_TABLE_COLUMNS))
         height = max(1, min(spans.get("row", 1), MAX_TABLE_CELLS))
         if self._column + width > MAX_TABLE_COLUMNS or len(self._cells) >= MAX_TABLE_CELLS:
-            raise UnusableAnswer("The answer has a table that no page can hold.")
+            raise UnusableAnswer("The answer has a table that is too large for a page.")
         self._taken.extend([0] * (self._column + width - len(self._taken)))
         self._taken[self._column : self._column + width] = [self._row + height] * width
         header = name == "th" or self._in_head

@@ -49,37 +49,34 @@ def _parser() -> MarkdownIt:
 def drafts_of(text: str) -> list[Draft]:
     """Return the blocks of a Markdown text. Raise ``UnusableAnswer`` for more than MAX_DRAFTS."""
     drafts: list[Draft] = []
-    for is_table, part in _parts(text):
-        if is_table:
-            drafts += html.table_of(part)
-        elif part.strip():
-            drafts += _MarkdownReader(_parser().parse(part)).drafts()
+    start = 0
+    # HTML tables may contain empty lines, which would end them in CommonMark.
+    for opened, closed in (*table_spans(text), (len(text), len(text))):
+        if text[start:opened].strip():
+            drafts += _MarkdownReader(_parser().parse(text[start:opened])).drafts()
+        drafts += html.table_of(text[opened:closed])
         if len(drafts) > MAX_DRAFTS:
             raise UnusableAnswer(f"The answer has more than {MAX_DRAFTS} blocks.")
+        start = closed
     return drafts
 
 
-def _parts(text: str) -> Iterator[tuple[bool, str]]:
-    """Split the text before and after its HTML tables, which may contain empty lines; yield (is_table, text)."""
-    start = 0
-    for opened, closed in _tables(text):
-        yield False, text[start:opened]
-        yield True, text[opened:closed]
-        start = closed
-    yield False, text[start:]
-
-
-def _tables(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each outermost table; one that is never closed ends with the text."""
+def table_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the start and end of each outermost HTML table that is not code; one that is never closed ends with the
+    text.
+    """
     if not _TABLE.search(text):
         return
-    fenced = _fenced(text)
+    fences = fence_spans(text)
     depth, opened = 0, 0
     for found in _TABLE.finditer(text):
-        if not depth and (found.group(1) or _is_code(text, found.start(), fenced)):
-            continue
         if not depth:
             opened = found.start()
+            before = text[max(0, opened - _LOOK_BACK) : opened].rpartition("\n")[2]
+            fence = bisect_right(fences, (opened, opened)) - 1
+            is_code = "`" in before or before.endswith("\\") or (fence >= 0 and opened < fences[fence][1])
+            if found.group(1) or is_code:
+                continue
         depth += -1 if found.group(1) else 1
         if not depth:
             end = text.find(">", found.end())
@@ -88,14 +85,8 @@ def _tables(text: str) -> Iterator[tuple[int, int]]:
         yield opened, len(text)
 
 
-def _is_code(text: str, place: int, fenced: list[tuple[int, int]]) -> bool:
-    before = text[max(0, place - _LOOK_BACK) : place].rpartition("\n")[2]
-    index = bisect_right(fenced, (place, place)) - 1
-    return "`" in before or before.endswith("\\") or (index >= 0 and place < fenced[index][1])
-
-
-def _fenced(text: str) -> list[tuple[int, int]]:
-    """Return the start and end of each fenced code block."""
+def fence_spans(text: str) -> list[tuple[int, int]]:
+    """Return the start and end of each fenced code block; one that is never closed ends with the text."""
     found: list[tuple[int, int]] = []
     fence, opened, place = "", 0, 0
     for line in text.split("\n"):
@@ -117,8 +108,11 @@ def plain(content: str, *, line_break: str = " ") -> str:
         return content
     if len(content) > MAX_MARKED_CHARS or content.count("[") > MAX_BRACKETS:
         return _ESCAPED.sub(r"\1", html.text_of(content))
+    tokens: list[Token] = []
+    parser = _parser()
+    parser.inline.parse(content, parser, {}, tokens)
     lines = [""]
-    for token in _inline_tokens(content):
+    for token in tokens:
         if token.type == "softbreak":
             lines.append("")
         elif token.type == "hardbreak" or (token.type == "html_inline" and token.content[:3].lower() == "<br"):
@@ -128,13 +122,6 @@ def plain(content: str, *, line_break: str = " ") -> str:
         ):
             lines[-1] += token.content
     return paragraph_text(lines) if len(lines) > 1 else lines[0].strip(" ")
-
-
-def _inline_tokens(content: str) -> list[Token]:
-    tokens: list[Token] = []
-    parser = _parser()
-    parser.inline.parse(content, parser, {}, tokens)
-    return tokens
 
 
 class _MarkdownReader:
@@ -181,13 +168,17 @@ class _MarkdownReader:
     def _text(self, text: str) -> None:
         if not text:
             return
-        if self._marker:
-            self._drafts.append(_item(text, self._marker, self._lists))
-            self._marker = ""
-        elif self._level:
+        if self._level and not self._marker:
             self._drafts.append(Draft(BlockType.HEADING, text, self._level))
-        else:
+        elif not self._marker:
             self._drafts.append(Draft(BlockType.PARAGRAPH, text))
+        else:
+            marker, self._marker = self._marker, ""
+            if marker == "-":  # Markdown has no letters as markers, so ``b)`` follows a bullet
+                own, rest = list_markers.split(text)
+                if own and list_markers.is_ordered(own) and not _DECIMAL.fullmatch(own):
+                    marker, text = own, rest
+            self._drafts.append(Draft(BlockType.LIST_ITEM, text, self._lists, marker))
 
     def _table(self, place: int) -> int:
         """Read the table whose first token is at ``place``; return the index of the first token after it."""
@@ -202,15 +193,6 @@ class _MarkdownReader:
                 column += 1
             place += 1
             if column > html.MAX_TABLE_COLUMNS or len(cells) > html.MAX_TABLE_CELLS:
-                raise UnusableAnswer("The answer has a table that no page can hold.")
+                raise UnusableAnswer("The answer has a table that is too large for a page.")
         self._drafts.append(Draft(BlockType.TABLE, cells=tuple(cells)))
         return place + 1
-
-
-def _item(text: str, marker: str, level: int) -> Draft:
-    """Return a list item. Markdown has no letters as markers, so ``b)`` follows a bullet."""
-    if marker == "-":
-        own, rest = list_markers.split(text)
-        if own and list_markers.is_ordered(own) and not _DECIMAL.fullmatch(own):
-            marker, text = own, rest
-    return Draft(BlockType.LIST_ITEM, text, level, marker)

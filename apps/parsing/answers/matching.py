@@ -48,29 +48,29 @@ class _Matching:
         self._answer = answer
         self._page = page
         self.places = [-1] * len(answer)
-        self._taken = [False] * len(page)
+        self._matched = [False] * len(page)
 
     def grow_from_runs(self, length: int) -> None:
         """Match around sequences of this length that occur once on both sides."""
-        there_once = _once(self._page, length, [not taken for taken in self._taken])
+        there_once = _once(self._page, length, [not matched for matched in self._matched])
         for run, here in _once(self._answer, length, [place < 0 for place in self.places]).items():
             there = there_once.get(run, -1)
-            if there >= 0 and self.places[here] < 0 and not self._taken[there]:
-                self._take(here, there)
+            if there >= 0 and self.places[here] < 0 and not self._matched[there]:
+                self._match(here, there)
                 self._grow(here, there, 1)
                 self._grow(here, there, -1)
 
-    def _take(self, here: int, there: int) -> None:
+    def _match(self, here: int, there: int) -> None:
         self.places[here] = there
-        self._taken[there] = True
+        self._matched[there] = True
 
     def _grow(self, here: int, there: int, step: int) -> None:
         """Extend the match from a matched pair while the words agree."""
-        answer, page, places, taken = self._answer, self._page, self.places, self._taken
+        answer, page, places, matched = self._answer, self._page, self.places, self._matched
         last_here, last_there = (len(answer) - 1, len(page) - 1) if step > 0 else (0, 0)
         while here != last_here and there != last_there:
             here, there = here + step, there + step
-            if places[here] >= 0 or taken[there]:
+            if places[here] >= 0 or matched[there]:
                 return
             if answer[here] != page[there]:
                 found = self._skipped(here, there, step)
@@ -78,7 +78,7 @@ class _Matching:
                     return
                 here, there = found
             places[here] = there
-            taken[there] = True
+            matched[there] = True
 
     def _skipped(self, here: int, there: int, step: int) -> tuple[int, int] | None:
         """Return the nearest later pair that agrees and whose next words agree too."""
@@ -94,28 +94,28 @@ class _Matching:
             and 0 <= there < len(self._page)
             and self._answer[here] == self._page[there]
             and self.places[here] < 0
-            and not self._taken[there]
+            and not self._matched[there]
         )
 
     def fill(self) -> None:
         """Match words that occur several times with the occurrence nearest to their neighbour's match."""
         free: dict[str, list[int]] = defaultdict(list)
         for there, word in enumerate(self._page):
-            if not self._taken[there]:
+            if not self._matched[there]:
                 free[word].append(there)
         expected = max(0, next((there - here for here, there in enumerate(self.places) if there >= 0), 0))
         for here, there in enumerate(self.places):
             if there >= 0:
                 expected = there + 1
-            elif (nearest := self._nearest(free.get(self._answer[here], ()), expected)) >= 0:
-                self._take(here, nearest)
+                continue
+            places = free.get(self._answer[here], ())
+            start = bisect_left(places, expected - MAX_NEIGHBOUR_WORDS)
+            near = [
+                place
+                for place in places[start : start + 2 * MAX_NEIGHBOUR_WORDS]
+                if not self._matched[place] and place <= expected + MAX_NEIGHBOUR_WORDS
+            ]
+            if near:
+                nearest = min(near, key=lambda place: abs(place - expected))
+                self._match(here, nearest)
                 expected = nearest + 1
-
-    def _nearest(self, places: Sequence[int], expected: int) -> int:
-        start = bisect_left(places, expected - MAX_NEIGHBOUR_WORDS)
-        near = [
-            place
-            for place in places[start : start + 2 * MAX_NEIGHBOUR_WORDS]
-            if not self._taken[place] and place <= expected + MAX_NEIGHBOUR_WORDS
-        ]
-        return min(near, key=lambda place: abs(place - expected), default=-1)

@@ -13,6 +13,7 @@ import unicodedata
 import msgspec
 
 from apps.pages.layout.document_survey import margin_of
+from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Line, Page
 from apps.pages.model.geometry import Box
 
@@ -27,6 +28,8 @@ _CUT = re.compile(r"[^\W\d_]([-\u00ad\u2010\u2011])\s*$")
 # A block in the margin with more spaces than this is not a running line.
 MAX_RUNNING_LINE_SPACES = 60
 MAX_PAGE_NUMBER_CHARS = 12
+# Up to this many letters before the first word and after the last are punctuation that belongs to them.
+MAX_MARGIN_LETTERS = 2
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +56,45 @@ class PageWords(msgspec.Struct):
     lengths: list[int] = []
     sizes: list[int] = []
 
+    def add(self, unit: Unit, *, marker: str, optional: bool, cut: bool) -> bool:
+        """Add the words of a unit; return whether its last word continues in the next line.
+
+        ``cut``: the last word added continues in this unit.
+        """
+        text = folded(unit.text)
+        found = list(_WORD.finditer(text))
+        tokens = [match.group() for match in found]
+        if _HYPHENS.search(text):
+            tokens = [_HYPHENS.sub("", token) for token in tokens]
+        if cut and tokens and not is_number(tokens[0]) and not text[: found[0].start()].strip():
+            self.tokens[-1] += tokens.pop(0)
+            del found[0]
+        marked = words_of(marker) if marker else []
+        if tokens[: len(marked)] != marked:
+            marked = []
+        self.tokens += tokens
+        self.units += [len(self.all_units)] * len(tokens)
+        self.spans += [match.span() for match in found]
+        self.optional += [True] * len(marked) + [optional] * (len(tokens) - len(marked))
+        self.all_units.append(unit)
+        self.lengths.append(len(text))
+        self.sizes.append(len(tokens))
+        return bool(tokens) and unit.line is not None and _CUT.search(text[-4:]) is not None
+
+    def box_of_letters(self, unit: int, start: int, end: int) -> Box:
+        """Return the box of some letters of a line, assuming letters of equal width; the whole box of a cell, which may
+        have several lines.
+        """
+        text, box, length = self.all_units[unit].text, self.all_units[unit].box, self.lengths[unit]
+        start = start if start > MAX_MARGIN_LETTERS else 0
+        end = end if end < length - MAX_MARGIN_LETTERS else length
+        if self.all_units[unit].line is None or end - start == length:
+            return box
+        if scripts.is_rtl(text):
+            start, end = length - end, length - start
+        letter = box.width / length
+        return Box(round(box.x0 + start * letter, 2), box.top, round(box.x0 + end * letter, 2), box.bottom)
+
 
 def folded(text: str) -> str:
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
@@ -75,10 +117,16 @@ def page_words(page: Page) -> PageWords:
     for index, block in enumerate(page.blocks):
         if block.type is BlockType.PICTURE:
             continue
-        numbered = len(block.text) <= MAX_PAGE_NUMBER_CHARS and is_running_line(page, block)
+        if block.lines:
+            units = [Unit(line.text, line.box, index, line) for line in block.lines]
+        elif block.cells:
+            units = [Unit(cell.text, cell.box or block.box, index) for cell in block.cells if cell.text]
+        else:
+            units = [Unit(f"{block.marker} {block.text}", block.box, index)] if block.text else []
+        is_page_number = len(block.text) <= MAX_PAGE_NUMBER_CHARS and is_running_line(page, block)
         cut = False
-        for number, unit in enumerate(_units(block, index)):
-            cut = _add(words, unit, marker=block.marker if not number else "", optional=numbered, cut=cut)
+        for number, unit in enumerate(units):
+            cut = words.add(unit, marker=block.marker if not number else "", optional=is_page_number, cut=cut)
     return words
 
 
@@ -87,34 +135,3 @@ def is_running_line(page: Page, block: Block) -> bool:
     if block.type in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
         return True
     return bool(margin_of(page, block)) and block.text.count(" ") < MAX_RUNNING_LINE_SPACES
-
-
-def _units(block: Block, index: int) -> list[Unit]:
-    if block.lines:
-        return [Unit(line.text, line.box, index, line) for line in block.lines]
-    if block.cells:
-        return [Unit(cell.text, cell.box or block.box, index) for cell in block.cells if cell.text]
-    return [Unit(f"{block.marker} {block.text}", block.box, index)] if block.text else []
-
-
-def _add(words: PageWords, unit: Unit, *, marker: str, optional: bool, cut: bool) -> bool:
-    """Add the words of a unit; return whether its last word continues in the next line."""
-    text = folded(unit.text)
-    found = list(_WORD.finditer(text))
-    tokens = [match.group() for match in found]
-    if _HYPHENS.search(text):
-        tokens = [_HYPHENS.sub("", token) for token in tokens]
-    if cut and tokens and not is_number(tokens[0]) and not text[: found[0].start()].strip():
-        words.tokens[-1] += tokens.pop(0)
-        del found[0]
-    marked = words_of(marker) if marker else []
-    if tokens[: len(marked)] != marked:
-        marked = []
-    words.tokens += tokens
-    words.units += [len(words.all_units)] * len(tokens)
-    words.spans += [match.span() for match in found]
-    words.optional += [True] * len(marked) + [optional] * (len(tokens) - len(marked))
-    words.all_units.append(unit)
-    words.lengths.append(len(text))
-    words.sizes.append(len(tokens))
-    return bool(tokens) and unit.line is not None and _CUT.search(text[-4:]) is not None

@@ -51,7 +51,22 @@ def read_answer(text: str, *, marker: str) -> list[Draft]:
 
     if len(text) > MAX_ANSWER_CHARS:
         raise UnusableAnswer(f"The answer is longer than {MAX_ANSWER_CHARS} characters.")
-    body = _body(clean(text.replace("\r\n", "\n").replace("\r", "\n")), marker)
+    text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not text.strip():
+        raise UnusableAnswer("The answer is empty.")
+    ends = list(_END.finditer(text))
+    own = [found for found in ends if found.group(1) == marker]
+    if not own:
+        if ends:
+            raise UnusableAnswer("The answer ends with the mark of another page.")
+        if _HTML_PAGE.match(text):
+            raise UnusableAnswer("The answer is a web page.")
+        raise UnusableAnswer("The answer stops before its end.", code="output_truncated")
+    before, after = text[: own[-1].start()], text[own[-1].end() :]
+    body = _unwrapped(before, closed_after=_FENCE.fullmatch(after.strip()) is not None)
+    first, _, rest = body.lstrip().partition("\n")
+    if rest.strip() and _CHAT.fullmatch(first.strip().strip("*")):  # the model announces its work
+        body = rest
     if body.count("\n") > MAX_ANSWER_LINES:
         raise UnusableAnswer(f"The answer has more than {MAX_ANSWER_LINES} lines.")
     return markdown.drafts_of(body)
@@ -72,29 +87,6 @@ def parsed_page(page: Page, text: str, *, marker: str, words: PageWords | None =
     return msgspec.structs.replace(page, blocks=alignment.align(page, drafts, words))
 
 
-def _body(text: str, marker: str) -> str:
-    """Return the text before the end line, without fence and chat."""
-    if not text.strip():
-        raise UnusableAnswer("The answer is empty.")
-    ends = list(_END.finditer(text))
-    own = [found for found in ends if found.group(1) == marker]
-    if not own:
-        if ends:
-            raise UnusableAnswer("The answer ends with the mark of another page.")
-        if _HTML_PAGE.match(text):
-            raise UnusableAnswer("The answer is a web page.")
-        raise UnusableAnswer("The answer stops before its end.", code="output_truncated")
-    last = own[-1]
-    body, after = text[: last.start()], text[last.end() :]
-    return _without_chat(_unwrapped(body, closed_after=_FENCE.fullmatch(after.strip()) is not None))
-
-
-def _without_chat(text: str) -> str:
-    """Remove a first line in which the model announces its work."""
-    first, _, rest = text.lstrip().partition("\n")
-    return rest if rest.strip() and _CHAT.fullmatch(first.strip().strip("*")) else text
-
-
 def _unwrapped(text: str, *, closed_after: bool) -> str:
     """Remove a fence around the whole answer, and the chat before and after it.
 
@@ -106,7 +98,9 @@ def _unwrapped(text: str, *, closed_after: bool) -> str:
     if not fences:
         return text
     first, opening = fences[0]
-    if not _wraps(opening.group(2), closed_after) or not _is_chat(lines[:first]):
+    language = opening.group(2).lower()
+    is_wrapper = language in _WRAPPERS or (closed_after and not language)
+    if not is_wrapper or not _is_chat(lines[:first]):
         return text
     if closed_after or len(fences) % 2:  # the closing fence is missing or follows the end line
         return "\n".join(lines[first + 1 :])
@@ -114,10 +108,6 @@ def _unwrapped(text: str, *, closed_after: bool) -> str:
     if closing.group(2) or not _is_chat(lines[last + 1 :]):
         return text
     return "\n".join(lines[first + 1 : last])
-
-
-def _wraps(language: str, closed_after: bool) -> bool:
-    return language.lower() in _WRAPPERS or (closed_after and not language)
 
 
 def _is_chat(lines: Sequence[str]) -> bool:
