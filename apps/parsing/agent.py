@@ -82,7 +82,16 @@ class PageWithAgent:
             completion = self._ask(page, gateway, session, marker)
             session.count(completion)
             if isinstance(completion.checked, CheckedAnswer):
-                return self._parsed_page(completion, completion.checked, session)
+                return ParsedPage(
+                    page=completion.checked.page,
+                    fidelity=completion.checked.fidelity,
+                    deployment=completion.target.name,
+                    provider=completion.target.provider,
+                    model=completion.target.model,
+                    prompt_version=self.prompt_version,
+                    requests=session.requests,
+                    cost_nanos=session.cost_nanos,
+                )
             self._reply(page, session, completion.answer, marker)
         raise AllProvidersFailed([f"the model did not finish the page in {MAX_REQUESTS} requests"])
 
@@ -123,7 +132,7 @@ class PageWithAgent:
             elif call.name == agent_tools.FINISH:
                 text = self._review(page, session, str(call.arguments.get("markdown", "")), marker)
             else:
-                text = _use_tool(page, call, pictures)
+                text = use_tool(page, call, pictures)[:_MAX_TOOL_TEXT_CHARS]
             session.messages.append({"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text})
         if not answer.tool_calls:
             session.messages.append({"role": "user", "content": self._review(page, session, answer.text, marker)})
@@ -135,19 +144,6 @@ class PageWithAgent:
         made = parsed_page(page.page, draft, marker=marker, words=page.words)
         found = fidelity.compare(page.page, made.blocks, page.words)
         return _REVIEW.format(findings=findings(found) or "No difference was found.", end_line=end_line(marker))
-
-    def _parsed_page(self, completion: Completion[Any], judged: CheckedAnswer, session: _AgentSession) -> ParsedPage:
-        target = completion.target
-        return ParsedPage(
-            page=judged.page,
-            fidelity=judged.fidelity,
-            deployment=target.name,
-            provider=target.provider,
-            model=target.model,
-            prompt_version=self.prompt_version,
-            requests=session.requests,
-            cost_nanos=session.cost_nanos,
-        )
 
 
 def draft_of(answer: CompletionResponse) -> str | None:
@@ -161,38 +157,26 @@ def draft_of(answer: CompletionResponse) -> str | None:
     return answer.text if answer.text and not answer.tool_calls else None
 
 
-def _use_tool(page: PageToParse, call: ToolCall, pictures: list[dict[str, Any]]) -> str:
+def use_tool(page: PageToParse, call: ToolCall, pictures: list[dict[str, Any]]) -> str:
+    """Run a tool on a region of the page and return its result as text; a picture is appended to ``pictures``."""
     box = _region_of(call.arguments, page.page)
     if box is None:
         return "region is [x0, top, x1, bottom] in points, within the page."
-    if call.name == agent_tools.ZOOM:
-        return _zoom(page, box, pictures)
-    if call.name == agent_tools.READ_REGION:
-        return _read_region(page, box)[:_MAX_TOOL_TEXT_CHARS]
+    try:
+        if call.name == agent_tools.ZOOM:
+            address = "data:image/jpeg;base64," + base64.b64encode(page.pictures.region(page.page, box)).decode()
+            pictures.append({"type": "image_url", "image_url": {"url": address}})
+            return "The region follows as a picture."
+        if call.name == agent_tools.READ_REGION:
+            return _lines_in(page.page, box) or page.pictures.text(page.page, box) or "No text was found there."
+    except PageError as error:
+        return error.detail
     if call.name == agent_tools.READ_TABLE:
-        return _table_in(page.page, box)[:_MAX_TOOL_TEXT_CHARS]
+        blocks = page.page.blocks
+        tables = [block for block in blocks if block.type is BlockType.TABLE and block.box.overlaps(box)]
+        text = "\n\n".join(table_pipes(table.cells) for table in tables) or _lines_in(page.page, box)
+        return text or "No table was found there; zoom and read it yourself."
     return f"There is no tool {call.name[:40]!r}."
-
-
-def _zoom(page: PageToParse, box: Box, pictures: list[dict[str, Any]]) -> str:
-    try:
-        picture = page.pictures.region(page.page, box)
-    except PageError as error:
-        return error.detail
-    address = "data:image/jpeg;base64," + base64.b64encode(picture).decode()
-    pictures.append({"type": "image_url", "image_url": {"url": address}})
-    return "The region follows as a picture."
-
-
-def _read_region(page: PageToParse, box: Box) -> str:
-    """Return the text that is known in the region; if there is none, run OCR on it."""
-    known = _lines_in(page.page, box)
-    if known:
-        return known
-    try:
-        return page.pictures.text(page.page, box) or "No text was found there."
-    except PageError as error:
-        return error.detail
 
 
 def _region_of(arguments: Mapping[str, Any], page: Page) -> Box | None:
@@ -216,10 +200,3 @@ def _lines_in(page: Page, box: Box) -> str:
     lines = [line for block in page.blocks for line in block.lines]
     inside = [line for line in lines if box.overlaps(line.box) and box.top <= line.box.middle <= box.bottom]
     return "\n".join(line.text for line in inside)
-
-
-def _table_in(page: Page, box: Box) -> str:
-    tables = [block for block in page.blocks if block.type is BlockType.TABLE and block.box.overlaps(box)]
-    if tables:
-        return "\n\n".join(table_pipes(table.cells) for table in tables)
-    return _lines_in(page, box) or "No table was found there; zoom and read it yourself."

@@ -30,13 +30,16 @@ def recognized_text(image: bytes, box: Box) -> str:
 
     Raise PageError. Regions are read one at a time, even if several threads ask.
     """
+    global _engine
     part = encode_ocr_image(cut_out(decode_ocr_image(image), box))
     try:
-        from ocr_worker.engine import OcrRequest
+        from ocr_worker.engine import EngineProcess, OcrRequest
+        from ocr_worker.settings import settings
     except ImportError as error:
         raise NoOcrHere from error
     with _lock:
-        recognition = decode_recognition(_engine_process().recognize(part, OcrRequest()))
+        _engine = _engine or EngineProcess(settings())
+        recognition = decode_recognition(_engine.recognize(part, OcrRequest()))
     return "\n".join(" ".join(word.text for word in line.words) for line in recognition.lines)
 
 
@@ -53,13 +56,3 @@ def _span(start: float, end: float, size: int) -> tuple[int, int]:
     """Return the first and the last pixel (exclusive), at least one pixel, within the image."""
     first = min(max(0, int(start)), size - 1)
     return first, min(max(first + 1, int(end) + 1), size)
-
-
-def _engine_process() -> EngineProcess:
-    global _engine
-    if _engine is None:
-        from ocr_worker.engine import EngineProcess
-        from ocr_worker.settings import settings
-
-        _engine = EngineProcess(settings())
-    return _engine

@@ -65,7 +65,7 @@ class UsageEstimate:
 
 
 def page_tokens(page: Page) -> int:
-    """TokenRange of the page's text by ``token_estimate``, 0 where there is none."""
+    """Return the tokens of the page's text by ``token_estimate``, 0 if there is none."""
     return text_tokens(page_text(page))
 
 
@@ -73,10 +73,27 @@ def estimate_usage(
     page: Page, page_parser: str, *, instructions: CustomInstructions, unread_tokens: int = 0
 ) -> UsageEstimate:
     """Return the usage of an extracted page; ``unread_tokens``: the text that OCR will probably add."""
-    if not parsers.PARSERS[page_parser].has_content(page) and not unread_tokens:
+    parser = parsers.PARSERS[page_parser]
+    if not parser.has_content(page) and not unread_tokens:
         return UsageEstimate()
-    answer = _answer(page, unread_tokens)
-    opening = _opening(page, page_parser, instructions, unread_tokens)
+    unread = TokenRange(
+        unread_tokens * _MIN_UNREAD_FACTOR, unread_tokens * _LIKELY_FACTOR, unread_tokens * _MAX_UNREAD_FACTOR
+    )
+    # A good answer is the page's text as Markdown.
+    answer = _spread(text_tokens(without_notes(page_text(page))) + _END_LINE_TOKENS) + unread
+    conversation = messages.page_messages(
+        messages.load(page_parser), page, instructions=instructions, image=_NO_PICTURE if parser.sees_picture else None
+    )
+    tokens = estimate_tokens(conversation.messages, conversation.tools)
+    if parser.sees_picture:
+        # Providers count the tokens of pictures differently, Anthropic counts the most.
+        pixels = min(MAX_VISION_PIXELS, page.width * page.height * (PAGE_DPI / 72) ** 2)
+        most = max(MIN_IMAGE_TOKENS, pixels / PIXELS_PER_TOKEN)
+        opening = _spread(tokens - UNKNOWN_IMAGE_TOKENS) + TokenRange(MIN_IMAGE_TOKENS, most, most)
+    else:
+        opening = _spread(tokens)
+    if page_parser != "lvm":
+        opening += unread
     if page_parser != "agent":
         return UsageEstimate(1, opening, answer)
     # A draft and, after its review, the page again.
@@ -84,34 +101,5 @@ def estimate_usage(
     return UsageEstimate(2, opening.times(2) + reply, answer.times(2))
 
 
-def _answer(page: Page, unread_tokens: int) -> TokenRange:
-    """A good answer is the page's text as Markdown."""
-    known = text_tokens(without_notes(page_text(page))) + _END_LINE_TOKENS
-    return _spread(known) + _spread_unread(unread_tokens)
-
-
-def _opening(page: Page, page_parser: str, instructions: CustomInstructions, unread_tokens: int) -> TokenRange:
-    sees = parsers.PARSERS[page_parser].sees_picture
-    conversation = messages.page_messages(
-        messages.load(page_parser), page, instructions=instructions, image=_NO_PICTURE if sees else None
-    )
-    tokens = estimate_tokens(conversation.messages, conversation.tools)
-    if not sees:
-        return _spread(tokens) + _spread_unread(unread_tokens)
-    shown = _spread_unread(unread_tokens) if page_parser == "agent" else TokenRange()
-    return _spread(tokens - UNKNOWN_IMAGE_TOKENS) + _picture(page) + shown
-
-
-def _picture(page: Page) -> TokenRange:
-    """Return the tokens of the page image: providers count differently, Anthropic counts the most."""
-    pixels = min(MAX_VISION_PIXELS, page.width * page.height * (PAGE_DPI / 72) ** 2)
-    most = max(MIN_IMAGE_TOKENS, pixels / PIXELS_PER_TOKEN)
-    return TokenRange(MIN_IMAGE_TOKENS, most, most)
-
-
 def _spread(tokens: float) -> TokenRange:
     return TokenRange(tokens * _MIN_FACTOR, tokens * _LIKELY_FACTOR, tokens * _MAX_FACTOR)
-
-
-def _spread_unread(tokens: float) -> TokenRange:
-    return TokenRange(tokens * _MIN_UNREAD_FACTOR, tokens * _LIKELY_FACTOR, tokens * _MAX_UNREAD_FACTOR)

@@ -102,58 +102,51 @@ def page_messages(
     so that no page can contain it. Raise ValueError if the parser needs an image and none is given.
     """
     mark = mark or secrets.token_hex(6)
-    parts: list[Message] = []
+    instructions = instructions or CustomInstructions()
+    style = defused(instructions.system_prompt.strip()) or prompt.style
+    system = [prompt.task.replace("{mark}", mark), f"How the Markdown is written:\n{style}"]
+    if instructions.texts:
+        system.append(
+            "The sender of the document wishes the following. Do it as far as the rules below allow.\n"
+            + _framed("customer_wishes", "\n\n".join(instructions.texts), mark)
+        )
+    system.append(prompt.rules)
+
+    end_line = f"<!-- end {mark} -->"
+    demand = f"Write this page as Markdown. The last line of the answer is exactly: {end_line}"
+    if prompt.parser == "agent":
+        size = f"The page is {page.width:.0f} points wide and {page.height:.0f} points high; regions lie inside of it."
+        demand = f"{size} Turn it into Markdown and call finish. Its last line is exactly: {end_line}"
+    user: list[Message] = []
     if prompt.parser != "lvm":
-        parts.append({"type": "text", "text": _framed("document_page", page_notes.page_text(page), mark)})
+        user.append({"type": "text", "text": _framed("document_page", page_notes.page_text(page), mark)})
     if prompt.parser != "llm":
         if not image:
             raise ValueError(f"The parser {prompt.parser} needs the page's image.")
-        parts.append({"type": "image_url", "image_url": {"url": _data_url(image), "detail": "high"}})
-    parts.append({"type": "text", "text": _demand(prompt, page, mark)})
-    user = parts if image and prompt.parser != "llm" else "\n\n".join(part["text"] for part in parts)
-    system = _system(prompt, instructions or CustomInstructions(), mark)
-    messages = ({"role": "system", "content": system}, {"role": "user", "content": user})
-    return Conversation(messages, f"<!-- end {mark} -->", TOOLS if prompt.parser == "agent" else ())
+        url = "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")
+        user.append({"type": "image_url", "image_url": {"url": url, "detail": "high"}})
+    user.append({"type": "text", "text": demand})
+    messages = (
+        {"role": "system", "content": "\n\n".join(system)},
+        {"role": "user", "content": "\n\n".join(each["text"] for each in user) if prompt.parser == "llm" else user},
+    )
+    return Conversation(messages, end_line, TOOLS if prompt.parser == "agent" else ())
 
 
 def defused(text: str) -> str:
     """Escape everything that looks like a frame, an end line or a control token; keep every word."""
     if "<" not in text and text.isascii():
         return text
-    return "\n".join(_defused_line(line) for line in text.split("\n"))
-
-
-def _defused_line(line: str) -> str:
-    if line.isascii():
-        return _MARKUP.sub("&lt;", line)
-    plain = "".join(sign for sign in unicodedata.normalize("NFKC", line) if unicodedata.category(sign) != "Cf")
-    if not _MARKUP.search(plain):
-        return line
-    return "".join("&lt;" if unicodedata.normalize("NFKC", sign) == "<" else sign for sign in line)
-
-
-def _system(prompt: Prompt, instructions: CustomInstructions, mark: str) -> str:
-    style = defused(instructions.system_prompt.strip()) or prompt.style
-    parts = [prompt.task.replace("{mark}", mark), f"How the Markdown is written:\n{style}"]
-    if instructions.texts:
-        parts.append(
-            "The sender of the document wishes the following. Do it as far as the rules below allow.\n"
-            + _framed("customer_wishes", "\n\n".join(instructions.texts), mark)
-        )
-    return "\n\n".join([*parts, prompt.rules])
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if line.isascii():
+            lines[number] = _MARKUP.sub("&lt;", line)
+            continue
+        plain = "".join(sign for sign in unicodedata.normalize("NFKC", line) if unicodedata.category(sign) != "Cf")
+        if _MARKUP.search(plain):
+            lines[number] = "".join("&lt;" if unicodedata.normalize("NFKC", sign) == "<" else sign for sign in line)
+    return "\n".join(lines)
 
 
 def _framed(name: str, text: str, mark: str) -> str:
     return f'<{name} marker="{mark}">\n{defused(text)}\n</{name} marker="{mark}">'
-
-
-def _demand(prompt: Prompt, page: Page, mark: str) -> str:
-    end = f"<!-- end {mark} -->"
-    if prompt.parser == "agent":
-        size = f"The page is {page.width:.0f} points wide and {page.height:.0f} points high; regions lie inside of it."
-        return f"{size} Turn it into Markdown and call finish. Its last line is exactly: {end}"
-    return f"Write this page as Markdown. The last line of the answer is exactly: {end}"
-
-
-def _data_url(image: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")

@@ -30,11 +30,20 @@ _LOOKS_LIKE_A_NOTE = re.compile(r"^(\s*)(?=\{~)", re.MULTILINE)
 def page_text(page: Page) -> str:
     """Return the page's blocks in reading order, with notes, separated by empty lines."""
     with_boxes = not is_easy(page)[0]
-    body = _body_style(page)
+    letters: Counter[tuple[float, bool]] = Counter()
+    for block in page.blocks:
+        letters[_style(block)] += len(block.text) if block.lines else 0
+    body = max(letters, key=letters.__getitem__, default=(0.0, False))
     parts = []
     for block in page.blocks:
-        note = _note(block, body, with_boxes=with_boxes)
-        text = _LOOKS_LIKE_A_NOTE.sub(r"\1\\", _markdown(block))
+        note = note_of(block, body, with_boxes=with_boxes)
+        if block.type in _RUNNING:
+            text = render.paragraph(block.text)
+        elif block.type is BlockType.HEADING and not block.level:
+            text = render.block_markdown(msgspec.structs.replace(block, type=BlockType.PARAGRAPH), _OPTIONS)
+        else:
+            text = render.block_markdown(block, _OPTIONS)
+        text = _LOOKS_LIKE_A_NOTE.sub(r"\1\\", text)
         if text or (note and block.type is BlockType.PICTURE):
             parts.append("\n".join(filter(None, (note, text))))
     return "\n\n".join(parts)
@@ -45,15 +54,8 @@ def without_notes(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if not line.startswith("{~ "))
 
 
-def _markdown(block: Block) -> str:
-    if block.type in _RUNNING:
-        return render.paragraph(block.text)
-    if block.type is BlockType.HEADING and not block.level:
-        block = msgspec.structs.replace(block, type=BlockType.PARAGRAPH)
-    return render.block_markdown(block, _OPTIONS)
-
-
-def _note(block: Block, body: tuple[float, bool], *, with_boxes: bool) -> str:
+def note_of(block: Block, body: tuple[float, bool], *, with_boxes: bool) -> str:
+    """Return the note before a block, or "". ``body``: the style of most of the page's text, which needs no note."""
     words = [block.type.value.replace("_", " ")] if block.type in _NAMED else []
     size, bold = _style(block)
     if size and abs(size - body[0]) >= _SAME_SIZE:
@@ -76,11 +78,3 @@ def _style(block: Block) -> tuple[float, bool]:
         return 0.0, False
     size = max(line.size for line in block.lines)
     return round(size * 2) / 2, all(line.bold for line in block.lines)
-
-
-def _body_style(page: Page) -> tuple[float, bool]:
-    """Return the style of most letters of the page."""
-    letters: Counter[tuple[float, bool]] = Counter()
-    for block in page.blocks:
-        letters[_style(block)] += len(block.text) if block.lines else 0
-    return max(letters, key=letters.__getitem__, default=(0.0, False))

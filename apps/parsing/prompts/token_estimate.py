@@ -45,8 +45,18 @@ _COSTS = (
 
 def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> int:
     """Return the tokens of the messages, including pictures, and of the tools."""
-    total = sum(MESSAGE_TOKENS + _content_tokens(message.get("content")) for message in messages)
-    calls = [call for message in messages for call in message.get("tool_calls") or ()]
+    total = MESSAGE_TOKENS * len(messages)
+    calls: list[Any] = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            total += text_tokens(content)
+        for part in content if isinstance(content, list | tuple) else ():
+            if part.get("type") == "image_url":
+                total += image_tokens(part["image_url"]["url"])
+            else:
+                total += text_tokens(str(part.get("text") or ""))
+        calls += message.get("tool_calls") or ()
     for extra in (list(tools), calls):
         if extra:
             total += text_tokens(json.dumps(extra))
@@ -62,31 +72,19 @@ def text_tokens(text: str) -> int:
     return math.ceil(total)
 
 
-def _content_tokens(content: object) -> int:
-    if isinstance(content, str):
-        return text_tokens(content)
-    total = 0
-    for part in content if isinstance(content, list | tuple) else ():
-        if part.get("type") == "image_url":
-            total += _image_tokens(part["image_url"]["url"])
-        else:
-            total += text_tokens(str(part.get("text") or ""))
-    return total
-
-
-def _image_tokens(url: str) -> int:
+def image_tokens(url: str) -> int:
     """Return the tokens of a picture, computed from the size in the JPEG's header."""
     kind, _comma, data = url.partition(",")
     if not kind.startswith("data:"):
         return UNKNOWN_IMAGE_TOKENS
     try:
-        size = _jpeg_size(base64.b64decode(data[:_HEAD]))
+        size = jpeg_size(base64.b64decode(data[:_HEAD]))
     except (binascii.Error, ValueError):
         size = None
     return max(MIN_IMAGE_TOKENS, -(-size[0] * size[1] // PIXELS_PER_TOKEN)) if size else UNKNOWN_IMAGE_TOKENS
 
 
-def _jpeg_size(head: bytes) -> tuple[int, int] | None:
+def jpeg_size(head: bytes) -> tuple[int, int] | None:
     """Return width and height from the frame header (ITU T.81, B.2.2), or None if ``head`` has none."""
     place = 2
     while head.startswith(b"\xff\xd8") and place + 9 <= len(head) and head[place] == 0xFF:
