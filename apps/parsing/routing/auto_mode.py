@@ -1,8 +1,8 @@
-"""Auto mode: which pages of a document go through another mode than the rest, by the request's rules.
+"""Auto mode: parse some pages of a document in another mode than the rest, by the request's rules.
 
-A rule has triggers and says how the pages they find are parsed. The first rule that matches wins. The shapes are
+A rule has triggers and a configuration for the pages that match them. The first rule that matches wins. The shapes are
 LlamaParse's (``processing_options.auto_mode_configuration``); numbers may be texts, ``null`` and ``false`` mean that a
-trigger is not set. A trigger of a name that we do not know never matches.
+trigger is not set. A trigger with an unknown name never matches.
 """
 
 from __future__ import annotations
@@ -94,10 +94,10 @@ class Decision:
 
 
 def choose_mode(page: Page, *, rules: Sequence[Rule], markdown: str | None, file_name: str, base_mode: str) -> Decision:
-    """Where the first rule that matches sends the page, and why; ``base_mode`` where none matches.
+    """Return the mode of the first rule that matches the page, and the reason; ``base_mode`` if none matches.
 
-    ``markdown`` is what fast mode makes of the page; without it patterns are looked for in its text. Reasons count
-    rules from 1: "rule 2: table_in_page".
+    ``markdown`` is the page's result in fast mode; without it patterns are matched against the page's text. Reasons
+    count rules from 1: "rule 2: table_in_page".
     """
     facts = PageFacts(page, markdown, file_name)
     for index, rule in enumerate(rules):
@@ -114,13 +114,14 @@ def parse_rules(raw: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
     if not isinstance(raw, list | tuple):
         raise InvalidRules([RuleProblem((), "A list of rules is expected.", raw)])
     if len(raw) > MAX_RULES:
-        raise InvalidRules([RuleProblem((), f"At most {MAX_RULES} rules are taken, not {len(raw)}.")])
+        raise InvalidRules([RuleProblem((), f"The request has {len(raw)} rules; at most {MAX_RULES} are allowed.")])
     problems: list[RuleProblem] = []
     rules = [_rule(index, each, problems) for index, each in enumerate(raw)]
     cost = sum(trigger.cost for rule in rules for trigger in rule.triggers)
     if cost > MAX_TOTAL_PROGRAM_STEPS and not problems:
         message = (
-            f"The regular expressions have {cost} steps together; {MAX_TOTAL_PROGRAM_STEPS} are taken. Shorten them."
+            f"The regular expressions have {cost} steps together; at most {MAX_TOTAL_PROGRAM_STEPS} are allowed. "
+            "Shorten them."
         )
         problems.append(RuleProblem((), message))
     if problems:
@@ -131,9 +132,9 @@ def parse_rules(raw: Sequence[Mapping[str, Any]]) -> tuple[Rule, ...]:
 def rules_from_v1(
     *, image_in_page: bool = False, table_in_page: bool = False, text_in_page: str = "", regexp_in_page: str = ""
 ) -> tuple[Rule, ...]:
-    """A rule for each ``auto_mode_trigger_on_*`` of the first API that is set: any of them sends a page to agentic.
+    """Return a rule for each ``auto_mode_trigger_on_*`` of API v1 that is set: a match selects agentic mode.
 
-    InvalidRules names the form's field.
+    Raise InvalidRules, which names the form's fields.
     """
     given = {
         "image_in_page": image_in_page,
@@ -198,7 +199,7 @@ def _parsing_conf(path: FieldPath, raw: object, problems: list[RuleProblem]) -> 
         if value and value not in known:
             problems.append(RuleProblem((*path, name), f"One of {', '.join(known)} is expected.", value))
     if version and not tier:
-        problems.append(RuleProblem((*path, "version"), "A version is expected beside a tier only.", version))
+        problems.append(RuleProblem((*path, "version"), "A version is expected only together with a tier.", version))
     mode = TIERS[tier].mode if tier in TIERS else MODES_OF_PARSE_MODES.get(parse_mode)
     if not mode and (given.get("premium_mode") is True or given.get("fast_mode") is True):
         mode = "agentic" if given.get("premium_mode") is True else "fast"

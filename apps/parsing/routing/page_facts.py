@@ -77,7 +77,7 @@ class PageFacts:
 
     @property
     def is_unread(self) -> bool:
-        """Return whether the text is unreliable: OCR is still needed, or a warning says so."""
+        """Return whether the text is unreliable: OCR is still needed, or the page has a warning about it."""
         return self.page.needs_ocr in WHOLE_PAGE_REASONS or not _DOUBTS.isdisjoint(self.page.warnings)
 
     def has_full_page_picture(self, share: float) -> bool:

@@ -1,10 +1,10 @@
-"""Regular expressions from strangers: whether one occurs in a text, in time that is linear in the text.
+"""Search a text for an untrusted regular expression, in time that is linear in the text.
 
-Python's ``re`` tries one way after the other, which a pattern such as ``(a+)+$`` turns into hours. Here a pattern
-becomes a program whose positions are followed all at once, as the bits of one number (Thompson, 1968; R. Cox, "Regular
-expression matching: the virtual machine approach", 2009). What a character costs is bounded by the length of the
-program, whatever the text. The syntax is Python's, without what no such machine can do: back references, look-around,
-atomic groups and possessive repeats.
+Python's ``re`` backtracks, so a pattern such as ``(a+)+$`` can take hours. Here a pattern becomes a program whose
+positions are followed all at once, as the bits of one number (Thompson, 1968; R. Cox, "Regular expression matching: the
+virtual machine approach", 2009). The cost of a character is bounded by the length of the program, for every text. The
+syntax is Python's, without the features that such a machine cannot match: back references, look-around, atomic groups
+and possessive repeats.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ MAX_PATTERN_CHARS = 1000
 MAX_PROGRAM_STEPS = 200
 """Instructions of one pattern; ``x{1000}`` has a thousand and is refused."""
 MAX_REMEMBERED_SETS = 4000
-"""Sets of positions that are remembered; a pattern that has more forgets them and goes on, slower."""
+"""Cached sets of positions; a pattern that exceeds this clears its cache and continues, slower."""
 
-# What the places between two characters can be.
+# Properties of a place between two characters.
 _TEXT_START, _LINE_START, _TEXT_END, _LINE_END, _LAST_LINE_END, _EDGE, _NO_EDGE = (1 << bit for bit in range(7))
 _PLACES = {
     "AT_BEGINNING": _TEXT_START,
@@ -44,36 +44,36 @@ _REFUSED = {
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "g": re.NOFLAG, "u": re.NOFLAG}
 _NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z_])")  # as JavaScript writes it
 
-Takes = Callable[[str], bool]
+Matcher = Callable[[str], bool]
 
 
 class UnusablePattern(ValueError):
-    """The regular expression cannot be used; the message says why."""
+    """The regular expression cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class _Jump:
-    """Go on at each of ``targets``, if the place is one of ``place`` (0: any)."""
+    """Continue at each of ``targets``, if the place has one of the properties ``place`` (0: any place)."""
 
     targets: tuple[int, ...]
     place: int = 0
 
 
-_Instruction = Takes | _Jump
+_Instruction = Matcher | _Jump
 
 
 @dataclass
 class Pattern:
-    """A compiled pattern; ``source`` and ``flags`` as they were given. Threads may share one."""
+    """A compiled pattern; ``source`` and ``flags`` as passed to ``compile_pattern``. Threads may share one."""
 
     source: str
     flags: str
     _program: list[_Instruction] = field(repr=False)
-    _takers: dict[str, int] = field(default_factory=dict, repr=False)
+    _positions_by_character: dict[str, int] = field(default_factory=dict, repr=False)
     _reached: dict[tuple[int, int], int] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
-        """Its instructions: what a character costs at worst."""
+        """Return the number of instructions: the largest cost of a character."""
         return len(self._program)
 
     def occurs_in(self, text: str) -> bool:
@@ -86,11 +86,11 @@ class Pattern:
             if positions & accepted:
                 return True
             if index < len(text):
-                positions = (positions & self._takers_of(text[index])) << 1
+                positions = (positions & self._positions_of(text[index])) << 1
         return False
 
     def _follow(self, positions: int, place: int) -> int:
-        """Every position that is reached from ``positions`` without taking a character."""
+        """Return every position that is reached from ``positions`` without consuming a character."""
         known = self._reached.get((positions, place))
         if known is not None:
             return known
@@ -109,24 +109,24 @@ class Pattern:
         self._reached[positions, place] = reached
         return reached
 
-    def _takers_of(self, character: str) -> int:
-        """The positions whose instruction takes this character."""
-        if character not in self._takers:
-            if len(self._takers) >= MAX_REMEMBERED_SETS:
-                self._takers.clear()
-            self._takers[character] = sum(
+    def _positions_of(self, character: str) -> int:
+        """Return the positions whose instruction matches this character."""
+        if character not in self._positions_by_character:
+            if len(self._positions_by_character) >= MAX_REMEMBERED_SETS:
+                self._positions_by_character.clear()
+            self._positions_by_character[character] = sum(
                 1 << number
                 for number, each in enumerate(self._program)
                 if not isinstance(each, _Jump) and each(character)
             )
-        return self._takers[character]
+        return self._positions_by_character[character]
 
 
 def compile_pattern(source: str, flags: str = "") -> Pattern:
-    """``flags``: letters i, m, s as everywhere; g and u, which JavaScript has, change nothing. UnusablePattern."""
+    """Compile a pattern. ``flags``: the letters i, m, s; JavaScript's g and u change nothing. Raise UnusablePattern."""
     unknown = sorted(set(flags) - set(_FLAGS))
     if unknown:
-        raise UnusablePattern(f"The flag {unknown[0]!r} is not known; i, m, s, g and u are.")
+        raise UnusablePattern(f"The flag {unknown[0]!r} is unknown. Use i, m, s, g or u.")
     if len(source) > MAX_PATTERN_CHARS:
         raise UnusablePattern(f"The pattern is longer than {MAX_PATTERN_CHARS} characters.")
     given = re.NOFLAG
@@ -138,12 +138,12 @@ def compile_pattern(source: str, flags: str = "") -> Pattern:
     except (re.error, OverflowError) as error:
         raise UnusablePattern(f"The pattern is not a regular expression: {error}.") from None
     except RecursionError:
-        raise UnusablePattern("The pattern is nested too deep.") from None
+        raise UnusablePattern("The pattern is nested too deeply. Use fewer groups inside groups.") from None
     return Pattern(source, flags, program)
 
 
 class _Compiler:
-    """Writes the program of a syntax tree of ``re``; an instruction that takes a character goes on at the next one."""
+    """Write the program of a syntax tree of ``re``. An instruction that matches a character is followed by the next."""
 
     def __init__(self) -> None:
         self._program: list[_Instruction] = []
@@ -165,7 +165,7 @@ class _Compiler:
         for operator, value in nodes:
             name = str(operator)
             if name in _REFUSED:
-                raise UnusablePattern(f"The pattern uses {_REFUSED[name]}, which are not taken.")
+                raise UnusablePattern(f"The pattern uses {_REFUSED[name]}, which are not supported.")
             if name == "BRANCH":
                 self._branch(value[1], flags)
             elif name in ("MAX_REPEAT", "MIN_REPEAT"):
@@ -176,7 +176,7 @@ class _Compiler:
             elif name == "AT":
                 self._place(str(value), flags)
             else:
-                self._add(_taker(name, value, flags))
+                self._add(_matcher(name, value, flags))
 
     def _place(self, name: str, flags: int) -> None:
         place = (_PLACES_OF_LINES.get(name) if flags & re.MULTILINE else None) or _PLACES[name]
@@ -194,7 +194,7 @@ class _Compiler:
             self._program[end] = _Jump((len(self._program),))
 
     def _repeat(self, least: int, most: Any, inner: Any, flags: int) -> None:
-        """``least`` times, then optionally up to ``most`` times, or for ever: a loop."""
+        """Repeat ``least`` times, then optionally up to ``most`` times or, in a loop, without limit."""
         for _ in range(int(least)):
             before = len(self._program)
             self._sequence(inner, flags)
@@ -214,7 +214,7 @@ class _Compiler:
             self._program[fork] = _Jump((fork + 1, len(self._program)))
 
 
-def _taker(name: str, value: Any, flags: int) -> Takes:
+def _matcher(name: str, value: Any, flags: int) -> Matcher:
     if name == "ANY":
         return (lambda _character: True) if flags & re.DOTALL else (lambda character: character != "\n")
     if name == "NOT_LITERAL":
@@ -225,17 +225,17 @@ def _taker(name: str, value: Any, flags: int) -> Takes:
     return _any_of([(name, value)], negated=False, flags=flags)
 
 
-def _any_of(parts: Iterable[Any], *, negated: bool, flags: int) -> Takes:
-    takers = [_class(str(name), value) for name, value in parts]
+def _any_of(parts: Iterable[Any], *, negated: bool, flags: int) -> Matcher:
+    matchers = [_class(str(name), value) for name, value in parts]
 
-    def takes(character: str) -> bool:
+    def matches(character: str) -> bool:
         cases = {character, character.lower(), character.upper()} if flags & re.IGNORECASE else (character,)
-        return any(takes_it(case) for takes_it in takers for case in cases) is not negated
+        return any(matches_it(case) for matches_it in matchers for case in cases) is not negated
 
-    return takes
+    return matches
 
 
-def _class(name: str, value: Any) -> Takes:
+def _class(name: str, value: Any) -> Matcher:
     if name == "LITERAL":
         return chr(value).__eq__
     if name == "RANGE":
@@ -243,14 +243,14 @@ def _class(name: str, value: Any) -> Takes:
         return lambda character: len(character) == 1 and first <= character <= last
     if name == "CATEGORY":
         return _CATEGORIES[str(value)]
-    raise UnusablePattern(f"The pattern uses {name}, which is not taken.")
+    raise UnusablePattern(f"The pattern uses {name}, which is not supported.")
 
 
 def _is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-_CATEGORIES: Mapping[str, Takes] = {
+_CATEGORIES: Mapping[str, Matcher] = {
     "CATEGORY_DIGIT": str.isdecimal,
     "CATEGORY_NOT_DIGIT": lambda character: not character.isdecimal(),
     "CATEGORY_SPACE": str.isspace,
@@ -261,7 +261,7 @@ _CATEGORIES: Mapping[str, Takes] = {
 
 
 def _place(text: str, index: int) -> int:
-    """What the place before ``text[index]`` is."""
+    """Return the properties of the place before ``text[index]``."""
     before = text[index - 1] if index else ""
     after = text[index] if index < len(text) else ""
     place = _EDGE if _is_word(before) is not _is_word(after) else _NO_EDGE

@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.pages.model.blocks import BlockType
 from apps.parsing.routing.page_facts import PageFacts
-from apps.parsing.routing.patterns import Pattern, UnusablePattern, compile_pattern
+from apps.parsing.routing.patterns import UnusablePattern, compile_pattern
 
 MAX_TEXT_CHARS = 1000
 MAX_GLOBS = 100
@@ -108,46 +108,44 @@ def _counted(count: Callable[[PageFacts], float], matches: Callable[[float, floa
     return make
 
 
-def _pattern(name: str, rule: Mapping[str, Any]) -> Pattern:
-    mode = rule.get(f"{name}_mode", "")
-    if not isinstance(mode, str):
-        raise WrongValue("A text of flags is expected, such as i.", f"{name}_mode", value=mode)
-    source = _text(rule[name], name)
-    try:
-        compile_pattern("", mode)
-    except UnusablePattern as error:
-        raise WrongValue(str(error), f"{name}_mode", value=mode) from None
-    try:
-        return compile_pattern(source, mode)
-    except UnusablePattern as error:
-        raise WrongValue(f"{error} A regular expression is expected.", name, value=source) from None
+def _texts(matches: Callable[[PageFacts, list[str]], bool], *, listed: bool = False) -> Maker:
+    """Compare a page with the rule's text, or with its list of texts (``listed``)."""
+
+    def make(name: str, rule: Mapping[str, Any]) -> Trigger:
+        if not listed:
+            texts = [_text(rule[name], name)]
+        elif not isinstance(rule[name], list) or not 0 < len(rule[name]) <= MAX_GLOBS:
+            raise WrongValue(f"A list of 1 to {MAX_GLOBS} patterns is expected.", name, value=rule[name])
+        else:
+            texts = [_text(text, name, index) for index, text in enumerate(rule[name])]
+        return Trigger(name, lambda facts: matches(facts, texts))
+
+    return make
 
 
-def _regexp_in_page(name: str, rule: Mapping[str, Any]) -> Trigger:
-    pattern = _pattern(name, rule)
-    return Trigger(name, lambda facts: pattern.occurs_in(facts.content[:MAX_SEARCHED_CHARS]), len(pattern))
+def _pattern(searched: Callable[[PageFacts], str], *, has_cost: bool) -> Maker:
+    """Look for the rule's regular expression; ``has_cost``: in texts so long that the pattern's length matters."""
+
+    def make(name: str, rule: Mapping[str, Any]) -> Trigger:
+        mode = rule.get(f"{name}_mode", "")
+        if not isinstance(mode, str):
+            raise WrongValue("A text of flags is expected, such as i.", f"{name}_mode", value=mode)
+        source = _text(rule[name], name)
+        try:
+            compile_pattern("", mode)
+        except UnusablePattern as error:
+            raise WrongValue(str(error), f"{name}_mode", value=mode) from None
+        try:
+            pattern = compile_pattern(source, mode)
+        except UnusablePattern as error:
+            raise WrongValue(f"{error} A regular expression is expected.", name, value=source) from None
+        return Trigger(name, lambda facts: pattern.occurs_in(searched(facts)), len(pattern) if has_cost else 0)
+
+    return make
 
 
-def _filename_regexp(name: str, rule: Mapping[str, Any]) -> Trigger:
-    pattern = _pattern(name, rule)
-    return Trigger(name, lambda facts: pattern.occurs_in(facts.file_name[:MAX_TEXT_CHARS]))
-
-
-def _filename_glob(name: str, rule: Mapping[str, Any]) -> Trigger:
-    glob = _text(rule[name], name)
-    return Trigger(name, lambda facts: fnmatchcase(facts.file_name, glob))
-
-
-def _filename_globs(name: str, rule: Mapping[str, Any]) -> Trigger:
-    if not isinstance(rule[name], list) or not 0 < len(rule[name]) <= MAX_GLOBS:
-        raise WrongValue(f"A list of 1 to {MAX_GLOBS} patterns is expected.", name, value=rule[name])
-    globs = [_text(glob, name, index) for index, glob in enumerate(rule[name])]
-    return Trigger(name, lambda facts: any(fnmatchcase(facts.file_name, glob) for glob in globs))
-
-
-def _text_in_page(name: str, rule: Mapping[str, Any]) -> Trigger:
-    text = _text(rule[name], name)
-    return Trigger(name, lambda facts: text in facts.text or text in facts.content)
+def _any_glob(facts: PageFacts, globs: list[str]) -> bool:
+    return any(fnmatchcase(facts.file_name, glob) for glob in globs)
 
 
 def _full_page_image(name: str, rule: Mapping[str, Any]) -> Trigger | None:
@@ -163,11 +161,11 @@ def _layout_element(name: str, rule: Mapping[str, Any]) -> Trigger:
     if element is None:
         raise WrongValue(f"One of {', '.join(_ELEMENTS)} is expected.", name, value=label)
     key = f"{name}_confidence_threshold"
-    least = _number(rule.get(key, 0), key, high=1, whole=False)
+    min_confidence = _number(rule.get(key, 0), key, high=1, whole=False)
 
     def matches(facts: PageFacts) -> bool:
         found = (block for block in facts.page.blocks if block.type is element)
-        return any(block.confidence is None or block.confidence >= least for block in found)
+        return any(block.confidence is None or block.confidence >= min_confidence for block in found)
 
     return Trigger(name, matches)
 
@@ -184,31 +182,29 @@ _COUNTS: dict[str, Callable[[PageFacts], float]] = {
     "tables": lambda facts: facts.tables,
     "words": lambda facts: facts.words,
 }
-
-
-def _count_triggers() -> dict[str, Maker]:
-    makers: dict[str, Maker] = {}
-    for name, count in _COUNTS.items():
-        limits = {"high": 100, "whole": False} if name == "percent_numbers" else {}
-        makers[f"page_contains_at_least_n_{name}"] = _counted(count, float.__ge__, **limits)
-        makers[f"page_contains_at_most_n_{name}"] = _counted(count, float.__le__, **limits)
-    return makers
+_PERCENT = {"high": 100, "whole": False}
 
 
 TRIGGERS: dict[str, Maker] = {
-    "filename_match_glob": _filename_glob,
-    "filename_match_glob_list": _filename_globs,
-    "filename_regexp": _filename_regexp,
+    "filename_match_glob": _texts(_any_glob),
+    "filename_match_glob_list": _texts(_any_glob, listed=True),
+    "filename_regexp": _pattern(lambda facts: facts.file_name[:MAX_TEXT_CHARS], has_cost=False),
     "full_page_image_in_page": _full_page_image,
     "image_in_page": _switch(lambda facts: facts.pictures > 0),
     "table_in_page": _switch(lambda facts: facts.tables > 0),
-    "text_in_page": _text_in_page,
-    "regexp_in_page": _regexp_in_page,
+    "text_in_page": _texts(lambda facts, texts: texts[0] in facts.text or texts[0] in facts.content),
+    "regexp_in_page": _pattern(lambda facts: facts.content[:MAX_SEARCHED_CHARS], has_cost=True),
     "layout_element_in_page": _layout_element,
     "page_md_error": _switch(lambda facts: facts.is_unread),
     "page_longer_than_n_chars": _counted(lambda facts: len(facts.text), float.__gt__),
     "page_shorter_than_n_chars": _counted(lambda facts: len(facts.text), float.__lt__),
-    **_count_triggers(),
+    **{
+        f"page_contains_at_{bound}_n_{name}": _counted(
+            count, matches, **(_PERCENT if name == "percent_numbers" else {})
+        )
+        for name, count in _COUNTS.items()
+        for bound, matches in (("least", float.__ge__), ("most", float.__le__))
+    },
 }
 """Every trigger by its name in a request."""
 COMPANIONS = frozenset(
