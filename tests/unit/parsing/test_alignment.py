@@ -1,4 +1,4 @@
-"""Every block of an answer gets a place on the page; what the answer does not speak of is not lost."""
+"""Every block of an answer gets a box on the page; pictures and running lines that the answer lacks are kept."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LEFT = lines_block("Leaves fall from every tree", "in the autumn of the year", t
 RIGHT = lines_block("Mills grind the grain slowly", "but exceedingly fine", top=200, x=320)
 
 
-def test_a_block_stands_where_its_words_stand() -> None:
+def test_a_block_gets_the_box_of_its_words() -> None:
     made = parsed(
         page(LEFT, RIGHT),
         f"{LEAVES}\n\n{MILLS}",
@@ -62,7 +62,7 @@ def test_a_part_of_a_line_has_a_part_of_its_box() -> None:
     assert 100 < name.box.x1 <= number.box.x0 < 300
 
 
-def test_a_word_that_a_line_end_cuts_is_found() -> None:
+def test_a_word_hyphenated_at_a_line_end_is_found() -> None:
     cut = lines_block("They parted the photo-", "synthesis from the rest")
     (block,) = parsed(page(cut), "They parted the photosynthesis from the rest").blocks
     assert (block.box, block.confidence) == (cut.box, 1.0)
@@ -81,7 +81,7 @@ def test_one_stray_word_does_not_stretch_a_box() -> None:
     assert made.blocks[0].box == LEFT.box
 
 
-def test_a_block_that_is_nowhere_stands_between_its_neighbours() -> None:
+def test_a_block_without_known_words_is_placed_between_its_neighbours() -> None:
     below = lines_block("Mills grind the grain slowly", top=400)
     made = parsed(
         page(LEFT, below),
@@ -92,7 +92,7 @@ def test_a_block_that_is_nowhere_stands_between_its_neighbours() -> None:
     assert (unknown.box.top, unknown.box.bottom) == (LEFT.box.bottom, below.box.top)
 
 
-def test_on_a_page_without_words_a_block_has_the_whole_page() -> None:
+def test_a_block_on_a_page_without_words_gets_the_whole_page() -> None:
     (block,) = parsed(page(), "Read from the picture").blocks
     assert (block.box, block.confidence) == (Box(0, 0, WIDTH, HEIGHT), 0.0)
 
@@ -143,7 +143,7 @@ def test_running_lines_that_the_answer_leaves_out_are_kept() -> None:
         ]
 
 
-def test_running_lines_that_the_answer_has_are_not_doubled() -> None:
+def test_running_lines_that_the_answer_contains_are_not_repeated() -> None:
     pages = [
         page(text_block("Annual report of the mill", top=30), lines_block(f"Chapter {word} speaks", top=300), number=n)
         for n, word in enumerate(["one", "two", "three", "four"], 1)
@@ -163,7 +163,7 @@ def test_an_empty_answer_to_an_empty_page_is_an_empty_page() -> None:
     assert parsed(page(), "").blocks == ()
 
 
-def test_a_page_of_one_word_over_and_over_is_placed() -> None:
+def test_a_page_that_repeats_one_word_is_aligned() -> None:
     many = page(*(lines_block("no " * 200, top=20 + 14.0 * n) for n in range(20)))
     blocks = align(many, [Draft(BlockType.PARAGRAPH, "no " * 10_000)])
     assert blocks[0].confidence == pytest.approx(0.4, abs=0.01)

@@ -1,4 +1,4 @@
-"""Auto mode: which rule takes a page, and what is said of rules that cannot be used."""
+"""Auto mode: rules match pages, and invalid rules are refused with the path of each invalid field."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def decision(of: Page, *rules: dict[str, Any], markdown: str | None = None, name
 
 
 @pytest.mark.parametrize(
-    ("trigger", "taken", "left"),
+    ("trigger", "matching", "other"),
     [
         ({"image_in_page": True}, REPORT, PLAIN),
         ({"image_in_page": True}, REPORT, scan()),
@@ -98,15 +98,15 @@ def decision(of: Page, *rules: dict[str, Any], markdown: str | None = None, name
         ({"page_contains_at_most_n_words": 10.0}, PLAIN, REPORT),
     ],
 )
-def test_a_trigger_takes_the_pages_that_it_describes(trigger: dict[str, Any], taken: Page, left: Page) -> None:
+def test_a_trigger_matches_the_pages_that_it_describes(trigger: dict[str, Any], matching: Page, other: Page) -> None:
     name = next(iter(trigger))
-    assert decision(taken, trigger).reason == f"rule 1: {name}"
-    assert decision(taken, trigger).mode == "agentic"
-    assert decision(left, trigger) == Decision("balanced")
+    assert decision(matching, trigger).reason == f"rule 1: {name}"
+    assert decision(matching, trigger).mode == "agentic"
+    assert decision(other, trigger) == Decision("balanced")
 
 
 @pytest.mark.parametrize(
-    ("trigger", "taken", "left"),
+    ("trigger", "matching", "other"),
     [
         ({"filename_match_glob": "Report*.pdf"}, "Report 7.pdf", "Invoice.pdf"),
         ({"filename_match_glob_list": ["*.xlsx", "Inv*"]}, "Invoice.pdf", "Report 7.pdf"),
@@ -114,21 +114,21 @@ def test_a_trigger_takes_the_pages_that_it_describes(trigger: dict[str, Any], ta
         ({"filename_regexp": "invoice", "filename_regexp_mode": "i"}, "INVOICE.pdf", "Report 7.pdf"),
     ],
 )
-def test_a_trigger_on_the_name_takes_every_page(trigger: dict[str, Any], taken: str, left: str) -> None:
-    assert decision(PLAIN, trigger, name=taken).rule == 0
-    assert decision(PLAIN, trigger, name=left).rule is None
+def test_a_trigger_on_the_file_name_matches_every_page(trigger: dict[str, Any], matching: str, other: str) -> None:
+    assert decision(PLAIN, trigger, name=matching).rule == 0
+    assert decision(PLAIN, trigger, name=other).rule is None
 
 
-def test_every_trigger_of_the_wire_is_tested_here() -> None:
+def test_every_trigger_of_the_api_is_tested_here() -> None:
     marks = [
-        *getattr(test_a_trigger_takes_the_pages_that_it_describes, "pytestmark", []),
-        *getattr(test_a_trigger_on_the_name_takes_every_page, "pytestmark", []),
+        *getattr(test_a_trigger_matches_the_pages_that_it_describes, "pytestmark", []),
+        *getattr(test_a_trigger_on_the_file_name_matches_every_page, "pytestmark", []),
     ]
     tested = {name for mark in marks for case in mark.args[1] for name in case[0]}
     assert tested == TRIGGERS.keys() | COMPANIONS
 
 
-def test_the_first_rule_that_holds_wins() -> None:
+def test_the_first_rule_that_matches_wins() -> None:
     first = {"table_in_page": True, "parsing_conf": {"custom_prompt": "Keep the units.", "high_res_ocr": True}}
     found = decision(REPORT, {"text_in_page": "Minutes"}, first, {"image_in_page": True})
     assert (found.rule, found.mode, found.reason) == (1, "balanced", "rule 2: table_in_page")
@@ -137,7 +137,7 @@ def test_the_first_rule_that_holds_wins() -> None:
     assert found.parsing_conf.options == {"high_res_ocr": True}
 
 
-def test_triggers_are_joined_by_and_unless_the_rule_says_or() -> None:
+def test_a_rule_joins_its_triggers_by_and_or_by_or() -> None:
     triggers = {"table_in_page": True, "text_in_page": "Minutes"}
     assert decision(REPORT, triggers).rule is None
     assert decision(REPORT, triggers | {"trigger_mode": "or"}).reason == "rule 1: table_in_page"
@@ -145,7 +145,7 @@ def test_triggers_are_joined_by_and_unless_the_rule_says_or() -> None:
     assert decision(REPORT, both).reason == "rule 1: table_in_page and text_in_page"
 
 
-def test_a_trigger_that_is_not_known_never_holds() -> None:
+def test_an_unknown_trigger_never_matches() -> None:
     rule = {"parsing_conf": AGENTIC, "table_in_page": True, "signature_in_page": True}
     assert parse_rules([rule])[0].unknown == ("signature_in_page",)
     assert decision(REPORT, rule).rule is None
@@ -158,29 +158,33 @@ def test_null_and_false_mean_not_set() -> None:
     assert decision(REPORT, rule).reason == "rule 1: table_in_page"
 
 
-def test_a_pattern_is_looked_for_in_the_markdown_where_there_is_one() -> None:
+def test_a_pattern_is_matched_against_the_markdown_if_there_is_one() -> None:
     rule = {"regexp_in_page": "^## Executive", "regexp_in_page_mode": "m"}
     assert decision(REPORT, rule).rule is None
     assert decision(REPORT, rule, markdown="Page 1\n\n## Executive Summary").rule == 0
 
 
-def test_pages_that_a_model_read_are_judged_by_its_markdown() -> None:
+def test_triggers_of_a_page_read_by_a_model_use_its_markdown() -> None:
     found = decision(scan(), {"page_contains_at_least_n_words": 3}, markdown="Dear Sir or Madam")
     assert found.rule == 0
 
 
-def test_letters_of_chinese_are_words() -> None:
+def test_each_chinese_character_is_a_word() -> None:
     chinese = page(text_block("本公司二零二五年度報告"))
     assert decision(chinese, {"page_contains_at_least_n_words": 10}).rule == 0
 
 
 @pytest.mark.parametrize(
-    ("rule", "path", "told"),
+    ("rule", "path", "expected"),
     [
         ({"table_in_page": True}, ("parsing_conf",), "object"),
         ({"parsing_conf": "agentic", "table_in_page": True}, ("parsing_conf",), "object"),
         ({"parsing_conf": {"tier": "gold"}, "table_in_page": True}, ("parsing_conf", "tier"), "agentic_plus"),
-        ({"parsing_conf": {"version": "latest"}, "table_in_page": True}, ("parsing_conf", "version"), "beside a tier"),
+        (
+            {"parsing_conf": {"version": "latest"}, "table_in_page": True},
+            ("parsing_conf", "version"),
+            "together with a tier",
+        ),
         ({"parsing_conf": {"custom_prompt": 7}, "table_in_page": True}, ("parsing_conf", "custom_prompt"), "text"),
         ({"parsing_conf": {}}, (), "At least one trigger"),
         ({"parsing_conf": {}, "table_in_page": False}, (), "At least one trigger"),
@@ -213,17 +217,17 @@ def test_letters_of_chinese_are_words() -> None:
         ({"parsing_conf": {}, "table_in_page": True, "trigger_mode": "xor"}, ("trigger_mode",), "and or or"),
     ],
 )
-def test_a_field_that_cannot_be_used_is_named_with_what_is_expected(
-    rule: dict[str, Any], path: tuple[str | int, ...], told: str
+def test_an_invalid_field_is_named_with_the_expected_value(
+    rule: dict[str, Any], path: tuple[str | int, ...], expected: str
 ) -> None:
     with pytest.raises(InvalidRules) as refused:
         parse_rules([{"parsing_conf": {}, "image_in_page": True}, rule])
     [problem] = refused.value.problems
     assert problem.path == (1, *path)
-    assert told in problem.message
+    assert expected in problem.message
 
 
-def test_every_field_at_fault_is_named() -> None:
+def test_every_invalid_field_is_named() -> None:
     with pytest.raises(InvalidRules) as refused:
         parse_rules([{"parsing_conf": {"tier": "x"}, "table_in_page": 1}, {"parsing_conf": {}}])
     assert {problem.path for problem in refused.value.problems} == {
@@ -252,13 +256,13 @@ def test_patterns_of_all_rules_together_have_a_limit() -> None:
         ({"user_prompt": "In upper case."}, None),
     ],
 )
-def test_the_names_of_the_first_api_are_understood(conf: dict[str, Any], mode: str | None) -> None:
+def test_the_names_of_api_v1_are_accepted(conf: dict[str, Any], mode: str | None) -> None:
     [rule] = parse_rules([{"parsing_conf": conf, "table_in_page": True}])
     assert rule.parsing_conf.mode == mode
     assert rule.parsing_conf.custom_prompt == conf.get("user_prompt", "")
 
 
-def test_the_triggers_of_the_first_api_each_make_a_rule() -> None:
+def test_each_trigger_of_api_v1_makes_a_rule() -> None:
     rules = rules_from_v1(table_in_page=True, regexp_in_page=r"\d{4}")
     assert [trigger.name for rule in rules for trigger in rule.triggers] == ["table_in_page", "regexp_in_page"]
     assert choose_mode(REPORT, rules=rules, markdown=None, file_name="", base_mode="balanced").mode == "agentic"

@@ -1,4 +1,4 @@
-"""Which pages of an agentic job are sent to the cheaper mode."""
+"""The cost optimizer chooses the cheaper mode for easy pages of an agentic job."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_plain_pages_are_easy(easy: Page, reason: str) -> None:
         (page(*(text_block(f"Box {n}", 50 + 30 * n) for n in range(20))), "many pieces"),
     ],
 )
-def test_a_page_that_is_not_easy_says_why(hard: Page, reason: str) -> None:
+def test_a_page_that_is_not_easy_has_a_reason(hard: Page, reason: str) -> None:
     found, why = is_easy(hard)
     assert not found
     assert reason in why

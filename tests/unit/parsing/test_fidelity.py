@@ -1,4 +1,4 @@
-"""An answer that leaves out, changes or adds something is told from one that only writes it differently."""
+"""The fidelity check refuses answers that omit, change or add text, and accepts other spellings of the same text."""
 
 from __future__ import annotations
 
@@ -47,40 +47,40 @@ WHOLE = f"{FIRST}\n\n{SECOND}\n\n{THIRD}"
     ],
     ids=["the same", "other blocks", "other order", "capitals", "hyphens", "a table", "full width"],
 )
-def test_the_same_words_written_otherwise_are_taken(answer: str) -> None:
+def test_the_same_words_in_another_form_are_accepted(answer: str) -> None:
     assert judged(answer) == ""
     assert measured(answer).coverage == 1.0
 
 
-def test_a_paragraph_left_out_is_missed() -> None:
+def test_an_omitted_paragraph_is_detected() -> None:
     assert judged(f"{FIRST}\n\n{THIRD}") == "output_incomplete"
     assert measured(f"{FIRST}\n\n{THIRD}").numbers_missing == ("1871",)
 
 
 @pytest.mark.parametrize("number", ["1,234.05", "1,243.50", "12,34.50", "1,234.5", "1234.50"])
-def test_a_changed_number_is_noticed(number: str) -> None:
+def test_a_changed_number_is_detected(number: str) -> None:
     changed = WHOLE.replace("1,234.50", number)
     assert judged(changed) == "output_altered"
     assert (measured(changed).numbers_missing, measured(changed).numbers_added) == (("1,234.50",), (number,))
 
 
-def test_an_invented_sentence_is_noticed() -> None:
+def test_an_invented_sentence_is_detected() -> None:
     assert judged(f"{WHOLE}\n\nAll prices have been approved by the honourable guild.") == "output_altered"
 
 
-def test_a_loop_is_noticed() -> None:
+def test_a_loop_is_detected() -> None:
     assert judged(WHOLE + f"\n\n{THIRD}" * 10) == "output_altered"
 
 
-def test_another_page_is_noticed() -> None:
+def test_the_answer_for_another_page_is_detected() -> None:
     assert judged("Something else stands here, about ships and harbours and the men who sail to them.") != ""
 
 
-def test_names_in_formulas_are_not_added_words() -> None:
+def test_names_of_latex_commands_do_not_count_as_added_words() -> None:
     assert judged(f"{WHOLE}\n\n$\\frac{{\\sqrt\\alpha}}{{\\beta}} \\leq \\int \\infty \\sum \\partial$") == ""
 
 
-def test_text_in_pictures_may_be_added_by_who_sees_the_page() -> None:
+def test_a_model_that_sees_the_page_may_add_text_of_its_pictures() -> None:
     of = page(*PAGE.blocks, Block(BlockType.PICTURE, Box(72, 500, 400, 700)))
     answer = f"{WHOLE}\n\nOats Flour Bran Barley harvest by region north south"
     assert judged(answer, of, image=True) == ""
@@ -88,7 +88,7 @@ def test_text_in_pictures_may_be_added_by_who_sees_the_page() -> None:
     assert judged(answer, PAGE, image=True) == "output_altered"
 
 
-def test_what_ocr_misread_may_be_mended() -> None:
+def test_a_model_may_correct_words_that_ocr_misread() -> None:
     first = FIRST.replace("oats", "0ats").replace("mill", "rnill")
     misread = of_paragraphs(first, SECOND.replace("1871", "I87I"), THIRD)
     assert judged(WHOLE, misread, source=OCR) == ""
@@ -96,7 +96,7 @@ def test_what_ocr_misread_may_be_mended() -> None:
     assert judged(FIRST, misread, source=OCR) == "output_incomplete"
 
 
-def test_a_list_numbered_anew_is_taken() -> None:
+def test_a_renumbered_list_is_accepted() -> None:
     printed = of_paragraphs(f"4. {FIRST}", f"5. {SECOND}", f"6. {THIRD}").blocks
     items = [Block(BlockType.LIST_ITEM, block.box, block.text[3:], block.lines, 1, block.text[:2]) for block in printed]
     assert judged(f"- {FIRST}\n- {SECOND}\n- {THIRD}", page(*items)) == ""
@@ -108,11 +108,11 @@ def test_pages_with_few_words_raise_no_false_alarm(answer: str) -> None:
     assert judged(answer, page(lines_block("Chapter 2"))) == ""
 
 
-def test_a_page_without_words_takes_any_answer() -> None:
+def test_any_answer_to_a_page_without_words_is_accepted() -> None:
     assert judged("What the model read in the picture", page(), source=OCR, image=True) == ""
 
 
-def test_scripts_without_spaces_are_compared_sign_by_sign() -> None:
+def test_scripts_without_spaces_are_compared_by_character() -> None:
     of = page(lines_block("磨坊每年磨一千吨燕麦和八十八吨黑麦", "水轮建于一八七一年至今仍在转动", top=200))
     assert judged("磨坊每年磨一千吨燕麦和八十八吨黑麦\n水轮建于一八七一年至今仍在转动", of) == ""
     assert judged("磨坊每年磨一千吨燕麦和八十八吨黑麦", of) == "output_incomplete"

@@ -1,4 +1,4 @@
-"""Patterns of strangers mean what they mean to ``re``, and none of them can hold up a worker."""
+"""Untrusted patterns match as in ``re``, and none of them can block a worker."""
 
 from __future__ import annotations
 
@@ -38,29 +38,29 @@ TEXT = "Total: 1,400.50 EUR\nInvoice No. AB-7 of 2025-03-01\n\nÃœberweisung an Å
         "",
     ],
 )
-def test_a_pattern_is_found_where_python_finds_it(source: str, flags: str) -> None:
+def test_a_pattern_matches_where_python_matches(source: str, flags: str) -> None:
     python = sum(({"i": re.I, "m": re.M, "s": re.S}[flag] for flag in flags), re.NOFLAG)
     assert compile_pattern(source, flags).occurs_in(TEXT) is bool(re.search(source, TEXT, python))
     assert compile_pattern(source, flags).occurs_in("") is bool(re.search(source, "", python))
 
 
-def test_patterns_of_javascript_are_understood() -> None:
+def test_javascript_patterns_are_accepted() -> None:
     assert compile_pattern(r"(?<year>\d{4})\/?", "gi").occurs_in("in 2025")
 
 
 @pytest.mark.parametrize("source", ["(a+)+$", "(a|aa)+$", "(.*a){20}c", "(a|a?)+c", r"(\w+\s?)+!!", "([ab]{1,9}a){4}c"])
-def test_patterns_that_never_end_elsewhere_are_answered(source: str) -> None:
-    """By backtracking each of these takes longer than the age of the universe."""
+def test_patterns_that_backtrack_forever_in_re_finish(source: str) -> None:
+    """With backtracking each of these would take longer than the age of the universe."""
     assert not compile_pattern(source).occurs_in("a" * 20_000 + "!")
 
 
-def test_a_pattern_with_countless_states_is_answered() -> None:
+def test_a_pattern_with_more_states_than_the_cache_finishes() -> None:
     letters = "".join(random.Random(7).choice("ab") for _ in range(20_000))
     assert not compile_pattern("(a|b)*a(a|b){60}c").occurs_in(letters)
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "reason"),
     [
         (r"(a)\1", "back references"),
         ("a(?=b)", "look-around"),
@@ -75,8 +75,8 @@ def test_a_pattern_with_countless_states_is_answered() -> None:
         (r"\p{L}", "bad escape"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_with_the_reason(source: str, told: str) -> None:
-    with pytest.raises(UnusablePattern, match=told):
+def test_an_unsupported_pattern_is_refused_with_the_reason(source: str, reason: str) -> None:
+    with pytest.raises(UnusablePattern, match=reason):
         compile_pattern(source)
 
 

@@ -1,4 +1,4 @@
-"""Reservations are made before a tokenizer has seen the text: they must not be too small."""
+"""Token estimates, from which quota is reserved, are near the real count and hardly ever below it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.pages.drawing import page, text_block
         ("كل الإيرادات والمصروفات", 14),
     ],
 )
-def test_an_estimate_is_near_and_not_much_below(text: str, tokens: int) -> None:
+def test_an_estimate_is_near_the_count_and_hardly_below_it(text: str, tokens: int) -> None:
     assert 0.9 * tokens <= text_tokens(text) <= 2 * tokens
 
 
@@ -39,7 +39,7 @@ def message_with(url: str) -> list[dict[str, object]]:
     return [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
 
 
-def test_pictures_cost_by_their_pixels() -> None:
+def test_tokens_of_a_picture_depend_on_its_pixels() -> None:
     assert estimate_tokens(message_with(jpeg(1240, 1754))) == pytest.approx(1240 * 1754 / 750, abs=10)
     assert estimate_tokens(message_with(jpeg(1240, 1754, b"x" * 20_000))) == pytest.approx(2900, abs=10)
     assert estimate_tokens(message_with(jpeg(10, 10))) >= 258
@@ -48,11 +48,11 @@ def test_pictures_cost_by_their_pixels() -> None:
 @pytest.mark.parametrize(
     "url", ["https://example.org/a.jpg", "data:image/jpeg;base64,!!", "data:image/png;base64,AAAA"]
 )
-def test_a_picture_of_unknown_size_costs_much(url: str) -> None:
+def test_a_picture_of_unknown_size_has_a_high_estimate(url: str) -> None:
     assert estimate_tokens(message_with(url)) >= UNKNOWN_IMAGE_TOKENS
 
 
-def test_a_conversation_costs_its_messages_and_its_tools() -> None:
+def test_the_estimate_of_a_conversation_includes_messages_and_tools() -> None:
     sheet = page(text_block("Pay 12.50 EUR by 3 May."))
     conversation = page_messages(load("llm"), sheet)
     plain = estimate_tokens(conversation.messages)
