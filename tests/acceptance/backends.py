@@ -49,12 +49,16 @@ BACKENDS: dict[str, Callable[[Path], AbstractContextManager[Backends]]] = {
 }
 # These two cover each kind of broker and each database once. The set marked `long` mixes them; make chaos runs it too.
 TESTED_BACKENDS = [EMBEDDED, pytest.param(REDIS, marks=pytest.mark.long), RABBITMQ]
-mostly_on_rabbitmq = pytest.mark.parametrize(
-    "backends",
-    [RABBITMQ, *(pytest.param(other, marks=pytest.mark.long) for other in (EMBEDDED, REDIS))],
-    indirect=True,
-    scope="session",
-)
+
+
+def on_backends(usual: str, *long: str) -> pytest.MarkDecorator:
+    """Mark a test to run on one set of backends, and on the ``long`` sets in make chaos."""
+    params = [usual, *(pytest.param(name, marks=pytest.mark.long) for name in long)]
+    return pytest.mark.parametrize("backends", params, indirect=True, scope="session")
+
+
+mostly_on_rabbitmq = on_backends(RABBITMQ, EMBEDDED, REDIS)
+only_on_rabbitmq = on_backends(RABBITMQ)
 
 
 def _backends(name: str, *, broker: Service, redis: Service, database: Service | None = None) -> Backends:

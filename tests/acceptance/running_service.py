@@ -1,6 +1,6 @@
-"""The whole service as real processes on one set of backends, and what a test may do to them.
+"""The whole service as real processes on one set of backends, with the methods that tests use on them.
 
-Every process is the leader of a group of its own and is ended by pid. Leases and looks are short, so that a recovery
+Every process leads its own process group and is ended by pid. Leases and intervals are short, so that a recovery
 that takes a minute in production takes seconds here; the code is the same.
 """
 
@@ -36,9 +36,9 @@ MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 @dataclass(frozen=True)
 class Backends:
-    """What the service stands on.
+    """The database, broker and Redis that the service uses.
 
-    ``flush`` makes the broker and the chord counters forget everything; ``pids`` are the servers' processes by name.
+    ``flush`` empties the broker and the chord counters; ``pids`` returns the servers' process ids by name.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Backends:
 
 @dataclass
 class Process:
-    """A process group of the service and the file its output goes to."""
+    """A process group of the service and its log file."""
 
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
 
     def signal_all(self, number: signal.Signals) -> None:
-        """The leader, so that it replaces nobody, then all below it; readers have sessions of their own."""
+        """Signal the leader, so that it replaces no child, and then all descendants; readers have own sessions."""
         for pid in [self.popen.pid, *descendants(self.popen.pid)]:
             signal_if_there(pid, number)
 
@@ -110,7 +110,7 @@ class RunningService:
         return done.stdout
 
     def run_python(self, code: str) -> str:
-        """Run code in a process of the service's own settings; what it prints."""
+        """Run code in a process with the service's settings and return its output."""
         return self.manage("shell", "--verbosity", "0", "--command", code)
 
     # --- processes ---
@@ -133,7 +133,7 @@ class RunningService:
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
             *("--workers", "1", "--blocking-threads", "32", "--no-ws", "parse_project.wsgi:application"),
         )
-        wait_for(lambda: self._answers(), "the web process answers", seconds=30)
+        wait_for(self._answers, "the web process answers", seconds=30)
         return web
 
     def start_worker(self, name: str = "parse", *queues: str) -> Process:
@@ -162,11 +162,11 @@ class RunningService:
 
     def client(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.key}"}
-        # There is no TLS here, and reading the authorities' certificates costs more than the request.
+        # There is no TLS here, and loading the CA certificates takes longer than the request.
         return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=False)
 
     def upload(self, document: Path, *, configuration: str = '{"tier":"fast","version":"latest"}') -> str:
-        """The id of the accepted job."""
+        """Upload a document and return the id of the accepted job."""
         with self.client() as client:
             answer = client.post(
                 "/api/v2/parse/upload",
@@ -183,7 +183,7 @@ class RunningService:
         return dict(answer.json())
 
     def wait(self, job_id: str, *, seconds: float = 60, pause: float = 0.02) -> str:
-        """The status a job ends with; ``pause``: seconds between two questions, which cost the service some work."""
+        """Wait until a job ends and return its status; ``pause`` is the polling interval in seconds."""
 
         def status() -> str:
             return str(self.job(job_id)["job"]["status"])
@@ -192,7 +192,7 @@ class RunningService:
         return status()
 
     def result(self, job_id: str) -> dict[str, Any]:
-        """Text, Markdown and items of every page."""
+        """Return text, Markdown and items of every page."""
         answer = self.job(job_id, "text", "text_full", "markdown", "markdown_full", "items")
         return {name: answer[name] for name in ("text", "text_full", "markdown", "markdown_full", "items")}
 
@@ -209,7 +209,7 @@ class RunningService:
             return connection.execute(statement).fetchall()
 
     def is_in_a_transaction(self) -> bool:
-        """Whether some process is between the beginning and the end of a write."""
+        """Return whether a process of the service has an open write transaction."""
         if self.environment.get("DATABASE_URL", "").startswith("postgres"):
             idle = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
             return self.number(idle) > 0
@@ -233,7 +233,7 @@ class RunningService:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below a process, youngest generation first."""
+    """Return the ids of all processes below a process, youngest generation first."""
     found: list[int] = []
     for child in children(pid):
         found += [*descendants(child), child]

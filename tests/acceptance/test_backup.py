@@ -1,4 +1,4 @@
-"""What docs/production.md says of backup and restore: jobs and results come back, and what was open goes on."""
+"""Backup and restore as in docs/production.md: jobs and results come back, and open jobs continue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONG_PAGES = 60
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningService]:
     (tmp_path / "backends").mkdir()
     (tmp_path / "data").mkdir()
-    tmp_path.chmod(0o755)  # PostgreSQL runs as a user of its own
+    tmp_path.chmod(0o755)  # PostgreSQL runs as another user
     with BACKENDS[request.param](tmp_path / "backends") as backends:
         service = RunningService(backends, tmp_path / "data")
         try:
@@ -33,7 +33,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningS
             service.stop()
 
 
-def test_jobs_and_results_are_back_and_open_work_goes_on(service: RunningService, tmp_path: Path) -> None:
+def test_a_restore_brings_back_results_and_continues_open_jobs(service: RunningService, tmp_path: Path) -> None:
     service.start_web()
     worker = service.start_worker()
     done = service.upload(REPORT)
@@ -61,7 +61,7 @@ def test_jobs_and_results_are_back_and_open_work_goes_on(service: RunningService
 
 
 def backup(service: RunningService, folder: Path) -> Callable[[], None]:
-    """Database first, storage after it; returns what puts both back."""
+    """Copy the database, then the storage folder; return a function that restores both."""
     folder.mkdir()
     storage = service.folder / "storage"
     url = service.backends.environment.get("DATABASE_URL")

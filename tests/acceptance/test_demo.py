@@ -1,4 +1,4 @@
-"""``make demo`` as somebody without a provider meets it."""
+"""``make demo`` as a user without a provider sees it."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Demo:
     models_port: int
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
     def client(self) -> httpx.Client:
-        key = API_KEY.search(self.said)
-        assert key is not None, self.said
+        key = API_KEY.search(self.output)
+        assert key is not None, self.output
         headers = {"Authorization": f"Bearer {key[1]}"}
         return httpx.Client(base_url=f"{self.url}/api/v2/parse", headers=headers, timeout=30, verify=False)
 
     def parse(self, tier: str, **options: Any) -> dict[str, Any]:
-        """The result of the example in this tier, with its Markdown and metadata."""
+        """Parse the example in this tier and return the result with Markdown and metadata."""
         with self.client() as client, REPORT.open("rb") as document:
             configuration = httpx.Response(200, json={"tier": tier, **options}).text
             sent = client.post("/upload", data={"configuration": configuration}, files={"file": document})
@@ -55,13 +55,13 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """It runs until a test ends it, or all tests are over."""
+    """A demo that runs until the last test ends it."""
     folder = tmp_path_factory.mktemp("demo")
     ports = {name: str(free_port()) for name in ("PORT", "FLOWER_PORT", "MODELS_PORT")}
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    # Those of a real installation, which a demonstration leaves alone.
+    # The settings of a real installation, which the demo must not touch.
     elsewhere = {
-        "DATABASE_URL": "postgres://nobody@127.0.0.1:9/real",
+        "DATABASE_URL": "postgres://user@127.0.0.1:9/real",
         "STORAGE_URL": "s3://real",
         "LEAFMILL_DATA": str(folder / "real"),
     }
@@ -78,8 +78,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         )
     running = Demo(popen, log, folder / "data", f"http://127.0.0.1:{ports['PORT']}", int(ports["MODELS_PORT"]))
     try:
-        wait_for(lambda: "is ready" in running.said or popen.poll() is not None, "the demo is ready", seconds=90)
-        assert "is ready" in running.said, running.said
+        wait_for(lambda: "is ready" in running.output or popen.poll() is not None, "the demo is ready", seconds=90)
+        assert "is ready" in running.output, running.output
         yield running
     finally:
         if popen.poll() is None:
@@ -87,15 +87,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         end(processes_of(str(running.folder)), grace_seconds=0)
 
 
-def test_it_says_that_its_models_are_fakes(demo: Demo) -> None:
-    assert "FAKES" in demo.said
-    assert "Traceback" not in demo.said
+def test_it_states_that_its_models_are_fakes_and_touches_no_other_installation(demo: Demo) -> None:
+    assert "FAKES" in demo.output
+    assert "Traceback" not in demo.output
     assert not (demo.folder.parent / "real").exists()
 
 
-def test_it_is_quiet_until_its_broker_runs(demo: Demo) -> None:
-    """Migrations and loading of providers come before there is a broker to be told of them."""
-    welcome, _, rest = demo.said.partition("how well models read.\n")
+def test_it_prints_no_broker_errors_before_its_broker_runs(demo: Demo) -> None:
+    """Migrations and the loading of providers run before the broker starts and must not try to reach it."""
+    welcome, _, rest = demo.output.partition("how well models read.\n")
     loaded = rest[: rest.index("Administrator: ")].splitlines()
 
     assert welcome.startswith("This is a demonstration.")
@@ -103,7 +103,7 @@ def test_it_is_quiet_until_its_broker_runs(demo: Demo) -> None:
     assert all(re.fullmatch(r"(provider|deployment) fake-\w+: added", line) for line in loaded)
 
 
-def test_a_second_one_on_the_same_port_is_refused_with_a_sentence(demo: Demo, tmp_path: Path) -> None:
+def test_a_second_demo_on_the_same_port_is_refused_with_a_message(demo: Demo, tmp_path: Path) -> None:
     environment = {**os.environ, "MODELS_PORT": str(demo.models_port), "DEMO_DATA": str(tmp_path)}
     second = subprocess.run(["make", "-s", "demo"], cwd=ROOT, env=environment, capture_output=True, text=True)
 
@@ -112,7 +112,7 @@ def test_a_second_one_on_the_same_port_is_refused_with_a_sentence(demo: Demo, tm
     assert "Traceback" not in second.stderr
 
 
-def test_a_second_one_on_the_same_data_changes_nothing_of_the_first(demo: Demo) -> None:
+def test_a_second_demo_on_the_same_data_does_not_change_the_first(demo: Demo) -> None:
     environment = {**os.environ, "MODELS_PORT": str(free_port()), "DEMO_DATA": str(demo.folder)}
     second = subprocess.run(["make", "-s", "demo"], cwd=ROOT, env=environment, capture_output=True, text=True)
 
@@ -132,14 +132,14 @@ def test_every_mode_parses_the_example(demo: Demo, tier: str, mode: str, request
     job, first = result["job"], result["metadata"]["pages"][0]["parsing"]
     assert (job["status"], job["mode"]) == ("COMPLETED", mode)
     assert (first["mode"], first["requests"]) == (mode, requests)
-    assert first["deployment"].startswith("fake-")  # which one is a matter of their quotas
+    assert first["deployment"].startswith("fake-")  # which one depends on their quotas
     assert job["usage"]["cost_usd"] > 0
     assert "between the weir and" in result["markdown_full"]
-    if mode != "multimodal":  # a page's text has the sizes of its headings, a picture has none
+    if mode != "multimodal":  # the text layer has font sizes of headings, the image has none
         assert set(result["markdown_full"].splitlines()) >= HEADINGS
 
 
-def test_a_request_that_may_not_leave_the_house_goes_to_the_house(demo: Demo) -> None:
+def test_a_job_without_external_providers_uses_the_internal_one(demo: Demo) -> None:
     result = demo.parse("cost_effective", allow_external=False)
 
     assert {page["parsing"]["provider"] for page in result["metadata"]["pages"]} == {"fake-house"}
@@ -147,7 +147,7 @@ def test_a_request_that_may_not_leave_the_house_goes_to_the_house(demo: Demo) ->
 
 
 def test_one_interrupt_ends_service_and_models(demo: Demo) -> None:
-    """The last test: it ends the demo."""
+    """This must be the last test, because it ends the demo."""
     assert listens(demo.models_port)
 
     os.killpg(demo.popen.pid, signal.SIGINT)
@@ -155,5 +155,5 @@ def test_one_interrupt_ends_service_and_models(demo: Demo) -> None:
 
     assert processes_of(str(demo.folder)) == []
     assert not listens(demo.models_port)
-    assert "work in hand is finished first" in demo.said
-    assert "Stopping at once" not in demo.said
+    assert "work in hand is finished first" in demo.output
+    assert "Stopping at once" not in demo.output

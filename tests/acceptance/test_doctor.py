@@ -1,4 +1,4 @@
-"""``manage.py doctor`` beside ``make run``: well while it runs, and what is missing when it does not."""
+"""``manage.py doctor`` finds nothing wrong while ``make run`` runs, and reports the missing broker after it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.acceptance.test_make_run import Start, folder, start
 __all__ = ["folder", "start"]
 
 
-def test_nothing_fails_while_make_run_runs_and_the_broker_is_missed_after_it(start: Start, folder: Path) -> None:
+def test_no_check_fails_during_make_run_and_the_broker_check_fails_after_it(start: Start, folder: Path) -> None:
     run = start()
-    run.until_said("Leafmill is ready")
+    run.wait_for_output("Leafmill is ready")
     wait_for(lambda: doctor(folder) == {}, "the doctor finds nothing wrong", seconds=90, pause=1)
 
     run.interrupt()
@@ -26,12 +26,12 @@ def test_nothing_fails_while_make_run_runs_and_the_broker_is_missed_after_it(sta
 
 
 def doctor(folder: Path) -> dict[str, str]:
-    """What failed, and what mends it."""
+    """Return the failed checks and how to fix each."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [*MANAGE, "doctor", "--json"]
     done = subprocess.run(
         command, env=environment | {"LEAFMILL_DATA": str(folder)}, capture_output=True, text=True, timeout=60
     )
-    told = json.loads(done.stdout)
-    assert (done.returncode == 0) is told["ok"]
-    return {finding["name"]: finding["mend"] for finding in told["findings"] if finding["state"] == "failed"}
+    report = json.loads(done.stdout)
+    assert (done.returncode == 0) is report["ok"]
+    return {finding["name"]: finding["mend"] for finding in report["findings"] if finding["state"] == "failed"}

@@ -1,4 +1,4 @@
-"""A backlog of one project never stands before somebody's one page."""
+"""A backlog of one project does not delay another project's single page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.acceptance.running_service import Process, RunningService
 from tests.documents.long import long_document
 
 BACKLOG = 4
-WINDOW_PER_JOB = 8  # conftest.py starts the service with it
+WINDOW_PER_JOB = 8  # as conftest.py starts the service
 
 
 @mostly_on_rabbitmq
@@ -30,7 +30,7 @@ def test_one_page_overtakes_the_backlog_of_another_project(
 
 
 @mostly_on_rabbitmq
-def test_a_job_never_fills_its_queue(service: RunningService, worker: Process, long_pdf: Path) -> None:
+def test_a_job_sends_no_more_messages_than_its_window(service: RunningService, worker: Process, long_pdf: Path) -> None:
     job_id = service.upload(long_pdf)
     in_the_broker = (
         "SELECT count(*) FROM jobs_step WHERE stage='extract' AND sent_at IS NOT NULL"

@@ -1,4 +1,4 @@
-"""A real Flower as it is deployed, beside a real service: whom it answers, what it shows, and where its links lead."""
+"""A real Flower, configured as deployed, beside a real service: its authentication, its task pages and its links."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -40,7 +39,7 @@ class Watched:
     job_id: str
 
     def found(self, address: str) -> list[dict[str, Any]]:
-        """The tasks that Flower's page shows at this address, as its script asks for them."""
+        """Return the tasks that Flower's page shows at this address, with the request that the page's script makes."""
         name = parse_qs(urlsplit(address).query)["name"][0]
         answer = self.flower.post(
             "/tasks/datatable",
@@ -71,13 +70,14 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     backends = Backends("own", {"CELERY_BROKER_URL": url, "REDIS_URL": url}, redis.stop, redis.stop, redis.stop)
     service = RunningService(backends, folder / "data")
     try:
-        yield _watched(service)
+        yield parsed_scan_and_flower(service)
     finally:
         service.stop()
         redis.close()
 
 
-def _watched(service: RunningService) -> Watched:
+def parsed_scan_and_flower(service: RunningService) -> Watched:
+    """Start every process of the service and Flower, parse a scan, and wait until Flower has all events."""
     service.prepare()
     service.run_python(PEOPLE)
     port = free_port()
@@ -90,7 +90,7 @@ def _watched(service: RunningService) -> Watched:
         *("--address=127.0.0.1", f"--port={port}", "--persistent=False", "--logging=warning"),
     )
     flower = httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=LOGIN, timeout=10)
-    wait_for(lambda: _answers(flower), "Flower answers", seconds=60, pause=0.2)
+    wait_for(lambda: is_healthy(flower), "Flower answers", seconds=60, pause=0.2)
     service.start_worker("parse", "parse_raw_file_job", "parse_raw_file_job_pages")
     service.start_worker("housekeeping", "housekeeping")
     service.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
@@ -98,30 +98,30 @@ def _watched(service: RunningService) -> Watched:
     scan.write_bytes(scanned_pdf(2))
     job_id = service.upload(scan)
     assert service.wait(job_id) == "COMPLETED"
-    watched = Watched(service, flower, _logged_in(service.url), job_id)
-    wait_for(lambda: _is_told(watched), "Flower has heard of all workers", seconds=30, pause=0.2)
+    watched = Watched(service, flower, admin_client(service.url), job_id)
+
+    def has_all_events() -> bool:
+        done = [task["name"] for task in watched.found("/tasks?name=none OR state:SUCCESS")]
+        return (done.count("accept_ocr"), done.count("recognize_page"), done.count("assemble_document")) == (2, 2, 1)
+
+    # Each worker sends its events once a second.
+    wait_for(has_all_events, "Flower has the events of all workers", seconds=30, pause=0.2)
     return watched
 
 
-def _answers(flower: httpx.Client) -> bool:
+def is_healthy(flower: httpx.Client) -> bool:
     try:
         return flower.get("/healthcheck").status_code == 200
     except httpx.HTTPError:
         return False
 
 
-def _logged_in(url: str) -> httpx.Client:
+def admin_client(url: str) -> httpx.Client:
     admin = httpx.Client(base_url=url, timeout=30, follow_redirects=True)
     admin.get("/admin/login/")
     token = admin.cookies["csrftoken"]
     admin.post("/admin/login/", data={"username": "admin", "password": "secret", "csrfmiddlewaretoken": token})
     return admin
-
-
-def _is_told(watched: Watched) -> bool:
-    """Each worker sends what it did once a second."""
-    done = [task["name"] for task in watched.found("/tasks?name=none OR state:SUCCESS")]
-    return (done.count("accept_ocr"), done.count("recognize_page"), done.count("assemble_document")) == (2, 2, 1)
 
 
 def page_of_job(watched: Watched) -> str:
@@ -130,19 +130,19 @@ def page_of_job(watched: Watched) -> str:
     return answer.text
 
 
-def test_strangers_learn_nothing(watched: Watched) -> None:
+def test_every_path_requires_the_password(watched: Watched) -> None:
     patterns = [handler[0] if isinstance(handler, tuple) else handler.regex.pattern.rstrip("$") for handler in handlers]
     assert {"/metrics", "/api/tasks", "/worker/(.+)"} < set(patterns)
-    with httpx.Client(base_url=watched.flower.base_url) as stranger:
+    with httpx.Client(base_url=watched.flower.base_url) as anonymous:
         for pattern in set(patterns) - OPEN:
             path = re.sub(r"\(.+\)", "any", pattern)
-            answers = [stranger.get(path), stranger.post(path)]
+            answers = [anonymous.get(path), anonymous.post(path)]
             codes = {answer.status_code for answer in answers}
             assert codes <= {401, 405}, (path, codes)
             assert 401 in codes, path
 
 
-def test_a_job_leads_to_its_tasks_and_they_lead_back(watched: Watched) -> None:
+def test_a_job_links_to_its_tasks_and_they_link_back(watched: Watched) -> None:
     address = unescape(ADDRESS.findall(page_of_job(watched))[0])
 
     tasks = watched.found(address)
@@ -157,7 +157,7 @@ def test_a_job_leads_to_its_tasks_and_they_lead_back(watched: Watched) -> None:
     assert 'data-column="args"' in watched.flower.get("/tasks").text
 
 
-def test_an_attempt_leads_to_its_own_task(watched: Watched) -> None:
+def test_an_attempt_links_to_its_own_task(watched: Watched) -> None:
     of_attempts = [unescape(address) for address in ADDRESS.findall(page_of_job(watched))[1:]]
     names = [sorted(task["name"] for task in watched.found(address)) for address in of_attempts]
 
@@ -165,16 +165,13 @@ def test_an_attempt_leads_to_its_own_task(watched: Watched) -> None:
     assert names.count(["split_document"]) == names.count(["assemble_document"]) == 1
 
 
-def test_nothing_secret_is_shown(watched: Watched) -> None:
+def test_no_secret_is_shown(watched: Watched) -> None:
     (worker,) = [name for name in watched.flower.get("/api/workers?refresh=1").json() if name.startswith("parse")]
     tasks = watched.flower.get("/api/tasks").json()
     paths = ["/workers", f"/worker/{worker}", "/broker", "/api/workers", "/api/tasks", "/metrics"]
     shown = "\n".join(watched.flower.get(path).text for path in [*paths, *(f"/task/{task}" for task in tasks)])
 
     assert "render_page" in shown
-    for secret in ("canary", "ocr-exchange", watched.service.key, secret_key(watched.service)):
+    secret_key = (watched.service.folder / "secret_key").read_text(encoding="ascii").strip()
+    for secret in ("canary", "ocr-exchange", watched.service.key, secret_key):
         assert secret not in shown, secret
-
-
-def secret_key(service: RunningService) -> str:
-    return Path(service.folder / "secret_key").read_text(encoding="ascii").strip()

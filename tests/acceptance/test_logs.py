@@ -1,4 +1,4 @@
-"""The log of a web process and of a worker with LOG_FORMAT=json."""
+"""The logs of a web process and of a worker with LOG_FORMAT=json."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def json_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
 
 
 def objects(process: Process) -> list[dict[str, Any]]:
-    """The lines that are objects."""
+    """Return the log lines that are JSON objects."""
     lines = process.log.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def test_a_workers_lines_name_the_job_and_its_pages(json_service: RunningService, long_pdf: Path) -> None:
+def test_a_workers_log_lines_name_the_job_and_its_pages(json_service: RunningService, long_pdf: Path) -> None:
     worker = json_service.start_worker()
     job_id = json_service.upload(long_pdf)
     assert json_service.wait(job_id) == "COMPLETED"
@@ -45,12 +45,12 @@ def test_a_workers_lines_name_the_job_and_its_pages(json_service: RunningService
     assert json_service.key not in worker.log.read_text(encoding="utf-8")
 
 
-def test_a_web_process_names_the_request(json_service: RunningService) -> None:
+def test_a_web_process_logs_the_request_id(json_service: RunningService) -> None:
     address = f"{json_service.url}/api/v2/parse/pjb-unknown"
     headers = {"X-Request-Id": "request-12345", "Authorization": f"Bearer {json_service.key}"}
     assert httpx.get(address, headers=headers, verify=False).status_code == 404
 
     web = json_service.processes[0]
-    told = [line for line in objects(web) if line.get("request_id") == "request-12345"]
-    assert [line["logger"] for line in told] == ["django.request"]
+    logged = [line for line in objects(web) if line.get("request_id") == "request-12345"]
+    assert [line["logger"] for line in logged] == ["django.request"]
     assert json_service.key not in web.log.read_text(encoding="utf-8")

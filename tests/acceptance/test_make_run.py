@@ -1,4 +1,4 @@
-"""``make run`` as somebody at a terminal meets it: what it prints, what Ctrl-C leaves behind, what a crash does."""
+"""``make run`` as a user at a terminal sees it: its output, and its processes after Ctrl-C and after a crash."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PASSWORD = re.compile(r"Administrator: admin +password: (\S+)")
 
 @dataclass
 class Run:
-    """One ``make run`` and what it has printed so far; a group of its own, as a terminal gives it."""
+    """One ``make run`` and its output so far; it has its own process group, as in a terminal."""
 
     popen: subprocess.Popen[bytes]
     log: Path
@@ -36,15 +36,15 @@ class Run:
     port: int
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
-    def until_said(self, words: str, *, seconds: float = 60) -> None:
-        wait_for(lambda: words in self.said or self.popen.poll() is not None, f"it says {words!r}", seconds=seconds)
-        assert words in self.said, self.said
+    def wait_for_output(self, words: str, *, seconds: float = 60) -> None:
+        wait_for(lambda: words in self.output or self.popen.poll() is not None, f"it prints {words!r}", seconds=seconds)
+        assert words in self.output, self.output
 
     def interrupt(self) -> float:
-        """Ctrl-C: SIGINT to everybody in the terminal's foreground group; how many seconds the end took."""
+        """Send SIGINT to the process group, as Ctrl-C does; return the seconds until the end."""
         began = time.monotonic()
         os.killpg(self.popen.pid, signal.SIGINT)
         self.popen.wait(30)
@@ -54,7 +54,7 @@ class Run:
         return processes_of(str(self.folder))
 
     def leader_of(self, *words: str) -> psutil.Process:
-        """The member whose command line has these words; its children look alike and are younger."""
+        """Return the oldest member with these words in its command line; its children have the same ones."""
         found = [process for process in self.members() if all(word in process.cmdline() for word in words)]
         return min(found, key=lambda process: (process.create_time(), process.pid))
 
@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
-    """Start ``make run`` on this test's data folder; what is left of it is ended after the test."""
+    """Start ``make run`` on this test's data folder; remaining processes are ended after the test."""
     runs: list[Run] = []
     ports = {"PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
 
@@ -99,17 +99,17 @@ def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
 
 def test_one_interrupt_ends_everything(start: Start) -> None:
     run = start()
-    run.until_said("Leafmill is ready")
+    run.wait_for_output("Leafmill is ready")
     # Supervisor, broker, web, Flower, two workers; below them the web child, a pool child and its reader.
-    wait_for(lambda: len(run.members()) == 9, "everybody is there", seconds=30)
+    wait_for(lambda: len(run.members()) == 9, "all processes run", seconds=30)
 
     assert run.interrupt() < END_SECONDS
     assert run.members() == []
 
 
-def test_an_interrupt_in_the_middle_of_the_start_ends_everything(start: Start) -> None:
+def test_an_interrupt_during_the_start_ends_everything(start: Start) -> None:
     run = start()
-    run.until_said("Starting valkey")
+    run.wait_for_output("Starting valkey")
 
     assert run.interrupt() < END_SECONDS
     assert run.members() == []
@@ -117,20 +117,20 @@ def test_an_interrupt_in_the_middle_of_the_start_ends_everything(start: Start) -
 
 def test_a_termination_ends_everything(start: Start) -> None:
     run = start()
-    run.until_said("Leafmill is ready")
+    run.wait_for_output("Leafmill is ready")
     began = time.monotonic()
 
-    run.popen.terminate()  # as a service manager does; make hands it on
+    run.popen.terminate()  # as a service manager does; make forwards it
     run.popen.wait(30)
 
-    wait_for(lambda: run.members() == [], "nobody is left", seconds=END_SECONDS)
+    wait_for(lambda: run.members() == [], "no process is left", seconds=END_SECONDS)
     assert time.monotonic() - began < END_SECONDS
 
 
-def test_a_second_start_finds_its_data_and_tells_no_secret_twice(start: Start, folder: Path) -> None:
+def test_a_second_start_keeps_the_data_and_prints_no_secret_again(start: Start, folder: Path) -> None:
     first = start()
-    first.until_said("Leafmill is ready")
-    key, password = API_KEY.findall(first.said), PASSWORD.findall(first.said)
+    first.wait_for_output("Leafmill is ready")
+    key, password = API_KEY.findall(first.output), PASSWORD.findall(first.output)
     assert len(key) == len(password) == 1
     url = f"http://127.0.0.1:{first.port}/api/v2/parse"
     headers = {"Authorization": f"Bearer {key[0]}"}
@@ -138,20 +138,20 @@ def test_a_second_start_finds_its_data_and_tells_no_secret_twice(start: Start, f
     first.interrupt()
 
     second = start()
-    second.until_said("Leafmill is ready")
+    second.wait_for_output("Leafmill is ready")
 
-    assert httpx.get(url, headers=headers).status_code == 200, "the key of the first start is known"
-    assert not API_KEY.search(second.said)
-    assert not PASSWORD.search(second.said)
-    assert f"LEAFMILL_DATA={folder} .venv/bin/python manage.py create_api_key NAME" in second.said
-    assert f"export LEAFMILL_DATA={folder}\n" in second.said
-    assert folder.stat().st_mode & 0o077 == 0, "nobody else may look into the data folder"
+    assert httpx.get(url, headers=headers).status_code == 200, "the key of the first start is valid"
+    assert not API_KEY.search(second.output)
+    assert not PASSWORD.search(second.output)
+    assert f"LEAFMILL_DATA={folder} .venv/bin/python manage.py create_api_key NAME" in second.output
+    assert f"export LEAFMILL_DATA={folder}\n" in second.output
+    assert folder.stat().st_mode & 0o077 == 0, "no other user may read the data folder"
 
 
-def test_flower_asks_for_the_password_in_the_data_folder(start: Start, folder: Path) -> None:
+def test_flower_requires_the_password_in_the_data_folder(start: Start, folder: Path) -> None:
     flower = free_port()
     run = start(FLOWER_PORT=str(flower))
-    run.until_said("Leafmill is ready")
+    run.wait_for_output("Leafmill is ready")
     url = f"http://127.0.0.1:{flower}/workers"
     wait_for(lambda: status(url) is not None, "Flower answers", seconds=30)
     password = folder / "flower_password"
@@ -162,11 +162,11 @@ def test_flower_asks_for_the_password_in_the_data_folder(start: Start, folder: P
     assert password.stat().st_mode & 0o077 == 0
 
 
-def test_flower_is_told_of_tasks_that_are_done(start: Start, folder: Path) -> None:
+def test_flower_receives_events_of_finished_tasks(start: Start, folder: Path) -> None:
     flower = free_port()
     run = start(FLOWER_PORT=str(flower))
-    run.until_said("Leafmill is ready")
-    headers = {"Authorization": f"Bearer {API_KEY.findall(run.said)[0]}"}
+    run.wait_for_output("Leafmill is ready")
+    headers = {"Authorization": f"Bearer {API_KEY.findall(run.output)[0]}"}
     url = f"http://127.0.0.1:{flower}/metrics"
     wait_for(lambda: status(url) is not None, "Flower answers", seconds=30)
     login = ("admin", (folder / "flower_password").read_text())
@@ -181,54 +181,59 @@ def test_flower_is_told_of_tasks_that_are_done(start: Start, folder: Path) -> No
 
     assert sent.status_code == 200, sent.text
     done = re.compile(r'flower_events_total\{[^}]*type="task-succeeded"')
-    wait_for(lambda: done.search(httpx.get(url, auth=login).text) is not None, "Flower knows", seconds=30, pause=0.5)
+    wait_for(
+        lambda: done.search(httpx.get(url, auth=login).text) is not None,
+        "Flower has counted the task",
+        seconds=30,
+        pause=0.5,
+    )
 
 
 @pytest.mark.parametrize("variable", ["PORT", "FLOWER_PORT"])
-def test_a_taken_port_is_one_clear_sentence(start: Start, variable: str) -> None:
+def test_a_taken_port_gives_one_clear_message(start: Start, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = start(**{variable: str(port)})
         assert run.popen.wait(30) == 2
 
-    assert f"Port {port} on 127.0.0.1 is taken by another program" in run.said
-    assert f"{variable}={port + 1}" in run.said
-    assert "Traceback" not in run.said
+    assert f"Port {port} on 127.0.0.1 is taken by another program" in run.output
+    assert f"{variable}={port + 1}" in run.output
+    assert "Traceback" not in run.output
     assert run.members() == []
 
 
 def test_a_second_run_on_the_same_data_folder_is_refused(start: Start) -> None:
     first = start()
-    first.until_said("Leafmill is ready")
+    first.wait_for_output("Leafmill is ready")
 
     second = start()
 
     assert second.popen.wait(30) == 2
-    assert "already runs on the data folder" in second.said
+    assert "already runs on the data folder" in second.output
     assert first.popen.poll() is None
     assert status(f"http://127.0.0.1:{first.port}/readyz") == 200
 
 
-def test_a_crashed_member_is_started_again_and_that_is_said(start: Start) -> None:
+def test_a_crashed_member_is_restarted_and_reported(start: Start) -> None:
     run = start()
-    run.until_said("Leafmill is ready")
+    run.wait_for_output("Leafmill is ready")
     web, worker = run.leader_of("granian"), run.leader_of("work", "housekeeping")
 
     web.kill()
     worker.kill()
 
-    run.until_said("web ended unexpectedly (terminated by SIGKILL)")
-    run.until_said("housekeeping ended unexpectedly (terminated by SIGKILL)")
-    run.until_said("web runs again", seconds=20)
-    run.until_said("housekeeping runs again", seconds=20)
+    run.wait_for_output("web ended unexpectedly (terminated by SIGKILL)")
+    run.wait_for_output("housekeeping ended unexpectedly (terminated by SIGKILL)")
+    run.wait_for_output("web runs again", seconds=20)
+    run.wait_for_output("housekeeping runs again", seconds=20)
     wait_for(lambda: status(f"http://127.0.0.1:{run.port}/readyz") == 200, "web answers again", seconds=20)
     assert run.interrupt() < END_SECONDS
     assert run.members() == []
 
 
-def test_nobody_survives_a_killed_supervisor_and_its_starter(start: Start) -> None:
+def test_no_process_survives_a_killed_supervisor_and_its_starter(start: Start) -> None:
     run = start()
-    run.until_said("Leafmill is ready")
+    run.wait_for_output("Leafmill is ready")
 
     for process in (run.popen, run.leader_of("supervisor.supervisord")):
         process.kill()
@@ -236,21 +241,21 @@ def test_nobody_survives_a_killed_supervisor_and_its_starter(start: Start) -> No
         if is_the_starter(process, run.folder):
             process.kill()
 
-    wait_for(lambda: run.members() == [], "nobody is left", seconds=END_SECONDS)
+    wait_for(lambda: run.members() == [], "no process is left", seconds=END_SECONDS)
     again = start()
-    again.until_said("Leafmill is ready")
+    again.wait_for_output("Leafmill is ready")
 
 
-def test_a_long_data_folder_serves_too(start: Start, tmp_path: Path) -> None:
-    """A unix socket's path may have about a hundred characters."""
+def test_a_long_path_of_the_data_folder_works(start: Start, tmp_path: Path) -> None:
+    """The path of a Unix socket is limited to about a hundred characters."""
     run = start(LEAFMILL_DATA=str(tmp_path / ("x" * 120)))
-    run.until_said("Leafmill is ready")
+    run.wait_for_output("Leafmill is ready")
     assert run.interrupt() < END_SECONDS
     assert run.members() == []
 
 
 def is_the_starter(process: psutil.Process, folder: Path) -> bool:
-    """Whether this is the ``manage.py run`` of this data folder; it does not carry the group's marker."""
+    """Return whether this is the ``manage.py run`` of this data folder; it does not have the group's marker."""
     try:
         environment = process.environ()
     except psutil.Error:

@@ -1,6 +1,6 @@
-"""A 200-page job whose workers are killed or frozen and whose broker forgets everything: it ends as a calm one does.
+"""A 200-page job gives the same result when workers are killed or frozen, or the broker is flushed.
 
-Each test also asserts that it hit: that pages were open at the blow and that the blow left its mark.
+Each test also asserts that the fault had an effect: pages were open when it happened, and it left a trace.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAGES = 200
 
 @pytest.fixture
 def job(service: RunningService, worker: Process, long_pdf: Path) -> str:
-    """A job that has some pages done and many to go."""
+    """A job with some pages done and many open."""
     job_id = service.upload(long_pdf)
     wait_for(lambda: service.pages_in(job_id, "succeeded") >= 8, "some pages are done", seconds=30, pause=0.002)
     return job_id
@@ -34,14 +34,14 @@ def open_pages(service: RunningService, job_id: str) -> int:
 
 
 def freeze_at_work(service: RunningService, worker: Process, job_id: str) -> None:
-    """Stop every process of the worker at a moment when it holds a range of the job.
+    """Freeze every process of the worker while it holds a range of the job and has no open write transaction.
 
-    Not in the middle of a write: on SQLite nobody else could write then, and on PostgreSQL nobody could touch those
-    rows until the server ends the idle transaction (settings.py), which takes longer than this test waits.
+    A frozen transaction would block all other writers on SQLite. On PostgreSQL it would lock its rows until the server
+    ends the idle transaction (settings.py), which takes longer than this test waits.
     """
     while True:
         worker.signal_all(signal.SIGSTOP)
-        assert open_pages(service, job_id) > 0, "the job was done before the blow"
+        assert open_pages(service, job_id) > 0, "the job was done before the freeze"
         if service.attempts(job_id, "running") and not service.is_in_a_transaction():
             return
         worker.signal_all(signal.SIGCONT)
@@ -49,7 +49,7 @@ def freeze_at_work(service: RunningService, worker: Process, job_id: str) -> Non
 
 
 def assert_complete(service: RunningService, job_id: str, undisturbed_result: dict[str, object]) -> None:
-    """Every page once, and every byte as in a calm run."""
+    """Assert that every page was accepted once and the result has the same bytes as an undisturbed job's."""
     assert service.wait(job_id) == "COMPLETED"
     assert service.pages_in(job_id, "succeeded") == PAGES
     assert pages_accepted(service, job_id) == list(range(1, PAGES + 1))
@@ -57,7 +57,7 @@ def assert_complete(service: RunningService, job_id: str, undisturbed_result: di
 
 
 def pages_accepted(service: RunningService, job_id: str) -> list[int]:
-    """The pages of every accepted attempt, one entry for each time a page was accepted."""
+    """Return the pages of every accepted attempt; a page that was accepted twice is listed twice."""
     ranges = service.rows(
         "SELECT first_page, last_page FROM jobs_pageattempt"
         f" WHERE job_id='{job_id}' AND stage='extract' AND outcome='accepted'"
@@ -65,10 +65,12 @@ def pages_accepted(service: RunningService, job_id: str) -> list[int]:
     return sorted(page for first, last in ranges for page in range(first, last + 1))
 
 
-def test_a_killed_pool_process(service: RunningService, job: str, undisturbed_result: dict[str, object]) -> None:
+def test_a_killed_pool_process_loses_no_page(
+    service: RunningService, job: str, undisturbed_result: dict[str, object]
+) -> None:
     holder = ""
 
-    def somebody_works() -> bool:
+    def a_range_is_running() -> bool:
         nonlocal holder
         rows = service.rows(
             f"SELECT worker FROM jobs_pageattempt WHERE job_id='{job}' AND stage='extract' AND outcome='running'"
@@ -77,9 +79,9 @@ def test_a_killed_pool_process(service: RunningService, job: str, undisturbed_re
         return bool(holder)
 
     lost = 0
-    while not lost:  # a process that finished between the look and the kill lost nothing: try again
-        assert open_pages(service, job) > 0, "the job was done before a kill hit"
-        wait_for(somebody_works, "a range is being read", seconds=10, pause=0.001)
+    while not lost:  # if the process finished just before the kill, nothing was lost: try again
+        assert open_pages(service, job) > 0, "the job was done before a kill had an effect"
+        wait_for(a_range_is_running, "a range is being read", seconds=10, pause=0.001)
         os.kill(int(holder.rpartition(":")[2]), signal.SIGKILL)
         killed_at = time.monotonic()
         while not lost and time.monotonic() < killed_at + 3:
@@ -89,7 +91,7 @@ def test_a_killed_pool_process(service: RunningService, job: str, undisturbed_re
     assert_complete(service, job, undisturbed_result)
 
 
-def test_a_killed_worker(
+def test_a_killed_worker_loses_no_page(
     service: RunningService, worker: Process, job: str, undisturbed_result: dict[str, object]
 ) -> None:
     freeze_at_work(service, worker, job)
@@ -101,7 +103,7 @@ def test_a_killed_worker(
     assert service.attempts(job, "lease_lost") > 0
 
 
-def test_a_broker_that_forgets_everything(
+def test_a_flushed_broker_loses_no_page(
     service: RunningService, job: str, undisturbed_result: dict[str, object]
 ) -> None:
     service.backends.flush()
@@ -109,19 +111,21 @@ def test_a_broker_that_forgets_everything(
 
     assert_complete(service, job, undisturbed_result)
     sent, closed = service.rows(f"SELECT windows_sent, windows_closed FROM jobs_parsejob WHERE id='{job}'")[0]
-    assert closed < sent, "every chord's body ran: the flush hit nothing"
+    assert closed < sent, "every chord's body ran, so the flush had no effect"
 
 
-def test_doubled_messages(service: RunningService, job: str, undisturbed_result: dict[str, object]) -> None:
+def test_duplicate_messages_change_nothing(
+    service: RunningService, job: str, undisturbed_result: dict[str, object]
+) -> None:
     assert open_pages(service, job) > 0
-    published = int(service.run_python(DOUBLE_EVERYTHING.format(job=job)))
+    published = int(service.run_python(SEND_DUPLICATES.format(job=job)))
     assert published > 0
 
     assert_complete(service, job, undisturbed_result)
 
 
 @mostly_on_rabbitmq
-def test_a_frozen_worker(
+def test_results_of_a_frozen_worker_are_refused(
     service: RunningService, worker: Process, job: str, undisturbed_result: dict[str, object]
 ) -> None:
     freeze_at_work(service, worker, job)
@@ -132,13 +136,15 @@ def test_a_frozen_worker(
 
     worker.signal_all(signal.SIGCONT)
 
-    wait_for(lambda: service.attempts(job, "refused") > 0, "the late answer is refused", seconds=30)
+    wait_for(lambda: service.attempts(job, "refused") > 0, "the late result is refused", seconds=30)
     assert_complete(service, job, undisturbed_result)
     assert (service.wait(job), service.result(job)) == result
 
 
 @mostly_on_rabbitmq
-def test_many_short_jobs_and_a_killed_worker(service: RunningService, worker: Process, tmp_path: Path) -> None:
+def test_short_jobs_complete_after_their_worker_is_killed(
+    service: RunningService, worker: Process, tmp_path: Path
+) -> None:
     short = tmp_path / "short.pdf"
     short.write_bytes(long_document(3, columns=12))
     jobs = [service.upload(short) for _ in range(20)]
@@ -154,7 +160,7 @@ def test_many_short_jobs_and_a_killed_worker(service: RunningService, worker: Pr
     assert all(result == results[0] for result in results)
 
 
-def test_an_upload_while_the_broker_is_down(
+def test_an_upload_while_the_broker_is_down_is_parsed_later(
     service: RunningService, worker: Process, long_pdf: Path, undisturbed_result: object
 ) -> None:
     service.backends.stop_broker()
@@ -168,7 +174,7 @@ def test_an_upload_while_the_broker_is_down(
     assert service.result(job_id) == undisturbed_result
 
 
-DOUBLE_EVERYTHING = """
+SEND_DUPLICATES = """
 import random
 from apps.jobs import workflow
 from apps.jobs.models import Step

@@ -24,8 +24,8 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _over_links_on_one_set_of_parts(service: RunningService) -> None:
-    """The others share the storage folder with the OCR workers."""
+def _exchange_images_over_http_with_rabbitmq(service: RunningService) -> None:
+    """With the other backends the OCR workers use the storage folder directly."""
     if "rabbitmq" in service.backends.name:
         service.settings["OCR_EXCHANGE_URL"] = service.url
 
@@ -54,7 +54,7 @@ def assert_every_page_was_read_once(service: RunningService, job_id: str) -> Non
 
 
 @mostly_on_rabbitmq
-def test_killed_ocr_processes_cost_no_page(
+def test_killed_ocr_processes_lose_no_page(
     service: RunningService, worker: Process, housekeeping: Process, scan: Path
 ) -> None:
     ocr = start_ocr(service)
@@ -65,7 +65,9 @@ def test_killed_ocr_processes_cost_no_page(
     for pid in descendants(ocr.popen.pid):  # the pool processes and their engines, in the middle of a page
         signal_if_there(pid, signal.SIGKILL)
     wait_for(
-        lambda: service.number(at_work) > 0 and service.pages_in(job_id, "succeeded") > 1, "others go on", seconds=60
+        lambda: service.number(at_work) > 0 and service.pages_in(job_id, "succeeded") > 1,
+        "others go on",
+        seconds=60,
     )
     ocr.kill()  # the whole worker
     start_ocr(service)
@@ -73,7 +75,7 @@ def test_killed_ocr_processes_cost_no_page(
     assert_every_page_was_read_once(service, job_id)
 
 
-def test_pages_wait_for_an_ocr_worker_that_is_not_there(
+def test_pages_wait_until_an_ocr_worker_starts(
     service: RunningService, worker: Process, housekeeping: Process, scan: Path
 ) -> None:
     job_id = service.upload(scan)

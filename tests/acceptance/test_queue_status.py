@@ -1,4 +1,4 @@
-"""What an autoscaler reads, on every set of backends: the rows' numbers, whatever becomes of the broker."""
+"""The queue status for autoscalers, on every set of backends: it counts rows and does not depend on the broker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.acceptance.running_service import RunningService
 
 PREFIX = "parse_raw_file_job"
 OPEN = f"SELECT count(*) FROM jobs_step WHERE state IN ('pending', 'running') AND queue LIKE '{PREFIX}%'"
-# Jobs of up to 500 ranges of 4 pages, as splitting leaves them; what has room in the windows is sent.
+# Jobs of up to 500 ranges of 4 pages, as splitting creates them; each job sends as many messages as its window allows.
 OPEN_WORK = """
 from django.utils import timezone
 from apps.accounts.services import default_project
@@ -48,7 +48,7 @@ def broker_messages(service: RunningService) -> int:
     [(130, 20, 3, 12, 7), (1_500, 20, 12, 120, 75), (20_000, 100, 96, 600, 200)],
     ids=["development", "staging", "production"],
 )
-def test_the_autoscaler_reads_the_rows_before_and_after_a_flush_of_the_broker(
+def test_the_total_is_the_same_before_and_after_a_flush_of_the_broker(
     service: RunningService, messages: int, target: int, minimum: int, maximum: int, pods: int
 ) -> None:
     service.run_python(OPEN_WORK.format(messages=messages))
@@ -67,7 +67,7 @@ def test_the_autoscaler_reads_the_rows_before_and_after_a_flush_of_the_broker(
         service.backends.flush()
 
 
-def test_a_broker_that_is_down_is_an_error_and_not_zero(service: RunningService) -> None:
+def test_a_broker_that_is_down_gives_an_error_and_not_zero(service: RunningService) -> None:
     service.backends.stop_broker()
     try:
         with service.client() as client:

@@ -1,4 +1,4 @@
-"""Traces of a running service, as a collector gets them over the wire."""
+"""Traces of a running service, as an OpenTelemetry collector receives them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def service(
 ) -> Iterator[RunningService]:
     settings = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "OTEL_BSP_SCHEDULE_DELAY": "600000",  # so that only a process that ends sends what it has
+        "OTEL_BSP_SCHEDULE_DELAY": "600000",  # so that a process sends its spans only when it ends
         "PAGES_PER_RANGE": "4",
         "SHORT_ROAD_PAGES": "0",
         "OCR_ENGINES": "null",
@@ -61,7 +61,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def upload(service: RunningService, document: Path) -> str:
-    """As somebody does whose own work is traced."""
+    """Upload a document as a caller does whose own requests are traced."""
     with service.client() as client:
         answer = client.post(
             "/api/v2/parse/upload",
@@ -79,7 +79,7 @@ def named(spans: list[Received], name: str) -> list[Received]:
 
 @dataclass(frozen=True)
 class Done:
-    """The jobs of a service that has ended since: one of a document with text, one of a scanned page."""
+    """The jobs of a service that has stopped: one of a document with text, one of a scanned page."""
 
     text: str
     scan: str
@@ -116,9 +116,9 @@ def test_a_job_is_one_trace_from_upload_to_result(done: Done, collector: FakeCol
     assert job.attributes["leafmill.job"] == done.text
     assert job.attributes["leafmill.outcome"] == "succeeded"
     assert job.attributes["leafmill.page_count"] == PAGES
-    [asked] = named(spans, "POST /api/v2/parse/upload")
-    assert asked.links == ((CALLER_TRACE, CALLER_SPAN),)
-    assert asked.attributes["http.response.status_code"] == 200
+    [request] = named(spans, "POST /api/v2/parse/upload")
+    assert request.links == ((CALLER_TRACE, CALLER_SPAN),)
+    assert request.attributes["http.response.status_code"] == 200
     ranges = named(spans, "extract")
     assert {span.attributes["leafmill.pages"] for span in ranges} == {"1-4", "5-8"}
     assert {span.attributes["leafmill.queue"] for span in ranges} == {"parse_raw_file_job_pages"}
@@ -130,7 +130,7 @@ def test_a_job_is_one_trace_from_upload_to_result(done: Done, collector: FakeCol
     assert all(job.begun <= span.begun <= span.ended <= job.ended for span in ranges)
 
 
-def test_recognising_a_page_is_told_by_those_who_may(done: Done, collector: FakeCollector) -> None:
+def test_housekeeping_sends_the_spans_of_ocr_workers(done: Done, collector: FakeCollector) -> None:
     spans = collector.spans(done.scan)
 
     [rendered], [recognized], [work] = (named(spans, name) for name in ("render", "recognize", "recognize page"))
@@ -143,14 +143,16 @@ def test_recognising_a_page_is_told_by_those_who_may(done: Done, collector: Fake
 
 
 @pytest.mark.usefixtures("done")
-def test_neither_text_nor_names_nor_keys_are_sent(service: RunningService, collector: FakeCollector) -> None:
+def test_no_text_file_name_or_key_is_sent(service: RunningService, collector: FakeCollector) -> None:
     sent = b"".join(collector.bodies)
     assert sent
     for hidden in (service.key, FILE_NAME, *map(heading_of, range(1, PAGES + 1))):
         assert hidden.encode() not in sent
 
 
-def test_jobs_do_without_a_collector(service: RunningService, collector: FakeCollector, document: Path) -> None:
+def test_jobs_complete_while_the_collector_refuses(
+    service: RunningService, collector: FakeCollector, document: Path
+) -> None:
     collector.refuses = True
     impatient = {"OTEL_EXPORTER_OTLP_TIMEOUT": "1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
     service = replace(service, settings=service.settings | impatient)
@@ -158,10 +160,10 @@ def test_jobs_do_without_a_collector(service: RunningService, collector: FakeCol
     worker = service.start_worker()
     for _ in range(2):
         assert service.wait(upload(service, document)) == "COMPLETED"
-    wait_for(lambda: b"does not accept traces" in worker.log.read_bytes(), "the log says so", seconds=30)
+    wait_for(lambda: b"does not accept traces" in worker.log.read_bytes(), "the log has the warning", seconds=30)
     service.stop()
 
-    told = worker.log.read_text(encoding="utf-8")
-    assert told.count("does not accept traces") <= PROCESSES
-    assert "Traceback" not in told
-    assert "opentelemetry" not in told
+    log = worker.log.read_text(encoding="utf-8")
+    assert log.count("does not accept traces") <= PROCESSES
+    assert "Traceback" not in log
+    assert "opentelemetry" not in log

@@ -1,4 +1,4 @@
-"""The command line and the HTTP road give the same bytes for the same document."""
+"""The command line and the HTTP API give the same bytes for the same document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.pdf"))
 
 
 def printed(document: Path, *options: str) -> bytes:
-    """What ``manage.py parse`` prints."""
+    """Return the output of ``manage.py parse``."""
     done = subprocess.run([*MANAGE, "parse", "-q", str(document), *options], cwd=ROOT, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
@@ -23,24 +23,24 @@ def printed(document: Path, *options: str) -> bytes:
 
 @mostly_on_rabbitmq
 @pytest.mark.parametrize("name", [*(path.name for path in EXAMPLES), "long.pdf"])
-def test_the_command_line_prints_what_the_service_answers(
+def test_the_command_line_prints_the_result_of_the_api(
     service: RunningService, worker: Process, long_pdf: Path, name: str
 ) -> None:
     document = long_pdf if name == "long.pdf" else ROOT / "examples" / name
     job_id = service.upload(document)
     assert service.wait(job_id) == "COMPLETED"
-    answered = service.result(job_id)
+    result = service.result(job_id)
 
-    assert printed(document, "--format", "markdown") == answered["markdown_full"].encode()
-    assert printed(document, "--format", "text") == answered["text_full"].encode()
+    assert printed(document, "--format", "markdown") == result["markdown_full"].encode()
+    assert printed(document, "--format", "text") == result["text_full"].encode()
     sections = json.loads(printed(document, "--format", "json"))
-    assert {part: sections[part] for part in ("text", "markdown", "items")} == {
-        part: answered[part] for part in ("text", "markdown", "items")
+    assert {section: sections[section] for section in ("text", "markdown", "items")} == {
+        section: result[section] for section in ("text", "markdown", "items")
     }
 
 
 @mostly_on_rabbitmq
-def test_some_pages_of_a_document(service: RunningService, worker: Process, long_pdf: Path) -> None:
+def test_selected_pages_are_the_same(service: RunningService, worker: Process, long_pdf: Path) -> None:
     job_id = service.upload(
         long_pdf, configuration='{"tier":"fast","version":"latest","page_ranges":{"target_pages":"3,50-60"}}'
     )
@@ -50,7 +50,7 @@ def test_some_pages_of_a_document(service: RunningService, worker: Process, long
 
 
 @mostly_on_rabbitmq
-def test_the_command_line_of_a_running_service(service: RunningService, worker: Process) -> None:
+def test_parsing_on_a_server_prints_the_same(service: RunningService, worker: Process) -> None:
     document = EXAMPLES[0]
 
     assert printed(document, "--server", service.url, "--api-key", service.key) == printed(document)

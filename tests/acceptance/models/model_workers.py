@@ -136,3 +136,11 @@ def pages_with_fallback_text(service: RunningService, job_id: str) -> int:
 def parsing(service: RunningService, job_id: str) -> list[dict[str, Any]]:
     """Return for each page how it was parsed, from the metadata of the result."""
     return [page["parsing"] for page in service.job(job_id, "metadata")["metadata"]["pages"]]
+
+
+def assert_every_page_by_a_model(service: RunningService, job_id: str, pages: int, *, seconds: float = 90) -> None:
+    """Assert that each page was accepted once, with the answer of a model."""
+    assert service.wait(job_id, seconds=seconds, pause=0.2) == "COMPLETED"
+    assert service.pages_in(job_id, "succeeded") == pages
+    assert pages_accepted(service, job_id) == list(range(1, pages + 1))
+    assert pages_with_fallback_text(service, job_id) == 0
