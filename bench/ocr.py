@@ -261,7 +261,7 @@ WITHOUT: dict[str, tuple[str, str, Any]] = {
     "without joining marks to their word": ("ocr_worker.punctuation", "joined", lambda line, languages: line),
     "without English beside other scripts": ("ocr_worker.engines.tesseract", "BESIDE_OTHER_SCRIPTS", ()),
     "without cutting the network down to Latin": ("ocr_worker.engines.rapid", "is_latin", lambda character: True),
-    "without ruling lines": ("ocr_worker.recognition", "find_rules", lambda image: []),
+    "without ruling lines": ("ocr_worker.recognition", "find_rulings", lambda image: []),
     "detector at 960 pixels": ("ocr_worker.recognition", "DETECTION_SIDE", 960),
     "detector at 1600 pixels": ("ocr_worker.recognition", "DETECTION_SIDE", 1600),
 }

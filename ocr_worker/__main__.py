@@ -1,4 +1,4 @@
-"""python -m ocr_worker QUEUE...: a worker for ``ocr_cpu`` or ``ocr_gpu``, its width from OCR_WORKER."""
+"""``python -m ocr_worker QUEUE...``: start a worker for ``ocr_cpu`` or ``ocr_gpu``, as wide as OCR_WORKER."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUEUES = ("ocr_cpu", "ocr_gpu")
 
 def main(queues: list[str]) -> int:
     if not queues or set(queues) - set(QUEUES):
-        print(f"Say which queues: python -m ocr_worker {' | '.join(QUEUES)}", file=sys.stderr)  # noqa: T201
+        print(f"Name the queues: python -m ocr_worker {' | '.join(QUEUES)}", file=sys.stderr)  # noqa: T201
         return 2
     # CUDA does not survive a fork.
     pool = "threads" if "ocr_gpu" in queues else "prefork"

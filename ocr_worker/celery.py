@@ -2,7 +2,7 @@
 
     python -m celery -A ocr_worker.celery worker -Q ocr_cpu
 
-``python -m ocr_worker ocr_cpu`` starts it with the right pool and width.
+``python -m ocr_worker ocr_cpu`` also sets the right pool and width.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OCR_CPU, OCR_GPU, HOUSEKEEPING = "ocr_cpu", "ocr_gpu", "housekeeping"
 
 
 def make_app(broker_url: str) -> Celery:
-    """The application for this broker; ``amqp://``, ``redis://`` or ``redis+socket://``."""
+    """Return the application for this broker: ``amqp://``, ``redis://`` or ``redis+socket://``."""
     rabbitmq = broker_url.startswith("amqp")
     arguments = {"x-queue-type": "quorum"} if rabbitmq else None
     app = Celery("ocr_worker")
@@ -64,9 +64,9 @@ _worker_id = uuid.uuid4().hex
 
 
 @worker_heartbeat.alive.connect
-def _say_that_we_are_here(sender: Any, **_: Any) -> None:
+def _report_presence(sender: Any, **_: Any) -> None:
     width = sender.controller.concurrency
-    tell(
+    notify(
         "ocr_worker_here",
         worker_id=_worker_id,
         name=sender.hostname,
@@ -79,12 +79,12 @@ def _say_that_we_are_here(sender: Any, **_: Any) -> None:
 
 
 @worker_shutdown.connect
-def _say_that_we_go(**_: Any) -> None:
-    tell("ocr_worker_gone", worker_id=_worker_id)
+def _report_end(**_: Any) -> None:
+    notify("ocr_worker_gone", worker_id=_worker_id)
 
 
-def tell(task: str, **arguments: Any) -> None:
-    """Send a word to those who have the database; a lost one is made up by the next."""
+def notify(task: str, **arguments: Any) -> None:
+    """Send a task to the housekeeping workers, which have the database. Losing one is harmless: the next repeats it."""
     from kombu.exceptions import OperationalError
 
     try:

@@ -1,4 +1,4 @@
-"""A worker's handle on its engine process: a page image goes in, a recognition comes out, within limits."""
+"""A worker's handle on its engine process: send a page image, receive a recognition, within limits."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[1]
 _START_SECONDS = 120.0
-_LOOK_SECONDS = 0.5
+_MEMORY_CHECK_SECONDS = 0.5
 _MAX_REPLY_BYTES = 64 << 20
-# A fresh process takes over after so many pages.
+# After this many pages a fresh process takes over.
 _MAX_PAGES = 2000
-_HANDED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX", "PATH", "TMPDIR")
+_PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX", "PATH", "TMPDIR")
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
-    "HOME": "/nonexistent",  # asked for at imports; a container's user may have no entry that tells one
+    "HOME": "/nonexistent",  # some imports need it, and a container's user may have no entry with a home
     "PYTHONDONTWRITEBYTECODE": "1",
-    # Two workers on two cores are many times slower where each takes threads for both.
+    # Two workers on two cores are many times slower if each starts threads for both cores.
     "OMP_THREAD_LIMIT": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -42,7 +42,7 @@ _ENVIRONMENT = {
 
 
 class OcrRequest(msgspec.Struct, frozen=True):
-    """How to read the page image that follows; ``languages`` are codes, none: detect them."""
+    """How to read the page image that follows. ``languages``: codes; none: detect the script."""
 
     languages: tuple[str, ...] = ()
     high_resolution: bool = False
@@ -57,7 +57,7 @@ class OcrReply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EngineProcess:
-    """One engine process, started when first needed and again after its end. Not to be shared between threads."""
+    """One engine process, started when first needed and again after its end. Threads must not share it."""
 
     def __init__(self, settings: OcrSettings) -> None:
         self._settings = settings
@@ -71,13 +71,13 @@ class EngineProcess:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the process, so that it loads its engines while we do something else."""
+        """Start the process now, so that it loads its engines while the caller does something else."""
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
         ours, theirs = socket.socketpair()
         arguments = [str(theirs.fileno()), str(os.getpid()), str(reader_user()), *self._settings.engines]
-        environment = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-m", "ocr_worker.engine_process", *arguments],
             stdin=subprocess.DEVNULL,
@@ -92,18 +92,24 @@ class EngineProcess:
         self._pages, self._is_ready = 0, False
 
     def limit_page_seconds(self, seconds: float) -> None:
-        """From now on a page may take so long."""
+        """Set the time limit of the next pages."""
         self._settings = msgspec.structs.replace(self._settings, page_seconds=seconds)
 
-    def recognize(self, image: bytes, order: OcrRequest) -> bytes:
-        """The recognition of an encoded page image, as JSON. Raises OcrFailed, OcrTimeout and what the page reader
-        raises, with its code."""
-        connection = self._ready()
+    def recognize(self, image: bytes, request: OcrRequest) -> bytes:
+        """Return the recognition of an encoded page image, as JSON.
+
+        Raise OcrFailed, OcrTimeout, or a PageError with the code of an error in the engine process.
+        """
+        self.start()
+        connection = self._connection
+        assert connection is not None
         try:
-            connection.send_bytes(msgspec.json.encode(order))
+            if not self._is_ready:
+                self._receive_ready(connection)
+            connection.send_bytes(msgspec.json.encode(request))
             connection.send_bytes(image)
             self._wait(connection, self._settings.page_seconds)
-            answer = msgspec.json.decode(connection.recv_bytes(_MAX_REPLY_BYTES), type=OcrReply)
+            reply = msgspec.json.decode(connection.recv_bytes(_MAX_REPLY_BYTES), type=OcrReply)
         except (EOFError, OSError, msgspec.DecodeError) as error:
             self.close()
             raise OcrFailed("The process that recognises pages ended unexpectedly; the page is tried again.") from error
@@ -113,40 +119,30 @@ class EngineProcess:
         self._pages += 1
         if self._pages >= _MAX_PAGES:
             self.close()
-        if answer.code:
-            raise page_error(answer.code, answer.detail)
-        return bytes(answer.recognition)
+        if reply.code:
+            raise page_error(reply.code, reply.detail)
+        return bytes(reply.recognition)
 
-    def _ready(self) -> Connection:
-        self.start()
-        assert self._connection is not None
-        if not self._is_ready:
-            try:
-                self._wait(self._connection, _START_SECONDS)
-                self._connection.recv_bytes(64)
-            except (EOFError, OSError, OcrTimeout) as error:
-                self.close()
-                raise OcrFailed("The OCR engines could not be loaded; the worker's log says why.") from error
-            except BaseException:
-                self.close()
-                raise
-            self._is_ready = True
-        return self._connection
+    def _receive_ready(self, connection: Connection) -> None:
+        try:
+            self._wait(connection, _START_SECONDS)
+            connection.recv_bytes(64)
+        except (EOFError, OSError, OcrTimeout) as error:
+            raise OcrFailed("The OCR engines could not be loaded; the worker's log has the reason.") from error
+        self._is_ready = True
 
     def _wait(self, connection: Connection, seconds: float) -> None:
-        """Until there is an answer; the process is watched meanwhile."""
+        """Wait for data, and check the process's memory meanwhile. Raise OcrTimeout, OcrFailed."""
         until = time.monotonic() + seconds
-        while not connection.poll(min(_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
+        while not connection.poll(min(_MEMORY_CHECK_SECONDS, max(0.0, until - time.monotonic()))):
             if time.monotonic() >= until:
                 raise OcrTimeout
-            if self._megabytes() > self._settings.memory_mb:
+            try:
+                megabytes = psutil.Process(self.pid).memory_info().rss >> 20
+            except psutil.Error:
+                continue  # it has ended; the connection reports that
+            if megabytes > self._settings.memory_mb:
                 raise OcrFailed("Recognising the page needed more memory than allowed (OCR_MEMORY_MB).")
-
-    def _megabytes(self) -> int:
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss >> 20)
-        except psutil.Error:
-            return 0
 
     def close(self) -> None:
         """End the process; the next page would start another."""

@@ -1,8 +1,8 @@
-"""The process that holds the engines: it is fed page images, answers with recognitions, and can be killed at any time.
+"""The engine process: receive page images, reply with recognitions. It can be killed at any time.
 
-Started with exec by ``ocr_worker.engine`` with a clean environment and one socket. Engines load threads and gigabytes
-and meet pixels that a stranger chose, so nothing else lives here: no broker, no secrets, no network, and where it began
-as root another user once the engines are loaded.
+``ocr_worker.engine`` starts it with exec, a clean environment and one socket. Engines load threads and gigabytes and
+read untrusted pixels, so the process has nothing else: no broker, no secrets and no network. If it started as root, it
+changes to another user after loading the engines.
 
     python -m ocr_worker.engine_process SOCKET PARENT_PID USER_ID ENGINE...
 """
@@ -25,9 +25,7 @@ from apps.pages.model.recognition import encode_recognition
 from apps.pages.sandbox import confinement
 from ocr_worker.engine import OcrReply, OcrRequest
 from ocr_worker.engines.base import OcrEngine
-from ocr_worker.engines.rapid import RapidEngine
 from ocr_worker.errors import OcrFailed
-from ocr_worker.networks.ppocr import Detector
 from ocr_worker.recognition import PageReader, Request
 
 logger = logging.getLogger(__name__)
@@ -48,15 +46,18 @@ def main(arguments: list[str]) -> None:
     connection.send_bytes(b"ready")
     while True:
         try:
-            order = msgspec.json.decode(connection.recv_bytes(), type=OcrRequest)
+            request = msgspec.json.decode(connection.recv_bytes(), type=OcrRequest)
             image = connection.recv_bytes()
         except (EOFError, OSError):
             return
-        connection.send_bytes(msgspec.json.encode(_answer(reader, order, image)))
+        connection.send_bytes(msgspec.json.encode(_reply(reader, request, image)))
 
 
 def load(paths: list[str]) -> PageReader:
-    """The engines of these dotted paths; one whose library is not installed is left out, unless it is the only one."""
+    """Load the engines of these dotted paths.
+
+    Leave out an engine whose library is not installed. Raise ImportError if no engine is left.
+    """
     import cv2
 
     cv2.setNumThreads(1)
@@ -71,23 +72,20 @@ def load(paths: list[str]) -> PageReader:
             problems.append(error)
     if not engines:
         raise problems[0]
-    reader = PageReader(_detector(engines), engines)
-    reader.recognize(np.full((64, 256), 255, np.uint8), Request(200.0))  # loads what is loaded at the first page
+    detector = next((found for engine in engines if (found := engine.detector()) is not None), None)
+    if detector is None:
+        detector = importlib.import_module("ocr_worker.networks.onnx_runtime").detector()
+    reader = PageReader(detector, engines)
+    reader.recognize(np.full((64, 256), 255, np.uint8), Request(200.0))  # load everything that a first page needs
     return reader
 
 
-def _detector(engines: list[OcrEngine]) -> Detector:
-    """The detector, on the runtime of the first engine that has one."""
-    own = next((engine.detector() for engine in engines if isinstance(engine, RapidEngine)), None)
-    return own if own is not None else importlib.import_module("ocr_worker.networks.onnx_runtime").detector()
-
-
-def _answer(reader: PageReader, order: OcrRequest, raw: bytes) -> OcrReply:
+def _reply(reader: PageReader, request: OcrRequest, raw: bytes) -> OcrReply:
     try:
         image = decode_ocr_image(raw)
         pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
-        request = Request(image.dpi, languages.find_all(order.languages), order.high_resolution)
-        return OcrReply(recognition=msgspec.Raw(encode_recognition(reader.recognize(pixels, request))))
+        how = Request(image.dpi, languages.find_all(request.languages), request.high_resolution)
+        return OcrReply(recognition=msgspec.Raw(encode_recognition(reader.recognize(pixels, how))))
     except ParseError as error:
         return OcrReply(code=error.code, detail=error.detail)
     except Exception:

@@ -1,4 +1,4 @@
-"""What can go wrong with a page in the OCR service; codes as everywhere (apps/pages/model/errors.py)."""
+"""The errors of the OCR service. Each is an error of one page, with a public code (apps/pages/model/errors.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from apps.pages.model.errors import PageError
 
 
 class OcrFailed(PageError):
-    """The page's text could not be recognised. Look at the picture: is it legible? Send it again with high_res_ocr."""
+    """The page's text could not be recognised. Check that the page is legible and try again with high_res_ocr."""
 
     code = "ocr_failed"
 
@@ -24,12 +24,12 @@ class LanguagePackMissing(OcrFailed):
 
 
 class ImageGone(OcrFailed):
-    """The page image is not where it should be: its link has expired, or the job has ended. It is rendered again."""
+    """The page image is missing: its link has expired, or the job has ended. It is rendered again."""
 
     code = "image_gone"
 
 
 class AnswerRefused(OcrFailed):
-    """The answer could not be left where it belongs. It is tried again."""
+    """The OCR result could not be stored. The page is tried again."""
 
     code = "image_gone"

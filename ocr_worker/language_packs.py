@@ -1,4 +1,4 @@
-"""Tesseract's language packs on this machine. Imports nothing heavy."""
+"""Find Tesseract's language packs on this machine. This module imports no OCR library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-# Where Debian, Fedora, Homebrew and source builds keep the language packs.
+# The folders of the language packs on Debian, Fedora, Homebrew and in source builds.
 FOLDERS = (
     "/usr/share/tesseract-ocr/5/tessdata",
     "/usr/share/tesseract-ocr/4.00/tessdata",
@@ -15,12 +15,12 @@ FOLDERS = (
     "/opt/homebrew/share/tessdata",
 )
 _PACK_SUFFIX = ".traineddata"
-# Scripts' own packs lie in a folder on some systems and beside the others on Debian.
+# Packs for a whole script are in this folder on some systems, and beside the others on Debian.
 _SCRIPT_FOLDER = "script"
 
 
 def find_folder() -> Path | None:
-    """The folder with the language packs as they are now; None where Tesseract is not set up."""
+    """Return the folder with the language packs, without a cache; None if there is none."""
     named = os.environ.get("TESSDATA_PREFIX")
     for folder in [*([named, f"{named}/tessdata"] if named else []), *FOLDERS]:
         if next(Path(folder).glob(f"*{_PACK_SUFFIX}"), None):
@@ -36,7 +36,7 @@ def packs_in(folder: Path) -> frozenset[str]:
 
 @cache
 def pack_folder() -> Path | None:
-    """``find_folder``, looked for once."""
+    """Return the result of the first ``find_folder``."""
     return find_folder()
 
 
@@ -47,12 +47,12 @@ def installed_packs() -> frozenset[str]:
 
 
 def pack_of(name: str) -> str | None:
-    """The installed pack of this name; a script's own pack may stand in for a language's that is missing."""
+    """Return the installed pack of this name, in the main folder or in the folder of scripts; None if missing."""
     return next((pack for pack in (name, f"{_SCRIPT_FOLDER}/{name}") if pack in installed_packs()), None)
 
 
 def package_of(pack: str) -> str:
-    """Debian's package with this pack."""
+    """Return the name of the Debian package with this pack."""
     kind = "script-" if pack[0].isupper() else ""
     names = {"Fraktur": "frak", "Latin": "latn", "Cyrillic": "cyrl", "Devanagari": "deva"}
     return f"tesseract-ocr-{kind}{names.get(pack, pack).lower().replace('_', '-')}"

@@ -1,5 +1,7 @@
-"""A page image in, what it says out: straighten it, choose an engine, read it, and try another way where the first
-answer is poor. docs/benchmarking.md has the measurements behind each choice."""
+"""Read a page image: straighten it, choose an engine, and try another way if the result is poor.
+
+docs/benchmarking.md has the measurements behind each choice.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +17,32 @@ from apps.pages.model.languages import LATIN, Language
 from apps.pages.model.recognition import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
 from ocr_worker import punctuation, script_detection
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
-from ocr_worker.engines.rapid import RapidEngine
-from ocr_worker.engines.tesseract import TesseractEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.images import preparation
-from ocr_worker.images.rulings import find_rules
+from ocr_worker.images.rulings import find_rulings
 from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened
 from ocr_worker.networks.ppocr import DETECTION_SIDE, Detector, Quad, cut_out, height_of, length_of
 
-# So many lines of a page, about so many times as long as high, say which way up it is and in which script.
-_SAMPLE = 8
+# The sample that shows a page's orientation and script: this many lines, whose length is about this many heights.
+# Short lines show little and long lines cost more.
+_SAMPLE_LINES = 8
 _SAMPLE_SHAPE = 8.0
 _HIGH_RESOLUTION_SIDE = 1920
-# Where the lines run across and cannot be read, the page may be upside down.
+# If the lines run across but cannot be read, the page may be upside down.
 QUARTER_TURNS_TO_TRY = (2,)
-# Below this confidence another way is tried; ...
-_POOR = 0.7
-# ... and so is where the lines hold fewer letters than this for each line height of their length.
+# A reading is poor below this confidence, ...
+_MIN_CONFIDENCE = 0.7
+# ... or if it has fewer characters than this share of the line heights that fit into the length of the lines.
 _MIN_FILLING = 0.3
-# Where Latin letters are read with less confidence than this, or as many an f as no language has, it is looked whether
-# they are those of an old print: this share of long s says so.
+# Latin text may be an old print if its confidence is below this, or if f is more frequent than in any language.
 _CLEAN_PRINT = 0.975
 _MAX_F_SHARE = 0.035
+# It is an old print if long s is more frequent than this.
 _LONG_S_SHARE = 0.008
 
 
 class Request(NamedTuple):
-    """How a page is to be read. ``dpi`` of the image; without ``languages`` they are found out."""
+    """How to read a page. ``dpi`` of the image; without ``languages`` the script is detected."""
 
     dpi: float
     languages: tuple[Language, ...] = ()
@@ -49,7 +50,7 @@ class Request(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one attempt gave."""
+    """The result of one attempt."""
 
     lines: list[FoundLine]
     engine: OcrEngine
@@ -57,123 +58,126 @@ class Reading(NamedTuple):
 
     @property
     def worth(self) -> float:
-        """Attempts are compared by the letters that they are sure of."""
+        """The value by which attempts are compared: the number of characters, weighted by confidence."""
         return self.attempt.confidence**2 * self.attempt.characters
 
 
-class Upright(NamedTuple):
-    """A straightened page and what a sample of its lines says to the network."""
-
-    page: Straight
-    sample: script_detection.Sample
-
-
 class PageReader:
-    """Reads pages with the engines it was given, the preferred one first. Belongs to the process that made it."""
+    """Reads pages with the given engines, the preferred one first. It belongs to the process that made it."""
 
     def __init__(self, detector: Detector, engines: Sequence[OcrEngine]) -> None:
         self._detector = detector
         self._engines = engines
-        self._rapid = next((engine for engine in engines if isinstance(engine, RapidEngine)), None)
-        self._tesseract = next((engine for engine in engines if isinstance(engine, TesseractEngine)), None)
+        self._old_print_engine = next((engine for engine in engines if engine.reads_old_print), None)
 
     def recognize(self, image: Gray, request: Request) -> Recognition:
-        """Read one page. Raises OcrFailed when no engine could, LanguagePackMissing when a language is not there."""
+        """Read one page. Raise LanguagePackMissing if no engine knows the languages."""
         started = time.monotonic()
-        upright = self._upright(image, request)
-        readings = self._readings(upright, request) if upright.page.lines else []
-        return _in_points(upright.page, request, readings, seconds=time.monotonic() - started)
+        page, sample = self._upright(image, request)
+        readings = self._readings(page, sample, request) if page.lines else []
+        seconds = round(time.monotonic() - started, 3)
+        best = readings[0] if readings else None
+        scale = 72.0 / request.dpi
+        height, width = page.image.shape
+        rulings = find_rulings(page.image) if best else []
+        return Recognition(
+            lines=tuple(_line_in_points(line, scale, page.lines) for line in best.lines) if best else (),
+            rulings=tuple(Box(*(round(edge * scale, 2) for edge in ruling)) for ruling in rulings),
+            width=round(width * scale, 2),
+            height=round(height * scale, 2),
+            orientation=page.orientation,
+            skew=page.skew,
+            engine=best.engine.name if best else "",
+            version=best.engine.version if best else "",
+            languages=tuple(best.attempt.languages.split("+")) if best else (),
+            confidence=best.attempt.confidence if best else 0.0,
+            seconds=seconds,
+            attempts=tuple(reading.attempt for reading in readings),
+        )
 
-    def _upright(self, image: Gray, request: Request) -> Upright:
+    def _upright(self, image: Gray, request: Request) -> tuple[Straight, script_detection.Sample]:
+        """Return the straightened page, and the sample of its lines."""
         side = _HIGH_RESOLUTION_SIDE if request.high_resolution else DETECTION_SIDE
 
         def look(quarter_turns: int) -> tuple[int, Gray, list[Quad], script_detection.Sample]:
             turned = np.ascontiguousarray(np.rot90(image, -quarter_turns))
             lines = self._detector.find(turned, side=side)
-            return quarter_turns, turned, lines, self._sample(turned, lines)
+            typical = sorted(lines, key=lambda line: abs(length_of(line) / height_of(line) - _SAMPLE_SHAPE))
+            strips = [cut_out(turned, line) for line in typical[:_SAMPLE_LINES]]
+            read = next(filter(None, (engine.read_any_script(strips) for engine in self._engines)), [])
+            return quarter_turns, turned, lines, script_detection.sample_of(strips, read)
 
         found = look(0)
         if lies_on_its_side(found[2]):
             found = max((look(1), look(3)), key=lambda turned: turned[3].confidence)
-        elif not found[3].is_sure:
-            found = next((turned for turned in map(look, QUARTER_TURNS_TO_TRY) if turned[3].is_sure), found)
-        turns, turned, lines, sample = found
-        return Upright(straightened(turned, lines, turns * 90), sample)
+        elif not found[3].is_readable:
+            found = next((turned for turned in map(look, QUARTER_TURNS_TO_TRY) if turned[3].is_readable), found)
+        quarter_turns, turned, lines, sample = found
+        return straightened(turned, lines, quarter_turns * 90), sample
 
-    def _sample(self, image: Gray, lines: Sequence[Quad]) -> script_detection.Sample:
-        """What the network makes of some lines, neither short ones nor long ones, which cost more."""
-        if self._rapid is None:
-            return script_detection.NOTHING
-        likely = sorted(lines, key=lambda line: abs(length_of(line) / height_of(line) - _SAMPLE_SHAPE))
-        strips = [cut_out(image, line) for line in likely[:_SAMPLE]]
-        return script_detection.sample_of(strips, self._rapid.read(strips, only_latin=False))
-
-    def _readings(self, upright: Upright, request: Request) -> list[Reading]:
-        """The first attempt, and others while the answer is poor and another way is left."""
-        page, sample = upright
-        languages = request.languages or self._guessed(page, sample)
+    def _readings(self, page: Straight, sample: script_detection.Sample, request: Request) -> list[Reading]:
+        """Return the attempts to read the page, the best first. Another way is tried while the result is poor."""
+        languages = request.languages
+        if not languages:
+            script = sample.script
+            if not sample.is_readable:
+                script = next(filter(None, (engine.script_of(page.image) for engine in self._engines)), script)
+            languages = (languages_.any_language_of(script or LATIN),)
         able = [engine for engine in self._engines if engine.knows(languages)]
         if not able:
-            raise _nobody_knows(languages, self._tesseract)
+            missing = next(filter(None, (engine.missing_pack(languages) for engine in self._engines)), None)
+            names = ", ".join(language.name for language in languages)
+            raise missing or LanguagePackMissing(
+                f"Only Tesseract reads {names}, and it is not installed where the OCR workers run "
+                "(Debian, Ubuntu: apt-get install tesseract-ocr and the language's package)."
+            )
         readings = [_read(able[0], page, languages, preparation.AS_IT_IS, "first choice")]
-        old_print = self._old_print(page, languages, readings[0])
-        if old_print and self._tesseract:
-            readings.append(_read(self._tesseract, page, old_print, preparation.AS_IT_IS, "long s: an old print"))
+        old_print = self._old_print_languages(page, languages, readings[0])
+        if old_print and self._old_print_engine:
+            reason = "long s: an old print"
+            readings.append(_read(self._old_print_engine, page, old_print, preparation.AS_IT_IS, reason))
             return readings[1:] + readings[:1] if not is_poor(readings[1], page) else readings
         for engine in [*able[1:], able[0]]:
             if not is_poor(readings[-1], page):
                 break
-            readings.append(_read(engine, page, languages, preparation.EVEN_LIGHT, "the answer before was poor"))
+            readings.append(_read(engine, page, languages, preparation.EVEN_LIGHT, "the previous result was poor"))
         return sorted(readings, key=lambda reading: reading.worth, reverse=True)
 
-    def _guessed(self, page: Straight, sample: script_detection.Sample) -> tuple[Language, ...]:
-        """Some language of the script that the page is written in."""
-        if sample.is_sure:
-            return (languages_.any_language_of(sample.script),)
-        script = self._tesseract.script_of(page.image) if self._tesseract else ""
-        return (languages_.any_language_of(script or sample.script or LATIN),)
+    def _old_print_languages(
+        self, page: Straight, languages: Sequence[Language], first: Reading
+    ) -> tuple[Language, ...]:
+        """Return the languages for reading a print with long s (Fraktur, and all print before 1800), or () for others.
 
-    def _old_print(self, page: Straight, languages: Sequence[Language], first: Reading) -> tuple[Language, ...]:
-        """The languages to read a page with that was printed with long s, as Fraktur and all print before 1800 was;
-        none where it was not."""
+        ``first``: the first attempt to read the page.
+        """
         if (
-            self._tesseract is None
-            or first.engine is self._tesseract
+            self._old_print_engine is None
+            or first.engine is self._old_print_engine
             or not may_be_old_print(first)
             or any(language.script != LATIN for language in languages)
         ):
             return ()
         old = languages_.fraktur_languages(languages)
-        if not self._tesseract.knows(old):
+        if not self._old_print_engine.knows(old):
             return ()
-        longest = sorted(page.lines, key=length_of, reverse=True)[:_SAMPLE]
-        text = self._tesseract.read_strips([cut_out(page.image, line) for line in longest], old)
+        longest = sorted(page.lines, key=length_of, reverse=True)[:_SAMPLE_LINES]
+        text = self._old_print_engine.read_strips([cut_out(page.image, line) for line in longest], old)
         letters = sum(character.isalpha() for character in text)
         return old if text.count("ſ") > _LONG_S_SHARE * max(letters, 1) else ()
 
 
 def may_be_old_print(first: Reading) -> bool:
-    """Whether the network is unsure of Latin letters, or takes long s for f."""
+    """Return True if the confidence in Latin text is low, or if it has too many f, which may be misread long s."""
     text = "".join(word.text for line in first.lines for word in line.words)
     return first.attempt.confidence < _CLEAN_PRINT or text.count("f") + text.count("ſ") > _MAX_F_SHARE * max(
         len(text), 1
     )
 
 
-def _nobody_knows(languages: Sequence[Language], tesseract: TesseractEngine | None) -> LanguagePackMissing:
-    if tesseract is not None:
-        return tesseract.missing(languages)
-    names = ", ".join(language.name for language in languages)
-    return LanguagePackMissing(
-        f"Only Tesseract reads {names}, and it is not installed where the OCR workers run "
-        "(Debian, Ubuntu: apt-get install tesseract-ocr and the language's package)."
-    )
-
-
 def is_poor(reading: Reading, page: Straight) -> bool:
-    """Little confidence, or far less text than the lines found have room for."""
-    room = sum(length_of(line) / height_of(line) for line in page.lines)
-    return reading.attempt.confidence < _POOR or reading.attempt.characters < _MIN_FILLING * room
+    """Return True for low confidence, or for far less text than fits into the detected lines."""
+    heights = sum(length_of(line) / height_of(line) for line in page.lines)
+    return reading.attempt.confidence < _MIN_CONFIDENCE or reading.attempt.characters < _MIN_FILLING * heights
 
 
 def _read(
@@ -182,45 +186,31 @@ def _read(
     found = engine.recognize(prepare(page.image), page.lines, languages)
     lines = [punctuation.joined(line, languages) for line in found]
     characters = sum(len(word.text) for line in lines for word in line.words)
-    sure = sum(word.confidence * len(word.text) for line in lines for word in line.words)
+    weighted = sum(word.confidence * len(word.text) for line in lines for word in line.words)
     attempt = OcrAttempt(
         engine=engine.name,
         preparation=prepare.name,
         languages="+".join(language.code for language in languages),
         reason=reason,
-        confidence=round(sure / characters, 4) if characters else 0.0,
+        confidence=round(weighted / characters, 4) if characters else 0.0,
         characters=characters,
     )
     return Reading(lines, engine, attempt)
 
 
-def _in_points(page: Straight, request: Request, readings: Sequence[Reading], *, seconds: float) -> Recognition:
-    """Pixels become points; the first reading is the answer."""
-    scale = 72.0 / request.dpi
-    height, width = page.image.shape
-    best = readings[0] if readings else None
-    return Recognition(
-        lines=tuple(_line_in_points(line, scale, page.lines) for line in best.lines) if best else (),
-        rulings=tuple(
-            Box(*(round(edge * scale, 2) for edge in rule)) for rule in (find_rules(page.image) if best else ())
-        ),
-        width=round(width * scale, 2),
-        height=round(height * scale, 2),
-        orientation=page.orientation,
-        skew=page.skew,
-        engine=best.engine.name if best else "",
-        version=best.engine.version if best else "",
-        languages=tuple(best.attempt.languages.split("+")) if best else (),
-        confidence=best.attempt.confidence if best else 0.0,
-        seconds=round(seconds, 3),
-        attempts=tuple(reading.attempt for reading in readings),
-    )
+def _line_in_points(line: FoundLine, scale: float, detected: Sequence[Quad]) -> RecognizedLine:
+    """Convert a line from pixels to points.
 
-
-def _line_in_points(line: FoundLine, scale: float, found: Sequence[Quad]) -> RecognizedLine:
+    Top and bottom are those of the detected line around its centre: they do not depend on the letters of the line.
+    """
     x0, top = min(word.x0 for word in line.words), min(word.top for word in line.words)
     x1, bottom = max(word.x1 for word in line.words), max(word.bottom for word in line.words)
-    top, bottom = _height_of_line((x0 + x1) / 2, (top + bottom) / 2, found) or (top, bottom)
+    x, y = (x0 + x1) / 2, (top + bottom) / 2
+    for quad in detected:
+        quad_top, quad_bottom = float(quad[:2, 1].mean()), float(quad[2:, 1].mean())
+        if quad_top <= y <= quad_bottom and quad[:, 0].min() <= x <= quad[:, 0].max():
+            top, bottom = quad_top, quad_bottom
+            break
     words = tuple(
         RecognizedWord(
             word.text,
@@ -234,12 +224,3 @@ def _line_in_points(line: FoundLine, scale: float, found: Sequence[Quad]) -> Rec
     )
     box = Box(round(x0 * scale, 2), round(top * scale, 2), round(x1 * scale, 2), round(bottom * scale, 2))
     return RecognizedLine(words, box, round(min(1.0, max(0.0, line.confidence)), 3))
-
-
-def _height_of_line(x: float, y: float, found: Sequence[Quad]) -> tuple[float, float] | None:
-    """Top and bottom of the detected line around a point: they do not depend on which letters the line has."""
-    for quad in found:
-        top, bottom = float(quad[:2, 1].mean()), float(quad[2:, 1].mean())
-        if top <= y <= bottom and quad[:, 0].min() <= x <= quad[:, 0].max():
-            return top, bottom
-    return None

@@ -1,7 +1,7 @@
-"""In which script a page is written, from what the network makes of a sample of its lines.
+"""Detect the script of a page from a sample of its lines, read by the network.
 
-The network knows Latin, Chinese and Japanese. Of lines in another script it reads the spaces and the marks between the
-words and little else, so that the letters it reads, held against the room there is for letters, give them away.
+The network knows Latin, Chinese and Japanese. In lines of another script it reads the spaces and marks between the
+words and few letters, so a low number of letters for the length of the lines reveals such a script.
 """
 
 from __future__ import annotations
@@ -16,42 +16,51 @@ from ocr_worker.networks.ppocr import Gray, Strip
 
 # Letters for each line height of a line's length: about 2 in Latin print, 1 in Chinese.
 _MIN_LETTER_SHARE = 0.7
-_SURE = 0.9
+_MIN_CONFIDENCE = 0.9
 _GREEK = "GREEK"
 
 
 class Sample(NamedTuple):
-    """``confidence`` 0.0-1.0 of the letters read; ``density``: letters for each line height of the lines' length;
-    ``script``: the one most of them belong to, of those the network knows; "" for none."""
+    """Figures on some lines of a page.
+
+    ``confidence``: 0.0-1.0, mean of the letters. ``density``: letters for each line height of the lines' length.
+    ``script``: the script of most letters; "" if the network does not know it.
+    """
 
     confidence: float
     density: float
     script: str
 
     @property
-    def is_sure(self) -> bool:
-        """Whether the network reads these lines: upright, and in a script it knows."""
-        return bool(self.script) and self.confidence >= _SURE and self.density >= _MIN_LETTER_SHARE
+    def is_readable(self) -> bool:
+        """True if the network can read these lines: they are upright, and in a script that it knows."""
+        return bool(self.script) and self.confidence >= _MIN_CONFIDENCE and self.density >= _MIN_LETTER_SHARE
 
 
 NOTHING = Sample(0.0, 0.0, "")
 
 
-def sample_of(pictures: Sequence[Gray], strips: Sequence[Strip]) -> Sample:
-    """The sample that these lines are, as pictures and as the network read them."""
+def sample_of(images: Sequence[Gray], strips: Sequence[Strip]) -> Sample:
+    """Return the sample of these lines, given as images and as the network read them (empty: it read none)."""
     counts: Counter[str] = Counter()
-    sure = 0.0
+    confidence = 0.0
     for strip in strips:
-        for character, confidence in zip(strip.text, strip.confidences, strict=True):
+        for character, certainty in zip(strip.text, strip.confidences, strict=True):
             if character.isalnum():
                 counts[_script_of(character)] += 1
-                sure += confidence
+                confidence += certainty
     letters = sum(counts.values())
-    room = sum(picture.shape[1] / picture.shape[0] for picture in pictures)
-    if not letters or not room:
+    line_heights = sum(image.shape[1] / image.shape[0] for image in images)
+    if not letters or not line_heights:
         return NOTHING
-    script = _main_script(counts)
-    return Sample(sure / letters, letters / room, script)
+    if counts[KANA] > 0.1 * (counts[HAN] + counts[KANA]) and counts[HAN] + counts[KANA] > counts[LATIN]:
+        script = KANA
+    elif counts[_GREEK] > 0.15 * letters:
+        script = ""
+    else:
+        script = max(counts, key=lambda name: counts[name])
+        script = "" if script == _GREEK else script
+    return Sample(confidence / letters, letters / line_heights, script)
 
 
 def _script_of(character: str) -> str:
@@ -63,10 +72,3 @@ def _script_of(character: str) -> str:
     if name.startswith("CJK"):
         return HAN
     return _GREEK if name.startswith(_GREEK) else LATIN
-
-
-def _main_script(counts: Counter[str]) -> str:
-    if counts[KANA] > 0.1 * (counts[HAN] + counts[KANA]) and counts[HAN] + counts[KANA] > counts[LATIN]:
-        return KANA
-    script = max(counts, key=lambda name: counts[name])
-    return "" if script == _GREEK or counts[_GREEK] > 0.15 * sum(counts.values()) else script

@@ -1,4 +1,4 @@
-"""The settings of an OCR worker; docs/configuration.md has a row for each."""
+"""The settings of an OCR worker. docs/configuration.md has a row for each."""
 
 from __future__ import annotations
 
@@ -31,17 +31,21 @@ class OcrSettings(msgspec.Struct, frozen=True):
 class BadSetting(ValueError):
     """An environment variable cannot be used; the message names it and the reason.
 
-    An error and not an exit, because the settings are also read by threads of workers that must go on.
+    It is an error and not an exit, because threads of workers that must keep running also read the settings.
     """
 
 
 @cache
 def settings() -> OcrSettings:
-    """Return the settings of this process. Raises BadSetting."""
+    """Return the settings of this process. Raise BadSetting."""
     try:
         names = env.listing("OCR_ENGINES", "rapidocr-openvino,tesseract", "OCR engines, the preferred first")
+        for name in names:
+            if name not in ENGINES and ":" not in name:
+                known = ", ".join(ENGINES)
+                raise BadSetting(f"OCR_ENGINES names {name!r}; known are {known} and paths like package.module:make.")
         return OcrSettings(
-            engines=tuple(_dotted_path(name) for name in names),
+            engines=tuple(ENGINES.get(name, name) for name in names),
             processes=env.ocr_processes(),
             page_seconds=float(env.integer("OCR_PAGE_SECONDS", 60, "seconds for one page", minimum=1)),
             memory_mb=env.integer("OCR_MEMORY_MB", 3000, "MB at which an engine process is killed", minimum=1),
@@ -51,17 +55,8 @@ def settings() -> OcrSettings:
 
 
 def broker_url() -> str:
-    """Return the broker's address. Raises BadSetting, without the address, if a password cuts it short."""
+    """Return the broker's address. Raise BadSetting, without the address, if a password cuts it short."""
     try:
         return env.broker_url()
     except env.BadVariable as error:
         raise BadSetting(str(error)) from None
-
-
-def _dotted_path(name: str) -> str:
-    if name in ENGINES:
-        return ENGINES[name]
-    if ":" not in name:
-        known = ", ".join(ENGINES)
-        raise BadSetting(f"OCR_ENGINES names {name!r}; known are {known} and paths like package.module:make.")
-    return name

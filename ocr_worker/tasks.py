@@ -1,4 +1,4 @@
-"""``recognize_page``: the one task of an OCR worker. It never raises for what a page does: a code goes on instead."""
+"""``recognize_page``: the only task of an OCR worker. A failed page is no exception: its error code is the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from celery.signals import worker_process_shutdown
 
 from apps.pages.model.errors import ParseError
 from ocr_worker import transfer
-from ocr_worker.celery import tell
+from ocr_worker.celery import notify
 from ocr_worker.engine import EngineProcess, OcrRequest
 from ocr_worker.settings import settings
 
@@ -31,7 +31,7 @@ _engines = _Engines()
 
 
 def _engine() -> EngineProcess:
-    """The engine process of this pool process or thread; started by the first page, since it takes 0.7 GB."""
+    """Return the engine process of this pool process or thread. The first page starts it, because it needs 0.7 GB."""
     if _engines.process is None:
         _engines.process = EngineProcess(settings())
     return _engines.process
@@ -44,41 +44,44 @@ def _end_engines(**_: Any) -> None:
 
 @shared_task(name="recognize_page")
 def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Read the page image that ``order`` names and leave the answer where it says; ids, a code and times go on."""
+    """Read the page image at ``order["image"]`` and store the recognition at ``order["answer"]``.
+
+    Return ids, an error code and times for the task that accepts the result; None for a step that no longer exists.
+    """
     if order is None:
         return None
     outcome = {"step_id": order["step_id"], "fence": order["fence"], "code": "", "detail": ""}
-    begun = time.time()
+    started = time.time()
     try:
-        with _alive(order):
+        with _keep_lease(order):
             image = transfer.fetch(order["image"])
             how = OcrRequest(tuple(order.get("languages") or ()), bool(order.get("high_resolution")))
             transfer.deliver(order["answer"], _engine().recognize(image, how))
     except ParseError as error:
         logger.warning("Page %s of %s: %s: %s", order.get("page"), order.get("job"), error.code, error.detail)
         outcome |= {"code": error.code, "detail": error.detail}
-    return outcome | {"worked": [begun, time.time(), _name()]}
+    return outcome | {"worked": [started, time.time(), _name()]}
 
 
 @contextmanager
-def _alive(order: dict[str, Any]) -> Iterator[None]:
-    """Say at once and then every few seconds that this page is being worked on: its lease is renewed by it."""
+def _keep_lease(request: dict[str, Any]) -> Iterator[None]:
+    """Report now and then every few seconds that the page is being worked on, which renews its lease."""
     done = threading.Event()
 
-    def say() -> None:
+    def report() -> None:
         while True:
-            tell(
+            notify(
                 "ocr_alive",
-                step_id=order["step_id"],
-                fence=order["fence"],
-                job=order.get("job", ""),
-                pages=str(order.get("page", "")),
+                step_id=request["step_id"],
+                fence=request["fence"],
+                job=request.get("job", ""),
+                pages=str(request.get("page", "")),
                 worker=_name(),
             )
-            if done.wait(order["alive_every_seconds"]):
+            if done.wait(request["alive_every_seconds"]):
                 return
 
-    thread = threading.Thread(target=say, name="alive", daemon=True)
+    thread = threading.Thread(target=report, name="alive", daemon=True)
     thread.start()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Page images in, answers out: over signed links, or through a folder that both sides share."""
+"""Fetch page images and deliver OCR results, over signed links or through a shared folder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _SECONDS = 30.0
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: object) -> None:
-        """A signed link leads where it says and nowhere else."""
+        """Follow no redirect: a signed link names the only address to contact."""
 
 
 _opener = urllib.request.build_opener(_NoRedirect)
 
 
 def fetch(address: str) -> bytes:
-    """The page image at this address; ImageGone when it is not there (any more)."""
+    """Return the page image at this address. Raise ImageGone if it is missing or too large."""
     try:
         if not _is_link(address):
             return Path(address).read_bytes()
         with _opener.open(address, timeout=_SECONDS) as answer:
             raw = bytes(answer.read(MAX_IMAGE_BYTES + 1))
-    except OSError as error:  # urllib's errors are among them
+    except OSError as error:  # includes urllib's errors
         raise ImageGone from error
     if len(raw) > MAX_IMAGE_BYTES:
         raise ImageGone
@@ -36,7 +36,7 @@ def fetch(address: str) -> bytes:
 
 
 def deliver(address: str, answer: bytes) -> None:
-    """Leave the answer at this address, whole or not at all; AnswerRefused when it is not taken."""
+    """Store the result at this address, completely or not at all. Raise AnswerRefused if that fails."""
     try:
         if _is_link(address):
             request = urllib.request.Request(address, data=answer, method="PUT")  # noqa: S310 (the scheme is checked)

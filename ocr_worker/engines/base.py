@@ -1,8 +1,8 @@
-"""What every OCR engine is: a name, a version, the languages it knows, and ``recognize``.
+"""The interface of OCR engines.
 
-An engine gets a straightened grey page, the lines that the detector found on it and the languages to expect, and
-answers with lines of words in pixels of that page. It raises whatever its library raises: the caller turns that into
-``ocr_failed`` and tries another engine.
+An engine receives a straightened grey page, the lines that the detector found on it and the expected languages. It
+returns lines of words in pixels of that page. It raises the exceptions of its library; the page
+then fails with ``ocr_failed``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from apps.pages.model.languages import Language
-from ocr_worker.networks.ppocr import Quad
+from ocr_worker.errors import LanguagePackMissing
+from ocr_worker.networks.ppocr import Detector, Gray, Quad, Strip
 
-Gray = NDArray[np.uint8]
+__all__ = ["FoundLine", "FoundWord", "Gray", "OcrEngine"]
 
 
 class FoundWord(NamedTuple):
@@ -42,13 +40,39 @@ class FoundLine(NamedTuple):
 
 
 class OcrEngine(Protocol):
-    """One engine, loaded. Belongs to the process that made it."""
+    """One engine, loaded. It belongs to the process that made it.
+
+    An engine inherits from this class and defines ``name``, ``version``, ``knows`` and ``recognize``. The other methods
+    are abilities that help to read a page; their defaults suit an engine without them.
+    """
 
     name: str
     version: str
+    reads_old_print: bool = False
+    """True if ``read_strips`` reads prints with long s."""
 
     def knows(self, languages: Sequence[Language]) -> bool:
-        """Whether it can read all of these."""
+        """Return True if the engine can read all of these languages."""
 
     def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
-        """The page's text; an empty list for a page without any. ``languages``: the first is the main one."""
+        """Return the page's text; an empty list for a page without any. ``languages``: the main one first."""
+
+    def detector(self) -> Detector | None:
+        """Return a line detector on the engine's own runtime. The detector of the first engine with one is used."""
+        return None
+
+    def read_any_script(self, strips: Sequence[Gray]) -> list[Strip]:
+        """Read lines whose script is unknown, one strip each. The caller finds the page's script and orientation so."""
+        return []
+
+    def script_of(self, page: Gray) -> str:
+        """Return the script of a page, named as in ``apps.pages.model.languages``; "" if it cannot be detected."""
+        return ""
+
+    def read_strips(self, strips: Sequence[Gray], languages: Sequence[Language]) -> str:
+        """Return the text of lines that were cut out of a page. Used to detect old prints."""
+        return ""
+
+    def missing_pack(self, languages: Sequence[Language]) -> LanguagePackMissing | None:
+        """Return the error that explains how to install what these languages need; None if nothing would help."""
+        return None

@@ -1,15 +1,15 @@
-"""An engine that reads nothing: for pages whose pictures are to be kept unread, and the example to copy."""
+"""An engine that reads nothing, for pages whose pictures stay unread. It is also the example to copy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from apps.pages.model.languages import Language
-from ocr_worker.engines.base import FoundLine, Gray
+from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.networks.ppocr import Quad
 
 
-class NullEngine:
+class NullEngine(OcrEngine):
     """Finds no text on any page."""
 
     name = "null"

@@ -1,5 +1,5 @@
-"""Tesseract, through tesserocr where it is installed (in this process, half the cost of a page) or pytesseract (a
-program for each page). Reads every script that it has a language pack for."""
+"""Tesseract, through tesserocr if it is installed (in this process, half the cost of a page) or else pytesseract (a
+program for each page). It reads every script that has a language pack installed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 
 from apps.pages.model import languages as languages_
 from apps.pages.model.languages import LATIN, Language
-from ocr_worker.engines.base import FoundLine, FoundWord, Gray
+from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
-from ocr_worker.language_packs import installed_packs, pack_folder, pack_of, package_of
+from ocr_worker.language_packs import pack_folder, pack_of, package_of
 from ocr_worker.networks.ppocr import Quad
 
-# Lines of a sample are stacked at this height, in pixels.
-_STACKED_HEIGHT = 46
+# The height in pixels to which the lines of a sample are scaled.
+_SAMPLE_LINE_HEIGHT = 46
 _WORD_LEVEL = "5"
-# Names and terms in Latin letters stand in texts of every script.
+# Texts of every script contain names and terms in Latin letters.
 BESIDE_OTHER_SCRIPTS = ("en",)
 _MAX_LOADED = 4
 _PSM, _PSM_ORIENTATION = 3, 0
@@ -51,7 +51,7 @@ _SCRIPTS = {
 
 
 class Binding(Protocol):
-    """A way to call Tesseract: a grey page and packs in, its table of words out."""
+    """A way to call Tesseract with a grey page and the names of packs. ``table`` returns its table of words (TSV)."""
 
     version: str
 
@@ -61,7 +61,7 @@ class Binding(Protocol):
 
 
 class TesserocrBinding:
-    """The library in this process; the packs that were asked for last stay loaded."""
+    """The library in this process; the packs used last stay loaded."""
 
     def __init__(self) -> None:
         import tesserocr
@@ -103,7 +103,7 @@ class PytesseractBinding:
         import pytesseract
         from PIL import Image
 
-        Image.init()  # its file formats, which pytesseract writes pages in, while we may read their modules
+        Image.init()  # import the file formats that pytesseract needs while their modules may still be read
         self._pytesseract = pytesseract
         self.version = str(pytesseract.get_tesseract_version())
 
@@ -127,8 +127,10 @@ class PytesseractBinding:
         return str(found["script"])
 
 
-class TesseractEngine:
-    """Tesseract with the packs of the languages asked for, English beside every other script."""
+class TesseractEngine(OcrEngine):
+    """Tesseract with the packs of the requested languages, and English beside every other script."""
+
+    reads_old_print = True
 
     def __init__(self, binding: Binding, name: str) -> None:
         self._binding = binding
@@ -138,8 +140,7 @@ class TesseractEngine:
     def knows(self, languages: Sequence[Language]) -> bool:
         return all(_packs_of(language) for language in languages)
 
-    def missing(self, languages: Sequence[Language]) -> LanguagePackMissing:
-        """The error that names the package of the first language without a pack."""
+    def missing_pack(self, languages: Sequence[Language]) -> LanguagePackMissing:
         language = next(language for language in languages if not _packs_of(language))
         missing = language.packs[0]
         return LanguagePackMissing(
@@ -148,12 +149,20 @@ class TesseractEngine:
         )
 
     def script_of(self, page: Gray) -> str:
-        """The script of a page, as our table of languages names it; "" where Tesseract cannot tell."""
         return _SCRIPTS.get(self._binding.script(page), "")
 
     def read_strips(self, strips: Sequence[Gray], languages: Sequence[Language]) -> str:
-        """The text of lines that were cut out, read as one page."""
-        lines = _read_table(self._binding.table(_stacked(strips), packs_for(languages)))
+        """Stack the lines on a white page, read it and return its text."""
+        height, gap = _SAMPLE_LINE_HEIGHT, _SAMPLE_LINE_HEIGHT // 2
+        scaled = [
+            cv2.resize(strip, (max(1, round(strip.shape[1] * height / strip.shape[0])), height)) for strip in strips
+        ]
+        width = max(strip.shape[1] for strip in scaled) + 2 * height
+        page = np.full(((height + gap) * len(scaled) + height, width), 255, np.uint8)
+        for number, strip in enumerate(scaled):
+            top = gap + number * (height + gap)
+            page[top : top + height, height : height + strip.shape[1]] = strip
+        lines = _read_table(self._binding.table(page, packs_for(languages)))
         return "\n".join(line.text for line in lines)
 
     def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
@@ -161,7 +170,7 @@ class TesseractEngine:
 
 
 def packs_for(languages: Sequence[Language]) -> str:
-    """Tesseract's spelling of the languages, which it must know."""
+    """Return Tesseract's name for these languages, which it must know: its packs, joined by "+"."""
     packs: list[str] = []
     for language in languages:
         packs += _packs_of(language)
@@ -171,26 +180,15 @@ def packs_for(languages: Sequence[Language]) -> str:
 
 
 def _packs_of(language: Language) -> list[str]:
-    """The installed packs to read a language with; none where it cannot be read."""
-    if languages_.is_guess(language):  # one pack will do
+    """Return the installed packs for a language; none if it cannot be read."""
+    if languages_.is_guess(language):  # one pack is enough
         return next(([pack] for name in language.packs if (pack := pack_of(name))), [])
     own = pack_of(language.packs[0]) or pack_of(language.script)
     return [own, *(pack for name in language.packs[1:] if (pack := pack_of(name)))] if own else []
 
 
-def _stacked(strips: Sequence[Gray]) -> Gray:
-    """Lines one below the other, on white."""
-    height = _STACKED_HEIGHT
-    fitted = [cv2.resize(strip, (max(1, round(strip.shape[1] * height / strip.shape[0])), height)) for strip in strips]
-    width = max(strip.shape[1] for strip in fitted) + 2 * height
-    page = np.full(((height + height // 2) * len(fitted) + height, width), 255, np.uint8)
-    for number, strip in enumerate(fitted):
-        top = height // 2 + number * (height + height // 2)
-        page[top : top + height, height : height + strip.shape[1]] = strip
-    return page
-
-
 def _read_table(table: str) -> list[FoundLine]:
+    """Return the lines of Tesseract's table; the confidence of a line is the mean over its letters."""
     lines: dict[tuple[str, ...], list[FoundWord]] = {}
     for row in table.splitlines():
         cells = row.split("\t")
@@ -200,20 +198,17 @@ def _read_table(table: str) -> list[FoundLine]:
         confidence = min(1.0, max(0.0, float(cells[10]) / 100))
         word = FoundWord(cells[11].strip(), left, top, left + width, top + height, confidence)
         lines.setdefault(tuple(cells[1:5]), []).append(word)
-    return [FoundLine(tuple(words), _confidence(words)) for words in lines.values()]
-
-
-def _confidence(words: Sequence[FoundWord]) -> float:
-    letters = sum(len(word.text) for word in words)
-    return sum(word.confidence * len(word.text) for word in words) / letters
-
-
-def is_available() -> bool:
-    return bool(installed_packs())
+    return [
+        FoundLine(
+            tuple(words),
+            sum(word.confidence * len(word.text) for word in words) / sum(len(word.text) for word in words),
+        )
+        for words in lines.values()
+    ]
 
 
 def make() -> TesseractEngine:
-    """Tesseract through the faster binding that is here."""
+    """Load Tesseract through the fastest binding that is installed."""
     try:
         return make_tesserocr()
     except ImportError:

@@ -1,4 +1,4 @@
-"""A page image is turned upright and straight before it is read: quarter turns, then the few degrees of skew."""
+"""Straighten a page image before it is read: quarter turns, then a few degrees of skew."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 
 from ocr_worker.networks.ppocr import Gray, Quad, height_of, length_of
 
-# Shorter lines say little about the skew.
-_LONG_LINE = 4.0
-# Turning costs sharpness; below this nobody can tell.
+# The skew is measured on lines that are at least this many times as long as high.
+_MIN_LINE_SHAPE = 4.0
+# Turning costs sharpness, and less skew than this is invisible.
 _MIN_SKEW_DEGREES = 0.1
 _MAX_SKEW_DEGREES = 15.0
 
 
 class Straight(NamedTuple):
-    """A page image, its lines, and by how much it was turned: ``orientation`` 0, 90, 180 or 270 and then ``skew``
-    degrees clockwise as the sheet lay."""
+    """A straightened page image and its lines.
+
+    The page was turned: ``orientation`` is 0, 90, 180 or 270 degrees, then ``skew`` a few degrees, both clockwise.
+    """
 
     image: Gray
     lines: list[Quad]
@@ -28,18 +30,18 @@ class Straight(NamedTuple):
 
 
 def lies_on_its_side(lines: Sequence[Quad]) -> bool:
-    """Whether more of the text runs down than across, counted in length of lines."""
+    """Return True if more of the text, measured in length of lines, runs down than across."""
     across = sum(length_of(line) for line in lines if length_of(line) > 1.5 * height_of(line))
     down = sum(height_of(line) for line in lines if height_of(line) > 1.5 * length_of(line))
     return down > across
 
 
 def skew_of(lines: Sequence[Quad]) -> float:
-    """By how many degrees clockwise the lines slope: the median over the long ones, weighed by their length."""
+    """Return the slope of the lines in degrees clockwise: the median of the long lines, weighted by length."""
     slopes = sorted(
         (float(np.degrees(np.arctan2(along[1], along[0]))), length_of(line))
         for line in lines
-        if length_of(line) >= _LONG_LINE * height_of(line)
+        if length_of(line) >= _MIN_LINE_SHAPE * height_of(line)
         for along in [(line[1] - line[0]) + (line[2] - line[3])]
     )
     half = sum(length for _slope, length in slopes) / 2
@@ -51,7 +53,7 @@ def skew_of(lines: Sequence[Quad]) -> float:
 
 
 def straightened(image: Gray, lines: list[Quad], orientation: int) -> Straight:
-    """The image without its skew; the lines turn with it, so that nobody has to look for them again."""
+    """Return the image without its skew. The lines are turned too, so they need not be detected again."""
     skew = skew_of(lines)
     if abs(skew) < _MIN_SKEW_DEGREES:
         return Straight(image, lines, orientation, 0.0)

@@ -1,4 +1,4 @@
-"""The networks on ONNX OnnxRuntime: on the CPU where OpenVINO has no wheel, and on CUDA."""
+"""The networks on ONNX Runtime: on the CPU of machines for which OpenVINO has no wheel, and on CUDA."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ocr_worker.networks.ppocr import Detector, Recognizer, kept_characters, model_folder
 
 VERSION: str = onnxruntime.__version__
-_STRIPS_AT_ONCE_ON_CUDA = 32
+_CUDA_BATCH_STRIPS = 32
 
 
 class _Session:
@@ -31,8 +31,10 @@ class _Session:
 
 
 class _BestCharacters:
-    """The recognition network, with the best character chosen outside of it: the network returns all probabilities,
-    and only the kept characters are compared."""
+    """The recognition network, limited to the kept characters.
+
+    The network returns the probabilities of all characters; the best kept one is chosen here.
+    """
 
     def __init__(self, session: _Session, kept: Sequence[int]) -> None:
         self._session = session
@@ -42,12 +44,12 @@ class _BestCharacters:
         table = self._session(batch)[0][:, :, self._kept]
         choice = table.argmax(axis=2, keepdims=True).astype(np.int32)
         best = np.take_along_axis(table, choice.astype(np.int64), axis=2)
-        # Probabilities among the kept characters, as if there were no others.
+        # Scale the probabilities as if there were only the kept characters.
         return [best / np.maximum(table.sum(axis=2, keepdims=True), 1e-9), choice]
 
 
 class OnnxRuntime:
-    """ONNX OnnxRuntime on one kind of device."""
+    """ONNX Runtime on one kind of device."""
 
     VERSION = VERSION
 
@@ -67,7 +69,7 @@ class OnnxRuntime:
         return Recognizer(
             _BestCharacters(session, kept),
             [characters[number] for number in kept],
-            at_once=_STRIPS_AT_ONCE_ON_CUDA if self._cuda else 1,
+            batch_size=_CUDA_BATCH_STRIPS if self._cuda else 1,
         )
 
 

@@ -17,7 +17,7 @@ VERSION = openvino.get_version().split("-")[0]
 
 class _Compiled:
     def __init__(self, model: Any, *, threads: int) -> None:
-        # Pinned, the one thread of every process would sit on the first core.
+        # With pinning, the only thread of every process would run on the first core.
         settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
         self._request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
         self._outputs = len(model.outputs)
@@ -32,7 +32,7 @@ def detector(*, threads: int = 1) -> Detector:
 
 
 def recognizer(keep: Callable[[str], bool] | None = None, *, threads: int = 1) -> Recognizer:
-    """``keep`` says which characters may be read; None: all of them."""
+    """``keep`` returns True for the characters that may be read; None allows all."""
     model = openvino.Core().read_model(model_folder() / "PP-OCRv6_rec_small.onnx")
     listed = model.get_rt_info()["framework"]["character"].value.splitlines()
     characters = ["", *listed, " "]
@@ -42,7 +42,7 @@ def recognizer(keep: Callable[[str], bool] | None = None, *, threads: int = 1) -
         opset13.matmul(features, opset13.constant(np.ascontiguousarray(weights[:, kept])), False, False),
         opset13.constant(np.ascontiguousarray(bias[kept])),
     )
-    # Only the best character of each step leaves the network, not the whole table of probabilities.
+    # The network returns only the best character of each step, not the whole table of probabilities.
     best = opset13.topk(
         opset13.softmax(scores, 2), opset13.constant(1), 2, "max", "none", index_element_type=openvino.Type.i32
     )
@@ -51,7 +51,7 @@ def recognizer(keep: Callable[[str], bool] | None = None, *, threads: int = 1) -
 
 
 def _last_layer(model: Any, *, classes: int) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
-    """The weights, the bias and the input of the layer that scores the characters."""
+    """Return the weights, the bias and the input of the layer that scores the characters."""
     for node in reversed(model.get_ordered_ops()):
         if node.get_type_name() == "MatMul" and node.output(0).get_partial_shape()[-1] == classes:
             weights = node.input(1).get_source_output().get_node().data
@@ -59,4 +59,6 @@ def _last_layer(model: Any, *, classes: int) -> tuple[NDArray[np.float32], NDArr
             sources = [socket.get_source_output().get_node() for socket in addition.inputs()]
             bias = next(source.data for source in sources if source.get_type_name() == "Constant")
             return np.array(weights), np.array(bias).reshape(-1), node.input(0).get_source_output()
-    raise LookupError("The recognition network has no layer over its characters: is it another rapidocr release?")
+    raise LookupError(
+        "The recognition network has no layer that scores characters. Install the rapidocr release of the lock file."
+    )

@@ -1,9 +1,9 @@
-"""The two networks of PP-OCR as they come in the ``rapidocr`` wheel: where is text (detection), what does it say
-(recognition). Three runtimes execute them: OpenVINO and ONNX Runtime on the CPU, ONNX Runtime on CUDA.
+"""The two networks of PP-OCR from the ``rapidocr`` wheel: detection finds lines, recognition reads them.
 
-The recognition network knows 18,708 characters and spends most of its time on choosing between them. Where the language
-is known the last layer is cut down to the characters of its script, which is faster and makes fewer mistakes.
-Sessions hold threads and do not survive a fork: make them in the process that uses them.
+Three runtimes execute them: OpenVINO and ONNX Runtime on the CPU, ONNX Runtime on CUDA. The recognition network knows
+18,708 characters and spends most of its time on choosing between them. If the language is known, the last layer is
+reduced to the characters of its script, which is faster and makes fewer mistakes.
+Sessions have threads and do not survive a fork: create them in the process that uses them.
 """
 
 from __future__ import annotations
@@ -24,25 +24,26 @@ Quad = NDArray[np.float32]
 """Four corners of a line in pixels, from its top left clockwise; shape (4, 2)."""
 
 DETECTION_SIDE = 1280
-# The detector marks the inner part of a line; a pixel counts from this probability on, a line from that mean.
+# The detector marks the inner part of a line. A pixel is marked from the first probability, and a line is accepted
+# from the second one, the mean of its pixels.
 _PIXEL_THRESHOLD, _LINE_THRESHOLD = 0.3, 0.5
-# How far a line reaches beyond what was marked, as a share of its area over its circumference.
-_REACH = 1.6
-_SMALLEST_SIDE = 3
+# A line extends beyond its marked part by this factor of the part's area over its circumference.
+_EXPANSION = 1.6
+_MIN_SIDE_PIXELS = 3
 _STRIP_HEIGHT = 48
 _MAX_STRIP_PIXELS = 3200
-# Widths are rounded up to this: every new shape of a batch costs its runtime as much as reading it.
+# Widths are rounded up to a multiple of this, because a new batch shape costs the runtime as much as reading a batch.
 _WIDTH_STEP = 64
 
 
 class Network(Protocol):
-    """A loaded network: one array in (batch, 3, height, width), its outputs out."""
+    """A loaded network. It takes one array (batch, 3, height, width) and returns its outputs."""
 
     def __call__(self, batch: NDArray[np.float32]) -> Sequence[NDArray[Any]]: ...
 
 
 class Strip(NamedTuple):
-    """What one line says. ``places``: where each character stands, 0.0-1.0 of the line's width."""
+    """The text of one line. ``places``: the position of each character, 0.0-1.0 of the line's width."""
 
     text: str
     confidence: float
@@ -52,7 +53,7 @@ class Strip(NamedTuple):
 
 @cache
 def model_folder() -> Path:
-    """Where the wheel keeps its models; found without importing it, which would load a good deal more."""
+    """Return the folder of the wheel's models. It is found without importing the wheel, which would load much more."""
     found = importlib.util.find_spec("rapidocr")
     if found is None or not found.origin:
         raise ModuleNotFoundError("rapidocr is not installed: pip install -r ocr_worker/requirements.txt")
@@ -67,12 +68,11 @@ class Detector:
         self._side = side
 
     def find(self, image: Gray, *, side: int | None = None) -> list[Quad]:
-        """The lines in pixels of the image, from the top; the page is looked at with ``side`` pixels at its longer
-        side."""
+        """Return the lines in pixels of the image, from the top; ``side``: pixels of the network's longer side."""
         return self.find_in_all([image], side=side)[0]
 
     def find_in_all(self, images: Sequence[Gray], *, side: int | None = None) -> list[list[Quad]]:
-        """The same for several pages of one size in one batch, which pays on a GPU."""
+        """Return the lines of several images of the same size, read in one batch, which is faster on a GPU."""
         height, width = images[0].shape
         scale = (side or self._side) / max(height, width)
         rows, columns = (max(32, round(length * scale / 32) * 32) for length in (height, width))
@@ -85,6 +85,7 @@ class Detector:
 
 
 def _lines(probability: NDArray[np.float32], x_scale: float, y_scale: float) -> list[Quad]:
+    """Return the lines of a map of probabilities. Source: differentiable binarization (Liao et al., 2020)."""
     mask = cv2.dilate((probability > _PIXEL_THRESHOLD).astype(np.uint8), np.ones((2, 2), np.uint8))
     contours, _hierarchy = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     lines = []
@@ -92,11 +93,13 @@ def _lines(probability: NDArray[np.float32], x_scale: float, y_scale: float) -> 
         if len(contour) < 3:
             continue
         centre, (a, b), angle = cv2.minAreaRect(contour)
-        if min(a, b) < _SMALLEST_SIDE or _mean_inside(probability, (centre, (a, b), angle)) < _LINE_THRESHOLD:
+        if min(a, b) < _MIN_SIDE_PIXELS or _mean_inside(probability, (centre, (a, b), angle)) < _LINE_THRESHOLD:
             continue
-        reach = a * b * _REACH / (a + b)
-        corners = cv2.boxPoints((centre, (a + reach, b + reach), angle)) * (x_scale, y_scale)
-        lines.append(_from_top_left(corners.astype(np.float32)))
+        reach = a * b * _EXPANSION / (a + b)
+        corners = (cv2.boxPoints((centre, (a + reach, b + reach), angle)) * (x_scale, y_scale)).astype(np.float32)
+        by_x = corners[np.argsort(corners[:, 0])]
+        left, right = (side[np.argsort(side[:, 1])] for side in (by_x[:2], by_x[2:]))
+        lines.append(np.array([left[0], right[0], right[1], left[1]], np.float32))
     return sorted(lines, key=lambda quad: float(quad[0][1]))
 
 
@@ -110,24 +113,18 @@ def _mean_inside(probability: NDArray[np.float32], rectangle: Any) -> float:
     return float(cv2.mean(part, inside)[0])
 
 
-def _from_top_left(corners: Quad) -> Quad:
-    by_x = corners[np.argsort(corners[:, 0])]
-    left, right = (side[np.argsort(side[:, 1])] for side in (by_x[:2], by_x[2:]))
-    return np.array([left[0], right[0], right[1], left[1]], np.float32)
-
-
 def length_of(line: Quad) -> float:
-    """How long a line is, in pixels."""
+    """Return the length of a line in pixels."""
     return float(np.linalg.norm(line[1] - line[0]))
 
 
 def height_of(line: Quad) -> float:
-    """How high a line is, in pixels; at least one."""
+    """Return the height of a line in pixels; at least 1."""
     return max(1.0, float(np.linalg.norm(line[3] - line[0])))
 
 
 def cut_out(image: Gray, quad: Quad) -> Gray:
-    """The line as an upright strip."""
+    """Return the line as an upright strip."""
     width = max(1, round(max(length_of(quad), float(np.linalg.norm(quad[3] - quad[2])))))
     height = round(max(height_of(quad), float(np.linalg.norm(quad[1] - quad[2]))))
     goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -137,32 +134,33 @@ def cut_out(image: Gray, quad: Quad) -> Gray:
 
 
 class Recognizer:
-    """Reads lines that were cut out, ``at_once`` in a batch: one on a CPU, where batches gain nothing."""
+    """Reads lines that were cut out, ``batch_size`` at a time: one on a CPU, where larger batches gain nothing."""
 
-    def __init__(self, network: Network, characters: Sequence[str], *, at_once: int = 1) -> None:
+    def __init__(self, network: Network, characters: Sequence[str], *, batch_size: int = 1) -> None:
         self._network = network
         self._characters = characters
-        self._at_once = at_once
+        self._batch_size = batch_size
 
     def read(self, strips: Sequence[Gray]) -> list[Strip]:
-        """What the strips say, in their order. Strips of like widths share a batch."""
+        """Return the text of the strips, in their order. Strips of similar width share a batch."""
         widths = [_STRIP_HEIGHT * strip.shape[1] / strip.shape[0] for strip in strips]
         order = sorted(range(len(strips)), key=widths.__getitem__)
         found: list[Strip] = [Strip("", 0.0, (), ())] * len(strips)
-        for start in range(0, len(order), self._at_once):
-            part = order[start : start + self._at_once]
-            room = math.ceil(max(1.0, min(_MAX_STRIP_PIXELS, widths[part[-1]])) / _WIDTH_STEP) * _WIDTH_STEP
-            fitted = [_fit(strips[index], room) for index in part]
-            batch = np.zeros((len(part), 3, _STRIP_HEIGHT, room), np.float32)
-            for row, strip in enumerate(fitted):
-                batch[row, :, :, : strip.shape[1]] = strip / 127.5 - 1.0
+        for start in range(0, len(order), self._batch_size):
+            part = order[start : start + self._batch_size]
+            full_width = math.ceil(max(1.0, min(_MAX_STRIP_PIXELS, widths[part[-1]])) / _WIDTH_STEP) * _WIDTH_STEP
+            used_widths = [min(full_width, max(1, math.ceil(widths[index]))) for index in part]
+            batch = np.zeros((len(part), 3, _STRIP_HEIGHT, full_width), np.float32)
+            for row, (index, width) in enumerate(zip(part, used_widths, strict=True)):
+                scaled = cv2.resize(strips[index], (width, _STRIP_HEIGHT)).astype(np.float32)
+                batch[row, :, :, :width] = scaled / 127.5 - 1.0
             best, choice = self._network(batch)
-            for row, index in enumerate(part):
-                found[index] = self._decode(best[row, :, 0], choice[row, :, 0], room / fitted[row].shape[1])
+            for row, (index, width) in enumerate(zip(part, used_widths, strict=True)):
+                found[index] = self._decode(best[row, :, 0], choice[row, :, 0], full_width / width)
         return found
 
     def _decode(self, best: NDArray[np.float32], choice: NDArray[np.int32], stretch: float) -> Strip:
-        """One character for each run of the same choice; choice 0 is the gap between characters."""
+        """Merge equal neighbouring choices to one character; choice 0 is the gap between characters (CTC decoding)."""
         kept = choice != 0
         kept[1:] &= choice[1:] != choice[:-1]
         steps = np.nonzero(kept)[0]
@@ -177,11 +175,6 @@ class Recognizer:
         )
 
 
-def _fit(strip: Gray, room: int) -> NDArray[np.float32]:
-    width = min(room, max(1, math.ceil(_STRIP_HEIGHT * strip.shape[1] / strip.shape[0])))
-    return cv2.resize(strip, (width, _STRIP_HEIGHT)).astype(np.float32)
-
-
 def kept_characters(all_characters: Sequence[str], keep: Callable[[str], bool] | None) -> list[int]:
-    """The numbers of the characters that stay; 0, the gap, always does."""
+    """Return the numbers of the characters to keep; always 0, the gap."""
     return [n for n, character in enumerate(all_characters) if n == 0 or keep is None or keep(character)]
