@@ -29,7 +29,7 @@ def server_program() -> str:
     if found is None:
         raise CannotStart(
             "There is no bundled Valkey for this machine. Install valkey-server or redis-server, "
-            "or name a running one in CELERY_BROKER_URL."
+            "or set CELERY_BROKER_URL to a running one."
         )
     return found
 
@@ -44,7 +44,12 @@ def socket_path(data_folder: Path) -> Path:
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES and PLAIN_PATH.fullmatch(str(path)):
         return path
     name = hashlib.sha256(os.fsencode(data_folder)).hexdigest()[:12]
-    return _private_folder(Path(tempfile.gettempdir()) / f"leafmill-{os.getuid()}-{name}") / "valkey.sock"
+    folder = Path(tempfile.gettempdir()) / f"leafmill-{os.getuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise CannotStart(f"{folder} belongs to another user or is open to others. Remove it or set TMPDIR.")
+    return folder / "valkey.sock"
 
 
 def configuration(*, socket: Path, folder: Path) -> str:
@@ -61,14 +66,6 @@ def configuration(*, socket: Path, folder: Path) -> str:
         "daemonize no",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _private_folder(folder: Path) -> Path:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise CannotStart(f"{folder} belongs to another user or is open to others. Remove it or set TMPDIR.")
-    return folder
 
 
 def _quoted(path: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http
 import http.client
-import os
 import re
 import signal
 import subprocess
@@ -23,8 +22,8 @@ from types import FrameType
 from apps.supervisor import processes
 from apps.supervisor.programs import LAUNCHER, Member, supervisor_configuration
 
-STOP_SECONDS = 9.0  # everything has ended within ten
-STARTS_BEFORE_GIVING_UP = 3  # of one member, as long as the service has not answered once
+STOP_SECONDS = 9.0  # everything ends within ten seconds
+MAX_FAILED_STARTS = 3  # of one member, before the service was ready for the first time
 READY_SECONDS = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,14 +35,16 @@ EXITED = re.compile(r"exited: (?P<name>[\w-]+) \((?P<how>[^;)]+)")
 class Group:
     """All members, under one supervisord in a session of its own.
 
-    ``say`` prints a line on the terminal. Use it from the main thread, because it installs signal handlers.
+    ``report`` prints a line on the terminal. Use it from the main thread, because it installs signal handlers.
     """
 
-    def __init__(self, members: list[Member], *, folder: Path, environment: dict[str, str], say: Callable[[str], None]):
+    def __init__(
+        self, members: list[Member], *, folder: Path, environment: dict[str, str], report: Callable[[str], None]
+    ):
         self._members = members
         self._folder = folder
         self._environment = {**environment, processes.MARKER: str(folder)}
-        self._say = say
+        self._report = report
         self._pids: dict[str, int] = {}
         self._crashes: Counter[str] = Counter()
         self._ready = threading.Event()
@@ -54,14 +55,34 @@ class Group:
     def run(self, *, address: tuple[str, int], on_ready: Callable[[], None]) -> int:
         """Start the members and watch them until a stop signal. Return the exit code: 0, or 1 after a failure."""
         earlier = {number: signal.signal(number, self._on_stop_signal) for number in STOP_SIGNALS}
+        launcher = [sys.executable, "-S", "-E", str(LAUNCHER)]
         try:
-            self._supervisor = self._start()
-            if self._stopping.is_set():  # asked while it was being started
-                self._begin_end(self._supervisor)
+            configuration = self._folder / "run" / "supervisord.conf"
+            configuration.write_text(supervisor_configuration(self._members, folder=self._folder), encoding="utf-8")
+            self._supervisor = subprocess.Popen(
+                [*launcher, sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # only we receive Ctrl-C of the terminal, and stop the members in order
+            )
+            if self._stopping.is_set():  # the signal came during the start
+                self._terminate(self._supervisor)
             threading.Thread(target=self._announce_ready, args=(address, on_ready), daemon=True).start()
-            self._watch(self._supervisor)
+            assert self._supervisor.stdout is not None
+            for line in self._supervisor.stdout:
+                self._on_line(line)
+            code = self._supervisor.wait()
+            if not self._stopping.is_set():
+                self._failed = True
+                self._report(f"The supervisor ended unexpectedly (exit {code}); stopping everything.")
         finally:
-            self._end_all()
+            self._stopping.set()
+            processes.end(processes.processes_of(str(self._folder)), grace_seconds=1.0 if self._failed else 0.2)
+            if self._supervisor is not None:
+                self._supervisor.wait()
             for number, handler in earlier.items():
                 signal.signal(number, handler)
         return 1 if self._failed else 0
@@ -73,36 +94,14 @@ class Group:
             return
         self._stopping.set()
         if self._supervisor is not None:
-            self._begin_end(self._supervisor)
+            self._terminate(self._supervisor)
 
-    def _begin_end(self, supervisor: subprocess.Popen[str]) -> None:
+    def _terminate(self, supervisor: subprocess.Popen[str]) -> None:
+        """Let supervisord stop the members; kill what is left after STOP_SECONDS."""
         supervisor.terminate()
-        hurry = threading.Timer(STOP_SECONDS, self._kill_all)
-        hurry.daemon = True
-        hurry.start()
-
-    def _start(self) -> subprocess.Popen[str]:
-        configuration = self._folder / "run" / "supervisord.conf"
-        configuration.write_text(supervisor_configuration(self._members, folder=self._folder), encoding="utf-8")
-        command = [sys.executable, "-S", "-E", str(LAUNCHER), sys.executable, "-m", "supervisor.supervisord"]
-        return subprocess.Popen(
-            [*command, "-c", str(configuration)],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # only we receive Ctrl-C of the terminal, and stop the members in order
-        )
-
-    def _watch(self, supervisor: subprocess.Popen[str]) -> None:
-        assert supervisor.stdout is not None
-        for line in supervisor.stdout:
-            self._on_line(line)
-        code = supervisor.wait()
-        if not self._stopping.is_set():
-            self._failed = True
-            self._say(f"The supervisor ended unexpectedly (exit {code}); stopping everything.")
+        deadline = threading.Timer(STOP_SECONDS, self._kill_all)
+        deadline.daemon = True
+        deadline.start()
 
     def _on_line(self, line: str) -> None:
         if spawned := SPAWNED.search(line):
@@ -112,61 +111,52 @@ class Group:
         elif exited := EXITED.search(line):
             self._on_crash(exited["name"], exited["how"])
         elif (running := RUNNING.search(line)) and self._crashes[running["name"]]:
-            self._say(f"{running['name']} runs again.")
+            self._report(f"{running['name']} runs again.")
         elif "Error" in line:
-            self._say(line.strip())
+            self._report(line.strip())
 
     def _on_crash(self, name: str, how: str) -> None:
         if name in self._pids:
             processes.end_process_group(self._pids[name])  # its children may still hold its port
         self._crashes[name] += 1
-        if not self._ready.is_set() and self._crashes[name] >= STARTS_BEFORE_GIVING_UP:
+        if not self._ready.is_set() and self._crashes[name] >= MAX_FAILED_STARTS:
             self._failed = True
-            self._say(f"{name} cannot be started ({how}); stopping everything. Its last words:")
-            self._say(self._last_words(name))
+            self._report(f"{name} cannot be started ({how}); stopping everything. The end of its log:")
+            try:
+                lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+                self._report("\n".join(f"  {line}" for line in lines[-15:]))
+            except OSError:
+                self._report("(the log is empty)")
             self.stop()
             return
-        self._say(f"{name} ended unexpectedly ({how}); starting it again. See {self._log(name)}")
+        self._report(f"{name} ended unexpectedly ({how}); restarting it. See {self._log(name)}")
 
     def _announce_ready(self, address: tuple[str, int], on_ready: Callable[[], None]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not self._stopping.is_set():
-            if _answers(*address):
+            if is_ready(*address):
                 self._ready.set()
                 on_ready()
                 return
             if time.monotonic() > deadline:
-                self._say(f"The web process has not answered for {READY_SECONDS:.0f} s. See {self._log('web')}")
+                self._report(f"The web process has not answered for {READY_SECONDS:.0f} s. See {self._log('web')}")
                 deadline = time.monotonic() + READY_SECONDS
             time.sleep(0.1)
 
     def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
         again = self._stopping.is_set()
-        self._say("Stopping at once." if again else "Stopping; work in hand is finished first, for up to 8 seconds ...")
+        self._report("Stopping at once." if again else "Stopping; running tasks get up to 8 seconds to finish ...")
         self.stop()
 
     def _kill_all(self) -> None:
         processes.end(processes.processes_of(str(self._folder)), grace_seconds=0)
 
-    def _end_all(self) -> None:
-        self._stopping.set()
-        processes.end(processes.processes_of(str(self._folder)), grace_seconds=1.0 if self._failed else 0.2)
-        if self._supervisor is not None:
-            self._supervisor.wait()
-
     def _log(self, name: str) -> Path:
         return self._folder / "logs" / f"{name}.log"
 
-    def _last_words(self, name: str) -> str:
-        try:
-            lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return "(it wrote nothing)"
-        return "\n".join(f"  {line}" for line in lines[-15:])
 
-
-def _answers(host: str, port: int) -> bool:
-    """Return whether the service reports that it is ready."""
+def is_ready(host: str, port: int) -> bool:
+    """Return whether the web process at this address reports that the service is ready."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/readyz")
@@ -175,8 +165,3 @@ def _answers(host: str, port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def inherited_environment() -> dict[str, str]:
-    """Return our own environment with the variables that every member needs."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "parse_project.settings"}

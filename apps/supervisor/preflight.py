@@ -27,7 +27,7 @@ def prepare_data_folder(folder: Path) -> None:
         ) from error
 
 
-def take_data_folder(folder: Path) -> IO[str]:
+def lock_data_folder(folder: Path) -> IO[str]:
     """Lock the data folder while the returned file is open. Raise ``CannotStart`` if another process has the lock."""
     lock = (folder / "run" / "lock").open("a+", encoding="ascii")
     try:
@@ -55,13 +55,11 @@ def refuse_taken_port(*, host: str, port: int, variable: str) -> None:
             probe.bind((host, port))
             probe.listen(1)
         except (OSError, OverflowError) as error:
-            raise CannotStart(_port_sentence(error, host=host, port=port, variable=variable)) from error
-
-
-def _port_sentence(error: Exception, *, host: str, port: int, variable: str) -> str:
-    code = getattr(error, "errno", None)
-    if code == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken by another program. Stop it, or choose another: {variable}={port + 1}"
-    if code == errno.EACCES:
-        return f"Port {port} needs rights that this user does not have. Choose one above 1023: {variable}=8000"
-    return f"Nothing can listen on {host} port {port} ({error}). Change HOST or {variable}."
+            code = getattr(error, "errno", None)
+            if code == errno.EADDRINUSE:
+                sentence = f"Port {port} on {host} is taken by another program. Stop it, or set {variable}={port + 1}."
+            elif code == errno.EACCES:
+                sentence = f"Port {port} needs rights that this user lacks. Choose one above 1023: {variable}=8000"
+            else:
+                sentence = f"Cannot listen on {host} port {port} ({error}). Change HOST or {variable}."
+            raise CannotStart(sentence) from error

@@ -1,4 +1,4 @@
-"""Which processes belong to the group of a data folder, and ending them for certain."""
+"""Find the processes of the group of a data folder, and end them reliably."""
 
 from __future__ import annotations
 
@@ -8,62 +8,46 @@ from collections.abc import Iterable
 
 import psutil
 
-# Every member inherits this variable; its value is the data folder. It tells our processes from everybody else's, so
-# that only those are ever ended, whatever their number or parent has become.
+# Every member inherits this variable with the data folder as its value. It identifies our processes, so that no other
+# process is ever ended, even if process ids or parents have changed.
 MARKER = "LEAFMILL_GROUP"
 
 
 def processes_of(data_folder: str) -> list[psutil.Process]:
-    """All living processes of this data folder's group and their descendants, ourselves excluded."""
+    """Return all live processes of this data folder's group and their descendants, except this one."""
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
-        if process.pid != os.getpid() and _marker(process) == data_folder:
-            found[process.pid] = process
-            for child in _descendants(process):  # some are started with a clean environment
-                found[child.pid] = child
+        with contextlib.suppress(psutil.Error, OSError):  # it ended meanwhile, or belongs to another user
+            if process.pid != os.getpid() and process.environ().get(MARKER) == data_folder:
+                found[process.pid] = process
+                for child in process.children(recursive=True):  # some are started with a clean environment
+                    found[child.pid] = child
     return list(found.values())
 
 
 def end(processes: Iterable[psutil.Process], *, grace_seconds: float) -> int:
-    """SIGTERM, then SIGKILL for who is left after ``grace_seconds``; returns how many were alive at the start.
+    """Send SIGTERM, and SIGKILL to those left after ``grace_seconds``. Return how many were alive at the start.
 
-    psutil compares start times before it signals, so a number that was given to somebody else meanwhile is safe.
+    psutil compares start times before it signals, so a process id that was reused meanwhile is safe.
     """
-    alive = [process for process in processes if _is_alive(process)]
+    alive = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                alive.append(process)
     for process in alive:
         _signal(process, kill=grace_seconds <= 0)
-    _, stubborn = psutil.wait_procs(alive, timeout=grace_seconds)
-    for process in stubborn:
+    _, remaining = psutil.wait_procs(alive, timeout=grace_seconds)
+    for process in remaining:
         _signal(process, kill=True)
-    psutil.wait_procs(stubborn, timeout=2)
+    psutil.wait_procs(remaining, timeout=2)
     return len(alive)
 
 
 def end_process_group(group: int) -> None:
-    """SIGKILL what is left of a member whose leader has died."""
+    """Send SIGKILL to the processes that remain of a member whose leader has died."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, 9)
-
-
-def _marker(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get(MARKER)
-    except (psutil.Error, OSError):
-        return None
-
-
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:

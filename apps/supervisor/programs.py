@@ -1,4 +1,4 @@
-"""Who is in the group of `make run`: each member's command line, and supervisord's configuration of them all."""
+"""The members of the group of `make run`: their command lines, and the configuration of supervisord."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ tasks_columns = flower.TASKS_COLUMNS
 flower.protect_metrics()
 """
 
-# One Ctrl-C ends everything within 10 s: the members get this long to finish what they hold, then the broker, which
-# goes last so that they can still say so. What they do not finish is claimed again at the next start.
+# One Ctrl-C ends everything within 10 s. The members get this time to finish their tasks; the broker stops last, so
+# that they can acknowledge them. Unfinished work is claimed again at the next start.
 MEMBER_STOP_SECONDS = 5
 BROKER_STOP_SECONDS = 2
 
@@ -42,8 +42,30 @@ class Member:
     stop_seconds: int = MEMBER_STOP_SECONDS
 
 
+def members(folder: Path) -> tuple[list[Member], dict[str, str]]:
+    """Return the members of the group and the environment that they share."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "parse_project.settings"}
+    group: list[Member] = []
+    embedded = f"redis+socket://{folder}/valkey.sock"
+    if embedded in (settings.CELERY_BROKER_URL, settings.REDIS_URL):
+        socket = embedded_broker.socket_path(folder)
+        group.append(embedded_broker_member(socket=socket, folder=folder))
+        for name in ("CELERY_BROKER_URL", "REDIS_URL"):
+            if getattr(settings, name) == embedded:
+                environment[name] = f"redis+socket://{socket}"
+    group += [
+        web(),
+        worker("parse-worker", "parse_raw_file_job", "parse_raw_file_job_pages"),
+        ocr_worker(),
+        *model_workers(settings.MODEL_PROCESSES),
+        worker("housekeeping", "housekeeping"),
+        flower(folder),
+    ]
+    return group, environment
+
+
 def embedded_broker_member(*, socket: Path, folder: Path) -> Member:
-    """The bundled Valkey; writes its configuration."""
+    """Return the bundled Valkey; write its configuration."""
     configuration = folder / "run" / "valkey.conf"
     configuration.write_text(embedded_broker.configuration(socket=socket, folder=folder / "valkey"), encoding="utf-8")
     command = (embedded_broker.server_program(), str(configuration))
@@ -103,42 +125,34 @@ def flower_password(folder: Path) -> str:
 
 def supervisor_configuration(members: list[Member], *, folder: Path) -> str:
     """Return supervisord.conf for these members; their output goes to ``folder``/logs."""
-    head = ["[supervisord]", "nodaemon=true", "logfile=/dev/null", "logfile_maxbytes=0", "loglevel=info"]
-    head += [f"pidfile={_escaped(folder / 'run' / 'supervisord.pid')}", f"childlogdir={_escaped(folder / 'logs')}"]
+    lines = ["[supervisord]", "nodaemon=true", "logfile=/dev/null", "logfile_maxbytes=0", "loglevel=info"]
+    lines += [f"pidfile={_escaped(folder / 'run' / 'supervisord.pid')}", f"childlogdir={_escaped(folder / 'logs')}"]
     if os.geteuid() == 0:
-        head.append("user=root")  # without this line supervisord warns that it keeps its rights
-    sections = [_section(member, folder=folder) for member in members]
-    return "\n".join([*head, "", *_groups(members), *sections])
-
-
-def _groups(members: list[Member]) -> list[str]:
-    """Return one group per priority. supervisord stops groups in order and the members of a group together."""
-    lines: list[str] = []
+        lines.append("user=root")  # without this line supervisord warns that it keeps its rights
+    lines.append("")
+    # One group per priority: supervisord stops groups in order and the members of a group together.
     for priority in sorted({member.priority for member in members}):
         names = ",".join(member.name for member in members if member.priority == priority)
         lines += [f"[group:priority-{priority}]", f"programs={names}", f"priority={priority}", ""]
-    return lines
-
-
-def _section(member: Member, *, folder: Path) -> str:
-    command = shlex.join((sys.executable, "-S", "-E", str(LAUNCHER), *member.command))
-    options = {
-        "command": _escaped(command),
-        "directory": _escaped(settings.BASE_DIR),
-        "priority": member.priority,
-        "autorestart": "true",
-        "startsecs": 2,
-        "startretries": 1_000_000,  # practically unlimited; each retry waits a second longer
-        # Only the leader gets the stop signal and stops its children. After the time limit the whole group is killed.
-        "stopasgroup": "false",
-        "killasgroup": "true",
-        "stopwaitsecs": member.stop_seconds,
-        "redirect_stderr": "true",
-        "stdout_logfile": _escaped(folder / "logs" / f"{member.name}.log"),
-        "stdout_logfile_maxbytes": "10MB",
-        "stdout_logfile_backups": 2,
-    }
-    return "\n".join([f"[program:{member.name}]", *(f"{key}={value}" for key, value in options.items()), ""])
+    for member in members:
+        options = {
+            "command": _escaped(shlex.join((sys.executable, "-S", "-E", str(LAUNCHER), *member.command))),
+            "directory": _escaped(settings.BASE_DIR),
+            "priority": member.priority,
+            "autorestart": "true",
+            "startsecs": 2,
+            "startretries": 1_000_000,  # practically unlimited; each retry waits a second longer
+            # Only the leader gets the stop signal and stops its children. After the time limit the group is killed.
+            "stopasgroup": "false",
+            "killasgroup": "true",
+            "stopwaitsecs": member.stop_seconds,
+            "redirect_stderr": "true",
+            "stdout_logfile": _escaped(folder / "logs" / f"{member.name}.log"),
+            "stdout_logfile_maxbytes": "10MB",
+            "stdout_logfile_backups": 2,
+        }
+        lines += [f"[program:{member.name}]", *(f"{key}={value}" for key, value in options.items()), ""]
+    return "\n".join(lines)
 
 
 def _module(name: str) -> tuple[str, ...]:
@@ -147,6 +161,6 @@ def _module(name: str) -> tuple[str, ...]:
 
 def _escaped(value: object) -> str:
     text = str(value)
-    if re.search(r"\s[;#]|[\r\n]", text):  # supervisord would take the rest for a comment
-        raise CannotStart(f"A path of this installation has a blank before ';' or '#': {text}. Rename the folder.")
+    if re.search(r"\s[;#]|[\r\n]", text):  # supervisord would parse the rest as a comment
+        raise CannotStart(f"A path of this installation contains a space before ';' or '#': {text}. Rename the folder.")
     return text.replace("%", "%%")

@@ -155,5 +155,5 @@ def test_one_interrupt_ends_service_and_models(demo: Demo) -> None:
 
     assert processes_of(str(demo.folder)) == []
     assert not listens(demo.models_port)
-    assert "work in hand is finished first" in demo.output
+    assert "running tasks get up to 8 seconds to finish" in demo.output
     assert "Stopping at once" not in demo.output

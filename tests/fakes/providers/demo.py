@@ -44,7 +44,7 @@ def main() -> int:
         environment = _environment(url)
         try:  # a second one would point the first one's deployments at its own fakes
             preflight.prepare_data_folder(Path(environment["LEAFMILL_DATA"]))
-            preflight.take_data_folder(Path(environment["LEAFMILL_DATA"])).close()
+            preflight.lock_data_folder(Path(environment["LEAFMILL_DATA"])).close()
         except CannotStart as error:
             _say(str(error))
             return 2

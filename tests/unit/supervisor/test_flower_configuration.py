@@ -1,4 +1,4 @@
-"""What Flower is told beside its password: a task leads to its job in the admin."""
+"""The configuration of Flower: a task shows the URL of its job in the admin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JOB = "pjb-00000000-0000-4000-8000-000000000001"
         ("", "::1", "http://[::1]:8000"),
     ],
 )
-def test_a_task_ends_with_the_address_of_its_job(
+def test_a_task_shows_the_url_of_its_job(
     monkeypatch: pytest.MonkeyPatch, public_url: str, host: str, admin: str
 ) -> None:
     monkeypatch.setattr(flower, "settings", SimpleNamespace(PUBLIC_URL=public_url, HOST=host, PORT=8000))
