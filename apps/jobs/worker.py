@@ -49,7 +49,7 @@ from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_time
 from apps.jobs.stages import recognize
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages.sandbox import client
-from apps.providers.calls.shared_gateway import shared_gateway, width_of
+from apps.providers.calls.process_gateway import process_gateway, width_of
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def _queues() -> list[str]:
 
 
 def _warm_up() -> None:
-    shared_gateway().warm_up()
+    process_gateway().warm_up()
     _collect_rarely()
 
 

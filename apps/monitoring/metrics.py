@@ -23,7 +23,7 @@ from apps.jobs.scheduling import pauses, queue_status
 from apps.jobs.scheduling.queue_status import QueueStatus
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.monitoring import request_counts, running_totals
-from apps.providers.calls.shared_gateway import shared_store
+from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.models import Deployment
 from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
@@ -182,7 +182,7 @@ _USE_OF_LIMIT: dict[str, Callable[[QuotaState], float]] = {
 def quota_store_metrics() -> list[Metric]:
     """Return the use and the limits of quotas, and whether deployments are available."""
     rows = list(Deployment.objects.select_related("quota", "provider"))
-    store = shared_store()
+    store = configured_quota_store()
     store.ping()  # without deployments no other request would show that the store is down
     states = store.state([deployment_quota_key(row.pk) for row in rows])
     labels = ["provider", "deployment", "limit"]

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.accounts.models import ProjectQuota
 from apps.jobs.models import ParseJob
 from apps.jobs.states import JobState
-from apps.providers.calls.shared_gateway import shared_store
+from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.ledger import project_quota_key
 from apps.providers.models import Deployment, Quota
@@ -48,7 +48,7 @@ def quota_states(deployments: Sequence[Deployment], quotas: Sequence[ProjectQuot
     keys = [deployment_quota_key(deployment.pk) for deployment in deployments]
     keys += [project_quota_key(quota.project_id) for quota in quotas]
     try:
-        return {state.key: state for state in shared_store().state(keys)}
+        return {state.key: state for state in configured_quota_store().state(keys)}
     except QuotaStoreUnavailable:
         return None
 

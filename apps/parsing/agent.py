@@ -92,7 +92,7 @@ class PageWithAgent:
                     requests=session.requests,
                     cost_nanos=session.cost_nanos,
                 )
-            self._reply(page, session, completion.answer, marker)
+            self._reply(page, session, completion.response, marker)
         raise AllProvidersFailed([f"the model did not finish the page in {MAX_REQUESTS} requests"])
 
     def _ask(

@@ -1,1 +1,1 @@
-"""Model providers: their accounts, what may be used of them, and the one door every call goes through."""
+"""Model providers: accounts, deployments, quotas, the ledger, and the gateway through which every call goes."""

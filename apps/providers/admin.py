@@ -1,4 +1,4 @@
-"""Providers in the admin: what they may do and what is wrong with them; the ledger to read."""
+"""Providers, deployments and quotas in the admin, with their state and faults; the ledger, read-only."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.utils.formats import localize
 from django.views.decorators.debug import sensitive_post_parameters
 
 from apps.core.read_only_admin import ReadOnlyAdmin
-from apps.providers import ledger, services
-from apps.providers.calls.shared_gateway import shared_store
+from apps.providers import administration, ledger
+from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.errors import Failure
 from apps.providers.forms import FORGET, DeploymentForm, ProviderForm, QuotaForm, secret_names
@@ -28,61 +28,65 @@ FACTS = ["name", "family", "external", "region", "paused", "settings"]
 SERVES = {PageParserName.LLM: "serves_llm", PageParserName.LVM: "serves_lvm", PageParserName.AGENT: "serves_agent"}
 
 
-class Steered(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that workers call by: paused, resumed and mended here."""
+class Controlled(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that can be paused, resumed and cleared of a fault."""
 
-    actions = ["pause", "resume", "clear_trouble"]
+    actions = ["pause", "resume", "clear_fault"]
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        self.look_up(list(changelist.result_list))
+        self.add_facts(list(changelist.result_list))
         return changelist
 
-    def look_up(self, rows: list[Any]) -> None:
-        """Give the rows of one page what is not in their table, at once for all of them."""
+    def add_facts(self, rows: list[Any]) -> None:
+        """Add to the rows of one page the facts that are not in their table, for all rows at once."""
         raise NotImplementedError
 
     @admin.action(description="Pause", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._order(request, queryset, lambda row: services.pause(row=row), "paused")
+        self._apply(request, queryset, lambda row: administration.pause(row=row), "paused")
 
     @admin.action(description="Resume", permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._order(request, queryset, lambda row: services.resume(row=row), "resumed")
+        self._apply(request, queryset, lambda row: administration.resume(row=row), "resumed")
 
-    @admin.action(description="Clear trouble: it is mended", permissions=["change"])
-    def clear_trouble(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        away: list[QuotaStoreUnavailable] = []
+    @admin.action(description="Clear fault (it is fixed)", permissions=["change"])
+    def clear_fault(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        unavailable: list[QuotaStoreUnavailable] = []
 
         def clear(row: Provider | Deployment) -> None:
             try:
-                services.clear_trouble(row=row)
+                administration.clear_fault(row=row)
             except QuotaStoreUnavailable as error:
-                away.append(error)
+                unavailable.append(error)
 
-        self._order(request, queryset, clear, "cleared of trouble")
-        if away:
-            self.message_user(request, f"Breakers were not reset. {away[0]}", messages.WARNING)
+        self._apply(request, queryset, clear, "cleared of its fault")
+        if unavailable:
+            self.message_user(request, f"Circuit breakers were not reset. {unavailable[0]}", messages.WARNING)
+
+    @admin.display(description="fault detail")
+    def fault_detail(self, row: Provider | Deployment) -> str:
+        return row.trouble_detail or "-"
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         super().delete_model(request, obj)
-        services.reread()
+        administration.reread()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         super().delete_queryset(request, queryset)
-        services.reread()
+        administration.reread()
 
-    def _order(self, request: HttpRequest, rows: QuerySet[Any], order: Callable[[Any], object], done: str) -> None:
-        carried_out = 0
+    def _apply(self, request: HttpRequest, rows: QuerySet[Any], action: Callable[[Any], object], done: str) -> None:
+        changed = 0
         for row in rows:
-            if order(row) is not False:
-                carried_out += 1
+            if action(row) is not False:
+                changed += 1
                 self.log_change(request, row, done)
-        self.message_user(request, f"{carried_out} {self.opts.verbose_name}(s) {done}")
+        self.message_user(request, f"{changed} {self.opts.verbose_name}(s) {done}")
 
 
 @admin.register(Provider)
-class ProviderAdmin(Steered):
+class ProviderAdmin(Controlled):
     list_display = ["name", "family", "external", "region", "deployment_count", "state", "spent"]
     list_filter = ["family", "external", "paused"]
     search_fields = ["name"]
@@ -92,35 +96,35 @@ class ProviderAdmin(Steered):
         providers: QuerySet[Provider] = super().get_queryset(request)
         return providers.annotate(deployment_count=Count("deployments"))
 
-    def look_up(self, rows: list[Any]) -> None:
+    def add_facts(self, rows: list[Any]) -> None:
         spent = ledger.spent_by_providers()
         for provider in rows:
             provider.spent = spent.get(provider.name)
 
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        answer: HttpResponse = super().changeform_view(request, *args, **kwargs)
-        return answer
+        response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        return response
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """The form adds the fields of the secrets itself: they are none of the model's."""
+        """Leave out the fields of the secrets: they are not the model's, and the form adds them."""
         return super().get_form(request, obj, change, **kwargs | {"fields": FACTS})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["family", "state", "trouble_detail"] if obj else []
+        return ["family", "state", "fault_detail"] if obj else []
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         secrets = [*secret_names(obj.family), FORGET] if obj else secret_names(None)
         fieldsets: list[tuple[str | None, dict[str, list[str]]]] = [(None, {"fields": FACTS})]
         if obj:
-            fieldsets.append(("State", {"fields": ["state", "trouble_detail"]}))
+            fieldsets.append(("State", {"fields": ["state", "fault_detail"]}))
         if not obj or self.has_change_permission(request, obj):
             fieldsets.append(("Secrets", {"fields": secrets}))
         return fieldsets
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
-        mended = not {"settings", "secrets"}.isdisjoint(form.changed_data)
-        services.save_provider(provider=obj, secrets=form.secrets, mended=mended)
+        may_fix_fault = not {"settings", "secrets"}.isdisjoint(form.changed_data)
+        administration.save_provider(provider=obj, secrets=form.secrets, may_fix_fault=may_fix_fault)
 
     @admin.display(description="deployments", ordering="deployment_count")
     def deployment_count(self, provider: Any) -> int:
@@ -129,7 +133,7 @@ class ProviderAdmin(Steered):
 
     @admin.display
     def state(self, provider: Provider) -> str:
-        return _state(provider)
+        return _row_state(provider)
 
     @admin.display(description="spent in 24 hours")
     def spent(self, provider: Any) -> str:
@@ -156,7 +160,7 @@ class PageParserFilter(admin.SimpleListFilter):
 
 
 @admin.register(Deployment)
-class DeploymentAdmin(Steered):
+class DeploymentAdmin(Controlled):
     list_display = [
         *("name", "provider", "model", "page_parsers", "order", "input_dollars", "output_dollars"),
         *("use_now", "use_today", "state"),
@@ -167,19 +171,19 @@ class DeploymentAdmin(Steered):
     inlines = [QuotaInline]
     form = DeploymentForm
 
-    def look_up(self, rows: list[Any]) -> None:
+    def add_facts(self, rows: list[Any]) -> None:
         try:
-            states = shared_store().state([deployment_quota_key(row.pk) for row in rows])
+            states = configured_quota_store().state([deployment_quota_key(row.pk) for row in rows])
         except QuotaStoreUnavailable:
             return
         for row, state in zip(rows, states, strict=True):
-            row.account = state
+            row.quota_state = state
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["state", "trouble_detail"] if obj else []
+        return ["state", "fault_detail"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Deployment, form: Any, change: bool) -> None:
-        services.save_deployment(deployment=obj, mended="model" in form.changed_data)
+        administration.save_deployment(deployment=obj, may_fix_fault="model" in form.changed_data)
 
     @admin.display
     def page_parsers(self, deployment: Deployment) -> str:
@@ -195,45 +199,45 @@ class DeploymentAdmin(Steered):
 
     @admin.display(description="quota now")
     def use_now(self, deployment: Deployment) -> str:
-        account = _account(deployment)
-        if account is None:
+        state = _quota_state(deployment)
+        if state is None:
             return NOT_KNOWN
         quota = getattr(deployment, "quota", None) or Quota()
         uses = [
-            _use("requests", account.requests, quota.requests_per_window),
-            _use("tokens", account.tokens, quota.tokens_per_window),
-            _use("in flight", account.in_flight, quota.calls_in_flight),
+            _use("requests", state.requests, quota.requests_per_window),
+            _use("tokens", state.tokens, quota.tokens_per_window),
+            _use("in flight", state.in_flight, quota.calls_in_flight),
         ]
         if quota.input_tokens_per_window is not None:
-            uses.append(_use("input tokens", account.input_tokens, quota.input_tokens_per_window))
+            uses.append(_use("input tokens", state.input_tokens, quota.input_tokens_per_window))
         if quota.output_tokens_per_window is not None:
-            uses.append(_use("output tokens", account.output_tokens, quota.output_tokens_per_window))
+            uses.append(_use("output tokens", state.output_tokens, quota.output_tokens_per_window))
         return f"{', '.join(uses)} in {quota.window_seconds:g} s"
 
     @admin.display(description="quota today")
     def use_today(self, deployment: Deployment) -> str:
-        account = _account(deployment)
-        if account is None:
+        state = _quota_state(deployment)
+        if state is None:
             return NOT_KNOWN
         quota = getattr(deployment, "quota", None) or Quota()
-        requests = _use("requests", account.requests_today, quota.requests_per_day)
-        money = f"${account.money_today / MICROS_PER_DOLLAR:.2f}" if deployment.has_price else "cost unknown"
+        requests = _use("requests", state.requests_today, quota.requests_per_day)
+        money = f"${state.money_today / MICROS_PER_DOLLAR:.2f}" if deployment.has_price else "cost unknown"
         return f"{requests}, {money}" + ("" if quota.dollars_per_day is None else f" of ${quota.dollars_per_day}")
 
     @admin.display
     def state(self, deployment: Deployment) -> str:
-        own = _state(deployment)
-        providers = _state(deployment.provider)
+        own = _row_state(deployment)
+        providers = _row_state(deployment.provider)
         if own == IN_ORDER and providers != IN_ORDER:
             return f"provider: {providers}"
-        account = _account(deployment)
-        if own == IN_ORDER and account is not None and account.breaker != "closed":
-            return f"breaker {account.breaker}: {account.failures} failures in a row"
+        state = _quota_state(deployment)
+        if own == IN_ORDER and state is not None and state.breaker != "closed":
+            return f"breaker {state.breaker}: {state.failures} failures in a row"
         return own
 
 
 class CallErrorCodeFilter(admin.SimpleListFilter):
-    """The codes there can be: asking the ledger which there are would read all of it."""
+    """Offers all possible codes: to find those in use, the database would read the whole ledger."""
 
     title = "error code"
     parameter_name = "error_code"
@@ -269,17 +273,17 @@ class UsageAdmin(ReadOnlyAdmin):
         return dollars_in_words(call.cost_nanos)
 
 
-def _state(row: Provider | Deployment) -> str:
-    """Trouble before paused: it is still there when the row is resumed."""
+def _row_state(row: Provider | Deployment) -> str:
+    """Describe the row: its fault first, because it is still there after the row is resumed."""
     paused = "paused" if row.paused else ""
-    trouble = f"trouble: {row.trouble_code} since {localize(row.trouble_at)}" if row.trouble_code else ""
-    return "; ".join(part for part in (trouble, paused) if part) or IN_ORDER
+    fault = f"fault: {row.trouble_code} since {localize(row.trouble_at)}" if row.trouble_code else ""
+    return "; ".join(part for part in (fault, paused) if part) or IN_ORDER
 
 
-def _account(deployment: Deployment) -> QuotaState | None:
-    """What the quota store said when the list was made; None where it was not asked or did not answer."""
-    return getattr(deployment, "account", None)
+def _quota_state(deployment: Deployment) -> QuotaState | None:
+    """Return the state that ``add_facts`` read; None if it was not read or the quota store is unavailable."""
+    return getattr(deployment, "quota_state", None)
 
 
-def _use(what: str, used: int, limit: int | None) -> str:
-    return f"{used:,} {what}" if limit is None else f"{used:,} of {limit:,} {what}"
+def _use(unit: str, used: int, limit: int | None) -> str:
+    return f"{used:,} {unit}" if limit is None else f"{used:,} of {limit:,} {unit}"

@@ -1,4 +1,4 @@
-"""Which deployments serve a page parser, in order, and which rules keep some of them from being used.
+"""The deployments that serve each page parser, in order, and the rules that exclude some of them.
 
 Rows are read again every few seconds, so that a change in the admin reaches workers without a restart.
 """
@@ -24,13 +24,13 @@ from apps.providers.quota.store import QuotaLimits
 
 logger = logging.getLogger(__name__)
 
-PROBE_SECONDS = 600.0  # how often a deployment that is out of order is tried once
+PROBE_SECONDS = 600.0  # a deployment with a fault gets one call per this interval
 MICROS_PER_DOLLAR = 1_000_000
 
 
 @dataclass(frozen=True)
 class Target:
-    """A deployment as the gateway calls it; plain values, safe in any thread."""
+    """A deployment as the gateway calls it: plain values, safe in any thread."""
 
     id: int
     name: str
@@ -48,7 +48,7 @@ class Target:
     secrets: dict[str, str] = field(repr=False, compare=False)
     parameters: dict[str, Any] = field(repr=False, compare=False)
     revision: str = ""
-    in_trouble: bool = False
+    has_fault: bool = False
 
     def cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
         return self.row.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
@@ -56,9 +56,9 @@ class Target:
 
 @dataclass(frozen=True)
 class ProviderRules:
-    """The providers that pages may be sent to. Installation, project and job may each narrow them, none can widen them.
+    """The providers that pages may be sent to. Installation, project and job can each narrow them; none can widen them.
 
-    ``providers``: names of providers that may be used; None: all of them.
+    ``*_providers``: names of the allowed providers; None: all of them.
     """
 
     project_external: bool = True
@@ -67,11 +67,11 @@ class ProviderRules:
     job_providers: tuple[str, ...] | None = None
 
     def refusal(self, target: Target) -> str:
-        """The rule that keeps the deployment from being used; "" when none does."""
+        """Return the rule that excludes the deployment; "" if none does."""
         return self.refusal_of(target.provider, external=target.external)
 
     def refusal_of(self, provider: str, *, external: bool) -> str:
-        """The rule that keeps the provider of this name from being used; "" when none does."""
+        """Return the rule that excludes the provider of this name; "" if none does."""
         if external and not settings.EXTERNAL_PROVIDERS:
             return "EXTERNAL_PROVIDERS=off: the installation allows no external provider"
         if external and not self.project_external:
@@ -86,7 +86,7 @@ class ProviderRules:
 
 
 class Catalog:
-    """The deployments of the database, read again when they are older than ``settings.PROVIDERS_REREAD_SECONDS``."""
+    """The deployments in the database, read again after ``settings.PROVIDERS_REREAD_SECONDS``."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -94,15 +94,15 @@ class Catalog:
         self._read_at = float("-inf")
 
     def targets(self, page_parser: str) -> list[Target]:
-        """Deployments that serve the page parser and are in order, those to be asked first in front."""
+        """Return the deployments that serve the page parser and can be called, in the order to try them."""
         with self._lock:
             if time.monotonic() - self._read_at > settings.PROVIDERS_REREAD_SECONDS:
                 self._targets = tuple(read_targets())
                 self._read_at = time.monotonic()
             return [target for target in self._targets if page_parser in target.page_parsers]
 
-    def out_of_use(self, page_parser: str, rules: ProviderRules) -> list[str]:
-        """The deployments of the page parser that these rules allow and nobody calls now, each with the reason."""
+    def unavailable(self, page_parser: str, rules: ProviderRules) -> list[str]:
+        """Describe the deployments that these rules allow but that are not called now, each with the reason."""
         called = {target.id for target in self.targets(page_parser)}
         with borrowed_connection():
             rows = list(
@@ -112,10 +112,17 @@ class Catalog:
                 .order_by("order", "pk")
             )
         allowed = (row for row in rows if not rules.refusal_of(row.provider.name, external=row.provider.external))
-        return [f"{row.name} of {row.provider.name} {_why_not_called(row)}" for row in allowed]
+        reasons = []
+        for row in allowed:
+            code = row.trouble_code or row.provider.trouble_code
+            reason = f"is out of order: {code}" if code else "has secrets that cannot be read"
+            if row.paused or row.provider.paused:
+                reason = "is paused"
+            reasons.append(f"{row.name} of {row.provider.name} {reason}")
+        return reasons
 
     def forget(self) -> None:
-        """Read the rows again at the next question."""
+        """Read the rows again at the next use."""
         with self._lock:
             self._read_at = float("-inf")
 
@@ -124,13 +131,13 @@ catalog = Catalog()
 
 
 def read_targets() -> list[Target]:
-    """Deployments that may be called, in order; those in trouble again when it is time to look, one call at once."""
+    """Return the deployments that may be called, in order. One with a fault is probed, with one call at a time."""
     probe = Now() - timedelta(seconds=PROBE_SECONDS)
-    mended = Q(trouble_at=None) | Q(trouble_at__lt=probe)
-    provider_mended = Q(provider__trouble_at=None) | Q(provider__trouble_at__lt=probe)
+    callable_now = Q(trouble_at=None) | Q(trouble_at__lt=probe)
+    provider_callable = Q(provider__trouble_at=None) | Q(provider__trouble_at__lt=probe)
     with borrowed_connection():
         rows = list(
-            Deployment.objects.filter(mended, provider_mended, paused=False, provider__paused=False)
+            Deployment.objects.filter(callable_now, provider_callable, paused=False, provider__paused=False)
             .select_related("provider", "quota")
             .order_by("order", "pk")
         )
@@ -144,8 +151,9 @@ def read_targets() -> list[Target]:
 
 
 def target_of(row: Deployment) -> Target:
+    """Return the deployment as the gateway calls it. Raise BrokenSeal if its secrets cannot be read."""
     provider = row.provider
-    in_trouble = bool(row.trouble_code or provider.trouble_code)
+    has_fault = bool(row.trouble_code or provider.trouble_code)
     limits = limits_of(row)
     serves = {
         PageParserName.LLM: row.serves_llm,
@@ -162,28 +170,29 @@ def target_of(row: Deployment) -> Target:
         region=provider.region,
         order=row.order,
         page_parsers=frozenset(parser.value for parser, served in serves.items() if served),
-        limits=replace(limits, calls_in_flight=1) if in_trouble else limits,
+        limits=replace(limits, calls_in_flight=1) if has_fault else limits,
         max_output_tokens=row.max_output_tokens,
         row=row,
         settings=dict(provider.settings),
         secrets=unsealed(provider.secrets_sealed),
         parameters=dict(row.parameters),
         revision=f"{row.pk}:{row.updated_at.timestamp()}:{provider.updated_at.timestamp()}",
-        in_trouble=in_trouble,
+        has_fault=has_fault,
     )
 
 
 def unsealed(sealed: str) -> dict[str, str]:
-    """A provider's secrets; BrokenSeal when SECRET_KEY changed since they were sealed."""
+    """Return a provider's secrets. Raise BrokenSeal if SECRET_KEY changed since they were sealed."""
     return dict(json.loads(sealed_secrets.unseal(sealed))) if sealed else {}
 
 
 def deployment_quota_key(deployment_id: int) -> str:
-    """The name of a deployment's account in the quota store."""
+    """Return the key of the deployment's quota in the quota store."""
     return f"deployment:{deployment_id}"
 
 
 def limits_of(row: Deployment) -> QuotaLimits:
+    """Return the limits of the deployment's quota. Raise ValueError if they are out of range."""
     quota = getattr(row, "quota", None)
     if quota is None:
         return QuotaLimits(deployment_quota_key(row.pk))
@@ -200,10 +209,3 @@ def limits_of(row: Deployment) -> QuotaLimits:
         money_per_day=None if dollars is None else int(dollars * MICROS_PER_DOLLAR),
         counts_max_tokens=quota.counts_max_tokens,
     )
-
-
-def _why_not_called(row: Deployment) -> str:
-    if row.paused or row.provider.paused:
-        return "is paused"
-    code = row.trouble_code or row.provider.trouble_code
-    return f"is out of order: {code}" if code else "has secrets that cannot be read"

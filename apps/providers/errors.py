@@ -1,13 +1,13 @@
-"""What can go wrong on the way to a model's answer.
+"""The errors of calls to model providers.
 
 PageError
   ProviderError            a provider, or a rule about providers
     QuotaExhausted         wait_seconds; nothing failed
-    ProvidersUnavailable   every deployment is out of order right now; worth another try later
-    AllProvidersFailed     every deployment was tried and failed or refused this page; says how
+    ProvidersUnavailable   every deployment is out of order now; wait_seconds
+    AllProvidersFailed     every deployment failed on this page or refused it; lists the failures
     BudgetExceeded         the job's or the project's money is spent
-    ProviderNotAllowed     a rule keeps every deployment from being used; names the rule
-    CallFailed             one call; Failure says what kind. Never leaves the gateway.
+    ProviderNotAllowed     a rule excludes every deployment; names the rule
+CallFailed                 one call failed; its Failure is the kind. Never leaves the gateway.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from apps.pages.model.errors import PageError
 
 
 class Failure(StrEnum):
-    """How one call can fail: the public code of each."""
+    """The kinds of failure of one call, by their public codes."""
 
     RATE_LIMITED = "provider_rate_limited"
     OVERLOADED = "provider_overloaded"
@@ -38,12 +38,12 @@ class Failure(StrEnum):
     BAD_REQUEST = "provider_bad_request"
 
 
-OUT_OF_ORDER = frozenset({Failure.OVERLOADED, Failure.UNAVAILABLE, Failure.TIMEOUT})
-"""Failures that say something about the deployment's health: they count towards its breaker."""
-MISCONFIGURED = frozenset({Failure.AUTH, Failure.MODEL_NOT_FOUND, Failure.NO_MONEY})
-"""Failures that waiting does not mend: the deployment is out until somebody mends it."""
-WORTH_ANOTHER_TRY = frozenset({Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure.INCOMPLETE, Failure.ALTERED})
-"""Failures of one answer: the same deployment may do better with the same page once more."""
+BREAKER_FAILURES = frozenset({Failure.OVERLOADED, Failure.UNAVAILABLE, Failure.TIMEOUT})
+"""Failures of the deployment's health: they count towards its circuit breaker."""
+FAULT_FAILURES = frozenset({Failure.AUTH, Failure.MODEL_NOT_FOUND, Failure.NO_MONEY})
+"""Failures that waiting does not fix: they are stored as a fault of the deployment (deployment_faults.py)."""
+RETRYABLE_FAILURES = frozenset({Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure.INCOMPLETE, Failure.ALTERED})
+"""Failures of one response: a retry at the same deployment can succeed."""
 
 
 class ProviderError(PageError):
@@ -53,7 +53,7 @@ class ProviderError(PageError):
 
 
 class QuotaExhausted(ProviderError):
-    """Every deployment's quota is used up for now; the page waits for its turn."""
+    """The quota of every deployment is used up for now; the page is tried again."""
 
     code = "provider_rate_limited"
 
@@ -63,7 +63,7 @@ class QuotaExhausted(ProviderError):
 
 
 class ProvidersUnavailable(ProviderError):
-    """No provider can be reached right now; the page is tried again."""
+    """No provider is available now; the page is tried again."""
 
     def __init__(self, wait_seconds: float, detail: str | None = None) -> None:
         super().__init__(detail)
@@ -81,27 +81,27 @@ class AllProvidersFailed(ProviderError):
 
 
 class BudgetExceeded(ProviderError):
-    """The money set for this is spent. Raise max_cost or the project's quota, then retry the pages."""
+    """The budget is spent. Raise max_cost or the project's quota, then retry the pages."""
 
     code = "budget_exceeded"
 
 
 class ProviderNotAllowed(ProviderError):
-    """A rule keeps every provider of this mode from being used."""
+    """A rule excludes every provider of this mode."""
 
     code = "provider_not_allowed"
 
 
 @dataclass(frozen=True)
 class FailureFacts:
-    """What is known of a failed call beside its kind."""
+    """Details of a failed call. ``detail`` is a line for people, without secrets."""
 
     detail: str
     http_status: int | None = None
 
 
 class CallFailed(Exception):
-    """One call failed. ``sent_at``: when it had been sent (seconds since 1970), None when it never was."""
+    """One call failed. ``sent_at``: when it had been sent (epoch seconds); None if it never was."""
 
     def __init__(self, failure: Failure, facts: FailureFacts, *, sent_at: float | None = None) -> None:
         super().__init__(f"{failure}: {facts.detail}")

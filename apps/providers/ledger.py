@@ -1,4 +1,4 @@
-"""The ledger: a row before each call leaves, the truth when it is back, and sums for whoever asks what was spent."""
+"""The ledger of calls: write a row before each call, update it with the result, and sum up the costs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from apps.providers.quota.store import PastCall, QuotaDemand
 
 NANOS_PER_MICRO = 1000
 DAY = timedelta(days=1)
-# Failures of one page at one deployment: after two of them the deployment has had its chance with this page.
-OF_THE_PAGE = frozenset(
+# Failures caused by the page: after TRIES_PER_DEPLOYMENT of them the deployment is not tried again with this page.
+PAGE_FAILURES = frozenset(
     {
         Failure.BAD_RESPONSE,
         Failure.TRUNCATED,
@@ -37,7 +37,7 @@ OF_THE_PAGE = frozenset(
 
 @dataclass(frozen=True)
 class CallFor:
-    """What a call is made for."""
+    """The project, job and page that a call is for."""
 
     project_id: UUID
     job_id: str
@@ -46,7 +46,7 @@ class CallFor:
 
 
 def begin_call(call_for: CallFor, target: Target, demand: QuotaDemand, reservation_id: str) -> Usage:
-    """Write that a call is about to leave; tokens are what it may have at most."""
+    """Write the row of a call that is about to be sent, with its maximum of tokens and cost."""
     with borrowed_connection():
         return Usage.objects.create(
             project_id=call_for.project_id,
@@ -67,7 +67,7 @@ def begin_call(call_for: CallFor, target: Target, demand: QuotaDemand, reservati
 def end_call(
     row: Usage, target: Target, *, input_tokens: int, output_tokens: int, seconds: float, usage_suspect: bool = False
 ) -> int | None:
-    """Write the truth about a call that was answered; its cost in billionths of a dollar, None where unknown."""
+    """Write the result of an answered call. Return its cost in billionths of a dollar; None if unknown."""
     cost = target.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
     with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(
@@ -82,13 +82,13 @@ def end_call(
 
 
 def mark_unusable(row: Usage, code: str) -> None:
-    """The call was answered and is paid for, but its answer is of no use."""
+    """Mark an answered call, which costs money, as one with an unusable response."""
     with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(error_code=code)
 
 
 def fail_call(row: Usage, failed: CallFailed, *, seconds: float) -> None:
-    """A call that left and came back without an answer: what it cost nobody says, and providers do not charge it."""
+    """Write that a call that was sent got no answer. Its cost is 0: providers do not charge such calls."""
     known = row.cost_nanos is not None
     with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(
@@ -103,17 +103,17 @@ def fail_call(row: Usage, failed: CallFailed, *, seconds: float) -> None:
 
 
 def forget_call(row: Usage) -> None:
-    """The call never left."""
+    """Delete the row of a call that was never sent."""
     with borrowed_connection():
         Usage.objects.filter(pk=row.pk).delete()
 
 
 def exhausted_deployments(*, job_id: str, page_number: int, tries: int, since: datetime) -> set[int]:
-    """Deployments that this page has failed at ``tries`` times, for reasons that lie in the page."""
+    """Return the deployments at which this page failed ``tries`` times because of its content."""
     with borrowed_connection():
         rows = (
             Usage.objects.filter(job_id=job_id, page_number=page_number, started_at__gte=since)
-            .filter(error_code__in=OF_THE_PAGE, deployment_id__isnull=False)
+            .filter(error_code__in=PAGE_FAILURES, deployment_id__isnull=False)
             .values_list("deployment_id")
             .annotate(Count("pk"))
             .order_by()
@@ -123,7 +123,7 @@ def exhausted_deployments(*, job_id: str, page_number: int, tries: int, since: d
 
 @dataclass(frozen=True)
 class Spent:
-    """A sum over the ledger. ``cost_nanos`` is None as soon as one call of it has an unknown price."""
+    """A sum over calls. ``cost_nanos`` is None if the price of any call is unknown."""
 
     requests: int
     input_tokens: int
@@ -145,11 +145,12 @@ _SUMS = {
 
 
 def spent(calls: QuerySet[Usage]) -> Spent:
+    """Sum up these calls."""
     return _spent_of(calls.aggregate(**_SUMS))
 
 
 def spent_by_providers() -> dict[str, Spent]:
-    """The last day's calls of each provider that had any, by its name."""
+    """Sum up the last day's calls of each provider with any, by its name."""
     rows = Usage.objects.filter(started_at__gte=Now() - DAY).order_by().values("provider_name").annotate(**_SUMS)
     return {row["provider_name"]: _spent_of(row) for row in rows}
 
@@ -160,23 +161,24 @@ def _spent_of(sums: Mapping[str, Any]) -> Spent:
 
 
 def spent_by_job(job_id: str) -> Spent:
+    """Sum up the calls of one job."""
     return spent(Usage.objects.filter(job_id=job_id))
 
 
 def cost_by_jobs(job_ids: Sequence[str]) -> dict[str, int | None]:
-    """What the calls of each job that had any cost, in billionths of a dollar (None: unknown), in one question."""
+    """Return the cost of each job with calls, in billionths of a dollar (None: unknown), with one query."""
     calls = Usage.objects.filter(job_id__in=job_ids).order_by().values_list("job_id")
     rows = calls.annotate(cost=_SUMS["cost"], unknown=_SUMS["unknown"])
     return {job_id: None if unknown else cost or 0 for job_id, cost, unknown in rows}
 
 
 def longest_call() -> timedelta:
-    """After so long a call is not out any more, whatever became of its worker: what it may take, and a minute."""
+    """Return the age at which a call counts as ended even if its worker died: its maximum duration and a minute."""
     return timedelta(seconds=settings.PROVIDER_TOTAL_SECONDS + 60)
 
 
 def mean_seconds(page_parser: str) -> float | None:
-    """How long the page parser's answered calls took on average, the newest thousand of the last day; None: none."""
+    """Return the mean duration of the newest thousand answered calls of the last day; None if there are none."""
     answered = Usage.objects.filter(page_parser=page_parser, outcome=CallOutcome.ANSWERED, seconds__isnull=False)
     newest = answered.filter(started_at__gte=Now() - DAY).order_by("-started_at")[:1000]
     mean: float | None = newest.aggregate(mean=Avg("seconds"))["mean"]
@@ -184,17 +186,17 @@ def mean_seconds(page_parser: str) -> float | None:
 
 
 def calls_running(job_id: str) -> bool:
-    """Whether calls of the job are out; a killed worker's calls count as out for a while."""
+    """Return whether calls of the job are in flight. A killed worker's calls count until ``longest_call``."""
     recently = Now() - longest_call()
     with borrowed_connection():
         return Usage.objects.filter(job_id=job_id, outcome=CallOutcome.RUNNING, started_at__gte=recently).exists()
 
 
 def past_calls() -> Iterator[PastCall]:
-    """The last day's calls for each account they counted in: what a quota store that lost everything is told.
+    """Yield the last day's calls for each quota that counted them, to fill an empty quota store.
 
-    The ledger knows when a call was begun and ended, not when it was sent in between: the latest moment counts, so that
-    no call leaves its window before the provider lets it.
+    The ledger contains when a call began and ended, but not when it was sent. The latest possible time is used, so that
+    no call leaves the window here before it does at the provider.
     """
     columns = ("deployment_id", "project_id", "job_id", "started_at", "seconds", "input_tokens", "output_tokens")
     with borrowed_connection():
@@ -203,7 +205,7 @@ def past_calls() -> Iterator[PastCall]:
     now = timezone.now()
     for row in rows:
         took = longest_call() if row.seconds is None else timedelta(seconds=row.seconds)
-        over_at = row.started_at + took
+        ended_at = row.started_at + took
         for key in (
             deployment_quota_key(row.deployment_id or 0),
             project_quota_key(row.project_id),
@@ -211,18 +213,20 @@ def past_calls() -> Iterator[PastCall]:
         ):
             yield PastCall(
                 key,
-                min(now, over_at).timestamp(),
+                min(now, ended_at).timestamp(),
                 row.input_tokens,
                 row.output_tokens,
                 money=(row.cost_nanos or 0) // NANOS_PER_MICRO,
                 id=row.reservation_id,
-                in_flight=row.outcome == CallOutcome.RUNNING and over_at > now,
+                in_flight=row.outcome == CallOutcome.RUNNING and ended_at > now,
             )
 
 
 def project_quota_key(project_id: UUID) -> str:
+    """Return the key of the project's quota in the quota store."""
     return f"project:{project_id}"
 
 
 def job_quota_key(job_id: str) -> str:
+    """Return the key of the job's quota in the quota store."""
     return f"job:{job_id}"

@@ -17,11 +17,11 @@ from typing import Any
 from django.db import transaction
 
 from apps.core import sealed_secrets
+from apps.providers.administration import clear_fault_or_warn
 from apps.providers.calls.families import PARAMETERS, problems_of
 from apps.providers.catalog import catalog, unsealed
+from apps.providers.deployment_faults import NO_FAULT
 from apps.providers.models import Deployment, PageParserName, Provider, Quota
-from apps.providers.services import call_again
-from apps.providers.trouble import NO_TROUBLE
 
 MAX_BYTES = 1 << 20
 _UNCHANGED = "unchanged"
@@ -105,7 +105,7 @@ def _changed_providers(entries: list[_Entry], changes: list[Change]) -> list[str
 def _call_again(providers: list[str]) -> None:
     """What changed need not be wrong any more."""
     for row in Provider.objects.filter(name__in=providers):
-        call_again(row=row)
+        clear_fault_or_warn(row=row)
 
 
 # --- the file ---
@@ -347,7 +347,7 @@ def _apply(entry: _Entry) -> Iterator[Change]:
     if row is None or changed:
         sealed = sealed_secrets.seal(json.dumps(entry.secrets)) if entry.secrets else ""
         row, _ = Provider.objects.update_or_create(
-            name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **NO_TROUBLE}
+            name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **NO_FAULT}
         )
     yield Change("provider", entry.name, _told(changed))
     for name, (fields, quota) in entry.deployments.items():
@@ -362,7 +362,7 @@ def _apply_deployment(
     old_quota = getattr(row, "quota", None)
     changed += _quota_differences(old_quota, quota) if row is not None else []
     if row is None or changed:
-        row, _ = Deployment.objects.update_or_create(name=name, defaults={**fields, "provider": provider, **NO_TROUBLE})
+        row, _ = Deployment.objects.update_or_create(name=name, defaults={**fields, "provider": provider, **NO_FAULT})
         if quota is None:
             Quota.objects.filter(deployment=row).delete()
         else:

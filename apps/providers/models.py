@@ -1,4 +1,4 @@
-"""Providers (accounts), their deployments (models), what each may use, and the ledger of every call."""
+"""Providers (accounts), their deployments (models), quotas, and the ledger of every call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOKENS_PER_PRICE = 1_000_000
 
 
 def dollars_in_words(nanos: int | None) -> str:
-    """An amount in billionths of a US dollar for people; None is unknown, which is not 0."""
+    """Format billionths of a US dollar for people. None means unknown, which is not 0."""
     return "unknown" if nanos is None else f"${nanos / NANOS_PER_DOLLAR:.6f}"
 
 
@@ -24,11 +24,11 @@ class PageParserName(models.TextChoices):
 
 
 class Provider(models.Model):
-    """An account at a provider, or a server of ours that speaks a provider's protocol.
+    """An account at a provider, or a server of our own with a provider's protocol.
 
-    ``external``: pages leave the house when they are sent there. ``settings`` are what the family needs beside its
-    secrets; those are sealed and never shown again. ``trouble_code`` says why the provider is not called: a wrong key,
-    say; it stays until somebody mends it.
+    ``external``: pages that are sent there leave our own network. ``settings`` are the family's parameters except for
+    its secrets, which are sealed and never shown. The columns ``trouble_*`` are its fault (deployment_faults.py), for
+    example a wrong key: the provider is not called until the fault is cleared.
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -48,9 +48,9 @@ class Provider(models.Model):
 
 
 class Deployment(models.Model):
-    """A model at a provider: which page parsers it serves, in which order it is asked, and what it costs.
+    """A model at a provider, with the page parsers that it serves, its place in the order, and its prices.
 
-    Prices are US dollars for a million tokens; an unknown price is None, never 0.
+    Prices are US dollars per million tokens. An unknown price is None, never 0.
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -85,7 +85,7 @@ class Deployment(models.Model):
         return self.input_price is not None and self.output_price is not None
 
     def cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
-        """What so many tokens cost, in billionths of a US dollar; None where a price is unknown."""
+        """Return the cost of these tokens in billionths of a US dollar; None if a price is unknown."""
         if self.input_price is None or self.output_price is None:
             return None
         dollars = self.input_price * input_tokens + self.output_price * output_tokens
@@ -93,9 +93,9 @@ class Deployment(models.Model):
 
 
 class Quota(models.Model):
-    """What a deployment may use, of all processes together; an empty field is no limit.
+    """The limits of a deployment, for all processes together. An empty field is no limit.
 
-    ``counts_max_tokens``: the provider counts the tokens that an answer may have, not those it has (Azure).
+    ``counts_max_tokens``: the provider counts the requested maximum of output tokens, not the actual number (Azure).
     """
 
     deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, related_name="quota")
@@ -114,7 +114,7 @@ class Quota(models.Model):
 
 
 class CallOutcome(models.TextChoices):
-    """How a call ended; ``RUNNING`` until then, and for ever where its worker was killed."""
+    """The outcome of a call. It stays ``RUNNING`` if the worker was killed."""
 
     RUNNING = "running"
     ANSWERED = "answered"
@@ -122,11 +122,11 @@ class CallOutcome(models.TextChoices):
 
 
 class Usage(models.Model):
-    """The ledger: one row for every call that left for a provider, written before it is sent.
+    """The ledger: one row for every call to a provider, written before the call is sent.
 
-    Job and page are named by number, not by foreign key: what was paid stays on record when a job is deleted.
-    ``cost_nanos`` is in billionths of a US dollar, None where the price is unknown. While a call runs, tokens and cost
-    are those it may have at most.
+    Job and page are stored by id and number, not as foreign keys, so that costs stay on record when a job is deleted.
+    ``cost_nanos`` is in billionths of a US dollar; None if the price is unknown. While a call runs, tokens and cost are
+    their maximum.
     """
 
     project_id = models.UUIDField()

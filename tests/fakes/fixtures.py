@@ -9,7 +9,7 @@ import pytest
 
 from apps.core import database_connections
 from apps.providers import ledger
-from apps.providers.calls import shared_gateway
+from apps.providers.calls import process_gateway
 from apps.providers.calls.client import Client
 from apps.providers.calls.connection import CallLimits
 from apps.providers.calls.gateway import Gateway
@@ -41,19 +41,22 @@ def quota_store(redis_url: str, settings: Any) -> QuotaStore:
 
 
 @pytest.fixture
-def make_gateway(quota_store: QuotaStore, transactional_db: None) -> Iterator[MakeGateway]:
+def make_gateway(
+    quota_store: QuotaStore, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeGateway]:
     """A gateway of its own for each test, with limits of its own; it is also the one that jobs use."""
 
     def make(**limits: Any) -> Gateway:
         widths = {"llm": 20, "lvm": 20, "agent": 20}
         client = Client(connections=60, limits=CallLimits(**limits))
         gateway = Gateway(client=client, store=quota_store, catalog=catalog, widths=widths)
-        shared_gateway.use_gateway(gateway)
+        monkeypatch.setattr(process_gateway, "make_gateway", lambda: gateway)
+        process_gateway.process_gateway.reset()
         return gateway
 
     catalog.forget()
     yield make
-    shared_gateway.use_gateway(None)
+    process_gateway.process_gateway.reset()
     catalog.forget()
 
 

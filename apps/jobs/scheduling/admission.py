@@ -100,7 +100,7 @@ def _without_provider(mode: str, asked: str, rules: ProviderRules) -> Admission:
 def _reasons(mode: str, rules: ProviderRules) -> tuple[str, str]:
     """Why the mode's deployments cannot be used, where there are any, and what helps."""
     parser = PAGE_PARSER_OF_MODE[mode]
-    if stopped := catalog.out_of_use(parser, rules):
+    if stopped := catalog.unavailable(parser, rules):
         return f" ({'; '.join(stopped)})", "`manage.py check_providers` tells more"
     refused = dict.fromkeys(rules.refusal(target) for target in catalog.targets(parser))
     return f" ({'; '.join(refused)})" if refused else "", "Load one with `manage.py load_providers`"

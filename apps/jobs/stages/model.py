@@ -33,7 +33,7 @@ from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.parsers import PageToParse
 from apps.providers import ledger
 from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, CallScope
-from apps.providers.calls.shared_gateway import shared_gateway
+from apps.providers.calls.process_gateway import process_gateway
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
 from apps.providers.errors import BudgetExceeded, ProviderError, ProvidersUnavailable, QuotaExhausted
 from apps.providers.ledger import CallFor
@@ -134,7 +134,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
     ) as pictures:
         parsed = context.parser.parse(
             PageToParse(page=page, instructions=context.cache_key.instructions, pictures=pictures, order=context.order),
-            shared_gateway(),
+            process_gateway(),
         )
     facts = {
         "deployment": parsed.deployment,

@@ -1,4 +1,4 @@
-"""The tries at one page: what one call holds while it is out, and which deployments are left to ask."""
+"""The attempts at one page: a call in flight with its reservation, and the deployments that are left to try."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from apps.providers import ledger
 from apps.providers.calls.client import CompletionRequest
 from apps.providers.catalog import ProviderRules, Target
 from apps.providers.errors import (
-    OUT_OF_ORDER,
-    WORTH_ANOTHER_TRY,
+    BREAKER_FAILURES,
+    RETRYABLE_FAILURES,
     AllProvidersFailed,
     Failure,
     ProviderError,
@@ -25,7 +25,7 @@ from apps.providers.models import Usage
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, Reservation
 
 TRIES_PER_DEPLOYMENT = 2
-# A page whose providers are out of order comes again after about so long.
+# A page is tried again after about this time if its providers are out of order.
 OUTAGE_PAUSE_SECONDS = 5.0
 
 
@@ -44,8 +44,8 @@ class CallScope:
     should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
 
-class HeldCall:
-    """What one call occupies until it is settled: target, reservation and ledger row."""
+class CallInFlight:
+    """A call until it is settled: its target, reservation and ledger row."""
 
     def __init__(self) -> None:
         self.target: Target | None = None
@@ -54,21 +54,23 @@ class HeldCall:
         self.begun_at = self.ended_at = timezone.now()
         self._since = 0.0
 
-    def take(self, target: Target, reservation: Reservation, row: Usage) -> None:
+    def start(self, target: Target, reservation: Reservation, row: Usage) -> None:
+        """Note the call as reserved and written to the ledger."""
         self.target, self.reservation, self.row = target, reservation, row
         self.begun_at = timezone.now()
         self._since = time.monotonic()
 
-    def come_back(self) -> None:
-        """There is an answer, or there will be none."""
+    def end(self) -> None:
+        """Note the time at which the response or the failure arrived."""
         self.ended_at = timezone.now()
 
     @property
     def seconds(self) -> float:
-        """Since the call was reserved."""
+        """Seconds since the call was reserved."""
         return time.monotonic() - self._since
 
     def facts(self) -> tuple[Target, Usage, Reservation]:
+        """Return target, ledger row and reservation of a call that was started."""
         assert self.target is not None
         assert self.row is not None
         assert self.reservation is not None
@@ -76,65 +78,68 @@ class HeldCall:
 
 
 class Attempts:
-    """The tries at one page: which deployments are left, and why the others are not."""
+    """The attempts at one page: the deployments that are left, and why the others are excluded."""
 
     def __init__(
-        self, order: CallScope, targets: Sequence[Target], question: CompletionRequest, estimated_input_tokens: int
+        self, scope: CallScope, targets: Sequence[Target], request: CompletionRequest, estimated_input_tokens: int
     ) -> None:
-        self.order = order
-        self.question = question
+        self.scope = scope
+        self.request = request
         self.estimated_input_tokens = estimated_input_tokens
         self.calls = 0
         self.out_of_order = False
-        self._targets = [target for target in targets if target.id not in order.exhausted]
+        self._targets = [target for target in targets if target.id not in scope.exhausted]
         self._failures: list[str] = []
-        self._bad_answers: dict[int, int] = {}
-        self._passed_over: set[int] = set()
+        self._retryable: dict[int, int] = {}
+        self._excluded: set[int] = set()
 
     @property
     def max_tokens(self) -> int:
-        return self.question.max_tokens
+        return self.request.max_tokens
 
     def candidates(self) -> list[Target]:
-        return [target for target in self._targets if target.id not in self._passed_over]
+        """Return the deployments that are left to try, in order."""
+        return [target for target in self._targets if target.id not in self._excluded]
 
-    def accounts(self, target: Target) -> list[QuotaLimits]:
-        call_for = self.order.call_for
+    def quotas(self, target: Target) -> list[QuotaLimits]:
+        """Return the quotas of a call to the deployment: its own, the project's and the job's."""
+        call_for = self.scope.call_for
         found = [target.limits]
-        if self.order.project_money_per_day is not None:
+        if self.scope.project_money_per_day is not None:
             found.append(
-                QuotaLimits(project_quota_key(call_for.project_id), money_per_day=self.order.project_money_per_day)
+                QuotaLimits(project_quota_key(call_for.project_id), money_per_day=self.scope.project_money_per_day)
             )
-        if self.order.job_money is not None:
-            found.append(QuotaLimits(job_quota_key(call_for.job_id), money_per_day=self.order.job_money))
+        if self.scope.job_money is not None:
+            found.append(QuotaLimits(job_quota_key(call_for.job_id), money_per_day=self.scope.job_money))
         return found
 
     def demand(self, target: Target) -> QuotaDemand:
+        """Return the maximum that a call to the deployment can use."""
         output = min(self.max_tokens, target.max_output_tokens)
         cost = target.cost_nanos(input_tokens=self.estimated_input_tokens, output_tokens=output)
         money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)
         return QuotaDemand(input_tokens=self.estimated_input_tokens, output_tokens=output, money=money)
 
-    def note(self, target: Target, failure: Failure, told: str) -> None:
-        """A call failed: whether its deployment is asked again for this page, now."""
+    def note_failure(self, target: Target, failure: Failure, detail: str) -> None:
+        """Note a failed call, and exclude its deployment unless a retry there can succeed."""
         self.calls += 1
-        self._failures.append(f"{target.name}: {told}")
-        if failure in OUT_OF_ORDER:
+        self._failures.append(f"{target.name}: {detail}")
+        if failure in BREAKER_FAILURES:
             self.out_of_order = True
-        if failure in WORTH_ANOTHER_TRY:
-            self._bad_answers[target.id] = self._bad_answers.get(target.id, 0) + 1
-            if self._bad_answers[target.id] < TRIES_PER_DEPLOYMENT:
+        if failure in RETRYABLE_FAILURES:
+            self._retryable[target.id] = self._retryable.get(target.id, 0) + 1
+            if self._retryable[target.id] < TRIES_PER_DEPLOYMENT:
                 return
-        if failure is not Failure.RATE_LIMITED:  # the store knows how long that one is left alone
-            self._passed_over.add(target.id)
+        if failure is not Failure.RATE_LIMITED:  # the quota store holds that one off
+            self._excluded.add(target.id)
 
-    def pass_over(self, target: Target, why: str) -> None:
-        """This deployment cannot serve the page at all."""
-        self._failures.append(f"{target.name}: {why}")
-        self._passed_over.add(target.id)
+    def exclude(self, target: Target, reason: str) -> None:
+        """Exclude a deployment that cannot serve the page."""
+        self._failures.append(f"{target.name}: {reason}")
+        self._excluded.add(target.id)
 
-    def end(self) -> ProviderError:
-        """There is no deployment left to ask."""
+    def final_error(self) -> ProviderError:
+        """Return the error for a page without a deployment left to try."""
         if self.out_of_order:
             return ProvidersUnavailable(random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS, "; ".join(self._failures))
         return AllProvidersFailed(self._failures)

@@ -1,49 +1,56 @@
-"""What of a call is told to OpenTelemetry: who was called, how it went, what it cost. Nothing of what was said."""
+"""Export calls to OpenTelemetry: deployment, outcome and cost, but no content."""
 
 from __future__ import annotations
 
 from apps.core import tracing
 from apps.core.spans import JOB, Span, Value
-from apps.providers.calls.attempts import Attempts, HeldCall
+from apps.providers.calls.attempts import Attempts, CallInFlight
 from apps.providers.errors import CallFailed
 
 _NANOS_PER_DOLLAR = 1e9
 
 
 def call_answered(
-    attempt: Attempts, held: HeldCall, input_tokens: int, output_tokens: int, cost_nanos: int | None, *, error: str = ""
+    attempt: Attempts,
+    in_flight: CallInFlight,
+    input_tokens: int,
+    output_tokens: int,
+    cost_nanos: int | None,
+    *,
+    error: str = "",
 ) -> None:
-    """``error``: why the answer is of no use."""
-    told: dict[str, Value | None] = {
+    """Export an answered call. ``error``: the reason why the response is unusable."""
+    attributes: dict[str, Value | None] = {
         "leafmill.outcome": "unusable" if error else "answered",
         "gen_ai.usage.input_tokens": input_tokens,
         "gen_ai.usage.output_tokens": output_tokens,
         "leafmill.cost_usd": None if cost_nanos is None else cost_nanos / _NANOS_PER_DOLLAR,
     }
-    _tell(attempt, held, told, error)
+    _export(attempt, in_flight, attributes, error)
 
 
-def call_failed(attempt: Attempts, held: HeldCall, failed: CallFailed) -> None:
-    told: dict[str, Value | None] = {
+def call_failed(attempt: Attempts, in_flight: CallInFlight, failed: CallFailed) -> None:
+    """Export a call that failed."""
+    attributes: dict[str, Value | None] = {
         "leafmill.outcome": "failed" if failed.sent_at is not None else "not_sent",
         "http.response.status_code": failed.facts.http_status,
     }
-    _tell(attempt, held, told, failed.failure)
+    _export(attempt, in_flight, attributes, failed.failure)
 
 
-def _tell(attempt: Attempts, held: HeldCall, told: dict[str, Value | None], error: str) -> None:
-    call_for = attempt.order.call_for
+def _export(attempt: Attempts, in_flight: CallInFlight, attributes: dict[str, Value | None], error: str) -> None:
+    call_for = attempt.scope.call_for
     if not tracing.is_sampled(call_for.job_id):
         return
-    target, _, _ = held.facts()
+    target, _, _ = in_flight.facts()
     place = tracing.active_span(call_for.job_id)
     tracing.export(
         Span(
             name=f"chat {target.model}",
             job_id=call_for.job_id,
             parent=place.key if place else JOB,
-            begun_at=held.begun_at,
-            ended_at=held.ended_at,
+            begun_at=in_flight.begun_at,
+            ended_at=in_flight.ended_at,
             attributes={
                 "leafmill.job": call_for.job_id,
                 "leafmill.pages": str(call_for.page_number),
@@ -54,7 +61,7 @@ def _tell(attempt: Attempts, held: HeldCall, told: dict[str, Value | None], erro
                 "gen_ai.operation.name": "chat",
                 "gen_ai.provider.name": target.family,
                 "gen_ai.request.model": target.model,
-                **told,
+                **attributes,
             },
             error=str(error),
             kind="client",

@@ -1,8 +1,8 @@
-"""The only import of litellm: one call to one deployment, by its Router.
+"""Make one call to one deployment with litellm's Router. Only this module imports litellm.
 
-The Router is asked once for each attempt, with no retries of its own: the gateway's loop is the only one. Its pick hook
-(``get_available_deployment``) asks the gateway which deployment is to be called, which is where quota is reserved, so a
-deployment that is refused sees no request. docs/decisions/gateway.md says why not the Router's own fallbacks.
+The Router makes one attempt per call, without retries: only the gateway's loop retries. The Router's hook
+``get_available_deployment`` asks the gateway for the deployment, which reserves its quota first; so a deployment
+without quota gets no request. docs/decisions/gateway.md explains why the Router's own fallbacks are not used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REFUSALS = frozenset({"content_filter", "refusal", "safety", "guardrail_interve
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model wants used; ``arguments`` is {} where what it sent is no JSON object."""
+    """A tool call of the model. ``arguments`` is {} if the model sent no JSON object."""
 
     id: str
     name: str
@@ -65,7 +65,7 @@ Pick = Callable[[], Target]
 
 
 class Client:
-    """Calls deployments from any number of threads. Connections of a deployment are shared by all of them."""
+    """Calls deployments from any number of threads, which share the connections of each deployment."""
 
     def __init__(self, *, connections: int, limits: CallLimits) -> None:
         self._connections = connections
@@ -77,13 +77,12 @@ class Client:
 
     def warm_up(self) -> None:
         """Import litellm and build the Router, so that the first pages do not all wait for it."""
-        self._shared_router()
+        self._get_router()
 
-    def ask(self, pick: Pick, question: CompletionRequest) -> tuple[CompletionResponse, Call]:
-        """One call to the deployment that ``pick`` names. What ``pick`` raises passes through; ``CallFailed``,
-        ``Withheld``."""
-        router = self._shared_router()
-        from litellm.utils import is_internal_call  # True: no thread of litellm's own writes the call into its logs
+    def send(self, pick: Pick, request: CompletionRequest) -> tuple[CompletionResponse, Call]:
+        """Call the deployment that ``pick`` returns. Raise what ``pick`` raises, ``CallFailed`` and ``Withheld``."""
+        router = self._get_router()
+        from litellm.utils import is_internal_call  # True: litellm starts no thread to log the call
 
         picked = _Picked(pick, self)
         with calling(self._limits) as call:
@@ -92,12 +91,12 @@ class Client:
             try:
                 response = router.completion(
                     model=GROUP,
-                    messages=[dict(message) for message in question.messages],
-                    **(_with_tools(question.tools) if question.tools else {}),
-                    max_tokens=question.max_tokens,
+                    messages=[dict(message) for message in request.messages],
+                    **(_with_tools(request.tools) if request.tools else {}),
+                    max_tokens=request.max_tokens,
                     timeout=self._limits.total_seconds,
                 )
-                return _answer_of(response), call
+                return _completion_response(response), call
             except CallFailed as failed:
                 failed.sent_at = call.sent_at
                 raise
@@ -112,7 +111,7 @@ class Client:
                 _picked.current = None
 
     def deployment(self, target: Target) -> dict[str, Any]:
-        """The deployment as the Router wants it."""
+        """Return the deployment in the Router's form."""
         family = FAMILIES[target.family]
         parameters = family.litellm_parameters(target.settings, target.secrets)
         return {
@@ -129,7 +128,7 @@ class Client:
         }
 
     def sdk_client(self, target: Target) -> Any:
-        """What litellm sends the call with: over our own connections, kept for each deployment."""
+        """Return the deployment's SDK client, which uses our own kept connections."""
         with self._lock:
             revision, client = self._known.get(target.id, ("", None))
             if revision != target.revision:
@@ -160,29 +159,29 @@ class Client:
 
         return HTTPHandler(client=http)
 
-    def _shared_router(self) -> Router:
+    def _get_router(self) -> Router:
         with self._lock:
             if self._router is None:
                 self._router = _router_class()(
                     model_list=[],
                     num_retries=0,
                     max_fallbacks=0,
-                    allowed_fails=1_000_000,  # health is judged in the shared store, by all processes together
+                    allowed_fails=1_000_000,  # the quota store judges health, for all processes together
                     disable_cooldowns=True,
                     cache_responses=False,
                     set_verbose=False,
                 )
-                _leave_out_accounts()
+                _disable_bookkeeping()
             return self._router
 
 
 def _with_tools(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The flag keeps litellm from looking for tools of a kind that it would run itself."""
+    """Return the arguments for tools. The flag keeps litellm from searching for tools that it would run itself."""
     return {"tools": list(tools), "_skip_mcp_handler": True}
 
 
 class _Picked:
-    """Asks the gateway for a deployment when the Router wants one, and remembers why there was none."""
+    """Asks the gateway for a deployment when the Router needs one, and keeps the error if there is none."""
 
     def __init__(self, pick: Pick, client: Client) -> None:
         self._pick = pick
@@ -202,7 +201,7 @@ class _Picked:
         return self._client.deployment(target)
 
     def without_secrets(self, failed: CallFailed) -> CallFailed:
-        """Some providers repeat the key that they refuse."""
+        """Return the failure without secrets: some providers repeat the key that they refuse."""
         detail = failed.facts.detail
         for secret in self._secrets:
             detail = detail.replace(secret, "(secret)")
@@ -219,7 +218,7 @@ def _router_class() -> type[Router]:
 
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         library_logger = logging.getLogger(name)
-        library_logger.setLevel(logging.ERROR)  # lines per call, with addresses; the ledger has what matters of it
+        library_logger.setLevel(logging.ERROR)  # litellm logs lines per call, with addresses; the ledger has the facts
         library_logger.handlers.clear()
     litellm.telemetry = False
     litellm.suppress_debug_info = True
@@ -227,7 +226,7 @@ def _router_class() -> type[Router]:
     litellm.num_retries = 0
 
     class QuotaRouter(litellm.Router):
-        """Asks the gateway for the deployment of every attempt."""
+        """A Router that asks the gateway for the deployment of every attempt."""
 
         def get_available_deployment(
             self,
@@ -242,16 +241,18 @@ def _router_class() -> type[Router]:
             return picked.deployment(request_kwargs)
 
         def function_with_fallbacks(self, *args: Any, **kwargs: Any) -> Any:
-            """The attempt alone: the Router would start an event loop for each call, to find nothing to try again."""
+            """Make the attempt only: the Router would start an event loop for each call, although it never retries."""
             attempt = kwargs.pop("original_function")
             return attempt(*args, **kwargs)
 
     return QuotaRouter
 
 
-def _leave_out_accounts() -> None:
-    """What the ledger and the shared store know is not reckoned again for each call: the Router's notes of successes
-    and failures, the price of an answer, and how long it took (told to nobody, by an event loop made for it)."""
+def _disable_bookkeeping() -> None:
+    """Disable litellm's own bookkeeping per call, because the ledger and the quota store already have these facts.
+
+    It counts successes and failures, computes prices, and reports durations to no one through an extra event loop.
+    """
     import litellm
     from litellm._service_logger import ServiceLogging
 
@@ -268,8 +269,8 @@ def _leave_out_accounts() -> None:
         setattr(litellm, name, [])
 
 
-def _answer_of(response: Any) -> CompletionResponse:
-    """litellm's response as ours; CallFailed where it holds no answer."""
+def _completion_response(response: Any) -> CompletionResponse:
+    """Convert litellm's response. Raise CallFailed if it contains no answer."""
     try:
         choice = response.choices[0]
         message = choice.message

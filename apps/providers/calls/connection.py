@@ -1,8 +1,8 @@
-"""The connection to a provider: every read and write obeys the limits of the call that it is made for.
+"""The connection to a provider: every read and write obeys the limits of its call.
 
-The SDKs above know a time-out for each read, which a server that sends a byte a second never meets, and no limit in
-bytes at all. So both are kept here, where the bytes come in: a call has a deadline, a time until the first byte, a time
-between two bytes, and a number of bytes. Answers are not compressed, so that the bytes counted are all there are.
+The SDKs have a time-out per read, which a server that sends a byte per second never reaches, and no limit of bytes. So
+this module limits a call where the bytes arrive: it has a deadline, a time until the first byte, a time between two
+bytes, and a number of bytes. Responses are not compressed, so that the number of bytes is the real one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import httpx
 
 _FIRST_ERROR = 300
 _WRITTEN_AT_ONCE = 64 * 1024
-# A count of tokens that is a text makes the SDKs throw away an answer that is paid for; 0 is one we do not believe.
-# Inside of a text the quotes would be escaped, so no answer is touched.
+# SDKs discard a paid response if a count of tokens is a string. Replace it by 0, which later counts as implausible.
+# Inside a string the quotes would be escaped, so the text of a response is never changed.
 _COUNT_AS_TEXT = re.compile(
     rb'("(?:\w{1,40}_tokens|\w{1,40}TokenCount|(?:in|out)putTokens|totalTokens)"\s{0,9}:\s{0,9})"[^"\\]{0,40}"'
 )
@@ -30,32 +30,31 @@ _COUNT_AS_TEXT = re.compile(
 
 @dataclass(frozen=True)
 class CallLimits:
-    """What one call may take: seconds, and bytes of its answer, headers included."""
+    """The limits of one call: seconds, and bytes of its response including headers."""
 
     connect_seconds: float = 5.0
     first_byte_seconds: float = 120.0
     idle_seconds: float = 20.0
     total_seconds: float = 180.0
-    answer_bytes: int = 4 * 1024 * 1024
+    response_bytes: int = 4 * 1024 * 1024
 
 
-class AnswerTooLarge(httpcore.ReadError):
-    """The provider's answer has more bytes than an answer can need."""
+class ResponseTooLarge(httpcore.ReadError):
+    """The provider's response has more bytes than a completion can need."""
 
 
 class Withheld(Exception):
-    """The call was stopped at the last moment before it was sent: its provider wants to be left alone."""
+    """The call was stopped right before sending, because its provider requested a pause (Retry-After)."""
 
 
 class Call:
-    """One call while it is on the wire, and what came back.
+    """One HTTP call and its response.
 
-    ``sent_at`` is when its last byte was written, by ``clock`` (seconds since 1970), None if nothing was. ``status``
-    and ``headers`` are those of the answer, ``error_body`` its body where it is an error: the SDKs tell them in many
-    ways, or not at all.
+    ``sent_at`` is when its last byte was written, by ``clock`` (epoch seconds); None if none was. ``status`` and
+    ``headers`` are the response's, ``error_body`` its body if it is an error: the SDKs report them inconsistently.
 
-    ``before_sending`` is asked just before anything is sent, and may raise ``Withheld``; ``on_error`` is told of an
-    answer that is an error before the SDKs have made anything of it.
+    ``before_sending`` runs right before anything is sent and may raise ``Withheld``. ``on_error`` runs when an error
+    response has arrived, before the SDKs process it.
     """
 
     def __init__(self, limits: CallLimits) -> None:
@@ -71,11 +70,12 @@ class Call:
         self.error_body = b""
         self._received = 0
 
-    def ask_to_send(self) -> None:
+    def check_before_sending(self) -> None:
+        """Run ``before_sending``, and note if it raised ``Withheld``."""
         try:
             self.before_sending()
         except Withheld:
-            self.is_withheld = True  # the SDKs wrap what is raised here
+            self.is_withheld = True  # the SDKs wrap the exception
             raise
 
     def time_to_connect(self) -> float:
@@ -90,13 +90,13 @@ class Call:
 
     def note_read(self, size: int) -> None:
         self._received += size
-        if self._received > self.limits.answer_bytes:
-            raise AnswerTooLarge(f"more than {self.limits.answer_bytes} bytes")
+        if self._received > self.limits.response_bytes:
+            raise ResponseTooLarge(f"more than {self.limits.response_bytes} bytes")
 
     def _left(self) -> float:
         left = self.deadline - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout("the call took longer than it may")
+            raise httpcore.ReadTimeout("the call exceeded its time limit")
         return left
 
 
@@ -105,7 +105,7 @@ _current = threading.local()
 
 @contextmanager
 def calling(limits: CallLimits) -> Iterator[Call]:
-    """The call that this thread makes inside the block."""
+    """Make a call the current one of this thread inside the block."""
     _current.call = call = Call(limits)
     try:
         yield call
@@ -114,7 +114,7 @@ def calling(limits: CallLimits) -> Iterator[Call]:
 
 
 def current_call() -> Call:
-    """The call that this thread is making."""
+    """Return the current call of this thread."""
     call: Call | None = getattr(_current, "call", None)
     return call or Call(CallLimits())
 
@@ -130,10 +130,10 @@ class _BoundedStream(httpcore.NetworkStream):
         return chunk
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """In parts: the time-out is that of a single send, and one who takes an image in drips meets the deadline."""
+        """Write in parts: the time-out applies to each send, and a server that reads slowly reaches the deadline."""
         call = current_call()
         if call.sent_at is None:
-            call.ask_to_send()
+            call.check_before_sending()
         for start in range(0, len(buffer), _WRITTEN_AT_ONCE):
             part = buffer[start : start + _WRITTEN_AT_ONCE]
             self._stream.write(part, min(call.limits.idle_seconds, call.time_to_read()))
@@ -168,7 +168,7 @@ class _BoundedBackend(httpcore.NetworkBackend):
 
 
 class _Transport(httpx.HTTPTransport):
-    """httpx's own transport over bounded connections."""
+    """httpx's transport over bounded connections."""
 
     def __init__(self, *, connections: int) -> None:
         super().__init__(limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections))
@@ -181,7 +181,7 @@ class _Transport(httpx.HTTPTransport):
         call.status, call.headers = response.status_code, response.headers
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             response.close()
-            raise httpx.DecodingError("the answer is compressed, which was not asked for", request=request)
+            raise httpx.DecodingError("the response is compressed, although that was not requested", request=request)
         with closing(response):
             body = response.read()
         if response.status_code >= _FIRST_ERROR:
@@ -193,5 +193,5 @@ class _Transport(httpx.HTTPTransport):
 
 
 def http_client(*, connections: int) -> httpx.Client:
-    """A client for many threads. It follows no redirect: a page and a key go where they were sent, nowhere else."""
+    """Return a client for many threads. It follows no redirects, so a page and a key go only to the configured host."""
     return httpx.Client(transport=_Transport(connections=connections), follow_redirects=False, timeout=None)  # noqa: S113

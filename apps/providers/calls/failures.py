@@ -1,6 +1,6 @@
-"""What kind of failure a provider's answer is: by what was on the wire, whatever SDK stands in between.
+"""Classify the failure of a call by the provider's HTTP response, independent of the SDK.
 
-Status and body are told apart as the providers document them; their addresses stand beside each family in families.py.
+Statuses and bodies are classified as the providers document them; families.py has the addresses of the documentation.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from apps.providers.errors import CallFailed, Failure, FailureFacts
 
 MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
 _MAX_DETAIL_CHARS = 300
-# "You exceeded your current quota" is money at OpenAI; at Google also a minute's tokens, and then it says when to ask.
+# "You exceeded your current quota" means money at OpenAI. At Google it can mean tokens per minute, with a retry delay.
 _ASK_AGAIN = re.compile(r"google\.rpc\.RetryInfo")
-# Words in the body of a 4xx that say more than its status; the first that is found counts.
+# Words in the body of a 4xx that are more specific than its status. The first match counts.
 _NO_MONEY = re.compile(
     r"insufficient_quota|credit balance|billing_hard_limit|billing_not_active|BILLING_DISABLED"
     r"|exceeded your current quota",
@@ -61,32 +61,24 @@ _OF_WORDS = (
 
 
 def failure_of(call: Call, error: Exception) -> CallFailed:
-    """The failure that ``error``, raised while ``call`` was on the wire, stands for."""
-    failure = _failure(call, error)
-    facts = FailureFacts(
-        detail=_detail(call, error),
-        http_status=call.status,
-    )
+    """Classify the failure that ``error``, raised during ``call``, means."""
+    if call.status is None:
+        failure = Failure.TIMEOUT if _is_timeout(error) else Failure.UNAVAILABLE
+        is_too_large = any(
+            "ResponseTooLarge" in type(cause).__name__ or "more than" in str(cause) for cause in _causes(error)
+        )
+        if failure is Failure.UNAVAILABLE and is_too_large:
+            failure = Failure.BAD_RESPONSE
+    elif call.status >= 400:
+        failure = failure_of_error_response(call.status, call.error_body.decode("utf-8", "replace"))
+    else:  # a response that is not a completion: HTML, half of a body, a redirect, invalid numbers
+        failure = Failure.TIMEOUT if _is_timeout(error) else Failure.BAD_RESPONSE
+    facts = FailureFacts(detail=_detail(call, error), http_status=call.status)
     return CallFailed(failure, facts, sent_at=call.sent_at)
 
 
-def _failure(call: Call, error: Exception) -> Failure:
-    if call.status is None:
-        return _without_answer(error)
-    if call.status >= 400:
-        return _of_error_answer(call.status, call.error_body.decode("utf-8", "replace"))
-    # An answer came, and it was not one: HTML, half of it, a redirect, numbers that are none.
-    return Failure.TIMEOUT if _is_timeout(error) else Failure.BAD_RESPONSE
-
-
-def _without_answer(error: Exception) -> Failure:
-    if _is_timeout(error):
-        return Failure.TIMEOUT
-    too_large = any("AnswerTooLarge" in type(cause).__name__ or "more than" in str(cause) for cause in _causes(error))
-    return Failure.BAD_RESPONSE if too_large else Failure.UNAVAILABLE
-
-
-def _of_error_answer(status: int, body: str) -> Failure:
+def failure_of_error_response(status: int, body: str) -> Failure:
+    """Classify a response with a status of 400 or more, by the words in its body first and by its status second."""
     for words, failure, statuses in _OF_WORDS:
         if status in statuses and words.search(body):
             return failure
@@ -109,18 +101,14 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _detail(call: Call, error: Exception) -> str:
-    """A line for people: what the provider said where it said something; never what we sent."""
-    said = _message_in(call.error_body) if call.error_body else _reason(error)
-    text = f"HTTP {call.status}: {said}" if call.status else said
+    """Return a line for people: the provider's message, the system's error or the kind of error. Never our request."""
+    if call.error_body:
+        detail = _message_in(call.error_body)
+    else:
+        reasons = [cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror]
+        detail = f"{reasons[0]}. Check the address and the network" if reasons else type(error).__name__
+    text = f"HTTP {call.status}: {detail}" if call.status else detail
     return "".join(letter if letter.isprintable() else " " for letter in text[:_MAX_DETAIL_CHARS]).strip()
-
-
-def _reason(error: Exception) -> str:
-    """What the system said of an address that was not reached, else the kind of error."""
-    for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.strerror:
-            return f"{cause.strerror}. Is the address right, and can it be reached from here?"
-    return type(error).__name__
 
 
 def _message_in(body: bytes) -> str:
@@ -138,14 +126,14 @@ def _message_in(body: bytes) -> str:
 
 
 def retry_after(headers: Mapping[str, str], body: bytes = b"") -> float | None:
-    """Seconds until the provider wants to be asked again; None where it does not say, or says nonsense."""
+    """Return the seconds until the provider accepts another request; None if they are missing or invalid."""
     seconds = _number(headers.get("retry-after-ms"), 1000.0)
     if seconds is None:
         seconds = _number(headers.get("retry-after"), 1.0)
     if seconds is None:
-        seconds = _until(headers.get("retry-after"))
+        seconds = seconds_until(headers.get("retry-after"))
     if seconds is None:
-        seconds = _retry_info(body)
+        seconds = google_retry_delay(body)
     if seconds is None or not 0 <= seconds < float("inf"):
         return None
     return min(seconds, MAX_RETRY_AFTER_SECONDS)
@@ -158,20 +146,20 @@ def _number(text: str | None, per_second: float) -> float | None:
         return None
 
 
-def _until(text: str | None) -> float | None:
-    """An HTTP date (RFC 9110, 10.2.3) as seconds from now; one that has passed is now."""
-    if not text:
+def seconds_until(http_date: str | None) -> float | None:
+    """Return the seconds from now to an HTTP date (RFC 9110, 10.2.3); 0 if it has passed, None if it is invalid."""
+    if not http_date:
         return None
     try:
-        moment = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(http_date)
     except (ValueError, TypeError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _retry_info(body: bytes) -> float | None:
-    """Google says it in the body: error.details[].retryDelay = "34s" (google.rpc.RetryInfo)."""
+def google_retry_delay(body: bytes) -> float | None:
+    """Return Google's delay, which is in the body: error.details[].retryDelay = "34s" (google.rpc.RetryInfo)."""
     if b"retryDelay" not in body:
         return None
     try:

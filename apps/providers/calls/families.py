@@ -1,6 +1,6 @@
-"""What each family of providers needs to be called, and how litellm is told.
+"""The families of providers: their settings and secrets, and the corresponding parameters of litellm.
 
-Sources: the providers' own documentation, at the addresses beside each family.
+Sources: the providers' own documentation, at the address in each family.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Family:
-    """``prefix`` is litellm's name of the wire. ``settings`` and ``secrets`` map our names to litellm's parameters."""
+    """A family of providers with the same API.
+
+    ``prefix`` is litellm's name of the API. ``settings`` and ``secrets`` map our names to litellm's parameters.
+    """
 
     label: str
     prefix: str
@@ -24,7 +27,7 @@ class Family:
     sdk: str = ""
 
     def litellm_parameters(self, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-        """litellm's parameters beside the model; base addresses in the spelling that litellm wants."""
+        """Return litellm's parameters for these settings and secrets."""
         named = {self.settings[name]: value for name, value in settings.items() if name in self.settings}
         named |= {self.secrets[name]: value for name, value in secrets.items() if name in self.secrets}
         return named
@@ -106,11 +109,11 @@ PARAMETERS = frozenset(
         *("reasoning_effort", "thinking", "service_tier", "safety_settings", "verbosity"),
     }
 )
-"""What may be sent with every request of a deployment. Anything else could send a page, or a key, elsewhere."""
+"""The parameters that a deployment may add to its requests. Any other could send a page or a key elsewhere."""
 
 
 def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> list[str]:
-    """What is missing or unknown in a provider's entry, as sentences."""
+    """Return the problems of a provider's entry (missing, unknown or invalid values) as sentences."""
     found = FAMILIES.get(family)
     if found is None:
         return [f"family: {family!r} is not one of {', '.join(FAMILIES)}"]
@@ -118,13 +121,10 @@ def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, 
     problems += [f"{name}: {found.label} has no such setting" for name in settings if name not in found.settings]
     problems += [f"{name}: {found.label} has no such secret" for name in secrets if name not in found.secrets]
     base = settings.get("base_url")
-    if base is not None and not _is_address(base):
+    parts = urlsplit(base) if isinstance(base, str) else None
+    is_address = (
+        parts and parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
+    )
+    if base is not None and not is_address:
         problems.append("base_url: an http(s) address without a user or password is expected")
     return problems
-
-
-def _is_address(text: object) -> bool:
-    if not isinstance(text, str):
-        return False
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and not parts.password

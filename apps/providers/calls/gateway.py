@@ -1,8 +1,8 @@
-"""One question, one answer: from the first deployment that may, can and does answer it usefully.
+"""Complete a request at the first deployment that is allowed, has quota and returns a usable response.
 
-The loop of ``Gateway.complete`` is the only one that tries again; ``Attempts.note`` says what follows a failure: the
-same deployment once more, the next one, or none for now. Before each call the shared store is asked for quota, for how
-long a provider wants to be left alone, and for the deployment's breaker; so all processes agree.
+Only the loop of ``Gateway.complete`` retries. ``Attempts.note_failure`` decides what follows a failure: the same
+deployment again, the next one, or none for now. Before each call the quota store is asked for quota, Retry-After and
+the deployment's circuit breaker, so that all processes agree.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import Generic, TypeVar
 from django.db import IntegrityError
 
 from apps.pages.model.errors import ParseError, Stopped
-from apps.providers import ledger, trouble
+from apps.providers import deployment_faults, ledger
 from apps.providers.calls import call_traces
-from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallScope, HeldCall
+from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallInFlight, CallScope
 from apps.providers.calls.client import Client, CompletionRequest, CompletionResponse
 from apps.providers.calls.connection import Call, Withheld, current_call
 from apps.providers.calls.failures import retry_after
-from apps.providers.catalog import Catalog, Target
+from apps.providers.catalog import PROBE_SECONDS, Catalog, Target
 from apps.providers.errors import (
-    MISCONFIGURED,
-    OUT_OF_ORDER,
+    BREAKER_FAILURES,
+    FAULT_FAILURES,
     BudgetExceeded,
     CallFailed,
     Failure,
@@ -45,22 +45,22 @@ from apps.providers.quota.store import QuotaDenied, QuotaStore, QuotaStoreUnavai
 logger = logging.getLogger(__name__)
 
 Checked = TypeVar("Checked")
-# So long a thread waits for quota itself; for longer the page goes back to its row and gives its slot to another.
-PATIENCE_SECONDS = 2.0
-# How long a provider is left alone that says "too many requests" and not for how long.
-UNSAID_RETRY_AFTER_SECONDS = 5.0
+# Wait for quota in the thread for at most this long; otherwise snooze the page and free the slot.
+MAX_QUOTA_WAIT_SECONDS = 2.0
+# The hold-off after a 429 without a Retry-After.
+DEFAULT_RETRY_AFTER_SECONDS = 5.0
 _CHARACTERS_PER_TOKEN = 4
-# Tokenizers and pictures differ; a provider that tells less than this share of our own estimate is mistaken.
+# Tokenizers and images differ, but a provider's count below this share of our own estimate is wrong.
 _MIN_SHARE_OF_ESTIMATE = 0.1
 _MONEY = "money_per_day"
 
 
 @dataclass(frozen=True)
 class Completion(Generic[Checked]):
-    """A useful answer: what the check made of it, who gave it, and what it cost (nanos; None: unknown)."""
+    """A usable response, the result of its check, its deployment and its cost (nanos; None: unknown)."""
 
     checked: Checked
-    answer: CompletionResponse
+    response: CompletionResponse
     target: Target
     input_tokens: int
     output_tokens: int
@@ -69,204 +69,209 @@ class Completion(Generic[Checked]):
 
 
 class Gateway:
-    """Asks deployments for many threads; one for each process."""
+    """Calls deployments for many threads. A process has one."""
 
     def __init__(self, *, client: Client, store: QuotaStore, catalog: Catalog, widths: dict[str, int]) -> None:
         self._client = client
         self._store = store
         self._catalog = catalog
-        self._widths = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
+        self._semaphores = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
 
     def warm_up(self) -> None:
+        """Import the provider client ahead of the first call."""
         self._client.warm_up()
 
     def complete(
         self,
-        order: CallScope,
-        question: CompletionRequest,
+        scope: CallScope,
+        request: CompletionRequest,
         *,
         estimated_input_tokens: int,
         check: Callable[[CompletionResponse], Checked],
     ) -> Completion[Checked]:
-        """The first answer that ``check`` takes; ``check`` raises a ParseError with a code of Failure for others.
+        """Return the first response that ``check`` accepts. ``check`` raises a ParseError with the code of a Failure.
 
-        Raises QuotaExhausted and ProvidersUnavailable (both say when to come again), AllProvidersFailed,
-        BudgetExceeded, ProviderNotAllowed, and Stopped once ``order.should_stop()``.
+        Raise QuotaExhausted and ProvidersUnavailable (both with ``wait_seconds``), AllProvidersFailed, BudgetExceeded,
+        ProviderNotAllowed, and Stopped once ``scope.should_stop()``.
         """
-        attempt = Attempts(order, self._allowed(order), question, estimated_input_tokens)
+        attempt = Attempts(scope, self._allowed(scope), request, estimated_input_tokens)
         while True:
             try:
-                completion = self._try(attempt, check)
-            except QuotaStoreUnavailable as error:  # without it nobody knows what may be called
+                completion = self._attempt(attempt, check)
+            except QuotaStoreUnavailable as error:  # without the store no call is allowed
                 raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, str(error)) from error
             if completion is not None:
                 return completion
 
-    def _allowed(self, order: CallScope) -> list[Target]:
-        targets = self._catalog.targets(order.call_for.page_parser)
-        allowed = [target for target in targets if not order.rules.refusal(target)]
+    def _allowed(self, scope: CallScope) -> list[Target]:
+        targets = self._catalog.targets(scope.call_for.page_parser)
+        allowed = [target for target in targets if not scope.rules.refusal(target)]
         if allowed:
             return allowed
-        if targets and not self._catalog.out_of_use(order.call_for.page_parser, order.rules):
-            reasons = dict.fromkeys(order.rules.refusal(target) for target in targets)
+        if targets and not self._catalog.unavailable(scope.call_for.page_parser, scope.rules):
+            reasons = dict.fromkeys(scope.rules.refusal(target) for target in targets)
             raise ProviderNotAllowed(f"No provider may be used: {'; '.join(reasons)}.")
         raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, "No provider of this mode is in working order.")
 
     @contextmanager
-    def _width(self, page_parser: str) -> Iterator[None]:
-        width = self._widths[page_parser]
-        if not width.acquire(timeout=PATIENCE_SECONDS):
+    def _concurrency_slot(self, page_parser: str) -> Iterator[None]:
+        width = self._semaphores[page_parser]
+        if not width.acquire(timeout=MAX_QUOTA_WAIT_SECONDS):
             raise QuotaExhausted(random.uniform(0.5, 1.5))
         try:
             yield
         finally:
             width.release()
 
-    def _try(self, attempt: Attempts, check: Callable[[CompletionResponse], Checked]) -> Completion[Checked] | None:
-        """One call; None when it came to nothing and another may follow."""
-        if attempt.order.should_stop():
+    def _attempt(self, attempt: Attempts, check: Callable[[CompletionResponse], Checked]) -> Completion[Checked] | None:
+        """Make one call. Return None if it failed and another may follow."""
+        if attempt.scope.should_stop():
             raise Stopped
-        held = HeldCall()
+        in_flight = CallInFlight()
         try:
-            with self._width(attempt.order.call_for.page_parser):
-                answer, call = self._client.ask(lambda: self._pick(attempt, held), attempt.question)
+            with self._concurrency_slot(attempt.scope.call_for.page_parser):
+                response, call = self._client.send(lambda: self._pick(attempt, in_flight), attempt.request)
         except CallFailed as failed:
-            self._account_for_failure(attempt, held, failed)
+            self._record_failure(attempt, in_flight, failed)
             return None
         except Withheld:
-            self._take_back(held)
+            self._cancel(in_flight)
             return None
-        return self._account_for_answer(attempt, held, answer, call, check)
+        return self._record_answer(attempt, in_flight, response, call, check)
 
-    def _pick(self, attempt: Attempts, held: HeldCall) -> Target:
-        """The deployment to be called now, with quota reserved and the call in the ledger. Waits for a moment where
-        that helps; raises what ``complete`` does."""
-        until = time.monotonic() + PATIENCE_SECONDS
+    def _pick(self, attempt: Attempts, in_flight: CallInFlight) -> Target:
+        """Return the deployment to call now, with quota reserved and the call in the ledger.
+
+        Wait for quota up to ``MAX_QUOTA_WAIT_SECONDS``. Raise what ``complete`` raises.
+        """
+        until = time.monotonic() + MAX_QUOTA_WAIT_SECONDS
         while True:
-            refusals = []
+            denials = []
             for target in attempt.candidates():
-                accounts, demand = attempt.accounts(target), attempt.demand(target)
-                outcome = self._store.reserve(accounts, demand)
+                quotas, demand = attempt.quotas(target), attempt.demand(target)
+                outcome = self._store.reserve(quotas, demand)
                 if isinstance(outcome, Reservation):
-                    self._watch(target, outcome)
-                    if self._begin(attempt, held, target, outcome):
+                    self._obey_retry_after(target, outcome)
+                    if self._start_call(attempt, in_flight, target, outcome):
                         return target
                     continue
                 if math.isinf(outcome.wait_seconds) and not _is_budget(outcome):
-                    attempt.pass_over(target, f"its quota of {outcome.limit} is smaller than one call")
+                    attempt.exclude(target, f"its quota of {outcome.limit} is smaller than one call")
                 else:
-                    refusals.append(outcome)
-            wait = self._wait_seconds(attempt, refusals)
+                    denials.append(outcome)
+            wait = self._wait_seconds(attempt, denials)
             if time.monotonic() + wait > until:
-                raise self._refused(attempt, refusals, wait)
+                raise self._denied(attempt, denials, wait)
             time.sleep(wait)
-            if attempt.order.should_stop():
+            if attempt.scope.should_stop():
                 raise Stopped
 
-    def _begin(self, attempt: Attempts, held: HeldCall, target: Target, reservation: Reservation) -> bool:
-        """Write the call into the ledger; False when its deployment was deleted since the catalog was read."""
+    def _start_call(self, attempt: Attempts, in_flight: CallInFlight, target: Target, reservation: Reservation) -> bool:
+        """Write the call to the ledger. Return False if its deployment was deleted since the catalog was read."""
         try:
-            row = ledger.begin_call(attempt.order.call_for, target, reservation.demand, reservation.id)
+            row = ledger.begin_call(attempt.scope.call_for, target, reservation.demand, reservation.id)
         except IntegrityError:
             self._catalog.forget()
-            attempt.out_of_order = True  # the page comes again, and finds the deployments that there are
-            attempt.pass_over(target, "it was deleted")
-            with _whatever_the_store_says():
+            attempt.out_of_order = True  # the page is tried again, with the deployments that exist then
+            attempt.exclude(target, "it was deleted")
+            with _tolerating_the_store():
                 self._store.release(reservation)
             return False
-        held.take(target, reservation, row)
+        in_flight.start(target, reservation, row)
         return True
 
-    def _watch(self, target: Target, reservation: Reservation) -> None:
-        """Have the call obey Retry-After to the last moment, and what it is told of it reach everybody at once: between
-        the store and the wire lie a row in the ledger and the work of the SDKs."""
+    def _obey_retry_after(self, target: Target, reservation: Reservation) -> None:
+        """Check for a hold-off right before sending, and store a Retry-After right when it arrives.
+
+        Between the reservation and the network are a ledger row and the SDKs, which take time.
+        """
         call, key = current_call(), target.limits.key
 
         def withhold_if_held_off() -> None:
-            with _whatever_the_store_says():
+            with _tolerating_the_store():
                 if self._store.held_off_seconds(key) > 0:
                     raise Withheld
 
-        def hold_off_if_told() -> None:
-            told = retry_after(call.headers, call.error_body)
-            if told is not None or call.status == HTTPStatus.TOO_MANY_REQUESTS:
-                with _whatever_the_store_says():
-                    self._store.hold_off(key, seconds=_pause_seconds(told))
+        def hold_off_if_requested() -> None:
+            seconds = retry_after(call.headers, call.error_body)
+            if seconds is not None or call.status == HTTPStatus.TOO_MANY_REQUESTS:
+                with _tolerating_the_store():
+                    self._store.hold_off(key, seconds=_hold_off_seconds(seconds))
 
         call.clock = reservation.store_clock
-        call.before_sending, call.on_error = withhold_if_held_off, hold_off_if_told
+        call.before_sending, call.on_error = withhold_if_held_off, hold_off_if_requested
 
-    def _wait_seconds(self, attempt: Attempts, refusals: Sequence[QuotaDenied]) -> float:
-        if not refusals:
-            raise attempt.end()
-        spent = [refusal for refusal in refusals if _is_budget(refusal)]
-        if len(spent) == len(refusals) and not ledger.calls_running(attempt.order.call_for.job_id):
+    def _wait_seconds(self, attempt: Attempts, denials: Sequence[QuotaDenied]) -> float:
+        if not denials:
+            raise attempt.final_error()
+        spent = [denial for denial in denials if _is_budget(denial)]
+        if len(spent) == len(denials) and not ledger.calls_running(attempt.scope.call_for.job_id):
             raise BudgetExceeded
-        # Calls that are out have reserved the most they can cost, and give back what they did not.
-        return min(1.0 if refusal in spent else refusal.wait_seconds for refusal in refusals)
+        # Calls in flight have reserved their maximum cost, and the unused part is released.
+        return min(1.0 if denial in spent else denial.wait_seconds for denial in denials)
 
-    def _refused(self, attempt: Attempts, refusals: Sequence[QuotaDenied], wait: float) -> ProviderError:
-        if attempt.out_of_order or all(refusal.limit == "breaker" for refusal in refusals):
+    def _denied(self, attempt: Attempts, denials: Sequence[QuotaDenied], wait: float) -> ProviderError:
+        if attempt.out_of_order or all(denial.limit == "breaker" for denial in denials):
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
         return QuotaExhausted(wait)
 
-    def _account_for_failure(self, attempt: Attempts, held: HeldCall, failed: CallFailed) -> None:
-        held.come_back()
-        target, row, reservation = held.facts()
+    def _record_failure(self, attempt: Attempts, in_flight: CallInFlight, failed: CallFailed) -> None:
+        in_flight.end()
+        target, row, reservation = in_flight.facts()
         if failed.sent_at is None:
-            self._take_back(held)
+            self._cancel(in_flight)
         else:
-            ledger.fail_call(row, failed, seconds=held.seconds)
-        with _whatever_the_store_says():
+            ledger.fail_call(row, failed, seconds=in_flight.seconds)
+        with _tolerating_the_store():
             if failed.sent_at is not None:
                 self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
-            self._tell_store(target, failed)
-        attempt.note(target, failed.failure, str(failed))
-        call_traces.call_failed(attempt, held, failed)
+            self._report_health(target, failed)
+        attempt.note_failure(target, failed.failure, str(failed))
+        call_traces.call_failed(attempt, in_flight, failed)
 
-    def _take_back(self, held: HeldCall) -> None:
-        """The call never left."""
-        _, row, reservation = held.facts()
+    def _cancel(self, in_flight: CallInFlight) -> None:
+        """Release and delete a call that was never sent."""
+        _, row, reservation = in_flight.facts()
         ledger.forget_call(row)
-        with _whatever_the_store_says():
+        with _tolerating_the_store():
             self._store.release(reservation)
 
-    def _tell_store(self, target: Target, failed: CallFailed) -> None:
-        """What the failure means for everybody who would call this deployment next."""
+    def _report_health(self, target: Target, failed: CallFailed) -> None:
+        """Record the failure for all processes: circuit breaker, and fault of the deployment."""
         key = target.limits.key
-        if failed.failure in OUT_OF_ORDER:
+        if failed.failure in BREAKER_FAILURES:
             self._store.note_failure(key)
         else:
-            self._store.note_success(key)  # it answers, whatever it says
-        if failed.failure in MISCONFIGURED:
-            self._store.hold_off(key, seconds=trouble.PROBE_SECONDS)
-            trouble.report(target, failed)
+            self._store.note_success(key)  # it responds, even if with an error
+        if failed.failure in FAULT_FAILURES:
+            self._store.hold_off(key, seconds=PROBE_SECONDS)
+            deployment_faults.report(target, failed)
             self._catalog.forget()
         logger.warning("%s (%s) failed: %s", target.name, target.provider, failed)
 
-    def _account_for_answer(
+    def _record_answer(
         self,
         attempt: Attempts,
-        held: HeldCall,
-        answer: CompletionResponse,
+        in_flight: CallInFlight,
+        response: CompletionResponse,
         call: Call,
         check: Callable[[CompletionResponse], Checked],
     ) -> Completion[Checked] | None:
-        held.come_back()
-        target, row, reservation = held.facts()
-        counted = _counted(answer, attempt.estimated_input_tokens)
-        if target.in_trouble:
-            trouble.clear(target)
+        in_flight.end()
+        target, row, reservation = in_flight.facts()
+        counted = _counted(response, attempt.estimated_input_tokens)
+        if target.has_fault:
+            deployment_faults.clear(target)
             self._catalog.forget()
         cost = ledger.end_call(
             row,
             target,
             input_tokens=counted.input_tokens,
             output_tokens=counted.output_tokens,
-            seconds=held.seconds,
+            seconds=in_flight.seconds,
             usage_suspect=counted.suspect,
         )
-        with _whatever_the_store_says():
+        with _tolerating_the_store():
             self._store.note_success(target.limits.key)
             self._store.settle(
                 reservation,
@@ -275,32 +280,34 @@ class Gateway:
                 money=(cost or 0) // ledger.NANOS_PER_MICRO,
                 sent_at=call.sent_at,
             )
-        told = partial(call_traces.call_answered, attempt, held, counted.input_tokens, counted.output_tokens, cost)
+        trace = partial(
+            call_traces.call_answered, attempt, in_flight, counted.input_tokens, counted.output_tokens, cost
+        )
         try:
-            checked = check(answer)
+            checked = check(response)
         except ParseError as error:
             failure = Failure(error.code)
             ledger.mark_unusable(row, failure)
-            attempt.note(target, failure, f"{failure}: {error.detail}")
-            told(error=failure)
+            attempt.note_failure(target, failure, f"{failure}: {error.detail}")
+            trace(error=failure)
             return None
         attempt.calls += 1
-        told()
-        return Completion(checked, answer, target, counted.input_tokens, counted.output_tokens, cost, attempt.calls)
+        trace()
+        return Completion(checked, response, target, counted.input_tokens, counted.output_tokens, cost, attempt.calls)
 
 
-def _is_budget(refusal: QuotaDenied) -> bool:
-    """The job's or the project's money, not that of one deployment."""
-    return refusal.limit == _MONEY and not refusal.key.startswith("deployment")
+def _is_budget(denial: QuotaDenied) -> bool:
+    """Return whether the budget of the job or the project is spent, and not that of one deployment."""
+    return denial.limit == _MONEY and not denial.key.startswith("deployment")
 
 
 @contextmanager
-def _whatever_the_store_says() -> Iterator[None]:
-    """What a call came to is in the ledger; a store that cannot be told keeps its estimate until that runs out."""
+def _tolerating_the_store() -> Iterator[None]:
+    """Ignore an unavailable quota store: the ledger has the result, and the store's reservation expires."""
     try:
         yield
     except QuotaStoreUnavailable as error:
-        logger.warning("The quota store was not told how a call ended (%s)", error)
+        logger.warning("The quota store is unavailable, so the result of a call was not stored there (%s)", error)
 
 
 @dataclass(frozen=True)
@@ -310,22 +317,22 @@ class _Counted:
     suspect: bool
 
 
-def _counted(answer: CompletionResponse, estimate: int) -> _Counted:
-    """The tokens to believe in: the provider's own count, unless it cannot be true."""
-    visible = len(answer.text) + sum(len(str(call.arguments)) for call in answer.tool_calls)
+def _counted(response: CompletionResponse, estimate: int) -> _Counted:
+    """Return the provider's counts of tokens, or our own estimate of those that are implausible."""
+    visible = len(response.text) + sum(len(str(call.arguments)) for call in response.tool_calls)
     own_output = -(-visible // _CHARACTERS_PER_TOKEN)
-    input_tokens = _believable(answer.input_tokens, estimate * _MIN_SHARE_OF_ESTIMATE)
-    output_tokens = _believable(answer.output_tokens, own_output * _MIN_SHARE_OF_ESTIMATE)
+    input_tokens = _plausible(response.input_tokens, estimate * _MIN_SHARE_OF_ESTIMATE)
+    output_tokens = _plausible(response.output_tokens, own_output * _MIN_SHARE_OF_ESTIMATE)
     suspect = input_tokens is None or output_tokens is None
     return _Counted(input_tokens or estimate, output_tokens or own_output, suspect)
 
 
-def _believable(told: int | None, least: float) -> int | None:
-    return told if told is not None and told >= least else None
+def _plausible(count: int | None, minimum: float) -> int | None:
+    return count if count is not None and count >= minimum else None
 
 
-def _pause_seconds(told: float | None) -> float:
-    """Equal jitter where nothing was said: at least half of the base, so that a limit by the minute is not hammered."""
-    if told is not None:
-        return told + random.uniform(0.0, 0.2)
-    return UNSAID_RETRY_AFTER_SECONDS * random.uniform(0.5, 1.0)
+def _hold_off_seconds(retry_after_seconds: float | None) -> float:
+    """Add jitter. Without a Retry-After, use equal jitter: at least half of the default, to spare per-minute limits."""
+    if retry_after_seconds is not None:
+        return retry_after_seconds + random.uniform(0.0, 0.2)
+    return DEFAULT_RETRY_AFTER_SECONDS * random.uniform(0.5, 1.0)

@@ -16,7 +16,7 @@ from apps.jobs.models import PageAttempt, ParseJob, Pause, Step, Worker
 from apps.jobs.scheduling import pauses
 from apps.jobs.scheduling.workers import record_worker_stopped
 from apps.jobs.states import Stage
-from apps.providers.calls.shared_gateway import shared_store
+from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.models import Deployment, Provider, Quota
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, QuotaStore, Reservation
 from tests.fakes.workers import a_worker, fall_silent
@@ -42,7 +42,7 @@ def operator(transactional_db: None, django_user_model: Any) -> Client:
 @pytest.fixture
 def quota_store(settings: Any, redis_url: str) -> QuotaStore:
     settings.REDIS_URL = redis_url
-    store = shared_store()
+    store = configured_quota_store()
     store.client.flushall()
     return store
 

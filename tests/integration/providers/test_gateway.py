@@ -1,4 +1,4 @@
-"""The gateway: every family on its wire, fallback, Retry-After, bad answers, rules, money and the ledger."""
+"""The gateway: the API of every family, fallback, Retry-After, unusable responses, rules, budgets and the ledger."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ PIXEL = base64.b64encode(
         "00000000000000000000000affc40014100100000000000000000000000000000000ffda0008010100003f0054bfffd9"
     )
 ).decode()
-QUESTION = CompletionRequest([{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}])
+REQUEST = CompletionRequest([{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}])
 
 
-def order(page: int = 1, *, parser: str = "llm", job: str = "pjb-1", **fields: Any) -> CallScope:
+def scope(page: int = 1, *, parser: str = "llm", job: str = "pjb-1", **fields: Any) -> CallScope:
     return CallScope(CallFor(uuid.UUID(int=7), job, page, parser), **fields)
 
 
-def check(answer: CompletionResponse) -> str:
-    read_answer(answer.text, marker=MARK)
-    return answer.text
+def check(response: CompletionResponse) -> str:
+    read_answer(response.text, marker=MARK)
+    return response.text
 
 
-def ask(gateway: Gateway, *arguments: Any, question: CompletionRequest = QUESTION, **fields: Any) -> Any:
-    return gateway.complete(order(*arguments, **fields), question, estimated_input_tokens=100, check=check)
+def complete(gateway: Gateway, *arguments: Any, request: CompletionRequest = REQUEST, **fields: Any) -> Any:
+    return gateway.complete(scope(*arguments, **fields), request, estimated_input_tokens=100, check=check)
 
 
 def in_another_thread(work: Callable[[], Any]) -> Any:
@@ -71,10 +71,10 @@ def in_another_thread(work: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_answers_on_its_own_wire(provider: FakeProvider, gateway: Gateway, family: str) -> None:
+def test_every_family_completes_over_its_own_api(provider: FakeProvider, gateway: Gateway, family: str) -> None:
     deploy(provider, family)
 
-    completion = ask(gateway)
+    completion = complete(gateway)
 
     seen = provider.requests()[-1]
     assert completion.checked == f"{PAGE}\n<!-- end {MARK} -->"
@@ -83,23 +83,23 @@ def test_every_family_answers_on_its_own_wire(provider: FakeProvider, gateway: G
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_is_shown_a_picture(provider: FakeProvider, gateway: Gateway, family: str) -> None:
+def test_every_family_gets_the_page_image(provider: FakeProvider, gateway: Gateway, family: str) -> None:
     deploy(provider, family)
     provider.answer("# Seen", when="what the picture shows")
     text = f"Write what the picture shows. End with <!-- end {MARK} -->"
     picture = {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{PIXEL}"}}
     messages = [{"role": "user", "content": [{"type": "text", "text": text}, picture]}]
 
-    completion = ask(gateway, parser="lvm", question=CompletionRequest(messages))
+    completion = complete(gateway, parser="lvm", request=CompletionRequest(messages))
 
     assert completion.checked.startswith("# Seen")
     assert provider.requests()[-1]["has_image"]
 
 
-def test_the_ledger_has_every_call_with_what_it_cost(provider: FakeProvider, gateway: Gateway) -> None:
+def test_ledger_contains_every_call_with_its_cost(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, prices=("2.5", "10"))
 
-    completion = ask(gateway)
+    completion = complete(gateway)
 
     row = Usage.objects.get()
     assert (row.outcome, row.page_number, row.model) == (CallOutcome.ANSWERED, 1, "gpt-4o-mini")
@@ -107,10 +107,10 @@ def test_the_ledger_has_every_call_with_what_it_cost(provider: FakeProvider, gat
     assert spent_by_job("pjb-1").cost_nanos == completion.cost_nanos == row.cost_nanos
 
 
-def test_a_cost_whose_price_nobody_knows_is_unknown_and_not_nothing(provider: FakeProvider, gateway: Gateway) -> None:
+def test_cost_without_a_price_is_unknown_and_not_zero(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, prices=None)
 
-    assert ask(gateway).cost_nanos is None
+    assert complete(gateway).cost_nanos is None
     assert spent_by_job("pjb-1").cost_nanos is None
 
 
@@ -135,12 +135,12 @@ def test_a_cost_whose_price_nobody_knows_is_unknown_and_not_nothing(provider: Fa
     ],
     ids=lambda fault: f"{fault['kind']}-{fault.get('code', '')}",
 )
-def test_the_next_deployment_answers_at_once(provider: FakeProvider, gateway: Gateway, fault: dict[str, Any]) -> None:
+def test_next_deployment_is_called_at_once(provider: FakeProvider, gateway: Gateway, fault: dict[str, Any]) -> None:
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
     provider.fault(**{"family": "openai", **fault})
 
-    completion = ask(gateway)
+    completion = complete(gateway)
 
     assert completion.target.name == "anthropic"
     assert [entry["family"] for entry in provider.requests()] == ["openai", "anthropic"]
@@ -150,42 +150,42 @@ def test_the_next_deployment_answers_at_once(provider: FakeProvider, gateway: Ga
     "kind",
     ["html", "empty", "invalid_utf8", "nan", "deep", "cut_text", "cut_body", "prose", "other_page", "huge_int"],
 )
-def test_an_answer_that_is_no_page_is_asked_for_once_more(provider: FakeProvider, gateway: Gateway, kind: str) -> None:
+def test_unusable_response_is_retried_once(provider: FakeProvider, gateway: Gateway, kind: str) -> None:
     deploy(provider)
     provider.fault(kind, times=1)
 
-    completion = ask(gateway)
+    completion = complete(gateway)
 
     assert completion.checked == f"{PAGE}\n<!-- end {MARK} -->"
     assert [row.error_code != "" for row in Usage.objects.order_by("pk")] == [True, False]
 
 
 @pytest.mark.parametrize("finish", ["stop", "length", None])
-def test_a_truncated_answer_is_never_taken_whatever_it_says_of_itself(
+def test_truncated_response_is_never_accepted_whatever_its_finish_reason(
     provider: FakeProvider, gateway: Gateway, finish: str | None
 ) -> None:
     deploy(provider)
     provider.fault("cut_text", finish=finish)
 
     with pytest.raises(AllProvidersFailed) as failed:
-        ask(gateway)
+        complete(gateway)
 
     assert "output_truncated" in failed.value.detail
     assert len(provider.requests()) == 2
 
 
-def test_an_answer_of_fifty_megabytes_is_not_read(provider: FakeProvider, gateway: Gateway) -> None:
+def test_response_of_fifty_megabytes_is_not_read(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider)
     provider.fault("huge_body")
 
     with pytest.raises(AllProvidersFailed) as failed:
-        ask(gateway)
+        complete(gateway)
 
     assert "provider_bad_response" in failed.value.detail
 
 
 @pytest.mark.parametrize("kind", ["trickle", "trickle_headers"])
-def test_a_provider_that_never_ends_is_left_in_time(
+def test_endless_response_is_ended_by_the_time_limit(
     provider: FakeProvider, make_gateway: MakeGateway, kind: str
 ) -> None:
     gateway = make_gateway(total_seconds=1.5, idle_seconds=1.2, first_byte_seconds=1.2)
@@ -194,20 +194,20 @@ def test_a_provider_that_never_ends_is_left_in_time(
     provider.fault(kind, family="openai")
     began = time.monotonic()
 
-    assert ask(gateway).target.name == "anthropic"
+    assert complete(gateway).target.name == "anthropic"
     assert time.monotonic() - began < 10
     assert Usage.objects.get(provider_name="openai-account").error_code == "provider_timeout"
 
 
 @pytest.mark.parametrize("value", ["missing", "negative", "string", "1e12", "too_small"])
-def test_usage_that_cannot_be_true_is_counted_by_ourselves(
+def test_implausible_usage_is_replaced_by_our_own_estimate(
     provider: FakeProvider, gateway: Gateway, value: str
 ) -> None:
     deploy(provider)
     provider.answer("A long answer. " * 200, when="Invoice 7")
     provider.fault("usage", value=value)
 
-    completion = ask(gateway)
+    completion = complete(gateway)
 
     row = Usage.objects.filter(outcome=CallOutcome.ANSWERED, error_code="").get()
     assert row.usage_suspect
@@ -219,7 +219,7 @@ def test_usage_that_cannot_be_true_is_counted_by_ourselves(
 
 
 @pytest.mark.parametrize("retry_after", ["1", "0", "-5", "soon", None])
-def test_a_rate_limited_page_waits_and_fails_nothing(
+def test_rate_limited_page_waits_and_does_not_fail(
     provider: FakeProvider, gateway: Gateway, retry_after: str | None
 ) -> None:
     deploy(provider)
@@ -227,7 +227,7 @@ def test_a_rate_limited_page_waits_and_fails_nothing(
 
     for _ in range(20):
         try:
-            completion = ask(gateway)
+            completion = complete(gateway)
             break
         except QuotaExhausted as quota:
             time.sleep(quota.wait_seconds)
@@ -236,21 +236,21 @@ def test_a_rate_limited_page_waits_and_fails_nothing(
     assert sum(entry["early"] for entry in provider.stats().values()) == 0
 
 
-def test_a_long_retry_after_is_obeyed_by_everybody(provider: FakeProvider, make_gateway: MakeGateway) -> None:
+def test_long_retry_after_applies_to_all_gateways(provider: FakeProvider, make_gateway: MakeGateway) -> None:
     deploy(provider)
     provider.fault("status", times=1, code=429, retry_after="3600")
     first, second = make_gateway(), make_gateway()
 
     with pytest.raises(QuotaExhausted) as waiting:
-        ask(first)
+        complete(first)
     with pytest.raises(QuotaExhausted):
-        ask(second, 2)
+        complete(second, 2)
 
     assert 3500 < waiting.value.wait_seconds <= 3601
     assert len(provider.requests()) == 1
 
 
-def test_a_call_that_was_reserved_before_the_provider_asked_for_a_pause_is_not_sent(
+def test_call_reserved_before_a_retry_after_is_not_sent(
     provider: FakeProvider, make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy(provider)
@@ -261,151 +261,146 @@ def test_a_call_that_was_reserved_before_the_provider_asked_for_a_pause_is_not_s
     def create_late(**fields: Any) -> Usage:
         monkeypatch.setattr(Usage.objects, "create", create)
         with pytest.raises(QuotaExhausted):
-            in_another_thread(lambda: ask(second, 2))
+            in_another_thread(lambda: complete(second, 2))
         return create(**fields)
 
     monkeypatch.setattr(Usage.objects, "create", create_late)
     with pytest.raises(QuotaExhausted):
-        ask(first)
+        complete(first)
 
     assert len(provider.requests()) == 1
     assert Usage.objects.get().page_number == 2
 
 
-def test_a_quota_that_is_used_up_sends_pages_to_the_next_deployment(provider: FakeProvider, gateway: Gateway) -> None:
+def test_used_up_quota_sends_pages_to_the_next_deployment(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, "openai", quota={"requests_per_window": 1})
     deploy(provider, "anthropic", order=2)
 
-    names = [ask(gateway, page).target.name for page in (1, 2, 3)]
+    names = [complete(gateway, page).target.name for page in (1, 2, 3)]
 
     assert names == ["openai", "anthropic", "anthropic"]
 
 
-def test_a_misconfigured_provider_is_told_and_left_alone(provider: FakeProvider, gateway: Gateway) -> None:
+def test_misconfigured_provider_gets_a_fault_and_no_more_calls(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, "openai")
     provider.fault("auth")
 
     for page in (1, 2, 3):
         with pytest.raises((AllProvidersFailed, ProvidersUnavailable, QuotaExhausted)):
-            ask(gateway, page)
+            complete(gateway, page)
 
     assert len(provider.requests()) == 1
     assert Provider.objects.get().trouble_code == "provider_auth_failed"
 
 
-def test_a_deployment_that_was_deleted_a_moment_ago_is_not_asked(provider: FakeProvider, gateway: Gateway) -> None:
+def test_deployment_deleted_a_moment_ago_is_not_called(provider: FakeProvider, gateway: Gateway) -> None:
     gone = deploy(provider, "openai", quota={"calls_in_flight": 1})
     deploy(provider, "anthropic", order=2)
-    ask(gateway)
+    complete(gateway)
     gone.delete()  # the catalog was read before
 
-    assert ask(gateway, 2).target.name == "anthropic"
+    assert complete(gateway, 2).target.name == "anthropic"
     Deployment.objects.all().delete()
     with pytest.raises(ProvidersUnavailable):
-        ask(gateway, 3)
+        complete(gateway, 3)
     assert [entry["family"] for entry in provider.requests()] == ["openai", "anthropic"]
 
 
-def test_money_that_is_spent_at_the_provider_is_not_waited_for(provider: FakeProvider, gateway: Gateway) -> None:
+def test_provider_without_money_is_not_waited_for(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
     provider.fault("insufficient_quota", family="openai")
 
     for page in (1, 2, 3):
-        assert ask(gateway, page).target.name == "anthropic"
+        assert complete(gateway, page).target.name == "anthropic"
 
     assert provider.stats()["openai/gpt-4o-mini"]["requests"] == 1
 
 
-def test_when_nobody_can_be_reached_the_page_comes_again_later(provider: FakeProvider, gateway: Gateway) -> None:
+def test_page_is_tried_later_if_no_provider_can_be_reached(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider)
     provider.stop()
     try:
         with pytest.raises(ProvidersUnavailable) as unavailable:
-            ask(gateway)
+            complete(gateway)
     finally:
         provider.start()
 
     assert 0 < unavailable.value.wait_seconds < 60
-    assert not Usage.objects.exists()  # nothing left the house
+    assert not Usage.objects.exists()  # no call was sent
 
 
 # --- rules and money ---
 
 
-def test_a_rule_keeps_every_external_provider_from_being_asked(
-    provider: FakeProvider, gateway: Gateway, settings: Any
-) -> None:
+def test_rules_exclude_every_external_provider(provider: FakeProvider, gateway: Gateway, settings: Any) -> None:
     deploy(provider, "openai")
     deploy(provider, "local", order=2, external=False)
 
-    assert ask(gateway, rules=ProviderRules(project_external=False)).target.name == "local"
-    assert ask(gateway, 2, rules=ProviderRules(job_external=False)).target.name == "local"
-    assert ask(gateway, 3, rules=ProviderRules(project_providers=("local-account",))).target.name == "local"
+    assert complete(gateway, rules=ProviderRules(project_external=False)).target.name == "local"
+    assert complete(gateway, 2, rules=ProviderRules(job_external=False)).target.name == "local"
+    assert complete(gateway, 3, rules=ProviderRules(project_providers=("local-account",))).target.name == "local"
     settings.EXTERNAL_PROVIDERS = False
     assert (
-        ask(gateway, 4, rules=ProviderRules(job_providers=("local-account", "openai-account"))).target.name == "local"
+        complete(gateway, 4, rules=ProviderRules(job_providers=("local-account", "openai-account"))).target.name
+        == "local"
     )
 
     assert [entry["family"] for entry in provider.requests()] == ["local"] * 4
 
 
-def test_the_rule_that_refuses_is_named(provider: FakeProvider, gateway: Gateway) -> None:
+def test_error_names_the_rule(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, "openai")
 
     with pytest.raises(ProviderNotAllowed) as refused:
-        ask(gateway, rules=ProviderRules(project_external=False))
+        complete(gateway, rules=ProviderRules(project_external=False))
 
     assert "the project allows no external provider" in refused.value.detail
     assert provider.requests() == []
 
 
-def test_a_deployment_out_of_order_is_waited_for_and_no_rule_is_blamed(
-    provider: FakeProvider, gateway: Gateway
-) -> None:
+def test_deployment_with_a_fault_is_waited_for_and_no_rule_is_named(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, "openai", trouble_code="provider_model_not_found", trouble_at=Now())
     deploy(provider, "anthropic")
 
     with pytest.raises(ProvidersUnavailable):
-        ask(gateway, rules=ProviderRules(job_providers=("openai-account",)))
+        complete(gateway, rules=ProviderRules(job_providers=("openai-account",)))
 
     assert provider.requests() == []
 
 
-def test_a_job_never_costs_more_than_it_may(provider: FakeProvider, gateway: Gateway) -> None:
+def test_job_never_exceeds_its_budget(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, prices=("100", "100"))
 
-    def ask_many() -> None:
+    def complete_many() -> None:
         for page in range(1, 50):
-            ask(gateway, page, job_money=600_000)  # 60 cents; a call may cost 42 and costs less than one
+            complete(gateway, page, job_money=600_000)  # 60 cents; a call reserves 42 and costs less than one
 
     with pytest.raises(BudgetExceeded):
-        ask_many()
+        complete_many()
 
     assert 1 < Usage.objects.count() < 50
     assert (spent_by_job("pjb-1").dollars or 0) <= 0.6
 
 
-def test_a_job_that_was_cancelled_asks_nobody(provider: FakeProvider, gateway: Gateway) -> None:
+def test_cancelled_job_makes_no_call(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider)
 
     with pytest.raises(Stopped):
-        ask(gateway, should_stop=lambda: True)
+        complete(gateway, should_stop=lambda: True)
 
     assert provider.requests() == []
 
 
-def test_an_answer_that_the_check_refuses_everywhere_fails_the_page_alone(
-    provider: FakeProvider, gateway: Gateway
-) -> None:
+def test_response_refused_by_the_check_everywhere_fails_only_the_page(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
 
-    def refuse(answer: CompletionResponse) -> str:
+    def refuse(response: CompletionResponse) -> str:
         raise UnusableAnswer("half of the page is missing", code="output_incomplete")
 
     with pytest.raises(AllProvidersFailed):
-        gateway.complete(order(), QUESTION, estimated_input_tokens=100, check=refuse)
+        gateway.complete(scope(), REQUEST, estimated_input_tokens=100, check=refuse)
 
     assert [entry["family"] for entry in provider.requests()] == ["openai", "openai", "anthropic", "anthropic"]
     assert set(Usage.objects.values_list("error_code", flat=True)) == {"output_incomplete"}

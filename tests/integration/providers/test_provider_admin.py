@@ -1,4 +1,4 @@
-"""What somebody who runs the service sees of providers in the Django admin, and may do there."""
+"""The Django admin of providers, deployments, quotas and the ledger."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.accounts import admin as accounts_admin
 from apps.accounts.models import Project, ProjectQuota
 from apps.core import read_only_admin, sealed_secrets
 from apps.parsing import modes
-from apps.providers import trouble
+from apps.providers import deployment_faults
 from apps.providers.catalog import catalog, deployment_quota_key, target_of
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
@@ -44,7 +44,7 @@ def account(transactional_db: None) -> Provider:
     )
 
 
-def in_trouble(row: Provider | Deployment) -> None:
+def give_fault(row: Provider | Deployment) -> None:
     row.trouble_code, row.trouble_detail, row.trouble_at = "provider_auth_failed", "HTTP 401: no", timezone.now()
     row.save()
 
@@ -66,9 +66,9 @@ def called(name: str = "house", deployment: Deployment | None = None, **facts: A
     return Usage.objects.create(**common | facts)
 
 
-def order(admin: Client, address: str, action: str, *rows: Any) -> str:
-    answer = admin.post(address, {"action": action, "_selected_action": [row.pk for row in rows]}, follow=True)
-    return answer.content.decode()
+def run_action(admin: Client, address: str, action: str, *rows: Any) -> str:
+    response = admin.post(address, {"action": action, "_selected_action": [row.pk for row in rows]}, follow=True)
+    return response.content.decode()
 
 
 def secrets_of(provider: Provider) -> Any:
@@ -77,11 +77,11 @@ def secrets_of(provider: Provider) -> Any:
 
 
 def row_of(page: str, name: str) -> str:
-    """The table row that names ``name``."""
+    """Return the table row that contains ``name``."""
     return next(row for row in page.split("<tr") if name in row)
 
 
-def test_a_secret_goes_in_and_never_comes_out(admin: Client) -> None:
+def test_secret_is_saved_and_never_shown(admin: Client) -> None:
     saved = admin.post(f"{PROVIDERS}add/", TYPED | {"api_key": SECRET}, follow=True).content.decode()
     provider = Provider.objects.get()
     change = f"{PROVIDERS}{provider.pk}/change/"
@@ -99,7 +99,7 @@ def test_a_secret_goes_in_and_never_comes_out(admin: Client) -> None:
     assert messages == ["Added.", "Changed Region and secrets."]
 
 
-def test_saving_without_typing_a_secret_keeps_it(admin: Client, account: Provider) -> None:
+def test_secret_is_kept_if_its_field_is_empty(admin: Client, account: Provider) -> None:
     admin.post(f"{PROVIDERS}{account.pk}/change/", TYPED | {"region": "us"})
 
     assert secrets_of(account) == {"api_key": SECRET}
@@ -107,7 +107,7 @@ def test_saving_without_typing_a_secret_keeps_it(admin: Client, account: Provide
     assert "secrets" not in LogEntry.objects.get().get_change_message()
 
 
-def test_secrets_that_are_to_be_forgotten_are_gone(admin: Client) -> None:
+def test_forget_secrets_deletes_them(admin: Client) -> None:
     local = Provider.objects.create(
         name="house",
         family="openai_compatible",
@@ -121,7 +121,7 @@ def test_secrets_that_are_to_be_forgotten_are_gone(admin: Client) -> None:
     assert secrets_of(local) == {}
 
 
-def test_secrets_sealed_with_another_key_have_to_be_typed_again(admin: Client, account: Provider) -> None:
+def test_secrets_sealed_with_another_key_must_be_entered_again(admin: Client, account: Provider) -> None:
     Provider.objects.update(secrets_sealed="gAAAAA-of-another-key")
 
     kept = admin.post(f"{PROVIDERS}{account.pk}/change/", TYPED).content.decode()
@@ -132,25 +132,25 @@ def test_secrets_sealed_with_another_key_have_to_be_typed_again(admin: Client, a
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "message"),
     [
         ({}, "api_key: OpenAI needs it"),
         ({"api_key": "k", "access_key_id": "k"}, "access_key_id: OpenAI has no such secret"),
         ({"api_key": "k", "settings": '{"base_url": "ftp://models"}'}, "base_url: an http(s) address"),
-        ({"api_key": "k", "settings": '{"api_key": "k"}'}, "api_key: a secret, which has a field of its own"),
+        ({"api_key": "k", "settings": '{"api_key": "k"}'}, "api_key: this is a secret; enter it in its own field"),
         ({"api_key": "k", "settings": "[1]"}, "A JSON object is expected"),
         ({"api_key": "k", "family": "azure"}, "api_version: Azure OpenAI needs it"),
     ],
 )
-def test_what_is_wrong_with_an_entry_is_told_at_the_form(admin: Client, typed: dict[str, str], told: str) -> None:
+def test_form_shows_the_errors_of_a_provider(admin: Client, typed: dict[str, str], message: str) -> None:
     page = admin.post(f"{PROVIDERS}add/", TYPED | typed).content.decode()
 
-    assert told in page
+    assert message in page
     assert not Provider.objects.exists()
 
 
-def test_a_new_key_ends_trouble(admin: Client, account: Provider) -> None:
-    in_trouble(account)
+def test_new_key_clears_the_fault(admin: Client, account: Provider) -> None:
+    give_fault(account)
 
     admin.post(f"{PROVIDERS}{account.pk}/change/", TYPED | {"region": "us"})
     account.refresh_from_db()
@@ -162,7 +162,7 @@ def test_a_new_key_ends_trouble(admin: Client, account: Provider) -> None:
     assert account.trouble_at is None
 
 
-def test_whoever_may_only_look_sees_no_field_for_secrets(
+def test_user_with_view_permission_sees_no_secret_fields(
     account: Provider, django_user_model: Any, admin: Client
 ) -> None:
     from django.contrib.auth.models import Permission
@@ -176,71 +176,71 @@ def test_whoever_may_only_look_sees_no_field_for_secrets(
 
     assert "house" in page
     assert "api_key" not in page
-    order(client, PROVIDERS, "pause", account)
+    run_action(client, PROVIDERS, "pause", account)
     account.refresh_from_db()
     assert not account.paused
 
 
-def test_pause_and_resume_reach_the_catalog_and_the_history(admin: Client, account: Provider) -> None:
+def test_pause_and_resume_change_catalog_and_history(admin: Client, account: Provider) -> None:
     deployment = Deployment.objects.create(name="small", provider=account, model="m", serves_llm=True)
     catalog.forget()
     assert [target.name for target in catalog.targets("llm")] == ["small"]
 
-    assert "1 provider(s) paused" in order(admin, PROVIDERS, "pause", account)
+    assert "1 provider(s) paused" in run_action(admin, PROVIDERS, "pause", account)
     assert catalog.targets("llm") == []
-    assert "0 provider(s) paused" in order(admin, PROVIDERS, "pause", account)
-    order(admin, PROVIDERS, "resume", account)
+    assert "0 provider(s) paused" in run_action(admin, PROVIDERS, "pause", account)
+    run_action(admin, PROVIDERS, "resume", account)
     assert [target.name for target in catalog.targets("llm")] == ["small"]
-    order(admin, DEPLOYMENTS, "pause", deployment)
+    run_action(admin, DEPLOYMENTS, "pause", deployment)
     assert catalog.targets("llm") == []
     assert "paused" in row_of(admin.get(DEPLOYMENTS).content.decode(), "small")
 
-    told = [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
-    assert told == ["paused", "resumed", "paused"]
+    changes = [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")]
+    assert changes == ["paused", "resumed", "paused"]
 
 
-def test_clearing_trouble_closes_breakers_too(admin: Client, account: Provider, quota_store: QuotaStore) -> None:
+def test_clearing_a_fault_closes_circuit_breakers(admin: Client, account: Provider, quota_store: QuotaStore) -> None:
     deployment = Deployment.objects.create(name="small", provider=account, model="m", serves_llm=True)
     key = deployment_quota_key(deployment.pk)
-    in_trouble(account)
+    give_fault(account)
     quota_store.reserve([QuotaLimits(key)], QuotaDemand(1, 1))  # fills the store from the ledger
     for _ in range(5):
         quota_store.note_failure(key)
     quota_store.hold_off(key, seconds=900)
     listed = admin.get(PROVIDERS).content.decode()
 
-    order(admin, PROVIDERS, "clear_trouble", account)
+    run_action(admin, PROVIDERS, "clear_fault", account)
 
-    assert "trouble: provider_auth_failed since" in row_of(listed, "house")
+    assert "fault: provider_auth_failed since" in row_of(listed, "house")
     account.refresh_from_db()
     assert account.trouble_code == ""
     assert isinstance(quota_store.reserve([QuotaLimits(key)], QuotaDemand(1, 1)), Reservation)
 
 
-def test_trouble_is_cleared_while_the_quota_store_is_away(admin: Client, account: Provider, settings: Any) -> None:
+def test_fault_is_cleared_while_the_quota_store_is_unavailable(admin: Client, account: Provider, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     deployment = Deployment.objects.create(name="small", provider=account, model="m")
-    in_trouble(deployment)
+    give_fault(deployment)
 
-    page = order(admin, DEPLOYMENTS, "clear_trouble", deployment)
+    page = run_action(admin, DEPLOYMENTS, "clear_fault", deployment)
 
     deployment.refresh_from_db()
     assert deployment.trouble_code == ""
-    assert "Breakers were not reset" in page
+    assert "Circuit breakers were not reset" in page
     assert row_of(page, "small").count("not known") == 2
-    assert LogEntry.objects.get().get_change_message() == "cleared of trouble"
+    assert LogEntry.objects.get().get_change_message() == "cleared of its fault"
 
 
-def test_a_deployment_shows_its_use_and_what_is_unknown(
+def test_deployment_list_shows_use_and_unknown_prices(
     admin: Client, account: Provider, quota_store: QuotaStore
 ) -> None:
     limited = Deployment.objects.create(name="limited", provider=account, model="m", input_price="2.5", output_price=10)
     Quota.objects.create(deployment=limited, requests_per_window=60, requests_per_day=1000, dollars_per_day=5)
     Deployment.objects.create(name="plain", provider=account, model="m", serves_llm=True, serves_agent=True)
-    taken = quota_store.reserve(
+    reserved = quota_store.reserve(
         [QuotaLimits(deployment_quota_key(limited.pk))], QuotaDemand(2000, 100, money=1_250_000)
     )
-    assert isinstance(taken, Reservation)
+    assert isinstance(reserved, Reservation)
 
     page = admin.get(DEPLOYMENTS).content.decode()
 
@@ -252,16 +252,16 @@ def test_a_deployment_shows_its_use_and_what_is_unknown(
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "message"),
     [
         ({"quota-0-window_seconds": "0"}, "A window has 0.1 to 3600 seconds"),
-        ({"quota-0-dollars_per_day": "-1"}, "money_per_day is a whole number"),
+        ({"quota-0-dollars_per_day": "-1"}, "money_per_day must be a whole number"),
         ({"parameters": "[]"}, "A JSON object is expected"),
         ({"input_price": "-1"}, "A price is 0 or more"),
     ],
 )
-def test_what_no_worker_could_use_is_refused(
-    admin: Client, account: Provider, typed: dict[str, str], told: str
+def test_form_refuses_values_that_no_worker_could_use(
+    admin: Client, account: Provider, typed: dict[str, str], message: str
 ) -> None:
     entry = {"name": "small", "provider": account.pk, "model": "m", "order": 1, "max_output_tokens": 100}
     quota = {"quota-TOTAL_FORMS": "1", "quota-INITIAL_FORMS": "0", "quota-0-window_seconds": "60"}
@@ -269,13 +269,13 @@ def test_what_no_worker_could_use_is_refused(
 
     page = admin.post(f"{DEPLOYMENTS}add/", entry | quota | typed).content.decode()
 
-    assert told in page
+    assert message in page
     assert not Deployment.objects.exists()
     admin.post(f"{DEPLOYMENTS}add/", entry | quota)
     assert Deployment.objects.get().quota.requests_per_window == 60
 
 
-def test_what_was_spent_is_told_and_the_unknown_is_not_0(admin: Client, account: Provider) -> None:
+def test_provider_list_shows_costs_and_unknown_costs(admin: Client, account: Provider) -> None:
     for name in ("cheap", "dark", "idle"):
         Provider.objects.create(name=name, family="openai")
     yesterday = timezone.now() - timedelta(days=2)
@@ -293,7 +293,7 @@ def test_what_was_spent_is_told_and_the_unknown_is_not_0(admin: Client, account:
     assert "$" not in row_of(page, ">idle<")
 
 
-def test_the_ledger_is_read_newest_first_and_found_by_job(admin: Client) -> None:
+def test_ledger_lists_newest_first_and_finds_a_job(admin: Client) -> None:
     called(job_id="pjb-old", cost_nanos=None, started_at=timezone.now() - timedelta(hours=1))
     new = called(job_id="pjb-new", cost_nanos=1_234_000, error_code="output_altered")
 
@@ -314,7 +314,7 @@ def test_the_ledger_is_read_newest_first_and_found_by_job(admin: Client) -> None
 
 
 @pytest.mark.parametrize("address", [PROVIDERS, DEPLOYMENTS, CALLS])
-def test_a_list_of_many_rows_costs_no_more_queries(
+def test_number_of_queries_does_not_depend_on_rows(
     admin: Client, quota_store: QuotaStore, django_assert_max_num_queries: Callable[..., Any], address: str
 ) -> None:
     for number in range(ROWS):
@@ -329,7 +329,7 @@ def test_a_list_of_many_rows_costs_no_more_queries(
     assert f"account-{ROWS - 1}" in page
 
 
-def test_a_deleted_provider_leaves_its_calls_in_the_ledger(admin: Client, account: Provider) -> None:
+def test_ledger_keeps_the_calls_of_a_deleted_provider(admin: Client, account: Provider) -> None:
     called("house", Deployment.objects.create(name="small", provider=account, model="m", serves_llm=True))
     catalog.forget()
     assert catalog.targets("llm")
@@ -340,7 +340,7 @@ def test_a_deleted_provider_leaves_its_calls_in_the_ledger(admin: Client, accoun
     assert "house" in admin.get(CALLS).content.decode()
 
 
-def test_a_projects_quota_is_typed_with_the_project(admin: Client) -> None:
+def test_project_quota_is_edited_with_the_project(admin: Client) -> None:
     project = Project.objects.create(name="press")
     change = f"/admin/accounts/project/{project.pk}/change/"
     typed = {"name": "press", "quota-TOTAL_FORMS": "1", "quota-INITIAL_FORMS": "0", "quota-0-project": project.pk}
@@ -360,30 +360,30 @@ def test_a_projects_quota_is_typed_with_the_project(admin: Client) -> None:
     assert 'value="house, local"' in admin.get(change).content.decode()
 
 
-def test_a_project_may_be_given_every_mode_there_is() -> None:
+def test_project_can_have_every_mode() -> None:
     assert accounts_admin.MODES == modes.MODES
 
 
-def test_a_key_that_the_provider_repeats_is_not_shown(admin: Client, account: Provider, caplog: Any) -> None:
+def test_key_in_a_provider_error_is_not_shown(admin: Client, account: Provider, caplog: Any) -> None:
     deployment = Deployment.objects.create(name="small", provider=account, model="m")
     refused = CallFailed(Failure.AUTH, FailureFacts(detail=f"HTTP 401: Incorrect API key: {SECRET}."))
 
-    trouble.report(target_of(deployment), refused)
+    deployment_faults.report(target_of(deployment), refused)
 
     page = admin.get(f"{PROVIDERS}{account.pk}/change/").content.decode()
     assert "Incorrect API key: (api_key)." in page
     assert SECRET not in page + caplog.text
 
 
-def test_a_ledger_of_many_calls_is_not_counted_to_its_end(
+def test_long_ledger_is_not_counted_to_its_end(
     admin: Client, django_assert_max_num_queries: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read_only_admin, "MAX_COUNTED_ROWS", 3)
     for number in range(5):
         called(job_id=f"pjb-{number}")
 
-    with django_assert_max_num_queries(10) as asked:
+    with django_assert_max_num_queries(10) as queries:
         page = admin.get(CALLS).content.decode()
 
-    assert all("LIMIT" in query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"])
+    assert all("LIMIT" in query["sql"] for query in queries.captured_queries if "COUNT(" in query["sql"])
     assert "3 usage" in page

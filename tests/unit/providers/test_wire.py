@@ -210,7 +210,7 @@ def test_fifty_megabytes_are_not_read(serve: Serve) -> None:
         while sent[0] < size:
             sent[0] += connection.send(b" " * 65536)
 
-    error, call = failing(serve(behave), CallLimits(answer_bytes=100_000))
+    error, call = failing(serve(behave), CallLimits(response_bytes=100_000))
 
     assert isinstance(error, httpx.ReadError)
     assert call.status == 200
@@ -226,7 +226,7 @@ def test_headers_without_an_end_are_not_read(serve: Serve) -> None:
             connection.sendall(b"X-%d: %s\r\n" % (number, b"." * 1000))
         connection.sendall(b"Content-Length: 2\r\n\r\n{}")
 
-    error, call = failing(serve(behave), CallLimits(answer_bytes=50_000))
+    error, call = failing(serve(behave), CallLimits(response_bytes=50_000))
 
     assert call.status is None
     assert failure_of(call, error).failure is Failure.BAD_RESPONSE
@@ -309,7 +309,7 @@ def test_each_call_on_a_kept_connection_has_limits_of_its_own(serve: Serve) -> N
     url = serve(behave)
     with http_client(connections=1) as client:
         for _ in range(3):
-            with calling(CallLimits(answer_bytes=1000)) as call:
+            with calling(CallLimits(response_bytes=1000)) as call:
                 assert len(client.get(url).content) == 600
             assert call.status == 200
 

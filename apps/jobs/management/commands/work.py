@@ -10,7 +10,7 @@ from django.db import connection
 
 from apps.core.database_connections import share_connections
 from apps.jobs import workflow
-from apps.providers.calls.shared_gateway import share_widths
+from apps.providers.calls.process_gateway import share_widths
 from apps.providers.models import Deployment
 
 DEPLOYMENT_POLL_SECONDS = 3.0

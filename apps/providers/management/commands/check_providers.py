@@ -1,4 +1,4 @@
-"""manage.py check_providers: does every deployment work?"""
+"""manage.py check_providers: check whether every deployment works."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.providers.checking import Checked, check_deployment
+from apps.providers.checking import check_deployment
 from apps.providers.models import Deployment
 
 
 class Command(BaseCommand):
-    help = "Ask every deployment a small question and tell what is wrong. Exit code 1 when one does not work."
+    help = "Send a small request to every deployment and report the problems. Exit code 1 if any does not work."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--no-call", action="store_true", help="look at what is known, and ask nobody")
+        parser.add_argument("--no-call", action="store_true", help="report only the known state, without any request")
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         rows = list(Deployment.objects.select_related("provider").order_by("order", "pk"))
@@ -25,12 +25,8 @@ class Command(BaseCommand):
         for row in rows:
             checked = check_deployment(row, call=not options["no_call"])
             failed += checked.works is False
-            self.stdout.write(_line(checked, width))
+            verdict = {True: "ok", False: "FAILED", None: "-"}[checked.works]
+            seconds = f" ({checked.seconds:.1f} s)" if checked.seconds is not None else ""
+            self.stdout.write(f"{checked.name:<{width}}  {verdict:<6}  {checked.provider}: {checked.detail}{seconds}")
         if failed:
             raise CommandError(f"{failed} of {len(rows)} deployments do not work.")
-
-
-def _line(checked: Checked, width: int) -> str:
-    verdict = {True: "ok", False: "FAILED", None: "-"}[checked.works]
-    seconds = f" ({checked.seconds:.1f} s)" if checked.seconds is not None else ""
-    return f"{checked.name:<{width}}  {verdict:<6}  {checked.provider}: {checked.detail}{seconds}"
