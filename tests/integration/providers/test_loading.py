@@ -1,4 +1,4 @@
-"""manage.py load_providers and check_providers, with the fake server behind them."""
+"""manage.py load_providers and check_providers, with the fake providers' server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.fakes.provider import FakeProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[3]
-SECRET = "sk-a-secret-that-nobody-may-see"
+SECRET = "sk-a-secret-never-to-be-shown"
 ENTRY = """
 providers:
   - name: openai
@@ -58,7 +58,7 @@ def refused(tmp_path: Path, text: str) -> str:
     return str(error.value)
 
 
-def test_what_the_file_says_the_rows_say(tmp_path: Path) -> None:
+def test_rows_have_the_values_of_the_file(tmp_path: Path) -> None:
     load(tmp_path)
 
     deployment = Deployment.objects.select_related("provider", "quota").get()
@@ -73,25 +73,25 @@ def test_loading_twice_changes_nothing(tmp_path: Path) -> None:
     load(tmp_path)
     before = list(Provider.objects.values()) + list(Deployment.objects.values()) + list(Quota.objects.values())
 
-    told = load(tmp_path)
+    output = load(tmp_path)
 
-    assert told.splitlines() == ["provider openai: unchanged", "deployment gpt: unchanged"]
+    assert output.splitlines() == ["provider openai: unchanged", "deployment gpt: unchanged"]
     assert before == list(Provider.objects.values()) + list(Deployment.objects.values()) + list(Quota.objects.values())
 
 
-def test_a_dry_run_tells_the_change_and_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dry_run_lists_changes_and_makes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(tmp_path)
     monkeypatch.setenv("MY_KEY", "another-secret-of-ours")
 
-    told = load(tmp_path, ENTRY.replace("rpm: 500", "rpm: 900").replace("region: eu", "region: us"), "--dry-run")
+    output = load(tmp_path, ENTRY.replace("rpm: 500", "rpm: 900").replace("region: eu", "region: us"), "--dry-run")
 
-    assert "region: eu -> us; secrets changed" in told
-    assert "quota.requests_per_window: 500 -> 900" in told
+    assert "region: eu -> us; secrets changed" in output
+    assert "quota.requests_per_window: 500 -> 900" in output
     assert Quota.objects.get().requests_per_window == 500
-    assert "another-secret" not in told
+    assert "another-secret" not in output
 
 
-def test_a_new_key_ends_the_trouble_of_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_key_clears_the_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(tmp_path)
     Provider.objects.update(trouble_code="provider_auth_failed")
     monkeypatch.setenv("MY_KEY", "another-secret-of-ours")
@@ -101,27 +101,27 @@ def test_a_new_key_ends_the_trouble_of_the_old_one(tmp_path: Path, monkeypatch: 
     assert Provider.objects.get().trouble_code == ""
 
 
-def test_rows_the_file_does_not_name_stay_unless_they_are_to_go(tmp_path: Path) -> None:
+def test_rows_not_in_the_file_stay_unless_pruned(tmp_path: Path) -> None:
     load(tmp_path)
     other = ENTRY.replace("name: openai", "name: second").replace("name: gpt", "name: gpt-2")
     load(tmp_path, other)
     assert Provider.objects.count() == 2
 
-    told = load(tmp_path, other, "--prune")
+    output = load(tmp_path, other, "--prune")
 
-    assert "provider openai: removed" in told
+    assert "provider openai: removed" in output
     assert list(Provider.objects.values_list("name", flat=True)) == ["second"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("{env: MY_KEY}", SECRET, "providers[0].secrets.api_key: secrets do not stand in the file"),
-        ("MY_KEY", "NOBODY_SET_THIS", "providers[0].secrets.api_key: the variable NOBODY_SET_THIS is not set"),
+        ("{env: MY_KEY}", SECRET, "providers[0].secrets.api_key: secrets must not be written in the file"),
+        ("MY_KEY", "UNSET_VARIABLE", "providers[0].secrets.api_key: the variable UNSET_VARIABLE is not set"),
         ("family: openai", "family: opneai", "providers[0].family: 'opneai' is not one of"),
         ("    external: true\n", "", "providers[0].external: true or false"),
         ("rpm: 500", "rpm: many", "providers[0].deployments[0].quota.rpm: a whole number"),
-        ("rpm: 500", "rpmm: 500", "providers[0].deployments[0].quota.rpmm: not known"),
+        ("rpm: 500", "rpmm: 500", "providers[0].deployments[0].quota.rpmm: unknown"),
         ("page_parsers: [llm]", "page_parsers: [lmm]", "providers[0].deployments[0].page_parsers: a list of"),
         ("input: 0.15", "input: cheap", "providers[0].deployments[0].price.input: an amount of US dollars"),
         ("counts: max_tokens", "counts: all", "providers[0].deployments[0].quota.counts: actual or max_tokens"),
@@ -131,11 +131,11 @@ def test_rows_the_file_does_not_name_stay_unless_they_are_to_go(tmp_path: Path) 
         ("providers:", "providers: [", "The file is not YAML"),
     ],
 )
-def test_a_file_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str, new: str, problem: str) -> None:
-    told = refused(tmp_path, ENTRY.replace(old, new))
+def test_invalid_file_is_refused_with_the_position(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    message = refused(tmp_path, ENTRY.replace(old, new))
 
-    assert problem in told
-    assert SECRET not in told
+    assert problem in message
+    assert SECRET not in message
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_a_file_that_is_wrong_is_refused_with_the_place(tmp_path: Path, old: str
         ("input: 0.15", "input: 0.0375"),
     ],
 )
-def test_no_refusal_repeats_what_may_be_a_secret(tmp_path: Path, old: str, new: str) -> None:
+def test_no_message_repeats_a_possible_secret(tmp_path: Path, old: str, new: str) -> None:
     assert "LITERAL" not in refused(tmp_path, ENTRY.replace(old, new))
 
 
-def test_a_date_is_a_text(tmp_path: Path) -> None:
+def test_date_is_read_as_a_string(tmp_path: Path) -> None:
     azure = "settings: {base_url: https://x.openai.azure.com, api_version: 2024-10-21}"
     text = ENTRY.replace("settings: {base_url: https://eu.api.openai.com/v1}", azure)
     load(tmp_path, text.replace("family: openai", "family: azure"))
@@ -166,7 +166,7 @@ def test_a_date_is_a_text(tmp_path: Path) -> None:
     assert Provider.objects.get().settings["api_version"] == "2024-10-21"
 
 
-def test_a_provider_that_is_left_out_today_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_skipped_provider_is_not_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = ENTRY.replace("family: openai\n", "family: openai\n    optional: true\n")
     load(tmp_path, text)
     monkeypatch.delenv("MY_KEY")
@@ -176,32 +176,32 @@ def test_a_provider_that_is_left_out_today_is_not_removed(tmp_path: Path, monkey
     assert Deployment.objects.count() == 1
 
 
-def test_what_was_mended_is_called_again_at_once(
+def test_changed_provider_is_called_again_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quota_store: QuotaStore
 ) -> None:
     load(tmp_path)
-    account = deployment_quota_key(Deployment.objects.get().pk)
-    quota_store.hold_off(account, seconds=600)
+    key = deployment_quota_key(Deployment.objects.get().pk)
+    quota_store.hold_off(key, seconds=600)
     monkeypatch.setenv("MY_KEY", "another-secret-of-ours")
 
     load(tmp_path)
 
-    assert quota_store.held_off_seconds(account) == 0
+    assert quota_store.held_off_seconds(key) == 0
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
-    told = refused(tmp_path, ENTRY.replace("rpm: 500", "rpm: no").replace("order: 2", "order: first"))
+def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
+    message = refused(tmp_path, ENTRY.replace("rpm: 500", "rpm: no").replace("order: 2", "order: first"))
 
-    assert "quota.rpm" in told
-    assert ".order" in told
+    assert "quota.rpm" in message
+    assert ".order" in message
 
 
-def test_the_example_lists_every_family_and_loads_what_is_configured(
+def test_example_has_every_family_and_loads_the_configured_ones(
     tmp_path: Path, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = (ROOT / "docs/providers.example.yaml").read_text(encoding="utf-8")
-    told = load(tmp_path, example)
-    assert told.count("skipped") == 10
+    output = load(tmp_path, example)
+    assert output.count("skipped") == 10
     for name, value in provider.environment().items():
         monkeypatch.setenv(name, value)
     for name in ("AZURE_API_BASE", "OLLAMA_BASE_URL", "VLLM_BASE_URL"):
@@ -226,7 +226,7 @@ def check(*options: str) -> tuple[str, int]:
     return out.getvalue(), 0
 
 
-def test_what_works_is_told_apart_from_what_does_not(
+def test_check_reports_which_deployments_work(
     provider: FakeProvider, quota_store: QuotaStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     deploy(provider, "openai")
@@ -237,9 +237,9 @@ def test_what_works_is_told_apart_from_what_does_not(
     provider.fault("model_not_found", family="gemini")
 
     with caplog.at_level(logging.DEBUG):
-        told, code = check()
+        output, code = check()
 
-    lines = {line.split()[0]: line for line in told.splitlines()}
+    lines = {line.split()[0]: line for line in output.splitlines()}
     assert code == 1
     assert " ok " in lines["openai"]
     assert "FAILED" in lines["anthropic"]
@@ -247,10 +247,10 @@ def test_what_works_is_told_apart_from_what_does_not(
     assert "provider_model_not_found" in lines["gemini"]
     assert "paused" in lines["local"]
     assert Usage.objects.filter(job_id="check").count() == 3
-    assert "sk-" not in told + caplog.text
+    assert "sk-" not in output + caplog.text
 
 
-def test_a_deployment_that_works_again_is_out_of_trouble(provider: FakeProvider, quota_store: QuotaStore) -> None:
+def test_check_clears_the_fault_of_a_working_deployment(provider: FakeProvider, quota_store: QuotaStore) -> None:
     deploy(provider, "openai")
     provider.fault("auth", times=1)
     assert check()[1] == 1
@@ -262,7 +262,7 @@ def test_a_deployment_that_works_again_is_out_of_trouble(provider: FakeProvider,
     assert Provider.objects.get().trouble_code == ""
 
 
-def test_an_installation_without_external_providers_asks_none(
+def test_check_calls_no_external_provider_if_they_are_off(
     provider: FakeProvider, quota_store: QuotaStore, settings: Any
 ) -> None:
     settings.EXTERNAL_PROVIDERS = False
@@ -272,19 +272,19 @@ def test_an_installation_without_external_providers_asks_none(
     assert provider.requests() == []
 
 
-def test_nobody_is_asked_when_nobody_is_to_be(provider: FakeProvider, quota_store: QuotaStore) -> None:
+def test_check_without_calls_sends_no_request(provider: FakeProvider, quota_store: QuotaStore) -> None:
     deploy(provider, "openai")
 
     assert check("--no-call")[1] == 0
     assert provider.requests() == []
 
 
-def test_a_provider_that_cannot_be_reached_is_told(quota_store: QuotaStore, provider: FakeProvider) -> None:
+def test_check_reports_an_unreachable_provider(quota_store: QuotaStore, provider: FakeProvider) -> None:
     row = deploy(provider, "local")
     Provider.objects.update(settings={"base_url": "http://127.0.0.1:1/v1"})
 
-    told, code = check()
+    output, code = check()
 
-    assert (code, "provider_unavailable" in told) == (1, True)
-    assert "Connection refused" in told
+    assert (code, "provider_unavailable" in output) == (1, True)
+    assert "Connection refused" in output
     assert not Usage.objects.filter(deployment=row).exists()

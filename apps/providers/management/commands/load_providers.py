@@ -1,4 +1,4 @@
-"""manage.py load_providers FILE: model providers from a YAML file."""
+"""manage.py load_providers FILE: load model providers from a YAML file."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.providers.loading import FileRefused, load_providers
+from apps.providers.loading import load_providers
+from apps.providers.provider_file import FileRefused
 
 
 class Command(BaseCommand):
     help = (
         "Load model providers, their deployments and quotas from a YAML file (docs/providers.md; an example is\n"
-        "docs/providers.example.yaml). Loading twice changes nothing. Exit codes: 0 done, 1 the file was refused."
+        "docs/providers.example.yaml). Loading twice changes nothing. Exit codes: 0 loaded, 1 the file was refused."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -22,8 +23,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help="the YAML file")
-        parser.add_argument("--dry-run", action="store_true", help="tell what would change, and change nothing")
-        parser.add_argument("--prune", action="store_true", help="remove providers and deployments it does not name")
+        parser.add_argument("--dry-run", action="store_true", help="list the changes without making them")
+        parser.add_argument(
+            "--prune", action="store_true", help="remove providers and deployments that are not in the file"
+        )
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         try:
@@ -35,4 +38,4 @@ class Command(BaseCommand):
         for change in changes:
             self.stdout.write(str(change))
         if options["dry_run"]:
-            self.stdout.write("Nothing was changed: this was a dry run.")
+            self.stdout.write("Dry run: nothing was changed.")
