@@ -190,7 +190,7 @@ def quota_store_metrics() -> list[Metric]:
     limits = GaugeMetricFamily("leafmill_quota_limit", "The configured limits of a deployment", labels=labels)
     available = GaugeMetricFamily(
         "leafmill_deployment_available",
-        "1 while a deployment may be called: not paused, no trouble, circuit breaker not open",
+        "1 while a deployment may be called: not paused, no fault, circuit breaker not open",
         labels=labels[:2],
     )
     for row, state in zip(rows, states, strict=True):
