@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from typing import TYPE_CHECKING
 
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
 from apps.pages.model.recognition import decode_recognition
-
-if TYPE_CHECKING:
-    from ocr_worker.engine import EngineProcess
-
-logger = logging.getLogger(__name__)
-_lock = threading.Lock()
-_engine: EngineProcess | None = None
+from apps.pages.per_process import PerProcess
 
 
 class NoOcrHere(PageError):
@@ -25,21 +17,31 @@ class NoOcrHere(PageError):
     code = "ocr_failed"
 
 
-def recognized_text(image: bytes, box: Box) -> str:
-    """Return the lines that an engine reads in a part (points) of an encoded page image, or "".
+class RegionEngine:
+    """The engine process for regions. It reads one region at a time, even if several threads ask."""
 
-    Raise PageError. Regions are read one at a time, even if several threads ask.
-    """
-    global _engine
+    def __init__(self) -> None:
+        try:
+            from ocr_worker.engine import EngineProcess, OcrRequest
+            from ocr_worker.settings import settings
+        except ImportError as error:
+            raise NoOcrHere from error
+        self._process = EngineProcess(settings())
+        self._request = OcrRequest()
+        self._lock = threading.Lock()
+
+    def recognize(self, image: bytes) -> bytes:
+        with self._lock:
+            return self._process.recognize(image, self._request)
+
+
+_engine = PerProcess(RegionEngine)
+
+
+def recognized_text(image: bytes, box: Box) -> str:
+    """Return the lines that an engine reads in a part (points) of an encoded page image, or "". Raise PageError."""
     part = encode_ocr_image(cut_out(decode_ocr_image(image), box))
-    try:
-        from ocr_worker.engine import EngineProcess, OcrRequest
-        from ocr_worker.settings import settings
-    except ImportError as error:
-        raise NoOcrHere from error
-    with _lock:
-        _engine = _engine or EngineProcess(settings())
-        recognition = decode_recognition(_engine.recognize(part, OcrRequest()))
+    recognition = decode_recognition(_engine().recognize(part))
     return "\n".join(" ".join(word.text for word in line.words) for line in recognition.lines)
 
 
