@@ -1,6 +1,6 @@
-"""Formulas as printed. LiteParse spells some runs as TeX between dollar signs; the page shows signs, and so do we.
+"""Turn TeX formulas back into printed signs. LiteParse writes some runs as TeX between dollar signs.
 
-The text of a page is what stands on it: TeX in it would be an invention, and its backslashes would be escaped anyway.
+The result must contain the text as printed. TeX is not on the page, and its backslashes would be escaped anyway.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ _SIGNS = {
 
 
 def as_printed(text: str) -> str:
-    """The text with its TeX formulas as signs: ``$x\\\\in \\\\mathbb{R}^{2}$`` becomes ``x∈R2``."""
+    """Return the text with its TeX formulas as signs: ``$x\\\\in \\\\mathbb{R}^{2}$`` becomes ``x∈R2``."""
     if text.count("$") < 2:
         return text
-    return _FORMULA.sub(lambda found: _signs(found.group(1)), text)
+    return _FORMULA.sub(lambda found: signs_of(found.group(1)), text)
 
 
-def _signs(tex: str) -> str:
+def signs_of(tex: str) -> str:
+    """Return a TeX formula as the signs that TeX prints for it; unknown commands become their names."""
     tex = _STYLED.sub("", tex)
     tex = _FRACTION.sub(r"\1/\2", tex)
     tex = _COMMAND.sub(lambda found: _SIGNS.get(found.group(1), found.group(1)), tex)

@@ -1,7 +1,7 @@
-"""What a page draws, object by object, with pypdfium2: its texts and its pictures, those inside forms as well.
+"""List the objects that a page draws, with pypdfium2: its texts and its pictures, including those inside forms.
 
-Part of ``pdf.py``'s duty; runs only inside the isolated child. The raw calls, because a Python object for each of a
-page's thousands of marks costs more than loading the page.
+Runs only inside the sandboxed child. Uses the raw calls, because a Python object for each of a page's thousands of
+marks costs more than loading the page.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from apps.pages.model.geometry import Box
 from apps.pages.pdf import rasters
 
-# Beyond these a page says nothing; both are far above what documents have, and bound the time and the stack.
+# A page that exceeds these is not checked. Both are far above real documents and bound the time and the stack.
 MAX_PAGE_OBJECTS = 200_000
 MAX_FORM_DEPTH = 40
 INVISIBLE = 3
@@ -29,7 +29,7 @@ _SAME: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class TextObject(msgspec.Struct, gc=False):
-    """A piece of text as it is drawn. ``box`` in points of the page as displayed, which it may lie outside of.
+    """A text object as drawn. ``box``: in points of the page as displayed; it may be outside the page.
 
     ``colour``: red, green, blue and alpha of the fill, 0-255; None for patterns.
     """
@@ -41,7 +41,7 @@ class TextObject(msgspec.Struct, gc=False):
 
 
 class PageObjects:
-    """The texts and pictures of a loaded page (pypdfium2's). ``complete``: False where there are too many for that."""
+    """The texts and pictures of a loaded page (pypdfium2's). ``complete``: False if the page has too many objects."""
 
     def __init__(self, page: Any) -> None:
         from pypdfium2 import raw
@@ -59,7 +59,7 @@ class PageObjects:
         self._strips: dict[int, list[TextObject]] | None = None
 
     def pictured_share(self, whole: Box) -> float:
-        """How much of the page its pictures cover, 0.0-1.0; overlaps count twice."""
+        """Return the share of the page that its pictures cover, 0.0-1.0; overlaps count twice."""
         parts = [
             part for box in self._picture_boxes if box is not None and (part := box.intersection(whole)) is not None
         ]
@@ -67,7 +67,7 @@ class PageObjects:
 
     @contextmanager
     def without(self, objects: Sequence[Any]) -> Iterator[None]:
-        """Inside the block these objects are not drawn."""
+        """Draw the page without these objects inside the ``with`` block."""
         for handle in objects:
             self._raw.FPDFPageObj_SetIsActive(handle, False)
         try:
@@ -77,25 +77,40 @@ class PageObjects:
                 self._raw.FPDFPageObj_SetIsActive(handle, True)
 
     def texts_at(self, box: Box, share: float = 0.5) -> list[TextObject]:
-        """The texts that cover this share of the box's height and touch its width, as drawn from first to last."""
+        """Return the texts that cover this share of the box's height and touch its width, in drawing order."""
         if self._strips is None:
             self._strips = {}
             for item in self.texts:
                 for row in _strips_of(item.box):
                     self._strips.setdefault(row, []).append(item)
         near = {id(item): item for row in _strips_of(box) for item in self._strips.get(row, ())}
-        return [item for item in near.values() if _covers(item.box, box, share)]
+        # LiteParse's boxes reach from ascender to descender, PDFium's contain the ink, so the lower height counts. Text
+        # in a font that is missing has no height at all.
+        return [
+            item
+            for item in near.values()
+            if min(item.box.x1, box.x1) > max(item.box.x0, box.x0)
+            and min(item.box.bottom, box.bottom) - max(item.box.top, box.top)
+            >= share * min(box.height, item.box.height)
+        ]
 
     def contents(self, items: Sequence[TextObject]) -> list[str]:
         """Return the text of these objects."""
         text_page = self._raw.FPDFText_LoadPage(self._page.raw)
+        texts = []
         try:
-            return [self._content(item.handle, text_page) for item in items]
+            for item in items:
+                size = min(self._raw.FPDFTextObj_GetText(item.handle, text_page, None, 0), 2 * _MAX_TEXT_CHARACTERS)
+                buffer = ctypes.create_string_buffer(size)
+                characters = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
+                self._raw.FPDFTextObj_GetText(item.handle, text_page, characters, size)
+                texts.append(buffer.raw.decode("utf-16-le", "replace").rstrip("\x00"))
         finally:
             self._raw.FPDFText_ClosePage(text_page)
+        return texts
 
     def can_draw(self, item: TextObject, letter: str) -> bool:
-        """Whether PDFium has a shape for the letter; without the right font it draws nothing where others do."""
+        """Return whether PDFium has a shape for the letter; it draws nothing if the font is missing, others do."""
         font = self._raw.FPDFTextObj_GetFont(item.handle)
         if not font or self._raw.FPDFFont_GetIsEmbedded(font) == 1:
             return True
@@ -112,22 +127,28 @@ class PageObjects:
             item = get(parent, index)
             kind = raw.FPDFPageObj_GetType(item)
             if kind == raw.FPDF_PAGEOBJ_TEXT:
-                self._add_text(item, matrix)
+                box = self._box(item, matrix)
+                if box is not None:
+                    mode = raw.FPDFTextObj_GetTextRenderMode(item)
+                    self.texts.append(TextObject(item, box, mode, self._colour(item)))
             elif kind == raw.FPDF_PAGEOBJ_IMAGE:
                 self.pictures.append(item)
                 self._picture_boxes.append(self._box(item, matrix))
             elif kind == raw.FPDF_PAGEOBJ_FORM:
-                inner = _times(self._matrix(item), matrix)
+                inner = self._matrix_inside(item, matrix)
                 self._walk(item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, inner, depth + 1)
-
-    def _add_text(self, item: Any, matrix: _Matrix) -> None:
-        box = self._box(item, matrix)
-        if box is not None:
-            self.texts.append(TextObject(item, box, self._raw.FPDFTextObj_GetTextRenderMode(item), self._colour(item)))
 
     def _box(self, item: Any, matrix: _Matrix) -> Box | None:
         bounds = rasters.bounds_of(self._raw, item)
-        return None if bounds is None else rasters.displayed(_moved(bounds, matrix), self._frame, self._rotation)
+        if bounds is None:
+            return None
+        if matrix != _SAME:
+            a, b, c, d, e, f = matrix
+            left, bottom, right, top = bounds
+            xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
+            ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
+            bounds = min(xs), min(ys), max(xs), max(ys)
+        return rasters.displayed(bounds, self._frame, self._rotation)
 
     def _colour(self, item: Any) -> tuple[int, int, int, int] | None:
         parts = [ctypes.c_uint() for _ in range(4)]
@@ -136,43 +157,16 @@ class PageObjects:
         red, green, blue, alpha = (part.value for part in parts)
         return red, green, blue, alpha
 
-    def _matrix(self, item: Any) -> _Matrix:
-        matrix = self._raw.FS_MATRIX()
-        if not self._raw.FPDFPageObj_GetMatrix(item, matrix):
-            return _SAME
-        return matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f
-
-    def _content(self, handle: Any, text_page: Any) -> str:
-        size = min(self._raw.FPDFTextObj_GetText(handle, text_page, None, 0), 2 * _MAX_TEXT_CHARACTERS)
-        buffer = ctypes.create_string_buffer(size)
-        self._raw.FPDFTextObj_GetText(handle, text_page, ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort)), size)
-        return buffer.raw.decode("utf-16-le", "replace").rstrip("\x00")
+    def _matrix_inside(self, form: Any, outer: _Matrix) -> _Matrix:
+        """Return the matrix of the objects inside a form: the form's own, then the one of its place."""
+        own = self._raw.FS_MATRIX()
+        if not self._raw.FPDFPageObj_GetMatrix(form, own):
+            own.a, own.b, own.c, own.d, own.e, own.f = _SAME
+        a, b, c, d, e, f = own.a, own.b, own.c, own.d, own.e, own.f
+        p, q, r, s, t, u = outer
+        return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
 
 
 def _strips_of(box: Box) -> range:
     first, last = int(max(-1e6, box.top) // _STRIP_POINTS), int(min(1e6, box.bottom) // _STRIP_POINTS)
     return range(first, min(last, first + 1000) + 1)
-
-
-def _covers(item: Box, box: Box, share: float) -> bool:
-    deep = min(item.bottom, box.bottom) - max(item.top, box.top)
-    across = min(item.x1, box.x1) - max(item.x0, box.x0)
-    # The library's boxes reach from ascender to descender, PDFium's hold the ink: the lower of the two is asked.
-    # Text in a font that is not there has no height at all.
-    return across > 0 and deep >= share * min(box.height, item.height)
-
-
-def _times(first: _Matrix, then: _Matrix) -> _Matrix:
-    a, b, c, d, e, f = first
-    p, q, r, s, t, u = then
-    return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
-
-
-def _moved(bounds: tuple[float, float, float, float], matrix: _Matrix) -> tuple[float, float, float, float]:
-    if matrix == _SAME:
-        return bounds
-    a, b, c, d, e, f = matrix
-    left, bottom, right, top = bounds
-    xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
-    ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
-    return min(xs), min(ys), max(xs), max(ys)

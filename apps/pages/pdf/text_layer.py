@@ -1,7 +1,8 @@
-"""Where the PDF libraries are met: runs of text, ruling lines and picture boxes of a page.
+"""Read the runs of text, the ruling lines and the boxes of the pictures of a page.
 
-LiteParse reads the text layer (docs/decisions/extractor.md says why), pypdfium2 in ``rasters.py`` finds pictures. Both
-are native code, so this runs only inside the isolated child. Boxes count from the top left of the page as displayed.
+LiteParse reads the text layer (docs/decisions/extractor.md has the reasons), pypdfium2 in ``rasters.py`` finds the
+pictures. Both are native code, so this runs only inside the sandboxed child. Boxes have their origin at the top left of
+the page as displayed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from apps.pages.model import errors
@@ -18,11 +20,11 @@ from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.pdf import formulas, rasters
 
 PAGES_PER_CALL = 16
-# Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
+# Parts of a document without page text that have crashed the library, such as an outline with a loop.
 _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
-# A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
+# A drawn mark this thin is a ruling line; a thicker one is a filled area.
 MAX_RULING_THICKNESS_POINTS = 3.0
-# Beyond so many marks a page is a drawing or a map, and looking for table grids in it only costs time.
+# A page with more marks is a drawing or a map; searching it for table grids only costs time.
 MAX_RULINGS = 5_000
 _BOLD = re.compile(r"bold|black|heavy|demi|semibold|[-,](?:bd|hv)\b|cmbx|-bx\d", re.IGNORECASE)
 _ITALIC = re.compile(r"ital|obli|cmti|-it\b", re.IGNORECASE)
@@ -33,9 +35,9 @@ LETTER = (612.0, 792.0)
 
 
 class PdfFile:
-    """An opened PDF; ``pages`` may be asked more than once. Close it, or use ``with``.
+    """An opened PDF; ``pages`` may be called more than once. Close it, or use ``with``.
 
-    ``careful``: read a bare copy and ask for no second opinion, for a file that has crashed a reader before.
+    ``careful``: read a bare copy, and only with LiteParse, because the file has crashed a reader before.
     """
 
     def __init__(self, path: str, password: str | None = None, *, careful: bool = False) -> None:
@@ -46,7 +48,7 @@ class PdfFile:
         self._careful = careful
 
     def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
-        """The pages asked for, in the order asked; a page that cannot be read is a ``PageFailure``."""
+        """Yield these pages in this order; a page that cannot be read is a ``PageFailure``."""
         for start in range(0, len(numbers), PAGES_PER_CALL):
             asked = numbers[start : start + PAGES_PER_CALL]
             found = self._read(asked)
@@ -54,7 +56,7 @@ class PdfFile:
                 yield found.get(number) or _failure(number, errors.PageError())
 
     def upright(self, number: int, angle: int) -> RawPage | PageFailure:
-        """A page whose text is turned by ``angle`` degrees clockwise, as if the sheet had been turned back."""
+        """Return a page whose text is rotated by ``angle`` degrees clockwise as it is after rotating the page back."""
         try:
             result = self._parse(str(number), [(number, angle)])
         except Exception as error:  # the library raises plain RuntimeError
@@ -62,21 +64,22 @@ class PdfFile:
         return _raw_page(result.pages[0]) if result.pages else _failure(number, errors.PageError())
 
     def pictures(self, number: int) -> list[Box]:
-        """The boxes of the raster pictures that lie directly on the page."""
-        return rasters.picture_boxes(self._second_opinion(), number)
+        """Return the boxes of the raster pictures directly on the page."""
+        return rasters.picture_boxes(self._for_extraction(), number)
 
     def chars(self, number: int) -> list[tuple[str, float, float, float, float]]:
-        """Every character of a page with its box: x0, top, x1, bottom."""
-        return rasters.chars_of(self._second_opinion(), number)
+        """Return the characters of a page with their boxes: x0, top, x1, bottom."""
+        return rasters.chars_of(self._for_extraction(), number)
 
     def drawn(self) -> Any:
-        """The document as pypdfium2 has it, careful or not; None when it cannot be opened."""
+        """Return the document as opened by pypdfium2, even if ``careful``; None if it cannot be opened."""
         if self._pdfium is None:
             of_file = self._repaired is None
             self._pdfium = rasters.open_document(self._repaired or self._path, self._password if of_file else None)
         return self._pdfium
 
-    def _second_opinion(self) -> Any:
+    def _for_extraction(self) -> Any:
+        """Return the document as opened by pypdfium2; None if ``careful`` or if it cannot be opened."""
         if self._pdfium is None and not self._careful:
             self._pdfium = rasters.open_document(self._path, self._password)
         return self._pdfium
@@ -91,7 +94,8 @@ class PdfFile:
         pages: dict[int, RawPage | PageFailure] = {page.page_num: _raw_page(page) for page in result.pages}
         for problem in result.page_errors:
             pages[problem.page_num] = (
-                _blank_page(problem.page_num)
+                # A page that is counted but not found is an empty sheet, as in viewers.
+                RawPage(problem.page_num, *LETTER, runs=[], rulings=[], fills=[], pictures=[])
                 if NO_SUCH_PAGE in problem.message
                 else _failure(problem.page_num, errors.PageError(), problem.message)
             )
@@ -99,14 +103,14 @@ class PdfFile:
 
     def _parse(self, target_pages: str, turned: Sequence[tuple[int, int]] = ()) -> Any:
         if self._careful and self._repaired is None:
-            self._repaired = _mended(self._path, self._password, bare=True)
+            self._repaired = _rewritten(self._path, self._password, bare=True)
         if self._repaired is not None:
             return _parser(target_pages, None, turned).parse_bytes(self._repaired)
         try:
             return _parser(target_pages, self._password, turned).parse(self._path)
         except Exception:
-            # qpdf mends more than PDFium does; a second chance costs little and only broken files pay it.
-            self._repaired = _mended(self._path, self._password)
+            # qpdf repairs more than PDFium does; the second attempt is cheap and only damaged files need it.
+            self._repaired = _rewritten(self._path, self._password)
             return _parser(target_pages, None, turned).parse_bytes(self._repaired)
 
     def close(self) -> None:
@@ -138,12 +142,12 @@ def _parser(target_pages: str, password: str | None, turned: Sequence[tuple[int,
         password=password,
         page_orientation_corrections=list(turned) or None,
     )
-    # The public call copies every item into a dataclass, a fifth of the whole cost of a page; the version is pinned.
+    # The public call copies every item into a dataclass, a fifth of the cost of a page; the version is pinned.
     return parser._native  # noqa: SLF001
 
 
-def _mended(path: str, password: str | None, *, bare: bool = False) -> bytes:
-    """The file as qpdf writes it anew, without encryption; ``bare``: without all that is not needed for its text."""
+def _rewritten(path: str, password: str | None, *, bare: bool = False) -> bytes:
+    """Return the file rewritten by qpdf, without encryption; ``bare``: without the parts that contain no page text."""
     import pikepdf
 
     with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
@@ -161,20 +165,14 @@ def _failure(number: int, error: errors.PageError, why: str = "") -> PageFailure
     return PageFailure(number=number, code=error.code, detail=detail)
 
 
-def _blank_page(number: int) -> RawPage:
-    """A page that the tree counts and nobody finds is shown as an empty sheet, as viewers do."""
-    width, height = LETTER
-    return RawPage(page_number=number, width=width, height=height, runs=[], rulings=[], fills=[], pictures=[])
-
-
 def _raw_page(page: Any) -> RawPage:
-    rulings, fills = _marks(page.vector_graphics)
+    rulings, fills = marks_of(page.vector_graphics)
     bounds = page.content_bounds
     return RawPage(
         page_number=page.page_num,
         width=page.width,
         height=page.height,
-        runs=[run for run in map(_run, page.text_items) if run is not None],
+        runs=[run for run in map(text_run, page.text_items) if run is not None],
         rulings=rulings,
         fills=fills,
         pictures=[],
@@ -182,20 +180,15 @@ def _raw_page(page: Any) -> RawPage:
     )
 
 
-_STYLES: dict[str | None, tuple[bool, bool]] = {}
+@lru_cache(maxsize=10_000)
+def font_style(font: str | None) -> tuple[bool, bool]:
+    """Return whether a font of this name is bold, and whether it is italic."""
+    name = (font or "").partition("+")[2] or font or ""  # without the prefix of a subset
+    return bool(_BOLD.search(name)), bool(_ITALIC.search(name))
 
 
-def _style(font: str | None) -> tuple[bool, bool]:
-    style = _STYLES.get(font)
-    if style is None:
-        if len(_STYLES) > 10_000:
-            _STYLES.clear()
-        name = (font or "").partition("+")[2] or font or ""
-        style = _STYLES[font] = (bool(_BOLD.search(name)), bool(_ITALIC.search(name)))
-    return style
-
-
-def _run(item: Any) -> TextRun | None:
+def text_run(item: Any) -> TextRun | None:
+    """Return an item of LiteParse as a run of text; None if it is blank."""
     text = item.text
     if not text or text.isspace():
         return None
@@ -203,16 +196,16 @@ def _run(item: Any) -> TextRun | None:
         text = formulas.as_printed(text)
     x, top, height = item.x, item.y, item.height
     size, angle = item.font_size or 0.0, item.rotation
-    # A size of 1 stretched by the text matrix says nothing, so a size far from the height is taken from the height.
+    # A font of size 1 scaled by the text matrix has no useful size, so a size far from the height is replaced.
     if not 0.5 * height <= size <= 1.6 * height:
         size = height * 0.8 if not 45 < angle % 180 < 135 else item.width * 0.8
-    bold, italic = _style(item.font_name)
+    bold, italic = font_style(item.font_name)
     words = item.words if angle == 0.0 else None
     return TextRun(text, x, top, x + item.width, top + height, size, bold, italic, angle, words)
 
 
-def _marks(graphics: Any) -> tuple[list[Box], list[Box]]:
-    """Ruling lines (thin marks) and filled areas, both as boxes."""
+def marks_of(graphics: Any) -> tuple[list[Box], list[Box]]:
+    """Return the ruling lines (thin marks) and the filled areas as boxes; none for a drawing or a map."""
     rulings: list[Box] = []
     fills: list[Box] = []
     if graphics is None:

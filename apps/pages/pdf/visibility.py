@@ -10,15 +10,15 @@ from apps.pages.model.geometry import Box
 from apps.pages.pdf import rasters
 from apps.pages.pdf.page_objects import PageObjects, TextObject
 
-# The mean of a column of pixels steps by this much from letter to letter, in this share of the squares along a line.
+# In print the mean of a column of pixels changes by this much from letter to letter, in this share of a line's squares.
 MIN_PRINT_STEP = 24
 MIN_PRINTED_SHARE = 0.6
-# Text that changes no pixel by more than this has left no trace.
+# Text that changes every pixel by less than this leaves no trace.
 MIN_TRACE = 16
 
 
 class RenderedRegion:
-    """One part of a page, looked at with a resolution. Levels are 0-255, of the channel that differs most."""
+    """A part of a page rendered with and without text. Levels are 0-255, of the channel that differs most."""
 
     def __init__(self, page: Any, objects: PageObjects, *, dpi: float, part: Box, max_pixels: int) -> None:
         self._page = page
@@ -33,11 +33,11 @@ class RenderedRegion:
         self._pictures: Any = None
 
     def ink(self, box: Box) -> int:
-        """How much the page's text changes inside the box at most."""
+        """Return the largest change of a pixel inside the box by the page's text."""
         return _range(self._ink, self._pixels(box))[1]
 
     def is_clear(self, box: Box, least: int) -> bool:
-        """Whether the page's text changes anything inside the box by this much: ``ink(box) >= least``, soon found."""
+        """Return ``ink(box) >= least``, faster in most cases."""
         place = self._pixels(box)
         if place is None:
             return False
@@ -47,12 +47,12 @@ class RenderedRegion:
         return max(self._levels[start + x0 : start + x1]) >= least or _range(self._ink, place)[1] >= least
 
     def contrast(self, box: Box) -> int:
-        """How far the darkest and the lightest inside the box are apart, whatever drew them."""
+        """Return the difference between the lightest and the darkest pixel inside the box, with the text."""
         low, high = _range(self._shown.convert("L") if self._shown.mode != "L" else self._shown, self._pixels(box))
         return high - low
 
     def picture_ink(self, box: Box) -> int:
-        """The contrast inside the box of what is there without the text; 0 where no picture has a part in it."""
+        """Return the contrast inside the box without the text; 0 if no picture contributes to it."""
         if self._pictures is None:
             drawn = self._objects
             with drawn.without([item.handle for item in drawn.texts]), drawn.without(drawn.pictures):
@@ -66,9 +66,9 @@ class RenderedRegion:
         return high - low
 
     def has_print(self, box: Box) -> bool:
-        """Whether what is there without the text changes from left to right all along the box, as letters do.
+        """Return whether the page without its text changes all along the box, from left to right, as print does.
 
-        For lines of writing: a rule or the edge of a box changes nothing along the line, or at one place only.
+        Works for lines of print: a ruling or the edge of a box changes nothing along the line, or only at one place.
         """
         place = self._pixels(box)
         if place is None:
@@ -82,14 +82,14 @@ class RenderedRegion:
         return len(printed) >= MIN_PRINTED_SHARE * len(slices)
 
     def without_trace(self, items: Sequence[TextObject]) -> list[TextObject]:
-        """Those of the texts that change nothing."""
+        """Return the texts that change nothing on the page."""
         with self._objects.without([item.handle for item in items]):
             drawn = self._drawn()
         traces = _most_of_channels(_difference(self._shown, drawn))
         return [item for item in items if _range(traces, self._pixels(item.box))[1] < MIN_TRACE]
 
     def flat_ground(self, box: Box) -> tuple[int, int, int] | None:
-        """The colour behind the text of this box; None where it is not the same all over."""
+        """Return the colour behind the text of this box; None if it is not uniform."""
         place = self._pixels(box)
         if place is None:
             return None
@@ -103,7 +103,7 @@ class RenderedRegion:
         return rasters.colours(self._page, dpi=self.dpi, part=self._part)
 
     def _pixels(self, box: Box) -> tuple[int, int, int, int] | None:
-        """The box in pixels; None where it lies outside."""
+        """Return the box in pixels; None if it is outside this part of the page."""
         scale, left, top = self.dpi / 72, self._part.x0, self._part.top
         x0, y0 = max(0, math.floor((box.x0 - left) * scale)), max(0, math.floor((box.top - top) * scale))
         x1 = min(self._shown.width, math.ceil((box.x1 - left) * scale))
