@@ -9,45 +9,62 @@ from typing import Any
 import msgspec
 from django.core.management.base import CommandError, CommandParser
 
-from apps.capacity import report as words
+from apps.capacity import report
 from apps.capacity.chart import as_png
 from apps.capacity.errors import CannotPlan
-from apps.capacity.plan import DAILY_PEAK, LOADS, RATES, LoadRequest, Plan, Scenario, plan, simulated
-from apps.capacity.simulation import Autoscaler, Simulated
-from apps.capacity.simulation_chart import panels_of
+from apps.capacity.plan import LoadRequest, Plan, plan
+from apps.capacity.simulation.panels import panels_of
+from apps.capacity.simulation.run import Simulated
+from apps.capacity.simulation.scenario import DAILY_PEAK, LOADS, RATES, Scenario, simulated
+from apps.capacity.simulation.stage import Autoscaler
 from apps.capacity.sizing import OVERLAYS
 from apps.parsing.modes import MODES
 
 USAGE = 2  # exit code for wrong options
-USUAL_PAGES_PER_MINUTE = 1000.0
+DEFAULT_PAGES_PER_MINUTE = 1000.0
 
 
 def add_load_options(parser: CommandParser, *, required: bool) -> None:
     """Add the options that describe a load."""
     add = parser.add_argument
-    add("--pages-per-minute", type=float, required=required, default=USUAL_PAGES_PER_MINUTE, help="on average")
+    add("--pages-per-minute", type=float, required=required, default=DEFAULT_PAGES_PER_MINUTE, help="on average")
     add("--mode", choices=MODES, default="balanced", help="balanced by default")
-    add("--peak", type=float, default=1.0, help="the busiest minute has so many times the average (1)")
+    add("--peak", type=float, default=1.0, help="load of the busiest minute as a multiple of the average (1)")
     add("--ocr-share", type=float, default=0.3, help="share of pages that need OCR, 0 to 1 (0.3)")
     add("--gpu", action="store_true", help="OCR on GPUs")
     add("--overlay", choices=OVERLAYS, default="production", help="production by default")
-    add("--call-seconds", type=float, help="seconds of a model's answer; default: as on the last day")
-    add("--json", action="store_true", help="one JSON object")
+    add("--call-seconds", type=float, help="duration of a model call; default: the mean of the last 24 hours")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 def add_simulation_options(parser: CommandParser) -> None:
     """Add the options of a simulation."""
     add = parser.add_argument
-    add("--projects", type=int, default=1, help="whose pages these are: each has a window in every queue (1)")
-    add("--load", choices=LOADS, default="constant", help=f"daily: a day's curve, its peak {DAILY_PEAK:g} or --peak")
-    add("--hours", type=float, help="how long (4, a daily load 24)")
-    add("--burst", type=float, default=0.0, metavar="PAGES", help="so many pages more in the tenth minute")
-    add("--recorded", type=float, metavar="HOURS", help="the jobs of the last hours instead of --load")
-    add("--rates", choices=RATES, default="guide", help="pods as the guide's or as this machine was measured")
-    add("--pages-per-message", type=int, help="what a message of reading asks for (PAGES_PER_RANGE)")
-    add("--most-pods", type=int, help="of each workload, instead of the overlay's most")
+    add(
+        "--projects",
+        type=int,
+        default=1,
+        help="number of projects that share the load; each has a window in every queue (1)",
+    )
+    add(
+        "--load",
+        choices=LOADS,
+        default="constant",
+        help=f"daily: the curve of a day, with --peak or {DAILY_PEAK:g} as its peak",
+    )
+    add("--hours", type=float, help="simulated time (4; a daily load 24)")
+    add("--burst", type=float, default=0.0, metavar="PAGES", help="additional pages in the tenth minute")
+    add("--recorded", type=float, metavar="HOURS", help="replay the jobs of the last hours instead of --load")
+    add(
+        "--rates",
+        choices=RATES,
+        default="guide",
+        help="speed of a pod: as in the guide, or as measured on this machine",
+    )
+    add("--pages-per-message", type=int, help="pages per message of the reading stage (PAGES_PER_RANGE)")
+    add("--most-pods", type=int, help="maximum of pods per workload, instead of the overlay's")
     add("--pod-start", type=int, default=Autoscaler.pod_start, help="seconds until a new pod works (30)")
-    add("--chart", type=Path, metavar="FILE.png", help="draw it")
+    add("--chart", type=Path, metavar="FILE.png", help="draw a chart")
 
 
 def load_request_of(options: dict[str, Any]) -> LoadRequest:
@@ -76,41 +93,32 @@ def scenario_of(options: dict[str, Any]) -> Scenario:
     )
 
 
-def answer(
-    options: dict[str, Any], write: Callable[[str], object], *, tells_plan: bool, simulates: bool
+def plan_and_print(
+    options: dict[str, Any], write: Callable[[str], object], *, shows_plan: bool, simulates: bool
 ) -> tuple[Plan, Simulated | None]:
-    """Plan, simulate, draw and print as the options demand."""
+    """Plan, simulate, draw the chart and print, as the options say. Raise CommandError for invalid options."""
     try:
         planned = plan(load_request_of(options))
         run = simulated(planned, scenario_of(options)) if simulates else None
     except CannotPlan as error:
         raise CommandError(str(error), returncode=USAGE) from error
-    if run is not None and options["chart"] is not None:
-        _draw(run, options["chart"])
+    chart: Path | None = options["chart"]
+    if run is not None and chart is not None:
+        try:
+            chart.write_bytes(as_png(panels_of(run)))
+        except OSError as error:
+            raise CommandError(f"{chart} cannot be written: {error.strerror}.", returncode=USAGE) from error
     if options["json"]:
-        told = ({"plan": planned} if tells_plan else {}) | ({} if run is None else {"simulation": run})
-        write(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+        output = ({"plan": planned} if shows_plan else {}) | ({} if run is None else {"simulation": run})
+        write(msgspec.json.format(msgspec.json.encode(output), indent=2).decode())
         return planned, run
-    write(words.plan_title(planned))
-    if tells_plan:
-        write("\n".join(["", words.table(words.plan_rows(planned)), "", *words.plan_sentences(planned)]))
+    write(report.plan_title(planned))
+    if shows_plan:
+        write("\n".join(["", report.table(report.plan_rows(planned)), "", *report.plan_sentences(planned)]))
     if run is not None:
-        write("\n" + _simulation_text(run))
-        if options["chart"] is not None:
-            write(f"Chart: {options['chart']}")
-        if planned.model is not None and planned.model.quotas is None and not tells_plan:
-            write(" ".join(words.quota_sentences(planned.model, planned.wanted.pages_per_minute)))
+        write("\n" + report.simulation_text(run))
+        if chart is not None:
+            write(f"Chart: {chart}")
+        if planned.model is not None and planned.model.quotas is None and not shows_plan:
+            write(" ".join(report.quota_sentences(planned.model, planned.wanted.pages_per_minute)))
     return planned, run
-
-
-def _simulation_text(run: Simulated) -> str:
-    pairs = words.simulation_pairs(run)
-    width = max(len(name) for name, _ in pairs)
-    return "\n".join([*(f"{name:<{width}}  {value}" for name, value in pairs), *words.binding_sentences(run)])
-
-
-def _draw(run: Simulated, path: Path) -> None:
-    try:
-        path.write_bytes(as_png(panels_of(run)))
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}.", returncode=USAGE) from error

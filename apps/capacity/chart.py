@@ -1,4 +1,4 @@
-"""A chart of curves over time, one below the other, drawn once and painted twice: as PNG with Pillow and as SVG."""
+"""Charts of curves over time, one below the other, as PNG (with Pillow) and as SVG from the same drawing code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Curve:
-    """``values``: one for each minute."""
+    """``values``: one per minute."""
 
     name: str
     values: Sequence[float]
@@ -31,7 +31,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves that share an axis; ``title`` names what it counts."""
+    """Curves that share an axis; ``title`` is the quantity on it."""
 
     title: str
     curves: Sequence[Curve]
@@ -41,11 +41,11 @@ class Canvas(Protocol):
     def line(self, points: Sequence[Point], colour: str, width: float) -> None: ...
 
     def text(self, at: Point, words: str, colour: str, anchor: Anchor) -> None:
-        """``at``: the middle of the letters' height, and where the words start, have their middle, or end."""
+        """``at``: the vertical middle of the text, and its start, middle or end (``anchor``)."""
 
 
 def as_svg(panels: Sequence[Panel]) -> str:
-    """An ``svg`` element that stands alone or in a page."""
+    """Return an ``svg`` element, usable as a file or in a page."""
     height = PANEL_HEIGHT * len(panels)
     canvas = _Svg()
     _draw(canvas, panels)
@@ -58,6 +58,7 @@ def as_svg(panels: Sequence[Panel]) -> str:
 
 
 def as_png(panels: Sequence[Panel]) -> bytes:
+    """Return a PNG file."""
     canvas = _Picture(WIDTH, PANEL_HEIGHT * len(panels))
     _draw(canvas, panels)
     out = io.BytesIO()
@@ -112,30 +113,20 @@ class _Axes:
         self._top, self._bottom = top + TOP, top + PANEL_HEIGHT - BOTTOM
         self._minutes = max(1, *(len(curve.values) for curve in panel.curves))
         highest = max((max(curve.values, default=0.0) for curve in panel.curves), default=0.0)
-        self._step = _round_step(highest)
+        self._step = 1.0
+        if highest > 0:  # a round number, four or five of which reach the highest value
+            magnitude = 10.0 ** math.floor(math.log10(highest / 5))
+            self._step = next(step * magnitude for step in _ROUND_STEPS if step * magnitude * 5 >= highest * 0.999)
         self._highest = max(self._step, math.ceil(highest / self._step - 1e-9) * self._step)
 
     def draw(self) -> None:
-        self._draw_levels()
-        self._draw_hours()
-        self._canvas.line([(LEFT, self._top), (LEFT, self._bottom), (WIDTH - RIGHT, self._bottom)], INK, 1)
-        for number, curve in enumerate(self._panel.curves):
-            colour = COLOURS[number % len(COLOURS)]
-            self._canvas.line([self._at(minute, value) for minute, value in _thinned(curve.values)], colour, 1.5)
-        self._draw_names()
-
-    def _at(self, minute: float, value: float) -> Point:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * minute / self._minutes
-        return x, self._bottom - (self._bottom - self._top) * value / self._highest
-
-    def _draw_levels(self) -> None:
+        # Levels.
         for index in range(round(self._highest / self._step) + 1):
             value = index * self._step
             x, y = self._at(0, value)
             self._canvas.line([(LEFT, y), (WIDTH - RIGHT, y)], FAINT, 1)
             self._canvas.text((x - 8, y), f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}", INK, "end")
-
-    def _draw_hours(self) -> None:
+        # Hours.
         hours = self._minutes / 60
         step = next((each for each in _HOUR_STEPS if hours / each <= 12), hours / 12)
         for index in range(int(hours / step + 1e-9) + 1):
@@ -143,29 +134,29 @@ class _Axes:
             x, y = self._at(at * 60, 0)
             self._canvas.line([(x, y), (x, y + 4)], INK, 1)
             self._canvas.text((x, y + 14), f"{int(at + 1e-9)}:{round(at % 1 * 60) % 60:02}", INK, "middle")
-        self._canvas.text((WIDTH - RIGHT, self._bottom + 29), "hours since the beginning", INK, "end")
-
-    def _draw_names(self) -> None:
+        self._canvas.text((WIDTH - RIGHT, self._bottom + 29), "hours since the start", INK, "end")
+        self._canvas.line([(LEFT, self._top), (LEFT, self._bottom), (WIDTH - RIGHT, self._bottom)], INK, 1)
+        for number, curve in enumerate(self._panel.curves):
+            colour = COLOURS[number % len(COLOURS)]
+            self._canvas.line([self._at(minute, value) for minute, value in points_of(curve.values)], colour, 1.5)
+        # The title, and the legend from right to left.
         y = self._top - 18
         self._canvas.text((LEFT, y), self._panel.title, INK, "start")
-        x: float = WIDTH - RIGHT
+        x = WIDTH - RIGHT
         for number, curve in reversed(list(enumerate(self._panel.curves))):
-            self._canvas.text((x, y), curve.name, COLOURS[number % len(COLOURS)], "end")
+            colour = COLOURS[number % len(COLOURS)]
+            self._canvas.text((x, y), curve.name, colour, "end")
             x -= len(curve.name) * LETTERS * 0.56 + 8
-            self._canvas.line([(x - 18, y), (x, y)], COLOURS[number % len(COLOURS)], 2.5)
+            self._canvas.line([(x - 18, y), (x, y)], colour, 2.5)
             x -= 34
 
-
-def _round_step(highest: float) -> float:
-    """A round distance between levels, four or five of which reach the highest value."""
-    if highest <= 0:
-        return 1.0
-    magnitude = 10.0 ** math.floor(math.log10(highest / 5))
-    return next(step * magnitude for step in _ROUND_STEPS if step * magnitude * 5 >= highest * 0.999)
+    def _at(self, minute: float, value: float) -> Point:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * minute / self._minutes
+        return x, self._bottom - (self._bottom - self._top) * value / self._highest
 
 
-def _thinned(values: Sequence[float]) -> list[Point]:
-    """Minutes and values; of so many that several fall on one pixel the lowest and the highest stay."""
+def points_of(values: Sequence[float]) -> list[Point]:
+    """Return minutes and values. Of several values on the same pixel, only the lowest and the highest are kept."""
     bunch = max(1, len(values) // (WIDTH - LEFT - RIGHT))
     if bunch == 1:
         return [(minute + 1.0, value) for minute, value in enumerate(values)]

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class CannotPlan(Exception):
-    """The load cannot be planned or simulated; the message says what to do next."""
+    """The load cannot be planned or simulated. The message states the reason and the next step."""

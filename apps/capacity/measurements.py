@@ -1,4 +1,4 @@
-"""What the benchmarks measured: bench/results, which travels with the repository; ``make bench`` writes it again."""
+"""The results of the benchmarks in bench/results, a part of the repository. ``make bench`` writes them again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-SERVICES = ("service-postgres+redis", "service-embedded")  # what production runs on is asked first
+SERVICES = ("service-postgres+redis", "service-embedded")  # the databases of production are preferred
 OCR_DPI = 200
 DEFAULT_ENGINES = "rapidocr-openvino,tesseract"
 BENCHMARK_CALL_SECONDS = 4.0  # bench/genai.py: LATENCY_SECONDS
@@ -18,10 +18,10 @@ BENCHMARK_CALL_SECONDS = 4.0  # bench/genai.py: LATENCY_SECONDS
 
 @dataclass(frozen=True)
 class Measured:
-    """Pages a minute of the machine that was measured; None: there is no measurement.
+    """Pages a minute of the measured machine; None: not measured.
 
     ``fast`` reads text layers and has no OCR; ``ocr`` reads scans and does nothing else. In the modes with models the
-    provider was a fake that answers in 4 s, on the same machine. ``cores``: of the machine that wrote sizing.json.
+    provider was a fake that responds in 4 s, on the same machine. ``cores``: of the machine that wrote sizing.json.
     """
 
     fast: float | None = None
@@ -46,21 +46,31 @@ HOW_TO_MEASURE = {
     "agentic": 'make bench-genai ARGS="widths-2"',
     "cores": "make bench ARGS=sizing",
 }
-"""What to run for each figure of ``Measured``."""
+"""The command for each figure of ``Measured``."""
 
 
 def read_measured(folder: Path | None = None) -> Measured:
-    """The figures of bench/results; a file that is not there or not readable is no measurement."""
+    """Read bench/results. A missing or unreadable file counts as no measurement."""
     folder = folder or Path(settings.BASE_DIR) / "bench" / "results"
+    services = [_figure(_figures(folder / f"{name}.json"), "documents of 20 to 500 pages") for name in SERVICES]
     models = _figures(folder / "genai-widths-2.json")
+    # The default engines at the default resolution, with the number of processes that was fastest.
+    ocr = _json(folder / "ocr-speed.json")
+    ocr_rates = [
+        float(row["pages_per_minute"])
+        for name, row in (ocr.items() if isinstance(ocr, dict) else ())
+        if name.startswith(f"{DEFAULT_ENGINES}, ") and name.endswith(f" {OCR_DPI} dpi") and "pages_per_minute" in row
+    ]
+    gpu_rates = [float(row["value"]) for row in _figures(folder / "ocr-gpu.json") if row.get("unit") == "pages/min"]
+    cores = _figure(_figures(folder / "sizing.json"), "cores")
     return Measured(
-        fast=_first(_figure(_figures(folder / f"{name}.json"), "documents of 20 to 500 pages") for name in SERVICES),
-        ocr=_ocr(_json(folder / "ocr-speed.json")),
-        ocr_gpu=_most(_figures(folder / "ocr-gpu.json")),
+        fast=next((rate for rate in services if rate is not None), None),
+        ocr=max(ocr_rates, default=None),
+        ocr_gpu=max(gpu_rates, default=None),
         balanced=_figure(models, "balanced, "),
         multimodal=_figure(models, "multimodal, "),
         agentic=_figure(models, "agentic, "),
-        cores=_whole(_figure(_figures(folder / "sizing.json"), "cores")),
+        cores=None if cores is None else int(cores),
     )
 
 
@@ -76,31 +86,7 @@ def _figures(path: Path) -> Sequence[dict[str, Any]]:
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
-def _figure(rows: Sequence[dict[str, Any]], begins: str) -> float | None:
-    """The first figure above 0 whose name begins so."""
-    values = (row.get("value") for row in rows if str(row.get("what", "")).startswith(begins))
+def _figure(rows: Sequence[dict[str, Any]], prefix: str) -> float | None:
+    """Return the first figure above 0 whose name has this prefix."""
+    values = (row.get("value") for row in rows if str(row.get("what", "")).startswith(prefix))
     return next((float(value) for value in values if isinstance(value, (int, float)) and value > 0), None)
-
-
-def _ocr(found: Any) -> float | None:
-    """The default engines at the default resolution, with as many processes as did most."""
-    if not isinstance(found, dict):
-        return None
-    rates = [
-        float(row["pages_per_minute"])
-        for name, row in found.items()
-        if name.startswith(f"{DEFAULT_ENGINES}, ") and name.endswith(f" {OCR_DPI} dpi") and "pages_per_minute" in row
-    ]
-    return max(rates, default=None)
-
-
-def _most(rows: Sequence[dict[str, Any]]) -> float | None:
-    return max((float(row["value"]) for row in rows if row.get("unit") == "pages/min"), default=None)
-
-
-def _first(values: Any) -> float | None:
-    return next((value for value in values if value is not None), None)
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)

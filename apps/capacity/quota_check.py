@@ -1,7 +1,7 @@
-"""Which of the configured quotas are too small for a load, and by how much. Plain functions on plain values.
+"""Compare configured quotas with a load: which are too small, and by how much. Plain functions on plain values.
 
-Deployments are filled in the order in which the gateway asks them: the next one gets what the quota of those before it
-does not let through.
+Deployments get pages in the order in which the gateway calls them: each gets the pages that the quotas of those before
+it do not allow.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from apps.providers.quota.terms import MICROSECONDS, QuotaLimits
 
 MINUTES_PER_DAY = 1440
 PER_DAY = ("requests_per_day", "money_per_day")
-WORDS = {
+UNITS = {
     "requests": "requests",
     "tokens": "tokens",
     "input_tokens": "input tokens",
@@ -29,7 +29,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Serving:
-    """A deployment as far as a load cares; prices in US dollars for a million tokens, None: unknown."""
+    """The facts of a deployment that matter for a load; prices in US dollars per million tokens, None: unknown."""
 
     name: str
     limits: QuotaLimits
@@ -50,7 +50,7 @@ class Serving:
 
 @dataclass(frozen=True)
 class Allowance:
-    """How many pages a limit of a deployment lets through, by limit: a minute, and a day."""
+    """The pages that a deployment's limits allow, by limit: a minute, and a day."""
 
     deployment: str
     per_minute: Mapping[str, float]
@@ -67,7 +67,7 @@ class Allowance:
 
 @dataclass(frozen=True)
 class TooSmall:
-    """A limit that keeps a deployment from carrying what is asked of it; ``unit`` says of what and in which time."""
+    """A limit that is too small for the load. ``unit`` is the unit of ``has`` and ``needs``: "requests a minute"."""
 
     deployment: str
     limit: str
@@ -88,7 +88,7 @@ class TooSmall:
 
 @dataclass(frozen=True)
 class QuotaCheck:
-    """What the deployments let through together; infinite where nothing limits them."""
+    """The pages that the deployments allow together (infinite without limits), and the pages beyond that."""
 
     pages_per_minute: float
     pages_per_day: float
@@ -102,10 +102,22 @@ class QuotaCheck:
 
 
 def allowance(serving: Serving, page_parser: str, *, call_seconds: float) -> Allowance:
-    """What each limit of the deployment lets through, by the demand of the guide's pages."""
-    per_page = _needs_per_page(serving, page_parser, call_seconds=call_seconds)
+    """Return the pages that each limit of the deployment allows, with the guide's requests and tokens per page."""
+    page = model_demand(page_parser, 1)
+    output = page.output_tokens
+    if serving.limits.counts_max_tokens:
+        output = page.requests * serving.max_output_tokens
+    per_page = {
+        "requests": page.requests,
+        "tokens": page.input_tokens + output,
+        "input_tokens": page.input_tokens,
+        "output_tokens": output,
+        "calls_in_flight": page.requests * call_seconds / 60,
+        "requests_per_day": page.requests,
+        "money_per_day": (serving.dollars(page) or 0.0) * MICROSECONDS,
+    }
     limited = serving.limits.limited()
-    # The store counts a window a little longer than it is (QuotaLimits.window).
+    # The store counts a window slightly longer than it is (QuotaLimits.window).
     windows_a_minute = 60 * MICROSECONDS / serving.limits.window
     return Allowance(
         serving.name,
@@ -126,9 +138,9 @@ def check_quotas(
     pages_per_day: float,
     call_seconds: float,
 ) -> QuotaCheck:
-    """Whether the deployments carry the busiest minute and the whole day.
+    """Compare the deployments' quotas with the busiest minute and the whole day.
 
-    A limit is too small that keeps its deployment from its share and from all that is lacking.
+    A limit is too small if its deployment could not process its own share and all the missing pages.
     """
     allowances = [allowance(serving, page_parser, call_seconds=call_seconds) for serving in servings]
     a_minute = shares(pages_per_minute, [each.pages_per_minute for each in allowances])
@@ -153,8 +165,10 @@ def check_quotas(
 def dollars_per_hour(
     servings: Sequence[Serving], page_parser: str, *, pages_per_minute: float, call_seconds: float
 ) -> float | None:
-    """What the pages cost that the quotas let through; None where a deployment that gets some has no price, and where
-    there is none."""
+    """Return the cost of the pages that the quotas allow.
+
+    Return None without deployments, or if one that gets pages has no price.
+    """
     if not servings:
         return None
     capacities = [allowance(each, page_parser, call_seconds=call_seconds).pages_per_minute for each in servings]
@@ -169,50 +183,33 @@ def dollars_per_hour(
 
 
 def shares(pages: float, capacities: Sequence[float]) -> list[float]:
-    """What each gets, the first ones filled first."""
-    taken = []
+    """Distribute pages: each capacity is filled before the next one gets any."""
+    given = []
     for capacity in capacities:
-        taken.append(min(pages, capacity))
-        pages -= taken[-1]
-    return taken
-
-
-def _needs_per_page(serving: Serving, page_parser: str, *, call_seconds: float) -> dict[str, float]:
-    page = model_demand(page_parser, 1)
-    output = page.output_tokens
-    if serving.limits.counts_max_tokens:
-        output = page.requests * serving.max_output_tokens
-    dollars = serving.dollars(page)
-    return {
-        "requests": page.requests,
-        "tokens": page.input_tokens + output,
-        "input_tokens": page.input_tokens,
-        "output_tokens": output,
-        "calls_in_flight": page.requests * call_seconds / 60,
-        "requests_per_day": page.requests,
-        "money_per_day": (dollars or 0.0) * MICROSECONDS,
-    }
+        given.append(min(pages, capacity))
+        pages -= given[-1]
+    return given
 
 
 def _too_small(serving: Serving, allowed: Mapping[str, float], pages: float) -> list[TooSmall]:
-    limited = serving.limits.limited()
-    return [
-        _told(serving, name, limited[name], limited[name] * pages / lets_through)
-        for name, lets_through in allowed.items()
-        if lets_through < pages
-    ]
+    """Return the limits that allow fewer than ``pages``."""
+    limited, seconds = serving.limits.limited(), serving.limits.window_seconds
+    found = []
+    for name, allowed_pages in allowed.items():
+        if allowed_pages >= pages:
+            continue
+        has, needs = limited[name], limited[name] * pages / allowed_pages
+        if name == "money_per_day":
+            found.append(TooSmall(serving.name, name, UNITS[name], has / MICROSECONDS, needs / MICROSECONDS))
+            continue
+        window = "" if name in (*PER_DAY, "calls_in_flight") else f" in {seconds:g} s" if seconds != 60 else " a minute"
+        found.append(TooSmall(serving.name, name, UNITS[name] + window, has, math.ceil(needs - 1e-9)))
+    return found
 
 
-def _told(serving: Serving, name: str, has: float, needs: float) -> TooSmall:
-    if name == "money_per_day":
-        return TooSmall(serving.name, name, WORDS[name], has / MICROSECONDS, needs / MICROSECONDS)
-    seconds = serving.limits.window_seconds
-    window = "" if name in (*PER_DAY, "calls_in_flight") else f" in {seconds:g} s" if seconds != 60 else " a minute"
-    return TooSmall(serving.name, name, WORDS[name] + window, has, math.ceil(needs - 1e-9))
-
-
-def _rest(pages: float, taken: Sequence[float]) -> float:
-    rest = pages - sum(taken)
+def _rest(pages: float, given: Sequence[float]) -> float:
+    """Return the pages that no deployment got, without rounding errors."""
+    rest = pages - sum(given)
     return rest if rest > pages * 1e-9 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""A plan and a simulation for people: rows and sentences, the same on the command line and in the admin."""
+"""Rows and sentences that describe a plan and a simulation, the same on the command line and in the admin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from apps.capacity import sizing
 from apps.capacity.measurements import HOW_TO_MEASURE
 from apps.capacity.plan import ModelPlan, Plan
-from apps.capacity.simulation import WINDOW, BindingLimit, Simulated
+from apps.capacity.simulation.limits import WINDOW
+from apps.capacity.simulation.run import Simulated
 from apps.capacity.sizing import Basis, Scaler
 
 MAX_LISTED_BINDINGS = 10
@@ -19,15 +20,15 @@ BASIS_IN_WORDS = {
     Basis.EXTRAPOLATED: "extrapolated: the deployment guide names no load beyond 1,000 to 10,000 pages a minute",
 }
 _SOURCES = {
-    "asked": "as asked",
-    "ledger": "the mean of the last day's calls",
-    "benchmark": "assumed, as in the benchmark: no call was answered on the last day",
+    "asked": "as given",
+    "ledger": "the mean of the last 24 hours' calls",
+    "benchmark": "assumed, as in the benchmark: no call was answered in the last 24 hours",
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """A workload: what it takes, what the overlay gives, what was measured."""
+    """A workload: pods that it needs, the overlay's bounds, machines by the measurement."""
 
     what: str
     pods: str
@@ -39,6 +40,7 @@ HEADINGS = Row("workload", "pods", "overlay", "measured here")
 
 
 def plan_title(plan: Plan) -> str:
+    """Return the load in one line."""
     wanted = plan.wanted
     peak = f", {wanted.busiest:,.0f} in the busiest minute" if wanted.peak > 1 else ""
     return (
@@ -48,7 +50,7 @@ def plan_title(plan: Plan) -> str:
 
 
 def plan_rows(plan: Plan) -> list[Row]:
-    """The table; ``HEADINGS`` stands over it."""
+    """Return the rows of the table below ``HEADINGS``."""
     guide, overlay, measured, gpu = plan.guide, plan.overlay, plan.measured, plan.wanted.gpu
     ocr_pods, ocr_name = plan.ocr_pods, "ocr_gpu" if gpu else "ocr"
     rows = [
@@ -66,64 +68,63 @@ def plan_rows(plan: Plan) -> list[Row]:
         ),
     ]
     if plan.model is not None:
-        workers = plan.model.workers
-        mode = plan.wanted.mode
-        told = _machines(plan, plan.machines.model, measured.of_mode(mode), mode)
-        rows.append(Row(plan.model.page_parser, f"{workers:,}", _bounds(plan.model.scaler, workers), told))
+        workers, mode = plan.model.workers, plan.wanted.mode
+        machines = _machines(plan, plan.machines.model, measured.of_mode(mode), mode)
+        rows.append(Row(plan.model.page_parser, f"{workers:,}", _bounds(plan.model.scaler, workers), machines))
     return rows
 
 
 def plan_sentences(plan: Plan) -> list[str]:
-    told = [f"Parse and OCR pods: {BASIS_IN_WORDS[plan.guide.basis]}. Parse pods fill {plan.guide.nodes:,} nodes."]
-    least = plan.overlay.parse.minimum
-    if least > plan.guide.parse:
-        nodes = sizing.nodes_of(least)
-        told.append(f"The overlay never runs fewer than {least:,} parse pods, on {nodes:,} nodes: lower its least.")
-    told.append("Order by the pods; what was measured is for machines like that of the benchmarks.")
-    if plan.wanted.ocr_share and plan.ocr_window < plan.ocr_pods:
-        told.append(
-            f"One project has at most {plan.ocr_window:,} pages with OCR at once, so it alone keeps fewer than "
-            f"{plan.ocr_pods:,} OCR pods busy: raise WINDOW_PER_PROJECT where most pages are one project's."
+    """Return notes on the pods, the models, the quotas and the costs."""
+    sentences = [f"Parse and OCR pods: {BASIS_IN_WORDS[plan.guide.basis]}. Parse pods fill {plan.guide.nodes:,} nodes."]
+    minimum = plan.overlay.parse.minimum
+    if minimum > plan.guide.parse:
+        nodes = sizing.nodes_of(minimum)
+        sentences.append(
+            f"The overlay never runs fewer than {minimum:,} parse pods, on {nodes:,} nodes: lower its minimum."
         )
-    if plan.model is not None:
-        told += _model_sentences(plan.model)
-        told += quota_sentences(plan.model, plan.wanted.pages_per_minute)
-    return told
-
-
-def _model_sentences(model: ModelPlan) -> list[str]:
-    demand = model.demand
+    sentences.append("Order nodes for the pods; the measured column is for machines like that of the benchmarks.")
+    if plan.wanted.ocr_share and plan.ocr_window < plan.ocr_pods:
+        sentences.append(
+            f"One project has at most {plan.ocr_window:,} pages in OCR at the same time, so it alone keeps fewer than "
+            f"{plan.ocr_pods:,} OCR pods busy: raise WINDOW_PER_PROJECT if most pages belong to one project."
+        )
+    model = plan.model
+    if model is None:
+        return sentences
     calls = f"{model.width} calls in flight each, {model.call_seconds:.3g} s a call"
-    tokens = f"{demand.input_tokens:,.0f} input tokens, {demand.output_tokens:,.0f} output tokens"
+    tokens = f"{model.demand.input_tokens:,.0f} input tokens, {model.demand.output_tokens:,.0f} output tokens"
+    window = f"{model.window:,} pages there at the same time: {model.pages_of_a_project:,.0f} a minute"
     return [
+        *sentences,
         f"Model workers: {calls} ({_SOURCES[model.call_seconds_from]}).",
-        f"Models, in the busiest minute: {demand.requests:,.0f} requests, {tokens}.",
-        f"One project has at most {model.window:,} pages there at once: {model.pages_of_a_project:,.0f} a minute.",
+        f"Models, in the busiest minute: {model.demand.requests:,.0f} requests, {tokens}.",
+        f"One project has at most {window}.",
+        *quota_sentences(model, plan.wanted.pages_per_minute),
     ]
 
 
 def quota_sentences(model: ModelPlan, pages_per_minute: float) -> list[str]:
+    """Return whether the quotas are large enough, and the costs of an hour."""
     if not model.is_configured:
-        return ["The database does not answer or is not migrated, so quotas and prices are not looked at."]
+        return ["The database does not respond or is not migrated, so quotas and prices are not checked."]
     if model.quotas is None:
-        return [f"No deployment serves {model.page_parser}: load some with manage.py load_providers FILE."]
+        return [f"No deployment serves {model.page_parser}: load one with manage.py load_providers FILE."]
     quotas = model.quotas
     rate = "any number of" if math.isinf(quotas.pages_per_minute) else f"{quotas.pages_per_minute:,.0f}"
-    told = [f"Quotas of {', '.join(model.deployments)}: {rate} pages a minute."]
+    sentences = [f"Quotas of {', '.join(model.deployments)}: {rate} pages a minute."]
     if quotas.is_enough:
-        told.append("They are large enough.")
+        sentences.append("They are large enough.")
     else:
         lacking = [(quotas.lacking_per_minute, "in the busiest minute"), (quotas.lacking_per_day, "a day")]
-        told += [f"They lack {pages:,.0f} pages {when}." for pages, when in lacking if pages]
-        told += [f"Too small: {each.in_words()}." for each in quotas.too_small]
-    return [*told, _money_sentence(model, pages_per_minute, all_pass=quotas.pages_per_minute >= pages_per_minute)]
-
-
-def _money_sentence(model: ModelPlan, pages_per_minute: float, *, all_pass: bool) -> str:
-    hour = f"An hour of {pages_per_minute:,.0f} pages a minute costs"
+        sentences += [f"They lack {pages:,.0f} pages {when}." for pages, when in lacking if pages]
+        sentences += [f"Too small: {each.in_words()}." for each in quotas.too_small]
     if model.dollars_per_hour is None:
-        return f"{hour} unknown: no price is set for {', '.join(model.without_price)}."
-    return f"{hour} ${model.dollars_per_hour:,.2f}{'' if all_pass else ', for the pages that the quotas let through'}."
+        cost = f"unknown: no price is set for {', '.join(model.without_price)}"
+    else:
+        suffix = "" if quotas.pages_per_minute >= pages_per_minute else ", for the pages that the quotas allow"
+        cost = f"${model.dollars_per_hour:,.2f}{suffix}"
+    return [*sentences, f"An hour of {pages_per_minute:,.0f} pages a minute costs {cost}."]
 
 
 def _bounds(scaler: Scaler, needed: int) -> str:
@@ -141,6 +142,7 @@ def _machines(plan: Plan, machines: int | None, rate: float | None, name: str) -
 
 
 def table(rows: Sequence[Row]) -> str:
+    """Return the rows below their headings as text for a terminal."""
     cells = [(row.what, row.pods, row.overlay, row.measured) for row in (HEADINGS, *rows)]
     widths = [max(len(cell[column]) for cell in cells) for column in range(3)]
     return "\n".join(
@@ -153,7 +155,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def simulation_pairs(run: Simulated) -> list[tuple[str, str]]:
-    """What is to be told of a simulation, name and value."""
+    """Return the figures of a simulation as names and values."""
     pairs = [
         ("pages in", f"{run.pages_in:,.0f} in {run.seconds / 3600:g} h"),
         ("pages done", f"{run.pages_done:,.0f}"),
@@ -164,30 +166,36 @@ def simulation_pairs(run: Simulated) -> list[tuple[str, str]]:
         ("backlog at the end", f"{run.backlog_left:,.0f} pages"),
     ]
     for name, hours in run.pod_hours.items():
-        pairs.append((f"pod hours, {name}", f"{hours:,.1f} (at most {run.most_pods[name]:,} pods at once)"))
+        pairs.append((f"pod hours, {name}", f"{hours:,.1f} (at most {run.most_pods[name]:,} pods)"))
     for name, seconds in run.at_most_seconds.items():
         if seconds:
-            pairs.append((f"all pods in use, {name}", f"the overlay's most, for {_duration(seconds)}"))
+            pairs.append((f"time at maximum pods, {name}", _duration(seconds)))
     return pairs
 
 
 def binding_sentences(run: Simulated) -> list[str]:
-    """When quotas and windows held pages back, the longest times first."""
+    """Return when quotas and windows delayed pages, the longest times first."""
     longest = sorted(run.bindings, key=lambda each: each.from_seconds - each.until_seconds)
-    told = [_binding(each) for each in longest[:MAX_LISTED_BINDINGS]]
-    more = len(longest) - len(told)
-    return [*told, *([f"... and {more} times more."] if more else [])]
+    sentences = []
+    for each in longest[:MAX_LISTED_BINDINGS]:
+        times = f"from {_clock(each.from_seconds)} to {_clock(each.until_seconds)}"
+        if each.limit == WINDOW:
+            sentences.append(f"The projects' windows ({each.where}) delay pages {times}, and pods are idle.")
+        else:
+            sentences.append(f"The quota of {each.where} ({each.limit.replace('_', ' ')}) delays pages {times}.")
+    more = len(longest) - MAX_LISTED_BINDINGS
+    return [*sentences, *([f"... and {more} more times."] if more > 0 else [])]
 
 
-def _binding(each: BindingLimit) -> str:
-    times = f"from {_clock(each.from_seconds)} to {_clock(each.until_seconds)}"
-    if each.limit == WINDOW:
-        return f"The projects' windows ({each.where}) hold pages back {times}; pods stand idle meanwhile."
-    return f"The quota of {each.where} ({each.limit.replace('_', ' ')}) holds pages back {times}."
+def simulation_text(run: Simulated) -> str:
+    """Return the figures and the sentences as text for a terminal."""
+    pairs = simulation_pairs(run)
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join([*(f"{name:<{width}}  {value}" for name, value in pairs), *binding_sentences(run)])
 
 
 def _clock(seconds: float) -> str:
-    """Hours and minutes since the beginning."""
+    """Return hours and minutes since the start."""
     return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02} h"
 
 

@@ -1,8 +1,8 @@
 """Pods and model requests for a load, computed from the figures of the deployment guide. No database.
 
-The guide's table has gaps. At its anchors it is followed to the letter; between them pods are interpolated, beyond them
-the nearest anchor's ratio is kept, and ``Basis`` says which. It does not say how many of its pages needed OCR, so its
-OCR pods do not depend on that.
+The guide's table has only two loads, its anchors. Between them pods are interpolated; beyond them the ratio of the
+nearest anchor is kept. ``Basis`` names which of these applies. The guide does not state how many of its pages needed
+OCR, so its OCR pods do not depend on that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Anchor:
-    """Pods that the guide names for a load."""
+    """The pods of the guide for one load."""
 
     pages_per_minute: int
     parse: int
@@ -35,7 +35,7 @@ MIN_OCR_CPU_PODS, MIN_OCR_GPU_PODS = 12, 2
 
 @dataclass(frozen=True)
 class Tokens:
-    """Requests and tokens of models for 1,000 pages."""
+    """Requests to models and tokens for 1,000 pages."""
 
     requests: int
     input_tokens: int
@@ -52,7 +52,7 @@ TOKENS_PER_THOUSAND_PAGES = {
 
 @dataclass(frozen=True)
 class Scaler:
-    """A workload that is scaled by its queue: one pod for every ``target`` messages, within bounds."""
+    """The scaling of a workload by its queue: one pod per ``target`` messages, within bounds."""
 
     minimum: int
     maximum: int
@@ -61,7 +61,7 @@ class Scaler:
 
 @dataclass(frozen=True)
 class Overlay:
-    """An overlay of deploy/k8s. ``parse`` is the guide's table; the others are ours, after its ratios."""
+    """An overlay of deploy/k8s. ``parse`` is from the guide; the others follow its ratios."""
 
     parse: Scaler
     ocr_cpu: Scaler
@@ -107,7 +107,7 @@ OVERLAYS = {
 }
 
 
-# --- what follows ---
+# --- pods for a load ---
 
 
 class Basis(StrEnum):
@@ -120,7 +120,7 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class GuidePods:
-    """The guide's pods for a load; ``nodes`` hold the parse pods."""
+    """The guide's pods for a load; ``nodes``: for the parse pods."""
 
     parse: int
     ocr_cpu: int
@@ -134,13 +134,13 @@ def nodes_of(parse_pods: int) -> int:
 
 
 def guide_pods(pages_per_minute: float, *, serves_people: bool = True) -> GuidePods:
-    """Pods for the load; ``serves_people``: the guide's least numbers of OCR pods hold (staging, production)."""
-    parse = _upwards(guide_parse_pods(pages_per_minute))
-    least_cpu, least_gpu = (MIN_OCR_CPU_PODS, MIN_OCR_GPU_PODS) if serves_people else (1, 1)
+    """Return the pods for the load. ``serves_people``: apply the guide's minimum of OCR pods (staging, production)."""
+    parse = _rounded_up(guide_parse_pods(pages_per_minute))
+    min_cpu, min_gpu = (MIN_OCR_CPU_PODS, MIN_OCR_GPU_PODS) if serves_people else (1, 1)
     return GuidePods(
         parse=parse,
-        ocr_cpu=max(least_cpu, _upwards(_on_the_line(pages_per_minute, "ocr_cpu"))),
-        ocr_gpu=max(least_gpu, _upwards(_on_the_line(pages_per_minute, "ocr_gpu"))),
+        ocr_cpu=max(min_cpu, _rounded_up(_interpolated(pages_per_minute, "ocr_cpu"))),
+        ocr_gpu=max(min_gpu, _rounded_up(_interpolated(pages_per_minute, "ocr_gpu"))),
         nodes=nodes_of(parse),
         basis=basis_of(pages_per_minute),
     )
@@ -154,16 +154,16 @@ def basis_of(pages_per_minute: float) -> Basis:
 
 
 def guide_parse_pods(pages_per_minute: float) -> float:
-    """Parse pods before they are rounded up to whole ones."""
-    return _on_the_line(pages_per_minute, "parse")
+    """Return the parse pods before rounding up."""
+    return _interpolated(pages_per_minute, "parse")
 
 
 def guide_ocr_pods(pages_per_minute: float, *, gpu: bool) -> float:
-    """OCR pods before they are rounded up to whole ones, without the guide's least numbers."""
-    return _on_the_line(pages_per_minute, "ocr_gpu" if gpu else "ocr_cpu")
+    """Return the OCR pods before rounding up, without the guide's minimum."""
+    return _interpolated(pages_per_minute, "ocr_gpu" if gpu else "ocr_cpu")
 
 
-def _on_the_line(pages_per_minute: float, kind: str) -> float:
+def _interpolated(pages_per_minute: float, kind: str) -> float:
     first, last = ANCHORS[0], ANCHORS[-1]
     if pages_per_minute <= first.pages_per_minute:
         return float(getattr(first, kind)) * pages_per_minute / first.pages_per_minute
@@ -176,13 +176,13 @@ def _on_the_line(pages_per_minute: float, kind: str) -> float:
     return float(getattr(low, kind) + share * (getattr(high, kind) - getattr(low, kind)))
 
 
-def _upwards(pods: float) -> int:
+def _rounded_up(pods: float) -> int:
     return max(1, math.ceil(pods - 1e-9))
 
 
 @dataclass(frozen=True)
 class ModelDemand:
-    """Requests and tokens of models per minute."""
+    """Requests to models and tokens per minute."""
 
     requests: float
     input_tokens: float
@@ -209,13 +209,13 @@ def model_pages_per_minute(page_parser: str, *, width: int, call_seconds: float)
 
 
 def model_workers(page_parser: str, pages_per_minute: float, *, width: int, call_seconds: float) -> int:
-    """Workers whose calls in flight, each ``call_seconds`` long, carry the load: width over latency."""
-    return _upwards(pages_per_minute / model_pages_per_minute(page_parser, width=width, call_seconds=call_seconds))
+    """Return the workers that the load needs: its calls in flight (rate times latency) divided by the width."""
+    return _rounded_up(pages_per_minute / model_pages_per_minute(page_parser, width=width, call_seconds=call_seconds))
 
 
-# --- what was measured here ---
+# --- measured machines ---
 
 
 def machines(pages_per_minute: float, *, measured: float | None) -> int | None:
-    """Machines like the one that did ``measured`` pages a minute; None where nothing was measured."""
-    return None if not measured else _upwards(pages_per_minute / measured)
+    """Return the number of machines that do ``measured`` pages a minute each; None if nothing was measured."""
+    return None if not measured else _rounded_up(pages_per_minute / measured)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.capacity.autoscaling import desired_replicas
+from apps.capacity.simulation.autoscaling import desired_replicas
 from tests.acceptance.running_service import RunningService
 
 PREFIX = "parse_raw_file_job"

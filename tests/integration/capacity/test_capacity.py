@@ -1,4 +1,4 @@
-"""manage.py capacity and simulate: the guide, the configured quotas, the recorded load."""
+"""manage.py capacity and simulate, with the guide, the configured quotas and a recorded load."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def deployment(name: str = "house", *, price: str | None = "1", order: int = 1, 
     return row
 
 
-def told(*arguments: str) -> tuple[str, int]:
-    """What the command prints, and its exit code."""
+def run(*arguments: str) -> tuple[str, int]:
+    """Run a command. Return its output and its exit code."""
     out = io.StringIO()
     try:
         call_command(*arguments, stdout=out)
@@ -48,14 +48,14 @@ def told(*arguments: str) -> tuple[str, int]:
 
 
 def as_json(*arguments: str) -> tuple[Any, int]:
-    text, code = told(*arguments, "--json")
+    text, code = run(*arguments, "--json")
     return json.loads(text), code
 
 
-def test_a_load_becomes_pods_tokens_and_money() -> None:
+def test_the_pods_tokens_and_costs_of_a_load_are_printed() -> None:
     deployment()
 
-    text, code = told("capacity", "--pages-per-minute", "10000")
+    text, code = run("capacity", "--pages-per-minute", "10000")
 
     assert code == 0
     rows = {line.split("  ")[0]: line for line in text.splitlines()}
@@ -67,17 +67,17 @@ def test_a_load_becomes_pods_tokens_and_money() -> None:
     assert "An hour of 10,000 pages a minute costs $1,620.00." in text
 
 
-def test_the_peak_is_what_pods_are_counted_for() -> None:
+def test_pods_are_computed_for_the_peak() -> None:
     plan = as_json("capacity", "--pages-per-minute", "5000", "--peak", "2", "--mode", "fast", "--gpu")[0]["plan"]
 
     assert plan["guide"] == {"parse": 64, "ocr_cpu": 128, "ocr_gpu": 12, "nodes": 11, "basis": "anchor"}
     assert plan["model"] is None
 
 
-def test_a_quota_that_is_too_small_is_named_and_ends_with_one() -> None:
+def test_a_quota_that_is_too_small_is_listed_and_ends_with_exit_code_1() -> None:
     deployment(requests_per_window=500, tokens_per_window=10_000_000)
 
-    text, code = told("capacity", "--pages-per-minute", "1000")
+    text, code = run("capacity", "--pages-per-minute", "1000")
 
     assert code == 1
     assert "They lack 508 pages in the busiest minute." in text
@@ -85,41 +85,41 @@ def test_a_quota_that_is_too_small_is_named_and_ends_with_one() -> None:
     assert "tokens a minute are too few" not in text
 
 
-def test_two_deployments_add_up_and_paused_ones_do_not() -> None:
+def test_deployments_add_up_except_paused_ones() -> None:
     deployment("first", requests_per_window=600)
     second = deployment("second", order=2, requests_per_window=600)
-    together = told("capacity", "--pages-per-minute", "1000")[1]
+    together = run("capacity", "--pages-per-minute", "1000")[1]
     second.paused = True
     second.save()
 
-    alone = told("capacity", "--pages-per-minute", "1000")[1]
+    alone = run("capacity", "--pages-per-minute", "1000")[1]
 
     assert (together, alone) == (0, 1)
 
 
-def test_external_deployments_do_not_count_where_pages_may_not_leave(settings: Any) -> None:
+def test_external_deployments_do_not_count_if_they_are_not_allowed(settings: Any) -> None:
     deployment()
     settings.EXTERNAL_PROVIDERS = False
 
-    text, code = told("capacity", "--pages-per-minute", "1000")
+    text, code = run("capacity", "--pages-per-minute", "1000")
 
     assert code == 1
     assert "No deployment serves llm" in text
 
 
-def test_an_unknown_price_is_unknown() -> None:
+def test_costs_are_unknown_without_a_price() -> None:
     deployment(price=None)
     deployment("priced", order=2)
 
     plan = as_json("capacity", "--pages-per-minute", "1000")[0]["plan"]
-    text = told("capacity", "--pages-per-minute", "1000")[0]
+    text = run("capacity", "--pages-per-minute", "1000")[0]
 
     assert plan["model"]["dollars_per_hour"] is None
     assert plan["model"]["without_price"] == ["house"]
     assert "costs unknown: no price is set for house." in text
 
 
-def test_whoever_plans_needs_no_database(tmp_path: Path) -> None:
+def test_a_plan_needs_no_database(tmp_path: Path) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment |= {"LEAFMILL_DATA": str(tmp_path)}
     command = [*MANAGE, "capacity", "--pages-per-minute", "10000", "--simulate", "--hours", "1"]
@@ -127,15 +127,15 @@ def test_whoever_plans_needs_no_database(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "parse" in done.stdout
-    assert "so quotas and prices are not looked at" in done.stdout
+    assert "so quotas and prices are not checked" in done.stdout
     assert "wait of a page, p95" in done.stdout
     assert done.stderr == ""
 
 
-def test_how_long_calls_take_is_read_from_the_ledger() -> None:
-    called = {"project_id": accounts.default_project().pk, "job_id": "pjb-1", "page_number": 1, "page_parser": "llm"}
+def test_the_duration_of_calls_comes_from_the_ledger() -> None:
+    call = {"project_id": accounts.default_project().pk, "job_id": "pjb-1", "page_number": 1, "page_parser": "llm"}
     Usage.objects.create(
-        **called,
+        **call,
         deployment=deployment(),
         provider_name="provider",
         model="m",
@@ -152,88 +152,89 @@ def test_how_long_calls_take_is_read_from_the_ledger() -> None:
     assert model["workers"] == 14  # 10,100 calls of 20 s are 3,367 in flight, 250 to a worker
 
 
-def test_an_overlay_whose_most_is_too_few_is_told() -> None:
-    text, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast", "--overlay", "development")
+def test_an_overlay_with_too_few_pods_is_reported() -> None:
+    text, _ = run("capacity", "--pages-per-minute", "10000", "--mode", "fast", "--overlay", "development")
 
     assert "3 to 12: 52 too few" in text
 
 
-def test_an_overlay_whose_least_is_more_than_enough_is_told() -> None:
-    text, _ = told("capacity", "--pages-per-minute", "1000", "--mode", "fast")
+def test_an_overlay_with_too_many_pods_is_reported() -> None:
+    text, _ = run("capacity", "--pages-per-minute", "1000", "--mode", "fast")
 
     assert "The overlay never runs fewer than 96 parse pods, on 16 nodes" in text
 
 
-def test_a_project_that_cannot_fill_the_ocr_pods_alone_is_told() -> None:
-    within, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast")
-    beyond, _ = told("capacity", "--pages-per-minute", "20000", "--mode", "fast")
+def test_a_project_that_cannot_use_all_ocr_pods_is_reported() -> None:
+    within, _ = run("capacity", "--pages-per-minute", "10000", "--mode", "fast")
+    beyond, _ = run("capacity", "--pages-per-minute", "20000", "--mode", "fast")
 
     assert "WINDOW_PER_PROJECT" not in within
     assert (
-        "One project has at most 128 pages with OCR at once, so it alone keeps fewer than 256 OCR pods busy" in beyond
+        "One project has at most 128 pages in OCR at the same time, so it alone keeps fewer than 256 OCR pods busy"
+        in beyond
     )
 
 
-def test_what_was_not_measured_is_said(settings: Any, tmp_path: Path) -> None:
+def test_a_missing_measurement_is_reported_with_its_command(settings: Any, tmp_path: Path) -> None:
     settings.BASE_DIR = tmp_path
 
-    text, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast")
+    text, _ = run("capacity", "--pages-per-minute", "10000", "--mode", "fast")
 
     assert "not measured: make bench ARGS=service" in text
     with pytest.raises(CommandError, match="Not measured yet: fast"):
         call_command("simulate", "--mode", "fast", "--rates", "measured")
 
 
-def test_what_was_measured_stands_beside(settings: Any, tmp_path: Path) -> None:
+def test_measured_machines_are_printed_beside_the_pods(settings: Any, tmp_path: Path) -> None:
     settings.BASE_DIR = tmp_path
     results = tmp_path / "bench" / "results"
     results.mkdir(parents=True)
     rate = {"what": "documents of 20 to 500 pages: pages a minute", "value": 3_000.0, "unit": "pages/min"}
     (results / "service-embedded.json").write_text(json.dumps([rate]))
 
-    text, _ = told("capacity", "--pages-per-minute", "10000", "--mode", "fast")
-    run, _ = as_json("simulate", "--mode", "fast", "--ocr-share", "0", "--rates", "measured", "--hours", "1")
+    text, _ = run("capacity", "--pages-per-minute", "10000", "--mode", "fast")
+    simulated, _ = as_json("simulate", "--mode", "fast", "--ocr-share", "0", "--rates", "measured", "--hours", "1")
 
     assert "4 machines, 3,000 pages a minute each" in text
-    assert run["simulation"]["pages_done"] > 0
+    assert simulated["simulation"]["pages_done"] > 0
 
 
-def test_a_simulation_tells_when_a_quota_binds_and_draws(tmp_path: Path) -> None:
+def test_a_simulation_reports_when_a_quota_binds_and_draws_a_chart(tmp_path: Path) -> None:
     deployment(requests_per_window=300)
     chart = tmp_path / "chart.png"
 
-    text, code = told(
+    text, code = run(
         "simulate",
         *("--pages-per-minute", "100", "--burst", "20000", "--overlay", "staging", "--chart", str(chart)),
     )
 
     assert code == 0
-    assert "The quota of house (requests) holds pages back from 0:1" in text
+    assert "The quota of house (requests) delays pages from 0:1" in text
     for name in ("wait of a page, p50", "wait of a page, p95", "largest backlog", "pod hours, model"):
         assert name in text
     assert f"Chart: {chart}" in text
     assert Image.open(chart).format == "PNG"
 
 
-def test_the_windows_of_projects_hold_pages_back(settings: Any) -> None:
-    alone = told("simulate", "--pages-per-minute", "5000", "--mode", "agentic")[0]
-    many = told("simulate", "--pages-per-minute", "5000", "--mode", "agentic", "--projects", "20")[0]
-    plan = told("capacity", "--pages-per-minute", "5000", "--mode", "agentic")[0]
+def test_the_windows_of_projects_delay_pages(settings: Any) -> None:
+    alone = run("simulate", "--pages-per-minute", "5000", "--mode", "agentic")[0]
+    many = run("simulate", "--pages-per-minute", "5000", "--mode", "agentic", "--projects", "20")[0]
+    plan = run("capacity", "--pages-per-minute", "5000", "--mode", "agentic")[0]
 
-    assert "The projects' windows (model) hold pages back" in alone
+    assert "The projects' windows (model) delay pages" in alone
     assert "The projects' windows" not in many
-    # Calls of 4 s, two a page: 100 pages at once are 750 a minute.
-    assert "One project has at most 100 pages there at once: 750 a minute." in plan
+    # Calls of 4 s, two per page: 100 pages at the same time are 750 a minute.
+    assert "One project has at most 100 pages there at the same time: 750 a minute." in plan
 
 
-def test_capacity_simulates_when_asked_to() -> None:
-    told_all, _ = as_json("capacity", "--pages-per-minute", "100", "--mode", "fast", "--simulate", "--hours", "1")
+def test_capacity_also_simulates_on_request() -> None:
+    output, _ = as_json("capacity", "--pages-per-minute", "100", "--mode", "fast", "--simulate", "--hours", "1")
 
-    assert set(told_all) == {"plan", "simulation"}
-    assert told_all["simulation"]["pages_in"] == pytest.approx(6_000)
+    assert set(output) == {"plan", "simulation"}
+    assert output["simulation"]["pages_in"] == pytest.approx(6_000)
 
 
-def test_the_load_of_the_last_hours_is_simulated_again() -> None:
+def test_the_load_of_the_last_hours_is_replayed() -> None:
     now = timezone.now()
     for minutes_ago, pages in ((30, 700), (90, 300), (60 * 5, 10_000)):
         ParseJob.objects.create(
@@ -245,21 +246,21 @@ def test_the_load_of_the_last_hours_is_simulated_again() -> None:
             deadline_at=now,
         )
 
-    run = as_json("simulate", "--recorded", "2", "--mode", "fast")[0]["simulation"]
+    simulated = as_json("simulate", "--recorded", "2", "--mode", "fast")[0]["simulation"]
 
-    assert run["pages_in"] == 1_000
-    assert run["seconds"] == 2 * 3600
+    assert simulated["pages_in"] == 1_000
+    assert simulated["seconds"] == 2 * 3600
 
 
-def test_nothing_recorded_is_said() -> None:
-    with pytest.raises(CommandError, match="No job came in the last 2 hours"):
+def test_a_replay_without_jobs_is_refused() -> None:
+    with pytest.raises(CommandError, match="No job was created in the last 2 hours"):
         call_command("simulate", "--recorded", "2", "--mode", "fast")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--pages-per-minute", "0"], "Pages a minute: from 0.001 to 1,000,000, not 0"),
+        (["--pages-per-minute", "0"], "Pages a minute must be from 0.001 to 1,000,000, not 0"),
         (["--pages-per-minute", "nan"], "Pages a minute"),
         (["--pages-per-minute", "10", "--ocr-share", "30"], "The share of pages for OCR"),
         (["--pages-per-minute", "10", "--peak", "0.5"], "The peak"),
@@ -268,7 +269,7 @@ def test_nothing_recorded_is_said() -> None:
         (["--pages-per-minute", "10", "--chart", "/nowhere/chart.png", "--mode", "fast"], "cannot be written"),
     ],
 )
-def test_what_makes_no_sense_is_refused(options: list[str], message: str) -> None:
+def test_invalid_options_are_refused(options: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message) as refused:
         call_command("capacity", *options)
     assert refused.value.returncode == 2

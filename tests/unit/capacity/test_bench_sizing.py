@@ -1,4 +1,4 @@
-"""The sizing table of ``make bench`` tells what was measured and invents nothing."""
+"""The sizing table of ``make bench`` has only figures that were measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from apps.capacity.measurements import Measured
 from bench.sizing import figures_of
 
 
-def test_it_tells_rates_and_machines_of_what_was_measured_and_of_nothing_else() -> None:
+def test_it_has_rates_and_machines_only_for_measurements() -> None:
     figures = figures_of(Measured(fast=4_000.0), cores=2)
 
     assert [(figure.what, figure.value) for figure in figures] == [
@@ -17,5 +17,5 @@ def test_it_tells_rates_and_machines_of_what_was_measured_and_of_nothing_else() 
     ]
 
 
-def test_without_measurements_there_is_nothing_to_tell() -> None:
+def test_without_measurements_it_has_only_the_cores() -> None:
     assert [figure.what for figure in figures_of(Measured(), cores=2)] == ["cores"]

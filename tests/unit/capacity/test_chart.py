@@ -1,4 +1,4 @@
-"""A chart is the same picture twice: as PNG and as SVG."""
+"""Charts as PNG and as SVG."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PANELS = [
 ]
 
 
-def test_the_svg_has_axes_names_and_a_line_for_each_curve() -> None:
+def test_the_svg_has_labels_and_a_line_for_each_curve() -> None:
     root = ElementTree.fromstring(as_svg(PANELS))
 
     words = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
-    for told in ("Pages a minute", "in", "done", "40,000", "0:00", "2:00", "hours since the beginning", "Pods <all>"):
-        assert told in words
+    for label in ("Pages a minute", "in", "done", "40,000", "0:00", "2:00", "hours since the start", "Pods <all>"):
+        assert label in words
     lines = [line.get("points", "") for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
     assert sum(len(points.split()) == 120 for points in lines) == 3
 
@@ -34,7 +34,7 @@ def test_the_png_is_a_picture_with_the_curves_colours() -> None:
     assert {(0x1F, 0x77, 0xB4), (0xD9, 0x5F, 0x02)} <= colours
 
 
-def test_nothing_at_all_can_be_drawn() -> None:
+def test_a_curve_of_zeros_can_be_drawn() -> None:
     assert "<svg" in as_svg([Panel("Pods", [Curve("parse", [0.0])])])
 
 

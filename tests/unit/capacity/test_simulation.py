@@ -1,4 +1,4 @@
-"""A simulated service: its steady state is what the formula says, a burst has to wait, quotas bind and are told."""
+"""A simulated service: its steady state follows the formula, a burst waits, and binding quotas are reported."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from apps.capacity import loads, sizing
+from apps.capacity import sizing
 from apps.capacity.quota_check import Allowance
-from apps.capacity.simulation import (
-    MODEL,
-    OCR,
-    PARSE,
-    WINDOW,
-    Autoscaler,
-    Simulated,
-    SimulationModel,
-    StageModel,
-    simulate,
-)
+from apps.capacity.simulation import loads
+from apps.capacity.simulation.limits import WINDOW
+from apps.capacity.simulation.run import MODEL, OCR, PARSE, Simulated, SimulationModel, simulate
+from apps.capacity.simulation.stage import Autoscaler, StageModel
 from apps.capacity.sizing import Scaler
 
 SHARE = 0.3
 STAGING = sizing.OVERLAYS["staging"]
 
 
-def guide_rules(pages: float, *, parse: Scaler = STAGING.parse, ocr: Scaler = STAGING.ocr_cpu) -> SimulationModel:
-    """Pods with the guide's rates at this load."""
+def guide_model(pages: float, *, parse: Scaler = STAGING.parse, ocr: Scaler = STAGING.ocr_cpu) -> SimulationModel:
+    """Return stages whose pods have the guide's rates at this load."""
     return SimulationModel(
         StageModel(PARSE, parse, pages / sizing.guide_parse_pods(pages), slots=2, pages_per_message=32),
         ocr=StageModel(OCR, ocr, SHARE * pages / sizing.guide_ocr_pods(pages, gpu=False)),
@@ -35,7 +28,7 @@ def guide_rules(pages: float, *, parse: Scaler = STAGING.parse, ocr: Scaler = ST
     )
 
 
-def model_rules(
+def llm_model(
     *allowances: Allowance, scaler: Scaler | None = None, width: int = 250, autoscaler: Autoscaler | None = None
 ) -> SimulationModel:
     rate = sizing.model_pages_per_minute("llm", width=width, call_seconds=4.0)
@@ -47,46 +40,46 @@ def model_rules(
     )
 
 
-def later_half(run: Simulated, stage: str) -> float:
-    """Pods, on average, once things have settled."""
+def mean_pods_of_later_half(run: Simulated, stage: str) -> float:
+    """Return the mean number of pods in the second half, after the load has settled."""
     half = run.moments[len(run.moments) // 2 :]
     return sum(moment.pods[stage] for moment in half) / len(half)
 
 
 @pytest.mark.parametrize("pages", [5_500, 10_000, 15_000])
 def test_the_steady_state_has_the_pods_of_the_formula(pages: int) -> None:
-    run = simulate(loads.constant(pages, hours=8), guide_rules(pages))
+    run = simulate(loads.constant(pages, hours=8), guide_model(pages))
 
-    assert later_half(run, PARSE) == pytest.approx(sizing.guide_parse_pods(pages), rel=0.05)
-    assert later_half(run, OCR) == pytest.approx(sizing.guide_ocr_pods(pages, gpu=False), rel=0.05)
+    assert mean_pods_of_later_half(run, PARSE) == pytest.approx(sizing.guide_parse_pods(pages), rel=0.05)
+    assert mean_pods_of_later_half(run, OCR) == pytest.approx(sizing.guide_ocr_pods(pages, gpu=False), rel=0.05)
     half = run.moments[len(run.moments) // 2 :]
     assert sum(moment.done for moment in half) == pytest.approx(pages * len(half), rel=0.01)
 
 
 @pytest.mark.parametrize("overlay", ["development", "staging", "production"])
 @pytest.mark.parametrize("pages", [10_000, 60_000, 100_000])
-def test_model_workers_settle_at_width_over_latency_within_the_autoscalers_tolerance(overlay: str, pages: int) -> None:
+def test_model_workers_settle_at_the_formula_within_the_autoscalers_tolerance(overlay: str, pages: int) -> None:
     scaler = replace(sizing.OVERLAYS[overlay].llm, maximum=1_000)
-    run = simulate(loads.constant(pages, hours=6), model_rules(scaler=scaler))
+    run = simulate(loads.constant(pages, hours=6), llm_model(scaler=scaler))
 
     needed = pages / sizing.model_pages_per_minute("llm", width=250, call_seconds=4.0)
     settled = run.moments[len(run.moments) // 2 :]
-    assert needed <= later_half(run, MODEL) <= math.ceil(needed) * 1.1
+    assert needed <= mean_pods_of_later_half(run, MODEL) <= math.ceil(needed) * 1.1
     assert all(0.9 * needed <= moment.pods[MODEL] <= 1.1 * math.ceil(needed) for moment in settled)
     in_flight = sorted(moment.backlog[MODEL] for moment in settled)
     assert in_flight[len(in_flight) // 2] == pytest.approx(pages / 60 * 4.0, rel=0.1)
 
 
 def test_no_page_is_lost() -> None:
-    run = simulate(loads.with_burst(loads.daily(10_000, peak=3, hours=24), pages=50_000), guide_rules(10_000))
+    run = simulate(loads.with_burst(loads.daily(10_000, peak=3, hours=24), pages=50_000), guide_model(10_000))
 
     assert run.pages_in == pytest.approx(10_000 * 1440 + 50_000)
     assert run.pages_done + run.backlog_left == pytest.approx(run.pages_in)
 
 
-def test_a_burst_has_to_wait_and_the_pods_come_and_go() -> None:
-    calm = simulate(loads.constant(100, hours=2), guide_rules(1_000))
-    run = simulate(loads.with_burst(loads.constant(100, hours=2), pages=50_000), guide_rules(1_000))
+def test_a_burst_waits_and_pods_are_added_and_removed() -> None:
+    calm = simulate(loads.constant(100, hours=2), guide_model(1_000))
+    run = simulate(loads.with_burst(loads.constant(100, hours=2), pages=50_000), guide_model(1_000))
 
     assert calm.wait_p95 is not None
     assert run.wait_p50 is not None
@@ -99,27 +92,27 @@ def test_a_burst_has_to_wait_and_the_pods_come_and_go() -> None:
     assert run.backlog_left < 500
 
 
-def test_a_pod_that_is_started_later_makes_a_burst_wait_longer() -> None:
+def test_a_burst_waits_longer_if_pods_start_slowly() -> None:
     load = loads.with_burst(loads.constant(100, hours=2), pages=50_000)
-    slow = replace(guide_rules(1_000), autoscaler=Autoscaler(pod_start=300))
+    slow = replace(guide_model(1_000), autoscaler=Autoscaler(pod_start=300))
 
-    quick_wait, slow_wait = simulate(load, guide_rules(1_000)).wait_p95, simulate(load, slow).wait_p95
+    quick_wait, slow_wait = simulate(load, guide_model(1_000)).wait_p95, simulate(load, slow).wait_p95
 
     assert quick_wait is not None
     assert slow_wait is not None
     assert slow_wait > quick_wait + 60
 
 
-def test_pods_are_doubled_or_four_more_in_fifteen_seconds() -> None:
-    rules = SimulationModel(StageModel(PARSE, Scaler(1, 1_000, 1), 1.0))
+def test_pods_double_or_grow_by_four_in_fifteen_seconds() -> None:
+    model = SimulationModel(StageModel(PARSE, Scaler(1, 1_000, 1), 1.0))
 
-    run = simulate(loads.constant(1_000_000, hours=1 / 60), rules)
+    run = simulate(loads.constant(1_000_000, hours=1 / 60), model)
 
-    # One pod at first; at 0, 15, 30 and 45 s four more, twice that, twice that, twice that.
+    # One pod at the start; at 0 s four more, at 15, 30 and 45 s twice as many.
     assert run.moments[0].pods == {PARSE: 40}
 
 
-def test_pods_go_when_nothing_asked_for_them_for_five_minutes() -> None:
+def test_pods_are_removed_five_minutes_after_the_load_ends() -> None:
     load = [600.0] * 10 + [0.0] * 20
     run = simulate(load, SimulationModel(StageModel(PARSE, Scaler(1, 100, 1), 60.0)))
 
@@ -129,20 +122,20 @@ def test_pods_go_when_nothing_asked_for_them_for_five_minutes() -> None:
     assert pods[17] == 1
 
 
-def test_nothing_to_do_ends_the_last_pod_where_the_least_is_none() -> None:
+def test_the_last_pod_ends_without_work_if_the_minimum_is_0() -> None:
     run = simulate([60.0] + [0.0] * 20, SimulationModel(StageModel(PARSE, Scaler(0, 10, 10), 60.0)))
 
     pods = [moment.pods[PARSE] for moment in run.moments]
     assert max(pods) >= 1
-    assert pods[4] >= 1, "it cools down first"
+    assert pods[4] >= 1, "the cooldown comes first"
     assert pods[-1] == 0
     assert run.pages_done == pytest.approx(60)
 
 
-def test_a_quota_binds_and_is_told() -> None:
+def test_a_quota_that_binds_is_reported() -> None:
     allowance = Allowance("house", {"requests": 500.0, "tokens": 800.0}, {})
 
-    run = simulate(loads.constant(1_000, hours=2), model_rules(allowance))
+    run = simulate(loads.constant(1_000, hours=2), llm_model(allowance))
 
     [binding] = run.bindings
     assert (binding.where, binding.limit) == ("house", "requests")
@@ -152,24 +145,24 @@ def test_a_quota_binds_and_is_told() -> None:
 
 
 def test_a_quota_that_is_large_enough_never_binds() -> None:
-    run = simulate(loads.constant(1_000, hours=2), model_rules(Allowance("house", {"requests": 2_500.0}, {})))
+    run = simulate(loads.constant(1_000, hours=2), llm_model(Allowance("house", {"requests": 2_500.0}, {})))
 
     assert run.bindings == []
     assert run.backlog_left < 1_000
 
 
-def test_a_quota_binds_after_a_burst_and_not_later() -> None:
+def test_a_quota_binds_only_after_a_burst() -> None:
     load = loads.with_burst(loads.constant(100, hours=4), pages=20_000)
 
-    run = simulate(load, model_rules(Allowance("house", {"requests": 300.0}, {})))
+    run = simulate(load, llm_model(Allowance("house", {"requests": 300.0}, {})))
 
     [binding] = run.bindings
     assert 600 <= binding.from_seconds < 780
     assert binding.until_seconds == pytest.approx(600 + 20_000 / 200 * 60, rel=0.05)
 
 
-def test_a_quota_of_a_day_binds_until_the_next_day() -> None:
-    run = simulate(loads.constant(100, hours=30), model_rules(Allowance("house", {}, {"requests_per_day": 72_000.0})))
+def test_a_daily_quota_binds_until_the_next_day() -> None:
+    run = simulate(loads.constant(100, hours=30), llm_model(Allowance("house", {}, {"requests_per_day": 72_000.0})))
 
     [binding] = run.bindings
     assert binding.limit == "requests_per_day"
@@ -177,8 +170,8 @@ def test_a_quota_of_a_day_binds_until_the_next_day() -> None:
     assert run.pages_done == pytest.approx(2 * 72_000)
 
 
-def test_a_window_holds_pages_back_however_many_pods_there_are() -> None:
-    # 30 messages at once, of a minute each: 30 pages a minute.
+def test_a_window_delays_pages_regardless_of_the_number_of_pods() -> None:
+    # 30 messages at the same time, of a minute each: 30 pages a minute.
     stage = StageModel(PARSE, Scaler(100, 100, 20), 1.0, window=30)
 
     run = simulate(loads.constant(50, hours=2), SimulationModel(stage))
@@ -189,26 +182,26 @@ def test_a_window_holds_pages_back_however_many_pods_there_are() -> None:
     assert run.pages_done == pytest.approx(30 * 119, rel=0.01)
 
 
-def test_a_window_that_is_not_full_holds_nothing_back() -> None:
+def test_a_window_that_is_not_full_delays_nothing() -> None:
     stage = StageModel(PARSE, Scaler(100, 100, 20), 1.0, window=60)
 
     assert simulate(loads.constant(50, hours=2), SimulationModel(stage)).bindings == []
 
 
-def test_the_second_deployment_takes_what_the_first_may_not() -> None:
+def test_the_second_deployment_gets_the_pages_beyond_the_first_ones_quota() -> None:
     first, second = Allowance("first", {"requests": 600.0}, {}), Allowance("second", {"tokens": 200.0}, {})
 
-    run = simulate(loads.constant(1_000, hours=1), model_rules(first, second))
+    run = simulate(loads.constant(1_000, hours=1), llm_model(first, second))
 
     assert {(each.where, each.limit) for each in run.bindings} == {("first", "requests"), ("second", "tokens")}
     assert run.pages_done == pytest.approx(800 * 60, rel=0.03)
 
 
 def test_ten_thousand_workers_for_a_day_of_a_hundred_thousand_pages_a_minute() -> None:
-    everybody = Scaler(96, 10_000, 100)
-    rules = guide_rules(100_000, parse=everybody, ocr=Scaler(192, 10_000, 60))
+    parse = Scaler(96, 10_000, 100)
+    model = guide_model(100_000, parse=parse, ocr=Scaler(192, 10_000, 60))
 
-    run = simulate(loads.daily(100_000, peak=2, hours=24), rules)
+    run = simulate(loads.daily(100_000, peak=2, hours=24), model)
 
     assert run.pages_done == pytest.approx(100_000 * 1440, rel=0.02)
     assert run.pod_hours[PARSE] == pytest.approx(24 * 640, rel=0.1)
@@ -225,12 +218,12 @@ def test_a_daily_curve_has_its_mean_and_its_peak(peak: float) -> None:
         assert load.index(max(load)) == 14 * 60
 
 
-def test_waits_are_those_of_a_queue_that_was_worked_out_by_hand() -> None:
-    # One pod, 60 pages a minute, a page takes a second: 120 pages that come within a minute take two.
+def test_waits_equal_those_of_a_queue_computed_by_hand() -> None:
+    # One pod, 60 pages a minute, one second per page: 120 pages that arrive within a minute take two minutes.
     run = simulate([120.0, 0.0, 0.0], SimulationModel(StageModel(PARSE, Scaler(1, 1, 10), 60.0)))
 
     assert run.pages_done == pytest.approx(120)
-    # The page that comes at t is done at 2t: it waits t, which is spread evenly from 0 to 60 s.
+    # The page that arrives at t is done at 2t: it waits t, evenly distributed from 0 to 60 s.
     assert run.wait_p50 == pytest.approx(30, abs=5)
     assert run.wait_p95 == pytest.approx(57, abs=5)
     assert run.pod_hours == {PARSE: pytest.approx(3 / 60)}

@@ -1,4 +1,4 @@
-"""manage.py capacity: what a load takes of pods, models, quotas and money."""
+"""manage.py capacity: compute the pods, model workers, quotas and money that a load needs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from apps.capacity import arguments
 
 class Command(BaseCommand):
     help = (
-        "Tell what a load takes: pods after the deployment guide and as measured here, requests and tokens, which "
-        "quotas are too small, money. Exit code 1 when a quota is too small, nobody serves the mode, or nobody knows."
+        "Compute what a load needs: pods by the deployment guide and by measurements, requests and tokens, quotas that "
+        "are too small, money. Exit code 1 if a quota is too small, no deployment serves the mode, or the database "
+        "cannot be read."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         arguments.add_load_options(parser, required=True)
-        parser.add_argument("--simulate", action="store_true", help="also simulate how it would go")
+        parser.add_argument("--simulate", action="store_true", help="also simulate the load")
         arguments.add_simulation_options(parser)
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         simulates = options["simulate"] or options["chart"] is not None
-        planned, _ = arguments.answer(options, self.stdout.write, tells_plan=True, simulates=simulates)
+        planned, _ = arguments.plan_and_print(options, self.stdout.write, shows_plan=True, simulates=simulates)
         model = planned.model
         if model is not None and (model.quotas is None or not model.quotas.is_enough):
             raise SystemExit(1)

@@ -1,4 +1,4 @@
-"""manage.py simulate: how a load would go under the autoscaler, before anyone pays for a cluster."""
+"""manage.py simulate: simulate a load under the autoscaler, without a cluster."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from apps.capacity import arguments
 
 
 class Command(BaseCommand):
-    help = "Simulate KEDA's loop, the queues and the providers' quotas under a load: backlog, waits, pod hours."
+    help = "Simulate KEDA's control loop, the queues and the providers' quotas under a load: backlog, waits, pod hours."
 
     def add_arguments(self, parser: CommandParser) -> None:
         arguments.add_load_options(parser, required=False)
         arguments.add_simulation_options(parser)
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
-        arguments.answer(options, self.stdout.write, tells_plan=False, simulates=True)
+        arguments.plan_and_print(options, self.stdout.write, shows_plan=False, simulates=True)

@@ -1,9 +1,9 @@
-"""Curves of a simulation: pages in and out, backlog, pods."""
+"""The charts of a simulation: pages in and out, backlog, pods."""
 
 from __future__ import annotations
 
 from apps.capacity.chart import Curve, Panel
-from apps.capacity.simulation import Simulated
+from apps.capacity.simulation.run import Simulated
 
 
 def panels_of(run: Simulated) -> list[Panel]:
@@ -18,7 +18,7 @@ def panels_of(run: Simulated) -> list[Panel]:
             ],
         ),
         Panel(
-            "Pages that wait or are worked on",
+            "Pages that wait or are being processed",
             [Curve(stage, [moment.backlog[stage] for moment in moments]) for stage in stages],
         ),
         Panel("Pods", [Curve(stage, [float(moment.pods[stage]) for moment in moments]) for stage in stages]),

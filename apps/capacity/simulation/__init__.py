@@ -1,0 +1,1 @@
+"""Simulate the autoscaler, the queues and the quotas under a load."""
