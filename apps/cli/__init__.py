@@ -1,1 +1,1 @@
-"""The command line, ``manage.py parse``. It needs no Django and no database."""
+"""The command ``manage.py parse``. It needs neither Django nor a database."""

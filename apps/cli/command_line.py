@@ -1,6 +1,6 @@
-"""``manage.py parse``: one document in, its Markdown on stdout. Needs no Django, so it starts quickly.
+"""``manage.py parse``: parse one document and print its Markdown. It needs no Django, so it starts quickly.
 
-Standard output carries the result and nothing else; everything for people goes to standard error.
+Standard output has only the result. Progress and messages go to standard error.
 """
 
 from __future__ import annotations
@@ -13,83 +13,34 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import urlsplit
+from typing import BinaryIO
 
-from apps.cli.progress import Progress, say
-from apps.pages.model.errors import DocumentError, PageOutOfRange, ParseError
-from apps.pages.model.page_ranges import check_page_ranges
+from apps.cli.documents import local_document
+from apps.cli.options import UsageError, add_arguments, check_options, read_password
+from apps.cli.progress import Progress, write_line
+from apps.pages.model.errors import DocumentError, ParseError
 from apps.pages.model.warnings import describe
 from parse_project import env
 
-if TYPE_CHECKING:
-    from apps.cli.local_ocr import LocalOcr
-    from apps.pages.sandbox.client import Reader
-
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
-MODES = ("fast", "balanced", "multimodal", "agentic")
-# The options that only a service follows, and what each is when it was not given.
-_ABOUT_MODELS = {
-    **dict.fromkeys(("max-cost", "on-budget", "providers", "prompt")),
-    **dict.fromkeys(("no-external", "no-cache", "estimate"), False),
-}
 SECTIONS = ("text", "markdown", "items", "metadata")
 _FULL = {"markdown": "markdown.md", "text": "text.txt"}
 _EXIT_CODES = """\
 exit codes:
   0    the whole document was parsed
-  1    something unexpected went wrong on our side
-  2    the command is not right: an option, a setting, a file that cannot be read, a mode that cannot be had
-  3    the document was refused: damaged, encrypted, not supported, too long, pages it does not have, over a quota
+  1    unexpected error in Leafmill
+  2    invalid command: an option, a setting, an unreadable file, a mode that is not available
+  3    the document was refused: damaged, encrypted, unsupported, too long, without the pages asked for, over a quota
   4    some pages failed; the result of the others was printed
   5    the server could not be reached, refused the key or failed
   130  interrupted
 
-A failure prints one line on standard error: the code, a colon and a sentence that says what to do.
+A failure prints one line on standard error: a code, a colon and a sentence that says what to do.
 """
 
 
-class UsageError(Exception):
-    """The command cannot be carried out as it was written; ``code`` is public."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        self.code = code
-        self.detail = detail
-        super().__init__(detail)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="FILE|URL|-", help="the document: a file, an http(s) address, - for stdin")
-    parser.add_argument("--mode", choices=MODES, default="fast", help="how pages are parsed (default: fast)")
-    parser.add_argument("--pages", default="", metavar="1,3-5", help="only these pages, counted from 1")
-    parser.add_argument("-o", "--output", metavar="PATH", help="write the result there instead of standard output")
-    parser.add_argument(
-        "--format", choices=("markdown", "text", "json"), default="markdown", help="(default: markdown)"
-    )
-    parser.add_argument("--password-file", metavar="PATH", help="a file whose first line opens an encrypted document")
-    parser.add_argument("--languages", default="", metavar="de,fr", help="of scanned text, the main one first")
-    parser.add_argument("--no-ocr", action="store_true", help="take the text layer alone")
-    parser.add_argument("--high-res-ocr", action="store_true", help="look at scans more finely; slower")
-    parser.add_argument("--ignore-hidden-text", action="store_true", help="leave out text that people cannot see")
-    parser.add_argument("--server", metavar="URL", help="let this running service parse the document")
-    parser.add_argument("--api-key", metavar="KEY", help="its API key; better LEAFMILL_API_KEY in the environment")
-    models = parser.add_argument_group("models, with --server alone")
-    models.add_argument("--max-cost", type=_amount, metavar="USD", help="the most that the models may cost")
-    models.add_argument(
-        "--on-budget",
-        choices=("stop", "degrade"),
-        help="pages beyond it fail, or keep their fallback text (default: degrade)",
-    )
-    models.add_argument("--providers", metavar="NAME,NAME", help="the only providers that may be asked")
-    models.add_argument("--no-external", action="store_true", help="send no page to an external provider")
-    models.add_argument("--prompt", metavar="TEXT", help="what the model is to mind beside the page")
-    models.add_argument("--no-cache", action="store_true", help="neither use answers that were kept nor keep these")
-    models.add_argument("--estimate", action="store_true", help="print what each mode would come to, and parse nothing")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on standard error")
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; returns its exit code. ``arguments`` without the program's name."""
+    """Run the command with ``arguments`` (without the program's name) and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="manage.py parse",
         description="Parse one document and print its Markdown.",
@@ -101,34 +52,34 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Parse as ``options`` say and turn every failure into one line and an exit code."""
+    """Parse, and turn every failure into one line on standard error and an exit code."""
     try:
-        return _parse(options)
+        return parse(options)
     except KeyboardInterrupt:
-        return _complain("cancelled", "Interrupted.", INTERRUPTED)
+        return _report_failure("cancelled", "Interrupted.", INTERRUPTED)
     except UsageError as error:
-        return _complain(error.code, error.detail, USAGE)
+        return _report_failure(error.code, error.detail, USAGE)
     except env.BadVariable as error:
-        return _complain("invalid_option", str(error), USAGE)
+        return _report_failure("invalid_option", str(error), USAGE)
     except ParseError as error:
-        usual = REFUSED if isinstance(error, DocumentError) else UNEXPECTED
-        return _complain(error.code, error.detail, getattr(error, "exit_code", usual))
+        default = REFUSED if isinstance(error, DocumentError) else UNEXPECTED
+        return _report_failure(error.code, error.detail, getattr(error, "exit_code", default))
     except BrokenPipeError:
-        # Who read our output has had enough of it; Python would complain when it closes stdout.
+        # The reader of the output closed it, which is no failure. Without a new stdout, Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
-        what = f"{error.strerror}: {error.filename}" if error.filename else str(error)
-        detail = f"{what}. Check the path and its permissions."
-        return _complain("file_unreadable", detail, USAGE)
+        fault = f"{error.strerror}: {error.filename}" if error.filename else str(error)
+        return _report_failure("file_unreadable", f"{fault}. Check the path and its permissions.", USAGE)
 
 
-def _parse(options: argparse.Namespace) -> int:
-    _check_pages(options.pages)
-    _check_languages(options.languages)
-    _check_server(options)
-    password = _password(options.password_file)
-    _check_about_models(options)
+def parse(options: argparse.Namespace) -> int:
+    """Parse or estimate, write the output, and return OK or PARTIAL.
+
+    Raise UsageError, BadVariable, ParseError or OSError.
+    """
+    check_options(options)
+    password = read_password(options.password_file) if options.password_file else None
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-")))
         if options.estimate:
@@ -140,24 +91,41 @@ def _parse(options: argparse.Namespace) -> int:
         if options.server:
             from apps.cli.remote import parse_on_server
 
-            failed = parse_on_server(options, password, folder, Progress(quiet=options.quiet))
+            has_failed_pages = parse_on_server(options, password, folder, Progress(quiet=options.quiet))
         else:
-            failed = _parse_here(options, password, folder, stack)
+            has_failed_pages = parse_here(options, password, folder, stack)
         _write(options.output, lambda out: write_result(options.format, folder, out))
-    return PARTIAL if failed else OK
+    return PARTIAL if has_failed_pages else OK
 
 
-def _parse_here(options: argparse.Namespace, password: str | None, folder: Path, stack: ExitStack) -> bool:
-    """Whether some pages failed."""
+def parse_here(options: argparse.Namespace, password: str | None, folder: Path, stack: ExitStack) -> bool:
+    """Parse the document in this process and write the outputs into ``folder``. Return whether pages failed."""
     from apps.pages.sandbox.client import Reader
+    from apps.pages.sandbox.process import reader_user
 
-    _check_reader_user()
+    try:
+        reader_user()
+    except ValueError as error:
+        raise UsageError("invalid_option", f"{error}.") from error
     reader = stack.enter_context(Reader())
-    reader.start()  # it imports the PDF libraries while we import ours
+    reader.start()  # the reader process imports the PDF libraries while this one imports the rest
     from apps.cli.local import parse_document
+    from apps.cli.local_ocr import LocalOcr
     from apps.pages.sandbox.client import Limits
 
-    document = _local_document(options.source, folder)
+    document = local_document(options.source, folder)
+    recognizer = None
+    if not options.no_ocr:
+        # It starts its engines at the first page that needs OCR.
+        recognizer = LocalOcr(
+            reader,
+            languages=tuple(filter(None, options.languages.split(","))),
+            high_resolution=options.high_res_ocr,
+            processes=env.ocr_processes(),
+            dpi=float(env.ocr_dpi()),
+            quiet=options.quiet,
+        )
+        stack.enter_context(recognizer)
     result = parse_document(
         document,
         folder,
@@ -168,127 +136,20 @@ def _parse_here(options: argparse.Namespace, password: str | None, folder: Path,
         processes=env.parse_processes(),
         limits=Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document()),
         progress=Progress(quiet=options.quiet),
-        recognize=None if options.no_ocr else stack.enter_context(_recognizer(options, reader)),
+        recognizer=recognizer,
     )
     for failure in result.failures:
-        say(f"page {failure.number}: {failure.code}: {failure.detail}")
+        write_line(f"page {failure.number}: {failure.code}: {failure.detail}")
     unread = ["needs_ocr"] if result.pages_needing_ocr else []
     for code in [*result.facts.warnings, *unread]:
-        say(f"{code}: {describe(code)}")
+        write_line(f"{code}: {describe(code)}")
     return bool(result.failures)
 
 
-def _recognizer(options: argparse.Namespace, reader: Reader) -> LocalOcr:
-    """What recognises pages that have no text layer; nothing of it is loaded until there is one."""
-    from apps.cli.local_ocr import LocalOcr
-
-    return LocalOcr(
-        reader,
-        languages=tuple(filter(None, options.languages.split(","))),
-        high_resolution=options.high_res_ocr,
-        processes=env.ocr_processes(),
-        dpi=float(env.ocr_dpi()),
-        quiet=options.quiet,
-    )
-
-
-def _check_about_models(options: argparse.Namespace) -> None:
-    """What needs models needs a service: UsageError without one."""
-    if options.server:
-        return
-    if options.mode != "fast":
-        raise UsageError(
-            "mode_not_available",
-            f"{options.mode} mode asks models, and their quotas are shared by all processes, so a running service asks "
-            "them and not this command. Start one with `make run`, load a provider with `manage.py load_providers` and "
-            'name the service: --server http://127.0.0.1:8000 (with make: ARGS="--server http://127.0.0.1:8000"). '
-            "Or use --mode fast.",
-        )
-    asked = vars(options)
-    given = [name for name in _ABOUT_MODELS if asked[name.replace("-", "_")] is not _ABOUT_MODELS[name]]
-    if given:
-        raise UsageError("invalid_option", f"--{given[0]} is for a running service. Name it with --server URL.")
-
-
-def _amount(text: str) -> float:
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = -1.0
-    if not 0 <= amount < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of dollars, 0 or more")
-    return amount
-
-
-def _check_languages(codes: str) -> None:
-    from apps.pages.model import languages
-
-    try:
-        languages.find_all(list(filter(None, codes.split(","))))
-    except languages.UnknownLanguage as error:
-        raise UsageError("invalid_option", str(error)) from error
-
-
-def _check_pages(pages: str) -> None:
-    """What no document could have; pages that this one does not have are found out when it is open."""
-    try:
-        check_page_ranges(pages or "1")
-    except PageOutOfRange as error:
-        raise UsageError(error.code, error.detail) from error
-
-
-def _check_server(options: argparse.Namespace) -> None:
-    if options.server is None:
-        return
-    try:
-        address = urlsplit(options.server)
-        usable = address.scheme in ("http", "https") and address.hostname and address.port != 0
-    except ValueError:  # a port that is none
-        usable = False
-    if not usable:
-        raise UsageError(
-            "invalid_option", f"{options.server!r} is not the address of a server, such as http://127.0.0.1:8000."
-        )
-    options.api_key = key = options.api_key or env.text("LEAFMILL_API_KEY", "", "the API key for --server")
-    if not (key.isascii() and key.isprintable()):
-        raise UsageError("invalid_option", "The API key has signs that no key has. Copy it once more.")
-
-
-def _check_reader_user() -> None:
-    from apps.pages.sandbox.process import reader_user
-
-    try:
-        reader_user()
-    except ValueError as error:
-        raise UsageError("invalid_option", f"{error}.") from error
-
-
-def _local_document(source: str, folder: Path) -> Path:
-    if source == "-":
-        document = folder / "stdin"
-        with document.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-        return document
-    if source.lower().startswith(("http://", "https://")):
-        from apps.cli.fetch import fetch_document
-
-        return fetch_document(source, folder / "fetched")
-    return Path(source)
-
-
-def _write(path: str | None, write: Callable[[BinaryIO], object]) -> None:
-    if path:
-        with Path(path).open("wb") as out:
-            write(out)
-    else:
-        write(sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-
-
-def write_result(wanted: str, folder: Path, out: BinaryIO) -> None:
+def write_result(output_format: str, folder: Path, out: BinaryIO) -> None:
     """Copy the outputs in ``folder`` as ``markdown``, ``text`` or ``json`` (one object with all ``SECTIONS``)."""
-    if wanted in _FULL:
-        _copy(folder / _FULL[wanted], out)
+    if output_format in _FULL:
+        _copy(folder / _FULL[output_format], out)
         return
     for index, section in enumerate(SECTIONS):
         out.write(b'%s"%s":' % (b"," if index else b"{", section.encode()))
@@ -301,18 +162,15 @@ def _copy(path: Path, out: BinaryIO) -> None:
         shutil.copyfileobj(part, out)
 
 
-def _password(path: str | None) -> str | None:
-    if not path:
-        return None
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UsageError("invalid_option", "The password file is not text in UTF-8. Write it as such.") from error
-    if not lines:
-        raise UsageError("invalid_option", "The password file is empty. Write the password into its first line.")
-    return lines[0]
+def _write(path: str | None, write: Callable[[BinaryIO], object]) -> None:
+    if path:
+        with Path(path).open("wb") as out:
+            write(out)
+    else:
+        write(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
-def _complain(code: str, detail: str, exit_code: int) -> int:
-    say(f"{code}: {detail}")
+def _report_failure(code: str, detail: str, exit_code: int) -> int:
+    write_line(f"{code}: {detail}")
     return exit_code

@@ -1,4 +1,4 @@
-"""A document parsed by this process and its readers: no broker, no database, the same pages and bytes as a job."""
+"""Parse a document with this process and its readers: no broker, no database, the same output bytes as a job."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from apps.pages.sandbox.client import Limits, Reader
 if TYPE_CHECKING:
     from apps.cli.local_ocr import LocalOcr
 
-# So many ranges wait for their turn to be written, per process: enough to keep all busy behind a slow page.
+# Ranges per process that may be read before they can be written: enough to keep all processes busy behind a slow page.
 _RANGES_AHEAD = 4
 Progress = Callable[[int, int], None]
 Result = Page | PageFailure
 
 
 class LocalResult(msgspec.Struct, frozen=True):
-    """What became of a document. The outputs lie in the folder that ``parse_document`` was given."""
+    """The outcome of ``parse_document``. The outputs are in its ``folder``."""
 
     facts: DocumentFacts
     pages: int
@@ -47,13 +47,13 @@ def parse_document(
     processes: int = 1,
     limits: Limits,
     progress: Progress,
-    recognize: LocalOcr | None = None,
+    recognizer: LocalOcr | None = None,
 ) -> LocalResult:
-    """Read the pages asked for (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
+    """Read ``pages`` (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 
-    ``progress(done, total)`` is called as pages come in, from this thread. Documents of more than 16 pages are read by
-    ``processes`` readers at once; ``hidden_text`` is what ``Reader.read_range`` takes; ``recognize`` reads pages
-    without a text layer. Raises ``DocumentError``; pages that fail are in the result and in the outputs.
+    ``progress(done, total)`` is called from this thread after each range of pages. Documents of more than 16 pages are
+    read by ``processes`` readers in parallel. ``hidden_text`` is passed to ``Reader.read_range``; ``recognizer`` runs
+    OCR on pages without a text layer. Raise DocumentError. Failed pages are in the result and in the outputs.
     """
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
@@ -68,8 +68,8 @@ def parse_document(
         max_pages=DEFAULT_RANGE_PAGES,
     )
     if short is not None:
-        if recognize is not None:
-            short = recognize.pages(short, document, password=password, media_type=facts.media_type, limits=limits)
+        if recognizer is not None:
+            short = recognizer.pages(short, document, password=password, media_type=facts.media_type, limits=limits)
         progress(len(short), len(short))
         return _assembled(facts, lambda: short, folder)
     wanted = numbers(facts)
@@ -87,28 +87,33 @@ def parse_document(
             should_stop=stop.is_set,
         )
 
+    def spooled() -> Iterator[Result]:
+        with spool.open("rb") as lines:
+            for line in lines:
+                yield decode_result(line)
+
     with spool.open("wb") as out:
         done = 0
-        for results in _read_all(ranges, read, reader, min(processes, len(ranges))):
-            if recognize is not None:
-                results = recognize.pages(
+        for results in read_in_parallel(ranges, read, reader, min(processes, len(ranges))):
+            if recognizer is not None:
+                results = recognizer.pages(
                     results, document, password=password, media_type=facts.media_type, limits=limits
                 )
             out.writelines(encode_result(result) + b"\n" for result in results)
             done += len(results)
             progress(done, len(wanted))
-    return _assembled(facts, lambda: _spooled(spool), folder)
+    return _assembled(facts, spooled, folder)
 
 
-def _read_all(
+def read_in_parallel(
     ranges: Sequence[Sequence[int]],
     read: Callable[[Reader, Sequence[int], threading.Event], list[Result]],
     first: Reader,
     processes: int,
 ) -> Iterator[list[Result]]:
-    """The results range by range, in order, while the next ones are read by ``processes`` readers."""
-    free = [first, *(Reader() for _ in range(processes - 1))]
-    own = list(free)
+    """Yield the results of each range in order, while ``processes`` readers read the next ranges."""
+    readers = [first, *(Reader() for _ in range(processes - 1))]
+    free = list(readers)
     stop = threading.Event()
 
     def work(part: Sequence[int]) -> list[Result]:
@@ -130,7 +135,7 @@ def _read_all(
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
-        for reader in own[1:]:
+        for reader in readers[1:]:
             reader.close()
 
 
@@ -155,9 +160,3 @@ def _assembled(facts: DocumentFacts, pages: Callable[[], Iterable[Result]], fold
         failures=tuple(failures[number] for number in sorted(failures)),
         pages_needing_ocr=assembly.pages_needing_ocr,
     )
-
-
-def _spooled(spool: Path) -> Iterator[Result]:
-    with spool.open("rb") as lines:
-        for line in lines:
-            yield decode_result(line)

@@ -1,4 +1,4 @@
-"""OCR by this process and its engine processes, for ``manage.py parse``: the same steps as a job's pages take."""
+"""OCR for ``manage.py parse`` with engine processes of this command. The steps are those of a job's pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from apps.cli.progress import say
+from apps.cli.progress import write_line
 from apps.pages.layout.text_quality import NO_TEXT_LAYER
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
@@ -46,12 +46,17 @@ class LocalOcr:
     def pages(
         self, results: Sequence[Result], document: Path, *, password: str | None, media_type: str, limits: Limits
     ) -> list[Result]:
-        """The pages as they were, those that need it with the text that OCR read on them."""
-        wanting = [page for page in results if isinstance(page, Page) and page.needs_ocr]
-        if not wanting:
+        """Return the pages in the same order, with recognised text on those that need OCR."""
+        to_recognize = [page for page in results if isinstance(page, Page) and page.needs_ocr]
+        if not to_recognize:
             return list(results)
+        from apps.pages.layout.recognized_page import apply_recognition
+        from apps.pages.model.recognition import decode_recognition
+        from ocr_worker.engine import EngineProcess, OcrRequest
+        from ocr_worker.settings import settings
+
         if not self._quiet:
-            say(f"recognising text on {len(wanting)} page{'s' if len(wanting) > 1 else ''} ...")
+            write_line(f"running OCR on {len(to_recognize)} page{'s' if len(to_recognize) > 1 else ''} ...")
 
         def read(page: Page) -> Result:
             try:
@@ -59,31 +64,23 @@ class LocalOcr:
                     image = self._reader.render(
                         document, page.number, dpi=self._dpi, password=password, media_type=media_type, limits=limits
                     )
-                return self._recognized(page, image)
+                try:
+                    engine = self._free.pop()
+                except IndexError:
+                    engine = EngineProcess(settings())
+                try:
+                    raw = engine.recognize(image, OcrRequest(self._languages, self._high_resolution))
+                finally:
+                    self._free.append(engine)
+                return apply_recognition(page, decode_recognition(raw))
             except PageError as error:
                 if page.needs_ocr != NO_TEXT_LAYER:
                     return page
                 return PageFailure(number=page.number, code=error.code, detail=error.detail)
 
-        with ThreadPoolExecutor(min(self._processes, len(wanting)), thread_name_prefix="ocr") as pool:
-            read_pages = {page.number: page for page in pool.map(read, wanting)}
-        return [read_pages.get(page.number, page) for page in results]
-
-    def _recognized(self, page: Page, image: bytes) -> Page:
-        from apps.pages.layout.recognized_page import apply_recognition
-        from apps.pages.model.recognition import decode_recognition
-        from ocr_worker.engine import EngineProcess, OcrRequest
-        from ocr_worker.settings import settings
-
-        try:
-            engine = self._free.pop()
-        except IndexError:
-            engine = EngineProcess(settings())
-        try:
-            raw = engine.recognize(image, OcrRequest(self._languages, self._high_resolution))
-        finally:
-            self._free.append(engine)
-        return apply_recognition(page, decode_recognition(raw))
+        with ThreadPoolExecutor(min(self._processes, len(to_recognize)), thread_name_prefix="ocr") as pool:
+            recognized = {page.number: page for page in pool.map(read, to_recognize)}
+        return [recognized.get(page.number, page) for page in results]
 
     def __enter__(self) -> LocalOcr:
         return self

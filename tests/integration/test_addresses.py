@@ -1,4 +1,4 @@
-"""DATABASE_URL, CELERY_BROKER_URL and REDIS_URL, as every process reads them at start."""
+"""DATABASE_URL, CELERY_BROKER_URL and REDIS_URL, which every process reads at start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def started(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A process that reads the settings and ends."""
+    """Run a process that only reads the settings."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-c", "import parse_project.settings"],
@@ -35,9 +35,7 @@ def started(folder: Path, **environment: str) -> subprocess.CompletedProcess[str
         ("REDIS_URL", "redis://:canary[71@broker:6379/0"),
     ],
 )
-def test_a_password_that_cuts_the_address_short_is_reported_but_not_shown(
-    tmp_path: Path, name: str, address: str
-) -> None:
+def test_an_unencoded_password_is_reported_but_not_shown(tmp_path: Path, name: str, address: str) -> None:
     done = started(tmp_path, **{name: address})
 
     assert done.returncode == 1
@@ -62,7 +60,7 @@ def test_valid_addresses_are_accepted(tmp_path: Path, name: str, address: str) -
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_ocr_worker_refuses_such_an_address_too(tmp_path: Path) -> None:
+def test_an_ocr_worker_also_refuses_an_unencoded_password(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ocr_worker", "ocr_cpu"],
         cwd=ROOT,

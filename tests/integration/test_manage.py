@@ -1,4 +1,4 @@
-"""manage.py on a database that nobody has migrated."""
+"""manage.py on a database that was not migrated."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("command", [("check_providers",), ("create_api_key", "somebody")])
-def test_a_database_without_tables_is_told_in_a_sentence(tmp_path: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("command", [("check_providers",), ("create_api_key", "client")])
+def test_a_database_without_tables_is_reported_in_a_sentence(tmp_path: Path, command: tuple[str, ...]) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment["LEAFMILL_DATA"] = str(tmp_path / "data")
 

@@ -1,4 +1,4 @@
-"""``manage.py parse`` as a person or a script meets it: its output, its exit code, what it says."""
+"""``manage.py parse``: its output, its exit codes and its messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def small(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def long(tmp_path: Path) -> Path:
-    """Forty pages that say their number."""
+    """A document of forty pages, each with its number as text."""
     count = 40
     kids = b" ".join(b"%d 0 R" % (4 + 2 * index) for index in range(count))
     pages = []
@@ -72,18 +72,18 @@ def test_hidden_text_can_be_left_out(tmp_path: Path) -> None:
     assert parse(path, "--ignore-hidden-text").stdout.decode() == f"{SHOWN}\n"
 
 
-def test_markdown_goes_to_stdout_and_nothing_else_does(small: Path) -> None:
+def test_stdout_has_only_the_markdown(small: Path) -> None:
     done = parse(small)
 
     assert (done.returncode, done.stdout) == (0, b"Ready\n")
     assert b"1 of 1 pages" in done.stderr
 
 
-def test_quiet_says_nothing(small: Path) -> None:
+def test_quiet_prints_nothing_on_stderr(small: Path) -> None:
     assert parse(small, "-q").stderr == b""
 
 
-def test_a_document_comes_from_stdin_and_goes_to_a_file(small: Path, tmp_path: Path) -> None:
+def test_a_document_is_read_from_stdin_and_written_to_a_file(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
 
     done = parse("-", "--format", "text", "-o", out, stdin=small.read_bytes())
@@ -91,7 +91,7 @@ def test_a_document_comes_from_stdin_and_goes_to_a_file(small: Path, tmp_path: P
     assert (done.returncode, done.stdout, out.read_text()) == (0, b"", "Ready\n")
 
 
-def test_json_holds_the_sections_of_the_api(small: Path) -> None:
+def test_json_output_has_the_sections_of_the_api(small: Path) -> None:
     result = json.loads(parse(small, "--format", "json").stdout)
 
     assert list(result) == ["text", "markdown", "items", "metadata"]
@@ -99,7 +99,7 @@ def test_json_holds_the_sections_of_the_api(small: Path) -> None:
     assert result["items"]["pages"][0]["page_width"] == 612
 
 
-def test_a_long_document_reads_the_same_with_any_number_of_processes(long: Path) -> None:
+def test_the_output_of_a_long_document_does_not_depend_on_the_number_of_processes(long: Path) -> None:
     one, three = (parse(long, "--format", "json", PARSE_PROCESSES=str(count)) for count in (1, 3))
 
     assert one.returncode == 0
@@ -108,14 +108,14 @@ def test_a_long_document_reads_the_same_with_any_number_of_processes(long: Path)
     assert numbers == list(range(1, 41))
 
 
-def test_only_the_pages_asked_for(long: Path) -> None:
+def test_only_the_requested_pages_are_parsed(long: Path) -> None:
     result = json.loads(parse(long, "--pages", "40,2-3", "--format", "json").stdout)
 
     assert [page["text"] for page in result["text"]["pages"]] == [f"This is page number {n}." for n in (2, 3, 40)]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (["nothing.pdf"], 2, b"file_unreadable"),
         (["."], 2, b"file_unreadable: . is not a regular file. Check the path"),
@@ -125,14 +125,14 @@ def test_only_the_pages_asked_for(long: Path) -> None:
         (["SMALL", "--password-file", "LATIN"], 2, b"invalid_option: The password file is not text in UTF-8"),
         (["SMALL", "--server", "127.0.0.1:8000"], 2, b"'127.0.0.1:8000' is not the address of a server"),
         (["SMALL", "--server", "http://127.0.0.1:port"], 2, b"is not the address of a server"),
-        (["SMALL", "--server", "http://127.0.0.1:9", "--api-key", "kéy"], 2, b"signs that no key has"),
+        (["SMALL", "--server", "http://127.0.0.1:9", "--api-key", "kéy"], 2, b"characters that keys never contain"),
         (["SMALL", "--pages", "7"], 3, b"invalid_option: Page 7 was asked for, but the document has 1 page."),
         (["SMALL", "--mode", "agentic"], 2, b"mode_not_available"),
         (["SMALL", "--mode", "agentic"], 2, b"load_providers"),
         (["SMALL", "--mode", "balanced"], 2, b"quotas are shared by all processes"),
         (["SMALL", "--mode", "balanced"], 2, b"--server http"),
-        (["SMALL", "--estimate"], 2, b"--estimate is for a running service"),
-        (["SMALL", "--max-cost", "0"], 2, b"--max-cost is for a running service"),
+        (["SMALL", "--estimate"], 2, b"--estimate needs a running service"),
+        (["SMALL", "--max-cost", "0"], 2, b"--max-cost needs a running service"),
         (["SMALL", "--max-cost", "-1", "--server", "http://127.0.0.1:9"], 2, b"'-1' is not a number of dollars"),
         (["SMALL", "--mode", "slow"], 2, b"invalid choice"),
         (["SMALL", "-o", "/nowhere/at/all"], 2, b"/nowhere/at/all"),
@@ -143,7 +143,9 @@ def test_only_the_pages_asked_for(long: Path) -> None:
         (["https://user:password@example.com/a.pdf"], 3, b"url_not_allowed"),
     ],
 )
-def test_what_cannot_be_done_is_said_with_a_code(small: Path, arguments: list[str], code: int, says: bytes) -> None:
+def test_an_invalid_command_ends_with_a_code_and_a_message(
+    small: Path, arguments: list[str], code: int, message: bytes
+) -> None:
     latin = small.with_name("latin")
     latin.write_bytes("Mühle\n".encode("latin-1"))
     files = {"SMALL": str(small), "LATIN": str(latin)}
@@ -151,19 +153,19 @@ def test_what_cannot_be_done_is_said_with_a_code(small: Path, arguments: list[st
     done = parse(*(files.get(argument, argument) for argument in arguments))
 
     assert (done.returncode, done.stdout) == (code, b"")
-    assert says in done.stderr
+    assert message in done.stderr
     assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "message"),
     [
         ("PARSE_PROCESSES", "0", b"PARSE_PROCESSES='0' cannot be used"),
-        ("LEAFMILL_READER_USER", "nobody at all", b"there is no user 'nobody at all' on this machine."),
+        ("LEAFMILL_READER_USER", "no such user", b"there is no user 'no such user' on this machine."),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(
-    small: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: bytes
+def test_an_invalid_setting_is_named_in_the_message(
+    small: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: bytes
 ) -> None:
     monkeypatch.setenv(name, value)
 
@@ -171,7 +173,7 @@ def test_a_setting_that_cannot_be_used_is_named(
 
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.startswith(b"invalid_option: ")
-    assert says in done.stderr
+    assert message in done.stderr
     assert b"Traceback" not in done.stderr
 
 
@@ -185,7 +187,7 @@ def test_a_damaged_document_is_refused(tmp_path: Path) -> None:
     assert done.stderr.startswith(b"document_corrupt: ")
 
 
-def test_a_password_comes_from_a_file(tmp_path: Path) -> None:
+def test_the_password_is_read_from_a_file(tmp_path: Path) -> None:
     path, password = tmp_path / "locked.pdf", tmp_path / "password"
     path.write_bytes(hostile.encrypted("sesame"))
     password.write_text("sesame\n")
@@ -197,8 +199,8 @@ def test_a_password_comes_from_a_file(tmp_path: Path) -> None:
     assert parse(path, "--password-file", password).stdout == b"Ready\n"
 
 
-def test_a_document_with_a_bad_page_is_partial(tmp_path: Path) -> None:
-    """The second page hangs or eats memory in the libraries; the first is printed all the same."""
+def test_a_document_with_a_failed_page_is_partial(tmp_path: Path) -> None:
+    """The second page hangs or exhausts the memory in the PDF libraries; the first is still printed."""
     path = tmp_path / "partial.pdf"
     form = hostile.stream(b"/X Do /X Do", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 6 0 R>>>>")
     bad = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 7 0 R/Resources<</XObject<</X 6 0 R>>>>>>"
@@ -222,7 +224,7 @@ def test_a_document_with_a_bad_page_is_partial(tmp_path: Path) -> None:
     assert b"page 2: page_" in done.stderr
 
 
-def test_an_interrupt_ends_it_at_once_and_leaves_nothing(long: Path, tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_command_and_leaves_no_files(long: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir(mode=0o777)
     running = subprocess.Popen(
@@ -232,10 +234,10 @@ def test_an_interrupt_ends_it_at_once_and_leaves_nothing(long: Path, tmp_path: P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(scratch)},
-        # A shell's background job ignores interrupts, and so would all it starts.
+        # A background job of a shell ignores interrupts, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    time.sleep(1)  # it waits for the document
+    time.sleep(1)  # until the command waits for the document
     running.send_signal(signal.SIGINT)
     out, error = running.communicate(timeout=10)
 
@@ -244,7 +246,7 @@ def test_an_interrupt_ends_it_at_once_and_leaves_nothing(long: Path, tmp_path: P
     assert list(scratch.iterdir()) == []
 
 
-def test_it_starts_without_django(small: Path) -> None:
+def test_the_command_imports_no_django(small: Path) -> None:
     listing = "import sys; from apps.cli.command_line import main; main(sys.argv[1:]); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", listing, str(small), "-q"], cwd=ROOT, capture_output=True, check=True)
 
@@ -252,7 +254,7 @@ def test_it_starts_without_django(small: Path) -> None:
     assert not loaded & {"django", "celery", "pypdfium2", "pikepdf", "liteparse", "httpx"}
 
 
-def estimated(requests: int, **known: Any) -> dict[str, Any]:
+def mode_estimate(requests: int, **known: Any) -> dict[str, Any]:
     mode = {"available": True, "why_not": None, "pages": {}, "cost_usd": None, "seconds": {"low": 0.1, "high": 2}}
     return {**mode, "requests": requests, "input_tokens": 1200, "output_tokens": 300, **known}
 
@@ -264,16 +266,16 @@ ESTIMATE = {
     "exact": True,
     "asked": "balanced",
     "modes": {
-        "fast": estimated(0, cost_usd={"low": 0, "high": 0}),
-        "balanced": estimated(1, cost_usd={"low": 0.0012, "high": 0.0031}),
-        "multimodal": estimated(1, without_price=["house-llama"]),
-        "agentic": estimated(2, available=False, why_not="The project does not allow the mode agentic."),
+        "fast": mode_estimate(0, cost_usd={"low": 0, "high": 0}),
+        "balanced": mode_estimate(1, cost_usd={"low": 0.0012, "high": 0.0031}),
+        "multimodal": mode_estimate(1, without_price=["house-llama"]),
+        "agentic": mode_estimate(2, available=False, why_not="The project does not allow the mode agentic."),
     },
 }
 
 
 class Api(BaseHTTPRequestHandler):
-    """The few answers of a running service that the command needs."""
+    """A fake service with the few responses that the command needs."""
 
     requests: ClassVar[list[tuple[str, str, bytes]]] = []
     polls = 0
@@ -284,29 +286,29 @@ class Api(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         Api.requests.append((self.path, self.headers["Authorization"] or "", body))
         if self.headers["Authorization"] != "Bearer right":
-            self.answer(401, {"detail": "This key is not known."})
+            self.respond(401, {"detail": "This key is unknown."})
         elif not self.path.startswith("/api/"):
-            self.answer(404, {})
+            self.respond(404, {})
         elif self.path == "/api/v2/parse/estimate":
-            self.answer(200, ESTIMATE)
+            self.respond(200, ESTIMATE)
         else:
-            self.answer(200, {"id": "pjb-1", "project_id": "p", "status": "PENDING"})
+            self.respond(200, {"id": "pjb-1", "project_id": "p", "status": "PENDING"})
 
     def do_GET(self) -> None:
         if self.path.startswith("/api/v2/parse/pjb-1/pages"):
-            self.answer(200, {"counts": {"succeeded": 1, "running": 1, "waiting": 2}, "items": []})
+            self.respond(200, {"counts": {"succeeded": 1, "running": 1, "waiting": 2}, "items": []})
             return
         Api.polls += 1
         if "expand" not in self.path:
             job = {"id": "pjb-1", "project_id": "p", "status": "RUNNING"} if Api.polls < 3 else Api.final
-            self.answer(200, {"job": job})
+            self.respond(200, {"job": job})
             return
         pages = [{"page_number": 1, "markdown": "Ready", "success": True}]
         metadata = {"pages": [{"page_number": n, "parsing": one} for n, one in enumerate(Api.parsing, start=1)]}
         result = {"markdown_full": "Ready\n", "markdown": {"pages": pages}, "metadata": metadata}
-        self.answer(200, {"job": Api.final, **result})
+        self.respond(200, {"job": Api.final, **result})
 
-    def answer(self, status: int, content: dict[str, Any]) -> None:
+    def respond(self, status: int, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -338,7 +340,7 @@ def test_a_server_parses_the_document(server: str, small: Path) -> None:
     assert small_pdf() in body
 
 
-def test_pages_that_wait_for_a_model_are_told_on_a_terminal(server: str, small: Path) -> None:
+def test_a_terminal_shows_how_many_pages_wait_for_a_model(server: str, small: Path) -> None:
     ours, terminal = pty.openpty()
     done = subprocess.run(
         [sys.executable, "manage.py", "parse", str(small), "--server", server, "--api-key", "right"],
@@ -349,18 +351,18 @@ def test_pages_that_wait_for_a_model_are_told_on_a_terminal(server: str, small: 
     )
     os.close(terminal)
     with os.fdopen(ours, "rb") as read:
-        told = read.read1(100_000)
+        output = read.read1(100_000)
 
     assert (done.returncode, done.stdout) == (0, b"Ready\n")
-    assert b"1 of 4 pages, 2 waiting for a model's quota or its recovery" in told
-    assert told.endswith(b"\r\x1b[K")
+    assert b"1 of 4 pages, 2 waiting for a model's quota or its recovery" in output
+    assert output.endswith(b"\r\x1b[K")
 
 
-def test_what_is_said_about_models_reaches_the_server(server: str, small: Path) -> None:
+def test_options_for_models_are_sent_to_the_server(server: str, small: Path) -> None:
     limits = ["--max-cost", "0.5", "--on-budget", "stop", "--providers", "house, azure-eu", "--no-external"]
-    wishes = ["--prompt", "Write sums in bold.", "--no-cache"]
+    others = ["--prompt", "Write sums in bold.", "--no-cache"]
 
-    done = parse(small, "--server", server, "--mode", "agentic", *limits, *wishes, LEAFMILL_API_KEY="right")
+    done = parse(small, "--server", server, "--mode", "agentic", *limits, *others, LEAFMILL_API_KEY="right")
 
     assert done.returncode == 0
     ((_path, _key, body),) = Api.requests
@@ -377,30 +379,30 @@ def test_what_is_said_about_models_reaches_the_server(server: str, small: Path) 
     }
 
 
-def test_an_estimate_is_a_table_and_nothing_is_parsed(server: str, small: Path, tmp_path: Path) -> None:
-    asked = (small, "--server", server, "--mode", "balanced", "--estimate")
+def test_an_estimate_prints_a_table_and_parses_nothing(server: str, small: Path, tmp_path: Path) -> None:
+    arguments = (small, "--server", server, "--mode", "balanced", "--estimate")
 
-    done = parse(*asked, LEAFMILL_API_KEY="right")
+    done = parse(*arguments, LEAFMILL_API_KEY="right")
 
     lines = done.stdout.decode().splitlines()
-    assert (done.returncode, lines[0]) == (0, "pages: 1 (all of them looked at)")
+    assert (done.returncode, lines[0]) == (0, "pages: 1 (all examined)")
     assert lines[3].split() == ["balanced", "*", "1", "1,200", "300", "0.0012", "-", "0.0031", "0.1", "-", "2.0"]
     assert "unknown" in lines[4]
     assert lines[-2:] == [
         "agentic: The project does not allow the mode agentic.",
-        "cost unknown where these are asked, whose price is not set: house-llama",
+        "cost unknown, because no price is set for: house-llama",
     ]
     assert [path for path, _key, _body in Api.requests] == ["/api/v2/parse/estimate"]
     out = tmp_path / "estimate.json"
-    assert parse(*asked, "--format", "json", "-o", out, LEAFMILL_API_KEY="right").stdout == b""
+    assert parse(*arguments, "--format", "json", "-o", out, LEAFMILL_API_KEY="right").stdout == b""
     assert json.loads(out.read_text()) == ESTIMATE
 
 
 @pytest.mark.parametrize(
-    ("cost", "told"), [(0.0123, b"0.0123 USD"), (None, b"cost unknown (no price is set for house-llama)")]
+    ("cost", "message"), [(0.0123, b"0.0123 USD"), (None, b"cost unknown (no price is set for house-llama)")]
 )
-def test_what_the_models_came_to_is_told(
-    server: str, small: Path, monkeypatch: pytest.MonkeyPatch, cost: float | None, told: bytes
+def test_the_usage_of_models_is_reported(
+    server: str, small: Path, monkeypatch: pytest.MonkeyPatch, cost: float | None, message: bytes
 ) -> None:
     usage = {"requests": 3, "input_tokens": 1597, "output_tokens": 351, "cost_usd": cost}
     monkeypatch.setattr(Api, "final", {**Api.final, "usage": usage})
@@ -411,39 +413,41 @@ def test_what_the_models_came_to_is_told(
 
     last = done.stderr.splitlines()[-1]
     assert last.startswith(b"requests to models: 3; 1,597 tokens in, 351 out; ")
-    assert told in last
+    assert message in last
 
 
-def test_pages_that_took_another_road_are_told_with_the_reason(
+def test_cached_pages_and_fallbacks_are_reported_with_their_reason(
     server: str, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings = [{"code": "fallback_used", "detail": "Pages keep their fallback text.", "pages": 3}]
-    roads = [
+    parsings = [
         *({"cache": "hit"}, {"cache": "hit"}, {"cache": "miss"}),
         *({"fallback_used": True, "fallback_reason": reason} for reason in FALLBACKS),
     ]
     monkeypatch.setattr(Api, "final", {**Api.final, "warnings": warnings})
-    monkeypatch.setattr(Api, "parsing", roads)
-    asked = (small, "--server", server, "--mode", "balanced")
+    monkeypatch.setattr(Api, "parsing", parsings)
+    arguments = (small, "--server", server, "--mode", "balanced")
 
-    told = parse(*asked, LEAFMILL_API_KEY="right").stderr.decode().splitlines()
-    quiet = parse(*asked, "-q", LEAFMILL_API_KEY="right").stderr.decode().splitlines()
+    lines = parse(*arguments, LEAFMILL_API_KEY="right").stderr.decode().splitlines()
+    quiet = parse(*arguments, "-q", LEAFMILL_API_KEY="right").stderr.decode().splitlines()
 
     assert quiet == [
         "2 pages kept the fallback text: 4, 6 (provider unavailable)",
         "1 page kept the fallback text: 5 (budget exceeded)",
     ]
-    assert told == [*quiet, "2 pages took answers that were kept from earlier: 1-2"]
+    assert lines == [*quiet, "2 pages used cached responses: 1-2"]
 
 
-def test_a_server_that_refuses_the_key_is_code_5(server: str, small: Path) -> None:
+def test_a_refused_key_is_exit_code_5(server: str, small: Path) -> None:
     done = parse(small, "--server", server, "--api-key", "wrong")
 
     assert (done.returncode, done.stdout) == (5, b"")
     assert b"refused the API key" in done.stderr
 
 
-def test_a_job_that_failed_is_refused_with_its_code(server: str, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_job_is_exit_code_3_with_the_code_of_its_error(
+    server: str, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failed = {"status": "FAILED", "error": {"code": "document_encrypted", "detail": "It needs a password."}}
     monkeypatch.setattr(Api, "final", {"id": "pjb-1", **failed})
 
@@ -452,14 +456,17 @@ def test_a_job_that_failed_is_refused_with_its_code(server: str, small: Path, mo
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, b"document_encrypted: It needs a password.")
 
 
-def test_another_server_than_ours_is_code_5(server: str, small: Path) -> None:
+def test_a_server_that_is_not_leafmill_is_exit_code_5(server: str, small: Path) -> None:
     done = parse(small, "--server", f"{server}/elsewhere", "--api-key", "right")
 
     assert (done.returncode, done.stdout) == (5, b"")
-    assert b"server_unavailable: 127.0.0.1 answered 404: Is this the address of a Leafmill service?" in done.stderr
+    assert (
+        b"server_unavailable: 127.0.0.1 responded with status 404: Check that this is the address of a Leafmill"
+        in done.stderr
+    )
 
 
-def test_no_server_is_code_5(small: Path) -> None:
+def test_an_unreachable_server_is_exit_code_5(small: Path) -> None:
     done = parse(small, "--server", "http://127.0.0.1:9")
 
     assert done.returncode == 5

@@ -1,4 +1,4 @@
-"""``manage.py parse --server`` against the API: what it refuses is told in sentences, with the right exit code."""
+"""``manage.py parse --server`` with the API: errors of the API become sentences and exit codes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def report(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def parse(live_server: Any, report: Path) -> Any:
-    """The exit code and the lines on standard error of a parse by the server."""
+    """Parse with the server and return the exit code and the lines on standard error."""
     key = accounts.create_api_key(name="command line")[1]
 
     def parse(*options: str, api_key: str = key) -> tuple[int, list[str]]:
@@ -38,69 +38,69 @@ def parse(live_server: Any, report: Path) -> Any:
     return parse
 
 
-def test_an_option_at_fault_is_told_in_a_sentence(parse: Any) -> None:
-    code, [told] = parse("--providers", "nobody")
+def test_an_invalid_option_is_reported_in_a_sentence(parse: Any) -> None:
+    code, [line] = parse("--providers", "unknown")
 
     assert code == 2
-    assert told == "invalid_option: No provider is called nobody. There is none yet: `manage.py load_providers`."
+    assert line == "invalid_option: No provider is called unknown. There is none yet: `manage.py load_providers`."
 
 
-def test_several_options_at_fault_are_sentences_one_after_the_other(parse: Any) -> None:
-    code, [told] = parse("--mode", "agentic", "--prompt", "x" * 60_000, "--max-cost", "1e99")
+def test_several_invalid_options_are_reported_in_one_line(parse: Any) -> None:
+    code, [line] = parse("--mode", "agentic", "--prompt", "x" * 60_000, "--max-cost", "1e99")
 
     assert code == 2
-    assert told.startswith("invalid_option: ")
-    assert not set("[]{}") & set(told)
-    assert "agentic_options.custom_prompt: " in told
-    assert "max_cost: " in told
+    assert line.startswith("invalid_option: ")
+    assert not set("[]{}") & set(line)
+    assert "agentic_options.custom_prompt: " in line
+    assert "max_cost: " in line
 
 
-def test_a_mode_that_nobody_serves_is_a_wrong_command(parse: Any, settings: Any) -> None:
+def test_a_mode_without_a_provider_is_an_invalid_command(parse: Any, settings: Any) -> None:
     settings.MODE_WITHOUT_PROVIDER = ""
 
-    code, [told] = parse("--mode", "balanced")
+    code, [line] = parse("--mode", "balanced")
 
     assert code == 2
-    assert told.startswith("mode_not_available: No provider serves the mode balanced")
+    assert line.startswith("mode_not_available: No provider serves the mode balanced")
 
 
-def test_a_mode_that_the_project_forbids_is_not_blamed_on_the_key(parse: Any) -> None:
+def test_a_mode_that_the_project_forbids_is_not_an_error_of_the_key(parse: Any) -> None:
     ProjectQuota.objects.create(project=accounts.default_project(), modes=["fast"])
 
-    code, [told] = parse("--mode", "balanced")
+    code, [line] = parse("--mode", "balanced")
 
     assert code == 2
-    assert told == "mode_not_allowed: The project does not allow the mode balanced. Send one of: fast."
+    assert line == "mode_not_allowed: The project does not allow the mode balanced. Send one of: fast."
 
 
-def test_pages_that_the_document_does_not_have_are_the_documents_fault(parse: Any) -> None:
-    code, [told] = parse("--pages", "7", "--estimate")
+def test_pages_that_the_document_lacks_are_an_error_of_the_document(parse: Any) -> None:
+    code, [line] = parse("--pages", "7", "--estimate")
 
     assert code == 3
-    assert told == "invalid_option: Page 7 was asked for, but the document has 1 page. Ask for pages that exist."
+    assert line == "invalid_option: Page 7 was asked for, but the document has 1 page. Ask for pages that exist."
 
 
-def test_a_wrong_key_is_told(parse: Any) -> None:
-    code, [told] = parse(api_key="wrong")
+def test_a_wrong_key_is_reported(parse: Any) -> None:
+    code, [line] = parse(api_key="wrong")
 
     assert code == 5
-    assert told == "unauthenticated: The server refused the API key. Pass another with --api-key or LEAFMILL_API_KEY."
+    assert line == "unauthenticated: The server refused the API key. Pass another with --api-key or LEAFMILL_API_KEY."
 
 
-def test_a_missing_key_is_told(parse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_reported(parse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LEAFMILL_API_KEY", raising=False)
 
-    code, [told] = parse(api_key="")
+    code, [line] = parse(api_key="")
 
     assert code == 5
-    assert told == "unauthenticated: The server wants an API key. Pass one with --api-key or LEAFMILL_API_KEY."
+    assert line == "unauthenticated: The server requires an API key. Pass one with --api-key or LEAFMILL_API_KEY."
 
 
-def test_a_paused_intake_is_told_with_its_code_and_reason(parse: Any) -> None:
+def test_a_paused_intake_is_reported_with_its_code_and_reason(parse: Any) -> None:
     pauses.pause(name="intake", reason="maintenance until 18:00", by="tester")
 
-    code, [told] = parse()
+    code, [line] = parse()
 
     assert code == 5
-    assert told.startswith("intake_paused: localhost answered 503: No new jobs are taken")
-    assert "maintenance until 18:00" in told
+    assert line.startswith("intake_paused: localhost responded with status 503: No new jobs are taken")
+    assert "maintenance until 18:00" in line

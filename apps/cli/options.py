@@ -1,0 +1,124 @@
+"""The options of ``manage.py parse``: their definition and the checks that need no document."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from apps.pages.model.errors import PageOutOfRange
+from apps.pages.model.page_ranges import check_page_ranges
+from parse_project import env
+
+MODES = ("fast", "balanced", "multimodal", "agentic")
+# Options that need a service, with their defaults.
+_SERVICE_OPTIONS = {
+    **dict.fromkeys(("max-cost", "on-budget", "providers", "prompt")),
+    **dict.fromkeys(("no-external", "no-cache", "estimate"), False),
+}
+
+
+class UsageError(Exception):
+    """The command cannot run with these options. ``code`` is public."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(detail)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="FILE|URL|-", help="the document: a file, an http(s) URL, or - for stdin")
+    parser.add_argument("--mode", choices=MODES, default="fast", help="how pages are parsed (default: fast)")
+    parser.add_argument("--pages", default="", metavar="1,3-5", help="only these pages, counted from 1")
+    parser.add_argument("-o", "--output", metavar="PATH", help="write the result to this file instead of stdout")
+    parser.add_argument(
+        "--format", choices=("markdown", "text", "json"), default="markdown", help="(default: markdown)"
+    )
+    parser.add_argument("--password-file", metavar="PATH", help="a file with the document's password in its first line")
+    parser.add_argument("--languages", default="", metavar="de,fr", help="languages of scans, the main one first")
+    parser.add_argument("--no-ocr", action="store_true", help="use text layers only")
+    parser.add_argument("--high-res-ocr", action="store_true", help="run OCR at a higher resolution; slower")
+    parser.add_argument("--ignore-hidden-text", action="store_true", help="leave out text that people cannot see")
+    parser.add_argument("--server", metavar="URL", help="parse the document with this running service")
+    parser.add_argument("--api-key", metavar="KEY", help="API key of the service; better use LEAFMILL_API_KEY")
+    models = parser.add_argument_group("models, only with --server")
+    models.add_argument("--max-cost", type=dollars, metavar="USD", help="maximum cost of the model calls")
+    models.add_argument(
+        "--on-budget",
+        choices=("stop", "degrade"),
+        help="pages beyond the maximum cost fail, or keep their fallback text (default: degrade)",
+    )
+    models.add_argument("--providers", metavar="NAME,NAME", help="use only these providers")
+    models.add_argument("--no-external", action="store_true", help="send no page to an external provider")
+    models.add_argument("--prompt", metavar="TEXT", help="additional instructions for the model")
+    models.add_argument("--no-cache", action="store_true", help="neither use nor store cached responses")
+    models.add_argument("--estimate", action="store_true", help="print what each mode would need, and parse nothing")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress on stderr")
+
+
+def dollars(text: str) -> float:
+    """Return an amount of money, 0 or more. Raise ArgumentTypeError."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of dollars, 0 or more")
+    return amount
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Raise UsageError for values that no document can have. Set ``api_key`` from the environment if it is missing."""
+    from apps.pages.model import languages
+
+    try:
+        check_page_ranges(options.pages or "1")
+    except PageOutOfRange as error:
+        raise UsageError(error.code, error.detail) from error
+    try:
+        languages.find_all(list(filter(None, options.languages.split(","))))
+    except languages.UnknownLanguage as error:
+        raise UsageError("invalid_option", str(error)) from error
+
+    if options.server is not None:
+        _check_server(options)
+    if options.server:
+        return
+    if options.mode != "fast":
+        raise UsageError(
+            "mode_not_available",
+            f"The mode {options.mode} uses models, and their quotas are shared by all processes. So only a running "
+            "service can call them, not this command. Start one with `make run`, load a provider with "
+            "`manage.py load_providers` and pass its address: --server http://127.0.0.1:8000 "
+            '(with make: ARGS="--server http://127.0.0.1:8000"). Or use --mode fast.',
+        )
+    for name, default in _SERVICE_OPTIONS.items():
+        if vars(options)[name.replace("-", "_")] is not default:
+            raise UsageError("invalid_option", f"--{name} needs a running service. Pass its address with --server URL.")
+
+
+def _check_server(options: argparse.Namespace) -> None:
+    try:
+        address = urlsplit(options.server)
+        is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # the port is not a number
+        is_address = False
+    if not is_address:
+        detail = f"{options.server!r} is not the address of a server. Pass one such as http://127.0.0.1:8000."
+        raise UsageError("invalid_option", detail)
+    options.api_key = key = options.api_key or env.text("LEAFMILL_API_KEY", "", "the API key for --server")
+    if not (key.isascii() and key.isprintable()):
+        detail = "The API key contains characters that keys never contain. Copy it again."
+        raise UsageError("invalid_option", detail)
+
+
+def read_password(path: str) -> str:
+    """Return the first line of the password file. Raise UsageError or OSError."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError("invalid_option", "The password file is not text in UTF-8. Save it in UTF-8.") from error
+    if not lines:
+        raise UsageError("invalid_option", "The password file is empty. Write the password into its first line.")
+    return lines[0]
