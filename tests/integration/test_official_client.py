@@ -1,6 +1,6 @@
-"""LlamaParse's own client against this service over real HTTP: it may not notice the difference.
+"""LlamaParse's own client with this service over real HTTP. It must work as with LlamaParse.
 
-The client retries 408, 409, 429 and 5xx five times; requests are counted to see that nothing permanent is retried.
+The client retries 408, 409, 429 and 5xx five times. The tests count requests: permanent errors must not be retried.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def report(tmp_path: Path) -> Path:
     return path
 
 
-def test_files(client: LlamaCloud, report: Path) -> None:
+def test_files_are_created_listed_linked_and_deleted(client: LlamaCloud, report: Path) -> None:
     file = client.files.create(file=report, purpose="parse", external_file_id="x-1")
     assert (file.name, file.external_file_id, file.purpose, file.file_type) == ("report.pdf", "x-1", "parse", "pdf")
     client.files.create(file=("other.pdf", b"%PDF-1.7", "application/pdf"), purpose="user_data")
@@ -70,7 +70,7 @@ def test_files(client: LlamaCloud, report: Path) -> None:
         client.files.content(file.id)
 
 
-def test_parse_by_upload(client: LlamaCloud, report: Path) -> None:
+def test_an_uploaded_document_is_parsed(client: LlamaCloud, report: Path) -> None:
     job = client.parsing.create(
         upload_file=report, tier="fast", version="latest", page_ranges={"max_pages": 2}, disable_cache=True
     )
@@ -96,9 +96,9 @@ def test_parse_by_upload(client: LlamaCloud, report: Path) -> None:
         assert not kinds & {"dict", "CodeItem"}
 
 
-def test_the_call_that_does_it_all(client: LlamaCloud, report: Path) -> None:
-    """``parse`` uploads, polls and fetches; the work is done beside it, as by a worker."""
-    worker = threading.Thread(target=run_what_comes)
+def test_the_parse_method_uploads_waits_and_fetches(client: LlamaCloud, report: Path) -> None:
+    """A thread does the work of a worker while ``parse`` polls."""
+    worker = threading.Thread(target=run_the_first_job)
     worker.start()
     result = client.parsing.parse(
         upload_file=report, tier="agentic", version="latest", expand=["markdown"], polling_interval=0.2
@@ -109,7 +109,7 @@ def test_the_call_that_does_it_all(client: LlamaCloud, report: Path) -> None:
     assert len(result.markdown.pages) == 3
 
 
-def run_what_comes() -> None:
+def run_the_first_job() -> None:
     from django.db import connection
 
     try:
@@ -131,13 +131,13 @@ def test_jobs_are_listed_cancelled_and_deleted(client: LlamaCloud, report: Path)
     assert [job.id for job in client.parsing.list(job_ids=[jobs[0].id, jobs[1].id])] == [jobs[1].id]
 
 
-def test_versions(client: LlamaCloud) -> None:
+def test_the_versions_of_tiers_are_listed(client: LlamaCloud) -> None:
     versions = client.parsing.list_versions()
     assert versions.latest.fast in versions.fast
     assert versions.latest.agentic_plus in versions.agentic_plus
 
 
-def test_a_failed_job_is_told_by_the_waiter(client: LlamaCloud) -> None:
+def test_waiting_for_a_failed_job_raises_its_error(client: LlamaCloud) -> None:
     job = client.parsing.create(upload_file=("a.pdf", b"%PDF-1.7\n"), tier="fast", version="latest")
     run(ParseJob.objects.get(pk=job.id))
     with pytest.raises(llama_cloud.PollingError, match="PDF_IS_BROKEN"):
@@ -176,7 +176,7 @@ def test_a_failed_job_is_told_by_the_waiter(client: LlamaCloud) -> None:
         ),
     ],
 )
-def test_errors_have_their_class_and_are_not_tried_again(
+def test_errors_have_the_expected_class_and_are_not_retried(
     client: LlamaCloud, requests: list[httpx.Request], call: Any, error: type[llama_cloud.APIStatusError], code: str
 ) -> None:
     with pytest.raises(error) as caught:
@@ -187,7 +187,7 @@ def test_errors_have_their_class_and_are_not_tried_again(
     assert len(requests) == 1
 
 
-def test_cancelling_twice_is_not_tried_again(client: LlamaCloud, report: Path, requests: list[httpx.Request]) -> None:
+def test_cancelling_twice_is_not_retried(client: LlamaCloud, report: Path, requests: list[httpx.Request]) -> None:
     job = client.parsing.create(upload_file=report, tier="fast", version="latest")
     with pytest.raises(llama_cloud.BadRequestError):
         client.parsing.delete(job.id)
@@ -197,7 +197,7 @@ def test_cancelling_twice_is_not_tried_again(client: LlamaCloud, report: Path, r
     assert len(requests) == 4
 
 
-def test_a_project_id_of_somebody_else_is_not_found(client: LlamaCloud) -> None:
+def test_the_project_id_of_another_project_is_not_found(client: LlamaCloud) -> None:
     _, other = accounts.create_api_key(name="other", project="another")
     project = accounts.find_api_key(other)
     assert project is not None
@@ -205,7 +205,7 @@ def test_a_project_id_of_somebody_else_is_not_found(client: LlamaCloud) -> None:
         client.parsing.list(project_id=str(project.project_id))
 
 
-def test_the_asynchronous_client(base_url: str, key: str, report: Path) -> None:
+def test_the_asynchronous_client_parses_documents(base_url: str, key: str, report: Path) -> None:
     async def begin() -> tuple[str, str]:
         async with AsyncLlamaCloud(base_url=base_url, api_key=key) as client:
             file = await client.files.create(file=report, purpose="parse")

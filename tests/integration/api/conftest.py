@@ -1,4 +1,4 @@
-"""The API on a real database, reader and storage. There is no broker: messages are not taken, as when it is down."""
+"""The API on a real database, reader and storage. There is no broker, as if it were down."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _own_service(settings: Any, tmp_path: Path) -> None:
 
 
 class Api(Client):
-    """Django's test client with a key, and the calls that most tests make."""
+    """Django's test client with an API key, and methods for frequent requests."""
 
     def __init__(self, key: str) -> None:
         super().__init__(raise_request_exception=False, headers={"authorization": f"Bearer {key}"})
@@ -62,18 +62,18 @@ def api(transactional_db: None) -> Api:
 
 @pytest.fixture
 def stranger(transactional_db: None) -> Api:
-    """Somebody with a key of another project."""
+    """A client with a key of another project."""
     return Api(accounts.create_api_key(name="stranger", project="another")[1])
 
 
 @pytest.fixture
 def finish() -> Finish:
-    """Do a job's work to its end, as workers would."""
+    """Run a job to its end, as workers do."""
     return lambda job_id: run(ParseJob.objects.get(pk=job_id))
 
 
 def code_of(response: Any, status: int) -> str:
-    """The answer's error code, after a look at what every error has."""
+    """Check the fields that all error responses have and return the code."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
     body = response.json()

@@ -1,4 +1,4 @@
-"""Rules of auto mode on the wire: refused by the path of the field at fault, kept as they were sent."""
+"""Rules of auto mode in requests: invalid ones are refused with the path of the field, valid ones are kept as sent."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def parse(api: Api, *rules: Any) -> Any:
         ({"parsing_conf": {"crop_box": {"top": 3}}, "table_in_page": True}, ["parsing_conf", "crop_box", "top"]),
     ],
 )
-def test_a_field_at_fault_is_named_by_its_path(api: Api, rule: dict[str, Any], location: list[str | int]) -> None:
+def test_an_invalid_field_is_named_by_its_path(api: Api, rule: dict[str, Any], location: list[str | int]) -> None:
     answer = parse(api, {"parsing_conf": AGENTIC, "image_in_page": True}, rule)
     assert code_of(answer, 422) == "invalid_option"
     [problem] = answer.json()["detail"]
@@ -56,13 +56,13 @@ def test_a_field_at_fault_is_named_by_its_path(api: Api, rule: dict[str, Any], l
 
 @pytest.fixture(autouse=True)
 def _provider(transactional_db: None) -> Iterator[None]:
-    """Somebody who serves every mode; nobody asks them here."""
+    """A deployment for every mode. It receives no requests."""
     deploy(FakeProvider.at("http://127.0.0.1:9"))
     yield
     catalog.forget()
 
 
-def test_a_rule_for_a_mode_that_nobody_serves_is_said(api: Api) -> None:
+def test_a_rule_for_a_mode_without_a_provider_causes_a_warning(api: Api) -> None:
     Deployment.objects.update(serves_agent=False)
     catalog.forget()
 
@@ -73,7 +73,7 @@ def test_a_rule_for_a_mode_that_nobody_serves_is_said(api: Api) -> None:
     assert [warning["code"] for warning in answer.json()["warnings"]] == ["mode_not_available"]
 
 
-def test_rules_are_accepted_with_numbers_as_texts_and_kept_for_the_job(api: Api) -> None:
+def test_rules_with_numbers_as_texts_are_accepted_and_kept(api: Api) -> None:
     rules = [
         {"parsing_conf": AGENTIC, "page_contains_at_least_n_tables": "2", "page_longer_than_n_chars": 1000},
         {
@@ -92,12 +92,12 @@ def test_rules_are_accepted_with_numbers_as_texts_and_kept_for_the_job(api: Api)
     assert kept == {"auto_mode_configuration": rules, "cost_optimizer": {"enable": True}}
 
 
-def test_unknown_triggers_and_settings_without_effect_are_said(api: Api) -> None:
+def test_unknown_triggers_and_settings_without_effect_cause_warnings(api: Api) -> None:
     conf = AGENTIC | {"high_res_ocr": True, "vendor_multimodal_api_key": "hush"}
     job = parse(api, {"parsing_conf": conf, "table_in_page": True, "signature_in_page": "hush"}).json()
-    told = {(warning["code"], warning["option"]) for warning in job["warnings"]}
+    found = {(warning["code"], warning["option"]) for warning in job["warnings"]}
     here = "processing_options.auto_mode_configuration.0"
-    assert told == {
+    assert found == {
         ("unknown_option", f"{here}.signature_in_page"),
         ("unknown_option", f"{here}.parsing_conf.vendor_multimodal_api_key"),
         ("option_without_effect", f"{here}.parsing_conf.high_res_ocr"),
@@ -108,7 +108,7 @@ def test_unknown_triggers_and_settings_without_effect_are_said(api: Api) -> None
     assert "hush" not in str(kept)
 
 
-def test_the_example_of_the_documentation_is_accepted(api: Api) -> None:
+def test_the_examples_in_the_documentation_are_accepted(api: Api) -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "modes.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     assert examples

@@ -1,4 +1,4 @@
-"""What is refused, with which code, and that nothing stays behind of it."""
+"""Invalid requests: their error codes, and that nothing of them is kept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def nested(depth: int) -> bytes:
         b"{\xff}",
     ],
 )
-def test_json_that_cannot_be_read(api: Api, body: bytes) -> None:
+def test_invalid_json_is_refused(api: Api, body: bytes) -> None:
     answer = api.post(PARSE, body, content_type="application/json")
     assert code_of(answer, 400) == "invalid_json"
 
@@ -84,7 +84,7 @@ def test_json_that_cannot_be_read(api: Api, body: bytes) -> None:
          422, "invalid_option"),
     ],
 )  # fmt: skip
-def test_bodies_that_cannot_be_used(
+def test_an_invalid_body_is_refused(
     api: Api, path: str, body: bytes, content_type: str, status: int, code: str | None
 ) -> None:
     answer = api.generic("POST", path, body, CONTENT_TYPE=content_type)
@@ -94,43 +94,43 @@ def test_bodies_that_cannot_be_used(
 
 
 @pytest.mark.parametrize("path", [PARSE, FILES, f"{PARSE}/upload"])
-def test_compressed_bodies_are_not_unpacked(api: Api, path: str) -> None:
+def test_compressed_bodies_are_refused(api: Api, path: str) -> None:
     answer = api.post(path, b"\x1f\x8b", content_type="application/json", headers={"content-encoding": "gzip"})
     assert code_of(answer, 415) == "unsupported_encoding"
 
 
 def send_stream(api: Api, body: Any, *, length: str = "") -> Any:
-    """A form whose bytes come from ``body``; without a length as a server hands on a chunked one."""
+    """Send a form whose bytes come from ``body``. Without a length it is like a chunked body from a server."""
     environ: dict[str, Any] = {"wsgi.input": body, "wsgi.input_terminated": True, "CONTENT_LENGTH": length}
     return api.generic("POST", FILES, b"", CONTENT_TYPE=FORM, **environ)
 
 
-class Trickle:
-    """A body that says nothing of its length and counts how much of it is read."""
+class EndlessBody:
+    """An endless body that counts the bytes read from it."""
 
     def __init__(self, beginning: bytes) -> None:
         self.beginning = beginning
-        self.given = 0
+        self.read_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
         chunk, self.beginning = self.beginning or b"\0" * max(size, 1), b""
-        self.given += len(chunk)
+        self.read_bytes += len(chunk)
         return chunk
 
     readline = read
 
 
-def test_an_endless_upload_is_stopped_at_the_limit_and_leaves_nothing(
+def test_an_endless_upload_is_stopped_at_the_limit_and_nothing_is_kept(
     api: Api, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAX_UPLOAD_BYTES = 3_000_000
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    body = Trickle(PART)
+    body = EndlessBody(PART)
     answer = send_stream(api, body)
     assert code_of(answer, 413) == "file_too_large"
-    assert body.given < 4_200_000
+    assert body.read_bytes < 4_200_000
     assert list(scratch.iterdir()) == []
     assert not Document.objects.exists()
 
@@ -149,15 +149,15 @@ def test_a_body_without_a_length_is_read_to_its_end(api: Api) -> None:
     assert answer.json()["size_bytes"] == len(long_document(1))
 
 
-def test_a_file_that_says_it_is_too_large_is_refused_before_it_is_read(api: Api, settings: Any) -> None:
+def test_an_announced_length_over_the_limit_is_refused_before_reading(api: Api, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 1_000_000
-    body = Trickle(PART)
+    body = EndlessBody(PART)
     answer = send_stream(api, body, length="3000000")
     assert code_of(answer, 413) == "file_too_large"
-    assert body.given == 0
+    assert body.read_bytes == 0
 
 
-def test_less_than_was_announced(api: Api) -> None:
+def test_a_body_shorter_than_announced_is_an_incomplete_upload(api: Api) -> None:
     whole = PART + long_document(1) + END
     for body, announced in ((whole, len(whole) + 50), (whole[:-200], len(whole)), (whole, len(whole) - 200)):
         answer = send_stream(api, io.BytesIO(body), length=str(announced))
@@ -165,7 +165,7 @@ def test_less_than_was_announced(api: Api) -> None:
     assert not Document.objects.exists()
 
 
-def test_one_byte_too_many(api: Api, settings: Any) -> None:
+def test_a_file_one_byte_over_the_limit_is_refused(api: Api, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 1_000_000
     assert api.upload(b"%PDF" + b"0" * (1_000_000 - 4)).status_code == 200
     assert code_of(api.upload(b"%PDF" + b"0" * (1_000_000 - 3)), 413) == "file_too_large"
@@ -176,7 +176,7 @@ def test_one_byte_too_many(api: Api, settings: Any) -> None:
     [b"<html><body>hello", b"MZ\x90\0" + b"\0" * 99, b"\x7fELF" + b"\0" * 99, b"plain text", b"<svg/>",
      b"%!PS-Adobe-3.0", b"Rar!\x1a\x07", b" " * 2000 + b"%PDF-1.7"],
 )  # fmt: skip
-def test_what_no_reader_opens_is_refused_by_parse_and_kept_by_files(api: Api, content: bytes) -> None:
+def test_an_unsupported_file_type_is_refused_by_parse_and_kept_by_files(api: Api, content: bytes) -> None:
     assert code_of(api.parse(content, name="a.pdf"), 415) == "unsupported_file_type"
     assert not Document.objects.exists()
     file_id = api.upload(content).json()["id"]
@@ -184,7 +184,7 @@ def test_what_no_reader_opens_is_refused_by_parse_and_kept_by_files(api: Api, co
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.png", "a"])
-def test_a_pdf_under_another_name_is_a_pdf(api: Api, name: str) -> None:
+def test_a_pdf_is_parsed_whatever_its_name(api: Api, name: str) -> None:
     assert api.parse(b"\0" * 900 + long_document(1), name=name).status_code == 200
 
 
@@ -201,30 +201,30 @@ def test_a_pdf_under_another_name_is_a_pdf(api: Api, name: str) -> None:
         ("OPTIONS", "/api/v2/parse", 405, "method_not_allowed"),
     ],
 )
-def test_addresses_and_methods_that_there_are_not(api: Api, method: str, path: str, status: int, code: str) -> None:
+def test_unknown_addresses_and_methods_are_refused(api: Api, method: str, path: str, status: int, code: str) -> None:
     assert code_of(api.generic(method, path), status) == code
 
 
-def test_a_wrong_host_gets_an_error_of_the_same_shape(api: Api) -> None:
+def test_a_wrong_host_gets_an_error_in_the_same_format(api: Api) -> None:
     assert code_of(api.get(PARSE, headers={"host": "evil.example"}), 400) == "invalid_request"
 
 
-def test_a_method_override_is_not_obeyed(api: Api) -> None:
+def test_a_method_override_header_is_ignored(api: Api) -> None:
     job_id = api.parse().json()["id"]
     assert api.get(f"{PARSE}/{job_id}", headers={"x-http-method-override": "DELETE"}).status_code == 200
 
 
-def test_request_ids_go_back_where_they_are_plain_words(api: Api) -> None:
+def test_a_plain_request_id_of_the_client_is_returned(api: Api) -> None:
     assert api.get(PARSE, headers={"x-request-id": "client-chose-7"})["X-Request-Id"] == "client-chose-7"
     for strange in ("short", "x" * 65, "with space", "semi;colon-1"):
         assert api.get(PARSE, headers={"x-request-id": strange})["X-Request-Id"] != strange
 
 
-def test_a_doubled_slash_in_front_is_taken_for_one(api: Api) -> None:
+def test_a_double_slash_at_the_start_of_the_path_is_accepted(api: Api) -> None:
     assert api.generic("GET", "/", PATH_INFO="//api/v2/parse/versions").status_code == 200
 
 
-def test_an_unplanned_error_tells_a_code_and_nothing_of_the_inside(
+def test_an_unexpected_error_is_logged_and_its_details_are_not_sent(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from apps.jobs import queries
@@ -241,12 +241,14 @@ def test_an_unplanned_error_tells_a_code_and_nothing_of_the_inside(
     assert "secret of /srv/inside" in caplog.text
 
 
-def test_a_database_that_is_away_is_told_as_that(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens at port 1, and no SQLite file is in a folder that is not there."""
-    away = {"HOST": "127.0.0.1", "PORT": "1"} if connection.vendor == "postgresql" else {"NAME": "/not/there/file"}
+def test_an_unavailable_database_is_reported_with_its_code(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens on port 1, and the folder of the SQLite file does not exist."""
+    unavailable = (
+        {"HOST": "127.0.0.1", "PORT": "1"} if connection.vendor == "postgresql" else {"NAME": "/not/there/file"}
+    )
     connection.close()
     with monkeypatch.context() as patch:
-        for name, value in away.items():
+        for name, value in unavailable.items():
             patch.setitem(connection.settings_dict, name, value)
         begun = time.monotonic()
         answers = [api.get(PARSE), api.get("/readyz"), api.get(FILES), api.parse()]
@@ -261,14 +263,14 @@ def test_a_database_that_is_away_is_told_as_that(api: Api, monkeypatch: pytest.M
     assert api.get("/readyz").status_code == 200
 
 
-def test_the_process_says_that_it_lives_without_asking_anybody(api: Api, django_assert_num_queries: Any) -> None:
+def test_liveness_needs_no_database_query(api: Api, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         assert api.get("/livez").json() == {"status": "ok"}
         assert api.get("/api/health").json()["status"] == "ok"
     assert api.get("/readyz").json() == {"status": "ok", "database": "ok"}
 
 
-def test_storage_that_is_full_is_told_as_that(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_storage_is_reported_with_its_code(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
     import os
 
@@ -280,7 +282,7 @@ def test_storage_that_is_full_is_told_as_that(api: Api, monkeypatch: pytest.Monk
     assert not Document.objects.exists()
 
 
-def test_pages_for_people_need_no_key_and_nothing_from_elsewhere(transactional_db: None) -> None:
+def test_pages_for_people_need_no_key_and_load_nothing_from_other_hosts(transactional_db: None) -> None:
     front, codes = Client().get("/"), Client().get("/errors")
     assert 'href="api/docs"' in front.content.decode()
     assert 'id="file_too_large"' in codes.content.decode()
@@ -289,6 +291,6 @@ def test_pages_for_people_need_no_key_and_nothing_from_elsewhere(transactional_d
     assert "https://" not in docs
 
 
-def test_an_empty_upload_by_the_form(api: Api) -> None:
+def test_an_empty_file_in_a_form_is_refused(api: Api) -> None:
     answer = api.post(f"{PARSE}/upload", {"configuration": '{"tier":"fast"}', "file": SimpleUploadedFile("a.pdf", b"")})
     assert code_of(answer, 400) == "file_empty"

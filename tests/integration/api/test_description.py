@@ -1,4 +1,4 @@
-"""The OpenAPI description: valid, whole, and true to what is served."""
+"""The OpenAPI description is valid, complete and matches the responses."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def description(transactional_db: None) -> dict[str, Any]:
     return dict(response.json())
 
 
-def test_it_is_valid_openapi(description: dict[str, Any]) -> None:
+def test_the_description_is_valid_openapi(description: dict[str, Any]) -> None:
     validate_schema(description)
 
 
-def test_every_address_stands_in_it(description: dict[str, Any]) -> None:
+def test_every_address_is_described(description: dict[str, Any]) -> None:
     described = {path.lstrip("/") for path in description["paths"]}
     assert {address.replace("<str:", "{").replace(">", "}") for address in addresses()} <= described
 
 
-def test_it_lists_every_error_code_and_how_to_send_the_key(description: dict[str, Any]) -> None:
+def test_error_codes_and_the_authentication_are_described(description: dict[str, Any]) -> None:
     schemas = description["components"]["schemas"]
     assert set(schemas["CodeEnum"]["enum"]) == set(CODES)
     assert "CodeEnum" in str(schemas["Problem"]["properties"]["code"])
@@ -39,15 +39,15 @@ def test_it_lists_every_error_code_and_how_to_send_the_key(description: dict[str
     assert schemas["ParseRequest"]["properties"]["tier"]
 
 
-def test_answers_have_what_it_says(api: Api, description: dict[str, Any]) -> None:
+def test_responses_have_the_described_fields(api: Api, description: dict[str, Any]) -> None:
     job = api.parse().json()
     assert job.keys() == description["components"]["schemas"]["Job"]["properties"].keys()
     file = api.upload().json()
     assert file.keys() == description["components"]["schemas"]["File"]["properties"].keys()
 
 
-def test_every_code_that_our_errors_carry_is_in_the_table() -> None:
-    from apps.api import request_errors  # noqa: F401 (its classes are to be looked at)
+def test_every_code_of_our_errors_is_in_the_table() -> None:
+    from apps.api import request_errors  # noqa: F401 (to load its classes)
     from apps.jobs.scheduling import rescue  # noqa: F401
     from apps.pages.model.errors import ParseError
 
@@ -56,11 +56,11 @@ def test_every_code_that_our_errors_carry_is_in_the_table() -> None:
 
     ours = {error for error in classes(ParseError) if error.__module__.startswith("apps.")}
     exempt = {"apps.parsing"}  # the command line's own
-    codes = {error.code for error in ours if not any(error.__module__.startswith(room) for room in exempt)}
+    codes = {error.code for error in ours if not any(error.__module__.startswith(module) for module in exempt)}
     assert codes <= set(CODES)
 
 
-def test_the_page_about_errors_has_the_table() -> None:
+def test_the_documentation_of_errors_has_the_same_table() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "errors.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines()]
     exceptions = [row for row in rows if len(row) == 2 and row[0].isupper()]

@@ -1,4 +1,4 @@
-"""What a request would come to, before it is sent."""
+"""Estimates: pages, cost and time of a request before it is sent."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def found(response: Any) -> Any:
     return response.json()
 
 
-def test_a_document_that_comes_along_is_estimated_in_every_mode_and_not_kept(api: Api, provider: FakeProvider) -> None:
+def test_a_document_in_the_request_is_estimated_in_every_mode_and_not_kept(api: Api, provider: FakeProvider) -> None:
     deploy(provider)
 
-    told = found(estimate(api, REPORT.read_bytes(), tier="cost_effective"))
+    answer = found(estimate(api, REPORT.read_bytes(), tier="cost_effective"))
 
-    assert (told["pages"], told["pages_needing_ocr"], told["exact"], told["asked"]) == (2, 0, True, "balanced")
-    modes = told["modes"]
+    assert (answer["pages"], answer["pages_needing_ocr"], answer["exact"], answer["asked"]) == (2, 0, True, "balanced")
+    modes = answer["modes"]
     assert [modes[mode]["requests"] for mode in ("fast", "balanced", "multimodal", "agentic")] == [0, 2, 2, 4]
     assert all(mode["available"] for mode in modes.values())
     assert modes["fast"]["cost_usd"] == {"low": 0, "high": 0}
@@ -62,16 +62,16 @@ def test_a_document_that_comes_along_is_estimated_in_every_mode_and_not_kept(api
     assert provider.requests() == []
 
 
-def test_a_kept_file_is_estimated_by_its_id_without_a_tier(api: Api) -> None:
+def test_an_uploaded_file_is_estimated_by_its_id_without_a_tier(api: Api) -> None:
     file_id = api.upload(REPORT.read_bytes()).json()["id"]
 
-    told = found(api.post(f"{PARSE}/estimate", {"file_id": file_id}, content_type="application/json"))
+    answer = found(api.post(f"{PARSE}/estimate", {"file_id": file_id}, content_type="application/json"))
 
-    assert (told["pages"], told["asked"]) == (2, None)
+    assert (answer["pages"], answer["asked"]) == (2, None)
     assert not ParseJob.objects.exists()
 
 
-def test_a_mode_without_a_provider_says_why(api: Api, settings: Any) -> None:
+def test_a_mode_without_a_provider_has_the_reason(api: Api, settings: Any) -> None:
     settings.MODE_WITHOUT_PROVIDER = ""
 
     modes = found(estimate(api, REPORT.read_bytes()))["modes"]
@@ -83,7 +83,7 @@ def test_a_mode_without_a_provider_says_why(api: Api, settings: Any) -> None:
     assert modes["balanced"]["requests"] == 2
 
 
-def test_the_rules_of_project_and_request_are_named(api: Api, provider: FakeProvider, settings: Any) -> None:
+def test_the_reason_names_the_limits_of_project_and_request(api: Api, provider: FakeProvider, settings: Any) -> None:
     deploy(provider)
     refused = found(estimate(api, REPORT.read_bytes(), allow_external=False))["modes"]["agentic"]
     assert "allow_external" in refused["why_not"]
@@ -94,7 +94,7 @@ def test_the_rules_of_project_and_request_are_named(api: Api, provider: FakeProv
     assert "1 pages a day" in modes["fast"]["why_not"]
 
 
-def test_an_unknown_price_is_no_price(api: Api, provider: FakeProvider) -> None:
+def test_an_unknown_price_makes_the_cost_unknown(api: Api, provider: FakeProvider) -> None:
     deploy(provider, prices=None)
     deploy(provider, "anthropic")
 
@@ -105,18 +105,18 @@ def test_an_unknown_price_is_no_price(api: Api, provider: FakeProvider) -> None:
     assert (modes["fast"]["cost_usd"], modes["fast"]["without_price"]) == ({"low": 0, "high": 0}, [])
 
 
-def test_nothing_was_parsed_where_fast_mode_would_take_the_place_of_another(api: Api, settings: Any) -> None:
+def test_fast_mode_as_a_substitute_is_named_as_the_reason(api: Api, settings: Any) -> None:
     settings.MODE_WITHOUT_PROVIDER = "fast"
 
     modes = found(estimate(api, REPORT.read_bytes(), tier="agentic"))["modes"]
 
-    told = {mode: each["why_not"] for mode, each in modes.items()}
-    assert told["fast"] is None
+    reasons = {mode: each["why_not"] for mode, each in modes.items()}
+    assert reasons["fast"] is None
     for mode in ("balanced", "multimodal", "agentic"):
-        assert told[mode] == f"No provider serves the mode {mode}; fast mode takes its place."
+        assert reasons[mode] == f"No provider serves the mode {mode}; fast mode takes its place."
 
 
-def test_pages_are_routed_by_the_rules_in_the_mode_that_is_asked_for(api: Api, provider: FakeProvider) -> None:
+def test_rules_route_pages_in_the_requested_mode(api: Api, provider: FakeProvider) -> None:
     deploy(provider)
     rules = [{"text_in_page": heading_of(2), "parsing_conf": {"tier": "agentic", "version": "latest"}}]
     processing = {"auto_mode_configuration": rules}
@@ -137,22 +137,22 @@ def test_easy_pages_of_an_agentic_request_are_cheaper(api: Api, provider: FakePr
     assert (agentic["pages"], agentic["requests"]) == ({"balanced": 2}, 2)
 
 
-def test_a_long_document_is_judged_by_a_sample(api: Api, provider: FakeProvider) -> None:
+def test_a_long_document_is_estimated_from_a_sample(api: Api, provider: FakeProvider) -> None:
     deploy(provider)
 
-    told = found(estimate(api, long_document(200)))
+    answer = found(estimate(api, long_document(200)))
 
-    assert (told["pages"], told["exact"]) == (200, False)
-    assert told["modes"]["balanced"]["requests"] == 200
-    assert told["modes"]["agentic"]["requests"] == 400
+    assert (answer["pages"], answer["exact"]) == (200, False)
+    assert answer["modes"]["balanced"]["requests"] == 200
+    assert answer["modes"]["agentic"]["requests"] == 400
 
 
-def test_only_the_pages_asked_for_count(api: Api) -> None:
+def test_only_the_requested_pages_are_counted(api: Api) -> None:
     assert found(estimate(api, long_document(9), page_ranges={"target_pages": "2-4,9"}))["pages"] == 4
     assert code_of(estimate(api, long_document(9), page_ranges={"target_pages": "10"}), 422) == "invalid_option"
 
 
-def test_a_quota_makes_it_take_longer(api: Api, provider: FakeProvider) -> None:
+def test_a_quota_increases_the_estimated_time(api: Api, provider: FakeProvider) -> None:
     deploy(provider, quota={"requests_per_window": 10})
 
     seconds = found(estimate(api, long_document(60)))["modes"]["balanced"]["seconds"]
@@ -171,22 +171,22 @@ def test_a_quota_makes_it_take_longer(api: Api, provider: FakeProvider) -> None:
         (REPORT.read_bytes(), {"tier": "fast", "version": "2001-01-01"}, 422, "invalid_option"),
     ],
 )
-def test_what_parse_refuses_is_refused_here(
+def test_a_request_that_parse_refuses_is_refused(
     api: Api, content: bytes, options: dict[str, Any], status: int, code: str
 ) -> None:
     assert code_of(estimate(api, content, **options), status) == code
 
 
-def test_no_document_is_file_missing(api: Api) -> None:
+def test_a_request_without_a_document_is_refused(api: Api) -> None:
     response = api.post(f"{PARSE}/estimate", {"tier": "fast"}, content_type="application/json")
     assert code_of(response, 400) == "file_missing"
 
 
-def test_somebody_elses_file_is_not_there(api: Api, stranger: Api) -> None:
+def test_a_file_of_another_project_is_not_found(api: Api, stranger: Api) -> None:
     file_id = api.upload(REPORT.read_bytes()).json()["id"]
     response = stranger.post(f"{PARSE}/estimate", {"file_id": file_id}, content_type="application/json")
     assert code_of(response, 404) == "not_found"
 
 
-def test_what_is_asked_wrongly_is_warned_of(api: Api) -> None:
+def test_an_unknown_option_causes_a_warning(api: Api) -> None:
     assert found(estimate(api, REPORT.read_bytes(), teir="fast"))["warnings"][0]["option"] == "teir"

@@ -1,4 +1,4 @@
-"""Files: kept, listed in pages, fetched through a link that expires, removed."""
+"""Files: uploaded, listed in pages, fetched through a link that expires, deleted."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.integration.api.conftest import FILES, Api, Finish, code_of
 
 
 def forged_token(moment: str) -> str:
-    """A token of the list's own form whose moment is ours."""
+    """Return a page token in the format of the service, with our own time."""
     return base64.urlsafe_b64encode(f"created_at\0d\0{moment}\0dfl-x".encode()).decode().rstrip("=")
 
 
-def test_a_file_comes_back_as_it_was_sent(api: Api) -> None:
+def test_a_downloaded_file_equals_the_upload(api: Api) -> None:
     content = long_document(2)
     created = api.upload(content, name="Année 2026.pdf", purpose="user_data", external_file_id="their-7")
     file = created.json()
@@ -43,7 +43,9 @@ def test_a_file_comes_back_as_it_was_sent(api: Api) -> None:
     assert "sandbox" in fetched["Content-Security-Policy"]
 
 
-def test_a_link_ends_with_its_time_its_file_and_its_signature(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_needs_its_signature_and_expires_with_its_time_or_its_file(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file_id = api.upload().json()["id"]
     link = urlsplit(api.get(f"{FILES}/{file_id}/content?expires_at_seconds=60").json()["url"]).path
     assert Client().get(link).status_code == 200
@@ -59,14 +61,14 @@ def test_a_link_ends_with_its_time_its_file_and_its_signature(api: Api, monkeypa
     assert code_of(api.get(f"{FILES}/{file_id}"), 404) == "not_found"
 
 
-def test_links_begin_with_the_public_address(api: Api, settings: Any) -> None:
+def test_links_begin_with_the_public_url(api: Api, settings: Any) -> None:
     settings.PUBLIC_URL = "https://docs.example.org/parse"
     file_id = api.upload().json()["id"]
     answer = api.get(f"{FILES}/{file_id}?expand=download_url").json()
     assert answer["download_url"]["url"].startswith("https://docs.example.org/parse/api/v1/beta/files/signed/")
 
 
-def test_lists_come_in_pages_that_stay_true_while_files_come_and_go(api: Api) -> None:
+def test_pages_of_a_list_stay_correct_while_files_are_added_and_deleted(api: Api) -> None:
     ids = [api.upload(name=f"{letter}.pdf").json()["id"] for letter in "cabed"]
     first = api.get(f"{FILES}?page_size=2").json()
     api.upload(name="late.pdf")
@@ -84,7 +86,7 @@ def test_lists_come_in_pages_that_stay_true_while_files_come_and_go(api: Api) ->
     ("order", "expected"),
     [("name", "a b c"), ("name desc", "c b a"), ("created_at", "b a c"), ("created_at asc", "c a b"), ("id", None)],
 )
-def test_files_are_ordered_as_asked(api: Api, order: str, expected: str | None) -> None:
+def test_files_are_sorted_by_the_requested_field(api: Api, order: str, expected: str | None) -> None:
     files = [api.upload(name=name).json() for name in "cab"]
     names = " ".join(file["name"] for file in sorted(files, key=lambda file: str(file["id"])))
     found: list[str] = []
@@ -97,7 +99,7 @@ def test_files_are_ordered_as_asked(api: Api, order: str, expected: str | None) 
     assert token is None
 
 
-def test_files_are_found_by_id_name_and_external_id(api: Api) -> None:
+def test_files_are_filtered_by_id_name_and_external_id(api: Api) -> None:
     one, two = api.upload(name="one.pdf", external_file_id="x1").json(), api.upload(name="two.pdf").json()
 
     def names(answer: Any) -> set[str]:
@@ -123,21 +125,21 @@ def test_files_are_found_by_id_name_and_external_id(api: Api) -> None:
         ("file_name=a%00b", "file_name"),
     ],
 )
-def test_a_query_that_cannot_be_used_is_named(api: Api, query: str, field: str) -> None:
+def test_an_invalid_query_parameter_is_named(api: Api, query: str, field: str) -> None:
     answer = api.get(f"{FILES}?{query}")
     assert code_of(answer, 422) == "invalid_option"
     assert answer.json()["detail"][0]["loc"] == ["query", field]
     assert answer.json()["errors"][0]["field"] == field
 
 
-def test_a_token_of_another_order_is_refused(api: Api) -> None:
+def test_a_page_token_of_another_order_is_refused(api: Api) -> None:
     for name in "ab":
         api.upload(name=name)
     token = api.get(f"{FILES}?page_size=1&order_by=name").json()["next_page_token"]
     assert code_of(api.get(f"{FILES}?page_size=1&page_token={token}"), 422) == "invalid_option"
 
 
-def test_a_file_that_a_job_needs_stays(api: Api) -> None:
+def test_a_file_of_an_open_job_cannot_be_deleted(api: Api) -> None:
     file_id = api.upload().json()["id"]
     job = api.parse_file(file_id).json()
     assert code_of(api.delete(f"{FILES}/{file_id}"), 400) == "conflict"
@@ -145,7 +147,7 @@ def test_a_file_that_a_job_needs_stays(api: Api) -> None:
     assert api.delete(f"{FILES}/{file_id}").status_code == 204
 
 
-def test_a_file_that_came_with_a_job_tells_when_it_goes_and_goes_with_it(api: Api, finish: Finish) -> None:
+def test_a_file_uploaded_with_a_job_expires_and_is_deleted_with_the_job(api: Api, finish: Finish) -> None:
     by_itself = api.upload().json()["id"]
     finish(api.parse_file(by_itself).json()["id"])
     job = api.parse().json()
@@ -153,12 +155,12 @@ def test_a_file_that_came_with_a_job_tells_when_it_goes_and_goes_with_it(api: Ap
     assert api.get(f"{FILES}/{with_job}").json()["expires_at"] is None, "its job is open"
     ended = finish(job["id"])
 
-    told = api.get(f"{FILES}/{with_job}").json()
+    file = api.get(f"{FILES}/{with_job}").json()
     listed = {file["id"]: file["expires_at"] for file in api.get(FILES).json()["items"]}
 
     assert ended.expires_at is not None
-    assert parse_datetime(told["expires_at"]) == ended.expires_at
-    assert listed == {by_itself: None, with_job: told["expires_at"]}
+    assert parse_datetime(file["expires_at"]) == ended.expires_at
+    assert listed == {by_itself: None, with_job: file["expires_at"]}
     api.delete(f"/api/v2/parse/{job['id']}")
     assert code_of(api.get(f"{FILES}/{with_job}"), 404) == "not_found"
     assert api.get(f"{FILES}/{by_itself}").status_code == 200
@@ -178,7 +180,7 @@ def test_a_file_that_came_with_a_job_tells_when_it_goes_and_goes_with_it(api: Ap
         ("\U0001f600" * 255, "\U0001f600" * 63),
     ],
 )
-def test_a_strange_name_is_cleaned_and_never_a_reason_to_refuse(api: Api, sent: str, shown: str) -> None:
+def test_a_strange_file_name_is_cleaned_and_not_refused(api: Api, sent: str, shown: str) -> None:
     body = (
         b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nparse\r\n'
         b'--b\r\nContent-Disposition: form-data; name="file"; filename="'

@@ -1,4 +1,4 @@
-"""Requests by a name that is not in ALLOWED_HOSTS."""
+"""Requests with a host name that is not in ALLOWED_HOSTS."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import pytest
 
 from tests.integration.api.conftest import Api, code_of
 
-STRANGER = "pods.example"
+UNKNOWN_HOST = "pods.example"
 
 
 @pytest.mark.parametrize("path", ["/api/health", "/api/v2/parse", "/admin/"])
-def test_a_strange_name_is_refused_and_the_answer_and_the_log_say_why(
+def test_an_unknown_host_is_refused_with_the_reason_in_response_and_log(
     api: Api, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
-    answer = api.get(path, headers={"host": STRANGER})
+    answer = api.get(path, headers={"host": UNKNOWN_HOST})
 
     assert code_of(answer, 400) == "invalid_request"
     assert "ALLOWED_HOSTS" in answer.json()["detail"]
-    assert "127.0.0.1" not in answer.content.decode(), "which names are allowed is not told"
-    assert any(STRANGER in line and "ALLOWED_HOSTS" in line for line in caplog.messages)
+    assert "127.0.0.1" not in answer.content.decode(), "the response does not reveal the allowed names"
+    assert any(UNKNOWN_HOST in line and "ALLOWED_HOSTS" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/api/queue-statusz"])
-def test_probes_and_scrapers_may_ask_by_any_name(api: Api, settings: Any, path: str) -> None:
+def test_probes_and_scrapers_may_use_any_host_name(api: Api, settings: Any, path: str) -> None:
     settings.METRICS_TOKEN = settings.QUEUE_STATUS_TOKEN = "canary-4711"
 
-    for host in ("10.1.2.3:8000", STRANGER, "no name/at all"):
+    for host in ("10.1.2.3:8000", UNKNOWN_HOST, "no name/at all"):
         answer = api.get(path, headers={"host": host, "authorization": "Bearer canary-4711"})
         assert answer.status_code != 400
         assert host not in answer.content.decode()
-        if path != "/api/queue-statusz":  # which asks the broker, and there is none here
+        if path != "/api/queue-statusz":  # it needs the broker, which does not exist here
             assert answer.status_code == 200
 
 
-def test_a_long_name_makes_no_long_line(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_long_host_name_is_cut_in_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     api.get("/api/health", headers={"host": "x" * 5000})
 
     assert max(map(len, caplog.messages)) < 500

@@ -1,4 +1,4 @@
-"""Who may ask, and that nobody sees what is another project's."""
+"""API keys, and that a key gives access to its own project only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def addresses() -> set[str]:
     return {str(route.pattern) for include in includes for route in include.url_patterns} - OPEN
 
 
-def test_absent_wrong_expired_and_revoked_keys_get_the_same_answer(api: Api) -> None:
+def test_absent_wrong_expired_and_revoked_keys_get_the_same_response(api: Api) -> None:
     row, revoked = accounts.create_api_key(name="revoked")
     accounts.revoke_api_key(api_key=row)
     _, expired = accounts.create_api_key(name="expired", expires_at=timezone.now() - timedelta(seconds=1))
@@ -37,13 +37,13 @@ def test_absent_wrong_expired_and_revoked_keys_get_the_same_answer(api: Api) -> 
 
 
 @pytest.mark.parametrize("address", sorted(addresses()))
-def test_every_address_wants_a_key(address: str, transactional_db: None) -> None:
+def test_every_address_requires_a_key(address: str, transactional_db: None) -> None:
     path = "/" + address.replace("<str:file_id>", "dfl-1").replace("<str:job_id>", "pjb-1")
     answers = [getattr(Client(), method)(path) for method in ("get", "post", "delete")]
     assert {answer.status_code for answer in answers} == {401}
 
 
-def test_another_projects_things_look_as_if_they_were_not_there(api: Api, stranger: Api) -> None:
+def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: Api) -> None:
     file_id, job_id = api.upload().json()["id"], api.parse().json()["id"]
     unknown = {"file": file_id[:-8] + "00000000", "job": job_id[:-8] + "00000000"}
 
@@ -73,7 +73,7 @@ def test_another_projects_things_look_as_if_they_were_not_there(api: Api, strang
     assert api.get(f"{FILES}/{file_id}").status_code == 200
 
 
-def test_the_test_above_knows_every_address() -> None:
+def test_the_test_above_covers_every_address_with_an_id() -> None:
     named = {"<str:file_id>", "<str:job_id>"}
     assert {address for address in addresses() if any(name in address for name in named)} == {
         "api/v1/beta/files/<str:file_id>",
@@ -85,7 +85,7 @@ def test_the_test_above_knows_every_address() -> None:
     }
 
 
-def test_project_id_may_name_the_keys_own_project_only(api: Api, stranger: Api) -> None:
+def test_project_id_must_be_the_project_of_the_key(api: Api, stranger: Api) -> None:
     own = api.upload().json()["project_id"]
     other = stranger.upload().json()["project_id"]
 

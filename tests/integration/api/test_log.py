@@ -1,4 +1,4 @@
-"""What the log's lines are about: the request that is answered, the job and the pages that are worked on."""
+"""Log lines contain the id of the request, and the job and pages of the work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    """What was logged, as LOG_FORMAT=json writes it."""
+    """The logged lines in the format of LOG_FORMAT=json."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(logs.JsonFormatter())
@@ -28,13 +28,13 @@ def lines() -> Iterator[Lines]:
     logging.getLogger().removeHandler(handler)
 
 
-def test_a_request_is_named_by_its_id(api: Api, lines: Lines) -> None:
+def test_lines_of_a_request_have_its_id(api: Api, lines: Lines) -> None:
     api.get("/api/v2/parse/pjb-unknown", headers={"x-request-id": "request-12345"})
 
     assert [(line["logger"], line["request_id"]) for line in lines()] == [("django.request", "request-12345")]
 
 
-def test_work_is_named_by_its_job(api: Api, finish: Finish, lines: Lines, settings: Any) -> None:
+def test_lines_of_work_have_the_job_and_its_trace(api: Api, finish: Finish, lines: Lines, settings: Any) -> None:
     settings.SHORT_ROAD_PAGES = 0
     job_id = api.parse(long_document(40)).json()["id"]
     finish(job_id)
@@ -44,7 +44,7 @@ def test_work_is_named_by_its_job(api: Api, finish: Finish, lines: Lines, settin
     assert {line["trace_id"] for line in not_sent} == {job_id.removeprefix("pjb-").replace("-", "")}
 
 
-def test_a_log_of_requests_holds_no_key(api: Api, lines: Lines) -> None:
+def test_the_log_contains_no_api_key(api: Api, lines: Lines) -> None:
     key = api.defaults["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
     api.get("/api/v2/parse/pjb-unknown", {"key": "x"})
     api.parse(b"no document")

@@ -1,4 +1,4 @@
-"""OCR workers fetch page images and leave answers over links that are good for one key, one direction and a time."""
+"""OCR workers exchange images and results over links for one storage key and one direction, which expire."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def path_of(address: str) -> str:
     return urlsplit(address).path
 
 
-def test_an_image_is_fetched_and_an_answer_left_without_a_key(api: Api) -> None:
+def test_an_image_is_fetched_and_a_result_stored_without_an_api_key(api: Api) -> None:
     storage.write(KEY, b"pixels")
     assert b"".join(Client().get(path_of(ocr_exchange.address_to_read(KEY)))) == b"pixels"
 
@@ -38,7 +38,7 @@ def test_an_image_is_fetched_and_an_answer_left_without_a_key(api: Api) -> None:
         assert storage.read(KEY.replace("image", "json")) == answer
 
 
-def test_a_link_is_for_one_direction_and_one_key(api: Api) -> None:
+def test_a_link_is_valid_for_one_direction_and_one_key(api: Api) -> None:
     storage.write(KEY, b"pixels")
     to_read, to_write = (path_of(make(KEY)) for make in (ocr_exchange.address_to_read, ocr_exchange.address_to_write))
     assert code_of(Client().put(to_read, b"mine", content_type="application/octet-stream"), 404) == "not_found"
@@ -47,7 +47,7 @@ def test_a_link_is_for_one_direction_and_one_key(api: Api) -> None:
     assert storage.read(KEY) == b"pixels"
 
 
-def test_a_link_ends_with_its_time_and_its_image(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_expires_with_its_time_and_its_image(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     storage.write(KEY, b"pixels")
     link = path_of(ocr_exchange.address_to_read(KEY))
     now = time.time()
@@ -58,7 +58,7 @@ def test_a_link_ends_with_its_time_and_its_image(api: Api, monkeypatch: pytest.M
     assert code_of(Client().get(link), 404) == "not_found"
 
 
-def test_in_a_shared_folder_the_worker_gets_paths(api: Api, settings: Any) -> None:
+def test_workers_with_a_shared_folder_get_paths(api: Api, settings: Any) -> None:
     settings.OCR_EXCHANGE_URL = ""
     storage.write(KEY, b"pixels")
     assert transfer.fetch(ocr_exchange.address_to_read(KEY)) == b"pixels"
@@ -67,19 +67,19 @@ def test_in_a_shared_folder_the_worker_gets_paths(api: Api, settings: Any) -> No
 
 
 @pytest.mark.parametrize("address", ["/nowhere/at/all", "http://127.0.0.1:9/api/ocr-exchange/x"])
-def test_what_cannot_be_reached_is_told_apart_from_what_cannot_be_read(address: str) -> None:
+def test_an_unreachable_address_raises_the_errors_of_the_transfer(address: str) -> None:
     with pytest.raises(ImageGone):
         transfer.fetch(address)
     with pytest.raises(AnswerRefused):
         transfer.deliver(address, b"text")
 
 
-def test_languages_are_checked_when_they_are_asked_for(api: Api) -> None:
-    def asked(*codes: str) -> Any:
+def test_languages_are_checked_when_the_job_is_created(api: Api) -> None:
+    def parse(*codes: str) -> Any:
         return api.parse(processing_options={"ocr_parameters": {"languages": list(codes)}})
 
-    assert asked("de", "ch_sim", "pt-BR").status_code == 200
-    refused = asked("de", "klingon")
+    assert parse("de", "ch_sim", "pt-BR").status_code == 200
+    refused = parse("de", "klingon")
     assert code_of(refused, 422) == "invalid_option"
     assert "ch_sim" in str(refused.json())
     assert refused.json()["detail"][0]["loc"][:4] == ["body", "processing_options", "ocr_parameters", "languages"]

@@ -1,4 +1,4 @@
-"""Jobs through the API: submitted with options, watched, read, cancelled, retried, listed, removed."""
+"""Jobs in the API: submitted with options, polled, read, cancelled, retried, listed, deleted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def body_of(response: Any) -> Any:
     return json.loads(b"".join(response) if response.streaming else response.content)
 
 
-def test_a_document_travels_the_whole_road(api: Api, finish: Finish) -> None:
+def test_an_upload_is_parsed_and_all_sections_are_returned(api: Api, finish: Finish) -> None:
     created = api.parse(long_document(3), name="mill.pdf", user_metadata={"order": "7"}).json()
     assert created["id"].startswith("pjb-")
     assert (created["status"], created["name"], created["tier"]) == ("PENDING", "mill.pdf", "fast")
@@ -49,7 +49,7 @@ def test_a_document_travels_the_whole_road(api: Api, finish: Finish) -> None:
     assert result["job_metadata"]["words"] > 100
 
 
-def test_expand_is_taken_repeated_and_with_commas(api: Api, finish: Finish) -> None:
+def test_expand_may_be_repeated_or_separated_by_commas(api: Api, finish: Finish) -> None:
     job_id = api.parse().json()["id"]
     finish(job_id)
     assert body_of(api.get(f"{PARSE}/{job_id}?expand=text,markdown&expand=items")).keys() == {
@@ -61,7 +61,7 @@ def test_expand_is_taken_repeated_and_with_commas(api: Api, finish: Finish) -> N
     assert body_of(api.get(f"{PARSE}/{job_id}")).keys() == {"job"}
 
 
-def test_a_long_result_is_streamed_and_whole(api: Api, finish: Finish) -> None:
+def test_a_long_result_is_streamed_completely(api: Api, finish: Finish) -> None:
     job_id = api.parse(long_document(120)).json()["id"]
     finish(job_id)
     response = api.job(job_id, *EVERYTHING)
@@ -76,12 +76,12 @@ def test_a_long_result_is_streamed_and_whole(api: Api, finish: Finish) -> None:
 
 @pytest.fixture
 def in_ranges(settings: Any) -> None:
-    """Short documents travel in ranges too, so that something can happen to a page on the way."""
+    """Process short documents in ranges too, so that a test can change a page between stages."""
     settings.SHORT_ROAD_PAGES = 0
 
 
-def parse_with_a_bad_page(api: Api, finish: Finish, **options: Any) -> dict[str, Any]:
-    """Page 2 of 4 fails in the reader's place; all the rest is done as always."""
+def parse_with_a_failed_page(api: Api, finish: Finish, **options: Any) -> dict[str, Any]:
+    """Parse four pages, with page 2 marked as failed before assembly."""
     job_id = api.parse(long_document(4), **options).json()["id"]
     run_to(ParseJob.objects.get(pk=job_id), Stage.ASSEMBLE)
     failed = {"state": "failed", "error_code": "page_timeout", "error_detail": "The page took longer than allowed."}
@@ -93,8 +93,8 @@ def parse_with_a_bad_page(api: Api, finish: Finish, **options: Any) -> dict[str,
 
 
 @pytest.mark.usefixtures("in_ranges")
-def test_a_document_with_a_failed_page_is_completed_and_says_which(api: Api, finish: Finish) -> None:
-    result = parse_with_a_bad_page(api, finish)
+def test_a_document_with_a_failed_page_is_completed_and_marks_the_page(api: Api, finish: Finish) -> None:
+    result = parse_with_a_failed_page(api, finish)
     assert (result["job"]["status"], result["job"]["state"]) == ("COMPLETED", "partial")
     assert result["job"]["pages"] == {"total": 4, "succeeded": 3, "failed": 1, "needing_ocr": 0}
     assert [page["success"] for page in result["markdown"]["pages"]] == [True, False, True, True]
@@ -106,11 +106,11 @@ def test_a_document_with_a_failed_page_is_completed_and_says_which(api: Api, fin
 
 @pytest.mark.usefixtures("in_ranges")
 @pytest.mark.parametrize(("allowed", "status"), [(0.2, "FAILED"), (0.25, "COMPLETED")])
-def test_too_many_failed_pages_fail_the_job_only_when_asked(
+def test_too_many_failed_pages_fail_the_job_only_if_requested(
     api: Api, finish: Finish, allowed: float, status: str
 ) -> None:
     control = {"job_failure_conditions": {"allowed_page_failure_ratio": allowed}}
-    result = parse_with_a_bad_page(api, finish, processing_control=control)
+    result = parse_with_a_failed_page(api, finish, processing_control=control)
     assert result["job"]["status"] == status
     assert (result["job"]["error_message"] or "TIMEOUT: ").startswith("TIMEOUT: ")
     assert ("markdown" in result) is (status == "COMPLETED")
@@ -123,7 +123,7 @@ def test_too_many_failed_pages_fail_the_job_only_when_asked(
         (long_document(2), {"page_ranges": {"target_pages": "2-3"}}, "NO_DATA_FOUND_IN_FILE: ", "invalid_option"),
     ],
 )
-def test_a_job_that_fails_says_why(
+def test_a_failed_job_has_its_error(
     api: Api, finish: Finish, content: bytes, options: dict[str, Any], beginning: str, code: str
 ) -> None:
     job_id = api.parse(content, **options).json()["id"]
@@ -139,14 +139,14 @@ def test_a_job_that_fails_says_why(
     assert answer.keys() == {"job", "job_metadata"}
 
 
-def test_pages_are_chosen_from_one(api: Api, finish: Finish) -> None:
+def test_page_numbers_start_at_one(api: Api, finish: Finish) -> None:
     job_id = api.parse(long_document(5), page_ranges={"target_pages": "5,2-3"}).json()["id"]
     finish(job_id)
     result = body_of(api.job(job_id, "text"))
     assert [page["page_number"] for page in result["text"]["pages"]] == [2, 3, 5]
 
 
-def test_one_upload_serves_many_jobs(api: Api) -> None:
+def test_one_file_can_have_many_jobs(api: Api) -> None:
     file_id = api.upload(name="once.pdf").json()["id"]
     jobs = [api.parse_file(file_id).json() for _ in range(2)]
     assert len({job["id"] for job in jobs}) == 2
@@ -184,7 +184,7 @@ def test_one_upload_serves_many_jobs(api: Api) -> None:
         ),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named_by_its_path(
+def test_an_invalid_option_is_named_by_its_path(
     api: Api, options: dict[str, Any], location: list[str | int], code: str
 ) -> None:
     answer = api.parse(**options)
@@ -197,7 +197,7 @@ def test_an_option_that_cannot_be_used_is_named_by_its_path(
     assert not ParseJob.objects.exists()
 
 
-def test_every_option_at_fault_is_named(api: Api) -> None:
+def test_every_invalid_option_is_named(api: Api) -> None:
     answer = api.parse(tier=1, page_ranges={"max_pages": -1}, crop_box={"left": "0"})
     assert {problem["field"] for problem in answer.json()["errors"]} == {
         "tier",
@@ -206,7 +206,7 @@ def test_every_option_at_fault_is_named(api: Api) -> None:
     }
 
 
-def test_unknown_options_are_accepted_and_named(api: Api) -> None:
+def test_unknown_options_are_accepted_with_a_warning(api: Api) -> None:
     job = api.parse(
         sparkle=True, output_options={"markdown": {"sparkle": {"deep": 1}}, "hologram": None}, page_ranges={"step": 2}
     ).json()
@@ -218,7 +218,7 @@ def test_unknown_options_are_accepted_and_named(api: Api) -> None:
     }
 
 
-def test_options_without_effect_are_reported(api: Api) -> None:
+def test_options_without_effect_cause_warnings(api: Api) -> None:
     job = api.parse(
         http_proxy="http://proxy.example.org",
         fast_options={},
@@ -243,7 +243,7 @@ def test_options_without_effect_are_reported(api: Api) -> None:
     }
 
 
-def test_table_format_is_obeyed_by_the_result(api: Api) -> None:
+def test_the_table_format_is_stored_with_the_job(api: Api) -> None:
     tables = {"output_tables_as_markdown": True}
     job_id = api.parse(output_options={"markdown": {"tables": tables}}).json()["id"]
     assert body_of(api.job(job_id, "job_metadata"))["job_metadata"]["parameters"] == {
@@ -252,7 +252,7 @@ def test_table_format_is_obeyed_by_the_result(api: Api) -> None:
 
 
 @pytest.mark.parametrize("tier", ["cost_effective", "balanced", "multimodal", "agentic", "agentic_plus"])
-def test_a_mode_without_a_provider_is_served_by_fast_mode_or_refused(api: Api, settings: Any, tier: str) -> None:
+def test_a_mode_without_a_provider_is_replaced_by_fast_mode_or_refused(api: Api, settings: Any, tier: str) -> None:
     settings.MODE_WITHOUT_PROVIDER = "fast"
     job = api.parse(tier=tier).json()
     assert (job["tier"], job["mode"]) == (tier, "fast")
@@ -266,15 +266,15 @@ def test_a_mode_without_a_provider_is_served_by_fast_mode_or_refused(api: Api, s
     assert api.parse(tier="fast").json()["warnings"] == []
 
 
-def test_a_provider_that_nobody_has_loaded_is_refused_by_its_name(api: Api) -> None:
-    answer = api.parse(tier="cost_effective", providers=["nobody"])
+def test_an_unknown_provider_is_refused_by_its_name(api: Api) -> None:
+    answer = api.parse(tier="cost_effective", providers=["unknown"])
 
     assert code_of(answer, 422) == "invalid_option"
     assert answer.json()["detail"][0]["loc"] == ["body", "providers"]
-    assert "No provider is called nobody." in answer.json()["detail"][0]["msg"]
+    assert "No provider is called unknown." in answer.json()["detail"][0]["msg"]
 
 
-def test_a_password_is_told_to_nobody(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_password_is_never_returned_or_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     secret = "correct horse"
     job_id = api.parse(input_options={"pdf": {"password": secret}}).json()["id"]
     job = ParseJob.objects.get(pk=job_id)
@@ -291,27 +291,27 @@ def test_a_password_is_told_to_nobody(api: Api, caplog: pytest.LogCaptureFixture
     assert secret not in caplog.text
 
 
-def test_the_document_is_named_in_exactly_one_way(api: Api) -> None:
-    def ask(**body: str) -> Any:
+def test_a_request_must_have_exactly_one_document(api: Api) -> None:
+    def create(**body: str) -> Any:
         return api.post(PARSE, {"tier": "fast", "version": "latest", **body}, content_type=JSON)
 
-    assert code_of(ask(), 400) == "file_missing"
-    assert code_of(ask(file_id="dfl-1", source_url="https://example.org/a.pdf"), 422) == "invalid_option"
-    answer = ask(source_url="https://example.org/a.pdf")
+    assert code_of(create(), 400) == "file_missing"
+    assert code_of(create(file_id="dfl-1", source_url="https://example.org/a.pdf"), 422) == "invalid_option"
+    answer = create(source_url="https://example.org/a.pdf")
     assert code_of(answer, 422) == "invalid_option"
     assert answer.json()["detail"][0]["loc"] == ["body", "source_url"]
     assert "upload" in answer.json()["detail"][0]["msg"].lower()
-    assert code_of(ask(file_id="dfl-1"), 404) == "not_found"
+    assert code_of(create(file_id="dfl-1"), 404) == "not_found"
 
 
-def test_a_job_is_cancelled_once(api: Api) -> None:
+def test_a_job_can_be_cancelled_only_once(api: Api) -> None:
     job_id = api.parse().json()["id"]
     assert code_of(api.delete(f"{PARSE}/{job_id}"), 400) == "conflict"
     assert api.post(f"{PARSE}/{job_id}/cancel", content_type=JSON).json()["status"] == "CANCELLED"
     assert code_of(api.post(f"{PARSE}/{job_id}/cancel"), 400) == "job_not_cancellable"
 
 
-def test_a_job_is_removed_when_it_has_ended(api: Api, finish: Finish) -> None:
+def test_a_finished_job_can_be_deleted(api: Api, finish: Finish) -> None:
     created = api.parse().json()
     finish(created["id"])
     answer = api.delete(f"{PARSE}/{created['id']}", content_type=JSON)
@@ -319,7 +319,7 @@ def test_a_job_is_removed_when_it_has_ended(api: Api, finish: Finish) -> None:
     assert code_of(api.job(created["id"]), 404) == "not_found"
 
 
-def test_pages_are_parsed_again_and_the_old_result_is_served_until_then(api: Api, finish: Finish) -> None:
+def test_pages_are_parsed_again_while_the_old_result_remains_available(api: Api, finish: Finish) -> None:
     job_id = api.parse(long_document(4)).json()["id"]
     path = f"{PARSE}/{job_id}/retry"
     assert code_of(api.post(path, {"pages": [2]}, content_type=JSON), 422) == "invalid_option"
@@ -339,7 +339,7 @@ def test_pages_are_parsed_again_and_the_old_result_is_served_until_then(api: Api
     assert (again["job"]["status"], again["markdown"]) == ("COMPLETED", before)
 
 
-def test_pages_are_shown_with_their_states(api: Api, finish: Finish) -> None:
+def test_pages_are_listed_with_their_states(api: Api, finish: Finish) -> None:
     job_id = api.parse(long_document(5)).json()["id"]
     assert api.get(f"{PARSE}/{job_id}/pages").json() == {"counts": {}, "items": [], "next_page_token": None}
     finish(job_id)
@@ -351,7 +351,7 @@ def test_pages_are_shown_with_their_states(api: Api, finish: Finish) -> None:
     assert second["next_page_token"] is None
 
 
-def test_jobs_are_listed_by_state_id_and_time(api: Api, finish: Finish) -> None:
+def test_jobs_are_filtered_by_state_id_and_time(api: Api, finish: Finish) -> None:
     ids = [api.parse().json()["id"] for _ in range(4)]
     finish(ids[0])
     api.post(f"{PARSE}/{ids[1]}/cancel")
@@ -376,7 +376,7 @@ def test_jobs_are_listed_by_state_id_and_time(api: Api, finish: Finish) -> None:
         assert code_of(api.get(PARSE, {"created_at_on_or_after": wrong}), 422) == "invalid_option"
 
 
-def test_jobs_come_in_pages(api: Api) -> None:
+def test_jobs_are_listed_in_pages(api: Api) -> None:
     ids = [api.parse().json()["id"] for _ in range(5)]
     seen: list[str] = []
     token: str | None = ""
@@ -388,13 +388,13 @@ def test_jobs_come_in_pages(api: Api) -> None:
     assert seen == ids[::-1]
 
 
-def test_a_poll_costs_two_queries(api: Api, django_assert_max_num_queries: Any) -> None:
+def test_a_poll_needs_two_queries(api: Api, django_assert_max_num_queries: Any) -> None:
     job_id = api.parse().json()["id"]
     with django_assert_max_num_queries(2):
         api.job(job_id, *EVERYTHING)
 
 
-def test_versions_are_listed_and_accepted(api: Api) -> None:
+def test_listed_versions_are_accepted(api: Api) -> None:
     versions = api.get(f"{PARSE}/versions").json()
     assert versions.keys() == {"fast", "cost_effective", "agentic", "agentic_plus", "latest"}
     for tier, version in versions["latest"].items():
@@ -403,8 +403,8 @@ def test_versions_are_listed_and_accepted(api: Api) -> None:
     assert api.parse(tier=None, version="configured", configuration_id="cfg-PARSE_AGENTIC").json()["tier"] == "agentic"
 
 
-def test_the_broker_may_be_down_when_a_document_comes(api: Api, finish: Finish) -> None:
-    """Here it always is: there is none at the address of the settings."""
+def test_a_document_is_accepted_while_the_broker_is_down(api: Api, finish: Finish) -> None:
+    """In these tests there is never a broker at the configured address."""
     job_id = api.parse().json()["id"]
     finish(job_id)
     assert api.job(job_id).json()["job"]["status"] == "COMPLETED"

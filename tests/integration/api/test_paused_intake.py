@@ -1,4 +1,4 @@
-"""While the intake is paused the API takes no new jobs, says why and when to ask again; everything else goes on."""
+"""While the intake is paused, the API refuses new jobs with the reason and a Retry-After; all else continues."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from tests.integration.api.conftest import Api, code_of
 
 def test_new_jobs_are_refused_with_the_reason(api: Api) -> None:
     file_id = api.upload().json()["id"]
-    pauses.pause(name="intake", reason="we move house", by="tester")
+    pauses.pause(name="intake", reason="moving to a new machine", by="tester")
 
     for answer in (api.parse(), api.parse_file(file_id)):
         assert code_of(answer, 503) == "intake_paused"
-        assert "we move house" in answer.json()["detail"]
+        assert "moving to a new machine" in answer.json()["detail"]
         assert int(answer["Retry-After"]) >= 30
     assert not ParseJob.objects.exists()
-    assert Document.objects.count() == 1, "what came with a refused request is not kept"
+    assert Document.objects.count() == 1, "the upload of a refused request is not kept"
 
     pauses.resume(name="intake")
     assert api.parse_file(file_id).status_code == 200
 
 
-def test_reads_estimates_and_uploads_go_on(api: Api) -> None:
+def test_reads_estimates_and_uploads_continue(api: Api) -> None:
     job = api.parse().json()["id"]
     pauses.pause(name="intake", by="tester")
 

@@ -1,4 +1,4 @@
-"""The queue status on a real database and a real Valkey: what it counts, whom it answers, and how it fails."""
+"""The queue status on a real database and a real Valkey: its figures, its token and its errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARSE = "parse_raw_file_job"
 
 @pytest.fixture
 def broker(settings: Any, valkey_url: str) -> Iterator[str]:
-    """Celery's application of this process on a Valkey of its own."""
+    """Connect Celery's application of this process to a Valkey of its own."""
     before = settings.CELERY_BROKER_URL
     settings.CELERY_BROKER_URL = valkey_url
     use_broker(valkey_url)
@@ -39,7 +39,7 @@ def broker(settings: Any, valkey_url: str) -> Iterator[str]:
 
 
 def use_broker(url: str) -> None:
-    """From here on Celery's application of this process publishes there; its connections to another are forgotten."""
+    """Let Celery's application of this process publish there and drop its other connections."""
     app: Any = workflow._app()
     app.conf.update(broker_url=url)
     app._after_fork()
@@ -58,7 +58,7 @@ def queue(name: str) -> dict[str, Any]:
 
 
 def job_with(api: Api, *, stage: Stage, queue: str, pages: int, **facts: Any) -> ParseJob:
-    """A job that has been opened, and the step of each of its pages."""
+    """Return a job that is already split, with an open step for each of its pages."""
     job = ParseJob.objects.get(pk=api.parse().json()["id"])
     Step.objects.filter(job=job).update(state=StepState.SUCCEEDED)
     Step.objects.bulk_create(
@@ -68,7 +68,7 @@ def job_with(api: Api, *, stage: Stage, queue: str, pages: int, **facts: Any) ->
     return job
 
 
-def test_a_document_that_waits_to_be_opened_is_one_message(api: Api, broker: str) -> None:
+def test_a_document_that_waits_to_be_split_is_one_message(api: Api, broker: str) -> None:
     assert status(PARSE)["total_messages"] == 0
 
     api.parse()
@@ -81,17 +81,17 @@ def test_a_document_that_waits_to_be_opened_is_one_message(api: Api, broker: str
     assert queue(PARSE)["broker_messages"] == 2
 
 
-def test_each_range_is_a_message_and_its_pages_are_told(api: Api, broker: str, settings: Any) -> None:
+def test_each_range_is_one_message_and_its_pages_are_counted(api: Api, broker: str, settings: Any) -> None:
     settings.PAGES_PER_RANGE = 4
     job = job_with(api, stage=Stage.EXTRACT, queue=f"{PARSE}_pages", pages=0)
     make_ranges(job, range(1, 11))
 
-    told = queue(f"{PARSE}_pages")
+    found = queue(f"{PARSE}_pages")
 
-    assert (told["messages"], told["open_pages"]) == (3, 10)
+    assert (found["messages"], found["open_pages"]) == (3, 10)
 
 
-def test_what_the_broker_forgot_still_counts(api: Api, broker: str) -> None:
+def test_a_message_that_the_broker_lost_still_counts(api: Api, broker: str) -> None:
     api.parse()
     flush_redis(broker)
 
@@ -99,12 +99,12 @@ def test_what_the_broker_forgot_still_counts(api: Api, broker: str) -> None:
     assert queue(PARSE)["broker_messages"] == 0
 
 
-def test_a_page_for_ocr_counts_where_it_waits(api: Api, broker: str) -> None:
+def test_a_page_for_ocr_counts_in_the_queue_where_it_waits(api: Api, broker: str) -> None:
     job = job_with(api, stage=Stage.RECOGNIZE, queue="ocr_cpu", pages=5)
     steps = Step.objects.filter(job=job, queue="ocr_cpu")
 
     assert (status("ocr")["total_messages"], status(PARSE)["total_messages"]) == (5, 0)
-    steps.filter(first_page__lte=3).update(sent_at=Now())  # a worker is asked to render these three
+    steps.filter(first_page__lte=3).update(sent_at=Now())  # three pages wait for rendering
     assert (status("ocr")["total_messages"], status(PARSE)["total_messages"]) == (2, 3)
     steps.filter(first_page=1).update(image="jobs/rendered")
     assert (status("ocr")["total_messages"], status(PARSE)["total_messages"]) == (3, 2)
@@ -118,12 +118,12 @@ def test_a_page_that_waits_for_quota_is_a_message_and_one_being_parsed_is_in_fli
     steps.filter(first_page=2).update(state=StepState.RUNNING, sent_at=Now())
     steps.filter(first_page=3).update(state=StepState.FAILED)
 
-    told = queue("llm")
+    found = queue("llm")
 
-    assert (told["messages"], told["waiting"], told["in_flight"], told["open_pages"]) == (3, 2, 1, 3)
+    assert (found["messages"], found["waiting"], found["in_flight"], found["open_pages"]) == (3, 2, 1, 3)
 
 
-def test_a_paused_queue_says_so_and_its_work_counts(api: Api, broker: str) -> None:
+def test_a_paused_queue_is_marked_and_its_work_counts(api: Api, broker: str) -> None:
     job_with(api, stage=Stage.RECOGNIZE, queue="ocr_cpu", pages=5)
     pauses.pause(name=f"{PARSE}_pages", by="tester")
 
@@ -133,7 +133,7 @@ def test_a_paused_queue_says_so_and_its_work_counts(api: Api, broker: str) -> No
     assert status("ocr")["total_messages"] == 5
 
 
-def test_how_long_the_oldest_message_has_been_there(api: Api, broker: str) -> None:
+def test_the_age_of_the_oldest_message_is_reported(api: Api, broker: str) -> None:
     job = job_with(api, stage=Stage.MODEL, queue="llm", pages=2)
     ParseJob.objects.filter(pk=job.pk).update(updated_at=Now() - timedelta(minutes=10))
 
@@ -141,20 +141,20 @@ def test_how_long_the_oldest_message_has_been_there(api: Api, broker: str) -> No
     assert queue("agent")["oldest_age_seconds"] is None
 
 
-def test_the_work_is_estimated_from_the_newest_attempts(api: Api, broker: str, finish: Any) -> None:
+def test_the_work_is_estimated_from_the_latest_attempts(api: Api, broker: str, finish: Any) -> None:
     assert queue("llm")["work_seconds"] is None
     finish(api.parse().json()["id"])
     PageAttempt.objects.update(ended_at=F("started_at") + timedelta(seconds=6))
     api.parse()
 
-    told = queue(PARSE)
+    found = queue(PARSE)
 
-    assert told["work_seconds"] > 0
-    assert told["estimated_seconds"] is None, "there is no worker"
-    assert (told["consumers"], told["healthy"]) == (0, False)
+    assert found["work_seconds"] > 0
+    assert found["estimated_seconds"] is None, "there is no worker"
+    assert (found["consumers"], found["healthy"]) == (0, False)
 
 
-def test_the_work_is_shared_by_the_workers_that_are_there(api: Api, broker: str, finish: Any) -> None:
+def test_the_work_is_divided_among_the_live_workers(api: Api, broker: str, finish: Any) -> None:
     finish(api.parse().json()["id"])
     PageAttempt.objects.update(ended_at=F("started_at") + timedelta(seconds=6))
     api.parse()
@@ -162,42 +162,42 @@ def test_the_work_is_shared_by_the_workers_that_are_there(api: Api, broker: str,
     a_worker(PARSE, width=4)
     gone = a_worker(PARSE, width=8)
     workers.record_worker_stopped(gone)
-    told = queue(PARSE)
+    found = queue(PARSE)
 
-    assert (told["consumers"], told["healthy"]) == (1, True)
-    assert told["estimated_seconds"] == pytest.approx(told["work_seconds"] / 4, abs=0.1)
+    assert (found["consumers"], found["healthy"]) == (1, True)
+    assert found["estimated_seconds"] == pytest.approx(found["work_seconds"] / 4, abs=0.1)
 
 
 def test_an_unknown_prefix_has_no_work(transactional_db: None, broker: str) -> None:
     assert status("nothing") == {"status": "ok", "queue_prefix": "nothing", "total_messages": 0, "queues": []}
 
 
-def test_it_asks_few_questions_however_many_jobs_there_are(api: Api, broker: str) -> None:
-    def questions() -> int:
-        with CaptureQueriesContext(connection) as asked:
+def test_the_number_of_queries_does_not_depend_on_the_number_of_jobs(api: Api, broker: str) -> None:
+    def count_queries() -> int:
+        with CaptureQueriesContext(connection) as queries:
             status()
-        return len(asked)
+        return len(queries)
 
     api.parse()
-    one = questions()
+    one = count_queries()
     for _ in range(5):
         api.parse()
 
-    assert questions() == one <= 6
+    assert count_queries() == one <= 6
 
 
-def test_a_broker_that_does_not_answer_is_an_error_and_not_zero(api: Api) -> None:
+def test_an_unavailable_broker_is_an_error_and_not_zero(api: Api) -> None:
     response = api.get(ADDRESS, {"queue_prefix": PARSE})
 
     assert code_of(response, 503) == "broker_unavailable"
     assert "total_messages" not in response.json()
 
 
-def test_without_a_token_set_everybody_is_answered(transactional_db: None, broker: str) -> None:
+def test_without_a_configured_token_no_token_is_needed(transactional_db: None, broker: str) -> None:
     assert status(authorization="Bearer whatever")["status"] == "ok"
 
 
-def test_with_a_token_set_it_is_asked_for(transactional_db: None, broker: str, settings: Any) -> None:
+def test_a_configured_token_is_required(transactional_db: None, broker: str, settings: Any) -> None:
     settings.QUEUE_STATUS_TOKEN = "for-the-autoscaler"
 
     assert status(authorization="Bearer for-the-autoscaler")["status"] == "ok"

@@ -1,4 +1,4 @@
-"""Requests that begin, change or end a job are told of in its trace."""
+"""Requests that start, change or end a job are spans of its trace."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.fakes.collector import FakeCollector, Received
 from tests.integration.api.conftest import Api, Finish
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-Told = Callable[[str], list[Received]]
+RequestSpans = Callable[[str], list[Received]]
 
 
 @pytest.fixture
-def told(settings: Any) -> Iterator[Told]:
-    """The requests of a job's trace, once all that were told have been sent."""
+def request_spans(settings: Any) -> Iterator[RequestSpans]:
+    """Return the request spans of a job's trace after all spans have been exported."""
     settings.MIDDLEWARE = ["apps.api.request_traces.TraceRequests", *settings.MIDDLEWARE]
     with FakeCollector() as collector:
         settings.TRACES_ENDPOINT = f"{collector.url}/v1/traces"
@@ -31,7 +31,7 @@ def told(settings: Any) -> Iterator[Told]:
         tracing.stop()
 
 
-def test_every_request_that_moves_a_job_is_told(api: Api, finish: Finish, told: Told) -> None:
+def test_every_request_that_changes_a_job_is_a_span(api: Api, finish: Finish, request_spans: RequestSpans) -> None:
     file_id = api.upload().json()["id"]
     job_id = api.parse_file(file_id).json()["id"]
     finish(job_id)
@@ -39,7 +39,7 @@ def test_every_request_that_moves_a_job_is_told(api: Api, finish: Finish, told: 
     api.post(f"/api/v2/parse/{job_id}/cancel")
     api.job(job_id)
 
-    assert [(span.name, span.attributes["http.response.status_code"]) for span in told(job_id)] == [
+    assert [(span.name, span.attributes["http.response.status_code"]) for span in request_spans(job_id)] == [
         ("POST /api/v2/parse", 200),
         ("POST /api/v2/parse/<str:job_id>/retry", 200),
         ("POST /api/v2/parse/<str:job_id>/cancel", 200),
@@ -56,14 +56,14 @@ def test_every_request_that_moves_a_job_is_told(api: Api, finish: Finish, told: 
         ("", ()),
     ],
 )
-def test_the_callers_own_trace_is_linked_and_nonsense_is_not(
-    api: Api, told: Told, sent: str, links: tuple[tuple[str, str], ...]
+def test_the_trace_of_the_caller_is_linked_if_its_header_is_valid(
+    api: Api, request_spans: RequestSpans, sent: str, links: tuple[tuple[str, str], ...]
 ) -> None:
     api.defaults["HTTP_TRACEPARENT"] = sent
     api.defaults["HTTP_X_REQUEST_ID"] = "request-12345"
     job_id = api.parse().json()["id"]
 
-    [span] = told(job_id)
+    [span] = request_spans(job_id)
     assert span.links == links
     assert span.attributes["leafmill.request_id"] == "request-12345"
     assert span.trace_id == job_id.removeprefix("pjb-").replace("-", "")
