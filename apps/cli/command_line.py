@@ -22,7 +22,7 @@ from apps.pages.model.errors import DocumentError, ParseError
 from apps.pages.model.warnings import describe
 from parse_project import env
 
-OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, NO_SERVER, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 SECTIONS = ("text", "markdown", "items", "metadata")
 _FULL = {"markdown": "markdown.md", "text": "text.txt"}
 _EXIT_CODES = """\
