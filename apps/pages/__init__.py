@@ -1,1 +1,1 @@
-"""What a page is and how it is read. Plain Python: no Django, no Celery, no network."""
+"""Pages of documents: their model, and reading them. Plain Python: no Django, no Celery, no network."""

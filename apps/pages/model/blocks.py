@@ -152,12 +152,12 @@ def encode_pages(results: Iterable[Page | PageFailure]) -> Iterator[bytes]:
         yield _encoder.encode(result) + b"\n"
 
 
-def find_page(content: bytes, number: int) -> Page:
+def find_page(content: bytes, page_number: int) -> Page:
     """Return one page of those that ``encode_pages`` wrote, without decoding the others.
 
     Raise ``GarbledPage`` when the page is missing or malformed.
     """
-    head = b'{"kind":"page","number":%d,' % number  # a newline inside a value is escaped
+    head = b'{"kind":"page","number":%d,' % page_number  # a newline inside a value is escaped
     begin = 0 if content.startswith(head) else content.find(b"\n" + head) + 1
     if not content.startswith(head, begin):
         raise GarbledPage

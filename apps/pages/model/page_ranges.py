@@ -7,7 +7,7 @@ import re
 from apps.pages.model.errors import PageOutOfRange
 
 DEFAULT_RANGE_PAGES = 16
-"""Pages that one child process reads at once. A document with more is long."""
+"""Pages that one child process reads at once. A longer document is read in several ranges."""
 MAX_PAGE_RANGES_CHARACTERS = 4096
 _PART = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", re.ASCII)
 _HOW = 'Write page numbers from 1 and ranges of them, for example "1,3-5".'
@@ -21,8 +21,8 @@ def check_page_ranges(text: str) -> None:
 def parse_page_ranges(text: str, *, page_count: int) -> tuple[int, ...]:
     """Return the requested pages in ascending order, without duplicates; all pages for an empty text.
 
-    Raises ``PageOutOfRange`` for a text that is not a list of pages and for pages the document does not have. Costs no
-    more than ``page_count`` steps a range: the ends are compared before anything is counted out.
+    Raise ``PageOutOfRange`` for a text that is not a list of pages and for pages that the document does not have. The
+    ends of a range are checked before it is expanded, so a huge range costs nothing.
     """
     if not text.strip():
         return tuple(range(1, page_count + 1))
@@ -40,17 +40,16 @@ def _parts(text: str) -> list[tuple[int, int]]:
         raise PageOutOfRange(
             f"The list of pages is longer than {MAX_PAGE_RANGES_CHARACTERS} characters. Use ranges: 1-500."
         )
-    return [_part(part) for part in text.split(",")]
-
-
-def _part(text: str) -> tuple[int, int]:
-    found = _PART.fullmatch(text)
-    if found is None:
-        raise PageOutOfRange(f"{text.strip()[:40]!r} is not a page or a range of pages. {_HOW}")
-    first = int(found[1])
-    last = int(found[2] or first)
-    if first == 0:
-        raise PageOutOfRange(f"There is no page 0; the first page is 1. {_HOW}")
-    if last < first:
-        raise PageOutOfRange(f"The range {first}-{last} goes backwards. {_HOW}")
-    return first, last
+    parts = []
+    for part in text.split(","):
+        found = _PART.fullmatch(part)
+        if found is None:
+            raise PageOutOfRange(f"{part.strip()[:40]!r} is not a page or a range of pages. {_HOW}")
+        first = int(found[1])
+        last = int(found[2] or first)
+        if first == 0:
+            raise PageOutOfRange(f"There is no page 0; the first page is 1. {_HOW}")
+        if last < first:
+            raise PageOutOfRange(f"The range {first}-{last} goes backwards. {_HOW}")
+        parts.append((first, last))
+    return parts

@@ -1,1 +1,1 @@
-"""Blocks -> Markdown, text, JSON items, HTML, CSV."""
+"""Turn blocks into Markdown, text, JSON items, HTML and CSV."""

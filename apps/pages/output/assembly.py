@@ -1,7 +1,7 @@
-"""Pages -> the outputs of a job, streamed: text, Markdown, items and metadata.
+"""Write the outputs of a job from its pages: text, Markdown, items and metadata.
 
-The pages are read twice, once to survey the document and once to write, so memory does not grow with its length and the
-same pages give the same bytes whatever ranges they came in.
+The pages are read twice, once to survey the document and once to write. So memory does not grow with the length of the
+document, and the same pages give the same bytes, even if they were read in other ranges.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Assembly(msgspec.Struct):
-    """What was assembled. ``warnings``: public code -> how many pages carry it."""
+    """Counts of the assembled pages. ``warnings``: public code -> number of pages with it."""
 
     good_pages: int = 0
     failed_pages: int = 0
@@ -42,10 +42,10 @@ def assemble(
     options: RenderOptions,
     open_output: Callable[[str], AbstractContextManager[BinaryIO]],
 ) -> Assembly:
-    """Write every output of ``OUTPUTS``; ``pages`` is called twice and must give the same pages in the same order.
+    """Write every output of ``OUTPUTS``. ``pages`` is called twice and must return the same pages in the same order.
 
-    ``text.txt`` and ``markdown.md`` join the pages with ``options.page_separator`` and end with a line end; pages
-    without any text are passed over. In these two, what a page break has cut in two is put together (``flow.py``).
+    ``text.txt`` and ``markdown.md`` join the pages with ``options.page_separator``, skip pages without text and end
+    with a newline. In these two, blocks that a page break cut in two are joined (``layout/continuations.py``).
     """
     survey = survey_document(pages())
     assembly = Assembly()
@@ -56,13 +56,19 @@ def assemble(
                 assembly.failed_pages += 1
                 writer.write_failure(page)
             else:
-                _count(assembly, page, writer.write_page(page, finished_blocks(page, survey)))
+                text = writer.write_page(page, finished_blocks(page, survey))
+                assembly.good_pages += 1
+                assembly.pages_needing_ocr += page.needs_ocr in WHOLE_PAGE_REASONS
+                assembly.characters += len(text)
+                assembly.words += len(text.split())
+                for code in page.warnings:
+                    assembly.warnings[code] = assembly.warnings.get(code, 0) + 1
         writer.finish()
     return assembly
 
 
 def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterator[Page | PageFailure]:
-    """The pages with what the survey adds to their blocks; ``pages`` is called twice."""
+    """Yield the pages with their finished blocks. ``pages`` is called twice."""
     survey = survey_document(pages())
     for page in pages():
         if isinstance(page, PageFailure):
@@ -72,7 +78,7 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
 
 
 def finished_blocks(page: Page, survey: DocumentSurvey) -> list[Block]:
-    """The blocks of a page with headings and running lines told apart."""
+    """Return the blocks of a page with headings and running headers and footers marked, as the survey found them."""
     blocks: list[Block] = []
     for block in page.blocks:
         zone = survey.running_zone(page, block)
@@ -80,7 +86,7 @@ def finished_blocks(page: Page, survey: DocumentSurvey) -> list[Block]:
             kind = BlockType.PAGE_HEADER if zone == "header" else BlockType.PAGE_FOOTER
             blocks.append(_changed(block, kind, 0))
             continue
-        # A model has seen more of its page than sizes and weights.
+        # A model has seen the page, so its headings are better than those by size and weight.
         level = 0 if block.source is Source.MODEL else survey.level_of(block)
         blocks.append(_changed(block, BlockType.HEADING, level) if level else block)
     return blocks
@@ -92,17 +98,8 @@ def _changed(block: Block, kind: BlockType, level: int) -> Block:
     return Block(kind, block.box, text, block.lines, level, marker, block.cells, block.source, block.confidence)
 
 
-def _count(assembly: Assembly, page: Page, text: str) -> None:
-    assembly.good_pages += 1
-    assembly.pages_needing_ocr += page.needs_ocr in WHOLE_PAGE_REASONS
-    assembly.characters += len(text)
-    assembly.words += len(text.split())
-    for code in page.warnings:
-        assembly.warnings[code] = assembly.warnings.get(code, 0) + 1
-
-
 class _Writer:
-    """Six outputs, one page at a time."""
+    """Writes all outputs, one page at a time."""
 
     def __init__(self, files: dict[str, BinaryIO], options: RenderOptions) -> None:
         self._files = files
@@ -116,24 +113,32 @@ class _Writer:
                 files[name].write(b'{"pages":[')
 
     def write_page(self, page: Page, blocks: list[Block]) -> str:
-        """Write one page to all outputs; returns its text."""
+        """Write one page to all outputs. Return its text."""
+        number = {"page_number": page.number}
         text = render.page_text(blocks)
-        markdown = render.page_markdown(blocks, self._options)
-        number = page.number
-        self._entry("text.json", {"page_number": number, "text": text})
-        self._entry("markdown.json", {"page_number": number, "markdown": markdown, "success": True, **_margins(blocks)})
-        self._entry(
-            "items.json",
-            {
-                "page_number": number,
-                "page_width": page.width,
-                "page_height": page.height,
-                "success": True,
-                "items": items.items_of(page, blocks, self._options),
-            },
-        )
-        self._entry("metadata.json", _metadata(page))
-        self._write_flow(self._flow.add(number, blocks))
+        self._entry("text.json", {**number, "text": text})
+
+        markdown: dict[str, Any] = {"markdown": render.page_markdown(blocks, self._options), "success": True}
+        for name, kind in (("header", BlockType.PAGE_HEADER), ("footer", BlockType.PAGE_FOOTER)):
+            margin = "\n\n".join(render.paragraph(block.text) for block in blocks if block.type is kind)
+            if margin:
+                markdown[name] = margin
+        self._entry("markdown.json", {**number, **markdown})
+
+        tree = items.items_of(blocks, self._options)
+        size = {"page_width": page.width, "page_height": page.height}
+        self._entry("items.json", {**number, **size, "success": True, "items": tree})
+
+        metadata: dict[str, Any] = {
+            "original_orientation_angle": page.rotation,
+            "needs_ocr": page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else "",
+            "warnings": list(page.warnings),
+            "parsing": page.parsing,
+            "hidden_text": list(page.hidden),
+        }
+        self._entry("metadata.json", {**number, **{name: value for name, value in metadata.items() if value}})
+
+        self._write_flow(self._flow.add(page.number, blocks))
         self._pages += 1
         return text
 
@@ -178,28 +183,3 @@ class _Writer:
         if self._pages:
             self._files[name].write(b",")
         self._files[name].write(_encode(entry))
-
-
-def _margins(blocks: list[Block]) -> dict[str, str]:
-    """``header`` and ``footer`` of a Markdown page, where it has them."""
-    found: dict[str, str] = {}
-    for name, kind in (("header", BlockType.PAGE_HEADER), ("footer", BlockType.PAGE_FOOTER)):
-        text = "\n\n".join(render.paragraph(block.text) for block in blocks if block.type is kind)
-        if text:
-            found[name] = text
-    return found
-
-
-def _metadata(page: Page) -> dict[str, Any]:
-    entry: dict[str, Any] = {"page_number": page.number}
-    if page.rotation:
-        entry["original_orientation_angle"] = page.rotation
-    if page.needs_ocr in WHOLE_PAGE_REASONS:
-        entry["needs_ocr"] = page.needs_ocr
-    if page.warnings:
-        entry["warnings"] = list(page.warnings)
-    if page.parsing:
-        entry["parsing"] = page.parsing
-    if page.hidden:
-        entry["hidden_text"] = list(page.hidden)
-    return entry

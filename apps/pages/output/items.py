@@ -1,4 +1,4 @@
-"""The items tree of a page in the wire's shapes: every required field of every type, boxes as lists with labels."""
+"""Build the items tree of a page as the API returns it: all required fields, boxes as lists with labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.pages.model import list_markers
-from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
 from apps.pages.output import render
 from apps.pages.output.render import RenderOptions
@@ -26,8 +26,8 @@ _LABELS = {
 }
 
 
-def items_of(page: Page, blocks: Sequence[Block], options: RenderOptions) -> list[Item]:
-    """The page's blocks as items, in reading order; neighbouring list items become one nested list."""
+def items_of(blocks: Sequence[Block], options: RenderOptions) -> list[Item]:
+    """Return a page's blocks as items, in reading order. Neighbouring list items become one nested list."""
     items: list[Item] = []
     listed: list[Block] = []
     for block in blocks:
@@ -37,39 +37,35 @@ def items_of(page: Page, blocks: Sequence[Block], options: RenderOptions) -> lis
         if listed:
             items.append(_list(listed, options))
             listed = []
-        items.append(_item(page, block, options))
+        items.append(_item(block, options))
     if listed:
         items.append(_list(listed, options))
     return items
 
 
-def _item(page: Page, block: Block, options: RenderOptions) -> Item:
-    kind = block.type
+def _item(block: Block, options: RenderOptions) -> Item:
+    kind, bbox = block.type, _boxes(block)
     if kind is BlockType.TABLE:
-        return _table(block, options)
-    if kind in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
-        return _running(block)
-    md = render.block_markdown(block, options)
-    if kind is BlockType.HEADING:
         return {
-            "type": "heading",
-            "level": max(1, block.level),
-            "md": md,
-            "value": _value(block),
-            "bbox": _boxes(block),
+            "type": "table",
+            "rows": render.grid_of(block.cells),
+            "md": render.table(block.cells, options),
+            "html": render.table_html(block.cells),
+            "csv": render.table_csv(block.cells),
+            "bbox": bbox,
         }
+    if kind in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
+        md = render.paragraph(block.text)
+        text = {"type": "text", "md": md, "value": block.text, "bbox": bbox}
+        name = "header" if kind is BlockType.PAGE_HEADER else "footer"
+        return {"type": name, "items": [text], "md": md, "bbox": bbox}
+    md = render.block_markdown(block, options)
     if kind is BlockType.PICTURE:
-        return {"type": "image", "caption": block.text, "url": "", "md": md, "bbox": _boxes(block)}
-    return {
-        "type": "code" if kind is BlockType.CODE else "text",
-        "md": md,
-        "value": _value(block),
-        "bbox": _boxes(block),
-    }
-
-
-def _value(block: Block) -> str:
-    return f"{block.marker} {block.text}" if block.marker else block.text
+        return {"type": "image", "caption": block.text, "url": "", "md": md, "bbox": bbox}
+    value = f"{block.marker} {block.text}" if block.marker else block.text
+    if kind is BlockType.HEADING:
+        return {"type": "heading", "level": max(1, block.level), "md": md, "value": value, "bbox": bbox}
+    return {"type": "code" if kind is BlockType.CODE else "text", "md": md, "value": value, "bbox": bbox}
 
 
 def _boxes(block: Block) -> list[Item]:
@@ -89,26 +85,8 @@ def _box(box: Box, label: str, confidence: float | None = None) -> Item:
     return item
 
 
-def _table(block: Block, options: RenderOptions) -> Item:
-    return {
-        "type": "table",
-        "rows": render.grid_of(block.cells),
-        "md": render.table(block.cells, options),
-        "html": render.table_html(block.cells),
-        "csv": render.table_csv(block.cells),
-        "bbox": _boxes(block),
-    }
-
-
-def _running(block: Block) -> Item:
-    md = render.paragraph(block.text)
-    text: Item = {"type": "text", "md": md, "value": block.text, "bbox": _boxes(block)}
-    name = "header" if block.type is BlockType.PAGE_HEADER else "footer"
-    return {"type": name, "items": [text], "md": md, "bbox": _boxes(block)}
-
-
 def _list(blocks: Sequence[Block], options: RenderOptions, depth: int = 1) -> Item:
-    """A list item tree: items deeper than the first one become a list inside."""
+    """Return a list item; blocks deeper than ``depth`` become lists inside it."""
     items: list[Item] = []
     index = 0
     while index < len(blocks):

@@ -1,4 +1,4 @@
-"""Blocks -> Markdown, text, HTML and CSV. Text from a document stays text: none of it becomes markup."""
+"""Render blocks as Markdown, text, HTML and CSV. Text of a document is escaped, so that none of it becomes markup."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from apps.pages.model.blocks import Block, BlockType, Cell
 
 
 class RenderOptions(msgspec.Struct, frozen=True):
-    """``table_format``: "html", as LlamaParse v2 does, or "pipe" (spans are repeated as empty cells)."""
+    """``table_format``: "html", as LlamaParse v2 does, or "pipe" (a span becomes empty cells)."""
 
     table_format: str = "html"
     page_separator: str = "\n\n"
 
 
-# A tag, comment or entity needs one of these after its first sign; elsewhere < and & are harmless and stay readable.
+# A tag, comment or entity has one of these after its first sign. Elsewhere < and & are harmless and stay readable.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")
 _ENTITY = re.compile(r"&(?=#?\w{1,31};)")
 _INLINE = re.compile(r"`|\\(?=[!-/:-@\[-`{-~])|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_(?=\S)|(?<=\S)_(?![^\W_])|~~")
-# What makes a link of brackets, nested ones too.
+# The signs that turn brackets, also nested ones, into a link.
 _LINK = re.compile(r"\][(\[:]")
 _MARKED = re.compile(r"[<&`\\*_~\[]")
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")
@@ -33,7 +33,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def inline(text: str) -> str:
-    """Text that means itself inside a Markdown line."""
+    """Escape text for the inside of a Markdown line."""
     if not _MARKED.search(text):
         return text
     text = _INLINE.sub(lambda found: "\\" + found.group(), text)
@@ -43,7 +43,7 @@ def inline(text: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    """Text that means itself as a Markdown paragraph of one line."""
+    """Escape text as a Markdown paragraph of one line."""
     text = inline(text)
     if _BLOCK_START.match(text):
         return "\\" + text
@@ -52,7 +52,7 @@ def paragraph(text: str) -> str:
 
 
 def heading(block: Block) -> str:
-    """Headings keep their numbers: ``## 2.1 Scope``."""
+    """Return a Markdown heading with its number: ``## 2.1 Scope``."""
     text = f"{block.marker} {block.text}" if block.marker else block.text
     return "#" * max(1, min(6, block.level)) + " " + _HEADING_END.sub(r"\\", inline(text))
 
@@ -67,7 +67,7 @@ def list_item(block: Block) -> str:
 
 
 def rows_of(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """The cells of a table by row, each row from left to right."""
+    """Return the rows of a table, each with its cells from left to right."""
     rows: dict[int, list[Cell]] = {}
     for cell in cells:
         rows.setdefault(cell.row, []).append(cell)
@@ -75,7 +75,7 @@ def rows_of(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 def grid_of(cells: Sequence[Cell]) -> list[list[str]]:
-    """The texts of a table as a full rectangle; a cell's text stands at its first row and column."""
+    """Return the texts of a table as a full rectangle. A cell's text is at its first row and column."""
     height = max((cell.row + cell.row_span for cell in cells), default=0)
     width = max((cell.column + cell.column_span for cell in cells), default=0)
     grid = [[""] * width for _ in range(height)]
@@ -85,21 +85,22 @@ def grid_of(cells: Sequence[Cell]) -> list[list[str]]:
 
 
 def table_html(cells: Sequence[Cell]) -> str:
-    """Compact HTML with spans."""
-    rows = ("".join(_cell_html(cell) for cell in row) for row in rows_of(cells))
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
-
-
-def _cell_html(cell: Cell) -> str:
-    tag = "th" if cell.header else "td"
-    spans = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
-    spans += f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
-    text = escape(cell.text, quote=False).replace("\n", "<br>")
-    return f"<{tag}{spans}>{text}</{tag}>"
+    """Return compact HTML with spans."""
+    html = "<table>"
+    for row in rows_of(cells):
+        html += "<tr>"
+        for cell in row:
+            tag = "th" if cell.header else "td"
+            spans = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
+            spans += f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
+            text = escape(cell.text, quote=False).replace("\n", "<br>")
+            html += f"<{tag}{spans}>{text}</{tag}>"
+        html += "</tr>"
+    return html + "</table>"
 
 
 def table_pipes(cells: Sequence[Cell]) -> str:
-    rows = [[_pipe_cell(text) for text in row] for row in grid_of(cells)]
+    rows = [[inline(text).replace("|", "\\|").replace("\n", "<br>") for text in row] for row in grid_of(cells)]
     if not rows:
         return ""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
@@ -107,16 +108,13 @@ def table_pipes(cells: Sequence[Cell]) -> str:
     return "\n".join(lines)
 
 
-def _pipe_cell(text: str) -> str:
-    return inline(text).replace("|", "\\|").replace("\n", "<br>")
-
-
 def table_csv(cells: Sequence[Cell]) -> str:
-    """CSV whose cells no spreadsheet takes for a formula."""
-    return "\n".join(",".join(_csv_cell(text) for text in row) for row in grid_of(cells))
+    """Return CSV in which a spreadsheet finds no formula."""
+    return "\n".join(",".join(csv_cell(text) for text in row) for row in grid_of(cells))
 
 
-def _csv_cell(text: str) -> str:
+def csv_cell(text: str) -> str:
+    """Quote a text for CSV, with an apostrophe before signs that start a formula."""
     if text.startswith(_FORMULA):
         text = "'" + text
     if any(sign in text for sign in ',"\n\r'):
@@ -129,7 +127,7 @@ def table(cells: Sequence[Cell], options: RenderOptions) -> str:
 
 
 def block_markdown(block: Block, options: RenderOptions) -> str:
-    """One block; "" for pictures and for running headers and footers, which the Markdown leaves out."""
+    """Return one block; "" for pictures and for running headers and footers, which Markdown omits."""
     kind = block.type
     if kind is BlockType.HEADING:
         return heading(block)
@@ -146,7 +144,7 @@ def block_markdown(block: Block, options: RenderOptions) -> str:
 
 
 def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:
-    """The blocks of a page, an empty line between them and none between the items of a list."""
+    """Return the blocks of a page, separated by empty lines; the items of a list follow each other without one."""
     parts: list[str] = []
     previous: Block | None = None
     for block in blocks:
@@ -161,12 +159,12 @@ def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:
 
 
 def between(first: Block, second: Block) -> str:
-    """What parts two blocks in Markdown: the items of a list stand close together."""
+    """Return the separator of two blocks in Markdown: an empty line, or only a newline inside a list."""
     return "\n" if first.type is BlockType.LIST_ITEM and second.type is BlockType.LIST_ITEM else "\n\n"
 
 
 def page_text(blocks: Sequence[Block]) -> str:
-    """Plain text in reading order: lines as printed, an empty line between blocks; words are not left in halves."""
+    """Return plain text in reading order, with an empty line between blocks."""
     return "\n\n".join(filter(None, (block_text(block) for block in blocks)))
 
 

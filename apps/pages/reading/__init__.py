@@ -1,1 +1,1 @@
-"""A file of any type -> pages. Runs only inside the sandbox."""
+"""Read a file of any type into pages. Runs only inside the sandbox."""

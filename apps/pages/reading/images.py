@@ -1,9 +1,10 @@
-"""Pictures sent as documents, one page per frame. Pillow meets the bytes: only inside the isolated child."""
+"""Read images sent as documents, one page per frame. Pillow decodes the bytes, only inside the sandboxed child."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
@@ -21,7 +22,7 @@ FORMATS = {
 }
 MAX_PIXELS = 64_000_000
 MAX_SIDE_PIXELS = 20_000
-# Cameras write 72 or nothing; scanners between 75 and 1200. Outside of it the number is a mistake.
+# Cameras write 72 or nothing, scanners between 75 and 1200. Other values are mistakes.
 DEFAULT_DPI = 150.0
 MIN_DPI, MAX_DPI = 72.0, 1200.0
 MAX_SIDE_POINTS = 14_400.0
@@ -29,47 +30,51 @@ _ORIENTATION_TAG = 274
 
 
 def count_frames(path: str, media_type: str) -> int:
-    """How many frames the picture has; ImageTooLarge, DamagedDocument."""
+    """Return the number of frames of an image. Raise ImageTooLarge, DamagedDocument."""
     with _open(path, media_type) as image:
         return int(getattr(image, "n_frames", 1))
 
 
-def read_frame(path: str, number: int, media_type: str) -> Page | PageFailure:
-    """Frame ``number`` (from 1) as a page that holds one picture and waits for OCR."""
+def read_frame(path: str, page_number: int, media_type: str) -> Page | PageFailure:
+    """Return a frame as a page that contains one picture and needs OCR."""
     try:
         with _open(path, media_type) as image:
-            if number > 1:
-                image.seek(number - 1)
+            if page_number > 1:
+                image.seek(page_number - 1)
                 _check_pixels(image)
-            width, height = _size_in_points(image)
+            width, height = _points(image.width, image.height, _dpi(image))
+            with suppress(Exception):  # a broken EXIF block must not fail the page
+                # EXIF orientations 5 to 8 swap the sides of the displayed image.
+                if image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8):
+                    width, height = height, width
     except (EOFError, OSError, ValueError, ImageTooLarge, DamagedDocument) as error:
         problem = PageError()
-        return PageFailure(number=number, code=problem.code, detail=f"{problem.detail} ({type(error).__name__})")
+        return PageFailure(number=page_number, code=problem.code, detail=f"{problem.detail} ({type(error).__name__})")
     box = Box(0.0, 0.0, width, height)
     picture = Block(type=BlockType.PICTURE, box=box)
-    return Page(number=number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
+    return Page(number=page_number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
 
 
-def render_frame(path: str, number: int, media_type: str, *, max_dpi: float = math.inf) -> OcrImage:
-    """Frame ``number`` in grey, turned as EXIF says, transparent parts white. PageError, ImageTooLarge."""
-    grey, dpi = _upright_frame(path, number, media_type, "L")
-    most = (MAX_OCR_PIXELS / max(1, grey.width * grey.height)) ** 0.5
-    shrink = min(1.0, most, MAX_SIDE_PIXELS / max(grey.size), max_dpi / dpi)
+def render_frame(path: str, page_number: int, media_type: str, *, max_dpi: float = math.inf) -> OcrImage:
+    """Return a frame in grey, upright by its EXIF data, on white. Raise PageError, ImageTooLarge."""
+    grey, dpi = _upright_frame(path, page_number, media_type, "L")
+    max_scale = (MAX_OCR_PIXELS / max(1, grey.width * grey.height)) ** 0.5
+    shrink = min(1.0, max_scale, MAX_SIDE_PIXELS / max(grey.size), max_dpi / dpi)
     if shrink < 1.0:
         grey = grey.resize((max(1, int(grey.width * shrink)), max(1, int(grey.height * shrink))))
-    # What read_frame says of the page's size decides, so that boxes fit the page whatever its resolution claims.
+    # The resolution follows from the page size of read_frame, so that boxes fit the page even if its own is wrong.
     width, _height = _points(grey.width / shrink, grey.height / shrink, dpi)
     return OcrImage(grey.width, grey.height, round(72.0 * grey.width / width, 3), grey.tobytes())
 
 
 def picture_of_frame(
-    path: str, number: int, media_type: str, *, dpi: float, region: Box | None, max_pixels: int
+    path: str, page_number: int, media_type: str, *, dpi: float, region: Box | None, max_pixels: int
 ) -> Any:
-    """Frame ``number`` or a part of it in colour, as a Pillow image; never finer than the frame itself.
+    """Return a frame or a part of it as a colour Pillow image, at most at its own resolution.
 
-    ``region`` in points of the page as ``read_frame`` gives it. PageError, ImageTooLarge, RegionOutsidePage.
+    ``region`` in points of the page of ``read_frame``. Raise PageError, ImageTooLarge, RegionOutsidePage.
     """
-    image, own_dpi = _upright_frame(path, number, media_type, "RGB")
+    image, own_dpi = _upright_frame(path, page_number, media_type, "RGB")
     width, height = _points(image.width, image.height, own_dpi)
     across, down = image.width / width, image.height / height
     whole = Box(0.0, 0.0, width, height)
@@ -84,44 +89,39 @@ def picture_of_frame(
     return image.resize(size, box=(x0, top, x1, bottom))
 
 
-def _upright_frame(path: str, number: int, media_type: str, mode: str) -> tuple[Any, float]:
-    """A frame turned as EXIF says, without transparency, in ``mode`` ("L" or "RGB"); and its resolution."""
-    from PIL import ImageOps
+def _upright_frame(path: str, page_number: int, media_type: str, mode: str) -> tuple[Any, float]:
+    """Return a frame in ``mode`` ("L" or "RGB"), upright by its EXIF data and on white, and its resolution.
+
+    Values of 16 or 32 bits are scaled from the range that the image uses, not cut off.
+    """
+    from PIL import Image, ImageOps
 
     try:
         with _open(path, media_type) as image:
-            if number > 1:
-                image.seek(number - 1)
+            if page_number > 1:
+                image.seek(page_number - 1)
                 _check_pixels(image)
-            return ImageOps.exif_transpose(_flat(image, mode)), _dpi(image)
+            if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+                values = image.convert("F")
+                low, high = values.getextrema()
+                scale = 255.0 / (high - low) if high > low else 0.0
+                flat = values.point(lambda value: value * scale - low * scale).convert("L").convert(mode)
+                flat.info["exif"] = image.info.get("exif", b"")
+            elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                paper = Image.new("RGBA", image.size, "white")
+                flat = Image.alpha_composite(paper, image.convert("RGBA")).convert(mode)
+                flat.info["exif"] = image.info.get("exif", b"")
+            else:
+                flat = image.convert(mode)
+            return ImageOps.exif_transpose(flat), _dpi(image)
     except (EOFError, OSError, ValueError, SyntaxError) as error:
         raise PageError from error
-
-
-def _flat(image: Any, mode: str) -> Any:
-    """Eight bits a channel. Sixteen bits are scaled to what the picture uses, not cut off."""
-    from PIL import Image
-
-    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        numbers = image.convert("F")
-        low, high = numbers.getextrema()
-        scale = 255.0 / (high - low) if high > low else 0.0
-        return _with_exif(numbers.point(lambda value: value * scale - low * scale).convert("L").convert(mode), image)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        paper = Image.new("RGBA", image.size, "white")
-        return _with_exif(Image.alpha_composite(paper, image.convert("RGBA")).convert(mode), image)
-    return image.convert(mode)
-
-
-def _with_exif(copy: Any, image: Any) -> Any:
-    copy.info["exif"] = image.info.get("exif", b"")
-    return copy
 
 
 def _open(path: str, media_type: str) -> Any:
     from PIL import Image, UnidentifiedImageError
 
-    # Our own limit is lower than Pillow's and is checked before a pixel is decoded.
+    # Our own limit is lower than Pillow's and is checked before any pixel is decoded.
     Image.MAX_IMAGE_PIXELS = None
     try:
         with warnings.catch_warnings():
@@ -139,12 +139,6 @@ def _check_pixels(image: Any) -> None:
         raise ImageTooLarge
 
 
-def _size_in_points(image: Any) -> tuple[float, float]:
-    dpi = _dpi(image)
-    width, height = _points(image.width, image.height, dpi)
-    return (height, width) if _swaps_sides(image) else (width, height)
-
-
 def _points(columns: float, rows: float, dpi: float) -> tuple[float, float]:
     width, height = columns * 72.0 / dpi, rows * 72.0 / dpi
     shrink = min(1.0, MAX_SIDE_POINTS / max(width, height, 1.0))
@@ -157,11 +151,3 @@ def _dpi(image: Any) -> float:
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
         return DEFAULT_DPI
     return dpi if MIN_DPI < dpi <= MAX_DPI else DEFAULT_DPI
-
-
-def _swaps_sides(image: Any) -> bool:
-    """EXIF orientations 5 to 8 swap the sides when the picture is shown."""
-    try:
-        return image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
-    except Exception:  # EXIF is written by anybody; a broken one must not cost the page
-        return False

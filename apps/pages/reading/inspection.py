@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
@@ -36,7 +34,7 @@ _SIGNATURES = (
 
 
 def media_type_of(head: bytes) -> str:
-    """The type by the first bytes, never by the name; UnsupportedDocument when it is none of ours."""
+    """Return the type by the file's first bytes, never by its name. Raise UnsupportedDocument."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     for signature, media_type in _SIGNATURES:
@@ -48,13 +46,16 @@ def media_type_of(head: bytes) -> str:
 
 
 def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
-    """Type, page count and title. Raises the DocumentErrors of errors.py; runs no content stream."""
+    """Return type, page count and title. Raise DocumentError. No content stream is interpreted."""
     with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
         head = file.read(MAX_HEADER_OFFSET_BYTES + 4)
     if not head:
         raise EmptyFile
     media_type = media_type_of(head)
-    facts = _inspect_pdf(path, password) if media_type == PDF else _inspect_image(path, media_type)
+    if media_type == PDF:
+        facts = inspect_pdf(path, password)
+    else:
+        facts = DocumentFacts(media_type=media_type, page_count=images.count_frames(path, media_type))
     if facts.page_count == 0:
         raise EmptyDocument
     if facts.page_count > max_pages:
@@ -65,24 +66,24 @@ def inspect_document(path: str, *, password: str | None = None, max_pages: int) 
     return facts
 
 
-def _inspect_image(path: str, media_type: str) -> DocumentFacts:
-    return DocumentFacts(media_type=media_type, page_count=images.count_frames(path, media_type))
-
-
-def _inspect_pdf(path: str, password: str | None) -> DocumentFacts:
+def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
+    """Return the facts of a PDF as qpdf finds them, or PDFium if qpdf cannot open it. Raise DocumentError."""
     import pikepdf
 
     try:
         with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
             if password is None and pdf.is_encrypted and not pdf.user_password_matched:
                 raise EncryptedDocument
-            count = _page_count(pdf)
+            page_count = len(pdf.pages)  # the leaves of the page tree: the declared /Count may be wrong
             repaired = bool(pdf.get_warnings())
-            title = _title(pdf)
+            try:
+                title = " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:MAX_TITLE_CHARACTERS]
+            except Exception:  # a broken title must not stop the inspection
+                title = ""
     except pikepdf.PasswordError as error:
         if password is not None:
             raise WrongPassword from error
-        return _inspect_with_pdfium(path, None)  # which opens files whose attachments alone are encrypted
+        return _inspect_with_pdfium(path, None)  # PDFium opens files of which only attachments are encrypted
     except EncryptedDocument:
         raise
     except DamagedDocument:
@@ -91,21 +92,16 @@ def _inspect_pdf(path: str, password: str | None) -> DocumentFacts:
         if "encryption" in str(error).lower() and "unsupported" in str(error).lower():
             raise UnsupportedEncryption from error
         return _inspect_with_pdfium(path, password)
-    return DocumentFacts(PDF, count, title, ("document_repaired",) if repaired else ())
-
-
-def _page_count(pdf: Any) -> int:
-    """Leaves of the page tree: the declared /Count may lie, and the tree may loop."""
-    return len(pdf.pages)
+    return DocumentFacts(PDF, page_count, title, ("document_repaired",) if repaired else ())
 
 
 def _inspect_with_pdfium(path: str, password: str | None) -> DocumentFacts:
-    """Second opinion on a file that qpdf gives up on."""
+    """Return the facts of a file that qpdf cannot open."""
     import pypdfium2
     from pypdfium2 import raw
 
     try:
-        # A file object: the reader's path may be a descriptor of a file that has no name any more.
+        # A file object, because the path may be a descriptor of a file without a name.
         with open(path, "rb") as source, pypdfium2.PdfDocument(source, password=password) as pdf:  # noqa: PTH123
             return DocumentFacts(PDF, len(pdf), "", ("document_repaired",))
     except pypdfium2.PdfiumError as error:
@@ -115,10 +111,3 @@ def _inspect_with_pdfium(path: str, password: str | None) -> DocumentFacts:
         if code == raw.FPDF_ERR_SECURITY:
             raise UnsupportedEncryption from error
         raise DamagedDocument from error
-
-
-def _title(pdf: Any) -> str:
-    try:
-        return " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:MAX_TITLE_CHARACTERS]
-    except Exception:  # a title is a courtesy; whatever is wrong with it, the pages matter more
-        return ""

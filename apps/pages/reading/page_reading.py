@@ -1,11 +1,10 @@
-"""A file -> analysed pages. The only entry to native code, called only inside the isolated child."""
+"""Read a file into analysed pages. This is the only entry to native code, and only the sandboxed child calls it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from apps.pages.layout import page_layout, right_to_left, rotated_pages, text_quality
@@ -28,15 +27,14 @@ __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", 
 
 # White space this tall between lines, in points, may hold a picture.
 MIN_PICTURE_GAP_POINTS = 40.0
-# The white above a footer is usually the end of a chapter: it takes more to make one look.
+# The white space above a footer is usually the end of a chapter, so it must be taller.
 MIN_GAP_ABOVE_FOOTER_POINTS = 150.0
 FOOTER_START_SHARE = 0.88
-TakeHidden = Callable[[PdfFile, RawPage, int, tuple[float, float]], tuple[tuple[str, ...], tuple[str, ...]]]
 
 
 def read_pages(
     path: str,
-    numbers: Sequence[int],
+    page_numbers: Sequence[int],
     *,
     password: str | None = None,
     media_type: str = PDF,
@@ -44,41 +42,43 @@ def read_pages(
     hidden_text: str = KEEP,
     preserve_very_small_text: bool = False,
 ) -> Iterator[Page | PageFailure]:
-    """One result per number, in the order asked; a page that cannot be read never costs the others.
+    """Yield one result per page number, in the given order. A page that cannot be read does not affect the others.
 
-    ``careful``: the document has crashed a reader; go without outline, forms and pictures.
-    ``hidden_text``: "remove" leaves out what people cannot see, text of less than 2 points too unless
-    ``preserve_very_small_text``; the page says what it was.
+    ``careful``: the document has crashed a reader; skip outline, forms and pictures.
+    ``hidden_text``: "remove" leaves out text that people cannot see, and text below 2 points unless
+    ``preserve_very_small_text``. ``Page.hidden`` lists it.
     """
     if media_type != PDF:
-        for number in numbers:
-            yield images.read_frame(path, number, media_type)
+        for page_number in page_numbers:
+            yield images.read_frame(path, page_number, media_type)
         return
-    take_hidden = partial(_take_hidden, keep_tiny=preserve_very_small_text) if hidden_text == REMOVE else None
     with PdfFile(path, password, careful=careful) as pdf:
-        for raw in pdf.pages(numbers):
-            yield raw if isinstance(raw, PageFailure) else _analysed(pdf, raw, take_hidden)
+        for raw in pdf.pages(page_numbers):
+            if isinstance(raw, PageFailure):
+                yield raw
+            else:
+                yield _analysed(pdf, raw, remove_hidden=hidden_text == REMOVE, keep_tiny=preserve_very_small_text)
 
 
 def render_for_ocr(
     path: str,
-    number: int,
+    page_number: int,
     *,
     password: str | None = None,
     media_type: str = PDF,
     dpi: float,
     max_dpi: float = math.inf,
 ) -> OcrImage:
-    """The page's picture in grey, as displayed. A page that is one scan comes at the resolution it was scanned with."""
+    """Return the page as displayed, in grey. A page that is one scan keeps its own resolution."""
     if media_type != PDF:
-        return images.render_frame(path, number, media_type, max_dpi=max_dpi)
+        return images.render_frame(path, page_number, media_type, max_dpi=max_dpi)
     with _opened(path, password) as document:
-        return rasters.render(document, number, dpi=dpi, max_dpi=max_dpi)
+        return rasters.render(document, page_number, dpi=dpi, max_dpi=max_dpi)
 
 
 def render_for_vision(
     path: str,
-    number: int,
+    page_number: int,
     *,
     password: str | None = None,
     media_type: str = PDF,
@@ -86,12 +86,12 @@ def render_for_vision(
     region: Box | None = None,
     max_pixels: int = MAX_VISION_PIXELS,
 ) -> bytes:
-    """The page as displayed, or a ``region`` of it, as a JPEG of at most ``max_pixels`` in colour."""
+    """Return the page as displayed, or a ``region`` of it, as a colour JPEG of at most ``max_pixels``."""
     if media_type != PDF:
-        image = images.picture_of_frame(path, number, media_type, dpi=dpi, region=region, max_pixels=max_pixels)
+        image = images.picture_of_frame(path, page_number, media_type, dpi=dpi, region=region, max_pixels=max_pixels)
         return encode_vision_image(image, max_pixels=max_pixels)
     with _opened(path, password) as document:
-        image = rasters.picture(document, number, dpi=dpi, region=region, max_pixels=max_pixels)
+        image = rasters.picture(document, page_number, dpi=dpi, region=region, max_pixels=max_pixels)
     return encode_vision_image(image, max_pixels=max_pixels)
 
 
@@ -106,7 +106,7 @@ def _opened(path: str, password: str | None) -> Iterator[Any]:
         document.close()
 
 
-def _analysed(pdf: PdfFile, raw: RawPage, take_hidden: TakeHidden | None) -> Page | PageFailure:
+def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool) -> Page | PageFailure:
     angle = rotated_pages.angle_of(raw.runs)
     width, height = raw.width, raw.height
     if angle:
@@ -116,9 +116,22 @@ def _analysed(pdf: PdfFile, raw: RawPage, take_hidden: TakeHidden | None) -> Pag
         raw = turned
     elif scripts.is_rtl("".join([run.text for run in raw.runs])):
         raw.runs = right_to_left.rebuild_runs(raw.runs, (Char(*char) for char in pdf.chars(raw.page_number)))
-    hidden, warnings = take_hidden(pdf, raw, angle, (width, height)) if take_hidden is not None else ((), ())
-    warnings = (*warnings, *_clean_runs(raw))
-    if not angle and _may_hold_pictures(raw):
+    hidden: tuple[str, ...] = ()
+    warnings: list[str] = []
+    if remove_hidden:
+        found = remove_hidden_text(
+            raw,
+            pdf.drawn(),
+            place=lambda box: rotated_pages.box_laid_back(box, angle, width, height),
+            keep_tiny=keep_tiny,
+        )
+        if found is None:
+            warnings.append(UNCHECKED)
+        elif found:
+            hidden = found
+            warnings.append(HIDDEN_TEXT)
+    warnings += clean_runs(raw)
+    if not angle and may_contain_pictures(raw):
         raw.pictures = pdf.pictures(raw.page_number)
     blocks = page_layout.analyse(raw)
     return Page(
@@ -130,25 +143,13 @@ def _analysed(pdf: PdfFile, raw: RawPage, take_hidden: TakeHidden | None) -> Pag
         else tuple(blocks),
         rotation=angle,
         needs_ocr=text_quality.reason_for_ocr(raw, raw.pictures),
-        warnings=warnings,
+        warnings=tuple(warnings),
         hidden=hidden,
     )
 
 
-def _take_hidden(
-    pdf: PdfFile, raw: RawPage, angle: int, size: tuple[float, float], *, keep_tiny: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Take hidden text out of the page; what it said, and the warnings. ``size``: of the page as displayed."""
-    found = remove_hidden_text(
-        raw, pdf.drawn(), place=lambda box: rotated_pages.box_laid_back(box, angle, *size), keep_tiny=keep_tiny
-    )
-    if found is None:
-        return (), (UNCHECKED,)
-    return found, (HIDDEN_TEXT,) if found else ()
-
-
-def _clean_runs(raw: RawPage) -> tuple[str, ...]:
-    """Make the text safe and bounded, in place; says with public codes what it did."""
+def clean_runs(raw: RawPage) -> list[str]:
+    """Remove dangerous characters from the page's text and limit its length, in place. Return warning codes."""
     warnings: list[str] = []
     total = 0
     for index, run in enumerate(raw.runs):
@@ -163,11 +164,14 @@ def _clean_runs(raw: RawPage) -> tuple[str, ...]:
             del raw.runs[index:]
             warnings.append("text_truncated")
             break
-    return tuple(warnings)
+    return warnings
 
 
-def _may_hold_pictures(raw: RawPage) -> bool:
-    """Loading a page a second time costs a third of reading it, so only pages with room for a picture are asked."""
+def may_contain_pictures(raw: RawPage) -> bool:
+    """Return True if white space on the page is large enough for a picture.
+
+    Finding pictures loads the page again, which costs a third of reading it, so other pages are not searched.
+    """
     if raw.content_box is None:
         return False
     low = raw.content_box.top

@@ -1,1 +1,1 @@
-"""Untrusted documents are read in child processes that can be killed."""
+"""Read untrusted documents in child processes that can be killed."""
