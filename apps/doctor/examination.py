@@ -10,34 +10,75 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 
 from django.conf import settings
 from django.db import connection
 
-from apps.doctor import machine, shared_parts
+from apps.doctor.checks import clocks, database, machine, providers, servers, storage, workers
 from apps.doctor.finding import Finding, State, failed, manage
 
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
 PROVIDER_SECONDS = 30.0
-Check = Callable[[], Finding | list[Finding]]
 
 
-def examine(*, ask_providers: bool = False) -> list[Finding]:
+def run_doctor_again() -> str:
+    return manage("doctor")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the service with its check. ``repair`` returns the repair if the check exceeds its time limit."""
+
+    name: str
+    check: Callable[[], Finding | list[Finding]]
+    repair: Callable[[], str] = run_doctor_again
+
+
+PARTS = (
+    Part("database", database.database, database.repair_database),
+    Part("migrations", database.migrations),
+    Part("broker", servers.broker, servers.repair_broker),
+    Part("quota store", servers.quota_store, servers.repair_quota_store),
+    Part("workers", workers.workers),
+    Part("clock of the database", clocks.database_clock),
+    Part("clock of the quota store", clocks.quota_clock),
+    Part("storage", storage.file_storage),
+    Part("retention", storage.retention),
+    Part("paused", workers.paused),
+    Part("traces", servers.traces),
+    Part("Tesseract", machine.tesseract),
+    Part("office files", machine.office),
+    Part("GPU", machine.gpu),
+    Part("disk", storage.disk),
+    Part("SECRET_KEY", machine.secret_key),
+    Part("Flower's password", machine.flower_password),
+    Part("user", machine.user),
+)
+
+
+def examine(*, call_providers: bool = False) -> list[Finding]:
     """Run all checks at once and return their findings.
 
     It takes as long as the slowest check: at most ``CHECK_SECONDS``, or ``PROVIDER_SECONDS`` with providers.
     """
     import_module(settings.CELERY_APP)  # so that the time limit does not include imports
-    checks = [*_looks(shared_parts.PARTS), *_looks(machine.PARTS)]
-    seconds = PROVIDER_SECONDS if ask_providers else CHECK_SECONDS
-    checks.append(_TimedCheck("providers", lambda: _providers(call=ask_providers, seconds=seconds), seconds + 0.5))
-    return [finding for look in checks for finding in look.findings()]
+    seconds = PROVIDER_SECONDS if call_providers else CHECK_SECONDS
+
+    def check_deployments() -> list[Finding]:
+        """Check each deployment in its own thread: one that hangs does not hide the others."""
+        checks = [TimedCheck(Part("deployment", check), seconds) for check in providers.providers(call=call_providers)]
+        return [finding for check in checks for finding in check.findings()]
+
+    checks = [TimedCheck(part, CHECK_SECONDS) for part in PARTS]
+    checks.append(TimedCheck(Part("providers", check_deployments), seconds + 0.5))
+    return [finding for check in checks for finding in check.findings()]
 
 
-def is_well(findings: Sequence[Finding]) -> bool:
+def is_healthy(findings: Sequence[Finding]) -> bool:
     """Return whether no check failed; a warning is not a failure."""
     return all(finding.state is not State.FAILED for finding in findings)
 
@@ -47,46 +88,31 @@ def summary(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts if count) + "."
 
 
-def _looks(parts: Sequence[tuple[str, Check]]) -> list[_TimedCheck]:
-    return [_TimedCheck(name, check, CHECK_SECONDS) for name, check in parts]
+class TimedCheck:
+    """A check that runs in its own daemon thread, started at once. A thread that hangs ends with the process."""
 
-
-def _providers(*, call: bool, seconds: float) -> list[Finding]:
-    """Check each deployment in its own thread: one that hangs does not hide the others."""
-    checks = [_TimedCheck("deployment", check, seconds) for check in machine.providers(call=call)]
-    return [finding for look in checks for finding in look.findings()]
-
-
-def _look_again() -> str:
-    return manage("doctor")
-
-
-class _TimedCheck:
-    """A check in its own daemon thread, started at once. A thread that hangs ends with the process."""
-
-    def __init__(self, name: str, check: Check, seconds: float) -> None:
-        self._name = name
-        self._check = check
+    def __init__(self, part: Part, seconds: float) -> None:
+        self._part = part
         self._seconds = seconds
         self._found: list[Finding] | None = None
-        self._until = time.monotonic() + seconds
-        self._thread = threading.Thread(target=self._run, name=f"doctor: {name}", daemon=True)
+        self._deadline = time.monotonic() + seconds
+        self._thread = threading.Thread(target=self._run, name=f"doctor: {part.name}", daemon=True)
         self._thread.start()
 
     def findings(self) -> list[Finding]:
-        self._thread.join(max(0.0, self._until - time.monotonic()))
+        """Wait for the check until its time limit and return what it found."""
+        self._thread.join(max(0.0, self._deadline - time.monotonic()))
         if self._found is None:
-            mend = shared_parts.MENDS.get(self._name, _look_again)
-            return [failed(self._name, f"It did not answer within {self._seconds:g} s.", mend())]
+            return [failed(self._part.name, f"It did not answer within {self._seconds:g} s.", self._part.repair())]
         return self._found
 
     def _run(self) -> None:
         try:
-            found = self._check()
+            found = self._part.check()
             self._found = found if isinstance(found, list) else [found]
         except Exception as error:  # an unexpected error is a finding too
-            logger.exception("The look at %s failed", self._name)
-            told = f"The look at it failed: {type(error).__name__}: {error}"
-            self._found = [failed(self._name, told, _look_again())]
+            logger.exception("The check of %s failed", self._part.name)
+            sentence = f"The check failed: {type(error).__name__}: {error}"
+            self._found = [failed(self._part.name, sentence, run_doctor_again())]
         finally:
             connection.close()

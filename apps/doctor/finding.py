@@ -19,7 +19,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The state of one part, a sentence, and the command that repairs it ("" if none is needed)."""
+    """The state of one part, a sentence, and in ``mend`` the command that repairs it ("" if none is needed)."""
 
     name: str
     state: State
@@ -52,3 +52,8 @@ def failed(name: str, sentence: str, mend: str) -> Finding:
 
 def not_checked(name: str, sentence: str, mend: str = "") -> Finding:
     return Finding(name, State.NOT_CHECKED, sentence, mend)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message without its period, or its class if it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""manage.py doctor and its page, with real parts that work, are missing or are broken."""
+"""manage.py doctor and its admin page with real servers that work, are missing or are broken."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.services import Service, start_redis
 
 __all__ = ["provider", "running_provider"]
 NOBODY = 65534
-# As somebody types it who followed the README; containers have one Python.
+# As a user types it after the README; containers have one Python.
 PYTHON = ".venv/bin/python" if Path(sys.executable).parts[-3:-1] == (".venv", "bin") else "python"
 PAGE = "/admin/operations/doctor/"
 Parts = dict[str, dict[str, str]]
@@ -69,18 +69,18 @@ def admin(django_user_model: Any) -> Client:
 
 
 def examined(*arguments: str) -> tuple[Parts, int]:
-    """The findings by the part's name, and the exit code."""
+    """Return the findings by name, and the exit code."""
     out, code = io.StringIO(), 0
     try:
         call_command("doctor", "--json", *arguments, stdout=out)
     except SystemExit as ended:
         code = int(str(ended.code))
-    told = json.loads(out.getvalue())
-    assert told["ok"] is (code == 0)
-    return {finding["name"]: finding for finding in told["findings"]}, code
+    report = json.loads(out.getvalue())
+    assert report["ok"] is (code == 0)
+    return {finding["name"]: finding for finding in report["findings"]}, code
 
 
-def test_what_works_is_told_with_what_it_is(redis: Service) -> None:
+def test_servers_that_work_are_reported_with_product_and_version(redis: Service) -> None:
     parts, _ = examined()
 
     for name in ("database", "migrations", "broker", "quota store", "storage", "clock of the quota store"):
@@ -90,7 +90,7 @@ def test_what_works_is_told_with_what_it_is(redis: Service) -> None:
     assert parts["clock of the database"]["state"] == "ok"
 
 
-def test_rabbitmq_is_told_by_its_name(redis: Service, rabbitmq_url: str, settings: Any) -> None:
+def test_rabbitmq_is_recognized(redis: Service, rabbitmq_url: str, settings: Any) -> None:
     settings.CELERY_BROKER_URL = rabbitmq_url
 
     parts, _ = examined()
@@ -100,7 +100,7 @@ def test_rabbitmq_is_told_by_its_name(redis: Service, rabbitmq_url: str, setting
     assert parts["worker of housekeeping"]["state"] == "failed"
 
 
-def test_a_stopped_broker_is_told_and_hides_nothing(redis: Service) -> None:
+def test_a_stopped_broker_fails_and_hides_no_other_part(redis: Service) -> None:
     redis.stop()
 
     parts, code = examined()
@@ -113,8 +113,8 @@ def test_a_stopped_broker_is_told_and_hides_nothing(redis: Service) -> None:
     assert parts["database"]["state"] == parts["storage"]["state"] == "ok"
 
 
-def test_a_frozen_broker_is_not_waited_for(redis: Service) -> None:
-    os.kill(redis.pid, signal.SIGSTOP)  # it accepts connections and says nothing
+def test_a_frozen_broker_fails_at_the_time_limit(redis: Service) -> None:
+    os.kill(redis.pid, signal.SIGSTOP)  # it accepts connections but never answers
     try:
         parts, code = examined()
     finally:
@@ -128,7 +128,7 @@ def test_a_frozen_broker_is_not_waited_for(redis: Service) -> None:
 
 
 @pytest.mark.parametrize(("is_running", "mend"), [(False, "make run"), (True, "valkey.log; then stop make run")])
-def test_the_bundled_broker_is_mended_by_make_run_which_may_have_to_be_stopped_first(
+def test_the_repair_of_the_bundled_broker_is_to_start_or_restart_make_run(
     settings: Any, tmp_path: Path, is_running: bool, mend: str
 ) -> None:
     settings.DATA_DIR = tmp_path
@@ -145,7 +145,7 @@ def test_the_bundled_broker_is_mended_by_make_run_which_may_have_to_be_stopped_f
         assert mend in parts[name]["mend"]
 
 
-def test_the_start_of_an_ocr_worker_names_the_broker_and_hides_its_password(redis: Service, settings: Any) -> None:
+def test_the_command_for_an_ocr_worker_names_the_broker_without_its_password(redis: Service, settings: Any) -> None:
     settings.CELERY_BROKER_URL = f"redis://:canary-71@{redis.url.removeprefix('redis://')}"
 
     parts, _ = examined()
@@ -156,11 +156,11 @@ def test_the_start_of_an_ocr_worker_names_the_broker_and_hides_its_password(redi
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "sentence"),
     [("postgres://leafmill:canary-71@127.0.0.1:1/leafmill", "does not answer"), ("", "There is no service in ")],
-    ids=["stopped", "never made"],
+    ids=["stopped", "never created"],
 )
-def test_a_database_that_is_not_there_is_told_and_nothing_is_made(tmp_path: Path, url: str, told: str) -> None:
+def test_a_missing_database_fails_and_is_not_created(tmp_path: Path, url: str, sentence: str) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment |= {"LEAFMILL_DATA": str(tmp_path / "data"), "DATABASE_URL": url}
     done = subprocess.run([*MANAGE, "doctor", "--json"], env=environment, capture_output=True, text=True, timeout=60)
@@ -168,7 +168,7 @@ def test_a_database_that_is_not_there_is_told_and_nothing_is_made(tmp_path: Path
 
     assert done.returncode == 1
     assert parts["database"]["state"] == "failed"
-    assert told in parts["database"]["sentence"]
+    assert sentence in parts["database"]["sentence"]
     assert parts["migrations"]["state"] == parts["worker for OCR"]["state"] == "not checked"
     for name in ("storage", "SECRET_KEY"):
         assert parts[name]["state"] == "not checked"
@@ -193,11 +193,11 @@ def test_a_missing_migration_is_named(redis: Service) -> None:
     assert parts["migrations"]["mend"] == f"{PYTHON} manage.py migrate"
 
 
-def test_a_storage_that_cannot_be_written_is_told(redis: Service, settings: Any, tmp_path: Path) -> None:
+def test_an_unwritable_storage_fails(redis: Service, settings: Any, tmp_path: Path) -> None:
     folder = Path(settings.STORAGES["default"]["OPTIONS"]["location"])
     folder.chmod(0o555)
     is_root = os.geteuid() == 0
-    if is_root:  # whom permissions do not bind
+    if is_root:  # root ignores permissions
         os.seteuid(NOBODY)
     try:
         parts, code = examined()
@@ -211,14 +211,14 @@ def test_a_storage_that_cannot_be_written_is_told(redis: Service, settings: Any,
     assert str(folder) in parts["storage"]["mend"]
 
 
-def test_the_look_at_storage_leaves_nothing_behind(redis: Service, settings: Any) -> None:
+def test_the_check_of_storage_leaves_no_files(redis: Service, settings: Any) -> None:
     examined()
 
     folder = Path(settings.STORAGES["default"]["OPTIONS"]["location"])
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
-def test_what_should_be_gone_for_more_than_a_day_is_told(redis: Service) -> None:
+def test_removals_overdue_for_more_than_a_day_are_reported(redis: Service) -> None:
     before, _ = examined()
     Removal.objects.create(key="jobs/pjb-00/gone", noted_at=Now() - timedelta(days=2), due_at=Now())
 
@@ -227,10 +227,10 @@ def test_what_should_be_gone_for_more_than_a_day_is_told(redis: Service) -> None
     assert before["retention"]["state"] == "ok"
     assert parts["retention"]["state"] == "warning"
     assert "2.0 days" in parts["retention"]["sentence"]
-    assert parts["retention"]["mend"] == "python manage.py cleanup"
+    assert parts["retention"]["mend"] == f"{PYTHON} manage.py cleanup"
 
 
-def test_what_is_paused_is_told_with_the_command_that_resumes_it(redis: Service) -> None:
+def test_a_paused_queue_is_reported_with_the_command_that_resumes_it(redis: Service) -> None:
     before, _ = examined()
     pauses.pause(name="parse_raw_file_job", reason="a look at the disks", by="tester")
 
@@ -243,7 +243,7 @@ def test_what_is_paused_is_told_with_the_command_that_resumes_it(redis: Service)
     assert parts["paused"]["mend"] == f"{PYTHON} manage.py resume parse_raw_file_job"
 
 
-def test_a_collector_of_traces_is_looked_at_where_one_is_configured(redis: Service, settings: Any) -> None:
+def test_the_trace_collector_is_checked_if_one_is_configured(redis: Service, settings: Any) -> None:
     assert "traces" not in examined()[0]
     with FakeCollector() as collector:
         settings.TRACES_ENDPOINT = f"{collector.url}/v1/traces"
@@ -251,26 +251,26 @@ def test_a_collector_of_traces_is_looked_at_where_one_is_configured(redis: Servi
         collector.refuses = True
         assert examined()[0]["traces"]["sentence"].endswith(" answers 503.")
         settings.TRACES_ENDPOINT = f"{collector.url}/traces"
-        assert examined()[0]["traces"]["sentence"].endswith(" takes no traces under /traces.")
+        assert examined()[0]["traces"]["sentence"].endswith(" accepts no traces at /traces.")
 
-    away = examined()[0]["traces"]
+    stopped = examined()[0]["traces"]
 
-    assert away["state"] == "warning"
-    assert away["sentence"].startswith("The collector at 127.0.0.1:")
-    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in away["mend"]
+    assert stopped["state"] == "warning"
+    assert stopped["sentence"].startswith("The collector at 127.0.0.1:")
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in stopped["mend"]
 
 
-def test_queues_without_a_worker_are_told(redis: Service) -> None:
+def test_queues_without_a_worker_fail(redis: Service) -> None:
     parts, code = examined()
 
     assert code == 1
     assert parts["worker of parse_raw_file_job"]["state"] == "failed"
     assert parts["worker of parse_raw_file_job"]["mend"] == f"{PYTHON} manage.py work parse_raw_file_job"
-    assert parts["worker of llm"]["state"] == "ok", "no deployment serves it"
+    assert parts["worker of llm"]["state"] == "ok", "no deployment serves this queue"
     assert parts["worker for OCR"]["mend"] == f"CELERY_BROKER_URL={redis.url} {PYTHON} -m ocr_worker ocr_cpu"
 
 
-def test_a_queue_of_models_needs_a_worker_once_a_deployment_serves_it(redis: Service) -> None:
+def test_a_model_queue_needs_a_worker_if_a_deployment_serves_it(redis: Service) -> None:
     house = Provider.objects.create(name="house", family="openai")
     Deployment.objects.create(name="house", provider=house, model="m", serves_llm=True)
 
@@ -280,7 +280,7 @@ def test_a_queue_of_models_needs_a_worker_once_a_deployment_serves_it(redis: Ser
     assert parts["worker of lvm"]["state"] == "ok"
 
 
-def test_workers_that_are_there_are_found(redis: Service) -> None:
+def test_live_workers_are_found(redis: Service) -> None:
     a_worker("housekeeping")
     workers.record_worker_stopped(a_worker("parse_raw_file_job"))
     fall_silent(a_worker("parse_raw_file_job_pages"))
@@ -294,39 +294,39 @@ def test_workers_that_are_there_are_found(redis: Service) -> None:
     assert parts["worker for OCR"]["state"] == "ok"
 
 
-def test_providers_are_asked_only_when_that_is_wanted(redis: Service, provider: FakeProvider) -> None:
+def test_providers_are_called_only_with_the_option(redis: Service, provider: FakeProvider) -> None:
     deploy(provider, "openai", name="house")
     deploy(provider, "anthropic", name="free", prices=None)
 
-    quiet, _ = examined()
-    asked, _ = examined("--providers")
+    without, _ = examined()
+    called, _ = examined("--providers")
 
-    assert quiet["deployment house"]["state"] == "not checked"
-    assert "--providers" in quiet["deployment house"]["sentence"]
-    assert asked["deployment house"]["state"] == "ok"
+    assert without["deployment house"]["state"] == "not checked"
+    assert "--providers" in without["deployment house"]["sentence"]
+    assert called["deployment house"]["state"] == "ok"
     assert len(provider.requests()) == 2
-    for parts in (quiet, asked):
+    for parts in (without, called):
         assert "Its price is not set" in parts["deployment free"]["sentence"]
         assert "price" not in parts["deployment house"]["sentence"]
 
 
-def test_the_page_says_the_same_to_staff(redis: Service, admin: Client) -> None:
+def test_the_page_shows_staff_the_same_findings(redis: Service, admin: Client) -> None:
     page = admin.get(PAGE).content.decode()
 
     assert "Something failed." in page
-    assert "No worker of it was heard of in the last 45 s: its work waits." in page
+    assert "No worker has reported in the last 45 s: work in this queue waits." in page
     assert f"{PYTHON} manage.py work housekeeping" in page
 
 
-def test_nobody_else_sees_the_page(django_user_model: Any) -> None:
-    somebody = Client()
-    somebody.force_login(django_user_model.objects.create_user("somebody", password="secret"))
+def test_only_staff_can_open_the_page(django_user_model: Any) -> None:
+    user = Client()
+    user.force_login(django_user_model.objects.create_user("user", password="secret"))
 
-    for client in (Client(), somebody):
+    for client in (Client(), user):
         assert client.get(PAGE).status_code == client.post(PAGE).status_code == 302
 
 
-def test_the_table_is_for_people(redis: Service) -> None:
+def test_the_table_lists_parts_and_repairs(redis: Service) -> None:
     out = io.StringIO()
     with pytest.raises(SystemExit) as ended:
         call_command("doctor", stdout=out)

@@ -1,19 +1,20 @@
-"""The doctor's verdicts on figures, and that one part that hangs or breaks hides nothing."""
+"""The doctor's checks of this machine and of clocks, and its time limit for each check."""
 
 from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from apps.doctor import machine
-from apps.doctor.examination import _TimedCheck, is_well, summary
+from apps.doctor.checks import machine
+from apps.doctor.checks.clocks import clock_finding
+from apps.doctor.checks.storage import GIGABYTE, disk_finding
+from apps.doctor.examination import PARTS, Part, TimedCheck, is_healthy, summary
 from apps.doctor.finding import Finding, State, failed, not_checked, ok, warning
-from apps.doctor.machine import GIGABYTE, disk_finding
-from apps.doctor.shared_parts import clock_finding
 from ocr_worker import language_packs
 
 
@@ -21,7 +22,7 @@ from ocr_worker import language_packs
     ("skew", "state"),
     [(0.1, State.OK), (-1.5, State.OK), (3.0, State.WARNING), (-3.0, State.WARNING), (-40.0, State.FAILED)],
 )
-def test_clocks_that_differ_are_told(skew: float, state: State) -> None:
+def test_a_clock_that_differs_is_reported(skew: float, state: State) -> None:
     finding = clock_finding("clock of the database", skew)
 
     assert finding.state is state
@@ -31,7 +32,7 @@ def test_clocks_that_differ_are_told(skew: float, state: State) -> None:
 
 
 @pytest.mark.parametrize(("gigabytes", "state"), [(20, State.OK), (2, State.WARNING), (0.2, State.FAILED)])
-def test_a_full_disk_is_told(gigabytes: float, state: State) -> None:
+def test_a_full_disk_is_reported(gigabytes: float, state: State) -> None:
     assert disk_finding("disk", Path("/data"), free=int(gigabytes * GIGABYTE)).state is state
 
 
@@ -44,7 +45,7 @@ def test_a_full_disk_is_told(gigabytes: float, state: State) -> None:
         ("k3jL" * 12, State.OK),
     ],
 )
-def test_a_key_that_can_be_guessed_is_told_and_not_shown(settings: Any, key: str, state: State) -> None:
+def test_a_weak_key_is_reported_but_not_shown(settings: Any, key: str, state: State) -> None:
     settings.SECRET_KEY = key
 
     finding = machine.secret_key()
@@ -53,10 +54,10 @@ def test_a_key_that_can_be_guessed_is_told_and_not_shown(settings: Any, key: str
     assert key not in finding.sentence + finding.mend
     if state is State.FAILED:
         assert finding.mend.startswith("set SECRET_KEY of all processes")
-        assert "enter providers' keys anew" in finding.mend
+        assert "enter the providers' keys again" in finding.mend
 
 
-def test_a_key_that_seals_already_is_kept_where_processes_are_apart(settings: Any, tmp_path: Path) -> None:
+def test_a_created_key_must_be_shared_if_the_database_is_a_server(settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR, settings.DATABASE_URL = tmp_path, "postgres://db/leafmill"
     settings.SECRET_KEY = "k3jL" * 12
     (tmp_path / "secret_key").write_text(settings.SECRET_KEY)
@@ -68,7 +69,7 @@ def test_a_key_that_seals_already_is_kept_where_processes_are_apart(settings: An
     assert finding.mend.startswith("keep this key: set SECRET_KEY_FILE")
 
 
-def test_a_key_that_others_can_read_is_told(settings: Any, tmp_path: Path) -> None:
+def test_a_key_that_other_users_can_read_is_reported(settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     settings.SECRET_KEY = "k3jL" * 12
     kept = tmp_path / "secret_key"
@@ -81,7 +82,7 @@ def test_a_key_that_others_can_read_is_told(settings: Any, tmp_path: Path) -> No
     assert machine.secret_key().state is State.OK
 
 
-def test_flowers_password_has_to_be_one(settings: Any, tmp_path: Path) -> None:
+def test_a_short_password_of_flower_fails(settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     assert machine.flower_password().state is State.NOT_CHECKED
     path = tmp_path / "flower_password"
@@ -91,7 +92,7 @@ def test_flowers_password_has_to_be_one(settings: Any, tmp_path: Path) -> None:
     assert machine.flower_password().state is State.OK
 
 
-def test_without_language_packs_it_says_how_to_install_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_language_packs_are_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))
     monkeypatch.setattr(language_packs, "FOLDERS", ())
 
@@ -101,7 +102,7 @@ def test_without_language_packs_it_says_how_to_install_some(monkeypatch: pytest.
     assert "apt-get install tesseract-ocr" in finding.mend
 
 
-def test_a_gpu_is_seen_by_nvidias_own_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_gpu_is_found_with_nvidia_smi(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'NVIDIA H200, 143771 MiB'\n")
     program.chmod(0o755)
@@ -112,32 +113,36 @@ def test_a_gpu_is_seen_by_nvidias_own_program(monkeypatch: pytest.MonkeyPatch, t
 
     assert seen == ok("GPU", "NVIDIA H200, 143771 MiB.")
     assert unseen.state is State.OK
-    assert "sees no GPU" in unseen.sentence
+    assert "finds no GPU" in unseen.sentence
 
 
-def test_a_part_that_hangs_is_told_as_failed_in_time() -> None:
-    look = _TimedCheck("broker", lambda: time.sleep(60) or ok("broker", ""), 0.05)  # type: ignore[func-returns-value]
+def test_a_check_that_hangs_fails_at_its_time_limit_with_the_repair_of_its_part() -> None:
+    [broker] = [part for part in PARTS if part.name == "broker"]
 
-    [finding] = look.findings()
+    def hangs() -> Finding:
+        time.sleep(60)
+        return ok("broker", "")
+
+    [finding] = TimedCheck(replace(broker, check=hangs), 0.05).findings()
 
     assert finding.state is State.FAILED
     assert "did not answer within 0.05 s" in finding.sentence
-    assert "CELERY_BROKER_URL" in finding.mend or finding.mend == "make run", "not: ask the doctor again"
+    assert "CELERY_BROKER_URL" in finding.mend or finding.mend == "make run"
 
 
-def test_a_part_that_breaks_is_told_as_failed() -> None:
-    def breaks() -> Finding:
+def test_a_check_that_raises_fails() -> None:
+    def raises() -> Finding:
         return ok("broker", json.loads("{"))
 
-    [finding] = _TimedCheck("broker", breaks, 2.0).findings()
+    [finding] = TimedCheck(Part("broker", raises), 2.0).findings()
 
     assert finding.state is State.FAILED
     assert "JSONDecodeError" in finding.sentence
 
 
-def test_only_what_failed_is_unwell() -> None:
+def test_only_a_failure_is_unhealthy() -> None:
     findings = [ok("a", ""), warning("b", "", ""), not_checked("c", "")]
 
-    assert is_well(findings)
+    assert is_healthy(findings)
     assert summary(findings) == "1 ok, 1 warning, 1 not checked."
-    assert not is_well([*findings, failed("d", "", "")])
+    assert not is_healthy([*findings, failed("d", "", "")])

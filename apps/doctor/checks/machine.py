@@ -1,0 +1,109 @@
+"""Checks of this machine: programs, keys, user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+from django.conf import settings
+
+from apps.doctor.finding import Finding, failed, not_checked, ok, warning
+from ocr_worker import language_packs
+from parse_project import env
+
+MIN_KEY_LENGTH, MIN_PASSWORD_LENGTH = 32, 8
+GPU_SECONDS = 1.8
+NO_GPU = "OCR runs on CPUs here."
+WELL_KNOWN_KEYS = ("secret", "changeme", "change-me", "django-insecure", "password", "insecure", "default")
+NEW_KEY = (
+    "set SECRET_KEY of all processes to the output of this command, then enter the providers' keys again, because the "
+    "old key sealed them: "
+    'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+)
+INSTALL_TESSERACT = "sudo apt-get install tesseract-ocr tesseract-ocr-deu"
+
+
+def tesseract() -> Finding:
+    name = "Tesseract"
+    folder = language_packs.find_folder()
+    if folder is None:
+        sentence = "No language pack is installed here: only the scripts of the other engines can be read."
+        return warning(name, sentence, INSTALL_TESSERACT)
+    found = sorted(language_packs.packs_in(folder))
+    return ok(name, f"{len(found)} language packs in {folder}: {', '.join(found)}.")
+
+
+def office() -> Finding:
+    program = shutil.which("soffice") or shutil.which("libreoffice")
+    found = f"LibreOffice is at {program}" if program else "LibreOffice is not installed"
+    return not_checked("office files", f"Office files are not supported yet. {found}.")
+
+
+def gpu() -> Finding:
+    name = "GPU"
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ok(name, f"There is no nvidia-smi on this machine. {NO_GPU}")
+    try:
+        done = subprocess.run(
+            [program, "--query-gpu=name,memory.total", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=GPU_SECONDS,
+            check=False,
+        )
+    except (subprocess.TimeoutExpired, OSError) as error:
+        return warning(name, f"nvidia-smi does not answer: {type(error).__name__}.", "nvidia-smi")
+    seen = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    if done.returncode or not seen:
+        return ok(name, f"nvidia-smi finds no GPU. {NO_GPU}")
+    return ok(name, f"{'; '.join(seen)}.")
+
+
+def secret_key() -> Finding:
+    name, key = "SECRET_KEY", str(settings.SECRET_KEY)
+    kept = Path(settings.DATA_DIR) / "secret_key"
+    if key.lower().startswith(WELL_KNOWN_KEYS):
+        return failed(name, "It is a well-known key: signed links and sealed secrets are not safe.", NEW_KEY)
+    if len(key) < MIN_KEY_LENGTH:
+        return failed(name, f"It has {len(key)} characters; fewer than {MIN_KEY_LENGTH} can be guessed.", NEW_KEY)
+    if not kept.exists() and not settings.HAS_CONFIGURED_KEY:
+        return not_checked(name, "There is none yet; the first start creates it.")
+    if not kept.exists() or kept.read_text(encoding="ascii").strip() != key:
+        return ok(name, "It is set.")
+    if _others_can_read(kept):
+        return warning(name, f"Other users can read {kept}.", f"chmod 600 {kept}")
+    if not str(settings.DATABASE_URL).startswith("sqlite"):
+        sentence = f"It was created in {kept}; all processes of an installation need the same key."
+        return warning(name, sentence, f"keep this key: set SECRET_KEY_FILE of all processes to a copy of {kept}")
+    return ok(name, f"It was created at the first start and is stored in {kept}.")
+
+
+def flower_password() -> Finding:
+    name, path = "Flower's password", Path(settings.DATA_DIR) / "flower_password"
+    if not path.exists():
+        return not_checked(name, "make run has not started Flower here.")
+    if len(path.read_text(encoding="ascii").strip()) < MIN_PASSWORD_LENGTH:
+        return failed(name, f"It is shorter than {MIN_PASSWORD_LENGTH} characters.", f"rm {path}; make run")
+    if _others_can_read(path):
+        return warning(name, f"Other users can read {path}.", f"chmod 600 {path}")
+    return ok(name, f"It is stored in {path}.")
+
+
+def _others_can_read(path: Path) -> bool:
+    return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
+def user() -> Finding:
+    """Check which user the reader processes run as."""
+    name = "user"
+    if os.geteuid():
+        return ok(name, "This is not root.")
+    reader = env.reader_user()
+    if reader in ("0", "root"):
+        sentence = "Documents are read as root (LEAFMILL_READER_USER)."
+        return warning(name, sentence, "unset LEAFMILL_READER_USER")
+    return ok(name, f"This is root; documents are read as {reader}.")
