@@ -96,7 +96,7 @@ def scenario_of(options: dict[str, Any]) -> Scenario:
 def plan_and_print(
     options: dict[str, Any], write: Callable[[str], object], *, shows_plan: bool, simulates: bool
 ) -> tuple[Plan, Simulated | None]:
-    """Plan, simulate, draw the chart and print, as the options say. Raise CommandError for invalid options."""
+    """Plan, simulate, draw the chart and print, according to the options. Raise CommandError for invalid ones."""
     try:
         planned = plan(load_request_of(options))
         run = simulated(planned, scenario_of(options)) if simulates else None

@@ -44,7 +44,7 @@ class Limit:
 
 
 def quota_states(deployments: Sequence[Deployment], quotas: Sequence[ProjectQuota]) -> QuotaStates | None:
-    """Return the use of quotas by the deployments and projects by key, or None if the quota store does not respond."""
+    """Return the quota states of deployments and projects by key, or None if the quota store does not respond."""
     keys = [deployment_quota_key(deployment.pk) for deployment in deployments]
     keys += [project_quota_key(quota.project_id) for quota in quotas]
     try:

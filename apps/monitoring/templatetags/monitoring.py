@@ -26,7 +26,7 @@ def paused_things(context: dict[str, Any]) -> str:
         return ""
     lines = (
         (
-            "No new jobs are taken" if pause.name == "intake" else f"The queue {pause.name} is paused",
+            "The intake of new jobs is paused" if pause.name == "intake" else f"The queue {pause.name} is paused",
             pause.since.strftime("%Y-%m-%d %H:%M UTC"),
             pause.by,
             f": {pause.reason}" if pause.reason else "",
