@@ -1,5 +1,7 @@
-"""python -m bench [NAME...]: the benchmarks, each in a process of its own. Each prints a table and writes its figures
-to bench/results."""
+"""Run the benchmarks, each in its own process: ``python -m bench [NAME...]``.
+
+Each prints a table and writes its figures to bench/results.
+"""
 
 import subprocess
 import sys
@@ -10,7 +12,7 @@ BENCHMARKS = ["pages", "isolation", "service", "quality", "fidelity", "statusz",
 def main(names: list[str]) -> int:
     unknown = set(names) - set(BENCHMARKS)
     if unknown:
-        print(f"No benchmark is called {', '.join(sorted(unknown))}. There are: {', '.join(BENCHMARKS)}.")
+        print(f"Unknown benchmarks: {', '.join(sorted(unknown))}. Choose from: {', '.join(BENCHMARKS)}.")
         return 2
     codes = []
     for name in names or BENCHMARKS:

@@ -1,8 +1,8 @@
-"""The admin's pages with a million rows of pages on PostgreSQL: milliseconds from the request to the whole answer.
+"""Response times of the admin on PostgreSQL with a million page rows, in milliseconds.
 
     python -m bench.admin
 
-In this process, without the network and the web server. Writes bench/results/admin.json.
+Requests are made in this process, without network and web server. Writes bench/results/admin.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from bench.figures import Figure, report
 
 TARGET_MS = 300
-TIMES = 9
+REQUESTS = 9
 
 
 def main() -> None:
@@ -25,9 +25,9 @@ def main() -> None:
     from tests import services
 
     with tempfile.TemporaryDirectory(prefix="leafmill-bench-") as folder:
-        Path(folder).chmod(0o755)  # the database server is not root
+        Path(folder).chmod(0o755)  # the database server runs as another user
         database = services.start_postgres(Path(folder))
-        redis = services.start_redis(Path(folder))  # the quota store that the operations page asks
+        redis = services.start_redis(Path(folder))  # the quota store, which the operations page reads
         try:
             figures = measure(database.url, redis.url)
         finally:
@@ -55,14 +55,14 @@ def measure(database_url: str, redis_url: str) -> list[Figure]:
     from tests.integration.monitoring.test_many_rows import PAGES
 
     accounts.create_api_key(name="bench")
-    began = time.perf_counter()
+    started = time.perf_counter()
     make_many_rows()
-    print(f"rows made in {time.perf_counter() - began:.0f} s")
-    client = logged_in()
+    print(f"rows made in {time.perf_counter() - started:.0f} s")
+    client = admin_client()
     return [Figure(f"{name}, p50", milliseconds(client, address), "ms", TARGET_MS) for name, address in PAGES.items()]
 
 
-def logged_in() -> Any:
+def admin_client() -> Any:
     from django.contrib.auth.models import User
     from django.test import Client
 
@@ -72,14 +72,14 @@ def logged_in() -> Any:
 
 
 def milliseconds(client: Any, address: str) -> float:
-    """The middle of some times, after one that warms up."""
+    """Return the median of several requests, after one that warms up."""
     times = []
-    for _ in range(TIMES + 1):
-        began = time.perf_counter()
-        answer = client.get(address)
-        times.append((time.perf_counter() - began) * 1000)
-        if answer.status_code != 200:
-            raise SystemExit(f"{address}: {answer.status_code}")
+    for _ in range(REQUESTS + 1):
+        started = time.perf_counter()
+        response = client.get(address)
+        times.append((time.perf_counter() - started) * 1000)
+        if response.status_code != 200:
+            raise SystemExit(f"{address}: {response.status_code}")
     return statistics.median(times[1:])
 
 

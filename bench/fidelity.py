@@ -1,324 +1,42 @@
-"""How well wrong answers of models are told from right ones: pages of the corpus, rewritten well and badly.
+"""Measure how well wrong answers of models are distinguished from right ones, on rewritten pages of the corpus.
 
     python -m bench.fidelity [-v]
 
-The thresholds were chosen by looking at the first three pages of every document (``chosen``); the next three are the
-check (``held-out``). Prints a table and writes bench/results/fidelity.json: for each kind of rewriting the share of
-answers that are refused.
+The thresholds were chosen on the first three pages of every document (``chosen``); the next three verify them
+(``held-out``). Prints a table and writes bench/results/fidelity.json: for each kind of rewriting the share of answers
+that are refused. ``-v`` prints each answer that is judged wrongly.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
-import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from apps.pages.layout.document_survey import margin_of
-from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.blocks import Page
 from apps.pages.model.errors import ParseError
 from apps.pages.output.assembly import finished_pages
-from apps.pages.output.render import RenderOptions, page_markdown
 from apps.pages.sandbox.client import Reader
 from apps.parsing.answers.alignment import align
 from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
 from apps.parsing.answers.parse_answer import end_line, read_answer
 from bench.figures import CORPUS, Figure, report
+from bench.rewritings import OCR_WRONG, RIGHT, WRONG, Case, markdown
 
 MAX_PAGES_PER_DOCUMENT = 3
 SETS = {"chosen": 1, "held-out": 1 + MAX_PAGES_PER_DOCUMENT}
 MIN_WORDS = 30
 TEXT = "text layer"
 MARKER = "mark"
-HTML, PIPE = RenderOptions(), RenderOptions(table_format="pipe")
 OCR_CHARACTER_ERRORS = 0.012
 _CONFUSED = dict(zip("eoilantf015", "c01lourrOlS", strict=True))
-_LATEX: dict[str, str | int | None] = {"²": "^{2}", "³": "^{3}", "×": "\\times ", "±": "\\pm ", "≤": "\\leq "}
-_LATEX |= {"∫": "\\int ", "√": "\\sqrt ", "→": "\\to ", "∈": "\\in ", "∑": "\\sum ", "≥": "\\geq "}
-_STRAIGHT: dict[str, str | int | None] = {"“": '"', "”": '"', "’": "'", "‘": "'", "…": "..."}
-_SENTENCE = re.compile(r"(?<=[.!?。])\s*(?=\S)")
-_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
-INVENTED = "The committee has approved the final version without any further changes to the annex."
-
-Case = tuple[Page, list[Block], list[Block]]  # the page, its finished blocks, those of another page
-Rewriting = Callable[[Case, random.Random], str | None]
-
-
-def shown(case: Case) -> list[Block]:
-    """The blocks that the Markdown of a page shows."""
-    left_out = (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER)
-    return [block for block in case[1] if block.type not in left_out]
-
-
-def markdown(blocks: Sequence[Block], options: RenderOptions = HTML) -> str:
-    return page_markdown(blocks, options)
-
-
-# Right answers.
-
-
-def as_it_is(case: Case, rng: random.Random) -> str:
-    return markdown(case[1])
-
-
-def pipe_tables(case: Case, rng: random.Random) -> str:
-    return markdown(case[1], PIPE)
-
-
-def other_headings(case: Case, rng: random.Random) -> str:
-    return re.sub(r"^#{1,6}(?= )", lambda _: "#" * rng.randint(1, 4), markdown(case[1]), flags=re.MULTILINE)
-
-
-def hyphens_as_printed(case: Case, rng: random.Random) -> str:
-    def broken(found: re.Match[str]) -> str:
-        return f"{found.group(1)}-\n{found.group(2)}" if rng.random() < 0.1 else found.group()
-
-    return re.sub(r"\b([a-z]{3,})([a-z]{3,})(?= [a-z])", broken, _prose(case))
-
-
-def other_lists(case: Case, rng: random.Random) -> str:
-    text = re.sub(r"^( *)- ", r"\1* ", markdown(case[1]), flags=re.MULTILINE)
-    return re.sub(r"^\d{1,3}[.)] ", rng.choice(["1. ", "- "]), text, flags=re.MULTILINE)
-
-
-def other_spaces(case: Case, rng: random.Random) -> str:
-    spread = re.sub(r"(?<=[a-z]) (?=[a-z])", lambda _: rng.choice([" ", " ", "\n", "  "]), _prose(case))
-    return spread.replace("\n\n", "\n\n\n")
-
-
-def formulas_as_latex(case: Case, rng: random.Random) -> str:
-    text = _prose(case).translate(str.maketrans(_LATEX))
-    return re.sub(r"(?<= )([a-z]) = ", r"$\1 = $ ", text)
-
-
-def typography(case: Case, rng: random.Random) -> str:
-    text = markdown(case[1], PIPE)
-    straight = text.translate(str.maketrans(_STRAIGHT))
-    return straight if straight != text else text.replace("'", "’").replace(" - ", " – ")
-
-
-def running_lines_kept(case: Case, rng: random.Random) -> str:
-    kinds = (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER)
-    return markdown([msgspec.structs.replace(b, type=BlockType.PARAGRAPH) if b.type in kinds else b for b in case[1]])
-
-
-def other_order(case: Case, rng: random.Random) -> str | None:
-    blocks = shown(case)
-    middle = len(blocks) // 2
-    return markdown(blocks[middle:] + blocks[:middle]) if middle else None
-
-
-def block_moved(case: Case, rng: random.Random) -> str | None:
-    blocks = shown(case)
-    if len(blocks) < 3:
-        return None
-    moved = blocks.pop(rng.randrange(len(blocks)))
-    blocks.insert(rng.randrange(len(blocks)), moved)
-    return markdown(blocks)
-
-
-def emphasis(case: Case, rng: random.Random) -> str:
-    def bold(found: re.Match[str]) -> str:
-        return f"**{found.group()}**" if rng.random() < 0.1 else found.group()
-
-    return re.sub(r"(?<= )[a-z]{4,}(?= )", bold, _prose(case))
-
-
-def fenced_with_chat(case: Case, rng: random.Random) -> str:
-    return f"Sure, here is the page converted to Markdown:\n\n```markdown\n{markdown(case[1])}\n```"
-
-
-def one_line_per_line(case: Case, rng: random.Random) -> str:
-    return "\n\n".join(
-        "\n".join(line.text for line in block.lines)
-        if block.type is BlockType.PARAGRAPH and block.lines
-        else markdown([block])
-        for block in shown(case)
-    )
-
-
-def _prose(case: Case) -> str:
-    return "\n\n".join(text for block in shown(case) if (text := markdown([block], PIPE)))
-
-
-# Wrong answers.
-
-
-def without_sentence(case: Case, rng: random.Random) -> str | None:
-    def cut(text: str) -> str | None:
-        sentences = _SENTENCE.split(text)
-        long = [number for number, sentence in enumerate(sentences) if sentence.count(" ") >= 7]
-        if len(sentences) < 2 or not long:
-            return None
-        del sentences[rng.choice(long)]
-        return " ".join(sentences)
-
-    return _one_changed(case, rng, cut)
-
-
-def without_paragraph(case: Case, rng: random.Random) -> str | None:
-    blocks = shown(case)
-    long = [n for n, b in enumerate(blocks) if _is_long_paragraph(case[0], b)]
-    if len(blocks) < 2 or not long:
-        return None
-    del blocks[rng.choice(long)]
-    return markdown(blocks)
-
-
-def _is_long_paragraph(page: Page, block: Block) -> bool:
-    """Whether it would be missed. What is left out in the margins is put back from the page (``align``)."""
-    return block.type is BlockType.PARAGRAPH and block.text.count(" ") >= 12 and not margin_of(page, block)
-
-
-def without_row(case: Case, rng: random.Random) -> str | None:
-    blocks = shown(case)
-    rows = [
-        (number, row)
-        for number, block in enumerate(blocks)
-        for row in sorted({cell.row for cell in block.cells})
-        if sum(len(cell.text) for cell in block.cells if cell.row == row) >= 12
-    ]
-    if not rows:
-        return None
-    number, row = rng.choice(rows)
-    block = blocks[number]
-    blocks[number] = msgspec.structs.replace(block, cells=tuple(cell for cell in block.cells if cell.row != row))
-    return markdown(blocks)
-
-
-def without_last(share: float) -> Rewriting:
-    def rewrite(case: Case, rng: random.Random) -> str:
-        text = _prose(case)
-        return text[: int(len(text) * (1 - share))]
-
-    return rewrite
-
-
-def digit_changed(case: Case, rng: random.Random) -> str | None:
-    def change(number: str) -> str | None:
-        place = rng.choice([place for place, sign in enumerate(number) if sign.isdigit()])
-        return number[:place] + rng.choice([d for d in "0123456789" if d != number[place]]) + number[place + 1 :]
-
-    return _number_changed(case, rng, change)
-
-
-def digits_swapped(case: Case, rng: random.Random) -> str | None:
-    def change(number: str) -> str | None:
-        places = [p for p in range(len(number) - 1) if number[p : p + 2].isdigit() and number[p] != number[p + 1]]
-        if not places:
-            return None
-        place = rng.choice(places)
-        return number[:place] + number[place + 1] + number[place] + number[place + 2 :]
-
-    return _number_changed(case, rng, change)
-
-
-def point_moved(case: Case, rng: random.Random) -> str | None:
-    def change(number: str) -> str | None:
-        whole, point, rest = number.partition(".")
-        if not point or "." in rest or "," in rest:
-            return None
-        return (
-            f"{whole}{rest[0]}.{rest[1:]}"
-            if len(rest) > 1
-            else f"{whole[:-1]}.{whole[-1]}{rest}"
-            if len(whole) > 1
-            else None
-        )
-
-    return _number_changed(case, rng, change)
-
-
-def sentence_invented(case: Case, rng: random.Random) -> str:
-    blocks = _prose(case).split("\n\n")
-    blocks.insert(rng.randrange(len(blocks) + 1), INVENTED)
-    return "\n\n".join(blocks)
-
-
-def another_page(case: Case, rng: random.Random) -> str | None:
-    return markdown(case[2]) if case[2] else None
-
-
-def repeated(case: Case, rng: random.Random) -> str | None:
-    text = _prose(case)
-    return text + "\n\n" + "\n\n".join([text.split("\n\n")[-1]] * 40)
-
-
-def _one_changed(case: Case, rng: random.Random, change: Callable[[str], str | None]) -> str | None:
-    blocks = shown(case)
-    order = [number for number, block in enumerate(blocks) if block.text]
-    rng.shuffle(order)
-    for number in order:
-        text = change(blocks[number].text)
-        if text is not None:
-            blocks[number] = msgspec.structs.replace(blocks[number], text=text)
-            return markdown(blocks)
-    return None
-
-
-def _number_changed(case: Case, rng: random.Random, change: Callable[[str], str | None]) -> str | None:
-    """The answer with one number changed, in a text or a cell."""
-    blocks = shown(case)
-    places: list[tuple[int, int | None, re.Match[str]]] = []
-    for n, block in enumerate(blocks):
-        places += [(n, None, found) for found in _DIGITS.finditer(block.text)]
-        places += [(n, c, found) for c, cell in enumerate(block.cells) for found in _DIGITS.finditer(cell.text)]
-    rng.shuffle(places)
-    for number, index, found in places:
-        new = change(found.group())
-        if new is None:
-            continue
-        block = blocks[number]
-        text = block.text if index is None else block.cells[index].text
-        text = text[: found.start()] + new + text[found.end() :]
-        if index is None:
-            blocks[number] = msgspec.structs.replace(block, text=text)
-        else:
-            cells = list(block.cells)
-            cells[index] = msgspec.structs.replace(cells[index], text=text)
-            blocks[number] = msgspec.structs.replace(block, cells=tuple(cells))
-        return markdown(blocks)
-    return None
-
-
-RIGHT: tuple[Rewriting, ...] = (
-    as_it_is,
-    pipe_tables,
-    other_headings,
-    hyphens_as_printed,
-    other_lists,
-    other_spaces,
-    typography,
-    running_lines_kept,
-    other_order,
-    block_moved,
-    emphasis,
-    fenced_with_chat,
-    one_line_per_line,
-    formulas_as_latex,
-)
-WRONG: dict[str, Rewriting] = {
-    "a sentence left out": without_sentence,
-    "a paragraph left out": without_paragraph,
-    "a table row left out": without_row,
-    "the last 10 % left out": without_last(0.1),
-    "the last 30 % left out": without_last(0.3),
-    "a digit changed": digit_changed,
-    "two digits swapped": digits_swapped,
-    "a decimal point moved": point_moved,
-    "a sentence invented": sentence_invented,
-    "the answer of another page": another_page,
-    "a loop at the end": repeated,
-}
-# As in a page read by OCR, when the model has mended what OCR misread.
-OCR_WRONG = [name for name in WRONG if "left out" in name or "page" in name or "loop" in name]
 NUMBERS, PARAGRAPH = ("a digit changed", "two digits swapped", "a decimal point moved"), "a paragraph left out"
 TARGETS = dict.fromkeys(NUMBERS, 0.99) | {PARAGRAPH: 0.97}
 
@@ -345,7 +63,7 @@ def cases(documents: Sequence[Path], first: int = 1) -> Iterator[Case]:
 
 
 def with_ocr_errors(page: Page, rng: random.Random) -> Page:
-    """The page with letters misread here and there."""
+    """Return the page with some letters misread."""
 
     def misread(text: str) -> str:
         return "".join(
@@ -366,8 +84,10 @@ def measured(page: Page, answer: str) -> Fidelity:
 
 
 def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: dict[str, bool]) -> list[Figure]:
-    """The share of right answers refused, and of wrong ones found out; ``judges``: a name for each, and whether the
-    model is taken to have seen the page."""
+    """Return the share of right answers that are refused and of wrong ones that are detected.
+
+    ``judges`` maps a name to whether the model counts as having seen the page's image.
+    """
     rng = random.Random(7)
     counts: dict[tuple[str, str], list[bool]] = defaultdict(list)
     named = {f"right, {rewrite.__name__.replace('_', ' ')}": rewrite for rewrite in RIGHT}
@@ -379,32 +99,26 @@ def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: 
             if answer is None:
                 continue
             fidelity = measured(page, answer)
-            for check_answer, image in judges.items():
-                hit = bool(verdict(fidelity, source=source, image=image))
-                counts[check_answer, name].append(hit)
-                if "-v" in sys.argv and hit == name.startswith("right"):
-                    print(check_answer, name, page.number, fidelity)
-    return [figure for check_answer in judges for figure in _figures(check_answer, counts)]
-
-
-def _figures(check_answer: str, counts: dict[tuple[str, str], list[bool]]) -> list[Figure]:
-    own = {name: hits for (by, name), hits in counts.items() if by == check_answer}
-    right = [hit for name, hits in own.items() if name.startswith("right") for hit in hits]
-    figures = [
-        Figure(
-            f"{check_answer}: right answers refused ({len(right)})", round(sum(right) / len(right), 4), "share", 0.005
-        )
-    ]
-    for name, hits in own.items():
-        target = TARGETS.get(name) if check_answer == TEXT else None
-        figures.append(
-            Figure(f"{check_answer}: {name} ({len(hits)})", round(sum(hits) / len(hits), 4), "share", target)
-        )
+            for judge, image in judges.items():
+                refused = bool(verdict(fidelity, source=source, image=image))
+                counts[judge, name].append(refused)
+                if "-v" in sys.argv and refused == name.startswith("right"):
+                    print(judge, name, page.number, fidelity)
+    figures = []
+    for judge in judges:
+        own = {name: answers for (by, name), answers in counts.items() if by == judge}
+        right = [refused for name, answers in own.items() if name.startswith("right") for refused in answers]
+        share = round(sum(right) / len(right), 4)
+        figures.append(Figure(f"{judge}: right answers refused ({len(right)})", share, "share", 0.005))
+        for name, answers in own.items():
+            target = TARGETS.get(name) if judge == TEXT else None
+            share = round(sum(answers) / len(answers), 4)
+            figures.append(Figure(f"{judge}: {name} ({len(answers)})", share, "share", target))
     return figures
 
 
 def cost(found: Sequence[Case], name: str) -> list[Figure]:
-    """CPU milliseconds for a page of about 500 words, from the answer's text to the verdict."""
+    """Measure CPU milliseconds for a page of about 500 words, from the answer's text to the verdict."""
     page, blocks, _ = min(found, key=lambda case: abs(compare(case[0], ()).words - 500))
     answer = markdown(blocks)
     measured(page, answer)
@@ -419,19 +133,17 @@ def cost(found: Sequence[Case], name: str) -> list[Figure]:
 def main() -> None:
     documents = sorted(itertools.chain(*(CORPUS.glob(f"{name}/*.pdf") for name in ("markdown", "tables", "text"))))
     if not documents:
-        sys.exit("This benchmark reads ../shared/corpus, which is not here.")
+        sys.exit("This benchmark reads ../shared/corpus, which is missing.")
     figures: list[Figure] = []
     for name, first in SETS.items():
         found = list(cases(documents, first))
         figures += [Figure(f"{name}: pages", len(found), "pages"), *cost(found, name)]
-        figures += _all_shares(found, name)
+        measured_shares = [
+            *shares(found, source=TEXT_LAYER, wrong=list(WRONG), judges={TEXT: False, "text layer, page seen": True}),
+            *shares(found[::2], source=OCR, wrong=OCR_WRONG, judges={"OCR": False, "OCR, page seen": True}),
+        ]
+        figures += [msgspec.structs.replace(figure, what=f"{name}: {figure.what}") for figure in measured_shares]
     report("fidelity", figures)
-
-
-def _all_shares(found: Sequence[Case], name: str) -> list[Figure]:
-    figures = shares(found, source=TEXT_LAYER, wrong=list(WRONG), judges={TEXT: False, "text layer, page seen": True})
-    figures += shares(found[::2], source=OCR, wrong=OCR_WRONG, judges={"OCR": False, "OCR, page seen": True})
-    return [msgspec.structs.replace(figure, what=f"{name}: {figure.what}") for figure in figures]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark prints and writes: a table, and bench/results/NAME.json."""
+"""The output of every benchmark: a table, and bench/results/NAME.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 
 
 class Figure(msgspec.Struct):
-    """One line of the table; ``target`` None where none is set."""
+    """One line of the table; ``target`` is None if none is set."""
 
     what: str
     value: float

@@ -1,4 +1,4 @@
-"""Pages with models: throughput against width and latency, quotas, and what an outage costs.
+"""Pages with models: throughput by width and latency, use of quotas, and the delay of an outage.
 
     python -m bench.genai [widths] [widths-2] [requests] [requests-4] [tokens] [tokens-4] [fallback]
 
@@ -28,15 +28,15 @@ from tests.acceptance.running_service import SHORT_TIMES, Process, RunningServic
 from tests.fakes.provider import FakeProvider
 
 LATENCY_SECONDS = 4.0
-# mode, queue, width, pages, pages a minute to reach. The fake does not see: in multimodal mode a page is asked for
-# twice, and then keeps its text.
+# mode, queue, width, pages, target in pages a minute. The fake model does not see images, so in multimodal mode each
+# page is requested twice and then gets its fallback text.
 MODES = (
     ("balanced", "llm", 250, 1969, 2500),
     ("multimodal", "lvm", 50, 400, None),
     ("agentic", "agent", 25, 160, 130),
 )
 TIER = {"balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
-# A picture's text is not looked at here: what is measured is the road, and models see what OCR would.
+# The text in pictures is not read: this measures the path of a page to the model, not OCR.
 _NO_OCR = {"ocr_parameters": {"disable_ocr": True}}
 
 
@@ -57,14 +57,17 @@ class Bench:
         )
 
     def start_models(self, queue: str, processes: int) -> None:
+        def is_ready(worker: Process) -> bool:
+            return b" ready." in worker.log.read_bytes()
+
         for _ in range(processes):
             before = len(self.service.processes)
             worker = self.service.start(
                 "models",
                 *(sys.executable, "manage.py", "work", queue, "--share", str(processes), "--name", f"{queue}{before}"),
             )
-            wait_for(partial(_is_ready, worker), "the worker is ready", seconds=30)
-        time.sleep(6)  # litellm is imported beside
+            wait_for(partial(is_ready, worker), "the worker is ready", seconds=30)
+        time.sleep(6)  # litellm is imported in the background
 
     def parse(self, mode: str, pages: int, **options: Any) -> str:
         configuration = {
@@ -85,12 +88,8 @@ class Bench:
         return sorted(entry["arrived_at"] for entry in self.provider.requests())
 
 
-def _is_ready(worker: Process) -> bool:
-    return b" ready." in worker.log.read_bytes()
-
-
 def steady_rate(arrivals: Sequence[float], *, skip_seconds: float) -> float:
-    """Requests a second between the ramp at the start and the moment from which there was less than a width to do."""
+    """Return requests a second without the ramp at the start and the end, when fewer pages than the width are left."""
     begin, end = arrivals[0] + skip_seconds, arrivals[-1] - 1.0
     inside = [moment for moment in arrivals if begin <= moment < end]
     return len(inside) / (end - begin)
@@ -131,7 +130,7 @@ def widths(processes: int, wanted: Sequence[str] = ()) -> Iterator[Figure]:
 
 
 def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
-    """A limit in requests or in tokens: what is reached of it, and what a strict provider sees above."""
+    """Measure how much of a limit is used, and how many requests a strict provider counts above it."""
     with running_service() as bench:
         bench.provider.set_latency(1.0)
         limits: dict[str, Any] = {unit: limit}
@@ -155,12 +154,12 @@ def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
         yield Figure(f"{name}: most in any 60 s", max(one["busiest_window"] for one in stats.values()), "requests")
 
 
-def _since(provider: FakeProvider, moment: float) -> list[float]:
+def arrivals_since(provider: FakeProvider, moment: float) -> list[float]:
     return sorted(entry["arrived_at"] for entry in provider.requests() if entry["arrived_at"] > moment)
 
 
 def fallback() -> Iterator[Figure]:
-    """The first of two providers dies under load, and comes back."""
+    """Measure the delays when the first of two providers stops under load and comes back."""
     with running_service() as bench, FakeProvider() as first:
         bench.provider.set_latency(1.0)
         first.set_latency(1.0)
@@ -174,14 +173,14 @@ def fallback() -> Iterator[Figure]:
         stopped = time.time()
         first.stop()
         time.sleep(15)
-        arrivals = [stopped, *_since(second, stopped)]
+        arrivals = [stopped, *arrivals_since(second, stopped)]
         yield Figure("first provider dies: until the second has a page", arrivals[1] - stopped, "s", 5)
         gaps = [late - early for early, late in pairwise(arrivals)]
         yield Figure("longest time without a page after that", max(gaps), "s", 5)
         back = time.time()
         first.start()
-        wait_for(lambda: bool(_since(first, back)), "the first provider is asked again", seconds=90)
-        again = _since(first, back)[0]
+        wait_for(lambda: bool(arrivals_since(first, back)), "the first provider is asked again", seconds=90)
+        again = arrivals_since(first, back)[0]
         yield Figure("first provider comes back: until it has a page", again - back, "s", 60)
 
 
@@ -189,9 +188,9 @@ def fallback() -> Iterator[Figure]:
 def running_service() -> Iterator[Bench]:
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
-        for room in ("backends", "data"):
-            (folder / room).mkdir()
-        folder.chmod(0o755)  # a database server that is not root has to reach its own folder below
+        for name in ("backends", "data"):
+            (folder / name).mkdir()
+        folder.chmod(0o755)  # the database server runs as another user and must reach its folder below
         backends = cleanup.enter_context(BACKENDS["postgres+redis"](folder / "backends"))
         provider = cleanup.enter_context(FakeProvider())
         service = RunningService(backends, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
@@ -204,8 +203,8 @@ def running_service() -> Iterator[Bench]:
 
 def main(arguments: Sequence[str]) -> None:
     if not CORPUS.exists():
-        sys.exit("This benchmark reads ../shared/corpus, which is not here.")
-    measured: dict[str, Callable[[], Iterator[Figure]]] = {
+        sys.exit("This benchmark reads ../shared/corpus, which is missing.")
+    benchmarks: dict[str, Callable[[], Iterator[Figure]]] = {
         "widths": lambda: widths(1),
         "widths-2": lambda: widths(2),
         "requests-4": lambda: quota("requests", 600, 4),
@@ -214,9 +213,9 @@ def main(arguments: Sequence[str]) -> None:
         "tokens": lambda: quota("tokens", 900_000, 1),
         "fallback": fallback,
     }
-    for name in arguments or list(measured):
+    for name in arguments or list(benchmarks):
         print(f"--- {name}", flush=True)
-        report(f"genai-{name}", list(measured[name]()))
+        report(f"genai-{name}", list(benchmarks[name]()))
 
 
 if __name__ == "__main__":

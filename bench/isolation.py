@@ -1,4 +1,4 @@
-"""What reading in a confined child costs beside reading in the same process.
+"""The cost of reading in a sandboxed child process, compared with reading in the same process.
 
     python -m bench.isolation [PDF]
 
@@ -31,7 +31,7 @@ ROUNDS = 25
 
 
 def milliseconds(*actions: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """The median time of each action. They take turns, so that a busy moment of the machine hits all of them."""
+    """Return the median time of each action. The actions alternate, so that load on the machine affects all of them."""
     times: list[list[float]] = [[] for _ in actions]
     for round_number in range(rounds + 1):
         for action, taken in zip(actions, times, strict=True):
@@ -45,23 +45,23 @@ def milliseconds(*actions: Callable[[], object], rounds: int = ROUNDS) -> list[f
 _numbers = itertools.count(10_000)
 
 
-def others() -> Limits:
-    """Limits that no child was forked with before, so that none is used again."""
+def unused_limits() -> Limits:
+    """Return limits with which no child was forked before, so that no child is reused."""
     return Limits(max_pages=next(_numbers))
 
 
-def starting(document: Path) -> float:
-    """From nothing to a reader that has answered."""
+def start_milliseconds(document: Path) -> float:
+    """Measure the start of a reader until its first answer."""
 
-    def once() -> None:
+    def start() -> None:
         with Reader() as reader:
             reader.inspect(document)
 
-    return milliseconds(once, rounds=5)[0]
+    return milliseconds(start, rounds=5)[0]
 
 
-def command(document: Path) -> float:
-    """``manage.py parse`` of one page, from process start to exit."""
+def command_milliseconds(document: Path) -> float:
+    """Measure ``manage.py parse`` of one page, from process start to exit."""
     arguments = [sys.executable, "manage.py", "parse", "-q", str(document), "-o", os.devnull]
     return milliseconds(lambda: subprocess.run(arguments, cwd=ROOT, check=True), rounds=7)[0]
 
@@ -76,10 +76,10 @@ def figures(document: Path, one_page: Path) -> list[Figure]:
         plain, isolated, fresh = milliseconds(
             lambda: in_process(numbers),
             lambda: reader.read_range(document, numbers),
-            lambda: other.read_range(document, numbers, limits=others()),
+            lambda: other.read_range(document, numbers, limits=unused_limits()),
         )
         plain_one, fresh_one = milliseconds(
-            lambda: in_process([1]), lambda: other.read_range(document, [1], limits=others())
+            lambda: in_process([1]), lambda: other.read_range(document, [1], limits=unused_limits())
         )
         plain_preflight, preflight, both = milliseconds(
             lambda: page_reading.inspect_document(str(one_page), max_pages=1),
@@ -95,17 +95,17 @@ def figures(document: Path, one_page: Path) -> list[Figure]:
         Figure("isolation, a page alone in a fresh child", fresh_one - plain_one, "ms"),
         Figure("isolation, one pre-flight", preflight - plain_preflight, "ms", 5.0),
         Figure("one-page document: pre-flight and page in one child", both, "ms"),
-        Figure("start of a reader to its first answer", starting(one_page), "ms"),
+        Figure("start of a reader to its first answer", start_milliseconds(one_page), "ms"),
         Figure("memory of a warm reader, its own (USS)", memory.uss / 2**20, "MB"),
-        Figure("manage.py parse, one page, start to exit", command(one_page), "ms", 500.0),
+        Figure("manage.py parse, one page, start to exit", command_milliseconds(one_page), "ms", 500.0),
     ]
 
 
 def main(arguments: list[str]) -> None:
     document = Path(arguments[0]) if arguments else DEFAULT
     if not document.exists():
-        sys.exit(f"There is no {document}. Pass a PDF of at least {RANGE} pages.")
-    os.environ.setdefault("TOKIO_WORKER_THREADS", "1")  # as in a reader, so that both sides do the same
+        sys.exit(f"{document} does not exist. Pass a PDF of at least {RANGE} pages.")
+    os.environ.setdefault("TOKIO_WORKER_THREADS", "1")  # as in a reader, so that both do the same work
     with tempfile.TemporaryDirectory(prefix="leafmill-bench-") as folder:
         one_page = Path(folder) / "one-page.pdf"
         one_page.write_bytes(small_pdf())

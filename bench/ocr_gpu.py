@@ -1,10 +1,10 @@
-"""Pages a minute of OCR on a GPU, for several batch sizes. Runs alone, from the repository's root:
+"""Pages a minute of OCR on a GPU, for several batch sizes. It runs standalone, from the repository's root:
 
     pip install numpy opencv-python-headless pillow msgspec rapidocr onnxruntime-gpu
     python bench/ocr_gpu.py [--batches 1 4 8 16 32] [--pages 128] [--cpu]
 
-The pages are drawn here: A4 at 200 dpi, 45 lines of English each. Writes bench/results/ocr-gpu.json. ``--cpu``
-tries the script where there is no GPU, and writes nothing.
+The script draws the pages: A4 at 200 dpi, 45 lines of English each. Writes bench/results/ocr-gpu.json. ``--cpu`` runs
+it on a machine without a GPU and writes nothing.
 """
 
 from __future__ import annotations
@@ -59,14 +59,15 @@ def main() -> int:
     try:
         runtime = onnx_runtime.OnnxRuntime(cuda=not arguments.cpu)
     except ImportError as error:
-        print(f"{error}. With --cpu the script runs without.")
+        print(f"{error}. Run with --cpu on a machine without a GPU.")
         return 1
     detector, recognizer = runtime.detector(), runtime.recognizer(is_latin)
-    pages = [drawn(number) for number in range(arguments.pages)]
-    print(f"onnxruntime {onnx_runtime.VERSION}, {len(pages)} pages of {LINES} lines, on the {device(arguments.cpu)}")
+    device = "CPU" if arguments.cpu else "GPU"
+    pages = [draw_page(number) for number in range(arguments.pages)]
+    print(f"onnxruntime {onnx_runtime.VERSION}, {len(pages)} pages of {LINES} lines, on the {device}")
     figures = []
     for batch in arguments.batches:
-        read(pages[:batch], batch, detector, recognizer)  # warm
+        read(pages[:batch], batch, detector, recognizer)  # warms up
         started = time.monotonic()
         letters = read(pages, batch, detector, recognizer)
         pages_a_minute = len(pages) / (time.monotonic() - started) * 60
@@ -78,7 +79,7 @@ def main() -> int:
 
 
 def read(pages: list[ppocr.Gray], batch: int, detector: ppocr.Detector, recognizer: ppocr.Recognizer) -> int:
-    """How many letters are on the pages: lines are found and read by the batch."""
+    """Find and read all lines, batch by batch, and return the number of letters read."""
     letters = 0
     for start in range(0, len(pages), batch):
         part = pages[start : start + batch]
@@ -88,18 +89,14 @@ def read(pages: list[ppocr.Gray], batch: int, detector: ppocr.Detector, recogniz
     return letters
 
 
-def drawn(seed: int) -> ppocr.Gray:
-    """A page of text."""
+def draw_page(seed: int) -> ppocr.Gray:
+    """Return an image of a page of text."""
     words = random.Random(seed)
     page = Image.new("L", (WIDTH, HEIGHT), 255)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(LETTERS)
     for line in range(LINES):
         draw.text((120, 120 + line * 46), " ".join(words.choices(_WORDS, k=14)), fill=0, font=font)
     return np.asarray(page, np.uint8)
-
-
-def device(cpu: bool) -> str:
-    return "CPU" if cpu else "GPU"
 
 
 if __name__ == "__main__":

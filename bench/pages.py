@@ -23,13 +23,13 @@ RANGE = 16
 TARGETS = {"mixed-1969p": 4.0}
 
 
-@contextmanager
-def _nowhere(_: str) -> Iterator[io.BytesIO]:
-    yield io.BytesIO()
-
-
 def stages(document: Path) -> list[Figure]:
-    """What each stage costs on this document."""
+    """Measure each stage on this document."""
+
+    @contextmanager
+    def discard(_: str) -> Iterator[io.BytesIO]:
+        yield io.BytesIO()
+
     marks = [time.process_time()]
     count = inspect_document(str(document), max_pages=MAX_PAGES).page_count
     marks.append(time.process_time())
@@ -43,7 +43,7 @@ def stages(document: Path) -> list[Figure]:
     marks.append(time.process_time())
     decoded = list(decode_pages(lines.splitlines()))
     marks.append(time.process_time())
-    assemble(lambda: decoded, options=RenderOptions(), open_output=_nowhere)
+    assemble(lambda: decoded, options=RenderOptions(), open_output=discard)
     marks.append(time.process_time())
     names = ["inspect", "read with layout", "encode", "decode", "assemble"]
     spent = [(after - before) / count * 1000 for before, after in pairwise(marks)]
@@ -55,7 +55,7 @@ def stages(document: Path) -> list[Figure]:
 def main(arguments: Sequence[str]) -> None:
     documents = [Path(name) for name in arguments] or sorted(CORPUS.glob("speed/[im]*.pdf"))
     if not documents:
-        sys.exit("This benchmark reads ../shared/corpus, which is not here. Name PDFs to measure them.")
+        sys.exit("This benchmark reads ../shared/corpus, which is missing. Pass the PDFs to measure instead.")
     report("pages", [figure for document in documents for figure in stages(document)])
 
 

@@ -1,7 +1,7 @@
-"""How well documents are read: the corpus, scored. Run as ``python -m bench.quality``.
+"""Score the Markdown, text and items of the corpus: ``python -m bench.quality``.
 
-Reads the PDFs of ../shared/corpus in this process, writes Markdown, text and items to a temporary folder, lets
-../shared/score/score.py compare them with the ground truth, prints the means and writes bench/results/quality.json.
+Reads the PDFs of ../shared/corpus in this process, writes the outputs to a temporary folder, compares them with the
+ground truth by ../shared/score/score.py, prints the means and writes bench/results/quality.json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from apps.pages.model.blocks import Block, Cell, Line, Page, PageFailure
 from apps.pages.model.errors import ParseError
@@ -26,45 +26,38 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 RESULTS = ROOT / "bench" / "results" / "quality.json"
 FOLDERS = ("markdown", "text", "tables", "facts")
-# The floors that this version must not fall below.
+# This version must not score lower.
 TARGETS = {("markdown", "nid_text"): 0.93, ("markdown", "mhs"): 0.5, ("text", "nid_text"): 0.94}
 MAX_PAGES = 3_000
 
-Figure = dict[str, object]
+Figure = dict[str, Any]
 
 
 def main() -> int:
-    arguments = _arguments()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", default=list(FOLDERS))
+    parser.add_argument("--out", type=Path, help="keep the predictions here")
+    parser.add_argument("--only", default="", help="only documents whose names contain this; nothing is recorded")
+    parser.add_argument("--each", action="store_true", help="print the score of every document")
+    arguments = parser.parse_args()
     if not (SHARED / "score" / "score.py").is_file() or not (SHARED / "corpus").is_dir():
-        print("The corpus and score.py are not here: they are expected in ../shared beside this checkout.")
+        print("The corpus and score.py are missing: they are expected in ../shared beside this checkout.")
         return 0
     with tempfile.TemporaryDirectory(prefix="leafmill-quality-") as name:
         out = arguments.out or Path(name)
-        figures = [figure for folder in arguments.folders for figure in _measure(folder, out / folder, arguments)]
+        figures = [figure for folder in arguments.folders for figure in measure_folder(folder, out / folder, arguments)]
     for figure in figures:
         target = "" if figure["target"] is None else f"  (at least {figure['target']})"
         print(f"{figure['what']:<34}{figure['value']:>9}{target}")
     if not arguments.only:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
-    return 1 if any(_missed(figure) for figure in figures) else 0
+    missed = [figure for figure in figures if figure["target"] is not None and figure["value"] < figure["target"]]
+    return 1 if missed else 0
 
 
-def _missed(figure: Figure) -> bool:
-    value, target = figure["value"], figure["target"]
-    return isinstance(value, (int, float)) and isinstance(target, (int, float)) and value < target
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", nargs="*", default=list(FOLDERS))
-    parser.add_argument("--out", type=Path, help="keep the predictions here")
-    parser.add_argument("--only", default="", help="documents whose names hold this; nothing is recorded")
-    parser.add_argument("--each", action="store_true", help="print the score of every document")
-    return parser.parse_args()
-
-
-def _measure(folder: str, out: Path, arguments: argparse.Namespace) -> list[Figure]:
+def measure_folder(folder: str, out: Path, arguments: argparse.Namespace) -> list[Figure]:
+    """Write the outputs of a corpus folder's documents to ``out``, score them and return the figures."""
     out.mkdir(parents=True, exist_ok=True)
     empty, pages, seconds = 0, 0, 0.0
     for document in sorted((SHARED / "corpus" / folder).glob("*.pdf")):
@@ -74,7 +67,16 @@ def _measure(folder: str, out: Path, arguments: argparse.Namespace) -> list[Figu
         pages += predict(document, out)
         seconds += time.process_time() - started
         empty += not (out / f"{document.stem}.txt").stat().st_size
-    means = _score(folder, out, arguments)
+    report = out / "score.json"
+    command = [sys.executable, str(SHARED / "score" / "score.py"), str(out), str(SHARED / "corpus" / folder / "truth")]
+    command += ["--jobs", "2", "--out", str(report)]
+    if arguments.only:
+        command += ["--only", arguments.only]
+    if not arguments.each:
+        command.append("--quiet")
+    subprocess.run(command, check=True, stdout=None if arguments.each else subprocess.DEVNULL)
+    summary = json.loads(report.read_text())["summary"]
+    report.unlink()
     figures: list[Figure] = [
         {
             "what": f"{folder} {metric}",
@@ -82,7 +84,8 @@ def _measure(folder: str, out: Path, arguments: argparse.Namespace) -> list[Figu
             "unit": "share",
             "target": TARGETS.get((folder, metric)),
         }
-        for metric, value in means.items()
+        for metric, value in summary["means"].items()
+        if isinstance(value, float)
     ]
     figures.append({"what": f"{folder} documents without text", "value": empty, "unit": "documents", "target": None})
     cost = round(1000 * seconds / max(1, pages), 2)
@@ -91,7 +94,7 @@ def _measure(folder: str, out: Path, arguments: argparse.Namespace) -> list[Figu
 
 
 def predict(document: Path, out: Path) -> int:
-    """Write NAME.md, NAME.txt and NAME.json (texts with boxes) for one document; returns its pages."""
+    """Write NAME.md, NAME.txt and NAME.json (texts with boxes) of one document; return its number of pages."""
     names = {"markdown.md": ".md", "text.txt": ".txt"}
 
     @contextmanager
@@ -107,13 +110,13 @@ def predict(document: Path, out: Path) -> int:
     except ParseError as error:
         print(f"{document.name}: {error.code}", file=sys.stderr)
     assemble(lambda: results, options=RenderOptions(), open_output=open_output)
-    boxes = [_boxes(page) for page in results if isinstance(page, Page)]
+    boxes = [boxes_of(page) for page in results if isinstance(page, Page)]
     (out / f"{document.stem}.json").write_text(json.dumps(boxes))
     return len(results)
 
 
-def _boxes(page: Page) -> Figure:
-    """Every block, line and cell with its box, as score.py takes them."""
+def boxes_of(page: Page) -> dict[str, Any]:
+    """Return every block, line and cell with its box, in the format of score.py."""
     parts: list[Block | Line | Cell] = []
     for block in page.blocks:
         parts += [block, *block.lines, *block.cells]
@@ -123,27 +126,6 @@ def _boxes(page: Page) -> Figure:
         if part.text and part.box is not None
     ]
     return {"page": page.number, "width": page.width, "height": page.height, "boxes": found}
-
-
-def _score(folder: str, out: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    report = out / "score.json"
-    command = [sys.executable, str(SHARED / "score" / "score.py"), str(out), str(SHARED / "corpus" / folder / "truth")]
-    command += ["--jobs", "2", "--out", str(report)]
-    if arguments.only:
-        command += ["--only", arguments.only]
-    if not arguments.each:
-        command.append("--quiet")
-    subprocess.run(command, check=True, stdout=None if arguments.each else subprocess.DEVNULL)
-    summary = json.loads(report.read_text())
-    report.unlink()
-    return _means(summary)
-
-
-def _means(summary: dict[str, object]) -> dict[str, float]:
-    found = summary.get("summary", summary)
-    assert isinstance(found, dict)
-    means = found.get("means", found)
-    return {name: value for name, value in means.items() if isinstance(value, float)}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fast mode through HTTP, upload to result, on the embedded default and on production backends.
+"""Fast mode over HTTP, from upload to result, on the embedded backends and on those of production.
 
     python -m bench.service [embedded] [postgres+redis]
 
@@ -29,31 +29,31 @@ from tests.acceptance.running_service import SHORT_TIMES, RunningService
 
 CLIENTS = 8
 ONE_PAGE_DOCUMENTS = 300
-MIDDLING_ROUNDS = 6
+MEDIUM_ROUNDS = 6
 LATENCY_SAMPLES = 60
 POLL_GROWTH, MAX_POLL_SECONDS = 1.5, 0.5  # the official clients wait a second first, then longer each time
 TARGETS = {"embedded": 8_000, "postgres+redis": 12_000}
 
 
 def documents() -> list[Path]:
-    """The born-digital documents of the corpus, long ones first so that none is alone at the end."""
+    """Return the born-digital documents of the corpus, long ones first so that none runs alone at the end."""
     names = [*CORPUS.glob("speed/[im]*.pdf"), *CORPUS.glob("markdown/*.pdf"), *CORPUS.glob("text/*.pdf")]
     return sorted(names, key=lambda path: -path.stat().st_size)
 
 
-def middling_documents() -> list[Path]:
-    """Those of 20 to 500 pages, as often as it takes for a measurement of some length: what the target is set for."""
+def medium_documents() -> list[Path]:
+    """Return the documents of 20 to 500 pages, repeated for a longer measurement; the target applies to these."""
     import pikepdf
 
     def pages(path: Path) -> int:
         with pikepdf.open(path) as pdf:
             return len(pdf.pages)
 
-    return [path for path in documents() if 20 <= pages(path) <= 500] * MIDDLING_ROUNDS
+    return [path for path in documents() if 20 <= pages(path) <= 500] * MEDIUM_ROUNDS
 
 
 def one_page_documents(folder: Path, count: int) -> list[Path]:
-    """Single pages cut from the corpus, evenly over its documents."""
+    """Write single pages of the corpus, evenly over its documents, and return their paths."""
     import pikepdf
 
     def cuts() -> Iterator[Path]:
@@ -69,22 +69,22 @@ def one_page_documents(folder: Path, count: int) -> list[Path]:
     return list(islice(cuts(), count))
 
 
-# What is measured is the reading of text layers; bench.ocr measures the recognition of pictures.
+# This benchmark measures reading text layers; bench.ocr measures OCR.
 _CONFIGURATION = json.dumps(
     {"tier": "fast", "version": "latest", "processing_options": {"ocr_parameters": {"disable_ocr": True}}}
 )
 
 
 class Client:
-    """Uploads a document and waits for its Markdown, as a client of the API does."""
+    """A client of the API that uploads documents and waits for their Markdown."""
 
     def __init__(self, service: RunningService, *, poll_seconds: float) -> None:
-        self._stack = service
+        self._service = service
         self._poll_seconds = poll_seconds
         self._own = local()
 
     def parse(self, document: Path) -> tuple[float, int]:
-        """Seconds from the upload to the result in hand, and the job's pages."""
+        """Return the seconds from upload to downloaded result, and the job's number of pages."""
         http = self._connection()
         started = time.perf_counter()
         files = {"file": (document.name, document.read_bytes(), "application/pdf")}
@@ -107,14 +107,14 @@ class Client:
         return answer
 
     def _connection(self) -> httpx.Client:
-        """One connection a thread, kept open."""
+        """Return this thread's connection, which stays open."""
         if not hasattr(self._own, "http"):
-            self._own.http = self._stack.client()
+            self._own.http = self._service.client()
         return cast("httpx.Client", self._own.http)
 
 
 def load(parse: Callable[[Path], tuple[float, int]], paths: Sequence[Path], clients: int) -> tuple[float, int]:
-    """Seconds for all documents with so many clients, and their pages."""
+    """Parse all documents with a number of clients; return the seconds and the pages."""
     started = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
         pages = sum(count for _, count in pool.map(parse, paths))
@@ -134,7 +134,7 @@ def measure(service: RunningService, name: str, folder: Path) -> list[Figure]:
         *(Figure(f"CPU, {who}", used / pages * 1000, "ms/page") for who, used in sorted(watch.cpu_seconds.items())),
         *(Figure(f"peak memory of a process, {who}", mb, "MB") for who, mb in sorted(watch.peak_mb.items())),
     ]
-    seconds, pages = load(Client(service, poll_seconds=0.1).parse, middling_documents(), CLIENTS)
+    seconds, pages = load(Client(service, poll_seconds=0.1).parse, medium_documents(), CLIENTS)
     rate = pages / seconds * 60
     figures.insert(0, Figure("documents of 20 to 500 pages: pages a minute", rate, "pages/min", TARGETS.get(name)))
     seconds, pages = load(Client(service, poll_seconds=0.02).parse, singles, 8)
@@ -150,12 +150,12 @@ def measure(service: RunningService, name: str, folder: Path) -> list[Figure]:
 
 @contextmanager
 def running_service(name: str) -> Iterator[tuple[RunningService, Path]]:
-    """The service with its defaults on these backends, in a temporary folder."""
+    """Start the service with its defaults on one set of backends, in a temporary folder."""
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
-        for room in ("backends", "data", "documents"):
-            (folder / room).mkdir()
-        folder.chmod(0o755)  # a database server that is not root has to reach its own folder below
+        for subfolder in ("backends", "data", "documents"):
+            (folder / subfolder).mkdir()
+        folder.chmod(0o755)  # the database server runs as another user and must reach its folder below
         backends = cleanup.enter_context(BACKENDS[name](folder / "backends"))
         service = RunningService(backends, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
         cleanup.callback(service.stop)
@@ -167,7 +167,7 @@ def running_service(name: str) -> Iterator[tuple[RunningService, Path]]:
 
 def main(arguments: Sequence[str]) -> None:
     if not CORPUS.exists():
-        sys.exit("This benchmark reads ../shared/corpus, which is not here.")
+        sys.exit("This benchmark reads ../shared/corpus, which is missing.")
     for name in arguments or list(TARGETS):
         print(f"--- {name}")
         with running_service(name) as (service, folder):

@@ -1,9 +1,10 @@
-"""What this machine does in each mode, and how many such machines 1,000 and 10,000 pages a minute take.
+"""The throughput of this machine in each mode, and the machines needed for 1,000 and 10,000 pages a minute.
 
     python -m bench.sizing
 
-Reads what the other benchmarks wrote to bench/results and measures nothing itself: run it after them, on the same
-machine. What was not measured is left out and named. Writes bench/results/sizing.json; ``manage.py capacity`` reads it.
+Reads the results of the other benchmarks from bench/results and measures nothing itself: run it after them, on the same
+machine. Modes without a measurement are omitted and listed. Writes bench/results/sizing.json, which
+``manage.py capacity`` reads.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ assert set(MODES) < set(NAMES)
 
 
 def figures_of(measured: Measured, *, cores: int) -> list[Figure]:
-    """Rates and machines of what was measured; nothing of what was not."""
+    """Return rates and numbers of machines for the modes that were measured."""
     figures = [Figure("cores", cores, "")]
-    for name, told in NAMES.items():
+    for name, label in NAMES.items():
         rate = measured.of_mode(name)
         if rate is None:
             continue
-        figures.append(Figure(f"{told}: this machine", rate, "pages/min"))
+        figures.append(Figure(f"{label}: this machine", rate, "pages/min"))
         figures += [
-            Figure(f"{told}: for {load:,} pages a minute", machines(load, measured=rate) or 0, "machines")
+            Figure(f"{label}: for {load:,} pages a minute", machines(load, measured=rate) or 0, "machines")
             for load in LOADS
         ]
     return figures
@@ -45,9 +46,9 @@ def figures_of(measured: Measured, *, cores: int) -> list[Figure]:
 def main() -> None:
     measured = read_measured(RESULTS)
     report("sizing", figures_of(measured, cores=len(os.sched_getaffinity(0))))
-    for name, told in NAMES.items():
+    for name, label in NAMES.items():
         if measured.of_mode(name) is None:
-            print(f"not measured: {told} ({HOW_TO_MEASURE[name]})")
+            print(f"not measured: {label} ({HOW_TO_MEASURE[name]})")
 
 
 if __name__ == "__main__":

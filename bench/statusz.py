@@ -1,7 +1,9 @@
-"""How long /api/queue-statusz takes with a million open pages, on SQLite and on PostgreSQL, and on an idle service.
+"""Response time of /api/queue-statusz with a million open pages and without work, on SQLite and on PostgreSQL.
 
-In fast mode they are what splitting makes of documents of 2,000 pages; in a mode with models, what waits for a window
-to open, of documents of 2,000 and of 10 pages. python -m bench.statusz [sqlite|postgres] [PAGES]
+    python -m bench.statusz [sqlite|postgres] [PAGES]
+
+In fast mode the pages are ranges of split documents of 2,000 pages. In balanced mode they wait for a window to open, in
+documents of 2,000 and of 10 pages.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ with connection.cursor() as cursor:
     cursor.execute("ANALYZE")
 print(Step.objects.count())
 """
-FORGET = """
+DELETE_WORK = """
 from django.db import connection
 with connection.cursor() as cursor:
     for table in ("jobs_step", "jobs_jobpage", "jobs_parsejob"):
@@ -64,19 +66,19 @@ if connection.vendor == "postgresql":
 
 
 def milliseconds(service: RunningService, prefix: str, *, messages: int) -> float:
-    """The middle one of some requests, over one connection, as an autoscaler makes them."""
+    """Return the median of several requests over one connection, as an autoscaler makes them."""
     taken = []
     with httpx.Client(base_url=service.url, verify=False, timeout=60) as client:
         for _ in range(REQUESTS):
-            began = time.perf_counter()
+            started = time.perf_counter()
             answer = client.get("/api/queue-statusz", params={"queue_prefix": prefix})
-            taken.append((time.perf_counter() - began) * 1000)
+            taken.append((time.perf_counter() - started) * 1000)
             assert answer.json()["total_messages"] == messages, answer.text
     return statistics.median(taken)
 
 
 def python(service: RunningService, code: str) -> str:
-    """As RunningService.run_python, which does not wait for a million rows."""
+    """Run code as RunningService.run_python does, without its timeout, which is too short for a million rows."""
     command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code]
     done = subprocess.run(command, env=service.environment, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout
@@ -84,11 +86,11 @@ def python(service: RunningService, code: str) -> str:
 
 def measure(database: str, pages: int) -> list[Figure]:
     figures = []
-    with ExitStack() as ended:
-        folder = Path(ended.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
         (folder / "service").mkdir()
-        service = RunningService(ended.enter_context(BACKENDS[database](folder)), folder / "service")
-        ended.callback(service.stop)
+        service = RunningService(cleanup.enter_context(BACKENDS[database](folder)), folder / "service")
+        cleanup.callback(service.stop)
         service.prepare()
         service.start_web()
         figures.append(Figure(f"{database}: no work", milliseconds(service, "", messages=0), "ms", TARGET_MS))
@@ -100,10 +102,10 @@ def measure(database: str, pages: int) -> list[Figure]:
             documents = max(1, pages // each)
             rows = int(python(service, FILL.format(documents=documents, pages=each, mode=mode, stage=stage)))
             what = f"{database}: {documents:,} documents of {each:,} pages, {mode} mode, {rows:,} rows"
-            for asked in (prefix, ""):
-                taken = milliseconds(service, asked, messages=rows if mode == "fast" else documents * each)
-                figures.append(Figure(f"{what}, prefix {asked or '(none)'}", taken, "ms", TARGET_MS))
-            python(service, FORGET)
+            for queue_prefix in (prefix, ""):
+                taken = milliseconds(service, queue_prefix, messages=rows if mode == "fast" else documents * each)
+                figures.append(Figure(f"{what}, prefix {queue_prefix or '(none)'}", taken, "ms", TARGET_MS))
+            python(service, DELETE_WORK)
     return figures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 
 import psutil
 
@@ -11,10 +12,10 @@ INTERVAL_SECONDS = 0.2
 
 
 class Watch:
-    """Samples the trees of these processes while the block runs: ``cpu_seconds`` and ``peak_mb`` by member.
+    """Sample the trees of these processes while the block runs: ``cpu_seconds`` and ``peak_mb`` by member.
 
-    A child that starts and ends between two samples is missed by its own count, and counted by the kernel in its
-    parent's children's time, which is read too. Readers are told apart from the workers that own them.
+    A child that starts and ends between two samples is not sampled itself. The kernel counts its time in its parent's
+    children's time, which is read too. Readers are counted separately from the workers that own them.
     """
 
     def __init__(self, members: Mapping[str, int]) -> None:
@@ -50,10 +51,10 @@ class Watch:
     def _sample(self) -> None:
         memory: dict[str, float] = {}
         for member, pid in self._members.items():
-            for process, name in _tree(member, pid):
+            for process, name in processes_below(member, pid):
                 try:
                     times = process.cpu_times()
-                    # A reader reaps its own children; those of other processes are sampled by themselves.
+                    # A reader reaps its own children; children of other processes are sampled as processes.
                     reaped = times.children_user + times.children_system if name == "readers" else 0.0
                     self._latest[name, process.pid] = times.user + times.system + reaped
                     memory[name] = max(memory.get(name, 0.0), process.memory_info().rss / 2**20)
@@ -63,24 +64,25 @@ class Watch:
             self.peak_mb[name] = max(self.peak_mb.get(name, 0.0), value)
 
 
-def _tree(member: str, pid: int) -> list[tuple[psutil.Process, str]]:
+def processes_below(member: str, pid: int) -> list[tuple[psutil.Process, str]]:
+    """Return a process and its descendants, each with the member that its time counts for.
+
+    A reader's forked children are omitted: their time is the reader's once they have ended.
+    """
     try:
         top = psutil.Process(pid)
         found = [(top, member)]
-        for process in top.children(recursive=True):
-            found += _as_reader(process, member)
+        children = top.children(recursive=True)
     except psutil.Error:
         return []
+    for process in children:
+        with suppress(psutil.Error):  # it has ended meanwhile
+            if not _is_reader(process):
+                found.append((process, member))
+            elif (parent := process.parent()) is None or not _is_reader(parent):
+                found.append((process, "readers"))
     return found
 
 
-def _as_reader(process: psutil.Process, member: str) -> list[tuple[psutil.Process, str]]:
-    """A reader's forked children are left out: their time is the reader's once they have ended."""
-    try:
-        if "apps.pages.sandbox.server" not in process.cmdline():
-            return [(process, member)]
-        parent = process.parent()
-        is_child = parent is not None and "apps.pages.sandbox.server" in parent.cmdline()
-    except psutil.Error:
-        return []
-    return [] if is_child else [(process, "readers")]
+def _is_reader(process: psutil.Process) -> bool:
+    return "apps.pages.sandbox.server" in process.cmdline()
