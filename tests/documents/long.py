@@ -1,4 +1,4 @@
-"""A long document whose every page says something else, made the same way each time."""
+"""A long document with a different text on every page; the same arguments give the same bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LINES_PER_PAGE = 52
 
 
 def long_document(pages: int, *, columns: int = 1) -> bytes:
-    """A PDF with headings, numbered lists and paragraphs; more ``columns`` make a page dearer to read."""
+    """Return a PDF with headings and numbered lines. More ``columns`` make a page take longer to read."""
     kids = b" ".join(b"%d 0 R" % (4 + 2 * number) for number in range(pages))
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
@@ -28,16 +28,17 @@ def long_document(pages: int, *, columns: int = 1) -> bytes:
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources<</Font<</F 3 0 R>>>>>>"
             % (3 + 2 * number)
         )
-        objects.append(stream(_content(number, columns)))
+        objects.append(stream(page_content(number, columns)))
     return assembled_pdf(*objects)
 
 
 def heading_of(number: int) -> str:
-    """The heading of a page: no two neighbours look alike, so none is taken for a running header."""
+    """Return the heading of a page. Neighbouring pages have different ones, so none is removed as a running header."""
     return " ".join(random.Random(-number).sample(WORDS, 3)).capitalize()
 
 
-def _content(number: int, columns: int) -> bytes:
+def page_content(number: int, columns: int) -> bytes:
+    """Return the content stream of a page: its heading, then lines of random words in columns."""
     chance = random.Random(number)
     parts = [f"BT /F 16 Tf 60 740 Td ({heading_of(number)}) Tj ET"]
     width = 500 // columns

@@ -1,4 +1,4 @@
-"""Pages as a scanner gives them: pictures of text, and PDFs that hold nothing but such pictures."""
+"""Scanned pages: pictures of text, and PDFs that contain only such pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINES = (
 
 
 def picture(lines: Sequence[str] = LINES, *, size: int = 30, width: int = 1000, height: int = 700) -> Image.Image:
-    """A white page with these lines in black."""
+    """Return a white page with these lines in black."""
     page = Image.new("L", (width, height), 255)
     draw = ImageDraw.Draw(page)
     for number, line in enumerate(lines):
@@ -34,7 +34,7 @@ def png(page: Image.Image) -> bytes:
 
 
 def scanned_pdf(pages: int = 1, *, lines: Sequence[str] = LINES) -> bytes:
-    """A PDF without any text layer; each page says its number in its last line."""
+    """Return a PDF without a text layer. The last line of each page is its number."""
     sheets = [picture([*lines, f"Sheet number {number}"]) for number in range(1, pages + 1)]
     out = io.BytesIO()
     sheets[0].save(out, "PDF", resolution=DPI, save_all=True, append_images=sheets[1:])
@@ -42,7 +42,7 @@ def scanned_pdf(pages: int = 1, *, lines: Sequence[str] = LINES) -> bytes:
 
 
 def text_beside_a_picture(text: str) -> bytes:
-    """A page with a line of real text and, below it, a picture of ``LINES``."""
+    """Return a page with a line of real text and, below it, a picture of ``LINES``."""
     sheet = picture(width=900, height=560, size=26)
     size, samples = b"/Width %d/Height %d" % sheet.size, zlib.compress(sheet.tobytes())
     content = b"BT /F 12 Tf 60 740 Td (%s) Tj ET q 480 0 0 299 60 380 cm /P Do Q" % text.encode("ascii")
@@ -60,7 +60,7 @@ def text_beside_a_picture(text: str) -> bytes:
 
 
 def typeset(line: str) -> Image.Image:
-    """A page with one line in Helvetica, which has the marks that Pillow's own font lacks."""
+    """Return a page with one line in Helvetica, which has punctuation that Pillow's own font lacks."""
     import pypdfium2
 
     escaped = line.translate({ord(sign): f"\\{sign}" for sign in "\\()"}).encode("cp1252")

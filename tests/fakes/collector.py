@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry's traces: takes what is sent over OTLP/HTTP and keeps it."""
+"""A fake OpenTelemetry collector, which keeps the spans that it receives over OTLP/HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 @dataclass(frozen=True)
 class Received:
-    """A span as it came, its ids in hexadecimal; ``parent`` is empty for a root. Times are nanoseconds since 1970."""
+    """A received span. Ids are hexadecimal, ``parent`` is empty for a root, times are nanoseconds since 1970."""
 
     trace_id: str
     id: str
@@ -34,12 +34,34 @@ class Received:
 
 
 class FakeCollector:
-    """Listens within the ``with`` block, at /v1/traces alone. While it ``refuses``, it answers 503."""
+    """A server for /v1/traces that runs within the ``with`` block. It responds 503 while ``refuses`` is set."""
 
     def __init__(self) -> None:
         self.refuses = False
         self.bodies: list[bytes] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                status = 404 if self.path != "/v1/traces" else 503 if collector.refuses else 200
+                if status == 200:
+                    collector.bodies.append(body)
+                response = ExportTraceServiceResponse().SerializeToString()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/x-protobuf")
+                self.send_header("Content-Length", str(len(response)))
+                self.end_headers()
+                self.wfile.write(response)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the server's own name)
+                """Log nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
 
     @property
@@ -57,38 +79,14 @@ class FakeCollector:
         self._server.server_close()
 
     def spans(self, job_id: str) -> list[Received]:
-        """Those of the job's trace, by the time they began."""
+        """Return the spans of the job's trace, sorted by start."""
         trace_id = job_id.removeprefix("pjb-").replace("-", "")
-        found = [span for body in list(self.bodies) for span in _spans(body) if span.trace_id == trace_id]
+        found = [span for body in list(self.bodies) for span in decode_spans(body) if span.trace_id == trace_id]
         return sorted(found, key=lambda span: span.begun)
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        collector = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                status = 404 if self.path != "/v1/traces" else 503 if collector.refuses else 200
-                if status == 200:
-                    collector.bodies.append(body)
-                answer = ExportTraceServiceResponse().SerializeToString()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/x-protobuf")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the server's own name)
-                """Nothing is written."""
-
-        return Handler
-
-
-def _spans(body: bytes) -> list[Received]:
+def decode_spans(body: bytes) -> list[Received]:
+    """Decode the spans of an export request."""
     request = ExportTraceServiceRequest.FromString(body)
     return [
         Received(

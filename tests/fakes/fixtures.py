@@ -1,4 +1,4 @@
-"""Fixtures for tests that ask models: the fake providers' server, a real Redis, and a gateway between them."""
+"""Fixtures for tests that call models: the fake providers' server, a real Redis, and a gateway that uses both."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def quota_store(redis_url: str, settings: Any) -> QuotaStore:
 def make_gateway(
     quota_store: QuotaStore, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeGateway]:
-    """A gateway of its own for each test, with limits of its own; it is also the one that jobs use."""
+    """A function that makes the test's own gateway, with its limits, and makes jobs use it."""
 
     def make(**limits: Any) -> Gateway:
         widths = {"llm": 20, "lvm": 20, "agent": 20}

@@ -1,4 +1,4 @@
-"""A database as it is after a million pages, on PostgreSQL: a few statements instead of a million parses."""
+"""Fill a PostgreSQL database as after a million parsed pages, with a few statements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_JOB = "pjb-00000000-0000-4000-8000-000000000001"
 
 _JOB_ID = "'pjb-00000000-0000-4000-8000-' || lpad(i::text, 12, '0')"
 _WAITING = f"i > {LONG_JOBS} AND i <= {LONG_JOBS + WAITING_JOBS}"
-# Foreign keys are checked row by row by triggers, which takes longer than writing the rows.
+# The replica role disables the triggers that check foreign keys row by row: they take longer than the inserts.
 _STATEMENTS = f"""
 SET session_replication_role = replica;
 
@@ -102,10 +102,10 @@ ANALYZE documents_document;
 
 
 def make_many_rows() -> None:
-    """A million pages in 40,300 jobs of the one project, with steps, attempts and calls; beside them as many documents.
+    """Insert a million pages in 40,300 jobs of one project, with steps, attempts and calls, and a document per job.
 
-    50 jobs of 2,000 pages run, with 75,000 open steps; 5,000 wait for their turn. Of the ended ones one in six is there
-    beyond its time. 3,000 workers came in the last hour, a third of them has gone.
+    50 jobs of 2,000 pages are running, with 75,000 open steps; 5,000 jobs are pending. One in six of the finished jobs
+    is past its retention. 3,000 workers registered within the last hour, and a third of them no longer reports.
     """
     with connection.cursor() as cursor:
         for statement in _STATEMENTS.split(";"):

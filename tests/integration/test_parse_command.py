@@ -19,7 +19,7 @@ import pytest
 
 from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents import hostile
-from tests.documents.hidden import SHOWN, two_faced_pdf
+from tests.documents.hidden import SHOWN, pdf_with_hidden_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,7 +66,7 @@ def long(tmp_path: Path) -> Path:
 
 def test_hidden_text_can_be_left_out(tmp_path: Path) -> None:
     path = tmp_path / "two-faced.pdf"
-    path.write_bytes(two_faced_pdf())
+    path.write_bytes(pdf_with_hidden_text())
 
     assert b"only programs" in parse(path).stdout
     assert parse(path, "--ignore-hidden-text").stdout.decode() == f"{SHOWN}\n"

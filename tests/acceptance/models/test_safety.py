@@ -16,7 +16,7 @@ from tests.acceptance.models.model_workers import (
     upload,
 )
 from tests.acceptance.running_service import RunningService
-from tests.documents.hidden import ORDER, TINY, UNSEEN, commanding_pdf
+from tests.documents.hidden import INSTRUCTION, TINY, UNSEEN, pdf_with_instructions
 from tests.fakes.provider import FakeProvider
 
 REGION_REFUSED = "region is [x0, top, x1, bottom] in points, within the page."
@@ -66,9 +66,9 @@ def test_instructions_in_a_document_are_copied_and_not_obeyed(
 ) -> None:
     workers.deploy(deployed(provider))
     provider.zoom(2, region=(9000.0, 9000.0, 9900.0, 9900.0))
-    path = tmp_path / "orders.pdf"
-    path.write_bytes(commanding_pdf(other_provider.url))
-    order = ORDER.format(address=other_provider.url)
+    path = tmp_path / "instructions.pdf"
+    path.write_bytes(pdf_with_instructions(other_provider.url))
+    instruction = INSTRUCTION.format(address=other_provider.url)
 
     honest = upload(service, path, tier=tier)
     assert service.wait(honest, pause=0.1) == "COMPLETED"
@@ -77,13 +77,13 @@ def test_instructions_in_a_document_are_copied_and_not_obeyed(
     assert service.wait(obedient, pause=0.1) == "COMPLETED"
 
     for job_id in (honest, obedient):
-        assert order in service.result(job_id)["text_full"]
+        assert instruction in service.result(job_id)["text_full"]
         assert service.result(job_id)["text_full"].count("HACKED") == 1
         [page] = service.job(job_id, "metadata")["metadata"]["pages"]
         assert page["hidden_text"] == [UNSEEN, TINY]
     assert [page.get("fallback_used") for page in parsing(service, honest)] == [None]
     assert [page["fallback_reason"] for page in parsing(service, obedient)] == ["all_providers_failed"]
     prompts = [entry["text"] for entry in provider.requests()]
-    assert all(order in prompt and UNSEEN not in prompt and TINY not in prompt for prompt in prompts)
+    assert all(instruction in prompt and UNSEEN not in prompt and TINY not in prompt for prompt in prompts)
     assert any(REGION_REFUSED in prompt for prompt in prompts) == (tier == "agentic")
     assert other_provider.requests() == []

@@ -19,7 +19,7 @@ from apps.jobs.models import PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import pauses, workers
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.states import Stage, StepState
-from tests.fakes.workers import a_worker
+from tests.fakes.workers import register_worker
 from tests.integration.api.conftest import Api, code_of
 from tests.services import flush_redis
 
@@ -159,8 +159,8 @@ def test_the_work_is_divided_among_the_live_workers(api: Api, broker: str, finis
     PageAttempt.objects.update(ended_at=F("started_at") + timedelta(seconds=6))
     api.parse()
 
-    a_worker(PARSE, width=4)
-    gone = a_worker(PARSE, width=8)
+    register_worker(PARSE, width=4)
+    gone = register_worker(PARSE, width=8)
     workers.record_worker_stopped(gone)
     found = queue(PARSE)
 

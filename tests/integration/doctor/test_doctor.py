@@ -30,7 +30,7 @@ from tests.fakes.collector import FakeCollector
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import provider, running_provider
 from tests.fakes.provider import FakeProvider
-from tests.fakes.workers import a_worker, fall_silent
+from tests.fakes.workers import register_worker, stop_heartbeat
 from tests.services import Service, start_redis
 
 __all__ = ["provider", "running_provider"]
@@ -281,10 +281,10 @@ def test_a_model_queue_needs_a_worker_if_a_deployment_serves_it(redis: Service) 
 
 
 def test_live_workers_are_found(redis: Service) -> None:
-    a_worker("housekeeping")
-    workers.record_worker_stopped(a_worker("parse_raw_file_job"))
-    fall_silent(a_worker("parse_raw_file_job_pages"))
-    a_worker("ocr_cpu")
+    register_worker("housekeeping")
+    workers.record_worker_stopped(register_worker("parse_raw_file_job"))
+    stop_heartbeat(register_worker("parse_raw_file_job_pages"))
+    register_worker("ocr_cpu")
 
     parts, _ = examined()
 

@@ -9,7 +9,7 @@ import pytest
 
 from apps.documents import storage
 from apps.jobs.models import ParseJob
-from tests.documents.hidden import HIDDEN, SHOWN, SMALL, two_faced_pdf
+from tests.documents.hidden import HIDDEN, SHOWN, SMALL, pdf_with_hidden_text
 from tests.integration.jobs.conftest import Submit, run
 
 IGNORE = {"processing_options": {"ignore": {"ignore_hidden_text": True}}}
@@ -34,11 +34,11 @@ def test_fast_mode_leaves_out_what_it_is_told_to(
 ) -> None:
     settings.SHORT_ROAD_PAGES = short_document_pages
 
-    assert lines_of(run(submit(two_faced_pdf(), options=options))) == lines
+    assert lines_of(run(submit(pdf_with_hidden_text(), options=options))) == lines
 
 
 def test_the_job_says_what_was_left_out(submit: Submit) -> None:
-    job = run(submit(two_faced_pdf(), options=IGNORE))
+    job = run(submit(pdf_with_hidden_text(), options=IGNORE))
 
     assert [warning["code"] for warning in job.warnings] == ["hidden_text"]
     (page,) = json.loads(storage.read(f"{job.result_folder}/metadata.json"))["pages"]
@@ -46,4 +46,4 @@ def test_the_job_says_what_was_left_out(submit: Submit) -> None:
 
 
 def test_modes_that_use_a_model_never_read_it(submit: Submit) -> None:
-    assert lines_of(run(submit(two_faced_pdf(), mode="balanced"))) == [SHOWN]
+    assert lines_of(run(submit(pdf_with_hidden_text(), mode="balanced"))) == [SHOWN]

@@ -26,7 +26,7 @@ from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, OcrRequest
 from tests.documents.long import long_document
 from tests.documents.scans import LINES, scanned_pdf, text_beside_a_picture
-from tests.fakes.workers import a_worker, fall_silent
+from tests.fakes.workers import register_worker, stop_heartbeat
 from tests.integration.jobs.conftest import DELIVER, Submit, open_steps, rescue, run, run_to
 from tests.integration.ocr.conftest import process_with
 
@@ -229,13 +229,13 @@ def test_no_more_pages_are_open_at_once_than_a_document_may_have(submit: Submit,
 
 
 def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> None:
-    gpu = a_worker("ocr_gpu")
+    gpu = register_worker("ocr_gpu")
     assert ocr_queue() == "ocr_gpu"
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     assert open_steps(job)[0].queue == "ocr_gpu"
     assert workers.move_pages_from_lost_gpu() == 0
 
-    fall_silent(gpu)
+    stop_heartbeat(gpu)
     rescue()
 
     assert open_steps(job)[0].queue == "ocr_cpu"

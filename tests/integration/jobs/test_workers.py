@@ -12,30 +12,30 @@ from apps.jobs import queries
 from apps.jobs.models import Worker
 from apps.jobs.queries import WorkersOfQueue
 from apps.jobs.scheduling import workers
-from tests.fakes.workers import a_worker, fall_silent
+from tests.fakes.workers import register_worker, stop_heartbeat
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = ("parse_raw_file_job", "parse_raw_file_job_pages")
 
 
 def test_a_worker_counts_for_each_of_its_queues_with_its_width() -> None:
-    a_worker(*BOTH, width=4)
-    a_worker(*BOTH, width=4)
-    a_worker(BOTH[1], width=3)
+    register_worker(*BOTH, width=4)
+    register_worker(*BOTH, width=4)
+    register_worker(BOTH[1], width=3)
 
     assert queries.live_workers() == {BOTH[0]: WorkersOfQueue(2, 8), BOTH[1]: WorkersOfQueue(3, 11)}
 
 
 def test_one_that_went_or_fell_silent_is_not_there() -> None:
-    workers.record_worker_stopped(a_worker("llm"))
-    fall_silent(a_worker("llm"))
-    a_worker("llm", width=5)
+    workers.record_worker_stopped(register_worker("llm"))
+    stop_heartbeat(register_worker("llm"))
+    register_worker("llm", width=5)
 
     assert queries.live_workers() == {"llm": WorkersOfQueue(1, 5)}
 
 
 def test_one_that_ends_what_it_holds_does_not_come_back_by_a_late_word() -> None:
-    worker = Worker.objects.get(pk=a_worker("llm"))
+    worker = Worker.objects.get(pk=register_worker("llm"))
     workers.record_worker_stopped(worker.pk)
     facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 1, "1.0")
     workers.record_worker(facts)
@@ -45,8 +45,8 @@ def test_one_that_ends_what_it_holds_does_not_come_back_by_a_late_word() -> None
 
 
 def test_one_that_was_not_heard_for_a_while_is_the_same_when_it_is_heard_again() -> None:
-    worker = Worker.objects.get(pk=a_worker("llm"))
-    fall_silent(worker.pk)
+    worker = Worker.objects.get(pk=register_worker("llm"))
+    stop_heartbeat(worker.pk)
     workers.record_worker(workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, {"llm": 2}, 2, "1.0"))
 
     assert queries.live_workers() == {"llm": WorkersOfQueue(1, 2)}
@@ -54,7 +54,7 @@ def test_one_that_was_not_heard_for_a_while_is_the_same_when_it_is_heard_again()
 
 
 def test_a_word_is_one_statement() -> None:
-    worker = Worker.objects.get(pk=a_worker("llm"))
+    worker = Worker.objects.get(pk=register_worker("llm"))
     facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 2, "1.0")
     with CaptureQueriesContext(connection) as asked:
         workers.record_worker(facts)
@@ -63,9 +63,9 @@ def test_a_word_is_one_statement() -> None:
 
 
 def test_a_newcomer_clears_away_who_has_been_gone_for_a_day() -> None:
-    old, recent = a_worker("llm"), a_worker("llm")
-    fall_silent(old, ago=timedelta(hours=25))
-    fall_silent(recent, ago=timedelta(hours=23))
-    new = a_worker("llm")
+    old, recent = register_worker("llm"), register_worker("llm")
+    stop_heartbeat(old, ago=timedelta(hours=25))
+    stop_heartbeat(recent, ago=timedelta(hours=23))
+    new = register_worker("llm")
 
     assert set(Worker.objects.values_list("pk", flat=True)) == {recent, new}

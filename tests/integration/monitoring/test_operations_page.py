@@ -19,7 +19,7 @@ from apps.jobs.states import Stage
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.models import Deployment, Provider, Quota
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, QuotaStore, Reservation
-from tests.fakes.workers import a_worker, fall_silent
+from tests.fakes.workers import register_worker, stop_heartbeat
 from tests.integration.jobs.conftest import Submit, _own_storage, project, run, run_to, submit
 
 __all__ = ["_own_storage", "project", "submit"]
@@ -128,8 +128,8 @@ def test_the_most_used_quotas_come_first(
 
 
 def test_workers_are_shown_with_their_utilization(operator: Client, submit: Submit) -> None:
-    a_worker("parse_raw_file_job", "parse_raw_file_job_pages", width=4)
-    a_worker("housekeeping", width=4)
+    register_worker("parse_raw_file_job", "parse_raw_file_job_pages", width=4)
+    register_worker("housekeeping", width=4)
     job = run_to(submit(pages=6), Stage.EXTRACT)
     step = Step.objects.filter(job=job, stage=Stage.EXTRACT)[:1].get()
     Step.objects.filter(pk=step.pk).update(state="running", sent_at=Now())
@@ -144,10 +144,14 @@ def test_workers_are_shown_with_their_utilization(operator: Client, submit: Subm
 
 
 def test_scaling_events_are_shown_newest_first(operator: Client) -> None:
-    old, silent, stopped = a_worker("ocr_cpu"), a_worker("llm", host="two"), a_worker("llm", host="three")
+    old, silent, stopped = (
+        register_worker("ocr_cpu"),
+        register_worker("llm", host="two"),
+        register_worker("llm", host="three"),
+    )
     for worker, minutes in ((old, 120), (silent, 30), (stopped, 20)):
         Worker.objects.filter(pk=worker).update(started_at=Now() - timedelta(minutes=minutes))
-    fall_silent(silent, ago=timedelta(minutes=10))
+    stop_heartbeat(silent, ago=timedelta(minutes=10))
     record_worker_stopped(stopped)
 
     events = facts(operator)["scaling_events"]
@@ -162,7 +166,7 @@ def test_scaling_events_are_shown_newest_first(operator: Client) -> None:
 
 
 def test_workers_are_listed_read_only(transactional_db: None, django_user_model: Any) -> None:
-    worker = a_worker("llm", "lvm")
+    worker = register_worker("llm", "lvm")
     admin = Client()
     admin.force_login(django_user_model.objects.create_superuser("admin", password="secret"))
 
