@@ -1,14 +1,15 @@
-"""Every read about jobs."""
+"""Reads about jobs."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -16,11 +17,12 @@ from apps.accounts.models import Project, ProjectQuota
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.jobs.errors import JobNotFound
-from apps.jobs.models import JobPage, ParseJob, Pause, RemovedJobs, Step, Worker
+from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Pause, RemovedJobs, Step, Worker
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 
 # A worker that has not reported for this long is considered gone.
 WORKER_TIMEOUT = timedelta(seconds=45)
+RECENT_ATTEMPTS = 200
 
 
 def project_quota(project_id: UUID) -> ProjectQuota | None:
@@ -108,7 +110,7 @@ def open_steps(*, job_id: str, stage: Stage) -> list[OpenSteps]:
 def sent_by_job(*, queue: str, project_id: UUID) -> dict[str, int]:
     """Return the number of the project's open steps that were sent to the queue, by job.
 
-    Snoozed steps count too: they come back, and sending others in their place would gain nothing.
+    Snoozed steps count too: they become due again, and sending others in their place would gain nothing.
     """
     in_window = Q(sent_at__isnull=False) | Q(not_before__gt=Now())
     rows = (
@@ -159,6 +161,23 @@ def live_workers() -> dict[str, WorkersOfQueue]:
             before = found.get(queue, WorkersOfQueue())
             found[queue] = WorkersOfQueue(before.workers + alike, before.width + alike * width)
     return found
+
+
+def seconds_per_unit() -> dict[str, float]:
+    """Return by queue the mean seconds per page, or per message of a whole job, of the newest attempts."""
+    queue = Subquery(Step.objects.filter(pk=OuterRef("step_id")).values("queue"))
+    newest = (
+        PageAttempt.objects.filter(outcome=AttemptOutcome.ACCEPTED, ended_at__isnull=False)
+        .order_by("-pk")
+        .values_list(queue, "started_at", "ended_at", "first_page", "last_page")[:RECENT_ATTEMPTS]
+    )
+    seconds: dict[str, timedelta] = defaultdict(timedelta)
+    units: dict[str, int] = defaultdict(int)
+    for name, started_at, ended_at, first, last in newest:
+        if name and ended_at:
+            seconds[name] += ended_at - started_at
+            units[name] += last - first + 1
+    return {name: total.total_seconds() / units[name] for name, total in seconds.items()}
 
 
 def overdue_jobs() -> QuerySet[ParseJob]:

@@ -1,8 +1,7 @@
-"""May this project have this parsed, in this mode? Asked when a job is submitted, and when its pages are counted."""
+"""Admission: check mode and quotas of a project when a job is submitted, and its page quota when pages are counted."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -28,7 +27,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Admission:
-    """The mode that a job is parsed in, and a warning where it is not the one that was asked for."""
+    """The mode in which a job is parsed, and warnings if it is not the requested one."""
 
     mode: str
     uses_models: bool
@@ -36,7 +35,7 @@ class Admission:
 
 
 def admit(*, project: Project, mode: str, options: JobOptions, asked: str) -> Admission:
-    """What becomes of the order; ``asked`` is how the request spells the mode.
+    """Decide in which mode a new job of the project is parsed. ``asked`` is the mode or tier as the request spells it.
 
     Raises IntakePaused, ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
     """
@@ -44,48 +43,47 @@ def admit(*, project: Project, mode: str, options: JobOptions, asked: str) -> Ad
     quota = queries.project_quota(project.pk)
     modes = {mode, *(rule.parsing_conf.mode or mode for rule in options.auto_mode_rules)}
     if quota is not None:
-        _check_modes(quota, modes)
-        _check_money(quota)
-    _check_providers(options.providers or ())
+        if quota.modes and (forbidden := sorted(modes - set(quota.modes))):
+            raise ModeNotAllowed(
+                f"The project does not allow the mode {forbidden[0]}. Send one of: {', '.join(quota.modes)}."
+            )
+        if quota.dollars_per_day is not None:
+            today = spent(Usage.objects.filter(project_id=quota.project_id, started_at__gte=Now() - DAY))
+            if (today.cost_nanos or 0) // NANOS_PER_MICRO >= quota.dollars_per_day * MICROS_PER_DOLLAR:
+                raise QuotaExceeded("The project has spent its money for one day. Wait, or ask for a higher quota.")
+    if options.providers:
+        known = set(Provider.objects.values_list("name", flat=True))
+        if unknown := sorted(set(options.providers) - known):
+            advice = f"Send one of: {', '.join(sorted(known))}" if known else "Load one with `manage.py load_providers`"
+            raise InvalidOption(f"No provider is called {unknown[0]}. {advice}.", location=("body", "providers"))
     rules = options.provider_rules(quota)
-    missing = {wanted for wanted in modes if not targets_of(wanted, rules)} - {FAST}
-    if mode in missing:
-        return _without_provider(mode, asked, rules)
-    warnings = tuple(_without_provider_for_rules(wanted, rules) for wanted in sorted(missing))
-    _check_prices(modes, options, rules)
-    return Admission(mode, uses_models=modes - missing != {FAST}, warnings=warnings)
+    unserved = {wanted for wanted in modes if not targets_of(wanted, rules)} - {FAST}
+    if mode in unserved:
+        return _admit_in_fast_mode(mode, asked, rules)
+    warnings = tuple(_ignore_auto_mode_rule(wanted, rules) for wanted in sorted(unserved))
+    if options.max_cost_micros is not None:
+        targets = (target for wanted in modes for target in targets_of(wanted, rules))
+        if unpriced := [target.name for target in targets if not target.row.has_price]:
+            raise InvalidOption(
+                f"max_cost cannot be guaranteed: the price of {unpriced[0]} is unknown. Set its price, or leave "
+                "max_cost out.",
+                location=("body", "max_cost"),
+            )
+    return Admission(mode, uses_models=modes - unserved != {FAST}, warnings=warnings)
 
 
 def targets_of(mode: str, rules: ProviderRules) -> list[Target]:
-    """The deployments that may serve the mode, those to be asked first in front; none for a mode that asks none."""
+    """Return the deployments that may serve the mode, in the order of use. A mode without a model has none."""
     parser = PAGE_PARSER_OF_MODE.get(mode)
     return [target for target in catalog.targets(parser) if not rules.refusal(target)] if parser else []
 
 
-def _check_providers(names: Collection[str]) -> None:
-    known = set(Provider.objects.values_list("name", flat=True)) if names else set()
-    if unknown := sorted(set(names) - known):
-        there = f"There are: {', '.join(sorted(known))}" if known else "There is none yet: `manage.py load_providers`"
-        raise InvalidOption(f"No provider is called {unknown[0]}. {there}.", location=("body", "providers"))
+def _admit_in_fast_mode(mode: str, asked: str, rules: ProviderRules) -> Admission:
+    """Admit a job in fast mode because no provider serves its mode.
 
-
-def _check_modes(quota: ProjectQuota, modes: set[str]) -> None:
-    forbidden = sorted(modes - set(quota.modes)) if quota.modes else []
-    if forbidden:
-        allowed = ", ".join(quota.modes)
-        raise ModeNotAllowed(f"The project does not allow the mode {forbidden[0]}. Send one of: {allowed}.")
-
-
-def _check_money(quota: ProjectQuota) -> None:
-    if quota.dollars_per_day is None:
-        return
-    today = spent(Usage.objects.filter(project_id=quota.project_id, started_at__gte=Now() - DAY))
-    if (today.cost_nanos or 0) // NANOS_PER_MICRO >= quota.dollars_per_day * MICROS_PER_DOLLAR:
-        raise QuotaExceeded("The project's money for a day is spent. Wait, or have its quota raised.")
-
-
-def _without_provider(mode: str, asked: str, rules: ProviderRules) -> Admission:
-    reasons, advice = _reasons(mode, rules)
+    Raise ModeNotAvailable unless the setting MODE_WITHOUT_PROVIDER allows it.
+    """
+    reasons, advice = _reasons_and_advice(mode, rules)
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
             f"No provider serves the mode {mode} of the tier {asked}{reasons}. {advice}, or send the tier fast, which "
@@ -97,18 +95,12 @@ def _without_provider(mode: str, asked: str, rules: ProviderRules) -> Admission:
     return Admission(FAST, False, ({"code": "mode_not_available", "detail": detail, "option": "tier"},))
 
 
-def _reasons(mode: str, rules: ProviderRules) -> tuple[str, str]:
-    """Why the mode's deployments cannot be used, where there are any, and what helps."""
-    parser = PAGE_PARSER_OF_MODE[mode]
-    if stopped := catalog.unavailable(parser, rules):
-        return f" ({'; '.join(stopped)})", "`manage.py check_providers` tells more"
-    refused = dict.fromkeys(rules.refusal(target) for target in catalog.targets(parser))
-    return f" ({'; '.join(refused)})" if refused else "", "Load one with `manage.py load_providers`"
+def _ignore_auto_mode_rule(mode: str, rules: ProviderRules) -> dict[str, str]:
+    """Return the warning that a rule of auto mode is ignored because no provider serves its mode.
 
-
-def _without_provider_for_rules(mode: str, rules: ProviderRules) -> dict[str, str]:
-    """The warning about a rule whose mode nobody serves: its pages are parsed like the others."""
-    reasons, advice = _reasons(mode, rules)
+    Raise ModeNotAvailable unless the setting MODE_WITHOUT_PROVIDER allows it.
+    """
+    reasons, advice = _reasons_and_advice(mode, rules)
     location = ("processing_options", "auto_mode_configuration")
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
@@ -119,31 +111,29 @@ def _without_provider_for_rules(mode: str, rules: ProviderRules) -> dict[str, st
     return {"code": "mode_not_available", "detail": detail, "option": ".".join(location)}
 
 
-def _check_prices(modes: set[str], options: JobOptions, rules: ProviderRules) -> None:
-    if options.max_cost_micros is None:
-        return
-    unknown = [target.name for mode in modes for target in targets_of(mode, rules) if not target.row.has_price]
-    if unknown:
-        raise InvalidOption(
-            f"max_cost cannot be kept: the price of {unknown[0]} is not known. Set its prices, or leave max_cost out.",
-            location=("body", "max_cost"),
-        )
+def _reasons_and_advice(mode: str, rules: ProviderRules) -> tuple[str, str]:
+    """Return why no deployment of the mode can be used, empty if there is no deployment, and the next action."""
+    parser = PAGE_PARSER_OF_MODE[mode]
+    if stopped := catalog.unavailable(parser, rules):
+        return f" ({'; '.join(stopped)})", "Run `manage.py check_providers` for details"
+    refused = dict.fromkeys(rules.refusal(target) for target in catalog.targets(parser))
+    return f" ({'; '.join(refused)})" if refused else "", "Load one with `manage.py load_providers`"
 
 
 def allow_pages(job: ParseJob, count: int) -> None:
-    """Count a job's pages towards its project's day; QuotaExceeded where they are too many."""
+    """Record the job's page count against its project's daily quota. Raise QuotaExceeded if that is too small."""
     quota = _page_quota(job.project_id)
     if quota is None:
         return
     with transaction.atomic():
-        # One at a time for each project, so that two documents do not both take the last pages.
+        # The lock on the project keeps two documents from both using the last pages of its quota.
         Project.objects.select_for_update(no_key=True).only("pk").get(pk=job.project_id)
-        _check_pages(quota, count, but=job.pk)
+        _check_pages(quota, count, except_job=job.pk)
         ParseJob.objects.filter(pk=job.pk).update(page_count=count)
 
 
 def check_pages(*, project: Project, count: int) -> None:
-    """QuotaExceeded where so many pages are more than the project has left for today. Nothing is counted."""
+    """Raise QuotaExceeded if the project's daily quota has fewer pages left than ``count``. Nothing is recorded."""
     quota = _page_quota(project.pk)
     if quota is not None:
         _check_pages(quota, count)
@@ -153,12 +143,11 @@ def _page_quota(project_id: UUID) -> ProjectQuota | None:
     return ProjectQuota.objects.filter(project_id=project_id, pages_per_day__isnull=False).first()
 
 
-def _check_pages(quota: ProjectQuota, count: int, *, but: str = "") -> None:
-    """``but``: the job whose own pages are not counted."""
-    jobs = ParseJob.objects.filter(project_id=quota.project_id, created_at__gte=Now() - DAY).exclude(pk=but)
+def _check_pages(quota: ProjectQuota, count: int, *, except_job: str = "") -> None:
+    jobs = ParseJob.objects.filter(project_id=quota.project_id, created_at__gte=Now() - DAY).exclude(pk=except_job)
     used = jobs.aggregate(pages=Sum("page_count"))["pages"] or 0
     if used + count > (quota.pages_per_day or 0):
         raise QuotaExceeded(
-            f"The project may parse {quota.pages_per_day} pages a day; {used} were, and this document has {count}. "
-            "Wait, or have its quota raised."
+            f"The project may parse {quota.pages_per_day} pages a day. It has parsed {used}, and this document has "
+            f"{count}. Wait, or ask for a higher quota."
         )

@@ -30,7 +30,10 @@ def advance_if_done(*, job_id: str, stage: Stage) -> None:
 
 
 def advance_job(*, job_id: str) -> bool:
-    """Advance a job whose stage of page work has no open step. Of all processes that call this, exactly one does it."""
+    """Advance a job whose stage of page work has no open step.
+
+    Exactly one of the processes that call this does it and returns True.
+    """
     open_step = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
     with transaction.atomic():
         for stage, following in NEXT_STAGE.items():
@@ -52,7 +55,7 @@ def enter_stage(job: ParseJob, stage: Stage) -> None:
 
 
 def close_window(*, job_id: str) -> None:
-    """The body of a window's chord: all its steps have ended, so more can be sent."""
+    """Record that all steps of a window have ended, and send more. This is the body of the window's chord."""
     ParseJob.objects.filter(pk=job_id).update(windows_closed=F("windows_closed") + 1)
     job = ParseJob.objects.filter(pk=job_id, state=JobState.RUNNING).only("project_id", "stage").first()
     if job is not None and job.stage in NEXT_STAGE:

@@ -24,7 +24,7 @@ JobStage = tuple[str, Stage]
 
 
 class Debouncer:
-    """When this process last checked each job's stage, and the checks that wait. Unused until it is ``enabled``."""
+    """The time of this process's last check of each job's stage, and the checks that wait. Unused until ``enabled``."""
 
     def __init__(self) -> None:
         self.enabled = False

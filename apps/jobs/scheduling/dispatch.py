@@ -43,7 +43,12 @@ def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
     """
     queue = workflow.QUEUE_OF_STAGE[stage]
     step = Step(job=job, project_id=job.project_id, stage=stage, queue=queue)
-    if is_paused(queue) or (stage is Stage.SPLIT and not _may_start(queue, job.project_id)):
+    may_send = not is_paused(queue)
+    if may_send and stage is Stage.SPLIT:
+        sent = sum(queries.sent_by_job(queue=queue, project_id=job.project_id).values())
+        is_window_full = sent >= int(settings.QUEUES[queue].window_per_project)
+        may_send = not is_window_full and queries.jobs_that_may_start(job.project_id) != 0
+    if not may_send:
         step.save(force_insert=True)
         return step
     step.window, step.sent_at = _new_window(), Now()
@@ -58,7 +63,7 @@ def is_paused(queue: str) -> bool:
 
 
 def _pauses_of(queue: str) -> QuerySet[Pause]:
-    """Pages for OCR are rendered first, by the workers of the pages queue."""
+    """Return the pauses that stop the queue. Pages for OCR are rendered first, by the workers of the pages queue."""
     needed = (queue, workflow.PAGES_QUEUE) if queue in workflow.OCR_QUEUES else (queue,)
     return Pause.objects.filter(name__in=needed)
 
@@ -84,8 +89,12 @@ def send_due(*, project_id: UUID | None = None, queues: Iterable[str] | None = N
     """
     sent = 0
     for queue in queues or settings.QUEUES:
-        for owner in [project_id] if project_id else _projects_with_unsent(queue):
-            sent += _send(queue, owner)
+        projects: Iterable[UUID] = [project_id] if project_id else []
+        if project_id is None:
+            # One index lookup per project, however many rows wait.
+            waits = Exists(_unsent(queue).filter(project_id=OuterRef("pk")))
+            projects = list(Project.objects.filter(waits).values_list("pk", flat=True).order_by())
+        sent += sum(_send(queue, owner) for owner in projects)
     return sent
 
 
@@ -102,27 +111,15 @@ def _send(queue: str, project_id: UUID, *, job_id: str | None = None) -> int:
     return sum(_publish(steps) for steps in groups.values())
 
 
-def _projects_with_unsent(queue: str) -> list[UUID]:
-    """One index lookup per project, however many rows wait."""
-    waits = Exists(_unsent(queue).filter(project_id=OuterRef("pk")))
-    return list(Project.objects.filter(waits).values_list("pk", flat=True).order_by())
-
-
 def _unsent(queue: str) -> QuerySet[Step]:
     due = Q(not_before=None) | Q(not_before__lte=Now())
     not_paused = ~Exists(_pauses_of(queue))
     return Step.objects.filter(due, not_paused, queue=queue, state=StepState.PENDING, sent_at=None)
 
 
-def _may_start(queue: str, project_id: UUID) -> bool:
-    sent = sum(queries.sent_by_job(queue=queue, project_id=project_id).values())
-    free = int(settings.QUEUES[queue].window_per_project) - sent
-    return free > 0 and queries.jobs_that_may_start(project_id) != 0
-
-
 @dataclass(frozen=True)
 class _Chosen:
-    """A row to send, and how many of its messages: not all of them if the window is full."""
+    """A row to send, and the number of its messages that the window has space for."""
 
     step: Step
     messages: int
@@ -171,36 +168,32 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[_Chosen
 
 
 def _mark(chosen: Sequence[_Chosen]) -> list[Step]:
-    """Mark as sent, with a row for each message. Rows that were sent, moved or cancelled meanwhile are left out."""
+    """Mark the chosen messages as sent, and return a row for each. Rows that were sent or cancelled are left out."""
     window = _new_window()
-    marked = _mark_rows([one.step for one in chosen if _messages_of(one.step) == 1], window)
+    marked: list[Step] = []
+    single = {one.step.pk: one.step for one in chosen if _messages_of(one.step) == 1}
+    if single:
+        unsent = Step.objects.filter(pk__in=list(single), sent_at=None)
+        marked = list(single.values())
+        if move_steps(unsent, StepMove.SEND, window=window) < len(single):
+            sent = set(Step.objects.filter(window=window).values_list("pk", flat=True))
+            marked = [step for step in marked if step.pk in sent]
     for one in chosen:
-        if _messages_of(one.step) > 1:
-            marked += _split_off(one, window)
+        row = one.step
+        if _messages_of(row) == 1:
+            continue
+        # The first pages of the row get rows of their own, marked as sent. The row keeps the pages that are left.
+        rest = row.first_page + one.messages
+        unsent = Step.objects.filter(
+            pk=row.pk, state=StepState.PENDING, sent_at=None, queue=row.queue, first_page=row.first_page
+        )
+        has_rest = rest <= row.last_page
+        if unsent.update(first_page=rest) if has_rest else move_steps(unsent, StepMove.REPLACE_BY_PAGES):
+            numbers = range(row.first_page, rest)
+            marked += Step.objects.bulk_create(
+                row.part(number, number, sent_at=Now(), window=window) for number in numbers
+            )
     return marked
-
-
-def _mark_rows(steps: Sequence[Step], window: str) -> list[Step]:
-    if not steps:
-        return []
-    unsent = Step.objects.filter(pk__in=[step.pk for step in steps], sent_at=None)
-    if move_steps(unsent, StepMove.SEND, window=window) == len(steps):
-        return list(steps)
-    marked = set(Step.objects.filter(window=window).values_list("pk", flat=True))
-    return [step for step in steps if step.pk in marked]
-
-
-def _split_off(chosen: _Chosen, window: str) -> list[Step]:
-    """Create rows, marked as sent, for the first pages of a row. The row itself keeps the pages that are left."""
-    run, rest = chosen.step, chosen.step.first_page + chosen.messages
-    ours = Step.objects.filter(
-        pk=run.pk, state=StepState.PENDING, sent_at=None, queue=run.queue, first_page=run.first_page
-    )
-    cut = ours.update(first_page=rest) if rest <= run.last_page else move_steps(ours, StepMove.REPLACE_BY_PAGES)
-    if not cut:
-        return []
-    numbers = range(run.first_page, rest)
-    return Step.objects.bulk_create(run.part(number, number, sent_at=Now(), window=window) for number in numbers)
 
 
 def _publish(steps: Sequence[Step]) -> int:
@@ -210,8 +203,8 @@ def _publish(steps: Sequence[Step]) -> int:
         ParseJob.objects.filter(pk=steps[0].job_id).update(windows_sent=F("windows_sent") + 1)
         accepted = workflow.send_window(messages)
     else:
-        answers = [workflow.send_step(message) for message in messages]
-        accepted = all(answers)
+        published = [workflow.send_step(message) for message in messages]
+        accepted = all(published)
     if accepted:
         return len(messages)
     move_steps(Step.objects.filter(pk__in=[step.pk for step in steps]), StepMove.UNSEND)
@@ -219,7 +212,9 @@ def _publish(steps: Sequence[Step]) -> int:
 
 
 def send_again(step: Step) -> bool:
-    """Publish a row whose message was lost, with the same fence. Return False if it was claimed or sent meanwhile.
+    """Publish a row again whose message was lost, with the same fence.
+
+    Return False if it was claimed or sent meanwhile.
 
     The guard is the window it was sent in, not ``sent_at``: on SQLite times are texts, and two spellings of the same
     time are not equal.

@@ -25,7 +25,7 @@ CHECK_SECONDS = 1.0
 
 
 class Lease:
-    """The lease of a claim while its work runs. ``is_lost()`` once the claim was cancelled or reclaimed."""
+    """The lease of a claim while its work runs. It is lost when the step is cancelled or reclaimed."""
 
     def __init__(self, step_id: int, fence: int) -> None:
         self.step_id = step_id
@@ -75,6 +75,7 @@ class LeaseKeeper:
                 renewed_at = now
 
     def _check(self, leases: Collection[Lease], *, renewal_due: bool) -> None:
+        """Mark leases as lost whose claim is not valid any more. Renew the others if renewal is due."""
         steps = Step.objects.filter(pk__in=[lease.step_id for lease in leases], state=StepState.RUNNING)
         fences = dict(steps.values_list("pk", "fence"))
         lost = [lease for lease in leases if fences.get(lease.step_id) != lease.fence]

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from apps.jobs import workflow
@@ -58,54 +58,36 @@ def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | N
     if not acquire_leader_lock("rescue_jobs", duration=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
         return None
     found = Rescued()
-    found.leases = _reclaim_expired_leases()
-    found.overdue = _end_overdue_jobs()
-    found.advanced = _advance_stuck_jobs()
+    expired = Step.objects.filter(state=StepState.RUNNING, lease_expires_at__lt=Now()).select_related("job")
+    found.leases = sum(reclaim(step) for step in expired[:BATCH])
+
+    # Fail the pages that are open at the deadline, so that the others are assembled. A job that is not assembled within
+    # GRACE fails as a whole. Jobs that wait for a paused queue are left alone: ``resume`` extends their deadlines.
+    paused = Step.objects.filter(job_id=OuterRef("pk"), queue__in=paused_names(), state=StepState.PENDING, sent_at=None)
+    overdue = ParseJob.objects.filter(~Exists(paused), state__in=OPEN_JOBS, deadline_at__lt=Now())
+    for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE]))[:BATCH]:
+        with transaction.atomic():
+            found.overdue += end_job(job.pk, JobState.FAILED, error=DeadlineExceeded())
+    for job in overdue.filter(stage__in=NEXT_STAGE)[:BATCH]:
+        with transaction.atomic():
+            move_steps(Step.objects.filter(job=job, stage=job.stage), StepMove.EXPIRE)
+            fail_pages(JobPage.objects.filter(job=job), DeadlineExceeded())
+        found.overdue += 1
+
+    # The worker that ended the last step of a stage may have died before it could advance the job.
+    open_step = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
+    stuck = ParseJob.objects.filter(~Exists(open_step), state=JobState.RUNNING, stage__in=NEXT_STAGE)
+    found.advanced = sum(advance_job(job_id=job_id) for job_id in stuck.values_list("pk", flat=True)[:BATCH])
     workers.move_pages_from_lost_gpu()
     found.sent = send_due()
-    found.sent_again = _send_lost_messages_again(accept_written_answer)
+    found.sent_again = _resend_lost_messages(accept_written_answer)
     if found:
         logger.warning("rescue_jobs: %s", found)
     return found
 
 
-def _reclaim_expired_leases() -> int:
-    expired = Step.objects.filter(state=StepState.RUNNING, lease_expires_at__lt=Now()).select_related("job")
-    return sum(reclaim(step) for step in expired[:BATCH])
-
-
-def _end_overdue_jobs() -> int:
-    """Fail the pages that are open at the deadline, so that the others are assembled.
-
-    A job that is not assembled within ``GRACE`` fails as a whole.
-    """
-    overdue = ParseJob.objects.filter(~Exists(_waiting_for_paused_queue()), state__in=OPEN_JOBS, deadline_at__lt=Now())
-    ended = 0
-    for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE]))[:BATCH]:
-        with transaction.atomic():
-            ended += end_job(job.pk, JobState.FAILED, error=DeadlineExceeded())
-    for job in overdue.filter(stage__in=NEXT_STAGE)[:BATCH]:
-        with transaction.atomic():
-            move_steps(Step.objects.filter(job=job, stage=job.stage), StepMove.EXPIRE)
-            fail_pages(JobPage.objects.filter(job=job), DeadlineExceeded())
-        ended += 1
-    return ended
-
-
-def _waiting_for_paused_queue() -> QuerySet[Step]:
-    """Return the outer job's steps that wait for a paused queue; ``resume`` will extend the job's deadline."""
-    return Step.objects.filter(job_id=OuterRef("pk"), queue__in=paused_names(), state=StepState.PENDING, sent_at=None)
-
-
-def _advance_stuck_jobs() -> int:
-    """Advance jobs whose stage has no open step: the worker that ended the last one died before it could."""
-    open_step = Step.objects.filter(job_id=OuterRef("pk"), state__in=OPEN_STEPS)
-    stuck = ParseJob.objects.filter(~Exists(open_step), state=JobState.RUNNING, stage__in=NEXT_STAGE)
-    return sum(advance_job(job_id=job_id) for job_id in stuck.values_list("pk", flat=True)[:BATCH])
-
-
-def _send_lost_messages_again(accept_written_answer: Callable[[Step], bool]) -> int:
-    """Send again rows that did not begin although their queue is empty or has begun rows that were sent later."""
+def _resend_lost_messages(accept_written_answer: Callable[[Step], bool]) -> int:
+    """Send rows again that have not begun although their queue is empty, or has begun rows that were sent later."""
     again = 0
     for queue in settings.QUEUES:
         waiting = Step.objects.filter(

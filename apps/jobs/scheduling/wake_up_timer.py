@@ -1,7 +1,7 @@
 """Send snoozed rows at the moment they are due, from one thread of the process that snoozed them.
 
-Rescue sends them too, but only every few seconds. A provider's quota comes back within parts of a second, and the part
-that is not used then is lost.
+Rescue sends them too, but only every few seconds. The quota of a provider refills within fractions of a second, and
+quota that is not used is lost.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MIN_INTERVAL_SECONDS = 0.25
 
 
 class WakeUpTimer:
-    """Wakes up at the earliest moment that was asked for, then at the next. It does nothing until it is ``enabled``."""
+    """A thread that wakes up at each requested moment and sends due rows. Unused until it is ``enabled``."""
 
     def __init__(self) -> None:
         self.enabled = False
@@ -31,20 +31,17 @@ class WakeUpTimer:
             self._thread.wake()
 
     def _run(self) -> None:
+        changed = self._thread.condition
         while True:
-            self._sleep_until_next()
+            with changed:
+                changed.wait_for(lambda: self._moments)
+                while (wait := min(self._moments) - time.monotonic()) > 0:
+                    changed.wait(wait)
+                now = time.monotonic()
+                self._moments = [moment for moment in self._moments if moment > now]
             with log_failure("Sending the rows that are due"), borrowed_connection():
                 send_due(queues=workflow.MODEL_QUEUES)
             time.sleep(MIN_INTERVAL_SECONDS)
-
-    def _sleep_until_next(self) -> None:
-        changed = self._thread.condition
-        with changed:
-            changed.wait_for(lambda: self._moments)
-            while (wait := min(self._moments) - time.monotonic()) > 0:
-                changed.wait(wait)
-            now = time.monotonic()
-            self._moments = [moment for moment in self._moments if moment > now]
 
 
 _timer = PerProcess(WakeUpTimer)

@@ -312,7 +312,7 @@ def test_a_project_that_has_used_its_pages_is_told_so(submit: Submit, project: P
     first, second = run(submit(pages=4)), run(submit(pages=4))
 
     assert (first.state, second.state, second.error_code) == (JobState.SUCCEEDED, JobState.FAILED, "quota_exceeded")
-    assert "4 were" in second.error_detail
+    assert "It has parsed 4" in second.error_detail
 
 
 def test_jobs_beyond_the_projects_number_wait_for_their_turn(submit: Submit, project: Project) -> None:
