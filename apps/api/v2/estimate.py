@@ -24,7 +24,7 @@ from apps.api.v2.parse import HEAD_BYTES, check_type, named_document, options_of
 from apps.documents import storage
 from apps.documents.services import clean_name
 from apps.jobs.commands import estimate
-from apps.jobs.commands.estimate import Range
+from apps.jobs.commands.cost_and_time import Range
 from apps.jobs.commands.submit import JobRequest
 
 FORM = "multipart/form-data"

@@ -1,1 +1,1 @@
-"""What people and requests ask for: submit, cancel, retry, estimate, delete, clean up."""
+"""Commands that people, requests and housekeeping give: submit, cancel, retry, estimate, delete, clean up."""

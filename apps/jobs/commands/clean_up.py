@@ -1,7 +1,6 @@
-"""Housekeeping removes jobs whose time is over (retention.py), oldest first, in the one way there is (removing.py).
+"""Housekeeping: remove expired jobs (scheduling/retention.py), the oldest first, by ``delete.remove_expired``.
 
-A round begins once a minute. It spends at most half of its time at it, so that open work finds database and storage
-free.
+A round begins once a minute. It is idle for half of its time, so that open work can use database and storage.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from apps.jobs.stages import answer_cache
 logger = logging.getLogger(__name__)
 
 BETWEEN_ROUNDS = timedelta(minutes=1)
-ROUND_SECONDS = 45.0  # shorter than from one round to the next
+MAX_ROUND_SECONDS = 45.0  # shorter than the time between rounds
 
 
 @dataclass
 class Overdue:
-    """What would go now. ``size_bytes``: of jobs what lies in storage, of documents what was uploaded."""
+    """The jobs and documents that a clean-up would remove. ``size_bytes``: their stored files."""
 
     jobs: int = 0
     pages: int = 0
@@ -42,73 +41,69 @@ class Overdue:
 
 
 def ask_for_clean_up() -> None:
-    """Have a housekeeping worker remove what is over, once a minute however many ask."""
+    """Start a round of housekeeping in a worker, at most once a minute for all callers together."""
     if acquire_leader_lock("clean_up", duration=BETWEEN_ROUNDS):
         workflow.send_clean_up(expires_seconds=BETWEEN_ROUNDS.total_seconds())
 
 
 def clean_up() -> int:
-    """One round of housekeeping; how many jobs went. What it does not come to, the next round does."""
+    """Do one round of housekeeping, and return the number of jobs removed. The next round continues its work."""
     began = time.monotonic()
-    until = began + ROUND_SECONDS
+    until = began + MAX_ROUND_SECONDS
     for work in (documents.remove_due, answer_cache.purge_expired):
-        while work() and time.monotonic() < began + ROUND_SECONDS / 3:
+        while work() and time.monotonic() < began + MAX_ROUND_SECONDS / 3:
             pass
     if not update_expiry(until=until):
         return 0
-    removed = 0
-    while some := sum(_remove_at_leisure(job_id, until) for job_id in _batch()):
-        removed += some
+    removed = _remove_overdue_jobs(until=until)
     if removed:
-        logger.info("Removed %s jobs whose time was over", removed)
+        logger.info("Removed %s expired jobs", removed)
     return removed
 
 
 def clean_up_all() -> int:
-    """Remove everything that is over, without pauses; how many jobs went."""
+    """Remove everything that has expired, without pauses. Return the number of jobs removed."""
     while documents.remove_due():
         pass
     while answer_cache.purge_expired():
         pass
     update_expiry()
-    removed = 0
-    while some := sum(_remove(job_id) for job_id in _batch()):
-        removed += some
-    return removed
+    return _remove_overdue_jobs()
+
+
+def _remove_overdue_jobs(*, until: float | None = None) -> int:
+    """Remove expired jobs in batches, and return their number.
+
+    With ``until`` (of the monotonic clock) stop at that time, and pause after each job for as long as its removal took.
+    """
+    overdue_jobs = queries.overdue_jobs().order_by("expires_at").values_list("pk", flat=True)
+    total, removed = 0, -1
+    while removed:
+        removed = 0
+        for job_id in list(overdue_jobs[: settings.CLEANUP_PARSE_V2_BATCH_SIZE]):
+            began = time.monotonic()
+            if until is not None and began > until:
+                return total + removed
+            try:
+                removed += delete.remove_expired(job_id=job_id)
+            except DatabaseError as error:  # for example, a new job has just been submitted for its document
+                logger.warning("Job %s could not be removed (%s); the next round will try again", job_id, error)
+            if until is not None:
+                time.sleep(time.monotonic() - began)
+        total += removed
+    return total
 
 
 def overdue() -> Overdue:
-    """What would go now; reads storage for the size of each job. ``reckon`` first, or it is of the days before."""
+    """Return what a clean-up would remove now. Call ``update_expiry`` first. Reads storage for the size of each job."""
     jobs = queries.overdue_jobs()
     found = Overdue(jobs=jobs.count(), pages=jobs.aggregate(pages=Sum("page_count"))["pages"] or 0)
-    still_needs = ParseJob.objects.filter(document=OuterRef("pk")).exclude(pk__in=jobs.values("pk"))
-    goes = Document.objects.filter(
-        ~Exists(still_needs), Exists(jobs.filter(document=OuterRef("pk"))), kept_as_file=False
+    needed = ParseJob.objects.filter(document=OuterRef("pk")).exclude(pk__in=jobs.values("pk"))
+    removable = Document.objects.filter(
+        ~Exists(needed), Exists(jobs.filter(document=OuterRef("pk"))), kept_as_file=False
     )
-    sizes = list(goes.values_list("size_bytes", flat=True))
+    sizes = list(removable.values_list("size_bytes", flat=True))
     found.documents, found.size_bytes = len(sizes), sum(sizes)
     for job_id in jobs.values_list("pk", flat=True).iterator(chunk_size=1000):
         found.size_bytes += storage.size_below(storage.job_folder(job_id))
     return found
-
-
-def _batch() -> list[str]:
-    jobs = queries.overdue_jobs().order_by("expires_at").values_list("pk", flat=True)
-    return list(jobs[: settings.CLEANUP_PARSE_V2_BATCH_SIZE])
-
-
-def _remove_at_leisure(job_id: str, until: float) -> bool:
-    began = time.monotonic()
-    if began > until:
-        return False
-    removed = _remove(job_id)
-    time.sleep(time.monotonic() - began)
-    return removed
-
-
-def _remove(job_id: str) -> bool:
-    try:
-        return delete.remove_expired(job_id=job_id)
-    except DatabaseError as error:  # its document has just been given to a new job, say
-        logger.warning("The job %s is not removed now (%s); the next round does it", job_id, error)
-        return False

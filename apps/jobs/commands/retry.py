@@ -26,7 +26,15 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
     over. Raises IllegalMove and PageOutOfRange.
     """
     with transaction.atomic():
-        numbers = _pages_to_retry(job, page_numbers)
+        all_pages = JobPage.objects.filter(job=job)
+        if page_numbers is None:
+            numbers = list(all_pages.filter(state=PageState.FAILED).values_list("number", flat=True))
+            if not numbers and all_pages.exists():
+                raise IllegalMove("No page of this job failed. Send the numbers of the pages to parse again.")
+        else:
+            numbers = list(all_pages.filter(number__in=page_numbers).values_list("number", flat=True))
+            if unknown := set(page_numbers) - set(numbers):
+                raise PageOutOfRange(f"The job has no page {min(unknown)}. Send numbers of pages that it has parsed.")
         stage = Stage.EXTRACT if numbers else Stage.SPLIT
         reopened = move_jobs(
             ParseJob.objects.filter(pk=job.pk, state__in=RETRYABLE_JOBS),
@@ -39,9 +47,8 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         )
         if not reopened:
             raise IllegalMove("Only a job that has ended and was not cancelled can be retried.")
-        pages = JobPage.objects.filter(job=job, number__in=numbers)
-        fresh = {"error_code": "", "error_detail": "", "mode": "", "mode_reason": "", "fallback": "", "facts": {}}
-        move_pages(pages, PageState.PENDING, **fresh)
+        empty = {"error_code": "", "error_detail": "", "mode": "", "mode_reason": "", "fallback": "", "facts": {}}
+        move_pages(all_pages.filter(number__in=numbers), PageState.PENDING, **empty)
         if numbers:
             make_ranges(job, numbers)
             transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
@@ -50,17 +57,3 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
     tracing.mark_affected(job.pk)
     job.refresh_from_db()
     return job
-
-
-def _pages_to_retry(job: ParseJob, page_numbers: Sequence[int] | None) -> list[int]:
-    pages = JobPage.objects.filter(job=job)
-    if page_numbers is not None:
-        wanted = set(page_numbers)
-        numbers = list(pages.filter(number__in=wanted).values_list("number", flat=True))
-        if unknown := wanted - set(numbers):
-            raise PageOutOfRange(f"The job has no page {min(unknown)}. Send numbers of pages that it has parsed.")
-        return numbers
-    numbers = list(pages.filter(state=PageState.FAILED).values_list("number", flat=True))
-    if not numbers and pages.exists():
-        raise IllegalMove("No page of this job failed. Send the numbers of the pages to parse again.")
-    return numbers

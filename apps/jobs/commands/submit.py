@@ -25,7 +25,7 @@ from apps.parsing.tiers import TIERS
 
 @dataclass(frozen=True)
 class JobRequest:
-    """How to parse a document: the accepted form of a request."""
+    """A validated request to parse a document."""
 
     mode: str
     tier: str
