@@ -1,8 +1,9 @@
 """The errors of commands on jobs.
 
 JobError (a ParseError)
-  JobNotFound, IllegalMove, ModeNotAllowed, ModeNotAvailable, InvalidOption, TooSlowToEstimate
-  IntakePaused
+  JobNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+  IllegalMove       NotCancellable
+  InvalidOption     ModeNotAvailable
 BrokerUnavailable (a ParseError)
 QuotaExceeded (a DocumentError: the job ends with it)
 """
@@ -77,13 +78,13 @@ class ModeNotAvailable(InvalidOption):
 
 
 class TooSlowToEstimate(JobError):
-    """The document's pages could not be looked at within half a minute. Parse it without an estimate."""
+    """The document's pages could not be sampled within half a minute. Parse it without an estimate."""
 
     code = "page_timeout"
 
 
 class BrokerUnavailable(ParseError):
-    """The broker does not answer. Work is kept and sent when it is back."""
+    """The broker does not answer. Open work stays in the database and is sent when the broker is back."""
 
     code = "broker_unavailable"
     retryable = True

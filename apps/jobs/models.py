@@ -115,9 +115,9 @@ class ParseJob(models.Model):
 class JobPage(models.Model):
     """One page of a job: its state and the place of its accepted content.
 
-    ``content`` is the storage key of the attempt that was accepted; ``needs_ocr`` says why, empty when not.
-    ``mode`` is the one it was parsed in, ``mode_reason`` why that is not the job's. ``fallback`` is why its text is the
-    deterministic one although a model was asked. ``facts`` tell of the model's answer: who gave it, how true it is.
+    ``content`` is the storage key of the accepted attempt. ``needs_ocr``: why the page needs OCR; empty if it does not.
+    ``mode`` is the mode it was parsed in; ``mode_reason``: why that is not the job's mode. ``fallback``: why it has its
+    fallback text although a model was to parse it. ``facts`` about the model's answer: its deployment, its fidelity.
     """
 
     job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="pages")

@@ -1,5 +1,8 @@
-"""Where an OCR worker finds a page image and leaves its answer: paths where it shares our storage folder, else links to
-ourselves, each signed for one key, one direction and a time."""
+"""Addresses at which an OCR worker reads a page image and writes its answer.
+
+They are paths if the worker shares our storage folder. Otherwise they are links to our own service, signed for one key,
+one direction and a limited time.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,24 @@ _VALID_SECONDS = 3600
 
 
 class Grant(NamedTuple):
-    """What a link permits."""
+    """The access that a link grants: one storage key in one direction."""
 
     direction: str
     key: str
 
 
 def address_to_read(key: str) -> str:
+    """Return the path or link at which an OCR worker reads this key."""
     return _address(READ, key)
 
 
 def address_to_write(key: str) -> str:
+    """Return the path or link at which an OCR worker writes this key."""
     return _address(WRITE, key)
 
 
 def grant_of(token: str) -> Grant | None:
-    """What a link's token permits; None when it is forged or has expired."""
+    """Return the access that a link's token grants; None if the token is forged or has expired."""
     try:
         direction, key, expires = signing.Signer(salt=_SALT).unsign_object(token)
     except (signing.BadSignature, ValueError, TypeError):

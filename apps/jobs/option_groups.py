@@ -149,7 +149,8 @@ class OutputOptions(Options):
     watermark_handling: WithoutEffect[Literal["move_to_end", "move_to_start", "remove"]] = None
 
 
-def _known_language(code: str) -> str:
+def check_language(code: str) -> str:
+    """Return the code. Raise UnknownLanguage if no engine can read the language."""
     languages.find(code)
     return code
 
@@ -159,7 +160,7 @@ class OcrParameters(Options):
 
     languages: (
         Annotated[
-            list[Annotated[str, AfterValidator(_known_language)]],
+            list[Annotated[str, AfterValidator(check_language)]],
             Field(max_length=10, description="of the text in pictures, the main one first; detected when left out"),
         ]
         | None

@@ -44,7 +44,7 @@ _PAGE_RULES = ("auto_mode_configuration", "cost_optimizer")
 
 
 class JobOptions(Options):
-    """How a document is to be parsed. The tier and the version are not options: a job has columns for them."""
+    """The options for parsing a document. Tier and version are not options: a job has columns for them."""
 
     configuration_id: ShortText | None = None
     client_name: ShortText | None = None

@@ -88,7 +88,7 @@ PAGE_SOURCES: dict[PageState, frozenset[PageState]] = {
 
 
 class Effect(Enum):
-    """What a move does to a column of the step's row."""
+    """The effect of a move on a column of the step's row."""
 
     KEEP = auto()
     CLEAR = auto()

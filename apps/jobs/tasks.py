@@ -1,4 +1,4 @@
-"""Celery's side of the services: an id comes in, one service is called. A task never raises for what a page does.
+"""The Celery tasks. Each calls one stage or command, and raises no error that a page causes.
 
 ``job`` and ``pages`` are in the arguments for people who read Flower. ``**later`` lets workers of two releases share
 a queue.
@@ -51,7 +51,7 @@ def parse_page_with_agent(*, step_id: int, fence: int, **later: Any) -> None:
     model.parse_page(step_id=step_id, fence=fence)
 
 
-# Celery logs what a task returns and tells Flower: here signed links.
+# resultrepr_maxsize: the result holds signed links, which Celery must not log or show in Flower.
 @shared_task(name=workflow.RENDER_PAGE, resultrepr_maxsize=0)
 def render_page(*, step_id: int, fence: int, **later: Any) -> dict[str, Any] | None:
     return recognize.render_page(step_id=step_id, fence=fence)

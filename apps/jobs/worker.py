@@ -1,4 +1,4 @@
-"""What a worker does besides its tasks: rescue lost work on a timer, and report itself and its dead pool processes.
+"""Work of a worker besides its tasks: rescue lost work on a timer, report itself and its dead pool processes.
 
 The Celery application imports this module when a worker starts. The main process of a prefork pool forks whenever a
 pool process dies, and SQLite does not survive a fork in the middle of a transaction: the copy of the connection damages
@@ -19,7 +19,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
@@ -53,8 +52,8 @@ from apps.providers.calls.process_gateway import process_gateway, width_of
 
 logger = logging.getLogger(__name__)
 
-# Events from the main process, for whichever pool process reads them first: "here", "gone", "lost STEP FENCE". Each has
-# the same length, short enough for a pipe to write and read it in one piece.
+# Events from the main process: "here", "gone", "lost STEP FENCE". The first pool process that reads one handles it. All
+# have the same length, short enough for a pipe to write and read one in one piece.
 _events_in, _events_out = os.pipe()
 os.set_blocking(_events_in, False)
 os.set_blocking(_events_out, False)
@@ -68,7 +67,7 @@ SWITCH_SECONDS = 0.05
 
 @worker_process_init.connect
 def start_pool_process(**_: Any) -> None:
-    """Start the reader of this pool process, so that the first document does not wait for it, and the threads."""
+    """Start the threads of this pool process, and its reader, so that the first document need not wait for it."""
     _collect_rarely()
     client.shared_reader().start()
     tracing.start(_queues())
@@ -83,7 +82,7 @@ def end_pool_process(**_: Any) -> None:
 
 @worker_ready.connect
 def start_main_process(sender: Any = None, **_: Any) -> None:
-    """Start the threads here if the pool is made of threads; such a worker never forks."""
+    """Start the threads in this process if the pool consists of threads; such a worker never forks."""
     if "prefork" not in type(sender.controller.pool).__module__:
         tracing.start(_queues())
         _start_threads()
@@ -91,18 +90,18 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
         wake_up_timer.start()
         debounce.start()
         sys.setswitchinterval(SWITCH_SECONDS)
+
+        def warm_up() -> None:
+            process_gateway().warm_up()
+            _collect_rarely()
+
         # Importing the provider client takes seconds: do it before hundreds of threads wait for it.
-        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
 
 
 def _queues() -> list[str]:
     """Return the queues that this worker consumes."""
     return list(current_app.amqp.queues.consume_from)
-
-
-def _warm_up() -> None:
-    process_gateway().warm_up()
-    _collect_rarely()
 
 
 def _collect_rarely() -> None:
@@ -135,7 +134,7 @@ def end_log(**_: Any) -> None:
 
 @receiver(connection_created)
 def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Let PostgreSQL commit asynchronously in workers: after a power cut the last moments of work are done again.
+    """Let PostgreSQL commit asynchronously in workers: after a power cut the last moments of work are repeated.
 
     The web process accepts documents, and its commits do wait.
     """
@@ -179,7 +178,7 @@ def report_alive(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def report_stopping(**_: Any) -> None:
-    """Report that this worker takes no new messages, although its running tasks may take a while."""
+    """Report that this worker accepts no new messages. Its running tasks may still take a while."""
     _send_event("gone")
 
 
@@ -207,7 +206,7 @@ def _start_threads() -> None:
 def _rescue_on_a_timer() -> None:
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
-        with log_failure("The rescue of lost work"), borrowed_connection():
+        with log_failure("Rescuing lost work"), borrowed_connection():
             if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
                 clean_up.ask_for_clean_up()
 
@@ -220,30 +219,19 @@ def _handle_events() -> None:
         except BlockingIOError:
             continue  # another pool process was quicker
         with log_failure(f"Handling the event {event!r} of the main process"), borrowed_connection():
-            _HANDLERS[event](*arguments)
-
-
-def _here() -> None:
-    if _this_worker is not None:
-        workers.record_worker(_this_worker)
-
-
-def _gone() -> None:
-    if _this_worker is not None:
-        workers.record_worker_stopped(_this_worker.id)
-
-
-def _lost(step_id: str, fence: str) -> None:
-    step = claims.reclaim_from_lost_worker(step_id=int(step_id), fence=int(fence))
-    if step is not None and step.stage in NEXT_STAGE:
-        advance.advance_if_done(job_id=step.job_id, stage=Stage(step.stage))
-
-
-_HANDLERS: dict[str, Callable[..., None]] = {"here": _here, "gone": _gone, "lost": _lost}
+            match event, arguments:
+                case "here", [] if _this_worker is not None:
+                    workers.record_worker(_this_worker)
+                case "gone", [] if _this_worker is not None:
+                    workers.record_worker_stopped(_this_worker.id)
+                case "lost", [step_id, fence]:
+                    step = claims.reclaim_from_lost_worker(step_id=int(step_id), fence=int(fence))
+                    if step is not None and step.stage in NEXT_STAGE:
+                        advance.advance_if_done(job_id=step.job_id, stage=Stage(step.stage))
 
 
 def _send_event(event: str) -> bool:
-    """Return False if the pipe is full because no process reads it."""
+    """Send an event to the pool processes. Return False if the pipe is full because no process reads it."""
     try:
         os.write(_events_out, event.encode().ljust(_EVENT_BYTES))
     except BlockingIOError:

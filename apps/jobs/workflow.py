@@ -1,9 +1,9 @@
-"""The Celery canvas and the task names; nowhere else.
+"""The only module with the names of Celery tasks and with Celery's canvas.
 
-Messages carry ids and fences, never content. Work on pages is published as a chord, a *window*: its members are ranges
-or pages, its body calls ``send_due`` for more. Nothing depends on the body: the worker that ends the last step of a
-stage advances the job. Results are ignored, those of a chord's members too: the chord's counter does not need them, and
-a process that waits for results holds a connection that does not survive a restart of Redis.
+Messages contain ids and fences, never content. Work on pages is published as a chord, called a *window*: its members
+are ranges or pages, and its body calls ``send_due`` for more. Nothing depends on the body: the worker that ends the
+last step of a stage advances the job. Results are ignored, also those of the members: the chord counts without them,
+and a process that waits for results has a connection that does not survive a restart of Redis.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PAGES_QUEUE = "parse_raw_file_job_pages"
 OCR_CPU_QUEUE, OCR_GPU_QUEUE = "ocr_cpu", "ocr_gpu"
 HOUSEKEEPING_QUEUE = "housekeeping"
 
-ANSWER_SECONDS = 5
+BROKER_TIMEOUT_SECONDS = 5
 
 TASK_OF_STAGE = {
     Stage.SPLIT: SPLIT_DOCUMENT,
@@ -67,11 +67,11 @@ QUEUE_OF_STAGE = {
     Stage.ROUTE: PARSE_QUEUE,
     Stage.ASSEMBLE: PARSE_QUEUE,
 }
-"""Steps of OCR are in the one of ``OCR_QUEUES`` that was chosen for them, steps of models in their parser's queue."""
+"""A step of OCR is in one of ``OCR_QUEUES``, a step of a model in the queue of its parser."""
 OCR_QUEUES = (OCR_CPU_QUEUE, OCR_GPU_QUEUE)
 MODEL_QUEUES = tuple(PARSE_PAGE_WITH)
 PAGE_BY_PAGE = frozenset({Stage.RECOGNIZE, Stage.MODEL})
-"""Stages in which every page is a message of its own. Until they are sent, a row holds many pages."""
+"""Stages with one message per page. Until the messages are sent, a row holds many pages."""
 QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEUES, Stage.MODEL: MODEL_QUEUES}
 
 
@@ -93,7 +93,7 @@ class Message:
 
 def send_step(message: Message) -> bool:
     """Publish one message. Log it and return False if the broker does not accept it."""
-    return _publish(lambda: _signature(message).apply_async(), f"{message.stage} of {message.job}")
+    return _publish(lambda: signature_of(message).apply_async(), f"{message.stage} of {message.job}")
 
 
 def send_window(messages: Sequence[Message]) -> bool:
@@ -102,14 +102,14 @@ def send_window(messages: Sequence[Message]) -> bool:
 
     job = messages[0].job
     body = _app().signature(CLOSE_WINDOW, kwargs={"job": job}, queue=PARSE_QUEUE, immutable=True, ignore_result=True)
-    header = [_signature(message) for message in messages]
+    header = [signature_of(message) for message in messages]
     return _publish(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
 
 
 def send_clean_up(*, expires_seconds: float) -> bool:
-    """Ask housekeeping for a round of removing expired jobs. The message expires after ``expires_seconds``."""
+    """Publish a round of housekeeping, which removes expired jobs. The message expires after ``expires_seconds``."""
     task = _app().signature(CLEAN_UP, queue=HOUSEKEEPING_QUEUE, immutable=True, ignore_result=True)
-    return _publish(lambda: task.apply_async(expires=expires_seconds), "a round of cleaning up")
+    return _publish(lambda: task.apply_async(expires=expires_seconds), "a round of housekeeping")
 
 
 @dataclass(frozen=True)
@@ -127,34 +127,34 @@ def broker_queues(queues: Collection[str]) -> dict[str, BrokerQueue]:
     from redis.exceptions import RedisError
 
     on_rabbitmq = settings.CELERY_BROKER_URL.startswith("amqp")
-    timeouts = {"read_timeout": ANSWER_SECONDS} if on_rabbitmq else {}
+    timeouts = {"read_timeout": BROKER_TIMEOUT_SECONDS} if on_rabbitmq else {}
     try:
         with _app().connection_for_read(transport_options=timeouts) as connection:
             connection.ensure_connection(max_retries=1, timeout=1)
-            return _declared(connection, queues) if on_rabbitmq else _lengths(connection, queues)
+            return _rabbitmq_queues(connection, queues) if on_rabbitmq else _redis_queues(connection, queues)
     except (OperationalError, AMQPError, RedisError, OSError) as error:
         raise BrokerUnavailable from error
 
 
-def _declared(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
-    """Ask RabbitMQ by passive declarations. A queue that does not exist yet is empty."""
+def _rabbitmq_queues(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
+    """Query RabbitMQ by passive declarations. A queue that does not exist yet is empty."""
     from amqp.exceptions import NotFound
 
     found = {}
     channel = connection.channel()
     for queue in queues:
         try:
-            answer = channel.queue_declare(queue=queue, passive=True)
+            declared = channel.queue_declare(queue=queue, passive=True)
         except NotFound:  # closes the channel
             found[queue] = BrokerQueue(0, 0)
             channel = connection.channel()
         else:
-            found[queue] = BrokerQueue(answer.message_count, answer.consumer_count)
+            found[queue] = BrokerQueue(declared.message_count, declared.consumer_count)
     return found
 
 
-def _lengths(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
-    """Ask Redis in one pipeline for the lengths of the lists in which kombu keeps a queue, one per priority."""
+def _redis_queues(connection: Any, queues: Collection[str]) -> dict[str, BrokerQueue]:
+    """Query Redis in one pipeline for the lengths of the lists in which kombu stores a queue, one per priority."""
     with connection.channel() as channel:
         priorities = ["", *(f"{channel.sep}{step}" for step in channel.priority_steps if step)]
         pipe = channel.client.pipeline(transaction=False)
@@ -173,8 +173,8 @@ def queue_length(queue: str) -> int | None:
         return None
 
 
-def _signature(message: Message) -> Signature[Any]:
-    """Return the step's Celery signature: one task, or for OCR a chain of three that ends where the database is."""
+def signature_of(message: Message) -> Signature[Any]:
+    """Return the step's Celery signature: one task, or for OCR a chain of three: render, recognize, accept."""
     if message.stage is Stage.MODEL:
         return _task(message, PARSE_PAGE_WITH[message.queue], message.queue)
     if message.stage is not Stage.RECOGNIZE:
@@ -214,7 +214,7 @@ def _publish(publish: Any, what: str) -> bool:
     try:
         publish()
     except (OperationalError, RedisError, OSError) as error:
-        logger.warning("The broker did not accept %s (%s); it stays in the database and is sent later", what, error)
+        logger.warning("The broker did not accept %s (%s); it will be sent later from the database", what, error)
         return False
     return True
 

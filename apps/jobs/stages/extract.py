@@ -44,11 +44,12 @@ def extract_pages(*, step_id: int, fence: int) -> None:
         if claim is None:
             return
         with record_errors(claim):
-            _extract(claim)
+            extract_range(claim)
     advance_if_done(job_id=claim.job.pk, stage=Stage.EXTRACT)
 
 
-def _extract(claim: Claim) -> None:
+def extract_range(claim: Claim) -> None:
+    """Extract the pages of a claimed range, store them and complete the claim."""
     job, step = claim.job, claim.step
     if job.document_id is None:
         raise DocumentNotFound

@@ -48,33 +48,30 @@ def parse_page(*, step_id: int, fence: int) -> None:
         if claim is None:
             return
         with record_errors(claim):
-            _parse(claim)
+            try:
+                _complete_with_answer(claim, _PageContext(claim))
+            except QuotaExhausted as quota:
+                _snooze(claim, quota.wait_seconds)
+            except ProvidersUnavailable as error:
+                max_outage = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
+                with borrowed_connection():
+                    is_too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - max_outage).exists()
+                if is_too_long:
+                    _fall_back(claim, error)
+                else:
+                    # A circuit breaker may stay open for longer than pages wait for it.
+                    max_wait_seconds = max_outage.total_seconds() + _EXTRA_WAIT_SECONDS
+                    _snooze(claim, min(error.wait_seconds, max_wait_seconds), outage=True)
+            except Stopped:
+                with borrowed_connection(), transaction.atomic():
+                    complete(claim)  # records the attempt as refused: the claim was lost
+            except ProviderError as error:
+                _fall_back(claim, error)
     advance_soon(job_id=claim.job.pk, stage=Stage.MODEL)
 
 
-def _parse(claim: Claim) -> None:
-    try:
-        _complete_with_answer(claim, _PageContext(claim))
-    except QuotaExhausted as quota:
-        _snooze(claim, quota.wait_seconds)
-    except ProvidersUnavailable as error:
-        max_outage = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
-        with borrowed_connection():
-            is_too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - max_outage).exists()
-        if is_too_long:
-            _fall_back(claim, error)
-        else:
-            # A circuit breaker may stay open for longer than pages wait for it.
-            _snooze(claim, min(error.wait_seconds, max_outage.total_seconds() + _EXTRA_WAIT_SECONDS), outage=True)
-    except Stopped:
-        with borrowed_connection(), transaction.atomic():
-            complete(claim)  # records the attempt as refused: the claim was lost
-    except ProviderError as error:
-        _fall_back(claim, error)
-
-
 class _PageContext:
-    """Everything that parsing a page needs from the database, read in one database turn."""
+    """Everything that parsing a page needs from the database, read with one borrowed connection."""
 
     def __init__(self, claim: Claim) -> None:
         job, step = claim.job, claim.step

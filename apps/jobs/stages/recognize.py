@@ -83,55 +83,51 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
         if claim is None:
             return None
         with record_errors(claim):
-            return _render(claim)
+            job, step = claim.job, claim.step
+            if job.document_id is None:
+                raise DocumentNotFound
+            options = job.parsed_options
+            has_failed = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_RETRYABLE_CODES).exists()
+            dpi = settings.OCR_DPI * (1.5 if options.high_resolution_ocr else 1.0)
+            with storage.local_copy(storage.original(job.document_id)) as path:
+                try:
+                    image = client.shared_reader().render(
+                        path,
+                        step.first_page,
+                        dpi=dpi,
+                        max_dpi=dpi / 2 if has_failed else 0.0,
+                        password=password_of(job),
+                        media_type=job.media_type,
+                        limits=reader_limits(),
+                        should_stop=claim.lease.is_lost,
+                    )
+                except Stopped:
+                    with transaction.atomic():
+                        complete(claim)  # records the attempt as refused: the claim was lost
+                    return None
+                except PageError as error:
+                    if error.retryable:
+                        raise
+                    discard(claim, error)
+                    return None
+            key = storage.page_image(job.pk, number=step.first_page, attempt=claim.attempt)
+            storage.write(key, image)
+            if not wait_for_ocr(claim, image=key):
+                storage.delete(key)
+                return None
+            answer = storage.ocr_answer(job.pk, number=step.first_page, attempt=claim.attempt)
+            return {
+                "step_id": step.pk,
+                "fence": claim.fence,
+                "job": job.pk,
+                "page": step.first_page,
+                "image": ocr_exchange.address_to_read(key),
+                "answer": ocr_exchange.address_to_write(answer),
+                "languages": options.ocr_languages,
+                "high_resolution": options.high_resolution_ocr,
+                "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
+            }
     return None
-
-
-def _render(claim: Claim) -> dict[str, Any] | None:
-    job, step = claim.job, claim.step
-    if job.document_id is None:
-        raise DocumentNotFound
-    options = job.parsed_options
-    has_failed = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_RETRYABLE_CODES).exists()
-    dpi = settings.OCR_DPI * (1.5 if options.high_resolution_ocr else 1.0)
-    with storage.local_copy(storage.original(job.document_id)) as path:
-        try:
-            image = client.shared_reader().render(
-                path,
-                step.first_page,
-                dpi=dpi,
-                max_dpi=dpi / 2 if has_failed else 0.0,
-                password=password_of(job),
-                media_type=job.media_type,
-                limits=reader_limits(),
-                should_stop=claim.lease.is_lost,
-            )
-        except Stopped:
-            with transaction.atomic():
-                complete(claim)  # records the attempt as refused: the claim was lost
-            return None
-        except PageError as error:
-            if error.retryable:
-                raise
-            discard(claim, error)
-            return None
-    key = storage.page_image(job.pk, number=step.first_page, attempt=claim.attempt)
-    storage.write(key, image)
-    if not wait_for_ocr(claim, image=key):
-        storage.delete(key)
-        return None
-    answer = storage.ocr_answer(job.pk, number=step.first_page, attempt=claim.attempt)
-    return {
-        "step_id": step.pk,
-        "fence": claim.fence,
-        "job": job.pk,
-        "page": step.first_page,
-        "image": ocr_exchange.address_to_read(key),
-        "answer": ocr_exchange.address_to_write(answer),
-        "languages": options.ocr_languages,
-        "high_resolution": options.high_resolution_ocr,
-        "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
-    }
 
 
 def keep_ocr_alive(*, step_id: int, fence: int, worker: str) -> None:
@@ -168,7 +164,7 @@ def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", wo
                 discard(claim, error)
         else:
             with record_errors(claim):
-                _accept_answer(claim)
+                _complete_with_answer(claim)
     advance_if_done(job_id=step.job_id, stage=Stage.RECOGNIZE)
 
 
@@ -184,7 +180,8 @@ def _answer_key(step: Step, fence: int) -> str:
     return storage.ocr_answer(step.job_id, number=step.first_page, attempt=f"{step.pk}.{fence}")
 
 
-def _accept_answer(claim: Claim) -> None:
+def _complete_with_answer(claim: Claim) -> None:
+    """Complete the page with the stored OCR answer, and remove the image and the answer."""
     job, step = claim.job, claim.step
     answer_key = _answer_key(step, claim.fence)
     recognition = decode_recognition(storage.read(answer_key))
@@ -192,14 +189,15 @@ def _accept_answer(claim: Claim) -> None:
     page = apply_recognition(stored_page(row), recognition)
     content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
     storage.write(content, encode_page(page) + b"\n")
-    tries = "; ".join(
+    tries = (
         f"{attempt.engine} ({attempt.languages}, {attempt.preparation}): {attempt.confidence:.2f}, {attempt.reason}"
         for attempt in recognition.attempts
     )
+    detail = "; ".join(tries)[:500]
     with transaction.atomic():
         if not complete(claim):
             return
         move_pages(pages_of(step), PageState.SUCCEEDED, content=content, needs_ocr="", error_code="", error_detail="")
-        PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=tries[:500])
+        PageAttempt.objects.filter(step_id=step.pk, fence=claim.fence).update(detail=detail)
     storage.delete(step.image)
     storage.delete(answer_key)

@@ -83,7 +83,7 @@ def test_a_stage_that_nobody_moved_on_is_moved_on_by_rescue(submit: Submit) -> N
     (step,) = open_steps(job)
     with claims.claim_step(step_id=step.pk, fence=step.fence) as claim:  # dies after the commit, before it could ask
         assert claim is not None
-        extract._extract(claim)
+        extract.extract_range(claim)
 
     assert rescue().advanced == 1
     assert run(job).state == JobState.SUCCEEDED

@@ -15,7 +15,7 @@ PAGE_STAGES = [(Stage.EXTRACT, workflow.PAGES_QUEUE), (Stage.RECOGNIZE, "ocr_cpu
 
 @pytest.mark.parametrize(("stage", "queue"), PAGE_STAGES)
 def test_every_task_names_job_and_pages(stage: Stage, queue: str) -> None:
-    signature = workflow._signature(workflow.Message(7, 3, stage, queue, JOB, "12"))
+    signature = workflow.signature_of(workflow.Message(7, 3, stage, queue, JOB, "12"))
 
     for task in getattr(signature, "tasks", [signature]):
         shown = task.options.get("kwargsrepr") or repr(dict(task.kwargs))
@@ -25,6 +25,6 @@ def test_every_task_names_job_and_pages(stage: Stage, queue: str) -> None:
 
 def test_the_order_to_an_ocr_worker_is_not_shown() -> None:
     """It is handed on from task to task and holds signed links."""
-    chain: Any = workflow._signature(workflow.Message(7, 3, Stage.RECOGNIZE, "ocr_cpu", JOB, "12"))
+    chain: Any = workflow.signature_of(workflow.Message(7, 3, Stage.RECOGNIZE, "ocr_cpu", JOB, "12"))
 
     assert [task.options.get("argsrepr") for task in chain.tasks] == [None, "()", "()"]
