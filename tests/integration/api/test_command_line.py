@@ -42,7 +42,7 @@ def test_an_invalid_option_is_reported_in_a_sentence(parse: Any) -> None:
     code, [line] = parse("--providers", "unknown")
 
     assert code == 2
-    assert line == "invalid_option: No provider is called unknown. There is none yet: `manage.py load_providers`."
+    assert line == "invalid_option: No provider is called unknown. Load one with `manage.py load_providers`."
 
 
 def test_several_invalid_options_are_reported_in_one_line(parse: Any) -> None:
