@@ -92,7 +92,8 @@ class Client:
                 response = router.completion(
                     model=GROUP,
                     messages=[dict(message) for message in request.messages],
-                    **(_with_tools(request.tools) if request.tools else {}),
+                    # The flag keeps litellm from searching for tools that it would run itself.
+                    **({"tools": list(request.tools), "_skip_mcp_handler": True} if request.tools else {}),
                     max_tokens=request.max_tokens,
                     timeout=self._limits.total_seconds,
                 )
@@ -173,11 +174,6 @@ class Client:
                 )
                 _disable_bookkeeping()
             return self._router
-
-
-def _with_tools(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the arguments for tools. The flag keeps litellm from searching for tools that it would run itself."""
-    return {"tools": list(tools), "_skip_mcp_handler": True}
 
 
 class _Picked:
@@ -281,23 +277,23 @@ def _completion_response(response: Any) -> CompletionResponse:
     if finish in _REFUSALS or refusal:
         raise CallFailed(Failure.REFUSED, FailureFacts("the model refused this page"))
     text = message.content if isinstance(message.content, str) else ""
+    tool_calls = []
+    for call in message.tool_calls or ():
+        try:
+            arguments = json.loads(call.function.arguments or "{}")
+        except (ValueError, RecursionError):
+            arguments = {}
+        arguments = arguments if isinstance(arguments, dict) else {}
+        tool_calls.append(ToolCall(str(call.id), str(call.function.name), arguments))
     usage = getattr(response, "usage", None)
     return CompletionResponse(
         text=clean(text),
-        tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()),
+        tool_calls=tuple(tool_calls),
         finish_reason=finish,
         input_tokens=_count(getattr(usage, "prompt_tokens", None)),
         output_tokens=_count(getattr(usage, "completion_tokens", None)),
         message=message.model_dump(exclude_none=True),
     )
-
-
-def _tool_call(call: Any) -> ToolCall:
-    try:
-        arguments = json.loads(call.function.arguments or "{}")
-    except (ValueError, RecursionError):
-        arguments = {}
-    return ToolCall(str(call.id), str(call.function.name), arguments if isinstance(arguments, dict) else {})
 
 
 def _count(value: object) -> int | None:

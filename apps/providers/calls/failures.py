@@ -61,7 +61,10 @@ _OF_WORDS = (
 
 
 def failure_of(call: Call, error: Exception) -> CallFailed:
-    """Classify the failure that ``error``, raised during ``call``, means."""
+    """Classify the failure of ``call``, which raised ``error``.
+
+    Its detail is a line for people: the provider's message, the system's error or the kind of error, never our request.
+    """
     if call.status is None:
         failure = Failure.TIMEOUT if _is_timeout(error) else Failure.UNAVAILABLE
         is_too_large = any(
@@ -73,8 +76,14 @@ def failure_of(call: Call, error: Exception) -> CallFailed:
         failure = failure_of_error_response(call.status, call.error_body.decode("utf-8", "replace"))
     else:  # a response that is not a completion: HTML, half of a body, a redirect, invalid numbers
         failure = Failure.TIMEOUT if _is_timeout(error) else Failure.BAD_RESPONSE
-    facts = FailureFacts(detail=_detail(call, error), http_status=call.status)
-    return CallFailed(failure, facts, sent_at=call.sent_at)
+    if call.error_body:
+        detail = error_message(call.error_body)
+    else:
+        reasons = [cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror]
+        detail = f"{reasons[0]}. Check the address and the network" if reasons else type(error).__name__
+    detail = f"HTTP {call.status}: {detail}" if call.status else detail
+    detail = "".join(letter if letter.isprintable() else " " for letter in detail[:_MAX_DETAIL_CHARS]).strip()
+    return CallFailed(failure, FailureFacts(detail, call.status), sent_at=call.sent_at)
 
 
 def failure_of_error_response(status: int, body: str) -> Failure:
@@ -100,18 +109,8 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _detail(call: Call, error: Exception) -> str:
-    """Return a line for people: the provider's message, the system's error or the kind of error. Never our request."""
-    if call.error_body:
-        detail = _message_in(call.error_body)
-    else:
-        reasons = [cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror]
-        detail = f"{reasons[0]}. Check the address and the network" if reasons else type(error).__name__
-    text = f"HTTP {call.status}: {detail}" if call.status else detail
-    return "".join(letter if letter.isprintable() else " " for letter in text[:_MAX_DETAIL_CHARS]).strip()
-
-
-def _message_in(body: bytes) -> str:
+def error_message(body: bytes) -> str:
+    """Return the message in the body of an error response; the start of the body if it has no known form."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

@@ -194,9 +194,14 @@ class Gateway:
 
         def hold_off_if_requested() -> None:
             seconds = retry_after(call.headers, call.error_body)
-            if seconds is not None or call.status == HTTPStatus.TOO_MANY_REQUESTS:
+            if seconds is not None:
+                seconds += random.uniform(0.0, 0.2)
+            elif call.status == HTTPStatus.TOO_MANY_REQUESTS:
+                # Equal jitter: at least half of the default, to spare per-minute limits.
+                seconds = DEFAULT_RETRY_AFTER_SECONDS * random.uniform(0.5, 1.0)
+            if seconds is not None:
                 with _tolerating_the_store():
-                    self._store.hold_off(key, seconds=_hold_off_seconds(seconds))
+                    self._store.hold_off(key, seconds=seconds)
 
         call.clock = reservation.store_clock
         call.before_sending, call.on_error = withhold_if_held_off, hold_off_if_requested
@@ -329,10 +334,3 @@ def _counted(response: CompletionResponse, estimate: int) -> _Counted:
 
 def _plausible(count: int | None, minimum: float) -> int | None:
     return count if count is not None and count >= minimum else None
-
-
-def _hold_off_seconds(retry_after_seconds: float | None) -> float:
-    """Add jitter. Without a Retry-After, use equal jitter: at least half of the default, to spare per-minute limits."""
-    if retry_after_seconds is not None:
-        return retry_after_seconds + random.uniform(0.0, 0.2)
-    return DEFAULT_RETRY_AFTER_SECONDS * random.uniform(0.5, 1.0)
