@@ -1,4 +1,4 @@
-"""The gateway over HTTP to the fake providers' server, on a real database and a real Redis."""
+"""Fixtures: the gateway, the fake providers' server, a real database and a real Redis."""
 
 from tests.fakes.fixtures import (
     gateway,

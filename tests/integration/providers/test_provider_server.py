@@ -1,4 +1,4 @@
-"""The fake providers' server: strict about every wire, understood by litellm, and true to what was ordered."""
+"""The fake providers' server: strict checks of every API, responses for litellm, and the configured faults."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def litellm() -> Any:
 
 
 def deployment(server: FakeProvider, family: str) -> dict[str, Any]:
-    """What litellm is told about one model of a family."""
+    """Return litellm's parameters for one model of a family."""
     vertex = {
         "api_base": server.url,
         "vertex_credentials": json.dumps(server.service_account()),
@@ -67,7 +67,7 @@ def deployment(server: FakeProvider, family: str) -> dict[str, Any]:
         "aws_access_key_id": credentials.AWS_ACCESS_KEY_ID,
         "aws_secret_access_key": credentials.AWS_SECRET_ACCESS_KEY,
     }
-    told: dict[str, tuple[str, dict[str, str]]] = {
+    by_family: dict[str, tuple[str, dict[str, str]]] = {
         "openai": ("openai/gpt-4o-mini", _key(server, "openai/v1", credentials.OPENAI_KEY)),
         "openai-eu": ("openai/gpt-4o-mini", _key(server, "openai-eu/v1", credentials.OPENAI_EU_KEY)),
         "local": ("openai/llama3.2-vision", _key(server, "local/v1", "none")),
@@ -78,7 +78,7 @@ def deployment(server: FakeProvider, family: str) -> dict[str, Any]:
         "vertex-claude": ("vertex_ai/claude-sonnet-4-5", vertex),
         "bedrock": ("bedrock/converse/eu.anthropic.claude-sonnet-4-5-20250929-v1:0", aws),
     }
-    model, parameters = told[family]
+    model, parameters = by_family[family]
     return {"model": model, **parameters, "max_tokens": 1000, "num_retries": 0, "timeout": 20}
 
 
@@ -106,7 +106,7 @@ TOOLS = [
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_answers_a_page_of_text(provider: FakeProvider, litellm: Any, family: str) -> None:
+def test_every_family_completes_a_page_of_text(provider: FakeProvider, litellm: Any, family: str) -> None:
     messages = [{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}]
 
     answer = litellm.completion(messages=messages, **deployment(provider, family))
@@ -119,16 +119,16 @@ def test_every_family_answers_a_page_of_text(provider: FakeProvider, litellm: An
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_looks_at_a_picture_closer_and_finishes(provider: FakeProvider, litellm: Any, family: str) -> None:
+def test_every_family_zooms_into_an_image_and_finishes(provider: FakeProvider, litellm: Any, family: str) -> None:
     provider.zoom(1, region=(10, 20, 110, 220.5))
     provider.answer("# Seen", when="what the picture shows")
-    messages, told = look(), deployment(provider, family)
+    messages, target = look(), deployment(provider, family)
 
-    first = litellm.completion(messages=messages, tools=TOOLS, _skip_mcp_handler=True, **told).choices[0].message
+    first = litellm.completion(messages=messages, tools=TOOLS, _skip_mcp_handler=True, **target).choices[0].message
     call = first.tool_calls[0]
     result = {"role": "tool", "tool_call_id": call.id, "name": "zoom", "content": "a closer look"}
     messages += [first.model_dump(exclude_none=True), result]
-    last = litellm.completion(messages=messages, tools=TOOLS, _skip_mcp_handler=True, **told).choices[0].message
+    last = litellm.completion(messages=messages, tools=TOOLS, _skip_mcp_handler=True, **target).choices[0].message
 
     assert (call.function.name, json.loads(call.function.arguments)) == ("zoom", {"region": [10, 20, 110, 220.5]})
     assert last.tool_calls[0].function.name == "finish"
@@ -137,7 +137,7 @@ def test_every_family_looks_at_a_picture_closer_and_finishes(provider: FakeProvi
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_familys_quota_error_is_one_to_litellm(provider: FakeProvider, litellm: Any, family: str) -> None:
+def test_litellm_recognizes_every_familys_quota_error(provider: FakeProvider, litellm: Any, family: str) -> None:
     provider.fault("status", code=429, retry_after="17", family=family)
 
     with pytest.raises(litellm.RateLimitError) as refused:
@@ -146,7 +146,7 @@ def test_every_familys_quota_error_is_one_to_litellm(provider: FakeProvider, lit
     assert refused.value.litellm_response_headers["retry-after"] == "17"
 
 
-def test_an_expired_access_token_is_refused(provider: FakeProvider) -> None:
+def test_expired_access_token_is_refused(provider: FakeProvider) -> None:
     token = exchange(provider, assertion(provider)).json()["access_token"]
     path = f"/vertex/v1/projects/{credentials.VERTEX_PROJECT}/locations/global/publishers/google/models/gemini-2.5-pro"
     body = {"contents": [{"parts": [{"text": "hello"}]}]}
@@ -193,7 +193,7 @@ REFUSED = {
     "azure: key": (f"{DEPLOYMENT}?api-version=2024-10-21", {"api-key": "no"}, GPT, 401, "invalid subscription key"),
     "azure: no version": (DEPLOYMENT, AZURE, GPT, 404, "Resource not found"),
     "azure: deployment": (
-        f"{DEPLOYMENT.replace('reader-one', 'nobody')}?api-version=2024-10-21",
+        f"{DEPLOYMENT.replace('reader-one', 'unknown')}?api-version=2024-10-21",
         AZURE,
         GPT,
         404,
@@ -247,7 +247,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_wire_refuses(provider: FakeProvider, case: str) -> None:
+def test_wire_refuses_invalid_request(provider: FakeProvider, case: str) -> None:
     path, headers, body, status, words = REFUSED[case]
 
     refused = post(provider, path, headers=headers, json=body)
@@ -256,7 +256,7 @@ def test_a_wire_refuses(provider: FakeProvider, case: str) -> None:
     assert words in refused.text
 
 
-def test_gemini_takes_its_key_in_the_query_too(provider: FakeProvider) -> None:
+def test_gemini_accepts_its_key_in_the_query(provider: FakeProvider) -> None:
     assert post(provider, f"{GENERATE}?key={credentials.GEMINI_KEY}", json=CONTENTS).status_code == 200
 
 
@@ -270,13 +270,13 @@ def test_gemini_takes_its_key_in_the_query_too(provider: FakeProvider) -> None:
         ({"iat": 1_000_000_000, "exp": 1_000_003_600}, "short-lived token"),
     ],
 )
-def test_an_assertion_is_changed_for_a_token_only_with_the_right_claims(
+def test_assertion_with_wrong_claims_gets_no_token(
     provider: FakeProvider, claims: dict[str, object], words: str
 ) -> None:
     assert words in exchange(provider, assertion(provider, **claims)).text
 
 
-def test_an_assertion_with_another_signature_is_refused(provider: FakeProvider) -> None:
+def test_assertion_with_another_signature_is_refused(provider: FakeProvider) -> None:
     signed = assertion(provider)
     header, claims, _ = signed.split(".")
 
@@ -295,12 +295,10 @@ def test_an_assertion_with_another_signature_is_refused(provider: FakeProvider) 
         ({"service": "s3"}, 403, "correct service"),
         ({"secret": "another"}, 403, "does not match"),
         ({"age": timedelta(minutes=20)}, 403, "Signature expired"),
-        ({"model": "nobody.knows-v1"}, 400, "model identifier is invalid"),
+        ({"model": "unknown.model-v1"}, 400, "model identifier is invalid"),
     ],
 )
-def test_bedrock_recomputes_the_signature(
-    provider: FakeProvider, changes: dict[str, Any], status: int, words: str
-) -> None:
+def test_bedrock_checks_the_signature(provider: FakeProvider, changes: dict[str, Any], status: int, words: str) -> None:
     answer = converse(provider, **changes)
 
     assert (answer.status_code, words in answer.text) == (status, True)
@@ -330,7 +328,7 @@ def test_bedrock_recomputes_the_signature(
         ("nested_fences", {}, 200, "```text"),
     ],
 )
-def test_a_fault_strikes_as_often_as_it_was_ordered(
+def test_fault_applies_as_often_as_configured(
     provider: FakeProvider, kind: str, details: dict[str, Any], status: int, words: str
 ) -> None:
     provider.fault(kind, times=1, **details)
@@ -342,7 +340,7 @@ def test_a_fault_strikes_as_often_as_it_was_ordered(
     assert provider.stats()["openai/gpt-4o"]["faults"] == {kind: 1}
 
 
-def test_a_body_may_be_no_utf_8(provider: FakeProvider) -> None:
+def test_body_can_be_invalid_utf_8(provider: FakeProvider) -> None:
     provider.fault("invalid_utf8")
 
     with pytest.raises(UnicodeDecodeError):
@@ -350,7 +348,7 @@ def test_a_body_may_be_no_utf_8(provider: FakeProvider) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reset", "cut_body"])
-def test_a_connection_may_break(provider: FakeProvider, kind: str) -> None:
+def test_connection_can_break(provider: FakeProvider, kind: str) -> None:
     provider.fault(kind)
 
     with pytest.raises(httpx.TransportError):
@@ -358,7 +356,7 @@ def test_a_connection_may_break(provider: FakeProvider, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["late", "slow_headers"])
-def test_an_answer_may_come_after_the_client_has_given_up(provider: FakeProvider, kind: str) -> None:
+def test_response_can_arrive_after_the_client_timed_out(provider: FakeProvider, kind: str) -> None:
     provider.fault(kind, seconds=30)
 
     with pytest.raises(httpx.ReadTimeout):
@@ -366,20 +364,20 @@ def test_an_answer_may_come_after_the_client_has_given_up(provider: FakeProvider
 
 
 @pytest.mark.parametrize(("kind", "megabytes"), [("huge_body", 50), ("gzip_bomb", 30)])
-def test_a_body_may_be_larger_than_anybody_wants(provider: FakeProvider, kind: str, megabytes: int) -> None:
+def test_body_can_be_huge(provider: FakeProvider, kind: str, megabytes: int) -> None:
     provider.fault(kind, megabytes=megabytes)
 
     assert len(chat(provider).content) >= megabytes * 2**20
 
 
-def test_another_pages_answer(provider: FakeProvider) -> None:
+def test_response_can_be_another_pages(provider: FakeProvider) -> None:
     chat(provider, PROMPT.replace("two rivers", "three rivers"))
     provider.fault("other_page", end_line="own")
 
     assert "three rivers meet.\\n<!-- end k7 -->" in chat(provider).text
 
 
-def test_a_share_of_prompts_fails_whatever_their_order(provider: FakeProvider) -> None:
+def test_share_of_failing_prompts_does_not_depend_on_order(provider: FakeProvider) -> None:
     prompts = [f"Page {number}" for number in range(40)]
 
     def failed(order: list[str]) -> set[str]:
@@ -393,7 +391,7 @@ def test_a_share_of_prompts_fails_whatever_their_order(provider: FakeProvider) -
     assert failed(prompts[::-1]) == forwards
 
 
-def test_a_prompt_is_struck_no_more_often_than_said(provider: FakeProvider) -> None:
+def test_fault_applies_to_a_prompt_no_more_often_than_configured(provider: FakeProvider) -> None:
     provider.fault("overloaded", at_most_per_prompt=2)
 
     statuses = [chat(provider, prompt).status_code for prompt in ("one", "two") for _ in range(3)]
@@ -401,17 +399,17 @@ def test_a_prompt_is_struck_no_more_often_than_said(provider: FakeProvider) -> N
     assert statuses == [503, 503, 200, 503, 503, 200]
 
 
-def test_a_misspelled_order_is_refused(provider: FakeProvider) -> None:
-    with pytest.raises(ValueError, match="no fault is called 'overload'"):
+def test_unknown_setting_is_refused(provider: FakeProvider) -> None:
+    with pytest.raises(ValueError, match="unknown fault 'overload'"):
         provider.fault("overload")
-    with pytest.raises(ValueError, match="takes no secnods"):
+    with pytest.raises(ValueError, match="has no parameters secnods"):
         provider.fault("late", secnods=3)
 
 
 # --- limits ---
 
 
-def test_a_request_over_the_limit_is_refused_and_counted(provider: FakeProvider) -> None:
+def test_request_over_the_limit_is_refused_and_counted(provider: FakeProvider) -> None:
     provider.limit(family="openai", requests=2, retry_after=30)
 
     answers = [chat(provider) for _ in range(4)]
@@ -422,7 +420,7 @@ def test_a_request_over_the_limit_is_refused_and_counted(provider: FakeProvider)
     assert (counted["over_limit"], counted["early"], counted["busiest_window"]) == (2, 1, 4)
 
 
-def test_a_window_slides(provider: FakeProvider) -> None:
+def test_window_slides(provider: FakeProvider) -> None:
     provider.limit(requests=1, window_seconds=0.5)
 
     first, at_once = chat(provider), chat(provider)
@@ -432,9 +430,7 @@ def test_a_window_slides(provider: FakeProvider) -> None:
 
 
 @pytest.mark.parametrize(("counts", "second"), [("max_tokens", 429), ("actual", 200)])
-def test_tokens_are_judged_by_what_is_allowed_or_what_was_used(
-    provider: FakeProvider, counts: str, second: int
-) -> None:
+def test_tokens_are_counted_by_maximum_or_by_use(provider: FakeProvider, counts: str, second: int) -> None:
     provider.limit(tokens=1500, counts=counts)
 
     assert [chat(provider, max_tokens=1000).status_code for _ in range(2)] == [200, second]
@@ -455,7 +451,7 @@ def test_calls_in_flight_are_limited(provider: FakeProvider) -> None:
     ("retry_after", "early"),
     [("30", 1), ("soon", 0), ("-5", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Wed, 21 Oct 2099 07:28:00 GMT", 1)],
 )
-def test_who_comes_back_before_retry_after_is_early(provider: FakeProvider, retry_after: str, early: int) -> None:
+def test_request_before_retry_after_is_early(provider: FakeProvider, retry_after: str, early: int) -> None:
     provider.fault("status", code=503, retry_after=retry_after, times=1)
 
     refused, _ = chat(provider), chat(provider)
@@ -467,7 +463,7 @@ def test_who_comes_back_before_retry_after_is_early(provider: FakeProvider, retr
 # --- its life ---
 
 
-def test_an_outage_keeps_the_port_and_what_was_counted(provider: FakeProvider) -> None:
+def test_outage_keeps_port_and_counts(provider: FakeProvider) -> None:
     chat(provider)
 
     provider.stop()
@@ -479,14 +475,14 @@ def test_an_outage_keeps_the_port_and_what_was_counted(provider: FakeProvider) -
     assert provider.stats()["openai/gpt-4o"]["requests"] == 2
 
 
-def test_pictures_are_read_for_demonstrations() -> None:
+def test_images_are_read_for_demonstrations() -> None:
     with FakeProvider(see=True) as seeing:
         answer = post(seeing, CHAT, headers=OPENAI, json={"model": "gpt-4o", "messages": look()}).json()
 
     assert scans.LINES[0] in answer["choices"][0]["message"]["content"]
 
 
-def test_it_ends_with_its_parent() -> None:
+def test_server_ends_with_its_parent() -> None:
     parent = subprocess.Popen(["sleep", "60"])
     command = [sys.executable, "-m", "tests.fakes.providers", "--parent-pid", str(parent.pid)]
     server = subprocess.Popen(command, cwd=fake.ROOT, stdout=subprocess.PIPE, text=True)

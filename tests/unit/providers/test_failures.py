@@ -1,4 +1,4 @@
-"""What a provider answers is told apart by its documented errors, as they come over the wire."""
+"""Failures are classified by the documented errors of each provider."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def failed(
     call = Call(CallLimits())
     call.status, call.headers = status, httpx.Headers(headers or {})
     call.error_body = body.encode() if isinstance(body, str) else body
-    return failure_of(call, error or RuntimeError("what the SDK made of it"))
+    return failure_of(call, error or RuntimeError("an error of the SDK"))
 
 
 def openai(message: str, *, code: str | None = None, kind: str = "invalid_request_error") -> str:
@@ -100,7 +100,7 @@ FILTERED_BY_AZURE = json.dumps(
         (400, openai("the request exceeds the available context size, try increasing it"), Failure.CONTEXT),
     ],
 )
-def test_openai_says(status: int, body: str, failure: Failure) -> None:
+def test_openai_error_is_classified(status: int, body: str, failure: Failure) -> None:
     assert failed(status, body).failure is failure
 
 
@@ -114,7 +114,7 @@ def test_openai_says(status: int, body: str, failure: Failure) -> None:
         (429, openai("Requests have exceeded call rate limit of your pricing tier.", code="429"), Failure.RATE_LIMITED),
     ],
 )
-def test_azure_says(status: int, body: str, failure: Failure) -> None:
+def test_azure_error_is_classified(status: int, body: str, failure: Failure) -> None:
     assert failed(status, body).failure is failure
 
 
@@ -142,7 +142,7 @@ def test_azure_says(status: int, body: str, failure: Failure) -> None:
         (529, "overloaded_error", "Overloaded", Failure.OVERLOADED),
     ],
 )
-def test_anthropic_says(status: int, kind: str, message: str, failure: Failure) -> None:
+def test_anthropic_error_is_classified(status: int, kind: str, message: str, failure: Failure) -> None:
     assert failed(status, anthropic(kind, message)).failure is failure
 
 
@@ -182,7 +182,7 @@ def test_anthropic_says(status: int, kind: str, message: str, failure: Failure) 
         (google(503, "UNAVAILABLE", "The model is overloaded. Please try again later."), Failure.OVERLOADED),
     ],
 )
-def test_google_says(body: str, failure: Failure) -> None:
+def test_google_error_is_classified(body: str, failure: Failure) -> None:
     assert failed(json.loads(body)["error"]["code"], body).failure is failure
 
 
@@ -203,7 +203,7 @@ def test_google_says(body: str, failure: Failure) -> None:
         (503, "Bedrock is unable to process your request.", Failure.OVERLOADED),
     ],
 )
-def test_bedrock_says(status: int, message: str, failure: Failure) -> None:
+def test_bedrock_error_is_classified(status: int, message: str, failure: Failure) -> None:
     assert failed(status, bedrock(message)).failure is failure
 
 
@@ -217,11 +217,11 @@ def test_bedrock_says(status: int, message: str, failure: Failure) -> None:
         (302, RuntimeError("redirected"), Failure.BAD_RESPONSE),
     ],
 )
-def test_an_answer_that_is_none(status: int | None, error: Exception, failure: Failure) -> None:
+def test_call_without_usable_response_is_classified(status: int | None, error: Exception, failure: Failure) -> None:
     assert failed(status, error=error).failure is failure
 
 
-def test_the_cause_under_an_sdks_own_error_counts() -> None:
+def test_cause_of_an_sdk_error_is_classified() -> None:
     sdks_own = RuntimeError("Connection error.")
     sdks_own.__cause__ = httpx.ReadTimeout("no byte")
     sdks_own.__cause__.__cause__ = httpcore.ReadTimeout()
@@ -230,14 +230,14 @@ def test_the_cause_under_an_sdks_own_error_counts() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 100_000, b"<html>502</html>", b'{"error": null}', b"[1]"])
-def test_a_body_that_is_no_json_is_told_by_its_status(body: bytes) -> None:
+def test_error_without_json_is_classified_by_its_status(body: bytes) -> None:
     answer = failed(502, body)
 
     assert answer.failure is Failure.UNAVAILABLE
     assert answer.facts.http_status == 502
 
 
-def test_a_person_reads_the_providers_words_on_one_short_line() -> None:
+def test_detail_is_the_providers_message_on_one_short_line() -> None:
     facts = failed(400, anthropic("invalid_request_error", "max_tokens:\nField required\x1b[31m" + "!" * 999)).facts
 
     assert facts.detail.startswith("HTTP 400: max_tokens: Field required")
@@ -268,11 +268,11 @@ def test_a_person_reads_the_providers_words_on_one_short_line() -> None:
         ({"retry-after-ms": "soon", "retry-after": "1"}, 1.0),
     ],
 )
-def test_retry_after_in_a_header(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_read_from_a_header(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(httpx.Headers(headers)) == seconds
 
 
-def test_retry_after_as_a_date_is_counted_from_now() -> None:
+def test_retry_after_date_is_relative_to_now() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
     assert retry_after({"retry-after": date}) == pytest.approx(3600, abs=60)
@@ -292,13 +292,13 @@ def test_retry_after_as_a_date_is_counted_from_now() -> None:
         (None, None),
     ],
 )
-def test_retry_after_in_googles_body(details: object, seconds: float | None) -> None:
+def test_retry_after_is_read_from_googles_body(details: object, seconds: float | None) -> None:
     body = json.dumps({"error": {"code": 429, "details": details}, "of": "retryDelay"})
 
     assert retry_after({}, body.encode()) == seconds
 
 
-def test_the_header_counts_before_the_body() -> None:
+def test_retry_after_header_takes_precedence_over_the_body() -> None:
     body = google(429, "RESOURCE_EXHAUSTED", OUT_OF_QUOTA, {"@type": RETRY_INFO, "retryDelay": "34s"})
 
     assert retry_after({"retry-after": "7"}, body.encode()) == 7

@@ -1,4 +1,4 @@
-"""litellm takes seconds and 100 MB to import: processes that call no provider never do."""
+"""Importing litellm takes seconds and 100 MB, so processes that call no provider must not do it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ print(sorted({"litellm", "openai", "apps.api.urls"} & set(sys.modules)))
 """
 
 
-def test_the_web_process_does_without_litellm() -> None:
+def test_web_process_does_not_import_litellm() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "['apps.api.urls']"

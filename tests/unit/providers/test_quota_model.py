@@ -1,4 +1,4 @@
-"""What quotas promise, tried on the model; tests/integration/providers/quota holds the store to the same answers."""
+"""The guarantees of quotas, tested on the model. tests/integration/providers/quota compares the store with it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def granted(answer: Reservation | QuotaDenied) -> Reservation:
     return answer
 
 
-def refused(answer: Reservation | QuotaDenied) -> QuotaDenied:
+def denied(answer: Reservation | QuotaDenied) -> QuotaDenied:
     assert isinstance(answer, QuotaDenied), answer
     return answer
 
@@ -49,8 +49,8 @@ def state(model: QuotaModel, now: float = START) -> QuotaState:
     return model.state([KEY], now=now)[0]
 
 
-def most_in(window: float, counted: Sequence[tuple[float, int]]) -> int:
-    """The largest sum of amounts whose moments lie in any half-open window of this length."""
+def max_in_any(window: float, counted: Sequence[tuple[float, int]]) -> int:
+    """Return the largest sum of amounts in any half-open window of this length."""
     ordered = sorted(counted)
     most = total = first = 0
     for moment, amount in ordered:
@@ -62,17 +62,17 @@ def most_in(window: float, counted: Sequence[tuple[float, int]]) -> int:
     return most
 
 
-# --- what calls need on their way ---
+# --- delay on the network ---
 
 
 @pytest.mark.parametrize(("window", "late"), [(60.0, 0.39), (10.0, 0.39), (1.0, 0.09), (3600.0, 20.0)])
-def test_a_call_that_comes_late_to_the_door_is_alone_in_its_window(window: float, late: float) -> None:
-    model, account = QuotaModel(), QuotaLimits(KEY, requests=1, window_seconds=window)
-    first = granted(model.reserve([account], CALL, now=START))
+def test_call_that_arrives_late_is_alone_in_its_window(window: float, late: float) -> None:
+    model, limits = QuotaModel(), QuotaLimits(KEY, requests=1, window_seconds=window)
+    first = granted(model.reserve([limits], CALL, now=START))
     model.settle(first, input_tokens=1, output_tokens=1, money=0, sent_at=START, now=START)
 
-    assert refused(model.reserve([account], CALL, now=START + window + late)).limit == "requests"
-    granted(model.reserve([account], CALL, now=START + 1.2 * window))
+    assert denied(model.reserve([limits], CALL, now=START + window + late)).limit == "requests"
+    granted(model.reserve([limits], CALL, now=START + 1.2 * window))
 
 
 # --- many callers at a limit ---
@@ -80,78 +80,78 @@ def test_a_call_that_comes_late_to_the_door_is_alone_in_its_window(window: float
 
 @dataclass
 class Crowd:
-    """Callers that want to call all the time: each asks, waits as told, calls, settles and asks again."""
+    """Callers that call continuously: each reserves, waits as long as it must, calls, settles and reserves again."""
 
     limits: QuotaLimits
     callers: int
     call_seconds: float
     demand: QuotaDemand = CALL
     arrived: list[tuple[float, int]] = field(default_factory=list)
-    refusals: int = 0
+    denials: int = 0
 
     def run(self, seconds: float) -> None:
         model, chance = QuotaModel(), random.Random(7)
-        asks = [(START + 0.001 * caller, caller) for caller in range(self.callers)]
-        heapq.heapify(asks)
+        requests_made = [(START + 0.001 * caller, caller) for caller in range(self.callers)]
+        heapq.heapify(requests_made)
         open_calls: dict[int, tuple[Reservation, float]] = {}
-        while asks[0][0] < START + seconds:
-            now, caller = heapq.heappop(asks)
+        while requests_made[0][0] < START + seconds:
+            now, caller = heapq.heappop(requests_made)
             if caller in open_calls:
                 call, sent_at = open_calls.pop(caller)
                 model.settle(call, input_tokens=100, output_tokens=50, money=0, sent_at=sent_at, now=now)
             answer = model.reserve([self.limits], self.demand, now=now)
             if isinstance(answer, QuotaDenied):
-                self.refusals += 1
-                heapq.heappush(asks, (now + answer.wait_seconds, caller))
+                self.denials += 1
+                heapq.heappush(requests_made, (now + answer.wait_seconds, caller))
                 continue
             sent_at = now + chance.uniform(0, 0.2)
             open_calls[caller] = (answer, sent_at)
             self.arrived.append((sent_at + chance.uniform(0, 0.35), 1))
-            heapq.heappush(asks, (sent_at + self.call_seconds * chance.uniform(0.5, 1.5), caller))
+            heapq.heappush(requests_made, (sent_at + self.call_seconds * chance.uniform(0.5, 1.5), caller))
 
 
 @pytest.mark.parametrize(("requests", "callers", "call_seconds"), [(60, 1, 0.1), (300, 20, 1.0), (300, 250, 8.0)])
-def test_a_limit_is_used_to_the_full_and_never_beyond(requests: int, callers: int, call_seconds: float) -> None:
+def test_limit_is_used_fully_and_never_exceeded(requests: int, callers: int, call_seconds: float) -> None:
     windows = 4
     seconds = windows * 60.4
     crowd = Crowd(QuotaLimits(KEY, requests=requests), callers, call_seconds)
 
     crowd.run(seconds)
 
-    assert most_in(60, crowd.arrived) <= requests
+    assert max_in_any(60, crowd.arrived) <= requests
     assert len(crowd.arrived) >= 0.985 * requests * seconds / 60
-    assert crowd.refusals <= 10 * len(crowd.arrived)
+    assert crowd.denials <= 10 * len(crowd.arrived)
 
 
-def test_a_limit_of_tokens_is_used_to_the_full_too() -> None:
+def test_token_limit_is_used_fully() -> None:
     seconds = 3 * 60.4
     crowd = Crowd(QuotaLimits(KEY, tokens=150 * 200), callers=50, call_seconds=3.0)
 
     crowd.run(seconds)
 
-    assert most_in(60, crowd.arrived) <= 200
+    assert max_in_any(60, crowd.arrived) <= 200
     assert len(crowd.arrived) >= 0.985 * 200 * seconds / 60
-    assert crowd.refusals <= 10 * len(crowd.arrived)
+    assert crowd.denials <= 10 * len(crowd.arrived)
 
 
 # --- windows and pace ---
 
-asks = st.lists(
+requests_made = st.lists(
     st.tuples(st.floats(0, 20), st.integers(0, 300), st.integers(0, 300), st.floats(0, 1)), min_size=5, max_size=80
 )
 windows = st.sampled_from([60.0, 60.0, 10.0, 1.0])
 
 
-@example(asks=[(0, 0, 0, 0), (2.00001, 0, 0, 0), *[(0, 0, 0, 0)] * 3], requests=2, tokens=600, window=1.0)
+@example(requests_made=[(0, 0, 0, 0), (2.00001, 0, 0, 0), *[(0, 0, 0, 0)] * 3], requests=2, tokens=600, window=1.0)
 @settings(deadline=None)
-@given(asks=asks, requests=st.integers(1, 12), tokens=st.integers(600, 3000), window=windows)
-def test_no_sliding_window_ever_holds_more_than_the_limit(
-    asks: list[tuple[float, int, int, float]], requests: int, tokens: int, window: float
+@given(requests_made=requests_made, requests=st.integers(1, 12), tokens=st.integers(600, 3000), window=windows)
+def test_no_sliding_window_exceeds_the_limit(
+    requests_made: list[tuple[float, int, int, float]], requests: int, tokens: int, window: float
 ) -> None:
     limits = QuotaLimits(KEY, requests=requests, tokens=tokens, window_seconds=window)
     model, now, sent = QuotaModel(), START, []
-    for gap, input_tokens, output_tokens, share in asks:
-        now = round(now + gap * window / 60, 6)  # clocks tell microseconds
+    for gap, input_tokens, output_tokens, share in requests_made:
+        now = round(now + gap * window / 60, 6)  # clocks have microseconds
         answer = model.reserve([limits], QuotaDemand(input_tokens, output_tokens), now=now)
         if isinstance(answer, QuotaDenied):
             now = round(now + answer.wait_seconds, 6)
@@ -160,15 +160,15 @@ def test_no_sliding_window_ever_holds_more_than_the_limit(
         model.settle(answer, input_tokens=input_tokens, output_tokens=used, money=0, sent_at=now, now=now)
         sent.append((now, input_tokens + used))
 
-    assert most_in(window, [(moment, 1) for moment, _ in sent]) <= requests
-    assert most_in(window, sent) <= tokens
+    assert max_in_any(window, [(moment, 1) for moment, _ in sent]) <= requests
+    assert max_in_any(window, sent) <= tokens
 
 
 @settings(deadline=None)
 @given(
     gaps=st.lists(st.sampled_from([0.0, 0.0, 0.05, 1.0, 9.0]), min_size=20, max_size=150), requests=st.integers(1, 90)
 )
-def test_calls_go_at_no_more_than_twice_the_mean_rate_and_a_small_allowance(gaps: list[float], requests: int) -> None:
+def test_rate_is_at_most_twice_the_mean_plus_tolerance(gaps: list[float], requests: int) -> None:
     limits = QuotaLimits(KEY, requests=requests)
     model, now, sent = QuotaModel(), START, []
     for gap in gaps:
@@ -181,16 +181,16 @@ def test_calls_go_at_no_more_than_twice_the_mean_rate_and_a_small_allowance(gaps
             assert last <= 1 + 2 * requests * (end - start + 0.5) / 60.4 + 0.001
 
 
-def test_an_entry_counts_from_the_moment_it_was_sent() -> None:
+def test_call_counts_from_the_time_of_sending() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, requests=1)
     call = granted(model.reserve([limits], CALL, now=START))
     model.settle(call, input_tokens=1, output_tokens=1, money=0, sent_at=START + 20, now=START + 30)
 
-    assert refused(model.reserve([limits], CALL, now=START + 70)).wait_seconds == pytest.approx(10.4)
+    assert denied(model.reserve([limits], CALL, now=START + 70)).wait_seconds == pytest.approx(10.4)
     assert isinstance(model.reserve([limits], CALL, now=START + 80.4), Reservation)
 
 
-def test_what_was_reserved_too_much_comes_back_when_it_is_settled() -> None:
+def test_settling_returns_the_unused_part() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, input_tokens=1000, output_tokens=1000)
     call = granted(model.reserve([limits], QuotaDemand(900, 900), now=START))
     model.settle(call, input_tokens=10, output_tokens=20, money=0, now=START + 1)
@@ -209,7 +209,7 @@ def test_only_the_first_report_on_a_call_counts() -> None:
     assert state(model, START + 2).tokens == 30
 
 
-def test_a_provider_that_counts_max_tokens_gives_no_output_back() -> None:
+def test_counts_max_tokens_returns_no_output_tokens() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, tokens=10_000, counts_max_tokens=True)
     call = granted(model.reserve([limits], QuotaDemand(500, 4000), now=START))
     model.settle(call, input_tokens=300, output_tokens=20, money=0, now=START + 1)
@@ -217,7 +217,7 @@ def test_a_provider_that_counts_max_tokens_gives_no_output_back() -> None:
     assert (state(model, START + 1).input_tokens, state(model, START + 1).output_tokens) == (300, 4000)
 
 
-def test_what_is_released_was_never_taken() -> None:
+def test_release_undoes_the_reservation() -> None:
     model = QuotaModel()
     limits = QuotaLimits(KEY, requests=1, calls_in_flight=1, requests_per_day=1, money_per_day=100)
     for _ in range(5):
@@ -238,12 +238,12 @@ limited = st.fixed_dictionaries(
         "money_per_day": st.integers(50, 500),
     },
 )
-needs = st.builds(QuotaDemand, st.integers(0, 150), st.integers(0, 150), st.integers(0, 50))
+demands = st.builds(QuotaDemand, st.integers(0, 150), st.integers(0, 150), st.integers(0, 50))
 
 
 @settings(deadline=None)
-@given(limited=limited, before=st.lists(st.tuples(st.floats(0, 30), needs), max_size=40), demand=needs)
-def test_who_asks_again_when_told_is_let_through(
+@given(limited=limited, before=st.lists(st.tuples(st.floats(0, 30), demands), max_size=40), demand=demands)
+def test_retry_at_the_given_time_is_granted(
     limited: dict[str, Any], before: list[tuple[float, QuotaDemand]], demand: QuotaDemand
 ) -> None:
     model, now, limits = QuotaModel(), START, QuotaLimits(KEY, **limited)
@@ -257,9 +257,9 @@ def test_who_asks_again_when_told_is_let_through(
         granted(model.reserve([limits], demand, now=now + answer.wait_seconds))
 
 
-def test_those_who_are_refused_together_are_told_different_moments() -> None:
+def test_callers_denied_together_get_different_retry_times() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, requests=60)
-    waits = [refused(answer).wait_seconds for answer in _answers(model, limits, 40) if isinstance(answer, QuotaDenied)]
+    waits = [denied(answer).wait_seconds for answer in _answers(model, limits, 40) if isinstance(answer, QuotaDenied)]
 
     assert len(waits) > 30
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(waits))
@@ -281,13 +281,13 @@ def _answers(model: QuotaModel, limits: QuotaLimits, times: int) -> list[Reserva
         ({"money_per_day": 6}, "money_per_day"),
     ],
 )
-def test_what_can_never_be_is_said_to_be_never(limited: dict[str, Any], name: str) -> None:
+def test_call_over_a_whole_limit_waits_forever(limited: dict[str, Any], name: str) -> None:
     answer = QuotaModel().reserve([QuotaLimits(KEY, **limited)], QuotaDemand(100, 50, 7), now=START)
 
     assert answer == QuotaDenied(KEY, name, math.inf)  # type: ignore[arg-type]
 
 
-def test_the_account_that_keeps_a_call_waiting_longest_is_named_and_the_others_lose_nothing() -> None:
+def test_quota_with_the_longest_wait_is_named_and_others_lose_nothing() -> None:
     model, project = QuotaModel(), QuotaLimits("project:7", requests=60, money_per_day=10)
     model.hold_off(KEY, seconds=5, now=START)
     answer = model.reserve([QuotaLimits(KEY, requests=60), project], QuotaDemand(100, 50, 11), now=START)
@@ -301,7 +301,7 @@ def test_the_account_that_keeps_a_call_waiting_longest_is_named_and_the_others_l
 
 @settings(deadline=None)
 @given(gaps=st.lists(st.floats(0, 8 * HOUR), min_size=5, max_size=60), limit=st.integers(1, 6))
-def test_24_rolling_hours_never_hold_more_than_a_days_requests(gaps: list[float], limit: int) -> None:
+def test_24_rolling_hours_never_exceed_the_daily_limit(gaps: list[float], limit: int) -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, requests_per_day=limit)
     now, sent = START, []
     for gap in gaps:
@@ -309,60 +309,60 @@ def test_24_rolling_hours_never_hold_more_than_a_days_requests(gaps: list[float]
         if isinstance(model.reserve([limits], CALL, now=now), Reservation):
             sent.append((now, 1))
 
-    assert most_in(DAY_SECONDS, sent) <= limit
+    assert max_in_any(DAY_SECONDS, sent) <= limit
 
 
-def test_a_day_is_over_within_25_hours() -> None:
+def test_day_ends_within_25_hours() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, requests_per_day=2)
     for _ in range(2):
         granted(model.reserve([limits], CALL, now=START))
 
-    answer = refused(model.reserve([limits], CALL, now=START + HOUR))
+    answer = denied(model.reserve([limits], CALL, now=START + HOUR))
     assert answer.limit == "requests_per_day"
     assert 23 * HOUR <= answer.wait_seconds <= 24 * HOUR
     granted(model.reserve([limits], CALL, now=START + HOUR + answer.wait_seconds))
 
 
-def test_money_is_reserved_by_the_estimate_and_counted_as_spent() -> None:
+def test_money_is_reserved_by_estimate_and_counted_as_spent() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
     call = granted(model.reserve([limits], QuotaDemand(1, 1, 80), now=START))
-    assert refused(model.reserve([limits], QuotaDemand(1, 1, 30), now=START)).limit == "money_per_day"
+    assert denied(model.reserve([limits], QuotaDemand(1, 1, 30), now=START)).limit == "money_per_day"
 
     model.settle(call, input_tokens=1, output_tokens=1, money=70, now=START + 1)
     assert state(model, START + 1).money_today == 70
     granted(model.reserve([limits], QuotaDemand(1, 1, 30), now=START + 1))
 
 
-def test_a_call_that_cost_more_than_its_estimate_is_counted_whole() -> None:
+def test_cost_above_the_estimate_is_counted() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
     call = granted(model.reserve([limits], QuotaDemand(1, 1, 50), now=START))
     model.settle(call, input_tokens=1, output_tokens=1, money=150, now=START + 1)
 
     assert state(model, START + 1).money_today == 150
-    assert refused(model.reserve([limits], QuotaDemand(1, 1, 1), now=START + 1)).limit == "money_per_day"
+    assert denied(model.reserve([limits], QuotaDemand(1, 1, 1), now=START + 1)).limit == "money_per_day"
 
 
-def test_a_free_call_needs_no_money() -> None:
+def test_free_call_reserves_no_money() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, money_per_day=100)
     granted(model.reserve([limits], QuotaDemand(1, 1, 100), now=START))
 
     assert isinstance(model.reserve([limits], QuotaDemand(1, 1), now=START), Reservation)
 
 
-# --- places in flight ---
+# --- calls in flight ---
 
 
-def test_no_more_calls_are_in_flight_than_there_are_places() -> None:
+def test_calls_in_flight_are_limited() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, calls_in_flight=2)
     first, _second = (granted(model.reserve([limits], CALL, now=START)) for _ in range(2))
-    assert refused(model.reserve([limits], CALL, now=START)).limit == "calls_in_flight"
+    assert denied(model.reserve([limits], CALL, now=START)).limit == "calls_in_flight"
 
     model.settle(first, input_tokens=1, output_tokens=1, money=0, now=START + 3)
     granted(model.reserve([limits], CALL, now=START + 3))
-    assert refused(model.reserve([limits], CALL, now=START + 3)).limit == "calls_in_flight"
+    assert denied(model.reserve([limits], CALL, now=START + 3)).limit == "calls_in_flight"
 
 
-def test_a_crashed_holder_returns_its_place_and_is_not_believed_later() -> None:
+def test_reservation_of_a_crashed_worker_expires_and_its_late_report_is_ignored() -> None:
     model, limits = QuotaModel(reservation_seconds=240), QuotaLimits(KEY, calls_in_flight=1)
     lost = granted(model.reserve([limits], CALL, now=START))
 
@@ -377,12 +377,12 @@ def test_a_crashed_holder_returns_its_place_and_is_not_believed_later() -> None:
 # --- Retry-After and the breaker ---
 
 
-def test_of_several_hold_offs_the_longest_holds() -> None:
+def test_longest_hold_off_applies() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY)
     for seconds in (5, 60, 10):
         model.hold_off(KEY, seconds=seconds, now=START)
 
-    answer = refused(model.reserve([limits], CALL, now=START))
+    answer = denied(model.reserve([limits], CALL, now=START))
     assert answer.limit == "not_before"
     assert answer.wait_seconds >= 60
     assert state(model).not_before == START + 60
@@ -391,7 +391,7 @@ def test_of_several_hold_offs_the_longest_holds() -> None:
 
 
 @pytest.mark.parametrize(("proven", "failures"), [(True, 5), (False, 3)])
-def test_a_breaker_opens_after_failures_in_a_row(proven: bool, failures: int) -> None:
+def test_breaker_opens_after_failures_in_a_row(proven: bool, failures: int) -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY)
     if proven:
         model.note_success(KEY, now=START)
@@ -401,13 +401,13 @@ def test_a_breaker_opens_after_failures_in_a_row(proven: bool, failures: int) ->
 
     model.note_failure(KEY, now=START + 1)
 
-    answer = refused(model.reserve([limits], CALL, now=START + 1))
+    answer = denied(model.reserve([limits], CALL, now=START + 1))
     assert answer.limit == "breaker"
     assert answer.wait_seconds >= 10
     assert state(model, START + 1).breaker == "open"
 
 
-def test_a_success_between_failures_keeps_a_breaker_closed() -> None:
+def test_success_between_failures_keeps_the_breaker_closed() -> None:
     model = QuotaModel()
     for _ in range(10):
         model.note_failure(KEY, now=START)
@@ -417,19 +417,19 @@ def test_a_success_between_failures_keeps_a_breaker_closed() -> None:
 
 
 def opened(model: QuotaModel) -> float:
-    """Open the breaker; the moment of the first probe."""
+    """Open the breaker and return the time of the first probe."""
     for _ in range(3):
         model.note_failure(KEY, now=START)
     return START + 10
 
 
-def test_an_open_breaker_lets_one_probe_through_and_closes_when_it_succeeds() -> None:
+def test_open_breaker_allows_one_probe_and_closes_on_success() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     granted(model.reserve([limits], CALL, now=now))
 
     assert state(model, now).breaker == "probing"
-    assert refused(model.reserve([limits], CALL, now=now)).limit == "breaker"
+    assert denied(model.reserve([limits], CALL, now=now)).limit == "breaker"
 
     model.note_success(KEY, now=now + 1)
     assert state(model, now + 1).breaker == "closed"
@@ -437,7 +437,7 @@ def test_an_open_breaker_lets_one_probe_through_and_closes_when_it_succeeds() ->
         granted(model.reserve([limits], CALL, now=now + 1))
 
 
-def test_each_probe_that_fails_doubles_the_rest_to_a_minute() -> None:
+def test_failed_probe_doubles_the_cooldown_up_to_a_minute() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     for rest in (20, 40, 60, 60):
@@ -449,7 +449,7 @@ def test_each_probe_that_fails_doubles_the_rest_to_a_minute() -> None:
     granted(model.reserve([limits], CALL, now=now))
 
 
-def test_failures_of_calls_sent_before_it_opened_do_not_prolong_it() -> None:
+def test_failures_of_earlier_calls_do_not_prolong_the_cooldown() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     for _ in range(50):
@@ -458,7 +458,7 @@ def test_failures_of_calls_sent_before_it_opened_do_not_prolong_it() -> None:
     granted(model.reserve([limits], CALL, now=now))
 
 
-def test_a_probe_that_says_nothing_makes_room_for_the_next() -> None:
+def test_probe_without_result_is_replaced_by_the_next() -> None:
     model, limits = QuotaModel(breaker=BreakerRules(probe_seconds=60)), QuotaLimits(KEY)
     now = opened(model)
     granted(model.reserve([limits], CALL, now=now))
@@ -467,7 +467,7 @@ def test_a_probe_that_says_nothing_makes_room_for_the_next() -> None:
     granted(model.reserve([limits], CALL, now=now + 60))
 
 
-def test_a_probe_that_was_never_sent_makes_room_at_once() -> None:
+def test_released_probe_is_replaced_at_once() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY)
     now = opened(model)
     model.release(granted(model.reserve([limits], CALL, now=now)), now=now)
@@ -475,7 +475,7 @@ def test_a_probe_that_was_never_sent_makes_room_at_once() -> None:
     granted(model.reserve([limits], CALL, now=now))
 
 
-def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
+def test_reset_clears_holds_but_not_use() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, requests=2)
     granted(model.reserve([limits], CALL, now=START))
     opened(model)
@@ -486,7 +486,7 @@ def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
     assert state(model) == QuotaState(KEY, 1, 100, 50, 1, 1, 0, None, "closed", 0)
 
 
-# --- numbers that cannot be ---
+# --- invalid numbers ---
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_a_reset_forgets_troubles_but_not_what_was_used() -> None:
         {"window_seconds": math.nan},
     ],
 )
-def test_limits_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_limits_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         QuotaLimits(**({"key": KEY} | wrong))
 
@@ -524,13 +524,13 @@ def test_limits_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
         (0, math.nan, 0),
     ],
 )
-def test_needs_that_cannot_be_are_refused(wrong: tuple[Any, Any, Any]) -> None:
+def test_invalid_demands_are_refused(wrong: tuple[Any, Any, Any]) -> None:
     with pytest.raises(ValueError):
         QuotaDemand(*wrong)
 
 
 @pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf, -math.inf, 1e12])
-def test_moments_that_cannot_be_are_refused(wrong: float) -> None:
+def test_invalid_times_are_refused(wrong: float) -> None:
     with pytest.raises(ValueError):
         microseconds(wrong)
     with pytest.raises(ValueError):

@@ -1,6 +1,6 @@
-"""Servers that answer slowly, endlessly or not at all: a call keeps its limits, and what came back is known.
+"""Calls keep their limits at servers that respond slowly, endlessly or not at all, and record the response.
 
-Each server here would go on for many seconds and then answer well, so a limit that is not kept shows as an answer.
+Each server here continues for many seconds and then responds correctly, so a broken limit shows as a response.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ AMPLE = CallLimits(connect_seconds=20, first_byte_seconds=20, idle_seconds=20, t
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts servers that do one thing on each connection; the address of one is returned."""
+    """Return a function that starts a server with this behaviour on each connection and returns its address."""
     listeners: list[socket.socket] = []
 
     def start(behave: Behaviour) -> str:
@@ -74,7 +74,7 @@ def answer(body: bytes = b"{}", *headers: str, status: str = "200 OK") -> bytes:
 
 
 def answering(*parts: bytes) -> Behaviour:
-    """Sends these after the request, with a pause before each but the first."""
+    """Return a behaviour that sends these parts after the request, with pauses between them."""
 
     def behave(connection: socket.socket) -> None:
         read_request(connection)
@@ -92,13 +92,13 @@ def get(url: str, limits: CallLimits = AMPLE) -> tuple[httpx.Response, Call]:
 
 
 def failing(url: str, limits: CallLimits, *, content: bytes = b"") -> tuple[Exception, Call]:
-    """The error that a call ends with, and the call."""
+    """Return the error with which a call ends, and the call."""
     with http_client(connections=1) as client, calling(limits) as call, pytest.raises(httpx.HTTPError) as caught:
         client.post(url, content=content)
     return caught.value, call
 
 
-def test_an_answer_and_what_is_known_of_it(serve: Serve) -> None:
+def test_response_is_returned_and_recorded(serve: Serve) -> None:
     before = time.time()
     response, call = get(serve(answering(answer(b'{"a": 1}', "X-Request-Id: 7"))))
 
@@ -108,7 +108,7 @@ def test_an_answer_and_what_is_known_of_it(serve: Serve) -> None:
     assert before <= call.sent_at <= time.time()
 
 
-def test_an_error_is_kept_with_its_body(serve: Serve) -> None:
+def test_error_is_recorded_with_its_body(serve: Serve) -> None:
     body = b'{"error": {"message": "slow down"}}'
     response, call = get(serve(answering(answer(body, "Retry-After: 7", status="429 Too Many Requests"))))
 
@@ -116,7 +116,7 @@ def test_an_error_is_kept_with_its_body(serve: Serve) -> None:
     assert (call.error_body, call.headers["Retry-After"]) == (body, "7")
 
 
-def test_headers_that_trickle_meet_the_deadline(serve: Serve) -> None:
+def test_slow_headers_reach_the_deadline(serve: Serve) -> None:
     trickle = (b"HTTP/1.1 200 OK\r\nX-Slow: ", *([b"."] * TRICKLED), b"\r\nContent-Length: 2\r\n\r\n{}")
 
     error, call = failing(serve(answering(*trickle)), CallLimits(total_seconds=0.3))
@@ -126,7 +126,7 @@ def test_headers_that_trickle_meet_the_deadline(serve: Serve) -> None:
     assert call.sent_at is not None
 
 
-def test_a_body_that_trickles_meets_the_deadline(serve: Serve) -> None:
+def test_slow_body_reaches_the_deadline(serve: Serve) -> None:
     body = b'"' + b"." * TRICKLED + b'"'
     head, rest = answer(body)[: -len(body)], [bytes([byte]) for byte in body]
 
@@ -137,7 +137,7 @@ def test_a_body_that_trickles_meets_the_deadline(serve: Serve) -> None:
     assert failure_of(call, error).failure is Failure.TIMEOUT
 
 
-def test_a_server_that_says_nothing(serve: Serve) -> None:
+def test_silent_server_reaches_the_first_byte_limit(serve: Serve) -> None:
     def behave(connection: socket.socket) -> None:
         read_request(connection)
         time.sleep(10)
@@ -150,7 +150,7 @@ def test_a_server_that_says_nothing(serve: Serve) -> None:
     assert call.sent_at is not None
 
 
-def test_a_server_that_is_idle_after_its_headers(serve: Serve) -> None:
+def test_idle_server_after_headers_reaches_the_idle_limit(serve: Serve) -> None:
     def behave(connection: socket.socket) -> None:
         read_request(connection)
         whole = answer(b'{"a": 1}', status="503 Service Unavailable")
@@ -165,7 +165,7 @@ def test_a_server_that_is_idle_after_its_headers(serve: Serve) -> None:
     assert failure_of(call, error).failure is Failure.OVERLOADED
 
 
-def test_a_server_that_takes_the_request_in_drips(serve: Serve) -> None:
+def test_server_that_reads_slowly_reaches_the_deadline(serve: Serve) -> None:
     size = 48 * 1024 * 1024
     received, ended = [0], threading.Event()
 
@@ -183,7 +183,7 @@ def test_a_server_that_takes_the_request_in_drips(serve: Serve) -> None:
     assert received[0] < size
 
 
-def test_nobody_listens(serve: Serve) -> None:
+def test_refused_connection_is_unavailable(serve: Serve) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -193,7 +193,7 @@ def test_nobody_listens(serve: Serve) -> None:
     assert (call.sent_at, call.status) == (None, None)
 
 
-def test_a_deadline_that_has_passed_sends_nothing(serve: Serve) -> None:
+def test_nothing_is_sent_after_the_deadline(serve: Serve) -> None:
     error, call = failing(serve(answering(answer())), CallLimits(total_seconds=0))
 
     assert isinstance(error, httpx.TimeoutException)
@@ -218,7 +218,7 @@ def test_fifty_megabytes_are_not_read(serve: Serve) -> None:
     assert sent[0] < size
 
 
-def test_headers_without_an_end_are_not_read(serve: Serve) -> None:
+def test_endless_headers_are_not_read(serve: Serve) -> None:
     def behave(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
@@ -232,7 +232,7 @@ def test_headers_without_an_end_are_not_read(serve: Serve) -> None:
     assert failure_of(call, error).failure is Failure.BAD_RESPONSE
 
 
-def test_a_compressed_answer_is_not_unpacked(serve: Serve) -> None:
+def test_compressed_response_is_not_decompressed(serve: Serve) -> None:
     bomb = gzip.compress(b" " * 10_000_000)
 
     error, call = failing(serve(answering(answer(bomb, "Content-Encoding: gzip"))), AMPLE)
@@ -241,7 +241,7 @@ def test_a_compressed_answer_is_not_unpacked(serve: Serve) -> None:
     assert failure_of(call, error).failure is Failure.BAD_RESPONSE
 
 
-def test_a_compressed_refusal_is_still_a_refusal(serve: Serve) -> None:
+def test_compressed_error_keeps_its_status(serve: Serve) -> None:
     refusal = answer(gzip.compress(b"{}"), "Content-Encoding: gzip", "Retry-After: 7", status="429 Too Many Requests")
 
     error, call = failing(serve(answering(refusal)), AMPLE)
@@ -252,13 +252,13 @@ def test_a_compressed_refusal_is_still_a_refusal(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("spelled", ["identity", "Identity"])
-def test_an_encoding_that_is_none_is_read(serve: Serve, spelled: str) -> None:
+def test_identity_encoding_is_read(serve: Serve, spelled: str) -> None:
     response, _call = get(serve(answering(answer(b'{"a": 1}', f"Content-Encoding: {spelled}"))))
 
     assert response.json() == {"a": 1}
 
 
-def test_compression_is_not_asked_for(serve: Serve) -> None:
+def test_compression_is_not_requested(serve: Serve) -> None:
     def behave(connection: socket.socket) -> None:
         connection.sendall(answer(read_request(connection)))
 
@@ -268,7 +268,7 @@ def test_compression_is_not_asked_for(serve: Serve) -> None:
     assert b"gzip" not in response.content
 
 
-def test_a_redirect_is_not_followed(serve: Serve) -> None:
+def test_redirect_is_not_followed(serve: Serve) -> None:
     visited = threading.Event()
 
     def elsewhere(connection: socket.socket) -> None:
@@ -292,7 +292,7 @@ def test_a_redirect_is_not_followed(serve: Serve) -> None:
         (b"220 mail.example ESMTP\r\n", None),
     ],
 )
-def test_a_server_that_closes_in_the_middle(serve: Serve, sent: bytes, status: int | None) -> None:
+def test_server_that_closes_early_is_an_error(serve: Serve, sent: bytes, status: int | None) -> None:
     error, call = failing(serve(answering(sent)), AMPLE)
 
     assert isinstance(error, httpx.RemoteProtocolError)
@@ -300,7 +300,7 @@ def test_a_server_that_closes_in_the_middle(serve: Serve, sent: bytes, status: i
     assert failure_of(call, error).failure is (Failure.BAD_RESPONSE if status else Failure.UNAVAILABLE)
 
 
-def test_each_call_on_a_kept_connection_has_limits_of_its_own(serve: Serve) -> None:
+def test_each_call_on_a_kept_connection_has_its_own_limits(serve: Serve) -> None:
     def behave(connection: socket.socket) -> None:
         for _ in range(3):
             read_request(connection)
@@ -324,7 +324,7 @@ def test_each_call_on_a_kept_connection_has_limits_of_its_own(serve: Serve) -> N
     ],
 )
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (", ", " : ")])
-def test_a_count_that_is_a_text_is_no_count(serve: Serve, usage: dict[str, str], separators: tuple[str, str]) -> None:
+def test_token_count_as_string_becomes_zero(serve: Serve, usage: dict[str, str], separators: tuple[str, str]) -> None:
     body = json.dumps({"text": "Paid for.", "usage": usage}, separators=separators).encode()
 
     response, _call = get(serve(answering(answer(body))))
@@ -332,7 +332,7 @@ def test_a_count_that_is_a_text_is_no_count(serve: Serve, usage: dict[str, str],
     assert response.json() == {"text": "Paid for.", "usage": dict.fromkeys(usage, 0)}
 
 
-def test_a_count_inside_of_the_answer_is_left_alone(serve: Serve) -> None:
+def test_token_count_inside_the_text_is_not_changed(serve: Serve) -> None:
     said = {
         "text": 'The field {"prompt_tokens": "12", "totalTokenCount" : "many"} and "output_tokens":"3".',
         "names": ["prompt_tokens", "12"],

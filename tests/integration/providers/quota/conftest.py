@@ -1,4 +1,4 @@
-"""A quota store on the bundled Valkey, filled once; each test has accounts of its own."""
+"""A quota store on the bundled Valkey, filled once. Each test has its own quotas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quota store on a real server: many processes, two accounts, a flush, a server that is gone."""
+"""The quota store on a real server: many processes, two quotas, a flush, an unavailable server."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.services import Service
 
 CALL = QuotaDemand(100, 50, 7)
 PROCESSES = 8
-ASKS = 200
+REQUESTS = 200
 
 
 @pytest.fixture
 def own_valkey(tmp_path: Path) -> Iterator[Service]:
-    """A server that may be flushed and stopped."""
+    """A server of its own, which a test can flush and stop."""
     service = services.start_valkey(tmp_path)
     yield service
     service.close()
@@ -45,7 +45,7 @@ def granted(answer: Reservation | QuotaDenied) -> Reservation:
     return answer
 
 
-def refused(answer: Reservation | QuotaDenied) -> QuotaDenied:
+def denied(answer: Reservation | QuotaDenied) -> QuotaDenied:
     assert isinstance(answer, QuotaDenied), answer
     return answer
 
@@ -54,15 +54,15 @@ def state(store: QuotaStore, limits: QuotaLimits, now: float = START) -> QuotaSt
     return store.state([limits.key], now=now)[0]
 
 
-def most_in_a_minute(moments: Iterable[float]) -> int:
+def max_in_a_minute(moments: Iterable[float]) -> int:
     ordered = sorted(moments)
     return max(sum(moment - 60 < other <= moment for other in ordered) for moment in ordered)
 
 
-def ask_in_a_hurry(url: str, limits: QuotaLimits, began: float) -> list[float]:
-    """When this process was let through, by a clock that runs 120 times as fast as this host's."""
+def reserve_repeatedly(url: str, limits: QuotaLimits, began: float) -> list[float]:
+    """Return the times of this process's reservations, by a clock that runs 120 times as fast as this host's."""
     store, moments = QuotaStore(connect(url), rebuild=list), []
-    for _ in range(ASKS):
+    for _ in range(REQUESTS):
         answer = store.reserve([limits], CALL, now=START + 120 * (time.time() - began))
         if isinstance(answer, Reservation):
             moments.append(answer.reserved_at)
@@ -70,20 +70,20 @@ def ask_in_a_hurry(url: str, limits: QuotaLimits, began: float) -> list[float]:
     return moments
 
 
-def test_processes_together_keep_one_limit(valkey_url: str, limits: NewLimits) -> None:
+def test_all_processes_together_keep_a_limit(valkey_url: str, limits: NewLimits) -> None:
     per_minute, began = limits(requests=60), time.time()
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(ask_in_a_hurry, valkey_url, per_minute, began) for _ in range(PROCESSES)]
+        running = [pool.submit(reserve_repeatedly, valkey_url, per_minute, began) for _ in range(PROCESSES)]
         moments = [moment for process in running for moment in process.result()]
 
     assert len(moments) >= 60
-    assert most_in_a_minute(moments) <= 60
+    assert max_in_a_minute(moments) <= 60
 
 
-# --- two accounts ---
+# --- two quotas ---
 
 
-def test_a_call_the_project_cannot_pay_takes_nothing_from_the_deployment(store: QuotaStore, limits: NewLimits) -> None:
+def test_call_over_the_project_budget_reserves_nothing_at_the_deployment(store: QuotaStore, limits: NewLimits) -> None:
     deployment, project = limits(requests=60, calls_in_flight=1), limits(money_per_day=6)
 
     assert store.reserve([deployment, project], CALL, now=START) == QuotaDenied(project.key, "money_per_day", math.inf)
@@ -91,7 +91,7 @@ def test_a_call_the_project_cannot_pay_takes_nothing_from_the_deployment(store: 
     granted(store.reserve([deployment], CALL, now=START))
 
 
-def test_a_call_is_counted_at_both_accounts_and_released_at_both(store: QuotaStore, limits: NewLimits) -> None:
+def test_call_is_counted_and_released_in_both_quotas(store: QuotaStore, limits: NewLimits) -> None:
     both = [limits(requests=60, calls_in_flight=1, requests_per_day=1), limits(money_per_day=7)]
     for _ in range(3):
         call = granted(store.reserve(both, CALL, now=START))
@@ -120,7 +120,7 @@ def test_only_the_first_report_on_a_call_counts(store: QuotaStore, limits: NewLi
     assert (used.requests, used.input_tokens, used.output_tokens, used.money_today) == (1, 80, 20, 5)
 
 
-def test_a_released_call_is_not_settled_any_more(store: QuotaStore, limits: NewLimits) -> None:
+def test_released_call_is_not_settled(store: QuotaStore, limits: NewLimits) -> None:
     account = limits(tokens=1000)
     call = granted(store.reserve([account], CALL, now=START))
 
@@ -131,17 +131,17 @@ def test_a_released_call_is_not_settled_any_more(store: QuotaStore, limits: NewL
     assert (used.requests, used.tokens, used.requests_today, used.money_today) == (0, 0, 0, 0)
 
 
-def test_a_call_counts_from_the_moment_it_was_sent(store: QuotaStore, limits: NewLimits) -> None:
+def test_call_counts_from_the_time_of_sending(store: QuotaStore, limits: NewLimits) -> None:
     account = limits(requests=1)
     call = granted(store.reserve([account], CALL, now=START))
     store.settle(call, input_tokens=1, output_tokens=1, money=0, sent_at=START + 20, now=START + 30)
 
-    assert refused(store.reserve([account], CALL, now=START + 70)).wait_seconds == pytest.approx(10.4, abs=0.001)
+    assert denied(store.reserve([account], CALL, now=START + 70)).wait_seconds == pytest.approx(10.4, abs=0.001)
     granted(store.reserve([account], CALL, now=START + 80.5))
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, True, 10**18, math.nan])
-def test_a_report_that_cannot_be_true_changes_nothing(store: QuotaStore, limits: NewLimits, wrong: int) -> None:
+def test_invalid_report_changes_nothing(store: QuotaStore, limits: NewLimits, wrong: int) -> None:
     account = limits(tokens=1000)
     call = granted(store.reserve([account], CALL, now=START))
 
@@ -155,7 +155,7 @@ def test_a_report_that_cannot_be_true_changes_nothing(store: QuotaStore, limits:
 # --- the clock ---
 
 
-def test_the_clock_is_the_servers_for_all_clients(store: QuotaStore, valkey_url: str, limits: NewLimits) -> None:
+def test_all_clients_use_the_servers_clock(store: QuotaStore, valkey_url: str, limits: NewLimits) -> None:
     account, other = limits(requests=1), QuotaStore(connect(valkey_url), rebuild=list)
     with services.redis_client(valkey_url) as client:
         before = _server_time(client.time())
@@ -165,7 +165,7 @@ def test_the_clock_is_the_servers_for_all_clients(store: QuotaStore, valkey_url:
     assert before <= call.reserved_at <= after
     assert call.store_clock() >= call.reserved_at
     assert other.state([account.key])[0].requests == 1
-    answer = refused(other.reserve([account], CALL))
+    answer = denied(other.reserve([account], CALL))
     assert answer.limit == "requests"
     assert 0 < answer.wait_seconds <= 61
 
@@ -174,10 +174,10 @@ def _server_time(answer: tuple[int, int]) -> float:
     return answer[0] + answer[1] / 1_000_000
 
 
-# --- a store that has forgotten everything ---
+# --- an empty store ---
 
 
-def test_a_flushed_store_lets_nobody_through_until_it_has_been_filled_again(own_valkey: Service) -> None:
+def test_flushed_store_denies_calls_until_it_is_filled(own_valkey: Service) -> None:
     account = QuotaLimits("deployment:1", requests=60, requests_per_day=65)
     past = [PastCall(account.key, START - 50 + index, 10, 10, money=3) for index in range(40)]
     past += [PastCall(account.key, START - 7200, 10, 10, money=3)]
@@ -192,16 +192,18 @@ def test_a_flushed_store_lets_nobody_through_until_it_has_been_filled_again(own_
     services.flush_redis(own_valkey.url)
     answers = [store.reserve([account], CALL, now=START + index / 2) for index in range(120)]
 
-    assert [(answer.limit, answer.wait_seconds) for answer in map(refused, meanwhile)] == [("rebuilding", 1.0)]
+    assert [(answer.limit, answer.wait_seconds) for answer in map(denied, meanwhile)] == [("rebuilding", 1.0)]
     moments = [answer.reserved_at for answer in answers if isinstance(answer, Reservation)]
     assert len(moments) == 24  # what 41 calls leave of a day's 65
-    assert most_in_a_minute([*moments, *(call.at for call in past)]) <= 60
+    assert max_in_a_minute([*moments, *(call.at for call in past)]) <= 60
     assert state(store, account, START + 60).money_today == 41 * 3 + 24 * 7
 
 
-def test_many_that_find_the_store_empty_fill_it_once(own_valkey: Service) -> None:
-    """One that comes with the lock after the store was filled must not fill it again: calls reserved since, which the
-    ledger does not name yet, would lose their places."""
+def test_store_is_filled_once_by_many_callers(own_valkey: Service) -> None:
+    """A caller that gets the lock after the store was filled must not fill it again.
+
+    It would lose the calls reserved meanwhile, which the ledger does not contain yet.
+    """
     account = QuotaLimits("deployment:1", calls_in_flight=1000)
     fills: list[int] = []
 
@@ -220,7 +222,7 @@ def test_many_that_find_the_store_empty_fill_it_once(own_valkey: Service) -> Non
         assert store.state([account.key])[0].in_flight == sum(isinstance(one, Reservation) for one in answers)
 
 
-def test_a_flush_in_the_middle_forgets_nothing_that_the_ledger_knows(own_valkey: Service) -> None:
+def test_flush_loses_no_call_of_the_ledger(own_valkey: Service) -> None:
     account = QuotaLimits("deployment:1", requests=60)
     past: list[PastCall] = []
     store = QuotaStore(connect(own_valkey.url), rebuild=lambda: past)
@@ -233,10 +235,10 @@ def test_a_flush_in_the_middle_forgets_nothing_that_the_ledger_knows(own_valkey:
             past.append(PastCall(account.key, now, 100, 50, 7, id=answer.id, in_flight=True))
 
     assert len(past) >= 120
-    assert most_in_a_minute(call.at for call in past) <= 60
+    assert max_in_a_minute(call.at for call in past) <= 60
 
 
-def test_a_call_in_flight_during_a_flush_is_counted_when_it_is_settled(own_valkey: Service) -> None:
+def test_call_in_flight_during_a_flush_is_counted_when_settled(own_valkey: Service) -> None:
     account = QuotaLimits("deployment:1", requests=1)
     store = QuotaStore(connect(own_valkey.url), rebuild=list)
     call = granted(store.reserve([account], CALL, now=START))
@@ -248,10 +250,10 @@ def test_a_call_in_flight_during_a_flush_is_counted_when_it_is_settled(own_valke
 
     used = state(store, account, START + 2)
     assert (used.requests, used.tokens, used.requests_today, used.money_today) == (1, 100, 1, 5)
-    assert refused(store.reserve([account], CALL, now=START + 2)).limit == "requests"
+    assert denied(store.reserve([account], CALL, now=START + 2)).limit == "requests"
 
 
-def test_a_ledger_that_cannot_be_read_leaves_the_store_shut(own_valkey: Service) -> None:
+def test_store_stays_closed_if_the_ledger_cannot_be_read(own_valkey: Service) -> None:
     account, broken = QuotaLimits("deployment:1"), [True]
 
     def ledger() -> list[PastCall]:
@@ -267,14 +269,14 @@ def test_a_ledger_that_cannot_be_read_leaves_the_store_shut(own_valkey: Service)
     granted(store.reserve([account], CALL, now=START))
 
 
-# --- a store that is not there ---
+# --- an unavailable server ---
 
 
-def test_a_server_that_stops_and_comes_back(own_valkey: Service) -> None:
+def test_store_recovers_after_the_server_restarts(own_valkey: Service) -> None:
     account = QuotaLimits("deployment:1", requests=60)
     store = QuotaStore(connect(own_valkey.url), rebuild=list)
     call = granted(store.reserve([account], CALL, now=START))
-    store.client.execute_command("WAITAOF", 1, 0, 5000)  # or the lock of the rebuild may outlive the rebuild
+    store.client.execute_command("WAITAOF", 1, 0, 5000)  # otherwise the rebuild's lock can outlive the rebuild
 
     own_valkey.kill()
     with pytest.raises(QuotaStoreUnavailable):
@@ -288,14 +290,14 @@ def test_a_server_that_stops_and_comes_back(own_valkey: Service) -> None:
     granted(store.reserve([account], CALL, now=START + 1))
 
 
-def test_nobody_listens() -> None:
+def test_refused_connection_is_unavailable() -> None:
     store = QuotaStore(connect(f"redis://127.0.0.1:{services.free_port()}/0"), rebuild=list)
 
     with pytest.raises(QuotaStoreUnavailable):
         store.reserve([QuotaLimits("deployment:1")], CALL)
 
 
-def test_a_server_that_takes_connections_and_says_nothing_is_not_waited_for() -> None:
+def test_silent_server_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = QuotaStore(connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"), rebuild=list)
 
