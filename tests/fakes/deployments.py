@@ -1,4 +1,4 @@
-"""Rows for the families of the fake providers' server, as somebody would enter them in the admin."""
+"""Rows for the families of the fake providers' server, as entered in the admin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALL_PARSERS = {"serves_llm": True, "serves_lvm": True, "serves_agent": True}
 
 
 def account(server: FakeProvider, family: str) -> tuple[str, str, dict[str, Any], dict[str, str]]:
-    """A family's name here, a model, and an account's settings and secrets."""
+    """Return the family's name in our database, a model, and an account's settings and secrets."""
     vertex = {
         "base_url": server.url,
         "project": credentials.VERTEX_PROJECT,
@@ -55,7 +55,7 @@ def deploy(
     secrets: dict[str, str] | None = None,
     **fields: Any,
 ) -> Deployment:
-    """A deployment on the fake server, of all page parsers; ``secrets`` stand in for those that the server accepts."""
+    """Create a deployment on the fake server for all page parsers. ``secrets``: other than those the server accepts."""
     kind, model, settings, accepted = account(server, family)
     name = name or family
     provider = Provider.objects.create(

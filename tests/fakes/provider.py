@@ -1,4 +1,4 @@
-"""The client of the fake providers' server: starts it, orders what it does, reads what it saw."""
+"""The client of the fake providers' server: start it, configure it, and read its record of requests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests import services
 from tests.fakes.providers import credentials
 
 ROOT = Path(__file__).resolve().parents[2]
-MOVE_SECONDS = 10.0
+SWITCH_SECONDS = 10.0
 
 
 class FakeProvider:
-    """A running server, ended with the ``with`` block. ``stop`` and ``start`` play an outage on the same port."""
+    """A running server, ended with the ``with`` block. ``stop`` and ``start`` simulate an outage on the same port."""
 
     def __init__(self, *, see: bool = False, port: int = 0) -> None:
         self._see = see
@@ -33,7 +33,7 @@ class FakeProvider:
 
     @classmethod
     def at(cls, url: str) -> Self:
-        """The server that another process has started."""
+        """Return a client of a server that another process started."""
         server = cls()
         server.url = url
         server._control = httpx.Client(base_url=f"{url}/_control", trust_env=False, timeout=30)
@@ -71,15 +71,15 @@ class FakeProvider:
             self._process = None
 
     def stop(self) -> None:
-        """Refuse connections and cut those that are open; nothing that was ordered or counted is lost."""
-        self._move(signal.SIGUSR1, listening=False)
+        """Refuse connections and cut the open ones. Configuration and counts stay."""
+        self._switch(signal.SIGUSR1, listening=False)
 
     def start(self) -> None:
         """Listen again after ``stop``."""
-        self._move(signal.SIGUSR2, listening=True)
+        self._switch(signal.SIGUSR2, listening=True)
 
     def reset(self) -> None:
-        """Forget all orders, counts and requests. Keys and access tokens stay valid."""
+        """Forget all configuration, counts and requests. Keys and access tokens stay valid."""
         self._post("reset")
 
     def set_latency(self, seconds: float, *, jitter: float = 0.0, seed: int = 0) -> None:
@@ -88,11 +88,11 @@ class FakeProvider:
     def answer(
         self, markdown: str, *, when: str | None = None, times: int | None = None, end_line: bool = True
     ) -> None:
-        """Answer prompts that hold ``when`` with this; the answers are tried in the order they were given."""
+        """Answer prompts that contain ``when`` with this text. The first matching answer applies."""
         self._post("answers", markdown=markdown, when=when, times=times, end_line=end_line)
 
     def zoom(self, zoom_first: int, *, region: tuple[float, float, float, float] = (0.0, 0.0, 100.0, 100.0)) -> None:
-        """Call the tool zoom so many times before finish, where both are offered."""
+        """Call the tool zoom ``zoom_first`` times before the tool finish, if the request offers both."""
         self._post("zoom", zoom_first=zoom_first, region=region)
 
     def fault(
@@ -108,7 +108,7 @@ class FakeProvider:
         at_most_per_prompt: int | None = None,
         **details: object,
     ) -> None:
-        """Let requests fail; ``specifications.KINDS`` names the kinds, ``details`` differ between them."""
+        """Make requests fail. ``specifications.KINDS`` lists the kinds; ``details`` depend on the kind."""
         scope = {"family": family, "model": model, "when": when, "at_most_per_prompt": at_most_per_prompt}
         self._post("faults", kind=kind, times=times, share=share, seed=seed, details=details, **scope)
 
@@ -124,7 +124,7 @@ class FakeProvider:
         in_flight: int | None = None,
         retry_after: float | None = None,
     ) -> None:
-        """Enforce a quota on each family and model that is meant; a refused request counts against none."""
+        """Enforce a quota on each matching family and model. A refused request is not counted."""
         self._post(
             "limits",
             family=family,
@@ -138,30 +138,30 @@ class FakeProvider:
         )
 
     def know_models(self, family: str, *names: str) -> None:
-        """The only models (Azure: deployments) that a family has, with * and ? as in a shell."""
+        """Set the models (Azure: deployments) of a family, with * and ? as in a shell."""
         self._post("models", family=family, names=names)
 
     def expire_tokens(self) -> None:
-        """Let every access token for Vertex AI that was issued so far be refused."""
+        """Refuse every access token for Vertex AI that was issued so far."""
         self._post("expire-tokens")
 
     def stats(self) -> dict[str, dict[str, Any]]:
-        """Counts by "family/model"; see ``ledger``."""
+        """Return counts by "family/model"; see ``ledger``."""
         found: dict[str, dict[str, Any]] = self._get("stats")
         return found
 
     def requests(self) -> list[dict[str, Any]]:
-        """Every request that is still kept, in the order of arrival; see ``ledger.Entry``."""
+        """Return the recorded requests in the order of arrival; see ``ledger.Entry``."""
         found: list[dict[str, Any]] = self._get("requests")
         return found
 
     def service_account(self) -> dict[str, str]:
-        """The key file for Vertex AI; its token_uri leads here."""
+        """Return the key file for Vertex AI, whose token_uri is this server."""
         found: dict[str, str] = self._get("service-account")
         return found
 
     def environment(self) -> dict[str, str]:
-        """The secrets as environment variables, named as the providers' own tools name them."""
+        """Return the secrets as environment variables, with the names of the providers' own tools."""
         return {
             "OPENAI_API_KEY": credentials.OPENAI_KEY,
             "OPENAI_EU_API_KEY": credentials.OPENAI_EU_KEY,
@@ -176,17 +176,17 @@ class FakeProvider:
             "AWS_REGION_NAME": credentials.AWS_REGION,
         }
 
-    def _move(self, number: signal.Signals, *, listening: bool) -> None:
+    def _switch(self, number: signal.Signals, *, listening: bool) -> None:
         os.kill(self.pid, number)
         port = httpx.URL(self.url).port
-        until = time.monotonic() + MOVE_SECONDS
+        until = time.monotonic() + SWITCH_SECONDS
         while services.listens(port or 0) != listening:
-            assert time.monotonic() < until, "the fake providers' server did not move"
+            assert time.monotonic() < until, "the fake providers' server did not react"
             time.sleep(0.01)
 
-    def _post(self, name: str, **order: object) -> None:
+    def _post(self, name: str, **settings: object) -> None:
         assert self._control is not None, "the server was never started"
-        response = self._control.post(name, json=order)
+        response = self._control.post(name, json=settings)
         if response.status_code == httpx.codes.BAD_REQUEST:
             raise ValueError(response.text)
         response.raise_for_status()

@@ -1,6 +1,6 @@
-"""A server that speaks the wires of the GenAI providers: strict about requests, deterministic in answers.
+"""A fake server for the APIs of the GenAI providers, with strict checks of requests and deterministic responses.
 
-It is the far end of the wire in tests, demonstrations and benchmarks, and the referee over quota: what arrived, when,
-and what was sent too early. ``python -m tests.fakes.providers --port 0`` starts it; ``tests/fakes/provider.py`` is its
-client.
+Tests, demonstrations and benchmarks call it instead of the providers. It also judges quota: it records every request,
+its time, and whether it was sent too early. ``python -m tests.fakes.providers --port 0`` starts it;
+``tests/fakes/provider.py`` is its client.
 """

@@ -1,7 +1,7 @@
-"""Start the server: ``python -m tests.fakes.providers --port 0`` prints where it listens and serves until it is ended.
+"""Start the server: ``python -m tests.fakes.providers --port 0`` prints its address and serves until it is ended.
 
-SIGUSR1 closes the port and cuts every connection, as an outage does; SIGUSR2 opens the same port again. What was
-ordered and counted stays.
+SIGUSR1 closes the port and all connections, as in an outage; SIGUSR2 opens the same port again. Configuration and
+counts stay.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ BACKLOG = 1024
 KEEPALIVE_SECONDS = 600.0  # longer than clients keep a connection, so that none is closed under a request
 
 
-class Door:
-    """The port: open, or shut but still held so that nobody else takes it."""
+class Port:
+    """The port: open, or closed but still bound, so that no other process can use it."""
 
-    def __init__(self, runner: web.AppRunner, held: socket.socket) -> None:
+    def __init__(self, runner: web.AppRunner, bound_socket: socket.socket) -> None:
         self._runner = runner
-        self._held: socket.socket | None = held
+        self._bound_socket: socket.socket | None = bound_socket
         self._site: web.SockSite | None = None
-        self._address: tuple[str, int] = held.getsockname()[:2]
+        self._address: tuple[str, int] = bound_socket.getsockname()[:2]
 
     async def open(self) -> None:
-        if self._held is None:
+        if self._bound_socket is None:
             return
-        self._site = web.SockSite(self._runner, self._held, backlog=BACKLOG)
-        self._held = None
+        self._site = web.SockSite(self._runner, self._bound_socket, backlog=BACKLOG)
+        self._bound_socket = None
         await self._site.start()
 
-    async def shut(self) -> None:
+    async def close(self) -> None:
         if self._site is None:
             return
         await self._site.stop()
@@ -47,13 +47,13 @@ class Door:
         for connection in list(server.connections) if server else []:
             if connection.transport is not None:
                 connection.transport.abort()
-        self._held = _bound(*self._address)
+        self._bound_socket = _bound(*self._address)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.providers")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--see", action="store_true", help="read pictures with OCR, for demonstrations")
     parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
     arguments = parser.parse_args()
@@ -62,39 +62,42 @@ def main() -> None:
 
 
 async def serve(arguments: argparse.Namespace) -> None:
-    held = _bound(arguments.host, arguments.port)
-    port = held.getsockname()[1]
+    bound_socket = _bound(arguments.host, arguments.port)
+    port = bound_socket.getsockname()[1]
     server = Server(credentials.new_service_account(f"http://127.0.0.1:{port}/token"), sees=arguments.see)
     app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[control.loopback_only])
     app.add_routes([*control.routes(server), web.route("*", "/{path:.*}", server.handle)])
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=0.1)
     await runner.setup()
-    door = Door(runner, held)
-    await door.open()
+    port_state = Port(runner, bound_socket)
+    await port_state.open()
     print(f"listening on http://127.0.0.1:{port}", flush=True)
     try:
-        await _until_ended(door, arguments.parent_pid)
+        await _until_ended(port_state, arguments.parent_pid)
     finally:
         await runner.cleanup()
 
 
-async def _until_ended(door: Door, parent_pid: int | None) -> None:
-    loop, ended, moves = asyncio.get_running_loop(), asyncio.Event(), set[asyncio.Task[None]]()
+async def _until_ended(port_state: Port, parent_pid: int | None) -> None:
+    loop, ended, switches = asyncio.get_running_loop(), asyncio.Event(), set[asyncio.Task[None]]()
     is_child = os.getppid() == parent_pid
 
-    def move(to: signal.Signals) -> None:
-        moves.add(loop.create_task(door.shut() if to == signal.SIGUSR1 else door.open()))
+    def switch(to: signal.Signals) -> None:
+        switches.add(loop.create_task(port_state.close() if to == signal.SIGUSR1 else port_state.open()))
 
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     for number in (signal.SIGUSR1, signal.SIGUSR2):
-        loop.add_signal_handler(number, move, number)
+        loop.add_signal_handler(number, switch, number)
     while not ended.is_set() and (parent_pid is None or _is_alive(parent_pid, is_child=is_child)):
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), 0.5)
 
 
 def _is_alive(pid: int, *, is_child: bool) -> bool:
-    """A dead process may keep its number until it is waited for; its children have another parent at once."""
+    """Return whether the process is alive.
+
+    A dead process can keep its id until it is waited for, but its children get another parent at once.
+    """
     if is_child:
         return os.getppid() == pid
     try:

@@ -1,4 +1,4 @@
-"""The control API under /_control: what a test orders and reads. Answered to this machine only."""
+"""The control API under /_control, with which tests configure and read the server. Open to this machine only."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.fakes.providers.server import Server
 from tests.fakes.providers.specifications import Answer, Fault, Latency, Limit, Models, Zoom
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Order = TypeVar("Order", bound=msgspec.Struct)
+Setting = TypeVar("Setting", bound=msgspec.Struct)
 
 
 def routes(server: Server) -> list[web.RouteDef]:
-    """The orders (POST) and what can be read (GET), as routes of aiohttp."""
+    """Return aiohttp's routes: POST configures, GET reads."""
 
     def know_models(models: Models) -> None:
         server.know_models(models.family, models.names)
@@ -29,16 +29,16 @@ def routes(server: Server) -> list[web.RouteDef]:
 
     return [
         _post("reset", _plain(server.reset)),
-        _post("expire-tokens", _plain(server.office.expire_all)),
-        _post("answers", _order(Answer, lambda answer: server.model.register(answer))),
-        _post("faults", _order(Fault, lambda fault: server.faults.order(fault))),
-        _post("limits", _order(Limit, lambda limit: server.limits.enforce(limit))),
-        _post("latency", _order(Latency, set_latency)),
-        _post("zoom", _order(Zoom, set_zoom)),
-        _post("models", _order(Models, know_models)),
+        _post("expire-tokens", _plain(server.token_endpoint.expire_all)),
+        _post("answers", _setting(Answer, lambda answer: server.model.register(answer))),
+        _post("faults", _setting(Fault, lambda fault: server.faults.add(fault))),
+        _post("limits", _setting(Limit, lambda limit: server.limits.enforce(limit))),
+        _post("latency", _setting(Latency, set_latency)),
+        _post("zoom", _setting(Zoom, set_zoom)),
+        _post("models", _setting(Models, know_models)),
         _get("stats", lambda: server.ledger.stats()),
         _get("requests", lambda: server.ledger.requests()),
-        _get("service-account", lambda: dict(server.office.service_account)),
+        _get("service-account", lambda: dict(server.token_endpoint.service_account)),
     ]
 
 
@@ -57,7 +57,7 @@ def _plain(act: Callable[[], None]) -> Handler:
     return handle
 
 
-def _order(kind: type[Order], act: Callable[[Order], None]) -> Handler:
+def _setting(kind: type[Setting], act: Callable[[Setting], None]) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             act(msgspec.json.decode(await request.read(), type=kind))

@@ -1,4 +1,4 @@
-"""What every wire comes down to: a conversation that was read, and a completion to spell."""
+"""The types that all APIs share: a conversation that was read, and a completion to write."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _END = re.compile(r"<!-- end ([A-Za-z0-9]+) -->")
 
 @dataclass
 class Refusal(Exception):
-    """Why a request gets no answer. ``kind`` is a row in each wire's table of errors; an empty message is the usual."""
+    """A request is refused. ``kind``: a row in each API's table of errors; ``message``: empty for the row's own."""
 
     kind: str
     message: str = ""
@@ -40,7 +40,7 @@ class Refusal(Exception):
 
 @dataclass
 class Call:
-    """One HTTP request. ``path`` is as sent, without the family's prefix; a wire notes model and credential in it."""
+    """One HTTP request. ``path`` is without the family's prefix; the wire adds ``model`` and ``credential``."""
 
     method: str
     path: str
@@ -63,7 +63,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes back, before a fault of the transport touches it."""
+    """A response, before a fault of the transport changes it."""
 
     status: int
     body: bytes
@@ -72,7 +72,7 @@ class Reply:
 
 @dataclass
 class Conversation:
-    """All text and all pictures of a request, in order; ``called`` names the tools that the model called before."""
+    """All texts and images of a request, in order. ``called``: the tools that the model called before."""
 
     model: str
     max_tokens: int | None = None
@@ -91,13 +91,13 @@ class Conversation:
 
     @cached_property
     def page(self) -> tuple[str, str] | None:
-        """Marker and text of the last page that the conversation holds."""
+        """Return marker and text of the last page in the conversation."""
         pages = [(found["marker"], found["text"].rstrip("\r\n")) for found in _PAGE.finditer(self.text)]
         return pages[-1] if pages else None
 
     @property
     def marker(self) -> str | None:
-        """The word that the answer's last line has to name."""
+        """Return the marker that the response's last line must contain."""
         if self.page is not None:
             return self.page[0]
         named = _END.findall(self.text)
@@ -105,14 +105,14 @@ class Conversation:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the page's text; without one, of the prompt less its marker and the last image."""
+        """Return the digest of the page's text; without a page, of the prompt (less its marker) and the last image."""
         if self.page is not None:
             return _sha256(self.page[1])
         last = hashlib.sha256(self.images[-1]).hexdigest() if self.images else ""
         return _sha256(_END.sub("", self.text) + last)
 
     def add_image(self, data: str, media_type: str) -> None:
-        """Decode and keep an image; ValueError says what is wrong with it."""
+        """Decode and keep an image. Raise ValueError with the reason if it is invalid."""
         try:
             image = base64.b64decode(data, validate=True)
         except binascii.Error as error:
@@ -133,7 +133,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Completion:
-    """The model's turn. ``tool`` stands beside ``text`` as the wires allow; token counts go into the usage."""
+    """The model's response. ``tool`` is sent with ``text`` if the API allows both; token counts go into the usage."""
 
     text: str
     finish: Finish
@@ -143,7 +143,7 @@ class Completion:
 
 
 def media_type_of(image: bytes) -> str | None:
-    """The media type that an image's first bytes say, of the four that every provider takes."""
+    """Return the media type by an image's first bytes, of the four that every provider accepts."""
     if image.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if image.startswith(b"\xff\xd8\xff"):

@@ -1,4 +1,4 @@
-"""The secrets and names that the server accepts. None of them opens anything elsewhere."""
+"""The secrets and names that the server accepts. None of them is valid anywhere else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MODELS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def new_service_account(token_uri: str) -> dict[str, str]:
-    """A service account key file as Google hands it out, with a fresh RSA key."""
+    """Return a service account key file in Google's format, with a new RSA key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 

@@ -1,7 +1,7 @@
-"""``make demo``: the whole service with every mode, on this machine alone. Its models are fakes.
+"""``make demo``: run the whole service with every mode on this machine, with fake models.
 
-They repeat the text they are shown and read pictures with Tesseract, so the modes can be tried, not judged. The service
-has a data folder and parts of its own, whatever the environment names.
+The fakes repeat the text of the prompt and read images with Tesseract, so they show the modes but not their quality.
+The service has its own data folder, database and broker, whatever the environment configures.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tests.fakes.providers import credentials
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOYMENTS = Path(__file__).with_name("demo.yaml")
-# The launcher asks the kernel to end the command when this process dies in whatever way.
+# The launcher has the kernel end the command when this process dies for any reason.
 MANAGE = (sys.executable, "-S", "-E", launch.__file__, sys.executable, str(ROOT / "manage.py"))
 MODELS_PORT = "8090"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# A demonstration never touches what belongs to a real installation.
-_PARTS = ("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY")
+# A demonstration never uses the backends of a real installation.
+_BACKENDS = ("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY")
 _WELCOME = """\
 This is a demonstration. Its models are FAKES on this machine ({url}): no page leaves it and
 nothing costs money; the prices are made up. In balanced and agentic mode they repeat the text of the page. In
@@ -35,21 +35,23 @@ what the modes do, not how well models read."""
 
 
 def main() -> int:
-    """The exit code of ``manage.py run``, or 2 where the demonstration could not be started."""
+    """Return the exit code of ``manage.py run``; 2 if the demonstration cannot start."""
     port = os.environ.get("MODELS_PORT", "").strip() or MODELS_PORT
     with _fake_models(port) as url:
         if not url:
-            _say(f"Port {port} is taken, perhaps by another demonstration. Choose another: make demo MODELS_PORT=8091")
+            _print(
+                f"Port {port} is taken, perhaps by another demonstration. Choose another: make demo MODELS_PORT=8091"
+            )
             return 2
         environment = _environment(url)
-        try:  # a second one would point the first one's deployments at its own fakes
+        try:  # a second demonstration would change the deployments of the first one
             preflight.prepare_data_folder(Path(environment["LEAFMILL_DATA"]))
             preflight.lock_data_folder(Path(environment["LEAFMILL_DATA"])).close()
         except CannotStart as error:
-            _say(str(error))
+            _print(str(error))
             return 2
-        _say(_WELCOME.format(url=url))
-        quiet = {**environment, "LOG_LEVEL": "ERROR"}  # nothing runs yet that could be told of new providers
+        _print(_WELCOME.format(url=url))
+        quiet = {**environment, "LOG_LEVEL": "ERROR"}  # do not log warnings about services that are not running yet
         for command in (("migrate", "--verbosity", "0"), ("load_providers", str(DEPLOYMENTS))):
             if code := _manage(command, quiet):
                 return code
@@ -58,7 +60,7 @@ def main() -> int:
 
 @contextmanager
 def _fake_models(port: str) -> Iterator[str]:
-    """The fakes' address while they run, "" when they cannot. Ctrl-C is not for them: the service goes first."""
+    """Run the fakes and yield their address, or "" if they cannot start. They ignore Ctrl-C: the service ends first."""
     command = (sys.executable, "-m", "tests.fakes.providers", "--see", "--port", port, f"--parent-pid={os.getpid()}")
     server = subprocess.Popen(
         command,
@@ -79,7 +81,7 @@ def _fake_models(port: str) -> Iterator[str]:
 
 
 def _environment(url: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in _PARTS}
+    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in _BACKENDS}
     return {
         **kept,
         "LEAFMILL_DATA": os.environ.get("DEMO_DATA", "").strip() or str(ROOT / ".leafmill-demo"),
@@ -92,14 +94,16 @@ def _environment(url: str) -> dict[str, str]:
 
 
 def _manage(command: tuple[str, ...], environment: dict[str, str]) -> int:
-    """Run one of our commands to its end. Every signal is handed on, once: it has a session of its own, because a
-    second Ctrl-C would tell it to wait for nobody."""
+    """Run a command of manage.py to its end, and forward each signal once.
+
+    It has its own session, because it would take a second Ctrl-C as an order to stop without waiting for work.
+    """
     running = subprocess.Popen((*MANAGE, *command), cwd=ROOT, env=environment, start_new_session=True)
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
+    def forward(number: int, frame: FrameType | None) -> None:
         running.send_signal(number)
 
-    earlier = {number: signal.signal(number, hand_on) for number in STOP_SIGNALS}
+    earlier = {number: signal.signal(number, forward) for number in STOP_SIGNALS}
     try:
         return running.wait()
     finally:
@@ -107,7 +111,7 @@ def _manage(command: tuple[str, ...], environment: dict[str, str]) -> int:
             signal.signal(number, handler)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text, flush=True)
 
 

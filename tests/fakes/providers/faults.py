@@ -1,4 +1,4 @@
-"""Faults that were ordered: which of them meets a request, and what it makes of the answer."""
+"""Configured faults: select the one that applies to a request, and apply it to the response."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.fakes.providers.specifications import Fault
 REMEMBERED_PROMPTS = 100_000
 _NESTED_LISTS = 200_000
 _HUGE_DIGITS = 5_000
-_STAND_IN = 8_086_808_608_680_868  # exchanged in the written JSON for a number that json will not write
+_STAND_IN = 8_086_808_608_680_868  # replaced in the JSON text by a number that json cannot write
 _BY_STATUS = {400: "invalid", 401: "auth", 403: "auth", 404: "model_not_found", 429: "rate_limited", 503: "overloaded"}
 _HTML = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Welcome to the network</h1></body></html>"
 
 
 class PromptCounts:
-    """How often something was seen of each prompt; the oldest prompts are forgotten."""
+    """Counts by prompt. The oldest prompts are forgotten."""
 
     def __init__(self) -> None:
         self._counts: OrderedDict[str, int] = OrderedDict()
@@ -36,42 +36,42 @@ class PromptCounts:
 
 
 @dataclass
-class _Ordered:
+class _ActiveFault:
     fault: Fault
-    struck: int = 0
+    applied: int = 0
     seen: PromptCounts = field(default_factory=PromptCounts)
-    struck_prompts: PromptCounts = field(default_factory=PromptCounts)
+    applied_prompts: PromptCounts = field(default_factory=PromptCounts)
 
-    def strikes(self, family: str, conversation: Conversation) -> bool:
+    def applies(self, family: str, conversation: Conversation) -> bool:
         fault, prompt = self.fault, conversation.sha256
         if not fault.covers(family, conversation.model) or (fault.when or "") not in conversation.text:
             return False
-        if fault.times is not None and self.struck >= fault.times:
+        if fault.times is not None and self.applied >= fault.times:
             return False
-        if fault.at_most_per_prompt is not None and self.struck_prompts[prompt] >= fault.at_most_per_prompt:
+        if fault.at_most_per_prompt is not None and self.applied_prompts[prompt] >= fault.at_most_per_prompt:
             return False
         self.seen.add(prompt)
         if fault.share is not None and _draw(fault, prompt, self.seen[prompt]) >= fault.share:
             return False
-        self.struck += 1
-        self.struck_prompts.add(prompt)
+        self.applied += 1
+        self.applied_prompts.add(prompt)
         return True
 
 
 class Faults:
-    """Orders are tried in turn; the first that strikes is the request's only fault."""
+    """The configured faults. The first one that applies is the request's only fault."""
 
     def __init__(self) -> None:
-        self._ordered: list[_Ordered] = []
+        self._active: list[_ActiveFault] = []
 
-    def order(self, fault: Fault) -> None:
-        self._ordered.append(_Ordered(fault))
+    def add(self, fault: Fault) -> None:
+        self._active.append(_ActiveFault(fault))
 
     def pick(self, family: str, conversation: Conversation, *, by_name: bool = False) -> Fault | None:
-        """The fault of this request. ``by_name``: only one that was ordered for this very family."""
-        for ordered in self._ordered:
-            if (ordered.fault.family or not by_name) and ordered.strikes(family, conversation):
-                return ordered.fault
+        """Return the fault of this request. ``by_name``: only a fault for exactly this family."""
+        for active in self._active:
+            if (active.fault.family or not by_name) and active.applies(family, conversation):
+                return active.fault
         return None
 
 
@@ -86,7 +86,7 @@ def refusal(fault: Fault) -> Refusal:
 
 
 def write_body(body: dict[str, Any], usage_key: str, fault: Fault | None) -> Reply:
-    """The body of a 200 in JSON, or what the fault makes of it."""
+    """Return the body of a 200 in JSON, changed by the fault."""
     match fault.kind if fault else None:
         case "html":
             return Reply(200, _HTML, {"Content-Type": "text/html; charset=utf-8"})
@@ -123,7 +123,7 @@ def _json(body: bytes) -> Reply:
     return Reply(200, body, {"Content-Type": "application/json"})
 
 
-def _draw(fault: Fault, prompt: str, turn: int) -> float:
-    """A number in [0, 1) that these four decide."""
-    digest = hashlib.sha256(f"{fault.seed}/{fault.kind}/{prompt}/{turn}".encode()).digest()
+def _draw(fault: Fault, prompt: str, occurrence: int) -> float:
+    """Return a number in [0, 1) that depends only on seed, kind, prompt and occurrence."""
+    digest = hashlib.sha256(f"{fault.seed}/{fault.kind}/{prompt}/{occurrence}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -1,4 +1,4 @@
-"""The referee's book: every request that came, and what each model was asked and answered."""
+"""The server's record of every request, and counts by family and model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WINDOW_SECONDS = 60.0
 
 @dataclass
 class Entry:
-    """One request. ``arrived_at`` is Unix time; ``status`` is 0 until an answer began; ``sha256`` is Conversation's."""
+    """One request. ``arrived_at`` is Unix time; ``status`` is 0 until the response begins."""
 
     number: int
     family: str
@@ -78,12 +78,12 @@ class _Tally:
             self.faults[entry.fault] += 1
 
     def as_dict(self) -> dict[str, Any]:
-        told = {name: value for name, value in vars(self).items() if name != "recent"}
-        return {**told, "by_status": {str(status): count for status, count in self.by_status.items()}}
+        counts = {name: value for name, value in vars(self).items() if name != "recent"}
+        return {**counts, "by_status": {str(status): count for status, count in self.by_status.items()}}
 
 
 class Ledger:
-    """Tallies for each family and model; the last requests one by one, the text of fewer of them."""
+    """Counts for each family and model, the last requests, and the texts of some of them."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], _Tally] = {}
@@ -113,8 +113,8 @@ class Ledger:
             self._characters -= len(oldest.text)
             oldest.text = ""
 
-    def ask_to_wait(self, entry: Entry, retry_after: str | None) -> None:
-        """Nothing may come from here until the moment that this header names; one that names none is forgotten."""
+    def note_retry_after(self, entry: Entry, retry_after: str | None) -> None:
+        """Note until when the client must wait by this Retry-After; an invalid header is ignored."""
         seconds = _wait_seconds(retry_after)
         if seconds is not None and entry.status in {429, 503, 529}:
             key = (entry.family, entry.model, entry.credential)
@@ -135,7 +135,7 @@ class Ledger:
 
 
 def _wait_seconds(retry_after: str | None) -> float | None:
-    """RFC 9110, 10.2.3: seconds or a date."""
+    """Return the seconds of a Retry-After, which is a number or a date (RFC 9110, 10.2.3)."""
     if retry_after is None:
         return None
     try:

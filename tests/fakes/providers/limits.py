@@ -1,4 +1,4 @@
-"""Quota as providers judge it: a sliding window counted on arrival, and calls in flight."""
+"""Quota as providers apply it: a sliding window counted on arrival, and calls in flight."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class _Enforced:
     limit: Limit
     windows: dict[tuple[str, str], deque[Slot]] = field(default_factory=lambda: defaultdict(deque))
 
-    def wanted(self, conversation: Conversation) -> int:
+    def demand(self, conversation: Conversation) -> int:
         allowed = conversation.max_tokens or 0
         return conversation.input_tokens + (allowed if self.limit.counts == "max_tokens" else 0)
 
@@ -41,6 +41,8 @@ class _Enforced:
 
 
 class Limits:
+    """The configured quotas."""
+
     def __init__(self) -> None:
         self._enforced: list[_Enforced] = []
 
@@ -48,21 +50,21 @@ class Limits:
         self._enforced.append(_Enforced(limit))
 
     def admit(self, family: str, conversation: Conversation, *, in_flight: int, at: float) -> list[Slot]:
-        """Count a request that arrived ``at`` (seconds of any clock) in every window, or in none and raise Refusal.
+        """Count a request that arrived ``at`` (seconds of any clock) in every window. Raise Refusal if over a limit.
 
         ``in_flight`` includes this request.
         """
         model = conversation.model
-        meant = [enforced for enforced in self._enforced if enforced.limit.covers(family, model)]
-        for enforced in meant:
+        matching = [enforced for enforced in self._enforced if enforced.limit.covers(family, model)]
+        for enforced in matching:
             window = enforced.windows[family, model]
             while window and window[0].at <= at - enforced.limit.window_seconds:
                 window.popleft()
-            if enforced.is_exceeded(window, enforced.wanted(conversation), in_flight):
+            if enforced.is_exceeded(window, enforced.demand(conversation), in_flight):
                 raise Refusal("rate_limited", retry_after=_header(enforced.limit.retry_after))
         slots = []
-        for enforced in meant:
-            slots.append(Slot(at, enforced.wanted(conversation), enforced.limit.counts))
+        for enforced in matching:
+            slots.append(Slot(at, enforced.demand(conversation), enforced.limit.counts))
             enforced.windows[family, model].append(slots[-1])
         return slots
 

@@ -1,4 +1,4 @@
-"""The deterministic model: what it says to a conversation."""
+"""The deterministic model: its response to a conversation."""
 
 from __future__ import annotations
 
@@ -17,16 +17,13 @@ PROSE = (
     "Sure! Here is what I can see on this page. It seems to be a document with some text; let me know if you would "
     "like a summary or only the tables!"
 )
-NO_UTF8 = "\ue0ff"  # stands in the answer until it is written in bytes
+NO_UTF8 = "\ue0ff"  # a placeholder in the text until it is encoded
 _NO_PAGE = "OK"
 _SURROGATE = "\ud83d"
 _HEADING = re.compile(r"\{~ ([\d.]+)pt bold[ \d]*\}")
-_RANKS = (
-    (18, "# "),
-    (13, "## "),
-    (11, "### "),
-)  # from so many points on: of a whole document, and a page is all it sees
-_EYES = 2  # pictures that are read at once
+# Minimum font size in points of each level. A whole document would decide, but the model sees one page.
+_RANKS = ((18, "# "), (13, "## "), (11, "### "))
+_MAX_OCR = 2  # images that are read at the same time
 
 
 @dataclass
@@ -42,19 +39,19 @@ class _Registered:
 
 @dataclass
 class Model:
-    """``sees``: pictures without a registered answer are read by OCR."""
+    """The model. ``sees``: it reads images without a registered answer by OCR."""
 
     sees: bool = False
     zoom: Zoom = field(default_factory=Zoom)
     answers: list[_Registered] = field(default_factory=list)
-    _spoken: list[tuple[str, str]] = field(default_factory=list)  # prompt and answer of the last two prompts
-    _eyes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EYES))
+    _recent: list[tuple[str, str]] = field(default_factory=list)  # prompt and answer of the last two prompts
+    _ocr_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_OCR))
 
     def register(self, answer: Answer) -> None:
         self.answers.append(_Registered(answer))
 
     async def complete(self, conversation: Conversation, fault: Fault | None) -> Completion:
-        """The next turn; ``fault`` is one of the text, or none."""
+        """Return the next response. ``fault``: a fault of the text, if any."""
         if fault is None and self._looks_closer(conversation):
             return _completion(conversation, "", "tool", ToolCall("zoom", {"region": list(self.zoom.region)}))
         text, end_line = await self._markdown(conversation)
@@ -82,7 +79,7 @@ class Model:
         if not end_line:
             return _NO_PAGE, ""
         if self.sees and conversation.images:
-            async with self._eyes:
+            async with self._ocr_slots:
                 return await asyncio.to_thread(_read, conversation.images[-1]), end_line
         return SEEN, end_line
 
@@ -105,9 +102,9 @@ class Model:
                 return "", "", "filter"
 
     def _finish(self, conversation: Conversation, markdown: str, finish: Finish) -> Completion:
-        room = (conversation.max_tokens or math.inf) * CHARACTERS_PER_TOKEN
-        if len(markdown) > room:
-            markdown, finish = markdown[: int(room)], "length"
+        limit = (conversation.max_tokens or math.inf) * CHARACTERS_PER_TOKEN
+        if len(markdown) > limit:
+            markdown, finish = markdown[: int(limit)], "length"
         if "finish" not in conversation.tools:
             return _completion(conversation, markdown, finish, None)
         return _completion(
@@ -115,14 +112,14 @@ class Model:
         )
 
     def _remember(self, conversation: Conversation, text: str) -> None:
-        if self._spoken and self._spoken[-1][0] == conversation.sha256:
+        if self._recent and self._recent[-1][0] == conversation.sha256:
             return
         marker = f"\n<!-- end {conversation.marker} -->" if conversation.marker else ""
-        self._spoken = [*self._spoken[-1:], (conversation.sha256, text + marker)]
+        self._recent = [*self._recent[-1:], (conversation.sha256, text + marker)]
 
     def _other(self, conversation: Conversation, own_end_line: str) -> str:
-        """The last answer to another prompt, with that prompt's end line unless this prompt's own is to follow."""
-        for sha256, answer in reversed(self._spoken):
+        """Return the last answer to another prompt, with its end line unless this prompt's own end line follows."""
+        for sha256, answer in reversed(self._recent):
             if sha256 != conversation.sha256:
                 return answer.rpartition("\n<!-- end ")[0] if own_end_line else answer
         return SEEN
@@ -140,7 +137,7 @@ def _fenced(text: str, end_line: str) -> str:
 
 
 def _read(image: bytes) -> str:
-    """The text on a picture; SEEN where OCR is not installed or finds nothing."""
+    """Return the text on an image; SEEN if OCR is not installed or finds nothing."""
     try:
         import pytesseract
         from PIL import Image
@@ -153,8 +150,7 @@ def _read(image: bytes) -> str:
 
 
 def _rebuilt(page: str) -> str:
-    """The page's text as a good model would answer: what the prompt calls notes is not part of it, and lines that stand
-    out by size and weight are headings."""
+    """Return the page's text as a good model would: without the prompt's notes, large bold lines as headings."""
     lines, mark = [], ""
     for line in page.split("\n"):
         if line.startswith("{~") and line.endswith("}"):
@@ -166,6 +162,6 @@ def _rebuilt(page: str) -> str:
 
 
 def _rank(note: str) -> str:
-    """How a heading with this note begins; "" for a note of something else."""
+    """Return the Markdown prefix of a heading with this note; "" for other notes."""
     found = _HEADING.fullmatch(note)
     return next((mark for size, mark in _RANKS if found and float(found[1]) >= size), "")

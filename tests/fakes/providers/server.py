@@ -1,4 +1,4 @@
-"""One process, one loop: reads a request by its wire, judges quota, orders faults, answers."""
+"""The server: read a request by its API, apply quota and faults, and respond. One process with one event loop."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.fakes.providers.wires.base import Wire
 from tests.fakes.providers.wires.bedrock import Bedrock
 from tests.fakes.providers.wires.gemini import Gemini
 from tests.fakes.providers.wires.openai import OpenAI
-from tests.fakes.providers.wires.vertex import TokenOffice, Vertex
+from tests.fakes.providers.wires.vertex import TokenEndpoint, Vertex
 
 MAX_REQUEST_BYTES = 64 * 2**20
 TOKEN_FAMILY = "vertex-token"
 
 
 class Server:
-    """Everything that requests meet. ``reset`` forgets what was ordered and counted; keys and tokens stay."""
+    """The state of the server. ``reset`` forgets configuration and counts; keys and tokens stay."""
 
     def __init__(self, service_account: Mapping[str, str], *, sees: bool = False) -> None:
-        self.office = TokenOffice(service_account)
+        self.token_endpoint = TokenEndpoint(service_account)
         self.sees = sees
         self.reset()
 
@@ -42,7 +42,7 @@ class Server:
         self.limits = Limits()
         self.ledger = Ledger()
         self.latency = Latency()
-        self.wires = _wires(self.office)
+        self.wires = _wires(self.token_endpoint)
 
     def know_models(self, family: str, names: tuple[str, ...]) -> None:
         for wire in self.wires.values():
@@ -76,7 +76,7 @@ class Server:
                 reply = wire.refuse(refusal, call)
             entry.status = 0 if entry.fault == "reset" else reply.status
             entry.client_gone = transport.is_gone(request)
-            ledger.ask_to_wait(entry, reply.headers.get("Retry-After"))
+            ledger.note_retry_after(entry, reply.headers.get("Retry-After"))
             return await transport.send(request, reply, fault)
         finally:
             ledger.leave(entry)
@@ -125,15 +125,15 @@ class Server:
                 entry.fault = fault.kind
                 reply = self.wires["vertex/google"].refuse(faults.refusal(fault), call)
             else:
-                reply = self.office.exchange(call)
+                reply = self.token_endpoint.exchange(call)
             entry.status = reply.status
             return await transport.send(request, reply, fault)
         finally:
             self.ledger.leave(entry)
 
 
-def _wires(office: TokenOffice) -> dict[str, Wire]:
-    """The wires by the first segment of their paths, with Vertex AI's publisher where there is one."""
+def _wires(token_endpoint: TokenEndpoint) -> dict[str, Wire]:
+    """Return the wires by the first segment of their paths, with Vertex AI's publisher."""
     known = credentials.MODELS
     openai_key, eu_key = credentials.OPENAI_KEY, credentials.OPENAI_EU_KEY
     return {
@@ -143,14 +143,14 @@ def _wires(office: TokenOffice) -> dict[str, Wire]:
         "azure": Azure(key=credentials.AZURE_KEY, models=known["azure"]),
         "anthropic": Anthropic(key=credentials.ANTHROPIC_KEY, models=known["anthropic"]),
         "gemini": Gemini(key=credentials.GEMINI_KEY, models=known["gemini"]),
-        "vertex/google": Vertex("google", office=office, models=known["vertex"]),
-        "vertex/anthropic": Vertex("anthropic", office=office, models=known["vertex-claude"]),
+        "vertex/google": Vertex("google", token_endpoint=token_endpoint, models=known["vertex"]),
+        "vertex/anthropic": Vertex("anthropic", token_endpoint=token_endpoint, models=known["vertex-claude"]),
         "bedrock": Bedrock(models=known["bedrock"]),
     }
 
 
 def _split(path: str) -> tuple[str, str]:
-    """A wire's name and the path as that provider knows it. Vertex AI is served at the root too, as by its own host."""
+    """Return a wire's name and the provider's path. Vertex AI is also served at the root, as on its own host."""
     prefix, _, rest = path.lstrip("/").partition("/")
     if prefix in {"v1", "v1beta1"}:
         prefix, rest = "vertex", path.lstrip("/")

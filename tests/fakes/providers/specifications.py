@@ -1,4 +1,4 @@
-"""What a test may order through the control API; a misspelled order is refused."""
+"""The configuration that tests send to the control API. Unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DETAILS: dict[str, frozenset[str]] = {
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which requests are meant: family exactly, model with * and ? as in a shell; None is all of them."""
+    """The requests to which a setting applies: family exactly, model with * and ? as in a shell; None: all."""
 
     family: str | None = None
     model: str | None = None
@@ -41,7 +41,7 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Given to prompts that hold ``when``; ``end_line`` False leaves out the line that the prompt asks for."""
+    """The answer to prompts that contain ``when``. ``end_line`` False omits the end line that the prompt requests."""
 
     markdown: str
     when: str | None = None
@@ -50,7 +50,7 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Fault(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``share`` is drawn from ``seed``, the prompt and how often it came, so the order of arrival changes nothing."""
+    """A fault. ``share`` is drawn by seed, prompt and its occurrence, so that the order of arrival does not matter."""
 
     kind: str
     times: int | None = None
@@ -62,16 +62,16 @@ class Fault(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"no fault is called {self.kind!r}; there are {', '.join(sorted(KINDS))}")
+            raise ValueError(f"unknown fault {self.kind!r}; the faults are {', '.join(sorted(KINDS))}")
         unknown = self.details.keys() - _DETAILS.get(self.kind, frozenset())
         if unknown:
-            raise ValueError(f"the fault {self.kind} takes no {', '.join(sorted(unknown))}")
+            raise ValueError(f"the fault {self.kind} has no parameters {', '.join(sorted(unknown))}")
 
 
 class Limit(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A quota, counted for each family and model by itself.
+    """A quota for each family and model.
 
-    ``counts``: tokens are judged on arrival by input plus what the request allows (max_tokens), or by what was used.
+    ``counts``: count the input plus the requested maximum of output tokens on arrival, or the actual use.
     """
 
     requests: int | None = 600
@@ -83,7 +83,7 @@ class Limit(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Seconds before an answer; ``jitter`` is the most that is added or taken away."""
+    """Seconds before a response. ``jitter`` is the maximum that is added or subtracted."""
 
     seconds: float = 0.0
     jitter: float = 0.0
@@ -91,12 +91,14 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Zoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How often the model looks closer before it finishes, and at which x0, top, x1, bottom."""
+    """How often the model calls the zoom tool before it finishes, and with which x0, top, x1, bottom."""
 
     zoom_first: int = 0
     region: tuple[float, float, float, float] = (0.0, 0.0, 100.0, 100.0)
 
 
 class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The models that a family knows."""
+
     family: str
     names: tuple[str, ...]

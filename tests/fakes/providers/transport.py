@@ -1,4 +1,4 @@
-"""How a reply goes down the wire: whole, or as the fault wants it."""
+"""Send a reply, whole or as the fault requires."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aiohttp import web
 from tests.fakes.providers.conversation import Reply
 from tests.fakes.providers.specifications import Fault
 
-_CHUNK = b" " * 2**20  # JSON may begin with any number of these
+_CHUNK = b" " * 2**20  # JSON may begin with any number of blanks
 _ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 _HUGE_MEGABYTES = 50
 _BOMB_MEGABYTES = 512
@@ -59,7 +59,7 @@ def _head(reply: Reply) -> bytes:
 
 
 async def _send_raw(request: web.Request, reply: Reply, pieces: list[bytes], *, pause: float = 0.0) -> web.Response:
-    """Write these bytes with a pause between them and close; what is returned finds the connection closed."""
+    """Write these bytes with a pause between them, then close. The returned response is never sent."""
     transport = request.transport
     if transport is not None:
         transport.write(pieces[0])
@@ -71,7 +71,7 @@ async def _send_raw(request: web.Request, reply: Reply, pieces: list[bytes], *, 
 
 
 async def _trickle(request: web.Request, head: bytes) -> web.Response:
-    """A byte a second until the client has gone."""
+    """Send a byte per second until the client is gone."""
     transport = request.transport
     if transport is not None:
         transport.write(head)
@@ -108,7 +108,7 @@ async def _send_bomb(request: web.Request, reply: Reply, megabytes: float) -> we
 
 
 def _bomb(megabytes: int) -> Iterator[bytes]:
-    """A gzip stream (RFC 1952) of blanks: one compressed megabyte, repeated. Its check sum is left out."""
+    """Yield a gzip stream (RFC 1952) of blanks: one compressed megabyte, repeated, without a checksum."""
     yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
     for _ in range(megabytes):
         yield _compressed_chunk()

@@ -1,1 +1,1 @@
-"""One module a family of providers: how its requests are read and its answers and errors are spelled."""
+"""One module per family of providers: it reads requests, and writes responses and errors in the family's format."""

@@ -133,7 +133,7 @@ def refuse_as_anthropic(refusal: Refusal, call: Call, headers: dict[str, str]) -
 
 
 def read_messages(body: dict[str, Any], model: str, *, fields: frozenset[str]) -> Conversation:
-    """The messages of a request whose top level may hold these fields."""
+    """Read the messages of a request. ``fields``: the allowed fields at its top level."""
     for name in body:
         if name not in fields:
             raise Refusal("invalid", f"{name}: Extra inputs are not permitted")
@@ -203,7 +203,7 @@ def _tools(body: dict[str, Any]) -> list[str]:
 
 
 def _read_message(conversation: Conversation, message: dict[str, Any], index: int, open_calls: set[str]) -> set[str]:
-    """Read one message; returns the tool calls that are still without a result."""
+    """Read one message. Return the tool calls that are still without a result."""
     where = f"messages.{index}"
     role = message.get("role")
     if role not in {"user", "assistant"}:

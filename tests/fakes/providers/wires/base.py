@@ -1,4 +1,4 @@
-"""What the server asks of a wire, and the checks they share."""
+"""The interface of a wire (the API format of a family), and the checks that wires share."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class Wire(Protocol):
     models: tuple[str, ...]
 
     def read(self, call: Call) -> Conversation:
-        """Check path, credential and body, in the provider's order; Refusal says what is wrong."""
+        """Check path, credential and body, in the provider's order. Raise Refusal with the first error."""
 
     def answer(self, conversation: Conversation, completion: Completion) -> dict[str, Any]:
-        """The body of a 200."""
+        """Return the body of a 200."""
 
     def answer_headers(self) -> dict[str, str]:
-        """What the provider sends beside the body."""
+        """Return the provider's headers of a 200."""
 
     def refuse(self, refusal: Refusal, call: Call) -> Reply:
-        """The provider's own error for this refusal."""
+        """Return the provider's error response for this refusal."""
 
 
 def number() -> int:
-    """A number that no other answer of this process has."""
+    """Return a number that no other response of this process has."""
     return next(_numbers)
 
 
@@ -56,7 +56,7 @@ def is_positive(value: object) -> bool:
 
 
 def objects(value: object, wrong: Callable[[], Refusal], *, empty: bool = False) -> list[dict[str, Any]]:
-    """``value`` if it is a list of JSON objects, and not an empty one unless ``empty``; else ``wrong()`` is raised."""
+    """Return ``value`` if it is a list of JSON objects, not empty unless ``empty``. Otherwise raise ``wrong()``."""
     if isinstance(value, list) and (value or empty) and all(isinstance(item, dict) for item in value):
         return value
     raise wrong()

@@ -161,7 +161,7 @@ def _check_scope(call: Call, found: re.Match[str]) -> None:
 
 
 def _signature(call: Call, found: re.Match[str], secret: str) -> str:
-    """Signature Version 4. The path is encoded once more than it was sent, as for every service but S3."""
+    """Compute Signature Version 4. The path is encoded a second time, as for every service except S3."""
     path, _, query = call.raw_path.partition("?")
     names = found["headers"].split(";")
     headers = "".join(f"{name}:{' '.join(call.headers.get(name, '').split())}\n" for name in names)
@@ -217,7 +217,7 @@ def _tools(body: dict[str, Any]) -> list[str]:
 
 
 def _read_message(conversation: Conversation, message: dict[str, Any], index: int, open_calls: set[str]) -> set[str]:
-    """Read one message; returns the tool uses that are still without a result."""
+    """Read one message. Return the tool uses that are still without a result."""
     where = f"messages.{index + 1}.member"
     role = message.get("role")
     if role not in {"user", "assistant"}:

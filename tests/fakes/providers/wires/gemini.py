@@ -150,7 +150,7 @@ def refuse_as_google(
     headers: dict[str, str],
     details: list[dict[str, Any]],
 ) -> Reply:
-    """Google's error model; a path that no service owns is answered by the front end, in HTML."""
+    """Return an error in Google's format. For an unknown path, Google's front end returns HTML."""
     if refusal.kind == "wrong_path":
         page = "<!DOCTYPE html><html lang=en><title>Error 404 (Not Found)!!1</title><p><b>404.</b> That's an error."
         return Reply(404, page.encode(), {**headers, "Content-Type": "text/html; charset=UTF-8"})
@@ -268,7 +268,7 @@ def _read_image(conversation: Conversation, blob: dict[str, Any], where: str) ->
 
 
 def _camel(given: dict[str, Any]) -> dict[str, Any]:
-    """Protobuf's JSON takes both spellings of a field's name."""
+    """Return the fields in camel case: Protobuf's JSON accepts both spellings."""
     return {re.sub(r"_([a-z])", lambda letter: letter[1].upper(), name): value for name, value in given.items()}
 
 

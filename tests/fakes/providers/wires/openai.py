@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, also as OpenAI-compatible servers speak them.
+"""OpenAI's chat completions, also for OpenAI-compatible servers.
 
 https://platform.openai.com/docs/api-reference/chat/create
 https://platform.openai.com/docs/guides/error-codes
@@ -91,7 +91,7 @@ _ERRORS: dict[str, tuple[int, str, str | None, str]] = {
 
 
 class OpenAI:
-    """``key`` None: a local server that asks for none."""
+    """OpenAI's API. ``key`` None: a local server without a key."""
 
     usage_key = "usage"
     filters_by_error = False
@@ -148,7 +148,7 @@ def openai_error(refusal: Refusal, call: Call) -> tuple[int, dict[str, Any]]:
 
 
 def read_chat(body: dict[str, Any], model: str) -> Conversation:
-    """The messages and tools of a chat request; Refusal says what is wrong with them."""
+    """Read the messages and tools of a chat request. Raise Refusal with the first error."""
     if body.get("stream"):
         raise _invalid("stream", "This server does not stream.")
     conversation = Conversation(model, max_tokens=_max_tokens(body), tools=_tools(body))
@@ -206,7 +206,7 @@ def _model(body: dict[str, Any]) -> str:
 
 
 def _check_reasoning(model: str, body: dict[str, Any]) -> None:
-    """Reasoning models refuse two parameters that their elders take."""
+    """Refuse two parameters that reasoning models do not support."""
     if not _REASONING_MODEL.match(model):
         return
     if "max_tokens" in body:
@@ -246,7 +246,7 @@ def _tools(body: dict[str, Any]) -> list[str]:
 
 
 def _read_message(conversation: Conversation, message: dict[str, Any], where: str, open_calls: set[str]) -> set[str]:
-    """Read one message; returns the tool calls that are still without an answer."""
+    """Read one message. Return the tool calls that are still without a result."""
     role = message.get("role")
     if role not in {"system", "developer", "user", "assistant", "tool"}:
         raise _invalid(f"{where}.role", f"Invalid value: '{role}'.")

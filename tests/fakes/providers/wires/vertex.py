@@ -24,7 +24,7 @@ from tests.fakes.providers.wires.base import check_model, json_reply, number
 TOKEN_SECONDS = 3599
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-AUDIENCE = "https://oauth2.googleapis.com/token"  # google-auth names it whatever the key file's token_uri says
+AUDIENCE = "https://oauth2.googleapis.com/token"  # google-auth uses it for any token_uri of the key file
 CLOCK_SKEW_SECONDS = 60
 _PATH = re.compile(
     r"/(?:v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
@@ -100,8 +100,8 @@ _GOOGLES_OWN = frozenset(
 )
 
 
-class TokenOffice:
-    """Changes signed assertions of one service account for access tokens."""
+class TokenEndpoint:
+    """Exchanges signed assertions of one service account for access tokens."""
 
     def __init__(self, service_account: Mapping[str, str]) -> None:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -112,7 +112,7 @@ class TokenOffice:
         self._expires_at: dict[str, float] = {}
 
     def exchange(self, call: Call) -> Reply:
-        """RFC 7523, as Google's token endpoint answers it."""
+        """Exchange an assertion as Google's token endpoint does (RFC 7523)."""
         form = {name: values[0] for name, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
         if call.method != "POST" or form.get("grant_type") != GRANT_TYPE:
             return _token_error("unsupported_grant_type", "Invalid grant_type: " + form.get("grant_type", ""))
@@ -175,15 +175,15 @@ class TokenOffice:
 
 
 class Vertex:
-    """``publisher``: google (family vertex) or anthropic (family vertex-claude)."""
+    """Vertex AI's API. ``publisher``: google (family vertex) or anthropic (family vertex-claude)."""
 
     filters_by_error = False
 
-    def __init__(self, publisher: str, *, office: TokenOffice, models: tuple[str, ...]) -> None:
+    def __init__(self, publisher: str, *, token_endpoint: TokenEndpoint, models: tuple[str, ...]) -> None:
         self.is_claude = publisher == "anthropic"
         self.family = "vertex-claude" if self.is_claude else "vertex"
         self.usage_key = "usage" if self.is_claude else "usageMetadata"
-        self.office = office
+        self.token_endpoint = token_endpoint
         self.models = models
 
     def read(self, call: Call) -> Conversation:
@@ -217,7 +217,7 @@ class Vertex:
         return {"Server": "scaffolding on HTTPServer2", "x-vertex-ai-internal-request-id": f"fake-{number():08d}"}
 
     def refuse(self, refusal: Refusal, call: Call) -> Reply:
-        """Google speaks about access and quota; what Claude itself refuses comes in Anthropic's words."""
+        """Return errors of access and quota in Google's format, and errors of Claude in Anthropic's."""
         if self.is_claude and refusal.kind not in _GOOGLES_OWN:
             return anthropic.refuse_as_anthropic(refusal, call, self.answer_headers())
         details = []
@@ -232,7 +232,7 @@ class Vertex:
         if scheme != "Bearer" or not token:
             raise Refusal("no_auth")
         call.credential = credentials.SERVICE_ACCOUNT_EMAIL
-        if not self.office.accepts(token):
+        if not self.token_endpoint.accepts(token):
             raise Refusal("auth")
 
 
@@ -247,7 +247,7 @@ def _token_error(error: str, description: str) -> Reply:
 
 
 def _decoded(part: str) -> dict[str, Any]:
-    """A part of a JWT; ValueError when it is none."""
+    """Decode a part of a JWT. Raise ValueError if it is invalid."""
     return dict(json.loads(_base64(part)))
 
 
