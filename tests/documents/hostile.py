@@ -1,4 +1,4 @@
-"""Hostile documents of our own making: a few hundred bytes each that cost or mislead a careless reader."""
+"""Generated hostile documents: a few hundred bytes each that exhaust or mislead a careless reader."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def stream(data: bytes, entries: bytes = b"") -> bytes:
 
 
 def one_page(content: bytes, *others: bytes, resources: bytes = b"", entries: bytes = b"") -> bytes:
-    """A page whose content is object 4; ``others`` are numbered from 5."""
+    """Return a PDF of one page whose content is object 4; ``others`` are numbered from 5."""
     page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<<%s>>>>" % resources
     return assembled_pdf(_CATALOG, _PAGES, page, stream(content, entries), *others)
 
 
 def self_calling_form() -> bytes:
-    """A form that draws itself twice: memory climbs until PDFium aborts, from opening the page alone."""
+    """Return a form that draws itself twice: opening the page alone uses memory until PDFium aborts."""
     form = stream(b"/X Do /X Do", b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 5 0 R>>>>")
     return one_page(b"/X Do", form, resources=b"/XObject<</X 5 0 R>>")
 
 
 def nested_forms() -> bytes:
-    """Thirty forms, each drawing the next one ten times."""
+    """Return thirty forms, each of which draws the next one ten times."""
     head = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X %d 0 R>>>>"
     forms = [stream(b"/X Do " * 10, head % (number + 1)) for number in range(5, 34)]
     return one_page(b"/X Do", *forms, stream(b"0 0 1 1 re f"), resources=b"/XObject<</X 5 0 R>>")
 
 
 def deep_page_tree() -> bytes:
-    """A page 3,000 nodes down."""
+    """Return a page that is 3,000 nodes deep in the page tree."""
     nodes = [b"<</Type/Pages/Kids[%d 0 R]/Count 1>>" % (number + 1) for number in range(2, 3002)]
     return assembled_pdf(_CATALOG, *nodes, b"<</Type/Page/MediaBox[0 0 9 9]>>")
 
@@ -46,20 +46,20 @@ def looping_page_tree() -> bytes:
 
 
 def stream_bomb() -> bytes:
-    """Content of 300 MB in 300 kB, packed twice."""
+    """Return content of 300 MB in 300 kB, compressed twice."""
     packed = zlib.compress(zlib.compress(b"0 0 m\n" * 50_000_000, 9), 9)
     return one_page(packed, entries=b"/Filter[/FlateDecode/FlateDecode]")
 
 
 def tiny_pattern() -> bytes:
-    """A tiling with a step of a thousandth: PDFium stays inside one call when it renders it."""
+    """Return a tiling pattern with a step of a thousandth: PDFium does not return while it renders it."""
     pattern = stream(b"0 0 1 1 re f", b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]"
                      b"/XStep 0.001/YStep 0.001/Resources<<>>")  # fmt: skip
     return one_page(b"/Pattern cs /P scn 0 0 600 700 re f", pattern, resources=b"/Pattern<</P 5 0 R>>")
 
 
 def unspeakable_text() -> bytes:
-    """Letters that a map turns into NUL, a lone surrogate, ESC and a right-to-left override."""
+    """Return letters that a map turns into NUL, a lone surrogate, ESC and a right-to-left override."""
     pairs = b"<41> <0000> <42> <D800> <43> <001B> <44> <202E>"
     cmap = b"/CIDInit/ProcSet findresource begin 12 dict begin begincmap 1 begincodespacerange <00> <FF> "
     cmap += b"endcodespacerange 4 beginbfchar %s endbfchar endcmap" % pairs
@@ -78,11 +78,11 @@ def encrypted(password: str) -> bytes:
 
 
 def names_another_file() -> bytes:
-    """Content that is to be taken from a file of the machine."""
+    """Return content that refers to a file of the machine."""
     return one_page(b"", entries=b"/F(/etc/passwd)")
 
 
-# Name, bytes, and the ends that are right: codes, or "result" for pages.
+# Name, bytes, and the accepted outcomes: error codes, or "result" for pages.
 DOCUMENTS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "empty": (lambda: b"", {"file_empty"}),
     "header-only": (lambda: b"%PDF-1.7\n", {"document_corrupt"}),

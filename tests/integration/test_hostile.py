@@ -1,4 +1,4 @@
-"""Hostile documents through the real reader: each ends in a result or a code, in bounded time and memory."""
+"""The real reader ends hostile documents with a result or an error code, within limits of time and memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.documents import hostile
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "hostile"
 LIMITS = Limits(wall_seconds=10, cpu_seconds=10, memory_bytes=512 << 20)
-# What a page may cost, plus what a busy machine takes to start a process.
+# The time limit of two pages, and the time that a busy machine needs to start a process.
 MAX_SECONDS = 2 * LIMITS.wall_seconds + 10
 PASSWORD_CODES = {"document_encrypted", "wrong_password", "encryption_unsupported"}
 
@@ -29,8 +29,8 @@ def reader() -> Iterator[Reader]:
         yield reader
 
 
-def ends(reader: Reader, document: Path, password: str | None = None) -> tuple[set[str], str]:
-    """The codes a document ends in ("result" for a good page), and the text of its first 16 pages."""
+def codes_and_text(reader: Reader, document: Path, password: str | None = None) -> tuple[set[str], str]:
+    """Return the codes of a document's first 16 pages ("result" for a good one), and their text."""
     started = time.monotonic()
     try:
         facts, entries = reader.inspect_and_read(
@@ -51,20 +51,20 @@ def ends(reader: Reader, document: Path, password: str | None = None) -> tuple[s
 
 
 @pytest.mark.parametrize("name", sorted(hostile.DOCUMENTS))
-def test_our_own_hostile_documents(reader: Reader, tmp_path: Path, name: str) -> None:
-    make, right_ends = hostile.DOCUMENTS[name]
+def test_generated_hostile_documents(reader: Reader, tmp_path: Path, name: str) -> None:
+    make, expected = hostile.DOCUMENTS[name]
     document = tmp_path / "document"
     document.write_bytes(make())
 
-    codes, text = ends(reader, document)
+    codes, text = codes_and_text(reader, document)
 
-    assert codes <= right_ends
+    assert codes <= expected
     assert "\x00" not in text
     assert text == text.encode("utf-8", "replace").decode()
     assert "root:" not in text
 
 
-def test_a_password_opens_what_is_encrypted(reader: Reader, tmp_path: Path) -> None:
+def test_a_password_opens_an_encrypted_document(reader: Reader, tmp_path: Path) -> None:
     document = tmp_path / "document.pdf"
     document.write_bytes(hostile.encrypted("sesame"))
 
@@ -72,7 +72,7 @@ def test_a_password_opens_what_is_encrypted(reader: Reader, tmp_path: Path) -> N
         reader.inspect(document)
     with pytest.raises(WrongPassword):
         reader.inspect(document, password="open")
-    codes, text = ends(reader, document, password="sesame")
+    codes, text = codes_and_text(reader, document, password="sesame")
     assert (codes, "Ready" in text) == ({"result"}, True)
 
 
@@ -85,13 +85,13 @@ def manifest() -> list[dict[str, str]]:
 
 
 @pytest.mark.corpus
-@pytest.mark.skipif(not manifest(), reason="the corpus is not beside this clone")
+@pytest.mark.skipif(not manifest(), reason="the corpus is not installed beside this clone")
 @pytest.mark.parametrize("entry", [pytest.param(entry, id=entry["file"][:40]) for entry in manifest()])
-def test_the_corpus_s_hostile_files(reader: Reader, entry: dict[str, str]) -> None:
+def test_hostile_files_of_the_corpus(reader: Reader, entry: dict[str, str]) -> None:
     document = CORPUS / entry["file"]
     expected = entry["expect"]
 
-    codes, text = ends(reader, document)
+    codes, text = codes_and_text(reader, document)
 
     if expected == "parse":
         assert "result" in codes
@@ -100,17 +100,17 @@ def test_the_corpus_s_hostile_files(reader: Reader, entry: dict[str, str]) -> No
     elif expected in {"parse-with-password", "password-error"}:
         assert codes <= PASSWORD_CODES
     if expected == "parse-with-password":
-        assert ends(reader, document, password=entry["password"])[0] == {"result"}
+        assert codes_and_text(reader, document, password=entry["password"])[0] == {"result"}
     assert "root:" not in text
 
 
-def test_the_reader_is_small_afterwards(reader: Reader, tmp_path: Path) -> None:
-    """It forks and waits; whatever its children met, nothing of it stays in the reader or in ours."""
+def test_a_hostile_document_leaves_no_memory_in_the_reader(reader: Reader, tmp_path: Path) -> None:
+    """The reader only forks and waits, so neither it nor the worker grows with the document."""
     document = tmp_path / "document"
     document.write_bytes(hostile.self_calling_form())
     before = psutil.Process(os.getpid()).memory_info().rss
 
-    ends(reader, document)
+    codes_and_text(reader, document)
 
     assert reader.pid is not None
     assert psutil.Process(reader.pid).memory_info().rss < 200 << 20

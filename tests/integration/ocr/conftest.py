@@ -1,4 +1,4 @@
-"""Engines in processes of their own, as a worker has them; started once, since loading them takes seconds."""
+"""Engines in their own processes, as in a worker. They start once, because loading them takes seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract that every engine keeps. A new engine is a file, a line here and one in ocr_worker/settings.py."""
+"""The contract of every engine. A new engine is a file, an entry here and one in ocr_worker/settings.py."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_it_reads_a_clean_page_word_for_word(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_words_have_boxes_on_the_page_where_they_stand(name: str) -> None:
+def test_the_boxes_of_words_are_where_the_page_shows_them(name: str) -> None:
     page = np.asarray(picture())
     words = [word for line in read(name, page) for word in line.words]
     for word in words:
@@ -61,7 +61,7 @@ def test_it_finds_nothing_on_a_blank_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*READERS, "null"])
-def test_it_says_what_it_is_and_what_it_reads(name: str) -> None:
+def test_it_has_a_name_a_version_and_languages(name: str) -> None:
     engine = engine_called(name)
     assert engine.name == name
     assert engine.version

@@ -1,4 +1,4 @@
-"""Pages as they come from scanners and cameras: turned, crooked, dim, in a language that nobody named."""
+"""Pages from scanners and cameras: turned, crooked, dim, in an unnamed language."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ocr_worker.errors import OcrFailed, OcrTimeout
 from tests.documents.scans import DPI, LINES, picture
 from tests.integration.ocr.conftest import process_with
 
-# How a command begins that runs under a number that the machine has no name for.
+# Runs a command as a user id without a name on this machine.
 UNKNOWN_USER = ("unshare", "--user", "--map-user=54321")
 
 
@@ -44,9 +44,7 @@ def test_a_page_is_turned_upright(engine: EngineProcess, counterclockwise: int, 
 
 
 @pytest.mark.parametrize("degrees", [-4.0, 1.5])
-def test_a_crooked_page_is_straightened_and_its_boxes_fit_the_page_as_it_lay(
-    engine: EngineProcess, degrees: float
-) -> None:
+def test_a_crooked_page_is_straightened_and_its_boxes_fit_the_original(engine: EngineProcess, degrees: float) -> None:
     page = picture().rotate(-degrees, fillcolor=255, resample=Image.Resampling.BICUBIC)  # clockwise when positive
     recognition = read(engine, page, "en")
 
@@ -72,13 +70,13 @@ def test_white_letters_on_black_are_read(engine: EngineProcess) -> None:
     assert text_of(read(engine, Image.eval(page, lambda value: 255 - value), "en")) == " ".join(LINES)
 
 
-def test_without_a_language_the_script_is_found_out(engine: EngineProcess) -> None:
+def test_without_a_language_the_script_is_detected(engine: EngineProcess) -> None:
     recognition = read(engine, picture())
     assert recognition.languages == ("latin",)
     assert text_of(recognition) == " ".join(LINES)
 
 
-def test_the_answer_says_how_it_came_about(engine: EngineProcess) -> None:
+def test_the_result_has_engine_version_confidence_and_attempts(engine: EngineProcess) -> None:
     recognition = read(engine, picture(), "en")
     assert recognition.engine == "rapidocr-openvino"
     assert recognition.version.startswith("PP-OCR")
@@ -87,12 +85,12 @@ def test_the_answer_says_how_it_came_about(engine: EngineProcess) -> None:
     assert recognition.seconds > 0
 
 
-def test_a_blank_page_is_an_empty_answer(engine: EngineProcess) -> None:
+def test_a_blank_page_has_an_empty_result(engine: EngineProcess) -> None:
     recognition = read(engine, Image.new("L", (800, 1100), 255), "en")
     assert (recognition.lines, recognition.engine) == ((), "")
 
 
-def test_noise_is_not_text_and_takes_no_time(engine: EngineProcess) -> None:
+def test_noise_is_not_text_and_is_read_quickly(engine: EngineProcess) -> None:
     noise = np.random.default_rng(7).integers(0, 255, (1754, 1240), np.uint8)
     recognition = read(engine, Image.fromarray(noise), "en")
     assert sum(len(line.words) for line in recognition.lines) < 20
@@ -105,7 +103,7 @@ def test_a_missing_language_pack_names_the_package(engine: EngineProcess) -> Non
     assert raised.value.code == "language_not_installed"
 
 
-def test_without_tesseract_the_network_reads_and_says_what_it_cannot() -> None:
+def test_without_tesseract_the_network_reads_and_other_scripts_are_refused() -> None:
     with process_with("rapidocr-openvino") as alone:
         assert text_of(read(alone, picture(), "en")) == " ".join(LINES)
         with pytest.raises(PageError, match="Only Tesseract reads Russian"):
@@ -122,12 +120,12 @@ def test_a_page_that_takes_too_long_is_stopped_and_the_next_one_is_read() -> Non
         assert text_of(read(engine, picture(), "en")) == " ".join(LINES)
 
 
-def test_a_process_that_needs_too_much_memory_is_ended() -> None:
+def test_a_process_that_uses_too_much_memory_is_killed() -> None:
     with process_with("rapidocr-openvino", memory_mb=50) as engine, pytest.raises(OcrFailed, match="OCR_MEMORY_MB"):
         read(engine, picture(LINES * 6, size=14, height=1400), "en")
 
 
-def test_what_is_no_page_image_is_refused_and_the_engine_lives_on(engine: EngineProcess) -> None:
+def test_other_bytes_are_refused_and_the_process_keeps_running(engine: EngineProcess) -> None:
     pid = engine.pid
     with pytest.raises(PageError):
         engine.recognize(b"no image at all", OcrRequest(("en",)))
@@ -135,8 +133,8 @@ def test_what_is_no_page_image_is_refused_and_the_engine_lives_on(engine: Engine
     assert engine.pid == pid
 
 
-def test_a_user_without_an_entry_and_without_a_home_has_pages_read() -> None:
-    """As in a container that is given a user by number alone."""
+def test_pages_are_read_as_a_user_without_an_entry_and_a_home() -> None:
+    """A container may run as a user that is only a number."""
     read_one = (
         "import sys; from ocr_worker.engine import OcrRequest\n"
         "from tests.integration.ocr.conftest import process_with\n"

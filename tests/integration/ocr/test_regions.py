@@ -1,4 +1,4 @@
-"""A part of a page is read for a model that asks what stands there."""
+"""The page agent has the text of a region recognised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.parsing.page_pictures import DocumentPictures
 from tests.documents.scans import DPI, LINES, picture
 
 
-def test_a_region_is_read_and_nothing_beside_it(tmp_path: Path) -> None:
+def test_only_the_text_of_the_region_is_read(tmp_path: Path) -> None:
     scan = picture()
     path = tmp_path / "scan.png"
     scan.save(path, dpi=(DPI, DPI))

@@ -1,4 +1,4 @@
-"""Marks that stand apart in old print belong to the word before them; in French and in other scripts they may not."""
+"""Punctuation is joined to the word before it, except in other scripts and for some marks in French."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ocr_worker.punctuation import joined
         ("слово , и", "ru", "слово , и"),
     ],
 )
-def test_marks_are_joined_where_they_belong(text: str, code: str, expected: str) -> None:
+def test_marks_are_joined_to_the_word_before_them(text: str, code: str, expected: str) -> None:
     words = tuple(FoundWord(word, 10.0 * n, 0.0, 10.0 * n + 8, 12.0, 0.9) for n, word in enumerate(text.split()))
     line = joined(FoundLine(words, 0.9), languages.find_all([code]))
     assert line.text == expected

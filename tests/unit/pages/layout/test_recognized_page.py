@@ -1,4 +1,4 @@
-"""What an engine read becomes blocks on the page as it is displayed."""
+"""The lines that an engine read become blocks of the page as displayed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scan(needs_ocr: str = "no_text_layer", *blocks: Block) -> Page:
     return Page(number=3, width=600.0, height=800.0, blocks=blocks, needs_ocr=needs_ocr)
 
 
-def test_lines_become_blocks_that_say_where_they_come_from() -> None:
+def test_lines_become_blocks_with_source_and_confidence() -> None:
     lines = line("First words of a line", 50, 100), line("and more of them", 50, 114)
     page = apply_recognition(scan(), recognition(*lines))
 
@@ -87,7 +87,7 @@ def test_skew_is_undone_around_the_middle_of_the_page() -> None:
     assert right_of_it.x0 < 500
 
 
-def test_of_a_page_with_text_only_its_pictures_are_read() -> None:
+def test_only_the_pictures_of_a_page_with_text_are_read() -> None:
     own = Block(type=BlockType.PARAGRAPH, box=Box(50, 50, 500, 70), text="Its own words")
     picture = Block(type=BlockType.PICTURE, box=Box(50, 100, 400, 300))
     found = recognition(line("Its own w0rds", 50, 52), line("words in the picture", 80, 150))
@@ -97,7 +97,7 @@ def test_of_a_page_with_text_only_its_pictures_are_read() -> None:
     assert [block.text for block in page.blocks] == ["Its own words", "", "words in the picture"]
 
 
-def test_doubtful_text_is_kept_and_said() -> None:
+def test_text_of_low_confidence_is_kept_with_a_warning() -> None:
     page = apply_recognition(scan(), recognition(line("wcrds", 50, 100, confidence=0.4)))
     assert page.blocks[0].text == "wcrds"
     assert page.warnings == ("ocr_low_confidence",)
@@ -109,7 +109,7 @@ def test_a_page_without_words_stays_an_empty_page() -> None:
     assert (page.blocks, page.needs_ocr, page.warnings) == ((picture,), "", ())
 
 
-def test_only_what_we_wrote_is_decoded() -> None:
+def test_a_malformed_recognition_is_refused() -> None:
     found = recognition(line("word", 1, 2))
     raw = encode_recognition(found)
     assert decode_recognition(raw) == found

@@ -1,4 +1,4 @@
-"""The tree of errors in the docstring of ``errors.py`` and the classes in the code are the same."""
+"""The docstring of ``errors.py`` lists the same errors as the code."""
 
 from __future__ import annotations
 

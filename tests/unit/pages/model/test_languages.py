@@ -1,4 +1,4 @@
-"""Languages are named as LlamaParse, ISO 639 and Tesseract name them."""
+"""Languages are found by the codes of LlamaParse, ISO 639 and Tesseract."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_other_spellings_mean_the_same(spelled: str, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "xx", "english language", "Latin", "de;drop"])
-def test_what_is_no_language_is_refused_with_the_list(code: str) -> None:
+def test_an_unknown_code_is_refused_with_the_list_of_codes(code: str) -> None:
     with pytest.raises(languages.UnknownLanguage, match=r"Known are: .*ch_sim.*"):
         languages.find(code)
 

@@ -1,4 +1,4 @@
-"""A page image is read without an image decoder, and only what we wrote ourselves is taken."""
+"""A page image is decoded without an image library, and only bytes that we encoded are accepted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.pages.model.errors import GarbledPage
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage, decode_ocr_image, encode_ocr_image
 
 
-def test_it_comes_back_as_it_was() -> None:
+def test_a_decoded_image_equals_the_encoded_one() -> None:
     image = OcrImage(width=3, height=2, dpi=199.987, pixels=bytes(range(6)))
     assert decode_ocr_image(encode_ocr_image(image)) == image
 
@@ -30,6 +30,6 @@ def test_it_comes_back_as_it_was() -> None:
         b"leafmill-page-1 20 %d 200\n" % (MAX_OCR_PIXELS // 10) + zlib.compress(bytes(100)),
     ],
 )
-def test_anything_else_is_refused(raw: bytes) -> None:
+def test_other_bytes_are_refused(raw: bytes) -> None:
     with pytest.raises(GarbledPage):
         decode_ocr_image(raw)

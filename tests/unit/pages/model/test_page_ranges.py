@@ -1,4 +1,4 @@
-"""Lists of pages as people write them."""
+"""Lists of page ranges as people write them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from apps.pages.model.page_ranges import check_page_ranges, parse_page_ranges
     ("text", "pages"),
     [("", (1, 2, 3, 4, 5)), ("2", (2,)), ("1,3-5", (1, 3, 4, 5)), (" 4 , 1 - 2 ", (1, 2, 4)), ("3,2-3,3", (2, 3))],
 )
-def test_pages_are_given_once_in_order(text: str, pages: tuple[int, ...]) -> None:
+def test_pages_are_returned_once_and_in_order(text: str, pages: tuple[int, ...]) -> None:
     assert parse_page_ranges(text, page_count=5) == pages
 
 
 @pytest.mark.parametrize("text", ["0", "5-3", "a", "1,,2", "-1", "1-", "1.5", "1;2", "²", "1" * 10, "1," * 3000 + "1"])
-def test_what_is_no_list_of_pages_is_refused_without_a_document(text: str) -> None:
+def test_a_malformed_list_is_refused_without_a_document(text: str) -> None:
     with pytest.raises(PageOutOfRange) as caught:
         check_page_ranges(text)
 
@@ -27,12 +27,12 @@ def test_what_is_no_list_of_pages_is_refused_without_a_document(text: str) -> No
     assert len(caught.value.detail) < 200
 
 
-def test_a_page_that_is_not_there_is_named() -> None:
+def test_the_error_names_the_missing_page() -> None:
     with pytest.raises(PageOutOfRange, match="Page 7 was asked for, but the document has 5 pages"):
         parse_page_ranges("1,6-7", page_count=5)
 
 
-def test_a_huge_range_costs_nothing() -> None:
+def test_a_huge_range_is_refused_quickly() -> None:
     started = time.monotonic()
 
     with pytest.raises(PageOutOfRange):

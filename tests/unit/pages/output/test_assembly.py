@@ -1,4 +1,4 @@
-"""The outputs of a job in the shapes that clients read."""
+"""The outputs of a job as clients read them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def items_of(*blocks: Block) -> list[dict[str, Any]]:
 
 
 def check(item: dict[str, Any]) -> None:
-    """Every required field is there, and every box has its numbers and a label that clients know."""
+    """Check that all required fields exist and that every box has its numbers and a label that clients know."""
     assert set(item) >= REQUIRED[item["type"]] | {"bbox"}
     assert isinstance(item["bbox"], list)
     for box in item["bbox"]:
@@ -79,7 +79,7 @@ def check(item: dict[str, Any]) -> None:
             check(inner)
 
 
-def test_every_block_becomes_a_whole_item() -> None:
+def test_every_block_becomes_a_complete_item() -> None:
     items = items_of(*EVERYTHING)
 
     assert [item["type"] for item in items] == [
@@ -98,7 +98,7 @@ def test_lists_nest() -> None:
     assert found["md"] == "- oak\n    - acorn\n- elm"
 
 
-def test_a_table_comes_as_rows_markdown_html_and_csv() -> None:
+def test_a_table_is_rows_markdown_html_and_csv() -> None:
     found = items_of(TABLE)[0]
 
     assert found["rows"] == [["a", "=b"], ["c", ""]]
@@ -110,7 +110,7 @@ def test_a_box_is_width_and_height_from_the_top_left() -> None:
     assert items_of(TABLE)[0]["bbox"] == [{"x": 72.0, "y": 300.0, "w": 328.0, "h": 50.0, "label": "table"}]
 
 
-def test_text_and_markdown_say_which_page_they_are_of() -> None:
+def test_text_and_markdown_have_page_numbers() -> None:
     _, files = assembled([page(text_block("One *1*."), number=4), page(text_block("Two."), number=6)])
 
     assert pages_of(files["text.json"]) == [{"page_number": 4, "text": "One *1*."}, {"page_number": 6, "text": "Two."}]
@@ -122,7 +122,7 @@ def test_text_and_markdown_say_which_page_they_are_of() -> None:
     assert files["markdown.md"] == b"One \\*1\\*.\n\nTwo.\n"
 
 
-def test_a_failed_page_says_so_and_leaves_the_others_alone() -> None:
+def test_a_failed_page_has_its_error_and_the_others_their_text() -> None:
     failure = PageFailure(number=2, code="page_timeout", detail="The page took too long.")
 
     assembly, files = assembled([page(text_block("One.")), failure, page(text_block("Three."), number=3)])
@@ -135,7 +135,7 @@ def test_a_failed_page_says_so_and_leaves_the_others_alone() -> None:
     assert files["text.txt"] == b"One.\n\nThree.\n"
 
 
-def test_metadata_says_why_a_page_needs_ocr() -> None:
+def test_metadata_has_the_reason_why_a_page_needs_ocr() -> None:
     scanned = page(number=1, needs_ocr="no_text_layer")
     turned = Page(number=2, width=842, height=595, rotation=90, warnings=("text_cleaned",))
 
@@ -155,7 +155,7 @@ def test_words_and_characters_are_counted() -> None:
     assert (assembly.words, assembly.characters) == (3, 17)
 
 
-def test_no_pages_give_whole_outputs() -> None:
+def test_outputs_without_pages_are_valid() -> None:
     _, files = assembled([])
 
     assert {name: content for name, content in files.items() if name.endswith(".json")} == dict.fromkeys(
@@ -164,7 +164,7 @@ def test_no_pages_give_whole_outputs() -> None:
     assert files["text.txt"] == files["markdown.md"] == b""
 
 
-def test_the_separator_of_pages_can_be_chosen() -> None:
+def test_the_page_separator_can_be_chosen() -> None:
     pages = [page(text_block("One.")), page(text_block("Two."), number=2)]
 
     _, files = assembled(pages, RenderOptions(page_separator="\n\n---\n\n"))
@@ -172,7 +172,7 @@ def test_the_separator_of_pages_can_be_chosen() -> None:
     assert files["markdown.md"] == b"One.\n\n---\n\nTwo.\n"
 
 
-def test_pages_come_back_from_their_lines_as_they_were() -> None:
+def test_decoded_pages_equal_the_encoded_ones() -> None:
     results: list[Page | PageFailure] = [page(*EVERYTHING), PageFailure(number=2, code="page_failed", detail="x")]
 
     assert list(decode_pages(encode_pages(results))) == results
@@ -211,12 +211,12 @@ def test_one_page_is_found_among_many() -> None:
         b'{"kind":"page","number":1,"width":1,"height":1,"needs_ocr":"\xff"}',
     ],
 )
-def test_a_line_that_is_no_page_is_refused(line: bytes) -> None:
+def test_a_malformed_line_is_refused(line: bytes) -> None:
     with pytest.raises(GarbledPage):
         decode_result(line)
 
 
-def test_boxes_hold_and_meet_each_other() -> None:
+def test_boxes_contain_and_overlap_each_other() -> None:
     big, small, far = Box(0, 0, 10, 10), Box(2, 2, 4, 11), Box(20, 20, 30, 30)
 
     assert union([big, small]) == Box(0, 0, 10, 11)
@@ -227,7 +227,7 @@ def test_boxes_hold_and_meet_each_other() -> None:
     assert (small.width, small.height, small.middle) == (2, 9, 6.5)
 
 
-def test_pages_cannot_be_changed_behind_anybody_s_back() -> None:
+def test_pages_are_immutable() -> None:
     with pytest.raises(AttributeError):
         page().number = 2  # type: ignore[misc]
     assert msgspec.structs.replace(page(), number=2).number == 2

@@ -1,4 +1,4 @@
-"""Text from a document stays text: nothing in it becomes Markdown, HTML or a formula of a spreadsheet."""
+"""Text of a document is escaped: none of it becomes Markdown, HTML or a formula of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HTML, PIPE = RenderOptions(), RenderOptions(table_format="pipe")
         ("===", "\\==="),
     ],
 )
-def test_signs_of_markup_mean_themselves(text: str, markdown: str) -> None:
+def test_signs_of_markup_are_escaped(text: str, markdown: str) -> None:
     assert render.paragraph(text) == markdown
 
 
@@ -58,7 +58,7 @@ def test_signs_of_markup_mean_themselves(text: str, markdown: str) -> None:
         "http://example.org/a_b_c?d=e&f=g",
     ],
 )
-def test_prose_is_not_littered_with_backslashes(text: str) -> None:
+def test_normal_text_has_no_backslashes(text: str) -> None:
     assert render.paragraph(text) == text
 
 
@@ -79,7 +79,7 @@ def test_list_items_are_indented_by_level_and_keep_their_numbers() -> None:
     assert render.page_markdown(items, HTML) == "- oak\n    - acorn\n3. elm\n- (c) fir"
 
 
-def test_blocks_are_parted_by_empty_lines() -> None:
+def test_blocks_are_separated_by_empty_lines() -> None:
     blocks = [text_block("Oak", kind=BlockType.HEADING, level=2), text_block("is a tree."), text_block("So is elm.")]
 
     assert render.page_markdown(blocks, HTML) == "## Oak\n\nis a tree.\n\nSo is elm."
@@ -99,7 +99,7 @@ CELLS = (
 )
 
 
-def test_tables_in_html_keep_their_spans_and_hold_no_markup_of_the_document() -> None:
+def test_html_tables_keep_their_spans_and_escape_text() -> None:
     assert render.table_html(CELLS) == (
         '<table><tr><th colspan="2">a|b</th></tr>'
         '<tr><td>&lt;i&gt;x&lt;/i&gt;</td><td rowspan="2">one<br>two</td></tr>'
@@ -107,7 +107,7 @@ def test_tables_in_html_keep_their_spans_and_hold_no_markup_of_the_document() ->
     )
 
 
-def test_tables_with_pipes_are_rectangles() -> None:
+def test_pipe_tables_are_rectangles() -> None:
     block = Block(BlockType.TABLE, text_block("").box, cells=CELLS)
 
     assert render.block_markdown(block, PIPE).splitlines() == [
@@ -128,7 +128,7 @@ def test_no_cell_of_a_csv_is_a_formula(start: str) -> None:
     assert plain == "plain"
 
 
-def test_the_text_of_a_table_has_its_cells_apart() -> None:
+def test_the_cells_of_a_table_are_separated_in_text() -> None:
     block = Block(BlockType.TABLE, text_block("").box, cells=(Cell(0, 0, "a"), Cell(0, 1, "b"), Cell(1, 0, "c")))
 
     assert render.page_text([block]) == "a\tb\nc"

@@ -1,4 +1,4 @@
-"""What is said of a file before its pages are read, and of pages that hold no readable text."""
+"""Facts about a file before its pages are read, and pages without readable text."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def image(kind: str, size: tuple[int, int] = (300, 150), **options: object) -> b
         (encrypted("secret"), errors.EncryptedDocument),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why(saved: Save, content: bytes, error: type[errors.DocumentError]) -> None:
+def test_an_unreadable_file_raises_its_error(saved: Save, content: bytes, error: type[errors.DocumentError]) -> None:
     with pytest.raises(error):
         inspect_document(saved(content), max_pages=10)
 
@@ -91,7 +91,7 @@ def test_a_loop_of_pages_ends_in_a_failed_page(saved: Save) -> None:
     assert all(isinstance(page, PageFailure) for page in read_pages(path, range(1, count + 1)))
 
 
-def test_junk_before_the_header_does_no_harm(tmp_path: Path) -> None:
+def test_junk_before_the_header_is_ignored(tmp_path: Path) -> None:
     path = Path(write_pdf(tmp_path / "junk.pdf", Sheet().text(60, 60, "Readable")))
     path.write_bytes(b"\r\nX-Mailer: a mail gateway\r\n\r\n" + path.read_bytes())
 
@@ -102,7 +102,7 @@ def test_junk_before_the_header_does_no_harm(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", IMAGES)
-def test_a_picture_is_a_page_that_waits_for_ocr(saved: Save, kind: str) -> None:
+def test_an_image_is_a_page_that_needs_ocr(saved: Save, kind: str) -> None:
     path = saved(image(kind, **({"dpi": (100, 100)} if kind in ("PNG", "JPEG", "TIFF") else {})))
 
     facts = inspect_document(path, max_pages=10)
@@ -127,7 +127,7 @@ def test_a_tiff_has_a_page_for_each_frame(saved: Save) -> None:
     assert isinstance(fourth, PageFailure)
 
 
-def test_a_huge_picture_is_refused_before_it_is_decoded(saved: Save) -> None:
+def test_a_huge_image_is_refused_before_it_is_decoded(saved: Save) -> None:
     with pytest.raises(errors.ImageTooLarge):
         inspect_document(saved(image("PNG", (9000, 8000))), max_pages=10)
 
@@ -145,7 +145,7 @@ def test_an_empty_page_needs_no_ocr_and_a_missing_one_fails_alone(tmp_path: Path
     assert words.blocks[0].text == "Words"
 
 
-def test_text_that_could_harm_is_cleaned_and_said_so(saved: Save) -> None:
+def test_dangerous_characters_are_removed(saved: Save) -> None:
     (page,) = read_pages(saved(unspeakable_text()), [1])
 
     assert isinstance(page, Page)
@@ -155,18 +155,18 @@ def test_text_that_could_harm_is_cleaned_and_said_so(saved: Save) -> None:
     text.encode()
 
 
-def test_cleaning_keeps_what_people_write() -> None:
+def test_cleaning_keeps_normal_text() -> None:
     assert clean("tab\tline\nümlaut שלום 漢字") == "tab\tline\nümlaut שלום 漢字"
     assert clean("a\x00b\x1bc\u202ed\ud800e") == "a\ufffdbcd\ufffde"
 
 
-def test_formulas_are_shown_as_signs_and_prices_stay() -> None:
+def test_formulas_become_signs_and_prices_stay() -> None:
     assert as_printed(r"for $x\in \mathbb{R}^{2}$ and") == "for x∈R2 and"
     assert as_printed("from $5 to $7 a piece") == "from $5 to $7 a piece"
 
 
 def test_a_right_to_left_line_is_read_from_the_right() -> None:
-    """Hebrew letters with a Latin name in the middle, as they stand from left to right on the page."""
+    """Hebrew letters with a Latin name in the middle, from left to right as on the page."""
     display = "םולש OWASP בר"
     chars = [Char(text, 10 + 6 * n, 50, 15 + 6 * n, 60) for n, text in enumerate(display)]
     run = TextRun("scrambled", 10, 50, 10 + 6 * len(display), 60, 10, False, False)

@@ -1,4 +1,4 @@
-"""Pictures of every kind become grey pages that fit the size they are said to have."""
+"""Images of every kind become grey pages of the page's size."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rendered(path: Path, media_type: str, number: int = 1) -> tuple[OcrImage, np
 
 
 @pytest.mark.parametrize(("kind", "media_type", "make", "how"), KINDS, ids=[f"{k[0]}-{n}" for n, k in enumerate(KINDS)])
-def test_black_is_black_and_white_is_white(
+def test_black_stays_black_and_white_stays_white(
     tmp_path: Path, kind: str, media_type: str, make: Callable[[], Image.Image], how: dict[str, object]
 ) -> None:
     path = tmp_path / "picture"
@@ -67,10 +67,10 @@ def test_black_is_black_and_white_is_white(
     assert pixels[HEIGHT // 2 + 4 :, :].min() > 225
 
 
-def test_a_picture_is_turned_as_exif_says(tmp_path: Path) -> None:
+def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     path = tmp_path / "turned.jpg"
     exif = Image.Exif()
-    exif[274] = 6  # to be turned by 90 degrees clockwise when shown
+    exif[274] = 6  # displayed turned by 90 degrees clockwise
     marked().save(path, "JPEG", exif=exif, quality=95)
     image, pixels = rendered(path, "image/jpeg")
     assert (image.width, image.height) == (HEIGHT, WIDTH)
@@ -88,7 +88,7 @@ def test_every_frame_is_a_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dpi", [(0, 0), (1, 1), (100_000, 100_000), (300, 300)])
-def test_the_picture_fits_the_page_whatever_its_resolution_claims(tmp_path: Path, dpi: tuple[int, int]) -> None:
+def test_the_image_fits_the_page_even_with_a_wrong_resolution(tmp_path: Path, dpi: tuple[int, int]) -> None:
     path = tmp_path / "page.png"
     marked().save(path, "PNG", dpi=dpi)
     page = images.read_frame(str(path), 1, "image/png")
@@ -96,14 +96,14 @@ def test_the_picture_fits_the_page_whatever_its_resolution_claims(tmp_path: Path
     assert image.width * 72 / image.dpi == pytest.approx(page.width, rel=0.01)  # type: ignore[union-attr]
 
 
-def test_a_limit_on_resolution_makes_the_picture_smaller(tmp_path: Path) -> None:
+def test_a_limit_on_resolution_makes_the_image_smaller(tmp_path: Path) -> None:
     path = tmp_path / "page.png"
     marked().save(path, "PNG", dpi=(300, 300))
     image = images.render_frame(str(path), 1, "image/png", max_dpi=150)
     assert (image.width, round(image.dpi)) == (WIDTH // 2, 150)
 
 
-def test_a_truncated_picture_is_an_error_of_the_page(tmp_path: Path) -> None:
+def test_a_truncated_image_raises_a_page_error(tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     Image.effect_noise((400, 400), 80).save(path, "JPEG")
     path.write_bytes(path.read_bytes()[:2000])

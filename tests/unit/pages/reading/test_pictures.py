@@ -1,4 +1,4 @@
-"""Pictures of pages and of parts of them, as a model is shown them."""
+"""Pictures of pages and of regions, as a vision model gets them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_page_is_shown_whole_and_in_colour(reader: Reader, document: Path) -> 
     assert is_near(image.getpixel((400, 150)), WHITE)
 
 
-def test_a_region_is_rendered_for_itself(reader: Reader, document: Path) -> None:
+def test_a_region_is_rendered_separately(reader: Reader, document: Path) -> None:
     image = decoded(reader.picture(document, 1, dpi=288, region=Box(50, 50, 150, 150)))
 
     assert image.size == (400, 400)
@@ -64,7 +64,7 @@ def test_a_region_is_rendered_for_itself(reader: Reader, document: Path) -> None
     assert is_near(image.getpixel((300, 100)), WHITE)
 
 
-def test_a_turned_page_stands_upright(reader: Reader, tmp_path: Path) -> None:
+def test_a_rotated_page_is_shown_upright(reader: Reader, tmp_path: Path) -> None:
     document = Path(write_pdf(tmp_path / "turned.pdf", Sheet().raw(SQUARES), rotate=90))
 
     image = decoded(reader.picture(document, 1, dpi=72))
@@ -103,12 +103,12 @@ def test_noise_stays_within_its_bytes(reader: Reader, tmp_path: Path) -> None:
     assert decoded(jpeg).width > 1000
 
 
-def test_a_page_of_which_nothing_could_be_made_out_is_refused(reader: Reader, document: Path) -> None:
+def test_a_page_too_large_to_be_legible_is_refused(reader: Reader, document: Path) -> None:
     with pytest.raises(PageTooLarge):
         reader.picture(document, 1, dpi=200, max_pixels=100)
 
 
-def test_a_page_that_does_not_exist_is_an_error_of_that_page(reader: Reader, document: Path) -> None:
+def test_a_missing_page_raises_a_page_error(reader: Reader, document: Path) -> None:
     with pytest.raises(PageError):
         reader.picture(document, 7, dpi=72)
 
@@ -120,7 +120,7 @@ def two_colours() -> Image.Image:
 
 
 def test_a_photograph_is_shown_as_displayed(reader: Reader, tmp_path: Path) -> None:
-    path = tmp_path / "lying.jpg"
+    path = tmp_path / "sideways.jpg"
     exif = Image.Exif()
     exif[274] = 6  # turned by 90 degrees clockwise when shown
     two_colours().save(path, exif=exif, dpi=(100, 100), quality=95)
@@ -144,7 +144,7 @@ def test_each_frame_has_its_picture(reader: Reader, tmp_path: Path) -> None:
     assert decoded(reader.picture(path, 2, dpi=150, media_type="image/tiff")).size == (60, 80)
 
 
-def test_a_transparent_picture_lies_on_white(reader: Reader, tmp_path: Path) -> None:
+def test_a_transparent_picture_is_shown_on_white(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "clear.png"
     Image.new("RGBA", (50, 50), (0, 0, 0, 0)).save(path)
 
@@ -162,7 +162,7 @@ def test_a_hostile_image_is_refused(reader: Reader, tmp_path: Path, content: byt
         reader.picture(path, 1, dpi=150, media_type="image/png")
 
 
-# What a child that was taken over can answer.
+# Replies of a child that its document took over.
 
 QUICK = Limits(wall_seconds=0.6, cpu_seconds=20, memory_bytes=256 << 20)
 PATIENT = Limits(wall_seconds=20, cpu_seconds=20, memory_bytes=256 << 20)  # a busy machine fills memory slowly
@@ -201,7 +201,7 @@ def ask(strange_reader: Reader, tmp_path: Path) -> Ask:
         ("long 5000000", "page_crashed"),
     ],
 )
-def test_a_picture_that_goes_wrong_is_an_error_of_its_page(ask: Ask, line: str, code: str) -> None:
+def test_a_picture_that_fails_raises_an_error_of_its_page(ask: Ask, line: str, code: str) -> None:
     with pytest.raises(PageError) as error:
         ask(line)
 
@@ -221,7 +221,7 @@ def _with_size(jpeg: bytes, width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "reply",
     [
         pytest.param(_jpeg((20, 10))[:-2], id="cut off"),
         pytest.param(b"\x00" + _jpeg((20, 10)), id="something before it"),
@@ -231,29 +231,29 @@ def _with_size(jpeg: bytes, width: int, height: int) -> bytes:
         pytest.param(b"\xff\xd8\xff\xe0\x00\x00" * 3 + b"\xff\xd9", id="a segment without a length"),
     ],
 )
-def test_an_answer_that_is_no_such_jpeg_is_thrown_away(ask: Ask, answer: bytes) -> None:
+def test_a_reply_that_is_no_such_jpeg_is_discarded(ask: Ask, reply: bytes) -> None:
     with pytest.raises(GarbledPage):
-        ask(f"hex {answer.hex()}")
+        ask(f"hex {reply.hex()}")
 
 
-# Readers for a process of many threads.
+# Readers of a process with many threads.
 
 
 def test_many_threads_share_few_readers(document: Path) -> None:
     pool = reader_pool(2)
 
-    def look(number: int) -> tuple[int, tuple[int, int]]:
+    def show(number: int) -> tuple[int, tuple[int, int]]:
         with pool.reader() as reader:
             size = decoded(reader.picture(document, 1, dpi=10 + number)).size
             assert reader.pid is not None
             return reader.pid, size
 
     with ThreadPoolExecutor(12) as threads:
-        found = list(threads.map(look, range(24)))
+        found = list(threads.map(show, range(24)))
 
     assert len({pid for pid, _size in found}) <= 2
     assert [size[0] for _pid, size in found] == sorted(size[0] for _pid, size in found)
-    # The threads that asked first are gone, and their readers live on.
+    # The threads that started them have ended; the readers have not.
     assert all(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid, _size in found)
     assert reader_pool(2) is pool
 
@@ -269,14 +269,14 @@ def test_one_thread_starts_one_reader(document: Path) -> None:
     assert len(pids) == 1
 
 
-def test_who_waits_for_a_reader_can_give_up() -> None:
+def test_waiting_for_a_reader_can_be_stopped() -> None:
     pool = reader_pool(1)
 
     with pool.reader(), pytest.raises(Stopped), pool.reader(should_stop=lambda: True):
-        raise AssertionError("there was one reader, and it was lent")
+        raise AssertionError("the only reader was in use")
 
 
-def test_a_reader_is_given_back_after_an_error(document: Path) -> None:
+def test_a_reader_returns_to_the_pool_after_an_error(document: Path) -> None:
     pool = reader_pool(1)
     for _time in range(2):
         with pytest.raises(RegionOutsidePage), pool.reader() as reader:

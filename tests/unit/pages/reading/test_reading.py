@@ -1,4 +1,4 @@
-"""Files -> pages, with real files."""
+"""Real files are read into pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from PIL import Image
 
 from apps.pages.model import errors
 from apps.pages.model.blocks import BlockType, Page, PageFailure
-from apps.pages.model.safe_text import clean
+from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import RawPage, TextRun
+from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.reading import page_reading
 from tests.unit.pages.drawing import Sheet, write_pdf
 
@@ -21,7 +23,7 @@ def only_page(path: Path) -> Page:
     return result
 
 
-def test_a_pdf_says_its_type_pages_and_title(tmp_path: Path) -> None:
+def test_type_pages_and_title_of_a_pdf(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "any.name", [Sheet(), Sheet(), Sheet()], title="Of Leaves")
 
     facts = page_reading.inspect_document(str(path), max_pages=10)
@@ -29,7 +31,7 @@ def test_a_pdf_says_its_type_pages_and_title(tmp_path: Path) -> None:
     assert (facts.media_type, facts.page_count, facts.title) == ("application/pdf", 3, "Of Leaves")
 
 
-def test_junk_before_the_header_is_passed_over(tmp_path: Path) -> None:
+def test_a_page_after_junk_before_the_header_is_read(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet().text("Hello", 72, 72)])
     path.write_bytes(b"junk\n" * 100 + path.read_bytes())
 
@@ -37,14 +39,14 @@ def test_junk_before_the_header_is_passed_over(tmp_path: Path) -> None:
     assert only_page(path).blocks[0].text == "Hello"
 
 
-def test_a_page_tree_that_lies_about_its_length_is_not_believed(tmp_path: Path) -> None:
+def test_pages_are_counted_if_the_declared_count_is_wrong(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet()])
     path.write_bytes(path.read_bytes().replace(b"/Count 1 ", b"/Count 9999999 "))
 
     assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
 
 
-def test_a_page_tree_that_contains_itself_ends(tmp_path: Path) -> None:
+def test_a_page_tree_that_contains_itself_is_read_once(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet()])
     path.write_bytes(path.read_bytes().replace(b"/Kids [7 0 R]", b"/Kids [2 0 R]"))
 
@@ -60,7 +62,7 @@ def test_a_page_tree_that_contains_itself_ends(tmp_path: Path) -> None:
         (b"\x89PNG\r\n\x1a\nnothing else", errors.DamagedDocument),
     ],
 )
-def test_what_is_no_document_is_refused(tmp_path: Path, content: bytes, error: type[errors.DocumentError]) -> None:
+def test_other_files_are_refused(tmp_path: Path, content: bytes, error: type[errors.DocumentError]) -> None:
     path = tmp_path / "document.pdf"
     path.write_bytes(content)
 
@@ -68,14 +70,14 @@ def test_what_is_no_document_is_refused(tmp_path: Path, content: bytes, error: t
         page_reading.inspect_document(str(path), max_pages=10)
 
 
-def test_more_pages_than_allowed_are_counted_and_refused(tmp_path: Path) -> None:
+def test_too_many_pages_are_refused_with_their_number(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet(), Sheet(), Sheet()])
 
     with pytest.raises(errors.TooManyPages, match="has 3 pages; 2 are allowed"):
         page_reading.inspect_document(str(path), max_pages=2)
 
 
-def test_an_encrypted_document_asks_for_its_password(tmp_path: Path) -> None:
+def test_an_encrypted_document_needs_its_password(tmp_path: Path) -> None:
     plain = write_pdf(tmp_path / "plain.pdf", [Sheet().text("Secret leaves", 72, 72)])
     path = tmp_path / "locked.pdf"
     with pikepdf.open(plain) as pdf:
@@ -91,7 +93,7 @@ def test_an_encrypted_document_asks_for_its_password(tmp_path: Path) -> None:
     assert page.blocks[0].text == "Secret leaves"
 
 
-def test_an_owner_password_alone_keeps_nobody_out(tmp_path: Path) -> None:
+def test_an_owner_password_alone_does_not_prevent_reading(tmp_path: Path) -> None:
     plain = write_pdf(tmp_path / "plain.pdf", [Sheet()])
     path = tmp_path / "locked.pdf"
     with pikepdf.open(plain) as pdf:
@@ -100,7 +102,7 @@ def test_an_owner_password_alone_keeps_nobody_out(tmp_path: Path) -> None:
     assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
 
 
-def test_pages_come_in_the_order_asked(tmp_path: Path) -> None:
+def test_pages_are_returned_in_the_requested_order(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet().text(f"Page {n}", 72, 400) for n in (1, 2, 3)])
 
     pages = list(page_reading.read_pages(str(path), [3, 1]))
@@ -108,7 +110,7 @@ def test_pages_come_in_the_order_asked(tmp_path: Path) -> None:
     assert [page.blocks[0].text for page in pages if isinstance(page, Page)] == ["Page 3", "Page 1"]
 
 
-def test_a_page_that_is_not_there_does_not_cost_the_others(tmp_path: Path) -> None:
+def test_a_missing_page_does_not_affect_the_others(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet().text("Here", 72, 400)])
 
     missing, page = page_reading.read_pages(str(path), [7, 1])
@@ -119,7 +121,7 @@ def test_a_page_that_is_not_there_does_not_cost_the_others(tmp_path: Path) -> No
     assert page.blocks[0].text == "Here"
 
 
-def test_boxes_count_from_the_top_left_in_points(tmp_path: Path) -> None:
+def test_boxes_are_points_from_the_top_left(tmp_path: Path) -> None:
     page = only_page(write_pdf(tmp_path / "a.pdf", [Sheet().text("Hello", 72, 100, size=20)]))
 
     box = page.blocks[0].box
@@ -148,7 +150,7 @@ def test_a_page_that_is_one_picture_needs_ocr(tmp_path: Path) -> None:
     assert page.needs_ocr == "no_text_layer"
 
 
-def test_a_picture_beside_text_has_a_box_and_no_need_of_ocr(tmp_path: Path) -> None:
+def test_a_picture_beside_text_has_a_box_and_needs_no_ocr(tmp_path: Path) -> None:
     sheet = Sheet().text("A caption of some length under a picture of leaves", 72, 320).image(72, 100, 200, 200)
 
     page = only_page(write_pdf(tmp_path / "a.pdf", [sheet]))
@@ -159,7 +161,7 @@ def test_a_picture_beside_text_has_a_box_and_no_need_of_ocr(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"])
-def test_pictures_are_documents_whose_pages_wait_for_ocr(tmp_path: Path, kind: str) -> None:
+def test_images_are_documents_whose_pages_need_ocr(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a.pdf"
     Image.new("RGB", (300, 150), "white").save(path, format=kind, dpi=(150, 150))
 
@@ -197,7 +199,7 @@ def test_a_picture_taken_sideways_is_measured_upright(tmp_path: Path) -> None:
     assert page.width < page.height
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path: Path) -> None:
+def test_an_image_too_large_for_memory_is_refused_by_its_header(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.new("1", (9_000, 9_000)).save(path)
 
@@ -205,5 +207,34 @@ def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path:
         page_reading.inspect_document(str(path), max_pages=10)
 
 
-def test_control_characters_and_direction_marks_do_not_come_through() -> None:
+def raw_page(*tops: float) -> RawPage:
+    """Return a page of 600 x 800 points with a line of text at each of these tops."""
+    runs = [TextRun("A line of text", 50, top, 550, top + 12, 12, False, False) for top in tops]
+    return RawPage(1, 600, 800, runs, [], [], [], content_box=Box(50, tops[0], 550, tops[-1] + 12))
+
+
+def test_white_space_between_lines_may_be_a_picture() -> None:
+    dense = [100 + 16 * line for line in range(20)]
+
+    assert not page_reading.may_contain_pictures(raw_page(*dense))
+    assert page_reading.may_contain_pictures(raw_page(*dense, 600))
+
+
+def test_white_space_above_a_footer_must_be_taller() -> None:
+    dense = [100 + 16 * line for line in range(35)]
+
+    assert not page_reading.may_contain_pictures(raw_page(*dense, 760))
+    assert page_reading.may_contain_pictures(raw_page(*dense[:20], 760))
+
+
+def test_text_is_cleaned_and_limited_in_length() -> None:
+    page = raw_page(100, 116, 132)
+    page.runs[0].text = "a\x00b"
+    page.runs[1].text = "x" * MAX_TEXT_CHARACTERS
+
+    assert page_reading.clean_runs(page) == ["text_cleaned", "text_truncated"]
+    assert [run.text for run in page.runs] == ["a\ufffdb"]
+
+
+def test_control_characters_and_direction_marks_are_removed() -> None:
     assert clean("pay\u202e001\u202c now\x00\x07\t\n\ud800") == "pay001 now\ufffd\t\n\ufffd"

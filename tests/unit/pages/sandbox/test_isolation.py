@@ -1,4 +1,4 @@
-"""What a worker sees of documents that hang, crash, lie and try to get out."""
+"""The results that a worker gets for documents that hang, crash, falsify their pages and try to escape."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reader() -> Iterator[Reader]:
 
 @pytest.fixture
 def strange(tmp_path: Path) -> Strange:
-    """Makes a document whose pages do these things."""
+    """Return a function that makes a document whose pages do these things."""
 
     def make(*pages: str, inspection: str = "fine") -> Path:
         path = tmp_path / "strange.txt"
@@ -47,8 +47,8 @@ def strange(tmp_path: Path) -> Strange:
     return make
 
 
-def said(entry: Page | PageFailure) -> str:
-    """A page's text, or the code it failed with."""
+def result_of(entry: Page | PageFailure) -> str:
+    """Return a page's text, or the code of its failure."""
     return entry.code if isinstance(entry, PageFailure) else entry.blocks[0].text
 
 
@@ -56,7 +56,7 @@ def read(reader: Reader, document: Path, limits: Limits = QUICK) -> list[str]:
     count = len(document.read_text().splitlines()) - 1
     entries = reader.read_range(document, range(1, count + 1), media_type="text/strange", limits=limits)
     assert [entry.number for entry in entries] == list(range(1, count + 1))
-    return [said(entry) for entry in entries]
+    return [result_of(entry) for entry in entries]
 
 
 @pytest.mark.parametrize(
@@ -82,19 +82,19 @@ def test_a_bad_page_fails_alone(reader: Reader, strange: Strange, verb: str, cod
     assert found == ["one", "two", code, "four", "five"]
 
 
-def test_what_crashes_is_read_again_with_care(reader: Reader, strange: Strange) -> None:
+def test_crashing_pages_are_read_again_carefully(reader: Reader, strange: Strange) -> None:
     document = strange("fine one", "fragile two", "signal SIGSEGV", "fragile four")
 
     assert read(reader, document) == ["one", "two", "page_crashed", "four"]
 
 
-def test_a_page_that_only_counts_fails_by_processor_time(reader: Reader, strange: Strange) -> None:
+def test_a_page_that_uses_too_much_processor_time_times_out(reader: Reader, strange: Strange) -> None:
     limits = Limits(wall_seconds=20, cpu_seconds=1)
 
     assert read(reader, strange("spin"), limits) == ["page_timeout"]
 
 
-def test_a_range_of_pages_that_all_hang_ends(reader: Reader, strange: Strange) -> None:
+def test_a_range_whose_pages_all_hang_ends(reader: Reader, strange: Strange) -> None:
     started = time.monotonic()
 
     assert read(reader, strange(*["hang"] * 16)) == ["page_timeout"] * 16
@@ -102,17 +102,17 @@ def test_a_range_of_pages_that_all_hang_ends(reader: Reader, strange: Strange) -
 
 
 def test_pages_before_a_crash_are_not_read_again(reader: Reader, strange: Strange) -> None:
-    """The second child begins where the first one died: what the first left lying is gone by then."""
+    """The second child continues after the crash, and the files of the first are removed by then."""
     assert read(reader, strange("list", "signal SIGKILL", "list"))[::2] == [read(reader, strange("list"))[0]] * 2
 
 
-def test_an_answer_longer_than_allowed_fails_its_page_only(reader: Reader, strange: Strange) -> None:
+def test_a_result_longer_than_allowed_fails_only_its_page(reader: Reader, strange: Strange) -> None:
     limits = Limits(answer_bytes=1 << 20)
 
     assert read(reader, strange("fine one", "long 3000000", "fine three"), limits) == ["one", "page_crashed", "three"]
 
 
-def test_no_detail_of_a_bug_reaches_the_page(reader: Reader, strange: Strange) -> None:
+def test_details_of_a_bug_do_not_reach_the_page(reader: Reader, strange: Strange) -> None:
     (failure,) = reader.read_range(strange("raise"), [1], media_type="text/strange")
 
     assert isinstance(failure, PageFailure)
@@ -128,7 +128,7 @@ def test_a_document_that_cannot_be_inspected_is_damaged(reader: Reader, strange:
         reader.inspect(strange("fine", inspection=verb), limits=limits)
 
 
-def test_the_child_s_document_errors_arrive_as_such(reader: Reader, strange: Strange) -> None:
+def test_a_document_error_of_the_child_is_raised_in_the_worker(reader: Reader, strange: Strange) -> None:
     document = strange("fine", inspection="password")
 
     with pytest.raises(WrongPassword):
@@ -136,14 +136,14 @@ def test_the_child_s_document_errors_arrive_as_such(reader: Reader, strange: Str
     assert reader.inspect(document, password="sesame").page_count == 1
 
 
-def test_a_short_document_is_inspected_and_read_at_once(reader: Reader, strange: Strange) -> None:
+def test_a_short_document_is_inspected_and_read_in_one_child(reader: Reader, strange: Strange) -> None:
     document = strange("fine one", "signal SIGSEGV", "fine three")
 
     facts, entries = reader.inspect_and_read(document, page_numbers=lambda facts: range(1, facts.page_count + 1))
 
     assert facts.page_count == 3
     assert entries is not None
-    assert [said(entry) for entry in entries] == ["one", "page_crashed", "three"]
+    assert [result_of(entry) for entry in entries] == ["one", "page_crashed", "three"]
 
 
 def test_a_long_document_is_only_inspected(reader: Reader, strange: Strange) -> None:
@@ -154,7 +154,7 @@ def test_a_long_document_is_only_inspected(reader: Reader, strange: Strange) -> 
     assert (facts.page_count, entries) == (20, None)
 
 
-def test_who_wants_it_to_stop_does_not_wait(reader: Reader, strange: Strange) -> None:
+def test_reading_stops_soon_after_should_stop(reader: Reader, strange: Strange) -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     started = time.monotonic()
@@ -177,19 +177,19 @@ def test_a_killed_reader_is_replaced(reader: Reader, strange: Strange) -> None:
     assert reader.pid != first
 
 
-def test_a_missing_file_is_said(reader: Reader, tmp_path: Path) -> None:
+def test_a_missing_file_raises_file_not_found(reader: Reader, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         reader.inspect(tmp_path / "nothing.pdf")
 
 
-def test_a_folder_or_pipe_is_not_read(reader: Reader, tmp_path: Path) -> None:
+def test_folders_and_pipes_are_refused(reader: Reader, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(OSError, match="not a regular file"):
             reader.inspect(path)
 
 
-def test_each_thread_has_a_reader_of_its_own() -> None:
+def test_each_thread_has_its_own_reader() -> None:
     found: list[Reader] = []
     thread = threading.Thread(target=lambda: found.append(shared_reader()))
     thread.start()
@@ -199,10 +199,10 @@ def test_each_thread_has_a_reader_of_its_own() -> None:
     assert found[0] is not shared_reader()
 
 
-# What a child that was taken over can reach.
+# The reach of a child that its document took over.
 
 
-def test_the_environment_holds_no_secret(strange: Strange, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_contains_no_secret(strange: Strange, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://canary-8f21")
     with Reader(work="tests.fakes.strange_reading") as reader:
         (environment,) = read(reader, strange("environment"))
@@ -211,27 +211,27 @@ def test_the_environment_holds_no_secret(strange: Strange, monkeypatch: pytest.M
     assert "LANG=C.UTF-8" in environment
 
 
-@pytest.mark.skipif(not LINUX, reason="Linux confines further than other systems")
-def test_nothing_is_reached_over_the_network(reader: Reader, strange: Strange) -> None:
+@pytest.mark.skipif(not LINUX, reason="only Linux has these restrictions")
+def test_a_child_has_no_network(reader: Reader, strange: Strange) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
         assert read(reader, strange(f"connect 127.0.0.1:{port}"))[0].startswith("refused")
 
 
-@pytest.mark.skipif(not LINUX, reason="Linux confines further than other systems")
-def test_no_process_is_started(reader: Reader, strange: Strange) -> None:
+@pytest.mark.skipif(not LINUX, reason="only Linux has these restrictions")
+def test_a_child_cannot_start_processes(reader: Reader, strange: Strange) -> None:
     assert read(reader, strange("fork 1000", "exec /bin/true")) == ["refused: PermissionError 1"] * 2
 
 
-@pytest.mark.skipif(not LINUX, reason="Linux confines further than other systems")
-def test_no_other_process_is_killed(reader: Reader, strange: Strange) -> None:
+@pytest.mark.skipif(not LINUX, reason="only Linux has these restrictions")
+def test_a_child_cannot_kill_other_processes(reader: Reader, strange: Strange) -> None:
     assert read(reader, strange("fine"))
     assert read(reader, strange(f"kill {reader.pid}"))[0].startswith("refused")
 
 
-@pytest.mark.skipif(not landlock_version(), reason="without Landlock only the user's rights bound files")
-def test_nothing_is_written_or_read_outside(reader: Reader, strange: Strange, tmp_path: Path) -> None:
+@pytest.mark.skipif(not landlock_version(), reason="without Landlock only the user's rights limit access to files")
+def test_a_child_cannot_read_or_write_other_files(reader: Reader, strange: Strange, tmp_path: Path) -> None:
     public = tmp_path / "public.txt"
     public.write_text("canary-5c90")
     public.chmod(0o644)
@@ -240,14 +240,14 @@ def test_nothing_is_written_or_read_outside(reader: Reader, strange: Strange, tm
     tmp_path.chmod(0o777)
     places = [f"{tmp_path}/out", "/tmp/leafmill-out", "/dev/shm/leafmill-out", f"{ROOT}/out"]
 
-    answers = read(reader, strange(f"read {public}", "read /etc/passwd", *(f"write {place}" for place in places)))
+    results = read(reader, strange(f"read {public}", "read /etc/passwd", *(f"write {place}" for place in places)))
 
-    assert [answer.startswith("refused") for answer in answers] == [True] * len(answers)
+    assert [result.startswith("refused") for result in results] == [True] * len(results)
     assert not any(Path(place).exists() for place in places)
 
 
-@pytest.mark.skipif(not AS_ROOT, reason="only root can give up its user")
-def test_root_s_files_stay_root_s(reader: Reader, strange: Strange, tmp_path: Path) -> None:
+@pytest.mark.skipif(not AS_ROOT, reason="only root can change its user")
+def test_a_child_of_root_cannot_read_files_of_root(reader: Reader, strange: Strange, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("canary-77aa")
     secret.chmod(0o600)
@@ -264,16 +264,16 @@ def test_a_child_has_only_its_own_files(reader: Reader, strange: Strange) -> Non
     with socket.socketpair()[0], (Path(__file__)).open():
         (files,) = read(reader, strange("files"))
 
-    # null, null, null, the answer socket, the document, the listing itself, and the folders of the fence
+    # null, null, null, the reply socket, the document, the listing itself, and the folders of the Landlock rules
     assert len(files.split(",")) < 40
 
 
-def test_no_child_finds_what_another_left(reader: Reader, strange: Strange) -> None:
+def test_a_child_does_not_find_files_of_another(reader: Reader, strange: Strange) -> None:
     assert read(reader, strange("leave behind", "list"))[1] == "['behind', 'document.pdf']"
     assert read(reader, strange("list")) == ["['document.pdf']"]
 
 
-def test_a_killed_worker_leaves_nothing_behind(strange: Strange, tmp_path: Path) -> None:
+def test_a_killed_worker_leaves_no_processes_and_files(strange: Strange, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from apps.pages.sandbox.client import Reader\n"
         "reader = Reader(work='tests.fakes.strange_reading'); reader.read_range(Path(sys.argv[1]), [1])"
@@ -289,7 +289,7 @@ def test_a_killed_worker_leaves_nothing_behind(strange: Strange, tmp_path: Path)
 
     gone, alive = psutil.wait_procs(family, timeout=5)
     assert (len(gone), alive) == (2, [])
-    # The next worker takes away what this one could not.
+    # The next worker removes the folder that this one left.
     subprocess.run([sys.executable, "-c", program, str(strange("fine"))], cwd=ROOT, env=environment, check=True)
     assert list(scratch.iterdir()) == []
 
@@ -299,10 +299,10 @@ def _with_grandchild(pid: int) -> list[psutil.Process] | None:
     return family if len(family) == 2 else None
 
 
-def _wait_for(look: Callable[[], list[psutil.Process] | None]) -> list[psutil.Process]:
+def _wait_for(find: Callable[[], list[psutil.Process] | None]) -> list[psutil.Process]:
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        if found := look():
+        if found := find():
             return found
         time.sleep(0.02)
-    raise AssertionError("it did not happen within 20 s")
+    raise AssertionError("not found within 20 s")
