@@ -41,9 +41,8 @@ class RequestMiddleware:
         sent_id = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = sent_id if _REQUEST_ID.fullmatch(sent_id) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        logs.begin(
-            request_id=request_id
-        )  # stays set until the thread's next request: Django also logs after its middleware
+        # The id stays set until the thread's next request, because Django also logs after its middleware.
+        logs.begin(request_id=request_id)
         if request.path_info.startswith("//"):
             request.path_info = "/" + request.path_info.lstrip("/")
         response = self._get_response(request)

@@ -67,18 +67,7 @@ def fetch_document(url: str, target: Path) -> Path:
                         f"The server responded with status {response.status}. "
                         "Check the address, or download the document and pass the file."
                     )
-                size = 0
-                with target.open("wb") as out:
-                    while chunk := response.read1(_CHUNK_BYTES):
-                        size += len(chunk)
-                        if size > MAX_BYTES:
-                            raise FetchTooLarge
-                        if time.monotonic() > deadline:
-                            raise FetchFailed(
-                                f"The download took longer than {_TOTAL_SECONDS:.0f} s. Download the document and pass "
-                                "the file."
-                            )
-                        out.write(chunk)
+                _download(response, target, deadline)
                 return target
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchFailed from error
@@ -120,3 +109,17 @@ def is_public(address: str) -> bool:
         if any(number in network for network in _FORWARDS_TO_OTHER_ADDRESSES):
             return False
     return number.is_global and not number.is_multicast and number not in _CLOUD_SERVICES
+
+
+def _download(response: http.client.HTTPResponse, target: Path, deadline: float) -> None:
+    size = 0
+    with target.open("wb") as out:
+        while chunk := response.read1(_CHUNK_BYTES):
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise FetchTooLarge
+            if time.monotonic() > deadline:
+                raise FetchFailed(
+                    f"The download took longer than {_TOTAL_SECONDS:.0f} s. Download the document and pass the file."
+                )
+            out.write(chunk)

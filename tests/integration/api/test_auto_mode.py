@@ -45,12 +45,12 @@ def parse(api: Api, *rules: Any) -> Any:
     ],
 )
 def test_an_invalid_field_is_named_by_its_path(api: Api, rule: dict[str, Any], location: list[str | int]) -> None:
-    answer = parse(api, {"parsing_conf": AGENTIC, "image_in_page": True}, rule)
-    assert code_of(answer, 422) == "invalid_option"
-    [problem] = answer.json()["detail"]
+    response = parse(api, {"parsing_conf": AGENTIC, "image_in_page": True}, rule)
+    assert code_of(response, 422) == "invalid_option"
+    [problem] = response.json()["detail"]
     assert problem["loc"] == ["body", *RULES, 1, *location]
     assert problem["msg"]
-    assert answer.json()["errors"][0]["field"] == ".".join(map(str, [*RULES, 1, *location]))
+    assert response.json()["errors"][0]["field"] == ".".join(map(str, [*RULES, 1, *location]))
     assert not ParseJob.objects.exists()
 
 
@@ -66,11 +66,11 @@ def test_a_rule_for_a_mode_without_a_provider_causes_a_warning(api: Api) -> None
     Deployment.objects.update(serves_agent=False)
     catalog.forget()
 
-    answer = api.parse(
+    response = api.parse(
         processing_options={"auto_mode_configuration": [{"parsing_conf": AGENTIC, "table_in_page": True}]}
     )
 
-    assert [warning["code"] for warning in answer.json()["warnings"]] == ["mode_not_available"]
+    assert [warning["code"] for warning in response.json()["warnings"]] == ["mode_not_available"]
 
 
 def test_rules_with_numbers_as_texts_are_accepted_and_kept(api: Api) -> None:
@@ -83,12 +83,12 @@ def test_rules_with_numbers_as_texts_are_accepted_and_kept(api: Api) -> None:
             "trigger_mode": "or",
         },
     ]
-    answer = api.parse(
+    response = api.parse(
         processing_options={"auto_mode_configuration": rules, "cost_optimizer": {"enable": True}},
     )
-    assert answer.status_code == 200
-    assert answer.json()["warnings"] == []
-    kept = ParseJob.objects.get(pk=answer.json()["id"]).options["processing_options"]
+    assert response.status_code == 200
+    assert response.json()["warnings"] == []
+    kept = ParseJob.objects.get(pk=response.json()["id"]).options["processing_options"]
     assert kept == {"auto_mode_configuration": rules, "cost_optimizer": {"enable": True}}
 
 

@@ -50,12 +50,12 @@ def nested(depth: int) -> bytes:
     ],
 )
 def test_invalid_json_is_refused(api: Api, body: bytes) -> None:
-    answer = api.post(PARSE, body, content_type="application/json")
-    assert code_of(answer, 400) == "invalid_json"
+    response = api.post(PARSE, body, content_type="application/json")
+    assert code_of(response, 400) == "invalid_json"
 
     form = FIELD.replace(b"n%d", b"configuration") % body + PART + long_document(1) + END
-    answer = api.post(f"{PARSE}/upload", form, content_type=FORM)
-    assert answer.status_code in (400, 413)
+    response = api.post(f"{PARSE}/upload", form, content_type=FORM)
+    assert response.status_code in (400, 413)
     assert not Document.objects.exists()
 
 
@@ -87,16 +87,16 @@ def test_invalid_json_is_refused(api: Api, body: bytes) -> None:
 def test_an_invalid_body_is_refused(
     api: Api, path: str, body: bytes, content_type: str, status: int, code: str | None
 ) -> None:
-    answer = api.generic("POST", path, body, CONTENT_TYPE=content_type)
-    found = code_of(answer, status)
+    response = api.generic("POST", path, body, CONTENT_TYPE=content_type)
+    found = code_of(response, status)
     assert found == code or code is None
     assert not Document.objects.exists()
 
 
 @pytest.mark.parametrize("path", [PARSE, FILES, f"{PARSE}/upload"])
 def test_compressed_bodies_are_refused(api: Api, path: str) -> None:
-    answer = api.post(path, b"\x1f\x8b", content_type="application/json", headers={"content-encoding": "gzip"})
-    assert code_of(answer, 415) == "unsupported_encoding"
+    response = api.post(path, b"\x1f\x8b", content_type="application/json", headers={"content-encoding": "gzip"})
+    assert code_of(response, 415) == "unsupported_encoding"
 
 
 def send_stream(api: Api, body: Any, *, length: str = "") -> Any:
@@ -128,8 +128,8 @@ def test_an_endless_upload_is_stopped_at_the_limit_and_nothing_is_kept(
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     body = EndlessBody(PART)
-    answer = send_stream(api, body)
-    assert code_of(answer, 413) == "file_too_large"
+    response = send_stream(api, body)
+    assert code_of(response, 413) == "file_too_large"
     assert body.read_bytes < 4_200_000
     assert list(scratch.iterdir()) == []
     assert not Document.objects.exists()
@@ -144,24 +144,24 @@ def test_a_body_without_a_length_is_read_to_its_end(api: Api) -> None:
 
         readline = read
 
-    answer = send_stream(api, Whole())
-    assert answer.status_code == 200
-    assert answer.json()["size_bytes"] == len(long_document(1))
+    response = send_stream(api, Whole())
+    assert response.status_code == 200
+    assert response.json()["size_bytes"] == len(long_document(1))
 
 
 def test_an_announced_length_over_the_limit_is_refused_before_reading(api: Api, settings: Any) -> None:
     settings.MAX_UPLOAD_BYTES = 1_000_000
     body = EndlessBody(PART)
-    answer = send_stream(api, body, length="3000000")
-    assert code_of(answer, 413) == "file_too_large"
+    response = send_stream(api, body, length="3000000")
+    assert code_of(response, 413) == "file_too_large"
     assert body.read_bytes == 0
 
 
 def test_a_body_shorter_than_announced_is_an_incomplete_upload(api: Api) -> None:
     whole = PART + long_document(1) + END
     for body, announced in ((whole, len(whole) + 50), (whole[:-200], len(whole)), (whole, len(whole) - 200)):
-        answer = send_stream(api, io.BytesIO(body), length=str(announced))
-        assert code_of(answer, 400) == "incomplete_upload"
+        response = send_stream(api, io.BytesIO(body), length=str(announced))
+        assert code_of(response, 400) == "incomplete_upload"
     assert not Document.objects.exists()
 
 
@@ -233,10 +233,10 @@ def test_an_unexpected_error_is_logged_and_its_details_are_not_sent(
         raise ZeroDivisionError("secret of /srv/inside")
 
     monkeypatch.setattr(queries, "find_job", broken)
-    answer = api.get(f"{PARSE}/pjb-{'0' * 36}", headers={"x-request-id": "find-me-again"})
-    assert code_of(answer, 500) == "internal_error"
-    assert b"secret" not in answer.content
-    assert b"ZeroDivision" not in answer.content
+    response = api.get(f"{PARSE}/pjb-{'0' * 36}", headers={"x-request-id": "find-me-again"})
+    assert code_of(response, 500) == "internal_error"
+    assert b"secret" not in response.content
+    assert b"ZeroDivision" not in response.content
     assert "find-me-again" in caplog.text
     assert "secret of /srv/inside" in caplog.text
 
@@ -251,15 +251,15 @@ def test_an_unavailable_database_is_reported_with_its_code(api: Api, monkeypatch
         for name, value in unavailable.items():
             patch.setitem(connection.settings_dict, name, value)
         begun = time.monotonic()
-        answers = [api.get(PARSE), api.get("/readyz"), api.get(FILES), api.parse()]
+        responses = [api.get(PARSE), api.get("/readyz"), api.get(FILES), api.parse()]
         assert time.monotonic() - begun < 2
     connection.close()
 
-    for answer in answers:
-        assert code_of(answer, 503) == "database_unavailable"
-        assert int(answer["Retry-After"]) > 0
-        assert b"127.0.0.1" not in answer.content
-        assert b"/not/there" not in answer.content
+    for response in responses:
+        assert code_of(response, 503) == "database_unavailable"
+        assert int(response["Retry-After"]) > 0
+        assert b"127.0.0.1" not in response.content
+        assert b"/not/there" not in response.content
     assert api.get("/readyz").status_code == 200
 
 
@@ -292,5 +292,6 @@ def test_pages_for_people_need_no_key_and_load_nothing_from_other_hosts(transact
 
 
 def test_an_empty_file_in_a_form_is_refused(api: Api) -> None:
-    answer = api.post(f"{PARSE}/upload", {"configuration": '{"tier":"fast"}', "file": SimpleUploadedFile("a.pdf", b"")})
-    assert code_of(answer, 400) == "file_empty"
+    form = {"configuration": '{"tier":"fast"}', "file": SimpleUploadedFile("a.pdf", b"")}
+    response = api.post(f"{PARSE}/upload", form)
+    assert code_of(response, 400) == "file_empty"

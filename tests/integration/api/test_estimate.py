@@ -46,10 +46,10 @@ def found(response: Any) -> Any:
 def test_a_document_in_the_request_is_estimated_in_every_mode_and_not_kept(api: Api, provider: FakeProvider) -> None:
     deploy(provider)
 
-    answer = found(estimate(api, REPORT.read_bytes(), tier="cost_effective"))
+    result = found(estimate(api, REPORT.read_bytes(), tier="cost_effective"))
 
-    assert (answer["pages"], answer["pages_needing_ocr"], answer["exact"], answer["asked"]) == (2, 0, True, "balanced")
-    modes = answer["modes"]
+    assert (result["pages"], result["pages_needing_ocr"], result["exact"], result["asked"]) == (2, 0, True, "balanced")
+    modes = result["modes"]
     assert [modes[mode]["requests"] for mode in ("fast", "balanced", "multimodal", "agentic")] == [0, 2, 2, 4]
     assert all(mode["available"] for mode in modes.values())
     assert modes["fast"]["cost_usd"] == {"low": 0, "high": 0}
@@ -65,9 +65,9 @@ def test_a_document_in_the_request_is_estimated_in_every_mode_and_not_kept(api: 
 def test_an_uploaded_file_is_estimated_by_its_id_without_a_tier(api: Api) -> None:
     file_id = api.upload(REPORT.read_bytes()).json()["id"]
 
-    answer = found(api.post(f"{PARSE}/estimate", {"file_id": file_id}, content_type="application/json"))
+    result = found(api.post(f"{PARSE}/estimate", {"file_id": file_id}, content_type="application/json"))
 
-    assert (answer["pages"], answer["asked"]) == (2, None)
+    assert (result["pages"], result["asked"]) == (2, None)
     assert not ParseJob.objects.exists()
 
 
@@ -140,11 +140,11 @@ def test_easy_pages_of_an_agentic_request_are_cheaper(api: Api, provider: FakePr
 def test_a_long_document_is_estimated_from_a_sample(api: Api, provider: FakeProvider) -> None:
     deploy(provider)
 
-    answer = found(estimate(api, long_document(200)))
+    result = found(estimate(api, long_document(200)))
 
-    assert (answer["pages"], answer["exact"]) == (200, False)
-    assert answer["modes"]["balanced"]["requests"] == 200
-    assert answer["modes"]["agentic"]["requests"] == 400
+    assert (result["pages"], result["exact"]) == (200, False)
+    assert result["modes"]["balanced"]["requests"] == 200
+    assert result["modes"]["agentic"]["requests"] == 400
 
 
 def test_only_the_requested_pages_are_counted(api: Api) -> None:

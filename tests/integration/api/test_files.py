@@ -64,8 +64,8 @@ def test_a_link_needs_its_signature_and_expires_with_its_time_or_its_file(
 def test_links_begin_with_the_public_url(api: Api, settings: Any) -> None:
     settings.PUBLIC_URL = "https://docs.example.org/parse"
     file_id = api.upload().json()["id"]
-    answer = api.get(f"{FILES}/{file_id}?expand=download_url").json()
-    assert answer["download_url"]["url"].startswith("https://docs.example.org/parse/api/v1/beta/files/signed/")
+    response = api.get(f"{FILES}/{file_id}?expand=download_url").json()
+    assert response["download_url"]["url"].startswith("https://docs.example.org/parse/api/v1/beta/files/signed/")
 
 
 def test_pages_of_a_list_stay_correct_while_files_are_added_and_deleted(api: Api) -> None:
@@ -102,8 +102,8 @@ def test_files_are_sorted_by_the_requested_field(api: Api, order: str, expected:
 def test_files_are_filtered_by_id_name_and_external_id(api: Api) -> None:
     one, two = api.upload(name="one.pdf", external_file_id="x1").json(), api.upload(name="two.pdf").json()
 
-    def names(answer: Any) -> set[str]:
-        return {file["name"] for file in answer.json()["items"]}
+    def names(response: Any) -> set[str]:
+        return {file["name"] for file in response.json()["items"]}
 
     assert names(api.get(FILES, {"file_ids": [one["id"], two["id"]]})) == {"one.pdf", "two.pdf"}
     assert names(api.get(FILES, {"file_ids": one["id"]})) == {"one.pdf"}
@@ -126,10 +126,10 @@ def test_files_are_filtered_by_id_name_and_external_id(api: Api) -> None:
     ],
 )
 def test_an_invalid_query_parameter_is_named(api: Api, query: str, field: str) -> None:
-    answer = api.get(f"{FILES}?{query}")
-    assert code_of(answer, 422) == "invalid_option"
-    assert answer.json()["detail"][0]["loc"] == ["query", field]
-    assert answer.json()["errors"][0]["field"] == field
+    response = api.get(f"{FILES}?{query}")
+    assert code_of(response, 422) == "invalid_option"
+    assert response.json()["detail"][0]["loc"] == ["query", field]
+    assert response.json()["errors"][0]["field"] == field
 
 
 def test_a_page_token_of_another_order_is_refused(api: Api) -> None:
@@ -187,6 +187,6 @@ def test_a_strange_file_name_is_cleaned_and_not_refused(api: Api, sent: str, sho
         + sent.encode()
         + b'"\r\n\r\n%PDF-1.7\r\n--b--\r\n'
     )
-    answer = api.post(FILES, body, content_type="multipart/form-data; boundary=b")
-    assert answer.status_code == 200, answer.content
-    assert answer.json()["name"] == shown
+    response = api.post(FILES, body, content_type="multipart/form-data; boundary=b")
+    assert response.status_code == 200, response.content
+    assert response.json()["name"] == shown

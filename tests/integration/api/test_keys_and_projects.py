@@ -29,18 +29,18 @@ def test_absent_wrong_expired_and_revoked_keys_get_the_same_response(api: Api) -
     headers = [{}, *({"authorization": f"Bearer {key}"} for key in ("lm-wrong", revoked, expired, "", "x" * 5000))]
     headers.append({"authorization": "Basic lm-wrong"})
 
-    answers = [Client().get(PARSE, headers={"x-request-id": "same-for-all", **each}) for each in headers]
+    responses = [Client().get(PARSE, headers={"x-request-id": "same-for-all", **each}) for each in headers]
 
-    assert {code_of(answer, 401) for answer in answers} == {"unauthenticated"}
-    assert len({answer.content for answer in answers}) == 1
-    assert answers[0]["WWW-Authenticate"] == "Bearer"
+    assert {code_of(response, 401) for response in responses} == {"unauthenticated"}
+    assert len({response.content for response in responses}) == 1
+    assert responses[0]["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("address", sorted(addresses()))
 def test_every_address_requires_a_key(address: str, transactional_db: None) -> None:
     path = "/" + address.replace("<str:file_id>", "dfl-1").replace("<str:job_id>", "pjb-1")
-    answers = [getattr(Client(), method)(path) for method in ("get", "post", "delete")]
-    assert {answer.status_code for answer in answers} == {401}
+    responses = [getattr(Client(), method)(path) for method in ("get", "post", "delete")]
+    assert {response.status_code for response in responses} == {401}
 
 
 def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: Api) -> None:
@@ -49,7 +49,7 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
 
     def ask(file: str, job: str) -> list[bytes]:
         common: dict[str, Any] = {"headers": {"x-request-id": "same-for-both"}}
-        answers = [
+        responses = [
             stranger.get(f"{FILES}/{file}", **common),
             stranger.delete(f"{FILES}/{file}", **common),
             stranger.get(f"{FILES}/{file}/content", **common),
@@ -60,13 +60,13 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
             stranger.get(f"{PARSE}/{job}/pages", **common),
             stranger.post(PARSE, {"tier": "fast", "file_id": file}, content_type="application/json", **common),
         ]
-        assert {code_of(answer, 404) for answer in answers} == {"not_found"}
-        return [answer.content for answer in answers]
+        assert {code_of(response, 404) for response in responses} == {"not_found"}
+        return [response.content for response in responses]
 
     assert ask(file_id, job_id) == ask(unknown["file"], unknown["job"])
     for path in (FILES, f"{FILES}?file_ids={file_id}", PARSE, f"{PARSE}?job_ids={job_id}"):
-        answer = stranger.get(path).json()
-        assert (answer["items"], answer["total_size"]) == ([], 0)
+        response = stranger.get(path).json()
+        assert (response["items"], response["total_size"]) == ([], 0)
     query = stranger.post(f"{FILES}/query", {"filter": {"file_ids": [file_id]}}, content_type="application/json")
     assert query.json()["items"] == []
     assert api.job(job_id).json()["job"]["status"] == "PENDING"

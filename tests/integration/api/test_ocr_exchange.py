@@ -33,9 +33,9 @@ def test_an_image_is_fetched_and_a_result_stored_without_an_api_key(api: Api) ->
     assert b"".join(Client().get(path_of(ocr_exchange.address_to_read(KEY)))) == b"pixels"
 
     link = path_of(ocr_exchange.address_to_write(KEY.replace("image", "json")))
-    for answer in (b'{"first": 1}', b'{"again": 1}'):
-        assert Client().put(link, answer, content_type="application/octet-stream").status_code == 204
-        assert storage.read(KEY.replace("image", "json")) == answer
+    for result in (b'{"first": 1}', b'{"again": 1}'):
+        assert Client().put(link, result, content_type="application/octet-stream").status_code == 204
+        assert storage.read(KEY.replace("image", "json")) == result
 
 
 def test_a_link_is_valid_for_one_direction_and_one_key(api: Api) -> None:
@@ -62,8 +62,8 @@ def test_workers_with_a_shared_folder_get_paths(api: Api, settings: Any) -> None
     settings.OCR_EXCHANGE_URL = ""
     storage.write(KEY, b"pixels")
     assert transfer.fetch(ocr_exchange.address_to_read(KEY)) == b"pixels"
-    transfer.deliver(ocr_exchange.address_to_write(KEY + ".answer"), b"text")
-    assert storage.read(KEY + ".answer") == b"text"
+    transfer.deliver(ocr_exchange.address_to_write(KEY + ".json"), b"text")
+    assert storage.read(KEY + ".json") == b"text"
 
 
 @pytest.mark.parametrize("address", ["/nowhere/at/all", "http://127.0.0.1:9/api/ocr-exchange/x"])

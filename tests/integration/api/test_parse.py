@@ -87,9 +87,9 @@ def parse_with_a_failed_page(api: Api, finish: Finish, **options: Any) -> dict[s
     failed = {"state": "failed", "error_code": "page_timeout", "error_detail": "The page took longer than allowed."}
     JobPage.objects.filter(job_id=job_id, number=2).update(**failed)
     finish(job_id)
-    answer = body_of(api.job(job_id, *EVERYTHING))
-    assert isinstance(answer, dict)
-    return answer
+    response = body_of(api.job(job_id, *EVERYTHING))
+    assert isinstance(response, dict)
+    return response
 
 
 @pytest.mark.usefixtures("in_ranges")
@@ -128,15 +128,15 @@ def test_a_failed_job_has_its_error(
 ) -> None:
     job_id = api.parse(content, **options).json()["id"]
     finish(job_id)
-    answer = body_of(api.job(job_id, *EVERYTHING))
-    job = answer["job"]
+    response = body_of(api.job(job_id, *EVERYTHING))
+    job = response["job"]
     assert job["status"] == "FAILED"
     assert job["error_message"].startswith(beginning)
     assert job["error"]["code"] == code
     assert job["error"]["type"] == f"/errors#{code}"
     assert job["error"]["detail"]
     assert job["error"]["retryable"] is False
-    assert answer.keys() == {"job", "job_metadata"}
+    assert response.keys() == {"job", "job_metadata"}
 
 
 def test_page_numbers_start_at_one(api: Api, finish: Finish) -> None:
@@ -187,19 +187,19 @@ def test_one_file_can_have_many_jobs(api: Api) -> None:
 def test_an_invalid_option_is_named_by_its_path(
     api: Api, options: dict[str, Any], location: list[str | int], code: str
 ) -> None:
-    answer = api.parse(**options)
-    assert code_of(answer, 422) == code
-    problem = answer.json()["detail"][0]
+    response = api.parse(**options)
+    assert code_of(response, 422) == code
+    problem = response.json()["detail"][0]
     assert problem["loc"] == ["body", *location]
     assert problem["type"]
     assert problem["msg"]
-    assert answer.json()["errors"][0]["field"] == ".".join(map(str, location))
+    assert response.json()["errors"][0]["field"] == ".".join(map(str, location))
     assert not ParseJob.objects.exists()
 
 
 def test_every_invalid_option_is_named(api: Api) -> None:
-    answer = api.parse(tier=1, page_ranges={"max_pages": -1}, crop_box={"left": "0"})
-    assert {problem["field"] for problem in answer.json()["errors"]} == {
+    response = api.parse(tier=1, page_ranges={"max_pages": -1}, crop_box={"left": "0"})
+    assert {problem["field"] for problem in response.json()["errors"]} == {
         "tier",
         "page_ranges.max_pages",
         "crop_box.left",
@@ -259,19 +259,19 @@ def test_a_mode_without_a_provider_is_replaced_by_fast_mode_or_refused(api: Api,
     assert ("mode_not_available", "tier") in warnings_of(job)
 
     settings.MODE_WITHOUT_PROVIDER = ""
-    answer = api.parse(tier=tier)
-    assert code_of(answer, 422) == "mode_not_available"
-    assert "load_providers" in answer.json()["detail"][0]["msg"]
-    assert "fast" in answer.json()["detail"][0]["msg"]
+    response = api.parse(tier=tier)
+    assert code_of(response, 422) == "mode_not_available"
+    assert "load_providers" in response.json()["detail"][0]["msg"]
+    assert "fast" in response.json()["detail"][0]["msg"]
     assert api.parse(tier="fast").json()["warnings"] == []
 
 
 def test_an_unknown_provider_is_refused_by_its_name(api: Api) -> None:
-    answer = api.parse(tier="cost_effective", providers=["unknown"])
+    response = api.parse(tier="cost_effective", providers=["unknown"])
 
-    assert code_of(answer, 422) == "invalid_option"
-    assert answer.json()["detail"][0]["loc"] == ["body", "providers"]
-    assert "No provider is called unknown." in answer.json()["detail"][0]["msg"]
+    assert code_of(response, 422) == "invalid_option"
+    assert response.json()["detail"][0]["loc"] == ["body", "providers"]
+    assert "No provider is called unknown." in response.json()["detail"][0]["msg"]
 
 
 def test_a_password_is_never_returned_or_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
@@ -284,8 +284,8 @@ def test_a_password_is_never_returned_or_logged(api: Api, caplog: pytest.LogCapt
     assert secret.encode() not in api.job(job_id, "job_metadata").content
 
     for wrong in ({"password": [secret]}, {"password": secret * 100}, {"Password": secret}, secret, [secret]):
-        answer = api.parse(input_options={"pdf": wrong})
-        assert secret.encode() not in answer.content
+        response = api.parse(input_options={"pdf": wrong})
+        assert secret.encode() not in response.content
     missing = api.parse(tier=None, input_options={"pdf": {"password": secret}})
     assert secret.encode() not in missing.content
     assert secret not in caplog.text
@@ -297,10 +297,10 @@ def test_a_request_must_have_exactly_one_document(api: Api) -> None:
 
     assert code_of(create(), 400) == "file_missing"
     assert code_of(create(file_id="dfl-1", source_url="https://example.org/a.pdf"), 422) == "invalid_option"
-    answer = create(source_url="https://example.org/a.pdf")
-    assert code_of(answer, 422) == "invalid_option"
-    assert answer.json()["detail"][0]["loc"] == ["body", "source_url"]
-    assert "upload" in answer.json()["detail"][0]["msg"].lower()
+    response = create(source_url="https://example.org/a.pdf")
+    assert code_of(response, 422) == "invalid_option"
+    assert response.json()["detail"][0]["loc"] == ["body", "source_url"]
+    assert "upload" in response.json()["detail"][0]["msg"].lower()
     assert code_of(create(file_id="dfl-1"), 404) == "not_found"
 
 
@@ -314,8 +314,8 @@ def test_a_job_can_be_cancelled_only_once(api: Api) -> None:
 def test_a_finished_job_can_be_deleted(api: Api, finish: Finish) -> None:
     created = api.parse().json()
     finish(created["id"])
-    answer = api.delete(f"{PARSE}/{created['id']}", content_type=JSON)
-    assert answer.json() == {"id": created["id"], "project_id": created["project_id"]}
+    response = api.delete(f"{PARSE}/{created['id']}", content_type=JSON)
+    assert response.json() == {"id": created["id"], "project_id": created["project_id"]}
     assert code_of(api.job(created["id"]), 404) == "not_found"
 
 
@@ -357,10 +357,10 @@ def test_jobs_are_filtered_by_state_id_and_time(api: Api, finish: Finish) -> Non
     api.post(f"{PARSE}/{ids[1]}/cancel")
 
     def found(**query: Any) -> list[str]:
-        answer = api.get(PARSE, query)
-        assert answer.status_code == 200, answer.content
-        assert answer.json()["total_size"] == len(answer.json()["items"])
-        return [job["id"] for job in answer.json()["items"]]
+        response = api.get(PARSE, query)
+        assert response.status_code == 200, response.content
+        assert response.json()["total_size"] == len(response.json()["items"])
+        return [job["id"] for job in response.json()["items"]]
 
     assert found() == ids[::-1]
     assert found(status="COMPLETED") == [ids[0]]

@@ -12,10 +12,10 @@ def test_new_jobs_are_refused_with_the_reason(api: Api) -> None:
     file_id = api.upload().json()["id"]
     pauses.pause(name="intake", reason="moving to a new machine", by="tester")
 
-    for answer in (api.parse(), api.parse_file(file_id)):
-        assert code_of(answer, 503) == "intake_paused"
-        assert "moving to a new machine" in answer.json()["detail"]
-        assert int(answer["Retry-After"]) >= 30
+    for response in (api.parse(), api.parse_file(file_id)):
+        assert code_of(response, 503) == "intake_paused"
+        assert "moving to a new machine" in response.json()["detail"]
+        assert int(response["Retry-After"]) >= 30
     assert not ParseJob.objects.exists()
     assert Document.objects.count() == 1, "the upload of a refused request is not kept"
 

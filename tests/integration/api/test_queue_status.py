@@ -74,9 +74,9 @@ def test_a_document_that_waits_to_be_split_is_one_message(api: Api, broker: str)
     api.parse()
     api.parse()
 
-    answer = status(PARSE)
-    assert answer | {"queues": []} == {"status": "ok", "queue_prefix": PARSE, "total_messages": 2, "queues": []}
-    assert [one["name"] for one in answer["queues"]] == [PARSE, f"{PARSE}_pages"]
+    response = status(PARSE)
+    assert response | {"queues": []} == {"status": "ok", "queue_prefix": PARSE, "total_messages": 2, "queues": []}
+    assert [one["name"] for one in response["queues"]] == [PARSE, f"{PARSE}_pages"]
     assert queue(PARSE)["waiting"] == 2
     assert queue(PARSE)["broker_messages"] == 2
 
