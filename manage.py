@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-# Errors of SQLite and PostgreSQL on a database that was not migrated.
+# Errors of SQLite and PostgreSQL if migrations are not applied.
 _MISSING = re.compile(r"no such (table|column)|(relation|column) \S+ does not exist")
 
 
@@ -25,23 +25,18 @@ def main() -> None:
     except (OperationalError, ProgrammingError) as error:
         if not _MISSING.search(str(error)):
             raise
-        sys.exit(_what_is_missing())
+        from django.conf import settings
+        from django.db import connection
 
-
-def _what_is_missing() -> str:
-    """Return what is missing: tables of this release, or the service (a terminal without LEAFMILL_DATA)."""
-    from django.conf import settings
-    from django.db import connection
-
-    if connection.vendor == "sqlite" and not connection.introspection.table_names():
-        return (
-            f"There is no service in {settings.DATA_DIR}. Where yours runs with LEAFMILL_DATA=..., set it here too. "
-            "To begin one there: `make run`, or `manage.py migrate`."
+        if connection.vendor == "sqlite" and not connection.introspection.table_names():
+            sys.exit(
+                f"There is no service in {settings.DATA_DIR}. If yours runs with LEAFMILL_DATA=..., set the same here. "
+                "To start a new one there: `make run`, or `manage.py migrate`."
+            )
+        sys.exit(
+            "The database lacks tables or columns of this release. Create them with `manage.py migrate`; the first "
+            "`make run` does it automatically."
         )
-    return (
-        "The database lacks tables or columns of this release. Make them with `manage.py migrate`; the first "
-        "`make run` does it by itself."
-    )
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Wiring only: settings, URLs, Celery. Nothing here knows what a page is."""
+"""Wiring only: settings, URLs, Celery. Nothing here knows about pages."""

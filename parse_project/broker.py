@@ -1,4 +1,4 @@
-"""Celery's road to Redis, without what it costs processes that send many short tasks."""
+"""kombu's transport for Redis, made cheaper for processes that send many short tasks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 
 
 class Channel(redis.Channel):
-    """kombu builds a client for every message and every acknowledgement; one for each pool of connections does."""
+    """Reuses one client per connection pool; kombu creates one for every message and acknowledgement."""
 
-    _kept: tuple[Any, Any] | None = None
+    _cached: tuple[Any, Any] | None = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
             return super()._create_client(asynchronous=True)  # type: ignore[misc]
-        pool, client = self._kept or (None, None)
+        pool, client = self._cached or (None, None)
         if client is None or pool is not self.pool:
             client = super()._create_client()  # type: ignore[misc]
-            self._kept = self.pool, client
+            self._cached = self.pool, client
         return client
 
 
@@ -26,6 +26,6 @@ class Transport(redis.Transport):
     Channel = Channel
 
 
-def use() -> None:
-    """From the next connection on."""
+def install() -> None:
+    """Use this transport for all later connections to Redis."""
     TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"

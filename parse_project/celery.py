@@ -1,4 +1,4 @@
-"""The Celery application: broker, chords, routing. What each task does stands in apps/jobs/tasks.py."""
+"""The Celery application: broker, chords, queues. The tasks are in apps/jobs/tasks.py."""
 
 from __future__ import annotations
 
@@ -17,19 +17,14 @@ from parse_project import broker
 from parse_project.chords import backend_url
 
 
-def _queue(name: str, *, rabbitmq: bool) -> Queue:
-    arguments = {"x-queue-type": "quorum"} if rabbitmq else None
-    return Queue(name, Exchange(name, type="direct"), routing_key=name, queue_arguments=arguments)
-
-
 def make_app() -> Celery:
-    broker.use()
+    broker.install()
     app = Celery("leafmill")
     app.conf.update(configuration())
     # Celery would close the database connection after each task, which costs more than a short task;
     # apps/jobs/worker.py keeps it as long as Django does.
     app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
-    app.steps["consumer"].add("parse_project.events:GatheredEvents")
+    app.steps["consumer"].add("parse_project.events:BufferedEvents")
     app.steps["consumer"].add("apps.core.worker_heartbeat:Heartbeat")
     app.autodiscover_tasks(["apps.jobs"])
     app.autodiscover_tasks(["apps.jobs"], related_name="worker")
@@ -38,7 +33,8 @@ def make_app() -> Celery:
 
 def configuration() -> dict[str, Any]:
     rabbitmq = settings.CELERY_BROKER_URL.startswith("amqp")
-    # A publish gives up within about a second: the row is the queue, rescue sends it again.
+    queue_arguments = {"x-queue-type": "quorum"} if rabbitmq else None
+    # A publish fails after about a second. The row is the real queue entry, and rescue sends it again.
     transport: dict[str, Any] = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
     transport |= (
         {"confirm_publish": True, "connect_timeout": 1}
@@ -47,7 +43,7 @@ def configuration() -> dict[str, Any]:
             "socket_connect_timeout": 1,
             "socket_timeout": 5,
             "socket_keepalive": True,
-            # A lost message is made good from the rows within a minute, long before the broker would.
+            # Rescue sends a lost message again within a minute, long before the broker would.
             "visibility_timeout": 12 * 3600,
             "queue_order_strategy": "round_robin",
         }
@@ -66,7 +62,10 @@ def configuration() -> dict[str, Any]:
         "result_backend_transport_options": {"retry_policy": {"max_retries": 1, "interval_start": 0, "timeout": 1.0}},
         "result_backend_always_retry": False,
         "result_expires": settings.MAX_JOB_SECONDS + 3600,
-        "task_queues": [_queue(name, rabbitmq=rabbitmq) for name in settings.QUEUES],
+        "task_queues": [
+            Queue(name, Exchange(name, type="direct"), routing_key=name, queue_arguments=queue_arguments)
+            for name in settings.QUEUES
+        ],
         "task_default_queue": "housekeeping",
         "task_create_missing_queues": False,
         "task_ignore_result": True,

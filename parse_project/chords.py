@@ -1,7 +1,7 @@
-"""Celery's Redis backend as a counter of chords.
+"""Celery's Redis backend, reduced to a counter of chords.
 
-Nobody here waits for a task's result. The stock backend nevertheless subscribes to every member of a chord that is
-published: a command each, memory that grows, and after a restart of Redis a process that can publish no more.
+No process waits for task results. Celery's own backend nevertheless subscribes to every member of a published chord.
+That costs a command per member and growing memory, and after a restart of Redis the process can no longer publish.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from celery.backends.redis import RedisBackend
 
 
 class ChordCounter(RedisBackend):
-    """Counts the members of a chord and publishes its body; results are not waited for."""
+    """Counts the members of a chord and publishes its body; does not subscribe to results."""
 
     def add_pending_result(self, result: Any, weak: bool = False, start_drainer: bool = True) -> Any:
         return result
@@ -22,5 +22,5 @@ class ChordCounter(RedisBackend):
 
 
 def backend_url(redis_url: str) -> str:
-    """How Celery is told to use this backend: the class, then the server (``socket`` for a Unix socket)."""
+    """Return Celery's ``result_backend``: this class, then the server (``socket`` for a Unix socket)."""
     return f"{__name__}:ChordCounter+{redis_url.removeprefix('redis+')}"

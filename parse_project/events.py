@@ -1,4 +1,4 @@
-"""What Flower is told of tasks, at a cost that short tasks can bear. Imported by workers only."""
+"""Task events for Flower, cheap enough for short tasks. Only workers import this module."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from celery import bootsteps
 from celery.worker.consumer.events import Events
 
-SECONDS_BETWEEN = 1.0
+FLUSH_SECONDS = 1.0
 
 
-class GatheredEvents(bootsteps.StartStopStep):
-    """What Flower is told goes out once a second, not with every task, and only from the loop that owns the connection.
+class BufferedEvents(bootsteps.StartStopStep):
+    """Sends task events once a second instead of with every task, and only from the loop that owns the connection.
 
-    Celery's own buffer is emptied by whichever thread fills it. On RabbitMQ that thread waits for a confirmation on the
-    connection that the loop is reading, and one of the two never gets its answer.
+    Celery's own buffer is flushed by the thread that fills it. On RabbitMQ that thread then waits for a confirmation on
+    the connection that the loop is reading, and one of the two waits forever.
     """
 
     requires = (Events,)
@@ -23,19 +23,19 @@ class GatheredEvents(bootsteps.StartStopStep):
     def start(self, consumer: Any) -> None:
         if consumer.hub is None:
             return
-        waiting = False
+        scheduled = False
 
         def flush() -> None:
-            nonlocal waiting
-            waiting = False
+            nonlocal scheduled
+            scheduled = False
             if consumer.event_dispatcher:
                 consumer.event_dispatcher.flush()
 
-        def gather() -> None:
-            nonlocal waiting
-            if not waiting:
-                waiting = True
-                consumer.hub.call_soon(consumer.hub.call_later, SECONDS_BETWEEN, flush)
+        def schedule_flush() -> None:
+            nonlocal scheduled
+            if not scheduled:
+                scheduled = True
+                consumer.hub.call_soon(consumer.hub.call_later, FLUSH_SECONDS, flush)
 
         consumer.event_dispatcher.buffer_limit = sys.maxsize
-        consumer.event_dispatcher.on_send_buffered = gather
+        consumer.event_dispatcher.on_send_buffered = schedule_flush

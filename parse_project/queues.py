@@ -1,4 +1,4 @@
-"""One table: queue -> its pool, its width, and how much of one job and one project may stand in it at once."""
+"""The table of queues: pool, width, and how many messages of one job or project may be in it at once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Queue:
-    """``window`` counts messages sent and not settled: a few seconds of work, so that nobody waits behind a backlog.
+    """A queue and its limits.
 
-    ``page_parser`` is set on the queues whose work waits for models; their width is in calls, not in cores.
+    A window is the maximum number of dispatched, unfinished messages. It holds a few seconds of work, so that no job
+    waits behind the backlog of another. ``page_parser`` is set on queues whose work waits for models; their width is
+    in calls, not in cores.
     """
 
     name: str
@@ -35,7 +37,7 @@ def queue_table(
         Queue("ocr_cpu", "prefork", ocr_processes, ocr_per_document, window_per_project),
         Queue("ocr_gpu", "threads", ocr_processes, ocr_per_document, window_per_project),
         *(
-            # Twice what one worker has in flight, so that it never waits for the next window.
+            # Twice the calls that one worker has in flight, so that it never waits for the next messages.
             Queue(name, "threads", width, 2 * width, 4 * width, page_parser=name)
             for name, width in model_widths.items()
         ),

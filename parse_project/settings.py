@@ -1,62 +1,42 @@
-"""Settings, in sections; every variable is read here, once. docs/configuration.md has a row for each."""
+"""Django's settings. Each environment variable is read here, once; docs/configuration.md has a row for each."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
-from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from apps import VERSION
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
-from parse_project import env
+from parse_project import backends, env
 from parse_project.queues import queue_table
+from parse_project.secret_key import stored_secret_key
 
 BASE_DIR = env.BASE_DIR
 
-# --- Data folder: what the embedded parts keep -----------------------------------------------------------------------
+# --- Data folder of the embedded parts -------------------------------------------------------------------------------
 
 DATA_DIR = env.data_folder()
 IS_READ_ONLY = sys.argv[1:2] == ["doctor"]  # the doctor reports what is missing and creates nothing
 
-
-def _kept_secret_key() -> str:
-    """Return the key in the data folder; create it at the first start. Processes that race agree on one key."""
-    path = DATA_DIR / "secret_key"
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        if IS_READ_ONLY:
-            return secrets.token_urlsafe(48)
-        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = DATA_DIR / f".secret_key.{os.getpid()}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48), encoding="ascii")
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-        return path.read_text(encoding="ascii").strip()
-
-
 # --- Django ----------------------------------------------------------------------------------------------------------
 
-_CONFIGURED_KEY = env.secret("SECRET_KEY", "", "signs links and seals passwords; made at the first start when empty")
+_CONFIGURED_KEY = env.secret(
+    "SECRET_KEY", "", "signs links and encrypts stored secrets; empty: created at the first start"
+)
 HAS_CONFIGURED_KEY = bool(_CONFIGURED_KEY)
-SECRET_KEY = _CONFIGURED_KEY or _kept_secret_key()
+SECRET_KEY = _CONFIGURED_KEY or stored_secret_key(DATA_DIR, create=not IS_READ_ONLY)
 DEBUG = False
 ALLOWED_HOSTS = env.listing(
-    "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "names this service answers to, separated by commas; * for all"
+    "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "accepted host names, separated by commas; * for all"
 )
-PUBLIC_URL = env.text("PUBLIC_URL", "", "what links to ourselves begin with, when a proxy stands before us").rstrip("/")
+PUBLIC_URL = env.text("PUBLIC_URL", "", "start of links to the service behind a proxy").rstrip("/")
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
-HOST = env.text("HOST", "127.0.0.1", "address the web process listens on")
+HOST = env.text("HOST", "127.0.0.1", "address on which web and Flower listen")
 PORT = env.integer("PORT", 8000, "port of the web process", minimum=1, maximum=65535)
 FLOWER_PORT = env.integer("FLOWER_PORT", 5555, "port of Flower", minimum=1, maximum=65535)
 FLOWER_URL = env.text(
-    "FLOWER_URL", "", "where people's browsers find Flower; empty: at FLOWER_PORT of the host they see the admin at"
+    "FLOWER_URL", "", "URL of Flower for links in the admin; empty: FLOWER_PORT of the host that serves the admin"
 ).rstrip("/")
 
 INSTALLED_APPS = [
@@ -110,7 +90,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-WHITENOISE_USE_FINDERS = True  # no collectstatic step between a clone and a running service
+WHITENOISE_USE_FINDERS = True  # so that no collectstatic is needed after a clone
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -126,88 +106,26 @@ DATABASE_URL = env.address("DATABASE_URL", f"sqlite:///{DATA_DIR}/leafmill.sqlit
 DATABASE_CONNECTION_SECONDS = env.integer(
     "DATABASE_CONNECTION_SECONDS", 300, "seconds a process keeps its database connection; 0 behind PgBouncer"
 )
-
-
 DATABASE_POOL_SIZE = env.integer(
     "DATABASE_POOL_SIZE", 10, "PostgreSQL connections of a process with many threads (llm, lvm, agent)", minimum=1
 )
-IDLE_TRANSACTION_SECONDS = 30
-
-
-def _sqlite(path: str) -> dict[str, object]:
-    if not IS_READ_ONLY:
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": path,
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            # DEFERRED loses read-then-write transactions to "database is locked" as soon as two processes write.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
-        },
-        "TEST": {"NAME": path + ".test"},
-    }
-
-
-def _postgres(url: str) -> dict[str, object]:
-    parts = urlsplit(url)
-    query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")) or "leafmill",
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(query.pop("host", "") or parts.hostname or ""),
-        "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": DATABASE_CONNECTION_SECONDS,
-        "CONN_HEALTH_CHECKS": DATABASE_CONNECTION_SECONDS > 0,
-        "OPTIONS": {
-            "connect_timeout": 2,
-            "tcp_user_timeout": 10_000,  # milliseconds until a server that stopped answering counts as gone
-            # A process that freezes in the middle of a transaction holds its rows' locks: the server ends it.
-            "options": f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_SECONDS}s",
-            **query,
-        },
-    }
-
-
-def _database(url: str) -> dict[str, object]:
-    if url.startswith("sqlite:"):
-        return _sqlite(unquote(url.removeprefix("sqlite:///")))
-    if url.startswith(("postgres:", "postgresql:")):
-        return _postgres(url)
-    raise env.BadVariable("DATABASE_URL", url.split("@")[-1], "sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME")
-
-
-DATABASES = {"default": _database(DATABASE_URL)}
+DATABASES = {
+    "default": backends.database(
+        DATABASE_URL, connection_seconds=DATABASE_CONNECTION_SECONDS, create_folder=not IS_READ_ONLY
+    )
+}
 
 # --- Storage ---------------------------------------------------------------------------------------------------------
 
 STORAGE_URL = env.secret(
     "STORAGE_URL",
     f"file://{DATA_DIR}/storage",
-    "where bytes live: file:///FOLDER or s3://BUCKET/PREFIX?endpoint_url=...",
+    "stored files: file:///FOLDER or s3://BUCKET/PREFIX?endpoint_url=...",
 )
 
 
-def _storage(url: str) -> dict[str, object]:
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return {"BACKEND": "apps.documents.storage.FolderStorage", "OPTIONS": {"location": unquote(parts.path)}}
-    if parts.scheme == "s3":
-        query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
-        options = {"bucket_name": parts.netloc, "location": parts.path.lstrip("/"), "file_overwrite": True}
-        return {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": options | {key: unquote(value) for key, value in query.items()},
-        }
-    raise env.BadVariable("STORAGE_URL", url.split("@")[-1], "file:///FOLDER or s3://BUCKET/PREFIX is expected")
-
-
 STORAGES = {
-    "default": _storage(STORAGE_URL),
+    "default": backends.storage(STORAGE_URL),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
@@ -216,88 +134,91 @@ STORAGES = {
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_MB", 512, "largest document, in MB", minimum=1) * 1024 * 1024
 MAX_PAGES_PER_DOCUMENT = env.max_pages_per_document()
 MAX_EXTRACTED_IMAGES_PER_PAGES = env.integer("MAX_EXTRACTED_IMAGES_PER_PAGES", 30, "pictures kept from one page")
-PAGE_CPU_SECONDS = env.integer("PAGE_CPU_SECONDS", 20, "CPU seconds one page may use in the reader", minimum=1)
-PAGE_WALL_SECONDS = env.integer("PAGE_WALL_SECONDS", 30, "seconds one page may take in the reader", minimum=1)
+PAGE_CPU_SECONDS = env.integer("PAGE_CPU_SECONDS", 20, "CPU seconds for one page in the reader", minimum=1)
+PAGE_WALL_SECONDS = env.integer("PAGE_WALL_SECONDS", 30, "seconds for one page in the reader", minimum=1)
 READER_MEMORY_MB = env.reader_memory_mb()
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a JSON body or of form fields
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # the admin's lists; the API counts its own
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # for lists in the admin; the API has its own limit
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes kept in memory before an upload goes to disk
-SIGNED_URL_SECONDS = env.integer("SIGNED_URL_SECONDS", 3600, "seconds a signed link is valid", minimum=1)
+SIGNED_URL_SECONDS = env.integer("SIGNED_URL_SECONDS", 3600, "seconds for which a signed link is valid", minimum=1)
 
 # --- Jobs ------------------------------------------------------------------------------------------------------------
 
-LEASE = timedelta(seconds=env.number("LEASE_SECONDS", 30, "seconds until a worker that fell silent is given up"))
-LEASE_RENEWAL_SECONDS = env.number("LEASE_RENEWAL_SECONDS", 10, "seconds between two renewals of a lease", minimum=0.1)
-RESCUE_SECONDS = env.number("RESCUE_SECONDS", 5, "seconds between two looks for lost work", minimum=0.1)
+LEASE = timedelta(seconds=env.number("LEASE_SECONDS", 30, "seconds without renewal after which a step is reclaimed"))
+LEASE_RENEWAL_SECONDS = env.number("LEASE_RENEWAL_SECONDS", 10, "seconds between renewals of a lease", minimum=0.1)
+RESCUE_SECONDS = env.number("RESCUE_SECONDS", 5, "seconds between searches for lost work", minimum=0.1)
 RESEND_AFTER = timedelta(
-    seconds=env.number("RESEND_SECONDS", 30, "seconds a sent message may wait unbegun before rescue looks at it")
+    seconds=env.number(
+        "RESEND_SECONDS", 30, "seconds after which rescue checks a dispatched message that is not claimed"
+    )
 )
-PAGES_PER_RANGE = env.integer("PAGES_PER_RANGE", 32, "pages one message of fast work asks for", minimum=1)
+PAGES_PER_RANGE = env.integer("PAGES_PER_RANGE", 32, "pages per message in fast mode", minimum=1)
 SHORT_ROAD_PAGES = env.integer(
     "SHORT_ROAD_PAGES",
     DEFAULT_RANGE_PAGES,
-    "pages up to which a document is read and assembled by the process that opens it; 0: never",
+    "documents up to this many pages are read and assembled by the process that opens them; 0: never",
 )
-JOB_BASE_SECONDS = env.integer("JOB_BASE_SECONDS", 900, "seconds a job may take, before its pages are counted")
-JOB_SECONDS_PER_PAGE = env.integer("JOB_SECONDS_PER_PAGE", 5, "seconds a job may take for each page more")
+JOB_BASE_SECONDS = env.integer("JOB_BASE_SECONDS", 900, "seconds a job may take, without its pages")
+JOB_SECONDS_PER_PAGE = env.integer("JOB_SECONDS_PER_PAGE", 5, "additional seconds a job may take per page")
 MAX_JOB_SECONDS = 6 * 3600
 STUCK_AFTER = timedelta(
-    minutes=env.integer("STUCK_MINUTES", 10, "minutes without a sign of life after which a job is shown as stuck")
+    minutes=env.integer("STUCK_MINUTES", 10, "minutes without progress after which the admin shows a job as stuck")
 )
 CLEANUP_PARSE_V2_RETENTION_DAYS = env.integer(
     "CLEANUP_PARSE_V2_RETENTION_DAYS",
     30,
-    "days that ended jobs and their results are kept; 0 or less: for ever",
+    "days for which finished jobs and results are kept; 0 or less: forever",
     minimum=-36500,
     maximum=36500,
 )
 CLEANUP_PARSE_V2_BATCH_SIZE = env.integer(
-    "CLEANUP_PARSE_V2_BATCH_SIZE", 100, "jobs that are looked up at once to be removed", minimum=1, maximum=10_000
+    "CLEANUP_PARSE_V2_BATCH_SIZE", 100, "jobs that cleanup selects at once", minimum=1, maximum=10_000
 )
-MAX_STARTS = 3  # starts of one page alone before it counts as poison
+MAX_STARTS = 3  # starts of a page by itself before it counts as poison
 MODE_WITHOUT_PROVIDER = env.text(
     "MODE_WITHOUT_PROVIDER",
     "fast" if DATABASE_URL.startswith("sqlite:") else "",
-    "mode that serves a request whose mode has no provider; empty: such a request is refused",
+    "mode for requests whose own mode has no provider; empty: refuse them",
 )
 
 # --- Model providers ------------------------------------------------------------------------------------------------
 
 EXTERNAL_PROVIDERS = env.boolean(
-    "EXTERNAL_PROVIDERS", True, "whether pages may be sent to providers outside of this installation"
+    "EXTERNAL_PROVIDERS", True, "whether pages may be sent to providers outside this installation"
 )
 PROVIDER_OUTAGE_SECONDS = env.integer(
-    "PROVIDER_OUTAGE_WAIT", 120, "seconds a page waits for providers that are out of order before it goes without them"
+    "PROVIDER_OUTAGE_WAIT", 120, "seconds a page waits while all providers are down, before it gets its fallback text"
 )
 PROVIDER_FIRST_BYTE_SECONDS = env.number(
-    "PROVIDER_FIRST_BYTE_SECONDS", 120, "seconds until the first byte of a provider's answer", minimum=0.1
+    "PROVIDER_FIRST_BYTE_SECONDS", 120, "seconds until the first byte of a provider's response", minimum=0.1
 )
 PROVIDER_IDLE_SECONDS = env.number(
-    "PROVIDER_IDLE_SECONDS", 20, "seconds between two bytes of a provider's answer", minimum=0.1
+    "PROVIDER_IDLE_SECONDS", 20, "seconds between two bytes of a provider's response", minimum=0.1
 )
-PROVIDER_TOTAL_SECONDS = env.number(
-    "PROVIDER_TOTAL_SECONDS", 180, "seconds one call to a provider may take as a whole", minimum=0.1
-)
+PROVIDER_TOTAL_SECONDS = env.number("PROVIDER_TOTAL_SECONDS", 180, "seconds for one call to a provider", minimum=0.1)
 PROVIDERS_REREAD_SECONDS = env.number(
-    "PROVIDERS_REREAD_SECONDS", 5, "seconds until a change of providers in the admin reaches the workers", minimum=0.1
+    "PROVIDERS_REREAD_SECONDS", 5, "seconds until workers notice a change of providers in the admin", minimum=0.1
 )
-PAGE_CACHE_HOURS = env.integer("PAGE_CACHE_HOURS", 48, "hours a model's answer for a page is kept to be used again")
+PAGE_CACHE_HOURS = env.integer("PAGE_CACHE_HOURS", 48, "hours for which a model's result for a page is cached")
 
 # --- Queues and workers ----------------------------------------------------------------------------------------------
 
 PARSE_PROCESSES = env.parse_processes()
 PDF_JOB_QUEUE_CONCURRENCY = env.integer(
-    "PDF_JOB_QUEUE_CONCURRENCY", 1, "documents of more than 16 pages one worker splits or assembles at once", minimum=1
+    "PDF_JOB_QUEUE_CONCURRENCY",
+    1,
+    "documents of more than 16 pages that one worker splits or assembles at once",
+    minimum=1,
 )
 OCR_WORKER = env.ocr_processes()
-OCR_CONCURRENCY = env.integer("OCR_CONCURRENCY", 8, "OCR requests one document has open", minimum=1)
+OCR_CONCURRENCY = env.integer("OCR_CONCURRENCY", 8, "OCR requests in flight per document", minimum=1)
 OCR_DPI = env.ocr_dpi()
-OCR_QUEUE = env.text("OCR_QUEUE", "auto", "ocr_cpu, ocr_gpu, or auto: ocr_gpu while a worker for it is there")
+OCR_QUEUE = env.text("OCR_QUEUE", "auto", "ocr_cpu, ocr_gpu or auto: ocr_gpu while it has a worker")
 if OCR_QUEUE not in ("auto", "ocr_cpu", "ocr_gpu"):
     raise env.BadVariable("OCR_QUEUE", OCR_QUEUE, "auto, ocr_cpu or ocr_gpu is expected")
 OCR_EXCHANGE_URL = env.text(
-    "OCR_EXCHANGE_URL", "", "our address as OCR workers reach it; empty: they share the storage folder with us"
+    "OCR_EXCHANGE_URL", "", "web address as OCR workers reach it; empty: they share the storage folder"
 ).rstrip("/")
 ACCURATE_MODE_LLM_CONCURRENCY = env.integer(
     "ACCURATE_MODE_LLM_CONCURRENCY", 250, "calls in flight per worker, parse_page_with_llm", minimum=1
@@ -312,10 +233,8 @@ QUEUES = queue_table(
     parse_processes=PARSE_PROCESSES,
     ocr_processes=OCR_WORKER,
     ocr_per_document=OCR_CONCURRENCY,
-    window_per_job=env.integer("WINDOW_PER_JOB", 32, "messages of one job that stand in a queue at once", minimum=1),
-    window_per_project=env.integer(
-        "WINDOW_PER_PROJECT", 128, "messages of one project that stand in a queue at once", minimum=1
-    ),
+    window_per_job=env.integer("WINDOW_PER_JOB", 32, "messages of one job in a queue at once", minimum=1),
+    window_per_project=env.integer("WINDOW_PER_PROJECT", 128, "messages of one project in a queue at once", minimum=1),
     model_widths={
         "llm": ACCURATE_MODE_LLM_CONCURRENCY,
         "lvm": MULTIMODAL_MODEL_CONCURRENCY,
@@ -323,15 +242,15 @@ QUEUES = queue_table(
     },
 )
 MODEL_PROCESSES = env.integer(
-    "MODEL_PROCESSES", 1, "processes of make run that share the three widths of the models", minimum=1
+    "MODEL_PROCESSES", 1, "processes of make run that share the three limits of model calls", minimum=1
 )
 
-CELERY_APP = "parse_project.celery"  # imported by the first that publishes; it takes a while
+CELERY_APP = "parse_project.celery"  # imported at the first publish, because it takes a while
 CELERY_BROKER_URL = env.broker_url()
 REDIS_URL = env.address(
     "REDIS_URL",
     CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else env.embedded_broker_url(),
-    "Redis or Valkey for chord counters, quotas and events; beside RabbitMQ too",
+    "Redis or Valkey for chord counters, quotas and events; also needed beside RabbitMQ",
 )
 
 # --- API -------------------------------------------------------------------------------------------------------------
@@ -357,62 +276,56 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
 
-# --- Watching --------------------------------------------------------------------------------------------------------
+# --- Monitoring ------------------------------------------------------------------------------------------------------
 
-QUEUE_STATUS_TOKEN = env.secret(
-    "QUEUE_STATUS_TOKEN", "", "what /api/queue-statusz asks for as Authorization: Bearer TOKEN; empty: it is open"
-)
+QUEUE_STATUS_TOKEN = env.secret("QUEUE_STATUS_TOKEN", "", "Bearer token that /api/queue-statusz requires; empty: open")
 
 METRICS_TOKEN = env.secret(
     "METRICS_TOKEN",
     QUEUE_STATUS_TOKEN,
-    "what /metrics asks for as Authorization: Bearer TOKEN; empty: there is no such address",
+    "Bearer token that /metrics requires; empty: /metrics does not exist",
 )
 # prometheus_client reads the same variable when it is imported.
 PROMETHEUS_MULTIPROC_DIR = env.text(
-    "PROMETHEUS_MULTIPROC_DIR", "", "folder shared by web processes behind one port, each reports the requests of all"
+    "PROMETHEUS_MULTIPROC_DIR",
+    "",
+    "folder shared by web processes behind one port, so that each reports the requests of all",
 )
 
 # --- Traces ----------------------------------------------------------------------------------------------------------
 
-_COLLECTOR = env.text(
-    "OTEL_EXPORTER_OTLP_ENDPOINT", "", "address of an OpenTelemetry collector (OTLP over HTTP); empty: no traces"
-)
+_COLLECTOR = env.text("OTEL_EXPORTER_OTLP_ENDPOINT", "", "OpenTelemetry collector (OTLP over HTTP); empty: no traces")
 TRACES_ENDPOINT = env.text(
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     f"{_COLLECTOR.rstrip('/')}/v1/traces" if _COLLECTOR else "",
-    "where traces go instead, the whole address; empty: /v1/traces of the collector",
+    "complete URL, if traces go elsewhere; empty: /v1/traces of the collector",
 )
 if TRACES_ENDPOINT and not TRACES_ENDPOINT.startswith(("http://", "https://")):
     raise env.BadVariable("OTEL_EXPORTER_OTLP_ENDPOINT", "...", "http://HOST:PORT or https://HOST:PORT is expected")
-_PROTOCOL = env.text("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "how traces are sent; there is only http/protobuf")
+_PROTOCOL = env.text(
+    "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "protocol of traces; only http/protobuf is supported"
+)
 if TRACES_ENDPOINT and _PROTOCOL != "http/protobuf":
-    raise env.BadVariable("OTEL_EXPORTER_OTLP_PROTOCOL", _PROTOCOL, "only http/protobuf is there")
-TRACES_SERVICE = env.text("OTEL_SERVICE_NAME", "leafmill", "the service's name in traces")
-
-
-def _traces_share() -> float:
-    """Which share of the jobs is traced. ``parentbased_`` changes nothing: no caller's span is above ours."""
-    sampler = env.text(
-        "OTEL_TRACES_SAMPLER", "always_on", "which jobs are traced: always_on, always_off or traceidratio"
-    )
-    share = env.number("OTEL_TRACES_SAMPLER_ARG", 1.0, "the share of jobs that traceidratio traces, 0 to 1")
-    shares = {"always_on": 1.0, "always_off": 0.0, "traceidratio": share}
-    if (kind := sampler.removeprefix("parentbased_")) not in shares:
-        raise env.BadVariable("OTEL_TRACES_SAMPLER", sampler, f"one of {', '.join(shares)} is expected")
-    if share > 1:
-        raise env.BadVariable("OTEL_TRACES_SAMPLER_ARG", f"{share:g}", "it must be at most 1")
-    return shares[kind]
-
-
-TRACES_SHARE = _traces_share()
+    raise env.BadVariable("OTEL_EXPORTER_OTLP_PROTOCOL", _PROTOCOL, "only http/protobuf is supported")
+TRACES_SERVICE = env.text("OTEL_SERVICE_NAME", "leafmill", "service name in traces")
+_SAMPLER = env.text(
+    "OTEL_TRACES_SAMPLER", "always_on", "sampling of jobs for traces: always_on, always_off or traceidratio"
+)
+_SHARE = env.number("OTEL_TRACES_SAMPLER_ARG", 1.0, "share of jobs that traceidratio traces, 0 to 1")
+_SHARES = {"always_on": 1.0, "always_off": 0.0, "traceidratio": _SHARE}
+_KIND = _SAMPLER.removeprefix("parentbased_")  # changes nothing, because no caller's span is the parent of ours
+if _KIND not in _SHARES:
+    raise env.BadVariable("OTEL_TRACES_SAMPLER", _SAMPLER, f"one of {', '.join(_SHARES)} is expected")
+if _SHARE > 1:
+    raise env.BadVariable("OTEL_TRACES_SAMPLER_ARG", f"{_SHARE:g}", "it must be at most 1")
+TRACES_SHARE = _SHARES[_KIND]
 if TRACES_ENDPOINT:
     MIDDLEWARE.insert(0, "apps.api.request_traces.TraceRequests")
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.log_level()
-LOG_FORMAT = env.text("LOG_FORMAT", "text", "text: lines for people; json: an object on each line")
+LOG_FORMAT = env.text("LOG_FORMAT", "text", "text: readable lines; json: one object per line")
 if LOG_FORMAT not in ("text", "json"):
     raise env.BadVariable("LOG_FORMAT", LOG_FORMAT, "text or json is expected")
 LOGGING = {

@@ -1,4 +1,4 @@
-"""Every address of the service."""
+"""All URLs of the service."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -12,7 +12,7 @@ from apps.monitoring.views import operations
 admin.site.site_header = admin.site.site_title = "Leafmill"
 
 urlpatterns = [
-    # People type these without the last slash; APPEND_SLASH would redirect the API's clients, too.
+    # People type these without the final slash; APPEND_SLASH would redirect clients of the API, too.
     re_path(r"^(?P<page>admin(?:/.*[^/])?)$", RedirectView.as_view(url="/%(page)s/", query_string=True)),
     path("admin/operations/capacity/", admin.site.admin_view(capacity_page.show), name="capacity"),
     path("admin/operations/doctor/", admin.site.admin_view(doctor_page.show), name="doctor"),

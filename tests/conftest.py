@@ -83,8 +83,10 @@ def _use_database(url: str) -> None:
     """Settings are read before any fixture runs, so the connection is exchanged and not the settings."""
     from django.db import connections
 
-    from parse_project import settings
+    from parse_project import backends, settings
 
-    chosen: dict[str, dict[str, Any]] = connections.configure_settings({"default": settings._database(url)})
+    seconds = settings.DATABASE_CONNECTION_SECONDS
+    database = backends.database(url, connection_seconds=seconds, create_folder=False)
+    chosen: dict[str, dict[str, Any]] = connections.configure_settings({"default": database})
     connections.databases["default"] = chosen["default"]
     del connections["default"]

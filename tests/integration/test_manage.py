@@ -22,6 +22,6 @@ def test_a_database_without_tables_is_reported_in_a_sentence(tmp_path: Path, com
     )
 
     assert done.returncode == 1
-    assert f"There is no service in {tmp_path / 'data'}. Where yours runs with LEAFMILL_DATA=..." in done.stderr
+    assert f"There is no service in {tmp_path / 'data'}. If yours runs with LEAFMILL_DATA=..." in done.stderr
     assert "manage.py migrate" in done.stderr
     assert "Traceback" not in done.stderr

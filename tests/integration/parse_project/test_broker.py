@@ -1,4 +1,4 @@
-"""The clients that are kept for Redis: few connections however much is sent, and a server that comes back is used."""
+"""The Redis transport: connections and clients are reused, also after a restart of the server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.services import Service
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Service]:
-    """A Redis of the test's own: it is stopped and started, and its connections are counted."""
+    """A Redis that only this test uses, so that it can be restarted and its connections counted."""
     service = services.start_redis(tmp_path)
     yield service
     service.close()
@@ -25,7 +25,7 @@ def server(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def connection(server: Service) -> Iterator[Connection]:
-    """A connection to it as Celery makes one."""
+    """A connection with the options of our Celery application."""
     options = configuration()["broker_transport_options"]
     with Connection(server.url, connect_timeout=1, transport_options=options) as connection:
         yield connection
@@ -42,25 +42,25 @@ def connections(server: Service) -> int:
         return len(client.client_list())
 
 
-def exchanged(queue: Any, text: str) -> str:
-    """What comes back when a message is sent, taken and acknowledged."""
+def exchange(queue: Any, text: str) -> str:
+    """Send, receive and acknowledge a message. Return the received text."""
     queue.put({"text": text})
     message = queue.get(timeout=10)
     message.ack()
     return str(message.payload["text"])
 
 
-def test_connections_do_not_grow_with_the_messages(server: Service, queue: Any) -> None:
-    exchanged(queue, "first")
+def test_messages_share_the_connections(server: Service, queue: Any) -> None:
+    exchange(queue, "first")
     before = connections(server)
 
-    assert [exchanged(queue, str(number)) for number in range(100)] == [str(number) for number in range(100)]
+    assert [exchange(queue, str(number)) for number in range(100)] == [str(number) for number in range(100)]
 
     assert connections(server) == before
 
 
-def test_one_client_is_built_for_many_messages(queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    exchanged(queue, "first")
+def test_messages_share_one_client(queue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange(queue, "first")
     built: list[Any] = []
     build = redis.Redis.__init__
 
@@ -70,12 +70,12 @@ def test_one_client_is_built_for_many_messages(queue: Any, monkeypatch: pytest.M
 
     monkeypatch.setattr(redis.Redis, "__init__", counted)
     for number in range(20):
-        exchanged(queue, str(number))
+        exchange(queue, str(number))
 
     assert built == []
 
 
-def test_a_client_whose_server_was_started_again_sends_again(server: Service, connection: Connection) -> None:
+def test_a_client_sends_again_after_a_restart_of_the_server(server: Service, connection: Connection) -> None:
     with connection.SimpleQueue("messages") as sender:
         sender.put({"text": "before"})
         server.stop()
