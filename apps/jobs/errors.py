@@ -26,7 +26,7 @@ class JobNotFound(JobError):
 
 
 class IllegalMove(JobError):
-    """The job's state does not allow this."""
+    """The state of the job does not allow this. Check the state: GET /api/v2/parse/{job_id}."""
 
     code = "conflict"
 
@@ -52,13 +52,13 @@ class InvalidOption(JobError):
 
 
 class ModeNotAllowed(JobError):
-    """The project does not allow this mode."""
+    """The project does not allow this mode. Send another tier, or ask for the mode to be allowed."""
 
     code = "mode_not_allowed"
 
 
 class IntakePaused(JobError):
-    """No new jobs are taken for the moment. Send the request again later."""
+    """The service accepts no new jobs at the moment. Send the request again later."""
 
     code = "intake_paused"
     retryable = True
@@ -66,13 +66,13 @@ class IntakePaused(JobError):
 
 
 class QuotaExceeded(DocumentError):
-    """The project's quota is used up."""
+    """The project's quota is used up. Wait, or ask for a higher quota."""
 
     code = "quota_exceeded"
 
 
 class ModeNotAvailable(InvalidOption):
-    """No provider serves this mode."""
+    """No provider serves this mode. Send another tier, or load a provider for the mode."""
 
     code = "mode_not_available"
 
@@ -84,7 +84,7 @@ class TooSlowToEstimate(JobError):
 
 
 class BrokerUnavailable(ParseError):
-    """The broker does not answer. Open work stays in the database and is sent when the broker is back."""
+    """The message broker does not respond. Open work stays in the database and is sent when the broker is back."""
 
     code = "broker_unavailable"
     retryable = True

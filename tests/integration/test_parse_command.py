@@ -126,7 +126,7 @@ def test_only_the_requested_pages_are_parsed(long: Path) -> None:
         (["SMALL", "--server", "127.0.0.1:8000"], 2, b"'127.0.0.1:8000' is not the address of a server"),
         (["SMALL", "--server", "http://127.0.0.1:port"], 2, b"is not the address of a server"),
         (["SMALL", "--server", "http://127.0.0.1:9", "--api-key", "kéy"], 2, b"characters that keys never contain"),
-        (["SMALL", "--pages", "7"], 3, b"invalid_option: Page 7 was asked for, but the document has 1 page."),
+        (["SMALL", "--pages", "7"], 3, b"invalid_option: Page 7 was requested, but the document has 1 page."),
         (["SMALL", "--mode", "agentic"], 2, b"mode_not_available"),
         (["SMALL", "--mode", "agentic"], 2, b"load_providers"),
         (["SMALL", "--mode", "balanced"], 2, b"quotas are shared by all processes"),

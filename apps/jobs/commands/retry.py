@@ -34,7 +34,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         else:
             numbers = list(all_pages.filter(number__in=page_numbers).values_list("number", flat=True))
             if unknown := set(page_numbers) - set(numbers):
-                raise PageOutOfRange(f"The job has no page {min(unknown)}. Send numbers of pages that it has parsed.")
+                raise PageOutOfRange(f"The job has no page {min(unknown)}. Send page numbers of this job.")
         stage = Stage.EXTRACT if numbers else Stage.SPLIT
         reopened = move_jobs(
             ParseJob.objects.filter(pk=job.pk, state__in=RETRYABLE_JOBS),
@@ -46,7 +46,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
             deadline_at=Now() + timedelta(seconds=settings.MAX_JOB_SECONDS),
         )
         if not reopened:
-            raise IllegalMove("Only a job that has ended and was not cancelled can be retried.")
+            raise IllegalMove("A running or cancelled job cannot be retried. Wait until it ends, or create a new job.")
         empty = {"error_code": "", "error_detail": "", "mode": "", "mode_reason": "", "fallback": "", "facts": {}}
         move_pages(all_pages.filter(number__in=numbers), PageState.PENDING, **empty)
         if numbers:

@@ -66,4 +66,4 @@ def check_intake() -> None:
     paused = Pause.objects.filter(name=INTAKE).first()
     if paused is not None:
         reason = f" ({paused.reason})" if paused.reason else ""
-        raise IntakePaused(f"No new jobs are taken for the moment{reason}. Send the request again later.")
+        raise IntakePaused(f"The service accepts no new jobs at the moment{reason}. Send the request again later.")

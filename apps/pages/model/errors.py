@@ -102,7 +102,7 @@ class TooManyPages(DocumentError):
 
 
 class PageOutOfRange(DocumentError):
-    """target_pages names pages that the document does not have. Ask for pages that exist."""
+    """target_pages contains pages that the document does not have. Send pages that exist."""
 
     code = "invalid_option"
 
@@ -120,13 +120,13 @@ class PageError(ParseError):
 
 
 class PageTimeout(PageError):
-    """The page took longer than allowed and was stopped."""
+    """The page took longer than allowed and was stopped. Parse it again, or simplify the page."""
 
     code = "page_timeout"
 
 
 class PageMemoryExceeded(PageError):
-    """The page needed more memory than allowed and was stopped."""
+    """The page needed more memory than allowed and was stopped. Raise READER_MEMORY_MB, or simplify the page."""
 
     code = "page_memory_exceeded"
 
@@ -138,13 +138,13 @@ class PageCrashed(PageError):
 
 
 class PageTooLarge(PageError):
-    """The page is larger than can be rendered."""
+    """The page is too large to be rendered. Scale it down and send the document again."""
 
     code = "page_too_large"
 
 
 class RegionOutsidePage(PageError):
-    """The region is outside the page. Ask for a region inside it."""
+    """The region is outside the page. Send a region inside it."""
 
     code = "region_outside_page"
 

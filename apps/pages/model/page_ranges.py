@@ -30,7 +30,7 @@ def parse_page_ranges(text: str, *, page_count: int) -> tuple[int, ...]:
     for first, last in _parts(text):
         if last > page_count:
             have = f"{page_count} page{'' if page_count == 1 else 's'}"
-            raise PageOutOfRange(f"Page {last} was asked for, but the document has {have}. Ask for pages that exist.")
+            raise PageOutOfRange(f"Page {last} was requested, but the document has {have}. Send pages that exist.")
         wanted.update(range(first, last + 1))
     return tuple(sorted(wanted))
 

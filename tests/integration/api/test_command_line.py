@@ -77,7 +77,7 @@ def test_pages_that_the_document_lacks_are_an_error_of_the_document(parse: Any) 
     code, [line] = parse("--pages", "7", "--estimate")
 
     assert code == 3
-    assert line == "invalid_option: Page 7 was asked for, but the document has 1 page. Ask for pages that exist."
+    assert line == "invalid_option: Page 7 was requested, but the document has 1 page. Send pages that exist."
 
 
 def test_a_wrong_key_is_reported(parse: Any) -> None:
@@ -102,5 +102,5 @@ def test_a_paused_intake_is_reported_with_its_code_and_reason(parse: Any) -> Non
     code, [line] = parse()
 
     assert code == 5
-    assert line.startswith("intake_paused: localhost responded with status 503: No new jobs are taken")
+    assert line.startswith("intake_paused: localhost responded with status 503: The service accepts no new jobs")
     assert "maintenance until 18:00" in line

@@ -28,7 +28,7 @@ def test_a_malformed_list_is_refused_without_a_document(text: str) -> None:
 
 
 def test_the_error_names_the_missing_page() -> None:
-    with pytest.raises(PageOutOfRange, match="Page 7 was asked for, but the document has 5 pages"):
+    with pytest.raises(PageOutOfRange, match="Page 7 was requested, but the document has 5 pages"):
         parse_page_ranges("1,6-7", page_count=5)
 
 
