@@ -44,9 +44,9 @@ def measure(database_url: str, redis_url: str) -> list[Figure]:
     from django.core.management import call_command
     from django.test.utils import setup_test_environment
 
-    from tests.conftest import _use_database
+    from tests.conftest import use_database
 
-    _use_database(database_url)
+    use_database(database_url)
     settings.REDIS_URL = redis_url
     setup_test_environment()
     call_command("migrate", verbosity=0)

@@ -1,4 +1,4 @@
-"""Servers that tests ask for by name (started once, and only when asked for) and the database of a test run."""
+"""Servers, each started once when the first test requests it, and the database of a test run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.services import Service
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 
-# The same examples every time, so that a change is not refused for what it did not do; make chaos looks for new ones.
+# The same examples every time, so that a change never fails for an unrelated example; make chaos tries new ones.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.register_profile("new")
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
@@ -23,7 +23,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatabl
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--database", choices=["postgres", "sqlite"], default="postgres", help="what Django's test database lives in"
+        "--database",
+        choices=["postgres", "sqlite"],
+        default="postgres",
+        help="the server of Django's test database",
     )
 
 
@@ -49,9 +52,9 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
-    """pytest-django's place to choose the database: it is asked for by the first test that needs one."""
+    """Choose the database: pytest-django's hook for this, which runs when the first test needs a database."""
     if request.config.getoption("--database") == "postgres":
-        _use_database(request.getfixturevalue("postgres_url"))
+        use_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +68,9 @@ def django_db_setup(django_db_setup: None) -> None:
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """The documents beside the clone; a test that needs them is skipped where they are not."""
+    """The documents in ../shared beside the clone; without them the test is skipped."""
     if not CORPUS.is_dir():
-        pytest.skip("../shared/corpus is not beside this clone")
+        pytest.skip("../shared/corpus is missing beside this clone")
     return CORPUS
 
 
@@ -79,8 +82,8 @@ def _running(start: Callable[[Path], Service], folder: Path) -> Iterator[str]:
         service.close()
 
 
-def _use_database(url: str) -> None:
-    """Settings are read before any fixture runs, so the connection is exchanged and not the settings."""
+def use_database(url: str) -> None:
+    """Replace the default connection. Changing the settings would be too late, as Django has read them already."""
     from django.db import connections
 
     from parse_project import backends, settings

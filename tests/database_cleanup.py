@@ -1,6 +1,6 @@
-"""The database between two tests: rows go from the tables that have any.
+"""Empty the database between two tests, only the tables that have rows.
 
-Django's way truncates every table and then writes all permissions again, which takes longer than most tests do.
+Django's own way truncates every table and then writes all permissions again, which takes longer than most tests.
 """
 
 from __future__ import annotations
@@ -9,29 +9,30 @@ from typing import Any
 
 from django.db import connection, transaction
 
-# What migrating a database leaves in it, and no test changes.
-KEPT = frozenset({"django_migrations", "django_content_type", "auth_permission"})
-MANY = 1_000
+# Migrations write these tables, and no test changes them.
+KEPT_TABLES = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+MAX_DELETED_ROWS = 1_000  # tables with more rows are truncated on PostgreSQL
 
 
 def empty_database(_test: Any = None) -> None:
-    """In place of ``TransactionTestCase._fixture_teardown``."""
-    rows = _rows()
-    many = [table for table, count in rows.items() if count > MANY]
+    """Delete all rows; replaces ``TransactionTestCase._fixture_teardown``."""
+    rows = count_rows()
+    large = [table for table, count in rows.items() if count > MAX_DELETED_ROWS]
     with transaction.atomic(), connection.cursor() as cursor:
-        if many and connection.vendor == "postgresql":
-            cursor.execute(f"TRUNCATE {', '.join(many)} CASCADE")
-        for table in rows:  # in any order: foreign keys are looked at when the transaction ends
+        if large and connection.vendor == "postgresql":
+            cursor.execute(f"TRUNCATE {', '.join(large)} CASCADE")
+        for table in rows:  # in any order: foreign keys are checked when the transaction ends
             cursor.execute(f"DELETE FROM {table}")
 
 
-def _rows() -> dict[str, int]:
-    """The tables that have rows, and how many, up to one more than ``MANY``."""
+def count_rows() -> dict[str, int]:
+    """Return the tables that have rows and their number, counted up to ``MAX_DELETED_ROWS + 1``."""
     quote = connection.ops.quote_name
     tables = [quote(table) for table in connection.introspection.django_table_names(include_views=False)]
-    wanted = [table for table in tables if table.strip('"') not in KEPT]
     counts = " UNION ALL ".join(
-        f"SELECT '{table}', COUNT(*) FROM (SELECT 1 FROM {table} LIMIT {MANY + 1}) AS seen" for table in wanted
+        f"SELECT '{table}', COUNT(*) FROM (SELECT 1 FROM {table} LIMIT {MAX_DELETED_ROWS + 1}) AS counted"
+        for table in tables
+        if table.strip('"') not in KEPT_TABLES
     )
     with connection.cursor() as cursor:
         cursor.execute(counts)

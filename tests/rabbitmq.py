@@ -1,4 +1,4 @@
-"""A RabbitMQ node for tests, with a port mapper of its own, and making it forget its messages."""
+"""Start a RabbitMQ node for tests, with its own port mapper (epmd), and purge its queues."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.services import ServerMissing, Service, ended_with_us, free_port, how_to_install, listens
+from tests.services import ServerMissing, Service, ends_with_parent, free_port, how_to_install, listens
 
 
 def start_rabbitmq(folder: Path) -> Service:
-    """A RabbitMQ node with a port mapper of its own; ``url`` is its CELERY_BROKER_URL."""
+    """Start a RabbitMQ node with its own port mapper; ``url`` is its CELERY_BROKER_URL."""
     server = shutil.which("rabbitmq-server", path="/usr/lib/rabbitmq/bin:" + os.environ.get("PATH", ""))
     epmd = shutil.which("epmd")
     if server is None or epmd is None:
@@ -20,37 +20,19 @@ def start_rabbitmq(folder: Path) -> Service:
     mapper = Service(
         name="epmd",
         url="",
-        command=(*ended_with_us(), epmd, "-address", "127.0.0.1", "-port", str(epmd_port)),
+        command=(*ends_with_parent(), epmd, "-address", "127.0.0.1", "-port", str(epmd_port)),
         log=folder / "epmd.log",
         is_up=lambda: listens(epmd_port),
     ).start()
-    environment = _rabbitmq_environment(folder, port=port, distribution_port=distribution_port, epmd_port=epmd_port)
-    service = Service(
-        name="RabbitMQ",
-        url=f"amqp://guest:guest@127.0.0.1:{port}//",
-        command=(*ended_with_us(), server),
-        log=folder / "rabbitmq.log",
-        is_up=lambda: _rabbitmq_answers(port),
-        environment=environment,
-        helpers=[mapper],
-    )
-    try:
-        return service.start()
-    except ServerMissing:
-        service.close()
-        raise
-
-
-def _rabbitmq_environment(folder: Path, *, port: int, distribution_port: int, epmd_port: int) -> dict[str, str]:
     configuration = folder / "rabbitmq.conf"
     configuration.write_text(
         f"listeners.tcp.local = 127.0.0.1:{port}\ndisk_free_limit.absolute = 50MB\nlog.console = true\n",
         encoding="utf-8",
     )
     (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
-    return {
+    environment = {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "HOME": str(folder),  # the node's cookie
+        "HOME": str(folder),  # for the node's cookie
         "LANG": "C.UTF-8",
         "ERL_EPMD_PORT": str(epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -64,18 +46,32 @@ def _rabbitmq_environment(folder: Path, *, port: int, distribution_port: int, ep
         "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "rabbitmq-config"),
         "RABBITMQ_SCHEMA_DIR": str(folder / "rabbitmq-schema"),
         "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
-        # Its schedulers would spin while they wait, and the tests share a few cores.
+        # Without these flags its schedulers busy-wait, which takes cores from the tests.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
     }
+    service = Service(
+        name="RabbitMQ",
+        url=f"amqp://guest:guest@127.0.0.1:{port}//",
+        command=(*ends_with_parent(), server),
+        log=folder / "rabbitmq.log",
+        is_up=lambda: is_rabbitmq_up(port),
+        environment=environment,
+        helpers=[mapper],
+    )
+    try:
+        return service.start()
+    except ServerMissing:
+        service.close()
+        raise
 
 
 def purge_rabbitmq(url: str, queues: list[str]) -> int:
-    """Drop the messages that wait in these queues; how many there were. A queue that does not exist is empty."""
-    return sum(_purge(url, queue) for queue in queues)
+    """Drop the messages that wait in these queues and return their number. A queue that does not exist is empty."""
+    return sum(purge_queue(url, queue) for queue in queues)
 
 
-def _purge(url: str, queue: str, *, tries: int = 3) -> int:
-    """Asked again when it is not answered within 10 s, rather than waited for without end."""
+def purge_queue(url: str, queue: str, *, tries: int = 3) -> int:
+    """Purge one queue and return the number of messages. Try again if there is no response within 10 s."""
     from amqp.exceptions import NotFound
     from kombu import Connection
 
@@ -92,7 +88,7 @@ def _purge(url: str, queue: str, *, tries: int = 3) -> int:
     return 0
 
 
-def _rabbitmq_answers(port: int) -> bool:
+def is_rabbitmq_up(port: int) -> bool:
     from amqp import Connection
     from amqp.exceptions import AMQPError
 

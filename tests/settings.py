@@ -1,6 +1,6 @@
-"""The service's settings for tests in this process: a data folder of its own, nothing of this machine's environment.
+"""The service's settings for tests in this process: a temporary data folder, and no variable of this machine.
 
-The broker does not exist: what a test needs of one it starts (tests/services.py).
+There is no broker: a test that needs one starts it (tests/services.py).
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ atexit.register(_remove)
 os.environ["LEAFMILL_DATA"] = _folder
 (Path(_folder) / "static").mkdir()
 
-from parse_project.settings import *  # noqa: E402, F403 (after the environment, and all of them)
+from parse_project.settings import *  # noqa: E402, F403 (all settings, after the environment is set)
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; nothing here is worth a slow one
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; test passwords need no slow hash

@@ -1,7 +1,7 @@
-"""What the documentation says is true: its examples run, its links lead somewhere, its names exist.
+"""The documentation is correct: its examples run, its links have targets, its names exist.
 
-A fenced block of ``sh`` or ``python`` is run in a copy of the repository's root, with a service behind port 8000.
-``sh no-test`` is not run. A block of ``markdown`` that follows an ``sh`` block is what that prints.
+A fenced block of ``sh`` or ``python`` runs in a copy of the repository's root, with a service on port 8000. A block of
+``sh no-test`` does not run. A block of ``markdown`` after an ``sh`` block is the expected output.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def examples() -> Iterator[Example]:
 
 @pytest.fixture(scope="session")
 def root_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository's root by symbolic links, so that what an example writes is not left in the clone."""
+    """A folder with symbolic links to the entries of the repository, so that examples write no files into it."""
     copy = tmp_path_factory.mktemp("root")
     for entry in ROOT.iterdir():
         (copy / entry.name).symlink_to(entry)
@@ -69,7 +69,7 @@ def root_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A ``make run``, and the environment of a terminal beside it."""
+    """A ``make run``, and the environment for commands that use it."""
     folder = tmp_path_factory.mktemp("service")
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment |= {"LEAFMILL_DATA": str(folder / "data"), "PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
@@ -98,10 +98,8 @@ def test_the_examples_run(example: Example, root_copy: Path, service: dict[str, 
         assert done.stdout.strip() == example.prints.strip()
 
 
-def test_the_recipe_with_curl_ends_with_the_words_of_a_service_that_refuses(
-    root_copy: Path, service: dict[str, str]
-) -> None:
-    """As pasted into a terminal, where a command that failed does not keep the next from running."""
+def test_the_curl_example_prints_the_error_of_the_service(root_copy: Path, service: dict[str, str]) -> None:
+    """The example is pasted into a terminal, where the next command runs even after one has failed."""
     [code] = [example.code for example in examples() if example.page == "README.md" and "/upload" in example.code]
     done = subprocess.run(
         ["bash", "-c", code.replace("127.0.0.1:8000", f"127.0.0.1:{service['PORT']}")],
@@ -118,8 +116,8 @@ def test_the_recipe_with_curl_ends_with_the_words_of_a_service_that_refuses(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_name_the_python_that_has_our_libraries(page: Path) -> None:
-    """Containers have no other; elsewhere it is the one of the set-up."""
+def test_commands_use_the_python_of_the_virtual_environment(page: Path) -> None:
+    """Only commands in containers, which have no virtual environment, may use plain ``python``."""
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"(?:^ *|`)python3? (?:manage\.py|-m|bench/).*", text, re.MULTILINE) == []
 
@@ -132,12 +130,12 @@ def test_every_variable_has_a_row_with_its_default() -> None:
     rows = dict(ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
     assert set(DECLARED) - set(rows) == set()
     for name, variable in DECLARED.items():
-        told = rows[name].replace("`", "").replace(",", "").strip()
-        if is_number(told):
-            assert float(told) == float(variable.default), f"the default of {name}"
+        documented = rows[name].replace("`", "").replace(",", "").strip()
+        if is_number(documented):
+            assert float(documented) == float(variable.default), f"the default of {name}"
 
 
-def test_every_row_is_a_variable_that_is_read() -> None:
+def test_every_documented_variable_is_read() -> None:
     rows = ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8"))
     ours = [path for folder in ("apps", "ocr_worker", "parse_project") for path in (ROOT / folder).rglob("*.py")]
     sources = "".join(path.read_text(encoding="utf-8") for path in ours)
@@ -151,7 +149,7 @@ def test_the_changelog_begins_with_this_version_and_a_date() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     targets = LINK.findall(page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
@@ -166,12 +164,12 @@ def test_recipes_and_commands_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_no_path_of_one_machine(page: Path) -> None:
+def test_no_page_has_a_local_path(page: Path) -> None:
     assert LOCAL_PATH.findall(page.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-setup.txt"])
-def test_a_lock_has_a_hash_for_everything_and_no_address(lock: str) -> None:
+def test_a_lock_has_a_hash_for_every_package_and_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"^\s*--(?:index|extra|find)", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Who waits for the disk: the web process, whose answer promises that a document is kept, and no worker."""
+"""Only the web process waits until commits are on disk, because its response promises that the document is stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with connection.cursor() as cursor:
 @pytest.mark.parametrize(
     ("import_it", "waits"), [("", "on"), ("import apps.jobs.worker", "off")], ids=["web", "worker"]
 )
-def test_only_a_worker_does_not_wait_for_the_disk(
+def test_web_waits_for_the_disk_and_a_worker_does_not(
     postgres_url: str, tmp_path: Path, import_it: str, waits: str
 ) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -1,6 +1,6 @@
-"""No public name has gone: each list in tests/public_names is still part of what this tree has.
+"""No public name is missing: this tree has every name of the lists in tests/public_names.
 
-New names need no change here. A name that was removed on purpose is taken out of its list, and the change log names it.
+New names need no change here. If a name is removed on purpose, remove it from its list and mention it in CHANGELOG.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.public_names import collect
 
 @pytest.fixture(scope="module")
 def present() -> dict[str, list[str]]:
-    """The names of this tree, collected in a process of its own, with nothing of this environment."""
+    """The names of this tree, collected in a separate process without the variables of this environment."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.public_names.collect"],
         cwd=collect.ROOT,

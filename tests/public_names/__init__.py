@@ -1,1 +1,1 @@
-"""The names that users and running workers depend on, a list for each kind; none of them may disappear."""
+"""The names that users and running workers depend on, one list for each kind; none may be removed by accident."""

@@ -40,7 +40,10 @@ PROBLEM = "application/problem+json"
 def environment_variables() -> Iterable[str]:
     """Return the declared variables, and the documented names that the product reads from a mapping or a function."""
     declared = set(getattr(import_module(ENVIRONMENT_MODULE), DECLARED_VARIABLES))
-    documented = set(re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]\b", _documentation()))
+    places = [ROOT / name for name in DOCUMENTATION]
+    pages = [page for place in places for page in (place.rglob("*.md") if place.is_dir() else [place])]
+    words = (re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9]\b", page.read_text(encoding="utf-8")) for page in pages)
+    documented = {word for words_of_page in words for word in words_of_page}
     yield from declared
     for node in (node for tree in _product_trees() for node in ast.walk(tree)):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
@@ -66,7 +69,7 @@ def error_codes() -> Iterable[str]:
     in_table = {code for code, _, _ in rows}
     for node in (node for tree in _product_trees() for node in ast.walk(tree)):
         if isinstance(node, ast.ClassDef):
-            codes = {_assigned_text(statement, "code") for statement in node.body} - {None, ""}
+            codes = {assigned_text(statement, "code") for statement in node.body} - {None, ""}
             yield from (f"{code} (of a class)" for code in codes - in_table)
 
 
@@ -220,13 +223,7 @@ def _product_trees() -> list[ast.Module]:
     return [ast.parse(path.read_text(encoding="utf-8")) for path in paths if "migrations" not in path.parts]
 
 
-def _documentation() -> str:
-    places = [ROOT / name for name in DOCUMENTATION]
-    pages = [page for place in places for page in (place.rglob("*.md") if place.is_dir() else [place])]
-    return "\n".join(page.read_text(encoding="utf-8") for page in pages)
-
-
-def _assigned_text(statement: ast.stmt, name: str) -> str | None:
+def assigned_text(statement: ast.stmt, name: str) -> str | None:
     """Return the string that a statement ``name = "..."`` assigns."""
     if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Constant):
         return None
