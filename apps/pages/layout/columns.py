@@ -8,21 +8,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from apps.pages.model.segments import Band, Gutters, Row, Segment
+from apps.pages.model.segments import Band, Gutters, Row
 
-# A gutter is at min_width this wide, in points, ...
+# A gutter is at least this wide, ...
 MIN_GUTTER_POINTS = 6.0
-# ... and parts at min_width rows with text on both sides.
+# ... and has at least this many rows with text on both sides.
 MIN_ROWS = 3
 MAX_DEPTH = 8
-# A run of fewer rows gives way to a longer one that begins within it.
+# A longer stretch that begins within a stretch of fewer rows replaces it.
 SHORT_STRETCH_ROWS = 6
-# So much white, in heights of a line, parts the lines before and after a table from it.
+# White space, in line heights, that separates a table from the lines before and after it.
 MIN_SPACE_AROUND_TABLE = 0.6
-# So much parts one table from another, or from the footer.
+# White space, in line heights, that separates two tables, or a table from the footer.
 MIN_SPACE_BETWEEN_TABLES = 2.0
 LINE_HEIGHT_POINTS = 12.0
-# A title over columns is so much larger than what they say.
+# The size of a title over columns, relative to their text.
 MIN_TITLE_SIZE_RATIO = 1.3
 
 
@@ -32,10 +32,10 @@ def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[
         return [Band(list(rows))] if rows else []
     stretches = _stretches(rows)
     prose = [(end - start, start, end, gutters) for start, (end, gutters) in stretches.items()]
-    prose = [run for run in prose if _is_prose(rows[run[1] : run[2]], run[3])]
+    prose = [run for run in prose if is_prose(rows[run[1] : run[2]], run[3])]
     if not prose:
         return _in_one_column(rows, stretches, rtl, depth)
-    # The longest stretch of columns goes first: shorter ones beside it are often pieces of it.
+    # Take the longest stretch of columns: shorter ones beside it are often pieces of it.
     _, start, end, gutters = max(prose)
     size = rows[(start + end) // 2][0].size
     while start > 0 and _continues_columns(rows[start - 1], gutters, size):
@@ -68,7 +68,15 @@ def _in_one_column(rows: Sequence[Row], stretches: dict[int, tuple[int, Gutters]
             index += 1
             continue
         end, gutters = stretches[index]
-        for band in _grids(_take_back(bands, gutters) + list(rows[index:end]), rtl, depth):
+        # Rows just above that also leave the gutters free belong to the grid.
+        grid_rows = list(rows[index:end])
+        if bands and not bands[-1].is_grid:
+            above = bands[-1].rows
+            while above and _leaves_free(above[-1], gutters):
+                grid_rows.insert(0, above.pop())
+            if not above:
+                bands.pop()
+        for band in _grids(grid_rows, rtl, depth):
             _add_band(bands, band)
         index = end
     return bands
@@ -82,23 +90,24 @@ def _add_band(bands: list[Band], band: Band) -> None:
         bands.append(band)
 
 
-def _take_back(bands: list[Band], gutters: Gutters) -> list[Row]:
-    """Remove the rows just above that also leave the gutters free from their band, and return them."""
-    taken: list[Row] = []
-    while bands and not bands[-1].is_grid and bands[-1].rows and _leaves_free(bands[-1].rows[-1], gutters):
-        taken.insert(0, bands[-1].rows.pop())
-        if not bands[-1].rows:
-            bands.pop()
-            break
-    return taken
-
-
 def _stretches(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
-    """The stretches of rows that share gutters: first row -> end and gutters."""
+    """Return the stretches of rows that share gutters: first row -> end and gutters.
+
+    A much longer stretch that begins just below takes precedence if the first rows leave its gutters free too: a
+    heading in wide letters over a column has gaps of its own, which must not hide the gutters of the page.
+    """
     stretches: dict[int, tuple[int, Gutters]] = {}
     index = 0
     while index < len(rows):
-        end, gutters = _best_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
+        end, gutters = _shared_gutters(rows, index) if len(rows[index]) > 1 else (index, [])
+        if len(rows[index]) > 1 and end - index < SHORT_STRETCH_ROWS:
+            for later in range(index + 1, min(index + SHORT_STRETCH_ROWS, len(rows))):
+                if len(rows[later]) == 1:
+                    continue
+                far, other = _shared_gutters(rows, later)
+                if far - later >= 2 * SHORT_STRETCH_ROWS and all(_leaves_free(row, other) for row in rows[index:later]):
+                    end, gutters = far, other
+                    break
         if gutters:
             stretches[index] = end, gutters
         index = end if gutters else index + 1
@@ -108,7 +117,10 @@ def _stretches(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
 def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
     """Return one grid, or several grids with the headings between them that leave the gutters free."""
     foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
-    cuts = sorted({0, len(rows), *foreign, *(index + 1 for index in foreign), *_wide_gaps(rows)})
+    spaces = [_space(above, below) for above, below in itertools.pairwise(rows)]
+    min_space = max(MIN_SPACE_BETWEEN_TABLES, 2.5 * sorted(spaces)[len(spaces) // 2] if spaces else 0.0)
+    wide_gaps = [index for index, space in enumerate(spaces, 1) if space > min_space]
+    cuts = sorted({0, len(rows), *foreign, *(index + 1 for index in foreign), *wide_gaps})
     if len(cuts) == 2:
         return [Band(rows, is_grid=True)]
     bands: list[Band] = []
@@ -117,41 +129,20 @@ def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
     return bands
 
 
-def _wide_gaps(rows: Sequence[Row]) -> list[int]:
-    """Return the indexes of rows that follow an unusually wide vertical gap."""
-    spaces = [_space(above, below) for above, below in itertools.pairwise(rows)]
-    usual = sorted(spaces)[len(spaces) // 2] if spaces else 0.0
-    return [index for index, space in enumerate(spaces, 1) if space > MIN_SPACE_BETWEEN_TABLES and space > 2.5 * usual]
-
-
 def _stands_out(rows: Sequence[Row], index: int) -> bool:
-    """Whether a row is one larger line, or one line at an end of the grid with much space towards it."""
-    row = rows[index]
-    if len(row) > 1:
+    """Return True if a row of a grid is one larger line, or one line above or below the grid after a wide space."""
+    wide = [number for number, row in enumerate(rows) if len(row) > 1]
+    if len(rows[index]) > 1 or not wide:
         return False
-    wide = [other for other in rows if len(other) > 1]
-    if wide and row[0].size > 1.1 * max(segment.size for segment in wide[0]):
+    if rows[index][0].size > 1.1 * max(segment.size for segment in rows[wide[0]]):
         return True
-    return bool(wide) and (_parted_above(rows, index) or _parted_below(rows, index))
-
-
-def _parted_above(rows: Sequence[Row], index: int) -> bool:
-    """Return True if white space separates the single lines from here to the end of the grid from the rows above."""
-    if any(len(row) > 1 for row in rows[index:]):
+    if index > wide[-1]:
+        between = range(wide[-1], index)
+    elif index < wide[0]:
+        between = range(index, wide[0])
+    else:
         return False
-    return any(
-        _space(rows[i - 1], rows[i]) > MIN_SPACE_AROUND_TABLE
-        for i in range(1, index + 1)
-        if all(len(r) == 1 for r in rows[i:])
-    )
-
-
-def _parted_below(rows: Sequence[Row], index: int) -> bool:
-    """Return True if white space separates the single lines from the top of the grid from the rows below."""
-    if any(len(row) > 1 for row in rows[: index + 1]):
-        return False
-    leading = next(i for i, row in enumerate(rows) if len(row) > 1)
-    return any(_space(rows[i], rows[i + 1]) > MIN_SPACE_AROUND_TABLE for i in range(index, leading))
+    return any(_space(rows[i], rows[i + 1]) > MIN_SPACE_AROUND_TABLE for i in between)
 
 
 def _space(above: Row, below: Row) -> float:
@@ -159,53 +150,27 @@ def _space(above: Row, below: Row) -> float:
     return (below[0].top - above[0].bottom) / max(1.0, above[0].bottom - above[0].top)
 
 
-def _best_gutters(rows: Sequence[Row], start: int) -> tuple[int, Gutters]:
-    """The gutters from ``start``, or those of a much longer run just below that ``start`` leaves free as well.
-
-    A heading set wide over a column has gaps of its own, which must not hide the gutters of the page.
-    """
-    end, gutters = _shared_gutters(rows, start)
-    if end - start >= SHORT_STRETCH_ROWS:
-        return end, gutters
-    for later in range(start + 1, min(start + SHORT_STRETCH_ROWS, len(rows))):
-        if len(rows[later]) > 1:
-            far, other = _shared_gutters(rows, later)
-            if far - later >= 2 * SHORT_STRETCH_ROWS and all(_leaves_free(row, other) for row in rows[start:later]):
-                return far, other
-    return end, gutters
-
-
 def _shared_gutters(rows: Sequence[Row], start: int) -> tuple[int, Gutters]:
-    """The longest run of rows from ``start`` that leave the same gutters free: its end and the gutters."""
+    """Return the end and the gutters of the longest stretch of rows from ``start`` that leave the same gutters free."""
     taken: Gutters = []
     gutters: Gutters = []
     end = start
     for end in range(start, len(rows)):
         merged = _add_intervals(taken, rows[end])
         free = _gaps(merged, MIN_GUTTER_POINTS)
-        if not free or (len(free) < len(gutters) and _crosses_established(rows, start, end, gutters)):
+        if not free:
+            break
+        # The stretch ends at a row that crosses a gutter which the rows before it left free more than once.
+        if len(free) < len(gutters) and any(
+            not _leaves_free(rows[end], [gutter]) and _rows_beside(rows[start:end], gutter) >= 2 for gutter in gutters
+        ):
             break
         taken, gutters = merged, free
     else:
         end = len(rows)
-    min_width = MIN_ROWS if len(gutters) == 1 else MIN_ROWS - 1
-    gutters = [g for g in gutters if _rows_beside(rows[start:end], g) >= min_width]
+    min_rows = MIN_ROWS if len(gutters) == 1 else MIN_ROWS - 1
+    gutters = [gutter for gutter in gutters if _rows_beside(rows[start:end], gutter) >= min_rows]
     return (end, gutters) if gutters else (start, [])
-
-
-def _crosses_established(rows: Sequence[Row], start: int, end: int, gutters: Gutters) -> bool:
-    """Whether row ``end`` stretches across a gutter that the rows before it have kept free more than once."""
-    return any(
-        _rows_beside(rows[start:end], gutter) >= 2
-        for gutter in gutters
-        if any(s.x0 < gutter[1] and s.x1 > gutter[0] and _blocks_gutter(s, gutter) for s in rows[end])
-    )
-
-
-def _blocks_gutter(segment: Segment, gutter: tuple[float, float]) -> bool:
-    """Whether so little of the gutter is left that it is none."""
-    left, right = gutter
-    return max(segment.x0 - left, right - segment.x1) < MIN_GUTTER_POINTS
 
 
 def _rows_beside(rows: Sequence[Row], gutter: tuple[float, float]) -> int:
@@ -216,14 +181,14 @@ def _rows_beside(rows: Sequence[Row], gutter: tuple[float, float]) -> int:
 
 
 def _line_count(row: Row) -> int:
-    """How many lines a row stands for: a table in a column is as good as the lines in its place."""
+    """Return the number of lines that a row counts as: a table in a column counts as the lines it replaces."""
     if row[0].block is None or not row[0].block.cells:
         return 1
     return max(1, int((row[0].bottom - row[0].top) / LINE_HEIGHT_POINTS))
 
 
 def _add_intervals(taken: Gutters, row: Row) -> Gutters:
-    """Intervals on the x axis that are taken, with a row added; sorted, without overlaps."""
+    """Return the covered intervals of the x axis with those of a row added; sorted, without overlaps."""
     merged: Gutters = []
     for x0, x1 in sorted(taken + [(s.x0, s.x1) for s in row]):
         if merged and x0 <= merged[-1][1]:
@@ -235,7 +200,7 @@ def _add_intervals(taken: Gutters, row: Row) -> Gutters:
 
 
 def gaps_of(rows: Sequence[Row], min_width: float) -> Gutters:
-    """The stretches of the x axis, at min_width so wide, that all rows leave free between them."""
+    """Return the intervals of the x axis, at least ``min_width`` wide, that all rows leave free between them."""
     taken: Gutters = []
     for row in rows:
         taken = _add_intervals(taken, row)
@@ -247,22 +212,26 @@ def _gaps(taken: Gutters, min_width: float) -> Gutters:
 
 
 def _continues_columns(row: Row, gutters: Gutters, size: float) -> bool:
-    """Whether a row above or below may belong to columns of prose.
+    """Return True if a row above or below may belong to columns of prose.
 
-    One with more parts than there are columns is a table's, unless it is a heading that was set wide.
+    A row with more segments than columns belongs to a table, unless it is a heading in wide letters.
     """
     return (len(row) <= len(gutters) + 1 or row[0].size > 1.1 * size) and _leaves_free(row, gutters)
 
 
 def _is_title(row: Row, gutters: Gutters, size: float, rtl: bool) -> bool:
-    """Whether a large line at the top of the columns is their title: it stands alone and not where the first begins."""
+    """Return True if a row at the top of the columns is their title: large, alone, not where the first begins."""
     begun = row[0].x1 > gutters[-1][0] if rtl else row[0].x0 < gutters[0][1]
     return len(row) == 1 and row[0].size > MIN_TITLE_SIZE_RATIO * size and not begun
 
 
 def _leaves_free(row: Row, gutters: Gutters) -> bool:
-    """Return True if a row leaves the gutters free, so it belongs to one of the columns."""
-    return not any(s.x0 < g[1] and s.x1 > g[0] and _blocks_gutter(s, g) for s in row for g in gutters)
+    """Return True if a row leaves enough of each gutter free, so that each segment belongs to one of the columns."""
+    return not any(
+        segment.x0 < right and segment.x1 > left and max(segment.x0 - left, right - segment.x1) < MIN_GUTTER_POINTS
+        for segment in row
+        for left, right in gutters
+    )
 
 
 def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
@@ -278,32 +247,24 @@ def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
     return [column for column in columns if column]
 
 
-def _is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
+def is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
     """Return True if the columns are prose: table cells share baselines across columns, lines of prose do not."""
     columns = _columns(rows, gutters)
     if any(sum(map(_line_count, column)) < MIN_ROWS for column in columns):
         return False
     if any(s.block is not None and s.block.cells for row in rows for s in row):
         return True
-    fills = [_fill_and_length(column) for column in columns]
-    if all(fill >= 0.7 and mean >= 14 for fill, mean in fills):
+    fills, lengths = [], []  # of each column: the median share that a line fills, the mean characters per line
+    for column in columns:
+        width = max(row[-1].x1 for row in column) - min(row[0].x0 for row in column)
+        if width <= 0:
+            return False
+        fills.append(sorted((row[-1].x1 - row[0].x0) / width for row in column)[len(column) // 2])
+        lengths.append(sum(len(s.text) for row in column for s in row) / len(column))
+    if min(fills) >= 0.7 and min(lengths) >= 14:
         return True
-    shared = sum(1 for row in rows if len(row) > 1 and _shares_baseline(row))
-    return shared < 0.5 * min(len(column) for column in columns) and all(mean >= 8 for _, mean in fills)
-
-
-def _shares_baseline(row: Row) -> bool:
-    """Return True if the segments of a row share a baseline, as table cells do."""
-    bottoms = [s.bottom for s in row]
-    return max(bottoms) - min(bottoms) < 0.15 * row[0].size
-
-
-def _fill_and_length(column: Sequence[Row]) -> tuple[float, float]:
-    """Return the median share of the column width that a line fills, and the mean characters per line."""
-    left = min(row[0].x0 for row in column)
-    width = max(row[-1].x1 for row in column) - left
-    if width <= 0:
-        return 0.0, 0.0
-    shares = sorted((row[-1].x1 - row[0].x0) / width for row in column)
-    characters = sum(len(s.text) for row in column for s in row) / len(column)
-    return shares[len(shares) // 2], characters
+    with_shared_baseline = 0
+    for row in rows:
+        bottoms = [s.bottom for s in row]
+        with_shared_baseline += len(row) > 1 and max(bottoms) - min(bottoms) < 0.15 * row[0].size
+    return with_shared_baseline < 0.5 * min(map(len, columns)) and min(lengths) >= 8

@@ -13,7 +13,6 @@ import msgspec
 
 from apps.pages.layout.lines import paragraph_text
 from apps.pages.model.blocks import Block, BlockType, Cell
-from apps.pages.model.geometry import Box
 
 # Blocks that may come between the two halves of a table or paragraph.
 PASSED_OVER = frozenset({BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER})
@@ -56,41 +55,25 @@ def _joined(first: Block, second: Block) -> Block | None:
     if second.box.top > first.box.bottom - 1 and second.box.x0 < first.box.x1:
         return None  # lower in the same column: layout saw both and kept them apart
     if first.type is BlockType.TABLE and second.type is BlockType.TABLE:
-        return _joined_tables(first, second)
+        repeated = _row(first.cells, 0) == _row(second.cells, 0)
+        is_as_wide = abs(first.box.width - second.box.width) <= MAX_WIDTH_DIFFERENCE_POINTS
+        is_too_large = len(first.cells) + len(second.cells) > MAX_TABLE_CELLS
+        if _width(first.cells) != _width(second.cells) or is_too_large or not (repeated or is_as_wide):
+            return None
+        shift = max(cell.row + cell.row_span for cell in first.cells) - repeated
+        moved = [
+            msgspec.structs.replace(cell, row=cell.row + shift, header=False)
+            for cell in second.cells
+            if not (repeated and cell.row == 0)
+        ]
+        return msgspec.structs.replace(first, cells=(*first.cells, *moved))
     if second.type is BlockType.PARAGRAPH and first.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM):
-        return _joined_texts(first, second)
+        if not first.text or not second.text or len(first.text) > MAX_PARAGRAPH_CHARACTERS:
+            return None
+        is_hyphenated = first.text[-1] in "-‐\xad"
+        if second.text[0].islower() and (is_hyphenated or not _ENDED.search(first.text)):
+            return msgspec.structs.replace(first, text=paragraph_text([first.text, second.text]))
     return None
-
-
-def _joined_texts(first: Block, second: Block) -> Block | None:
-    if not first.text or not second.text or len(first.text) > MAX_PARAGRAPH_CHARACTERS:
-        return None
-    hyphen = first.text[-1] in "-‐\xad" and second.text[0].islower()
-    if not hyphen and (_ENDED.search(first.text) or not second.text[0].islower()):
-        return None
-    return msgspec.structs.replace(first, text=paragraph_text([first.text, second.text]))
-
-
-def _joined_tables(first: Block, second: Block) -> Block | None:
-    width = _width(first.cells)
-    if width != _width(second.cells) or len(first.cells) + len(second.cells) > MAX_TABLE_CELLS:
-        return None
-    head = _row(first.cells, 0)
-    repeated = head == _row(second.cells, 0)
-    if not repeated and not _same_shape(first.box, second.box):
-        return None
-    shift = max(cell.row + cell.row_span for cell in first.cells) - repeated
-    moved = tuple(
-        msgspec.structs.replace(cell, row=cell.row + shift, header=False)
-        for cell in second.cells
-        if not (repeated and cell.row == 0)
-    )
-    return msgspec.structs.replace(first, cells=first.cells + moved)
-
-
-def _same_shape(first: Box, second: Box) -> bool:
-    """Return True if both boxes have about the same width."""
-    return abs(first.width - second.width) <= MAX_WIDTH_DIFFERENCE_POINTS
 
 
 def _width(cells: Iterable[Cell]) -> int:

@@ -1,4 +1,4 @@
-"""Facts that only the whole document shows: heading styles, running headers and footers.
+"""Survey a whole document for its heading styles and its running headers and footers.
 
 One pass over the pages, in memory that grows with the number of distinct running lines and styles, not with the text.
 """
@@ -30,7 +30,7 @@ _PAGE_NUMBER = re.compile(
 
 
 class DocumentSurvey(msgspec.Struct):
-    """The findings. ``levels``: heading style -> level 1-6."""
+    """Facts about a whole document. ``levels``: heading style -> level 1-6."""
 
     levels: dict[Style, int] = {}
     running: dict[tuple[str, str], list[tuple[float, int]]] = {}
@@ -80,9 +80,11 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
             once = not zone or sum(running[(zone, running_key(block))].values()) == 1
             if once and may_be_heading(block):
                 headings[style_of(block)] += 1
-    body = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
+    # Headings are larger than the body, or as large and bold if the body is not; the largest has the highest level.
+    size, bold = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
+    found = [s for s in headings if s[0] >= 1.12 * size or (s[1] and not bold and s[0] >= 0.95 * size)]
     return DocumentSurvey(
-        levels=_levels(headings, body),
+        levels={style: min(6, level) for level, style in enumerate(sorted(found, reverse=True), 1)},
         running={key: sorted(heights.items()) for key, heights in running.items() if sum(heights.values()) > 1},
         page_count=count,
         has_body=has_body,
@@ -129,11 +131,3 @@ def may_be_heading(block: Block) -> bool:
     if not block.lines or len(block.lines) > MAX_HEADING_LINES or not 1 < len(text) <= MAX_HEADING_CHARACTERS:
         return False
     return text[-1] not in ".,;" and any(c.isalpha() for c in text)
-
-
-def _levels(headings: Counter[Style], body: Style) -> dict[Style, int]:
-    """Larger than the body, or as large and bold where the body is not; the larger the higher."""
-    size, bold = body
-    found = [s for s in headings if s[0] >= 1.12 * size or (s[1] and not bold and s[0] >= 0.95 * size)]
-    found.sort(reverse=True)
-    return {style: min(6, level) for level, style in enumerate(found, 1)}

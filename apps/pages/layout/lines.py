@@ -10,11 +10,11 @@ from apps.pages.model import scripts
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Segment
 
-# Runs nearer than this, in ems, belong to one stretch of a line: a justified line opens its word spaces to about that.
+# Runs closer than this, in ems, belong to one stretch of a line: about the widest word space of a justified line.
 MAX_JOIN_GAP_EMS = 0.7
-# Words this far apart, in ems, may be cells of a table that the library took for one run.
+# Words this far apart, in ems, may be cells of a table that LiteParse joined into one run.
 MIN_CELL_GAP_EMS = 0.9
-# Columns of numbers stand closer; whether they are columns is decided by the rows above and below.
+# Columns of numbers are closer; the rows above and below decide whether they are columns.
 MIN_NUMBER_GAP_EMS = 0.4
 # Narrower than this, in ems, two runs are one word in two fonts.
 MIN_SPACE_EMS = 0.13
@@ -83,7 +83,7 @@ def _segment(runs: Sequence[TextRun]) -> Segment:
             None,
             runs,
         )
-    main = max(runs, key=_weight)
+    main = max(runs, key=lambda run: len(run.text))
     return Segment(
         text=joined(runs),
         x0=first.x0,
@@ -102,15 +102,21 @@ def segment_of(run: TextRun) -> Segment:
     return _segment([run])
 
 
-def _weight(run: TextRun) -> int:
-    return len(run.text)
-
-
 def joined(runs: Sequence[Spanned]) -> str:
     """Return the text of neighbours on one line in reading order, with a space where the gap is wide enough."""
     ordered = list(runs)
     if any(scripts.is_rtl(run.text) for run in ordered) and scripts.is_rtl("".join(run.text for run in ordered)):
-        ordered = _right_to_left(ordered)
+        # From the right edge; neighbours written from left to right keep their order.
+        ordered = []
+        latin: list[Spanned] = []
+        for run in reversed(runs):
+            if run.text.isascii() and any(c.isalnum() for c in run.text):
+                latin.insert(0, run)
+            else:
+                ordered += latin
+                ordered.append(run)
+                latin = []
+        ordered += latin
     text = ordered[0].text.strip()
     for previous, run in itertools.pairwise(ordered):
         piece = run.text.strip()
@@ -123,20 +129,6 @@ def joined(runs: Sequence[Spanned]) -> str:
     return text
 
 
-def _right_to_left(parts: Sequence[Spanned]) -> list[Spanned]:
-    """Parts of a right-to-left line in reading order; neighbours written from left to right keep their order."""
-    ordered: list[Spanned] = []
-    latin: list[Spanned] = []
-    for part in reversed(parts):
-        if part.text.isascii() and any(c.isalnum() for c in part.text):
-            latin.insert(0, part)
-            continue
-        ordered.extend(latin)
-        ordered.append(part)
-        latin = []
-    return ordered + latin
-
-
 def paragraph_text(lines: Sequence[str]) -> str:
     """Join the lines of a paragraph and rejoin words hyphenated at line ends."""
     text = lines[0].strip()
@@ -147,7 +139,7 @@ def paragraph_text(lines: Sequence[str]) -> str:
         if text.endswith("\xad"):
             text = text[:-1] + piece
         elif text.endswith(("-", "‐")) and len(text) > 1 and text[-2].isalpha():
-            # "state-of-" goes on with a hyphen of its own; a capital begins the second half of a name.
+            # "state-of-" keeps its hyphen, and so does a name whose second half begins with a capital.
             compound = "-" in text[text.rfind(" ") + 1 : -1] or not piece[0].islower()
             text = text + piece if compound else text[:-1] + piece
         elif text.endswith("-") and len(text) > 1 and text[-2].isdigit():
@@ -172,7 +164,7 @@ def words_of(run: TextRun) -> list[TextRun]:
 
 
 def split_at_gaps(segment: Segment) -> list[Segment]:
-    """The segment in pieces where its words stand as far apart as cells do; tables only, as it asks for every word."""
+    """Split a segment where its words are as far apart as table cells. Only for tables: it is slow, word by word."""
     if segment.block is not None or not segment.runs or " " not in segment.text:
         return [segment]
     words = [word for run in segment.runs for word in words_of(run)]

@@ -10,7 +10,7 @@ from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of,
 from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
 from apps.pages.model.blocks import Block, BlockType, Line
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import RawPage
 from apps.pages.model.segments import Segment
 
@@ -30,9 +30,11 @@ def analyse(raw: RawPage) -> list[Block]:
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     rows = [_with_markers(row) for row in rows_of(segments)]
     obstacles = [_as_segment(table) for table in found]
-    obstacles += [
-        _as_segment(Block(type=BlockType.PICTURE, box=box)) for box in raw.pictures if _is_figure(box, raw, found)
-    ]
+    max_area = BACKGROUND_SHARE * raw.width * raw.height
+    for box in raw.pictures:
+        is_background = bool(raw.runs) and box.width * box.height >= max_area
+        if not is_background and not any(table.box.contains(box, slack=2.0) for table in found):
+            obstacles.append(_as_segment(Block(type=BlockType.PICTURE, box=box)))
     if obstacles:
         # Each is a row of its own: it is as high as many lines of the column beside it.
         rows += [[block] for block in obstacles]
@@ -46,20 +48,13 @@ def analyse(raw: RawPage) -> list[Block]:
             blocks += _blocks_of(band.rows, rtl)
     if rtl:
         blocks = [ruled_tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
-    # Stamps, axis labels and watermarks come last, outside the reading order.
+    # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
     return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not rotated_pages.is_upright(run)]
 
 
 def _as_segment(block: Block) -> Segment:
     box = block.box
     return Segment("", box.x0, box.top, box.x1, box.bottom, 0.0, block=block)
-
-
-def _is_figure(box: Box, raw: RawPage, found: Sequence[Block]) -> bool:
-    """Return False for a picture behind the whole page (its background) and for one inside a table."""
-    if any(table.box.contains(box, slack=2.0) for table in found):
-        return False
-    return box.width * box.height < BACKGROUND_SHARE * raw.width * raw.height or not raw.runs
 
 
 def _with_markers(row: list[Segment]) -> list[Segment]:
@@ -156,22 +151,13 @@ def _starts_paragraph(
     if not line.text[:1].islower():
         if started and _SENTENCE_END.search(last.text):
             return True
-        if (
-            not rtl
-            and last.text[-1:] not in "-‐"
-            and abs(line.x0 - last.x0) < size
-            and _word_would_fit(last, line, right)
-        ):
-            return True
+        if not rtl and last.text[-1:] not in "-‐" and abs(line.x0 - last.x0) < size:
+            # The line break is intended if the first word of the line would fit on the line before.
+            word = line.text.split(" ", 1)[0]
+            letters = len(word[:3] * 2) if scripts.is_unspaced(line.text[0]) else len(word)
+            if last.x1 + (letters + 2) * 0.55 * line.size < right - 0.02 * (right - line.x0):
+                return True
     return len(group) > 1 and 0.8 * size < indent < 4 * size and bool(_SENTENCE_END.search(last.text))
-
-
-def _word_would_fit(last: Segment, line: Segment, right: float) -> bool:
-    """Return True if the first word of a line would fit on the line before, so the line break is intended."""
-    word = line.text.split(" ", 1)[0]
-    if scripts.is_unspaced(line.text[0]):
-        word = word[:3] * 2
-    return last.x1 + (len(word) + 2) * 0.55 * line.size < right - 0.02 * (right - line.x0)
 
 
 def _text_block(group: Sequence[Segment], marker: str) -> Block:
@@ -185,16 +171,7 @@ def _text_block(group: Sequence[Segment], marker: str) -> Block:
         )
         for s in group
     )
-    box = (
-        lines[0].box
-        if len(lines) == 1
-        else Box(
-            min(line.box.x0 for line in lines),
-            min(line.box.top for line in lines),
-            max(line.box.x1 for line in lines),
-            max(line.box.bottom for line in lines),
-        )
-    )
+    box = lines[0].box if len(lines) == 1 else union(line.box for line in lines)
     text = paragraph_text([line.text for line in lines])
     if marker:
         return Block(

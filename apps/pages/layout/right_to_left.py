@@ -1,8 +1,8 @@
-"""Right-to-left lines put together again from their chars.
+"""Rebuild right-to-left lines from their chars.
 
-The library orders runs and words from left to right, which scrambles sentences that mix directions, so pages in Hebrew
-or Arabic script are read char by char: from the right edge to the left, with numbers and Latin words turned back.
-This is the display order of the Unicode bidirectional algorithm (UAX 9) undone for one level of embedding.
+LiteParse orders runs and words from left to right, which scrambles sentences that mix directions, so pages in Hebrew or
+Arabic script are read char by char: from the right edge to the left, with numbers and Latin words reversed again. This
+reverses the display order of the Unicode bidirectional algorithm (UAX 9) for one level of embedding.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import msgspec
 from apps.pages.layout.lines import MAX_JOIN_GAP_EMS, rows_of
 from apps.pages.model.raw_page import Char, TextRun, WordBox
 
-# Wider than this, in ems, the room between two chars is a space that was not written.
+# A gap between two chars wider than this, in ems, is a space that the file omits.
 MIN_SPACE_EMS = 0.22
 _ALEFS = "اأإآٱ"
 _MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun]:
-    """The runs of a page with the text of each line in reading order; rows without chars stay as they are."""
+    """Return the runs of a page with the text of each line in reading order; rows without chars are unchanged."""
     rows = rows_of(runs)
     bands = [(min(run.top for run in row), max(run.bottom for run in row)) for row in rows]
     inside: list[list[Char]] = [[] for _ in rows]
@@ -39,71 +39,68 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
 
 
 def _row(row: Sequence[TextRun], band: tuple[float, float], chars: list[Char]) -> list[TextRun]:
+    """Return the chars of a row as runs, split where the gap is wide; style and size are those of the nearest run."""
     chars.sort(key=lambda char: -(char.x0 + char.x1))
     pieces: list[list[Char]] = []
     edge = 0.0
     for char in chars:
         blank = char.text.isspace()
-        if not pieces or (not blank and edge - char.x1 > MAX_JOIN_GAP_EMS * _size_at(row, char)):
-            if blank:
-                continue
-            pieces.append([char])
-            edge = char.x0
+        max_gap = MAX_JOIN_GAP_EMS * _run_at(row, (char.x0 + char.x1) / 2).size
+        if not pieces or (not blank and edge - char.x1 > max_gap):
+            if not blank:
+                pieces.append([char])
+                edge = char.x0
             continue
         pieces[-1].append(char)
         if not blank:
             edge = min(edge, char.x0)
-    return [_run(piece, row, band) for piece in pieces]
-
-
-def _size_at(row: Sequence[TextRun], char: Char) -> float:
-    return _run_at(row, (char.x0 + char.x1) / 2).size
+    runs = []
+    for piece in pieces:
+        model = _run_at(row, (piece[0].x1 + piece[-1].x0) / 2)
+        words = _words(piece, model.size)
+        runs.append(
+            TextRun(
+                text=logical_order(" ".join(word.text for word in words)),
+                x0=min(char.x0 for char in piece),
+                top=band[0],
+                x1=max(char.x1 for char in piece),
+                bottom=band[1],
+                size=model.size,
+                bold=model.bold,
+                italic=model.italic,
+                words=[msgspec.structs.replace(word, text=logical_order(word.text)) for word in words],
+            )
+        )
+    return runs
 
 
 def _run_at(row: Sequence[TextRun], x: float) -> TextRun:
     return min(row, key=lambda run: max(run.x0 - x, x - run.x1, 0.0))
 
 
-def _run(chars: list[Char], row: Sequence[TextRun], band: tuple[float, float]) -> TextRun:
-    model = _run_at(row, (chars[0].x1 + chars[-1].x0) / 2)
-    words = _words(chars, model.size)
-    return TextRun(
-        text=logical_order(" ".join(word.text for word in words)),
-        x0=min(char.x0 for char in chars),
-        top=band[0],
-        x1=max(char.x1 for char in chars),
-        bottom=band[1],
-        size=model.size,
-        bold=model.bold,
-        italic=model.italic,
-        words=[msgspec.structs.replace(word, text=logical_order(word.text)) for word in words],
-    )
-
-
 def _words(chars: Sequence[Char], size: float) -> list[WordBox]:
-    """The chars, from the right, as words in display order from the right."""
+    """Return the chars, which come from the right, as words in display order from the right."""
     groups: list[list[Char]] = [[]]
     for char in chars:
         if char.text.isspace() or (groups[-1] and groups[-1][-1].x0 - char.x1 > MIN_SPACE_EMS * size):
             groups.append([])
         if not char.text.isspace():
             groups[-1].append(char)
-    return [_word(group) for group in groups if group]
-
-
-def _word(chars: Sequence[Char]) -> WordBox:
-    x0, top = min(char.x0 for char in chars), min(char.top for char in chars)
-    x1, bottom = max(char.x1 for char in chars), max(char.bottom for char in chars)
-    text = "".join(char.text for char in chars)
-    # Both letters of a lam-alef ligature have its box, and come in either order: lam is read first.
-    for left, right in itertools.pairwise(chars):
-        if left.text in _ALEFS and right.text == "ل" and left.x0 == right.x0:
-            text = text.replace(left.text + "ل", "ل" + left.text, 1)
-    return WordBox(text, x0, top, x1 - x0, bottom - top)
+    words = []
+    for group in filter(None, groups):
+        x0, top = min(char.x0 for char in group), min(char.top for char in group)
+        x1, bottom = max(char.x1 for char in group), max(char.bottom for char in group)
+        text = "".join(char.text for char in group)
+        # Both letters of a lam-alef ligature have its box, and come in either order: lam is read first.
+        for left, right in itertools.pairwise(group):
+            if left.text in _ALEFS and right.text == "ل" and left.x0 == right.x0:
+                text = text.replace(left.text + "ل", "ل" + left.text, 1)
+        words.append(WordBox(text, x0, top, x1 - x0, bottom - top))
+    return words
 
 
 def logical_order(display: str) -> str:
-    """Characters from the right edge to the left -> reading order: numbers and Latin words are turned back."""
+    """Return characters from the right edge in reading order: numbers and Latin words are reversed again."""
     parts: list[str] = []
     start = 0
     while start < len(display):
@@ -112,26 +109,17 @@ def logical_order(display: str) -> str:
             start += 1
             continue
         end = last = start
-        while end < len(display) and not _is_rtl(display[end]):
+        while end < len(display) and unicodedata.bidirectional(display[end]) not in ("R", "AL"):
             if _is_ltr(display[end]):
                 last = end
             end += 1
         parts.append(display[start : last + 1][::-1])
         start = last + 1
-    return _brackets("".join(parts))
+    text = "".join(parts)
+    opened, closed = text.find("("), text.find(")")
+    # A bracket that closes before any opened was drawn mirrored.
+    return text.translate(_MIRRORED) if 0 <= closed < opened else text
 
 
 def _is_ltr(character: str) -> bool:
     return unicodedata.bidirectional(character) in ("L", "EN", "AN")
-
-
-def _is_rtl(character: str) -> bool:
-    return unicodedata.bidirectional(character) in ("R", "AL")
-
-
-def _brackets(text: str) -> str:
-    """Brackets the right way round where the file drew them mirrored: one that closes before any opened."""
-    opened, closed = text.find("("), text.find(")")
-    if closed >= 0 and opened > closed:
-        return text.translate(_MIRRORED)
-    return text

@@ -1,4 +1,4 @@
-"""Tables drawn with lines: grids of rulings -> table blocks, with the text that stands in their cells."""
+"""Tables drawn with lines: grids of rulings -> table blocks, with the text in their cells."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MIN_WRITTEN_CELLS = 2
 MIN_WRITTEN_SHARE = 0.12
 MAX_CELLS = 5_000
 MAX_COLUMNS = 500
-# A cell over at least so many columns may be a row without lines, when words stand in this share of its columns.
+# A cell over at least this many columns may be a row without lines, if words are in this share of its columns.
 MIN_OPEN_SPAN_COLUMNS = 4
 MIN_OPEN_SHARE = 0.6
 MAX_SINGLE_CELL_ROWS_SHARE = 0.75
-# So many lines of numbers in one cell are rows.
+# This many lines of numbers in one cell are rows.
 MIN_NUMBER_LINES = 3
 MIN_NUMBER_LINES_SHARE = 0.8
 _NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))+")
@@ -34,13 +34,18 @@ _NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))
 def ruled_tables(
     across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun]
 ) -> tuple[list[Block], list[TextRun]]:
-    """The tables that lines on the page enclose, and the runs that stand in none of them."""
+    """Return the tables that lines on the page enclose, and the runs that are in none of them."""
     tables: list[Block] = []
     left = list(runs)
     for grid in rulings.grids_of(across, down):
         if len(grid.grid_cells) < 2 or len(grid.grid_cells) > MAX_CELLS or len(grid.xs) > MAX_COLUMNS:
             continue
-        inside = [run for run in left if _is_inside(run, grid.box)]
+        box = grid.box
+        inside = [
+            run
+            for run in left
+            if box.x0 <= (run.x0 + run.x1) / 2 <= box.x1 and box.top <= (run.top + run.bottom) / 2 <= box.bottom
+        ]
         table = _table(grid, inside) if inside else None
         if table is not None:
             tables.append(table)
@@ -49,12 +54,8 @@ def ruled_tables(
     return tables, left
 
 
-def _is_inside(run: TextRun, box: Box) -> bool:
-    x, y = (run.x0 + run.x1) / 2, (run.top + run.bottom) / 2
-    return box.x0 <= x <= box.x1 and box.top <= y <= box.bottom
-
-
 def _table(grid: Grid, runs: Sequence[TextRun]) -> Block | None:
+    """Return the grid with these runs in its cells as a table; None if it is a frame, a form field or a chart."""
     grid = _opened(grid, runs)
     owner = {
         (row, column): index
@@ -65,53 +66,65 @@ def _table(grid: Grid, runs: Sequence[TextRun]) -> Block | None:
     contents: list[list[TextRun]] = [[] for _ in grid.grid_cells]
     for run in runs:
         row = _slot(grid.ys, (run.top + run.bottom) / 2)
-        for piece in _pieces(run, grid, owner, row):
+        first, last = _slot(grid.xs, run.x0 + 1), _slot(grid.xs, run.x1 - 1)
+        # A run that crosses the border of a cell is split into words.
+        for piece in [run] if owner[row, first] == owner[row, last] else words_of(run):
             contents[owner[row, _slot(grid.xs, (piece.x0 + piece.x1) / 2)]].append(piece)
     written = sum(1 for content in contents if content)
     if written < MIN_WRITTEN_CELLS or written < MIN_WRITTEN_SHARE * len(contents):
         return None
-    if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents) or _is_one_column(grid, contents):
+    if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents):
         return None
-    cells = [_cell(grid, index, content) for index, content in enumerate(contents)]
-    return Block(type=BlockType.TABLE, box=_rounded(grid.box), cells=_without_needless_borders(_tidied(cells)))
-
-
-def _is_one_column(grid: Grid, contents: Sequence[Sequence[TextRun]]) -> bool:
-    """Whether most rows are one cell: lines of prose on coloured grounds."""
+    # Most rows are a single cell: lines of prose on coloured backgrounds.
     rows = Counter(grid_cell.row for grid_cell, content in zip(grid.grid_cells, contents, strict=True) if content)
     single = sum(1 for count in rows.values() if count == 1)
-    return len(rows) > 2 and single > MAX_SINGLE_CELL_ROWS_SHARE * len(rows)
+    if len(rows) > 2 and single > MAX_SINGLE_CELL_ROWS_SHARE * len(rows):
+        return None
+    cells = [
+        Cell(
+            row=grid_cell.row,
+            column=grid_cell.column,
+            text=paragraph_text([joined(line) for line in rows_of(content)]) if content else "",
+            row_span=grid_cell.row_span,
+            column_span=grid_cell.column_span,
+            box=Box(
+                round(grid.xs[grid_cell.column], 2),
+                round(grid.ys[grid_cell.row], 2),
+                round(grid.xs[grid_cell.column + grid_cell.column_span], 2),
+                round(grid.ys[grid_cell.row + grid_cell.row_span], 2),
+            ),
+        )
+        for grid_cell, content in zip(grid.grid_cells, contents, strict=True)
+    ]
+    box = Box(*(round(side, 2) for side in (grid.xs[0], grid.ys[0], grid.xs[-1], grid.ys[-1])))
+    return Block(type=BlockType.TABLE, box=box, cells=merge_columns(without_empty_rows(cells)))
 
 
 def _opened(grid: Grid, runs: Sequence[TextRun]) -> Grid:
-    """The grid with cells for rows that keep to its columns though no lines are drawn between them."""
-    if all(grid_cell.column_span < MIN_OPEN_SPAN_COLUMNS for grid_cell in grid.grid_cells):
-        return grid
+    """Return the grid with separate cells for rows that keep to its columns without lines drawn between them.
+
+    The words of such a row are in most of the columns and cross no border.
+    """
     grid_cells: list[GridCell] = []
     for grid_cell in grid.grid_cells:
-        columns = range(grid_cell.column, grid_cell.column + grid_cell.column_span)
-        if (
-            len(columns) >= MIN_OPEN_SPAN_COLUMNS
-            and grid_cell.row_span == 1
-            and _keeps_to(columns, grid_cell.row, grid, runs)
-        ):
-            grid_cells += [GridCell(grid_cell.row, column, 1, 1) for column in columns]
+        columns = set(range(grid_cell.column, grid_cell.column + grid_cell.column_span))
+        if len(columns) < MIN_OPEN_SPAN_COLUMNS or grid_cell.row_span > 1:
+            grid_cells.append(grid_cell)
+            continue
+        top, bottom = grid.ys[grid_cell.row], grid.ys[grid_cell.row + 1]
+        inside = [run for run in runs if top <= (run.top + run.bottom) / 2 <= bottom]
+        words = [word for run in inside for word in words_of(run)]
+        slots = {_slot(grid.xs, word.x0 + 1) for word in words}
+        crossing = any(_slot(grid.xs, word.x0 + 1) != _slot(grid.xs, word.x1 - 1) for word in words)
+        if not crossing and len(slots & columns) >= MIN_OPEN_SHARE * len(columns):
+            grid_cells += [GridCell(grid_cell.row, column, 1, 1) for column in sorted(columns)]
         else:
             grid_cells.append(grid_cell)
     return Grid(grid.xs, grid.ys, grid_cells)
 
 
-def _keeps_to(columns: range, row: int, grid: Grid, runs: Sequence[TextRun]) -> bool:
-    """Whether the words of a row stand in most of these columns and cross no border of them."""
-    inside = [run for run in runs if grid.ys[row] <= (run.top + run.bottom) / 2 <= grid.ys[row + 1]]
-    words = [word for run in inside for word in words_of(run)]
-    slots = {_slot(grid.xs, word.x0 + 1) for word in words}
-    crossing = any(_slot(grid.xs, word.x0 + 1) != _slot(grid.xs, word.x1 - 1) for word in words)
-    return not crossing and len(slots & set(columns)) >= MIN_OPEN_SHARE * len(columns)
-
-
 def _holds_rows(content: Sequence[TextRun]) -> bool:
-    """Whether a cell holds line after line of numbers: then its lines are rows, and what is drawn is a frame."""
+    """Return True if a cell contains many lines of numbers: then they are rows, and the drawn lines are a frame."""
     if len(content) < MIN_NUMBER_LINES:
         return False
     lines = [joined(row) for row in rows_of(content)]
@@ -123,38 +136,8 @@ def _slot(places: Sequence[float], at: float) -> int:
     return max(0, min(len(places) - 2, bisect_right(places, at) - 1))
 
 
-def _pieces(run: TextRun, grid: Grid, owner: dict[tuple[int, int], int], row: int) -> list[TextRun]:
-    """The run whole, or its words when it runs over the border of a cell."""
-    first, last = _slot(grid.xs, run.x0 + 1), _slot(grid.xs, run.x1 - 1)
-    if owner[row, first] == owner[row, last]:
-        return [run]
-    return words_of(run)
-
-
-def _cell(grid: Grid, index: int, content: Sequence[TextRun]) -> Cell:
-    grid_cell = grid.grid_cells[index]
-    return Cell(
-        row=grid_cell.row,
-        column=grid_cell.column,
-        text=paragraph_text([joined(row) for row in rows_of(content)]) if content else "",
-        row_span=grid_cell.row_span,
-        column_span=grid_cell.column_span,
-        header=False,
-        box=Box(
-            round(grid.xs[grid_cell.column], 2),
-            round(grid.ys[grid_cell.row], 2),
-            round(grid.xs[grid_cell.column + grid_cell.column_span], 2),
-            round(grid.ys[grid_cell.row + grid_cell.row_span], 2),
-        ),
-    )
-
-
-def _rounded(box: Box) -> Box:
-    return Box(round(box.x0, 2), round(box.top, 2), round(box.x1, 2), round(box.bottom, 2))
-
-
-def _tidied(cells: list[Cell]) -> tuple[Cell, ...]:
-    """The cells without rows and columns that hold nothing, and with the first row as header."""
+def without_empty_rows(cells: list[Cell]) -> tuple[Cell, ...]:
+    """Return the cells without the rows and columns that have no text, and with the first row as header."""
     rows = sorted({cell.row for cell in cells if cell.text})
     columns = sorted({cell.column for cell in cells if cell.text})
     tidy = []
@@ -169,8 +152,8 @@ def _tidied(cells: list[Cell]) -> tuple[Cell, ...]:
     return tuple(tidy)
 
 
-def _without_needless_borders(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
-    """Columns made one where no row has text on both sides of the border: it belongs to the frame of a heading."""
+def merge_columns(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """Merge neighbouring columns if no row has text on both sides of the border: the border frames a heading."""
     written: dict[int, dict[int, int]] = {}
     for index, cell in enumerate(cells):
         for column in range(cell.column, cell.column + cell.column_span if cell.text else cell.column):
@@ -187,7 +170,7 @@ def _without_needless_borders(cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
 
 
 def _renumbered(cells: Sequence[Cell], numbers: Sequence[int]) -> tuple[Cell, ...]:
-    """The cells with these column numbers; cells without text give way to the ones with text beside them."""
+    """Return the cells with these column numbers; cells with text replace cells without text."""
     kept: list[Cell] = []
     taken: set[tuple[int, int]] = set()
     for cell in sorted(cells, key=lambda cell: not cell.text):
@@ -203,7 +186,7 @@ def _renumbered(cells: Sequence[Cell], numbers: Sequence[int]) -> tuple[Cell, ..
 
 
 def mirrored(table: Block) -> Block:
-    """The table with its columns counted from the right, as a right-to-left page reads them."""
+    """Return the table with its columns counted from the right, as on a right-to-left page."""
     width = max((cell.column + cell.column_span for cell in table.cells), default=0)
     cells = [
         msgspec.structs.replace(cell, column=width - cell.column - cell.column_span)

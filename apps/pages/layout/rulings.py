@@ -61,6 +61,7 @@ def rulings_of(rules: Iterable[Box]) -> tuple[list[Ruling], list[Ruling]]:
 
 
 def _joined(pieces: list[tuple[float, float, float]]) -> list[Ruling]:
+    """Join the pieces (at, low, high) of one line that touch; drop short lines."""
     pieces.sort()
     lines: list[Ruling] = []
     start = 0
@@ -72,21 +73,16 @@ def _joined(pieces: list[tuple[float, float, float]]) -> list[Ruling]:
         ):
             continue
         group = pieces[start:index]
-        at = sum(piece[0] for piece in group) / len(group)
-        lines += _strung(at, sorted((piece[1], piece[2]) for piece in group))
         start = index
+        at = sum(piece[0] for piece in group) / len(group)
+        of_group: list[Ruling] = []
+        for low, high in sorted((piece[1], piece[2]) for piece in group):
+            if of_group and low <= of_group[-1].high + SNAP_POINTS:
+                of_group[-1].high = max(of_group[-1].high, high)
+            else:
+                of_group.append(Ruling(at, low, high))
+        lines += [line for line in of_group if line.high - line.low >= MIN_RULING_POINTS]
     return lines
-
-
-def _strung(at: float, spans: Sequence[tuple[float, float]]) -> list[Ruling]:
-    """Spans on one line, those that touch made one; short leftovers dropped."""
-    lines: list[Ruling] = []
-    for low, high in spans:
-        if lines and low <= lines[-1].high + SNAP_POINTS:
-            lines[-1].high = max(lines[-1].high, high)
-        else:
-            lines.append(Ruling(at, low, high))
-    return [line for line in lines if line.high - line.low >= MIN_RULING_POINTS]
 
 
 def grids_of(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[Grid]:
@@ -94,15 +90,27 @@ def grids_of(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[Grid]:
     if not across or not down or len(across) * len(down) > MAX_PAIRS:
         return []
     grids = []
-    for horizontal, vertical in _groups(across, down):
-        grid = _grid(horizontal, vertical)
-        if grid is not None:
-            grids.append(grid)
+    for horizontal, vertical in connected(across, down):
+        # Remove lines that end in the middle of a cell: arrows, underlines and icons.
+        for _ in range(3):
+            count = len(horizontal) + len(vertical)
+            vertical = _reaching(vertical, horizontal)
+            horizontal = _reaching(horizontal, vertical)
+            if len(horizontal) + len(vertical) == count:
+                break
+        if not horizontal or not vertical:
+            continue
+        xs = _positions(vertical, min(h.low for h in horizontal), max(h.high for h in horizontal))
+        ys = _positions(horizontal, min(v.low for v in vertical), max(v.high for v in vertical))
+        if len(xs) >= 2 and len(ys) >= 2:
+            vertical = [*vertical, Ruling(xs[0], ys[0], ys[-1]), Ruling(xs[-1], ys[0], ys[-1])]
+            horizontal = [*horizontal, Ruling(ys[0], xs[0], xs[-1]), Ruling(ys[-1], xs[0], xs[-1])]
+            grids.append(Grid(xs, ys, cells_between(xs, ys, horizontal, vertical)))
     grids.sort(key=lambda grid: (grid.ys[0], grid.xs[0]))
     return grids
 
 
-def _groups(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[tuple[list[Ruling], list[Ruling]]]:
+def connected(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[tuple[list[Ruling], list[Ruling]]]:
     """Group rulings that meet, directly or through others."""
     parent = list(range(len(across) + len(down)))
 
@@ -125,32 +133,6 @@ def _groups(across: Sequence[Ruling], down: Sequence[Ruling]) -> list[tuple[list
     return [group for group in groups.values() if group[0] and group[1]]
 
 
-def _grid(across: list[Ruling], down: list[Ruling]) -> Grid | None:
-    across, down = _anchored(across, down)
-    if not across or not down:
-        return None
-    left, right = min(h.low for h in across), max(h.high for h in across)
-    top, bottom = min(v.low for v in down), max(v.high for v in down)
-    xs = _positions(down, left, right)
-    ys = _positions(across, top, bottom)
-    if len(xs) < 2 or len(ys) < 2:
-        return None
-    down = [*down, Ruling(xs[0], ys[0], ys[-1]), Ruling(xs[-1], ys[0], ys[-1])]
-    across = [*across, Ruling(ys[0], xs[0], xs[-1]), Ruling(ys[-1], xs[0], xs[-1])]
-    return Grid(xs, ys, _cells_between(xs, ys, across, down))
-
-
-def _anchored(across: list[Ruling], down: list[Ruling]) -> tuple[list[Ruling], list[Ruling]]:
-    """The lines without those that end in the middle of a cell: arrows, underlines and icons."""
-    for _ in range(3):
-        kept_down = _reaching(down, across)
-        kept_across = _reaching(across, kept_down)
-        if len(kept_down) == len(down) and len(kept_across) == len(across):
-            break
-        across, down = kept_across, kept_down
-    return across, down
-
-
 def _reaching(lines: list[Ruling], crossing: list[Ruling]) -> list[Ruling]:
     """Return the rulings whose ends touch a crossing ruling or the outermost position."""
     if not lines or not crossing:
@@ -166,7 +148,7 @@ def _reaching(lines: list[Ruling], crossing: list[Ruling]) -> list[Ruling]:
 
 
 def _positions(lines: Iterable[Ruling], low: float, high: float) -> list[float]:
-    """Where lines stand, near ones made one, with the ends of the crossing lines where a side is open."""
+    """Return the positions of lines, near ones merged, and the ends of the crossing lines if a side is open."""
     places: list[float] = []
     for at in sorted(line.at for line in lines):
         if not places or at - places[-1] > 2 * SNAP_POINTS:
@@ -178,10 +160,10 @@ def _positions(lines: Iterable[Ruling], low: float, high: float) -> list[float]:
     return places
 
 
-def _cells_between(
+def cells_between(
     xs: Sequence[float], ys: Sequence[float], across: Sequence[Ruling], down: Sequence[Ruling]
 ) -> list[GridCell]:
-    """Cells of the grid: neighbours with no line between them are one, if together they are a rectangle."""
+    """Return the cells of the grid; neighbours with no line between them are one cell if they form a rectangle."""
     columns, rows = len(xs) - 1, len(ys) - 1
     walls = [[_covered(down, xs[c], ys[r], ys[r + 1]) for c in range(columns + 1)] for r in range(rows)]
     floors = [[_covered(across, ys[r], xs[c], xs[c + 1]) for c in range(columns)] for r in range(rows + 1)]
@@ -195,18 +177,16 @@ def _cells_between(
             while c + wide < columns and not walls[r][c + wide] and not taken[r][c + wide]:
                 wide += 1
             tall = 1
-            while r + tall < rows and _open_below(r + tall, c, wide, floors, walls):
+            while (
+                r + tall < rows
+                and not any(floors[r + tall][c : c + wide])
+                and not any(walls[r + tall][c + 1 : c + wide])
+            ):
                 tall += 1
             for row in range(r, r + tall):
                 taken[row][c : c + wide] = [True] * wide
             grid_cells.append(GridCell(r, c, tall, wide))
     return grid_cells
-
-
-def _open_below(row: int, column: int, wide: int, floors: list[list[bool]], walls: list[list[bool]]) -> bool:
-    if any(floors[row][c] for c in range(column, column + wide)):
-        return False
-    return not any(walls[row][c] for c in range(column + 1, column + wide))
 
 
 def _covered(lines: Sequence[Ruling], at: float, low: float, high: float) -> bool:

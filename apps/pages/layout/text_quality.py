@@ -13,10 +13,10 @@ GARBLED_TEXT = "garbled_text"
 TEXT_IN_PICTURE = "text_in_picture"
 WHOLE_PAGE_REASONS = (NO_TEXT_LAYER, GARBLED_TEXT)
 """Why OCR has to read a whole page."""
-# A stamp or page number on a scan is no text layer: ignore up to this many characters on a page that is mostly picture.
+# A stamp or page number on a scan is no text layer: up to this many characters are ignored on a mostly pictured page.
 MAX_STAMP_CHARACTERS = 40
 MIN_SCAN_SHARE = 0.5
-# Pictures over this share of a page with text may hold text of their own; one over nearly all of it is its ground.
+# Pictures over this share of a page with text may contain text; one over nearly the whole page is its background.
 MIN_PICTURES_SHARE = 0.25
 BACKGROUND_SHARE = 0.8
 MIN_GARBLED_SHARE = 0.25
@@ -30,7 +30,9 @@ def reason_for_ocr(page: RawPage, pictures: Sequence[Box]) -> str:
     if characters <= MAX_STAMP_CHARACTERS and picture_share(page, pictures) >= MIN_SCAN_SHARE:
         return NO_TEXT_LAYER
     if characters == 0:
-        return NO_TEXT_LAYER if _has_ink(page, pictures) else ""
+        content = page.content_box
+        has_ink = pictures or page.rulings or page.fills or (content and content.width > 1 and content.height > 1)
+        return NO_TEXT_LAYER if has_ink else ""
     if garbled_share(page.runs) >= MIN_GARBLED_SHARE:
         return GARBLED_TEXT
     figures = [box for box in pictures if box.width * box.height < BACKGROUND_SHARE * page.width * page.height]
@@ -47,9 +49,3 @@ def garbled_share(runs: Sequence[TextRun]) -> float:
     """Return the share of garbled characters: unmapped, private use, controls."""
     text = "".join([run.text for run in runs])
     return len(_GARBLED.findall(text)) / len(text) if text else 0.0
-
-
-def _has_ink(page: RawPage, pictures: Sequence[Box]) -> bool:
-    if pictures or page.rulings or page.fills:
-        return True
-    return page.content_box is not None and page.content_box.width > 1 and page.content_box.height > 1

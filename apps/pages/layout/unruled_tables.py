@@ -20,7 +20,7 @@ MIN_ROWS_OF_TWO_COLUMNS = 3
 MIN_PAIRED_SHARE = 0.5
 MIN_GUTTER_POINTS = 3.5
 MAX_COLUMNS = 500
-# With fewer of its cells written, a grid of numbers is the scale of a chart.
+# A grid of numbers with a smaller share of written cells is the scale of a chart.
 MIN_WRITTEN_SHARE = 0.35
 MAX_HEADER_ROWS = 3
 MIN_BODY_ROWS = 3
@@ -30,13 +30,21 @@ _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%
 
 
 def aligned_table(band: Band, across: Sequence[Ruling], *, rtl: bool = False) -> Block | None:
-    """The rows of a grid band as a table; None when they are no table after all."""
+    """Return the rows of a grid band as a table; None if they do not form a table."""
     rows = [[piece for segment in row for piece in split_at_gaps(segment)] for row in band.rows]
-    gutters = _gutters(rows)
+    gutters = gaps_of(rows, MIN_GUTTER_POINTS)
+    # The first rows may be headings over several columns.
+    for heads in range(1, min(MAX_HEADER_ROWS, len(rows) - MIN_BODY_ROWS) + 1):
+        found = gaps_of(rows[heads:], MIN_GUTTER_POINTS)
+        if len(found) > len(gutters):
+            gutters = found
     if not gutters or len(gutters) >= MAX_COLUMNS:
         return None
     groups = _grouped(rows, gutters, across, rtl)
-    if not _convincing(groups, len(gutters) + 1):
+    if len(groups) < (MIN_ROWS_OF_TWO_COLUMNS if len(gutters) == 1 else 2):
+        return None
+    paired = sum(1 for group in groups if max(len(row) for row in group) > 1)
+    if paired < MIN_PAIRED_SHARE * len(groups):
         return None
     cells = [cell for number, group in enumerate(groups) for cell in _row_cells(number, group, gutters)]
     if sum(1 for cell in cells if cell.text) < MIN_WRITTEN_SHARE * len(cells):
@@ -45,18 +53,8 @@ def aligned_table(band: Band, across: Sequence[Ruling], *, rtl: bool = False) ->
     return Block(type=BlockType.TABLE, box=_box(segments), cells=tuple(cells))
 
 
-def _gutters(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """The gutters of the table; the first rows may be headings that stand over several columns."""
-    best = gaps_of(rows, MIN_GUTTER_POINTS)
-    for heads in range(1, min(MAX_HEADER_ROWS, len(rows) - MIN_BODY_ROWS) + 1):
-        found = gaps_of(rows[heads:], MIN_GUTTER_POINTS)
-        if len(found) > len(best):
-            best = found
-    return best
-
-
 def _row_cells(number: int, group: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> list[Cell]:
-    """The cells of one table row, from the left, those without text too."""
+    """Return the cells of one table row, from the left, including those without text."""
     spans: list[tuple[int, int, list[Segment]]] = []
     for segment in (segment for row in group for segment in row):
         first, last, parts = *_reach(segment, gutters), [segment]
@@ -64,13 +62,23 @@ def _row_cells(number: int, group: Sequence[Row], gutters: Sequence[tuple[float,
             spans.remove(span)
             first, last, parts = min(first, span[0]), max(last, span[1]), span[2] + parts
         spans.append((first, last, parts))
-    taken = {column for first, last, _ in spans for column in range(first, last + 1)}
-    spans += [(column, column, []) for column in range(len(gutters) + 1) if column not in taken]
-    return [_cell(number, first, last, parts) for first, last, parts in sorted(spans, key=lambda span: span[0])]
+    written = {column for first, last, _ in spans for column in range(first, last + 1)}
+    empty = [column for column in range(len(gutters) + 1) if column not in written]
+    cells = [Cell(number, column, header=number == 0) for column in empty]
+    for first, last, parts in spans:
+        lines = [parts[0].text]
+        for previous, part in itertools.pairwise(parts):
+            if abs(part.bottom - previous.bottom) < 0.3 * part.size:
+                lines[-1] += " " + part.text
+            else:
+                lines.append(part.text)
+        width, text = last - first + 1, paragraph_text(lines)
+        cells.append(Cell(number, first, text, column_span=width, header=number == 0, box=_box(parts)))
+    return sorted(cells, key=lambda cell: cell.column)
 
 
 def _reach(segment: Segment, gutters: Sequence[tuple[float, float]]) -> tuple[int, int]:
-    """The first and the last column over which a segment stands."""
+    """Return the first and the last column that a segment covers."""
     first = sum(1 for gutter in gutters if segment.x0 >= gutter[0] + 0.1)
     return first, max(first, sum(1 for gutter in gutters if segment.x1 > gutter[1] - 0.1))
 
@@ -78,20 +86,25 @@ def _reach(segment: Segment, gutters: Sequence[tuple[float, float]]) -> tuple[in
 def _grouped(
     rows: Sequence[Row], gutters: Sequence[tuple[float, float]], across: Sequence[Ruling], rtl: bool
 ) -> list[list[Row]]:
-    """The printed lines of each table row together."""
+    """Return the printed lines of each table row together."""
     steps = [below[0].bottom - above[0].bottom for above, below in itertools.pairwise(rows)]
     narrowest = min((step for step in steps if step > 0.6 * rows[0][0].size), default=0.0)
-    uneven = any(step > MIN_ROW_STEP_RATIO * narrowest for step in steps) and any(
-        step <= MIN_ROW_STEP_RATIO * narrowest for step in steps
-    )
-    ruled = [_rule_between(above, below, across, rows) for above, below in itertools.pairwise(rows)]
-    rules_decide = sum(ruled) >= 2
-    left, right = gutters[0][0] + MIN_GUTTER_POINTS, gutters[-1][1] - MIN_GUTTER_POINTS
+    wide = [step > MIN_ROW_STEP_RATIO * narrowest for step in steps]
+    left, right = min(row[0].x0 for row in rows), max(row[-1].x1 for row in rows)
+    ruled = []
+    for above, below in itertools.pairwise(rows):
+        low, high = (above[0].top + above[0].bottom) / 2, (below[0].top + below[0].bottom) / 2
+        lines = [line for line in across if low < line.at < high]
+        shared = [min(line.high, right) - max(line.low, left) for line in lines]
+        ruled.append(any(width > MIN_RULING_SHARE * (right - left) for width in shared))
+    rulings_decide = sum(ruled) >= 2
+    steps_decide = any(wide) and not all(wide)
+    first_column, last_column = gutters[0][0] + MIN_GUTTER_POINTS, gutters[-1][1] - MIN_GUTTER_POINTS
     groups: list[list[Row]] = [[rows[0]]]
-    for row, step, rule in zip(rows[1:], steps, ruled, strict=True):
-        starts = row[-1].x0 >= right if rtl else row[0].x1 <= left
-        apart = not rules_decide and (step > MIN_ROW_STEP_RATIO * narrowest if uneven else starts)
-        if rule or apart or _repeats(groups[-1][-1], row, gutters):
+    for row, is_wide, is_ruled in zip(rows[1:], wide, ruled, strict=True):
+        starts = row[-1].x0 >= last_column if rtl else row[0].x1 <= first_column
+        is_apart = not rulings_decide and (is_wide if steps_decide else starts)
+        if is_ruled or is_apart or _repeats(groups[-1][-1], row, gutters):
             groups.append([row])
         else:
             groups[-1].append(row)
@@ -99,52 +112,19 @@ def _grouped(
 
 
 def _repeats(above: Row, row: Row, gutters: Sequence[tuple[float, float]]) -> bool:
-    """Whether a column has a number in both lines: a number never goes on in the next line, so each is a row."""
-    upper, lower = _columns([above], gutters), _columns([row], gutters)
-    return any(one and two and _is_number(one) and _is_number(two) for one, two in zip(upper, lower, strict=True))
-
-
-def _is_number(parts: Sequence[Segment]) -> bool:
-    return all(_NUMBER.fullmatch(part.text) for part in parts)
-
-
-def _rule_between(above: Row, below: Row, across: Sequence[Ruling], rows: Sequence[Row]) -> bool:
-    low, high = (above[0].top + above[0].bottom) / 2, (below[0].top + below[0].bottom) / 2
-    left, right = min(row[0].x0 for row in rows), max(row[-1].x1 for row in rows)
+    """Return True if a column has numbers in both lines: a number never continues on the next line."""
+    upper, lower = _columns(above, gutters), _columns(row, gutters)
     return any(
-        low < line.at < high and min(line.high, right) - max(line.low, left) > MIN_RULING_SHARE * (right - left)
-        for line in across
+        one and two and all(_NUMBER.fullmatch(part.text) for part in one + two)
+        for one, two in zip(upper, lower, strict=True)
     )
 
 
-def _columns(group: Sequence[Row], gutters: Sequence[tuple[float, float]]) -> list[list[Segment]]:
+def _columns(row: Row, gutters: Sequence[tuple[float, float]]) -> list[list[Segment]]:
     columns: list[list[Segment]] = [[] for _ in range(len(gutters) + 1)]
-    for row in group:
-        for segment in row:
-            columns[_reach(segment, gutters)[0]].append(segment)
+    for segment in row:
+        columns[_reach(segment, gutters)[0]].append(segment)
     return columns
-
-
-def _convincing(groups: Sequence[Sequence[Row]], width: int) -> bool:
-    if len(groups) < (MIN_ROWS_OF_TWO_COLUMNS if width == 2 else 2):
-        return False
-    paired = sum(1 for group in groups if sum(len(row) for row in group) > 1 and max(len(row) for row in group) > 1)
-    return paired >= MIN_PAIRED_SHARE * len(groups)
-
-
-def _cell(row: int, column: int, last_column: int, parts: Sequence[Segment]) -> Cell:
-    if not parts:
-        return Cell(row=row, column=column, header=row == 0)
-    lines: list[str] = []
-    last: Segment | None = None
-    for part in parts:
-        if last is not None and abs(part.bottom - last.bottom) < 0.3 * part.size:
-            lines[-1] += " " + part.text
-        else:
-            lines.append(part.text)
-        last = part
-    span = last_column - column + 1
-    return Cell(row, column, paragraph_text(lines), column_span=span, header=row == 0, box=_box(parts))
 
 
 def _box(parts: Sequence[Segment]) -> Box:
