@@ -1,4 +1,4 @@
-"""Runs of text -> blocks in reading order."""
+"""Runs of text become blocks in reading order."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_columns_of_a_right_to_left_page_begin_at_the_right() -> None:
     assert " ".join(texts(blocks)) == right + left.strip()
 
 
-def test_a_heading_across_both_columns_closes_those_above() -> None:
+def test_a_heading_across_both_columns_ends_the_columns_above() -> None:
     runs = prose(LEFT, 60, 100) + prose(RIGHT, 310, 100)
     runs.append(run("A heading that stands across the whole of this page, from side to side", 60, 250, size=14))
     runs += prose("second " * 60, 60, 290) + prose("fourth " * 60, 310, 290)
@@ -81,7 +81,7 @@ def test_a_title_over_three_columns_comes_first() -> None:
         (["全文", "検索"], "全文検索"),
     ],
 )
-def test_line_ends(lines: list[str], text: str) -> None:
+def test_hyphenated_line_ends_are_joined(lines: list[str], text: str) -> None:
     assert paragraph_text(lines) == text
 
 
@@ -99,7 +99,7 @@ def test_lines_with_markers_become_list_items(marker: str, shown: str) -> None:
     ]
 
 
-def test_a_marker_that_stands_apart_belongs_to_the_text_beside_it() -> None:
+def test_a_separate_marker_belongs_to_the_text_beside_it() -> None:
     runs = [run("•", 72, 100), run("green leaves", 95, 100), run("•", 72, 113), run("brown leaves", 95, 113)]
 
     blocks = page_layout.analyse(raw_page(runs))
@@ -108,13 +108,13 @@ def test_a_marker_that_stands_apart_belongs_to_the_text_beside_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["A leaf is green", "I am a leaf", "e.g. leaves", "3 leaves fell", "-5 degrees"])
-def test_sentences_are_no_list_items(text: str) -> None:
+def test_sentences_are_not_list_items(text: str) -> None:
     (block,) = page_layout.analyse(raw_page([run(text, 72, 100)]))
 
     assert (block.type, block.text) == (BlockType.PARAGRAPH, text)
 
 
-def test_words_in_two_fonts_stay_one_line_with_the_space_between_them() -> None:
+def test_words_in_two_fonts_are_one_line_with_the_space_between_them() -> None:
     first = run("bold", 72, 100, bold=True)
     second = run("word", first.x1 + 3, 100)
     third = run("s", second.x1 + 0.2, 100)
@@ -124,7 +124,7 @@ def test_words_in_two_fonts_stay_one_line_with_the_space_between_them() -> None:
     assert block.text == "bold words"
 
 
-def test_the_size_of_the_letters_parts_paragraphs() -> None:
+def test_another_letter_size_begins_a_new_paragraph() -> None:
     blocks = page_layout.analyse(raw_page([run("Leaves", 72, 100, size=12), run("are green", 72, 113)]))
 
     assert texts(blocks) == ["Leaves", "are green"]
@@ -140,5 +140,5 @@ def test_the_size_of_the_letters_parts_paragraphs() -> None:
         ("dlrow olleh", "hello world"),
     ],
 )
-def test_numbers_and_latin_words_are_turned_back_in_right_to_left_lines(from_the_right: str, reading: str) -> None:
+def test_numbers_and_latin_words_keep_their_direction_in_right_to_left_lines(from_the_right: str, reading: str) -> None:
     assert logical_order(from_the_right) == reading

@@ -1,4 +1,4 @@
-"""Columns, paragraphs, headings and lists, as a reader of the result sees them."""
+"""Columns, paragraphs, headings and lists in the result of a parsed document."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_title_across_the_columns_comes_first(parse: Parse) -> None:
     assert markdown.startswith("# A short history of the river and of everybody who lived on it\n\nThe river rises")
 
 
-def test_what_stands_below_the_columns_comes_last(parse: Parse) -> None:
+def test_text_below_the_columns_comes_last(parse: Parse) -> None:
     sheet = Sheet().lines(60, 120, LEFT).lines(330, 120, RIGHT)
     sheet.text(60, 230, "Taken together the two centuries changed the valley more than the thousand years before them.")
 
@@ -54,7 +54,7 @@ def test_what_stands_below_the_columns_comes_last(parse: Parse) -> None:
     assert text.index("ducks in the pools") < text.index("Taken together")
 
 
-def test_words_parted_by_a_line_end_are_whole_again(parse: Parse) -> None:
+def test_words_hyphenated_at_a_line_end_are_joined(parse: Parse) -> None:
     lines = [
         "The committee was asked for its recommen-",
         "dation on a state-of-",
@@ -91,13 +91,13 @@ def test_heading_levels_follow_the_size(parse: Parse) -> None:
     assert headings == ["# The valley", "## Its trade", "### In figures"]
 
 
-def test_large_type_everywhere_is_no_heading(parse: Parse) -> None:
+def test_a_page_in_large_type_has_no_headings(parse: Parse) -> None:
     markdown = parse(Sheet().lines(60, 120, LEFT, size=18, step=22)).markdown
 
     assert "#" not in markdown
 
 
-def test_running_lines_leave_the_text_and_stay_in_the_items(parse: Parse) -> None:
+def test_running_lines_are_in_the_items_and_not_in_the_text(parse: Parse) -> None:
     sheets = []
     for number, body in enumerate([LEFT, RIGHT, LEFT], start=1):
         sheet = Sheet().text(60, 40, "Annals of the valley").lines(60, 120, body)
@@ -111,7 +111,7 @@ def test_running_lines_leave_the_text_and_stay_in_the_items(parse: Parse) -> Non
     assert outputs.json("markdown.json")["pages"][0]["header"] == "Annals of the valley"
 
 
-def test_a_line_seen_on_one_page_only_is_no_running_line(parse: Parse) -> None:
+def test_a_line_on_only_one_page_is_not_a_running_line(parse: Parse) -> None:
     sheets = [Sheet().text(60, 40, title).lines(60, 120, LEFT) for title in ("The source", "The mouth", "The lakes")]
 
     outputs = parse(*sheets)
@@ -130,14 +130,14 @@ def test_list_items_keep_their_numbers_and_their_second_lines(parse: Parse) -> N
     assert "1. Open the upper gate and let the water in slowly.\n2. Close it again.\n- Mind the ducks." in markdown
 
 
-def test_a_paragraph_that_goes_on_overleaf_is_one_in_the_whole_text(parse: Parse) -> None:
+def test_a_paragraph_continued_on_the_next_page_is_one_in_the_markdown(parse: Parse) -> None:
     outputs = parse(Sheet().lines(60, 120, LEFT[:4]), Sheet().lines(60, 120, LEFT[4:]))
 
     assert "founded by monks in the ninth century" in outputs.markdown
     assert outputs.json("text.json")["pages"][1]["text"].startswith("the ninth century")
 
 
-def test_a_page_on_its_side_is_read_upright_and_boxed_as_displayed(tmp_path: Path) -> None:
+def test_a_rotated_page_is_read_upright_with_boxes_as_displayed(tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "side.pdf", Sheet().lines(60, 120, LEFT), rotate=90)
 
     (page,) = read_pages(path, [1])
@@ -161,7 +161,7 @@ def test_a_stamp_on_the_side_of_a_page_is_kept_at_the_end(tmp_path: Path) -> Non
     assert [block.text.replace(" ", "") for block in page.blocks][-1] == "RECEIVED"
 
 
-def test_pages_with_one_line_each_keep_it(parse: Parse) -> None:
+def test_pages_with_a_single_line_keep_it(parse: Parse) -> None:
     outputs = parse(*(Sheet().text(60, 40, f"Chapter {number}") for number in (1, 2, 3)))
 
     assert outputs.text == "Chapter 1\n\nChapter 2\n\nChapter 3\n"

@@ -1,4 +1,4 @@
-"""What only the whole document shows: headings, running headers and footers, paragraphs over page breaks."""
+"""Headings, running headers and footers, and paragraphs over page breaks are found over the whole document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def headings(*blocks: Block) -> list[tuple[int, str]]:
     return [(block.level, block.text) for block in done.blocks if block.type is BlockType.HEADING]
 
 
-def test_larger_lines_are_headings_the_largest_the_highest() -> None:
+def test_larger_lines_are_headings_and_the_largest_has_the_highest_level() -> None:
     found = headings(
         text_block("Of Leaves", 150, size=20),
         text_block("Oak", 200, size=14),
@@ -30,15 +30,15 @@ def test_larger_lines_are_headings_the_largest_the_highest() -> None:
     assert found == [(1, "Of Leaves"), (2, "Oak"), (2, "Elm")]
 
 
-def test_bold_lines_of_the_body_s_size_are_headings() -> None:
+def test_bold_lines_in_the_size_of_the_body_are_headings() -> None:
     assert headings(text_block("Oak", 200, bold=True), text_block(BODY, 230)) == [(1, "Oak")]
 
 
-def test_a_sentence_in_large_letters_is_no_heading() -> None:
+def test_a_sentence_in_large_letters_is_not_a_heading() -> None:
     assert headings(text_block("Leaves fall, as everybody knows.", 200, size=14), text_block(BODY, 230)) == []
 
 
-def test_there_are_six_levels_at_most() -> None:
+def test_there_are_at_most_six_levels() -> None:
     sizes = [40, 36, 32, 28, 24, 20, 16, 14]
     found = headings(
         *(text_block(f"Heading of {size}", 120 + 50 * n, size=size) for n, size in enumerate(sizes)),
@@ -56,7 +56,7 @@ def test_a_numbered_heading_keeps_its_number() -> None:
     assert files["markdown.md"].startswith(b"# 1. Oak\n")
 
 
-def test_lines_at_the_same_height_of_many_pages_run() -> None:
+def test_lines_at_the_same_height_of_many_pages_are_running_lines() -> None:
     pages = [
         page(
             text_block("The Leaf Handbook", 30),
@@ -73,13 +73,13 @@ def test_lines_at_the_same_height_of_many_pages_run() -> None:
     assert kinds == [[BlockType.PAGE_HEADER, BlockType.PARAGRAPH, BlockType.PAGE_FOOTER]] * 8
 
 
-def test_page_numbers_run_even_on_one_page() -> None:
+def test_a_page_number_is_a_footer_even_on_one_page() -> None:
     (done,) = finished(page(text_block(BODY, 300), text_block("Page 3 of 7", 800)))
 
     assert [block.type for block in done.blocks] == [BlockType.PARAGRAPH, BlockType.PAGE_FOOTER]
 
 
-def test_running_lines_stay_out_of_markdown_and_text_but_not_out_of_items() -> None:
+def test_running_lines_are_left_out_of_markdown_and_text_but_not_of_items() -> None:
     pages = [page(text_block("The Leaf Handbook", 30), text_block(f"Text {n}.", 300), number=n) for n in range(1, 5)]
 
     _, files = assembled(pages)
@@ -89,13 +89,13 @@ def test_running_lines_stay_out_of_markdown_and_text_but_not_out_of_items() -> N
     assert files["markdown.json"].count(b'"header":"The Leaf Handbook"') == 4
 
 
-def test_a_line_that_stands_on_top_of_one_page_only_stays() -> None:
+def test_a_line_at_the_top_of_only_one_page_is_kept() -> None:
     (done, *_) = finished(*(page(text_block(f"{word} leaves", 30), number=n) for n, word in enumerate("abcdef", 1)))
 
     assert done.blocks[0].type is BlockType.PARAGRAPH
 
 
-def test_a_paragraph_over_a_page_break_reads_on_in_the_whole_document() -> None:
+def test_a_paragraph_over_a_page_break_is_joined_in_the_whole_document() -> None:
     first = page(text_block("The leaves of the oak are much lar-", 700))
     second = page(text_block("ger than those of the elm.", 100), number=2)
 
@@ -105,7 +105,7 @@ def test_a_paragraph_over_a_page_break_reads_on_in_the_whole_document() -> None:
     assert b'"text":"ger than those of the elm."' in files["text.json"]
 
 
-def test_sentences_that_end_with_their_page_stay_apart() -> None:
+def test_sentences_that_end_with_their_page_are_not_joined() -> None:
     first = page(text_block("Leaves are green.", 700))
     second = page(text_block("Trees are tall.", 100), number=2)
 

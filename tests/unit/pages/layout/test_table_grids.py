@@ -1,4 +1,4 @@
-"""Grids made by hand: which lines make cells, and which text stands in which cell."""
+"""Lines form the cells of a table, and each text is in the right cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEAVES = [["Leaf", "Colour", "Size"], ["oak", "green", "9"], ["elm", "brown", "7
 
 
 def written(rows: list[list[str]], xs: list[float], ys: list[float]) -> list[TextRun]:
-    """Each text at the left of its cell."""
+    """Return a run for each text, at the left of its cell."""
     return [
         run(text, xs[column] + 4, ys[row] + 4)
         for row, texts in enumerate(rows)
@@ -60,7 +60,7 @@ def test_a_cell_without_a_line_under_it_spans_rows() -> None:
     assert '<tr><td rowspan="2">oak</td><td>green</td><td>9</td></tr><tr><td>brown</td>' in table_html(table.cells)
 
 
-def test_a_run_over_several_cells_is_parted_at_their_borders() -> None:
+def test_a_run_over_several_cells_is_split_at_their_borders() -> None:
     runs = [one for one in written(LEAVES, XS, YS) if one.text not in ("oak", "green")]
     whole = run("oak green", 76, 124, width=153)
     whole.words = [WordBox("oak", 76, 124, 15, 12), WordBox("green", 204, 124, 25, 12)]
@@ -78,7 +78,7 @@ def test_text_around_a_table_stays_outside_and_in_order() -> None:
     assert [block.text for block in blocks] == ["Table 1 shows leaves", "", "Counted in autumn"]
 
 
-def test_underlines_and_frames_are_no_tables() -> None:
+def test_underlines_and_frames_are_not_tables() -> None:
     runs = prose("leaf " * 60, 72, 100)
     frame = grid_rules([66, 290], [94, 300])
 
@@ -87,7 +87,7 @@ def test_underlines_and_frames_are_no_tables() -> None:
     assert [block.type for block in blocks] == [BlockType.PARAGRAPH]
 
 
-def test_lines_on_coloured_grounds_are_no_table() -> None:
+def test_lines_on_coloured_backgrounds_are_not_a_table() -> None:
     lines = [f"This is line {number} of a paragraph about leaves." for number in range(6)]
     ys = [100.0 + 14 * number for number in range(7)]
     runs = [run(line, 74, top + 1) for line, top in zip(lines, ys, strict=False)]
@@ -98,7 +98,7 @@ def test_lines_on_coloured_grounds_are_no_table() -> None:
     assert BlockType.TABLE not in [block.type for block in blocks]
 
 
-def test_the_rows_of_numbers_within_a_frame_are_rows() -> None:
+def test_lines_of_numbers_within_a_frame_are_rows() -> None:
     rows = [["Leaf", "2001", "2002"], ["oak", "204", "17"], ["elm", "310", "18"], ["fir", "998", "21"]]
     tops = [100.0, 122.0, 135.0, 148.0]
 
@@ -121,7 +121,7 @@ def test_rows_without_lines_between_their_cells_keep_to_the_columns() -> None:
     assert grid_of(table.cells) == rows
 
 
-def test_a_border_that_parts_nothing_makes_no_column() -> None:
+def test_a_border_without_text_on_both_sides_makes_no_column() -> None:
     xs = [72.0, 200.0, 208.0, 300.0]
     rules = grid_rules(xs, YS)
     runs = [
@@ -146,7 +146,7 @@ def test_a_heading_over_several_aligned_columns_spans_them() -> None:
     assert grid_of(table.cells)[1:] == body
 
 
-def test_a_line_that_goes_on_in_a_cell_stays_in_its_row() -> None:
+def test_the_second_line_of_a_cell_belongs_to_its_row() -> None:
     rows = [["Leaf", "What it is", "Size"], ["oak", "a strong tree", "9"], ["elm", "a tall tree", "7"]]
     runs = [*written(rows, XS, [100, 124, 160]), run("with acorns", 204, 140)]
 
@@ -155,7 +155,7 @@ def test_a_line_that_goes_on_in_a_cell_stays_in_its_row() -> None:
     assert grid_of(table.cells)[1] == ["oak", "a strong tree with acorns", "9"]
 
 
-def test_a_table_that_goes_on_overleaf_is_one_without_its_second_header() -> None:
+def test_a_table_continued_on_the_next_page_is_one_without_its_second_header() -> None:
     rest = [["fir", "blue", "2"], ["yew", "dark", "1"]]
     pages = [
         page_layout.analyse(raw_page(written([LEAVES[0], *body], XS, YS), rules=grid_rules(XS, YS)))

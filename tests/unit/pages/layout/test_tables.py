@@ -10,7 +10,7 @@ PROSE = "The following table lists what the barges of the company carried in its
 
 
 def ruled(*rows: tuple[str, ...], top: float = 120) -> Sheet:
-    """A table with lines around all its cells, columns 120 wide and rows 20 high."""
+    """Return a table with lines around all its cells; columns are 120 points wide and rows 20 high."""
     sheet = Sheet()
     xs = [60 + 120 * number for number in range(len(rows[0]) + 1)]
     sheet.grid(xs, [top + 20 * number for number in range(len(rows) + 1)])
@@ -29,7 +29,7 @@ def test_a_ruled_table_becomes_html(parse: Parse) -> None:
     )
 
 
-def test_the_item_of_a_table_holds_rows_html_csv_and_a_box(parse: Parse) -> None:
+def test_the_item_of_a_table_has_rows_html_csv_and_a_box(parse: Parse) -> None:
     (item,) = parse(ruled(("Cargo", "1834"), ("Coal", "1,200"), ("=SUM(A1)", "85"))).items()
 
     assert item["type"] == "table"
@@ -52,7 +52,7 @@ def test_a_cell_over_two_columns_has_a_span(parse: Parse) -> None:
     assert '<tr><th colspan="2">Cargo in tons</th></tr><tr><td>1834</td><td>1901</td></tr>' in markdown
 
 
-def test_lines_of_a_cell_stay_in_it(parse: Parse) -> None:
+def test_all_lines_of_a_cell_are_in_it(parse: Parse) -> None:
     sheet = Sheet().grid([60, 180, 400], [120, 160, 180])
     sheet.text(64, 130, "Coal").lines(184, 124, ["from the pits of the upper", "valley"])
     sheet.text(64, 164, "Cloth").text(184, 164, "from the mills")
@@ -72,13 +72,13 @@ def test_columns_that_are_only_aligned_are_a_table(parse: Parse) -> None:
     assert "<tr><td>Coal</td><td>1,200</td><td>90</td></tr>" in markdown
 
 
-def test_a_frame_around_text_is_no_table(parse: Parse) -> None:
+def test_a_frame_around_text_is_not_a_table(parse: Parse) -> None:
     sheet = Sheet().grid([50, 560], [80, 140]).text(60, 90, PROSE)
 
     assert "<table>" not in parse(sheet).markdown
 
 
-def test_a_table_that_goes_on_overleaf_is_one_without_the_second_header(parse: Parse) -> None:
+def test_a_table_continued_on_the_next_page_has_one_header_in_the_markdown(parse: Parse) -> None:
     first = ruled(("Cargo", "1834"), ("Coal", "1,200"), top=600)
     second = ruled(("Cargo", "1834"), ("Cloth", "85"), top=72)
 
@@ -89,11 +89,11 @@ def test_a_table_that_goes_on_overleaf_is_one_without_the_second_header(parse: P
     assert outputs.items(page=2)[0]["rows"] == [["Cargo", "1834"], ["Cloth", "85"]]
 
 
-def test_pipe_tables_on_request(parse: Parse) -> None:
+def test_tables_are_written_with_pipes_on_request(parse: Parse) -> None:
     outputs = parse(ruled(("Cargo", "a|b"), ("Coal", "1,200")), options=RenderOptions(table_format="pipe"))
 
     assert outputs.markdown == "| Cargo | a\\|b |\n| --- | --- |\n| Coal | 1,200 |\n"
 
 
-def test_the_text_of_a_table_is_parted_by_tabs(parse: Parse) -> None:
+def test_the_cells_of_a_table_are_separated_by_tabs_in_the_text(parse: Parse) -> None:
     assert parse(ruled(("Cargo", "1834"), ("Coal", "1,200"))).text == "Cargo\t1834\nCoal\t1,200\n"
