@@ -94,23 +94,23 @@ class ParseEstimate(ApiView):
         project = project_of(request)
         if content_type(request) == FORM:
             with read_upload(request) as upload:
-                wanted = request_to_estimate(options_of(upload))
+                job_request = request_to_estimate(options_of(upload))
                 check_type(upload.content.read(HEAD_BYTES))
                 # Readers open documents by path.
                 with storage_errors(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
                     upload.content.seek(0)
                     shutil.copyfileobj(upload.content, copy, 1024 * 1024)
                     copy.flush()
-                    return _estimate(project, Path(copy.name), clean_name(upload.name), wanted)
+                    return _estimate(project, Path(copy.name), clean_name(upload.name), job_request)
         options = validated(EstimateRequest, read_json(request))
-        wanted = request_to_estimate(options)
+        job_request = request_to_estimate(options)
         document = named_document(project, options)
         with storage_errors(), storage.local_original(document.pk) as path:
-            return _estimate(project, path, document.name, wanted)
+            return _estimate(project, path, document.name, job_request)
 
 
-def _estimate(project: Project, path: Path, name: str, wanted: JobRequest) -> HttpResponse:
-    found = estimate.estimate_parse(project=project, path=path, name=name, request=wanted)
+def _estimate(project: Project, path: Path, name: str, job_request: JobRequest) -> HttpResponse:
+    estimated = estimate.estimate_parse(project=project, path=path, name=name, request=job_request)
     modes = {
         name: ModeEstimateResponse(
             available=not mode.why_not,
@@ -123,16 +123,16 @@ def _estimate(project: Project, path: Path, name: str, wanted: JobRequest) -> Ht
             without_price=list(mode.without_price),
             seconds=_rounded(mode.seconds, 2),
         )
-        for name, mode in found.modes.items()
+        for name, mode in estimated.modes.items()
     }
     return json_response(
         EstimateResponse(
-            pages=found.pages,
-            pages_needing_ocr=found.pages_needing_ocr,
-            exact=found.exact,
-            asked=wanted.mode or None,
+            pages=estimated.pages,
+            pages_needing_ocr=estimated.pages_needing_ocr,
+            exact=estimated.exact,
+            asked=job_request.mode or None,
             modes=ModeEstimates(**modes),
-            warnings=list(wanted.warnings),
+            warnings=list(job_request.warnings),
         )
     )
 

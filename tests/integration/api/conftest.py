@@ -84,3 +84,8 @@ def code_of(response: Any, status: int) -> str:
     assert body["request_id"] == response["X-Request-Id"]
     assert (response.headers.get("x-should-retry") == "false") is not body["retryable"]
     return str(body["code"])
+
+
+def body_of(response: Any) -> Any:
+    """Return the JSON of a response that may be streamed."""
+    return json.loads(b"".join(response) if response.streaming else response.content)

@@ -1,0 +1,177 @@
+"""The options of parse requests: invalid, unknown and ineffective ones, modes, versions, the password."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.jobs.models import ParseJob
+from tests.integration.api.conftest import PARSE, Api, body_of, code_of
+
+JSON = "application/json"
+
+
+def warnings_of(job: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(warning["code"], warning.get("option", "")) for warning in job["warnings"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "location", "code"),
+    [
+        ({"tier": "premium"}, ["tier"], "invalid_option"),
+        ({"tier": None}, ["tier"], "invalid_option"),
+        ({"version": "2020-01-01"}, ["version"], "invalid_option"),
+        ({"version": 3}, ["version"], "invalid_option"),
+        ({"configuration_id": "cfg-mine"}, ["configuration_id"], "invalid_option"),
+        ({"page_ranges": {"max_pages": "5"}}, ["page_ranges", "max_pages"], "invalid_option"),
+        ({"page_ranges": {"max_pages": 0}}, ["page_ranges", "max_pages"], "invalid_option"),
+        ({"page_ranges": "1-3"}, ["page_ranges"], "invalid_option"),
+        *(
+            ({"page_ranges": {"target_pages": pages}}, ["page_ranges", "target_pages"], "invalid_option")
+            for pages in ("1-9999999999", "5-1", "-", "1,,2", "0", "a")
+        ),
+        ({"crop_box": {"top": 1.5}}, ["crop_box", "top"], "invalid_option"),
+        ({"disable_cache": "yes"}, ["disable_cache"], "invalid_option"),
+        (
+            {"output_options": {"markdown": {"tables": {"output_tables_as_markdown": 1}}}},
+            ["output_options", "markdown", "tables", "output_tables_as_markdown"],
+            "invalid_option",
+        ),
+        ({"output_options": {"granular_bboxes": ["page"]}}, ["output_options", "granular_bboxes", 0], "invalid_option"),
+        ({"user_metadata": {"order": 7}}, ["user_metadata", "order"], "invalid_option"),
+        (
+            {"processing_control": {"timeouts": {"base_in_seconds": 7201}}},
+            ["processing_control", "timeouts", "base_in_seconds"],
+            "invalid_option",
+        ),
+    ],
+)
+def test_an_invalid_option_is_named_by_its_path(
+    api: Api, options: dict[str, Any], location: list[str | int], code: str
+) -> None:
+    response = api.parse(**options)
+    assert code_of(response, 422) == code
+    problem = response.json()["detail"][0]
+    assert problem["loc"] == ["body", *location]
+    assert problem["type"]
+    assert problem["msg"]
+    assert response.json()["errors"][0]["field"] == ".".join(map(str, location))
+    assert not ParseJob.objects.exists()
+
+
+def test_every_invalid_option_is_named(api: Api) -> None:
+    response = api.parse(tier=1, page_ranges={"max_pages": -1}, crop_box={"left": "0"})
+    assert {problem["field"] for problem in response.json()["errors"]} == {
+        "tier",
+        "page_ranges.max_pages",
+        "crop_box.left",
+    }
+
+
+def test_unknown_options_are_accepted_with_a_warning(api: Api) -> None:
+    job = api.parse(
+        sparkle=True, output_options={"markdown": {"sparkle": {"deep": 1}}, "hologram": None}, page_ranges={"step": 2}
+    ).json()
+    assert warnings_of(job) == {
+        ("unknown_option", "sparkle"),
+        ("unknown_option", "output_options.markdown.sparkle"),
+        ("unknown_option", "output_options.hologram"),
+        ("unknown_option", "page_ranges.step"),
+    }
+
+
+def test_options_without_effect_cause_warnings(api: Api) -> None:
+    job = api.parse(
+        http_proxy="http://proxy.example.org",
+        fast_options={},
+        input_options={"html": {"remove_fixed_elements": True}, "spreadsheet": {"include_hidden_sheets": False}},
+        disable_cache=True,
+        client_name="tests",
+        output_options={
+            "save_output_pdf": True,
+            "watermark_handling": "move_to_end",
+            "images_to_save": [],
+            "extract_printed_page_number": False,
+            "markdown": {"tables": {"output_tables_as_markdown": True}},
+        },
+        webhook_configurations=[{"webhook_url": "https://example.org/", "sparkle": 1}],
+    ).json()
+    assert warnings_of(job) == {
+        ("option_without_effect", "http_proxy"),
+        ("option_without_effect", "input_options.html.remove_fixed_elements"),
+        ("option_without_effect", "output_options.save_output_pdf"),
+        ("option_without_effect", "webhook_configurations"),
+        ("unknown_option", "webhook_configurations.0.sparkle"),
+    }
+
+
+def test_the_table_format_is_stored_with_the_job(api: Api) -> None:
+    tables = {"output_tables_as_markdown": True}
+    job_id = api.parse(output_options={"markdown": {"tables": tables}}).json()["id"]
+    assert body_of(api.job(job_id, "job_metadata"))["job_metadata"]["parameters"] == {
+        "output_options": {"markdown": {"tables": tables}}
+    }
+
+
+@pytest.mark.parametrize("tier", ["cost_effective", "balanced", "multimodal", "agentic", "agentic_plus"])
+def test_a_mode_without_a_provider_is_replaced_by_fast_mode_or_refused(api: Api, settings: Any, tier: str) -> None:
+    settings.MODE_WITHOUT_PROVIDER = "fast"
+    job = api.parse(tier=tier).json()
+    assert (job["tier"], job["mode"]) == (tier, "fast")
+    assert ("mode_not_available", "tier") in warnings_of(job)
+
+    settings.MODE_WITHOUT_PROVIDER = ""
+    response = api.parse(tier=tier)
+    assert code_of(response, 422) == "mode_not_available"
+    assert "load_providers" in response.json()["detail"][0]["msg"]
+    assert "fast" in response.json()["detail"][0]["msg"]
+    assert api.parse(tier="fast").json()["warnings"] == []
+
+
+def test_an_unknown_provider_is_refused_by_its_name(api: Api) -> None:
+    response = api.parse(tier="cost_effective", providers=["unknown"])
+
+    assert code_of(response, 422) == "invalid_option"
+    assert response.json()["detail"][0]["loc"] == ["body", "providers"]
+    assert "No provider is called unknown." in response.json()["detail"][0]["msg"]
+
+
+def test_a_password_is_never_returned_or_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    secret = "correct horse"
+    job_id = api.parse(input_options={"pdf": {"password": secret}}).json()["id"]
+    job = ParseJob.objects.get(pk=job_id)
+    assert secret not in json.dumps(job.options)
+    assert job.password_sealed
+    assert secret not in job.password_sealed
+    assert secret.encode() not in api.job(job_id, "job_metadata").content
+
+    for wrong in ({"password": [secret]}, {"password": secret * 100}, {"Password": secret}, secret, [secret]):
+        response = api.parse(input_options={"pdf": wrong})
+        assert secret.encode() not in response.content
+    missing = api.parse(tier=None, input_options={"pdf": {"password": secret}})
+    assert secret.encode() not in missing.content
+    assert secret not in caplog.text
+
+
+def test_a_request_must_have_exactly_one_document(api: Api) -> None:
+    def create(**body: str) -> Any:
+        return api.post(PARSE, {"tier": "fast", "version": "latest", **body}, content_type=JSON)
+
+    assert code_of(create(), 400) == "file_missing"
+    assert code_of(create(file_id="dfl-1", source_url="https://example.org/a.pdf"), 422) == "invalid_option"
+    response = create(source_url="https://example.org/a.pdf")
+    assert code_of(response, 422) == "invalid_option"
+    assert response.json()["detail"][0]["loc"] == ["body", "source_url"]
+    assert "upload" in response.json()["detail"][0]["msg"].lower()
+    assert code_of(create(file_id="dfl-1"), 404) == "not_found"
+
+
+def test_listed_versions_are_accepted(api: Api) -> None:
+    versions = api.get(f"{PARSE}/versions").json()
+    assert versions.keys() == {"fast", "cost_effective", "agentic", "agentic_plus", "latest"}
+    for tier, version in versions["latest"].items():
+        assert version in versions[tier]
+        assert api.parse(tier=tier, version=version).json()["version"] == version
+    assert api.parse(tier=None, version="configured", configuration_id="cfg-PARSE_AGENTIC").json()["tier"] == "agentic"
