@@ -76,6 +76,7 @@ class Faults:
 
 
 def refusal(fault: Fault) -> Refusal:
+    """Return the refusal that the fault causes."""
     retry_after = fault.details.get("retry_after")
     retry_after = None if retry_after is None else str(retry_after)
     if fault.kind != "status":
@@ -103,16 +104,13 @@ def write_body(body: dict[str, Any], usage_key: str, fault: Fault | None) -> Rep
             return _json(json.dumps(body).encode().replace(b"%d" % _STAND_IN, b"9" * _HUGE_DIGITS))
         case "usage":
             assert fault is not None
-            _spoil_usage(body, usage_key, str(fault.details.get("value", "missing")))
+            value = str(fault.details.get("value", "missing"))
+            if value == "missing":
+                del body[usage_key]
+            else:
+                wrong: dict[str, object] = {"negative": -1000, "string": "many", "1e12": 10**12, "too_small": 1}
+                body[usage_key] = _every_number(body[usage_key], wrong[value])
     return _json(json.dumps(body).encode())
-
-
-def _spoil_usage(body: dict[str, Any], usage_key: str, value: str) -> None:
-    if value == "missing":
-        del body[usage_key]
-        return
-    spoiled: dict[str, object] = {"negative": -1000, "string": "many", "1e12": 10**12, "too_small": 1}
-    body[usage_key] = _every_number(body[usage_key], spoiled[value])
 
 
 def _every_number(usage: dict[str, Any], value: object) -> dict[str, Any]:

@@ -61,13 +61,10 @@ class Limits:
             while window and window[0].at <= at - enforced.limit.window_seconds:
                 window.popleft()
             if enforced.is_exceeded(window, enforced.demand(conversation), in_flight):
-                raise Refusal("rate_limited", retry_after=_header(enforced.limit.retry_after))
+                seconds = enforced.limit.retry_after
+                raise Refusal("rate_limited", retry_after=None if seconds is None else f"{seconds:g}")
         slots = []
         for enforced in matching:
             slots.append(Slot(at, enforced.demand(conversation), enforced.limit.counts))
             enforced.windows[family, model].append(slots[-1])
         return slots
-
-
-def _header(seconds: float | None) -> str | None:
-    return None if seconds is None else f"{seconds:g}"

@@ -93,7 +93,9 @@ class Model:
             case "other_page":
                 return self._other(conversation, own), own, "stop"
             case "nested_fences":
-                return _fenced(text, end_line), "", "stop"
+                half = text.rfind("\n", 0, len(text) // 2) + 1
+                inner = f"{text[:half]}```text\n{text[half:]}\n```\n{end_line}"
+                return f"```markdown\n{inner}\n```", "", "stop"
             case "invalid_utf8":
                 return f"{NO_UTF8} {text}", end_line, "stop"
             case "surrogate":
@@ -130,12 +132,6 @@ def _completion(conversation: Conversation, text: str, finish: Finish, tool: Too
     return Completion(text, finish, conversation.input_tokens, 0 if finish == "filter" else tokens, tool)
 
 
-def _fenced(text: str, end_line: str) -> str:
-    half = text.rfind("\n", 0, len(text) // 2) + 1
-    inner = f"{text[:half]}```text\n{text[half:]}\n```\n{end_line}"
-    return f"```markdown\n{inner}\n```"
-
-
 def _read(image: bytes) -> str:
     """Return the text on an image; SEEN if OCR is not installed or finds nothing."""
     try:
@@ -154,14 +150,9 @@ def _rebuilt(page: str) -> str:
     lines, mark = [], ""
     for line in page.split("\n"):
         if line.startswith("{~") and line.endswith("}"):
-            mark = _rank(line)
+            found = _HEADING.fullmatch(line)
+            mark = next((prefix for size, prefix in _RANKS if found and float(found[1]) >= size), "")
         else:
             lines.append(mark + line if line[:1].isalnum() else line)
             mark = ""
     return "\n".join(lines)
-
-
-def _rank(note: str) -> str:
-    """Return the Markdown prefix of a heading with this note; "" for other notes."""
-    found = _HEADING.fullmatch(note)
-    return next((mark for size, mark in _RANKS if found and float(found[1]) >= size), "")

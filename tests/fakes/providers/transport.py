@@ -6,8 +6,7 @@ import asyncio
 import socket
 import struct
 import zlib
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 
 from aiohttp import web
 
@@ -24,13 +23,19 @@ _LATE_SECONDS = 30.0
 async def send(request: web.Request, reply: Reply, fault: Fault | None) -> web.StreamResponse:
     match fault.kind if fault else None:
         case "huge_body":
-            return await _send_huge(request, reply, _detail(fault, "megabytes", _HUGE_MEGABYTES))
+            megabytes = int(_detail(fault, "megabytes", _HUGE_MEGABYTES))
+            return await _stream(request, reply, [*[_CHUNK] * megabytes, reply.body])
         case "gzip_bomb":
-            return await _send_bomb(request, reply, _detail(fault, "megabytes", _BOMB_MEGABYTES))
+            compressed = Reply(reply.status, b"", {**reply.headers, "Content-Encoding": "gzip"})
+            return await _stream(request, compressed, gzip_bomb(int(_detail(fault, "megabytes", _BOMB_MEGABYTES))))
         case "cut_body":
             return await _send_raw(request, reply, [_head(reply), reply.body[: len(reply.body) // 2]])
         case "reset":
-            return _reset(request)
+            if request.transport is not None:  # close with RST instead of FIN
+                linger = struct.pack("ii", 1, 0)
+                request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                request.transport.abort()
+            return web.Response()
         case "slow_headers":
             status_line, _, rest = _head(reply).partition(b"\r\n")
             pause = _detail(fault, "seconds", _LATE_SECONDS)
@@ -81,40 +86,18 @@ async def _trickle(request: web.Request, head: bytes) -> web.Response:
     return web.Response()
 
 
-def _reset(request: web.Request) -> web.Response:
-    """Close with RST instead of FIN."""
-    transport = request.transport
-    if transport is not None:
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
-    return web.Response()
-
-
-async def _send_huge(request: web.Request, reply: Reply, megabytes: float) -> web.StreamResponse:
+async def _stream(request: web.Request, reply: Reply, parts: Iterable[bytes]) -> web.StreamResponse:
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     await response.prepare(request)
-    for _ in range(int(megabytes)):
-        await response.write(_CHUNK)
-    await response.write(reply.body)
+    for part in parts:
+        await response.write(part)
     return response
 
 
-async def _send_bomb(request: web.Request, reply: Reply, megabytes: float) -> web.StreamResponse:
-    response = web.StreamResponse(status=reply.status, headers={**reply.headers, "Content-Encoding": "gzip"})
-    await response.prepare(request)
-    for piece in _bomb(int(megabytes)):
-        await response.write(piece)
-    return response
-
-
-def _bomb(megabytes: int) -> Iterator[bytes]:
+def gzip_bomb(megabytes: int) -> Iterator[bytes]:
     """Yield a gzip stream (RFC 1952) of blanks: one compressed megabyte, repeated, without a checksum."""
     yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-    for _ in range(megabytes):
-        yield _compressed_chunk()
-
-
-@lru_cache(maxsize=1)
-def _compressed_chunk() -> bytes:
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return deflate.compress(_CHUNK) + deflate.flush(zlib.Z_FULL_FLUSH)
+    chunk = deflate.compress(_CHUNK) + deflate.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(megabytes):
+        yield chunk

@@ -93,7 +93,13 @@ class Anthropic:
             raise Refusal("wrong_path")
         if call.method != "POST":
             raise Refusal("wrong_method")
-        self._check_headers(call)
+        call.credential = call.headers.get("x-api-key", "")
+        if not call.credential:
+            raise Refusal("no_auth")
+        if call.credential != self.key:
+            raise Refusal("auth")
+        if call.headers.get("anthropic-version") not in {"2023-06-01", "2023-01-01"}:
+            raise Refusal("invalid", "anthropic-version: header is required")
         body = call.json_object()
         model = body.get("model")
         if not isinstance(model, str) or not model:
@@ -111,15 +117,6 @@ class Anthropic:
 
     def refuse(self, refusal: Refusal, call: Call) -> Reply:
         return refuse_as_anthropic(refusal, call, self.answer_headers())
-
-    def _check_headers(self, call: Call) -> None:
-        call.credential = call.headers.get("x-api-key", "")
-        if not call.credential:
-            raise Refusal("no_auth")
-        if call.credential != self.key:
-            raise Refusal("auth")
-        if call.headers.get("anthropic-version") not in {"2023-06-01", "2023-01-01"}:
-            raise Refusal("invalid", "anthropic-version: header is required")
 
 
 def refuse_as_anthropic(refusal: Refusal, call: Call, headers: dict[str, str]) -> Reply:
@@ -191,10 +188,8 @@ def required(name: str) -> Refusal:
 
 def _tools(body: dict[str, Any]) -> list[str]:
     names = []
-    tools = objects(
-        body.get("tools") or [], lambda: Refusal("invalid", "tools: Input should be a valid list"), empty=True
-    )
-    for index, tool in enumerate(tools):
+    not_a_list = Refusal("invalid", "tools: Input should be a valid list")
+    for index, tool in enumerate(objects(body.get("tools") or [], lambda: not_a_list, empty=True)):
         for name in ("name", "input_schema"):
             if not tool.get(name):
                 raise required(f"tools.{index}.custom.{name}")
@@ -240,7 +235,15 @@ def _read_block(conversation: Conversation, block: dict[str, Any], where: str) -
                 raise Refusal("invalid", "messages: text content blocks must be non-empty")
             conversation.texts.append(text)
         case {"type": "image", "source": {"type": "base64", "media_type": str(media_type), "data": str(data)}}:
-            _read_image(conversation, data, media_type, where)
+            image = f"{where}.image.source.base64"
+            if len(data) > MAX_IMAGE_BYTES:
+                raise Refusal(
+                    "invalid", f"{image}: image exceeds 5 MB maximum: {len(data)} bytes > {MAX_IMAGE_BYTES} bytes"
+                )
+            try:
+                conversation.add_image(data, media_type)
+            except ValueError as error:
+                raise Refusal("invalid", f"{image}: {error}") from error
         case {"type": "tool_use", "id": str(), "name": str(name), "input": dict(arguments)}:
             conversation.called.append(name)
             conversation.texts.append(json.dumps(arguments, ensure_ascii=False))
@@ -251,18 +254,6 @@ def _read_block(conversation: Conversation, block: dict[str, Any], where: str) -
             pass
         case _:
             raise Refusal("invalid", f"{where}: Input does not match any of the expected content blocks")
-
-
-def _read_image(conversation: Conversation, data: str, media_type: str, where: str) -> None:
-    if len(data) > MAX_IMAGE_BYTES:
-        raise Refusal(
-            "invalid",
-            f"{where}.image.source.base64: image exceeds 5 MB maximum: {len(data)} bytes > {MAX_IMAGE_BYTES} bytes",
-        )
-    try:
-        conversation.add_image(data, media_type)
-    except ValueError as error:
-        raise Refusal("invalid", f"{where}.image.source.base64: {error}") from error
 
 
 def _unanswered(index: int, open_calls: set[str]) -> Refusal:

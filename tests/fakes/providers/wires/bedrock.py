@@ -137,7 +137,7 @@ def _check_authorization(call: Call) -> None:
     if not secret or call.headers.get("x-amz-security-token", "") != token:
         raise Refusal("auth")
     _check_scope(call, found)
-    if not hmac.compare_digest(_signature(call, found, secret), found["signature"]):
+    if not hmac.compare_digest(signature_v4(call, found, secret), found["signature"]):
         raise Refusal("signature")
 
 
@@ -160,7 +160,7 @@ def _check_scope(call: Call, found: re.Match[str]) -> None:
         raise _unsigned(f"Signature expired: {call.headers['x-amz-date']} is now outside of the allowed five minutes.")
 
 
-def _signature(call: Call, found: re.Match[str], secret: str) -> str:
+def signature_v4(call: Call, found: re.Match[str], secret: str) -> str:
     """Compute Signature Version 4. The path is encoded a second time, as for every service except S3."""
     path, _, query = call.raw_path.partition("?")
     names = found["headers"].split(";")
@@ -247,7 +247,12 @@ def _read_block(conversation: Conversation, block: dict[str, Any], where: str) -
                 )
             conversation.texts.append(text)
         case {"image": {"format": str(form), "source": {"bytes": str(data)}}}:
-            _read_image(conversation, form, data)
+            if form not in _FORMATS:
+                raise _constraint("image.format", "Member must satisfy enum value set: [gif, jpeg, png, webp]")
+            try:
+                conversation.add_image(data, _FORMATS[form])
+            except ValueError as error:
+                raise Refusal("invalid", f"The model returned the following errors: {error}") from error
         case {"toolUse": {"toolUseId": str(), "name": str(name), "input": dict(arguments)}}:
             conversation.called.append(name)
             conversation.texts.append(json.dumps(arguments, ensure_ascii=False))
@@ -258,15 +263,6 @@ def _read_block(conversation: Conversation, block: dict[str, Any], where: str) -
             pass
         case _:
             raise Refusal("invalid", f"The content field in the Message object at {where} is not a known block.")
-
-
-def _read_image(conversation: Conversation, form: str, data: str) -> None:
-    if form not in _FORMATS:
-        raise _constraint("image.format", "Member must satisfy enum value set: [gif, jpeg, png, webp]")
-    try:
-        conversation.add_image(data, _FORMATS[form])
-    except ValueError as error:
-        raise Refusal("invalid", f"The model returned the following errors: {error}") from error
 
 
 def _unanswered(index: int, ids: set[str]) -> Refusal:

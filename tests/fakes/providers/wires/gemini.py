@@ -163,17 +163,14 @@ def refuse_as_google(
     }
     if refusal.retry_after is not None:
         headers = {**headers, "Retry-After": refusal.retry_after}
-        details = [*details, _retry_info(refusal.retry_after)]
+        # https://cloud.google.com/apis/design/errors: the delay is a protobuf Duration.
+        delay = f"{refusal.retry_after}s" if refusal.retry_after.isdigit() else "0s"
+        details = [*details, {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]
     return json_reply(status, {"error": {**error, "details": details} if details else error}, headers)
 
 
-def _retry_info(retry_after: str) -> dict[str, Any]:
-    """https://cloud.google.com/apis/design/errors: the delay is a protobuf Duration."""
-    delay = f"{retry_after}s" if retry_after.isdigit() else "0s"
-    return {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
-
-
 def read_contents(body: dict[str, Any], model: str, *, fields: frozenset[str]) -> Conversation:
+    """Read the contents of a request. ``fields``: the allowed fields at its top level."""
     body = _camel(body)
     _check_fields(body, fields, "")
     config = body.get("generationConfig") or {}
@@ -182,7 +179,13 @@ def read_contents(body: dict[str, Any], model: str, *, fields: frozenset[str]) -
     max_tokens = config.get("maxOutputTokens")
     if max_tokens is not None and not is_positive(max_tokens):
         raise Refusal("invalid", "max_output_tokens must be positive.")
-    conversation = Conversation(model, max_tokens=max_tokens, tools=_tools(body))
+    conversation = Conversation(model, max_tokens=max_tokens)
+    for tool in objects(body.get("tools") or [], lambda: Refusal("invalid"), empty=True):
+        declared = _camel(tool).get("functionDeclarations") or []
+        for index, function in enumerate(objects(declared, lambda: Refusal("invalid"), empty=True)):
+            if not function.get("name"):
+                raise _missing(f"tools[0].function_declarations[{index}].name")
+            conversation.tools.append(str(function["name"]))
     if body.get("systemInstruction"):
         _read_parts(conversation, body["systemInstruction"], "system_instruction")
     contents = objects(body.get("contents"), lambda: _missing("contents"))
@@ -223,17 +226,6 @@ def _check_fields(given: dict[str, Any], known: frozenset[str], where: str) -> N
             raise Refusal("invalid", f'Invalid JSON payload received. Unknown name "{name}"{where}: Cannot find field.')
 
 
-def _tools(body: dict[str, Any]) -> list[str]:
-    names = []
-    for tool in objects(body.get("tools") or [], lambda: Refusal("invalid"), empty=True):
-        declared = _camel(tool).get("functionDeclarations") or []
-        for index, function in enumerate(objects(declared, lambda: Refusal("invalid"), empty=True)):
-            if not function.get("name"):
-                raise _missing(f"tools[0].function_declarations[{index}].name")
-            names.append(str(function["name"]))
-    return names
-
-
 def _read_parts(conversation: Conversation, content: object, where: str) -> None:
     parts = content.get("parts") if isinstance(content, dict) else None
     parts = [parts] if isinstance(parts, dict) else parts
@@ -246,7 +238,14 @@ def _read_part(conversation: Conversation, part: dict[str, Any], where: str) -> 
         case {"text": str(text)}:
             conversation.texts.append(text)
         case {"inlineData": dict(blob)}:
-            _read_image(conversation, _camel(blob), where)
+            blob = _camel(blob)
+            if not blob.get("mimeType") or not isinstance(blob.get("data"), str):
+                raise _missing(f"{where}.inline_data.mime_type")
+            try:
+                conversation.add_image(blob["data"], str(blob["mimeType"]))
+            except ValueError as error:
+                report = "Please retry or report in https://developers.google.com/generative-ai/troubleshooting"
+                raise Refusal("invalid", f"Unable to process input image. {report}") from error
         case {"functionCall": {"name": str(name), **rest}}:
             conversation.called.append(name)
             conversation.texts.append(json.dumps(rest.get("args", {}), ensure_ascii=False))
@@ -255,16 +254,6 @@ def _read_part(conversation: Conversation, part: dict[str, Any], where: str) -> 
         case _:
             needed = "required oneof field 'data' must have one initialized field"
             raise Refusal("invalid", f"* GenerateContentRequest.{where}.data: {needed}\n")
-
-
-def _read_image(conversation: Conversation, blob: dict[str, Any], where: str) -> None:
-    if not blob.get("mimeType") or not isinstance(blob.get("data"), str):
-        raise _missing(f"{where}.inline_data.mime_type")
-    try:
-        conversation.add_image(blob["data"], str(blob["mimeType"]))
-    except ValueError as error:
-        raise Refusal("invalid", "Unable to process input image. Please retry or report in "
-                      "https://developers.google.com/generative-ai/troubleshooting") from error  # fmt: skip
 
 
 def _camel(given: dict[str, Any]) -> dict[str, Any]:

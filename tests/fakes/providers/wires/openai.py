@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply, ToolCall
+from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply
 from tests.fakes.providers.wires.base import check_model, is_positive, json_reply, number, objects
 
 CREATED_AT = 1_750_000_000
@@ -106,12 +106,18 @@ class OpenAI:
             raise Refusal("wrong_path")
         if call.method != "POST":
             raise Refusal("wrong_method")
-        self._check_key(call)
+        scheme, _, call.credential = call.headers.get("Authorization", "").partition(" ")
+        if self.key is not None and (scheme != "Bearer" or not call.credential):
+            raise Refusal("no_auth")
+        if self.key is not None and call.credential != self.key:
+            raise Refusal("auth")
         body = call.json_object()
-        call.model = _model(body)
+        if not isinstance(body.get("model"), str) or not body["model"]:
+            raise _invalid("model", "you must provide a model parameter")
+        call.model = body["model"]
         check_model(self, call.model)
-        if self.key is not None:
-            _check_reasoning(call.model, body)
+        if self.key is not None and _REASONING_MODEL.match(call.model):
+            _check_reasoning_parameters(body)
         return read_chat(body, call.model)
 
     def answer(self, conversation: Conversation, completion: Completion) -> dict[str, Any]:
@@ -126,15 +132,6 @@ class OpenAI:
         if refusal.retry_after is not None:
             headers["Retry-After"] = refusal.retry_after
         return json_reply(status, {"error": error}, headers)
-
-    def _check_key(self, call: Call) -> None:
-        scheme, _, call.credential = call.headers.get("Authorization", "").partition(" ")
-        if self.key is None:
-            return
-        if scheme != "Bearer" or not call.credential:
-            raise Refusal("no_auth")
-        if call.credential != self.key:
-            raise Refusal("auth")
 
 
 def openai_error(refusal: Refusal, call: Call) -> tuple[int, dict[str, Any]]:
@@ -151,7 +148,20 @@ def read_chat(body: dict[str, Any], model: str) -> Conversation:
     """Read the messages and tools of a chat request. Raise Refusal with the first error."""
     if body.get("stream"):
         raise _invalid("stream", "This server does not stream.")
-    conversation = Conversation(model, max_tokens=_max_tokens(body), tools=_tools(body))
+    conversation = Conversation(model)
+    for name in ("max_tokens", "max_completion_tokens"):  # the latter takes precedence
+        if body.get(name) is None:
+            continue
+        if not is_positive(body[name]):
+            raise _invalid(name, f"Invalid '{name}': integer below minimum value. Expected a value >= 1.")
+        conversation.max_tokens = int(body[name])
+    for index, tool in enumerate(
+        objects(body.get("tools") or [], lambda: _invalid("tools", "Invalid 'tools'."), empty=True)
+    ):
+        function = tool.get("function")
+        if tool.get("type") != "function" or not isinstance(function, dict) or not function.get("name"):
+            raise _invalid(f"tools[{index}].function.name", f"Missing required parameter: 'tools[{index}].function'.")
+        conversation.tools.append(str(function["name"]))
     if "messages" not in body:
         raise _invalid("messages", "Missing required parameter: 'messages'.")
     messages = objects(body["messages"], lambda: _invalid("messages", "Invalid 'messages': empty array."))
@@ -170,7 +180,9 @@ def chat_completion(conversation: Conversation, completion: Completion) -> dict[
     if filtered:
         message["content"] = ""
     if completion.tool is not None:
-        message["tool_calls"] = [_tool_call(completion.tool)]
+        arguments = json.dumps(completion.tool.arguments, ensure_ascii=False)
+        function = {"name": completion.tool.name, "arguments": arguments}
+        message["tool_calls"] = [{"id": f"call_{number():024d}", "type": "function", "function": function}]
     return {
         "id": f"chatcmpl-fake{number():08d}",
         "object": "chat.completion",
@@ -189,26 +201,8 @@ def chat_completion(conversation: Conversation, completion: Completion) -> dict[
     }
 
 
-def _tool_call(tool: ToolCall) -> dict[str, Any]:
-    arguments = json.dumps(tool.arguments, ensure_ascii=False)
-    return {
-        "id": f"call_{number():024d}",
-        "type": "function",
-        "function": {"name": tool.name, "arguments": arguments},
-    }
-
-
-def _model(body: dict[str, Any]) -> str:
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise _invalid("model", "you must provide a model parameter")
-    return model
-
-
-def _check_reasoning(model: str, body: dict[str, Any]) -> None:
+def _check_reasoning_parameters(body: dict[str, Any]) -> None:
     """Refuse two parameters that reasoning models do not support."""
-    if not _REASONING_MODEL.match(model):
-        return
     if "max_tokens" in body:
         raise _invalid(
             "max_tokens",
@@ -221,28 +215,6 @@ def _check_reasoning(model: str, body: dict[str, Any]) -> None:
             "Unsupported value: 'temperature' does not support this value with this model. Only the default (1) value "
             "is supported.",
         )
-
-
-def _max_tokens(body: dict[str, Any]) -> int | None:
-    for name in ("max_completion_tokens", "max_tokens"):
-        value = body.get(name)
-        if value is None:
-            continue
-        if not is_positive(value):
-            raise _invalid(name, f"Invalid '{name}': integer below minimum value. Expected a value >= 1.")
-        return int(value)
-    return None
-
-
-def _tools(body: dict[str, Any]) -> list[str]:
-    names = []
-    tools = objects(body.get("tools") or [], lambda: _invalid("tools", "Invalid 'tools'."), empty=True)
-    for index, tool in enumerate(tools):
-        function = tool.get("function")
-        if tool.get("type") != "function" or not isinstance(function, dict) or not function.get("name"):
-            raise _invalid(f"tools[{index}].function.name", f"Missing required parameter: 'tools[{index}].function'.")
-        names.append(str(function["name"]))
-    return names
 
 
 def _read_message(conversation: Conversation, message: dict[str, Any], where: str, open_calls: set[str]) -> set[str]:
@@ -288,20 +260,17 @@ def _read_content(conversation: Conversation, content: object, where: str) -> No
         if part.get("type") == "text" and isinstance(part.get("text"), str):
             conversation.texts.append(part["text"])
         elif part.get("type") == "image_url":
-            _read_image(conversation, part.get("image_url"), name)
+            image = part.get("image_url")
+            url = image.get("url") if isinstance(image, dict) else None
+            found = _DATA_URL.fullmatch(url) if isinstance(url, str) else None
+            if found is None:
+                raise _invalid(name, "Invalid image URL: expected a base64-encoded data URL with an image MIME type.")
+            try:
+                conversation.add_image(found[2], found[1])
+            except ValueError as error:
+                raise _invalid(name, f"You uploaded an unsupported image: {error}.") from error
         else:
             raise _invalid(name, f"Invalid value: '{part.get('type')}'. Supported values are: 'text' and 'image_url'.")
-
-
-def _read_image(conversation: Conversation, image: object, name: str) -> None:
-    url = image.get("url") if isinstance(image, dict) else None
-    found = _DATA_URL.fullmatch(url) if isinstance(url, str) else None
-    if found is None:
-        raise _invalid(name, "Invalid image URL: expected a base64-encoded data URL with an image MIME type.")
-    try:
-        conversation.add_image(found[2], found[1])
-    except ValueError as error:
-        raise _invalid(name, f"You uploaded an unsupported image: {error}.") from error
 
 
 def _unanswered(where: str, open_calls: set[str]) -> Refusal:

@@ -119,9 +119,10 @@ class TokenEndpoint:
         wrong = self._wrong_with(form.get("assertion", ""))
         if wrong is not None:
             return _token_error(*wrong)
-        self._forget_expired()
+        now = time.time()
+        self._expires_at = {token: at for token, at in self._expires_at.items() if at > now}
         token = "ya29.fake-" + secrets.token_urlsafe(24)
-        self._expires_at[token] = time.time() + TOKEN_SECONDS
+        self._expires_at[token] = now + TOKEN_SECONDS
         self.issued += 1
         return json_reply(200, {"access_token": token, "expires_in": TOKEN_SECONDS, "token_type": "Bearer"}, {})
 
@@ -131,11 +132,12 @@ class TokenEndpoint:
     def expire_all(self) -> None:
         self._expires_at.clear()
 
-    def _forget_expired(self) -> None:
-        now = time.time()
-        self._expires_at = {token: at for token, at in self._expires_at.items() if at > now}
-
     def _wrong_with(self, assertion: str) -> tuple[str, str] | None:
+        """Return error and description of an invalid assertion; None if it is valid."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.hashes import SHA256
+
         try:
             header, claims = (_decoded(part) for part in assertion.split(".")[:2])
             signed, signature = assertion.rpartition(".")[0], _base64(assertion.rpartition(".")[2])
@@ -143,20 +145,11 @@ class TokenEndpoint:
             return "invalid_grant", "Invalid JWT: Could not decode."
         if header.get("alg") != "RS256" or header.get("kid") != self.service_account["private_key_id"]:
             return "invalid_grant", "Invalid JWT Signature."
-        if not self._signed(signed.encode(), signature):
+        try:
+            self._public_key.verify(signature, signed.encode(), PKCS1v15(), SHA256())
+        except InvalidSignature:
             return "invalid_grant", "Invalid JWT Signature."
         return self._wrong_claim(claims)
-
-    def _signed(self, content: bytes, signature: bytes) -> bool:
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        try:
-            self._public_key.verify(signature, content, PKCS1v15(), SHA256())
-        except InvalidSignature:
-            return False
-        return True
 
     def _wrong_claim(self, claims: dict[str, Any]) -> tuple[str, str] | None:
         now, issued, expires = time.time(), claims.get("iat"), claims.get("exp")
@@ -166,7 +159,9 @@ class TokenEndpoint:
             return "invalid_grant", "Invalid JWT: Failed audience check."
         if SCOPE not in str(claims.get("scope", "")).split():
             return "invalid_scope", "Invalid OAuth scope or ID token audience provided."
-        if not _is_short_lived(issued, expires, now):
+        if not isinstance(issued, int) or not isinstance(expires, int):
+            issued, expires = 0, 0
+        if issued > now + CLOCK_SKEW_SECONDS or not now < expires <= issued + 3600:
             return "invalid_grant", (
                 "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your "
                 "iat and exp values in the JWT claim."
@@ -197,7 +192,12 @@ class Vertex:
         ):
             raise Refusal("wrong_path")
         call.model = found["model"]
-        self._check_token(call)
+        scheme, _, token = call.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not token:
+            raise Refusal("no_auth")
+        call.credential = credentials.SERVICE_ACCOUNT_EMAIL
+        if not self.token_endpoint.accepts(token):
+            raise Refusal("auth")
         if found["project"] != credentials.VERTEX_PROJECT:
             raise Refusal("denied")
         check_model(self, call.model)
@@ -226,20 +226,6 @@ class Vertex:
         if refusal.kind == "insufficient_quota":
             details = [gemini.error_info("BILLING_DISABLED", "googleapis.com", "aiplatform.googleapis.com")]
         return gemini.refuse_as_google(refusal, call, _ERRORS, self.answer_headers(), details)
-
-    def _check_token(self, call: Call) -> None:
-        scheme, _, token = call.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not token:
-            raise Refusal("no_auth")
-        call.credential = credentials.SERVICE_ACCOUNT_EMAIL
-        if not self.token_endpoint.accepts(token):
-            raise Refusal("auth")
-
-
-def _is_short_lived(issued: object, expires: object, now: float) -> bool:
-    if not isinstance(issued, int) or not isinstance(expires, int):
-        return False
-    return issued <= now + CLOCK_SKEW_SECONDS and now < expires <= issued + 3600
 
 
 def _token_error(error: str, description: str) -> Reply:
