@@ -105,7 +105,12 @@ class EngineProcess:
         assert connection is not None
         try:
             if not self._is_ready:
-                self._receive_ready(connection)
+                try:
+                    self._wait(connection, _START_SECONDS)
+                    connection.recv_bytes(64)
+                except (EOFError, OSError, OcrTimeout) as error:
+                    raise OcrFailed("The OCR engines could not be loaded; the worker's log has the reason.") from error
+                self._is_ready = True
             connection.send_bytes(msgspec.json.encode(request))
             connection.send_bytes(image)
             self._wait(connection, self._settings.page_seconds)
@@ -122,14 +127,6 @@ class EngineProcess:
         if reply.code:
             raise page_error(reply.code, reply.detail)
         return bytes(reply.recognition)
-
-    def _receive_ready(self, connection: Connection) -> None:
-        try:
-            self._wait(connection, _START_SECONDS)
-            connection.recv_bytes(64)
-        except (EOFError, OSError, OcrTimeout) as error:
-            raise OcrFailed("The OCR engines could not be loaded; the worker's log has the reason.") from error
-        self._is_ready = True
 
     def _wait(self, connection: Connection, seconds: float) -> None:
         """Wait for data, and check the process's memory meanwhile. Raise OcrTimeout, OcrFailed."""

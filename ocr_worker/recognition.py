@@ -81,7 +81,7 @@ class PageReader:
         height, width = page.image.shape
         rulings = find_rulings(page.image) if best else []
         return Recognition(
-            lines=tuple(_line_in_points(line, scale, page.lines) for line in best.lines) if best else (),
+            lines=tuple(line_in_points(line, scale, page.lines) for line in best.lines) if best else (),
             rulings=tuple(Box(*(round(edge * scale, 2) for edge in ruling)) for ruling in rulings),
             width=round(width * scale, 2),
             height=round(height * scale, 2),
@@ -198,7 +198,7 @@ def _read(
     return Reading(lines, engine, attempt)
 
 
-def _line_in_points(line: FoundLine, scale: float, detected: Sequence[Quad]) -> RecognizedLine:
+def line_in_points(line: FoundLine, scale: float, detected: Sequence[Quad]) -> RecognizedLine:
     """Convert a line from pixels to points.
 
     Top and bottom are those of the detected line around its centre: they do not depend on the letters of the line.

@@ -47,7 +47,7 @@ def sample_of(images: Sequence[Gray], strips: Sequence[Strip]) -> Sample:
     for strip in strips:
         for character, certainty in zip(strip.text, strip.confidences, strict=True):
             if character.isalnum():
-                counts[_script_of(character)] += 1
+                counts[script_of_letter(character)] += 1
                 confidence += certainty
     letters = sum(counts.values())
     line_heights = sum(image.shape[1] / image.shape[0] for image in images)
@@ -63,7 +63,8 @@ def sample_of(images: Sequence[Gray], strips: Sequence[Strip]) -> Sample:
     return Sample(confidence / letters, letters / line_heights, script)
 
 
-def _script_of(character: str) -> str:
+def script_of_letter(character: str) -> str:
+    """Return the script of a letter or digit. Scripts that the network cannot read count as Latin, except Greek."""
     if character.isascii():
         return LATIN
     name = unicodedata.name(character, "")

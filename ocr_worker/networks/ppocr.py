@@ -93,7 +93,15 @@ def _lines(probability: NDArray[np.float32], x_scale: float, y_scale: float) -> 
         if len(contour) < 3:
             continue
         centre, (a, b), angle = cv2.minAreaRect(contour)
-        if min(a, b) < _MIN_SIDE_PIXELS or _mean_inside(probability, (centre, (a, b), angle)) < _LINE_THRESHOLD:
+        if min(a, b) < _MIN_SIDE_PIXELS:
+            continue
+        marked = cv2.boxPoints((centre, (a, b), angle))
+        low = np.maximum(np.floor(marked.min(axis=0)).astype(int), 0)
+        high = np.ceil(marked.max(axis=0)).astype(int) + 1
+        part = probability[low[1] : high[1], low[0] : high[0]]
+        inside = np.zeros(part.shape, np.uint8)
+        cv2.fillPoly(inside, [(marked - low).astype(np.int32)], 1)
+        if cv2.mean(part, inside)[0] < _LINE_THRESHOLD:
             continue
         reach = a * b * _EXPANSION / (a + b)
         corners = (cv2.boxPoints((centre, (a + reach, b + reach), angle)) * (x_scale, y_scale)).astype(np.float32)
@@ -101,16 +109,6 @@ def _lines(probability: NDArray[np.float32], x_scale: float, y_scale: float) -> 
         left, right = (side[np.argsort(side[:, 1])] for side in (by_x[:2], by_x[2:]))
         lines.append(np.array([left[0], right[0], right[1], left[1]], np.float32))
     return sorted(lines, key=lambda quad: float(quad[0][1]))
-
-
-def _mean_inside(probability: NDArray[np.float32], rectangle: Any) -> float:
-    corners = cv2.boxPoints(rectangle)
-    low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
-    high = np.ceil(corners.max(axis=0)).astype(int) + 1
-    part = probability[low[1] : high[1], low[0] : high[0]]
-    inside = np.zeros(part.shape, np.uint8)
-    cv2.fillPoly(inside, [(corners - low).astype(np.int32)], 1)
-    return float(cv2.mean(part, inside)[0])
 
 
 def length_of(line: Quad) -> float:

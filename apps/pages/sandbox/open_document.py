@@ -40,7 +40,11 @@ class ReadableCopies:
             if not stat.S_ISREG(facts.st_mode):
                 raise OSError(f"{document} is not a regular file")
             if self._needed and not facts.st_mode & stat.S_IROTH:
-                yield self._copy_of(file, identity_of(file))
+                identity = identity_of(file)
+                if self._copy is None or self._copied != identity:
+                    self.close()
+                    self._copy, self._copied = readable_copy(file), identity
+                yield self._copy
             else:
                 yield file
         finally:
@@ -51,14 +55,12 @@ class ReadableCopies:
             os.close(self._copy)
         self._copy = self._copied = None
 
-    def _copy_of(self, file: int, identity: FileIdentity) -> int:
-        if self._copied != identity or self._copy is None:
-            self.close()
-            with tempfile.TemporaryFile(prefix="leafmill-") as copy:
-                with os.fdopen(os.dup(file), "rb") as original:
-                    shutil.copyfileobj(original, copy, 1 << 20)
-                copy.flush()
-                os.fchmod(copy.fileno(), 0o444)
-                self._copy = os.open(f"/proc/self/fd/{copy.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
-            self._copied = identity
-        return self._copy
+
+def readable_copy(file: int) -> int:
+    """Copy an open file to a nameless temporary file that every user may read. Return its descriptor."""
+    with tempfile.TemporaryFile(prefix="leafmill-") as copy:
+        with os.fdopen(os.dup(file), "rb") as original:
+            shutil.copyfileobj(original, copy, 1 << 20)
+        copy.flush()
+        os.fchmod(copy.fileno(), 0o444)
+        return os.open(f"/proc/self/fd/{copy.fileno()}", os.O_RDONLY | os.O_CLOEXEC)

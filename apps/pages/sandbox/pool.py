@@ -41,7 +41,14 @@ class ReaderPool:
 
         Raise ``Stopped`` if ``should_stop`` returns True while waiting.
         """
-        reader = self._wait_for_free(should_stop)
+        timeout = None if should_stop is None else _STOP_CHECK_SECONDS
+        while True:
+            try:
+                reader = self._free.get(timeout=timeout)
+                break
+            except queue.Empty:
+                if should_stop is not None and should_stop():
+                    raise Stopped from None
         try:
             if reader is None:
                 reader = Reader(start_process=lambda make_process: self._starter.submit(make_process).result())
@@ -57,16 +64,6 @@ class ReaderPool:
         for reader in self._readers:
             reader.close()
         self._starter.shutdown()
-
-    def _wait_for_free(self, should_stop: Callable[[], bool] | None) -> Reader | None:
-        if should_stop is None:
-            return self._free.get()
-        while True:
-            try:
-                return self._free.get(timeout=_STOP_CHECK_SECONDS)
-            except queue.Empty:
-                if should_stop():
-                    raise Stopped from None
 
 
 class _Pools:
