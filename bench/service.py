@@ -2,7 +2,8 @@
 
     python -m bench.service [embedded] [postgres+redis]
 
-Service and load share the machine. Prints a table for each set of backends and writes bench/results/service-PARTS.json.
+Service and load share the machine. Prints a table for each set of backends and writes its figures to
+bench/results/service-BACKENDS.json.
 """
 
 from __future__ import annotations

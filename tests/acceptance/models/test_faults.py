@@ -25,6 +25,7 @@ from tests.documents.long import heading_of
 from tests.fakes.provider import FakeProvider
 
 MAX_CALL_SECONDS = 241.0  # PROVIDER_TOTAL_SECONDS and a minute
+
 # Faults of the fake provider, with their details.
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("status", {"code": 500}),
@@ -97,7 +98,7 @@ def assert_ledger_matches_the_provider_log(service: RunningService, job_id: str,
 
 @mostly_on_rabbitmq
 @pytest.mark.chaos
-def test_a_worker_killed_with_calls_in_flight(
+def test_a_killed_worker_loses_no_page_and_its_calls_stay_counted(
     workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
     pages = 60
