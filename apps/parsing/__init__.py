@@ -1,1 +1,1 @@
-"""How a document and its pages are parsed: functions of their arguments; no models, no Celery."""
+"""Parse pages with models: functions of their arguments, without the database and Celery."""

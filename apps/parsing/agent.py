@@ -116,7 +116,7 @@ class PageWithAgent:
             return None
 
         return gateway.complete(
-            page.order,
+            page.scope,
             CompletionRequest(session.messages, tools=offered, max_tokens=answer_tokens(page.page)),
             estimated_input_tokens=tokens,
             check=check,

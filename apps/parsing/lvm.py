@@ -30,7 +30,7 @@ class PageWithLvm:
         ).messages
         tokens = estimate_tokens(messages)
         completion = gateway.complete(
-            page.order,
+            page.scope,
             CompletionRequest(messages, max_tokens=answer_tokens(page.page)),
             estimated_input_tokens=tokens,
             check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=True),

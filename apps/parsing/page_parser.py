@@ -1,4 +1,4 @@
-"""The interface of the three page parsers, and how their answers are checked."""
+"""The interface of the three page parsers, and the check of their answers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _PICTURE_ANSWER_TOKENS = 6000
 
 @dataclass(frozen=True)
 class PageToParse:
-    """A page as extracted, and everything that a parser may use for it."""
+    """A page as extracted, with the instructions, the pictures and the scope of the calls that a parser needs."""
 
     page: Page
     instructions: CustomInstructions
-    order: CallScope
+    scope: CallScope
     pictures: Pictures = field(repr=False)
 
     @cached_property
@@ -73,10 +73,10 @@ class PageParser(Protocol):
         """Return whether the model is given the page image, so that its answer depends on more than the text."""
 
     def has_content(self, page: Page) -> bool:
-        """Return whether the page contains anything to ask a model about."""
+        """Return whether the page has content that a model can read."""
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
-        """Ask until an answer is acceptable. Raise what ``Gateway.complete`` raises."""
+        """Send requests until an answer is acceptable. Raise the errors of ``Gateway.complete``."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +92,16 @@ def new_end_mark() -> str:
     return secrets.token_hex(6)
 
 
-def check_answer(asked: PageToParse, text: str, *, marker: str, sees_picture: bool) -> CheckedAnswer:
+def check_answer(to_parse: PageToParse, text: str, *, marker: str, sees_picture: bool) -> CheckedAnswer:
     """Return the page that an answer makes. Raise ``UnusableAnswer`` if it fails the fidelity check.
 
-    Custom instructions may ask for another text than the page's: then the check is recorded and decides nothing.
+    With custom instructions the answer may differ from the page on purpose, so the check is only recorded.
     """
-    page = asked.page
-    made = parsed_page(page, text, marker=marker, words=asked.words)
-    found = fidelity.compare(page, made.blocks, asked.words)
+    page = to_parse.page
+    made = parsed_page(page, text, marker=marker, words=to_parse.words)
+    found = fidelity.compare(page, made.blocks, to_parse.words)
     code = fidelity.verdict(found, source=source_of(page), image=sees_picture)
-    if code and not asked.instructions.texts:
+    if code and not to_parse.instructions.texts:
         raise UnusableAnswer(findings(found), code=code)
     return CheckedAnswer(made, found)
 

@@ -1,4 +1,4 @@
-"""Estimate the requests and tokens of parsing a page, before any model is asked.
+"""Estimate the requests and tokens of parsing a page, before any request to a model.
 
 Each number of tokens is a range, because no tokenizer is available: on 90 documents of the corpus ``token_estimate``
 counted 1.05 to 2.3 times the tokens of GPT-4's and GPT-4o's tokenizers, 1.35 times in total.

@@ -130,7 +130,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
         open_document=storage.local_original,
     ) as pictures:
         parsed = context.parser.parse(
-            PageToParse(page=page, instructions=context.cache_key.instructions, pictures=pictures, order=context.order),
+            PageToParse(page=page, instructions=context.cache_key.instructions, pictures=pictures, scope=context.order),
             process_gateway(),
         )
     facts = {

@@ -1,10 +1,11 @@
 """Write a page for a language model: the Markdown of fast mode, with notes about its layout.
 
-Headings have no level yet when a model gets a page, because levels depend on the font sizes of the whole document. So a
-block that differs in size or weight has a note on the line before it: ``{~ 16pt bold}``. Boxes cost about ten tokens a
-block and help where order and tables are uncertain: a page that the cost optimizer calls easy has none, any other page
-has one before each block, and one for each picture, which the Markdown omits: ``{~ picture 72 90 300 240}``. A page of
-the corpus has 800 tokens on average, 12 % of them notes; the instructions have 520.
+Headings have no level yet when a page is sent to a model, because levels depend on the font sizes of the whole
+document. So a block that differs in size or weight has a note on the line before it: ``{~ 16pt bold}``. Boxes cost
+about ten tokens a block and help where order and tables are uncertain: an easy page (``cost_optimizer.is_easy``) has
+none, any other page has one before each block, and one for each picture, which the Markdown omits:
+``{~ picture 72 90 300 240}``. A page of the corpus has 800 tokens on average, 12 % of them notes; the instructions have
+520.
 """
 
 from __future__ import annotations

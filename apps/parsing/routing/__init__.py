@@ -1,1 +1,1 @@
-"""Which mode parses each page: auto mode and the cost optimizer."""
+"""Choose the mode of each page: auto mode and the cost optimizer."""

@@ -1,6 +1,6 @@
 """The cost optimizer: pages that need no agent, because their text layer and layout leave little to find out.
 
-The decision uses the extracted page, before any model is asked. A page is easy if no check below objects.
+The decision uses the extracted page, before any request to a model. A page is easy if there is no objection below.
 """
 
 from __future__ import annotations

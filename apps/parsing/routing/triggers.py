@@ -24,7 +24,7 @@ Predicate = Callable[[PageFacts], bool]
 
 @dataclass(frozen=True)
 class Trigger:
-    """A predicate about a page; ``cost``: the instructions of its pattern, 0 without one."""
+    """A predicate about a page; ``cost``: the number of instructions of its pattern, 0 without one."""
 
     name: str
     matches: Predicate
@@ -41,7 +41,7 @@ class WrongValue(ValueError):
 
 
 Maker = Callable[[str, Mapping[str, Any]], Trigger | None]
-"""Makes a trigger from its name and its rule; None: the trigger is switched off."""
+"""Make a trigger from its name and its rule; return None if the trigger is switched off."""
 
 _ELEMENTS = {
     "title": BlockType.HEADING,
@@ -124,7 +124,7 @@ def _texts(matches: Callable[[PageFacts, list[str]], bool], *, listed: bool = Fa
 
 
 def _pattern(searched: Callable[[PageFacts], str], *, has_cost: bool) -> Maker:
-    """Look for the rule's regular expression; ``has_cost``: in texts so long that the pattern's length matters."""
+    """Search a text of the page for the rule's regular expression; ``has_cost``: add it to the total cost."""
 
     def make(name: str, rule: Mapping[str, Any]) -> Trigger:
         mode = rule.get(f"{name}_mode", "")
@@ -155,7 +155,7 @@ def _full_page_image(name: str, rule: Mapping[str, Any]) -> Trigger | None:
 
 
 def _layout_element(name: str, rule: Mapping[str, Any]) -> Trigger:
-    """Blocks of a text layer have no confidence and count as certain."""
+    """Match blocks of a type and a minimum confidence; blocks of a text layer have none and always match."""
     label = _text(rule[name], name)
     element = _ELEMENTS.get(label.strip().lower().replace("_", "-").replace(" ", "-"))
     if element is None:
