@@ -1,4 +1,4 @@
-"""Where the document of the command comes from: a file, standard input or a URL."""
+"""The document of the command: a file, standard input or a URL."""
 
 from __future__ import annotations
 
