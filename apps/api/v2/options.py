@@ -11,7 +11,7 @@ from apps.jobs.options import JobOptions
 
 
 class ParseOptions(JobOptions):
-    """How to parse a document. ``tier`` is required unless ``configuration_id`` is given."""
+    """The options for parsing a document. ``tier`` is required unless ``configuration_id`` is given."""
 
     tier: TierName | None = None
     version: Annotated[str, Field(max_length=20, description="latest, or one of GET /api/v2/parse/versions")] | None = (
