@@ -30,10 +30,10 @@ _MIN_CONFIDENCE = 0.6
 _MIN_COLUMN_GAP_HEIGHTS = 1.3
 
 
-def lay_out(recognition: Recognition, *, number: int = 1) -> list[Block]:
+def lay_out(recognition: Recognition, *, page_number: int = 1) -> list[Block]:
     """Return the blocks of a recognised page in reading order, with boxes in points of the page as displayed."""
     raw = RawPage(
-        page_number=number,
+        page_number=page_number,
         width=recognition.width,
         height=recognition.height,
         runs=_runs(recognition.lines),
@@ -74,7 +74,7 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     A page without a usable text layer keeps nothing else. A page whose pictures alone needed OCR keeps its own text
     outside them, and each picture is followed by the text read inside it.
     """
-    found = lay_out(recognition, number=page.number)
+    found = lay_out(recognition, page_number=page.number)
     blocks: list[Block] = []
     if page.needs_ocr in WHOLE_PAGE_REASONS:
         blocks = found or [block for block in page.blocks if block.type is BlockType.PICTURE]

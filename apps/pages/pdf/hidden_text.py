@@ -84,14 +84,14 @@ def remove_hidden_text(raw: RawPage, document: Any, *, place: Place, keep_tiny: 
     return tuple(reported)
 
 
-def _find_hidden(document: Any, number: int, candidates: Sequence[_Candidate]) -> list[str] | None:
+def _find_hidden(document: Any, page_number: int, candidates: Sequence[_Candidate]) -> list[str] | None:
     """Mark the hidden candidates; return the other hidden texts of the page, None if it cannot be drawn."""
     from apps.pages.model.errors import PageError
 
     if document is None:
         return None
     try:
-        with rasters.loaded_page(document, number, fields=True) as page:
+        with rasters.loaded_page(document, page_number, fields=True) as page:
             objects = PageObjects(page)
             if not objects.complete or max(page.get_size()) > MAX_SIDE_POINTS:
                 return None

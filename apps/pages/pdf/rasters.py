@@ -36,12 +36,12 @@ def open_document(document: str | bytes, password: str | None = None) -> Any:
         return None
 
 
-def picture_boxes(document: Any, number: int) -> list[Box]:
+def picture_boxes(document: Any, page_number: int) -> list[Box]:
     """Return the boxes of a page's pictures, in points from the top left as displayed; [] if it cannot be loaded."""
     from pypdfium2 import raw
 
     # The raw calls, because a Python object for each of a page's thousands of marks costs more than loading the page.
-    page = raw.FPDF_LoadPage(document.raw, number - 1) if document is not None else None
+    page = raw.FPDF_LoadPage(document.raw, page_number - 1) if document is not None else None
     if not page:
         return []
     try:
@@ -53,11 +53,11 @@ def picture_boxes(document: Any, number: int) -> list[Box]:
     return [box for box in boxes if box.width >= MIN_PICTURE_SIDE_POINTS and box.height >= MIN_PICTURE_SIDE_POINTS]
 
 
-def render(document: Any, number: int, *, dpi: float, max_dpi: float = math.inf) -> OcrImage:
+def render(document: Any, page_number: int, *, dpi: float, max_dpi: float = math.inf) -> OcrImage:
     """Return the page in grey. Raise PageError if it cannot be loaded, PageTooLarge if no useful size fits."""
-    with loaded_page(document, number) as page:
+    with loaded_page(document, page_number) as page:
         width, height = page.get_size()
-        dpi = scan_dpi(document, number, width * height) or dpi
+        dpi = scan_dpi(document, page_number, width * height) or dpi
         dpi = bounded_dpi(min(dpi, max_dpi), width, height, max_pixels=MAX_OCR_PIXELS)
         if dpi < MIN_OCR_DPI:
             raise PageTooLarge
@@ -71,12 +71,12 @@ def render(document: Any, number: int, *, dpi: float, max_dpi: float = math.inf)
             bitmap.close()
 
 
-def picture(document: Any, number: int, *, dpi: float, region: Box | None, max_pixels: int) -> Any:
+def picture(document: Any, page_number: int, *, dpi: float, region: Box | None, max_pixels: int) -> Any:
     """Return the page, or the part of it in ``region``, as a Pillow image in colour, at ``dpi`` or less.
 
     Raise PageError if the page cannot be loaded, RegionOutsidePage, or PageTooLarge if the image would be illegible.
     """
-    with loaded_page(document, number, fields=True) as page:
+    with loaded_page(document, page_number, fields=True) as page:
         whole = Box(0.0, 0.0, *page.get_size())
         part = whole if region is None else region.intersection(whole)
         if part is None:
@@ -108,7 +108,7 @@ def bounded_dpi(dpi: float, width: float, height: float, *, max_pixels: int) -> 
 
 
 @contextmanager
-def loaded_page(document: Any, number: int, *, fields: bool = False) -> Iterator[Any]:
+def loaded_page(document: Any, page_number: int, *, fields: bool = False) -> Iterator[Any]:
     """Yield the loaded page; ``fields``: it is drawn with the values of its form fields. Raise PageError."""
     import pypdfium2
 
@@ -116,7 +116,7 @@ def loaded_page(document: Any, number: int, *, fields: bool = False) -> Iterator
         if fields:
             with suppress(pypdfium2.PdfiumError):
                 document.init_forms()
-        page = document[number - 1]
+        page = document[page_number - 1]
     except (pypdfium2.PdfiumError, IndexError) as error:
         raise PageError from error
     try:
@@ -125,11 +125,11 @@ def loaded_page(document: Any, number: int, *, fields: bool = False) -> Iterator
         page.close()
 
 
-def scan_dpi(document: Any, number: int, page_area: float) -> float | None:
+def scan_dpi(document: Any, page_number: int, page_area: float) -> float | None:
     """Return the resolution of the scan that covers most of a page; None if no picture does."""
     from pypdfium2 import raw
 
-    page = raw.FPDF_LoadPage(document.raw, number - 1)
+    page = raw.FPDF_LoadPage(document.raw, page_number - 1)
     if not page:
         return None
     try:
@@ -148,11 +148,11 @@ def scan_dpi(document: Any, number: int, page_area: float) -> float | None:
     return None
 
 
-def chars_of(document: Any, number: int) -> list[tuple[str, float, float, float, float]]:
+def chars_of(document: Any, page_number: int) -> list[tuple[str, float, float, float, float]]:
     """Return the characters of a page with their boxes (x0, top, x1, bottom), for scripts whose order is rebuilt."""
     from pypdfium2 import raw
 
-    page = raw.FPDF_LoadPage(document.raw, number - 1) if document is not None else None
+    page = raw.FPDF_LoadPage(document.raw, page_number - 1) if document is not None else None
     if not page:
         return []
     text = raw.FPDFText_LoadPage(page)

@@ -47,29 +47,29 @@ class PdfFile:
         self._pdfium: Any = None
         self._careful = careful
 
-    def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
+    def pages(self, page_numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
         """Yield these pages in this order; a page that cannot be read is a ``PageFailure``."""
-        for start in range(0, len(numbers), PAGES_PER_CALL):
-            asked = numbers[start : start + PAGES_PER_CALL]
+        for start in range(0, len(page_numbers), PAGES_PER_CALL):
+            asked = page_numbers[start : start + PAGES_PER_CALL]
             found = self._read(asked)
-            for number in asked:
-                yield found.get(number) or _failure(number, errors.PageError())
+            for page_number in asked:
+                yield found.get(page_number) or _failure(page_number, errors.PageError())
 
-    def upright(self, number: int, angle: int) -> RawPage | PageFailure:
+    def upright(self, page_number: int, angle: int) -> RawPage | PageFailure:
         """Return a page whose text is rotated by ``angle`` degrees clockwise as it is after rotating the page back."""
         try:
-            result = self._parse(str(number), [(number, angle)])
+            result = self._parse(str(page_number), [(page_number, angle)])
         except Exception as error:  # the library raises plain RuntimeError
-            return _failure(number, errors.PageError(), str(error))
-        return _raw_page(result.pages[0]) if result.pages else _failure(number, errors.PageError())
+            return _failure(page_number, errors.PageError(), str(error))
+        return _raw_page(result.pages[0]) if result.pages else _failure(page_number, errors.PageError())
 
-    def pictures(self, number: int) -> list[Box]:
+    def pictures(self, page_number: int) -> list[Box]:
         """Return the boxes of the raster pictures directly on the page."""
-        return rasters.picture_boxes(self._for_extraction(), number)
+        return rasters.picture_boxes(self._for_extraction(), page_number)
 
-    def chars(self, number: int) -> list[tuple[str, float, float, float, float]]:
+    def chars(self, page_number: int) -> list[tuple[str, float, float, float, float]]:
         """Return the characters of a page with their boxes: x0, top, x1, bottom."""
-        return rasters.chars_of(self._for_extraction(), number)
+        return rasters.chars_of(self._for_extraction(), page_number)
 
     def drawn(self) -> Any:
         """Return the document as opened by pypdfium2, even if ``careful``; None if it cannot be opened."""
@@ -84,13 +84,13 @@ class PdfFile:
             self._pdfium = rasters.open_document(self._path, self._password)
         return self._pdfium
 
-    def _read(self, numbers: Sequence[int]) -> dict[int, RawPage | PageFailure]:
+    def _read(self, page_numbers: Sequence[int]) -> dict[int, RawPage | PageFailure]:
         try:
-            result = self._parse(",".join(map(str, numbers)))
+            result = self._parse(",".join(map(str, page_numbers)))
         except Exception as error:
-            if len(numbers) == 1:
-                return {numbers[0]: _failure(numbers[0], errors.PageError(), str(error))}
-            return {number: page for one in numbers for number, page in self._read([one]).items()}
+            if len(page_numbers) == 1:
+                return {page_numbers[0]: _failure(page_numbers[0], errors.PageError(), str(error))}
+            return {page_number: page for one in page_numbers for page_number, page in self._read([one]).items()}
         pages: dict[int, RawPage | PageFailure] = {page.page_num: _raw_page(page) for page in result.pages}
         for problem in result.page_errors:
             pages[problem.page_num] = (
@@ -160,9 +160,9 @@ def _rewritten(path: str, password: str | None, *, bare: bool = False) -> bytes:
         return copy.getvalue()
 
 
-def _failure(number: int, error: errors.PageError, why: str = "") -> PageFailure:
+def _failure(page_number: int, error: errors.PageError, why: str = "") -> PageFailure:
     detail = f"{error.detail} ({why[:200]})" if why else error.detail
-    return PageFailure(number=number, code=error.code, detail=detail)
+    return PageFailure(number=page_number, code=error.code, detail=detail)
 
 
 def _raw_page(page: Any) -> RawPage:
