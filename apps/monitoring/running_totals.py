@@ -94,7 +94,7 @@ def count_calls(added: Totals, mark: TallyMark) -> None:
     """Count newly ended provider calls with their tokens, costs and durations, and move the mark."""
     columns = ("pk", "started_at", "outcome", "provider_name", "page_parser", "error_code", "seconds")
     rows = Usage.objects.values_list(*columns, "input_tokens", "output_tokens", "cost_nanos", named=True)
-    for row in _newly_ended(rows, mark, open_since=timezone.now() - ledger.longest_call()):
+    for row in _newly_ended(rows, mark, open_since=timezone.now() - ledger.max_call_duration()):
         provider = row.provider_name.replace("|", " ")  # the separator in the names of totals
         added["calls", provider, row.page_parser, row.outcome, row.error_code] += 1
         added["tokens", provider, "input"] += row.input_tokens

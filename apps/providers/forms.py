@@ -49,7 +49,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
                 for family in families
             ]
             self.fields["settings"].help_text = f"A JSON object. {'; '.join(lines)}"
-            self.fields["settings"].show_hidden_initial = False  # compare with the row, not with what the browser sent
+            self.fields["settings"].show_hidden_initial = False  # compare with the row, not with the browser's value
 
     @property
     def changed_data(self) -> list[str]:

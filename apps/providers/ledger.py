@@ -172,7 +172,7 @@ def cost_by_jobs(job_ids: Sequence[str]) -> dict[str, int | None]:
     return {job_id: None if unknown else cost or 0 for job_id, cost, unknown in rows}
 
 
-def longest_call() -> timedelta:
+def max_call_duration() -> timedelta:
     """Return the age at which a call counts as ended even if its worker died: its maximum duration and a minute."""
     return timedelta(seconds=settings.PROVIDER_TOTAL_SECONDS + 60)
 
@@ -186,8 +186,8 @@ def mean_seconds(page_parser: str) -> float | None:
 
 
 def calls_running(job_id: str) -> bool:
-    """Return whether calls of the job are in flight. A killed worker's calls count until ``longest_call``."""
-    recently = Now() - longest_call()
+    """Return whether calls of the job are in flight. A killed worker's calls count until ``max_call_duration``."""
+    recently = Now() - max_call_duration()
     with borrowed_connection():
         return Usage.objects.filter(job_id=job_id, outcome=CallOutcome.RUNNING, started_at__gte=recently).exists()
 
@@ -204,7 +204,7 @@ def past_calls() -> Iterator[PastCall]:
         rows = list(calls.values_list(*columns, "cost_nanos", "reservation_id", "outcome", named=True))
     now = timezone.now()
     for row in rows:
-        took = longest_call() if row.seconds is None else timedelta(seconds=row.seconds)
+        took = max_call_duration() if row.seconds is None else timedelta(seconds=row.seconds)
         ended_at = row.started_at + took
         for key in (
             deployment_quota_key(row.deployment_id or 0),

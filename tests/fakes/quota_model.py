@@ -175,7 +175,7 @@ class QuotaModel:
         if counts.open_until:
             opens = counts.probe_until > moment
         if opens:
-            longest = microseconds(rules.longest_cooldown_seconds)
+            longest = microseconds(rules.max_cooldown_seconds)
             counts.cooldown = min(max(microseconds(rules.cooldown_seconds), 2 * counts.cooldown), longest)
             counts.open_until, counts.probe_until = moment + counts.cooldown, 0
 

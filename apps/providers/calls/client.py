@@ -80,7 +80,7 @@ class Client:
         self._get_router()
 
     def send(self, pick: Pick, request: CompletionRequest) -> tuple[CompletionResponse, Call]:
-        """Call the deployment that ``pick`` returns. Raise what ``pick`` raises, ``CallFailed`` and ``Withheld``."""
+        """Call the deployment that ``pick`` returns. Raise CallFailed, Withheld and the exceptions of ``pick``."""
         router = self._get_router()
         from litellm.utils import is_internal_call  # True: litellm starts no thread to log the call
 

@@ -1,8 +1,8 @@
 """Complete a request at the first deployment that is allowed, has quota and returns a usable response.
 
 Only the loop of ``Gateway.complete`` retries. ``Attempts.note_failure`` decides what follows a failure: the same
-deployment again, the next one, or none for now. Before each call the quota store is asked for quota, Retry-After and
-the deployment's circuit breaker, so that all processes agree.
+deployment again, the next one, or none for now. Before each call the quota store checks quota, Retry-After and the
+deployment's circuit breaker, so that all processes agree.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Gateway:
     def _pick(self, attempt: Attempts, in_flight: CallInFlight) -> Target:
         """Return the deployment to call now, with quota reserved and the call in the ledger.
 
-        Wait for quota up to ``MAX_QUOTA_WAIT_SECONDS``. Raise what ``complete`` raises.
+        Wait for quota up to ``MAX_QUOTA_WAIT_SECONDS``. Raise the exceptions of ``complete``.
         """
         until = time.monotonic() + MAX_QUOTA_WAIT_SECONDS
         while True:

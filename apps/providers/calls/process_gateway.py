@@ -29,7 +29,7 @@ def width_of(page_parser: str) -> int:
 def configured_quota_store() -> QuotaStore:
     """Return a client of the quota store at ``settings.REDIS_URL``."""
     store = connect(settings.REDIS_URL)
-    return QuotaStore(store, rebuild=ledger.past_calls, reservation_seconds=ledger.longest_call().total_seconds())
+    return QuotaStore(store, rebuild=ledger.past_calls, reservation_seconds=ledger.max_call_duration().total_seconds())
 
 
 def call_limits() -> CallLimits:

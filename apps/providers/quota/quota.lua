@@ -329,7 +329,7 @@ local function count_reservation(quota)
   end
 end
 
--- If the clock was set back a little, use the last time instead: the sums lack what has already left the window.
+-- If the clock was set back a little, use the last time instead: entries have already expired and left the sums.
 local function use_monotonic_clock(quotas)
   for _, quota in ipairs(quotas) do
     if quota.at > now and quota.at - now <= quota.limits.window then
@@ -447,7 +447,7 @@ local function note_failure()
     opens = quota.probe_until > now
   end
   if opens then
-    quota.cooldown = min(max(breaker.cooldown, quota.cooldown * 2), breaker.longest_cooldown)
+    quota.cooldown = min(max(breaker.cooldown, quota.cooldown * 2), breaker.max_cooldown)
     quota.open_until, quota.probe_until = now + quota.cooldown, 0
   end
   save(quota)
@@ -490,7 +490,7 @@ local function restore()
     return 0
   end
   call("PEXPIRE", KEYS[6], args.lock_milliseconds)
-  local quota = load_quota(1, { window = args.longest_window })
+  local quota = load_quota(1, { window = args.max_window })
   if args.first then
     call("DEL", quota.sent, quota.hours, quota.flying)
     quota.input, quota.output, quota.day_hour = 0, 0, 0

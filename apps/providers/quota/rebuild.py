@@ -107,6 +107,6 @@ def restore_batches(calls: Sequence[PastCall], *, reservation_ttl: int) -> Itera
             "calls": counted[start : start + CALLS_PER_BATCH],
             "ttl": reservation_ttl,
             "usual_window": QuotaLimits("any").window,
-            "longest_window": microseconds(MAX_WINDOW_SECONDS),
+            "max_window": microseconds(MAX_WINDOW_SECONDS),
             "lock_milliseconds": LOCK_SECONDS * 1000,
         }

@@ -167,7 +167,7 @@ class QuotaStore:
             "threshold_unproven": rules.threshold_unproven,
             "proven": microseconds(rules.proven_seconds),
             "cooldown": microseconds(rules.cooldown_seconds),
-            "longest_cooldown": microseconds(rules.longest_cooldown_seconds),
+            "max_cooldown": microseconds(rules.max_cooldown_seconds),
         }
         self._run_operation("note_failure", [key], {"breaker": breaker}, now)
 

@@ -207,7 +207,7 @@ class BreakerRules:
     threshold_unproven: int = 3
     proven_seconds: float = 60.0
     cooldown_seconds: float = 10.0
-    longest_cooldown_seconds: float = 60.0
+    max_cooldown_seconds: float = 60.0
     probe_seconds: float = 60.0
 
 

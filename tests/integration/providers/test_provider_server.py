@@ -27,7 +27,7 @@ PROMPT = (
     f'Write this page as Markdown.\n<document_page marker="k7">\n{PAGE}\n</document_page marker="k7">\n'
     "End with the line <!-- end k7 -->"
 )
-LOOK = "Write what the picture shows. End with the line <!-- end k8 -->"
+IMAGE_PROMPT = "Write what the picture shows. End with the line <!-- end k8 -->"
 PICTURE = "data:image/png;base64," + base64.b64encode(scans.png(scans.picture())).decode()
 MESSAGES = [{"role": "user", "content": "hello"}]
 FAMILIES = ("openai", "openai-eu", "local", "azure", "anthropic", "gemini", "vertex", "vertex-claude", "bedrock")
@@ -86,9 +86,9 @@ def _key(server: FakeProvider, path: str, key: str) -> dict[str, str]:
     return {"api_base": f"{server.url}/{path}", "api_key": key}
 
 
-def look() -> list[dict[str, Any]]:
+def image_messages() -> list[dict[str, Any]]:
     picture = {"type": "image_url", "image_url": {"url": PICTURE}}
-    return [{"role": "user", "content": [{"type": "text", "text": LOOK}, picture]}]
+    return [{"role": "user", "content": [{"type": "text", "text": IMAGE_PROMPT}, picture]}]
 
 
 def tool(name: str, argument: str, kind: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def test_every_family_completes_a_page_of_text(provider: FakeProvider, litellm: 
 def test_every_family_zooms_into_an_image_and_finishes(provider: FakeProvider, litellm: Any, family: str) -> None:
     provider.zoom(1, region=(10, 20, 110, 220.5))
     provider.answer("# Seen", when="what the picture shows")
-    messages, target = look(), deployment(provider, family)
+    messages, target = image_messages(), deployment(provider, family)
 
     first = litellm.completion(messages=messages, tools=TOOLS, _skip_mcp_handler=True, **target).choices[0].message
     call = first.tool_calls[0]
@@ -160,7 +160,7 @@ def test_expired_access_token_is_refused(provider: FakeProvider) -> None:
     assert after.json()["error"]["status"] == "UNAUTHENTICATED"
 
 
-# --- what the wires refuse ---
+# --- refused requests ---
 
 OPENAI = {"Authorization": f"Bearer {credentials.OPENAI_KEY}"}
 AZURE = {"api-key": credentials.AZURE_KEY}
@@ -477,7 +477,7 @@ def test_outage_keeps_port_and_counts(provider: FakeProvider) -> None:
 
 def test_images_are_read_for_demonstrations() -> None:
     with FakeProvider(see=True) as seeing:
-        answer = post(seeing, CHAT, headers=OPENAI, json={"model": "gpt-4o", "messages": look()}).json()
+        answer = post(seeing, CHAT, headers=OPENAI, json={"model": "gpt-4o", "messages": image_messages()}).json()
 
     assert scans.LINES[0] in answer["choices"][0]["message"]["content"]
 

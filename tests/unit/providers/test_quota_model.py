@@ -52,14 +52,14 @@ def state(model: QuotaModel, now: float = START) -> QuotaState:
 def max_in_any(window: float, counted: Sequence[tuple[float, int]]) -> int:
     """Return the largest sum of amounts in any half-open window of this length."""
     ordered = sorted(counted)
-    most = total = first = 0
+    maximum = total = first = 0
     for moment, amount in ordered:
         total += amount
         while ordered[first][0] <= moment - window:
             total -= ordered[first][1]
             first += 1
-        most = max(most, total)
-    return most
+        maximum = max(maximum, total)
+    return maximum
 
 
 # --- delay on the network ---

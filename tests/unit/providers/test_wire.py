@@ -333,12 +333,12 @@ def test_token_count_as_string_becomes_zero(serve: Serve, usage: dict[str, str],
 
 
 def test_token_count_inside_the_text_is_not_changed(serve: Serve) -> None:
-    said = {
+    body = {
         "text": 'The field {"prompt_tokens": "12", "totalTokenCount" : "many"} and "output_tokens":"3".',
         "names": ["prompt_tokens", "12"],
         "usage": {"prompt_tokens": 12, "completion_tokens": None, "service_tier": "12"},
     }
 
-    response, _call = get(serve(answering(answer(json.dumps(said).encode()))))
+    response, _call = get(serve(answering(answer(json.dumps(body).encode()))))
 
-    assert response.json() == said
+    assert response.json() == body
