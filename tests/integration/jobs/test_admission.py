@@ -1,4 +1,4 @@
-"""What a request for models is told when nobody serves it: the reason that is in the way, and no other."""
+"""The reason in the error when no provider can serve a request for models."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 
 
-def refused(project: Project, **options: Any) -> str:
-    with pytest.raises(ModeNotAvailable) as told:
+def refusal(project: Project, **options: Any) -> str:
+    """Request balanced mode with these options, and return the detail of the error."""
+    with pytest.raises(ModeNotAvailable) as error:
         admit(project=project, mode="balanced", options=JobOptions.model_validate(options), asked="balanced")
-    return told.value.detail
+    return error.value.detail
 
 
 @pytest.fixture(autouse=True)
-def _refusing(settings: Any) -> None:
+def _no_fast_mode_instead(settings: Any) -> None:
     settings.MODE_WITHOUT_PROVIDER = ""
 
 
-def test_a_provider_in_trouble_is_the_reason_and_not_that_others_were_not_named(
+def test_a_broken_provider_is_the_reason_although_other_providers_are_not_named(
     project: Project, provider: FakeProvider
 ) -> None:
     deploy(provider, "openai")
@@ -36,40 +37,40 @@ def test_a_provider_in_trouble_is_the_reason_and_not_that_others_were_not_named(
     Provider.objects.filter(name="openai-account").update(trouble_code="provider_auth_failed", trouble_at=Now())
     catalog.forget()
 
-    told = refused(project, providers=["openai-account"])
+    detail = refusal(project, providers=["openai-account"])
 
-    assert "(openai of openai-account is out of order: provider_auth_failed). " in told
-    assert "check_providers" in told
-    assert "does not name" not in told
+    assert "(openai of openai-account is out of order: provider_auth_failed). " in detail
+    assert "check_providers" in detail
+    assert "does not name" not in detail
 
 
 def test_a_paused_deployment_is_the_reason(project: Project, provider: FakeProvider) -> None:
     deploy(provider, "openai", paused=True)
 
-    assert "(openai of openai-account is paused)" in refused(project)
+    assert "(openai of openai-account is paused)" in refusal(project)
 
 
-def test_a_rule_is_the_reason_where_it_also_keeps_out_what_is_in_trouble(
+def test_a_provider_rule_is_the_reason_if_it_also_excludes_the_broken_provider(
     project: Project, provider: FakeProvider
 ) -> None:
     deploy(provider, "openai", trouble_code="provider_model_not_found", trouble_at=Now())
     deploy(provider, "anthropic")
 
-    told = refused(project, allow_external=False)
+    detail = refusal(project, allow_external=False)
 
-    assert "the job allows no external provider" in told
-    assert "out of order" not in told
+    assert "the job allows no external provider" in detail
+    assert "out of order" not in detail
 
 
-def test_without_any_provider_loading_one_is_the_advice(project: Project) -> None:
+def test_without_any_provider_the_advice_is_to_load_one(project: Project) -> None:
     catalog.forget()
 
-    assert refused(project).startswith(
+    assert refusal(project).startswith(
         "No provider serves the mode balanced of the tier balanced. Load one with `manage.py load_providers`"
     )
 
 
-def test_the_warning_of_a_job_that_fast_mode_parses_has_the_reason(
+def test_the_warning_about_fast_mode_contains_the_reason(
     project: Project, provider: FakeProvider, settings: Any
 ) -> None:
     settings.MODE_WITHOUT_PROVIDER = "fast"

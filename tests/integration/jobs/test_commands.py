@@ -1,4 +1,4 @@
-"""manage.py's commands for operators: what they print, and what they refuse."""
+"""The output and the errors of the manage.py commands for operators."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from apps.jobs.states import Stage
 from tests.integration.jobs.conftest import Submit, run_to
 
 
-def rescue(capsys: pytest.CaptureFixture[str]) -> str:
+def run_rescue_jobs(capsys: pytest.CaptureFixture[str]) -> str:
     Turn.objects.filter(name="rescue_jobs").delete()
     call_command("rescue_jobs")
     return capsys.readouterr().out.strip()
 
 
-def test_a_rescue_by_hand_says_what_it_did(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
-    assert rescue(capsys) == "Nothing was lost."
+def test_rescue_jobs_prints_counts_of_recovered_work(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_rescue_jobs(capsys) == "Nothing was lost."
 
     job = run_to(submit(pages=10), Stage.EXTRACT)
     ParseJob.objects.filter(pk=job.pk).update(deadline_at=F("deadline_at") - timedelta(days=1))
 
-    assert "jobs ended after their deadline: 1" in rescue(capsys)
+    assert "jobs ended after their deadline: 1" in run_rescue_jobs(capsys)
 
 
-def test_a_key_may_end_after_some_days(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_api_key_can_expire_after_a_number_of_days(
+    transactional_db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
     call_command("create_api_key", "short", "--expires-in-days", "2")
 
     expires_at = ApiKey.objects.get(name="short").expires_at
@@ -40,7 +42,7 @@ def test_a_key_may_end_after_some_days(transactional_db: None, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "two", "1e3", "99999999999"])
-def test_a_key_that_would_be_no_use_is_not_made(transactional_db: None, days: str) -> None:
+def test_an_api_key_with_an_invalid_expiry_is_not_created(transactional_db: None, days: str) -> None:
     with pytest.raises(CommandError, match="is not a number of days, 1 to 36,500"):
         call_command("create_api_key", "short", "--expires-in-days", days)
 

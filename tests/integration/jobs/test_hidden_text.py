@@ -1,4 +1,4 @@
-"""When a job leaves out what people cannot see, and where it says so."""
+"""Removal of text that people cannot see, and the warning about it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def lines_of(job: ParseJob) -> list[str]:
         (IGNORE | SMALL_STAYS, [SHOWN, SMALL]),
     ],
 )
-def test_fast_mode_leaves_out_what_it_is_told_to(
+def test_fast_mode_removes_hidden_text_only_on_request(
     submit: Submit, settings: Any, short_document_pages: int, options: dict[str, Any], lines: list[str]
 ) -> None:
     settings.SHORT_ROAD_PAGES = short_document_pages
@@ -37,7 +37,7 @@ def test_fast_mode_leaves_out_what_it_is_told_to(
     assert lines_of(run(submit(pdf_with_hidden_text(), options=options))) == lines
 
 
-def test_the_job_says_what_was_left_out(submit: Submit) -> None:
+def test_removed_text_is_listed_in_the_metadata(submit: Submit) -> None:
     job = run(submit(pdf_with_hidden_text(), options=IGNORE))
 
     assert [warning["code"] for warning in job.warnings] == ["hidden_text"]
@@ -45,5 +45,5 @@ def test_the_job_says_what_was_left_out(submit: Submit) -> None:
     assert page["hidden_text"] == [HIDDEN, SMALL]
 
 
-def test_modes_that_use_a_model_never_read_it(submit: Submit) -> None:
+def test_modes_with_a_model_always_remove_hidden_text(submit: Submit) -> None:
     assert lines_of(run(submit(pdf_with_hidden_text(), mode="balanced"))) == [SHOWN]

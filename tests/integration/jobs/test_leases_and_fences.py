@@ -1,4 +1,4 @@
-"""What a dead, late or doubled worker can do to a job: nothing but make it slower."""
+"""A dead, late or duplicate worker only makes a job slower."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from apps.jobs.states import JobState, PageState, Stage, StepState
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
 
-def die_holding(step: Step) -> None:
-    """Claim a step as a worker does, and never come back: the lease is already over."""
+def claim_and_die(step: Step) -> None:
+    """Claim a step as a worker does, with a lease that has already expired."""
     claims.start_attempt(step_id=step.pk, fence=step.fence)
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
 
 
-def test_a_message_that_comes_twice_is_worked_on_once(submit: Submit) -> None:
+def test_a_duplicate_message_starts_one_attempt(submit: Submit) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
     (step,) = open_steps(job)
 
@@ -34,11 +34,11 @@ def test_a_message_that_comes_twice_is_worked_on_once(submit: Submit) -> None:
     assert run(job).state == JobState.SUCCEEDED
 
 
-def test_a_range_whose_worker_died_is_sent_again_in_halves(submit: Submit) -> None:
+def test_a_range_whose_worker_died_is_reclaimed_in_halves(submit: Submit) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
     (step,) = open_steps(job)
 
-    die_holding(step)
+    claim_and_die(step)
     assert rescue().leases == 1
 
     assert [half.pages for half in open_steps(job)] == ["1-2", "3-4"]
@@ -46,11 +46,11 @@ def test_a_range_whose_worker_died_is_sent_again_in_halves(submit: Submit) -> No
     assert run(job).state == JobState.SUCCEEDED
 
 
-def test_a_page_that_kills_every_worker_is_given_up_after_three_starts_alone(submit: Submit) -> None:
+def test_a_page_that_kills_every_worker_is_discarded_after_three_starts_alone(submit: Submit) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
 
     while steps := [step for step in open_steps(job, Stage.EXTRACT) if step.first_page <= 3 <= step.last_page]:
-        die_holding(steps[0])
+        claim_and_die(steps[0])
         rescue()
     job = run(job)
 
@@ -62,7 +62,7 @@ def test_a_page_that_kills_every_worker_is_given_up_after_three_starts_alone(sub
     assert alone.count() == 3
 
 
-def test_what_a_worker_says_after_it_was_given_up_is_not_believed(submit: Submit) -> None:
+def test_the_result_of_a_reclaimed_step_is_discarded(submit: Submit) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
 
@@ -78,10 +78,12 @@ def test_what_a_worker_says_after_it_was_given_up_is_not_believed(submit: Submit
     assert JobPage.objects.get(job=job).state == PageState.SUCCEEDED
 
 
-def test_a_stage_that_nobody_moved_on_is_moved_on_by_rescue(submit: Submit) -> None:
+def test_rescue_advances_a_job_whose_worker_died_before_it_could(submit: Submit) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
     (step,) = open_steps(job)
-    with claims.claim_step(step_id=step.pk, fence=step.fence) as claim:  # dies after the commit, before it could ask
+    with claims.claim_step(
+        step_id=step.pk, fence=step.fence
+    ) as claim:  # dies after the commit, before it can advance the job
         assert claim is not None
         extract.extract_range(claim)
 
@@ -89,7 +91,7 @@ def test_a_stage_that_nobody_moved_on_is_moved_on_by_rescue(submit: Submit) -> N
     assert run(job).state == JobState.SUCCEEDED
 
 
-def test_of_many_who_ask_one_moves_the_job_on(submit: Submit) -> None:
+def test_a_job_is_advanced_once_by_several_calls(submit: Submit) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     deliver(open_steps(job)[0])
 
@@ -103,14 +105,14 @@ def test_a_job_step_that_is_lost_three_times_fails_the_job(submit: Submit) -> No
     job = submit(pages=1)
 
     for _ in range(3):
-        die_holding(open_steps(job)[0])
+        claim_and_die(open_steps(job)[0])
         rescue()
 
     job.refresh_from_db()
     assert (job.state, job.error_code) == (JobState.FAILED, "internal_error")
 
 
-def test_a_job_past_its_deadline_ends_with_what_it_has(submit: Submit) -> None:
+def test_a_job_past_its_deadline_ends_with_the_pages_it_has(submit: Submit) -> None:
     job = run_to(submit(pages=8), Stage.EXTRACT)
     deliver(open_steps(job)[0])
     ParseJob.objects.filter(pk=job.pk).update(deadline_at=Now())
@@ -124,22 +126,22 @@ def test_a_job_past_its_deadline_ends_with_what_it_has(submit: Submit) -> None:
     }
 
 
-def test_one_looks_for_lost_work_at_a_time(submit: Submit) -> None:
+def test_one_process_at_a_time_rescues_jobs(submit: Submit) -> None:
     assert rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None
     assert rescue_jobs(accept_written_answer=recognize.accept_written_answer) is None
 
 
-def test_rescue_starts_counted_before_the_work(submit: Submit) -> None:
+def test_an_attempt_is_counted_before_its_work(submit: Submit) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
 
-    die_holding(step)
+    claim_and_die(step)
 
     assert Step.objects.get(pk=step.pk).starts == 1
     assert JobPage.objects.get(job=job).attempts == 1
 
 
-def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Submit) -> None:
+def test_a_step_of_a_killed_pool_process_is_reclaimed_before_its_lease_expires(submit: Submit) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
     claims.start_attempt(step_id=step.pk, fence=step.fence)
@@ -151,14 +153,14 @@ def test_a_killed_pool_process_is_noticed_before_its_lease_runs_out(submit: Subm
     assert reclaim_from_lost_worker(step_id=step.pk, fence=step.fence) is None
 
 
-def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit: Submit) -> None:
+def test_a_lost_message_is_sent_again_once(submit: Submit) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
     Step.objects.filter(pk=step.pk).update(window="lost", sent_at=datetime(2026, 1, 1, 12, 0, 0, 0, tzinfo=UTC))
     step.refresh_from_db()
 
     dispatch.send_again(step)
-    dispatch.send_again(step)  # whoever looked at the same moment comes too late
+    dispatch.send_again(step)  # another process that found the same lost message is too late
 
     step.refresh_from_db()
     assert step.window != "lost"
@@ -166,7 +168,7 @@ def test_a_lost_message_is_sent_again_whatever_the_moment_it_was_sent_at(submit:
     assert step.sent_at != datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def test_a_snoozed_row_does_not_hide_that_a_message_was_lost(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_message_is_found_beside_a_snoozed_row(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     """On PostgreSQL, rows that were never sent sort before all others."""
     monkeypatch.setattr(workflow, "queue_length", lambda queue: 1)
     monkeypatch.setattr(workflow, "send_step", lambda message: True)

@@ -1,4 +1,4 @@
-"""What people who look at Flower see of a message: which job, which pages, and no link that opens anything."""
+"""The arguments of a message that Flower shows: its job and pages, and no signed link."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def test_every_task_names_job_and_pages(stage: Stage, queue: str) -> None:
         assert "'pages': '12'" in shown
 
 
-def test_the_order_to_an_ocr_worker_is_not_shown() -> None:
-    """It is handed on from task to task and holds signed links."""
+def test_the_request_to_an_ocr_worker_is_not_shown() -> None:
+    """It is passed from task to task and contains signed links."""
     chain: Any = workflow.signature_of(workflow.Message(7, 3, Stage.RECOGNIZE, "ocr_cpu", JOB, "12"))
 
     assert [task.options.get("argsrepr") for task in chain.tasks] == [None, "()", "()"]

@@ -1,4 +1,4 @@
-"""The tables of moves, on a real database: which rows a move takes, and what it does to their columns."""
+"""The tables of moves, on a real database: the rows that a move changes, and the effect on their columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNSENT = {"sent_at": None, "window": ""}
 BACK = {**UNSENT, "begun_at": None, "lease_expires_at": None, "image": "", "fence": 6}
 ENDED = {"lease_expires_at": None}
 BEGUN = {"begun_at": "now", "lease_expires_at": "lease", "starts": 3}
-# The move, the states it starts from, its target, what the caller gives, what is different in the row afterwards.
+# The move, its source states, its target, the columns that the caller gives, the changes in the row afterwards.
 MOVES: list[tuple[StepMove, set[StepState], StepState, dict[str, Any], dict[str, Any]]] = [
     (StepMove.SEND, {PENDING}, PENDING, {"window": "new"}, {"sent_at": "now"}),
     (StepMove.UNSEND, {PENDING}, PENDING, {}, UNSENT),
@@ -54,7 +54,7 @@ MOVES: list[tuple[StepMove, set[StepState], StepState, dict[str, Any], dict[str,
 
 
 def rows(job: ParseJob, **columns: Any) -> dict[StepState, Step]:
-    """A step in each state."""
+    """Create a step in each state."""
     facts = {"job": job, "project_id": job.project_id, "stage": Stage.RECOGNIZE, **columns}
     return {state: Step.objects.create(state=state, **facts) for state in StepState}
 
@@ -64,7 +64,7 @@ def test_every_move_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("move", "sources", "target", "given", "expected"), MOVES)
-def test_a_move_takes_rows_in_its_sources_and_sets_their_columns(
+def test_a_move_changes_only_rows_in_its_source_states(
     submit: Submit,
     move: StepMove,
     sources: set[StepState],
@@ -91,7 +91,7 @@ def test_a_move_takes_rows_in_its_sources_and_sets_their_columns(
                 assert found == value, column
 
 
-def test_a_claim_of_a_row_that_was_never_sent_notes_when(submit: Submit) -> None:
+def test_claiming_an_unsent_row_sets_sent_at(submit: Submit) -> None:
     step = rows(submit(pages=1))[PENDING]
 
     move_steps(Step.objects.filter(pk=step.pk), StepMove.CLAIM)
@@ -101,16 +101,16 @@ def test_a_claim_of_a_row_that_was_never_sent_notes_when(submit: Submit) -> None
 
 
 @pytest.mark.parametrize("given", [{}, {"not_before": LATER, "image": "x"}])
-def test_a_move_takes_exactly_the_columns_that_it_needs(submit: Submit, given: dict[str, Any]) -> None:
+def test_a_move_accepts_exactly_the_columns_that_it_needs(submit: Submit, given: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError)):
         move_steps(Step.objects.all(), StepMove.RETRY, **given)
 
 
-def test_columns_of_a_move_are_columns_of_the_table() -> None:
+def test_the_columns_of_moves_exist_in_the_table() -> None:
     assert set(COLUMNS) <= {field.attname for field in Step._meta.concrete_fields}
 
 
-def test_pages_that_have_ended_are_not_failed_or_cancelled(submit: Submit) -> None:
+def test_ended_pages_are_not_cancelled(submit: Submit) -> None:
     job = submit(pages=1)
     numbers = {state: number for number, state in enumerate(PageState, 1)}
     JobPage.objects.bulk_create(JobPage(job=job, number=number, state=state) for state, number in numbers.items())
@@ -118,8 +118,8 @@ def test_pages_that_have_ended_are_not_failed_or_cancelled(submit: Submit) -> No
     assert move_pages(JobPage.objects.filter(job=job), PageState.CANCELLED) == 3
 
     cancelled = JobPage.objects.filter(job=job, state=PageState.CANCELLED).values_list("number", flat=True)
-    still = {PageState.PENDING, PageState.RUNNING, PageState.WAITING, PageState.CANCELLED}
-    assert set(cancelled) == {numbers[state] for state in still}
+    expected = {PageState.PENDING, PageState.RUNNING, PageState.WAITING, PageState.CANCELLED}
+    assert set(cancelled) == {numbers[state] for state in expected}
 
 
 @pytest.mark.parametrize(("state", "moved"), [(JobState.RUNNING, 1), (JobState.CANCELLED, 0), (JobState.PENDING, 0)])

@@ -1,4 +1,4 @@
-"""A paused queue gets no new messages, a paused intake takes no new jobs; both go on where they stood."""
+"""A paused queue gets no new messages and a paused intake accepts no new jobs, until they are resumed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from apps.jobs.states import JobState, Stage
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
 PAGES = "parse_raw_file_job_pages"
-TAKES_NOTHING = "The broker did not accept"
+NOT_ACCEPTED = "The broker did not accept"
 
 
 def windows_sent(job: ParseJob) -> int:
@@ -32,7 +32,7 @@ def windows_sent(job: ParseJob) -> int:
     return job.windows_sent
 
 
-def test_pages_of_a_paused_queue_are_sent_when_it_goes_on(submit: Submit) -> None:
+def test_pages_of_a_paused_queue_are_sent_on_resume(submit: Submit) -> None:
     pauses.pause(name=PAGES, by="tester")
 
     job = run_to(submit(pages=10), Stage.EXTRACT)
@@ -44,19 +44,19 @@ def test_pages_of_a_paused_queue_are_sent_when_it_goes_on(submit: Submit) -> Non
     assert run(job).state == JobState.SUCCEEDED
 
 
-def test_jobs_are_not_begun_while_their_queue_is_paused(submit: Submit, caplog: pytest.LogCaptureFixture) -> None:
+def test_jobs_do_not_start_while_their_queue_is_paused(submit: Submit, caplog: pytest.LogCaptureFixture) -> None:
     pauses.pause(name="parse_raw_file_job", by="tester")
 
     job = submit(pages=1)
     dispatch.send_due()
-    assert TAKES_NOTHING not in caplog.text, "nothing was published"
+    assert NOT_ACCEPTED not in caplog.text, "nothing was published"
 
     pauses.resume(name="parse_raw_file_job")
-    assert TAKES_NOTHING in caplog.text, "it was, and there is no broker here"
+    assert NOT_ACCEPTED in caplog.text, "the message was published; there is no broker here"
     assert open_steps(job)[0].sent_at is None
 
 
-def test_what_is_out_finishes(submit: Submit) -> None:
+def test_sent_work_finishes_while_the_queue_is_paused(submit: Submit) -> None:
     job = run_to(submit(pages=10), Stage.EXTRACT)
     before = len(open_steps(job))
     pauses.pause(name=PAGES, by="tester")
@@ -66,19 +66,19 @@ def test_what_is_out_finishes(submit: Submit) -> None:
     assert len(open_steps(job)) == before - 1
 
 
-def test_pages_for_ocr_stand_still_with_the_queue_that_renders_them() -> None:
+def test_pausing_the_pages_queue_pauses_ocr() -> None:
     assert "ocr_cpu" in queues_paused_by(PAGES)
     assert queues_paused_by("ocr_cpu") == ("ocr_cpu",)
 
 
-def test_a_job_is_given_back_the_time_it_stood_still(submit: Submit) -> None:
+def test_resume_extends_the_deadline_of_waiting_jobs(submit: Submit) -> None:
     pauses.pause(name=PAGES, by="tester")
     job = run_to(submit(pages=10), Stage.EXTRACT)
     hours = timedelta(hours=3)
     ParseJob.objects.filter(pk=job.pk).update(deadline_at=timezone.now() - timedelta(hours=1))
     Pause.objects.update(since=F("since") - hours)
 
-    assert rescue() == Rescued(), "past its deadline, and left alone"
+    assert rescue() == Rescued(), "the job is past its deadline and must not end"
 
     pauses.resume(name=PAGES)
     job.refresh_from_db()
@@ -86,7 +86,7 @@ def test_a_job_is_given_back_the_time_it_stood_still(submit: Submit) -> None:
     assert run(job).state == JobState.SUCCEEDED
 
 
-def test_a_paused_intake_takes_no_jobs(submit: Submit, project: Project) -> None:
+def test_a_paused_intake_accepts_no_jobs(submit: Submit, project: Project) -> None:
     old = run(submit(pages=2))
     pauses.pause(name="intake", reason="the disks are full", by="tester")
 
@@ -107,14 +107,12 @@ def test_the_commands_pause_and_resume(transactional_db: None, capsys: pytest.Ca
     call_command("resume", "llm")
 
     assert not Pause.objects.exists()
-    told = ["llm is paused.", "llm was already paused.", "llm is resumed.", "llm was not paused."]
-    assert capsys.readouterr().out.splitlines() == told
+    expected = ["llm is paused.", "llm was already paused.", "llm is resumed.", "llm was not paused."]
+    assert capsys.readouterr().out.splitlines() == expected
 
 
-def test_a_new_reason_takes_the_place_of_the_old_one(
-    transactional_db: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pauses.pause(name="intake", reason="maintenance until 18:00", by="somebody")
+def test_a_new_reason_replaces_the_old_one(transactional_db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    pauses.pause(name="intake", reason="maintenance until 18:00", by="operator")
     since = Pause.objects.get().since
 
     call_command("pause", "intake", "--reason", "maintenance until 20:00")
@@ -125,7 +123,7 @@ def test_a_new_reason_takes_the_place_of_the_old_one(
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])
-def test_without_a_name_the_commands_tell_what_is_paused(
+def test_without_a_name_the_commands_list_the_pauses(
     transactional_db: None, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     call_command(command)
@@ -142,12 +140,12 @@ def test_without_a_name_the_commands_tell_what_is_paused(
 
 
 @pytest.mark.parametrize("name", ["nothing", "housekeeping"])
-def test_only_what_can_be_paused_is(name: str) -> None:
+def test_a_name_that_cannot_be_paused_is_refused(name: str) -> None:
     with pytest.raises(CommandError, match="invalid choice"):
         call_command("pause", name)
 
 
-def test_the_jobs_of_the_highest_priority_are_sent_first(submit: Submit, settings: Any) -> None:
+def test_jobs_of_the_highest_priority_are_sent_first(submit: Submit, settings: Any) -> None:
     jobs = [run_to(submit(pages=10), Stage.EXTRACT) for _ in range(3)]
     ParseJob.objects.update(windows_sent=0)
     settings.QUEUES = settings.QUEUES | {PAGES: replace(settings.QUEUES[PAGES], window_per_project=1)}
@@ -159,13 +157,13 @@ def test_the_jobs_of_the_highest_priority_are_sent_first(submit: Submit, setting
     assert [windows_sent(job) for job in jobs] == [0, 0, 1]
 
 
-def test_an_ended_job_has_no_priority_to_change(submit: Submit) -> None:
+def test_the_priority_of_an_ended_job_does_not_change(submit: Submit) -> None:
     done, still_open = run(submit(pages=1)), submit(pages=1)
 
     assert set_priority(job_ids=[done.pk, still_open.pk], priority=10) == [still_open.pk]
 
 
-def test_another_mode_is_another_job_with_the_same_options(submit: Submit) -> None:
+def test_parsing_in_another_mode_creates_a_job_with_the_same_options(submit: Submit) -> None:
     old = run(submit(pages=6, target_pages="2-4", user_metadata={"case": "7"}))
 
     new = parse_in_mode(job=old, mode="fast")

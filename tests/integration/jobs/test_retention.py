@@ -1,4 +1,4 @@
-"""How long jobs are kept, and that nothing of them is left when they go, whoever asks and whatever is killed."""
+"""The retention of jobs, and the complete removal of their rows and files, also when a process is killed meanwhile."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from tests.integration.jobs.conftest import Submit, run, run_to
 DAY = timedelta(days=1)
 
 
-def over(job: ParseJob, *, days: float = 40) -> ParseJob:
-    """The job as it is when it ended so many days ago."""
+def ended_days_ago(job: ParseJob, *, days: float = 40) -> ParseJob:
+    """Change the job as if it had ended this number of days ago."""
     ended = timezone.now() - timedelta(days=days)
     ParseJob.objects.filter(pk=job.pk).update(finished_at=ended, retention_days=None)
     return job
 
 
-def there(job: ParseJob) -> bool:
+def exists(job: ParseJob) -> bool:
     return ParseJob.objects.filter(pk=job.pk).exists()
 
 
@@ -61,17 +61,17 @@ def rows_of(job_id: str) -> int:
     return sum(model.objects.filter(job_id=job_id).count() for model in (JobPage, Step, PageAttempt))
 
 
-def minutes_later() -> None:
-    """Removals that were noted are due, and workers that were cut off have stopped writing."""
+def make_removals_due() -> None:
+    """Make recorded removals due, as if lost workers had stopped writing."""
     past = timezone.now() - timedelta(minutes=1)
     Removal.objects.update(due_at=past)
     Removal.objects.filter(written_until__isnull=False).update(written_until=past)
 
 
-# --- how long ---
+# --- the retention time ---
 
 
-def test_a_job_is_kept_for_the_service_s_days(submit: Submit, settings: Any) -> None:
+def test_a_job_is_kept_for_the_days_of_the_setting(submit: Submit, settings: Any) -> None:
     assert kept_for(run(submit(pages=1))) == 30 * DAY
 
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 7
@@ -81,56 +81,56 @@ def test_a_job_is_kept_for_the_service_s_days(submit: Submit, settings: Any) -> 
 
 
 @pytest.mark.parametrize("days", [0, -1])
-def test_no_days_are_for_ever(submit: Submit, settings: Any, days: int) -> None:
+def test_zero_or_negative_days_keep_jobs_for_ever(submit: Submit, settings: Any, days: int) -> None:
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = days
-    job = over(run(submit(pages=1)), days=10_000)
+    job = ended_days_ago(run(submit(pages=1)), days=10_000)
 
     assert clean_up.clean_up() == 0
     assert kept_for(job) is None
 
 
 @pytest.mark.parametrize(("own", "kept"), [(3, 3 * DAY), (90, 90 * DAY), (0, None), (None, 30 * DAY)])
-def test_a_project_has_days_of_its_own(submit: Submit, own: int | None, kept: timedelta | None) -> None:
+def test_a_project_can_have_its_own_days(submit: Submit, own: int | None, kept: timedelta | None) -> None:
     assert kept_for(run(submit(pages=1, owner=Project.objects.create(name="own", retention_days=own)))) == kept
 
 
-def test_other_days_hold_for_jobs_that_ended_before(submit: Submit, project: Project, settings: Any) -> None:
-    ten, forty = over(run(submit(pages=1)), days=10), over(run(submit(pages=1)), days=40)
+def test_changed_days_apply_to_jobs_that_have_ended(submit: Submit, project: Project, settings: Any) -> None:
+    ten, forty = ended_days_ago(run(submit(pages=1)), days=10), ended_days_ago(run(submit(pages=1)), days=40)
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 50
     assert clean_up.clean_up() == 0
 
     Project.objects.filter(pk=project.pk).update(retention_days=20)
     assert clean_up.clean_up() == 1
 
-    assert (there(ten), there(forty)) == (True, False)
+    assert (exists(ten), exists(forty)) == (True, False)
     assert kept_for(ten) == 20 * DAY
 
 
-def test_more_days_save_a_job_whose_time_was_over(submit: Submit, project: Project) -> None:
-    job = over(run(submit(pages=1)), days=31)
+def test_more_days_keep_a_job_that_had_expired(submit: Submit, project: Project) -> None:
+    job = ended_days_ago(run(submit(pages=1)), days=31)
     retention.update_expiry()
     assert queries.overdue_seconds() > 0
 
     Project.objects.filter(pk=project.pk).update(retention_days=365)
 
     assert clean_up.clean_up() == 0
-    assert there(job)
+    assert exists(job)
     assert queries.overdue_seconds() == 0
 
 
-def test_an_order_holds_whatever_the_days_are(submit: Submit, settings: Any) -> None:
-    for_ever, until, gone = (over(run(submit(pages=1))) for _ in range(3))
+def test_an_expiry_set_by_a_person_overrides_the_days(submit: Submit, settings: Any) -> None:
+    for_ever, tomorrow, yesterday = (ended_days_ago(run(submit(pages=1))) for _ in range(3))
     retention.keep_jobs(job_ids=[for_ever.pk], until=None)
-    retention.keep_jobs(job_ids=[until.pk], until=timezone.now() + DAY)
-    retention.keep_jobs(job_ids=[gone.pk], until=timezone.now() - DAY)
+    retention.keep_jobs(job_ids=[tomorrow.pk], until=timezone.now() + DAY)
+    retention.keep_jobs(job_ids=[yesterday.pk], until=timezone.now() - DAY)
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 1
 
     assert clean_up.clean_up() == 1
 
-    assert [there(job) for job in (for_ever, until, gone)] == [True, True, False]
+    assert [exists(job) for job in (for_ever, tomorrow, yesterday)] == [True, True, False]
 
 
-def test_an_order_for_an_open_job_holds_when_it_has_ended(submit: Submit) -> None:
+def test_an_expiry_set_for_an_open_job_stays_when_it_ends(submit: Submit) -> None:
     job = submit(pages=1)
     moment = timezone.now() + 100 * DAY
     retention.keep_jobs(job_ids=[job.pk], until=moment)
@@ -140,16 +140,16 @@ def test_an_order_for_an_open_job_holds_when_it_has_ended(submit: Submit) -> Non
     assert job.expires_at == moment
 
 
-# --- what goes, and what stays ---
+# --- removal ---
 
 
-def test_nothing_is_left_of_a_job_whose_time_is_over(submit: Submit, settings: Any) -> None:
-    job = over(run(submit(kept_as_file=False)))
+def test_an_expired_job_is_removed_completely(submit: Submit, settings: Any) -> None:
+    job = ended_days_ago(run(submit(kept_as_file=False)))
     assert files(settings)
 
     assert clean_up.clean_up() == 1
 
-    assert not there(job)
+    assert not exists(job)
     assert rows_of(job.pk) == 0
     assert not Document.objects.exists()
     assert not Removal.objects.exists()
@@ -157,7 +157,7 @@ def test_nothing_is_left_of_a_job_whose_time_is_over(submit: Submit, settings: A
     assert queries.removed_jobs() == {"expired": 1}
 
 
-def test_deleting_removes_the_same(submit: Submit, settings: Any) -> None:
+def test_a_deleted_job_is_removed_completely(submit: Submit, settings: Any) -> None:
     job = run(submit(kept_as_file=False))
 
     delete_job(job=job)
@@ -168,7 +168,7 @@ def test_deleting_removes_the_same(submit: Submit, settings: Any) -> None:
     assert queries.removed_jobs() == {"asked_for": 1}
 
 
-def test_a_job_is_deleted_once(submit: Submit) -> None:
+def test_deleting_a_job_twice_counts_once(submit: Submit) -> None:
     job = run(submit(pages=1))
 
     delete_job(job=job)
@@ -177,8 +177,8 @@ def test_a_job_is_deleted_once(submit: Submit) -> None:
     assert queries.removed_jobs() == {"asked_for": 1}
 
 
-def test_what_was_paid_stays_on_record(submit: Submit) -> None:
-    job = over(run(submit(pages=1)))
+def test_the_ledger_keeps_the_calls_of_a_removed_job(submit: Submit) -> None:
+    job = ended_days_ago(run(submit(pages=1)))
     call = {"project_id": job.project_id, "job_id": job.pk, "page_number": 1, "page_parser": "llm", "model": "m"}
     Usage.objects.create(**call, started_at=job.created_at, input_tokens=1, output_tokens=1, cost_nanos=5)
 
@@ -187,7 +187,7 @@ def test_what_was_paid_stays_on_record(submit: Submit) -> None:
     assert Usage.objects.get().job_id == job.pk
 
 
-def test_an_open_job_stays(submit: Submit) -> None:
+def test_an_open_job_is_not_removed(submit: Submit) -> None:
     pending, running, again = submit(pages=1), run_to(submit(pages=10), Stage.EXTRACT), run(submit(pages=2))
     retry_pages(job=again, page_numbers=[1])
     retention.keep_jobs(job_ids=[pending.pk, running.pk, again.pk], until=timezone.now() - DAY)
@@ -198,25 +198,25 @@ def test_an_open_job_stays(submit: Submit) -> None:
     assert clean_up.clean_up() == 3
 
 
-def test_a_document_goes_with_the_last_of_its_jobs(submit: Submit, settings: Any) -> None:
-    first = over(run(submit(pages=1, kept_as_file=False)))
+def test_a_document_is_removed_with_its_last_job(submit: Submit, settings: Any) -> None:
+    first = ended_days_ago(run(submit(pages=1, kept_as_file=False)))
     second = run(parse_in_mode(job=first, mode="fast"))
     document_id = second.document_id
     assert document_id is not None
 
     clean_up.clean_up()
 
-    assert not there(first)
+    assert not exists(first)
     assert storage.exists(storage.original(document_id))
 
-    over(second)
+    ended_days_ago(second)
     clean_up.clean_up()
 
     assert files(settings) == []
 
 
-def test_a_file_that_was_uploaded_by_itself_stays(submit: Submit, settings: Any) -> None:
-    job = over(run(submit(pages=1)))
+def test_a_document_uploaded_as_a_file_is_kept(submit: Submit, settings: Any) -> None:
+    job = ended_days_ago(run(submit(pages=1)))
     assert job.document is not None
 
     clean_up.clean_up()
@@ -226,9 +226,9 @@ def test_a_file_that_was_uploaded_by_itself_stays(submit: Submit, settings: Any)
     assert files(settings) == []
 
 
-def test_answers_go_with_their_document_and_when_they_are_too_old(submit: Submit, settings: Any) -> None:
-    gone, stays = over(run(submit(pages=1, kept_as_file=False))), run(submit(pages=1))
-    for key, job, expires in (("aa", gone, DAY), ("bb", stays, -DAY), ("cc", stays, DAY)):
+def test_cached_answers_are_removed_with_their_document_or_when_they_expire(submit: Submit, settings: Any) -> None:
+    expired, kept = ended_days_ago(run(submit(pages=1, kept_as_file=False))), run(submit(pages=1))
+    for key, job, expires in (("aa", expired, DAY), ("bb", kept, -DAY), ("cc", kept, DAY)):
         storage.write(storage.page_answer(key), b"a kept answer")
         moment = timezone.now() + expires
         assert job.document is not None
@@ -240,8 +240,8 @@ def test_answers_go_with_their_document_and_when_they_are_too_old(submit: Submit
     assert list(PageAnswer.objects.values_list("key", flat=True)) == ["cc"]
 
 
-def test_a_document_that_went_a_moment_ago_is_not_parsed(submit: Submit, project: Project) -> None:
-    job = over(run(submit(pages=1, kept_as_file=False)))
+def test_a_document_removed_meanwhile_cannot_be_parsed(submit: Submit, project: Project) -> None:
+    job = ended_days_ago(run(submit(pages=1, kept_as_file=False)))
     document = job.document
     assert document is not None
     asked = JobRequest(mode="fast", tier="fast", version="latest")
@@ -254,8 +254,8 @@ def test_a_document_that_went_a_moment_ago_is_not_parsed(submit: Submit, project
     assert not ParseJob.objects.exists()
 
 
-def test_storage_without_folders_is_emptied_key_by_key(settings: Any) -> None:
-    """As an object store is; Django's storage in memory speaks the same."""
+def test_a_folder_is_removed_from_storage_without_folders(settings: Any) -> None:
+    """An object store has no folders, like Django's storage in memory."""
     in_memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     settings.STORAGES = settings.STORAGES | {"default": in_memory}
     folder = storage.job_folder("pjb-1234")
@@ -272,10 +272,10 @@ def test_storage_without_folders_is_emptied_key_by_key(settings: Any) -> None:
     assert storage.exists("jobs/pjb-12/pjb-12345/other")
 
 
-def test_jobs_go_batch_by_batch_the_oldest_first(submit: Submit, settings: Any) -> None:
+def test_all_expired_jobs_are_removed_in_batches(submit: Submit, settings: Any) -> None:
     settings.CLEANUP_PARSE_V2_BATCH_SIZE = 2
     for _ in range(5):
-        over(run(submit(pages=1)))
+        ended_days_ago(run(submit(pages=1)))
 
     assert clean_up.clean_up() == 5
     assert clean_up.clean_up() == 0
@@ -287,31 +287,31 @@ def cleanup(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_the_command_says_what_goes_and_removes_it(submit: Submit, settings: Any) -> None:
+def test_the_cleanup_command_reports_and_removes_expired_jobs(submit: Submit, settings: Any) -> None:
     settings.CLEANUP_PARSE_V2_BATCH_SIZE = 2
-    kept = over(run(submit(pages=1)), days=10)
+    kept = ended_days_ago(run(submit(pages=1)), days=10)
     for _ in range(3):
-        over(run(submit(pages=2, kept_as_file=False)))
-    shared = over(run(submit(pages=2, kept_as_file=False)))
+        ended_days_ago(run(submit(pages=2, kept_as_file=False)))
+    shared = ended_days_ago(run(submit(pages=2, kept_as_file=False)))
     run(parse_in_mode(job=shared, mode="fast"))
     before = sum(map(storage.size, files(settings)))
 
     first = cleanup("--dry-run")
     second = cleanup()
 
-    told = "Expired: 4 job(s) of 8 page(s) and 3 document(s) that came with them, "
-    assert first.startswith(told)
+    report = "Expired: 4 job(s) of 8 page(s) and 3 document(s) that came with them, "
+    assert first.startswith(report)
     assert second == f"{first}Removed: 4 job(s).\n"
-    went = before - sum(map(storage.size, files(settings)))
-    assert f"{went:,} bytes." in first
-    assert there(kept)
+    removed_bytes = before - sum(map(storage.size, files(settings)))
+    assert f"{removed_bytes:,} bytes." in first
+    assert exists(kept)
     assert cleanup("--dry-run").startswith("Expired: 0 job(s)")
 
 
-# --- whatever happens meanwhile ---
+# --- failures and races ---
 
 
-def test_what_a_cut_off_worker_still_writes_goes_too(submit: Submit, settings: Any) -> None:
+def test_files_that_a_lost_worker_writes_later_are_removed(submit: Submit, settings: Any) -> None:
     job = cancel_job(job=run_to(submit(pages=2, kept_as_file=False), Stage.EXTRACT))
     delete_job(job=job)
     late = storage.page_content(job.pk, first=1, last=2, attempt="1-1")
@@ -319,19 +319,19 @@ def test_what_a_cut_off_worker_still_writes_goes_too(submit: Submit, settings: A
     clean_up.clean_up()
     assert storage.exists(late)
 
-    minutes_later()
+    make_removals_due()
     clean_up.clean_up()
 
     assert files(settings) == []
     assert not Removal.objects.exists()
 
 
-def test_what_storage_does_not_remove_is_tried_again(submit: Submit, settings: Any, tmp_path: Path) -> None:
-    job = over(run(submit(pages=1, kept_as_file=False)))
+def test_a_failed_removal_from_storage_is_retried(submit: Submit, settings: Any, tmp_path: Path) -> None:
+    job = ended_days_ago(run(submit(pages=1, kept_as_file=False)))
     folder = storage.local_path(storage.job_folder(job.pk))
     assert folder is not None
     folder.rename(tmp_path / "elsewhere")
-    folder.symlink_to(tmp_path / "elsewhere")  # which nothing follows
+    folder.symlink_to(tmp_path / "elsewhere")  # storage does not follow links
 
     assert clean_up.clean_up() == 1
     Removal.objects.update(noted_at=timezone.now() - DAY)
@@ -339,35 +339,35 @@ def test_what_storage_does_not_remove_is_tried_again(submit: Submit, settings: A
 
     folder.unlink()
     (tmp_path / "elsewhere").rename(folder)
-    minutes_later()
+    make_removals_due()
     clean_up.clean_up()
 
     assert files(settings) == []
     assert queries.overdue_seconds() == 0
 
 
-def test_whatever_is_killed_nothing_is_left_that_nobody_finds(submit: Submit, settings: Any) -> None:
+def test_a_process_killed_during_clean_up_leaves_nothing_behind(submit: Submit, settings: Any) -> None:
     """A process dies at its first statement or removed file, another at its second, and so on until one survives."""
     for moment in range(1, 200):
-        job = over(run(submit(pages=1, kept_as_file=False)))
-        survived = dies_at(moment, clean_up.clean_up)
+        job = ended_days_ago(run(submit(pages=1, kept_as_file=False)))
+        survived = survives_until(moment, clean_up.clean_up)
 
         found = ParseJob.objects.filter(pk=job.pk).first()
         if found is not None:
             assert storage.exists(found.result_folder)
             assert rows_of(job.pk)
-        minutes_later()
+        make_removals_due()
         clean_up.clean_up_all()
         assert files(settings) == [], f"killed at moment {moment}"
         assert rows_of(job.pk) == Document.objects.count() == Removal.objects.count() == 0
         if survived:
             assert moment > 25
             return
-    raise AssertionError("it never came to its end")
+    raise AssertionError("clean_up was killed 199 times and never finished")
 
 
-def dies_at(moment: int, work: Callable[[], object]) -> bool:
-    """Do the work in a process that dies at its so-manieth statement or removed file; whether it survived that."""
+def survives_until(moment: int, work: Callable[[], object]) -> bool:
+    """Do the work in a process that is killed at this statement or removed file. Return whether it finished before."""
     connection.close()
     child = os.fork()
     if child == 0:
@@ -390,7 +390,7 @@ def dies_at(moment: int, work: Callable[[], object]) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_of_two_who_take_the_last_jobs_of_a_document_one_takes_the_document(submit: Submit, settings: Any) -> None:
+def test_deleting_the_last_two_jobs_at_once_removes_the_document(submit: Submit, settings: Any) -> None:
     def delete(job: ParseJob) -> None:
         try:
             delete_job(job=job)
@@ -400,16 +400,16 @@ def test_of_two_who_take_the_last_jobs_of_a_document_one_takes_the_document(subm
     for _ in range(5):
         first = run(submit(pages=1, kept_as_file=False))
         jobs = [first, run(parse_in_mode(job=first, mode="fast"))]
-        with ThreadPoolExecutor(2) as people:
-            list(people.map(delete, jobs))
+        with ThreadPoolExecutor(2) as executor:
+            list(executor.map(delete, jobs))
 
         assert not Document.objects.exists()
         assert files(settings) == []
 
 
-def test_a_round_is_asked_for_once_a_minute(submit: Submit) -> None:
+def test_housekeeping_starts_once_a_minute(submit: Submit) -> None:
     for _ in range(3):
         clean_up.ask_for_clean_up()
 
-    turn = Turn.objects.get(name="clean_up")
-    assert timedelta(seconds=50) < turn.expires_at - timezone.now() <= timedelta(seconds=60)
+    lock = Turn.objects.get(name="clean_up")
+    assert timedelta(seconds=50) < lock.expires_at - timezone.now() <= timedelta(seconds=60)

@@ -1,4 +1,4 @@
-"""What a collector of traces is told of a job: who did what, how it ended, what it cost; nothing of what was read."""
+"""The spans of a job: workers, outcomes and cost, but no text of the document."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.fakes.provider import FakeProvider
 from tests.fakes.providers import credentials
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 
-Told = Callable[[ParseJob], list[Received]]
+SpansOf = Callable[[ParseJob], list[Received]]
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def collector() -> Iterator[FakeCollector]:
 
 
 @pytest.fixture
-def told(collector: FakeCollector, settings: Any) -> Iterator[Told]:
-    """The spans of a job, once all that were told have been sent."""
+def spans_of(collector: FakeCollector, settings: Any) -> Iterator[SpansOf]:
+    """Return a function that flushes the exporter and returns the received spans of a job."""
     settings.TRACES_ENDPOINT = f"{collector.url}/v1/traces"
     tracing.start(["parse_raw_file_job"])
 
@@ -48,7 +48,7 @@ def told(collector: FakeCollector, settings: Any) -> Iterator[Told]:
 
 
 def outcomes(spans: list[Received], name: str) -> list[tuple[Any, ...]]:
-    """Pages, attempt, outcome, error and whether another try follows, of each span of this name."""
+    """Return pages, attempt, outcome, error and whether another attempt follows, for each span of this name."""
     return [
         (
             span.attributes.get("leafmill.pages"),
@@ -67,19 +67,19 @@ def named(spans: list[Received], name: str) -> list[Received]:
 
 
 @pytest.mark.usefixtures("gateway")
-def test_a_call_to_a_provider_stands_below_its_page(
-    submit: Submit, provider: FakeProvider, told: Told, collector: FakeCollector
+def test_the_span_of_a_call_is_a_child_of_its_page(
+    submit: Submit, provider: FakeProvider, spans_of: SpansOf, collector: FakeCollector
 ) -> None:
     deploy(provider)
     provider.fault("cut_text", times=1, finish="stop")
     job = run(submit(pages=2, mode="balanced", tier="balanced", uses_models=True))
-    spans = told(job)
+    spans = spans_of(job)
 
     pages = {span.id: span for span in named(spans, "model")}
     assert [span.attributes["leafmill.queue"] for span in pages.values()] == ["llm", "llm"]
     assert [span.attributes["leafmill.cache"] for span in pages.values()] == ["miss", "miss"]
     calls = named(spans, "chat gpt-4o-mini")
-    told_of_calls = [
+    found = [
         (
             pages[call.parent].attributes["leafmill.pages"],
             call.attributes["leafmill.call"],
@@ -88,7 +88,7 @@ def test_a_call_to_a_provider_stands_below_its_page(
         )
         for call in calls
     ]
-    assert told_of_calls == [
+    assert found == [
         ("1", 1, "unusable", "output_truncated"),
         ("1", 2, "answered", ""),
         ("2", 1, "answered", ""),
@@ -97,15 +97,15 @@ def test_a_call_to_a_provider_stands_below_its_page(
     assert all(call.attributes["gen_ai.usage.input_tokens"] > 0 for call in calls)
     assert all(call.attributes["leafmill.cost_usd"] > 0 for call in calls)
     assert all(pages[call.parent].begun <= call.begun <= call.ended for call in calls)
-    [whole] = named(spans, "job")
-    assert (whole.attributes["leafmill.calls"], whole.attributes["leafmill.failed_pages"]) == (3, 0)
+    [root] = named(spans, "job")
+    assert (root.attributes["leafmill.calls"], root.attributes["leafmill.failed_pages"]) == (3, 0)
     sent = b"".join(collector.bodies)
     for hidden in (credentials.OPENAI_KEY, "long.pdf", heading_of(1), heading_of(2)):
         assert hidden.encode() not in sent
 
 
 @pytest.mark.usefixtures("gateway")
-def test_a_provider_that_cannot_be_reached_is_told(submit: Submit, provider: FakeProvider, told: Told) -> None:
+def test_an_unreachable_provider_has_a_span(submit: Submit, provider: FakeProvider, spans_of: SpansOf) -> None:
     deploy(provider)
     job = run_to(submit(pages=1, mode="balanced", tier="balanced", uses_models=True), Stage.MODEL)
     provider.stop()
@@ -113,7 +113,7 @@ def test_a_provider_that_cannot_be_reached_is_told(submit: Submit, provider: Fak
         deliver(open_steps(job)[0])
     finally:
         provider.start()
-    spans = told(job)
+    spans = spans_of(job)
 
     [page], [call] = named(spans, "model"), named(spans, "chat gpt-4o-mini")
     assert (call.parent, call.error, call.attributes["leafmill.outcome"]) == (
@@ -124,13 +124,13 @@ def test_a_provider_that_cannot_be_reached_is_told(submit: Submit, provider: Fak
     assert outcomes(spans, "model") == [("1", 1, "put_off", "", True)]
 
 
-def test_a_lost_worker_is_told_of_by_who_finds_out(submit: Submit, told: Told) -> None:
+def test_the_attempt_of_a_lost_worker_has_a_span(submit: Submit, spans_of: SpansOf) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
     (step,) = open_steps(job)
     claims.start_attempt(step_id=step.pk, fence=step.fence)
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
     rescue()
-    spans = told(run(job))
+    spans = spans_of(run(job))
 
     assert outcomes(spans, "extract") == [
         ("1-4", 1, "lease_lost", "worker_lost", True),
@@ -140,7 +140,7 @@ def test_a_lost_worker_is_told_of_by_who_finds_out(submit: Submit, told: Told) -
     assert ":" in named(spans, "extract")[0].attributes["leafmill.worker"]
 
 
-def test_a_worker_that_comes_back_too_late_is_told_of_as_well(submit: Submit, told: Told) -> None:
+def test_a_late_result_has_a_span_of_its_own(submit: Submit, spans_of: SpansOf) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
     with claims.claim_step(step_id=step.pk, fence=step.fence) as claim:
@@ -148,13 +148,13 @@ def test_a_worker_that_comes_back_too_late_is_told_of_as_well(submit: Submit, to
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now())
         rescue()
         claims.complete(claim)
-    spans = told(job)
+    spans = spans_of(job)
 
-    assert [told[2:4] for told in outcomes(spans, "extract")] == [("lease_lost", "worker_lost"), ("refused", "")]
+    assert [each[2:4] for each in outcomes(spans, "extract")] == [("lease_lost", "worker_lost"), ("refused", "")]
     assert len({span.id for span in spans}) == len(spans)
 
 
-def test_a_try_that_is_followed_by_another_says_so(submit: Submit, told: Told) -> None:
+def test_a_failed_attempt_records_that_another_follows(submit: Submit, spans_of: SpansOf) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
     original = storage.original(job.document_id or "")
@@ -163,7 +163,7 @@ def test_a_try_that_is_followed_by_another_says_so(submit: Submit, told: Told) -
     deliver(step)
     storage.write(original, content)
     Step.objects.filter(pk=step.pk).update(not_before=None)
-    spans = told(run(job))
+    spans = spans_of(run(job))
 
     assert outcomes(spans, "extract") == [
         ("1", 1, "failed", "storage_unavailable", True),
@@ -171,17 +171,17 @@ def test_a_try_that_is_followed_by_another_says_so(submit: Submit, told: Told) -
     ]
 
 
-def test_a_page_that_is_recognised_is_told_in_three_spans(submit: Submit, told: Told) -> None:
+def test_a_recognised_page_has_three_spans(submit: Submit, spans_of: SpansOf) -> None:
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     (step,) = open_steps(job)
-    order = recognize.render_page(step_id=step.pk, fence=step.fence)
-    assert order is not None
-    recognize.keep_ocr_alive(step_id=order["step_id"], fence=order["fence"], worker="ocr-1:77")
+    request = recognize.render_page(step_id=step.pk, fence=step.fence)
+    assert request is not None
+    recognize.keep_ocr_alive(step_id=request["step_id"], fence=request["fence"], worker="ocr-1:77")
     now = float(int(time.time()))
     recognize.accept_ocr(
-        step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=[now, now + 2.5, "ocr-1:77"]
+        step_id=request["step_id"], fence=request["fence"], code="ocr_failed", worked=[now, now + 2.5, "ocr-1:77"]
     )
-    spans = told(job)
+    spans = spans_of(job)
 
     assert outcomes(spans, "render") == [("1", 1, "rendered", "", False)]
     assert outcomes(spans, "recognize") == [("1", 1, "failed", "ocr_failed", True)]
@@ -191,47 +191,47 @@ def test_a_page_that_is_recognised_is_told_in_three_spans(submit: Submit, told: 
 
 
 @pytest.mark.parametrize("worked", [["x", float("nan"), {}], [1e18, 1e18, "x"]])
-def test_what_an_ocr_worker_says_of_itself_is_not_believed_blindly(submit: Submit, told: Told, worked: Any) -> None:
+def test_invalid_times_of_an_ocr_worker_are_ignored(submit: Submit, spans_of: SpansOf, worked: Any) -> None:
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
     (step,) = open_steps(job)
-    order = recognize.render_page(step_id=step.pk, fence=step.fence)
-    assert order is not None
-    recognize.accept_ocr(step_id=order["step_id"], fence=order["fence"], code="ocr_failed", worked=worked)
+    request = recognize.render_page(step_id=step.pk, fence=step.fence)
+    assert request is not None
+    recognize.accept_ocr(step_id=request["step_id"], fence=request["fence"], code="ocr_failed", worked=worked)
 
-    assert named(told(job), "recognize page") == []
+    assert named(spans_of(job), "recognize page") == []
 
 
-def test_a_job_that_is_cancelled_ends_its_trace(submit: Submit, told: Told) -> None:
+def test_a_cancelled_job_has_a_root_span(submit: Submit, spans_of: SpansOf) -> None:
     job = run_to(submit(pages=4), Stage.EXTRACT)
     cancel_job(job=job)
 
-    [whole] = named(told(job), "job")
-    assert (whole.attributes["leafmill.outcome"], whole.error) == ("cancelled", "")
+    [root] = named(spans_of(job), "job")
+    assert (root.attributes["leafmill.outcome"], root.error) == ("cancelled", "")
 
 
-def test_a_job_that_fails_says_why(submit: Submit, told: Told) -> None:
+def test_the_root_span_of_a_failed_job_has_its_error_code(submit: Submit, spans_of: SpansOf) -> None:
     job = run(submit(b"%PDF-1.7 and nothing else"))
-    spans = told(job)
+    spans = spans_of(job)
 
-    [whole] = named(spans, "job")
-    assert (whole.attributes["leafmill.outcome"], whole.error) == ("failed", job.error_code)
+    [root] = named(spans, "job")
+    assert (root.attributes["leafmill.outcome"], root.error) == ("failed", job.error_code)
     assert outcomes(spans, "split")[0][2:4] == ("failed", job.error_code)
 
 
-def test_a_short_document_has_two_spans_below_its_job(submit: Submit, told: Told, settings: Any) -> None:
+def test_a_short_document_has_two_spans_below_its_job(submit: Submit, spans_of: SpansOf, settings: Any) -> None:
     settings.SHORT_ROAD_PAGES = 16
-    spans = told(run(submit(pages=2)))
+    spans = spans_of(run(submit(pages=2)))
 
-    [whole] = named(spans, "job")
+    [root] = named(spans, "job")
     assert {(span.name, span.parent) for span in spans} == {
         ("job", ""),
-        ("split", whole.id),
-        ("assemble", whole.id),
+        ("split", root.id),
+        ("assemble", root.id),
     }
 
 
-def test_no_job_is_told_of_where_none_is_sampled(submit: Submit, told: Told, settings: Any) -> None:
+def test_a_job_that_is_not_sampled_has_no_spans(submit: Submit, spans_of: SpansOf, settings: Any) -> None:
     settings.TRACES_SHARE = 0.0
     job = run(submit(pages=2))
 
-    assert told(job) == []
+    assert spans_of(job) == []

@@ -1,4 +1,4 @@
-"""Which workers are there: those that said so lately and have not said that they go."""
+"""Live workers: those that reported recently and have not reported that they stop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_worker_counts_for_each_of_its_queues_with_its_width() -> None:
     assert queries.live_workers() == {BOTH[0]: WorkersOfQueue(2, 8), BOTH[1]: WorkersOfQueue(3, 11)}
 
 
-def test_one_that_went_or_fell_silent_is_not_there() -> None:
+def test_a_stopped_or_silent_worker_is_not_live() -> None:
     workers.record_worker_stopped(register_worker("llm"))
     stop_heartbeat(register_worker("llm"))
     register_worker("llm", width=5)
@@ -34,7 +34,7 @@ def test_one_that_went_or_fell_silent_is_not_there() -> None:
     assert queries.live_workers() == {"llm": WorkersOfQueue(1, 5)}
 
 
-def test_one_that_ends_what_it_holds_does_not_come_back_by_a_late_word() -> None:
+def test_a_late_heartbeat_does_not_revive_a_stopped_worker() -> None:
     worker = Worker.objects.get(pk=register_worker("llm"))
     workers.record_worker_stopped(worker.pk)
     facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 1, "1.0")
@@ -44,7 +44,7 @@ def test_one_that_ends_what_it_holds_does_not_come_back_by_a_late_word() -> None
     assert Worker.objects.count() == 1
 
 
-def test_one_that_was_not_heard_for_a_while_is_the_same_when_it_is_heard_again() -> None:
+def test_a_worker_that_was_silent_keeps_its_row() -> None:
     worker = Worker.objects.get(pk=register_worker("llm"))
     stop_heartbeat(worker.pk)
     workers.record_worker(workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, {"llm": 2}, 2, "1.0"))
@@ -53,16 +53,16 @@ def test_one_that_was_not_heard_for_a_while_is_the_same_when_it_is_heard_again()
     assert Worker.objects.get().started_at == worker.started_at
 
 
-def test_a_word_is_one_statement() -> None:
+def test_a_heartbeat_is_one_statement() -> None:
     worker = Worker.objects.get(pk=register_worker("llm"))
     facts = workers.WorkerFacts(worker.pk, worker.name, worker.host, worker.pid, worker.queues, 2, "1.0")
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as statements:
         workers.record_worker(facts)
 
-    assert [query["sql"].split()[0] for query in asked if "jobs_worker" in query["sql"]] == ["UPDATE"]
+    assert [query["sql"].split()[0] for query in statements if "jobs_worker" in query["sql"]] == ["UPDATE"]
 
 
-def test_a_newcomer_clears_away_who_has_been_gone_for_a_day() -> None:
+def test_a_new_worker_deletes_rows_of_workers_gone_for_a_day() -> None:
     old, recent = register_worker("llm"), register_worker("llm")
     stop_heartbeat(old, ago=timedelta(hours=25))
     stop_heartbeat(recent, ago=timedelta(hours=23))

@@ -1,4 +1,4 @@
-"""Estimates against what the same jobs then cost on the fake providers' server."""
+"""Estimates compared with the usage of the same jobs on the fake provider."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def estimate(project: Project, content: bytes, folder: Path, **request: Any) -> 
 
 @pytest.mark.parametrize("mode", ["balanced", "agentic"])
 @pytest.mark.parametrize("document", ["report", "long"])
-def test_the_range_holds_what_the_job_then_costs(
+def test_the_cost_of_the_job_is_within_the_estimated_range(
     submit: Submit, project: Project, provider: FakeProvider, tmp_path: Path, mode: str, document: str
 ) -> None:
     deploy(provider)
@@ -51,9 +51,7 @@ def test_the_range_holds_what_the_job_then_costs(
     assert found.cost.low <= used.dollars <= found.cost.high
 
 
-def test_pages_that_wait_for_ocr_are_counted_with_the_text_they_will_have(
-    project: Project, provider: FakeProvider, tmp_path: Path
-) -> None:
+def test_pages_that_need_ocr_count_with_typical_text(project: Project, provider: FakeProvider, tmp_path: Path) -> None:
     deploy(provider)
 
     found = estimate(project, scanned_pdf(3), tmp_path)
@@ -65,10 +63,10 @@ def test_pages_that_wait_for_ocr_are_counted_with_the_text_they_will_have(
         project, scanned_pdf(3), tmp_path, options={"processing_options": {"ocr_parameters": {"disable_ocr": True}}}
     )
     assert (unrecognised.pages_needing_ocr, unrecognised.modes["balanced"].requests) == (0, 0)
-    assert unrecognised.modes["multimodal"].requests == 3  # who sees needs no OCR
+    assert unrecognised.modes["multimodal"].requests == 3  # a vision model needs no OCR
 
 
-def test_time_is_told_by_how_long_models_took_before(
+def test_the_duration_follows_from_the_latency_of_earlier_calls(
     submit: Submit, project: Project, provider: FakeProvider, tmp_path: Path
 ) -> None:
     deploy(provider)

@@ -1,4 +1,4 @@
-"""Jobs whose pages go to models: on a real database and Redis, to a server that speaks the providers' wire."""
+"""Jobs whose pages go to models: with a real database and Redis, and a fake of the providers' HTTP API."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ pytestmark = pytest.mark.usefixtures("gateway")
 BALANCED = {"mode": "balanced", "tier": "cost_effective", "uses_models": True}
 
 
-def run_patiently(job: ParseJob, *, rounds: int = 400) -> ParseJob:
-    """Deliver messages until the job has ended; pages that wait for a moment find that it has come."""
+def run_without_delays(job: ParseJob, *, rounds: int = 400) -> ParseJob:
+    """Deliver messages until the job has ended. Snoozed pages become due at once."""
     for _ in range(rounds):
         job.refresh_from_db()
         if job.has_ended:
             return job
         Step.objects.filter(job=job, not_before__isnull=False).update(not_before=Now())
         deliver(open_steps(job)[0])
-    raise AssertionError("the job does not end")
+    raise AssertionError(f"{job} has not ended after {rounds} messages")
 
 
 def markdown(job: ParseJob) -> str:
@@ -53,9 +53,7 @@ def parsing(job: ParseJob) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("mode", ["balanced", "multimodal", "agentic"])
-def test_every_page_goes_to_the_model_and_comes_back_with_boxes(
-    submit: Submit, provider: FakeProvider, mode: str
-) -> None:
+def test_a_page_parsed_by_a_model_has_boxes(submit: Submit, provider: FakeProvider, mode: str) -> None:
     deploy(provider)
     if mode == "multimodal":
         provider.answer(f"# {heading_of(1)}\n\nSeen, not read.")
@@ -68,9 +66,9 @@ def test_every_page_goes_to_the_model_and_comes_back_with_boxes(
 
     assert job.state == JobState.SUCCEEDED
     assert heading_of(1) in markdown(job)
-    [told] = parsing(job)
-    assert (told["mode"], told["deployment"], told["cache"]) == (mode, "openai", "miss")
-    assert told["requests"] == (2 if mode == "agentic" else 1)
+    [page] = parsing(job)
+    assert (page["mode"], page["deployment"], page["cache"]) == (mode, "openai", "miss")
+    assert page["requests"] == (2 if mode == "agentic" else 1)
     assert all(entry["has_image"] == (mode != "balanced") for entry in provider.requests())
     source = queries.open_result(job, "items.json")
     assert source is not None
@@ -79,18 +77,18 @@ def test_every_page_goes_to_the_model_and_comes_back_with_boxes(
     assert items[0]["bbox"]
 
 
-def test_the_customers_wishes_reach_the_model(submit: Submit, provider: FakeProvider) -> None:
+def test_custom_prompts_are_sent_to_the_model(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
-    wishes = {"custom_prompt": "Write sums in bold.", "system_prompt_append": "The firm is called Mill & Weir."}
+    prompts = {"custom_prompt": "Write sums in bold.", "system_prompt_append": "The firm is called Mill & Weir."}
 
-    run(submit(pages=1, **BALANCED, options={"agentic_options": wishes}))
+    run(submit(pages=1, **BALANCED, options={"agentic_options": prompts}))
 
     prompt = provider.requests()[0]["text"]
     assert "Write sums in bold." in prompt
     assert "The firm is called Mill & Weir." in prompt
 
 
-def test_the_second_run_of_the_same_file_asks_nobody(submit: Submit, provider: FakeProvider) -> None:
+def test_the_second_job_of_the_same_file_uses_cached_answers(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     run(submit(pages=3, **BALANCED))
 
@@ -103,7 +101,7 @@ def test_the_second_run_of_the_same_file_asks_nobody(submit: Submit, provider: F
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "asked"),
+    ("first", "second", "requests"),
     [
         ({}, {"disable_cache": True}, 2),
         ({}, {"invalidate_cache": True}, 2),
@@ -112,17 +110,17 @@ def test_the_second_run_of_the_same_file_asks_nobody(submit: Submit, provider: F
         ({}, {}, 1),
     ],
 )
-def test_what_the_cache_is_told_it_does(
-    submit: Submit, provider: FakeProvider, first: dict[str, Any], second: dict[str, Any], asked: int
+def test_the_cache_follows_the_options(
+    submit: Submit, provider: FakeProvider, first: dict[str, Any], second: dict[str, Any], requests: int
 ) -> None:
     deploy(provider)
     for options in (first, second):
         run(submit(pages=1, **BALANCED, options=options))
 
-    assert len(provider.requests()) == asked
+    assert len(provider.requests()) == requests
 
 
-def test_another_project_does_not_get_the_answer(submit: Submit, provider: FakeProvider) -> None:
+def test_cached_answers_are_not_shared_between_projects(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     run(submit(pages=1, **BALANCED))
 
@@ -131,7 +129,7 @@ def test_another_project_does_not_get_the_answer(submit: Submit, provider: FakeP
     assert len(provider.requests()) == 2
 
 
-def test_answers_go_with_the_document_they_are_of(submit: Submit, provider: FakeProvider) -> None:
+def test_deleting_a_document_deletes_its_cached_answers(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     job = run(submit(pages=2, **BALANCED))
     assert PageAnswer.objects.count() == 2
@@ -141,7 +139,7 @@ def test_answers_go_with_the_document_they_are_of(submit: Submit, provider: Fake
     assert not PageAnswer.objects.exists()
 
 
-def test_a_page_over_quota_waits_without_losing_an_attempt(submit: Submit, provider: FakeProvider) -> None:
+def test_a_rate_limited_page_is_snoozed_without_an_attempt(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     provider.fault("status", times=1, code=429, retry_after="30")
     job = run_to(submit(pages=1, **BALANCED), Stage.MODEL)
@@ -151,18 +149,22 @@ def test_a_page_over_quota_waits_without_losing_an_attempt(submit: Submit, provi
 
     page = JobPage.objects.get(job=job)
     step.refresh_from_db()
-    assert (page.state, page.attempts, step.starts) == (PageState.WAITING, 1, 0)  # the one attempt read the text layer
+    assert (page.state, page.attempts, step.starts) == (
+        PageState.WAITING,
+        1,
+        0,
+    )  # the one attempt extracted the text layer
     assert step.not_before is not None
 
 
-def test_a_document_with_faults_on_every_third_request_fails_no_page(submit: Submit, provider: FakeProvider) -> None:
+def test_no_page_fails_when_every_third_request_fails(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
     for number, kind in enumerate(("overloaded", "html", "cut_text", "reset", "status")):
         details: dict[str, Any] = {"code": 500} if kind == "status" else {}
         provider.fault(kind, share=0.06, seed=number, at_most_per_prompt=2, **details)
 
-    job = run_patiently(submit(pages=30, **BALANCED))
+    job = run_without_delays(submit(pages=30, **BALANCED))
 
     answered = [entry for entry in provider.requests() if entry["status"] == 200]
     assert (job.state, JobPage.objects.filter(job=job, fallback="").count()) == (JobState.SUCCEEDED, 30)
@@ -173,14 +175,14 @@ def test_a_document_with_faults_on_every_third_request_fails_no_page(submit: Sub
     assert "fallback_used" not in {warning["code"] for warning in job.warnings}
 
 
-def test_when_all_deployments_are_dead_the_pages_have_their_plain_text(
+def test_pages_keep_their_fallback_text_when_all_deployments_are_down(
     submit: Submit, provider: FakeProvider, settings: Any
 ) -> None:
     settings.PROVIDER_OUTAGE_SECONDS = 0
     deploy(provider)
     provider.stop()
     try:
-        job = run_patiently(submit(pages=2, **BALANCED))
+        job = run_without_delays(submit(pages=2, **BALANCED))
     finally:
         provider.start()
 
@@ -191,7 +193,7 @@ def test_when_all_deployments_are_dead_the_pages_have_their_plain_text(
     assert not PageAnswer.objects.exists()
 
 
-def test_an_outage_is_waited_for_and_costs_no_attempt(submit: Submit, provider: FakeProvider) -> None:
+def test_a_page_is_snoozed_during_an_outage_without_an_attempt(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     job = run_to(submit(pages=1, **BALANCED), Stage.MODEL)
     provider.stop()
@@ -202,12 +204,12 @@ def test_an_outage_is_waited_for_and_costs_no_attempt(submit: Submit, provider: 
     waiting = open_steps(job)[0]
     assert (waiting.starts, waiting.outage_since is not None) == (0, True)
 
-    run_patiently(job)
+    run_without_delays(job)
 
     assert parsing(job)[0]["deployment"] == "openai"
 
 
-def test_pages_that_are_open_at_the_deadline_have_their_plain_text(submit: Submit, provider: FakeProvider) -> None:
+def test_pages_open_at_the_deadline_keep_their_fallback_text(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     job = run_to(submit(pages=2, **BALANCED), Stage.MODEL)
     ParseJob.objects.filter(pk=job.pk).update(deadline_at=job.created_at)
@@ -219,7 +221,7 @@ def test_pages_that_are_open_at_the_deadline_have_their_plain_text(submit: Submi
     assert [page["fallback_reason"] for page in parsing(job)] == ["job_deadline_exceeded"] * 2
 
 
-def test_a_project_without_external_providers_sends_nothing_out_whatever_the_job_says(
+def test_a_project_without_external_providers_overrides_the_job(
     submit: Submit, project: Project, provider: FakeProvider
 ) -> None:
     deploy(provider)
@@ -235,12 +237,12 @@ def test_a_project_without_external_providers_sends_nothing_out_whatever_the_job
 @pytest.mark.parametrize(
     ("on_budget", "state", "failed"), [("degrade", JobState.SUCCEEDED, 0), ("stop", JobState.PARTIAL, None)]
 )
-def test_the_money_of_a_job_is_never_exceeded(
+def test_the_budget_of_a_job_is_never_exceeded(
     submit: Submit, provider: FakeProvider, on_budget: str, state: str, failed: int | None
 ) -> None:
     deploy(provider, prices=("2", "20"))
 
-    job = run_patiently(submit(pages=12, **BALANCED, options={"max_cost": 0.3, "on_budget": on_budget}))
+    job = run_without_delays(submit(pages=12, **BALANCED, options={"max_cost": 0.3, "on_budget": on_budget}))
 
     spent = usage_of(job)["cost_usd"]
     assert job.state == state
@@ -251,15 +253,17 @@ def test_the_money_of_a_job_is_never_exceeded(
     assert failed is None or JobPage.objects.filter(job=job, state=PageState.FAILED).count() == failed
 
 
-def test_rules_lift_pages_and_say_so(submit: Submit, provider: FakeProvider) -> None:
+def test_auto_mode_rules_choose_the_mode_of_a_page_and_record_the_reason(
+    submit: Submit, provider: FakeProvider
+) -> None:
     deploy(provider)
     rules = [{"text_in_page": heading_of(2), "parsing_conf": {"tier": "agentic", "version": "latest"}}]
 
     job = run(submit(pages=3, **BALANCED, options={"processing_options": {"auto_mode_configuration": rules}}))
 
-    told = parsing(job)
-    assert [page["mode"] for page in told] == ["balanced", "agentic", "balanced"]
-    assert told[1]["reason"] == "rule 1: text_in_page"
+    pages = parsing(job)
+    assert [page["mode"] for page in pages] == ["balanced", "agentic", "balanced"]
+    assert pages[1]["reason"] == "rule 1: text_in_page"
 
 
 def test_easy_pages_of_an_expensive_job_go_to_the_cheaper_mode(submit: Submit, provider: FakeProvider) -> None:
@@ -272,7 +276,7 @@ def test_easy_pages_of_an_expensive_job_go_to_the_cheaper_mode(submit: Submit, p
     assert parsing(job)[0]["reason"].startswith("cost optimizer: ")
 
 
-def test_cancelling_stops_pages_before_their_next_call(submit: Submit, provider: FakeProvider) -> None:
+def test_pages_of_a_cancelled_job_make_no_calls(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     job = run_to(submit(pages=3, **BALANCED), Stage.MODEL)
     steps = open_steps(job)
@@ -284,7 +288,7 @@ def test_cancelling_stops_pages_before_their_next_call(submit: Submit, provider:
     assert provider.requests() == []
 
 
-def test_a_late_answer_is_booked_and_not_believed(
+def test_a_late_answer_is_paid_for_and_discarded(
     submit: Submit, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy(provider)
@@ -292,21 +296,23 @@ def test_a_late_answer_is_booked_and_not_believed(
     [step] = open_steps(job)
     provider.set_latency(0.3)
     Step.objects.filter(pk=step.pk).update(starts=0)
-    overtake = Usage.objects.create
+    create = Usage.objects.create
 
-    def create_and_overtake(**fields: Any) -> Usage:
-        row = overtake(**fields)
-        Step.objects.filter(pk=step.pk).update(fence=99)  # somebody else took the page over while the call was out
+    def create_and_claim(**fields: Any) -> Usage:
+        row = create(**fields)
+        Step.objects.filter(pk=step.pk).update(fence=99)  # another worker claimed the page during the call
         return row
 
-    monkeypatch.setattr(Usage.objects, "create", create_and_overtake)
+    monkeypatch.setattr(Usage.objects, "create", create_and_claim)
     deliver(step)
 
     assert Usage.objects.get().outcome == "answered"
     assert JobPage.objects.get(job=job).facts == {}
 
 
-def test_a_project_that_has_used_its_pages_is_told_so(submit: Submit, project: Project, provider: FakeProvider) -> None:
+def test_a_project_without_pages_left_fails_its_job_with_the_reason(
+    submit: Submit, project: Project, provider: FakeProvider
+) -> None:
     ProjectQuota.objects.create(project=project, pages_per_day=5)
 
     first, second = run(submit(pages=4)), run(submit(pages=4))
@@ -315,7 +321,7 @@ def test_a_project_that_has_used_its_pages_is_told_so(submit: Submit, project: P
     assert "It has parsed 4" in second.error_detail
 
 
-def test_jobs_beyond_the_projects_number_wait_for_their_turn(submit: Submit, project: Project) -> None:
+def test_jobs_beyond_the_projects_limit_wait(submit: Submit, project: Project) -> None:
     ProjectQuota.objects.create(project=project, concurrent_jobs=1)
     dispatch.send_due()
     first = run_to(submit(pages=4), Stage.EXTRACT)

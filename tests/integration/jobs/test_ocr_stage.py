@@ -1,6 +1,6 @@
-"""Pages without a text layer: rendered, recognised by a process that has no database, accepted once.
+"""Pages without a text layer: rendered, recognised by a process without a database, accepted once.
 
-``ocr_worker`` is called here as its task calls it, with the order that ``render_page`` gives.
+The tests call ``ocr_worker`` as its task does, with the request that ``render_page`` returns.
 """
 
 from __future__ import annotations
@@ -39,34 +39,35 @@ def engine() -> Iterator[EngineProcess]:
 
 @pytest.fixture(autouse=True)
 def _ocr_is_delivered(engine: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``deliver`` knows what a chain of three does."""
+    """Let ``deliver`` run the chain of three tasks."""
 
     def deliver(*, step_id: int, fence: int) -> None:
-        order = recognize.render_page(step_id=step_id, fence=fence)
-        if order is not None:
-            recognize.keep_ocr_alive(step_id=order["step_id"], fence=order["fence"], worker="ocr-1")
-            answer(order, engine)
-            recognize.accept_ocr(step_id=order["step_id"], fence=order["fence"])
+        request = recognize.render_page(step_id=step_id, fence=fence)
+        if request is not None:
+            recognize.keep_ocr_alive(step_id=request["step_id"], fence=request["fence"], worker="ocr-1")
+            answer(request, engine)
+            recognize.accept_ocr(step_id=request["step_id"], fence=request["fence"])
 
     monkeypatch.setitem(DELIVER, Stage.RECOGNIZE, deliver)
 
 
-def answer(order: dict[str, Any], engine: EngineProcess) -> None:
-    how = OcrRequest(tuple(order["languages"]), order["high_resolution"])
-    transfer.deliver(order["answer"], engine.recognize(transfer.fetch(order["image"]), how))
+def answer(request: dict[str, Any], engine: EngineProcess) -> None:
+    """Recognise the page and write the answer, as an OCR worker does."""
+    options = OcrRequest(tuple(request["languages"]), request["high_resolution"])
+    transfer.deliver(request["answer"], engine.recognize(transfer.fetch(request["image"]), options))
 
 
 def text_of(job: ParseJob) -> str:
     return storage.read(f"{job.result_folder}/text.txt").decode()
 
 
-def begun(job: ParseJob) -> tuple[Step, dict[str, Any]]:
-    """The first step of OCR, rendered and waiting, and the order for it."""
+def start_ocr(job: ParseJob) -> tuple[Step, dict[str, Any]]:
+    """Render the job's first page for OCR. Return its step and the request for it."""
     step = open_steps(run_to(job, Stage.RECOGNIZE))[0]
-    order = recognize.render_page(step_id=step.pk, fence=step.fence)
-    assert order is not None
+    request = recognize.render_page(step_id=step.pk, fence=step.fence)
+    assert request is not None
     step.refresh_from_db()
-    return step, order
+    return step, request
 
 
 @pytest.mark.parametrize("short_document_pages", [0, 16])
@@ -82,7 +83,7 @@ def test_a_scan_becomes_text(submit: Submit, settings: Any, short_document_pages
     assert job.result_facts["pages_needing_ocr"] == 0
 
 
-def test_how_a_page_was_read_is_on_record(submit: Submit) -> None:
+def test_the_attempt_records_how_a_page_was_recognised(submit: Submit) -> None:
     job = run(submit(scanned_pdf(1)))
     attempt = PageAttempt.objects.get(job=job, stage=Stage.RECOGNIZE)
     assert (attempt.outcome, attempt.worker) == ("accepted", "ocr-1")
@@ -92,7 +93,7 @@ def test_how_a_page_was_read_is_on_record(submit: Submit) -> None:
     assert (page.state, page.needs_ocr, page.attempts) == (PageState.SUCCEEDED, "", 2)
 
 
-def test_what_is_not_needed_any_more_is_removed(submit: Submit, tmp_path: Path) -> None:
+def test_images_and_answers_are_removed(submit: Submit, tmp_path: Path) -> None:
     run(submit(scanned_pdf(2)))
     assert not [path for path in tmp_path.rglob("ocr/*") if path.is_file()]
 
@@ -109,32 +110,32 @@ def test_ocr_can_be_switched_off(submit: Submit) -> None:
     assert [warning["code"] for warning in job.warnings] == ["needs_ocr"]
 
 
-def test_the_languages_of_the_request_go_to_the_worker(submit: Submit) -> None:
+def test_the_worker_gets_the_languages_of_the_request(submit: Submit) -> None:
     asked = {"processing_options": {"ocr_parameters": {"languages": ["de", "en"], "high_res_ocr": True}}}
-    _step, order = begun(submit(scanned_pdf(1), options=asked))
-    assert (order["languages"], order["high_resolution"]) == (["de", "en"], True)
+    _step, request = start_ocr(submit(scanned_pdf(1), options=asked))
+    assert (request["languages"], request["high_resolution"]) == (["de", "en"], True)
 
 
-def test_waiting_is_neither_a_lease_nor_an_attempt(submit: Submit) -> None:
-    step, order = begun(submit(scanned_pdf(1)))
+def test_a_page_that_waits_for_ocr_has_no_lease_and_no_attempt(submit: Submit) -> None:
+    step, request = start_ocr(submit(scanned_pdf(1)))
     assert (step.state, step.starts, step.lease_expires_at) == (StepState.PENDING, 0, None)
     assert not PageAttempt.objects.filter(job=step.job, stage=Stage.RECOGNIZE).exists()
 
-    recognize.keep_ocr_alive(step_id=step.pk, fence=order["fence"], worker="ocr-1")
+    recognize.keep_ocr_alive(step_id=step.pk, fence=request["fence"], worker="ocr-1")
     step.refresh_from_db()
     assert (step.state, step.starts) == (StepState.RUNNING, 1)
     assert step.lease_expires_at is not None
 
     first_lease = step.lease_expires_at
-    recognize.keep_ocr_alive(step_id=step.pk, fence=order["fence"], worker="ocr-1")
+    recognize.keep_ocr_alive(step_id=step.pk, fence=request["fence"], worker="ocr-1")
     step.refresh_from_db()
     assert step.starts == 1
     assert step.lease_expires_at is not None
     assert step.lease_expires_at >= first_lease
 
 
-def test_an_answer_with_an_old_fence_is_dropped(submit: Submit, engine: EngineProcess) -> None:
-    step, old = begun(submit(scanned_pdf(1)))
+def test_an_answer_with_an_old_fence_is_discarded(submit: Submit, engine: EngineProcess) -> None:
+    step, old = start_ocr(submit(scanned_pdf(1)))
     recognize.keep_ocr_alive(step_id=step.pk, fence=old["fence"], worker="ocr-1")
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
     assert rescue().leases == 1
@@ -149,45 +150,47 @@ def test_an_answer_with_an_old_fence_is_dropped(submit: Submit, engine: EnginePr
     assert PageAttempt.objects.filter(job=job, stage=Stage.RECOGNIZE, outcome="accepted").count() == 1
 
 
-def test_an_answer_that_came_without_a_word_of_the_worker_is_taken(submit: Submit, engine: EngineProcess) -> None:
-    step, order = begun(submit(scanned_pdf(1)))
-    answer(order, engine)
-    recognize.accept_ocr(step_id=step.pk, fence=order["fence"])
+def test_an_answer_is_accepted_although_the_workers_first_message_was_lost(
+    submit: Submit, engine: EngineProcess
+) -> None:
+    step, request = start_ocr(submit(scanned_pdf(1)))
+    answer(request, engine)
+    recognize.accept_ocr(step_id=step.pk, fence=request["fence"])
     step.refresh_from_db()
     assert (step.state, step.starts) == (StepState.SUCCEEDED, 1)
 
 
-def test_a_written_answer_is_found_before_the_page_is_sent_again(submit: Submit, engine: EngineProcess) -> None:
-    """The last message got lost, the answer did not."""
-    step, order = begun(submit(scanned_pdf(1)))
-    answer(order, engine)
+def test_a_written_answer_is_accepted_before_the_page_is_sent_again(submit: Submit, engine: EngineProcess) -> None:
+    """The last message was lost, but the answer is in storage."""
+    step, request = start_ocr(submit(scanned_pdf(1)))
+    answer(request, engine)
     Step.objects.filter(pk=step.pk).update(sent_at=Now() - timedelta(minutes=5))
     assert recognize.accept_written_answer(step)
     step.refresh_from_db()
     assert step.state == StepState.SUCCEEDED
 
 
-def test_an_expired_link_is_no_attempt_but_a_new_picture(submit: Submit) -> None:
-    step, order = begun(submit(scanned_pdf(1)))
-    recognize.accept_ocr(step_id=step.pk, fence=order["fence"], code="image_gone", detail="The link has expired.")
+def test_an_expired_link_renders_the_page_again_without_an_attempt(submit: Submit) -> None:
+    step, request = start_ocr(submit(scanned_pdf(1)))
+    recognize.accept_ocr(step_id=step.pk, fence=request["fence"], code="image_gone", detail="The link has expired.")
     step.refresh_from_db()
     assert (step.state, step.starts, step.image, step.sent_at) == (StepState.PENDING, 0, "", None)
-    assert step.not_before is not None  # not at once: where the worker never finds it this would spin
+    assert step.not_before is not None  # with a delay: a worker that never finds the image must not cause a tight loop
     Step.objects.filter(pk=step.pk).update(not_before=None)
     assert run(step.job).state == JobState.SUCCEEDED
 
 
-def test_a_failure_is_tried_again_at_half_the_resolution_and_then_the_page_fails_alone(submit: Submit) -> None:
+def test_a_timed_out_page_is_retried_at_half_the_resolution_and_then_fails_alone(submit: Submit) -> None:
     job = submit(scanned_pdf(2))
-    step, order = begun(job)
-    recognize.accept_ocr(step_id=step.pk, fence=order["fence"], code="ocr_timeout", detail="Too slow.")
+    step, request = start_ocr(job)
+    recognize.accept_ocr(step_id=step.pk, fence=request["fence"], code="ocr_timeout", detail="Too slow.")
     step.refresh_from_db()
     assert (step.state, step.starts) == (StepState.PENDING, 1)
     Step.objects.filter(pk=step.pk).update(not_before=None)
     again = recognize.render_page(step_id=step.pk, fence=step.fence)
     assert again is not None
-    sizes = [decode_ocr_image(transfer.fetch(each["image"])) for each in (order, again)]
-    assert [size.width for size in sizes] == [1000, 667]  # 150 dpi as it was scanned, then half of OCR_DPI
+    sizes = [decode_ocr_image(transfer.fetch(each["image"])) for each in (request, again)]
+    assert [size.width for size in sizes] == [1000, 667]  # 150 dpi as in the scan, then half of OCR_DPI
     recognize.accept_ocr(step_id=step.pk, fence=again["fence"], code="ocr_timeout", detail="Too slow.")
 
     job = run(job)
@@ -198,37 +201,37 @@ def test_a_failure_is_tried_again_at_half_the_resolution_and_then_the_page_fails
     assert "Sheet number 2" in text_of(job)
 
 
-def test_a_missing_language_is_told_once_and_for_all(submit: Submit) -> None:
-    step, order = begun(submit(scanned_pdf(1)))
-    recognize.accept_ocr(step_id=step.pk, fence=order["fence"], code="language_not_installed", detail="Install it.")
+def test_a_missing_language_fails_the_page_without_a_retry(submit: Submit) -> None:
+    step, request = start_ocr(submit(scanned_pdf(1)))
+    recognize.accept_ocr(step_id=step.pk, fence=request["fence"], code="language_not_installed", detail="Install it.")
     job = run(step.job)
     assert (job.state, job.error_code) == (JobState.FAILED, "language_not_installed")
     assert "Install it." in job.error_detail
 
 
-def test_a_cancelled_job_takes_no_answers(submit: Submit, engine: EngineProcess) -> None:
-    step, order = begun(submit(scanned_pdf(1)))
+def test_answers_for_a_cancelled_job_are_discarded(submit: Submit, engine: EngineProcess) -> None:
+    step, request = start_ocr(submit(scanned_pdf(1)))
     cancel_job(job=step.job)
-    answer(order, engine)
-    recognize.accept_ocr(step_id=step.pk, fence=order["fence"])
+    answer(request, engine)
+    recognize.accept_ocr(step_id=step.pk, fence=request["fence"])
     assert JobPage.objects.get(job=step.job).state == PageState.CANCELLED
 
 
-def test_no_more_pages_are_open_at_once_than_a_document_may_have(submit: Submit, settings: Any) -> None:
+def test_the_pages_of_a_document_in_ocr_are_limited(submit: Submit, settings: Any) -> None:
     job = run_to(submit(scanned_pdf(12)), Stage.RECOGNIZE)
     sent = []
 
-    def taken(*_: Any) -> bool:
+    def count_sent(*_: Any) -> bool:
         sent.append(Step.objects.filter(job=job, stage=Stage.RECOGNIZE, sent_at__isnull=False).count())
         return True
 
     with pytest.MonkeyPatch.context() as broker:
-        broker.setattr("apps.jobs.workflow.send_window", taken)
+        broker.setattr("apps.jobs.workflow.send_window", count_sent)
         dispatch.send_due()
     assert sent[-1] == settings.OCR_CONCURRENCY == 8
 
 
-def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> None:
+def test_pages_move_to_the_cpu_when_the_gpu_worker_is_lost(submit: Submit) -> None:
     gpu = register_worker("ocr_gpu")
     assert ocr_queue() == "ocr_gpu"
     job = run_to(submit(scanned_pdf(1)), Stage.RECOGNIZE)
@@ -242,14 +245,14 @@ def test_a_gpu_that_goes_away_leaves_its_pages_to_the_cpu(submit: Submit) -> Non
     assert run(job).state == JobState.SUCCEEDED
 
 
-def test_pages_can_be_read_again(submit: Submit) -> None:
+def test_a_recognised_page_can_be_retried(submit: Submit) -> None:
     job = run(submit(scanned_pdf(2)))
     before = text_of(job)
     job = run(retry_pages(job=job, page_numbers=[2]))
     assert (job.state, text_of(job)) == (JobState.SUCCEEDED, before)
 
 
-def test_the_pictures_of_a_page_with_text_are_read_unless_they_are_to_be_ignored(submit: Submit) -> None:
+def test_pictures_on_a_page_with_text_are_recognised_unless_ignored(submit: Submit) -> None:
     page = text_beside_a_picture("These words are typeset and long enough to be a text layer of their own.")
     job = run(submit(page))
     for line in ("These words are typeset", LINES[0], LINES[-1]):

@@ -44,7 +44,7 @@ def test_only_the_pages_asked_for_are_parsed(submit: Submit) -> None:
     assert [page["page_number"] for page in json.loads(result(job, "text.json"))["pages"]] == [2, 5, 6, 7]
 
 
-def test_pages_that_the_document_does_not_have_fail_the_job_with_a_sentence(submit: Submit) -> None:
+def test_a_page_number_beyond_the_document_fails_the_job(submit: Submit) -> None:
     job = run(submit(pages=3, target_pages="2-9"))
 
     assert (job.state, job.error_code) == (JobState.FAILED, "invalid_option")
@@ -88,7 +88,7 @@ def encrypted_pdf(tmp_path) -> bytes:  # type: ignore[no-untyped-def]
     return locked.read_bytes()
 
 
-def test_a_cancelled_job_does_nothing_more(submit: Submit) -> None:
+def test_a_cancelled_job_starts_no_attempt(submit: Submit) -> None:
     job = run_to(submit(pages=10), Stage.EXTRACT)
     steps = open_steps(job)
 
@@ -116,7 +116,7 @@ def test_a_running_job_cannot_be_deleted(submit: Submit) -> None:
         delete.delete_job(job=job)
 
 
-def test_a_deleted_job_leaves_no_byte_behind(submit: Submit, project: Project, settings) -> None:  # type: ignore[no-untyped-def]
+def test_deleting_a_job_removes_its_files(submit: Submit, project: Project, settings) -> None:  # type: ignore[no-untyped-def]
     job = run(submit(pages=1))
     assert storage.exists(job.result_folder)
 
@@ -127,7 +127,7 @@ def test_a_deleted_job_leaves_no_byte_behind(submit: Submit, project: Project, s
         queries.find_job(project=project, job_id=job.pk)
 
 
-def test_chosen_pages_are_parsed_again_while_the_old_result_is_served(submit: Submit) -> None:
+def test_retried_pages_are_parsed_while_the_old_result_is_served(submit: Submit) -> None:
     job = run(submit(pages=6))
     before = result(job, "markdown.md")
 
@@ -149,33 +149,33 @@ def test_chosen_pages_are_parsed_again_while_the_old_result_is_served(submit: Su
     }
 
 
-def test_a_page_that_the_job_does_not_have_cannot_be_retried(submit: Submit) -> None:
+def test_an_unknown_page_cannot_be_retried(submit: Submit) -> None:
     job = run(submit(pages=2))
 
     with pytest.raises(PageOutOfRange, match="no page 3"):
         retry_pages(job=job, page_numbers=[1, 3])
 
 
-def test_content_that_is_gone_from_storage_is_read_again(submit: Submit) -> None:
-    calm = result(run(submit(pages=6)), "markdown.md")
+def test_content_missing_from_storage_is_extracted_again(submit: Submit) -> None:
+    expected = result(run(submit(pages=6)), "markdown.md")
     job = run_to(submit(pages=6), Stage.ASSEMBLE)
     storage.delete_below(f"{storage.job_folder(job.pk)}/pages")
 
     job = run(job)
 
     assert job.state == JobState.SUCCEEDED
-    assert result(job, "markdown.md") == calm
+    assert result(job, "markdown.md") == expected
 
 
-def test_a_job_is_found_by_its_own_project_alone(submit: Submit) -> None:
+def test_a_job_is_found_only_in_its_own_project(submit: Submit) -> None:
     job = submit(pages=1)
-    stranger = Project.objects.create(name="stranger")
+    another = Project.objects.create(name="another")
 
     with pytest.raises(JobNotFound):
-        queries.find_job(project=stranger, job_id=job.pk)
+        queries.find_job(project=another, job_id=job.pk)
 
 
-def test_steps_of_a_finished_job_are_all_closed(submit: Submit) -> None:
+def test_all_steps_of_a_succeeded_job_have_succeeded(submit: Submit) -> None:
     job = run(submit(pages=10))
 
     assert set(Step.objects.filter(job=job).values_list("state", flat=True)) == {"succeeded"}
