@@ -13,7 +13,7 @@ TAMIL, TELUGU, KANNADA, THAI, GEORGIAN, ARMENIAN = "Tamil", "Telugu", "Kannada",
 
 
 class Language(NamedTuple):
-    """``code`` is LlamaParse's where it has one, else ISO 639; ``packs`` are Tesseract's, the best first."""
+    """``code`` is LlamaParse's if it has one, else ISO 639; ``packs`` are Tesseract's, the best first."""
 
     code: str
     name: str

@@ -1,4 +1,4 @@
-"""The pages a person asks for: "1,3-5", counted from 1."""
+"""Parse lists of pages such as "1,3-5", counted from 1."""
 
 from __future__ import annotations
 

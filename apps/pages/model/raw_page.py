@@ -1,4 +1,4 @@
-"""A page as the PDF library or an OCR engine gives it, before layout. Points, origin top-left, page as displayed.
+"""A page as the PDF library or an OCR engine returns it, before layout. Points, origin top-left, page as displayed.
 
 A *text run* is the text that a library returns as one item: neighbouring characters of one font on one line.
 """

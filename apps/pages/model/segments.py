@@ -15,7 +15,7 @@ from apps.pages.model.blocks import Block
 
 
 class Segment(msgspec.Struct, gc=False):
-    """A stretch of one line, or a finished block that takes up space among the lines. Points."""
+    """A stretch of one line, or a finished block that occupies space among the lines. Points."""
 
     text: str
     x0: float
