@@ -52,6 +52,16 @@ def socket_path(data_folder: Path) -> Path:
     return folder / "valkey.sock"
 
 
+def configured_url(data_folder: Path) -> str:
+    """Return the URL that the settings have by default, for the bundled server (parse_project/env.py)."""
+    return f"redis+socket://{data_folder}/valkey.sock"
+
+
+def listening_url(data_folder: Path) -> str:
+    """Return the URL of the socket on which the bundled server listens; it differs for a long path."""
+    return f"redis+socket://{socket_path(data_folder)}"
+
+
 def configuration(*, socket: Path, folder: Path) -> str:
     """Return valkey.conf: only this user can connect, and data is on disk within a second."""
     lines = [

@@ -46,13 +46,12 @@ def members(folder: Path) -> tuple[list[Member], dict[str, str]]:
     """Return the members of the group and the environment that they share."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "parse_project.settings"}
     group: list[Member] = []
-    embedded = f"redis+socket://{folder}/valkey.sock"
+    embedded = embedded_broker.configured_url(folder)
     if embedded in (settings.CELERY_BROKER_URL, settings.REDIS_URL):
-        socket = embedded_broker.socket_path(folder)
-        group.append(embedded_broker_member(socket=socket, folder=folder))
+        group.append(embedded_broker_member(folder))
         for name in ("CELERY_BROKER_URL", "REDIS_URL"):
             if getattr(settings, name) == embedded:
-                environment[name] = f"redis+socket://{socket}"
+                environment[name] = embedded_broker.listening_url(folder)
     group += [
         web(),
         worker("parse-worker", "parse_raw_file_job", "parse_raw_file_job_pages"),
@@ -64,9 +63,10 @@ def members(folder: Path) -> tuple[list[Member], dict[str, str]]:
     return group, environment
 
 
-def embedded_broker_member(*, socket: Path, folder: Path) -> Member:
+def embedded_broker_member(folder: Path) -> Member:
     """Return the bundled Valkey; write its configuration."""
     configuration = folder / "run" / "valkey.conf"
+    socket = embedded_broker.socket_path(folder)
     configuration.write_text(embedded_broker.configuration(socket=socket, folder=folder / "valkey"), encoding="utf-8")
     command = (embedded_broker.server_program(), str(configuration))
     return Member("valkey", command, priority=1, stop_seconds=BROKER_STOP_SECONDS)

@@ -84,11 +84,8 @@ def traces() -> list[Finding]:
 
 def reachable(url: str) -> str:
     """Return the URL where the bundled server listens: its socket is elsewhere if the data folder's path is long."""
-    return _bundled() if url == f"redis+socket://{settings.DATA_DIR}/valkey.sock" else str(url)
-
-
-def _bundled() -> str:
-    return f"redis+socket://{embedded_broker.socket_path(Path(settings.DATA_DIR))}"
+    folder = Path(settings.DATA_DIR)
+    return embedded_broker.listening_url(folder) if url == embedded_broker.configured_url(folder) else str(url)
 
 
 def address(url: str) -> str:
@@ -108,10 +105,9 @@ def repair_quota_store() -> str:
 
 
 def _repair(variable: str) -> str:
-    url = reachable(getattr(settings, variable))
-    if url != _bundled():
+    url, folder = reachable(getattr(settings, variable)), Path(settings.DATA_DIR)
+    if url != embedded_broker.listening_url(folder):
         return f"check the log of the server at {address(url)} and restart it, or check {variable}"
-    folder = Path(settings.DATA_DIR)
     if not processes.processes_of(str(folder)):
         return "make run"
     return f"tail {folder / 'logs' / 'valkey.log'}; then stop make run (Ctrl-C) and start it again"
