@@ -28,7 +28,7 @@ NOT_FROM_ENV_FILE = {  # set by the containers, or used only by `make run` or ro
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_its_command_exists(name: str) -> None:
+def test_the_command_exists(name: str) -> None:
     first, second, *rest = OURS[name]["command"]
     assert first == "python"
     if second == "-m":
@@ -81,7 +81,7 @@ def test_ocr_and_flower_have_no_database_and_no_storage() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_it_is_restricted_and_its_image_can_be_built(name: str) -> None:
+def test_the_container_is_restricted_and_its_image_can_be_built(name: str) -> None:
     one = OURS[name]
     assert one["user"] == "1000:1000"
     assert one["read_only"] is True
@@ -98,8 +98,8 @@ def test_every_running_service_has_a_healthcheck() -> None:
 
 def test_dependencies_that_must_be_healthy_have_a_healthcheck() -> None:
     for one in SERVICES.values():
-        for name, how in one.get("depends_on", {}).items():
-            assert ("healthcheck" in SERVICES[name]) == (how["condition"] == "service_healthy")
+        for name, dependency in one.get("depends_on", {}).items():
+            assert ("healthcheck" in SERVICES[name]) == (dependency["condition"] == "service_healthy")
 
 
 def test_only_web_and_flower_listen_and_only_on_localhost() -> None:

@@ -44,7 +44,7 @@ def test_copied_files_exist_and_are_not_ignored(image: Path) -> None:
 
 
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.stem)
-def test_it_installs_from_a_lock_and_runs_as_an_unprivileged_user(image: Path) -> None:
+def test_the_image_installs_from_a_lock_and_runs_as_an_unprivileged_user(image: Path) -> None:
     steps = instructions(image)
     installs = [rest for word, rest in steps if word == "RUN" and "pip install" in rest]
     assert len(installs) == 1

@@ -21,7 +21,7 @@ def is_of_keda(manifest: Manifest) -> bool:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_kubernetes_accepts_them(manifests: list[Manifest], release: str) -> None:
+def test_kubernetes_accepts_the_manifests(manifests: list[Manifest], release: str) -> None:
     for manifest in manifests:
         if not is_of_keda(manifest):
             kubernetes_validate.validate(manifest, release, strict=True)
@@ -89,7 +89,7 @@ def test_referenced_objects_exist(manifests: list[Manifest]) -> None:
     assert of_kind(manifests, "PodDisruptionBudget").keys() == deployments.keys() - {"flower"}
 
 
-def test_they_contain_no_secret_and_each_process_gets_only_its_own(manifests: list[Manifest]) -> None:
+def test_manifests_contain_no_secret_and_each_process_gets_only_its_own(manifests: list[Manifest]) -> None:
     assert of_kind(manifests, "Secret") == {}
 
     def secrets(name: str) -> set[str]:
@@ -107,7 +107,7 @@ def test_network_access_between_pods(manifests: list[Manifest]) -> None:
     assert policies["nothing"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     owners = of_kind(manifests, "Deployment") | of_kind(manifests, "Job")
 
-    def ways_out(name: str) -> set[str]:
+    def egress_policies(name: str) -> set[str]:
         labels = owners[name]["spec"]["template"]["metadata"]["labels"]
         return {
             policy
@@ -116,7 +116,7 @@ def test_network_access_between_pods(manifests: list[Manifest]) -> None:
         }
 
     everything = {"uses-database", "uses-broker", "uses-storage", "uses-collector"}
-    assert {name: ways_out(name) for name in owners} == {
+    assert {name: egress_policies(name) for name in owners} == {
         "api": everything | {"uses-internet"},
         "parse": everything,
         "housekeeping": everything,
@@ -128,5 +128,5 @@ def test_network_access_between_pods(manifests: list[Manifest]) -> None:
         "flower": {"uses-broker"},
         "migrate": {"uses-database", "uses-collector"},
     }
-    let_in = {name for name, one in policies.items() if one["spec"].get("ingress")}
-    assert let_in == {"to-api"}
+    with_ingress = {name for name, one in policies.items() if one["spec"].get("ingress")}
+    assert with_ingress == {"to-api"}

@@ -29,7 +29,7 @@ def scaling(overlay: str) -> dict[str, tuple[int, int, int]]:
     return {name: numbers(one["spec"]) for name, one in of_kind(render(overlay), "ScaledObject").items()}
 
 
-def test_they_differ_in_numbers_only() -> None:
+def test_overlays_differ_in_numbers_only() -> None:
     development, staging, production = (without_numbers(render(overlay)) for overlay in OVERLAYS)
     assert development == staging == production
 
@@ -46,9 +46,9 @@ def test_ocr_has_its_minimum_pods() -> None:
 
 def test_ocr_keeps_pace_with_parse_workers() -> None:
     for overlay in OVERLAYS:
-        most = {name: numbers[1] for name, numbers in scaling(overlay).items()}
-        assert most["ocr-cpu"] == 2 * most["parse"]
-        assert most["ocr-gpu"] == -(-most["parse"] // 8)
+        maximum = {name: numbers[1] for name, numbers in scaling(overlay).items()}
+        assert maximum["ocr-cpu"] == 2 * maximum["parse"]
+        assert maximum["ocr-gpu"] == -(-maximum["parse"] // 8)
 
 
 def test_numbers_grow_from_one_overlay_to_the_next() -> None:

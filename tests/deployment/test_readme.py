@@ -75,9 +75,9 @@ def test_the_example_overlay(tmp_path: Path) -> None:
     assert shared["data"]["PUBLIC_URL"] == "https://parse.example.com"
     assert shared["data"]["OCR_EXCHANGE_URL"] == "http://api"
     (rule,) = of_kind(manifests, "Ingress")["api"]["spec"]["rules"]
-    (way,) = rule["http"]["paths"]
-    ports = of_kind(manifests, "Service")[way["backend"]["service"]["name"]]["spec"]["ports"]
-    assert way["backend"]["service"]["port"]["name"] in [port["name"] for port in ports]
+    (path,) = rule["http"]["paths"]
+    ports = of_kind(manifests, "Service")[path["backend"]["service"]["name"]]["spec"]["ports"]
+    assert path["backend"]["service"]["port"]["name"] in [port["name"] for port in ports]
 
 
 def test_the_example_overlay_without_gpus_and_with_metrics(tmp_path: Path) -> None:

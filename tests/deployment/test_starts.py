@@ -66,12 +66,12 @@ class Pod:
                 process.wait()
 
     def passes(self, probe: str) -> bool:
-        how = self.container[probe]
-        if "exec" in how:
-            words = [word.replace("/tmp/heartbeat", str(self.heartbeat)) for word in how["exec"]["command"]]
+        handler = self.container[probe]
+        if "exec" in handler:
+            words = [word.replace("/tmp/heartbeat", str(self.heartbeat)) for word in handler["exec"]["command"]]
             return subprocess.run(words, capture_output=True, timeout=10).returncode == 0
-        headers = {header["name"]: header["value"] for header in how["httpGet"].get("httpHeaders", [])}
-        return self.get(how["httpGet"]["path"], headers=headers) == 200
+        headers = {header["name"]: header["value"] for header in handler["httpGet"].get("httpHeaders", [])}
+        return self.get(handler["httpGet"]["path"], headers=headers) == 200
 
     def get(self, path: str, **more: Any) -> int:
         try:
