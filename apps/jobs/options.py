@@ -188,10 +188,10 @@ class JobOptions(Options):
     def instructions(self, rule: int | None) -> CustomInstructions:
         """Return the prompts for a page whose mode this rule of auto mode chose; None: no rule chose it."""
         prompts = self.agentic_options or AgenticOptions()
-        asked = {each.name: getattr(prompts, each.name) for each in fields(CustomInstructions)}
+        texts = {each.name: getattr(prompts, each.name) for each in fields(CustomInstructions)}
         if rule is not None and (prompt := self.auto_mode_rules[rule].parsing_conf.custom_prompt):
-            asked["custom_prompt"] = prompt
-        return CustomInstructions(**{name: text for name, text in asked.items() if text})
+            texts["custom_prompt"] = prompt
+        return CustomInstructions(**{name: text for name, text in texts.items() if text})
 
     @property
     def _processing(self) -> ProcessingOptions:

@@ -59,7 +59,7 @@ def render_page(*, step_id: int, fence: int, **later: Any) -> dict[str, Any] | N
 
 @shared_task(name=workflow.OCR_ALIVE)
 def ocr_alive(*, step_id: int, fence: int, worker: str, **later: Any) -> None:
-    recognize.keep_ocr_alive(step_id=step_id, fence=fence, worker=worker)
+    recognize.renew_ocr_lease(step_id=step_id, fence=fence, worker=worker)
 
 
 @shared_task(name=workflow.ACCEPT_OCR)

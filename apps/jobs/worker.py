@@ -208,7 +208,7 @@ def _rescue_on_a_timer() -> None:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
         with log_failure("Rescuing lost work"), borrowed_connection():
             if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
-                clean_up.ask_for_clean_up()
+                clean_up.request_clean_up()
 
 
 def _handle_events() -> None:

@@ -1,7 +1,7 @@
 """The only module with the names of Celery tasks and with Celery's canvas.
 
 Messages contain ids and fences, never content. Work on pages is published as a chord, called a *window*: its members
-are ranges or pages, and its body calls ``send_due`` for more. Nothing depends on the body: the worker that ends the
+are ranges or pages, and its body calls ``dispatch_due`` for more. Nothing depends on the body: the worker that ends the
 last step of a stage advances the job. Results are ignored, also those of the members: the chord counts without them,
 and a process that waits for results has a connection that does not survive a restart of Redis.
 """
@@ -91,12 +91,12 @@ class Message:
         return cls(step.pk, step.fence, Stage(step.stage), step.queue, step.job_id, step.pages)
 
 
-def send_step(message: Message) -> bool:
+def publish_step(message: Message) -> bool:
     """Publish one message. Log it and return False if the broker does not accept it."""
     return _publish(lambda: signature_of(message).apply_async(), f"{message.stage} of {message.job}")
 
 
-def send_window(messages: Sequence[Message]) -> bool:
+def publish_window(messages: Sequence[Message]) -> bool:
     """Publish steps of one job and stage as one chord. Return False if the broker does not accept it."""
     from celery import chord
 
@@ -106,7 +106,7 @@ def send_window(messages: Sequence[Message]) -> bool:
     return _publish(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
 
 
-def send_clean_up(*, expires_seconds: float) -> bool:
+def publish_clean_up(*, expires_seconds: float) -> bool:
     """Publish a round of housekeeping, which removes expired jobs. The message expires after ``expires_seconds``."""
     task = _app().signature(CLEAN_UP, queue=HOUSEKEEPING_QUEUE, immutable=True, ignore_result=True)
     return _publish(lambda: task.apply_async(expires=expires_seconds), "a round of housekeeping")

@@ -16,7 +16,7 @@ OPEN_WORK = """
 from django.utils import timezone
 from apps.accounts.services import default_project
 from apps.jobs.models import ParseJob
-from apps.jobs.scheduling.dispatch import send_due
+from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.jobs.stages.extract import make_ranges
 left, now = {messages}, timezone.now()
 while left:
@@ -27,7 +27,7 @@ while left:
     )
     make_ranges(job, range(1, 4 * ranges + 1))
     left -= ranges
-send_due()
+dispatch_due()
 """
 NO_WORK = "from apps.jobs.models import ParseJob; ParseJob.objects.all().delete()"
 

@@ -181,5 +181,5 @@ from apps.jobs.models import Step
 steps = Step.objects.filter(job_id={job!r}, stage="extract", state__in=["pending", "running"])
 messages = [workflow.Message.of(step) for step in steps] * 10
 random.shuffle(messages)
-print(sum(workflow.send_step(message) for message in messages))
+print(sum(workflow.publish_step(message) for message in messages))
 """

@@ -29,7 +29,7 @@ def accept_request(project: Project, options: ParseOptions) -> JobRequest:
     if the limits of the project forbid the job.
     """
     request = _job_request(options, _tier(options))
-    admission = admit(project=project, mode=request.mode, options=request.options, asked=request.tier)
+    admission = admit(project=project, mode=request.mode, options=request.options, tier=request.tier)
     return replace(
         request,
         mode=admission.mode,

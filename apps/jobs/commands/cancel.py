@@ -7,7 +7,7 @@ from django.db import transaction
 from apps.jobs.errors import NotCancellable
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.claims import end_job
-from apps.jobs.scheduling.dispatch import send_due
+from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.jobs.states import JobState
 
 
@@ -19,6 +19,6 @@ def cancel_job(*, job: ParseJob) -> ParseJob:
     with transaction.atomic():
         if not end_job(job.pk, JobState.CANCELLED):
             raise NotCancellable
-    transaction.on_commit(lambda: send_due(project_id=job.project_id))
+    transaction.on_commit(lambda: dispatch_due(project_id=job.project_id))
     job.refresh_from_db()
     return job

@@ -40,10 +40,10 @@ class Overdue:
     size_bytes: int = 0
 
 
-def ask_for_clean_up() -> None:
+def request_clean_up() -> None:
     """Start a round of housekeeping in a worker, at most once a minute for all callers together."""
     if acquire_leader_lock("clean_up", duration=BETWEEN_ROUNDS):
-        workflow.send_clean_up(expires_seconds=BETWEEN_ROUNDS.total_seconds())
+        workflow.publish_clean_up(expires_seconds=BETWEEN_ROUNDS.total_seconds())
 
 
 def clean_up() -> int:

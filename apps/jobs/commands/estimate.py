@@ -64,8 +64,8 @@ def estimate_parse(*, project: Project, path: Path, name: str, request: JobReque
     for mode in MODES:
         job = _unsaved_job(project, name, request, mode)
         try:
-            asked = request.tier if mode == request.mode else mode
-            admission = admit(project=project, mode=mode, options=job.parsed_options, asked=asked)
+            tier = request.tier if mode == request.mode else mode
+            admission = admit(project=project, mode=mode, options=job.parsed_options, tier=tier)
             check_pages(project=project, count=sample.pages)
         except ParseError as error:
             why_not = error.detail

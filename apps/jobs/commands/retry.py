@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from apps.core import tracing
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import JobPage, ParseJob
-from apps.jobs.scheduling.dispatch import send_pages_of, start_job_step
+from apps.jobs.scheduling.dispatch import dispatch_pages_of, start_job_step
 from apps.jobs.scheduling.moves import move_jobs, move_pages
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.states import RETRYABLE_JOBS, JobState, PageState, Stage
@@ -51,7 +51,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         move_pages(all_pages.filter(number__in=numbers), PageState.PENDING, **empty)
         if numbers:
             make_ranges(job, numbers)
-            transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
+            transaction.on_commit(lambda: dispatch_pages_of(job, Stage.EXTRACT))
         else:
             start_job_step(job=job, stage=Stage.SPLIT)
     tracing.mark_affected(job.pk)

@@ -91,7 +91,7 @@ def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
         password = sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
     except sealed_secrets.BrokenSeal:
         raise IllegalMove("The document's password cannot be read any more. Send the document again.") from None
-    admission = admit(project=job.project, mode=mode, options=job.parsed_options, asked=mode)
+    admission = admit(project=job.project, mode=mode, options=job.parsed_options, tier=mode)
     request = JobRequest(
         mode=admission.mode,
         tier=mode,

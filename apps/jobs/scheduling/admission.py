@@ -34,8 +34,8 @@ class Admission:
     warnings: tuple[dict[str, str], ...] = ()
 
 
-def admit(*, project: Project, mode: str, options: JobOptions, asked: str) -> Admission:
-    """Decide in which mode a new job of the project is parsed. ``asked`` is the mode or tier as the request spells it.
+def admit(*, project: Project, mode: str, options: JobOptions, tier: str) -> Admission:
+    """Decide in which mode a new job of the project is parsed. ``tier`` is the one that the request names.
 
     Raises IntakePaused, ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
     """
@@ -59,7 +59,7 @@ def admit(*, project: Project, mode: str, options: JobOptions, asked: str) -> Ad
     rules = options.provider_rules(quota)
     unserved = {wanted for wanted in modes if not targets_of(wanted, rules)} - {FAST}
     if mode in unserved:
-        return _admit_in_fast_mode(mode, asked, rules)
+        return _admit_in_fast_mode(mode, tier, rules)
     warnings = tuple(_ignore_auto_mode_rule(wanted, rules) for wanted in sorted(unserved))
     if options.max_cost_micros is not None:
         targets = (target for wanted in modes for target in targets_of(wanted, rules))
@@ -78,7 +78,7 @@ def targets_of(mode: str, rules: ProviderRules) -> list[Target]:
     return [target for target in catalog.targets(parser) if not rules.refusal(target)] if parser else []
 
 
-def _admit_in_fast_mode(mode: str, asked: str, rules: ProviderRules) -> Admission:
+def _admit_in_fast_mode(mode: str, tier: str, rules: ProviderRules) -> Admission:
     """Admit a job in fast mode because no provider serves its mode.
 
     Raise ModeNotAvailable unless the setting MODE_WITHOUT_PROVIDER allows it.
@@ -86,10 +86,10 @@ def _admit_in_fast_mode(mode: str, asked: str, rules: ProviderRules) -> Admissio
     reasons, advice = _reasons_and_advice(mode, rules)
     if settings.MODE_WITHOUT_PROVIDER != FAST:
         raise ModeNotAvailable(
-            f"No provider serves the mode {mode} of the tier {asked}{reasons}. {advice}, or send the tier fast, which "
+            f"No provider serves the mode {mode} of the tier {tier}{reasons}. {advice}, or send the tier fast, which "
             "needs none.",
             location=("body", "tier"),
-            value=asked,
+            value=tier,
         )
     detail = f"No provider serves the mode {mode}{reasons}; fast mode takes its place."
     return Admission(FAST, False, ({"code": "mode_not_available", "detail": detail, "option": "tier"},))

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from apps.jobs import queries
 from apps.jobs.models import ParseJob, Step
-from apps.jobs.scheduling.dispatch import send_pages_of, start_job_step
+from apps.jobs.scheduling.dispatch import dispatch_pages_of, start_job_step
 from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, Stage
 
@@ -26,7 +26,7 @@ def advance_if_done(*, job_id: str, stage: Stage) -> None:
         if steps.unsent and steps.sent <= int(settings.QUEUES[steps.queue].window_per_job) // 2
     ]
     if half_free:
-        send_pages_of(ParseJob.objects.only("project_id").get(pk=job_id), stage, queues=half_free)
+        dispatch_pages_of(ParseJob.objects.only("project_id").get(pk=job_id), stage, queues=half_free)
 
 
 def advance_job(*, job_id: str) -> bool:
@@ -59,4 +59,4 @@ def close_window(*, job_id: str) -> None:
     ParseJob.objects.filter(pk=job_id).update(windows_closed=F("windows_closed") + 1)
     job = ParseJob.objects.filter(pk=job_id, state=JobState.RUNNING).only("project_id", "stage").first()
     if job is not None and job.stage in NEXT_STAGE:
-        send_pages_of(job, Stage(job.stage))
+        dispatch_pages_of(job, Stage(job.stage))

@@ -20,7 +20,7 @@ from apps.core.database_connections import borrowed_connection
 from apps.jobs import workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, retention
-from apps.jobs.scheduling.leases import Lease, lease_keeper
+from apps.jobs.scheduling.leases import Lease, lease_renewer
 from apps.jobs.scheduling.moves import move_jobs, move_pages, move_steps
 from apps.jobs.states import JobState, PageState, Stage, StepMove, StepState
 from apps.pages.layout.text_quality import NO_TEXT_LAYER
@@ -61,17 +61,17 @@ def claim_step(*, step_id: int, fence: int) -> Iterator[Claim | None]:
         )
         yield None
         return
-    with keep_lease(step) as claim:
+    with renewed_lease(step) as claim:
         yield claim
 
 
 @contextmanager
-def keep_lease(step: Step) -> Iterator[Claim]:
+def renewed_lease(step: Step) -> Iterator[Claim]:
     """Renew the lease of a step that this process has claimed while the block runs."""
     with (
         logs.about(**logs.job(step.job_id, step.pages)),
         tracing.within(step.job_id, job_traces.key_of(step)),
-        lease_keeper().keep(step.pk, step.fence) as lease,
+        lease_renewer().renewing(step.pk, step.fence) as lease,
     ):
         yield Claim(step, step.fence, lease)
 

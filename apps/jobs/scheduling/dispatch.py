@@ -68,20 +68,20 @@ def _pauses_of(queue: str) -> QuerySet[Pause]:
     return Pause.objects.filter(name__in=needed)
 
 
-def send_due_if_any_waits() -> int:
-    """``send_due``, unless one query finds that no row waits to be sent."""
+def dispatch_due_if_any() -> int:
+    """Call ``dispatch_due`` if one query finds that a row waits to be sent."""
     waits = Step.objects.filter(state=StepState.PENDING, sent_at=None).exists()
-    return send_due() if waits else 0
+    return dispatch_due() if waits else 0
 
 
-def send_pages_of(job: ParseJob, stage: Stage, *, queues: Iterable[str] | None = None) -> int:
-    """Send due rows of a stage of one job's pages, in all its queues or some. Return the number of messages sent."""
-    asked = queues or workflow.QUEUES_OF_PAGE_STAGE[stage]
-    return sum(_send(queue, job.project_id, job_id=job.pk) for queue in asked)
+def dispatch_pages_of(job: ParseJob, stage: Stage, *, queues: Iterable[str] | None = None) -> int:
+    """Dispatch due rows of one stage of a job's pages, in all its queues or some. Return the number of messages."""
+    names = queues or workflow.QUEUES_OF_PAGE_STAGE[stage]
+    return sum(_dispatch(queue, job.project_id, job_id=job.pk) for queue in names)
 
 
-def send_due(*, project_id: UUID | None = None, queues: Iterable[str] | None = None) -> int:
-    """Send due rows of all projects or of one, in all queues or some. Return the number of messages sent.
+def dispatch_due(*, project_id: UUID | None = None, queues: Iterable[str] | None = None) -> int:
+    """Dispatch due rows of all projects or of one, in all queues or some. Return the number of messages.
 
     A queue has a window per job and per project (settings.QUEUES), counted in rows that were sent and are still open.
     So a backlog of one project does not delay the one page of another. Rows are marked as sent before they are
@@ -94,11 +94,11 @@ def send_due(*, project_id: UUID | None = None, queues: Iterable[str] | None = N
             # One index lookup per project, however many rows wait.
             waits = Exists(_unsent(queue).filter(project_id=OuterRef("pk")))
             projects = list(Project.objects.filter(waits).values_list("pk", flat=True).order_by())
-        sent += sum(_send(queue, owner) for owner in projects)
+        sent += sum(_dispatch(queue, owner) for owner in projects)
     return sent
 
 
-def _send(queue: str, project_id: UUID, *, job_id: str | None = None) -> int:
+def _dispatch(queue: str, project_id: UUID, *, job_id: str | None = None) -> int:
     if not _choose(queue, project_id, job_id=job_id):
         return 0
     with transaction.atomic():
@@ -201,9 +201,9 @@ def _publish(steps: Sequence[Step]) -> int:
     messages = [workflow.Message.of(step) for step in steps]
     if steps[0].first_page:
         ParseJob.objects.filter(pk=steps[0].job_id).update(windows_sent=F("windows_sent") + 1)
-        accepted = workflow.send_window(messages)
+        accepted = workflow.publish_window(messages)
     else:
-        published = [workflow.send_step(message) for message in messages]
+        published = [workflow.publish_step(message) for message in messages]
         accepted = all(published)
     if accepted:
         return len(messages)
@@ -211,7 +211,7 @@ def _publish(steps: Sequence[Step]) -> int:
     return 0
 
 
-def send_again(step: Step) -> bool:
+def dispatch_again(step: Step) -> bool:
     """Publish a row again whose message was lost, with the same fence.
 
     Return False if it was claimed or sent meanwhile.
@@ -221,7 +221,7 @@ def send_again(step: Step) -> bool:
     """
     lost = Step.objects.filter(pk=step.pk, window=step.window)
     marked = move_steps(lost, StepMove.RESEND, window=_new_window())
-    return bool(marked) and workflow.send_step(workflow.Message.of(step))
+    return bool(marked) and workflow.publish_step(workflow.Message.of(step))
 
 
 def _new_window() -> str:

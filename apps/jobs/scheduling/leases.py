@@ -40,7 +40,7 @@ class Lease:
         self._lost.set()
 
 
-class LeaseKeeper:
+class LeaseRenewer:
     """Renews the leases of one process."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class LeaseKeeper:
         self._thread = BackgroundThread("leases", self._run)
 
     @contextmanager
-    def keep(self, step_id: int, fence: int) -> Iterator[Lease]:
+    def renewing(self, step_id: int, fence: int) -> Iterator[Lease]:
         """Renew a lease while the block runs."""
         lease = Lease(step_id, fence)
         with self._thread.condition:
@@ -90,4 +90,4 @@ def renew(steps: QuerySet[Step]) -> int:
     return steps.filter(state=StepState.RUNNING).update(lease_expires_at=Now() + settings.LEASE)
 
 
-lease_keeper = PerProcess(LeaseKeeper)
+lease_renewer = PerProcess(LeaseRenewer)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.jobs import queries, workflow
 from apps.jobs.errors import IntakePaused
 from apps.jobs.models import ParseJob, Pause, Step
-from apps.jobs.scheduling.dispatch import send_due
+from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.jobs.states import OPEN_JOBS, StepState
 
 INTAKE = "intake"
@@ -47,7 +47,7 @@ def resume(*, name: str) -> bool:
         ParseJob.objects.filter(state__in=OPEN_JOBS, pk__in=waited.values("job_id")).update(
             deadline_at=F("deadline_at") + (timezone.now() - row.since)
         )
-    send_due()
+    dispatch_due()
     return True
 
 

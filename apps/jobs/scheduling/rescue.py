@@ -17,7 +17,7 @@ from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.scheduling import workers
 from apps.jobs.scheduling.advance import advance_job
 from apps.jobs.scheduling.claims import end_job, fail_pages, reclaim
-from apps.jobs.scheduling.dispatch import is_paused, send_again, send_due
+from apps.jobs.scheduling.dispatch import dispatch_again, dispatch_due, is_paused
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
 from apps.jobs.scheduling.moves import move_steps
 from apps.jobs.scheduling.pauses import paused_names
@@ -79,7 +79,7 @@ def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | N
     stuck = ParseJob.objects.filter(~Exists(open_step), state=JobState.RUNNING, stage__in=NEXT_STAGE)
     found.advanced = sum(advance_job(job_id=job_id) for job_id in stuck.values_list("pk", flat=True)[:BATCH])
     workers.move_pages_from_lost_gpu()
-    found.sent = send_due()
+    found.sent = dispatch_due()
     found.sent_again = _resend_lost_messages(accept_written_answer)
     if found:
         logger.warning("rescue_jobs: %s", found)
@@ -101,7 +101,7 @@ def _resend_lost_messages(accept_written_answer: Callable[[Step], bool]) -> int:
             last = begun.order_by("-sent_at").values_list("sent_at", flat=True).first()
             waiting = waiting.filter(sent_at__lt=last) if last else waiting.none()
         for step in waiting.select_related("job")[:BATCH]:
-            again += accept_written_answer(step) or send_again(step)
+            again += accept_written_answer(step) or dispatch_again(step)
     return again
 
 

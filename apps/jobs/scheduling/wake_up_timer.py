@@ -11,7 +11,7 @@ import time
 from apps.core.background_thread import BackgroundThread, log_failure
 from apps.core.database_connections import borrowed_connection
 from apps.jobs import workflow
-from apps.jobs.scheduling.dispatch import send_due
+from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.pages.per_process import PerProcess
 
 MIN_INTERVAL_SECONDS = 0.25
@@ -40,7 +40,7 @@ class WakeUpTimer:
                 now = time.monotonic()
                 self._moments = [moment for moment in self._moments if moment > now]
             with log_failure("Sending the rows that are due"), borrowed_connection():
-                send_due(queues=workflow.MODEL_QUEUES)
+                dispatch_due(queues=workflow.MODEL_QUEUES)
             time.sleep(MIN_INTERVAL_SECONDS)
 
 

@@ -27,7 +27,7 @@ MAX_PURGED_PER_CALL = 200
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerInputs:
     """Everything that an answer depends on except the model."""
 
     job: ParseJob
@@ -50,9 +50,9 @@ class Asked:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def find(asked: Asked, models: Sequence[str]) -> tuple[Page, dict[str, object]] | None:
+def find(inputs: AnswerInputs, models: Sequence[str]) -> tuple[Page, dict[str, object]] | None:
     """Return the cached answer of the first of these models that has one, and the facts about it; None if none has."""
-    keys = [asked.key(model) for model in models]
+    keys = [inputs.key(model) for model in models]
     kept = {row.key: row for row in PageAnswer.objects.filter(key__in=keys, expires_at__gt=Now())}
     for key in keys:
         if key in kept:
@@ -61,20 +61,20 @@ def find(asked: Asked, models: Sequence[str]) -> tuple[Page, dict[str, object]] 
             except (FileNotFoundError, GarbledPage):
                 logger.warning("The cached answer %s is missing from storage; the model will be called again", key)
                 continue
-            return msgspec.structs.replace(page, number=asked.row.number), dict(kept[key].facts)
+            return msgspec.structs.replace(page, number=inputs.row.number), dict(kept[key].facts)
     return None
 
 
-def keep(asked: Asked, model: str, page: Page, facts: dict[str, object]) -> None:
+def keep(inputs: AnswerInputs, model: str, page: Page, facts: dict[str, object]) -> None:
     """Store a good answer. Do nothing if the document was deleted meanwhile."""
-    if asked.job.document_id is None:
+    if inputs.job.document_id is None:
         return
-    key = asked.key(model)
+    key = inputs.key(model)
     storage.write(storage.page_answer(key), encode_page(page))
     answer = PageAnswer(
         key=key,
-        project_id=asked.job.project_id,
-        document_id=asked.job.document_id,
+        project_id=inputs.job.project_id,
+        document_id=inputs.job.document_id,
         facts=facts,
         expires_at=Now() + timedelta(hours=settings.PAGE_CACHE_HOURS),
     )

@@ -14,7 +14,7 @@ from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, end_job, fail, snooze
-from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
+from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.extract import make_ranges
@@ -46,7 +46,7 @@ def assemble_document(*, step_id: int, fence: int) -> None:
                 if not _extract_lost_content(claim):
                     pages = list(_stored_pages(job)) if (job.page_count or 0) <= MAX_PAGES_IN_MEMORY else None
                     write_result(claim, lambda: _stored_pages(job) if pages is None else pages)
-    send_due_if_any_waits()
+    dispatch_due_if_any()
 
 
 def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
@@ -142,7 +142,7 @@ def _extract_lost_content(claim: Claim) -> bool:
             move_pages(JobPage.objects.filter(job=job, number__in=numbers), PageState.PENDING, content="")
             make_ranges(job, numbers)
             move_to_stage(job.pk, Stage.EXTRACT)
-            transaction.on_commit(lambda: send_pages_of(job, Stage.EXTRACT))
+            transaction.on_commit(lambda: dispatch_pages_of(job, Stage.EXTRACT))
     return True
 
 

@@ -88,7 +88,7 @@ class _PageContext:
         self.page = stored_page(self.row)
         self.parser = parsers.PARSERS[step.queue]
         dollars_per_day = quota.dollars_per_day if quota else None
-        self.order = CallScope(
+        self.scope = CallScope(
             call_for=CallFor(job.project_id, job.pk, step.first_page, step.queue),
             rules=self.options.provider_rules(quota),
             project_money_per_day=None if dollars_per_day is None else int(dollars_per_day * MICROS_PER_DOLLAR),
@@ -96,7 +96,7 @@ class _PageContext:
             exhausted=frozenset(exhausted),
             should_stop=claim.lease.is_lost,
         )
-        self.cache_key = answer_cache.Asked(
+        self.cache_inputs = answer_cache.AnswerInputs(
             job=job,
             row=self.row,
             page=self.page,
@@ -113,10 +113,10 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
         _complete(claim, context, page, {"empty": True})
         return
     if context.options.reads_cache:
-        targets = catalog.targets(context.order.call_for.page_parser)
-        models = [target.model for target in targets if not context.order.rules.refusal(target)]
+        targets = catalog.targets(context.scope.call_for.page_parser)
+        models = [target.model for target in targets if not context.scope.rules.refusal(target)]
         with borrowed_connection():
-            cached = answer_cache.find(context.cache_key, list(dict.fromkeys(models)))
+            cached = answer_cache.find(context.cache_inputs, list(dict.fromkeys(models)))
         if cached is not None:
             page, facts = cached
             _complete(claim, context, page, {**facts, "cache": "hit", "requests": 0, "cost_nanos": 0})
@@ -130,7 +130,9 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
         open_document=storage.local_original,
     ) as pictures:
         parsed = context.parser.parse(
-            PageToParse(page=page, instructions=context.cache_key.instructions, pictures=pictures, scope=context.order),
+            PageToParse(
+                page=page, instructions=context.cache_inputs.instructions, pictures=pictures, scope=context.scope
+            ),
             process_gateway(),
         )
     facts = {
@@ -144,7 +146,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
     _complete(claim, context, parsed.page, facts | used)
     if context.options.writes_cache:
         with borrowed_connection():
-            answer_cache.keep(context.cache_key, parsed.model, parsed.page, facts)
+            answer_cache.keep(context.cache_inputs, parsed.model, parsed.page, facts)
 
 
 def _complete(claim: Claim, context: _PageContext, page: Page, facts: dict[str, Any]) -> None:

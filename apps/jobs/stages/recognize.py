@@ -26,13 +26,13 @@ from apps.jobs.scheduling.claims import (
     claim_step,
     complete,
     discard,
-    keep_lease,
     pages_of,
+    renewed_lease,
     retry,
     snooze,
     wait_for_ocr,
 )
-from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
+from apps.jobs.scheduling.dispatch import dispatch_pages_of, make_page_steps
 from apps.jobs.scheduling.leases import renew
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
@@ -74,7 +74,7 @@ def begin_recognition(job: ParseJob, numbers: Sequence[int]) -> None:
     move_pages(JobPage.objects.filter(job=job, number__in=numbers), PageState.PENDING)
     Step.objects.bulk_create(make_page_steps(job=job, stage=Stage.RECOGNIZE, queue=queue, numbers=numbers))
     move_to_stage(job.pk, Stage.RECOGNIZE)
-    transaction.on_commit(partial(send_pages_of, job, Stage.RECOGNIZE))
+    transaction.on_commit(partial(dispatch_pages_of, job, Stage.RECOGNIZE))
 
 
 def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
@@ -130,7 +130,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
     return None
 
 
-def keep_ocr_alive(*, step_id: int, fence: int, worker: str) -> None:
+def renew_ocr_lease(*, step_id: int, fence: int, worker: str) -> None:
     """Renew the lease of a page in an OCR worker. The worker's first message claims the page instead."""
     if not renew(Step.objects.filter(pk=step_id, fence=fence)):
         claim_for_ocr(step_id=step_id, fence=fence, worker=worker)
@@ -153,7 +153,7 @@ def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", wo
     claim_for_ocr(step_id=step_id, fence=fence, worker="")  # in case the worker's first message was lost
     step.refresh_from_db()
     job_traces.page_recognized(step, worked, error_code=code)
-    with keep_lease(step) as claim:
+    with renewed_lease(step) as claim:
         if code:
             error = page_error(code, detail)
             if code == _IMAGE_GONE:

@@ -10,7 +10,7 @@ from functools import partial
 from django.db import transaction
 
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.scheduling.dispatch import make_page_steps, send_pages_of
+from apps.jobs.scheduling.dispatch import dispatch_pages_of, make_page_steps
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.states import PageState, Stage
@@ -88,5 +88,5 @@ def begin_models(job: ParseJob, routes: Sequence[Route]) -> bool:
     ]
     Step.objects.bulk_create(sorted(steps, key=lambda step: step.first_page), batch_size=ROWS_PER_BATCH)
     move_to_stage(job.pk, Stage.MODEL)
-    transaction.on_commit(partial(send_pages_of, job, Stage.MODEL))
+    transaction.on_commit(partial(dispatch_pages_of, job, Stage.MODEL))
     return True

@@ -16,8 +16,8 @@ from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.admission import allow_pages
-from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_claimed_step, keep_lease, snooze
-from apps.jobs.scheduling.dispatch import send_due_if_any_waits, send_pages_of
+from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_claimed_step, renewed_lease, snooze
+from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
 from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.assemble import write_result
@@ -39,7 +39,7 @@ def split_document(*, step_id: int, fence: int) -> None:
             return
         with record_errors(claim):
             _split(claim)
-    send_due_if_any_waits()
+    dispatch_due_if_any()
 
 
 def _split(claim: Claim) -> None:
@@ -74,7 +74,7 @@ def _split(claim: Claim) -> None:
             JobPage.objects.bulk_create((JobPage(job=job, number=number) for number in numbers), batch_size=500)
             make_ranges(job, numbers)
             _record_facts(job, facts, stage=Stage.EXTRACT, pages=len(numbers))
-        send_pages_of(job, Stage.EXTRACT)
+        dispatch_pages_of(job, Stage.EXTRACT)
 
 
 def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
@@ -101,7 +101,7 @@ def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Pa
             return
         _record_facts(job, facts, stage=Stage.ASSEMBLE, pages=len(pages))
         step = create_claimed_step(job=job, stage=Stage.ASSEMBLE)
-    with keep_lease(step) as assembly, record_errors(assembly):
+    with renewed_lease(step) as assembly, record_errors(assembly):
         write_result(assembly, lambda: pages)
 
 

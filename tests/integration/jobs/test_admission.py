@@ -20,7 +20,7 @@ from tests.fakes.provider import FakeProvider
 def refusal(project: Project, **options: Any) -> str:
     """Request balanced mode with these options, and return the detail of the error."""
     with pytest.raises(ModeNotAvailable) as error:
-        admit(project=project, mode="balanced", options=JobOptions.model_validate(options), asked="balanced")
+        admit(project=project, mode="balanced", options=JobOptions.model_validate(options), tier="balanced")
     return error.value.detail
 
 
@@ -76,7 +76,7 @@ def test_the_warning_about_fast_mode_contains_the_reason(
     settings.MODE_WITHOUT_PROVIDER = "fast"
     deploy(provider, "openai", paused=True)
 
-    admission = admit(project=project, mode="balanced", options=JobOptions(), asked="balanced")
+    admission = admit(project=project, mode="balanced", options=JobOptions(), tier="balanced")
 
     assert admission.mode == "fast"
     [warning] = admission.warnings

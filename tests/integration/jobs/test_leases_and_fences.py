@@ -159,8 +159,8 @@ def test_a_lost_message_is_sent_again_once(submit: Submit) -> None:
     Step.objects.filter(pk=step.pk).update(window="lost", sent_at=datetime(2026, 1, 1, 12, 0, 0, 0, tzinfo=UTC))
     step.refresh_from_db()
 
-    dispatch.send_again(step)
-    dispatch.send_again(step)  # another process that found the same lost message is too late
+    dispatch.dispatch_again(step)
+    dispatch.dispatch_again(step)  # another process that found the same lost message is too late
 
     step.refresh_from_db()
     assert step.window != "lost"
@@ -171,7 +171,7 @@ def test_a_lost_message_is_sent_again_once(submit: Submit) -> None:
 def test_a_lost_message_is_found_beside_a_snoozed_row(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     """On PostgreSQL, rows that were never sent sort before all others."""
     monkeypatch.setattr(workflow, "queue_length", lambda queue: 1)
-    monkeypatch.setattr(workflow, "send_step", lambda message: True)
+    monkeypatch.setattr(workflow, "publish_step", lambda message: True)
     job = run_to(submit(pages=12), Stage.EXTRACT)
     lost, begun_later, snoozed = open_steps(job)
     in_an_hour = Now() + timedelta(hours=1)

@@ -323,10 +323,10 @@ def test_a_project_without_pages_left_fails_its_job_with_the_reason(
 
 def test_jobs_beyond_the_projects_limit_wait(submit: Submit, project: Project) -> None:
     ProjectQuota.objects.create(project=project, concurrent_jobs=1)
-    dispatch.send_due()
+    dispatch.dispatch_due()
     first = run_to(submit(pages=4), Stage.EXTRACT)
     second = submit(pages=4)
-    dispatch.send_due()
+    dispatch.dispatch_due()
     assert Step.objects.get(job=second).sent_at is None
 
     run(first)

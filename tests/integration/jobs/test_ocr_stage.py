@@ -44,7 +44,7 @@ def _ocr_is_delivered(engine: EngineProcess, monkeypatch: pytest.MonkeyPatch) ->
     def deliver(*, step_id: int, fence: int) -> None:
         request = recognize.render_page(step_id=step_id, fence=fence)
         if request is not None:
-            recognize.keep_ocr_alive(step_id=request["step_id"], fence=request["fence"], worker="ocr-1")
+            recognize.renew_ocr_lease(step_id=request["step_id"], fence=request["fence"], worker="ocr-1")
             answer(request, engine)
             recognize.accept_ocr(step_id=request["step_id"], fence=request["fence"])
 
@@ -121,13 +121,13 @@ def test_a_page_that_waits_for_ocr_has_no_lease_and_no_attempt(submit: Submit) -
     assert (step.state, step.starts, step.lease_expires_at) == (StepState.PENDING, 0, None)
     assert not PageAttempt.objects.filter(job=step.job, stage=Stage.RECOGNIZE).exists()
 
-    recognize.keep_ocr_alive(step_id=step.pk, fence=request["fence"], worker="ocr-1")
+    recognize.renew_ocr_lease(step_id=step.pk, fence=request["fence"], worker="ocr-1")
     step.refresh_from_db()
     assert (step.state, step.starts) == (StepState.RUNNING, 1)
     assert step.lease_expires_at is not None
 
     first_lease = step.lease_expires_at
-    recognize.keep_ocr_alive(step_id=step.pk, fence=request["fence"], worker="ocr-1")
+    recognize.renew_ocr_lease(step_id=step.pk, fence=request["fence"], worker="ocr-1")
     step.refresh_from_db()
     assert step.starts == 1
     assert step.lease_expires_at is not None
@@ -136,12 +136,12 @@ def test_a_page_that_waits_for_ocr_has_no_lease_and_no_attempt(submit: Submit) -
 
 def test_an_answer_with_an_old_fence_is_discarded(submit: Submit, engine: EngineProcess) -> None:
     step, old = start_ocr(submit(scanned_pdf(1)))
-    recognize.keep_ocr_alive(step_id=step.pk, fence=old["fence"], worker="ocr-1")
+    recognize.renew_ocr_lease(step_id=step.pk, fence=old["fence"], worker="ocr-1")
     Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
     assert rescue().leases == 1
     answer(old, engine)
     recognize.accept_ocr(step_id=step.pk, fence=old["fence"])
-    recognize.keep_ocr_alive(step_id=step.pk, fence=old["fence"], worker="ocr-1")
+    recognize.renew_ocr_lease(step_id=step.pk, fence=old["fence"], worker="ocr-1")
 
     step.refresh_from_db()
     assert step.state == StepState.PENDING
@@ -226,8 +226,8 @@ def test_the_pages_of_a_document_in_ocr_are_limited(submit: Submit, settings: An
         return True
 
     with pytest.MonkeyPatch.context() as broker:
-        broker.setattr("apps.jobs.workflow.send_window", count_sent)
-        dispatch.send_due()
+        broker.setattr("apps.jobs.workflow.publish_window", count_sent)
+        dispatch.dispatch_due()
     assert sent[-1] == settings.OCR_CONCURRENCY == 8
 
 

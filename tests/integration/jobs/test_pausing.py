@@ -36,7 +36,7 @@ def test_pages_of_a_paused_queue_are_sent_on_resume(submit: Submit) -> None:
     pauses.pause(name=PAGES, by="tester")
 
     job = run_to(submit(pages=10), Stage.EXTRACT)
-    dispatch.send_due()
+    dispatch.dispatch_due()
     assert windows_sent(job) == 0
 
     pauses.resume(name=PAGES)
@@ -48,7 +48,7 @@ def test_jobs_do_not_start_while_their_queue_is_paused(submit: Submit, caplog: p
     pauses.pause(name="parse_raw_file_job", by="tester")
 
     job = submit(pages=1)
-    dispatch.send_due()
+    dispatch.dispatch_due()
     assert NOT_ACCEPTED not in caplog.text, "nothing was published"
 
     pauses.resume(name="parse_raw_file_job")
@@ -152,7 +152,7 @@ def test_jobs_of_the_highest_priority_are_sent_first(submit: Submit, settings: A
 
     set_priority(job_ids=[jobs[2].pk], priority=10)
     set_priority(job_ids=[jobs[0].pk], priority=-10)
-    dispatch.send_due(queues=[PAGES])
+    dispatch.dispatch_due(queues=[PAGES])
 
     assert [windows_sent(job) for job in jobs] == [0, 0, 1]
 

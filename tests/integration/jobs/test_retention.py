@@ -409,7 +409,7 @@ def test_deleting_the_last_two_jobs_at_once_removes_the_document(submit: Submit,
 
 def test_housekeeping_starts_once_a_minute(submit: Submit) -> None:
     for _ in range(3):
-        clean_up.ask_for_clean_up()
+        clean_up.request_clean_up()
 
     lock = Turn.objects.get(name="clean_up")
     assert timedelta(seconds=50) < lock.expires_at - timezone.now() <= timedelta(seconds=60)

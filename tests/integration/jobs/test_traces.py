@@ -176,7 +176,7 @@ def test_a_recognised_page_has_three_spans(submit: Submit, spans_of: SpansOf) ->
     (step,) = open_steps(job)
     request = recognize.render_page(step_id=step.pk, fence=step.fence)
     assert request is not None
-    recognize.keep_ocr_alive(step_id=request["step_id"], fence=request["fence"], worker="ocr-1:77")
+    recognize.renew_ocr_lease(step_id=request["step_id"], fence=request["fence"], worker="ocr-1:77")
     now = float(int(time.time()))
     recognize.accept_ocr(
         step_id=request["step_id"], fence=request["fence"], code="ocr_failed", worked=[now, now + 2.5, "ocr-1:77"]

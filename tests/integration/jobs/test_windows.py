@@ -38,7 +38,7 @@ def sent(settings: Any, monkeypatch: pytest.MonkeyPatch, provider: FakeProvider)
         messages.extend(message for message in window if message.stage is Stage.MODEL)
         return True
 
-    monkeypatch.setattr("apps.jobs.workflow.send_window", record)
+    monkeypatch.setattr("apps.jobs.workflow.publish_window", record)
     settings.QUEUES = settings.QUEUES | {"llm": replace(settings.QUEUES["llm"], window_per_job=4, window_per_project=6)}
     return messages
 
@@ -163,7 +163,7 @@ def test_pages_of_a_cancelled_job_are_not_sent(submit: Submit, sent: Sent) -> No
 
     for message in before:
         deliver(Step.objects.get(pk=message.step_id))
-    dispatch.send_due()
+    dispatch.dispatch_due()
 
     assert sent == before
     assert llm_status() == (0, 0, 0, 0)
@@ -174,12 +174,12 @@ def test_pages_that_the_broker_did_not_accept_are_sent_later(
     submit: Submit, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broker:
-        broker.setattr("apps.jobs.workflow.send_window", lambda window: False)
+        broker.setattr("apps.jobs.workflow.publish_window", lambda window: False)
         run_to(submit(pages=6, **BALANCED), Stage.MODEL)
     assert sent == []
     assert llm_status() == (6, 6, 0, 6)
 
-    dispatch.send_due()
+    dispatch.dispatch_due()
 
     assert len(pages(sent)) == len(set(pages(sent))) == 4
     assert llm_status() == (6, 2, 0, 6)
