@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts import services as accounts
 from apps.accounts.models import Project
@@ -76,6 +78,17 @@ def submit(project: Project) -> Submit:
         return submit_job(project=owner, document=document, request=JobRequest(**asked))
 
     return submit
+
+
+def ended_days_ago(job: ParseJob, *, days: float = 40) -> ParseJob:
+    """Change the job as if it had ended this number of days ago."""
+    ended = timezone.now() - timedelta(days=days)
+    ParseJob.objects.filter(pk=job.pk).update(finished_at=ended, retention_days=None)
+    return job
+
+
+def exists(job: ParseJob) -> bool:
+    return ParseJob.objects.filter(pk=job.pk).exists()
 
 
 def open_steps(job: ParseJob, stage: Stage | None = None) -> list[Step]:
