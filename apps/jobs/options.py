@@ -1,6 +1,6 @@
 """The options of a job: the only definition of their names, types, defaults and meaning.
 
-A request is validated against them once, and ``stored()`` is what ``ParseJob.options`` keeps. Read them through
+A request is validated against them once, and ``ParseJob.options`` holds the result of ``stored()``. Read them through
 ``ParseJob.parsed_options`` and the properties below, which hold the defaults. Names and types are stored in rows that
 older and newer releases read, so add options and values; never rename or remove one.
 """

@@ -9,7 +9,7 @@ and a process that waits for results has a connection that does not survive a re
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -207,14 +207,15 @@ def _task(message: Message, name: str, queue: str) -> Signature[Any]:
     )
 
 
-def _publish(publish: Any, what: str) -> bool:
+def _publish(publish: Callable[[], object], subject: str) -> bool:
+    """Call ``publish``. Log it and return False if the broker does not accept ``subject``."""
     from kombu.exceptions import OperationalError
     from redis.exceptions import RedisError
 
     try:
         publish()
     except (OperationalError, RedisError, OSError) as error:
-        logger.warning("The broker did not accept %s (%s); it will be sent later from the database", what, error)
+        logger.warning("The broker did not accept %s (%s); it will be sent later from the database", subject, error)
         return False
     return True
 

@@ -1,7 +1,8 @@
 """Debounce: when many pages of a job finish together, a worker checks stage completion once per 100 ms.
 
 The first page is checked at once, so a short document does not wait. For pages that follow within
-``INTERVAL_SECONDS`` a thread checks once, after all of them. Rescue finds what a worker that died did not check.
+``INTERVAL_SECONDS`` a thread checks once, after all of them. If the worker
+dies before that, rescue advances the jobs.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from apps.jobs.states import StepMove, StepState
 
 logger = logging.getLogger(__name__)
 
-KEPT = timedelta(days=1)
+MAX_ROW_AGE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def record_worker(worker: WorkerFacts) -> None:
     """Record that a worker is alive: the first time by a new row, later by one UPDATE. Old rows are deleted."""
     if Worker.objects.filter(pk=worker.id).update(seen_at=Now()):
         return
-    Worker.objects.filter(seen_at__lt=Now() - KEPT).delete()
+    Worker.objects.filter(seen_at__lt=Now() - MAX_ROW_AGE).delete()
     row = Worker(
         id=worker.id,
         name=worker.name[:100],
@@ -53,7 +53,7 @@ def record_worker(worker: WorkerFacts) -> None:
 
 
 def record_worker_stopped(worker_id: str) -> None:
-    """Record that a worker takes no new messages; it may still finish the ones it has."""
+    """Record that a worker accepts no new messages. It may still finish the ones it has."""
     Worker.objects.filter(pk=worker_id, stopped_at=None).update(stopped_at=Now(), seen_at=Now())
 
 
