@@ -94,6 +94,8 @@ def parsed_scan_and_flower(service: RunningService) -> Watched:
     service.start_worker("parse", "parse_raw_file_job", "parse_raw_file_job_pages")
     service.start_worker("housekeeping", "housekeeping")
     service.start("ocr", sys.executable, "-m", "ocr_worker", "ocr_cpu")
+    # Events are not kept: what a worker does before Flower listens to it is never shown.
+    wait_for(lambda: workers_online(flower) == 3, "Flower has heard from all workers", seconds=60, pause=0.2)
     scan = service.folder / "scan.pdf"
     scan.write_bytes(scanned_pdf(2))
     job_id = service.upload(scan)
@@ -107,6 +109,11 @@ def parsed_scan_and_flower(service: RunningService) -> Watched:
     # Each worker sends its events once a second.
     wait_for(has_all_events, "Flower has the events of all workers", seconds=30, pause=0.2)
     return watched
+
+
+def workers_online(flower: httpx.Client) -> int:
+    workers = flower.get("/workers", params={"json": "1"}).json()["data"]
+    return sum(bool(worker["status"]) for worker in workers)
 
 
 def is_healthy(flower: httpx.Client) -> bool:
