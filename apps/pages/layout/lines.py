@@ -12,7 +12,9 @@ from apps.pages.model.segments import Segment
 
 # Runs closer than this, in ems, belong to one stretch of a line: about the widest word space of a justified line.
 MAX_JOIN_GAP_EMS = 0.7
-# Words this far apart, in ems, may be cells of a table that LiteParse joined into one run.
+# A blank that the file has between them may be wider.
+MAX_BLANK_GAP_EMS = 1.2
+# Words this far apart, in ems, may be cells of a table that were joined into one run.
 MIN_CELL_GAP_EMS = 0.9
 # Columns of numbers are closer; the rows above and below decide whether they are columns.
 MIN_NUMBER_GAP_EMS = 0.4
@@ -60,12 +62,18 @@ def segments_of(runs: Sequence[TextRun]) -> list[Segment]:
         right = row[0].x1
         for index in range(1, len(row)):
             run = row[index]
-            if run.x0 - right > MAX_JOIN_GAP_EMS * max(run.size, row[index - 1].size):
+            if run.x0 - right > _join_gap(row[index - 1], run):
                 segments.append(_segment(row[start:index]))
                 start = index
             right = max(right, run.x1)
         segments.append(_segment(row[start:]))
     return segments
+
+
+def _join_gap(run: TextRun, following: TextRun) -> float:
+    """Return the widest gap, in points, across which two runs of a row are one stretch of a line."""
+    ems = MAX_BLANK_GAP_EMS if run.text.endswith(" ") else MAX_JOIN_GAP_EMS
+    return ems * max(run.size, following.size)
 
 
 def _segment(runs: Sequence[TextRun]) -> Segment:

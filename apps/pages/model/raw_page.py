@@ -5,8 +5,6 @@ A *text run* is the text that a library returns as one item: neighbouring charac
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from apps.pages.model.geometry import Box
@@ -23,7 +21,7 @@ class Char(msgspec.Struct, gc=False):
 
 
 class WordBox(msgspec.Struct, gc=False):
-    """A word of a run and its box, with the attribute names of LiteParse's words."""
+    """A word of a run and its box."""
 
     text: str
     x: float
@@ -32,10 +30,26 @@ class WordBox(msgspec.Struct, gc=False):
     height: float
 
 
-class TextRun(msgspec.Struct, gc=False):
-    """Neighbouring characters of one font on one line. ``angle`` in degrees, 0 for upright text.
+class TextStyle(msgspec.Struct, frozen=True, gc=False):
+    """How characters are drawn. ``font``: its name; ``colour``: red, green and blue of the fill, 0-255."""
 
-    ``words``: objects with the attributes of ``WordBox``, or None when the word boxes are unknown.
+    font: str = ""
+    bold: bool = False
+    italic: bool = False
+    fixed_pitch: bool = False
+    mathematics: bool = False
+    invisible: bool = False
+    colour: tuple[int, int, int] = (0, 0, 0)
+
+
+NO_STYLE = TextStyle()
+
+
+class TextRun(msgspec.Struct, gc=False):
+    """Neighbouring characters of one style on one line; ``text`` ends with a blank where the file has one after it.
+
+    ``angle``: degrees, 0 for upright text. ``words``: None when the word boxes are unknown. ``baseline``: its y, None
+    when unknown. ``content_id``: the number of its marked content, -1 for none.
     """
 
     text: str
@@ -47,13 +61,17 @@ class TextRun(msgspec.Struct, gc=False):
     bold: bool
     italic: bool
     angle: float = 0.0
-    words: Any = None
+    words: list[WordBox] | None = None
+    baseline: float | None = None
+    style: TextStyle = NO_STYLE
+    content_id: int = -1
 
 
 class RawPage(msgspec.Struct, gc=False):
     """Text runs, drawn lines (``rulings``, as thin boxes), filled areas and raster pictures of one page.
 
-    ``content_box`` surrounds everything the page draws, or is None when unknown.
+    ``dots``: small filled marks, such as drawn bullets. ``content_box`` surrounds everything that the page draws beside
+    text, or is None when unknown. ``truncated``: the page has more characters than are read.
     """
 
     page_number: int
@@ -64,3 +82,5 @@ class RawPage(msgspec.Struct, gc=False):
     fills: list[Box]
     pictures: list[Box]
     content_box: Box | None = None
+    dots: list[Box] = []
+    truncated: bool = False

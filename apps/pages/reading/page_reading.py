@@ -14,22 +14,16 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage
-from apps.pages.model.raw_page import Char, RawPage
+from apps.pages.model.raw_page import RawPage
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, remove_hidden_text
-from apps.pages.pdf.text_layer import PdfFile
+from apps.pages.pdf.pdf_file import PdfFile
 from apps.pages.reading import images
 from apps.pages.reading.inspection import PDF, inspect_document
 
 __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
-
-# White space this tall between lines, in points, may hold a picture.
-MIN_PICTURE_GAP_POINTS = 40.0
-# The white space above a footer is usually the end of a chapter, so it must be taller.
-MIN_GAP_ABOVE_FOOTER_POINTS = 150.0
-FOOTER_START_SHARE = 0.88
 
 
 def read_pages(
@@ -115,13 +109,13 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
             return turned
         raw = turned
     elif scripts.is_rtl("".join([run.text for run in raw.runs])):
-        raw.runs = right_to_left.rebuild_runs(raw.runs, (Char(*char) for char in pdf.chars(raw.page_number)))
+        raw.runs = right_to_left.rebuild_runs(raw.runs, pdf.chars(raw.page_number))
     hidden: tuple[str, ...] = ()
     warnings: list[str] = []
     if remove_hidden:
         found = remove_hidden_text(
             raw,
-            pdf.drawn(),
+            pdf.rendered(),
             place=lambda box: rotated_pages.box_laid_back(box, angle, width, height),
             keep_tiny=keep_tiny,
         )
@@ -131,8 +125,6 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
             hidden = found
             warnings.append(HIDDEN_TEXT)
     warnings += clean_runs(raw)
-    if not angle and may_contain_pictures(raw):
-        raw.pictures = pdf.pictures(raw.page_number)
     blocks = page_layout.analyse(raw)
     return Page(
         number=raw.page_number,
@@ -165,24 +157,3 @@ def clean_runs(raw: RawPage) -> list[str]:
             warnings.append("text_truncated")
             break
     return warnings
-
-
-def may_contain_pictures(raw: RawPage) -> bool:
-    """Return True if white space on the page is large enough for a picture.
-
-    Finding pictures loads the page again, which costs a third of reading it, so other pages are not searched.
-    """
-    if raw.content_box is None:
-        return False
-    low = raw.content_box.top
-    for top, bottom in sorted((run.top, run.bottom) for run in raw.runs):
-        if top - low > (
-            MIN_GAP_ABOVE_FOOTER_POINTS if top > FOOTER_START_SHARE * raw.height else MIN_PICTURE_GAP_POINTS
-        ):
-            return True
-        low = max(low, bottom)
-    if raw.content_box.bottom - low > MIN_PICTURE_GAP_POINTS:
-        return True
-    left = min((run.x0 for run in raw.runs), default=raw.content_box.x1)
-    right = max((run.x1 for run in raw.runs), default=raw.content_box.x0)
-    return left - raw.content_box.x0 > MIN_PICTURE_GAP_POINTS or raw.content_box.x1 - right > MIN_PICTURE_GAP_POINTS

@@ -1,0 +1,325 @@
+"""The characters of a page as the file has them, in numpy arrays: nothing is replaced by a look-alike or left out.
+
+PDFium changes a few things, which are undone here: a hyphen at a line end comes as U+0002, characters beyond U+FFFF
+come as two surrogates, and blanks and line ends are made up where the file has none. What stays unreadable keeps its code,
+so that the quality check sees it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from apps.pages.model.raw_page import TextStyle
+from apps.pages.pdf.fonts import NO_FONT, FontFacts, character_of_glyph, font_facts
+from apps.pages.pdf.pdfium import Pdfium
+
+RECORD = np.dtype(
+    [
+        ("object", "u8"), ("left", "f8"), ("right", "f8"), ("bottom", "f8"), ("top", "f8"),
+        ("loose_left", "f4"), ("loose_top", "f4"), ("loose_right", "f4"), ("loose_bottom", "f4"),
+        ("size", "f4"), ("unicode", "u4"), ("code", "u4"), ("type", "i4"), ("mode", "i4"), ("padding", "i4"),
+    ]
+)  # fmt: skip
+"""One character as ``FPDFText_GetCharInfoBatch`` writes it. Points of the page's own space, origin bottom-left."""
+NORMAL, GENERATED, UNMAPPED, HYPHEN = 0, 1, 2, 3
+INVISIBLE_MODE = 3
+_FILL_AND_STROKE_MODE = 2
+_CHUNK = 1 << 16
+_FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
+_REPLACEMENT = 0xFFFD
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """The visible part of a page in its own space (bottom-left origin), and its rotation: 0, 90, 180 or 270 degrees."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    rotation: int
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the page as displayed, in points."""
+        width, height = self.right - self.left, self.top - self.bottom
+        return (height, width) if self.rotation in (90, 270) else (width, height)
+
+    def displayed(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Map points (numbers or arrays) to the page as displayed, origin top-left."""
+        x, y = x - self.left, y - self.bottom
+        width, height = self.right - self.left, self.top - self.bottom
+        if self.rotation == 90:
+            return y, x
+        if self.rotation == 180:
+            return width - x, y
+        if self.rotation == 270:
+            return height - y, width - x
+        return x, height - y
+
+
+class Characters(msgspec.Struct):
+    """The characters of a page, arrays of one length in the order of the file.
+
+    Boxes in points of the page as displayed. ``advance`` boxes: from the pen position to the next. ``baseline`` is the
+    distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
+    writing direction, vertical writing is 90. ``blank_before``: how many blanks the file has before the character.
+    """
+
+    text: str
+    code: Any
+    x0: Any
+    top: Any
+    x1: Any
+    bottom: Any
+    baseline: Any
+    size: Any
+    angle: Any
+    style: Any
+    styles: list[TextStyle]
+    content_id: Any
+    blanks_before: Any
+    piece: Any
+    vertical: Any
+    unmapped: Any
+    outside: int = 0
+    truncated: bool = False
+
+
+class DocumentFonts:
+    """The fonts and styles of one document, each asked for once."""
+
+    def __init__(self, library: Pdfium) -> None:
+        self._library = library
+        self._facts: dict[int, FontFacts] = {}
+        self._styles: dict[tuple[int, int, tuple[int, int, int]], int] = {}
+        self.styles: list[TextStyle] = []
+
+    def facts(self, font: int) -> FontFacts:
+        found = self._facts.get(font)
+        if found is None:
+            found = self._facts[font] = font_facts(self._library, font) if font else NO_FONT
+        return found
+
+    def style(self, font: int, mode: int, colour: tuple[int, int, int]) -> int:
+        """Return the number of a style in ``styles``."""
+        key = (font, mode, colour)
+        number = self._styles.get(key)
+        if number is None:
+            facts = self.facts(font)
+            number = self._styles[key] = len(self.styles)
+            self.styles.append(
+                TextStyle(
+                    font=facts.name,
+                    bold=facts.bold or mode == _FILL_AND_STROKE_MODE,
+                    italic=facts.italic,
+                    fixed_pitch=facts.fixed_pitch,
+                    mathematics=facts.mathematics,
+                    invisible=mode == INVISIBLE_MODE,
+                    colour=colour,
+                )
+            )
+        return number
+
+
+class CharacterReader:
+    """Reads the characters of loaded text pages; its buffers are reused from page to page."""
+
+    def __init__(self, library: Pdfium, *, tagged: bool = False) -> None:
+        self._library = library
+        self._fonts = DocumentFonts(library)
+        self._buffer = np.zeros(1 << 14, RECORD)
+        self._tagged = tagged
+        self._matrix = np.zeros(6, "f4")
+        self._origin = np.zeros(2, "f8")
+        self._colour = np.zeros(4, "u4")
+
+    def records(self, text_page: int, max_characters: int) -> tuple[Any, bool]:
+        """Return the records of a page, at most ``max_characters`` of them, and whether there are more."""
+        count = self._library.FPDFText_CountChars(text_page)
+        truncated = count > max_characters
+        count = max(0, min(count, max_characters))
+        if count > len(self._buffer):
+            self._buffer = np.zeros(count + _CHUNK, RECORD)
+        if not self._library.has_batch:
+            return _single_records(self._library, text_page, count), truncated
+        found = self._library.FPDFText_GetCharInfoBatch(text_page, 0, count, self._buffer.ctypes.data) if count else 0
+        return self._buffer[: max(0, found)], truncated
+
+    def read(self, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()) -> Characters:
+        """Return the characters of a text page. Objects of ``hidden`` (handles) are left out."""
+        records, truncated = self.records(text_page, max_characters)
+        index = np.flatnonzero(records["type"] != GENERATED)
+        real = records[index]
+        if hidden:
+            shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
+            index, real = index[shown], real[shown]
+        characters = self._characters(text_page, real, index, frame)
+        characters.truncated = truncated
+        return characters
+
+    def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
+        library = self._library
+        count = len(real)
+        objects = real["object"]
+        starts = np.flatnonzero(np.concatenate(([True], objects[1:] != objects[:-1]))) if count else np.zeros(0, int)
+        lengths = np.diff(np.append(starts, count))
+        # One row for each stretch of characters of one text object.
+        rows = np.zeros((len(starts), 6), "f8")
+        style = np.zeros(len(starts), "i4")
+        content = np.full(len(starts), -1, "i4")
+        vertical = np.zeros(len(starts), bool)
+        fonts = np.zeros(len(starts), "u8")
+        matrix, origin, colour = self._matrix, self._origin, self._colour
+        at_matrix, at_origin, at_colour = matrix.ctypes.data, origin.ctypes.data, colour.ctypes.data
+        modes = real["mode"][starts].tolist()
+        for row, (start, handle) in enumerate(zip(index[starts].tolist(), objects[starts].tolist(), strict=True)):
+            library.FPDFText_GetMatrix(text_page, start, at_matrix)
+            library.FPDFText_GetCharOrigin(text_page, start, at_origin, at_origin + 8)
+            rows[row, :4] = matrix[:4]
+            rows[row, 4:] = origin
+            if not handle:
+                style[row] = self._fonts.style(0, 0, (0, 0, 0))
+                continue
+            font = library.FPDFTextObj_GetFont(handle) or 0
+            fonts[row] = font
+            if library.FPDFPageObj_GetFillColor(
+                handle, at_colour, at_colour + 4, at_colour + 8, at_colour + 12
+            ):
+                red, green, blue, _ = colour.tolist()
+                style[row] = self._fonts.style(font, modes[row], (red, green, blue))
+            else:
+                style[row] = self._fonts.style(font, modes[row], (0, 0, 0))
+            vertical[row] = self._fonts.facts(font).vertical
+            if self._tagged:
+                content[row] = library.FPDFPageObj_GetMarkedContentID(handle)
+        codes = self._code_points(real, np.repeat(fonts, lengths))
+        angles = _angles(rows, frame, vertical)
+        scale = np.hypot(rows[:, 2], rows[:, 3])
+        size = real["size"] * np.repeat(np.where(scale > 0, scale, 1.0), lengths)
+        x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
+        x1, y1 = frame.displayed(real["loose_right"].astype("f8"), real["loose_bottom"].astype("f8"))
+        x0, x1 = np.minimum(x0, x1), np.maximum(x0, x1)
+        top, bottom = np.minimum(y0, y1), np.maximum(y0, y1)
+        origin_x, origin_y = frame.displayed(rows[:, 4], rows[:, 5])
+        baseline = np.repeat(np.where((angles == 90) | (angles == 270), origin_x, origin_y), lengths)
+        angle = np.repeat(angles, lengths)
+        width, height = frame.size
+        middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
+        inside = (middle_x >= -1) & (middle_x <= width + 1) & (middle_y >= -1) & (middle_y <= height + 1)
+        blank = (codes == 0x20) | (codes == 0xA0) | (codes == 0x09) | (codes == 0x0A) | (codes == 0x0D) | (codes == 0x3000)
+        blank |= (codes >= 0x2000) & (codes <= 0x200A) | (codes == 0x202F) | (codes == 0x205F)
+        low = (real["unicode"] >= _FIRST_LOW_SURROGATE) & (real["unicode"] < _AFTER_SURROGATES)
+        joined_low = low & (codes == 0xFFFFFFFF)
+        counted = np.cumsum(blank)
+        keep = inside & ~blank & ~joined_low
+        kept = np.flatnonzero(keep)
+        blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
+        same_box = np.zeros(count, bool)
+        if count > 1:
+            same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (real["code"][1:] == real["code"][:-1]) & (top[1:] == top[:-1])
+        return Characters(
+            text=_text_of(codes[kept]),
+            code=codes[kept],
+            x0=x0[kept],
+            top=top[kept],
+            x1=x1[kept],
+            bottom=bottom[kept],
+            baseline=baseline[kept],
+            size=size[kept],
+            angle=angle[kept],
+            style=np.repeat(style, lengths)[kept],
+            styles=self._fonts.styles,
+            content_id=np.repeat(content, lengths)[kept],
+            blanks_before=blanks_before,
+            piece=same_box[kept],
+            vertical=np.repeat(vertical, lengths)[kept],
+            unmapped=(real["type"] == UNMAPPED)[kept],
+            outside=int(np.count_nonzero(~inside & ~blank & ~joined_low)),
+        )
+
+    def _code_points(self, real: Any, fonts: Any) -> Any:
+        """Return the code point of each record; 0xFFFFFFFF for the second half of a surrogate pair."""
+        codes = real["unicode"].astype("u4")
+        if not len(codes):
+            return codes
+        high = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _FIRST_LOW_SURROGATE)
+        if high.any():
+            for at in np.flatnonzero(high).tolist():
+                if at + 1 < len(codes) and _FIRST_LOW_SURROGATE <= codes[at + 1] < _AFTER_SURROGATES:
+                    codes[at] = 0x10000 + ((int(codes[at]) - 0xD800) << 10) + (int(codes[at + 1]) - 0xDC00)
+                    codes[at + 1] = 0xFFFFFFFF
+        unclear = (codes < 0x20) & (codes != 9) & (codes != 10) & (codes != 13)
+        unclear |= (codes >= 0xE000) & (codes < 0xF900) | (codes == _REPLACEMENT) | (real["type"] == HYPHEN)
+        if unclear.any():
+            self._name_glyphs(codes, real, fonts, np.flatnonzero(unclear).tolist())
+        return codes
+
+    def _name_glyphs(self, codes: Any, real: Any, fonts: Any, places: list[int]) -> None:
+        """Replace unreadable code points, in place, by what the same glyph is elsewhere on the page or by its name."""
+        known: dict[tuple[int, int], int] = {}
+        for at in places:
+            key = (int(fonts[at]), int(real["code"][at]))
+            if key not in known:
+                known[key] = self._readable(codes, real, fonts, key, hyphen=real["type"][at] == HYPHEN)
+            if known[key]:
+                codes[at] = known[key]
+
+    def _readable(self, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, hyphen: bool) -> int:
+        font, code = key
+        if hyphen:
+            same = (fonts == font) & (real["code"] == code) & (real["type"] != HYPHEN) & (codes >= 0x20)
+            if same.any():
+                return int(codes[np.flatnonzero(same)[0]])
+        name = character_of_glyph(self._library, font, code) if font else ""
+        if len(name) == 1 and ord(name) >= 0x20 and not 0xE000 <= ord(name) < 0xF900:
+            return ord(name)
+        return ord("-") if hyphen else 0
+
+
+def _angles(rows: Any, frame: Frame, vertical: Any) -> Any:
+    """Return the clockwise degrees of each stretch's writing direction on the page as displayed, 0-359."""
+    along_x, along_y = rows[:, 0], rows[:, 1]
+    degrees = -np.degrees(np.arctan2(along_y, along_x)) + frame.rotation
+    degrees = np.where(vertical, degrees + 90, degrees)
+    # Mirrored letters, as of a page drawn upside down and flipped again, still run from left to right.
+    rounded = np.round(degrees)
+    return np.mod(np.where(np.abs(rounded / 90 - np.round(rounded / 90)) < 3 / 90, np.round(rounded / 90) * 90, rounded), 360)
+
+
+def _text_of(codes: Any) -> str:
+    lone = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _AFTER_SURROGATES)
+    if lone.any():
+        codes = np.where(lone, _REPLACEMENT, codes)
+    codes = np.where(codes > 0x10FFFF, _REPLACEMENT, codes)
+    return codes.astype("<u4").tobytes().decode("utf-32-le")
+
+
+def _single_records(library: Pdfium, text_page: int, count: int) -> Any:
+    """Return the records of a page from a PDFium without the batch call, with several calls for each character."""
+    records = np.zeros(count, RECORD)
+    box = np.zeros(4, "f8")
+    loose = np.zeros(4, "f4")
+    at_box, at_loose = box.ctypes.data, loose.ctypes.data
+    for at in range(count):
+        record = records[at]
+        handle = library.FPDFText_GetTextObject(text_page, at) or 0
+        library.FPDFText_GetCharBox(text_page, at, at_box, at_box + 8, at_box + 16, at_box + 24)
+        library.FPDFText_GetLooseCharBox(text_page, at, at_loose)
+        record["object"] = handle
+        record["left"], record["right"], record["bottom"], record["top"] = box
+        record["loose_left"], record["loose_top"], record["loose_right"], record["loose_bottom"] = loose
+        record["size"] = library.FPDFText_GetFontSize(text_page, at)
+        record["unicode"] = record["code"] = library.FPDFText_GetUnicode(text_page, at)
+        record["mode"] = library.FPDFTextObj_GetTextRenderMode(handle) if handle else -1
+        if library.FPDFText_IsGenerated(text_page, at) == 1:
+            record["type"] = GENERATED
+        elif library.FPDFText_IsHyphen(text_page, at) == 1:
+            record["type"] = HYPHEN
+        elif library.FPDFText_HasUnicodeMapError(text_page, at) == 1:
+            record["type"] = UNMAPPED
+    return records

@@ -1,0 +1,207 @@
+"""What a page draws beside text: ruling lines, filled areas, small dots and raster pictures, as boxes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from apps.pages.model.geometry import Box
+from apps.pages.pdf.characters import Frame
+from apps.pages.pdf.pdfium import FORM, IMAGE, PATH, SHADING, TEXT, Pdfium
+
+# A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
+MAX_RULING_THICKNESS_POINTS = 3.0
+# Beyond so many marks a page is a drawing or a map, and looking for table grids in it only costs time.
+MAX_RULINGS = 5_000
+MAX_OBJECTS, MAX_FORM_DEPTH, MAX_SEGMENTS = 100_000, 12, 4_000
+MIN_PICTURE_SIDE_POINTS = 8.0
+# A bullet is a filled mark of this size.
+MIN_DOT_POINTS, MAX_DOT_POINTS = 1.5, 9.0
+_LINE_TO, _CURVE_TO, _MOVE_TO = 0, 1, 2
+_Matrix = tuple[float, float, float, float, float, float]
+_IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+class Drawings(msgspec.Struct):
+    """Boxes in points of the page as displayed. ``texts``: handles of all text objects, nested ones too.
+
+    ``content_box`` surrounds everything that is drawn beside text, None when there is nothing.
+    """
+
+    rulings: list[Box] = []
+    fills: list[Box] = []
+    dots: list[Box] = []
+    pictures: list[Box] = []
+    texts: list[int] = []
+    complete: bool = True
+    content_box: Box | None = None
+
+
+class DrawingReader:
+    """Walks over the objects of loaded pages. Its buffers are reused."""
+
+    def __init__(self, library: Pdfium) -> None:
+        self._library = library
+        self._values = np.zeros(6, "f4")
+        self._modes = np.zeros(2, "i4")
+        self._colour = np.zeros(4, "u4")
+
+    def read(self, page: int, frame: Frame) -> Drawings:
+        """Return what a loaded page draws."""
+        library = self._library
+        walk = _Walk(Drawings(), frame, MAX_OBJECTS)
+        self._walk(walk, page, library.FPDFPage_CountObjects, library.FPDFPage_GetObject, _IDENTITY, 0)
+        found = walk.drawings
+        if len(found.rulings) + len(found.fills) > MAX_RULINGS:
+            found.rulings, found.fills, found.dots = [], [], []
+        if walk.extent[0] <= walk.extent[2]:
+            found.content_box = Box(*(round(edge, 3) for edge in walk.extent))
+        return found
+
+    def _walk(self, walk: _Walk, parent: int, count: Any, get: Any, matrix: _Matrix, depth: int) -> None:
+        library, values = self._library, self._values
+        at = values.ctypes.data
+        for index in range(count(parent)):
+            walk.left -= 1
+            if walk.left < 0:
+                walk.drawings.complete = False
+                return
+            item = get(parent, index)
+            kind = library.FPDFPageObj_GetType(item)
+            if kind == TEXT:
+                walk.drawings.texts.append(item)
+                continue
+            if kind == FORM:
+                if depth < MAX_FORM_DEPTH and library.FPDFPageObj_GetMatrix(item, at):
+                    inner = _product(tuple(values.tolist()), matrix)
+                    self._walk(walk, item, library.FPDFFormObj_CountObjects, library.FPDFFormObj_GetObject, inner, depth + 1)
+                continue
+            if not library.FPDFPageObj_GetBounds(item, at, at + 4, at + 8, at + 12):
+                continue
+            left, bottom, right, top, _, _ = values.tolist()
+            box = walk.box(left, bottom, right, top, matrix)
+            if box is None:
+                continue
+            if kind == IMAGE:
+                if min(box.width, box.height) >= MIN_PICTURE_SIDE_POINTS:
+                    walk.drawings.pictures.append(box)
+            elif kind == PATH:
+                self._path(walk, item, box, matrix)
+            elif kind != SHADING:
+                continue
+            walk.extend(box)
+
+    def _path(self, walk: _Walk, item: int, box: Box, matrix: _Matrix) -> None:
+        library, modes = self._library, self._modes
+        at = modes.ctypes.data
+        if not library.FPDFPath_GetDrawMode(item, at, at + 4):
+            return
+        filled, stroked = modes.tolist()
+        if not filled and not stroked:
+            return
+        drawings = walk.drawings
+        segments = library.FPDFPath_CountSegments(item)
+        if min(box.width, box.height) <= MAX_RULING_THICKNESS_POINTS and segments <= 8:
+            if filled and not stroked and MIN_DOT_POINTS <= box.width <= MAX_DOT_POINTS and 0.6 < box.width / max(box.height, 0.1) < 1.7:
+                drawings.dots.append(box)
+            else:
+                drawings.rulings.append(box)
+            return
+        if segments > MAX_SEGMENTS:
+            return
+        at = self._values.ctypes.data
+        if not library.FPDFPageObj_GetMatrix(item, at):
+            return
+        # Bounds come in the space of the page, the points of a path in the space in which it was drawn.
+        matrix = _product(tuple(self._values.tolist()), matrix)
+        curved = False
+        for points, closed, curves in self._subpaths(item, segments):
+            if curves:
+                curved = True
+                continue
+            self._polygon(walk, points, closed, bool(filled), bool(stroked), matrix)
+        if curved and filled and max(box.width, box.height) <= MAX_DOT_POINTS and min(box.width, box.height) >= MIN_DOT_POINTS:
+            drawings.dots.append(box)
+
+    def _subpaths(self, item: int, segments: int) -> list[tuple[list[tuple[float, float]], bool, bool]]:
+        """Return the points of each part of a path, whether it is closed, and whether it has curves."""
+        library, values = self._library, self._values
+        at = values.ctypes.data
+        parts: list[tuple[list[tuple[float, float]], bool, bool]] = []
+        points: list[tuple[float, float]] = []
+        closed = curves = False
+        for index in range(segments):
+            segment = library.FPDFPath_GetPathSegment(item, index)
+            kind = library.FPDFPathSegment_GetType(segment)
+            library.FPDFPathSegment_GetPoint(segment, at, at + 4)
+            point = (float(values[0]), float(values[1]))
+            if kind == _MOVE_TO:
+                if len(points) > 1:
+                    parts.append((points, closed, curves))
+                points, closed, curves = [point], False, False
+                continue
+            curves = curves or kind == _CURVE_TO
+            points.append(point)
+            closed = closed or bool(library.FPDFPathSegment_GetClose(segment))
+        if len(points) > 1:
+            parts.append((points, closed, curves))
+        return parts
+
+    def _polygon(
+        self, walk: _Walk, points: list[tuple[float, float]], closed: bool, filled: bool, stroked: bool, matrix: _Matrix
+    ) -> None:
+        xs, ys = [x for x, _ in points], [y for _, y in points]
+        box = walk.box(min(xs), min(ys), max(xs), max(ys), matrix)
+        if box is None:
+            return
+        drawings = walk.drawings
+        if min(box.width, box.height) <= MAX_RULING_THICKNESS_POINTS:
+            drawings.rulings.append(box)
+            return
+        if filled:
+            drawings.fills.append(box)
+        if stroked:
+            ring = [*points, points[0]] if closed else points
+            for (x0, y0), (x1, y1) in zip(ring, ring[1:], strict=False):
+                side = walk.box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), matrix)
+                if side is not None and min(side.width, side.height) <= MAX_RULING_THICKNESS_POINTS:
+                    drawings.rulings.append(side)
+
+
+class _Walk:
+    """The state of one walk over a page."""
+
+    def __init__(self, drawings: Drawings, frame: Frame, objects: int) -> None:
+        self.drawings = drawings
+        self.left = objects
+        self.extent = [math.inf, math.inf, -math.inf, -math.inf]
+        self._frame = frame
+        self._width, self._height = frame.size
+
+    def box(self, left: float, bottom: float, right: float, top: float, matrix: _Matrix) -> Box | None:
+        """Map bounds of an object's own space to the page as displayed, cut to the page; None outside of it."""
+        if matrix is not _IDENTITY:
+            a, b, c, d, e, f = matrix
+            xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
+            ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
+            left, right, bottom, top = min(xs), max(xs), min(ys), max(ys)
+        x0, y0 = self._frame.displayed(left, top)
+        x1, y1 = self._frame.displayed(right, bottom)
+        x0, x1 = max(0.0, min(x0, x1)), min(self._width, max(x0, x1))
+        y0, y1 = max(0.0, min(y0, y1)), min(self._height, max(y0, y1))
+        return Box(x0, y0, x1, y1) if x0 <= x1 and y0 <= y1 else None
+
+    def extend(self, box: Box) -> None:
+        extent = self.extent
+        extent[0], extent[1] = min(extent[0], box.x0), min(extent[1], box.top)
+        extent[2], extent[3] = max(extent[2], box.x1), max(extent[3], box.bottom)
+
+
+def _product(inner: Any, outer: _Matrix) -> _Matrix:
+    """Return the matrix that applies ``inner`` first and ``outer`` second."""
+    a, b, c, d, e, f = inner
+    g, h, i, j, k, m = outer
+    return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m

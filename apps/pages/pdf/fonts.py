@@ -1,0 +1,75 @@
+"""What a font says about itself: weight, slant, pitch, writing direction, and the characters behind unmapped codes."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from apps.pages.pdf.pdfium import Pdfium
+
+_BOLD = re.compile(r"bold|black|heavy|demi|semibold|[-,](?:bd|hv)\b|cmbx|-bx\d", re.IGNORECASE)
+_ITALIC = re.compile(r"ital|obli|cmti|cmmi|-it\b", re.IGNORECASE)
+_FIXED_PITCH = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt|fixed|lettergothic|code", re.IGNORECASE)
+_MATHEMATICS = re.compile(r"math|cmmi|cmsy|cmex|msam|msbm|euf|symbol|stix|cambria ?math", re.IGNORECASE)
+# Flags of a font descriptor (PDF 32000-1, table 123).
+_FLAG_FIXED_PITCH, _FLAG_ITALIC, _FLAG_FORCE_BOLD = 1 << 0, 1 << 6, 1 << 18
+_NAME_BYTES = 256
+
+
+class FontFacts(msgspec.Struct, gc=False, frozen=True):
+    """A font of a document. ``name``: without the six letters of a subset. ``vertical``: it writes downwards."""
+
+    name: str
+    bold: bool = False
+    italic: bool = False
+    fixed_pitch: bool = False
+    mathematics: bool = False
+    vertical: bool = False
+    embedded: bool = True
+    has_unicode_map: bool = True
+
+
+NO_FONT = FontFacts("")
+
+
+def font_facts(library: Pdfium, font: int) -> FontFacts:
+    """Return the facts of a font handle."""
+    full = _string(library.FPDFFont_GetBaseFontName, font)
+    name = full.partition("+")[2] or full
+    flags = library.FPDFFont_GetFlags(font)
+    return FontFacts(
+        name=name,
+        bold=bool(_BOLD.search(name)) or bool(flags > 0 and flags & _FLAG_FORCE_BOLD),
+        italic=bool(_ITALIC.search(name)) or bool(flags > 0 and flags & _FLAG_ITALIC),
+        fixed_pitch=bool(_FIXED_PITCH.search(name)) or bool(flags > 0 and flags & _FLAG_FIXED_PITCH),
+        mathematics=bool(_MATHEMATICS.search(name)),
+        vertical=_string(library.FPDFFont_GetEncoding, font).endswith("-V"),
+        embedded=library.FPDFFont_GetIsEmbedded(font) == 1,
+        has_unicode_map=library.FPDFFont_HasToUnicode(font) == 1,
+    )
+
+
+def character_of_glyph(library: Pdfium, font: int, code: int) -> str:
+    """Return the characters that a code's glyph name stands for (Adobe Glyph List); "" when the name says nothing."""
+    name = _string(library.FPDFFont_GetCharGlyphName, font, code)
+    return _characters_of_name(name) if name and name != ".notdef" else ""
+
+
+@cache
+def _characters_of_name(name: str) -> str:
+    from pdfminer.encodingdb import name2unicode
+
+    try:
+        return name2unicode(name)
+    except (KeyError, ValueError):  # KeyError is how pdfminer reports an unknown name
+        return ""
+
+
+def _string(function: Any, font: int, *arguments: int) -> str:
+    buffer = ctypes.create_string_buffer(_NAME_BYTES)
+    function(font, *arguments, buffer, _NAME_BYTES)
+    return buffer.value.decode("utf-8", "replace")

@@ -1,0 +1,226 @@
+"""An opened PDF -> raw pages: text runs, drawings and pictures, read by PDFium from one loaded page.
+
+PDFium is native code that reads untrusted bytes, so this runs only inside the sandboxed child.
+docs/decisions/text-engine.md gives the reasons for the engine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import mmap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from apps.pages.model import errors
+from apps.pages.model.blocks import PageFailure
+from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import Char, RawPage
+from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.pdf import rasters
+from apps.pages.pdf.characters import CharacterReader, Characters, Frame
+from apps.pages.pdf.drawings import DrawingReader
+from apps.pages.pdf.pdfium import pdfium
+from apps.pages.pdf.text_runs import text_runs
+
+# Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
+_NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
+_HEADER = b"%PDF-"
+# How far into a file its header is looked for.
+MAX_HEADER_OFFSET_BYTES = 1 << 20
+LETTER = (612.0, 792.0)
+
+
+class PdfFile:
+    """An opened PDF; ``pages`` may be called more than once. Close it, or use ``with``.
+
+    ``careful``: read a bare copy without outline and forms, for a file that has crashed a reader before.
+    """
+
+    def __init__(self, path: str, password: str | None = None, *, careful: bool = False) -> None:
+        self._path = path
+        self._password = password
+        self._careful = careful
+        self._library = pdfium()
+        self._document = 0
+        self._bytes: Any = None
+        self._repaired: bytes | None = None
+        self._rendered: Any = None
+        self._characters = CharacterReader(self._library)
+        self._drawings = DrawingReader(self._library)
+        self._last: tuple[int, Characters] | None = None
+
+    def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
+        """Yield the pages asked for, in that order; a page that cannot be read is a ``PageFailure``."""
+        for number in numbers:
+            yield self._read(number)
+
+    def upright(self, number: int, angle: int) -> RawPage | PageFailure:
+        """Return a page whose text is turned by ``angle`` degrees clockwise, as if the sheet had been turned back."""
+        return self._read(number, angle)
+
+    def chars(self, number: int) -> list[Char]:
+        """Return every character of a page with its box; [] when the page cannot be read."""
+        if self._last is None or self._last[0] != number:
+            self._read(number)
+        if self._last is None or self._last[0] != number:
+            return []
+        found = self._last[1]
+        edges = [array.tolist() for array in (found.x0, found.top, found.x1, found.bottom)]
+        return [Char(*char) for char in zip(found.text, *edges, strict=True)]
+
+    def rendered(self) -> Any:
+        """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""
+        if self._rendered is None:
+            of_file = self._repaired is None
+            self._rendered = rasters.open_document(self._repaired or self._path, self._password if of_file else None)
+        return self._rendered
+
+    def _read(self, number: int, turned: int = 0) -> RawPage | PageFailure:
+        try:
+            with self._loaded(number) as page:
+                return self._raw_page(page, number, turned) if page else _blank_page(number)
+        except errors.PageError as error:
+            return PageFailure(number=number, code=error.code, detail=error.detail)
+
+    @contextmanager
+    def _loaded(self, number: int) -> Iterator[int]:
+        """Load a page; 0 for one that the page tree counts but that does not exist. Raise PageError when it is broken."""
+        library = self._library
+        if not self._document:
+            self._open()
+        page = library.FPDF_LoadPage(self._document, number - 1)
+        if not page and self._repaired is None:
+            # qpdf repairs more than PDFium does; only broken files pay for this second chance.
+            self._open_repaired()
+            page = library.FPDF_LoadPage(self._document, number - 1)
+        try:
+            yield page or 0
+        finally:
+            if page:
+                library.FPDF_ClosePage(page)
+
+    def _open(self) -> None:
+        if self._careful:
+            self._open_repaired()
+            return
+        with open(self._path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
+            try:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            except ValueError as error:
+                raise errors.PageError from error
+        start = max(0, content.find(_HEADER, 0, MAX_HEADER_OFFSET_BYTES))
+        buffer = (ctypes.c_char * (len(content) - start)).from_buffer(content, start)
+        self._document = self._load(buffer, len(content) - start, self._password) or 0
+        self._bytes = buffer
+        if not self._document:
+            self._open_repaired()
+
+    def _open_repaired(self) -> None:
+        """Open the file as qpdf writes it anew. Raise PageError when qpdf cannot read it either."""
+        import pikepdf
+
+        self._close_document()
+        try:
+            self._repaired = _repaired(self._path, self._password, bare=self._careful)
+        except (pikepdf.PdfError, pikepdf.PasswordError, OSError, ValueError, RuntimeError) as error:
+            raise errors.PageError(f"{errors.PageError.detail} ({str(error)[:200]})") from error
+        self._document = self._load(self._repaired, len(self._repaired), None) or 0
+        if not self._document:
+            raise errors.PageError
+
+    def _load(self, content: Any, size: int, password: str | None) -> int:
+        given = password.encode() if password is not None else None
+        document: int = self._library.FPDF_LoadMemDocument64(ctypes.cast(content, ctypes.c_void_p), size, given)
+        return document
+
+    def _raw_page(self, page: int, number: int, turned: int) -> RawPage:
+        library = self._library
+        frame = _frame(library, page)
+        width, height = frame.size
+        text_page = library.FPDFText_LoadPage(page)
+        if not text_page:
+            raise errors.PageError
+        try:
+            characters = self._characters.read(text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
+        finally:
+            library.FPDFText_ClosePage(text_page)
+        self._last = number, characters
+        drawings = self._drawings.read(page, frame)
+
+        def placed(boxes: list[Box]) -> list[Box]:
+            return [_turned(box, turned, width, height) for box in boxes] if turned else boxes
+
+        content = drawings.content_box
+        return RawPage(
+            page_number=number,
+            width=height if turned in (90, 270) else width,
+            height=width if turned in (90, 270) else height,
+            runs=text_runs(characters, width, height, turned=turned),
+            rulings=placed(drawings.rulings),
+            fills=placed(drawings.fills),
+            pictures=placed(drawings.pictures),
+            dots=placed(drawings.dots),
+            content_box=content if content is None else placed([content])[0],
+            truncated=characters.truncated,
+        )
+
+    def _close_document(self) -> None:
+        if self._document:
+            self._library.FPDF_CloseDocument(self._document)
+            self._document = 0
+        self._bytes = None
+
+    def close(self) -> None:
+        self._close_document()
+        if self._rendered is not None:
+            self._rendered.close()
+            self._rendered = None
+
+    def __enter__(self) -> PdfFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _frame(library: Any, page: int) -> Frame:
+    bounds = np.zeros(4, "f4")  # left, top, right, bottom
+    rotation = library.FPDFPage_GetRotation(page) * 90
+    if library.FPDF_GetPageBoundingBox(page, bounds.ctypes.data):
+        left, top, right, bottom = bounds.tolist()
+        return Frame(left, min(top, bottom), right, max(top, bottom), rotation)
+    width, height = library.FPDF_GetPageWidthF(page), library.FPDF_GetPageHeightF(page)
+    return Frame(0.0, 0.0, *((height, width) if rotation in (90, 270) else (width, height)), rotation)
+
+
+def _turned(box: Box, angle: int, width: float, height: float) -> Box:
+    """Map a box of the page as displayed, of this size, to the page turned back by ``angle`` clockwise degrees."""
+    if angle == 90:
+        return Box(box.top, width - box.x1, box.bottom, width - box.x0)
+    if angle == 180:
+        return Box(width - box.x1, height - box.bottom, width - box.x0, height - box.top)
+    return Box(height - box.bottom, box.x0, height - box.top, box.x1)
+
+
+def _repaired(path: str, password: str | None, *, bare: bool) -> bytes:
+    """Return the file as qpdf writes it, without encryption; ``bare``: without the parts that hold no page text."""
+    import pikepdf
+
+    with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
+        if bare:
+            for name in _NOT_TEXT:
+                if name in pdf.Root:
+                    del pdf.Root[name]
+        copy = io.BytesIO()
+        pdf.save(copy)
+        return copy.getvalue()
+
+
+def _blank_page(number: int) -> RawPage:
+    """Return an empty sheet for a page that the tree counts and that does not exist, as viewers show it."""
+    width, height = LETTER
+    return RawPage(page_number=number, width=width, height=height, runs=[], rulings=[], fills=[], pictures=[])

@@ -1,0 +1,135 @@
+"""PDFium by ctypes: the functions that read characters, drawings and fields, with their types.
+
+The library is the one that the LiteParse wheel carries, because its ``FPDFText_GetCharInfoBatch`` returns all characters
+of a page in one call. Where that library is missing or fails the self-check, the one of pypdfium2 is used, which
+needs several calls for each character. One PDFium is not thread-safe: use it from one thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_POINTER, _INT, _UNSIGNED, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint, ctypes.c_ulong
+_DOUBLE, _FLOAT, _TEXT = ctypes.c_double, ctypes.c_float, ctypes.c_char_p
+
+# Name of the function without its prefix -> (result, arguments).
+_FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "FPDF_LoadMemDocument64": (_POINTER, (_POINTER, ctypes.c_size_t, _TEXT)),
+    "FPDF_CloseDocument": (None, (_POINTER,)),
+    "FPDF_GetLastError": (_LONG, ()),
+    "FPDF_GetPageCount": (_INT, (_POINTER,)),
+    "FPDF_LoadPage": (_POINTER, (_POINTER, _INT)),
+    "FPDF_ClosePage": (None, (_POINTER,)),
+    "FPDF_GetPageWidthF": (_FLOAT, (_POINTER,)),
+    "FPDF_GetPageHeightF": (_FLOAT, (_POINTER,)),
+    "FPDF_GetPageBoundingBox": (_INT, (_POINTER, _POINTER)),
+    "FPDFPage_GetRotation": (_INT, (_POINTER,)),
+    "FPDFText_LoadPage": (_POINTER, (_POINTER,)),
+    "FPDFText_ClosePage": (None, (_POINTER,)),
+    "FPDFText_CountChars": (_INT, (_POINTER,)),
+    "FPDFText_GetCharInfoBatch": (_INT, (_POINTER, _INT, _INT, _POINTER)),
+    "FPDFText_GetMatrix": (_INT, (_POINTER, _INT, _POINTER)),
+    "FPDFText_GetCharOrigin": (_INT, (_POINTER, _INT, _POINTER, _POINTER)),
+    "FPDFText_GetUnicode": (_UNSIGNED, (_POINTER, _INT)),
+    "FPDFText_GetCharBox": (_INT, (_POINTER, _INT, _POINTER, _POINTER, _POINTER, _POINTER)),
+    "FPDFText_GetLooseCharBox": (_INT, (_POINTER, _INT, _POINTER)),
+    "FPDFText_GetFontSize": (_DOUBLE, (_POINTER, _INT)),
+    "FPDFText_GetTextObject": (_POINTER, (_POINTER, _INT)),
+    "FPDFText_IsGenerated": (_INT, (_POINTER, _INT)),
+    "FPDFText_IsHyphen": (_INT, (_POINTER, _INT)),
+    "FPDFText_HasUnicodeMapError": (_INT, (_POINTER, _INT)),
+    "FPDFTextObj_GetFont": (_POINTER, (_POINTER,)),
+    "FPDFTextObj_GetTextRenderMode": (_INT, (_POINTER,)),
+    "FPDFFont_GetBaseFontName": (_LONG, (_POINTER, _POINTER, _LONG)),
+    "FPDFFont_GetFlags": (_INT, (_POINTER,)),
+    "FPDFFont_GetIsEmbedded": (_INT, (_POINTER,)),
+    "FPDFFont_HasToUnicode": (_INT, (_POINTER,)),
+    "FPDFFont_GetEncoding": (_LONG, (_POINTER, _POINTER, _LONG)),
+    "FPDFFont_GetCharGlyphName": (_LONG, (_POINTER, _UNSIGNED, _POINTER, _LONG)),
+    "FPDFPage_CountObjects": (_INT, (_POINTER,)),
+    "FPDFPage_GetObject": (_POINTER, (_POINTER, _INT)),
+    "FPDFFormObj_CountObjects": (_INT, (_POINTER,)),
+    "FPDFFormObj_GetObject": (_POINTER, (_POINTER, _LONG)),
+    "FPDFPageObj_GetType": (_INT, (_POINTER,)),
+    "FPDFPageObj_GetBounds": (_INT, (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER)),
+    "FPDFPageObj_GetMatrix": (_INT, (_POINTER, _POINTER)),
+    "FPDFPageObj_GetFillColor": (_INT, (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER)),
+    "FPDFPageObj_GetStrokeColor": (_INT, (_POINTER, _POINTER, _POINTER, _POINTER, _POINTER)),
+    "FPDFPageObj_GetStrokeWidth": (_INT, (_POINTER, _POINTER)),
+    "FPDFPageObj_GetMarkedContentID": (_INT, (_POINTER,)),
+    "FPDFPageObj_CountMarks": (_INT, (_POINTER,)),
+    "FPDFPageObj_GetMark": (_POINTER, (_POINTER, _LONG)),
+    "FPDFPageObjMark_GetName": (_INT, (_POINTER, _POINTER, _LONG, _POINTER)),
+    "FPDFPath_CountSegments": (_INT, (_POINTER,)),
+    "FPDFPath_GetPathSegment": (_POINTER, (_POINTER, _INT)),
+    "FPDFPath_GetDrawMode": (_INT, (_POINTER, _POINTER, _POINTER)),
+    "FPDFPathSegment_GetType": (_INT, (_POINTER,)),
+    "FPDFPathSegment_GetPoint": (_INT, (_POINTER, _POINTER, _POINTER)),
+    "FPDFPathSegment_GetClose": (_INT, (_POINTER,)),
+    "FPDFPage_GetAnnotCount": (_INT, (_POINTER,)),
+    "FPDFPage_GetAnnot": (_POINTER, (_POINTER, _INT)),
+    "FPDFPage_CloseAnnot": (None, (_POINTER,)),
+    "FPDFAnnot_GetSubtype": (_INT, (_POINTER,)),
+    "FPDFAnnot_GetRect": (_INT, (_POINTER, _POINTER)),
+    "FPDFAnnot_GetFlags": (_INT, (_POINTER,)),
+    "FPDFAnnot_GetStringValue": (_LONG, (_POINTER, _TEXT, _POINTER, _LONG)),
+    "FPDFAnnot_GetLink": (_POINTER, (_POINTER,)),
+    "FPDFLink_GetAction": (_POINTER, (_POINTER,)),
+    "FPDFAction_GetType": (_LONG, (_POINTER,)),
+    "FPDFAction_GetURIPath": (_LONG, (_POINTER, _POINTER, _POINTER, _LONG)),
+}  # fmt: skip
+BATCH = "FPDFText_GetCharInfoBatch"
+TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
+"""Types of page objects."""
+
+
+class Pdfium:
+    """The library's functions as attributes, under their full names. ``has_batch``: see the module."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        library = ctypes.CDLL(path)
+        for name, (result, arguments) in _FUNCTIONS.items():
+            function = getattr(library, name, None)
+            if function is None:
+                if name != BATCH:
+                    raise OSError(f"{path} has no function {name}")
+                continue
+            function.restype, function.argtypes = result, list(arguments)
+            setattr(self, name, function)
+        self.has_batch = hasattr(self, BATCH)
+        library.FPDF_InitLibrary()
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+
+@cache
+def pdfium() -> Pdfium:
+    """Return the library of this process. Raise OSError when no PDFium can be loaded."""
+    failures = []
+    for package, file in (("liteparse", "libpdfium.so"), ("pypdfium2_raw", "libpdfium.so")):
+        spec = importlib.util.find_spec(package)
+        folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
+        if folder is None:
+            continue
+        try:
+            return Pdfium(os.fspath(Path(folder) / file))
+        except OSError as error:
+            failures.append(str(error))
+    raise OSError("PDFium cannot be loaded: " + "; ".join(failures or ["neither liteparse nor pypdfium2 is installed"]))
+
+
+def utf16(function: Any, *arguments: Any) -> str:
+    """Return the text that a PDFium function writes as UTF-16LE into its last two arguments, a buffer and its size."""
+    size = function(*arguments, None, 0)
+    if size <= 2:
+        return ""
+    buffer = ctypes.create_string_buffer(size)
+    function(*arguments, buffer, size)
+    return buffer.raw[: size - 2].decode("utf-16-le", "replace")

@@ -1,0 +1,212 @@
+"""Characters of a page -> text runs with words, by the gaps between characters. No character is changed or dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from apps.pages.model.raw_page import TextRun, WordBox
+from apps.pages.pdf.characters import Characters
+
+# A run ends where the baseline moves by this share of the size, where the pen steps back this far, ...
+MAX_BASELINE_SHIFT_EMS, MAX_STEP_BACK_EMS = 0.12, 0.5
+# ... and at a gap this wide without a blank, with one, and with several.
+MAX_GAP_EMS, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS = 0.7, 1.5, 0.9
+MAX_SIZE_CHANGE = 0.04
+# A gap without a blank parts two words when it exceeds the letter spacing of its run by this much, ...
+MIN_WORD_GAP_EMS = 0.13
+# ... and by this much in a style that writes its blanks.
+MIN_WORD_GAP_BESIDE_BLANKS_EMS = 0.24
+# Between letters of scripts that write no spaces, and between these and others.
+MIN_UNSPACED_GAP_EMS = 0.45
+# Letters are spaced when the smallest gap of a run of so many letters is this wide.
+MIN_LETTER_SPACING_EMS = 0.05
+MIN_SPACED_LETTERS = 4
+# Extents of a font that its descriptor does not give, and the bounds of those that it gives, in ems.
+DEFAULT_ASCENT, DEFAULT_DESCENT = 0.75, 0.22
+MIN_ASCENT, MAX_ASCENT, MAX_DESCENT = 0.45, 1.15, 0.45
+# The baseline of vertical writing is the middle of its column; that of the page turned is this much lower.
+_VERTICAL_BASELINE_EMS = 0.38
+
+
+class _Boxes(msgspec.Struct):
+    """Edges of character boxes, arrays of one length."""
+
+    x0: Any
+    top: Any
+    x1: Any
+    bottom: Any
+
+    def turned(self, angle: float, width: float, height: float) -> _Boxes:
+        """Return the boxes on the page turned back by ``angle``, clockwise degrees; ``width``: of the page displayed."""
+        if angle == 90:
+            return _Boxes(self.top, width - self.x1, self.bottom, width - self.x0)
+        if angle == 180:
+            return _Boxes(width - self.x1, height - self.bottom, width - self.x0, height - self.top)
+        if angle == 270:
+            return _Boxes(height - self.bottom, self.x0, height - self.top, self.x1)
+        return self
+
+
+def text_runs(characters: Characters, width: float, height: float, *, turned: float = 0.0) -> list[TextRun]:
+    """Return the runs of a page of this size (points, as displayed) in the order of the file.
+
+    ``turned``: clockwise degrees, 0, 90, 180 or 270; the runs written at this angle come upright, with all boxes on the
+    page turned back.
+    """
+    count = len(characters.code)
+    if not count:
+        return []
+    displayed = _Boxes(characters.x0, characters.top, characters.x1, characters.bottom)
+    angles = characters.angle
+    cuts = (np.flatnonzero(angles[1:] != angles[:-1]) + 1).tolist()
+    spaced_styles = np.bincount(characters.style, weights=characters.blanks_before > 0) > 0
+    runs: list[TextRun] = []
+    for start, end in zip([0, *cuts], [*cuts, count], strict=True):
+        runs += _runs_between(characters, displayed, start, end, (width, height), turned, spaced_styles)
+    return runs
+
+
+def _runs_between(
+    characters: Characters,
+    displayed: _Boxes,
+    start: int,
+    end: int,
+    page_size: tuple[float, float],
+    turned: float,
+    spaced_styles: Any,
+) -> list[TextRun]:
+    """Return the runs of neighbours that are all written at one angle."""
+    here = slice(start, end)
+    angle = float(characters.angle[start])
+    boxes = _Boxes(displayed.x0[here], displayed.top[here], displayed.x1[here], displayed.bottom[here])
+    size = np.maximum(characters.size[here], 0.1)
+    upright, base = _upright(boxes, characters.baseline[here], angle, page_size)
+    base = np.where(characters.vertical[here], base + _VERTICAL_BASELINE_EMS * size, base)
+    style, code = characters.style[here], characters.code[here]
+    blanks, piece = characters.blanks_before[here][1:], characters.piece[here][1:]
+    content_id = characters.content_id[here]
+    em = np.minimum(size[1:], size[:-1])
+    gap = np.where(piece, 0.0, _gaps(upright, code) / em)
+    cut = np.abs(base[1:] - base[:-1]) > MAX_BASELINE_SHIFT_EMS * em
+    cut |= gap < -MAX_STEP_BACK_EMS
+    cut |= gap > np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
+    cut |= (style[1:] != style[:-1]) | (np.abs(size[1:] - size[:-1]) > MAX_SIZE_CHANGE * em)
+    cut |= content_id[1:] != content_id[:-1]
+    starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
+    ends = np.append(starts[1:], end - start)
+    parted = _word_gaps(gap, blanks, cut, piece, code, style, spaced_styles, starts, ends)
+    word_starts = np.concatenate(([0], np.flatnonzero(cut | parted) + 1))
+    run_boxes = boxes.turned(turned, *page_size)
+    if angle == turned:
+        ascent, descent = base - upright.top, upright.bottom - base
+        ascent = np.where((ascent >= MIN_ASCENT * size) & (ascent <= MAX_ASCENT * size), ascent, DEFAULT_ASCENT * size)
+        descent = np.where((descent >= 0) & (descent <= MAX_DESCENT * size), descent, DEFAULT_DESCENT * size)
+        run_boxes = _Boxes(upright.x0, base - ascent, upright.x1, base + descent)
+    edges = [
+        np.round(function.reduceat(side, at), 3).tolist()
+        for at in (starts, word_starts)
+        for function, side in (
+            (np.minimum, run_boxes.x0),
+            (np.minimum, run_boxes.top),
+            (np.maximum, run_boxes.x1),
+            (np.maximum, run_boxes.bottom),
+        )
+    ]
+    firsts = word_starts.tolist()
+    texts = [characters.text[start + a : start + b] for a, b in zip(firsts, [*firsts[1:], end - start], strict=True)]
+    words = list(zip(texts, *edges[4:], strict=True))
+    word_bounds = np.searchsorted(word_starts, np.append(starts, end - start)).tolist()
+    followed = np.append(blanks > 0, False)[ends - 1].tolist()
+    relative = (angle - turned) % 360
+    return [
+        _run(words[a:b], box, run_size, characters.styles[number], relative, baseline, follows, marked)
+        for a, b, box, run_size, number, baseline, follows, marked in zip(
+            word_bounds,
+            word_bounds[1:],
+            zip(*edges[:4], strict=True),
+            size[starts].tolist(),
+            style[starts].tolist(),
+            base[starts].tolist(),
+            followed,
+            content_id[starts].tolist(),
+            strict=False,
+        )
+    ]
+
+
+def _upright(boxes: _Boxes, baseline: Any, angle: float, page_size: tuple[float, float]) -> tuple[_Boxes, Any]:
+    """Return boxes and baselines turned so that the text runs from left to right; other angles keep rough boxes."""
+    width, height = page_size
+    if angle == 0:
+        return boxes, baseline
+    if angle == 90:
+        return boxes.turned(90, width, height), width - baseline
+    if angle == 180:
+        return boxes.turned(180, width, height), height - baseline
+    if angle == 270:
+        return boxes.turned(270, width, height), baseline
+    radians = np.radians(angle)
+    x, y = (boxes.x0 + boxes.x1) / 2, (boxes.top + boxes.bottom) / 2
+    along = x * np.cos(radians) + y * np.sin(radians)
+    across = y * np.cos(radians) - x * np.sin(radians)
+    # The boxes of slanted letters overlap, so take half the usual step from letter to letter as half their width.
+    steps = np.abs(np.diff(along))
+    half = float(np.median(steps)) / 2 if len(steps) else 1.0
+    return _Boxes(along - half, across - half, along + half, across + half), across
+
+
+def _gaps(boxes: _Boxes, code: Any) -> Any:
+    """Return the distance from each character to the next, in points; of right-to-left letters, to the left."""
+    gap = boxes.x0[1:] - boxes.x1[:-1]
+    leftward = (code >= 0x590) & (code < 0x900) | (code >= 0xFB1D) & (code < 0xFF00)
+    if leftward.any():
+        gap = np.where((leftward[1:] | leftward[:-1]) & (boxes.x0[1:] < boxes.x0[:-1]), boxes.x0[:-1] - boxes.x1[1:], gap)
+    return gap
+
+
+def _word_gaps(
+    gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, style: Any, spaced_styles: Any, starts: Any, ends: Any
+) -> Any:
+    """Return where a new word begins inside a run: True at ``i`` parts the characters ``i`` and ``i + 1``."""
+    if not len(gap):
+        return np.zeros(0, bool)
+    inner = np.where(cut | (blanks > 0) | piece, np.inf, gap)
+    smallest = np.minimum.reduceat(np.append(inner, np.inf), starts)
+    spacing = np.where((smallest > MIN_LETTER_SPACING_EMS) & (smallest < np.inf) & (ends - starts >= MIN_SPACED_LETTERS), smallest, 0.0)
+    threshold = np.where(spaced_styles[style[1:]], MIN_WORD_GAP_BESIDE_BLANKS_EMS, MIN_WORD_GAP_EMS)
+    run_of = np.repeat(np.arange(len(starts)), ends - starts)[1:]
+    spacing = spacing[run_of]
+    threshold = np.where(spacing > 0, np.maximum(threshold, 0.5 * spacing), threshold)
+    unspaced = (code >= 0x2E80) & (code < 0xA4D0) | (code >= 0xF900) & (code < 0xFB00) | (code >= 0xFE30) & (code < 0xFE50)
+    unspaced |= (code >= 0xFF00) & (code < 0xFFF0) | (code >= 0x20000) & (code < 0x40000)
+    unspaced |= (code >= 0x0E00) & (code < 0x0F00) | (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
+    threshold = np.where(unspaced[1:] | unspaced[:-1], MIN_UNSPACED_GAP_EMS, threshold)
+    return ~cut & ((blanks > 0) | (~piece & (gap - spacing > threshold)))
+
+
+def _run(
+    words: list[tuple[str, float, float, float, float]],
+    box: tuple[float, float, float, float],
+    size: float,
+    style: Any,
+    angle: float,
+    baseline: float,
+    followed: bool,
+    content_id: int,
+) -> TextRun:
+    text = " ".join([word[0] for word in words]) if len(words) > 1 else words[0][0]
+    return TextRun(
+        text + " " if followed else text,
+        *box,
+        size,
+        style.bold,
+        style.italic,
+        angle,
+        [WordBox(word, x0, top, x1 - x0, bottom - top) for word, x0, top, x1, bottom in words] if len(words) > 1 else None,
+        baseline,
+        style,
+        content_id,
+    )
