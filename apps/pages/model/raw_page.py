@@ -5,6 +5,8 @@ A *text run* is the text that a library returns as one item: neighbouring charac
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from apps.pages.model.geometry import Box
@@ -48,7 +50,8 @@ NO_STYLE = TextStyle()
 class TextRun(msgspec.Struct, gc=False):
     """Neighbouring characters of one style on one line; ``text`` ends with a blank where the file has one after it.
 
-    ``angle``: degrees, 0 for upright text. ``words``: None when the word boxes are unknown. ``baseline``: its y, None
+    ``angle``: degrees, 0 for upright text. ``words``: objects with the attributes of ``WordBox``, None when
+    the word boxes are unknown. ``baseline``: its y, None
     when unknown. ``content_id``: the number of its marked content, -1 for none.
     """
 
@@ -61,10 +64,17 @@ class TextRun(msgspec.Struct, gc=False):
     bold: bool
     italic: bool
     angle: float = 0.0
-    words: list[WordBox] | None = None
+    words: Any = None
     baseline: float | None = None
     style: TextStyle = NO_STYLE
     content_id: int = -1
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """A place on the page that leads to an address."""
+
+    box: Box
+    url: str
 
 
 class RawPage(msgspec.Struct, gc=False):
@@ -84,3 +94,4 @@ class RawPage(msgspec.Struct, gc=False):
     content_box: Box | None = None
     dots: list[Box] = []
     truncated: bool = False
+    links: list[Link] = []

@@ -1,14 +1,12 @@
 """The characters of a page as the file has them, in numpy arrays: nothing is replaced by a look-alike or left out.
 
 PDFium changes a few things, which are undone here: a hyphen at a line end comes as U+0002, characters beyond U+FFFF
-come as two surrogates, and blanks and line ends are made up where the file has none. What stays unreadable keeps its code,
-so that the quality check sees it.
+come as two surrogates, and blanks and line ends are made up where the file has none. A character that stays unreadable
+keeps its code, so that the quality check sees it.
 """
 
 from __future__ import annotations
 
-import ctypes
-import math
 from typing import Any
 
 import msgspec
@@ -29,6 +27,10 @@ RECORD = np.dtype(
 NORMAL, GENERATED, UNMAPPED, HYPHEN = 0, 1, 2, 3
 INVISIBLE_MODE = 3
 _FILL_AND_STROKE_MODE = 2
+# Text this close to a right angle is laid out as if it were at it.
+MAX_SKEW_DEGREES = 3.0
+# PDFium cuts a longer string.
+_MAX_STRING_CHARACTERS = 32_767
 _CHUNK = 1 << 16
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
@@ -150,7 +152,9 @@ class CharacterReader:
         found = self._library.FPDFText_GetCharInfoBatch(text_page, 0, count, self._buffer.ctypes.data) if count else 0
         return self._buffer[: max(0, found)], truncated
 
-    def read(self, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()) -> Characters:
+    def read(
+        self, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()
+    ) -> Characters:
         """Return the characters of a text page. Objects of ``hidden`` (handles) are left out."""
         records, truncated = self.records(text_page, max_characters)
         index = np.flatnonzero(records["type"] != GENERATED)
@@ -159,7 +163,7 @@ class CharacterReader:
             shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
             index, real = index[shown], real[shown]
         characters = self._characters(text_page, real, index, frame)
-        characters.truncated = truncated
+        characters.truncated = truncated or characters.truncated
         return characters
 
     def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
@@ -187,9 +191,7 @@ class CharacterReader:
                 continue
             font = library.FPDFTextObj_GetFont(handle) or 0
             fonts[row] = font
-            if library.FPDFPageObj_GetFillColor(
-                handle, at_colour, at_colour + 4, at_colour + 8, at_colour + 12
-            ):
+            if library.FPDFPageObj_GetFillColor(handle, at_colour, at_colour + 4, at_colour + 8, at_colour + 12):
                 red, green, blue, _ = colour.tolist()
                 style[row] = self._fonts.style(font, modes[row], (red, green, blue))
             else:
@@ -211,8 +213,7 @@ class CharacterReader:
         width, height = frame.size
         middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
         inside = (middle_x >= -1) & (middle_x <= width + 1) & (middle_y >= -1) & (middle_y <= height + 1)
-        blank = (codes == 0x20) | (codes == 0xA0) | (codes == 0x09) | (codes == 0x0A) | (codes == 0x0D) | (codes == 0x3000)
-        blank |= (codes >= 0x2000) & (codes <= 0x200A) | (codes == 0x202F) | (codes == 0x205F)
+        blank = _is_blank(codes)
         low = (real["unicode"] >= _FIRST_LOW_SURROGATE) & (real["unicode"] < _AFTER_SURROGATES)
         joined_low = low & (codes == 0xFFFFFFFF)
         counted = np.cumsum(blank)
@@ -221,7 +222,8 @@ class CharacterReader:
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
         same_box = np.zeros(count, bool)
         if count > 1:
-            same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (real["code"][1:] == real["code"][:-1]) & (top[1:] == top[:-1])
+            same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (top[1:] == top[:-1])
+            same_box[1:] &= real["code"][1:] == real["code"][:-1]
         return Characters(
             text=_text_of(codes[kept]),
             code=codes[kept],
@@ -239,6 +241,7 @@ class CharacterReader:
             piece=same_box[kept],
             vertical=np.repeat(vertical, lengths)[kept],
             unmapped=(real["type"] == UNMAPPED)[kept],
+            truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
             outside=int(np.count_nonzero(~inside & ~blank & ~joined_low)),
         )
 
@@ -281,14 +284,19 @@ class CharacterReader:
         return ord("-") if hyphen else 0
 
 
+def _is_blank(codes: Any) -> Any:
+    """Return which code points are blanks of any width."""
+    narrow = (codes == 0x20) | (codes == 0xA0) | (codes == 0x09) | (codes == 0x0A) | (codes == 0x0D)
+    return narrow | (codes >= 0x2000) & (codes <= 0x200A) | (codes == 0x202F) | (codes == 0x205F) | (codes == 0x3000)
+
+
 def _angles(rows: Any, frame: Frame, vertical: Any) -> Any:
     """Return the clockwise degrees of each stretch's writing direction on the page as displayed, 0-359."""
     along_x, along_y = rows[:, 0], rows[:, 1]
     degrees = -np.degrees(np.arctan2(along_y, along_x)) + frame.rotation
     degrees = np.where(vertical, degrees + 90, degrees)
-    # Mirrored letters, as of a page drawn upside down and flipped again, still run from left to right.
-    rounded = np.round(degrees)
-    return np.mod(np.where(np.abs(rounded / 90 - np.round(rounded / 90)) < 3 / 90, np.round(rounded / 90) * 90, rounded), 360)
+    square = np.round(degrees / 90) * 90
+    return np.mod(np.where(np.abs(degrees - square) < MAX_SKEW_DEGREES, square, np.round(degrees)), 360)
 
 
 def _text_of(codes: Any) -> str:
@@ -296,7 +304,8 @@ def _text_of(codes: Any) -> str:
     if lone.any():
         codes = np.where(lone, _REPLACEMENT, codes)
     codes = np.where(codes > 0x10FFFF, _REPLACEMENT, codes)
-    return codes.astype("<u4").tobytes().decode("utf-32-le")
+    text: str = codes.astype("<u4").tobytes().decode("utf-32-le")
+    return text
 
 
 def _single_records(library: Pdfium, text_page: int, count: int) -> Any:

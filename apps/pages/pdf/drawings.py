@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -76,23 +77,25 @@ class DrawingReader:
                 continue
             if kind == FORM:
                 if depth < MAX_FORM_DEPTH and library.FPDFPageObj_GetMatrix(item, at):
-                    inner = _product(tuple(values.tolist()), matrix)
-                    self._walk(walk, item, library.FPDFFormObj_CountObjects, library.FPDFFormObj_GetObject, inner, depth + 1)
+                    inside = library.FPDFFormObj_CountObjects, library.FPDFFormObj_GetObject
+                    self._walk(walk, item, *inside, _product(tuple(values.tolist()), matrix), depth + 1)
                 continue
-            if not library.FPDFPageObj_GetBounds(item, at, at + 4, at + 8, at + 12):
-                continue
-            left, bottom, right, top, _, _ = values.tolist()
-            box = walk.box(left, bottom, right, top, matrix)
-            if box is None:
-                continue
-            if kind == IMAGE:
-                if min(box.width, box.height) >= MIN_PICTURE_SIDE_POINTS:
-                    walk.drawings.pictures.append(box)
-            elif kind == PATH:
-                self._path(walk, item, box, matrix)
-            elif kind != SHADING:
-                continue
-            walk.extend(box)
+            if library.FPDFPageObj_GetBounds(item, at, at + 4, at + 8, at + 12):
+                left, bottom, right, top, _, _ = values.tolist()
+                box = walk.box(left, bottom, right, top, matrix)
+                if box is not None:
+                    self._mark(walk, item, kind, box, matrix)
+
+    def _mark(self, walk: _Walk, item: int, kind: int, box: Box, matrix: _Matrix) -> None:
+        """Add one object of the page that is no text and no form."""
+        if kind == IMAGE:
+            if min(box.width, box.height) >= MIN_PICTURE_SIDE_POINTS:
+                walk.drawings.pictures.append(box)
+        elif kind == PATH:
+            self._path(walk, item, box, matrix)
+        elif kind != SHADING:
+            return
+        walk.extend(box)
 
     def _path(self, walk: _Walk, item: int, box: Box, matrix: _Matrix) -> None:
         library, modes = self._library, self._modes
@@ -105,7 +108,7 @@ class DrawingReader:
         drawings = walk.drawings
         segments = library.FPDFPath_CountSegments(item)
         if min(box.width, box.height) <= MAX_RULING_THICKNESS_POINTS and segments <= 8:
-            if filled and not stroked and MIN_DOT_POINTS <= box.width <= MAX_DOT_POINTS and 0.6 < box.width / max(box.height, 0.1) < 1.7:
+            if filled and not stroked and _is_dot(box):
                 drawings.dots.append(box)
             else:
                 drawings.rulings.append(box)
@@ -123,7 +126,7 @@ class DrawingReader:
                 curved = True
                 continue
             self._polygon(walk, points, closed, bool(filled), bool(stroked), matrix)
-        if curved and filled and max(box.width, box.height) <= MAX_DOT_POINTS and min(box.width, box.height) >= MIN_DOT_POINTS:
+        if curved and filled and _is_dot(box):
             drawings.dots.append(box)
 
     def _subpaths(self, item: int, segments: int) -> list[tuple[list[tuple[float, float]], bool, bool]]:
@@ -165,10 +168,15 @@ class DrawingReader:
             drawings.fills.append(box)
         if stroked:
             ring = [*points, points[0]] if closed else points
-            for (x0, y0), (x1, y1) in zip(ring, ring[1:], strict=False):
+            for (x0, y0), (x1, y1) in itertools.pairwise(ring):
                 side = walk.box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), matrix)
                 if side is not None and min(side.width, side.height) <= MAX_RULING_THICKNESS_POINTS:
                     drawings.rulings.append(side)
+
+
+def _is_dot(box: Box) -> bool:
+    """Return True for the size and the shape of a bullet."""
+    return MIN_DOT_POINTS <= box.width <= MAX_DOT_POINTS and 0.6 < box.width / max(box.height, 0.1) < 1.7
 
 
 class _Walk:

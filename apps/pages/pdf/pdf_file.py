@@ -18,9 +18,10 @@ import numpy as np
 from apps.pages.model import errors
 from apps.pages.model.blocks import PageFailure
 from apps.pages.model.geometry import Box
-from apps.pages.model.raw_page import Char, RawPage
+from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.pdf import rasters
+from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.drawings import DrawingReader
 from apps.pages.pdf.pdfium import pdfium
@@ -49,6 +50,7 @@ class PdfFile:
         self._bytes: Any = None
         self._repaired: bytes | None = None
         self._rendered: Any = None
+        self._structure: Any = None  # pikepdf's document
         self._characters = CharacterReader(self._library)
         self._drawings = DrawingReader(self._library)
         self._last: tuple[int, Characters] | None = None
@@ -88,7 +90,7 @@ class PdfFile:
 
     @contextmanager
     def _loaded(self, number: int) -> Iterator[int]:
-        """Load a page; 0 for one that the page tree counts but that does not exist. Raise PageError when it is broken."""
+        """Load a page; 0 for one that the page tree counts and that does not exist. Raise PageError."""
         library = self._library
         if not self._document:
             self._open()
@@ -97,6 +99,8 @@ class PdfFile:
             # qpdf repairs more than PDFium does; only broken files pay for this second chance.
             self._open_repaired()
             page = library.FPDF_LoadPage(self._document, number - 1)
+        if not page and number > library.FPDF_GetPageCount(self._document):
+            raise errors.PageError
         try:
             yield page or 0
         finally:
@@ -127,7 +131,7 @@ class PdfFile:
         try:
             self._repaired = _repaired(self._path, self._password, bare=self._careful)
         except (pikepdf.PdfError, pikepdf.PasswordError, OSError, ValueError, RuntimeError) as error:
-            raise errors.PageError(f"{errors.PageError.detail} ({str(error)[:200]})") from error
+            raise errors.PageError(f"{errors.PageError.__doc__} ({str(error)[:200]})") from error
         self._document = self._load(self._repaired, len(self._repaired), None) or 0
         if not self._document:
             raise errors.PageError
@@ -154,19 +158,37 @@ class PdfFile:
         def placed(boxes: list[Box]) -> list[Box]:
             return [_turned(box, turned, width, height) for box in boxes] if turned else boxes
 
+        runs = text_runs(characters, width, height, turned=turned)
+        noted = read_annotations(library, page, frame)
+        if noted.has_fields and not self._careful and not turned:
+            runs += [run for run in self._field_runs(number, frame) if not _is_drawn(run, runs)]
         content = drawings.content_box
         return RawPage(
             page_number=number,
             width=height if turned in (90, 270) else width,
             height=width if turned in (90, 270) else height,
-            runs=text_runs(characters, width, height, turned=turned),
+            runs=runs,
             rulings=placed(drawings.rulings),
             fills=placed(drawings.fills),
             pictures=placed(drawings.pictures),
             dots=placed(drawings.dots),
             content_box=content if content is None else placed([content])[0],
             truncated=characters.truncated,
+            links=[Link(placed([link.box])[0], link.url) for link in noted.links],
         )
+
+    def _field_runs(self, number: int, frame: Frame) -> list[TextRun]:
+        """Return the values of the fields of a page; [] when pikepdf cannot read the document."""
+        import pikepdf
+
+        if self._structure is None:
+            try:
+                source = io.BytesIO(self._repaired) if self._repaired is not None else self._path
+                password = "" if self._repaired is not None else self._password or ""
+                self._structure = pikepdf.open(source, password=password, suppress_warnings=True)
+            except (pikepdf.PdfError, pikepdf.PasswordError, OSError, RuntimeError):
+                return []
+        return field_runs(self._structure, number, frame)
 
     def _close_document(self) -> None:
         if self._document:
@@ -179,12 +201,24 @@ class PdfFile:
         if self._rendered is not None:
             self._rendered.close()
             self._rendered = None
+        if self._structure is not None:
+            self._structure.close()
+            self._structure = None
 
     def __enter__(self) -> PdfFile:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_drawn(value: TextRun, runs: Sequence[TextRun]) -> bool:
+    """Return True if the page itself draws the value of a field at its place, as flattened forms do."""
+    middle = (value.top + value.bottom) / 2
+    return any(
+        run.top <= middle <= run.bottom and run.x0 < value.x1 and value.x0 < run.x1 and value.text in run.text
+        for run in runs
+    )
 
 
 def _frame(library: Any, page: int) -> Frame:

@@ -1,7 +1,7 @@
 """PDFium by ctypes: the functions that read characters, drawings and fields, with their types.
 
-The library is the one that the LiteParse wheel carries, because its ``FPDFText_GetCharInfoBatch`` returns all characters
-of a page in one call. Where that library is missing or fails the self-check, the one of pypdfium2 is used, which
+The library is the one in the LiteParse wheel, because its ``FPDFText_GetCharInfoBatch`` returns all characters of a
+page in one call. Where that library is missing or fails the self-check, the one of pypdfium2 is used, which
 needs several calls for each character. One PDFium is not thread-safe: use it from one thread.
 """
 

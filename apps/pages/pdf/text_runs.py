@@ -40,7 +40,7 @@ class _Boxes(msgspec.Struct):
     bottom: Any
 
     def turned(self, angle: float, width: float, height: float) -> _Boxes:
-        """Return the boxes on the page turned back by ``angle``, clockwise degrees; ``width``: of the page displayed."""
+        """Return the boxes on the page, of this size as displayed, turned back by ``angle`` clockwise degrees."""
         if angle == 90:
             return _Boxes(self.top, width - self.x1, self.bottom, width - self.x0)
         if angle == 180:
@@ -163,7 +163,9 @@ def _gaps(boxes: _Boxes, code: Any) -> Any:
     gap = boxes.x0[1:] - boxes.x1[:-1]
     leftward = (code >= 0x590) & (code < 0x900) | (code >= 0xFB1D) & (code < 0xFF00)
     if leftward.any():
-        gap = np.where((leftward[1:] | leftward[:-1]) & (boxes.x0[1:] < boxes.x0[:-1]), boxes.x0[:-1] - boxes.x1[1:], gap)
+        gap = np.where(
+            (leftward[1:] | leftward[:-1]) & (boxes.x0[1:] < boxes.x0[:-1]), boxes.x0[:-1] - boxes.x1[1:], gap
+        )
     return gap
 
 
@@ -175,16 +177,23 @@ def _word_gaps(
         return np.zeros(0, bool)
     inner = np.where(cut | (blanks > 0) | piece, np.inf, gap)
     smallest = np.minimum.reduceat(np.append(inner, np.inf), starts)
-    spacing = np.where((smallest > MIN_LETTER_SPACING_EMS) & (smallest < np.inf) & (ends - starts >= MIN_SPACED_LETTERS), smallest, 0.0)
+    spaced = (smallest > MIN_LETTER_SPACING_EMS) & (smallest < np.inf) & (ends - starts >= MIN_SPACED_LETTERS)
+    spacing = np.where(spaced, smallest, 0.0)
     threshold = np.where(spaced_styles[style[1:]], MIN_WORD_GAP_BESIDE_BLANKS_EMS, MIN_WORD_GAP_EMS)
     run_of = np.repeat(np.arange(len(starts)), ends - starts)[1:]
     spacing = spacing[run_of]
     threshold = np.where(spacing > 0, np.maximum(threshold, 0.5 * spacing), threshold)
-    unspaced = (code >= 0x2E80) & (code < 0xA4D0) | (code >= 0xF900) & (code < 0xFB00) | (code >= 0xFE30) & (code < 0xFE50)
-    unspaced |= (code >= 0xFF00) & (code < 0xFFF0) | (code >= 0x20000) & (code < 0x40000)
-    unspaced |= (code >= 0x0E00) & (code < 0x0F00) | (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
+    unspaced = _is_unspaced(code)
     threshold = np.where(unspaced[1:] | unspaced[:-1], MIN_UNSPACED_GAP_EMS, threshold)
     return ~cut & ((blanks > 0) | (~piece & (gap - spacing > threshold)))
+
+
+def _is_unspaced(code: Any) -> Any:
+    """Return which code points belong to scripts that write no spaces: Chinese, Japanese, Thai, Lao, Burmese, Khmer."""
+    east_asian = (code >= 0x2E80) & (code < 0xA4D0) | (code >= 0xF900) & (code < 0xFB00) | (code >= 0x20000)
+    east_asian |= (code >= 0xFE30) & (code < 0xFE50) | (code >= 0xFF00) & (code < 0xFFF0)
+    thai_and_lao = (code >= 0x0E00) & (code < 0x0F00)
+    return east_asian | thai_and_lao | (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
 
 
 def _run(
@@ -205,7 +214,9 @@ def _run(
         style.bold,
         style.italic,
         angle,
-        [WordBox(word, x0, top, x1 - x0, bottom - top) for word, x0, top, x1, bottom in words] if len(words) > 1 else None,
+        [WordBox(word, x0, top, x1 - x0, bottom - top) for word, x0, top, x1, bottom in words]
+        if len(words) > 1
+        else None,
         baseline,
         style,
         content_id,

@@ -142,7 +142,7 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
 
 def clean_runs(raw: RawPage) -> list[str]:
     """Remove dangerous characters from the page's text and limit its length, in place. Return warning codes."""
-    warnings: list[str] = []
+    warnings: list[str] = ["text_truncated"] if raw.truncated else []
     total = 0
     for index, run in enumerate(raw.runs):
         text = clean(run.text)
@@ -154,6 +154,7 @@ def clean_runs(raw: RawPage) -> list[str]:
         total += len(text)
         if total > MAX_TEXT_CHARACTERS:
             del raw.runs[index:]
-            warnings.append("text_truncated")
+            if not raw.truncated:
+                warnings.append("text_truncated")
             break
     return warnings

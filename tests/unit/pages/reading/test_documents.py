@@ -13,7 +13,6 @@ from apps.pages.model import errors
 from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.raw_page import Char, TextRun
 from apps.pages.model.safe_text import clean
-from apps.pages.pdf.formulas import as_printed
 from apps.pages.reading.page_reading import inspect_document, read_pages
 from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
@@ -158,11 +157,6 @@ def test_dangerous_characters_are_removed(saved: Save) -> None:
 def test_cleaning_keeps_normal_text() -> None:
     assert clean("tab\tline\nümlaut שלום 漢字") == "tab\tline\nümlaut שלום 漢字"
     assert clean("a\x00b\x1bc\u202ed\ud800e") == "a\ufffdbcd\ufffde"
-
-
-def test_formulas_become_signs_and_prices_stay() -> None:
-    assert as_printed(r"for $x\in \mathbb{R}^{2}$ and") == "for x∈R2 and"
-    assert as_printed("from $5 to $7 a piece") == "from $5 to $7 a piece"
 
 
 def test_a_right_to_left_line_is_read_from_the_right() -> None:

@@ -213,20 +213,6 @@ def raw_page(*tops: float) -> RawPage:
     return RawPage(1, 600, 800, runs, [], [], [], content_box=Box(50, tops[0], 550, tops[-1] + 12))
 
 
-def test_white_space_between_lines_may_be_a_picture() -> None:
-    dense = [100 + 16 * line for line in range(20)]
-
-    assert not page_reading.may_contain_pictures(raw_page(*dense))
-    assert page_reading.may_contain_pictures(raw_page(*dense, 600))
-
-
-def test_white_space_above_a_footer_must_be_taller() -> None:
-    dense = [100 + 16 * line for line in range(35)]
-
-    assert not page_reading.may_contain_pictures(raw_page(*dense, 760))
-    assert page_reading.may_contain_pictures(raw_page(*dense[:20], 760))
-
-
 def test_text_is_cleaned_and_limited_in_length() -> None:
     page = raw_page(100, 116, 132)
     page.runs[0].text = "a\x00b"

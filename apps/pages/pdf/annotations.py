@@ -1,0 +1,154 @@
+"""Form values, free text and links: what lies over the page content, read from the annotations of a page.
+
+The fields are read with pikepdf, because PDFium offers inherited values only with its form environment, which runs
+scripts and has crashed on hostile forms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import Link, TextRun
+from apps.pages.pdf.characters import Frame
+from apps.pages.pdf.pdfium import Pdfium
+
+MAX_ANNOTATIONS = 5_000
+MAX_VALUE_CHARACTERS = 20_000
+MAX_PARENTS = 32
+CHECKED, UNCHECKED, CHOSEN, NOT_CHOSEN = "☑", "☐", "◉", "○"
+# Subtypes (fpdf_annot.h), flags of annotations (PDF 32000-1, table 165) and of fields (tables 226 and 228).
+_LINK, _FREE_TEXT, _WIDGET = 2, 3, 20
+_HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
+_PASSWORD, _RADIO, _PUSH_BUTTON = 1 << 13, 1 << 15, 1 << 16
+_URI_ACTION = 3
+_URI_BYTES = 4096
+DEFAULT_SIZE_POINTS, MAX_SIZE_POINTS = 10.0, 12.0
+# The height of a line of a value, and the width of an average character, in ems.
+_LEADING, _WIDTH = 1.2, 0.5
+
+
+class Annotations(msgspec.Struct):
+    """``runs``: values and notes as text at their places. ``links``: places with an address."""
+
+    runs: list[TextRun] = []
+    links: list[Link] = []
+    has_fields: bool = False
+
+
+def read_annotations(library: Pdfium, page: int, frame: Frame) -> Annotations:
+    """Return the links of a loaded page, and whether it has fields or notes whose text is to be read."""
+    found = Annotations()
+    for index in range(min(library.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
+        annotation = library.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        kind = library.FPDFAnnot_GetSubtype(annotation)
+        if kind in (_FREE_TEXT, _WIDGET):
+            found.has_fields = True
+        elif kind == _LINK:
+            address = _address(library, annotation)
+            bounds = np.zeros(4, "f4")  # left, top, right, bottom
+            if address and library.FPDFAnnot_GetRect(annotation, bounds.ctypes.data):
+                left, top, right, bottom = bounds.tolist()
+                found.links.append(Link(_displayed(frame, left, bottom, right, top), address))
+        library.FPDFPage_CloseAnnot(annotation)
+    return found
+
+
+def _address(library: Pdfium, annotation: int) -> str:
+    import ctypes
+
+    link = library.FPDFAnnot_GetLink(annotation)
+    action = library.FPDFLink_GetAction(link) if link else None
+    if not action or library.FPDFAction_GetType(action) != _URI_ACTION:
+        return ""
+    buffer = ctypes.create_string_buffer(_URI_BYTES)
+    size = library.FPDFAction_GetURIPath(None, action, buffer, _URI_BYTES)
+    return buffer.value.decode("utf-8", "replace") if 1 < size <= _URI_BYTES else ""
+
+
+def field_runs(document: Any, page_number: int, frame: Frame) -> list[TextRun]:
+    """Return the values of the fields and the free text of a page as runs; ``document`` is pikepdf's."""
+    runs: list[TextRun] = []
+    listed = document.pages[page_number - 1].obj.get("/Annots")
+    for index in range(min(_length(listed), MAX_ANNOTATIONS)):
+        try:
+            annotation = listed[index]
+            kind = str(annotation.get("/Subtype", ""))
+            if kind not in ("/Widget", "/FreeText") or int(annotation.get("/F", 0)) & (_HIDDEN | _NO_VIEW):
+                continue
+            left, bottom, right, top = (float(edge) for edge in annotation["/Rect"])
+            box = _displayed(frame, min(left, right), min(bottom, top), max(left, right), max(bottom, top))
+            text = _value(annotation) if kind == "/Widget" else str(annotation.get("/Contents", ""))
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
+            continue  # a broken annotation: viewers show nothing for it either
+        if text and box.width > 0 and box.height > 0:
+            runs += _lines_of(text[:MAX_VALUE_CHARACTERS], box)
+    return runs
+
+
+def _length(listed: Any) -> int:
+    try:
+        return len(listed) if listed is not None else 0
+    except (TypeError, RuntimeError):
+        return 0
+
+
+def _value(widget: Any) -> str:
+    """Return what a viewer shows for a field; "" for nothing."""
+    kind, flags = str(_inherited(widget, "/FT") or ""), int(_inherited(widget, "/Ff") or 0)
+    if kind == "/Btn":
+        if flags & _PUSH_BUTTON:
+            return ""
+        checked = str(widget.get("/AS", _inherited(widget, "/V") or "/Off")) != "/Off"
+        if flags & _RADIO:
+            return CHOSEN if checked else NOT_CHOSEN
+        return CHECKED if checked else UNCHECKED
+    value = _inherited(widget, "/V")
+    if value is None or kind not in ("/Tx", "/Ch") or flags & _PASSWORD:
+        return ""
+    import pikepdf
+
+    if isinstance(value, pikepdf.Array):
+        return ", ".join(str(part) for part in value)
+    if isinstance(value, pikepdf.Stream):
+        return bytes(value.read_bytes()).decode("utf-8", "replace")
+    return str(value)
+
+
+def _inherited(widget: Any, key: str) -> Any:
+    for _ in range(MAX_PARENTS):
+        value = widget.get(key)
+        if value is not None:
+            return value
+        widget = widget.get("/Parent")
+        if widget is None:
+            return None
+    return None
+
+
+def _lines_of(text: str, box: Box) -> list[TextRun]:
+    """Return a value as runs, a line each, from the top of its box."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return []
+    size = min(MAX_SIZE_POINTS, box.height / (_LEADING * len(lines))) or DEFAULT_SIZE_POINTS
+    # One line is in the middle of its box, several begin at the top.
+    top = (box.top + box.bottom - _LEADING * size) / 2 if len(lines) == 1 else box.top
+    runs = []
+    for line in lines:
+        right = min(box.x1, box.x0 + _WIDTH * size * len(line))
+        bottom = min(top + _LEADING * size, box.bottom)
+        runs.append(TextRun(line, box.x0, top, right, bottom, size, False, False, baseline=bottom - 0.25 * size))
+        top = bottom
+    return runs
+
+
+def _displayed(frame: Frame, left: float, bottom: float, right: float, top: float) -> Box:
+    x0, y0 = frame.displayed(left, top)
+    x1, y1 = frame.displayed(right, bottom)
+    return Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
