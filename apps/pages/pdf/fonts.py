@@ -38,18 +38,23 @@ NO_FONT = FontFacts("")
 
 def font_facts(library: Pdfium, font: int) -> FontFacts:
     """Return the facts of a font handle."""
-    full = _string(library.FPDFFont_GetBaseFontName, font)
+    return msgspec.structs.replace(
+        facts_of_name(_string(library.FPDFFont_GetBaseFontName, font), library.FPDFFont_GetFlags(font)),
+        vertical=_string(library.FPDFFont_GetEncoding, font).endswith("-V"),
+        embedded=library.FPDFFont_GetIsEmbedded(font) == 1,
+        has_unicode_map=library.FPDFFont_HasToUnicode(font) == 1,
+    )
+
+
+def facts_of_name(full: str, flags: int) -> FontFacts:
+    """Return what the name of a font and the flags of its descriptor (-1: none) say."""
     name = full.partition("+")[2] or full
-    flags = library.FPDFFont_GetFlags(font)
     return FontFacts(
         name=name,
         bold=bool(_BOLD.search(name)) or bool(flags > 0 and flags & _FLAG_FORCE_BOLD),
         italic=bool(_ITALIC.search(name)) or bool(flags > 0 and flags & _FLAG_ITALIC),
         fixed_pitch=bool(_FIXED_PITCH.search(name)) or bool(flags > 0 and flags & _FLAG_FIXED_PITCH),
         mathematics=bool(_MATHEMATICS.search(name)),
-        vertical=_string(library.FPDFFont_GetEncoding, font).endswith("-V"),
-        embedded=library.FPDFFont_GetIsEmbedded(font) == 1,
-        has_unicode_map=library.FPDFFont_HasToUnicode(font) == 1,
     )
 
 

@@ -26,6 +26,7 @@ from apps.pages.pdf.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.drawings import DrawingReader
 from apps.pages.pdf.pdfium import pdfium
 from apps.pages.pdf.text_runs import text_runs
+from apps.pages.pdf.vertical_writing import mark_vertical
 
 # Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
 _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
@@ -150,6 +151,7 @@ class PdfFile:
             raise errors.PageError
         try:
             characters = self._characters.read(text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
+            characters = mark_vertical(characters)
         finally:
             library.FPDFText_ClosePage(text_page)
         self._last = number, characters

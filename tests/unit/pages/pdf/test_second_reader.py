@@ -1,0 +1,87 @@
+"""Pages read by pdfminer give the same values as pages read by PDFium."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from apps.pages.model.errors import PageError
+from apps.pages.model.raw_page import RawPage
+from apps.pages.pdf.pdf_file import PdfFile
+from apps.pages.pdf.second_reader import second_runs
+from apps.pages.sandbox.preload import assembled_pdf
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_both_readers_agree_on_texts_and_places(tmp_path: Path, rotate: int) -> None:
+    sheet = (
+        Sheet()
+        .lines(72, 72, ["The mill stands at the weir", "Total due: 120.05 EUR"])
+        .text(72, 150, "A title", size=20)
+    )
+    path = write_pdf(tmp_path / "mill.pdf", sheet, rotate=rotate)
+    with PdfFile(path) as pdf:
+        (first,) = pdf.pages([1])
+    assert isinstance(first, RawPage)
+
+    # PDFium sorts the objects of a turned page.
+    second = sorted(second_runs(path, None, 1), key=lambda run: run.text)
+    first.runs.sort(key=lambda run: run.text)
+
+    assert [run.text for run in second] == [run.text for run in first.runs]
+    assert [run.angle for run in second] == [run.angle for run in first.runs]
+    for ours, theirs in zip(second, first.runs, strict=True):
+        assert (ours.x0, ours.top, ours.x1) == pytest.approx((theirs.x0, theirs.top, theirs.x1), abs=6)
+        assert ours.size == pytest.approx(theirs.size)
+
+
+def test_a_page_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "mill.pdf", Sheet().text(72, 72, "one page"))
+
+    with pytest.raises(PageError):
+        second_runs(path, None, 2)
+
+
+def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.7\nnothing")
+
+    with pytest.raises(PageError):
+        second_runs(str(tmp_path / "bad.pdf"), None, 1)
+
+
+def test_glyphs_drawn_below_each_other_are_columns_from_the_right(tmp_path: Path) -> None:
+    path = columns_pdf(tmp_path / "columns.pdf", "いつもおせわに", "なっております")
+
+    runs = second_runs(path, None, 1, turned=90)
+
+    assert [(run.text, run.angle) for run in runs] == [("いつもおせわに", 0), ("なっております", 0)]
+    assert runs[0].bottom <= runs[1].top
+
+
+def columns_pdf(path: Path, *columns: str, size: float = 14, step: float = 16) -> str:
+    """Write a page of columns from the right, each glyph drawn by itself in a Japanese font that is not embedded."""
+    content = b""
+    for number, column in enumerate(columns):
+        for place, letter in enumerate(column):
+            where = 500 - number * 1.7 * size, 740 - place * step
+            content += b"BT /F1 %g Tf 1 0 0 1 %g %g Tm <%s> Tj ET\n" % (
+                size,
+                *where,
+                letter.encode("utf-16-be").hex().encode(),
+            )
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+            b"<</Type/Font/Subtype/Type0/BaseFont/HeiseiMin-W3/Encoding/UniJIS-UCS2-H/DescendantFonts[6 0 R]>>",
+            b"<</Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiMin-W3/FontDescriptor 7 0 R/DW 1000"
+            b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>>>",
+            b"<</Type/FontDescriptor/FontName/HeiseiMin-W3/Flags 4/FontBBox[0 -120 1000 880]/ItalicAngle 0"
+            b"/Ascent 880/Descent -120/CapHeight 700/StemV 80>>",
+        )
+    )
+    return str(path)
