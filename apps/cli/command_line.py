@@ -141,7 +141,7 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
     for failure in result.failures:
         write_line(f"page {failure.number}: {failure.code}: {failure.detail}")
     unread = ["needs_ocr"] if result.pages_needing_ocr else []
-    for code in [*result.facts.warnings, *unread]:
+    for code in [*result.facts.warnings, *unread, *result.warnings]:
         write_line(f"{code}: {describe(code)}")
     return bool(result.failures)
 

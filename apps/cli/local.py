@@ -28,12 +28,13 @@ Result = Page | PageFailure
 
 
 class LocalResult(msgspec.Struct, frozen=True):
-    """The outcome of ``parse_document``. The outputs are in its ``folder``."""
+    """The outcome of ``parse_document``. The outputs are in its ``folder``. ``warnings``: code -> number of pages."""
 
     facts: DocumentFacts
     pages: int
     failures: tuple[PageFailure, ...]
     pages_needing_ocr: int
+    warnings: dict[str, int] = {}
 
 
 def parse_document(
@@ -159,4 +160,5 @@ def _assembled(facts: DocumentFacts, pages: Callable[[], Iterable[Result]], fold
         pages=assembly.good_pages + assembly.failed_pages,
         failures=tuple(failures[number] for number in sorted(failures)),
         pages_needing_ocr=assembly.pages_needing_ocr,
+        warnings=assembly.warnings,
     )

@@ -37,7 +37,7 @@ def read_pages(
     lines = _lines(path)
     for page_number in page_numbers:
         line = lines[page_number]
-        text = _do(line.replace("fragile", "fine") if careful else line)
+        text = _do(line.replace("fragile", "fine").replace("slow", "fine") if careful else line)
         claimed_number = page_number + 1000 if text == "LIE" else page_number
         yield Page(claimed_number, 10, 10, (Block(BlockType.PARAGRAPH, _BOX, text),))
 
@@ -127,6 +127,7 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "fine": lambda text: text,
     "password": lambda text: text,
     "hang": lambda _: time.sleep(600),
+    "slow": lambda _: time.sleep(600),
     "spin": _spin,
     "memory": _fill_memory,
     "memory-abort": _fill_memory_and_abort,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
 from apps.pages.layout import page_layout
-from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
+from apps.pages.layout.text_quality import GARBLED_TEXT, WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun
@@ -28,6 +29,10 @@ _MAX_HEIGHT_DIFFERENCE = 0.22
 _MIN_CONFIDENCE = 0.6
 # Words of one line further apart than this many line heights belong to different columns or cells.
 _MIN_COLUMN_GAP_HEIGHTS = 1.3
+# A suspected text layer is right if it has this share of what the picture shows. Wrong ones have less than 0.1.
+MIN_AGREEMENT = 0.4
+# Warnings about a text layer that OCR replaces.
+_OF_THE_TEXT_LAYER = ("text_unreliable",)
 
 
 def lay_out(recognition: Recognition, *, page_number: int = 1) -> list[Block]:
@@ -72,9 +77,16 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     """Return the page with the text that OCR read.
 
     A page without a usable text layer keeps nothing else. A page whose pictures alone needed OCR keeps its own text
-    outside them, and each picture is followed by the text read inside it.
+    outside them, and each picture is followed by the text read inside it. A suspected text layer that says the same as
+    the picture of the page is kept.
     """
     found = lay_out(recognition, page_number=page.number)
+    if page.needs_ocr == GARBLED_TEXT:
+        if not any(block.text or block.cells for block in found):
+            return msgspec.structs.replace(page, needs_ocr="")
+        page = msgspec.structs.replace(page, warnings=tuple(c for c in page.warnings if c not in _OF_THE_TEXT_LAYER))
+        if agreement(page.blocks, found) >= MIN_AGREEMENT:
+            return msgspec.structs.replace(page, needs_ocr="")
     blocks: list[Block] = []
     if page.needs_ocr in WHOLE_PAGE_REASONS:
         blocks = found or [block for block in page.blocks if block.type is BlockType.PICTURE]
@@ -87,6 +99,18 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     if recognition.lines and recognition.confidence < _MIN_CONFIDENCE:
         warnings = (*warnings, "ocr_low_confidence")
     return msgspec.structs.replace(page, blocks=tuple(blocks), needs_ocr="", warnings=warnings)
+
+
+def agreement(blocks: Sequence[Block], recognized: Sequence[Block]) -> float:
+    """Return the share, 0.0-1.0, of the recognized sequences of three letters or digits that the blocks have too."""
+    own, read = _triples(blocks), _triples(recognized)
+    return (own & read).total() / read.total() if read else 0.0
+
+
+def _triples(blocks: Sequence[Block]) -> Counter[str]:
+    texts = (text for block in blocks for text in (block.text, *(cell.text for cell in block.cells)))
+    letters = "".join(filter(str.isalnum, "".join(texts).casefold()))
+    return Counter(letters[start : start + 3] for start in range(len(letters) - 2))
 
 
 def _runs(lines: Sequence[RecognizedLine]) -> list[TextRun]:
@@ -110,6 +134,8 @@ def _runs(lines: Sequence[RecognizedLine]) -> list[TextRun]:
             left -= len(text)
             if left < 0:
                 return runs
+            if not text.strip():
+                continue
             x0, x1 = min(word.x0 for word in words), max(word.x1 for word in words)
             runs.append(TextRun(text, x0, top, x1, bottom, height * _SIZE_PER_LINE_HEIGHT, False, False, 0.0, words))
     return runs

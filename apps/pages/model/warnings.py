@@ -9,6 +9,7 @@ _SENTENCES = {
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
+    "read_without_forms": "The file stopped the reader, so it was read without its forms; field values may be missing.",
     "hidden_text": "A page has hidden text. It was removed; the metadata lists it.",
     "hidden_text_unchecked": "A page could not be rendered, so its text may include hidden text.",
     "tables_skipped": "A page has too many objects to look for tables.",

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from apps.pages.layout import page_layout, right_to_left, rotated_pages, text_quality
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Page, PageFailure
@@ -25,6 +27,8 @@ from apps.pages.reading.inspection import PDF, inspect_document
 
 __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
 
+READ_WITHOUT_FORMS = "read_without_forms"
+
 
 def read_pages(
     path: str,
@@ -38,7 +42,7 @@ def read_pages(
 ) -> Iterator[Page | PageFailure]:
     """Yield one result per page number, in the given order. A page that cannot be read does not affect the others.
 
-    ``careful``: the document has crashed a reader; skip outline, forms and pictures.
+    ``careful``: the document has crashed a reader or kept it too long; skip outline and forms. The pages warn of it.
     ``hidden_text``: "remove" leaves out text that people cannot see, and text below 2 points unless
     ``preserve_very_small_text``. ``Page.hidden`` lists it.
     """
@@ -51,7 +55,10 @@ def read_pages(
             if isinstance(raw, PageFailure):
                 yield raw
             else:
-                yield _analysed(pdf, raw, remove_hidden=hidden_text == REMOVE, keep_tiny=preserve_very_small_text)
+                page = _analysed(pdf, raw, remove_hidden=hidden_text == REMOVE, keep_tiny=preserve_very_small_text)
+                if careful and isinstance(page, Page):
+                    page = msgspec.structs.replace(page, warnings=(*page.warnings, READ_WITHOUT_FORMS))
+                yield page
 
 
 def render_for_ocr(
@@ -124,6 +131,10 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         elif found:
             hidden = found
             warnings.append(HIDDEN_TEXT)
+    # The codes that cleaning removes tell that the text layer is not the text of the page.
+    needs_ocr = text_quality.reason_for_ocr(raw, raw.pictures)
+    if needs_ocr == text_quality.GARBLED_TEXT:
+        warnings.append("text_unreliable")
     warnings += clean_runs(raw)
     blocks = page_layout.analyse(raw)
     return Page(
@@ -134,7 +145,7 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         if angle
         else tuple(blocks),
         rotation=angle,
-        needs_ocr=text_quality.reason_for_ocr(raw, raw.pictures),
+        needs_ocr=needs_ocr,
         warnings=tuple(warnings),
         hidden=hidden,
     )
@@ -144,11 +155,13 @@ def clean_runs(raw: RawPage) -> list[str]:
     """Remove dangerous characters from the page's text and limit its length, in place. Return warning codes."""
     warnings: list[str] = ["text_truncated"] if raw.truncated else []
     total = 0
+    emptied = False
     for index, run in enumerate(raw.runs):
         text = clean(run.text)
         if text != run.text:
             run.text = text
             run.words = None
+            emptied = emptied or not text.strip()
             if "text_cleaned" not in warnings:
                 warnings.append("text_cleaned")
         total += len(text)
@@ -157,4 +170,6 @@ def clean_runs(raw: RawPage) -> list[str]:
             if not raw.truncated:
                 warnings.append("text_truncated")
             break
+    if emptied:  # the layout expects text in every run
+        raw.runs = [run for run in raw.runs if run.text.strip()]
     return warnings

@@ -95,7 +95,7 @@ class RangeReading:
         """Handle the failure of the next part: fail the page if it was alone, else cut up the pages not yet read.
 
         A child that is not fresh may have failed because of earlier work; then the pages not yet read are tried again
-        together. The first page that crashes alone is read again carefully, and so are all pages after it.
+        together. The first page that crashes or times out alone is read again carefully, and so are all pages after it.
         """
         if isinstance(error, PageTimeout):
             self._timeouts += 1
@@ -111,7 +111,7 @@ class RangeReading:
             self._parts[:0] = [rest] if rest else []
             return
         if len(part) == 1 and rest:
-            if isinstance(error, PageCrashed) and not self._careful:
+            if isinstance(error, PageCrashed | PageTimeout) and not self._careful:
                 self._careful = True
                 self._parts[:0] = [rest]
                 return

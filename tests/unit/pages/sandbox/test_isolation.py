@@ -88,6 +88,10 @@ def test_crashing_pages_are_read_again_carefully(reader: Reader, strange: Strang
     assert read(reader, document) == ["one", "two", "page_crashed", "four"]
 
 
+def test_a_page_that_times_out_is_read_again_carefully(reader: Reader, strange: Strange) -> None:
+    assert read(reader, strange("slow one", "fine two", "slow three")) == ["one", "two", "three"]
+
+
 def test_a_page_that_uses_too_much_processor_time_times_out(reader: Reader, strange: Strange) -> None:
     limits = Limits(wall_seconds=20, cpu_seconds=1)
 
