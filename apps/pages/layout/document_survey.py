@@ -70,7 +70,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
             continue
         count += 1
         for block in page.blocks:
-            for line in block.lines:
+            for line in block.lines if block.type is not BlockType.CODE else ():
                 letters[(round(line.size * 2) / 2, line.bold)] += len(line.text)
             zone = margin_of(page, block)
             has_body = has_body or (not zone and bool(block.text or block.cells))

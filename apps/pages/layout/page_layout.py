@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from apps.pages.layout import columns, rotated_pages, ruled_tables, rulings, unruled_tables
+from apps.pages.layout import code_blocks, columns, lists, rotated_pages, ruled_tables, rulings, unruled_tables
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of, segments_of
 from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
@@ -26,10 +26,13 @@ def analyse(raw: RawPage) -> list[Block]:
     upright = [run for run in raw.runs if rotated_pages.is_upright(run)]
     across, down = rulings.rulings_of(raw.rulings)
     found, upright = ruled_tables.ruled_tables(across, down, upright)
+    code, upright = code_blocks.code_blocks(upright)
     segments = segments_of(upright)
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
+    lists.mark_symbol_bullets(segments)
+    lists.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
     rows = [_with_markers(row) for row in rows_of(segments)]
-    obstacles = [_as_segment(table) for table in found]
+    obstacles = [_as_segment(block) for block in (*found, *code)]
     max_area = BACKGROUND_SHARE * raw.width * raw.height
     for box in raw.pictures:
         is_background = bool(raw.runs) and box.width * box.height >= max_area
@@ -48,6 +51,7 @@ def analyse(raw: RawPage) -> list[Block]:
             blocks += _blocks_of(band.rows, rtl)
     if rtl:
         blocks = [ruled_tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
+    blocks = lists.with_levels(blocks)
     # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
     return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not rotated_pages.is_upright(run)]
 
@@ -117,8 +121,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
     group: list[Segment] = []
     marker = ""
     step = 0.0
-    for line in lines:
-        found, _ = list_markers.split(line.text)
+    for line, found in zip(lines, lists.markers_of(lines), strict=True):
         if group and (found or _starts_paragraph(group, line, step, left, right, rtl, marker)):
             yield _text_block(group, marker)
             group, marker, step = [], "", 0.0

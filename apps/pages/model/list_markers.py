@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 
 # Bullets of text fonts and of the symbol fonts that office programs map into the private use area.
-BULLETS = "•◦▪▫■□●○◘◙‣⁃∙·⚫➢➤►▶▸–—\\-*✓✔✗❖◆◇★\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf02d\uf0f0\uf0a8\uf06e\uf075\uf0e0"
-_BULLET = re.compile(f"([{BULLETS}]|o(?= ))\\s+(?=\\S)|([•◦▪●‣\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf0f0])(?=\\S)")
+BULLETS = (
+    "•◦▪▫■□●○◘◙‣⁃∙·⚫➢➤►▶▸–—−\\-*✓✔✗✘❖◆◇★➔→»›❑❒☐☑☒"
+    "\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf02d\uf0f0\uf0a8\uf06e\uf075\uf0e0\uf06c\uf071\uf06f\uf0fe\uf0a1\uf0a4\uf09f"
+)
+CHECK_BOXES = frozenset("☐☑☒✓✔✗✘")
+"""Marks that say whether something is so: they stay in the text of their item."""
+_BULLET = re.compile(
+    f"([{BULLETS}]|o(?= ))\\s+(?=\\S)|([•◦▪●‣❑❒☐☑☒\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf0f0])(?=\\S)|\\[[ xX]\\]\\s+(?=\\S)"
+)
 _NUMBER = re.compile(r"(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)]|\[\d{1,3}\]|\d{1,3}(?=\s\s))\s+(?=\S)")
 _LONE = re.compile(
     f"[{BULLETS}o]|\\(?(?:\\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\\[\\d{{1,3}}\\]|\\d+(?:\\.\\d+)+\\.?"
 )
 # A row of check marks belongs to a table, not to a list.
-_CHECKS = "✓✔✗"
+_CHECKS = "✓✔✗✘"
 BULLET_SIGNS = frozenset(BULLETS.replace("\\-", "-") + "o")
+_ORDINAL = re.compile(r"([(\[]?)(?:(\d+)|([a-zA-Z]+))([.)\]]?)")
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
 def split(text: str) -> tuple[str, str]:
@@ -33,4 +42,43 @@ def is_lone(text: str) -> bool:
 
 
 def is_ordered(marker: str) -> bool:
-    return marker not in BULLET_SIGNS
+    return marker not in BULLET_SIGNS and not is_check_box(marker)
+
+
+def is_check_box(marker: str) -> bool:
+    return marker in CHECK_BOXES or (len(marker) == 3 and marker[0] == "[" and marker[1] in " xX")
+
+
+def ordinals(marker: str) -> list[tuple[str, int]]:
+    """Return what a marker may count: its kind, as in "(1)" or "a.", and its number. "i." is a letter or a numeral."""
+    found = _ORDINAL.fullmatch(marker)
+    if found is None:
+        return []
+    opening, digits, letters, closing = found.groups()
+    if digits:
+        return [(f"{opening}1{closing}", int(digits))]
+    sign = "A" if letters.isupper() else "a"
+    result = []
+    if len(letters) == 1:
+        result.append((f"{opening}{sign}{closing}", ord(letters.lower()) - ord("a") + 1))
+    if all(letter in _ROMAN for letter in letters.lower()):
+        result.append((f"{opening}{'I' if sign == 'A' else 'i'}{closing}", _roman(letters.lower())))
+    return result
+
+
+def _roman(letters: str) -> int:
+    values = [_ROMAN[letter] for letter in letters]
+    pairs = zip(values, [*values[1:], 0], strict=True)
+    return sum(-value if value < following else value for value, following in pairs)
+
+
+def kind(marker: str) -> str:
+    """Return the kind that a number or letter has, "" for bullets."""
+    found = ordinals(marker)
+    return found[0][0] if found else ""
+
+
+def follows(first: str, second: str) -> bool:
+    """Return True if one numbered marker comes directly after the other."""
+    after = ordinals(second)
+    return any((name, number + 1) in after for name, number in ordinals(first))

@@ -80,8 +80,8 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 class RawPage(msgspec.Struct, gc=False):
     """Text runs, drawn lines (``rulings``, as thin boxes), filled areas and raster pictures of one page.
 
-    ``dots``: small filled marks, such as drawn bullets. ``content_box`` surrounds everything that the page draws beside
-    text, or is None when unknown. ``truncated``: the page has more characters than are read.
+    ``dots``: small marks, filled or hollow, such as drawn bullets. ``content_box`` surrounds everything that the page
+    draws beside text, or is None when unknown. ``truncated``: the page has more characters than are read.
     """
 
     page_number: int

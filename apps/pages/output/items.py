@@ -98,12 +98,13 @@ def _list(blocks: Sequence[Block], options: RenderOptions, depth: int = 1) -> It
             index = end
             continue
         block = blocks[index]
-        items.append({"type": "text", "md": render.inline(block.text), "value": block.text, "bbox": _boxes(block)})
+        value = f"{block.marker} {block.text}" if list_markers.is_check_box(block.marker) else block.text
+        items.append({"type": "text", "md": render.inline(value), "value": value, "bbox": _boxes(block)})
         index += 1
     return {
         "type": "list",
         "items": items,
-        "md": "\n".join(render.list_item(block) for block in blocks),
+        "md": "\n".join(render.list_item(block, depth - 1) for block in blocks),
         "ordered": list_markers.is_ordered(blocks[0].marker),
         "bbox": [_box(block.box, "list-item", block.confidence) for block in blocks],
     }

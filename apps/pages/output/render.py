@@ -57,8 +57,11 @@ def heading(block: Block) -> str:
     return "#" * max(1, min(6, block.level)) + " " + _HEADING_END.sub(r"\\", inline(text))
 
 
-def list_item(block: Block) -> str:
-    indent = "    " * max(0, block.level - 1)
+def list_item(block: Block, outer_levels: int = 0) -> str:
+    """Return one line, indented by its level inside those that are left out."""
+    indent = "    " * max(0, block.level - 1 - outer_levels)
+    if list_markers.is_check_box(block.marker):
+        return f"{indent}- {block.marker} {inline(block.text)}"
     if not list_markers.is_ordered(block.marker):
         return f"{indent}- {paragraph(block.text)}"
     if re.fullmatch(r"\d{1,9}[.)]", block.marker):

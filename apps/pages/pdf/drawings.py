@@ -108,7 +108,7 @@ class DrawingReader:
         drawings = walk.drawings
         segments = library.FPDFPath_CountSegments(item)
         if min(box.width, box.height) <= MAX_RULING_THICKNESS_POINTS and segments <= 8:
-            if filled and not stroked and _is_dot(box):
+            if (filled or segments > 2) and _is_dot(box):
                 drawings.dots.append(box)
             else:
                 drawings.rulings.append(box)
@@ -120,14 +120,13 @@ class DrawingReader:
             return
         # Bounds come in the space of the page, the points of a path in the space in which it was drawn.
         matrix = _product(tuple(self._values.tolist()), matrix)
-        curved = False
-        for points, closed, curves in self._subpaths(item, segments):
-            if curves:
-                curved = True
-                continue
-            self._polygon(walk, points, closed, bool(filled), bool(stroked), matrix)
-        if curved and filled and _is_dot(box):
+        if _is_dot(box):
+            # Bullets are discs, circles and squares, filled or hollow. A square is no cell of a table.
             drawings.dots.append(box)
+            return
+        for points, closed, curves in self._subpaths(item, segments):
+            if not curves:
+                self._polygon(walk, points, closed, bool(filled), bool(stroked), matrix)
 
     def _subpaths(self, item: int, segments: int) -> list[tuple[list[tuple[float, float]], bool, bool]]:
         """Return the points of each part of a path, whether it is closed, and whether it has curves."""

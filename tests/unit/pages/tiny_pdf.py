@@ -8,7 +8,7 @@ from pathlib import Path
 from apps.pages.sandbox.preload import assembled_pdf
 
 WIDTH, HEIGHT = 612, 792
-FONTS = (b"Helvetica", b"Helvetica-Bold")
+FONTS = (b"Helvetica", b"Helvetica-Bold", b"Courier")
 
 
 class Sheet:
@@ -26,6 +26,20 @@ class Sheet:
     def lines(self, x: float, top: float, texts: Sequence[str], *, step: float = 13, size: float = 11) -> Sheet:
         for number, text in enumerate(texts):
             self.text(x, top + number * step, text, size=size)
+        return self
+
+    def typed(self, x: float, top: float, texts: Sequence[str], *, step: float = 11, size: float = 9) -> Sheet:
+        """Lines in Courier; each blank at the start of a line moves it by a letter, as programs write code."""
+        for number, text in enumerate(texts):
+            blanks = len(text) - len(text.lstrip())
+            escaped = text.strip().encode("cp1252").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
+            where = b"/F2 %g Tf %g %g Td" % (size, x + 0.6 * size * blanks, HEIGHT - top - number * step - size)
+            self._content.append(b"BT %s (%s) Tj ET" % (where, escaped))
+        return self
+
+    def square(self, x: float, top: float, side: float, *, filled: bool = True) -> Sheet:
+        where = b"%g %g %g %g re" % (x, HEIGHT - top - side, side, side)
+        self._content.append(where + (b" f" if filled else b" S"))
         return self
 
     def rule(self, x0: float, top: float, x1: float, bottom: float) -> Sheet:

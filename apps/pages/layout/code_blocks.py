@@ -1,0 +1,247 @@
+"""Find blocks of program code: whole lines in a font of fixed pitch, with their line ends and their indentation.
+
+A typewriter wrote letters, forms and tables too, so lines of fixed pitch that read as prose or as a table are no code,
+and on a page that is all of fixed pitch the lines have to look like code.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from apps.pages.layout.lines import rows_of
+from apps.pages.model.blocks import Block, BlockType, Line
+from apps.pages.model.geometry import Box, union
+from apps.pages.model.raw_page import TextRun, WordBox
+
+# A page with this share of its letters in fixed pitch is typewritten.
+MIN_TYPEWRITTEN_SHARE = 0.75
+# A line of code may have this share of its letters in other fonts.
+MAX_FOREIGN_SHARE = 0.25
+# A gap this wide, in ems, may be a gutter between two columns, if no line near it crosses it.
+MIN_GUTTER_EMS = 2.5
+GUTTER_REACH_POINTS = 60.0
+# The lines of a block follow each other within so many line heights; more are blank lines inside it.
+MAX_STEP_HEIGHTS = 3.4
+MAX_BLANK_LINES = 3
+MAX_SIZE_RATIO = 1.08
+# The label of a value that is typed into a form, by its length and by how far the two baselines may differ.
+MAX_LABEL_LETTERS = 32
+MAX_LABEL_SHIFT_EMS = 0.25
+MIN_TABLE_GAP_LETTERS = 2.5
+_SIGNS = re.compile(r"[{}\[\];=<>_#\\|&*`@~]|\w\(|\)\W*$|[\"'].*[\"']|::|->|:$|^\$ |^[ ]*(?://|--\w)")
+_ADDRESSES = re.compile(r"[\w.{},+-]+@[\w.-]+|(?:https?://|www\.|doi:)\S+|[\w-]+(?:\.[\w-]+)+(?:/\S*)?", re.IGNORECASE)
+
+
+class CodeLine(msgspec.Struct, gc=False):
+    """A line in fixed pitch. ``beside``: there is a short text of another font on its baseline."""
+
+    runs: list[TextRun]
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+    size: float
+    beside: bool = False
+
+
+def code_blocks(runs: Sequence[TextRun]) -> tuple[list[Block], list[TextRun]]:
+    """Return the blocks of code among the upright runs of a page, and the runs that are in none of them."""
+    fixed = sum(len(run.text) for run in runs if run.style.fixed_pitch)
+    if not fixed:
+        return [], list(runs)
+    total = sum(len(run.text) for run in runs)
+    body_size = _body_size(runs)
+    lines, others = _code_lines(runs)
+    blocks: list[Block] = []
+    taken: set[int] = set()
+    for region in _regions(lines, others):
+        if _is_code(region, others, body_size, is_typewritten=fixed >= MIN_TYPEWRITTEN_SHARE * total):
+            blocks.append(_block(region))
+            taken.update(id(run) for line in region for run in line.runs)
+    return blocks, [run for run in runs if id(run) not in taken]
+
+
+def _body_size(runs: Iterable[TextRun]) -> float:
+    """Return the size of most letters that are not of fixed pitch, 0 when there are none."""
+    letters: Counter[float] = Counter()
+    for run in runs:
+        if not run.style.fixed_pitch:
+            letters[round(run.size, 1)] += len(run.text)
+    return max(letters, key=lambda size: letters[size], default=0.0)
+
+
+def _code_lines(runs: Sequence[TextRun]) -> tuple[list[CodeLine], list[CodeLine]]:
+    """Return the lines in fixed pitch, and the other lines, both from the top."""
+    lines: list[CodeLine] = []
+    others: list[CodeLine] = []
+    for row in rows_of(runs):
+        parts = [[row[0]]]
+        for previous, run in itertools.pairwise(row):
+            gap = run.x0 - previous.x1
+            if gap > MIN_GUTTER_EMS * max(run.size, previous.size) and _is_gutter(previous, run, runs):
+                parts.append([run])
+            else:
+                parts[-1].append(run)
+        kinds = [_is_fixed(part) for part in parts]
+        for part, is_fixed in zip(parts, kinds, strict=True):
+            line = CodeLine(
+                part,
+                min(run.x0 for run in part),
+                min(run.top for run in part),
+                max(run.x1 for run in part),
+                max(run.bottom for run in part),
+                max(part, key=lambda run: len(run.text)).size,
+                beside=is_fixed and not all(kinds) and _is_labelled(part, parts),
+            )
+            (lines if is_fixed else others).append(line)
+    return lines, others
+
+
+def _is_fixed(part: Sequence[TextRun]) -> bool:
+    """Return True if a line begins in fixed pitch and most of it is."""
+    first = next((run for run in part if not run.text.strip().isdigit()), part[0])
+    if not first.style.fixed_pitch:
+        return False
+    foreign = sum(len(run.text) for run in part if not run.style.fixed_pitch)
+    return foreign <= MAX_FOREIGN_SHARE * sum(len(run.text) for run in part)
+
+
+def _is_labelled(part: Sequence[TextRun], parts: Sequence[Sequence[TextRun]]) -> bool:
+    """Return True if a short text of another font is on the baseline of a line: the label of a form, or a cell."""
+    return any(
+        abs(other[0].bottom - part[0].bottom) < MAX_LABEL_SHIFT_EMS * part[0].size
+        and sum(len(run.text) for run in other) <= MAX_LABEL_LETTERS
+        for other in parts
+        if other is not part and not _is_fixed(other)
+    )
+
+
+def _is_gutter(left: TextRun, right: TextRun, runs: Sequence[TextRun]) -> bool:
+    """Return True if no line near the gap between two runs crosses it."""
+    x = (left.x1 + right.x0) / 2
+    top, bottom = left.top - GUTTER_REACH_POINTS, left.bottom + GUTTER_REACH_POINTS
+    return not any(run.x0 < x < run.x1 and run.bottom > top and run.top < bottom for run in runs)
+
+
+def _regions(lines: Sequence[CodeLine], others: Sequence[CodeLine]) -> list[list[CodeLine]]:
+    """Return the lines of fixed pitch in groups that follow each other without other text between them."""
+    regions: list[list[CodeLine]] = []
+    for line in lines:
+        for region in reversed(regions):
+            last = region[-1]
+            x0, x1 = min(part.x0 for part in region), max(part.x1 for part in region)
+            if line.x0 > x1 + 4 * line.size or line.x1 < x0 - 4 * line.size:
+                continue
+            step = line.bottom - last.bottom
+            if step <= MAX_STEP_HEIGHTS * (last.bottom - last.top) and abs(line.size - last.size) < 0.06 * last.size:
+                left, right = min(x0, line.x0), max(x1, line.x1)
+                between = any(
+                    last.bottom < (other.top + other.bottom) / 2 < line.top and other.x0 < right and other.x1 > left
+                    for other in others
+                )
+                if not between:
+                    region.append(line)
+                    break
+        else:
+            regions.append([line])
+    return regions
+
+
+def _is_code(region: Sequence[CodeLine], others: Sequence[CodeLine], body_size: float, *, is_typewritten: bool) -> bool:
+    if body_size and region[0].size > MAX_SIZE_RATIO * body_size:
+        return False
+    texts = [" ".join(run.text.strip() for run in line.runs) for line in region]
+    signed = sum(1 for text in texts if _SIGNS.search(text)) / len(texts)
+    if sum(line.beside for line in region) > 0.5 * len(region) or _is_table(region, signed):
+        return False
+    if is_typewritten:
+        is_indented = len({round(line.x0 / line.size) for line in region}) > 1
+        return len(region) >= 3 and signed >= (0.5 if is_indented else 0.7)
+    if len(region) == 1:
+        return _is_separate(region[0], others) and bool(_ADDRESSES.sub("", texts[0]).strip(" ,;|"))
+    return not _is_prose(texts, signed) and not all(_ADDRESSES.search(text) for text in texts)
+
+
+def _is_separate(line: CodeLine, others: Sequence[CodeLine]) -> bool:
+    """Return True if a single line is set apart: by space above or below, or by its indentation."""
+    height = line.bottom - line.top
+    for other in others:
+        if other.x1 < line.x0 or other.x0 > line.x1 or abs(other.x0 - line.x0) > line.size:
+            continue
+        if -0.3 * height < line.top - other.bottom < 0.35 * height:
+            return False
+    return any(character.isalpha() for run in line.runs for character in run.text)
+
+
+def _is_prose(texts: Sequence[str], signed: float) -> bool:
+    """Return True if lines read as sentences: many words in each, few signs."""
+    return signed < 0.34 and statistics.mean(len(text.split()) for text in texts) >= 6
+
+
+def _is_table(region: Sequence[CodeLine], signed: float) -> bool:
+    """Return True if most lines have wide gaps that end at places which other lines share."""
+    if len(region) < 2 or signed > 0.5:
+        return False
+    starts: Counter[int] = Counter()
+    with_gaps: list[list[int]] = []
+    for line in region:
+        letter = _advance(line.runs)
+        words = [word for run in line.runs for word in _words(run)]
+        places = [
+            round(word.x / letter)
+            for previous, word in itertools.pairwise(words)
+            if word.x - previous.x - previous.width > MIN_TABLE_GAP_LETTERS * letter
+        ]
+        starts.update(places)
+        with_gaps.append(places)
+    shared = sum(1 for places in with_gaps if any(starts[place] > 1 for place in places))
+    return shared >= 0.6 * len(region)
+
+
+def _words(run: TextRun) -> list[WordBox]:
+    return run.words or [WordBox(run.text.strip(), run.x0, run.top, run.x1 - run.x0, run.bottom - run.top)]
+
+
+def _advance(runs: Iterable[TextRun]) -> float:
+    """Return the width of a letter, in points."""
+    widths = [(run.x1 - run.x0) / max(1, len(run.text.strip())) for run in runs if run.style.fixed_pitch]
+    return max(0.5, statistics.median(widths)) if widths else 5.0
+
+
+def _block(region: Sequence[CodeLine]) -> Block:
+    left = min(line.x0 for line in region)
+    letter = _advance(run for line in region for run in line.runs)
+    step = min((b.bottom - a.bottom for a, b in itertools.pairwise(region)), default=0.0)
+    step = max(step, 0.8 * region[0].size)
+    printed: list[str] = []
+    lines: list[Line] = []
+    for index, line in enumerate(region):
+        if index:
+            blank = round((line.bottom - region[index - 1].bottom) / step) - 1
+            printed += [""] * min(MAX_BLANK_LINES, max(0, blank))
+        printed.append(_spaced(line.runs, left, letter))
+        box = Box(round(line.x0, 2), round(line.top, 2), round(line.x1, 2), round(line.bottom, 2))
+        lines.append(Line(text=printed[-1], box=box, size=round(line.size, 2)))
+    return Block(
+        type=BlockType.CODE, box=union(line.box for line in lines), text="\n".join(printed), lines=tuple(lines)
+    )
+
+
+def _spaced(runs: Iterable[TextRun], left: float, letter: float) -> str:
+    """Return the text of a line with as many blanks as its gaps have room for."""
+    text = ""
+    end = left
+    is_parted = False
+    for run in runs:
+        for word in _words(run):
+            text += " " * max(int(is_parted), round((word.x - end) / letter)) + word.text
+            end = word.x + word.width
+            is_parted = True
+        is_parted = run.text.endswith(" ")
+    return text

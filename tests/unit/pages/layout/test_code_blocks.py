@@ -1,0 +1,67 @@
+"""Program code as a user gets it: fenced, with its line ends and its indentation."""
+
+from __future__ import annotations
+
+from tests.unit.pages.conftest import Parse
+from tests.unit.pages.tiny_pdf import Sheet
+
+CODE = ["def turn(wheel):", "    if wheel.stuck:", "        raise Jammed", "", "    return wheel  # free"]
+
+
+def typed(sheet: Sheet, x: float, top: float, lines: list[str]) -> Sheet:
+    for number, line in enumerate(lines):
+        if line:
+            sheet.typed(x, top + 11 * number, [line])
+    return sheet
+
+
+def test_code_keeps_line_ends_indentation_and_blank_lines(parse: Parse) -> None:
+    sheet = typed(Sheet().text(72, 80, "This function turns the wheel:"), 72, 105, CODE)
+    sheet.text(72, 172, "It returns the wheel itself.")
+
+    outputs = parse(sheet)
+
+    fenced = "```\n" + "\n".join(CODE) + "\n```"
+    assert outputs.markdown == f"This function turns the wheel:\n\n{fenced}\n\nIt returns the wheel itself.\n"
+    assert outputs.items()[1]["type"] == "code"
+
+
+def test_code_in_a_column_stays_in_its_column(parse: Parse) -> None:
+    prose = ["the leaves of this column are green and they", "stand in long rows which nobody has counted"] * 6
+    sheet = Sheet().lines(60, 100, prose, step=13).lines(330, 100, prose[:4], step=13).lines(330, 230, prose[:2])
+    typed(sheet, 330, 156, CODE)
+
+    markdown = parse(sheet).markdown
+
+    assert "```\n" + "\n".join(CODE) + "\n```" in markdown
+    assert markdown.index("```") > markdown.index(prose[0], 300)
+
+
+def test_typed_words_inside_a_line_stay_text(parse: Parse) -> None:
+    sheet = Sheet().text(72, 100, "Call").typed(98, 101, ["turn()"]).text(134, 100, "to turn the wheel.")
+
+    assert parse(sheet).markdown == "Call turn() to turn the wheel.\n"
+
+
+def test_a_typewritten_letter_is_no_code(parse: Parse) -> None:
+    sheet = Sheet().typed(72, 60, ["14 March 1962"]).typed(72, 100, ["Dear Mr Miller,"])
+    sheet.typed(
+        72, 130, ["thank you for the leaves that you sent us last week; they are", "all green and we like them."]
+    )
+    sheet.typed(300, 180, ["Yours sincerely"])
+
+    assert "```" not in parse(sheet).markdown
+
+
+def test_a_typed_form_is_no_code(parse: Parse) -> None:
+    sheet = Sheet()
+    for number, (label, value) in enumerate([("Name", "A. Miller"), ("Street", "Mill Lane 4"), ("Town", "Leafham")]):
+        sheet.text(72, 100 + 20 * number, label).typed(150, 101 + 20 * number, [value])
+
+    assert "```" not in parse(sheet).markdown
+
+
+def test_an_address_in_a_line_of_its_own_is_no_code(parse: Parse) -> None:
+    sheet = Sheet().text(72, 100, "A paper about leaves").typed(72, 130, ["miller@example.org"])
+
+    assert "```" not in parse(sheet).markdown

@@ -1,0 +1,103 @@
+"""Lists as a user gets them: which lines are items, and how deep they are nested."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.pages.conftest import Parse
+from tests.unit.pages.tiny_pdf import Sheet
+
+LONG = "a line of prose that goes on from one side of the page to the other side and is as full as the others"
+
+
+def test_the_level_of_an_item_follows_its_indentation(parse: Parse) -> None:
+    sheet = Sheet()
+    for number, (x, text) in enumerate(
+        [
+            (72, "1. outer"),
+            (96, "\x95 inner"),
+            (108, "goes on"),
+            (120, "\x96 innermost"),
+            (72, "2. outer again"),
+            (96, "a) lettered"),
+            (96, "b) lettered too"),
+        ]
+    ):
+        sheet.text(x, 100 + 15 * number, text.encode("latin-1").decode("cp1252"))
+
+    outputs = parse(sheet)
+
+    assert outputs.markdown == (
+        "1. outer\n    - inner goes on\n        - innermost\n2. outer again\n    - a) lettered\n    - b) lettered too\n"
+    )
+    (outer,) = outputs.items()
+    assert [item["type"] for item in outer["items"]] == ["text", "list", "text", "list"]
+    assert outer["items"][1]["md"] == "- inner goes on\n    - innermost"
+
+
+def test_numbers_set_flush_right_are_on_one_level(parse: Parse) -> None:
+    sheet = Sheet()
+    for number in range(8, 12):
+        sheet.text(78 if number < 10 else 72, 100 + 15 * number, f"{number}. leaf")
+
+    assert parse(sheet).markdown == "8. leaf\n9. leaf\n10. leaf\n11. leaf\n"
+
+
+def test_a_list_goes_on_in_the_next_column_at_its_level(parse: Parse) -> None:
+    sheet = Sheet()
+    left = [LONG[:42]] * 8 + ["\x95 outer item of the left column, written", "\x96 inner item that ends the left one"]
+    right = ["\x96 inner item that begins the right one", "\x95 outer item of the right column, here"] + [LONG[:42]] * 8
+    for x, lines in ((60, left), (330, right)):
+        for number, text in enumerate(lines):
+            text = text.encode("latin-1").decode("cp1252")
+            sheet.text(x + 12 * (text[0] == "–") + 0.0, 100 + 14 * number, text)
+
+    markdown = parse(sheet).markdown
+
+    assert "\n    - inner item that ends the left one" in markdown
+    assert "\n    - inner item that begins the right one" in markdown
+    assert "\n- outer item of the right column, here" in markdown
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_squares_beside_lines_are_bullets(parse: Parse, filled: bool) -> None:
+    sheet = Sheet().text(72, 80, "These leaves are green:")
+    for number, text in enumerate(["of the lime", "of the oak"]):
+        sheet.square(82, 104 + 14 * number, 4, filled=filled).text(94, 100 + 14 * number, text)
+
+    assert parse(sheet).markdown == "These leaves are green:\n\n- of the lime\n- of the oak\n"
+
+
+def test_marks_of_a_chart_are_no_bullets(parse: Parse) -> None:
+    sheet = Sheet().text(94, 100, "a label")
+    for number in range(9):
+        sheet.square(86 + 20 * number, 104 + 14 * number, 4)
+
+    assert parse(sheet).markdown == "a label\n"
+
+
+def test_check_boxes_keep_their_mark(parse: Parse) -> None:
+    assert parse(Sheet().lines(72, 100, ["[x] washed", "[ ] dried"])).text == "[x] washed\n\n[ ] dried\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["A. N. Miller wrote this", "A. Miller", "I. INTRODUCTION", "J.-P. Martin", "2019. was a year", "V. S. Naipaul"],
+)
+def test_initials_numerals_of_headings_and_years_are_no_items(parse: Parse, line: str) -> None:
+    (item,) = parse(Sheet().text(72, 100, line)).items()
+
+    assert (item["type"], item["value"]) == ("text", line)
+
+
+def test_capital_letters_in_sequence_are_a_list(parse: Parse) -> None:
+    assert parse(Sheet().lines(72, 100, ["A. leaves", "B. roots"])).items()[0]["type"] == "list"
+
+
+def test_a_number_at_the_start_of_a_line_inside_a_sentence_is_no_item(parse: Parse) -> None:
+    lines = [LONG, LONG[:92] + " chapter", "12. " + LONG[:80], LONG]
+
+    (item,) = parse(Sheet().lines(72, 100, lines)).items()
+
+    assert item["type"] == "text"
+    assert "chapter 12. a line" in item["value"]
