@@ -13,7 +13,7 @@ from apps.pages.layout import rulings
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, words_of
 from apps.pages.layout.rulings import Grid, GridCell, Ruling
 from apps.pages.model.blocks import Block, BlockType, Cell
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import TextRun
 
 # A grid with fewer written cells is a frame, a form field or a chart.
@@ -80,24 +80,24 @@ def _table(grid: Grid, runs: Sequence[TextRun]) -> Block | None:
     single = sum(1 for count in rows.values() if count == 1)
     if len(rows) > 2 and single > MAX_SINGLE_CELL_ROWS_SHARE * len(rows):
         return None
-    cells = [
-        Cell(
-            row=grid_cell.row,
-            column=grid_cell.column,
-            text=paragraph_text([joined(line) for line in rows_of(content)]) if content else "",
-            row_span=grid_cell.row_span,
-            column_span=grid_cell.column_span,
-            box=Box(
-                round(grid.xs[grid_cell.column], 2),
-                round(grid.ys[grid_cell.row], 2),
-                round(grid.xs[grid_cell.column + grid_cell.column_span], 2),
-                round(grid.ys[grid_cell.row + grid_cell.row_span], 2),
-            ),
-        )
-        for grid_cell, content in zip(grid.grid_cells, contents, strict=True)
-    ]
+    cells = [_cell(grid, grid_cell, content) for grid_cell, content in zip(grid.grid_cells, contents, strict=True)]
     box = Box(*(round(side, 2) for side in (grid.xs[0], grid.ys[0], grid.xs[-1], grid.ys[-1])))
     return Block(type=BlockType.TABLE, box=box, cells=merge_columns(without_empty_rows(cells)))
+
+
+def _cell(grid: Grid, grid_cell: GridCell, content: Sequence[TextRun]) -> Cell:
+    """Return a cell with its text and the box of its text; an empty cell has the box between its rulings."""
+    row, column = grid_cell.row, grid_cell.column
+    if content:
+        text = paragraph_text([joined(line) for line in rows_of(content)])
+        box = union(Box(run.x0, run.top, run.x1, run.bottom) for run in content)
+    else:
+        text = ""
+        box = Box(
+            grid.xs[column], grid.ys[row], grid.xs[column + grid_cell.column_span], grid.ys[row + grid_cell.row_span]
+        )
+    sides = (round(side, 2) for side in (box.x0, box.top, box.x1, box.bottom))
+    return Cell(row, column, text, grid_cell.row_span, grid_cell.column_span, box=Box(*sides))
 
 
 def _opened(grid: Grid, runs: Sequence[TextRun]) -> Grid:

@@ -29,12 +29,12 @@ def only_table(blocks: list[Block]) -> Block:
     return table
 
 
-def test_cells_have_boxes_and_the_first_row_is_the_header() -> None:
+def test_cells_have_the_boxes_of_their_text_and_the_first_row_is_the_header() -> None:
     (table,) = page_layout.analyse(raw_page(written(LEAVES, XS, YS), rules=grid_rules(XS, YS)))
 
     assert grid_of(table.cells) == LEAVES
     assert table.box == Box(72, 100, 400, 160)
-    assert table.cells[4].box == Box(200, 120, 300, 140)
+    assert table.cells[4].box == Box(204, 124, 229, 136)
     assert [cell.header for cell in table.cells] == [True] * 3 + [False] * 6
 
 
