@@ -15,14 +15,16 @@ MAX_BASELINE_SHIFT_EMS, MAX_STEP_BACK_EMS = 0.12, 0.5
 # ... and at a gap this wide without a blank, with one, and with several.
 MAX_GAP_EMS, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS = 0.7, 1.5, 0.9
 MAX_SIZE_CHANGE = 0.04
-# A gap without a blank parts two words when it exceeds the letter spacing of its run by this much, ...
-MIN_WORD_GAP_EMS = 0.13
-# ... and by this much in a style that writes its blanks.
-MIN_WORD_GAP_BESIDE_BLANKS_EMS = 0.24
+# A gap without a blank parts two words when it is wider than the letter spacing by this much; ...
+MIN_WORD_GAP_EMS = 0.18
+# ... in an unclear run by this share of its usual word gap, but never by less than ...
+MIN_SHARE_OF_WORD_GAP, MIN_NARROW_WORD_GAP_EMS = 0.6, 0.085
+# ... and by this much if the run has no usual word gap and its gaps do not fall into two groups.
+MIN_UNCLEAR_WORD_GAP_EMS = 0.13
 # Between letters of scripts that write no spaces, and between these and others.
 MIN_UNSPACED_GAP_EMS = 0.45
-# Letters are spaced when the smallest gap of a run of so many letters is this wide.
-MIN_LETTER_SPACING_EMS = 0.05
+# Letters are spaced when most gaps of a run of so many letters are this wide and alike.
+MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
 MIN_SPACED_LETTERS = 4
 # Extents of a font that its descriptor does not give, and the bounds of those that it gives, in ems.
 DEFAULT_ASCENT, DEFAULT_DESCENT = 0.75, 0.22
@@ -62,10 +64,9 @@ def text_runs(characters: Characters, width: float, height: float, *, turned: fl
     displayed = _Boxes(characters.x0, characters.top, characters.x1, characters.bottom)
     angles = characters.angle
     cuts = (np.flatnonzero(angles[1:] != angles[:-1]) + 1).tolist()
-    spaced_styles = np.bincount(characters.style, weights=characters.blanks_before > 0) > 0
     runs: list[TextRun] = []
     for start, end in zip([0, *cuts], [*cuts, count], strict=True):
-        runs += _runs_between(characters, displayed, start, end, (width, height), turned, spaced_styles)
+        runs += _runs_between(characters, displayed, start, end, (width, height), turned)
     return runs
 
 
@@ -76,7 +77,6 @@ def _runs_between(
     end: int,
     page_size: tuple[float, float],
     turned: float,
-    spaced_styles: Any,
 ) -> list[TextRun]:
     """Return the runs of neighbours that are all written at one angle."""
     here = slice(start, end)
@@ -97,7 +97,7 @@ def _runs_between(
     cut |= content_id[1:] != content_id[:-1]
     starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
     ends = np.append(starts[1:], end - start)
-    parted = _word_gaps(gap, blanks, cut, piece, code, style, spaced_styles, starts, ends)
+    parted = _word_gaps(gap, blanks, cut, piece, code, starts, ends)
     word_starts = np.concatenate(([0], np.flatnonzero(cut | parted) + 1))
     run_boxes = boxes.turned(turned, *page_size)
     if angle == turned:
@@ -169,23 +169,67 @@ def _gaps(boxes: _Boxes, code: Any) -> Any:
     return gap
 
 
-def _word_gaps(
-    gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, style: Any, spaced_styles: Any, starts: Any, ends: Any
-) -> Any:
+def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: Any, ends: Any) -> Any:
     """Return where a new word begins inside a run: True at ``i`` parts the characters ``i`` and ``i + 1``."""
     if not len(gap):
         return np.zeros(0, bool)
-    inner = np.where(cut | (blanks > 0) | piece, np.inf, gap)
-    smallest = np.minimum.reduceat(np.append(inner, np.inf), starts)
-    spaced = (smallest > MIN_LETTER_SPACING_EMS) & (smallest < np.inf) & (ends - starts >= MIN_SPACED_LETTERS)
-    spacing = np.where(spaced, smallest, 0.0)
-    threshold = np.where(spaced_styles[style[1:]], MIN_WORD_GAP_BESIDE_BLANKS_EMS, MIN_WORD_GAP_EMS)
-    run_of = np.repeat(np.arange(len(starts)), ends - starts)[1:]
-    spacing = spacing[run_of]
-    threshold = np.where(spacing > 0, np.maximum(threshold, 0.5 * spacing), threshold)
+    free = ~(cut | (blanks > 0) | piece)
     unspaced = _is_unspaced(code)
-    threshold = np.where(unspaced[1:] | unspaced[:-1], MIN_UNSPACED_GAP_EMS, threshold)
-    return ~cut & ((blanks > 0) | (~piece & (gap - spacing > threshold)))
+    unspaced = unspaced[1:] | unspaced[:-1]
+    parted = free & (gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, MIN_WORD_GAP_EMS))
+    free &= ~unspaced
+    for start, end in _unclear_runs(gap, free, starts, ends):
+        here = slice(start, end)
+        threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())
+        parted[here] = np.where(free[here], gap[here] > threshold, parted[here])
+    return ~cut & ((blanks > 0) | parted)
+
+
+def _unclear_runs(gap: Any, free: Any, starts: Any, ends: Any) -> list[tuple[int, int]]:
+    """Return the runs, as bounds of their gaps, whose letters are spaced or that have gaps of no clear meaning."""
+    spaced = free & (gap > MIN_LETTER_SPACING_EMS)
+    if not spaced.any():
+        return []
+    unclear = spaced & (gap > MIN_NARROW_WORD_GAP_EMS) & (gap <= MIN_WORD_GAP_EMS)
+    lasts = ends - 1
+    all_free, all_spaced, all_unclear = (
+        (counted := np.concatenate(([0], np.cumsum(which))))[lasts] - counted[starts]
+        for which in (free, spaced, unclear)
+    )
+    chosen = (all_unclear > 0) | (2 * all_spaced > all_free) & (lasts - starts + 1 >= MIN_SPACED_LETTERS)
+    return list(zip(starts[chosen].tolist(), lasts[chosen].tolist(), strict=True))
+
+
+def _word_gap(gaps: list[float], blank_gaps: list[float]) -> float:
+    """Return the width, in ems, from which a gap of a run parts two words.
+
+    ``gaps`` have no blank in the file, ``blank_gaps`` have one. Word gaps and letter gaps are told apart by their
+    distribution, because fonts, justification and letter spacing move both.
+    """
+    gaps.sort()
+    spacing = _letter_spacing(gaps)
+    usual = [wide for gap in gaps if (wide := gap - spacing) > MIN_WORD_GAP_EMS]
+    usual = sorted(usual + [wide for gap in blank_gaps if (wide := gap - spacing) > 0])
+    narrow = [wide for gap in gaps if MIN_NARROW_WORD_GAP_EMS < (wide := gap - spacing) <= MIN_WORD_GAP_EMS]
+    if usual and len(narrow) <= 2 * len(usual):
+        threshold = max(MIN_NARROW_WORD_GAP_EMS, MIN_SHARE_OF_WORD_GAP * usual[len(usual) // 2])
+    elif len(narrow) > 1 and (below := [gap for gap in gaps if gap - spacing < narrow[0]]):
+        widest = below[-1] - spacing
+        threshold = (narrow[0] + widest) / 2 if widest < narrow[0] / 2 else MIN_UNCLEAR_WORD_GAP_EMS
+    else:
+        threshold = MIN_UNCLEAR_WORD_GAP_EMS
+    return spacing + max(min(threshold, MIN_WORD_GAP_EMS), 0.5 * spacing)
+
+
+def _letter_spacing(gaps: list[float]) -> float:
+    """Return by how much all letters of a run are set apart, in ems; ``gaps`` are sorted."""
+    if len(gaps) + 1 < MIN_SPACED_LETTERS:
+        return 0.0
+    middle = gaps[(len(gaps) - 1) // 2]
+    alike = sum(abs(gap - middle) <= MAX_SPACING_DIFFERENCE_EMS for gap in gaps)
+    if middle > MIN_LETTER_SPACING_EMS and 2 * alike >= len(gaps):
+        return middle
+    return gaps[0] if gaps[0] > MIN_LETTER_SPACING_EMS else 0.0
 
 
 def _is_unspaced(code: Any) -> Any:

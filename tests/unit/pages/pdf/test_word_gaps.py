@@ -1,0 +1,53 @@
+"""Words come apart where a reader sees a gap, with or without a blank in the file, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from apps.pages.model.blocks import Page
+from apps.pages.reading import page_reading
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
+
+
+def text_of(path: Path, operators: str) -> str:
+    sheet = Sheet().raw(b"BT /F0 10 Tf 72 700 Td %s ET" % operators.encode())
+    (page,) = page_reading.read_pages(write_pdf(path, sheet), [1])
+    assert isinstance(page, Page)
+    return " ".join(block.text for block in page.blocks)
+
+
+@pytest.mark.parametrize("gap", [90, 100, 130, 160, 280, 500])
+def test_words_set_apart_without_blanks(tmp_path: Path, gap: int) -> None:
+    words = ["This", "chapter", "deals", "with", "the", "graphical", "user", "interface", "of", "it"]
+
+    read = text_of(tmp_path / "a.pdf", "[" + f" {-gap} ".join(f"({word})" for word in words) + "] TJ")
+
+    assert read == " ".join(words)
+
+
+@pytest.mark.parametrize("kern", [-80, -40, 60, 75])
+def test_kerned_letters_stay_in_their_word(tmp_path: Path, kern: int) -> None:
+    read = text_of(tmp_path / "a.pdf", f"[(T) {kern} (o the w) {-kern} (ard of V) {kern} (ienna)] TJ")
+
+    assert read == "To the ward of Vienna"
+
+
+def test_a_blank_that_the_file_omits_beside_blanks_it_has(tmp_path: Path) -> None:
+    assert text_of(tmp_path / "a.pdf", "[(received all) -226 (external requests) -226 (in the) -226 (office)] TJ") == (
+        "received all external requests in the office"
+    )
+
+
+@pytest.mark.parametrize(
+    ("operators", "expected"),
+    [
+        ("3 Tc (Lorem ipsum) Tj", "Lorem ipsum"),
+        ("4 Tc [(ANNUAL) -300 (REPORT)] TJ", "ANNUAL REPORT"),
+        ("4 Tc [(A) 60 (VENUE) -350 (GRAND)] TJ", "AVENUE GRAND"),
+        ("1 Tc (Wide text) Tj", "Wide text"),
+    ],
+)
+def test_spaced_letters_are_words(tmp_path: Path, operators: str, expected: str) -> None:
+    assert text_of(tmp_path / "a.pdf", operators) == expected
