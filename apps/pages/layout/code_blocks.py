@@ -47,6 +47,7 @@ class CodeLine(msgspec.Struct, gc=False):
     x1: float
     bottom: float
     size: float
+    baseline: float
     beside: bool = False
 
 
@@ -97,6 +98,7 @@ def _code_lines(runs: Sequence[TextRun]) -> tuple[list[CodeLine], list[CodeLine]
                 max(run.x1 for run in part),
                 max(run.bottom for run in part),
                 max(part, key=lambda run: len(run.text)).size,
+                baseline=_baseline(part[0]),
                 beside=is_fixed and not all(kinds) and _is_labelled(part, parts),
             )
             (lines if is_fixed else others).append(line)
@@ -112,10 +114,14 @@ def _is_fixed(part: Sequence[TextRun]) -> bool:
     return foreign <= MAX_FOREIGN_SHARE * sum(len(run.text) for run in part)
 
 
+def _baseline(run: TextRun) -> float:
+    return run.bottom if run.baseline is None else run.baseline
+
+
 def _is_labelled(part: Sequence[TextRun], parts: Sequence[Sequence[TextRun]]) -> bool:
     """Return True if a short text of another font is on the baseline of a line: the label of a form, or a cell."""
     return any(
-        abs(other[0].bottom - part[0].bottom) < MAX_LABEL_SHIFT_EMS * part[0].size
+        abs(_baseline(other[0]) - _baseline(part[0])) < MAX_LABEL_SHIFT_EMS * part[0].size
         and sum(len(run.text) for run in other) <= MAX_LABEL_LETTERS
         for other in parts
         if other is not part and not _is_fixed(other)
@@ -138,7 +144,7 @@ def _regions(lines: Sequence[CodeLine], others: Sequence[CodeLine]) -> list[list
             x0, x1 = min(part.x0 for part in region), max(part.x1 for part in region)
             if line.x0 > x1 + 4 * line.size or line.x1 < x0 - 4 * line.size:
                 continue
-            step = line.bottom - last.bottom
+            step = line.baseline - last.baseline
             if step <= MAX_STEP_HEIGHTS * (last.bottom - last.top) and abs(line.size - last.size) < 0.06 * last.size:
                 left, right = min(x0, line.x0), max(x1, line.x1)
                 between = any(
@@ -163,18 +169,19 @@ def _is_code(region: Sequence[CodeLine], others: Sequence[CodeLine], body_size: 
     if is_typewritten:
         is_indented = len({round(line.x0 / line.size) for line in region}) > 1
         return len(region) >= 3 and signed >= (0.5 if is_indented else 0.7)
-    if len(region) == 1:
-        return _is_separate(region[0], others) and bool(_ADDRESSES.sub("", texts[0]).strip(" ,;|"))
-    return not _is_prose(texts, signed) and not all(_ADDRESSES.search(text) for text in texts)
+    if not any(_ADDRESSES.sub("", text).strip(" ,;|") for text in texts):
+        return False
+    return _is_separate(region[0], others) if len(region) == 1 else not _is_prose(texts, signed)
 
 
 def _is_separate(line: CodeLine, others: Sequence[CodeLine]) -> bool:
-    """Return True if a single line is set apart: by space above or below, or by its indentation."""
-    height = line.bottom - line.top
-    for other in others:
-        if other.x1 < line.x0 or other.x0 > line.x1 or abs(other.x0 - line.x0) > line.size:
-            continue
-        if -0.3 * height < line.top - other.bottom < 0.35 * height:
+    """Return True if a single line is no line of the paragraph above: it is indented, or the step down is wider."""
+    above = [other for other in others if other.x0 < line.x1 and other.x1 > line.x0 and other.top < line.top]
+    above = sorted(above, key=lambda other: other.top)[-2:]
+    if above and abs(above[-1].x0 - line.x0) < line.size:
+        first, last = above[0], above[-1]
+        step = last.baseline - first.baseline if len(above) == 2 and first.size == last.size else 0.0
+        if line.baseline - last.baseline < 1.12 * max(step if step < 2 * last.size else 0.0, 1.25 * last.size):
             return False
     return any(character.isalpha() for run in line.runs for character in run.text)
 
@@ -217,13 +224,13 @@ def _advance(runs: Iterable[TextRun]) -> float:
 def _block(region: Sequence[CodeLine]) -> Block:
     left = min(line.x0 for line in region)
     letter = _advance(run for line in region for run in line.runs)
-    step = min((b.bottom - a.bottom for a, b in itertools.pairwise(region)), default=0.0)
+    step = min((b.baseline - a.baseline for a, b in itertools.pairwise(region)), default=0.0)
     step = max(step, 0.8 * region[0].size)
     printed: list[str] = []
     lines: list[Line] = []
     for index, line in enumerate(region):
         if index:
-            blank = round((line.bottom - region[index - 1].bottom) / step) - 1
+            blank = round((line.baseline - region[index - 1].baseline) / step) - 1
             printed += [""] * min(MAX_BLANK_LINES, max(0, blank))
         printed.append(_spaced(line.runs, left, letter))
         box = Box(round(line.x0, 2), round(line.top, 2), round(line.x1, 2), round(line.bottom, 2))

@@ -146,54 +146,54 @@ class _Level(msgspec.Struct):
     marker: str
 
 
-def with_levels(blocks: Sequence[Block]) -> list[Block]:
+def with_levels(blocks: Sequence[Block], *, rtl: bool = False) -> list[Block]:
     """Return the blocks of a page with the level of each list item, by the indentation of the markers in their list."""
     result = list(blocks)
     levels: list[_Level] = []
     last: Block | None = None
     for index, block in enumerate(blocks):
         if block.type is not BlockType.LIST_ITEM:
-            if levels and not _is_within_list(block, levels):
+            if levels and not _is_within_list(block, levels, rtl):
                 levels = []
             continue
         if last is not None and levels and block.box.top < last.box.top:
-            levels = _moved(levels, block)
+            levels = _moved(levels, block, rtl)
         if not levels:
-            levels = _outer_levels(blocks, index)
-        _enter(levels, block)
+            levels = _outer_levels(blocks, index, rtl)
+        _enter(levels, block, rtl)
         last = block
         if len(levels) != block.level:
             result[index] = msgspec.structs.replace(block, level=len(levels))
     return result
 
 
-def _is_within_list(block: Block, levels: Sequence[_Level]) -> bool:
+def _is_within_list(block: Block, levels: Sequence[_Level], rtl: bool) -> bool:
     """Return True if a block between two items belongs to the first: a picture, or text indented like its text."""
     if block.type is BlockType.PICTURE:
         return True
     size = block.lines[0].size if block.lines else 10.0
-    return block.box.x0 > levels[0].x0 + 0.8 * size and block.type is not BlockType.TABLE
+    return (-block.box.x1 if rtl else block.box.x0) > levels[0].x0 + 0.8 * size and block.type is not BlockType.TABLE
 
 
-def _outer_levels(blocks: Sequence[Block], start: int) -> list[_Level]:
+def _outer_levels(blocks: Sequence[Block], start: int, rtl: bool) -> list[_Level]:
     """Return the levels outside of the first item of a list: those to which later items of it go back."""
     levels: list[_Level] = []
     first = blocks[start]
-    left, top = _start_of(first), first.box.top
+    left, top = _start_of(first, rtl), first.box.top
     for block in blocks[start + 1 :]:
         if block.type is not BlockType.LIST_ITEM or block.box.top < top:
             break
         top = block.box.top
-        x0 = _start_of(block)
-        if x0 < left - MAX_LEVEL_SHIFT_EMS * block.lines[0].size and not _is_flush_right(first, block):
+        x0 = _start_of(block, rtl)
+        if x0 < left - MAX_LEVEL_SHIFT_EMS * block.lines[0].size and not _is_flush_right(first, block, rtl):
             levels.insert(0, _Level(x0, block.marker))
             left, first = x0, block
     return levels
 
 
-def _enter(levels: list[_Level], block: Block) -> None:
+def _enter(levels: list[_Level], block: Block, rtl: bool) -> None:
     """Close and open levels, so that the last one is that of the item."""
-    x0, size = _start_of(block), block.lines[0].size if block.lines else 10.0
+    x0, size = _start_of(block, rtl), block.lines[0].size if block.lines else 10.0
     while levels:
         level = levels[-1]
         if _is_same(level, block, x0, size):
@@ -212,21 +212,23 @@ def _is_same(level: _Level, block: Block, x0: float, size: float) -> bool:
     return shift <= MAX_NUMBER_SHIFT_EMS * size and list_markers.follows(level.marker, block.marker)
 
 
-def _is_flush_right(first: Block, second: Block) -> bool:
-    near = abs(_start_of(first) - _start_of(second)) <= MAX_NUMBER_SHIFT_EMS * second.lines[0].size
+def _is_flush_right(first: Block, second: Block, rtl: bool) -> bool:
+    near = abs(_start_of(first, rtl) - _start_of(second, rtl)) <= MAX_NUMBER_SHIFT_EMS * second.lines[0].size
     return near and list_markers.kind(first.marker) == list_markers.kind(second.marker) != ""
 
 
-def _moved(levels: Sequence[_Level], block: Block) -> list[_Level]:
+def _moved(levels: Sequence[_Level], block: Block, rtl: bool) -> list[_Level]:
     """Return the levels moved to another column, where the list goes on with ``block``; [] if another list begins."""
     for depth in range(len(levels) - 1, -1, -1):
         level = levels[depth]
         is_bullet = not list_markers.is_ordered(block.marker)
         if level.marker == block.marker if is_bullet else list_markers.follows(level.marker, block.marker):
-            shift = _start_of(block) - level.x0
+            shift = _start_of(block, rtl) - level.x0
             return [_Level(each.x0 + shift, each.marker) for each in levels[: depth + 1]]
     return []
 
 
-def _start_of(block: Block) -> float:
-    return block.lines[0].box.x0 if block.lines else block.box.x0
+def _start_of(block: Block, rtl: bool) -> float:
+    """Return where a block's first line begins, growing inwards."""
+    box = block.lines[0].box if block.lines else block.box
+    return -box.x1 if rtl else box.x0

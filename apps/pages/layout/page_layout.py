@@ -51,7 +51,7 @@ def analyse(raw: RawPage) -> list[Block]:
             blocks += _blocks_of(band.rows, rtl)
     if rtl:
         blocks = [ruled_tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
-    blocks = lists.with_levels(blocks)
+    blocks = lists.with_levels(blocks, rtl=rtl)
     # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
     return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not rotated_pages.is_upright(run)]
 
