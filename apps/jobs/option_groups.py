@@ -119,7 +119,7 @@ class MarkdownTables(Options):
 
 
 class MarkdownOutput(Options):
-    annotate_links: WithoutEffect[bool] = None
+    annotate_links: bool | None = None
     inline_images: WithoutEffect[bool] = None
     annotate_line_numbers: WithoutEffect[bool] = None
     annotate_revisions: WithoutEffect[bool] = None

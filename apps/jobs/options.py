@@ -134,6 +134,11 @@ class JobOptions(Options):
         return bool((markdown.tables or MarkdownTables()).output_tables_as_markdown)
 
     @property
+    def writes_links(self) -> bool:
+        """Links in Markdown have their addresses."""
+        return bool((self._output.markdown or MarkdownOutput()).annotate_links)
+
+    @property
     def base_seconds(self) -> int | None:
         """Time that a job may take whatever its pages; None: the setting JOB_BASE_SECONDS."""
         return (self._control.timeouts or Timeouts()).base_in_seconds

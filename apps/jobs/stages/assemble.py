@@ -57,7 +57,10 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     def open_output(name: str) -> AbstractContextManager[BinaryIO]:
         return storage.open_for_writing(f"{folder}/{name}")
 
-    options = RenderOptions(table_format="pipe" if job.parsed_options.writes_pipe_tables else "html")
+    options = RenderOptions(
+        table_format="pipe" if job.parsed_options.writes_pipe_tables else "html",
+        links=job.parsed_options.writes_links,
+    )
     report = assemble(pages, options=options, open_output=open_output)
 
     # LlamaParse's ``allowed_page_failure_ratio`` counts only if the request has it.

@@ -165,7 +165,22 @@ def words_of(run: TextRun) -> list[TextRun]:
     if not words or len(words) < 2:
         return [run]
     return [
-        TextRun(word.text, word.x, word.y, word.x + word.width, word.y + word.height, run.size, run.bold, run.italic)
+        TextRun(
+            word.text,
+            word.x,
+            word.y,
+            word.x + word.width,
+            word.y + word.height,
+            run.size,
+            run.bold,
+            run.italic,
+            run.angle,
+            None,
+            run.baseline,
+            run.style,
+            run.content_id,
+            run.mark,
+        )
         for word in words
         if word.text
     ]

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from apps.pages.layout import code_blocks, columns, lists, rotated_pages, ruled_tables, rulings, unruled_tables
+from apps.pages.layout import (
+    code_blocks,
+    columns,
+    inline_marks,
+    inline_spans,
+    lists,
+    rotated_pages,
+    ruled_tables,
+    rulings,
+    unruled_tables,
+)
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of, segments_of
 from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
@@ -23,6 +33,7 @@ _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 
 def analyse(raw: RawPage) -> list[Block]:
     """Return the blocks of a page in reading order. Headings and running lines are found later, over the document."""
+    inline_marks.mark_runs(raw)
     upright = [run for run in raw.runs if rotated_pages.is_upright(run)]
     across, down = rulings.rulings_of(raw.rulings)
     found, upright = ruled_tables.ruled_tables(across, down, upright)
@@ -176,8 +187,9 @@ def _text_block(group: Sequence[Segment], marker: str) -> Block:
     )
     box = lines[0].box if len(lines) == 1 else union(line.box for line in lines)
     text = paragraph_text([line.text for line in lines])
+    spans = inline_spans.spans_of(text, [run for s in group for run in s.runs or ()])
     if marker:
-        return Block(
-            type=BlockType.LIST_ITEM, box=box, text=list_markers.split(text)[1], lines=lines, level=1, marker=marker
-        )
-    return Block(type=BlockType.PARAGRAPH, box=box, text=text, lines=lines)
+        rest = list_markers.split(text)[1]
+        spans = inline_spans.moved(spans, len(rest) - len(text)) if spans else ()
+        return Block(BlockType.LIST_ITEM, box, rest, lines, level=1, marker=marker, spans=spans)
+    return Block(BlockType.PARAGRAPH, box, text, lines, spans=spans)

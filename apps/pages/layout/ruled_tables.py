@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.layout import rulings
+from apps.pages.layout.inline_spans import spans_of
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, words_of
 from apps.pages.layout.rulings import Grid, GridCell, Ruling
 from apps.pages.model.blocks import Block, BlockType, Cell
@@ -88,8 +89,9 @@ def _table(grid: Grid, runs: Sequence[TextRun]) -> Block | None:
 def _cell(grid: Grid, grid_cell: GridCell, content: Sequence[TextRun]) -> Cell:
     """Return a cell with its text and the box of its text; an empty cell has the box between its rulings."""
     row, column = grid_cell.row, grid_cell.column
+    lines = rows_of(content)
     if content:
-        text = paragraph_text([joined(line) for line in rows_of(content)])
+        text = paragraph_text([joined(line) for line in lines])
         box = union(Box(run.x0, run.top, run.x1, run.bottom) for run in content)
     else:
         text = ""
@@ -97,7 +99,8 @@ def _cell(grid: Grid, grid_cell: GridCell, content: Sequence[TextRun]) -> Cell:
             grid.xs[column], grid.ys[row], grid.xs[column + grid_cell.column_span], grid.ys[row + grid_cell.row_span]
         )
     sides = (round(side, 2) for side in (box.x0, box.top, box.x1, box.bottom))
-    return Cell(row, column, text, grid_cell.row_span, grid_cell.column_span, box=Box(*sides))
+    spans = spans_of(text, [run for line in lines for run in line])
+    return Cell(row, column, text, grid_cell.row_span, grid_cell.column_span, box=Box(*sides), spans=spans)
 
 
 def _opened(grid: Grid, runs: Sequence[TextRun]) -> Grid:
@@ -148,7 +151,7 @@ def without_empty_rows(cells: list[Cell]) -> tuple[Cell, ...]:
             continue
         row = sum(1 for place in rows if place < cell.row)
         column = sum(1 for place in columns if place < cell.column)
-        tidy.append(Cell(row, column, cell.text, row_span, column_span, row == 0, cell.box))
+        tidy.append(Cell(row, column, cell.text, row_span, column_span, row == 0, cell.box, cell.spans))
     return tuple(tidy)
 
 

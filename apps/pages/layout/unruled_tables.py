@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from apps.pages.layout.columns import gaps_of
+from apps.pages.layout.inline_spans import spans_of
 from apps.pages.layout.lines import paragraph_text, split_at_gaps
 from apps.pages.layout.rulings import Ruling
 from apps.pages.model.blocks import Block, BlockType, Cell
@@ -73,7 +74,8 @@ def _row_cells(number: int, group: Sequence[Row], gutters: Sequence[tuple[float,
             else:
                 lines.append(part.text)
         width, text = last - first + 1, paragraph_text(lines)
-        cells.append(Cell(number, first, text, column_span=width, header=number == 0, box=_box(parts)))
+        marked = spans_of(text, [run for part in parts for run in part.runs or ()])
+        cells.append(Cell(number, first, text, 1, width, number == 0, _box(parts), marked))
     return sorted(cells, key=lambda cell: cell.column)
 
 

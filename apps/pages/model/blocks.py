@@ -54,6 +54,22 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     confidence: float | None = None
 
 
+class Span(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Characters ``start`` to ``end`` (excluded) of a text that are set apart from the rest. Spans never overlap.
+
+    ``level``: 1 above the line, -1 below it, 0 on it. ``url``: where a link leads to.
+    """
+
+    start: int
+    end: int
+    bold: bool = False
+    italic: bool = False
+    struck: bool = False
+    code: bool = False
+    level: int = 0
+    url: str = ""
+
+
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     """A table cell; rows and columns count from 0."""
 
@@ -64,6 +80,7 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     column_span: ColumnSpan = 1
     header: bool = False
     box: Box | None = None
+    spans: tuple[Span, ...] = ()
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,7 +88,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``level``: headings 1-6 (0 until the document is surveyed), list items 1 for the outermost.
     ``marker``: the bullet or number of a list item ("-", "3.", "b)"). ``cells``: tables only.
-    ``confidence``: 0.0-1.0, None when unknown.
+    ``confidence``: 0.0-1.0, None when unknown. ``spans``: the parts of ``text`` that are set apart, in order.
     """
 
     type: BlockType
@@ -83,6 +100,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     cells: tuple[Cell, ...] = ()
     source: Source = Source.TEXT_LAYER
     confidence: float | None = None
+    spans: tuple[Span, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="page"):

@@ -47,12 +47,23 @@ class TextStyle(msgspec.Struct, frozen=True, gc=False):
 NO_STYLE = TextStyle()
 
 
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """What layout found about a run beside its style.
+
+    ``level``: 1 above the line of its neighbours, -1 below it. ``struck``: crossed out. ``url``: where its link leads.
+    """
+
+    level: int = 0
+    struck: bool = False
+    url: str = ""
+
+
 class TextRun(msgspec.Struct, gc=False):
     """Neighbouring characters of one style on one line; ``text`` ends with a blank where the file has one after it.
 
     ``angle``: degrees, 0 for upright text. ``words``: objects with the attributes of ``WordBox``, None when
     the word boxes are unknown. ``baseline``: its y, None
-    when unknown. ``content_id``: the number of its marked content, -1 for none.
+    when unknown. ``content_id``: the number of its marked content, -1 for none. ``mark``: set by layout.
     """
 
     text: str
@@ -68,6 +79,7 @@ class TextRun(msgspec.Struct, gc=False):
     baseline: float | None = None
     style: TextStyle = NO_STYLE
     content_id: int = -1
+    mark: Mark | None = None
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +93,8 @@ class RawPage(msgspec.Struct, gc=False):
     """Text runs, drawn lines (``rulings``, as thin boxes), filled areas and raster pictures of one page.
 
     ``dots``: small marks, filled or hollow, such as drawn bullets. ``content_box`` surrounds everything that the page
-    draws beside text, or is None when unknown. ``truncated``: the page has more characters than are read.
+    draws beside text, or is None when unknown. ``truncated``: the page has more characters than are read. ``struck``:
+    places that notes cross out.
     """
 
     page_number: int
@@ -95,3 +108,4 @@ class RawPage(msgspec.Struct, gc=False):
     dots: list[Box] = []
     truncated: bool = False
     links: list[Link] = []
+    struck: list[Box] = []

@@ -14,6 +14,7 @@ import msgspec
 
 from apps.pages.layout.continuations import ContinuationJoiner, PlacedBlock
 from apps.pages.layout.document_survey import DocumentSurvey, survey_document
+from apps.pages.layout.inline_spans import moved
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
 from apps.pages.output import items, render
@@ -95,7 +96,14 @@ def finished_blocks(page: Page, survey: DocumentSurvey) -> list[Block]:
 def _changed(block: Block, kind: BlockType, level: int) -> Block:
     marker = block.marker if kind is BlockType.HEADING else ""
     text = block.text if kind is BlockType.HEADING or not block.marker else f"{block.marker} {block.text}"
-    return Block(kind, block.box, text, block.lines, level, marker, block.cells, block.source, block.confidence)
+    return msgspec.structs.replace(
+        block,
+        type=kind,
+        text=text,
+        level=level,
+        marker=marker,
+        spans=moved(block.spans, len(text) - len(block.text)) if block.spans else (),
+    )
 
 
 class _Writer:
@@ -120,7 +128,7 @@ class _Writer:
 
         markdown: dict[str, Any] = {"markdown": render.page_markdown(blocks, self._options), "success": True}
         for name, kind in (("header", BlockType.PAGE_HEADER), ("footer", BlockType.PAGE_FOOTER)):
-            margin = "\n\n".join(render.paragraph(block.text) for block in blocks if block.type is kind)
+            margin = "\n\n".join(render.paragraph(block.text, block.spans) for block in blocks if block.type is kind)
             if margin:
                 markdown[name] = margin
         self._entry("markdown.json", {**number, **markdown})

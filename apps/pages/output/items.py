@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from apps.pages.model import list_markers
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
-from apps.pages.output import render
+from apps.pages.output import inline_markup, render
 from apps.pages.output.render import RenderOptions
 
 Item = dict[str, Any]
@@ -27,7 +29,11 @@ _LABELS = {
 
 
 def items_of(blocks: Sequence[Block], options: RenderOptions) -> list[Item]:
-    """Return a page's blocks as items, in reading order. Neighbouring list items become one nested list."""
+    """Return a page's blocks as items, in reading order. Neighbouring list items become one nested list.
+
+    Items always have the addresses of links.
+    """
+    options = msgspec.structs.replace(options, links=True)
     items: list[Item] = []
     listed: list[Block] = []
     for block in blocks:
@@ -50,12 +56,12 @@ def _item(block: Block, options: RenderOptions) -> Item:
             "type": "table",
             "rows": render.grid_of(block.cells),
             "md": render.table(block.cells, options),
-            "html": render.table_html(block.cells),
+            "html": render.table_html(block.cells, links=True),
             "csv": render.table_csv(block.cells),
             "bbox": bbox,
         }
     if kind in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
-        md = render.paragraph(block.text)
+        md = render.paragraph(block.text, block.spans, links=True)
         text = {"type": "text", "md": md, "value": block.text, "bbox": bbox}
         name = "header" if kind is BlockType.PAGE_HEADER else "footer"
         return {"type": name, "items": [text], "md": md, "bbox": bbox}
@@ -63,9 +69,21 @@ def _item(block: Block, options: RenderOptions) -> Item:
     if kind is BlockType.PICTURE:
         return {"type": "image", "caption": block.text, "url": "", "md": md, "bbox": bbox}
     value = f"{block.marker} {block.text}" if block.marker else block.text
+    address = _address(block)
+    if address and kind is BlockType.PARAGRAPH:
+        return {"type": "link", "text": block.text, "url": address, "md": md, "bbox": bbox}
     if kind is BlockType.HEADING:
         return {"type": "heading", "level": max(1, block.level), "md": md, "value": value, "bbox": bbox}
     return {"type": "code" if kind is BlockType.CODE else "text", "md": md, "value": value, "bbox": bbox}
+
+
+def _address(block: Block) -> str:
+    """Return where the whole text of a block leads to; "" when it is no link."""
+    url = block.spans[0].url if block.spans else ""
+    if not url or any(span.url != url for span in block.spans):
+        return ""
+    linked = sum(len("".join(block.text[span.start : span.end].split())) for span in block.spans)
+    return url if linked == len("".join(block.text.split())) else ""
 
 
 def _boxes(block: Block) -> list[Item]:
@@ -98,13 +116,14 @@ def _list(blocks: Sequence[Block], options: RenderOptions, depth: int = 1) -> It
             index = end
             continue
         block = blocks[index]
-        value = f"{block.marker} {block.text}" if list_markers.is_check_box(block.marker) else block.text
-        items.append({"type": "text", "md": render.inline(value), "value": value, "bbox": _boxes(block)})
+        check = f"{block.marker} " if list_markers.is_check_box(block.marker) else ""
+        md, value = check + inline_markup.markdown(block.text, block.spans), check + block.text
+        items.append({"type": "text", "md": md, "value": value, "bbox": _boxes(block)})
         index += 1
     return {
         "type": "list",
         "items": items,
-        "md": "\n".join(render.list_item(block, depth - 1) for block in blocks),
+        "md": "\n".join(render.list_item(block, depth - 1, links=True) for block in blocks),
         "ordered": list_markers.is_ordered(blocks[0].marker),
         "bbox": [_box(block.box, "list-item", block.confidence) for block in blocks],
     }

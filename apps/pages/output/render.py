@@ -4,69 +4,58 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import escape
 
 import msgspec
 
 from apps.pages.model import list_markers
-from apps.pages.model.blocks import Block, BlockType, Cell
+from apps.pages.model.blocks import Block, BlockType, Cell, Span
+from apps.pages.output import inline_markup
 
 
 class RenderOptions(msgspec.Struct, frozen=True):
-    """``table_format``: "html", as LlamaParse v2 does, or "pipe" (a span becomes empty cells)."""
+    """``table_format``: "html", as LlamaParse v2 does, or "pipe" (a span becomes empty cells).
+
+    ``links``: whether links have their addresses.
+    """
 
     table_format: str = "html"
+    links: bool = False
     page_separator: str = "\n\n"
 
 
-# A tag, comment or entity has one of these after its first sign. Elsewhere < and & are harmless and stay readable.
-_TAG = re.compile(r"<(?=[a-zA-Z/!?])")
-_ENTITY = re.compile(r"&(?=#?\w{1,31};)")
-_INLINE = re.compile(r"`|\\(?=[!-/:-@\[-`{-~])|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_(?=\S)|(?<=\S)_(?![^\W_])|~~")
-# The signs that turn brackets, also nested ones, into a link.
-_LINK = re.compile(r"\][(\[:]")
-_MARKED = re.compile(r"[<&`\\*_~\[]")
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")
 _HEADING_END = re.compile(r"(?:^|(?<=\s))(?=#+\s*$)")
 _NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def inline(text: str) -> str:
-    """Escape text for the inside of a Markdown line."""
-    if not _MARKED.search(text):
-        return text
-    text = _INLINE.sub(lambda found: "\\" + found.group(), text)
-    if _LINK.search(text):
-        text = text.replace("[", "\\[")
-    return _TAG.sub("&lt;", _ENTITY.sub("&amp;", text))
-
-
-def paragraph(text: str) -> str:
-    """Escape text as a Markdown paragraph of one line."""
-    text = inline(text)
+def paragraph(text: str, spans: Sequence[Span] = (), *, links: bool = False) -> str:
+    """Escape text as a Markdown paragraph of one line, its spans marked."""
+    text = inline_markup.markdown(text, spans, links=links)
     if _BLOCK_START.match(text):
         return "\\" + text
     found = _NUMBER_START.match(text)
     return f"{found.group(1)}\\{text[found.end(1) :]}" if found else text
 
 
-def heading(block: Block) -> str:
+def heading(block: Block, *, links: bool = False) -> str:
     """Return a Markdown heading with its number: ``## 2.1 Scope``."""
-    text = f"{block.marker} {block.text}" if block.marker else block.text
-    return "#" * max(1, min(6, block.level)) + " " + _HEADING_END.sub(r"\\", inline(text))
+    text = inline_markup.markdown(block.text, block.spans, links=links, emphasis=False)
+    text = f"{inline_markup.escaped(block.marker)} {text}" if block.marker else text
+    return "#" * max(1, min(6, block.level)) + " " + _HEADING_END.sub(r"\\", text)
 
 
-def list_item(block: Block, outer_levels: int = 0) -> str:
+def list_item(block: Block, outer_levels: int = 0, *, links: bool = False) -> str:
     """Return one line, indented by its level inside those that are left out."""
     indent = "    " * max(0, block.level - 1 - outer_levels)
     if list_markers.is_check_box(block.marker):
-        return f"{indent}- {block.marker} {inline(block.text)}"
+        return f"{indent}- {block.marker} {inline_markup.markdown(block.text, block.spans, links=links)}"
     if not list_markers.is_ordered(block.marker):
-        return f"{indent}- {paragraph(block.text)}"
+        return f"{indent}- {paragraph(block.text, block.spans, links=links)}"
     if re.fullmatch(r"\d{1,9}[.)]", block.marker):
-        return f"{indent}{block.marker} {paragraph(block.text)}"
-    return f"{indent}- {inline(block.marker)} {inline(block.text)}"
+        return f"{indent}{block.marker} {paragraph(block.text, block.spans, links=links)}"
+    text = inline_markup.markdown(block.text, block.spans, links=links)
+    return f"{indent}- {inline_markup.escaped(block.marker)} {text}"
 
 
 def rows_of(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -87,7 +76,7 @@ def grid_of(cells: Sequence[Cell]) -> list[list[str]]:
     return grid
 
 
-def table_html(cells: Sequence[Cell]) -> str:
+def table_html(cells: Sequence[Cell], *, links: bool = False) -> str:
     """Return compact HTML with spans."""
     html = "<table>"
     for row in rows_of(cells):
@@ -96,16 +85,19 @@ def table_html(cells: Sequence[Cell]) -> str:
             tag = "th" if cell.header else "td"
             spans = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
             spans += f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
-            text = escape(cell.text, quote=False).replace("\n", "<br>")
+            text = inline_markup.html(cell.text, cell.spans, links=links).replace("\n", "<br>")
             html += f"<{tag}{spans}>{text}</{tag}>"
         html += "</tr>"
     return html + "</table>"
 
 
-def table_pipes(cells: Sequence[Cell]) -> str:
-    rows = [[inline(text).replace("|", "\\|").replace("\n", "<br>") for text in row] for row in grid_of(cells)]
+def table_pipes(cells: Sequence[Cell], *, links: bool = False) -> str:
+    rows = grid_of(cells)
     if not rows:
         return ""
+    for cell in cells:
+        text = inline_markup.markdown(cell.text, cell.spans, links=links)
+        rows[cell.row][cell.column] = text.replace("|", "\\|").replace("\n", "<br>")
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + " --- |" * len(rows[0]))
     return "\n".join(lines)
@@ -126,16 +118,17 @@ def csv_cell(text: str) -> str:
 
 
 def table(cells: Sequence[Cell], options: RenderOptions) -> str:
-    return table_pipes(cells) if options.table_format == "pipe" else table_html(cells)
+    write = table_pipes if options.table_format == "pipe" else table_html
+    return write(cells, links=options.links)
 
 
 def block_markdown(block: Block, options: RenderOptions) -> str:
     """Return one block; "" for pictures and for running headers and footers, which Markdown omits."""
     kind = block.type
     if kind is BlockType.HEADING:
-        return heading(block)
+        return heading(block, links=options.links)
     if kind is BlockType.LIST_ITEM:
-        return list_item(block)
+        return list_item(block, links=options.links)
     if kind is BlockType.TABLE:
         return table(block.cells, options)
     if kind is BlockType.CODE:
@@ -143,7 +136,7 @@ def block_markdown(block: Block, options: RenderOptions) -> str:
         return f"{fence}\n{block.text}\n{fence}"
     if kind in (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
         return ""
-    return paragraph(block.text)
+    return paragraph(block.text, block.spans, links=options.links)
 
 
 def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:

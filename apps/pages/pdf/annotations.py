@@ -39,7 +39,7 @@ class Annotations(msgspec.Struct):
     has_fields: bool = False
 
 
-def read_annotations(library: Pdfium, page: int, frame: Frame) -> Annotations:
+def read_annotations(library: Pdfium, document: int, page: int, frame: Frame) -> Annotations:
     """Return the links of a loaded page, and whether it has fields or notes whose text is to be read."""
     found = Annotations()
     for index in range(min(library.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
@@ -50,7 +50,7 @@ def read_annotations(library: Pdfium, page: int, frame: Frame) -> Annotations:
         if kind in (_FREE_TEXT, _WIDGET):
             found.has_fields = True
         elif kind == _LINK:
-            address = _address(library, annotation)
+            address = _address(library, document, annotation)
             bounds = np.zeros(4, "f4")  # left, top, right, bottom
             if address and library.FPDFAnnot_GetRect(annotation, bounds.ctypes.data):
                 left, top, right, bottom = bounds.tolist()
@@ -59,7 +59,7 @@ def read_annotations(library: Pdfium, page: int, frame: Frame) -> Annotations:
     return found
 
 
-def _address(library: Pdfium, annotation: int) -> str:
+def _address(library: Pdfium, document: int, annotation: int) -> str:
     import ctypes
 
     link = library.FPDFAnnot_GetLink(annotation)
@@ -67,7 +67,7 @@ def _address(library: Pdfium, annotation: int) -> str:
     if not action or library.FPDFAction_GetType(action) != _URI_ACTION:
         return ""
     buffer = ctypes.create_string_buffer(_URI_BYTES)
-    size = library.FPDFAction_GetURIPath(None, action, buffer, _URI_BYTES)
+    size = library.FPDFAction_GetURIPath(document, action, buffer, _URI_BYTES)
     return buffer.value.decode("utf-8", "replace") if 1 < size <= _URI_BYTES else ""
 
 

@@ -161,7 +161,7 @@ class PdfFile:
             return [_turned(box, turned, width, height) for box in boxes] if turned else boxes
 
         runs = text_runs(characters, width, height, turned=turned)
-        noted = read_annotations(library, page, frame)
+        noted = read_annotations(library, self._document, page, frame)
         if noted.has_fields and not self._careful and not turned:
             runs += [run for run in self._field_runs(number, frame) if not _is_drawn(run, runs)]
         content = drawings.content_box

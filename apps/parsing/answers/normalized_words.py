@@ -2,7 +2,8 @@
 
 Letters are folded (NFKC, case). Hyphens and soft hyphens inside words are removed, so a hyphenated line end does not
 matter. Punctuation and single letters are skipped, because formulas and list markers have many spellings. A number is
-one word, with its inner points and commas. In scripts without spaces each character is a word.
+one word, with its inner points and commas; raised digits are another. In scripts without spaces each character is a
+word.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from apps.pages.layout.document_survey import margin_of
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Line, Page
 from apps.pages.model.geometry import Box
+from apps.pages.model.shifted_text import SHIFTED_DIGITS
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _LETTER = rf"[^\W\d_{_UNSPACED}]"
@@ -23,6 +25,8 @@ _HYPHEN = "[-\u00ad\u2010\u2011]"
 _WORD = re.compile(
     rf"{_LETTER}{{2,}}(?:{_HYPHEN}{_LETTER}+)*|\d+(?:[.,]\d+)*|[{_UNSPACED}]|{_LETTER}(?:{_HYPHEN}{_LETTER}+)+"
 )
+# Raised and lowered digits are a number of their own: 1,234¹ is 1,234 with a note.
+_SHIFTED = re.compile(rf"(?<=\w)([{SHIFTED_DIGITS}]+)")
 _HYPHENS = re.compile(_HYPHEN)
 _CUT = re.compile(r"[^\W\d_]([-\u00ad\u2010\u2011])\s*$")
 # A block in the margin with more spaces than this is not a running line.
@@ -97,7 +101,9 @@ class PageWords(msgspec.Struct):
 
 
 def folded(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", _SHIFTED.sub(r" \1", text)).casefold()
 
 
 def words_of(text: str) -> list[str]:

@@ -16,6 +16,7 @@ class Sheet:
 
     def __init__(self) -> None:
         self._content: list[bytes] = []
+        self.notes: list[bytes] = []
 
     def text(self, x: float, top: float, text: str, *, size: float = 11, bold: bool = False) -> Sheet:
         escaped = text.encode("cp1252").replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
@@ -53,6 +54,15 @@ class Sheet:
             self.rule(xs[0], y, xs[-1], y)
         return self
 
+    def link(self, x0: float, top: float, x1: float, bottom: float, url: str) -> Sheet:
+        action = b"/A<</S/URI/URI(%s)>>" % url.replace("(", "\\(").replace(")", "\\)").encode()
+        return self.note(x0, top, x1, bottom, b"/Link" + action)
+
+    def note(self, x0: float, top: float, x1: float, bottom: float, subtype: bytes) -> Sheet:
+        where = (x0, HEIGHT - bottom, x1, HEIGHT - top)
+        self.notes.append(b"<</Type/Annot/Rect[%g %g %g %g]/Subtype" % where + subtype + b">>")
+        return self
+
     def raw(self, operators: bytes) -> Sheet:
         self._content.append(operators)
         return self
@@ -73,7 +83,8 @@ def write_pdf(path: Path, *sheets: Sheet, rotate: int = 0) -> str:
         content = sheet.content()
         box = b"/MediaBox[0 0 %d %d]/Rotate %d" % (WIDTH, HEIGHT, rotate)
         where = b"/Contents %d 0 R/Resources<</Font<<%s>>>>" % (first + 2 * number + 1, fonts)
-        objects.append(b"<</Type/Page/Parent 2 0 R%s%s>>" % (box, where))
+        notes = b"/Annots[%s]" % b"".join(sheet.notes) if sheet.notes else b""
+        objects.append(b"<</Type/Page/Parent 2 0 R%s%s%s>>" % (box, where, notes))
         objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
     path.write_bytes(assembled_pdf(*objects))
     return str(path)

@@ -37,10 +37,10 @@ def test_code_in_a_column_stays_in_its_column(parse: Parse) -> None:
     assert markdown.index("```") > markdown.index(prose[0], 300)
 
 
-def test_typed_words_inside_a_line_stay_text(parse: Parse) -> None:
+def test_typed_words_inside_a_line_stay_in_it(parse: Parse) -> None:
     sheet = Sheet().text(72, 100, "Call").typed(98, 101, ["turn()"]).text(134, 100, "to turn the wheel.")
 
-    assert parse(sheet).markdown == "Call turn() to turn the wheel.\n"
+    assert parse(sheet).markdown == "Call `turn()` to turn the wheel.\n"
 
 
 def test_a_typewritten_letter_is_no_code(parse: Parse) -> None:

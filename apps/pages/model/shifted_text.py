@@ -1,0 +1,46 @@
+"""Raised and lowered text as Unicode superscripts and subscripts, so that 10⁶ never reads 106."""
+
+from __future__ import annotations
+
+_RAISED_SIGNS = dict(zip("0123456789+−-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾", strict=True))
+_RAISED_LETTERS = dict(
+    zip(
+        "abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUW",
+        "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁᵂ",
+        strict=True,
+    )
+)
+_LOWERED_SIGNS = dict(zip("0123456789+−-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎", strict=True))
+_LOWERED_LETTERS = dict(zip("aehijklmnoprstuvx", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+_CARET = "^"
+_TABLES = {
+    True: (str.maketrans(_RAISED_SIGNS), str.maketrans({**_RAISED_SIGNS, **_RAISED_LETTERS})),
+    False: (str.maketrans(_LOWERED_SIGNS), str.maketrans({**_LOWERED_SIGNS, **_LOWERED_LETTERS})),
+}
+_LEVEL = {
+    shifted: sign
+    for table in (_RAISED_SIGNS, _RAISED_LETTERS, _LOWERED_SIGNS, _LOWERED_LETTERS)
+    for sign, shifted in reversed(table.items())
+}
+_LEVEL_TABLE = str.maketrans(_LEVEL)
+SHIFTED_DIGITS = "".join(shifted for shifted, sign in _LEVEL.items() if sign.isdigit())
+
+
+def shifted(text: str, *, raised: bool) -> str:
+    """Return text set above or below its line in characters that say so.
+
+    Digits and signs always have one. A word such as the ``th`` of 12th stays as it is; a single letter without a
+    raised form gets a caret.
+    """
+    signs, letters = _TABLES[raised]
+    if len(text) > 1 and text.isalpha():
+        return text
+    found = text.translate(letters)
+    if raised and len(text) == 1 and text.isalpha() and found == text:
+        return _CARET + text
+    return found if all(c in letters for c in map(ord, text)) else text.translate(signs)
+
+
+def on_the_line(text: str) -> str:
+    """Return the characters that ``shifted`` was given."""
+    return text.removeprefix(_CARET).translate(_LEVEL_TABLE)

@@ -1,0 +1,57 @@
+"""A text with spans becomes Markdown or HTML that says the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.pages.model.blocks import Span
+from apps.pages.output import inline_markup
+
+
+def marked(text: str, part: str, **look: object) -> tuple[str, tuple[Span, ...]]:
+    start = text.index(part)
+    return text, (Span(start, start + len(part), **look),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "look", "expected"),
+    [
+        ("a bold word", "bold", {"bold": True}, "a **bold** word"),
+        ("an italic word", "italic ", {"italic": True}, "an *italic* word"),
+        ("no longer five", "five", {"struck": True}, "no longer ~~five~~"),
+        ("count 10⁶ of", "⁶", {"level": 1}, "count 10<sup>6</sup> of"),
+        ("water H₂O", "₂", {"level": -1}, "water H<sub>2</sub>O"),
+        ("call run()", "run()", {"code": True}, "call `run()`"),
+        ("see the manual.", "manual", {"url": "https://example.org/a (b)"}, "see the [manual](https://example.org/a%20%28b%29)."),
+        ("Note:this one", "Note:", {"bold": True}, "**Note**:this one"),
+        ("Leafmill", "Leaf", {"bold": True}, "Leafmill"),
+        ("3 * 4 is twelve", "twelve", {"bold": True}, "3 \\* 4 is **twelve**"),
+        ("a raised ∗*", "∗*", {"level": 1}, "a raised <sup>∗\\*</sup>"),
+        ("<b>bold</b>", "bold", {"bold": True}, "&lt;b>**bold**&lt;/b>"),
+        ("漢字太字漢字", "太字", {"bold": True}, "漢字**太字**漢字"),
+        ("a b c", " b ", {"struck": True}, "a ~~b~~ c"),
+    ],
+)  # fmt: skip
+def test_markdown_of_a_span(text: str, part: str, look: dict[str, object], expected: str) -> None:
+    assert inline_markup.markdown(*marked(text, part, **look)) == expected
+
+
+def test_markers_of_several_kinds_are_nested() -> None:
+    text = "all bold, this italic too"
+    spans = (Span(0, 10, bold=True), Span(10, 21, bold=True, italic=True), Span(22, 25, bold=True))
+
+    assert inline_markup.markdown(text, spans) == "**all bold, *this italic* too**"
+
+
+def test_a_link_holds_what_is_set_apart_inside_of_it() -> None:
+    url = "https://example.org"
+    spans = (Span(4, 8, url=url), Span(9, 13, bold=True, url=url))
+
+    assert inline_markup.markdown("see this word", spans) == f"see [this **word**]({url})"
+    assert inline_markup.markdown("see this word", spans, links=False) == "see this **word**"
+
+
+def test_html_has_tags_and_escapes_the_text() -> None:
+    spans = (Span(0, 3, bold=True), Span(7, 8, level=1))
+
+    assert inline_markup.html("a<b is 5⁶", spans) == "<b>a&lt;b</b> is <sup>5</sup>⁶"
