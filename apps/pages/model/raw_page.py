@@ -94,7 +94,8 @@ class RawPage(msgspec.Struct, gc=False):
 
     ``dots``: small marks, filled or hollow, such as drawn bullets. ``content_box`` surrounds everything that the page
     draws beside text, or is None when unknown. ``truncated``: the page has more characters than are read. ``struck``:
-    places that notes cross out.
+    places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
+    0.0-1.0.
     """
 
     page_number: int
@@ -109,3 +110,5 @@ class RawPage(msgspec.Struct, gc=False):
     truncated: bool = False
     links: list[Link] = []
     struck: list[Box] = []
+    warnings: list[str] = []
+    columns_share: float = 0.0

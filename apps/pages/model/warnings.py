@@ -12,6 +12,11 @@ _SENTENCES = {
     "read_without_forms": "The file stopped the reader, so it was read without its forms; field values may be missing.",
     "hidden_text": "A page has hidden text. It was removed; the metadata lists it.",
     "hidden_text_unchecked": "A page could not be rendered, so its text may include hidden text.",
+    "fonts_missing": (
+        "A page uses Chinese, Japanese or Korean fonts that neither the file nor this machine has: pictures of the "
+        "page lack that text, and some of it may be missing. Install such fonts where pages are read (Debian, Ubuntu: "
+        "fonts-noto-cjk)."
+    ),
     "tables_skipped": "A page has too many objects to look for tables.",
     "images_capped": "A page has more pictures than are kept.",
     "needs_ocr": "Pages have no usable text layer and were not read, because OCR is switched off.",

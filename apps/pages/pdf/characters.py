@@ -7,6 +7,7 @@ keeps its code, so that the quality check sees it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -70,6 +71,7 @@ class Characters(msgspec.Struct):
     Boxes in points of the page as displayed. ``advance`` boxes: from the pen position to the next. ``baseline`` is the
     distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
     writing direction, vertical writing is 90. ``blank_before``: how many blanks the file has before the character.
+    ``objects``: handles of the text objects that have a character, blanks included.
     """
 
     text: str
@@ -90,6 +92,7 @@ class Characters(msgspec.Struct):
     unmapped: Any
     outside: int = 0
     truncated: bool = False
+    objects: frozenset[int] = frozenset()
 
 
 class DocumentFonts:
@@ -165,6 +168,15 @@ class CharacterReader:
         characters = self._characters(text_page, real, index, frame)
         characters.truncated = truncated or characters.truncated
         return characters
+
+    def has_silent_fonts(self, texts: Sequence[int], read: frozenset[int]) -> bool:
+        """Return True if text objects are not among those ``read`` because PDFium has no font for them."""
+        for handle in texts:
+            if handle not in read:
+                facts = self._fonts.facts(self._library.FPDFTextObj_GetFont(handle) or 0)
+                if not facts.embedded and facts.encoding.endswith(("-H", "-V")):
+                    return True
+        return False
 
     def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
         library = self._library
@@ -243,6 +255,7 @@ class CharacterReader:
             unmapped=(real["type"] == UNMAPPED)[kept],
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
             outside=int(np.count_nonzero(~inside & ~blank & ~joined_low)),
+            objects=frozenset(objects[starts].tolist()),
         )
 
     def _code_points(self, real: Any, fonts: Any) -> Any:

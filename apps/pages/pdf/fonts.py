@@ -30,6 +30,7 @@ class FontFacts(msgspec.Struct, gc=False, frozen=True):
     mathematics: bool = False
     vertical: bool = False
     embedded: bool = True
+    encoding: str = ""
     has_unicode_map: bool = True
 
 
@@ -38,9 +39,11 @@ NO_FONT = FontFacts("")
 
 def font_facts(library: Pdfium, font: int) -> FontFacts:
     """Return the facts of a font handle."""
+    encoding = _string(library.FPDFFont_GetEncoding, font)
     return msgspec.structs.replace(
         facts_of_name(_string(library.FPDFFont_GetBaseFontName, font), library.FPDFFont_GetFlags(font)),
-        vertical=_string(library.FPDFFont_GetEncoding, font).endswith("-V"),
+        vertical=encoding.endswith("-V"),
+        encoding=encoding,
         embedded=library.FPDFFont_GetIsEmbedded(font) == 1,
         has_unicode_map=library.FPDFFont_HasToUnicode(font) == 1,
     )

@@ -34,6 +34,8 @@ _HEADER = b"%PDF-"
 # How far into a file its header is looked for.
 MAX_HEADER_OFFSET_BYTES = 1 << 20
 LETTER = (612.0, 792.0)
+FONTS_MISSING = "fonts_missing"
+"""Warning of a page with text in fonts that neither the file nor the machine has."""
 
 
 class PdfFile:
@@ -55,6 +57,7 @@ class PdfFile:
         self._characters = CharacterReader(self._library)
         self._drawings = DrawingReader(self._library)
         self._last: tuple[int, Characters] | None = None
+        self._second: tuple[int, Characters] | None = None
 
     def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
         """Yield the pages asked for, in that order; a page that cannot be read is a ``PageFailure``."""
@@ -151,11 +154,15 @@ class PdfFile:
             raise errors.PageError
         try:
             characters = self._characters.read(text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
-            characters = mark_vertical(characters)
         finally:
             library.FPDFText_ClosePage(text_page)
-        self._last = number, characters
         drawings = self._drawings.read(page, frame)
+        warnings = []
+        if self._characters.has_silent_fonts(drawings.texts, characters.objects):
+            characters = self._second_reading(number, characters)
+            warnings.append(FONTS_MISSING)
+        characters = mark_vertical(characters)
+        self._last = number, characters
 
         def placed(boxes: list[Box]) -> list[Box]:
             return [_turned(box, turned, width, height) for box in boxes] if turned else boxes
@@ -177,7 +184,24 @@ class PdfFile:
             content_box=content if content is None else placed([content])[0],
             truncated=characters.truncated,
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
+            warnings=warnings,
+            columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
         )
+
+    def _second_reading(self, number: int, characters: Characters) -> Characters:
+        """Return the characters of a page as pdfminer reads it, or those given where it finds no more."""
+        if self._second is None or self._second[0] != number:
+            try:
+                from apps.pages.pdf.second_reader import second_characters
+
+                # The path may be a descriptor of a file without a name.
+                with io.BytesIO(self._repaired) if self._repaired else open(self._path, "rb") as file:  # noqa: PTH123
+                    found = second_characters(file, None if self._repaired else self._password, number)[0]
+            except (errors.PageError, ImportError):  # the program's own folders may be closed to this process
+                return characters
+            self._second = number, found
+        found = self._second[1]
+        return found if len(found.text) > len(characters.text) else characters
 
     def _field_runs(self, number: int, frame: Frame) -> list[TextRun]:
         """Return the values of the fields of a page; [] when pikepdf cannot read the document."""

@@ -10,7 +10,7 @@ import io
 import itertools
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from pdfminer.pdfdevice import PDFTextDevice
@@ -45,23 +45,28 @@ def second_runs(path: str, password: str | None, page_number: int, *, turned: in
     Raise PageError when pdfminer cannot read the page either.
     """
     with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
-        try:
-            start = file.read(_MAX_HEADER_OFFSET_BYTES).find(_HEADER)
-            file.seek(max(0, start))
-            # Offsets in a file count from its header.
-            document = PDFDocument(PDFParser(file if start <= 0 else io.BytesIO(file.read())), password or "")
-            page = next(itertools.islice(PDFPage.create_pages(document), page_number - 1, None), None)
-            if page is None:
-                raise PageError
-            resources = PDFResourceManager()
-            reader = _CharacterDevice(resources)
-            PDFPageInterpreter(resources, reader).process_page(page)
-        except PageError:
-            raise
-        except Exception as error:  # pdfminer raises errors of every kind on a damaged file
-            raise PageError from error
-    width, height = reader.page_size
-    return text_runs(mark_vertical(reader.characters()), width, height, turned=turned)
+        characters, width, height = second_characters(file, password, page_number)
+    return text_runs(mark_vertical(characters), width, height, turned=turned)
+
+
+def second_characters(file: BinaryIO, password: str | None, page_number: int) -> tuple[Characters, float, float]:
+    """Return the characters of a page, its width and its height. Raise PageError."""
+    try:
+        start = file.read(_MAX_HEADER_OFFSET_BYTES).find(_HEADER)
+        file.seek(max(0, start))
+        # Offsets in a file count from its header.
+        document = PDFDocument(PDFParser(file if start <= 0 else io.BytesIO(file.read())), password or "")
+        page = next(itertools.islice(PDFPage.create_pages(document), page_number - 1, None), None)
+        if page is None:
+            raise PageError
+        resources = PDFResourceManager()
+        reader = _CharacterDevice(resources)
+        PDFPageInterpreter(resources, reader).process_page(page)
+    except PageError:
+        raise
+    except Exception as error:  # pdfminer raises errors of every kind on a damaged file
+        raise PageError from error
+    return reader.characters(), *reader.page_size
 
 
 class _CharacterDevice(PDFTextDevice):

@@ -17,8 +17,8 @@ from apps.pages.pdf.characters import Characters
 MIN_STEP_EMS, MAX_STEP_EMS, MAX_ASIDE_EMS = 0.7, 1.6, 0.3
 # A page is written in columns when this share of its letters of these scripts are in such steps.
 MIN_VERTICAL_SHARE = 0.6
-# Letters of other scripts that are set upright in a column: as many digits or letters side by side.
-MAX_ACROSS = 4
+# Letters of other scripts that are set upright in a column: so many digits or letters side by side.
+MAX_ACROSS, MAX_ACROSS_EMS = 4, 1.6
 # Where the frame of an ideograph lies about the baseline, in ems.
 _FRAME_ABOVE, _FRAME_BELOW = 0.88, 0.12
 
@@ -48,29 +48,34 @@ def mark_vertical(characters: Characters) -> Characters:
 
 def _as_columns(characters: Characters, vertical: Any, size: Any) -> Characters:
     """Return the characters with those of ``vertical``, and short numbers set across a column, written downwards."""
-    x0, x1, piece = characters.x0.copy(), characters.x1.copy(), characters.piece.copy()
+    x0, x1, base, piece = (a.copy() for a in (characters.x0, characters.x1, characters.baseline, characters.piece))
     level = (characters.angle == 0) & ~characters.vertical
     centres = (characters.x0 + characters.x1) / 2
-    columns = centres[vertical]
-    for start, end in _stretches(level & ~vertical, characters):
-        middle = (x0[start:end].min() + x1[start:end].max()) / 2
-        width = x1[start:end].max() - x0[start:end].min()
-        near = len(columns) and np.abs(columns - middle).min() < MAX_ASIDE_EMS * size[start]
-        if end - start <= MAX_ACROSS and near and width < 1.6 * size[start]:
-            x0[start:end], x1[start:end] = middle - size[start] / 2, middle + size[start] / 2
+    columns, sizes = centres[vertical], size[vertical]
+    for start, end in _stretches(level & ~vertical, characters) if len(columns) else ():
+        left, right = x0[start:end].min(), x1[start:end].max()
+        middle = (left + right) / 2
+        nearest = int(np.abs(columns - middle).argmin())
+        em = sizes[nearest]
+        near = abs(columns[nearest] - middle) < MAX_ASIDE_EMS * em
+        if near and end - start <= MAX_ACROSS and right - left < MAX_ACROSS_EMS * em:
+            x0[start:end], x1[start:end] = middle - em / 2, middle + em / 2
             piece[start + 1 : end] = True
+            base[start:end] += (_FRAME_ABOVE - _FRAME_BELOW) / 2 * (em - size[start:end])
+            size[start:end] = em
             vertical[start:end] = True
-    base, centres = characters.baseline, (x0 + x1) / 2
+    centres = (x0 + x1) / 2
     return msgspec.structs.replace(
         characters,
         x0=x0,
         x1=x1,
         top=np.where(vertical, base - _FRAME_ABOVE * size, characters.top),
         bottom=np.where(vertical, base + _FRAME_BELOW * size, characters.bottom),
-        baseline=np.where(vertical, centres, base),
+        baseline=np.where(vertical, centres, characters.baseline),
         angle=np.where(vertical, 90, characters.angle),
         vertical=characters.vertical | vertical,
         piece=piece,
+        size=size,
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from apps.pages.layout import page_layout, right_to_left, rotated_pages, text_quality
 from apps.pages.model import scripts
-from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.blocks import Block, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
@@ -21,8 +21,8 @@ from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, remove_hidden_text
-from apps.pages.pdf.pdf_file import PdfFile
-from apps.pages.reading import images
+from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
+from apps.pages.reading import directions, images
 from apps.pages.reading.inspection import PDF, inspect_document
 
 __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
@@ -117,37 +117,48 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         raw = turned
     elif scripts.is_rtl("".join([run.text for run in raw.runs])):
         raw.runs = right_to_left.rebuild_runs(raw.runs, pdf.chars(raw.page_number))
+    aside = directions.other_view(pdf, raw, angle)
+    views = [(raw, angle), *((aside,) if aside else ())]
     hidden: tuple[str, ...] = ()
-    warnings: list[str] = []
-    if remove_hidden:
-        found = remove_hidden_text(
-            raw,
-            pdf.rendered(),
-            place=lambda box: rotated_pages.box_laid_back(box, angle, width, height),
-            keep_tiny=keep_tiny,
-        )
+    warnings: list[str] = list(raw.warnings)
+    for view, turned_by in views if remove_hidden else ():
+        found = _without_hidden(pdf, view, turned_by, (width, height), keep_tiny=keep_tiny)
         if found is None:
             warnings.append(UNCHECKED)
         elif found:
-            hidden = found
+            hidden += found
             warnings.append(HIDDEN_TEXT)
     # The codes that cleaning removes tell that the text layer is not the text of the page.
     needs_ocr = text_quality.reason_for_ocr(raw, raw.pictures)
     if needs_ocr == text_quality.GARBLED_TEXT:
         warnings.append("text_unreliable")
-    warnings += clean_runs(raw)
-    blocks = page_layout.analyse(raw)
+    blocks: list[list[Block]] = []
+    for view, turned_by in views:
+        warnings += clean_runs(view)
+        laid_out = page_layout.analyse(view)
+        if turned_by:
+            laid_out = [rotated_pages.laid_back(block, turned_by, width, height) for block in laid_out]
+        blocks.append(laid_out)
     return Page(
         number=raw.page_number,
         width=round(width, 2),
         height=round(height, 2),
-        blocks=tuple(rotated_pages.laid_back(block, angle, width, height) for block in blocks)
-        if angle
-        else tuple(blocks),
-        rotation=angle,
+        blocks=tuple(directions.merged(*blocks) if aside else blocks[0]),
+        rotation=directions.rotation_of(raw, angle),
         needs_ocr=needs_ocr,
-        warnings=tuple(warnings),
+        warnings=tuple(dict.fromkeys(warnings)),
         hidden=hidden,
+    )
+
+
+def _without_hidden(
+    pdf: PdfFile, raw: RawPage, angle: int, size: tuple[float, float], *, keep_tiny: bool
+) -> tuple[str, ...] | None:
+    """Remove hidden text, in place, from a page of this size turned back by ``angle``. Return it, None if unchecked."""
+    if FONTS_MISSING in raw.warnings:
+        return None  # the picture of the page lacks the text
+    return remove_hidden_text(
+        raw, pdf.rendered(), place=lambda box: rotated_pages.box_laid_back(box, angle, *size), keep_tiny=keep_tiny
     )
 
 

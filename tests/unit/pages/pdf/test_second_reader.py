@@ -10,7 +10,7 @@ from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import RawPage
 from apps.pages.pdf.pdf_file import PdfFile
 from apps.pages.pdf.second_reader import second_runs
-from apps.pages.sandbox.preload import assembled_pdf
+from tests.unit.pages.columns_pdf import columns_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 
@@ -58,30 +58,3 @@ def test_glyphs_drawn_below_each_other_are_columns_from_the_right(tmp_path: Path
 
     assert [(run.text, run.angle) for run in runs] == [("いつもおせわに", 0), ("なっております", 0)]
     assert runs[0].bottom <= runs[1].top
-
-
-def columns_pdf(path: Path, *columns: str, size: float = 14, step: float = 16) -> str:
-    """Write a page of columns from the right, each glyph drawn by itself in a Japanese font that is not embedded."""
-    content = b""
-    for number, column in enumerate(columns):
-        for place, letter in enumerate(column):
-            where = 500 - number * 1.7 * size, 740 - place * step
-            content += b"BT /F1 %g Tf 1 0 0 1 %g %g Tm <%s> Tj ET\n" % (
-                size,
-                *where,
-                letter.encode("utf-16-be").hex().encode(),
-            )
-    path.write_bytes(
-        assembled_pdf(
-            b"<</Type/Catalog/Pages 2 0 R>>",
-            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
-            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
-            b"<</Type/Font/Subtype/Type0/BaseFont/HeiseiMin-W3/Encoding/UniJIS-UCS2-H/DescendantFonts[6 0 R]>>",
-            b"<</Type/Font/Subtype/CIDFontType0/BaseFont/HeiseiMin-W3/FontDescriptor 7 0 R/DW 1000"
-            b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>>>",
-            b"<</Type/FontDescriptor/FontName/HeiseiMin-W3/Flags 4/FontBBox[0 -120 1000 880]/ItalicAngle 0"
-            b"/Ascent 880/Descent -120/CapHeight 700/StemV 80>>",
-        )
-    )
-    return str(path)

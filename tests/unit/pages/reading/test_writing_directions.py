@@ -1,0 +1,80 @@
+"""Columns from the right and rows from the top, on one page or on two."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apps.pages.model.blocks import Page
+from apps.pages.pdf.characters import RECORD, CharacterReader, Characters, Frame
+from apps.pages.reading.page_reading import read_pages
+from tests.unit.pages.columns_pdf import Letters, columns_pdf, letters_pdf
+
+
+def page_of(path: str) -> Page:
+    (page,) = read_pages(path, [1])
+    assert isinstance(page, Page)
+    return page
+
+
+def text_of(page: Page) -> str:
+    return "\n".join(block.text for block in page.blocks)
+
+
+def test_columns_of_single_glyphs_are_read_from_the_right(tmp_path: Path) -> None:
+    page = page_of(columns_pdf(tmp_path / "a.pdf", "いつもおせわに", "なっております"))
+
+    assert text_of(page) == "いつもおせわになっております"
+
+
+def test_a_page_in_columns_is_not_a_turned_page(tmp_path: Path) -> None:
+    page = page_of(columns_pdf(tmp_path / "a.pdf", "いつもおせわに", "なっております"))
+
+    assert (page.rotation, page.width, page.height) == (0, 595, 842)
+    (block,) = page.blocks
+    assert block.box.x0 < 480 < block.box.x1
+    assert block.box.bottom < 220
+
+
+def test_numbers_set_across_a_column_stay_in_their_place(tmp_path: Path) -> None:
+    column = [Letters("平成", 500, 90), Letters("12", 500, 126, size=7, down=False), Letters("年四月", 500, 140)]
+
+    page = page_of(letters_pdf(tmp_path / "a.pdf", *column, Letters("会議の議事録", 460, 90)))
+
+    assert "平成12年四月" in text_of(page)
+
+
+def test_a_headline_across_the_columns_comes_first(tmp_path: Path) -> None:
+    headline = Letters("本日の大きな知らせ", 100, 40, size=24, down=False)
+    columns = [Letters("川の水が増えて橋が流れた", 500 - 24 * n, 90) for n in range(4)]
+
+    page = page_of(letters_pdf(tmp_path / "a.pdf", *columns, headline))
+
+    assert page.blocks[0].text == "本日の大きな知らせ"
+    assert page.rotation == 0
+    assert text_of(page).count("川の水が増えて橋が流れた") == 4
+
+
+def test_rows_stay_rows(tmp_path: Path) -> None:
+    rows = [Letters("川の水が増えて橋が流れた", 72, 90 + 16 * n, down=False) for n in range(4)]
+
+    page = page_of(letters_pdf(tmp_path / "a.pdf", *rows))
+
+    assert text_of(page).replace(" ", "") == "川の水が増えて橋が流れた" * 4
+
+
+def test_text_in_fonts_that_are_missing_is_read_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whether PDFium finds such a font depends on the machine.
+    monkeypatch.setattr(CharacterReader, "has_silent_fonts", lambda *_: True)
+    monkeypatch.setattr(CharacterReader, "read", _nothing)
+
+    page = page_of(columns_pdf(tmp_path / "a.pdf", "いつもおせわに"))
+
+    assert text_of(page) == "いつもおせわに"
+    assert page.warnings == ("fonts_missing",)
+
+
+def _nothing(reader: CharacterReader, text_page: int, frame: Frame, **_: object) -> Characters:
+    return reader._characters(text_page, np.zeros(0, RECORD), np.zeros(0, int), frame)
