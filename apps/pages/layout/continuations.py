@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from apps.pages.layout.lines import paragraph_text
+from apps.pages.layout import hyphenation
+from apps.pages.layout.hyphenation import NO_WORDS, DocumentWords
 from apps.pages.model.blocks import Block, BlockType, Cell
 
 # Blocks that may come between the two halves of a table or paragraph.
@@ -26,9 +27,13 @@ PlacedBlock = tuple[int, Block]
 
 
 class ContinuationJoiner:
-    """Take blocks in reading order and yield them, joined where one continues another."""
+    """Take blocks in reading order and yield them, joined where one continues another.
 
-    def __init__(self) -> None:
+    ``words``: those of the document decide whether a hyphen at the end of a page belongs to its word.
+    """
+
+    def __init__(self, words: DocumentWords = NO_WORDS) -> None:
+        self._words = words
         self._held: PlacedBlock | None = None
 
     def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[PlacedBlock]:
@@ -37,7 +42,7 @@ class ContinuationJoiner:
             if block.type in PASSED_OVER:
                 continue
             if self._held is not None:
-                joined = _joined(self._held[1], block)
+                joined = _joined(self._held[1], block, self._words)
                 if joined is not None:
                     self._held = self._held[0], joined
                     continue
@@ -50,7 +55,7 @@ class ContinuationJoiner:
         self._held = None
 
 
-def _joined(first: Block, second: Block) -> Block | None:
+def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:
     """Return the two blocks as one if the second continues the first, else None."""
     if second.box.top > first.box.bottom - 1 and second.box.x0 < first.box.x1:
         return None  # lower in the same column: layout saw both and kept them apart
@@ -72,7 +77,7 @@ def _joined(first: Block, second: Block) -> Block | None:
             return None
         is_hyphenated = first.text[-1] in "-‐\xad"
         if second.text[0].islower() and (is_hyphenated or not _ENDED.search(first.text)):
-            return msgspec.structs.replace(first, text=paragraph_text([first.text, second.text]))
+            return hyphenation.joined_blocks(first, second, words)
     return None
 
 

@@ -1,6 +1,7 @@
 """Survey a whole document for its heading styles and its running headers and footers.
 
-One pass over the pages, in memory that grows with the number of distinct running lines and styles, not with the text.
+One pass over the pages, in memory that grows with the number of distinct words, running lines and styles, not with the
+text.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from apps.pages.layout.hyphenation import DocumentWords
 from apps.pages.model import list_markers
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 
@@ -30,13 +32,14 @@ _PAGE_NUMBER = re.compile(
 
 
 class DocumentSurvey(msgspec.Struct):
-    """Facts about a whole document. ``levels``: heading style -> level 1-6."""
+    """Facts about a whole document. ``levels``: heading style -> level 1-6; ``words`` decide about hyphens."""
 
     levels: dict[Style, int] = {}
     running: dict[tuple[str, str], list[tuple[float, int]]] = {}
     page_count: int = 0
     # False when all text is in the margins: then the lines there are the text, not headers and footers.
     has_body: bool = True
+    words: DocumentWords = msgspec.field(default_factory=DocumentWords)
 
     def running_zone(self, page: Page, block: Block) -> str:
         """Return "header" or "footer" for a running header or footer, "" for any other block."""
@@ -65,11 +68,13 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     running: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
     count = 0
     has_body = False
+    words = DocumentWords()
     for page in pages:
         if isinstance(page, PageFailure):
             continue
         count += 1
         for block in page.blocks:
+            words.add(block)
             for line in block.lines if block.type is not BlockType.CODE else ():
                 letters[(round(line.size * 2) / 2, line.bold)] += len(line.text)
             zone = margin_of(page, block)
@@ -88,6 +93,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
         running={key: sorted(heights.items()) for key, heights in running.items() if sum(heights.values()) > 1},
         page_count=count,
         has_body=has_body,
+        words=words,
     )
 
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import TypeVar
 
+from apps.pages.layout.hyphenation import joined_lines
 from apps.pages.model import scripts
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Segment
@@ -141,21 +142,7 @@ def paragraph_text(lines: Sequence[str]) -> str:
     """Join the lines of a paragraph and rejoin words hyphenated at line ends."""
     text = lines[0].strip()
     for line in lines[1:]:
-        piece = line.strip()
-        if not piece:
-            continue
-        if text.endswith("\xad"):
-            text = text[:-1] + piece
-        elif text.endswith(("-", "‐")) and len(text) > 1 and text[-2].isalpha():
-            # "state-of-" keeps its hyphen, and so does a name whose second half begins with a capital.
-            compound = "-" in text[text.rfind(" ") + 1 : -1] or not piece[0].islower()
-            text = text + piece if compound else text[:-1] + piece
-        elif text.endswith("-") and len(text) > 1 and text[-2].isdigit():
-            text += piece
-        elif scripts.needs_space(text, piece):
-            text += " " + piece
-        else:
-            text += piece
+        text = joined_lines(text, line.strip())
     return text
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from apps.pages.layout.continuations import ContinuationJoiner, PlacedBlock
 from apps.pages.layout.document_survey import DocumentSurvey, survey_document
+from apps.pages.layout.hyphenation import DocumentWords, rejoined
 from apps.pages.layout.inline_spans import moved
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
@@ -51,7 +52,7 @@ def assemble(
     survey = survey_document(pages())
     assembly = Assembly()
     with ExitStack() as stack:
-        writer = _Writer({name: stack.enter_context(open_output(name)) for name in OUTPUTS}, options)
+        writer = _Writer({name: stack.enter_context(open_output(name)) for name in OUTPUTS}, options, survey.words)
         for page in pages():
             if isinstance(page, PageFailure):
                 assembly.failed_pages += 1
@@ -81,7 +82,7 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
 def finished_blocks(page: Page, survey: DocumentSurvey) -> list[Block]:
     """Return the blocks of a page with headings and running headers and footers marked, as the survey found them."""
     blocks: list[Block] = []
-    for block in page.blocks:
+    for block in (rejoined(block, survey.words) for block in page.blocks):
         zone = survey.running_zone(page, block)
         if zone:
             kind = BlockType.PAGE_HEADER if zone == "header" else BlockType.PAGE_FOOTER
@@ -109,11 +110,11 @@ def _changed(block: Block, kind: BlockType, level: int) -> Block:
 class _Writer:
     """Writes all outputs, one page at a time."""
 
-    def __init__(self, files: dict[str, BinaryIO], options: RenderOptions) -> None:
+    def __init__(self, files: dict[str, BinaryIO], options: RenderOptions, words: DocumentWords) -> None:
         self._files = files
         self._options = options
         self._pages = 0
-        self._flow = ContinuationJoiner()
+        self._flow = ContinuationJoiner(words)
         self._last: PlacedBlock | None = None
         self._has_text = False
         for name in OUTPUTS:
