@@ -112,6 +112,9 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
     ``hidden``: invisible text that was removed on request, at most about a page of it.
     ``parsing``: how the content was produced: mode, model, fidelity.
+    ``quality``: what is known about the text: ``lost_characters`` (visible and in no block), ``off_page_characters``
+    (drawn outside the visible part), ``layout`` ("lines" when tables and paragraphs were not looked for), ``reader``
+    (the second reader, if the first could not read the page).
     """
 
     number: int
@@ -123,6 +126,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     warnings: tuple[str, ...] = ()
     parsing: dict[str, Any] = {}
     hidden: tuple[str, ...] = ()
+    quality: dict[str, str | int] = {}
 
 
 class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):

@@ -95,7 +95,9 @@ class RawPage(msgspec.Struct, gc=False):
     ``dots``: small marks, filled or hollow, such as drawn bullets. ``content_box`` surrounds everything that the page
     draws beside text, or is None when unknown. ``truncated``: the page has more characters than are read. ``struck``:
     places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
-    0.0-1.0.
+    0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
+    only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
+    how many of them are glyph numbers, which say nothing about letters.
     """
 
     page_number: int
@@ -112,3 +114,6 @@ class RawPage(msgspec.Struct, gc=False):
     struck: list[Box] = []
     warnings: list[str] = []
     columns_share: float = 0.0
+    text: str = ""
+    outside: int = 0
+    unmapped: int = 0

@@ -144,6 +144,7 @@ class _Writer:
             "warnings": list(page.warnings),
             "parsing": page.parsing,
             "hidden_text": list(page.hidden),
+            "quality": page.quality,
         }
         self._entry("metadata.json", {**number, **{name: value for name, value in metadata.items() if value}})
 

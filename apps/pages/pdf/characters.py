@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from apps.pages.model.raw_page import TextStyle
+from apps.pages.pdf.font_maps import FontMaps
 from apps.pages.pdf.fonts import NO_FONT, FontFacts, character_of_glyph, font_facts
 from apps.pages.pdf.pdfium import Pdfium
 
@@ -70,8 +71,8 @@ class Characters(msgspec.Struct):
 
     Boxes in points of the page as displayed. ``advance`` boxes: from the pen position to the next. ``baseline`` is the
     distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
-    writing direction, vertical writing is 90. ``blank_before``: how many blanks the file has before the character.
-    ``objects``: handles of the text objects that have a character, blanks included.
+    writing direction, vertical writing is 90. ``blanks_before``: how many blanks the file has before the character.
+    ``objects``: handles of the text objects that have a character. ``unmapped``: the font says no more than its code.
     """
 
     text: str
@@ -103,11 +104,13 @@ class DocumentFonts:
         self._facts: dict[int, FontFacts] = {}
         self._styles: dict[tuple[int, int, tuple[int, int, int]], int] = {}
         self.styles: list[TextStyle] = []
+        self.maps = FontMaps(library)
 
     def facts(self, font: int) -> FontFacts:
         found = self._facts.get(font)
         if found is None:
             found = self._facts[font] = font_facts(self._library, font) if font else NO_FONT
+            self.maps.add(font, found)
         return found
 
     def style(self, font: int, mode: int, colour: tuple[int, int, int]) -> int:
@@ -269,6 +272,7 @@ class CharacterReader:
                 if at + 1 < len(codes) and _FIRST_LOW_SURROGATE <= codes[at + 1] < _AFTER_SURROGATES:
                     codes[at] = 0x10000 + ((int(codes[at]) - 0xD800) << 10) + (int(codes[at + 1]) - 0xDC00)
                     codes[at + 1] = 0xFFFFFFFF
+        self._fonts.maps.correct(codes, real["code"], fonts)
         unclear = (codes < 0x20) & (codes != 9) & (codes != 10) & (codes != 13)
         unclear |= (codes >= 0xE000) & (codes < 0xF900) | (codes == _REPLACEMENT) | (real["type"] == HYPHEN)
         if unclear.any():

@@ -168,6 +168,7 @@ class PdfFile:
             return [_turned(box, turned, width, height) for box in boxes] if turned else boxes
 
         runs = text_runs(characters, width, height, turned=turned)
+        read = len(runs)
         noted = read_annotations(library, self._document, page, frame)
         if noted.has_fields and not self._careful and not turned:
             runs += [run for run in self._field_runs(number, frame) if not _is_drawn(run, runs)]
@@ -183,6 +184,9 @@ class PdfFile:
             dots=placed(drawings.dots),
             content_box=content if content is None else placed([content])[0],
             truncated=characters.truncated,
+            text=characters.text + "".join([run.text for run in runs[read:]]),
+            outside=characters.outside,
+            unmapped=int(np.count_nonzero(characters.unmapped & (characters.code >= 0x100))),
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,

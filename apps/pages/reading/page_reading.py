@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from apps.pages.layout import page_layout, right_to_left, rotated_pages, text_quality
+from apps.pages.layout import conservation, page_layout, right_to_left, rotated_pages, text_quality
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
@@ -28,6 +28,7 @@ from apps.pages.reading.inspection import PDF, inspect_document
 __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
 
 READ_WITHOUT_FORMS = "read_without_forms"
+_WARNINGS_OF_QUALITY = {"lost_characters": "lost_characters", "layout": "plain_layout"}
 
 
 def read_pages(
@@ -109,7 +110,7 @@ def _opened(path: str, password: str | None) -> Iterator[Any]:
 
 def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool) -> Page | PageFailure:
     angle = rotated_pages.angle_of(raw.runs)
-    width, height = raw.width, raw.height
+    width, height, visible = raw.width, raw.height, raw.text
     if angle:
         turned = pdf.upright(raw.page_number, angle)
         if isinstance(turned, PageFailure):
@@ -121,33 +122,36 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
     views = [(raw, angle), *((aside,) if aside else ())]
     hidden: tuple[str, ...] = ()
     warnings: list[str] = list(raw.warnings)
+    removed = ""
     for view, turned_by in views if remove_hidden else ():
+        before = list(view.runs)
         found = _without_hidden(pdf, view, turned_by, (width, height), keep_tiny=keep_tiny)
         if found is None:
             warnings.append(UNCHECKED)
         elif found:
             hidden += found
+            removed += conservation.text_removed(before, view.runs)
             warnings.append(HIDDEN_TEXT)
     # The codes that cleaning removes tell that the text layer is not the text of the page.
-    needs_ocr = text_quality.reason_for_ocr(raw, raw.pictures)
-    if needs_ocr == text_quality.GARBLED_TEXT:
+    needs_ocr, is_unreliable = text_quality.verdict(raw)
+    if is_unreliable:
         warnings.append("text_unreliable")
-    blocks: list[list[Block]] = []
-    for view, turned_by in views:
+    for view, _turned_by in views:
         warnings += clean_runs(view)
-        laid_out = page_layout.analyse(view)
-        if turned_by:
-            laid_out = [rotated_pages.laid_back(block, turned_by, width, height) for block in laid_out]
-        blocks.append(laid_out)
+    blocks, quality = _conserved(views, (width, height), visible, removed)
+    warnings += [code for name, code in _WARNINGS_OF_QUALITY.items() if name in quality]
+    if raw.outside:
+        quality["off_page_characters"] = raw.outside
     return Page(
         number=raw.page_number,
         width=round(width, 2),
         height=round(height, 2),
-        blocks=tuple(directions.merged(*blocks) if aside else blocks[0]),
+        blocks=tuple(blocks),
         rotation=directions.rotation_of(raw, angle),
         needs_ocr=needs_ocr,
         warnings=tuple(dict.fromkeys(warnings)),
         hidden=hidden,
+        quality=quality,
     )
 
 
@@ -160,6 +164,36 @@ def _without_hidden(
     return remove_hidden_text(
         raw, pdf.rendered(), place=lambda box: rotated_pages.box_laid_back(box, angle, *size), keep_tiny=keep_tiny
     )
+
+
+def _conserved(
+    views: Sequence[tuple[RawPage, int]], size: tuple[float, float], visible: str, removed: str
+) -> tuple[list[Block], dict[str, str | int]]:
+    """Return the blocks of a page and what is known of their quality: its lines, if its usual layout loses characters.
+
+    ``visible``: the characters of the page. ``removed``: those that were left out on request.
+    """
+    blocks = _laid_out(page_layout.analyse, views, size)
+    lost = conservation.lost_characters(visible, blocks, removed)
+    if not lost:
+        return blocks, {}
+    lines = _laid_out(conservation.lines_in_order, views, size)
+    still_lost = conservation.lost_characters(visible, lines, removed)
+    if still_lost >= lost:
+        return blocks, {"lost_characters": lost}
+    return lines, {"layout": "lines", "lost_characters": still_lost} if still_lost else {"layout": "lines"}
+
+
+def _laid_out(
+    analyse: Callable[[RawPage], list[Block]], views: Sequence[tuple[RawPage, int]], size: tuple[float, float]
+) -> list[Block]:
+    """Return the blocks of a page of this size. ``views``: the page, and its text of another direction, each with the
+    angle by which it is turned."""
+    blocks: list[list[Block]] = []
+    for view, turned_by in views:
+        found = analyse(view)
+        blocks.append([rotated_pages.laid_back(block, turned_by, *size) for block in found] if turned_by else found)
+    return directions.merged(*blocks) if len(blocks) > 1 else blocks[0]
 
 
 def clean_runs(raw: RawPage) -> list[str]:

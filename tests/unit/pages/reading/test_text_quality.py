@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from apps.pages.layout.garbled_text import is_garbled
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
 from apps.pages.reading.page_reading import read_pages
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 LINES = [
@@ -94,3 +96,101 @@ def test_a_suspected_text_layer_keeps_its_warning_when_ocr_reads_nothing(text: s
     found = apply_recognition(page, msgspec.structs.replace(recognized("x"), lines=()))
 
     assert (text_of(found), found.needs_ocr, found.warnings) == (text, "", ("text_unreliable",))
+
+
+ENGLISH = (
+    "The mill keeps a record of every sack that leaves the yard. The carter signs for the sacks and the clerk writes "
+    "the weight. At the end of the quarter the balance is sent to the owner. Payment is due within thirty days."
+)
+CZECH = "Mlýn stojí u jezu už tři sta let a jeho kolo se stále otáčí každý pracovní den, i když mlynář prodává mouku."
+
+
+def shifted(text: str, by: int) -> str:
+    """Return the text with each letter moved along the character set; blanks stay."""
+    return "".join(" " if character == " " else chr(ord(character) + by) for character in text)
+
+
+def rotated(text: str, by: int) -> str:
+    """Return the text with each letter replaced by a later one, from z to a."""
+    small = "abcdefghijklmnopqrstuvwxyz"
+    later = small[by:] + small[:by]
+    return text.translate(str.maketrans(small + small.upper(), later + later.upper()))
+
+
+def permuted(text: str) -> str:
+    """Return the text with each letter replaced by one of another kind."""
+    return text.lower().translate(str.maketrans("etaoinshrdlucmfwypvbgkjqxz", "qxzjkvbpygfwmucldrhsniotae"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(rotated(ENGLISH, by) for by in (1, 13, 25)),
+        shifted(ENGLISH, -29),  # glyph numbers of common fonts
+        shifted(ENGLISH, 1),
+        permuted(ENGLISH * 2),
+        "Ìåëüíèöà ñòîèò ó ïëîòèíû óæå òðèñòà ëåò, è å¸ êîëåñî âð\xe0ùàåòñÿ",  # Cyrillic read as Latin
+        "ɍɝɥɨɜɚɹ ɲɥɢɮɨɜɚɥɶɧɚɹ ɦɚɲɢɧɚ",
+        "ଋҨƹԱକҨǥ ҨଋǥƹԱ କƹҨଋ ǥԱҨକ ƹଋҨ",
+    ],
+)
+def test_text_in_wrong_letters_is_garbled(text: str) -> None:
+    assert is_garbled(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENGLISH,
+        ENGLISH.upper(),
+        CZECH,
+        "CWE-79 CWE-89 CWE-352 NCLB NCLB IASA BTEX HTTP XML SOAP XXE XSS SQL TLS " * 4,
+        "for (size_t i = 0; i < strlen(src); i++) { dst[i] = tmp[i]; fprintf(stdout, ptr); } " * 4,
+        "XXXXXXXX LLC Lic. # XXXXXXXX Underwritten by XXXXXXXX Insurance Company XXXXXXXXXXXXXXXXX " * 2,
+        "Vlk zmrzl, zhltl hrst zrn. Strč prst skrz krk. " * 4,
+        "Мельница стоит у плотины уже триста лет, и её колесо вращается каждый рабочий день.",
+        "OWASP Top 10は変化する必要がありました。我々はAPIとSDKを使う会社です。A社とB社のXML。",
+        "Δx = αx + βy and μm, σn for λk with θi, φj and ωt in the text of a formula",
+        "0123456789 ABCDEF 00FF 7FA8 E0B1 C4D2 9A3C " * 6,
+        "Nhà máy xay bên sông đã đứng ở đập nước suốt ba trăm năm và bánh xe của nó vẫn quay mỗi ngày làm việc.",
+    ],
+)
+def test_text_of_a_language_or_a_table_is_not_garbled(text: str) -> None:
+    assert not is_garbled(text)
+
+
+def test_a_page_of_shifted_letters_goes_to_ocr(tmp_path: Path) -> None:
+    lines = [rotated(line, 1) for line in LINES * 3]
+
+    page = read(write_pdf(tmp_path / "a.pdf", Sheet().lines(72, 100, lines)))
+
+    assert page.needs_ocr == "garbled_text"
+    assert "text_unreliable" in page.warnings
+
+
+def test_a_font_that_is_not_embedded_is_read_by_its_glyph_names(tmp_path: Path) -> None:
+    """The map of the font gives the next letter for each; viewers draw the glyphs that the encoding names."""
+    entries = b"".join(b"<%02X> <%04X>\n" % (code, ord(rotated(chr(code), 1))) for code in range(97, 123))
+    to_unicode = (
+        b"""/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def
+1 begincodespacerange <00> <FF> endcodespacerange 26 beginbfchar
+%sendbfchar endcmap end end"""
+        % entries
+    )
+    content = b"BT /F 11 Tf 72 700 Td (%s) Tj ET" % LINES[0].lower().encode()
+    path = tmp_path / "a.pdf"
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(to_unicode), to_unicode),
+        )
+    )
+
+    page = read(str(path))
+
+    assert text_of(page) == LINES[0].lower()
+    assert (page.needs_ocr, page.warnings) == ("", ())

@@ -1,0 +1,89 @@
+"""Every visible character of a page is in its blocks, or the page says how many are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from apps.pages.layout import conservation, page_layout
+from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import RawPage
+from apps.pages.reading.page_reading import read_pages
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
+
+ROWS = [("Wheat", "1,204", "12.50"), ("Rye", "893", "9.75"), ("Oats", "310", "8.20"), ("Barley", "77", "7.00")]
+
+
+def table() -> Sheet:
+    sheet = Sheet().text(72, 60, "Deliveries of the quarter")
+    sheet.grid([70, 200, 300, 400], [98, 118, 138, 158, 178])
+    for number, cells in enumerate(ROWS):
+        for x, cell in zip((76, 206, 306), cells, strict=True):
+            sheet.text(x, 102 + 20 * number, cell)
+    return sheet
+
+
+def read(path: str) -> Page:
+    (page,) = read_pages(path, [1])
+    assert isinstance(page, Page)
+    return page
+
+
+def test_a_page_that_keeps_its_text_says_nothing(tmp_path: Path) -> None:
+    page = read(write_pdf(tmp_path / "a.pdf", table()))
+
+    assert BlockType.TABLE in {block.type for block in page.blocks}
+    assert (page.warnings, page.quality) == ((), {})
+
+
+def test_a_page_whose_layout_loses_text_is_given_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = page_layout.analyse
+
+    def forgetful(raw: RawPage) -> list[Block]:
+        """Lose the last row of each table."""
+        blocks = usual(raw)
+        return [msgspec.structs.replace(block, cells=block.cells[:-3]) for block in blocks]
+
+    monkeypatch.setattr(page_layout, "analyse", forgetful)
+    page = read(write_pdf(tmp_path / "a.pdf", table()))
+
+    text = " ".join(block.text for block in page.blocks)
+    assert all(cell in text for row in ROWS for cell in row)
+    assert page.warnings == ("plain_layout",)
+    assert page.quality == {"layout": "lines"}
+
+
+def test_what_is_missing_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_layout, "analyse", lambda _raw: [])
+    monkeypatch.setattr(conservation, "lines_in_order", lambda _raw: [])
+
+    page = read(write_pdf(tmp_path / "a.pdf", Sheet().text(72, 100, "Nine-teen letters here")))
+
+    assert page.warnings == ("lost_characters",)
+    assert page.quality == {"lost_characters": 19}
+
+
+def test_characters_outside_the_page_are_counted(tmp_path: Path) -> None:
+    page = read(write_pdf(tmp_path / "a.pdf", Sheet().text(72, 100, "inside").text(700, 100, "outside")))
+
+    assert page.quality == {"off_page_characters": 7}
+
+
+@pytest.mark.parametrize(
+    ("visible", "written", "lost"),
+    [
+        ("atten-tion", "attention", 0),  # the hyphen of a line end
+        ("ﬁsh", "fish", 0),
+        ("1,234", "1,23", 1),
+        ("aab", "ab", 1),
+        ("𝑥𝑦", "𝑥", 1),
+        ("水車水", "水車", 1),
+    ],
+)
+def test_lost_characters_are_counted_by_kind(visible: str, written: str, lost: int) -> None:
+    block = Block(BlockType.PARAGRAPH, Box(0, 0, 10, 10), written)
+
+    assert conservation.lost_characters(visible, [block]) == lost
