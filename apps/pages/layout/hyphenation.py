@@ -143,7 +143,7 @@ def joined_lines(text: str, line: str, words: DocumentWords = NO_WORDS) -> str:
         return text
     if ends_cut(text):
         return appended(text, line, words)
-    return f"{text} {line}" if scripts.needs_space(text, line) else text + line
+    return f"{text} {line}" if scripts.needs_space_at_line_end(text, line) else text + line
 
 
 def _is_compound(left: str, right: str, words: DocumentWords) -> bool:

@@ -168,7 +168,7 @@ def _starts_paragraph(
         if not rtl and last.text[-1:] not in "-‐" and abs(line.x0 - last.x0) < size:
             # The line break is intended if the first word of the line would fit on the line before.
             word = line.text.split(" ", 1)[0]
-            letters = len(word[:3] * 2) if scripts.is_unspaced(line.text[0]) else len(word)
+            letters = len(word[:3] * 2) if scripts.wraps_anywhere(line.text[0]) else len(word)
             if last.x1 + (letters + 2) * 0.55 * line.size < right - 0.02 * (right - line.x0):
                 return True
     return len(group) > 1 and 0.8 * size < indent < 4 * size and bool(_SENTENCE_END.search(last.text))

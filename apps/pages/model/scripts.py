@@ -19,10 +19,19 @@ _UNSPACED = (
     (0x20000, 0x3FFFF),
 )
 
+# Blanks part phrases here, not words.
+_PHRASED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
+
 
 def is_unspaced(character: str) -> bool:
     code = ord(character)
     return code >= 0x2E80 and any(low <= code <= high for low, high in _UNSPACED)
+
+
+def wraps_anywhere(character: str) -> bool:
+    """Return True for scripts whose lines end between letters: those without spaces, and Thai, Lao, Burmese, Khmer."""
+    code = ord(character)
+    return is_unspaced(character) or (code >= 0x0E00 and any(low <= code <= high for low, high in _PHRASED))
 
 
 def is_rtl(text: str) -> bool:
@@ -36,3 +45,8 @@ def is_rtl(text: str) -> bool:
 def needs_space(left: str, right: str) -> bool:
     """Return True if a space separates ``left`` from ``right`` when they are joined."""
     return not (left and right and is_unspaced(left[-1]) and is_unspaced(right[0]))
+
+
+def needs_space_at_line_end(left: str, right: str) -> bool:
+    """Return True if a space separates ``left``, the end of a line, from ``right``, the beginning of the next."""
+    return not (left and right and wraps_anywhere(left[-1]) and wraps_anywhere(right[0]))

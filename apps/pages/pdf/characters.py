@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from apps.pages.model.raw_page import TextStyle
+from apps.pages.pdf import actual_text
 from apps.pages.pdf.font_maps import FontMaps
 from apps.pages.pdf.fonts import NO_FONT, FontFacts, character_of_glyph, font_facts
 from apps.pages.pdf.pdfium import Pdfium
@@ -72,7 +73,8 @@ class Characters(msgspec.Struct):
     Boxes in points of the page as displayed. ``advance`` boxes: from the pen position to the next. ``baseline`` is the
     distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
     writing direction, vertical writing is 90. ``blanks_before``: how many blanks the file has before the character.
-    ``objects``: handles of the text objects that have a character. ``unmapped``: the font says no more than its code.
+    ``objects``: handles of the text objects that have a character, and of the marks of groups of glyphs with a text of
+    their own. ``unmapped``: the font says no more than its code.
     """
 
     text: str
@@ -159,27 +161,34 @@ class CharacterReader:
         return self._buffer[: max(0, found)], truncated
 
     def read(
-        self, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()
+        self, page: int, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()
     ) -> Characters:
-        """Return the characters of a text page. Objects of ``hidden`` (handles) are left out."""
+        """Return the characters of a page and its text page. Objects of ``hidden`` (handles) are left out."""
         records, truncated = self.records(text_page, max_characters)
         index = np.flatnonzero(records["type"] != GENERATED)
         real = records[index]
         if hidden:
             shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
             index, real = index[shown], real[shown]
+        objects = real["object"]
+        settled = actual_text.settled(self._library, page, real)
+        if settled is not None:
+            index, real = index[settled[0]], settled[1]
         characters = self._characters(text_page, real, index, frame)
+        if settled is not None:
+            characters.objects = settled[2].union(objects.tolist())
         characters.truncated = truncated or characters.truncated
         return characters
 
-    def has_silent_fonts(self, texts: Sequence[int], read: frozenset[int]) -> bool:
-        """Return True if text objects are not among those ``read`` because PDFium has no font for them."""
-        for handle in texts:
-            if handle not in read:
-                facts = self._fonts.facts(self._library.FPDFTextObj_GetFont(handle) or 0)
-                if not facts.embedded and facts.encoding.endswith(("-H", "-V")):
-                    return True
-        return False
+    def has_silent_fonts(self, silent: Sequence[int]) -> bool:
+        """Return True if PDFium has no font for a text object that gave no character."""
+        facts = [self._fonts.facts(self._library.FPDFTextObj_GetFont(handle) or 0) for handle in silent]
+        return any(not font.embedded and font.encoding.endswith(("-H", "-V")) for font in facts)
+
+    def has_silent_groups(self, silent: Sequence[int], read: frozenset[int]) -> bool:
+        """Return True if a group of glyphs has a text of its own and none of its objects gave a character."""
+        marks = {actual_text.mark_of(self._library, handle) for handle in silent}
+        return bool(marks - read - {0})
 
     def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
         library = self._library

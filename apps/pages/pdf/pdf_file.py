@@ -153,14 +153,16 @@ class PdfFile:
         if not text_page:
             raise errors.PageError
         try:
-            characters = self._characters.read(text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
+            characters = self._characters.read(page, text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
         finally:
             library.FPDFText_ClosePage(text_page)
         drawings = self._drawings.read(page, frame)
-        warnings = []
-        if self._characters.has_silent_fonts(drawings.texts, characters.objects):
-            characters = self._second_reading(number, characters)
-            warnings.append(FONTS_MISSING)
+        warnings: list[str] = []
+        silent = [handle for handle in drawings.texts if handle not in characters.objects]
+        if silent:
+            warnings = [FONTS_MISSING] if self._characters.has_silent_fonts(silent) else []
+            if warnings or self._characters.has_silent_groups(silent, characters.objects):
+                characters = self._second_reading(number, characters)
         characters = mark_vertical(characters)
         self._last = number, characters
 

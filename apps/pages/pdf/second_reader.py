@@ -19,7 +19,7 @@ from pdfminer.pdffont import PDFUnicodeNotDefined
 from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
-from pdfminer.utils import apply_matrix_rect
+from pdfminer.utils import apply_matrix_rect, decode_text
 
 from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import TextRun, TextStyle
@@ -69,6 +69,14 @@ def second_characters(file: BinaryIO, password: str | None, page_number: int) ->
     return reader.characters(), *reader.page_size
 
 
+class _GivenText:
+    """The ``ActualText`` of a group of glyphs, and the rows of its characters once they are noted."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.rows = range(0)
+
+
 class _CharacterDevice(PDFTextDevice):
     """Collects the characters that the interpreter draws. Blanks are counted, as ``Characters`` wants them."""
 
@@ -82,6 +90,7 @@ class _CharacterDevice(PDFTextDevice):
         self._styles: dict[TextStyle, int] = {}
         self._facts: dict[int, FontFacts] = {}
         self._contents: list[int] = []
+        self._given: list[_GivenText | None] = []
         self._mode = 0
         self._blanks = 0
         self._outside = 0
@@ -102,10 +111,16 @@ class _CharacterDevice(PDFTextDevice):
         number = props.get("MCID") if isinstance(props, dict) else None
         outer = self._contents[-1] if self._contents else -1
         self._contents.append(number if isinstance(number, int) else outer)
+        given = props.get("ActualText") if isinstance(props, dict) else None
+        text = decode_text(given).strip() if isinstance(given, bytes) else ""
+        outer_given = self._given[-1] if self._given else None
+        usable = text and text.isprintable()  # a soft hyphen is not: the hyphen stays
+        self._given.append(_GivenText(text) if usable and outer_given is None else outer_given)
 
     def end_tag(self) -> None:
         if self._contents:
             self._contents.pop()
+            self._given.pop()
 
     def render_string(self, textstate: Any, seq: Any, ncs: Any, graphicstate: Any) -> None:
         self._mode = textstate.render
@@ -127,6 +142,9 @@ class _CharacterDevice(PDFTextDevice):
             text = font.to_unichr(cid)
         except PDFUnicodeNotDefined:
             text = _REPLACEMENT
+        given = self._given[-1] if self._given else None
+        if given is not None:
+            text = given.text
         advance: float = font.char_width(cid) * fontsize * scaling
         if not text or text.isspace():
             self._blanks += len(text)
@@ -135,8 +153,20 @@ class _CharacterDevice(PDFTextDevice):
         else:
             vertical = bool(font.is_vertical())
             box = self._box(matrix, font, fontsize, advance, rise, vertical=vertical)
+            if given is not None and given.rows:
+                self._widen(given.rows, box)
+                return advance
+            before = len(self._rows)
             self._add(text, box, matrix, fontsize, self._style(font, graphicstate.ncolor), vertical=vertical)
+            if given is not None:
+                given.rows = range(before, len(self._rows))
         return advance
+
+    def _widen(self, rows: range, box: tuple[float, ...]) -> None:
+        """Include the box of a further glyph of a group in the box of its text."""
+        for at in rows:
+            x0, top, x1, bottom, *others = self._rows[at]
+            self._rows[at] = (min(x0, box[0]), min(top, box[1]), max(x1, box[2]), max(bottom, box[3]), *others)
 
     def _box(
         self, matrix: Any, font: Any, size: float, advance: float, rise: float, *, vertical: bool

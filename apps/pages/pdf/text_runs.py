@@ -21,8 +21,8 @@ MIN_WORD_GAP_EMS = 0.18
 MIN_SHARE_OF_WORD_GAP, MIN_NARROW_WORD_GAP_EMS = 0.6, 0.085
 # ... and by this much if the run has no usual word gap and its gaps do not fall into two groups.
 MIN_UNCLEAR_WORD_GAP_EMS = 0.13
-# Between letters of scripts that write no spaces, and between these and others.
-MIN_UNSPACED_GAP_EMS = 0.45
+# Between letters of scripts that write no spaces, and between these and others; some part phrases by a blank.
+MIN_UNSPACED_GAP_EMS, MIN_PHRASE_GAP_EMS = 0.45, 0.18
 # Letters are spaced when most gaps of a run of so many letters are this wide and alike.
 MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
 MIN_SPACED_LETTERS = 4
@@ -174,10 +174,12 @@ def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: A
     if not len(gap):
         return np.zeros(0, bool)
     free = ~(cut | (blanks > 0) | piece)
-    unspaced = _is_unspaced(code)
-    unspaced = unspaced[1:] | unspaced[:-1]
-    parted = free & (gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, MIN_WORD_GAP_EMS))
-    free &= ~unspaced
+    unspaced, phrased = _is_unspaced(code), _parts_phrases(code)
+    unspaced, phrased = unspaced[1:] | unspaced[:-1], phrased[1:] | phrased[:-1]
+    parted = free & (
+        gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
+    )
+    free &= ~(unspaced | phrased)
     for start, end in _unclear_runs(gap, free, starts, ends):
         here = slice(start, end)
         threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())
@@ -233,11 +235,14 @@ def _letter_spacing(gaps: list[float]) -> float:
 
 
 def _is_unspaced(code: Any) -> Any:
-    """Return which code points belong to scripts that write no spaces: Chinese, Japanese, Thai, Lao, Burmese, Khmer."""
+    """Return which code points belong to scripts that write no spaces: Chinese and Japanese."""
     east_asian = (code >= 0x2E80) & (code < 0xA4D0) | (code >= 0xF900) & (code < 0xFB00) | (code >= 0x20000)
-    east_asian |= (code >= 0xFE30) & (code < 0xFE50) | (code >= 0xFF00) & (code < 0xFFF0)
-    thai_and_lao = (code >= 0x0E00) & (code < 0x0F00)
-    return east_asian | thai_and_lao | (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
+    return east_asian | (code >= 0xFE30) & (code < 0xFE50) | (code >= 0xFF00) & (code < 0xFFF0)
+
+
+def _parts_phrases(code: Any) -> Any:
+    """Return which code points belong to scripts that part phrases by a space, not words: Thai, Lao, Burmese, Khmer."""
+    return (code >= 0x0E00) & (code < 0x0F00) | (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
 
 
 def _run(

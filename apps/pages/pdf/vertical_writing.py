@@ -15,8 +15,11 @@ from apps.pages.pdf.characters import Characters
 
 # From one glyph to the next of a column: so many ems down, and at most so many aside.
 MIN_STEP_EMS, MAX_STEP_EMS, MAX_ASIDE_EMS = 0.7, 1.6, 0.3
+MAX_CORNER_EMS = 0.6
 # A page is written in columns when this share of its letters of these scripts are in such steps.
 MIN_VERTICAL_SHARE = 0.6
+# ... and this share of all its characters.
+MIN_PAGE_SHARE = 0.3
 # Letters of other scripts that are set upright in a column: so many digits or letters side by side.
 MAX_ACROSS, MAX_ACROSS_EMS = 4, 1.6
 # Where the frame of an ideograph lies about the baseline, in ems.
@@ -41,7 +44,7 @@ def mark_vertical(characters: Characters) -> Characters:
     in_line = np.append(across, False) | np.concatenate(([False], across))
     letters = np.count_nonzero(wide & (level | characters.vertical))
     columns = np.count_nonzero(in_step & ~in_line) + np.count_nonzero(wide & characters.vertical)
-    if columns < MIN_VERTICAL_SHARE * letters:
+    if columns < max(MIN_VERTICAL_SHARE * letters, MIN_PAGE_SHARE * len(wide)):
         return characters
     return _as_columns(characters, wide & level & ~in_line, size)
 
@@ -51,7 +54,8 @@ def _as_columns(characters: Characters, vertical: Any, size: Any) -> Characters:
     x0, x1, base, piece = (a.copy() for a in (characters.x0, characters.x1, characters.baseline, characters.piece))
     level = (characters.angle == 0) & ~characters.vertical
     centres = (characters.x0 + characters.x1) / 2
-    columns, sizes = centres[vertical], size[vertical]
+    written_down = vertical | characters.vertical
+    columns, sizes = centres[written_down], size[written_down]
     for start, end in _stretches(level & ~vertical, characters) if len(columns) else ():
         left, right = x0[start:end].min(), x1[start:end].max()
         middle = (left + right) / 2
@@ -64,7 +68,7 @@ def _as_columns(characters: Characters, vertical: Any, size: Any) -> Characters:
             base[start:end] += (_FRAME_ABOVE - _FRAME_BELOW) / 2 * (em - size[start:end])
             size[start:end] = em
             vertical[start:end] = True
-    centres = (x0 + x1) / 2
+    centres = _column_centres((x0 + x1) / 2, base, size, vertical)
     return msgspec.structs.replace(
         characters,
         x0=x0,
@@ -77,6 +81,16 @@ def _as_columns(characters: Characters, vertical: Any, size: Any) -> Characters:
         piece=piece,
         size=size,
     )
+
+
+def _column_centres(centres: Any, base: Any, size: Any, vertical: Any) -> Any:
+    """Return the centres of glyphs with those of a column made equal: a full stop is drawn in a corner of its frame."""
+    places = np.flatnonzero(vertical)
+    near = (np.abs(np.diff(centres[places])) < MAX_CORNER_EMS * size[places[1:]]) & (np.diff(base[places]) > 0)
+    centres = centres.copy()
+    for column in np.split(places, np.flatnonzero(~near) + 1):
+        centres[column] = np.median(centres[column])
+    return centres
 
 
 def _stretches(of: Any, characters: Characters) -> list[tuple[int, int]]:

@@ -76,5 +76,5 @@ def test_text_in_fonts_that_are_missing_is_read_with_a_warning(tmp_path: Path, m
     assert page.warnings == ("fonts_missing",)
 
 
-def _nothing(reader: CharacterReader, text_page: int, frame: Frame, **_: object) -> Characters:
+def _nothing(reader: CharacterReader, page: int, text_page: int, frame: Frame, **_: object) -> Characters:
     return reader._characters(text_page, np.zeros(0, RECORD), np.zeros(0, int), frame)

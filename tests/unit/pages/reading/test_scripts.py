@@ -1,0 +1,67 @@
+"""Texts of scripts with marks, joined letters or phrases, as a user gets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apps.pages.model.blocks import Page
+from apps.pages.reading.page_reading import read_pages
+from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
+
+THAI_MARKS = {"่": 0, "้": 0, "ื": 0}
+
+
+def text_of(path: str) -> str:
+    (page,) = read_pages(path, [1])
+    assert isinstance(page, Page)
+    return "\n".join(block.text for block in page.blocks)
+
+
+def test_a_letter_and_its_mark_with_one_text_come_once(tmp_path: Path) -> None:
+    letters = ["ว", "่", "า", "ใ", "ห"]
+    drawing = Drawing(letters).draw("ให", 72, 72)
+    # Writers place a mark after the letters that follow.
+    drawing.mark("ว่").draw("ว", 84, 72).draw("่", 89, 72).end().draw("า", 90, 72)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, THAI_MARKS, drawing.content())) == "ใหว่า"
+
+
+def test_the_blank_between_phrases_stays_and_words_have_none(tmp_path: Path) -> None:
+    letters = ["ก", "า", "ร"]
+    drawing = Drawing(letters).draw("การ", 72, 72).draw("การ", 90.5, 72).draw("การ", 112, 72)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {}, drawing.content())) == "การการ การ"
+
+
+def test_lines_of_thai_are_joined_without_blanks(tmp_path: Path) -> None:
+    letters = ["ก", "า", "ร"]
+    drawing = Drawing(letters)
+    for line in range(3):
+        drawing.draw("การ" * 10, 72, 72 + 16 * line)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {}, drawing.content())) == "การ" * 30
+
+
+def test_a_ligature_without_a_character_is_read_by_its_text(tmp_path: Path) -> None:
+    letters = ["o", "\ue001", "c", "e"]
+    drawing = Drawing(letters).draw("o", 72, 72).draw("\ue001", 78, 72, actual="ffi").draw("ce", 84, 72)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {}, drawing.content())) == "office"
+
+
+def test_korean_keeps_its_blanks(tmp_path: Path) -> None:
+    letters = ["한", "국", "어", " "]
+    drawing = Drawing(letters).draw("한국", 72, 72).draw("어한", 96, 72).draw("국 어", 120, 72).draw("한국", 151, 72)
+    widths = dict.fromkeys(letters[:3], 1000) | {" ": 250}
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, widths, drawing.content())) == "한국어한국 어 한국"
+
+
+def test_lines_of_korean_are_joined_with_blanks(tmp_path: Path) -> None:
+    letters = ["한", "국", "어", " "]
+    drawing = Drawing(letters)
+    for line in range(2):
+        drawing.draw("한국어 " * 9 + "한국어", 72, 72 + 16 * line)
+    widths = dict.fromkeys(letters[:3], 1000) | {" ": 250}
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, widths, drawing.content())) == " ".join(["한국어"] * 20)
