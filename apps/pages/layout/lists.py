@@ -42,6 +42,9 @@ def mark_drawn_bullets(segments: Sequence[Segment], dots: Sequence[Box], *, rtl:
     for line, dot in found:
         if not list_markers.split(line.text)[0]:
             line.text = f"{BULLET} {line.text}"
+            if line.runs:
+                drawn = msgspec.structs.replace(line.runs[0], text=f"{BULLET} ", x0=dot.x0, x1=dot.x1, words=None)
+                line.runs = [*line.runs, drawn] if rtl else [drawn, *line.runs]
             line.x0, line.x1 = min(line.x0, dot.x0), max(line.x1, dot.x1)
 
 
@@ -73,6 +76,7 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
         sign, rest = segment.text[:1], segment.text[1:].strip()
         if sign and sign not in list_markers.BULLET_SIGNS - {"o"} and sign not in list_markers.CHECK_BOXES:
             segment.text = f"{BULLET} {rest}".strip()
+            segment.runs = [msgspec.structs.replace(first, text=f"{BULLET} "), *segment.runs[1:]]
         elif rest:
             segment.text = f"{sign} {rest}"
 

@@ -14,9 +14,11 @@ from apps.pages.layout import (
     rotated_pages,
     ruled_tables,
     rulings,
+    tagged_tables,
     unruled_tables,
 )
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of, segments_of
+from apps.pages.layout.tagged_lines import TaggedLines, running_lines
 from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
 from apps.pages.model.blocks import Block, BlockType, Line
@@ -35,8 +37,11 @@ def analyse(raw: RawPage) -> list[Block]:
     """Return the blocks of a page in reading order. Headings and running lines are found later, over the document."""
     inline_marks.mark_runs(raw)
     upright = [run for run in raw.runs if rotated_pages.is_upright(run)]
+    tags = tagged_tables.trusted_tags(raw.tags, upright)
+    tagged, upright = tagged_tables.tagged_tables(tags, upright, [*raw.rulings, *raw.fills]) if tags else ([], upright)
     across, down = rulings.rulings_of(raw.rulings)
     found, upright = ruled_tables.ruled_tables(across, down, upright)
+    found += tagged
     code, upright = code_blocks.code_blocks(upright)
     segments = segments_of(upright)
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
@@ -53,18 +58,24 @@ def analyse(raw: RawPage) -> list[Block]:
         # Each is a row of its own: it is as high as many lines of the column beside it.
         rows += [[block] for block in obstacles]
         rows.sort(key=lambda row: row[0].top)
+    known = TaggedLines(tags, segments) if tags else None
     blocks: list[Block] = []
     for band in columns.bands_of(rows, rtl=rtl):
         table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.is_grid else None
         if table is not None:
             blocks.append(table)
         else:
-            blocks += _blocks_of(band.rows, rtl)
+            blocks += _blocks_of(band.rows, rtl, known)
     if rtl:
-        blocks = [ruled_tables.mirrored(block) if block.type is BlockType.TABLE else block for block in blocks]
+        blocks = [
+            ruled_tables.mirrored(block) if block.type is BlockType.TABLE and block not in tagged else block
+            for block in blocks
+        ]
     blocks = lists.with_levels(blocks, rtl=rtl)
+    if tags:
+        blocks = running_lines(blocks, upright, raw.height)
     # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
-    return blocks + [_text_block([segment_of(run)], "") for run in raw.runs if not rotated_pages.is_upright(run)]
+    return blocks + [_text_block([segment_of(run)], None) for run in raw.runs if not rotated_pages.is_upright(run)]
 
 
 def _as_segment(block: Block) -> Segment:
@@ -107,35 +118,48 @@ def _merged(parts: Sequence[Segment], text: str) -> Segment:
     )
 
 
-def _blocks_of(rows: Sequence[Sequence[Segment]], rtl: bool) -> Iterator[Block]:
+def _blocks_of(rows: Sequence[Sequence[Segment]], rtl: bool, known: TaggedLines | None) -> Iterator[Block]:
     """Yield the blocks of rows that are read one after the other."""
     lines: list[Segment] = []
     for row in rows:
         texts = [segment for segment in row if segment.block is None]
         for segment in row:
             if segment.block is not None:
-                yield from _paragraphs(lines, rtl)
+                yield from _paragraphs(lines, rtl, known)
                 lines = []
                 yield segment.block
         if len(texts) == 1:
             lines.append(texts[0])
         elif texts:
             lines.append(_merged(texts, joined(texts)))
-    yield from _paragraphs(lines, rtl)
+    yield from _paragraphs(lines, rtl, known)
 
 
-def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
+def _paragraphs(lines: Sequence[Segment], rtl: bool, known: TaggedLines | None) -> Iterator[Block]:
     if not lines:
         return
     left = min(line.x0 for line in lines)
     right = max(line.x1 for line in lines)
     group: list[Segment] = []
-    marker = ""
+    marker: str | None = None
     step = 0.0
-    for line, found in zip(lines, lists.markers_of(lines), strict=True):
-        if group and (found or _starts_paragraph(group, line, step, left, right, rtl, marker)):
+    markers: list[str | None] = [marker or None for marker in lists.markers_of(lines)]
+    if known is not None:
+        for index, (above, line) in enumerate(zip([None, *lines], lines, strict=False)):
+            if markers[index] is None and known.begins_item(above, line):
+                markers[index] = ""
+    for line, found in zip(lines, markers, strict=True):
+        if group and (
+            found is not None
+            or _is_set_apart(group, line, step, rtl, marker)
+            or (known is not None and known.part(group[-1], line))
+            or (
+                not (known is not None and known.join(group[-1], line))
+                and _starts_paragraph(group, line, left, right, rtl)
+            )
+        ):
             yield _text_block(group, marker)
-            group, marker, step = [], "", 0.0
+            group, marker, step = [], None, 0.0
         if not group:
             marker = found
         else:
@@ -145,19 +169,22 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool) -> Iterator[Block]:
     yield _text_block(group, marker)
 
 
-def _starts_paragraph(
-    group: list[Segment], line: Segment, step: float, left: float, right: float, rtl: bool, marker: str
-) -> bool:
-    """Return True if ``line`` begins a new paragraph after the lines of ``group``."""
+def _is_set_apart(group: list[Segment], line: Segment, step: float, rtl: bool, marker: str | None) -> bool:
+    """Return True if ``line`` is no part of the paragraph of ``group``, by its place or its size."""
     last = group[-1]
     size = last.size
-    if marker and (line.x1 > group[0].x1 + 0.4 * size if rtl else line.x0 < group[0].x0 - 0.4 * size):
+    if marker is not None and (line.x1 > group[0].x1 + 0.4 * size if rtl else line.x0 < group[0].x0 - 0.4 * size):
         return True
     if abs(line.size - size) > MAX_SIZE_CHANGE * max(size, line.size):
         return True
     down = line.bottom - last.bottom
-    if down < 0 or down > (step * MAX_STEP_GROWTH if step else 1.75 * max(size, 0.75 * (last.bottom - last.top))):
-        return True
+    return down < 0 or down > (step * MAX_STEP_GROWTH if step else 1.75 * max(size, 0.75 * (last.bottom - last.top)))
+
+
+def _starts_paragraph(group: list[Segment], line: Segment, left: float, right: float, rtl: bool) -> bool:
+    """Return True if ``line`` looks like the first of a new paragraph after the lines of ``group``."""
+    last = group[-1]
+    size = last.size
     if line.bold != last.bold and line.bold != group[0].bold:
         return True
     indent = (right - line.x1) - (right - last.x1) if rtl else line.x0 - last.x0
@@ -174,7 +201,8 @@ def _starts_paragraph(
     return len(group) > 1 and 0.8 * size < indent < 4 * size and bool(_SENTENCE_END.search(last.text))
 
 
-def _text_block(group: Sequence[Segment], marker: str) -> Block:
+def _text_block(group: Sequence[Segment], marker: str | None) -> Block:
+    """Return lines as a paragraph, or as a list item if ``marker`` is not None; it may be empty."""
     lines = tuple(
         Line(
             text=s.text,
@@ -188,8 +216,8 @@ def _text_block(group: Sequence[Segment], marker: str) -> Block:
     box = lines[0].box if len(lines) == 1 else union(line.box for line in lines)
     text = paragraph_text([line.text for line in lines])
     spans = inline_spans.spans_of(text, [run for s in group for run in s.runs or ()])
-    if marker:
-        rest = list_markers.split(text)[1]
+    if marker is not None:
+        rest = list_markers.split(text)[1] if marker else text
         spans = inline_spans.moved(spans, len(rest) - len(text)) if spans else ()
         return Block(BlockType.LIST_ITEM, box, rest, lines, level=1, marker=marker, spans=spans)
     return Block(BlockType.PARAGRAPH, box, text, lines, spans=spans)

@@ -42,7 +42,7 @@ def is_lone(text: str) -> bool:
 
 
 def is_ordered(marker: str) -> bool:
-    return marker not in BULLET_SIGNS and not is_check_box(marker)
+    return bool(marker) and marker not in BULLET_SIGNS and not is_check_box(marker)
 
 
 def is_check_box(marker: str) -> bool:

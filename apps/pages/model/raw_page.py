@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from apps.pages.model.geometry import Box
+from apps.pages.model.page_tags import PageTags
 
 
 class Char(msgspec.Struct, gc=False):
@@ -63,7 +64,8 @@ class TextRun(msgspec.Struct, gc=False):
 
     ``angle``: degrees, 0 for upright text. ``words``: objects with the attributes of ``WordBox``, None when
     the word boxes are unknown. ``baseline``: its y, None
-    when unknown. ``content_id``: the number of its marked content, -1 for none. ``mark``: set by layout.
+    when unknown. ``content_id``: the number of its marked content, -1 for none, -2 for an artefact. ``mark``: set by
+    layout.
     """
 
     text: str
@@ -97,7 +99,8 @@ class RawPage(msgspec.Struct, gc=False):
     places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
     0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
     only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
-    how many of them are glyph numbers, which say nothing about letters.
+    how many of them are glyph numbers, which say nothing about letters. ``tags``: the structure of the text in a
+    tagged PDF, which may be wrong.
     """
 
     page_number: int
@@ -117,3 +120,4 @@ class RawPage(msgspec.Struct, gc=False):
     text: str = ""
     outside: int = 0
     unmapped: int = 0
+    tags: PageTags | None = None

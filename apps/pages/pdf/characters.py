@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from apps.pages.model.page_tags import ARTIFACT
 from apps.pages.model.raw_page import TextStyle
 from apps.pages.pdf import actual_text
 from apps.pages.pdf.font_maps import FontMaps
 from apps.pages.pdf.fonts import NO_FONT, FontFacts, character_of_glyph, font_facts
 from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.structure_tree import MarkReader
 
 RECORD = np.dtype(
     [
@@ -144,6 +146,7 @@ class CharacterReader:
         self._fonts = DocumentFonts(library)
         self._buffer = np.zeros(1 << 14, RECORD)
         self._tagged = tagged
+        self._marks = MarkReader(library)
         self._matrix = np.zeros(6, "f4")
         self._origin = np.zeros(2, "f8")
         self._colour = np.zeros(4, "u4")
@@ -223,6 +226,8 @@ class CharacterReader:
             vertical[row] = self._fonts.facts(font).vertical
             if self._tagged:
                 content[row] = library.FPDFPageObj_GetMarkedContentID(handle)
+                if content[row] < 0 and self._marks.is_artifact(handle):
+                    content[row] = ARTIFACT
         codes = self._code_points(real, np.repeat(fonts, lengths))
         angles = _angles(rows, frame, vertical)
         scale = np.hypot(rows[:, 2], rows[:, 3])

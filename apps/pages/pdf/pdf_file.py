@@ -25,6 +25,7 @@ from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.drawings import DrawingReader
 from apps.pages.pdf.pdfium import pdfium
+from apps.pages.pdf.structure_tree import read_tags
 from apps.pages.pdf.text_runs import text_runs
 from apps.pages.pdf.vertical_writing import mark_vertical
 
@@ -54,6 +55,7 @@ class PdfFile:
         self._repaired: bytes | None = None
         self._rendered: Any = None
         self._structure: Any = None  # pikepdf's document
+        self._is_tagged = False
         self._characters = CharacterReader(self._library)
         self._drawings = DrawingReader(self._library)
         self._last: tuple[int, Characters] | None = None
@@ -143,6 +145,8 @@ class PdfFile:
     def _load(self, content: Any, size: int, password: str | None) -> int:
         given = password.encode() if password is not None else None
         document: int = self._library.FPDF_LoadMemDocument64(ctypes.cast(content, ctypes.c_void_p), size, given)
+        self._is_tagged = bool(document) and self._library.FPDFCatalog_IsTagged(document) == 1
+        self._characters = CharacterReader(self._library, tagged=self._is_tagged)
         return document
 
     def _raw_page(self, page: int, number: int, turned: int) -> RawPage:
@@ -192,6 +196,7 @@ class PdfFile:
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
+            tags=read_tags(library, page) if self._is_tagged else None,
         )
 
     def _second_reading(self, number: int, characters: Characters) -> Characters:

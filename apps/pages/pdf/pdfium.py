@@ -83,6 +83,19 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "FPDFLink_GetAction": (_POINTER, (_POINTER,)),
     "FPDFAction_GetType": (_LONG, (_POINTER,)),
     "FPDFAction_GetURIPath": (_LONG, (_POINTER, _POINTER, _POINTER, _LONG)),
+    "FPDFCatalog_IsTagged": (_INT, (_POINTER,)),
+    "FPDF_StructTree_GetForPage": (_POINTER, (_POINTER,)),
+    "FPDF_StructTree_Close": (None, (_POINTER,)),
+    "FPDF_StructTree_CountChildren": (_INT, (_POINTER,)),
+    "FPDF_StructTree_GetChildAtIndex": (_POINTER, (_POINTER, _INT)),
+    "FPDF_StructElement_GetType": (_LONG, (_POINTER, _POINTER, _LONG)),
+    "FPDF_StructElement_CountChildren": (_INT, (_POINTER,)),
+    "FPDF_StructElement_GetChildAtIndex": (_POINTER, (_POINTER, _INT)),
+    "FPDF_StructElement_GetChildMarkedContentID": (_INT, (_POINTER, _INT)),
+    "FPDF_StructElement_GetAttributeCount": (_INT, (_POINTER,)),
+    "FPDF_StructElement_GetAttributeAtIndex": (_POINTER, (_POINTER, _INT)),
+    "FPDF_StructElement_Attr_GetValue": (_POINTER, (_POINTER, _TEXT)),
+    "FPDF_StructElement_Attr_GetNumberValue": (_INT, (_POINTER, _POINTER)),
 }  # fmt: skip
 BATCH = "FPDFText_GetCharInfoBatch"
 TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
