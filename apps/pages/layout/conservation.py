@@ -6,6 +6,7 @@ Blanks, hyphens (the layout joins words hyphenated at line ends) and codes witho
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from apps.pages.layout import columns
 from apps.pages.layout.lines import rows_of, segment_of, segments_of
+from apps.pages.layout.lists import BULLET
 from apps.pages.layout.rotated_pages import is_upright
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Line
@@ -39,8 +41,14 @@ def lost_characters(visible: str, blocks: Iterable[Block], removed: str = "") ->
         texts += [cell.text for cell in block.cells]
     found = "".join(texts)
     lost = _lacking(visible, found)
-    # A layout may write a ligature or a presentation form with plain letters.
-    return lost and _lacking(unicodedata.normalize("NFKC", visible), unicodedata.normalize("NFKC", found))
+    if not lost:
+        return 0
+    # A layout may write a ligature or a presentation form with plain letters, ...
+    visible, found = unicodedata.normalize("NFKC", visible), unicodedata.normalize("NFKC", found)
+    # ... and a sign of a symbol font as a bullet.
+    bullets = max(0, found.count(BULLET) - visible.count(BULLET))
+    signs = Counter(sign for sign in visible if not sign.isalnum()) - Counter(found) if bullets else Counter()
+    return _lacking(visible, found) - min(bullets, sum(n for sign, n in signs.items() if not _is_uncounted(sign)))
 
 
 def _lacking(wanted: str, found: str) -> int:
@@ -49,6 +57,10 @@ def _lacking(wanted: str, found: str) -> int:
     shared = min(len(difference), len(counted))
     difference[:shared] -= counted[:shared]
     return int(difference[difference > 0].sum())
+
+
+def _is_uncounted(sign: str) -> bool:
+    return sign.isspace() or ord(sign) in _UNCOUNTED
 
 
 def _counts(text: str) -> Any:

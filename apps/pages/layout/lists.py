@@ -74,6 +74,8 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
         if first is None or len(first.text) > 2 or not _is_symbol_font(first.style.font):
             continue
         sign, rest = segment.text[:1], segment.text[1:].strip()
+        if "symbol" in first.style.font.lower() and sign.isprintable() and not "\ue000" <= sign <= "\uf8ff":
+            continue  # Symbol has Greek letters and signs of formulas, which mean what they say
         if sign and sign not in list_markers.BULLET_SIGNS - {"o"} and sign not in list_markers.CHECK_BOXES:
             segment.text = f"{BULLET} {rest}".strip()
             segment.runs = [msgspec.structs.replace(first, text=f"{BULLET} "), *segment.runs[1:]]

@@ -81,6 +81,9 @@ def test_characters_outside_the_page_are_counted(tmp_path: Path) -> None:
         ("aab", "ab", 1),
         ("𝑥𝑦", "𝑥", 1),
         ("水車水", "水車", 1),
+        ("§Wheat", "• Wheat", 0),  # a sign of a symbol font
+        ("§Wheat§Rye", "• Wheat Rye", 1),
+        ("aWheat", "• Wheat", 1),
     ],
 )
 def test_lost_characters_are_counted_by_kind(visible: str, written: str, lost: int) -> None:
