@@ -100,7 +100,7 @@ class RawPage(msgspec.Struct, gc=False):
     0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
     only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
     how many of them are glyph numbers, which say nothing about letters. ``tags``: the structure of the text in a
-    tagged PDF, which may be wrong.
+    tagged PDF, which may be wrong. ``hidden``: the text of layers that are not shown.
     """
 
     page_number: int
@@ -121,3 +121,4 @@ class RawPage(msgspec.Struct, gc=False):
     outside: int = 0
     unmapped: int = 0
     tags: PageTags | None = None
+    hidden: str = ""

@@ -98,6 +98,7 @@ class Characters(msgspec.Struct):
     outside: int = 0
     truncated: bool = False
     objects: frozenset[int] = frozenset()
+    hidden_text: str = ""
 
 
 class DocumentFonts:
@@ -166,12 +167,14 @@ class CharacterReader:
     def read(
         self, page: int, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()
     ) -> Characters:
-        """Return the characters of a page and its text page. Objects of ``hidden`` (handles) are left out."""
+        """Return the characters of a page and its text page; those of the objects ``hidden`` are in ``hidden_text``."""
         records, truncated = self.records(text_page, max_characters)
         index = np.flatnonzero(records["type"] != GENERATED)
         real = records[index]
+        unseen = ""
         if hidden:
             shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
+            unseen = _text_of(real["unicode"][~shown])
             index, real = index[shown], real[shown]
         objects = real["object"]
         settled = actual_text.settled(self._library, page, real)
@@ -180,6 +183,7 @@ class CharacterReader:
         characters = self._characters(text_page, real, index, frame)
         if settled is not None:
             characters.objects = settled[2].union(objects.tolist())
+        characters.hidden_text = unseen
         characters.truncated = truncated or characters.truncated
         return characters
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from apps.pages.model.geometry import Box
 from apps.pages.pdf.characters import Frame
+from apps.pages.pdf.layers import LayerMarks
 from apps.pages.pdf.pdfium import FORM, IMAGE, PATH, SHADING, TEXT, Pdfium
 
 # A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
@@ -27,8 +28,9 @@ _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 class Drawings(msgspec.Struct):
-    """Boxes in points of the page as displayed. ``texts``: handles of all text objects, nested ones too.
+    """Boxes in points of the page as displayed. ``texts``: handles of the text objects, nested ones too.
 
+    ``hidden``: handles of the text objects of layers that are not shown; nothing else of these layers is listed.
     ``content_box`` surrounds everything that is drawn beside text, None when there is nothing.
     """
 
@@ -37,6 +39,7 @@ class Drawings(msgspec.Struct):
     dots: list[Box] = []
     pictures: list[Box] = []
     texts: list[int] = []
+    hidden: list[int] = []
     complete: bool = True
     content_box: Box | None = None
 
@@ -49,12 +52,16 @@ class DrawingReader:
         self._values = np.zeros(6, "f4")
         self._modes = np.zeros(2, "i4")
         self._colour = np.zeros(4, "u4")
+        self._layers: LayerMarks | None = None
 
-    def read(self, page: int, frame: Frame) -> Drawings:
-        """Return what a loaded page draws."""
+    def read(self, page: int, frame: Frame, *, layers: LayerMarks | None = None) -> Drawings:
+        """Return what a loaded page draws. ``layers`` tells what is not shown, None when the document hides nothing."""
         library = self._library
+        self._layers = layers
+        if layers is not None:
+            layers.start_page()
         walk = _Walk(Drawings(), frame, MAX_OBJECTS)
-        self._walk(walk, page, library.FPDFPage_CountObjects, library.FPDFPage_GetObject, _IDENTITY, 0)
+        self._walk(walk, page, library.FPDFPage_CountObjects, library.FPDFPage_GetObject, _IDENTITY, 0, False)
         found = walk.drawings
         if len(found.rulings) + len(found.fills) > MAX_RULINGS:
             found.rulings, found.fills, found.dots = [], [], []
@@ -62,8 +69,8 @@ class DrawingReader:
             found.content_box = Box(*(round(edge, 3) for edge in walk.extent))
         return found
 
-    def _walk(self, walk: _Walk, parent: int, count: Any, get: Any, matrix: _Matrix, depth: int) -> None:
-        library, values = self._library, self._values
+    def _walk(self, walk: _Walk, parent: int, count: Any, get: Any, matrix: _Matrix, depth: int, hidden: bool) -> None:
+        library, values, layers = self._library, self._values, self._layers
         at = values.ctypes.data
         for index in range(count(parent)):
             walk.left -= 1
@@ -72,13 +79,16 @@ class DrawingReader:
                 return
             item = get(parent, index)
             kind = library.FPDFPageObj_GetType(item)
+            unseen = hidden or (layers is not None and layers.hide(item))
             if kind == TEXT:
-                walk.drawings.texts.append(item)
+                (walk.drawings.hidden if unseen else walk.drawings.texts).append(item)
                 continue
             if kind == FORM:
                 if depth < MAX_FORM_DEPTH and library.FPDFPageObj_GetMatrix(item, at):
                     inside = library.FPDFFormObj_CountObjects, library.FPDFFormObj_GetObject
-                    self._walk(walk, item, *inside, _product(tuple(values.tolist()), matrix), depth + 1)
+                    self._walk(walk, item, *inside, _product(tuple(values.tolist()), matrix), depth + 1, unseen)
+                continue
+            if unseen:
                 continue
             if library.FPDFPageObj_GetBounds(item, at, at + 4, at + 8, at + 12):
                 left, bottom, right, top, _, _ = values.tolist()

@@ -22,8 +22,10 @@ from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.pdf import rasters
 from apps.pages.pdf.annotations import field_runs, read_annotations
+from apps.pages.pdf.catalog import may_have_layers
 from apps.pages.pdf.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.drawings import DrawingReader
+from apps.pages.pdf.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
 from apps.pages.pdf.pdfium import pdfium
 from apps.pages.pdf.structure_tree import read_tags
 from apps.pages.pdf.text_runs import text_runs
@@ -34,6 +36,8 @@ _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels
 _HEADER = b"%PDF-"
 # How far into a file its header is looked for.
 MAX_HEADER_OFFSET_BYTES = 1 << 20
+# PDFium's text reader takes memory for each point of the width and the height of a page.
+MAX_SIDE_POINTS = 200_000.0
 LETTER = (612.0, 792.0)
 FONTS_MISSING = "fonts_missing"
 """Warning of a page with text in fonts that neither the file nor the machine has."""
@@ -56,6 +60,8 @@ class PdfFile:
         self._rendered: Any = None
         self._structure: Any = None  # pikepdf's document
         self._is_tagged = False
+        self._layers: LayerMarks | None = None
+        self._vast: dict[int, Frame] = {}
         self._characters = CharacterReader(self._library)
         self._drawings = DrawingReader(self._library)
         self._last: tuple[int, Characters] | None = None
@@ -100,18 +106,29 @@ class PdfFile:
         library = self._library
         if not self._document:
             self._open()
-        page = library.FPDF_LoadPage(self._document, number - 1)
+        page = self._page(number)
         if not page and self._repaired is None:
             # qpdf repairs more than PDFium does; only broken files pay for this second chance.
             self._open_repaired()
-            page = library.FPDF_LoadPage(self._document, number - 1)
+            page = self._page(number)
         if not page and number > library.FPDF_GetPageCount(self._document):
             raise errors.PageError
         try:
-            yield page or 0
+            yield page
         finally:
             if page:
                 library.FPDF_ClosePage(page)
+
+    def _page(self, number: int) -> int:
+        """Load a page; return 0 if that fails. A vast page is cut to a box that PDFium can hold, not its contents."""
+        library = self._library
+        page: int = library.FPDF_LoadPage(self._document, number - 1) or 0
+        if page and number not in self._vast and max((frame := _frame(library, page)).size) > MAX_SIDE_POINTS:
+            self._vast[number] = frame
+            library.FPDFPage_SetMediaBox(page, 0.0, 0.0, MAX_SIDE_POINTS, MAX_SIDE_POINTS)
+            library.FPDF_ClosePage(page)
+            page = library.FPDF_LoadPage(self._document, number - 1) or 0
+        return page
 
     def _open(self) -> None:
         if self._careful:
@@ -124,10 +141,29 @@ class PdfFile:
                 raise errors.PageError from error
         start = max(0, content.find(_HEADER, 0, MAX_HEADER_OFFSET_BYTES))
         buffer = (ctypes.c_char * (len(content) - start)).from_buffer(content, start)
-        self._document = self._load(buffer, len(content) - start, self._password) or 0
-        self._bytes = buffer
+        self._bytes = self._copy_with_marks(content)
+        if self._bytes is not None:
+            self._document = self._load(self._bytes, len(self._bytes), None) or 0
+        else:
+            self._bytes = buffer
+            self._document = self._load(buffer, len(content) - start, self._password) or 0
         if not self._document:
             self._open_repaired()
+
+    def _copy_with_marks(self, content: Any) -> bytes | None:
+        """Return a copy of the document in which hidden layers are marked; None if it hides none or is too large."""
+        if not may_have_layers(content) or len(content) > MAX_COPIED_BYTES:
+            return None
+        document = self._opened_structure()
+        if document is None:
+            return None
+        try:
+            copy = copy_with_marks(document)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):  # a broken part of the document
+            return None
+        if copy is not None:
+            self._layers = LayerMarks(self._library)
+        return copy
 
     def _open_repaired(self) -> None:
         """Open the file as qpdf writes it anew. Raise PageError when qpdf cannot read it either."""
@@ -138,7 +174,9 @@ class PdfFile:
             self._repaired = _repaired(self._path, self._password, bare=self._careful)
         except (pikepdf.PdfError, pikepdf.PasswordError, OSError, ValueError, RuntimeError) as error:
             raise errors.PageError(f"{errors.PageError.__doc__} ({str(error)[:200]})") from error
-        self._document = self._load(self._repaired, len(self._repaired), None) or 0
+        self._structure = None
+        self._bytes = self._copy_with_marks(self._repaired) or self._repaired
+        self._document = self._load(self._bytes, len(self._bytes), None) or 0
         if not self._document:
             raise errors.PageError
 
@@ -151,16 +189,18 @@ class PdfFile:
 
     def _raw_page(self, page: int, number: int, turned: int) -> RawPage:
         library = self._library
-        frame = _frame(library, page)
+        frame = self._vast.get(number) or _frame(library, page)
         width, height = frame.size
+        drawings = self._drawings.read(page, frame, layers=self._layers)
         text_page = library.FPDFText_LoadPage(page)
         if not text_page:
             raise errors.PageError
         try:
-            characters = self._characters.read(page, text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
+            characters = self._characters.read(
+                page, text_page, frame, max_characters=MAX_TEXT_CHARACTERS, hidden=frozenset(drawings.hidden)
+            )
         finally:
             library.FPDFText_ClosePage(text_page)
-        drawings = self._drawings.read(page, frame)
         warnings: list[str] = []
         silent = [handle for handle in drawings.texts if handle not in characters.objects]
         if silent:
@@ -197,6 +237,7 @@ class PdfFile:
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
             tags=read_tags(library, page) if self._is_tagged else None,
+            hidden=characters.hidden_text,
         )
 
     def _second_reading(self, number: int, characters: Characters) -> Characters:
@@ -216,6 +257,11 @@ class PdfFile:
 
     def _field_runs(self, number: int, frame: Frame) -> list[TextRun]:
         """Return the values of the fields of a page; [] when pikepdf cannot read the document."""
+        document = self._opened_structure()
+        return field_runs(document, number, frame) if document is not None else []
+
+    def _opened_structure(self) -> Any:
+        """Return the document as pikepdf opens it; None when it cannot."""
         import pikepdf
 
         if self._structure is None:
@@ -224,14 +270,16 @@ class PdfFile:
                 password = "" if self._repaired is not None else self._password or ""
                 self._structure = pikepdf.open(source, password=password, suppress_warnings=True)
             except (pikepdf.PdfError, pikepdf.PasswordError, OSError, RuntimeError):
-                return []
-        return field_runs(self._structure, number, frame)
+                return None
+        return self._structure
 
     def _close_document(self) -> None:
         if self._document:
             self._library.FPDF_CloseDocument(self._document)
             self._document = 0
         self._bytes = None
+        self._layers = None
+        self._vast.clear()
 
     def close(self) -> None:
         self._close_document()

@@ -66,6 +66,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "FPDFPageObj_GetMark": (_POINTER, (_POINTER, _LONG)),
     "FPDFPageObjMark_GetName": (_INT, (_POINTER, _POINTER, _LONG, _POINTER)),
     "FPDFPageObjMark_GetParamStringValue": (_INT, (_POINTER, _TEXT, _POINTER, _LONG, _POINTER)),
+    "FPDFPage_SetMediaBox": (None, (_POINTER, _FLOAT, _FLOAT, _FLOAT, _FLOAT)),
     "FPDFPath_CountSegments": (_INT, (_POINTER,)),
     "FPDFPath_GetPathSegment": (_POINTER, (_POINTER, _INT)),
     "FPDFPath_GetDrawMode": (_INT, (_POINTER, _POINTER, _POINTER)),

@@ -17,8 +17,8 @@ from apps.pages.model.safe_text import clean
 from apps.pages.reading import images
 
 PDF = "application/pdf"
-# Readers accept this much in front of the header (PDF 32000-1, annex H.3).
-MAX_HEADER_OFFSET_BYTES = 1024
+# Acrobat accepts 1,024 bytes in front of the header (PDF 32000-1, annex H.3), other viewers any number.
+MAX_HEADER_OFFSET_BYTES = 1 << 16
 MAX_TITLE_CHARACTERS = 300
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -31,6 +31,8 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"BM", "image/bmp"),
 )
+# These may hold a whole PDF: ZIP and the office formats in it, older office files, gzip, 7z, RAR.
+_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
 
 
 def media_type_of(head: bytes) -> str:
@@ -40,7 +42,7 @@ def media_type_of(head: bytes) -> str:
     for signature, media_type in _SIGNATURES:
         if head.startswith(signature):
             return media_type
-    if b"%PDF" in head[: MAX_HEADER_OFFSET_BYTES + 4]:
+    if not head.startswith(_ARCHIVES) and b"%PDF-" in head[: MAX_HEADER_OFFSET_BYTES + 4]:
         return PDF
     raise UnsupportedDocument
 

@@ -20,7 +20,7 @@ from apps.pages.model.raw_page import RawPage
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
-from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, REMOVE, UNCHECKED, remove_hidden_text
+from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text
 from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
 from apps.pages.reading import directions, images
 from apps.pages.reading.inspection import PDF, inspect_document
@@ -120,8 +120,8 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         raw.runs = right_to_left.rebuild_runs(raw.runs, pdf.chars(raw.page_number))
     aside = directions.other_view(pdf, raw, angle)
     views = [(raw, angle), *((aside,) if aside else ())]
-    hidden: tuple[str, ...] = ()
-    warnings: list[str] = list(raw.warnings)
+    hidden: tuple[str, ...] = (clean(raw.hidden)[:MAX_REPORTED_CHARACTERS],) if raw.hidden else ()
+    warnings: list[str] = [*raw.warnings, *((HIDDEN_TEXT,) if hidden else ())]
     removed = ""
     for view, turned_by in views if remove_hidden else ():
         before = list(view.runs)

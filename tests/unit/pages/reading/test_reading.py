@@ -31,9 +31,10 @@ def test_type_pages_and_title_of_a_pdf(tmp_path: Path) -> None:
     assert (facts.media_type, facts.page_count, facts.title) == ("application/pdf", 3, "Of Leaves")
 
 
-def test_a_page_after_junk_before_the_header_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lines", [100, 600])
+def test_a_page_after_junk_before_the_header_is_read(tmp_path: Path, lines: int) -> None:
     path = write_pdf(tmp_path / "a.pdf", [Sheet().text("Hello", 72, 72)])
-    path.write_bytes(b"junk\n" * 100 + path.read_bytes())
+    path.write_bytes(b"junk\n" * lines + path.read_bytes())
 
     assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
     assert only_page(path).blocks[0].text == "Hello"
@@ -58,6 +59,7 @@ def test_a_page_tree_that_contains_itself_is_read_once(tmp_path: Path) -> None:
     [
         (b"", errors.EmptyFile),
         (b"MZ\x90 a program", errors.UnsupportedDocument),
+        (b"PK\x03\x04 an archive with a document\n%PDF-1.7\n", errors.UnsupportedDocument),
         (b"%PDF-1.7\nnothing else", errors.DamagedDocument),
         (b"\x89PNG\r\n\x1a\nnothing else", errors.DamagedDocument),
     ],
@@ -136,6 +138,19 @@ def test_a_rotated_page_is_measured_as_displayed(tmp_path: Path) -> None:
     page = only_page(write_pdf(tmp_path / "a.pdf", [Sheet(rotate=90).text("Hello", 72, 100)]))
 
     assert (page.width, page.height) == (842.0, 595.0)
+
+
+def test_a_page_of_two_thousand_million_points_is_read(tmp_path: Path) -> None:
+    sheet = Sheet().text("Hello hostile world", 72, 72)
+    path = write_pdf(tmp_path / "a.pdf", [sheet])
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pdf.pages[0].obj.MediaBox = pikepdf.Array([0, 0, 2_000_000_000, 2_000_000_000])
+        pdf.save(path)
+
+    page = only_page(path)
+
+    assert (page.width, [block.text for block in page.blocks]) == (2e9, ["Hello hostile world"])
+    assert page.blocks[0].box.x0 == pytest.approx(72, abs=0.5)
 
 
 def test_a_page_without_ink_needs_no_ocr(tmp_path: Path) -> None:
