@@ -1,139 +1,94 @@
-"""Survey a whole document for its heading styles and its running headers and footers.
+"""Survey a whole document for its headings and running lines, and finish the blocks of its pages with what is known.
 
-One pass over the pages, in memory that grows with the number of distinct words, running lines and styles, not with the
+One pass over the pages, in memory that grows with the number of distinct words, styles and margin lines, not with the
 text.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from apps.pages.layout.hyphenation import DocumentWords
-from apps.pages.model import list_markers
-from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.layout.headings import MIN_LARGER, HeadingSurvey, title_key
+from apps.pages.layout.hyphenation import DocumentWords, rejoined
+from apps.pages.layout.inline_spans import moved
+from apps.pages.layout.running_lines import RunningLines, block_text, margin_of
+from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
 
-Style = tuple[float, bool]
-
-# Running headers and footers are in this share of the page height, at the top and the bottom, ...
-MARGIN_SHARE = 0.12
-# ... and at the same height on every page, within this distance.
-MAX_HEIGHT_DIFFERENCE_POINTS = 4.0
-MAX_HEADING_CHARACTERS = 200
-MAX_HEADING_LINES = 4
-_DIGITS = re.compile(r"\d+")
-_PAGE_NUMBER = re.compile(
-    r"\W*(?:page|seite|p\.|стр\.|página|pág\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|из)\s*\d{1,4})?\W*",
-    re.IGNORECASE,
-)
+_MARGIN_TYPES = {"header": BlockType.PAGE_HEADER, "footer": BlockType.PAGE_FOOTER}
+# Lines of one heading are no further apart, in heights of a line.
+MAX_HEADING_SPACE_HEIGHTS = 0.6
 
 
 class DocumentSurvey(msgspec.Struct):
-    """Facts about a whole document. ``levels``: heading style -> level 1-6; ``words`` decide about hyphens."""
+    """Facts about a whole document; ``words`` decide about hyphens."""
 
-    levels: dict[Style, int] = {}
-    running: dict[tuple[str, str], list[tuple[float, int]]] = {}
-    page_count: int = 0
-    # False when all text is in the margins: then the lines there are the text, not headers and footers.
-    has_body: bool = True
-    words: DocumentWords = msgspec.field(default_factory=DocumentWords)
+    headings: HeadingSurvey
+    running: RunningLines
+    words: DocumentWords
 
-    def running_zone(self, page: Page, block: Block) -> str:
-        """Return "header" or "footer" for a running header or footer, "" for any other block."""
-        zone = margin_of(page, block)
-        if not zone or not self.has_body:
-            return ""
-        if _PAGE_NUMBER.fullmatch(block_text(block)):
-            return zone
-        heights = self.running.get((zone, running_key(block)), ())
-        seen = sum(
-            count
-            for height, count in heights
-            if abs(height - _anchor(zone, page, block)) <= MAX_HEIGHT_DIFFERENCE_POINTS
+    def finished(self, page: Page) -> list[Block]:
+        """Return the blocks of a page with headings, headers and footers marked."""
+        page = msgspec.structs.replace(page, blocks=tuple(rejoined(block, self.words) for block in page.blocks))
+        zones = self.running.zones_of(page)
+        blocks: list[Block] = []
+        for index, (block, zone) in enumerate(zip(page.blocks, zones, strict=True)):
+            # A model has seen the page, so its headings are better than those by size and weight.
+            level = 0 if block.source is Source.MODEL else self.headings.level_of(page, index)
+            if zone and not (level and self._is_title(page, block, zones)):
+                blocks.append(_changed(block, _MARGIN_TYPES[zone]))
+            elif level:
+                blocks.append(_changed(block, BlockType.HEADING, level))
+            else:
+                blocks.append(block)
+        return blocks
+
+    def _is_title(self, page: Page, block: Block, zones: Sequence[str]) -> bool:
+        """Return True for the first occurrence of a running head in heading letters that no heading below equals."""
+        size = block.lines[0].size
+        if size < MIN_LARGER * self.headings.body.size or not self.running.begins(page, block):
+            return False
+        key = title_key(block.text)
+        return not any(
+            other.lines and not zone and (other.lines[0].size >= size or title_key(other.text) == key)
+            for other, zone in zip(page.blocks, zones, strict=True)
         )
-        return zone if seen >= (2 if self.page_count <= 6 else 3) else ""
-
-    def level_of(self, block: Block) -> int:
-        """Return the heading level of a block, 0 when it is no heading."""
-        return self.levels.get(style_of(block), 0) if may_be_heading(block) else 0
 
 
 def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     """Read all pages once and return the facts."""
-    letters: Counter[Style] = Counter()
-    headings: Counter[Style] = Counter()
-    running: dict[tuple[str, str], Counter[float]] = defaultdict(Counter)
-    count = 0
-    has_body = False
+    headings, running = HeadingSurvey(), RunningLines()
+    seen: set[tuple[str, int]] = set()
     words = DocumentWords()
     for page in pages:
         if isinstance(page, PageFailure):
             continue
-        count += 1
+        headings.read_outline(page.outline)
+        running.add(page)
+        counted = []
         for block in page.blocks:
             words.add(block)
-            for line in block.lines if block.type is not BlockType.CODE else ():
-                letters[(round(line.size * 2) / 2, line.bold)] += len(line.text)
             zone = margin_of(page, block)
-            has_body = has_body or (not zone and bool(block.text or block.cells))
-            if zone:
-                running[(zone, running_key(block))][round(_anchor(zone, page, block))] += 1
             # A heading at the top of a page counts once; a line repeated on every page does not.
-            once = not zone or sum(running[(zone, running_key(block))].values()) == 1
-            if once and may_be_heading(block):
-                headings[style_of(block)] += 1
-    # Headings are larger than the body, or as large and bold if the body is not; the largest has the highest level.
-    size, bold = max(letters, key=lambda style: (letters[style], style), default=(0.0, False))
-    found = [s for s in headings if s[0] >= 1.12 * size or (s[1] and not bold and s[0] >= 0.95 * size)]
-    return DocumentSurvey(
-        levels={style: min(6, level) for level, style in enumerate(sorted(found, reverse=True), 1)},
-        running={key: sorted(heights.items()) for key, heights in running.items() if sum(heights.values()) > 1},
-        page_count=count,
-        has_body=has_body,
-        words=words,
+            key = (block_text(block), round(block.box.top)) if zone else ("", 0)
+            counted.append(not zone or key not in seen)
+            if zone:
+                seen.add(key)
+        headings.add(page, counted)
+    headings.finish()
+    running.finish(headings.body.size)
+    return DocumentSurvey(headings, running, words)
+
+
+def _changed(block: Block, kind: BlockType, level: int = 0) -> Block:
+    is_heading = kind is BlockType.HEADING
+    text = block.text if is_heading else block_text(block)
+    return msgspec.structs.replace(
+        block,
+        type=kind,
+        text=text,
+        level=level,
+        marker=block.marker if is_heading else "",
+        spans=moved(block.spans, len(text) - len(block.text)) if block.spans else (),
     )
-
-
-def margin_of(page: Page, block: Block) -> str:
-    """Return "header" or "footer" if the block is in that margin, "" elsewhere."""
-    if not block.lines or len(block.lines) > 3:
-        return ""
-    if block.box.bottom <= MARGIN_SHARE * page.height:
-        return "header"
-    if block.box.top >= (1 - MARGIN_SHARE) * page.height:
-        return "footer"
-    return ""
-
-
-def running_key(block: Block) -> str:
-    """Return the text with numbers replaced by "#", so that "page 7" equals "page 8"."""
-    return _DIGITS.sub("#", block_text(block))[:120]
-
-
-def block_text(block: Block) -> str:
-    return f"{block.marker} {block.text}" if block.marker else block.text
-
-
-def _anchor(zone: str, page: Page, block: Block) -> float:
-    return block.box.top if zone == "header" else page.height - block.box.bottom
-
-
-def style_of(block: Block) -> Style:
-    first = block.lines[0]
-    return (round(first.size * 2) / 2, all(line.bold for line in block.lines))
-
-
-def may_be_heading(block: Block) -> bool:
-    """Return True if the text alone allows the block to be a heading."""
-    if block.type is BlockType.LIST_ITEM:
-        if not list_markers.is_ordered(block.marker) or block.marker.startswith(("(", "[")):
-            return False
-    elif block.type is not BlockType.PARAGRAPH and block.type is not BlockType.HEADING:
-        return False
-    text = block.text
-    if not block.lines or len(block.lines) > MAX_HEADING_LINES or not 1 < len(text) <= MAX_HEADING_CHARACTERS:
-        return False
-    return text[-1] not in ".,;" and any(c.isalpha() for c in text)

@@ -11,6 +11,7 @@ from apps.pages.layout import (
     inline_marks,
     inline_spans,
     lists,
+    margin_lines,
     rotated_pages,
     ruled_tables,
     rulings,
@@ -23,7 +24,7 @@ from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
-from apps.pages.model.raw_page import RawPage
+from apps.pages.model.raw_page import NO_STYLE, RawPage
 from apps.pages.model.segments import Segment
 
 # A new paragraph begins where the step to the next line grows by this much, ...
@@ -59,13 +60,15 @@ def analyse(raw: RawPage) -> list[Block]:
         rows += [[block] for block in obstacles]
         rows.sort(key=lambda row: row[0].top)
     known = TaggedLines(tags, segments) if tags else None
-    blocks: list[Block] = []
-    for band in columns.bands_of(rows, rtl=rtl):
+    head, foot = margin_lines.margin_rows(rows, raw.height)
+    blocks = [_text_block([segment], None) for row in rows[:head] for segment in row]
+    for band in columns.bands_of(rows[head : len(rows) - foot], rtl=rtl):
         table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.is_grid else None
         if table is not None:
             blocks.append(table)
         else:
             blocks += _blocks_of(band.rows, rtl, known)
+    blocks += [_text_block([segment], None) for row in rows[len(rows) - foot :] for segment in row]
     if rtl:
         blocks = [
             ruled_tables.mirrored(block) if block.type is BlockType.TABLE and block not in tagged else block
@@ -216,8 +219,12 @@ def _text_block(group: Sequence[Segment], marker: str | None) -> Block:
     box = lines[0].box if len(lines) == 1 else union(line.box for line in lines)
     text = paragraph_text([line.text for line in lines])
     spans = inline_spans.spans_of(text, [run for s in group for run in s.runs or ()])
+    style = group[0].runs[0].style if group[0].runs else NO_STYLE
+    colour = "" if style.colour == (0, 0, 0) else "{:02x}{:02x}{:02x}".format(*style.colour)
+    level = 0
     if marker is not None:
         rest = list_markers.split(text)[1] if marker else text
         spans = inline_spans.moved(spans, len(rest) - len(text)) if spans else ()
-        return Block(BlockType.LIST_ITEM, box, rest, lines, level=1, marker=marker, spans=spans)
-    return Block(BlockType.PARAGRAPH, box, text, lines, spans=spans)
+        text, level = rest, 1
+    kind = BlockType.PARAGRAPH if marker is None else BlockType.LIST_ITEM
+    return Block(kind, box, text, lines, level=level, marker=marker or "", spans=spans, font=style.font, colour=colour)

@@ -89,6 +89,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     ``level``: headings 1-6 (0 until the document is surveyed), list items 1 for the outermost.
     ``marker``: the bullet or number of a list item ("-", "3.", "b)"). ``cells``: tables only.
     ``confidence``: 0.0-1.0, None when unknown. ``spans``: the parts of ``text`` that are set apart, in order.
+    ``font`` and ``colour`` ("rrggbb", "" for black): those of the first line.
     """
 
     type: BlockType
@@ -101,6 +102,15 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     source: Source = Source.TEXT_LAYER
     confidence: float | None = None
     spans: tuple[Span, ...] = ()
+    font: str = ""
+    colour: str = ""
+
+
+class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An entry of the outline of a document. ``level``: 1 for the outermost."""
+
+    title: str
+    level: int = 1
 
 
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="page"):
@@ -111,6 +121,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     its pictures may contain text; empty when the text layer is enough.
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
     ``hidden``: invisible text that was removed on request, at most about a page of it.
+    ``separators``: horizontal lines near the top and in the lower half, outside tables.
+    ``outline``: the bookmarks of the whole document, only on its first page.
     ``parsing``: how the content was produced: mode, model, fidelity.
     ``quality``: what is known about the text: ``lost_characters`` (visible and in no block), ``off_page_characters``
     (drawn outside the visible part), ``layout`` ("lines" when tables and paragraphs were not looked for), ``reader``
@@ -127,6 +139,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     parsing: dict[str, Any] = {}
     hidden: tuple[str, ...] = ()
     quality: dict[str, str | int] = {}
+    separators: tuple[Box, ...] = ()
+    outline: tuple[Bookmark, ...] = ()
 
 
 class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):

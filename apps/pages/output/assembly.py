@@ -13,11 +13,10 @@ from typing import Any, BinaryIO
 import msgspec
 
 from apps.pages.layout.continuations import ContinuationJoiner, PlacedBlock
-from apps.pages.layout.document_survey import DocumentSurvey, survey_document
-from apps.pages.layout.hyphenation import DocumentWords, rejoined
-from apps.pages.layout.inline_spans import moved
+from apps.pages.layout.document_survey import survey_document
+from apps.pages.layout.hyphenation import DocumentWords
 from apps.pages.layout.text_quality import WHOLE_PAGE_REASONS
-from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
+from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.output import items, render
 from apps.pages.output.render import RenderOptions
 
@@ -58,7 +57,7 @@ def assemble(
                 assembly.failed_pages += 1
                 writer.write_failure(page)
             else:
-                text = writer.write_page(page, finished_blocks(page, survey))
+                text = writer.write_page(page, survey.finished(page))
                 assembly.good_pages += 1
                 assembly.pages_needing_ocr += page.needs_ocr in WHOLE_PAGE_REASONS
                 assembly.characters += len(text)
@@ -76,35 +75,7 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
         if isinstance(page, PageFailure):
             yield page
         else:
-            yield msgspec.structs.replace(page, blocks=tuple(finished_blocks(page, survey)))
-
-
-def finished_blocks(page: Page, survey: DocumentSurvey) -> list[Block]:
-    """Return the blocks of a page with headings and running headers and footers marked, as the survey found them."""
-    blocks: list[Block] = []
-    for block in (rejoined(block, survey.words) for block in page.blocks):
-        zone = survey.running_zone(page, block)
-        if zone:
-            kind = BlockType.PAGE_HEADER if zone == "header" else BlockType.PAGE_FOOTER
-            blocks.append(_changed(block, kind, 0))
-            continue
-        # A model has seen the page, so its headings are better than those by size and weight.
-        level = 0 if block.source is Source.MODEL else survey.level_of(block)
-        blocks.append(_changed(block, BlockType.HEADING, level) if level else block)
-    return blocks
-
-
-def _changed(block: Block, kind: BlockType, level: int) -> Block:
-    marker = block.marker if kind is BlockType.HEADING else ""
-    text = block.text if kind is BlockType.HEADING or not block.marker else f"{block.marker} {block.text}"
-    return msgspec.structs.replace(
-        block,
-        type=kind,
-        text=text,
-        level=level,
-        marker=marker,
-        spans=moved(block.spans, len(text) - len(block.text)) if block.spans else (),
-    )
+            yield msgspec.structs.replace(page, blocks=tuple(survey.finished(page)))
 
 
 class _Writer:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from apps.pages.model import errors
-from apps.pages.model.blocks import PageFailure
+from apps.pages.model.blocks import Bookmark, PageFailure
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
@@ -26,6 +26,7 @@ from apps.pages.pdf.catalog import may_have_layers
 from apps.pages.pdf.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.drawings import DrawingReader
 from apps.pages.pdf.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
+from apps.pages.pdf.outline import read_outline
 from apps.pages.pdf.pdfium import pdfium
 from apps.pages.pdf.structure_tree import read_tags
 from apps.pages.pdf.text_runs import text_runs
@@ -257,11 +258,16 @@ class PdfFile:
 
     def _field_runs(self, number: int, frame: Frame) -> list[TextRun]:
         """Return the values of the fields of a page; [] when pikepdf cannot read the document."""
-        document = self._opened_structure()
-        return field_runs(document, number, frame) if document is not None else []
+        structure = self._opened_structure()
+        return [] if structure is None else field_runs(structure, number, frame)
+
+    def outline(self) -> tuple[Bookmark, ...]:
+        """Return the bookmarks; () for a document that has crashed a reader or that pikepdf cannot read."""
+        structure = None if self._careful else self._opened_structure()
+        return () if structure is None else read_outline(structure)
 
     def _opened_structure(self) -> Any:
-        """Return the document as pikepdf opens it; None when it cannot."""
+        """Return the document as pikepdf opens it, None when it cannot."""
         import pikepdf
 
         if self._structure is None:

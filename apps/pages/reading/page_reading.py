@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from apps.pages.layout import conservation, page_layout, right_to_left, rotated_pages, text_quality
+from apps.pages.layout import conservation, margin_lines, page_layout, right_to_left, rotated_pages, text_quality
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
@@ -152,6 +152,8 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         warnings=tuple(dict.fromkeys(warnings)),
         hidden=hidden,
         quality=quality,
+        separators=() if angle else tuple(margin_lines.separators_of(raw, blocks)),
+        outline=pdf.outline() if raw.page_number == 1 else (),
     )
 
 

@@ -13,7 +13,7 @@ import unicodedata
 
 import msgspec
 
-from apps.pages.layout.document_survey import margin_of
+from apps.pages.layout.running_lines import margin_of
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Line, Page
 from apps.pages.model.geometry import Box

@@ -1,0 +1,128 @@
+"""Only lines that repeat over the pages, but for a page counter, are running lines; all others are text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from apps.pages.model.blocks import Block, Page
+from tests.unit.pages.drawing import assembled, page, text_block
+
+BODY = "Leaves are green, and there is much more to say about them than a page can hold. " * 3
+
+
+def text_of(*pages: Page) -> str:
+    _, files = assembled(pages)
+    return files["text.txt"].decode()
+
+
+def pages_with_heads(heads: Sequence[str], *, top: float = 30.0, size: float = 10.0) -> list[Page]:
+    return [
+        page(text_block(head, top, size=size), text_block(BODY, 200), text_block(BODY, 700), number=number)
+        for number, head in enumerate(heads, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ["The Leaf Handbook"] * 5,
+        [f"The Leaf Handbook | {number}" for number in range(1, 6)],
+        [f"{number + 210} | The Leaf Handbook" for number in range(1, 6)],
+        [f"Page {number} of 9" for number in range(3, 8)],
+        [f"- {numeral} -" for numeral in ("iii", "iv", "v", "vi", "vii")],
+        ["The Leaf Handbook", "Chapter of Oaks"] * 4,
+        ["Oaks"] * 3 + ["Elms"] * 4,
+        ["2-1", "2-2", "2-3", "3-1", "3-2", "3-3"],
+    ],
+)
+def test_running_heads_are_left_out(heads: list[str]) -> None:
+    text = text_of(*pages_with_heads(heads))
+
+    assert not any(head in text for head in heads)
+    assert text.count("Leaves are green") == 6 * len(heads)
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [f"Invoice {number}" for number in range(2041, 2046)],
+        [f"Total due: {20.5 * number} EUR" for number in range(1, 6)],
+        ["120", "157", "194", "231", "268"],
+        [f"{day} May 2023" for day in (3, 9, 14, 20, 28)],
+    ],
+)
+def test_lines_that_differ_in_their_numbers_are_text(heads: list[str]) -> None:
+    text = text_of(*pages_with_heads(heads))
+
+    assert all(head in text for head in heads)
+
+
+def test_the_date_of_letters_in_one_file_is_text() -> None:
+    letters = [
+        page(
+            text_block("May 5, 2023", 60),
+            text_block(f"Dear {name},", 100),
+            text_block(BODY, 130),
+            text_block("Yours sincerely,", 250),
+            text_block("The gardener", 270),
+            number=number,
+        )
+        for number, name in enumerate(["Ms Oak", "Mr Elm", "Ms Ash"], 1)
+    ]
+
+    assert text_of(*letters).count("May 5, 2023") == 3
+
+
+def test_footnotes_that_are_alike_are_text() -> None:
+    pages = [
+        page(
+            text_block(BODY, 200), text_block(f"{number + 10} Ibid., p. {20 + 7 * number}.", 760, size=8), number=number
+        )
+        for number in range(1, 7)
+    ]
+
+    assert text_of(*pages).count("Ibid.") == 6
+
+
+def test_small_lines_at_the_edges_of_a_single_page_are_running_lines() -> None:
+    only = page(
+        text_block("Quarterly of Leaves, Volume 8", 20, size=8),
+        text_block(BODY, 100),
+        text_block("www.leaves.example", 815, size=8),
+    )
+
+    text = text_of(only)
+
+    assert text == BODY.strip() + "\n" or text == BODY + "\n"
+
+
+def test_a_page_whose_text_is_all_in_the_margins_keeps_it() -> None:
+    pages = [
+        page(text_block("Part one", 40, size=10), number=1),
+        *(page(text_block(BODY, 200), number=number) for number in range(2, 5)),
+    ]
+
+    assert "Part one" in text_of(*pages)
+
+
+def test_the_first_of_running_heads_in_large_letters_is_the_title() -> None:
+    pages = pages_with_heads(["Of Leaves"] * 4, size=18)
+
+    _, files = assembled(pages)
+
+    assert files["markdown.md"].decode().count("# Of Leaves") == 1
+    assert files["items.json"].count(b'"type":"header"') == 3
+
+
+def test_a_turned_stamp_is_no_heading() -> None:
+    stamp = text_block("CONFIDENTIAL", 100, size=40)
+    stamp = Block(stamp.type, stamp.box, stamp.text, stamp.lines)
+    line = stamp.lines[0]
+    turned = type(line.box)(50, 100, 500, 600)
+    stamp = Block(stamp.type, turned, stamp.text, (type(line)(line.text, turned, line.size),))
+
+    _, files = assembled([page(text_block(BODY, 200), stamp)])
+
+    assert b"#" not in files["markdown.md"]
