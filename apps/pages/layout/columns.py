@@ -26,40 +26,11 @@ LINE_HEIGHT_POINTS = 12.0
 MIN_TITLE_SIZE_RATIO = 1.3
 
 
-def bands_of(rows: Sequence[Row], *, rtl: bool = False, depth: int = 0) -> list[Band]:
-    """Return the rows of a page, or of a column, as bands in reading order."""
+def bands_of(rows: Sequence[Row], *, depth: int = 0) -> list[Band]:
+    """Return the rows of a region as bands: plain bands with grids between them, which may be tables."""
     if depth >= MAX_DEPTH or all(len(row) == 1 for row in rows):
         return [Band(list(rows))] if rows else []
     stretches = _stretches(rows)
-    prose = [(end - start, start, end, gutters) for start, (end, gutters) in stretches.items()]
-    prose = [run for run in prose if is_prose(rows[run[1] : run[2]], run[3])]
-    if not prose:
-        return _in_one_column(rows, stretches, rtl, depth)
-    # Take the longest stretch of columns: shorter ones beside it are often pieces of it.
-    _, start, end, gutters = max(prose)
-    size = rows[(start + end) // 2][0].size
-    while start > 0 and _continues_columns(rows[start - 1], gutters, size):
-        start -= 1
-    while start < end and _is_title(rows[start], gutters, size, rtl):
-        start += 1
-    while end < len(rows) and _continues_columns(rows[end], gutters, size):
-        end += 1
-    bands = bands_of(rows[:start], rtl=rtl, depth=depth + 1)
-    columns = _columns(rows[start:end], gutters)
-    for column in reversed(columns) if rtl else columns:
-        bands += _in_another_column(bands_of(column, rtl=rtl, depth=depth + 2))
-    return bands + _in_another_column(bands_of(rows[end:], rtl=rtl, depth=depth + 1))
-
-
-def _in_another_column(bands: list[Band]) -> list[Band]:
-    """Mark the first band as the start of another column."""
-    if bands:
-        bands[0].continues = False
-    return bands
-
-
-def _in_one_column(rows: Sequence[Row], stretches: dict[int, tuple[int, Gutters]], rtl: bool, depth: int) -> list[Band]:
-    """Return bands of rows without columns of prose: plain bands with grids between them."""
     bands: list[Band] = []
     index = 0
     while index < len(rows):
@@ -76,7 +47,7 @@ def _in_one_column(rows: Sequence[Row], stretches: dict[int, tuple[int, Gutters]
                 grid_rows.insert(0, above.pop())
             if not above:
                 bands.pop()
-        for band in _grids(grid_rows, rtl, depth):
+        for band in _grids(grid_rows, depth):
             _add_band(bands, band)
         index = end
     return bands
@@ -114,7 +85,7 @@ def _stretches(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
     return stretches
 
 
-def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
+def _grids(rows: list[Row], depth: int) -> list[Band]:
     """Return one grid, or several grids with the headings between them that leave the gutters free."""
     foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
     spaces = [_space(above, below) for above, below in itertools.pairwise(rows)]
@@ -125,7 +96,7 @@ def _grids(rows: list[Row], rtl: bool, depth: int) -> list[Band]:
         return [Band(rows, is_grid=True)]
     bands: list[Band] = []
     for start, end in itertools.pairwise(cuts):
-        bands += bands_of(rows[start:end], rtl=rtl, depth=depth + 1)
+        bands += bands_of(rows[start:end], depth=depth + 1)
     return bands
 
 
@@ -211,20 +182,6 @@ def _gaps(taken: Gutters, min_width: float) -> Gutters:
     return [(left[1], right[0]) for left, right in itertools.pairwise(taken) if right[0] - left[1] >= min_width]
 
 
-def _continues_columns(row: Row, gutters: Gutters, size: float) -> bool:
-    """Return True if a row above or below may belong to columns of prose.
-
-    A row with more segments than columns belongs to a table, unless it is a heading in wide letters.
-    """
-    return (len(row) <= len(gutters) + 1 or row[0].size > 1.1 * size) and _leaves_free(row, gutters)
-
-
-def _is_title(row: Row, gutters: Gutters, size: float, rtl: bool) -> bool:
-    """Return True if a row at the top of the columns is their title: large, alone, not where the first begins."""
-    begun = row[0].x1 > gutters[-1][0] if rtl else row[0].x0 < gutters[0][1]
-    return len(row) == 1 and row[0].size > MIN_TITLE_SIZE_RATIO * size and not begun
-
-
 def _leaves_free(row: Row, gutters: Gutters) -> bool:
     """Return True if a row leaves enough of each gutter free, so that each segment belongs to one of the columns."""
     return not any(
@@ -232,39 +189,3 @@ def _leaves_free(row: Row, gutters: Gutters) -> bool:
         for segment in row
         for left, right in gutters
     )
-
-
-def _columns(rows: Sequence[Row], gutters: Gutters) -> list[list[Row]]:
-    columns: list[list[Row]] = [[] for _ in range(len(gutters) + 1)]
-    middles = [(g[0] + g[1]) / 2 for g in gutters]
-    for row in rows:
-        parts: list[Row] = [[] for _ in columns]
-        for segment in row:
-            parts[sum(1 for m in middles if segment.x0 > m)].append(segment)
-        for column, part in zip(columns, parts, strict=True):
-            if part:
-                column.append(part)
-    return [column for column in columns if column]
-
-
-def is_prose(rows: Sequence[Row], gutters: Gutters) -> bool:
-    """Return True if the columns are prose: table cells share baselines across columns, lines of prose do not."""
-    columns = _columns(rows, gutters)
-    if any(sum(map(_line_count, column)) < MIN_ROWS for column in columns):
-        return False
-    if any(s.block is not None and s.block.cells for row in rows for s in row):
-        return True
-    fills, lengths = [], []  # of each column: the median share that a line fills, the mean characters per line
-    for column in columns:
-        width = max(row[-1].x1 for row in column) - min(row[0].x0 for row in column)
-        if width <= 0:
-            return False
-        fills.append(sorted((row[-1].x1 - row[0].x0) / width for row in column)[len(column) // 2])
-        lengths.append(sum(len(s.text) for row in column for s in row) / len(column))
-    if min(fills) >= 0.7 and min(lengths) >= 14:
-        return True
-    with_shared_baseline = 0
-    for row in rows:
-        bottoms = [s.bottom for s in row]
-        with_shared_baseline += len(row) > 1 and max(bottoms) - min(bottoms) < 0.15 * row[0].size
-    return with_shared_baseline < 0.5 * min(map(len, columns)) and min(lengths) >= 8

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.pages.layout import columns
+from apps.pages.layout import regions
 from apps.pages.layout.lines import rows_of, segment_of, segments_of
 from apps.pages.layout.lists import BULLET
 from apps.pages.layout.rotated_pages import is_upright
@@ -78,8 +78,8 @@ def lines_in_order(raw: RawPage) -> list[Block]:
     """Return each line of the page as a paragraph, column after column, without tables. Rotated text comes last."""
     upright = [run for run in raw.runs if is_upright(run)]
     rtl = scripts.is_rtl("".join([run.text for run in upright]))
-    bands = columns.bands_of(rows_of(segments_of(upright)), rtl=rtl)
-    rows = [row[::-1] if rtl else row for band in bands for row in band.rows]
+    found = regions.regions_of(segments_of(upright), rtl=rtl)
+    rows = [row[::-1] if rtl else row for region in found for row in rows_of(region)]
     lines = [segment for row in rows for segment in row]
     turned = [segment_of(run) for run in raw.runs if not is_upright(run)]
     pictures = [Block(type=BlockType.PICTURE, box=box) for box in raw.pictures]

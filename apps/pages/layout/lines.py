@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
+from apps.pages.layout import overprint
 from apps.pages.layout.hyphenation import joined_lines
 from apps.pages.model import scripts
 from apps.pages.model.raw_page import TextRun
@@ -23,33 +25,66 @@ MIN_NUMBER_GAP_EMS = 0.4
 MIN_SPACE_EMS = 0.13
 # Runs are on one line when their heights share this much of the smaller one.
 MIN_LINE_OVERLAP = 0.5
+# Of runs that differ more in height, each is on the other's line only if the baselines differ less than this.
+MAX_HEIGHT_RATIO = 1.6
+MAX_BASELINE_SHIFT = 0.2
+# A raised or lowered sign is at most this wide and this far from the baseline, in heights of its own.
+MAX_SIGN_HEIGHTS = 2.0
+MAX_SIGN_SHIFT = 0.6
 
 
 Spanned = TypeVar("Spanned", TextRun, Segment)
 
 
 def rows_of(parts: Sequence[Spanned]) -> list[list[Spanned]]:
-    """Return runs or segments grouped into lines: rows from the top, each from left to right."""
+    """Return runs or segments grouped into lines: rows from the top, each from left to right.
+
+    Text drawn over other text becomes a row of its own, and so does a large word beside small lines.
+    """
     rows: list[list[Spanned]] = []
     anchors: list[Spanned] = []
     for part in sorted(parts, key=lambda p: p.top + p.bottom):
-        height = part.bottom - part.top
+        top, bottom = part.top, part.bottom
+        nearest, least = -1, math.inf
         for back in range(len(rows) - 1, max(-1, len(rows) - 5), -1):
             anchor = anchors[back]
-            shared = min(part.bottom, anchor.bottom) - max(part.top, anchor.top)
-            tall = anchor.bottom - anchor.top
-            if shared > MIN_LINE_OVERLAP * min(height, tall):
-                rows[back].append(part)
-                if height > tall:
-                    anchors[back] = part
-                break
-        else:
+            shared = (anchor.bottom if anchor.bottom < bottom else bottom) - (anchor.top if anchor.top > top else top)
+            if shared > 0 and shared > MIN_LINE_OVERLAP * min(bottom - top, anchor.bottom - anchor.top):
+                distance = _distance(anchor, part)
+                if distance < least:
+                    nearest, least = back, distance
+        if nearest < 0:
             rows.append([part])
             anchors.append(part)
+        else:
+            rows[nearest].append(part)
+            if bottom - top > anchors[nearest].bottom - anchors[nearest].top:
+                anchors[nearest] = part
+    result: list[list[Spanned]] = []
     for row in rows:
-        if len(row) > 1:
+        if len(row) == 1:
+            result.append(row)
+        else:
             row.sort(key=lambda p: p.x0)
-    return rows
+            result += overprint.lines_of_row(row)
+    return result
+
+
+def _distance(anchor: Spanned, part: Spanned) -> float:
+    """Return how far a part is from the baseline of a line that it overlaps; infinite if it is not of that line."""
+    low, high = anchor.baseline, part.baseline
+    distance = abs(anchor.bottom - part.bottom) if low is None or high is None else abs(low - high)
+    tall, small = anchor.bottom - anchor.top, part.bottom - part.top
+    if tall < small:
+        tall, small = small, tall
+    if tall > MAX_HEIGHT_RATIO * small and distance > MAX_BASELINE_SHIFT * small:
+        # A raised or lowered sign is short, and near the baseline or right beside the large letter.
+        if min(part.x1 - part.x0, anchor.x1 - anchor.x0) > MAX_SIGN_HEIGHTS * small:
+            return math.inf
+        apart = min(abs(part.x0 - anchor.x1), abs(anchor.x0 - part.x1))
+        if distance > MAX_SIGN_SHIFT * small and apart > MAX_BASELINE_SHIFT * small:
+            return math.inf
+    return distance
 
 
 def segments_of(runs: Sequence[TextRun]) -> list[Segment]:
@@ -74,7 +109,8 @@ def segments_of(runs: Sequence[TextRun]) -> list[Segment]:
 def _join_gap(run: TextRun, following: TextRun) -> float:
     """Return the widest gap, in points, across which two runs of a row are one stretch of a line."""
     ems = MAX_BLANK_GAP_EMS if run.text.endswith(" ") else MAX_JOIN_GAP_EMS
-    return ems * max(run.size, following.size)
+    low, high = sorted((run.size, following.size))
+    return ems * (low if high > MAX_HEIGHT_RATIO * low and len(following.text) > 3 else high)
 
 
 def _segment(runs: Sequence[TextRun]) -> Segment:
@@ -91,6 +127,7 @@ def _segment(runs: Sequence[TextRun]) -> Segment:
             first.italic,
             None,
             runs,
+            first.baseline,
         )
     main = max(runs, key=lambda run: len(run.text))
     return Segment(
@@ -103,6 +140,7 @@ def _segment(runs: Sequence[TextRun]) -> Segment:
         bold=main.bold,
         italic=main.italic,
         runs=runs,
+        baseline=main.baseline,
     )
 
 

@@ -12,13 +12,16 @@ from apps.pages.layout import (
     inline_spans,
     lists,
     margin_lines,
+    regions,
     rotated_pages,
     ruled_tables,
     rulings,
     tagged_tables,
     unruled_tables,
 )
-from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of, segments_of
+from apps.pages.layout.drop_caps import segments_with_drop_caps
+from apps.pages.layout.figures import figure_areas
+from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of
 from apps.pages.layout.tagged_lines import TaggedLines, running_lines
 from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
@@ -44,7 +47,7 @@ def analyse(raw: RawPage) -> list[Block]:
     found, upright = ruled_tables.ruled_tables(across, down, upright)
     found += tagged
     code, upright = code_blocks.code_blocks(upright)
-    segments = segments_of(upright)
+    segments = segments_with_drop_caps(upright)
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     lists.mark_symbol_bullets(segments)
     lists.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
@@ -55,19 +58,27 @@ def analyse(raw: RawPage) -> list[Block]:
         is_background = bool(raw.runs) and box.width * box.height >= max_area
         if not is_background and not any(table.box.contains(box, slack=2.0) for table in found):
             obstacles.append(_as_segment(Block(type=BlockType.PICTURE, box=box)))
+    areas = [
+        Segment("", box.x0, box.top, box.x1, box.bottom, 0.0)
+        for box in figure_areas(raw.fills, segments + obstacles, raw.width * raw.height)
+    ]
+    known = TaggedLines(tags, segments) if tags else None
     if obstacles:
         # Each is a row of its own: it is as high as many lines of the column beside it.
         rows += [[block] for block in obstacles]
         rows.sort(key=lambda row: row[0].top)
-    known = TaggedLines(tags, segments) if tags else None
     head, foot = margin_lines.margin_rows(rows, raw.height)
     blocks = [_text_block([segment], None) for row in rows[:head] for segment in row]
-    for band in columns.bands_of(rows[head : len(rows) - foot], rtl=rtl):
-        table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.is_grid else None
-        if table is not None:
-            blocks.append(table)
-        else:
-            blocks += _blocks_of(band.rows, rtl, known)
+    body = rows[head : len(rows) - foot]
+    found_regions = regions.regions_of([segment for row in body for segment in row] + areas, rtl=rtl)
+    for region in found_regions:
+        region_rows = body if len(found_regions) == 1 and not areas else _rows_of_region(region)
+        for band in columns.bands_of(region_rows):
+            table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.is_grid else None
+            if table is not None:
+                blocks.append(table)
+            else:
+                blocks += _blocks_of(band.rows, rtl, known)
     blocks += [_text_block([segment], None) for row in rows[len(rows) - foot :] for segment in row]
     if rtl:
         blocks = [
@@ -79,6 +90,16 @@ def analyse(raw: RawPage) -> list[Block]:
         blocks = running_lines(blocks, upright, raw.height)
     # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
     return blocks + [_text_block([segment_of(run)], None) for run in raw.runs if not rotated_pages.is_upright(run)]
+
+
+def _rows_of_region(region: Sequence[Segment]) -> list[list[Segment]]:
+    """Return the rows of a region, from the top; each table or picture is a row of its own."""
+    rows = rows_of([segment for segment in region if segment.block is None and segment.text])
+    obstacles = [[segment] for segment in region if segment.block is not None]
+    if obstacles:
+        rows += obstacles
+        rows.sort(key=lambda row: row[0].top)
+    return rows
 
 
 def _as_segment(block: Block) -> Segment:
@@ -117,6 +138,7 @@ def _merged(parts: Sequence[Segment], text: str) -> Segment:
         size=main.size,
         bold=all(part.bold for part in parts),
         italic=all(part.italic for part in parts),
+        baseline=main.baseline,
         runs=[run for part in parts for run in part.runs or ()],
     )
 

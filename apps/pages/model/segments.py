@@ -27,6 +27,7 @@ class Segment(msgspec.Struct, gc=False):
     italic: bool = False
     block: Block | None = None
     runs: Any = None
+    baseline: float | None = None
 
 
 Row = list[Segment]
