@@ -88,6 +88,11 @@ def _given_texts(library: Pdfium, records: Any, unread: Any) -> dict[tuple[int, 
     return texts
 
 
+def is_visible(library: Pdfium, mark: int) -> bool:
+    """Return whether the text of a mark has a letter or sign: some programs give an empty text or a soft hyphen."""
+    return bool(_text_of(library, mark).strip("\0\xad \t\r\n\xa0"))
+
+
 def _text_of(library: Pdfium, mark: int) -> str:
     size = ctypes.c_ulong(0)
     get = library.FPDFPageObjMark_GetParamStringValue

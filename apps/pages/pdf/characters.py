@@ -195,7 +195,7 @@ class CharacterReader:
     def has_silent_groups(self, silent: Sequence[int], read: frozenset[int]) -> bool:
         """Return True if a group of glyphs has a text of its own and none of its objects gave a character."""
         marks = {actual_text.mark_of(self._library, handle) for handle in silent}
-        return bool(marks - read - {0})
+        return any(actual_text.is_visible(self._library, mark) for mark in marks - read - {0})
 
     def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
         library = self._library
