@@ -13,6 +13,7 @@ import msgspec
 from apps.pages.layout.headings import MIN_LARGER, HeadingSurvey, title_key
 from apps.pages.layout.hyphenation import DocumentWords, rejoined
 from apps.pages.layout.inline_spans import moved
+from apps.pages.layout.lists_over_pages import ListsOverPages, shifted
 from apps.pages.layout.running_lines import RunningLines, block_text, margin_of
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
 
@@ -27,6 +28,8 @@ class DocumentSurvey(msgspec.Struct):
     headings: HeadingSurvey
     running: RunningLines
     words: DocumentWords
+    # Page number -> by how many levels the list with which the page begins is deeper than the page alone says.
+    list_levels: dict[int, int]
 
     def finished(self, page: Page) -> list[Block]:
         """Return the blocks of a page with headings, headers and footers marked."""
@@ -42,7 +45,7 @@ class DocumentSurvey(msgspec.Struct):
                 blocks.append(_changed(block, BlockType.HEADING, level))
             else:
                 blocks.append(block)
-        return blocks
+        return shifted(blocks, self.list_levels.get(page.number, 0))
 
     def _is_title(self, page: Page, block: Block, zones: Sequence[str]) -> bool:
         """Return True for the first occurrence of a running head in heading letters that no heading below equals."""
@@ -61,11 +64,16 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     headings, running = HeadingSurvey(), RunningLines()
     seen: set[tuple[str, int]] = set()
     words = DocumentWords()
+    lists = ListsOverPages()
+    list_levels: dict[int, int] = {}
     for page in pages:
         if isinstance(page, PageFailure):
             continue
         headings.read_outline(page.outline)
         running.add(page)
+        levels = lists.add([b for b in page.blocks if b.type is BlockType.LIST_ITEM or not margin_of(page, b)])
+        if levels:
+            list_levels[page.number] = levels
         counted = []
         for block in page.blocks:
             words.add(block)
@@ -78,7 +86,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
         headings.add(page, counted)
     headings.finish()
     running.finish(headings.body.size)
-    return DocumentSurvey(headings, running, words)
+    return DocumentSurvey(headings, running, words, list_levels)
 
 
 def _changed(block: Block, kind: BlockType, level: int = 0) -> Block:

@@ -67,11 +67,15 @@ def tagged_tables(
         if all(outermost):
             (table,), (row,), (cell,) = outermost
             tables[table][row][cell].append(run)
+    cells: dict[int, list[int]] = defaultdict(list)  # place of a row -> places of its cells, those without text too
+    for place, tag in enumerate(tags.tags):
+        if tag.role in _CELL:
+            cells[tag.parent].append(place)
     blocks: list[Block] = []
     taken: set[int] = set()
     for grid in tables.values():
         inside = {id(run) for row in grid.values() for cell in row.values() for run in cell}
-        block = _table(tags, grid)
+        block = _table(tags, grid, cells)
         if block is not None and not _holds_others(block.box, runs, inside):
             blocks.append(msgspec.structs.replace(block, box=_widened(block.box, drawn)))
             taken |= inside
@@ -102,14 +106,14 @@ def _holds_others(box: Box, runs: Sequence[TextRun], inside: set[int]) -> bool:
     )
 
 
-def _table(tags: PageTags, grid: Grid) -> Block | None:
+def _table(tags: PageTags, grid: Grid, cells_of: dict[int, list[int]]) -> Block | None:
     """Return the runs of a tagged table as a block; None if it is no table on the page."""
     cells: list[Cell] = []
     taken: dict[int, int] = {}  # column -> first row that is free in it
     for row, place in enumerate(sorted(grid)):
         column = 0
         is_head = bool(tags.enclosing(_any_content(grid[place]), _HEAD))
-        for tag_place in _cells_of_row(tags, place):
+        for tag_place in cells_of[place]:
             while taken.get(column, 0) > row:
                 column += 1
             tag = tags.tags[tag_place]
@@ -128,11 +132,6 @@ def _table(tags: PageTags, grid: Grid) -> Block | None:
     # A cell may have more rows on the next page.
     cells = [msgspec.structs.replace(cell, row_span=min(cell.row_span, len(grid) - cell.row)) for cell in cells]
     return Block(type=BlockType.TABLE, box=union(cell.box for cell in cells if cell.box), cells=tuple(cells))
-
-
-def _cells_of_row(tags: PageTags, row: int) -> list[int]:
-    """Return the places of the cells of a row, those without text too."""
-    return [place for place, tag in enumerate(tags.tags) if tag.parent == row and tag.role in _CELL]
 
 
 def _any_content(row: dict[int, list[TextRun]]) -> int:

@@ -87,6 +87,7 @@ class _Writer:
         self._pages = 0
         self._flow = ContinuationJoiner(words)
         self._last: PlacedBlock | None = None
+        self._nesting = render.Nesting()
         self._has_text = False
         for name in OUTPUTS:
             if name.endswith(".json"):
@@ -146,10 +147,13 @@ class _Writer:
         """Add blocks to the whole document's text and Markdown."""
         separator = self._options.page_separator
         for number, block in placed:
-            text, markdown = render.block_text(block), render.block_markdown(block, self._options)
+            new_page = self._last is not None and number != self._last[0]
+            if new_page and separator.strip():
+                self._nesting = render.Nesting()
+            text = render.block_text(block)
+            markdown = render.block_markdown(block, self._options, self._nesting.outer_levels(block))
             if not markdown:
                 continue
-            new_page = self._last is not None and number != self._last[0]
             if self._last is not None:
                 between = separator if new_page else render.between(self._last[1], block)
                 self._files["markdown.md"].write(between.encode())

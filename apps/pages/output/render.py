@@ -122,13 +122,31 @@ def table(cells: Sequence[Cell], options: RenderOptions) -> str:
     return write(cells, links=options.links)
 
 
-def block_markdown(block: Block, options: RenderOptions) -> str:
+class Nesting:
+    """Keeps Markdown lists from beginning deeper than their outermost level, which would make them code."""
+
+    def __init__(self) -> None:
+        self._outer: int | None = None  # None outside of lists
+
+    def outer_levels(self, block: Block) -> int:
+        """Return how many levels of the next block to leave out."""
+        if block.type in (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
+            return 0
+        if block.type is not BlockType.LIST_ITEM:
+            self._outer = None
+            return 0
+        level = max(0, block.level - 1)
+        self._outer = level if self._outer is None else min(self._outer, level)
+        return self._outer
+
+
+def block_markdown(block: Block, options: RenderOptions, outer_levels: int = 0) -> str:
     """Return one block; "" for pictures and for running headers and footers, which Markdown omits."""
     kind = block.type
     if kind is BlockType.HEADING:
         return heading(block, links=options.links)
     if kind is BlockType.LIST_ITEM:
-        return list_item(block, links=options.links)
+        return list_item(block, outer_levels, links=options.links)
     if kind is BlockType.TABLE:
         return table(block.cells, options)
     if kind is BlockType.CODE:
@@ -143,8 +161,9 @@ def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:
     """Return the blocks of a page, separated by empty lines; the items of a list follow each other without one."""
     parts: list[str] = []
     previous: Block | None = None
+    nesting = Nesting()
     for block in blocks:
-        markdown = block_markdown(block, options)
+        markdown = block_markdown(block, options, nesting.outer_levels(block))
         if not markdown:
             continue
         if previous is not None:

@@ -101,3 +101,27 @@ def test_a_number_at_the_start_of_a_line_inside_a_sentence_is_no_item(parse: Par
 
     assert item["type"] == "text"
     assert "chapter 12. a line" in item["value"]
+
+
+def test_a_list_goes_on_over_a_page_break_at_its_level(parse: Parse) -> None:
+    first = Sheet().lines(72, 100, ["1. outer", "2. outer again"]).lines(96, 126, ["- inner", "- inner again"])
+    second = Sheet().lines(96, 72, ["- inner on the next page"]).text(72, 85, "3. outer on the next page")
+    third = Sheet().text(72, 200, "4. outer on the last page").text(72, 300, "Leaves.")
+
+    outputs = parse(first, second, third)
+
+    assert outputs.markdown == (
+        "1. outer\n2. outer again\n    - inner\n    - inner again\n\n    - inner on the next page\n"
+        "3. outer on the next page\n\n4. outer on the last page\n\nLeaves.\n"
+    )
+    assert outputs.json("markdown.json")["pages"][1]["markdown"].startswith("- inner on")
+
+
+def test_a_page_that_begins_with_inner_items_alone_continues_the_inner_list(parse: Parse) -> None:
+    first = Sheet().text(72, 100, "1. outer").lines(96, 113, ["a) inner", "b) inner again"])
+    second = Sheet().lines(96, 72, ["c) inner on the next page", "d) and the last"])
+
+    outputs = parse(first, second)
+
+    assert "\n    - c) inner on the next page\n    - d) and the last\n" in outputs.markdown
+    assert outputs.json("markdown.json")["pages"][1]["markdown"].startswith("- c)")
