@@ -144,6 +144,11 @@ def _segment(runs: Sequence[TextRun]) -> Segment:
     )
 
 
+def segment_of_runs(runs: Sequence[TextRun]) -> Segment:
+    """Return neighbouring runs of one line, from the left, as a segment."""
+    return _segment(runs)
+
+
 def segment_of(run: TextRun) -> Segment:
     """Return one run as a segment."""
     return _segment([run])

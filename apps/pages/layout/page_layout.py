@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from apps.pages.layout import (
     code_blocks,
     columns,
+    half_ruled_tables,
     inline_marks,
     inline_spans,
     lists,
@@ -45,7 +46,8 @@ def analyse(raw: RawPage) -> list[Block]:
     tagged, upright = tagged_tables.tagged_tables(tags, upright, [*raw.rulings, *raw.fills]) if tags else ([], upright)
     across, down = rulings.rulings_of(raw.rulings)
     found, upright = ruled_tables.ruled_tables(across, down, upright)
-    found += tagged
+    half_ruled, upright = half_ruled_tables.half_ruled_tables(across, down, upright)
+    found += half_ruled + tagged
     code, upright = code_blocks.code_blocks(upright)
     segments = segments_with_drop_caps(upright)
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
@@ -73,8 +75,8 @@ def analyse(raw: RawPage) -> list[Block]:
     found_regions = regions.regions_of([segment for row in body for segment in row] + areas, rtl=rtl)
     for region in found_regions:
         region_rows = body if len(found_regions) == 1 and not areas else _rows_of_region(region)
-        for band in columns.bands_of(region_rows):
-            table = unruled_tables.aligned_table(band, across, rtl=rtl) if band.is_grid else None
+        for band in unruled_tables.joined_grids(columns.bands_of(region_rows)):
+            table = unruled_tables.aligned_table(band, across, rtl=rtl, down=down) if band.is_grid else None
             if table is not None:
                 blocks.append(table)
             else:

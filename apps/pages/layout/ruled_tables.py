@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -9,13 +11,22 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.layout import rulings
+from apps.pages.layout import rulings, unruled_tables
 from apps.pages.layout.inline_spans import spans_of
-from apps.pages.layout.lines import joined, paragraph_text, rows_of, words_of
+from apps.pages.layout.lines import (
+    joined,
+    paragraph_text,
+    rows_of,
+    segment_of_runs,
+    segments_of,
+    split_at_gaps,
+    words_of,
+)
 from apps.pages.layout.rulings import Grid, GridCell, Ruling
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import TextRun
+from apps.pages.model.segments import Band
 
 # A grid with fewer written cells is a frame, a form field or a chart.
 MIN_WRITTEN_CELLS = 2
@@ -26,6 +37,10 @@ MAX_COLUMNS = 500
 MIN_OPEN_SPAN_COLUMNS = 4
 MIN_OPEN_SHARE = 0.6
 MAX_SINGLE_CELL_ROWS_SHARE = 0.75
+# A step this much wider than the leading divides the text between two rulings in rows, ...
+MIN_STRIP_STEP_RATIO = 1.3
+# ... if this share of them has text in all columns.
+MIN_FULL_STRIPS_SHARE = 0.6
 # This many lines of numbers in one cell are rows.
 MIN_NUMBER_LINES = 3
 MIN_NUMBER_LINES_SHARE = 0.8
@@ -47,7 +62,7 @@ def ruled_tables(
             for run in left
             if box.x0 <= (run.x0 + run.x1) / 2 <= box.x1 and box.top <= (run.top + run.bottom) / 2 <= box.bottom
         ]
-        table = _table(grid, inside) if inside else None
+        table = _table(grid, inside, across, down) if inside else None
         if table is not None:
             tables.append(table)
             taken = set(map(id, inside))
@@ -55,7 +70,7 @@ def ruled_tables(
     return tables, left
 
 
-def _table(grid: Grid, runs: Sequence[TextRun]) -> Block | None:
+def _table(grid: Grid, runs: Sequence[TextRun], across: Sequence[Ruling], down: Sequence[Ruling]) -> Block | None:
     """Return the grid with these runs in its cells as a table; None if it is a frame, a form field or a chart."""
     grid = _opened(grid, runs)
     owner = {
@@ -74,7 +89,11 @@ def _table(grid: Grid, runs: Sequence[TextRun]) -> Block | None:
     written = sum(1 for content in contents if content)
     if written < MIN_WRITTEN_CELLS or written < MIN_WRITTEN_SHARE * len(contents):
         return None
-    if len(grid.xs) == 2 or any(_holds_rows(content) for content in contents):
+    if _is_open(grid, contents):
+        table = unruled_tables.aligned_table(Band(rows_of(segments_of(runs))), across, down=down)
+        if table is not None:
+            return table
+    if len(grid.xs) == 2:
         return None
     # Most rows are a single cell: lines of prose on coloured backgrounds.
     rows = Counter(grid_cell.row for grid_cell, content in zip(grid.grid_cells, contents, strict=True) if content)
@@ -126,13 +145,47 @@ def _opened(grid: Grid, runs: Sequence[TextRun]) -> Grid:
     return Grid(grid.xs, grid.ys, grid_cells)
 
 
-def _holds_rows(content: Sequence[TextRun]) -> bool:
-    """Return True if a cell contains many lines of numbers: then they are rows, and the drawn lines are a frame."""
-    if len(content) < MIN_NUMBER_LINES:
+def _is_open(grid: Grid, contents: Sequence[Sequence[TextRun]]) -> bool:
+    """Return True if there are several rows between two rulings of the grid, at the same heights in its columns."""
+    bands: dict[int, list[Sequence[TextRun]]] = {}
+    for grid_cell, content in zip(grid.grid_cells, contents, strict=True):
+        if content:
+            bands.setdefault(grid_cell.row, []).append(content)
+    return any(_holds_numbers(band) or _holds_strips(band) for band in bands.values())
+
+
+def _holds_numbers(band: Sequence[Sequence[TextRun]]) -> bool:
+    """Return True if a column has a number in most of many lines, and another column as many lines."""
+    columns = [rows_of(content) for content in band if len(content) >= MIN_NUMBER_LINES]
+    for lines in columns:
+        if len(lines) < MIN_NUMBER_LINES:
+            continue
+        numbers = sum(1 for line in lines if _NUMBERS.fullmatch(split_at_gaps(segment_of_runs(line))[-1].text))
+        if numbers < MIN_NUMBER_LINES_SHARE * len(lines):
+            continue
+        pieces = sum(1 for line in lines if len(split_at_gaps(segment_of_runs(line))) > 1)
+        others = [
+            other for other in columns if other is not lines and len(other) >= MIN_NUMBER_LINES_SHARE * len(lines)
+        ]
+        if others or pieces >= MIN_NUMBER_LINES_SHARE * len(lines):
+            return True
+    return False
+
+
+def _holds_strips(band: Sequence[Sequence[TextRun]]) -> bool:
+    """Return True if white strips across all columns divide the band in parts that have text in all of them."""
+    if len(band) < 2 or max(map(len, band)) < MIN_NUMBER_LINES:
         return False
-    lines = [joined(row) for row in rows_of(content)]
-    numbers = sum(1 for line in lines if _NUMBERS.fullmatch(line))
-    return numbers >= MIN_NUMBER_LINES and numbers >= MIN_NUMBER_LINES_SHARE * len(lines)
+    lines = rows_of([run for content in band for run in content])
+    steps = [below[0].bottom - above[0].bottom for above, below in itertools.pairwise(lines)]
+    leading = min((step for step in steps if step > 0.6 * lines[0][0].size), default=0.0)
+    owner = {id(run): number for number, content in enumerate(band) for run in content}
+    full, parts = 0, 0
+    for line, step in zip(lines, [math.inf, *steps], strict=True):
+        if step > MIN_STRIP_STEP_RATIO * leading:
+            parts += 1
+            full += len({owner[id(run)] for run in line}) == len(band)
+    return full >= 2 and full >= MIN_FULL_STRIPS_SHARE * parts
 
 
 def _slot(places: Sequence[float], at: float) -> int:

@@ -11,10 +11,14 @@ import unicodedata
 from collections.abc import Sequence
 
 from apps.pages.layout.columns import gaps_of
-from apps.pages.layout.lines import split_at_gaps
+from apps.pages.layout.lines import segment_of_runs, split_at_gaps, words_of
+from apps.pages.layout.rulings import Ruling
+from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Gutters, Row, Segment
 
 MIN_GUTTER_POINTS = 3.5
+# A gap between words at a gutter divides cells if it is wider than this, in ems.
+MIN_GUTTER_GAP_EMS = 0.4
 MIN_BODY_ROWS = 3
 MAX_HEADER_LINES = 8
 # Without a ruling under them at most this many lines are heads that may reach over several columns.
@@ -65,9 +69,29 @@ def _is_amount(text: str) -> bool:
     return text[:1].isdigit() or (text[:1] in "(-–−—." and len(text) < 20)
 
 
-def table_lines(rows: Sequence[Row]) -> list[Row]:
-    """Return printed lines with their segments split where words are as far apart as cells."""
-    return [with_signs_joined([piece for segment in row for piece in split_at_gaps(segment)]) for row in rows]
+def table_lines(rows: Sequence[Row], borders: Sequence[float] = ()) -> list[Row]:
+    """Return printed lines with their segments split where words are as far apart as cells, and at ``borders``."""
+    lines = []
+    for row in rows:
+        pieces = [piece for segment in row for piece in split_at_gaps(segment)]
+        if borders:
+            pieces = [part for piece in pieces for part in _split_at_borders(piece, borders)]
+        lines.append(with_signs_joined(pieces))
+    return lines
+
+
+def _split_at_borders(segment: Segment, borders: Sequence[float]) -> list[Segment]:
+    """Return the parts of a segment between borders that run between its words."""
+    inside = [place for place in borders if segment.x0 < place < segment.x1]
+    if not inside or not segment.runs:
+        return [segment]
+    words = sorted((word for run in segment.runs for word in words_of(run)), key=lambda word: word.x0)
+    if any(word.x0 + 1 < place < word.x1 - 1 for word in words for place in inside):
+        return [segment]
+    parts: dict[int, list[TextRun]] = {}
+    for word in words:
+        parts.setdefault(sum(1 for place in inside if (word.x0 + word.x1) / 2 > place), []).append(word)
+    return [segment_of_runs(part) for part in parts.values()]
 
 
 def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
@@ -109,6 +133,48 @@ def _with_crossed(body: Sequence[Row], gutters: Gutters) -> Gutters:
         return gutters
     found = gaps_of([line for number, line in enumerate(body) if number not in crossing], MIN_GUTTER_POINTS)
     return found if len(found) > len(gutters) else gutters
+
+
+def borders_of(rows: Sequence[Row], down: Sequence[Ruling]) -> list[float]:
+    """Return the places of the vertical rulings that run between the columns of these rows for half of their height."""
+    if not down:
+        return []
+    left, right = min(row[0].x0 for row in rows), max(row[-1].x1 for row in rows)
+    top, bottom = rows[0][0].top, rows[-1][0].bottom
+    return [
+        line.at
+        for line in down
+        if left < line.at < right and min(line.high, bottom) - max(line.low, top) > 0.5 * (bottom - top)
+    ]
+
+
+def with_borders(gutters: Gutters, borders: Sequence[float]) -> Gutters:
+    """Return the gutters with those borders that are in none of them as gutters without width."""
+    result = list(gutters)
+    for place in borders:
+        if not any(left - MIN_GUTTER_POINTS <= place <= right + MIN_GUTTER_POINTS for left, right in result):
+            result.append((place - 0.2, place + 0.2))
+    return sorted(result)
+
+
+def split_at_gutters(lines: Sequence[Row], gutters: Gutters) -> list[Row]:
+    """Return the lines with texts divided where a gap between words, wider than a blank, is at a gutter."""
+    return [[part for segment in line for part in _split_at_gutters(segment, gutters)] for line in lines]
+
+
+def _split_at_gutters(segment: Segment, gutters: Gutters) -> list[Segment]:
+    first, last = reach(segment, gutters)
+    if first == last or not segment.runs:
+        return [segment]
+    words = sorted((word for run in segment.runs for word in words_of(run)), key=lambda word: word.x0)
+    parts = [[words[0]]]
+    for before, word in itertools.pairwise(words):
+        crossed = any(left < word.x0 and before.x1 < right for left, right in gutters[first:last])
+        if crossed and word.x0 - before.x1 > MIN_GUTTER_GAP_EMS * word.size:
+            parts.append([word])
+        else:
+            parts[-1].append(word)
+    return [segment] if len(parts) == 1 else [segment_of_runs(part) for part in parts]
 
 
 def reach(segment: Segment, gutters: Gutters) -> tuple[int, int]:

@@ -100,7 +100,11 @@ def _is_one_row(part: Group, gutters: Gutters) -> bool:
         return False
     if any(_has_hole(column) for column in columns):
         return False
-    return all(column[0] for column in columns) or all(column[-1] for column in columns)
+    if all(column[0] for column in columns):
+        return True
+    labels = [in_columns(line, gutters)[0] for line in part]
+    is_title = bool(labels[0]) and bool(labels[1]) and not _is_lower(labels[1])
+    return all(column[-1] for column in columns) and not is_title
 
 
 def _has_hole(column: Sequence[bool]) -> bool:

@@ -1,0 +1,136 @@
+"""Tables between horizontal rulings: one above the header, one below it, one at the end, perhaps some between.
+
+The rulings of a table are as long as each other, so they show where it begins and ends, and which text is in it.
+Source: the rulings of booktabs (Fear, 2005); regions from rulings as in Nurminen (2013).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import msgspec
+
+from apps.pages.layout import unruled_tables
+from apps.pages.layout.columns import is_prose
+from apps.pages.layout.lines import rows_of, segments_of
+from apps.pages.layout.rulings import SNAP_POINTS, Ruling
+from apps.pages.layout.table_columns import gutters_of, table_lines
+from apps.pages.model import scripts
+from apps.pages.model.blocks import Block
+from apps.pages.model.raw_page import TextRun
+from apps.pages.model.segments import Band, Row
+
+# A shorter ruling bounds no table.
+MIN_LENGTH_POINTS = 70.0
+# The ends of the rulings of one table differ by less than this.
+MAX_END_DIFFERENCE_POINTS = 6.0
+# Pieces of one ruling, one for each column, are closer than this.
+MAX_PIECE_GAP_POINTS = 14.0
+# A text may reach past the ends of the rulings by this much.
+MAX_OVERHANG_POINTS = 6.0
+MAX_INTERVALS = 500
+MIN_TABULAR_SHARE = 0.5
+MIN_ROWS = 2
+
+
+class _Interval(msgspec.Struct, gc=False):
+    """The space between two neighbouring rulings of one length, and the runs in it."""
+
+    top: float
+    bottom: float
+    runs: list[TextRun]
+    is_tabular: bool
+
+
+def half_ruled_tables(
+    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun]
+) -> tuple[list[Block], list[TextRun]]:
+    """Return the tables between horizontal rulings, and the runs that are in none of them."""
+    tables: list[Block] = []
+    left = list(runs)
+    for chain in _chains(across):
+        intervals = [_interval(left, above, below) for above, below in itertools.pairwise(chain[:MAX_INTERVALS])]
+        for is_tabular, group in itertools.groupby(intervals, lambda interval: interval.is_tabular):
+            region = list(group)
+            if not is_tabular:
+                continue
+            table = _table(region, chain[0], across, down)
+            if table is not None:
+                tables.append(table)
+                taken = {id(run) for interval in region for run in interval.runs}
+                left = [run for run in left if id(run) not in taken]
+    return tables, left
+
+
+def _chains(across: Sequence[Ruling]) -> list[list[Ruling]]:
+    """Return the rulings of a page in lists of three or more of the same ends, each from the top."""
+    whole: list[Ruling] = []
+    for line in sorted(across, key=lambda line: (line.at, line.low)):
+        last = whole[-1] if whole else None
+        if last and abs(line.at - last.at) < SNAP_POINTS and 0 <= line.low - last.high < MAX_PIECE_GAP_POINTS:
+            whole[-1] = Ruling(last.at, last.low, line.high)
+        else:
+            whole.append(line)
+    chains: list[list[Ruling]] = []
+    for line in whole:
+        if line.high - line.low < MIN_LENGTH_POINTS:
+            continue
+        for chain in chains:
+            ends = abs(chain[0].low - line.low), abs(chain[0].high - line.high)
+            if max(ends) < MAX_END_DIFFERENCE_POINTS:
+                if line.at - chain[-1].at > 2 * SNAP_POINTS:
+                    chain.append(line)
+                break
+        else:
+            chains.append([line])
+    return [chain for chain in chains if len(chain) > 2]
+
+
+def _interval(runs: Sequence[TextRun], above: Ruling, below: Ruling) -> _Interval:
+    """Return the space between two rulings; it is tabular if most of its lines have several cells."""
+    low, high = above.low - MAX_OVERHANG_POINTS, above.high + MAX_OVERHANG_POINTS
+    inside: list[TextRun] = []
+    is_crossed = False
+    for run in runs:
+        if above.at <= (run.top + run.bottom) / 2 <= below.at and run.x0 < high and run.x1 > low:
+            inside.append(run)
+            is_crossed = is_crossed or run.x0 < low or run.x1 > high
+    interval = _Interval(above.at, below.at, inside, False)
+    if inside and not is_crossed:
+        lines = _lines(inside)
+        several = sum(1 for line in lines if len(line) > 1)
+        interval.is_tabular = several >= MIN_TABULAR_SHARE * len(lines)
+    return interval
+
+
+def _lines(runs: Sequence[TextRun]) -> list[Row]:
+    return table_lines(rows_of(segments_of(runs)))
+
+
+def _table(
+    region: Sequence[_Interval], ruling: Ruling, across: Sequence[Ruling], down: Sequence[Ruling]
+) -> Block | None:
+    """Return the text of neighbouring intervals as a table; None if it is prose in columns or a single row."""
+    runs = [run for interval in region for run in interval.runs]
+    rows = rows_of(segments_of(runs))
+    if len(rows) < MIN_ROWS or len(region) < 2:
+        return None
+    top, bottom = region[0].top, region[-1].bottom
+    lines = [
+        line
+        for line in across
+        if top - SNAP_POINTS <= line.at <= bottom + SNAP_POINTS and line.high > ruling.low and line.low < ruling.high
+    ]
+    borders = [
+        line
+        for line in down
+        if ruling.low + MAX_OVERHANG_POINTS < line.at < ruling.high - MAX_OVERHANG_POINTS
+        and line.low < bottom
+        and line.high > top
+    ]
+    gutters = gutters_of(table_lines(rows), 0)
+    if not borders and gutters and len(gutters) < 3 and is_prose(rows, gutters):
+        return None
+    rtl = scripts.is_rtl("".join(run.text for run in runs))
+    return unruled_tables.aligned_table(Band(rows), lines, rtl=rtl, down=borders)

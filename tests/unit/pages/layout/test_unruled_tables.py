@@ -1,0 +1,135 @@
+"""Tables with few or no lines: where their rows begin, what their heads span, and which text is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.unit.pages.conftest import Parse
+from tests.unit.pages.tiny_pdf import Sheet
+
+XS = (60, 170, 330, 420)
+
+
+def typed(lines: Sequence[Sequence[str]], xs: Sequence[float] = XS, *, top: float = 120, step: float = 13) -> Sheet:
+    """Return a page with these lines; the texts of each are at the places of the columns."""
+    sheet = Sheet()
+    for number, line in enumerate(lines):
+        for x, text in zip(xs, line, strict=False):
+            if text:
+                sheet.text(x, top + step * number, text)
+    return sheet
+
+
+def rows(markdown: str) -> list[str]:
+    """Return the rows of the HTML table in a Markdown text."""
+    return markdown.split("<tr>")[1:]
+
+
+def test_rows_between_three_rules_stay_apart_where_cells_have_several_lines(parse: Parse) -> None:
+    lines = [
+        ("Vessel", "Cargo", "Port"),
+        ("Anna", "Coal from the pits of the", "Hull"),
+        ("", "upper valley", ""),
+        ("Brigid", "Cloth", "Leith"),
+        ("Clara", "Salt from the pans, in", "Goole"),
+        ("", "sacks", ""),
+    ]
+    sheet = typed(lines)
+    for y in (116, 132, 200):
+        sheet.rule(60, y, 460, y)
+
+    found = rows(parse(sheet).markdown)
+
+    assert found[1] == "<td>Anna</td><td>Coal from the pits of the upper valley</td><td>Hull</td></tr>"
+    assert found[2] == "<td>Brigid</td><td>Cloth</td><td>Leith</td></tr>"
+    assert found[3].startswith("<td>Clara</td><td>Salt from the pans, in sacks</td>")
+
+
+def test_rows_apart_by_a_gap_keep_the_lines_of_their_labels_together(parse: Parse) -> None:
+    sheet = Sheet()
+    for x, text in zip(XS, ("Vessel", "Cargo", "Port"), strict=False):
+        sheet.text(x, 120, text)
+    for number, top in enumerate((145, 185, 225)):
+        sheet.text(60, top, f"Barge {number}").text(60, top + 12, "Of Hull").text(170, top, "Coal and cloth from the")
+        sheet.text(170, top + 12, "Upper valley").text(170, top + 24, "And the mills").text(330, top, f"{number}8")
+
+    found = rows(parse(sheet).markdown)
+
+    assert len(found) == 4
+    assert found[2].startswith("<td>Barge 1 Of Hull</td><td>Coal and cloth from the Upper valley And the mills</td>")
+
+
+def test_a_currency_sign_that_is_set_apart_is_in_the_cell_of_its_amount(parse: Parse) -> None:
+    lines = [
+        ("", "", "1834", "", "1835"),
+        ("Coal", "£", "1,200", "£", "1,310"),
+        ("Cloth", "", "(85)", "", "(90)"),
+        ("All", "£", "1,115", "£", "1,220"),
+    ]
+
+    found = rows(parse(typed(lines, (60, 200, 230, 320, 350))).markdown)
+
+    assert found[1] == "<td>Coal</td><td>£1,200</td><td>£1,310</td></tr>"
+    assert found[2] == "<td>Cloth</td><td>(85)</td><td>(90)</td></tr>"
+
+
+def test_a_line_of_free_text_in_a_table_is_a_row_of_its_own(parse: Parse) -> None:
+    lines = [
+        ("Date", "Cargo", "Tons", "Port"),
+        ("Carried for the bridge works of the upper town", "", "", ""),
+        ("3 May", "Coal", "120", "Hull"),
+        ("4 May", "Cloth", "85", "Leith"),
+        ("9 May", "Salt", "44", "Goole"),
+    ]
+
+    found = rows(parse(typed(lines, (60, 150, 330, 420))).markdown)
+
+    assert found[0] == "<th>Date</th><th>Cargo</th><th>Tons</th><th>Port</th></tr>"
+    assert found[1] == '<td colspan="4">Carried for the bridge works of the upper town</td></tr>'
+
+
+def test_a_head_spans_the_columns_over_its_ruling_and_all_rows_of_the_header_are_heads(parse: Parse) -> None:
+    lines = [
+        ("", "Tons", "", "Pounds", ""),
+        ("Cargo", "1834", "1835", "1834", "1835"),
+        ("Coal", "120", "131", "12", "13"),
+        ("Cloth", "85", "90", "8", "9"),
+        ("Salt", "44", "40", "4", "5"),
+    ]
+    sheet = typed(lines, (60, 170, 230, 330, 390), step=16)
+    for y in (116, 150, 200):
+        sheet.rule(60, y, 420, y)
+    sheet.rule(165, 133, 260, 133).rule(325, 133, 420, 133)
+
+    found = rows(parse(sheet).markdown)
+
+    assert found[0] == '<th rowspan="2">Cargo</th><th colspan="2">Tons</th><th colspan="2">Pounds</th></tr>'
+    assert found[1] == "<th>1834</th><th>1835</th><th>1834</th><th>1835</th></tr>"
+
+
+def test_a_head_spans_the_columns_that_it_is_centred_over(parse: Parse) -> None:
+    lines = [
+        ("Cargo", "1834", "1835", "1836"),
+        ("Coal", "1,120", "1,131", "1,140"),
+        ("Cloth", "2,085", "2,090", "2,091"),
+        ("Salt", "3,044", "3,040", "3,039"),
+    ]
+    sheet = typed(lines, (60, 170, 240, 310), top=136).text(215, 120, "Carried in tons")
+
+    found = rows(parse(sheet).markdown)
+
+    assert found[0] == '<th rowspan="2">Cargo</th><th colspan="3">Carried in tons</th></tr>'
+    assert found[1].startswith("<th>1834</th>")
+
+
+def test_rows_without_lines_between_them_in_a_ruled_table_are_rows(parse: Parse) -> None:
+    sheet = typed([("Cargo", "Tons"), ("Coal", "120"), ("Cloth", "85"), ("Salt", "44"), ("Sand", "9")], step=15)
+    for y in (116, 131, 195):
+        sheet.rule(56, y, 260, y)
+    for x in (56, 160, 260):
+        sheet.rule(x, 116, x, 195)
+
+    found = rows(parse(sheet).markdown)
+
+    assert [row.count("<t") for row in found] == [2] * 5
+    assert found[3] == "<td>Salt</td><td>44</td></tr>"
