@@ -103,7 +103,8 @@ def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
     size = lines[len(lines) // 2][0].size
     best: Gutters = []
     most = header_lines or MAX_HEADER_LINES_WITHOUT_RULING
-    for heads in range(min(most, max(0, len(lines) - MIN_BODY_ROWS)) + 1):
+    single = next((number for number, line in enumerate(lines) if len(line) > 1), 0)
+    for heads in range(single, max(single, min(most, len(lines) - MIN_BODY_ROWS)) + 1):
         body = [line for line in lines[heads:] if len(line) > 1 or line[0].x0 > left + size]
         found = gaps_of(body, MIN_GUTTER_POINTS) if body else []
         if len(found) > len(best):
