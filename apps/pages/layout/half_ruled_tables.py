@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.layout import unruled_tables
-from apps.pages.layout.columns import is_prose
+from apps.pages.layout import flows, unruled_tables
 from apps.pages.layout.lines import rows_of, segments_of
 from apps.pages.layout.rulings import SNAP_POINTS, Ruling
 from apps.pages.layout.table_columns import gutters_of, table_lines
@@ -130,7 +129,14 @@ def _table(
         and line.high > top
     ]
     gutters = gutters_of(table_lines(rows), 0)
-    if not borders and gutters and len(gutters) < 3 and is_prose(rows, gutters):
+    if not borders and len(gutters) == 1 and _is_prose(rows, gutters[0][1]):
         return None
     rtl = scripts.is_rtl("".join(run.text for run in runs))
     return unruled_tables.aligned_table(Band(rows), lines, rtl=rtl, down=borders)
+
+
+def _is_prose(rows: Sequence[Row], x: float) -> bool:
+    """Return True if the text on both sides of a place is prose in columns."""
+    segments = [segment for row in rows for segment in row]
+    left = [segment for segment in segments if segment.x0 < x]
+    return flows.are_columns(left, [segment for segment in segments if segment.x0 >= x])
