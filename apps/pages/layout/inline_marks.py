@@ -21,8 +21,13 @@ MIN_DROP_EMS, MAX_DROP_EMS = 0.05, 0.5
 MIN_RISE_EMS, MAX_RISE_EMS = 0.25, 0.6
 # A shifted run touches its neighbour; digits and signs may have a narrow blank before them.
 MAX_OVERLAP_EMS, MAX_LETTER_GAP_EMS, MAX_SIGN_GAP_EMS = 0.35, 0.22, 0.45
+MAX_WORD_GAP_EMS = 0.1
 MAX_SHIFTED_CHARACTERS, MAX_SHIFTED_LETTERS = 24, 4
 MIN_LETTER_SIZE = 0.5
+# More small runs are the labels of a drawing.
+MAX_SMALL_RUNS = 300
+# A shifted run overlaps the line of its neighbour by this share, or takes its height.
+MIN_LINE_SHARE = 0.6
 # A line strikes out a word between these heights over its baseline, in ems, when it covers this share of it.
 MIN_STRIKE_EMS, MAX_STRIKE_EMS = 0.12, 0.5
 MIN_COVERED_SHARE = 0.6
@@ -49,10 +54,11 @@ def mark_runs(raw: RawPage) -> None:
 
 
 def mark_shifted(runs: Sequence[TextRun]) -> None:
-    """Mark what is raised or lowered beside the run before or after it in the file, and write it in such characters."""
+    """Mark what is raised or lowered beside larger text, and write it in such characters."""
     base: TextRun | None = None
     right = 0.0
     last = len(runs) - 1
+    is_out_of_order = False
     for index, run in enumerate(runs):
         if run.baseline is None:
             base = None
@@ -60,23 +66,59 @@ def mark_shifted(runs: Sequence[TextRun]) -> None:
         if base is not None and run.baseline != base.baseline and run.x0 - right < MAX_SIGN_GAP_EMS * base.size:
             level = _level(run, base, run.x0 - right, run.x0 - base.x1)
             if level:
-                _shift(run, level)
+                if index == last or not _is_inside_word(base, run, runs[index + 1]):
+                    _shift(run, level, base)
                 right = max(right, run.x1)
                 continue
+            is_out_of_order = is_out_of_order or (run.size < base.size and base.top < run.bottom < base.bottom)
         if index < last and runs[index + 1].size > run.size:
-            gap = runs[index + 1].x0 - run.x1
-            level = _level(run, runs[index + 1], gap, gap)
+            following = runs[index + 1]
+            level = _level(run, following, following.x0 - run.x1, following.x0 - run.x1)
             if level:
-                _shift(run, level)
+                _shift(run, level, following)
         base, right = run, run.x1
+    if is_out_of_order:
+        _mark_apart(runs)
 
 
-def _shift(run: TextRun, level: int) -> None:
+def _mark_apart(runs: Sequence[TextRun]) -> None:
+    """Mark small runs beside text that is elsewhere in the file, as programs write it that draw all exponents last."""
+    known = [run for run in runs if run.baseline is not None]
+    small = [run for run in known if run.mark is None and len(run.text) <= MAX_SHIFTED_CHARACTERS]
+    if len(small) > MAX_SMALL_RUNS:
+        return
+    x1, size, baseline = np.array([(run.x1, run.size, run.baseline) for run in known]).T
+    for run in sorted(small, key=lambda run: run.x0):
+        gap, up = run.x0 - x1, np.abs(baseline - run.baseline)
+        near = (run.size < MAX_SHIFTED_SIZE * size) & (gap < MAX_SIGN_GAP_EMS * size) & (up < MAX_RAISE_EMS * size)
+        near &= gap > -MAX_OVERLAP_EMS * size
+        for number in np.flatnonzero(near).tolist():
+            base = known[number]
+            level = _level(run, base, float(gap[number]), run.x0 - base.x1)
+            if base.mark is None and level:
+                x1[number] = max(x1[number], run.x1)
+                _shift(run, level, base)
+                break
+
+
+def _is_inside_word(base: TextRun, run: TextRun, following: TextRun) -> bool:
+    """Return True for a letter of a word or logo, whose letters stand at different heights."""
+    if run.style.mathematics or not (run.text.isalpha() and base.text[-1].isalpha() and following.text[:1].isalpha()):
+        return False
+    if following.baseline is None or base.baseline is None:
+        return False
+    is_level = abs(following.baseline - base.baseline) < MIN_DROP_EMS * base.size
+    return is_level and following.x0 - run.x1 < MAX_WORD_GAP_EMS * base.size
+
+
+def _shift(run: TextRun, level: int, base: TextRun) -> None:
     """Mark a run. Its text gets Unicode's raised or lowered characters, so that a number keeps its meaning anywhere."""
     text = run.text.rstrip()
     run.mark = Mark(level)
-    run.text = shifted(text, raised=level > 0) + run.text[len(text) :]
+    run.text = shifted(text, raised=level > 0, formula=run.style.mathematics) + run.text[len(text) :]
     run.words = None
+    if min(run.bottom, base.bottom) - max(run.top, base.top) < MIN_LINE_SHARE * (run.bottom - run.top):
+        run.top, run.bottom = base.top, base.bottom  # it is read with the line of its base
 
 
 def _level(run: TextRun, base: TextRun, gap: float, distance: float) -> int:

@@ -26,19 +26,18 @@ _LEVEL_TABLE = str.maketrans(_LEVEL)
 SHIFTED_DIGITS = "".join(shifted for shifted, sign in _LEVEL.items() if sign.isdigit())
 
 
-def shifted(text: str, *, raised: bool) -> str:
+def shifted(text: str, *, raised: bool, formula: bool = False) -> str:
     """Return text set above or below its line in characters that say so.
 
     Digits and signs always have one. A word such as the ``th`` of 12th stays as it is; a single letter without a
-    raised form gets a caret.
+    raised form gets a caret, and so do several letters in a formula.
     """
     signs, letters = _TABLES[raised]
-    if len(text) > 1 and text.isalpha():
+    if len(text) > 1 and text.isalpha() and not formula:
         return text
-    found = text.translate(letters)
-    if raised and len(text) == 1 and text.isalpha() and found == text:
-        return _CARET + text
-    return found if all(c in letters for c in map(ord, text)) else text.translate(signs)
+    if all(code in letters for code in map(ord, text)):
+        return text.translate(letters)
+    return _CARET + text if raised and text.isalpha() else text.translate(signs)
 
 
 def on_the_line(text: str) -> str:

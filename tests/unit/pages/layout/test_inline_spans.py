@@ -103,3 +103,17 @@ def test_links_are_in_the_items_and_in_markdown_on_request(parse: Parse) -> None
     assert found.items()[1]["url"] == "https://example.org/prices"
     assert found.items()[2]["md"] == "Do not run this"
     assert linked in parse(sheet, options=RenderOptions(links=True)).markdown
+
+
+def test_exponents_that_are_drawn_after_all_other_text(parse: Parse) -> None:
+    sheet = Sheet().text(72, 100, "a", size=14).text(86, 100, "+ 1 = 0", size=14, bold=True)
+    sheet.text(80, 101, "2", size=9)
+
+    assert parse(sheet).markdown.startswith("a<sup>2</sup>+ 1")
+
+
+def test_letters_of_a_logo_at_different_heights_are_one_word(parse: Parse) -> None:
+    sheet = Sheet()
+    with_mark(sheet, 72, 100, "typeset in L", "A", "TEX here")
+
+    assert "typeset in LATEX here" in parse(sheet).markdown
