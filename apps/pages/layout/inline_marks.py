@@ -200,6 +200,8 @@ def _marked(run: TextRun, box: Box, added: Mark) -> list[TextRun]:
     mark = Mark(old.level, old.struck or added.struck, old.url or added.url)
     if run.x0 >= box.x0 - MAX_EXCESS_EMS * run.size and run.x1 <= box.x1 + MAX_EXCESS_EMS * run.size:
         return [msgspec.structs.replace(run, mark=mark)]
+    if run.words and run.words[0].x > run.words[-1].x:
+        return [run]  # its words are not in the order of its text
     words = [part for word in _words(run) for part in _cut(word, box)]
     covered = [min(w.x + w.width, box.x1) - max(w.x, box.x0) > MIN_COVERED_SHARE * w.width for w in words]
     if not any(covered):
