@@ -17,7 +17,7 @@ from apps.pages.layout import letter_frequencies
 from apps.pages.model.raw_page import TextRun
 
 # Replacement characters, the private use area and controls. Symbol fonts put bullets there, so a few mean nothing.
-_NO_LETTERS = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f]")
+_NO_LETTERS = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _REPEATED = re.compile(r"(.)\1{2,}")
 _WORD = re.compile("[a-z]{4,}")
 

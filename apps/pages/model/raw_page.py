@@ -99,8 +99,9 @@ class RawPage(msgspec.Struct, gc=False):
     places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
     0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
     only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
-    how many of them are glyph numbers, which say nothing about letters. ``tags``: the structure of the text in a
-    tagged PDF, which may be wrong. ``hidden``: the text of layers that are not shown.
+    how many of them are glyph numbers, which say nothing about letters. ``reader``: the library that read the text, if
+    it is not the usual one. ``tags``: the structure of the text in a tagged PDF, which may be wrong. ``hidden``: the
+    text of layers that are not shown.
     """
 
     page_number: int
@@ -120,5 +121,6 @@ class RawPage(msgspec.Struct, gc=False):
     text: str = ""
     outside: int = 0
     unmapped: int = 0
+    reader: str = ""
     tags: PageTags | None = None
     hidden: str = ""

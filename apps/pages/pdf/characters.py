@@ -16,20 +16,12 @@ import numpy as np
 from apps.pages.model.page_tags import ARTIFACT
 from apps.pages.model.raw_page import TextStyle
 from apps.pages.pdf import actual_text
+from apps.pages.pdf.character_records import GENERATED, HYPHEN, RECORD, UNMAPPED, single_records
 from apps.pages.pdf.font_maps import FontMaps
 from apps.pages.pdf.fonts import NO_FONT, FontFacts, character_of_glyph, font_facts
 from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.structure_tree import MarkReader
 
-RECORD = np.dtype(
-    [
-        ("object", "u8"), ("left", "f8"), ("right", "f8"), ("bottom", "f8"), ("top", "f8"),
-        ("loose_left", "f4"), ("loose_top", "f4"), ("loose_right", "f4"), ("loose_bottom", "f4"),
-        ("size", "f4"), ("unicode", "u4"), ("code", "u4"), ("type", "i4"), ("mode", "i4"), ("padding", "i4"),
-    ]
-)  # fmt: skip
-"""One character as ``FPDFText_GetCharInfoBatch`` writes it. Points of the page's own space, origin bottom-left."""
-NORMAL, GENERATED, UNMAPPED, HYPHEN = 0, 1, 2, 3
 INVISIBLE_MODE = 3
 _FILL_AND_STROKE_MODE = 2
 # Text this close to a right angle is laid out as if it were at it.
@@ -39,6 +31,7 @@ _MAX_STRING_CHARACTERS = 32_767
 _CHUNK = 1 << 16
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
+_FIRST_EAST_ASIAN = 0x2E80
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -160,7 +153,7 @@ class CharacterReader:
         if count > len(self._buffer):
             self._buffer = np.zeros(count + _CHUNK, RECORD)
         if not self._library.has_batch:
-            return _single_records(self._library, text_page, count), truncated
+            return single_records(self._library, text_page, count), truncated
         found = self._library.FPDFText_GetCharInfoBatch(text_page, 0, count, self._buffer.ctypes.data) if count else 0
         return self._buffer[: max(0, found)], truncated
 
@@ -273,11 +266,22 @@ class CharacterReader:
             blanks_before=blanks_before,
             piece=same_box[kept],
             vertical=np.repeat(vertical, lengths)[kept],
-            unmapped=(real["type"] == UNMAPPED)[kept],
+            unmapped=self._unmapped(real, codes, np.repeat(fonts, lengths))[kept],
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
             outside=int(np.count_nonzero(~inside & ~blank & ~joined_low)),
             objects=frozenset(objects[starts].tolist()),
         )
+
+    def _unmapped(self, real: Any, codes: Any, fonts: Any) -> Any:
+        """Return which characters have only their code, in a font whose codes are no code points."""
+        unmapped = (real["type"] == UNMAPPED) & (codes == real["code"])
+        if unmapped.any():
+            used = [(font, self._fonts.facts(font)) for font in np.unique(fonts[unmapped]).tolist()]
+            unmapped &= ~np.isin(fonts, [font for font, facts in used if facts.encoding.startswith("Uni")])
+            # Code points of Chinese and Japanese are higher than the numbers of the glyphs that most texts need.
+            mapped = [font for font, facts in used if facts.has_unicode_map]
+            unmapped &= ~np.isin(fonts, mapped) | (codes < _FIRST_EAST_ASIAN)
+        return unmapped
 
     def _code_points(self, real: Any, fonts: Any) -> Any:
         """Return the code point of each record; 0xFFFFFFFF for the second half of a surrogate pair."""
@@ -341,29 +345,3 @@ def _text_of(codes: Any) -> str:
     codes = np.where(codes > 0x10FFFF, _REPLACEMENT, codes)
     text: str = codes.astype("<u4").tobytes().decode("utf-32-le")
     return text
-
-
-def _single_records(library: Pdfium, text_page: int, count: int) -> Any:
-    """Return the records of a page from a PDFium without the batch call, with several calls for each character."""
-    records = np.zeros(count, RECORD)
-    box = np.zeros(4, "f8")
-    loose = np.zeros(4, "f4")
-    at_box, at_loose = box.ctypes.data, loose.ctypes.data
-    for at in range(count):
-        record = records[at]
-        handle = library.FPDFText_GetTextObject(text_page, at) or 0
-        library.FPDFText_GetCharBox(text_page, at, at_box, at_box + 8, at_box + 16, at_box + 24)
-        library.FPDFText_GetLooseCharBox(text_page, at, at_loose)
-        record["object"] = handle
-        record["left"], record["right"], record["bottom"], record["top"] = box
-        record["loose_left"], record["loose_top"], record["loose_right"], record["loose_bottom"] = loose
-        record["size"] = library.FPDFText_GetFontSize(text_page, at)
-        record["unicode"] = record["code"] = library.FPDFText_GetUnicode(text_page, at)
-        record["mode"] = library.FPDFTextObj_GetTextRenderMode(handle) if handle else -1
-        if library.FPDFText_IsGenerated(text_page, at) == 1:
-            record["type"] = GENERATED
-        elif library.FPDFText_IsHyphen(text_page, at) == 1:
-            record["type"] = HYPHEN
-        elif library.FPDFText_HasUnicodeMapError(text_page, at) == 1:
-            record["type"] = UNMAPPED
-    return records

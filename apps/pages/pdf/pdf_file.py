@@ -11,7 +11,7 @@ import io
 import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,17 @@ FONTS_MISSING = "fonts_missing"
 """Warning of a page with text in fonts that neither the file nor the machine has."""
 
 
+SECOND_READER = "pdfminer"
+
+
+class SecondReading(NamedTuple):
+    """A page as pdfminer reads it; its size in points, as displayed."""
+
+    characters: Characters
+    width: float
+    height: float
+
+
 class PdfFile:
     """An opened PDF; ``pages`` may be called more than once. Close it, or use ``with``.
 
@@ -66,7 +77,8 @@ class PdfFile:
         self._characters = CharacterReader(self._library)
         self._drawings = DrawingReader(self._library)
         self._last: tuple[int, Characters] | None = None
-        self._second: tuple[int, Characters] | None = None
+        self._second: tuple[int, SecondReading] | None = None
+        self._badly_read: set[int] = set()
 
     def pages(self, numbers: Sequence[int]) -> Iterator[RawPage | PageFailure]:
         """Yield the pages asked for, in that order; a page that cannot be read is a ``PageFailure``."""
@@ -76,6 +88,15 @@ class PdfFile:
     def upright(self, number: int, angle: int) -> RawPage | PageFailure:
         """Return a page whose text is turned by ``angle`` degrees clockwise, as if the sheet had been turned back."""
         return self._read(number, angle)
+
+    def read_again(self, number: int) -> RawPage | PageFailure:
+        """Return a page as the second reader reads it, if it can; ``upright`` and ``chars`` do so from now on too."""
+        self._badly_read.add(number)
+        return self._read(number)
+
+    def trust(self, number: int) -> None:
+        """Undo ``read_again`` for a page: the second reading was no better."""
+        self._badly_read.discard(number)
 
     def chars(self, number: int) -> list[Char]:
         """Return every character of a page with its box; [] when the page cannot be read."""
@@ -99,7 +120,29 @@ class PdfFile:
             with self._loaded(number) as page:
                 return self._raw_page(page, number, turned) if page else _blank_page(number)
         except errors.PageError as error:
-            return PageFailure(number=number, code=error.code, detail=error.detail)
+            second = self._second_reading(number)
+            if second is None or not second.characters.text:
+                return PageFailure(number=number, code=error.code, detail=error.detail)
+            return self._page_without_drawings(number, second, turned)
+
+    def _page_without_drawings(self, number: int, reading: SecondReading, turned: int) -> RawPage:
+        """Return what the second reader knows of a page that PDFium cannot read."""
+        characters = mark_vertical(reading.characters)
+        self._last = number, characters
+        width, height = reading.width, reading.height
+        return RawPage(
+            page_number=number,
+            width=height if turned in (90, 270) else width,
+            height=width if turned in (90, 270) else height,
+            runs=text_runs(characters, width, height, turned=turned),
+            rulings=[],
+            fills=[],
+            pictures=[],
+            truncated=characters.truncated,
+            text=characters.text,
+            outside=characters.outside,
+            reader=SECOND_READER,
+        )
 
     @contextmanager
     def _loaded(self, number: int) -> Iterator[int]:
@@ -203,11 +246,18 @@ class PdfFile:
         finally:
             library.FPDFText_ClosePage(text_page)
         warnings: list[str] = []
+        second: SecondReading | None = None
         silent = [handle for handle in drawings.texts if handle not in characters.objects]
         if silent:
             warnings = [FONTS_MISSING] if self._characters.has_silent_fonts(silent) else []
             if warnings or self._characters.has_silent_groups(silent, characters.objects):
-                characters = self._second_reading(number, characters)
+                second = self._second_reading(number)
+        if number in self._badly_read:
+            second = self._second_reading(number)
+        if second and (number in self._badly_read or len(second.characters.text) > len(characters.text)):
+            characters = second.characters
+        else:
+            second = None
         characters = mark_vertical(characters)
         self._last = number, characters
 
@@ -237,24 +287,24 @@ class PdfFile:
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
+            reader=SECOND_READER if second else "",
             tags=read_tags(library, page) if self._is_tagged else None,
             hidden=characters.hidden_text,
         )
 
-    def _second_reading(self, number: int, characters: Characters) -> Characters:
-        """Return the characters of a page as pdfminer reads it, or those given where it finds no more."""
+    def _second_reading(self, number: int) -> SecondReading | None:
+        """Return a page as pdfminer reads it; None when it cannot."""
         if self._second is None or self._second[0] != number:
             try:
                 from apps.pages.pdf.second_reader import second_characters
 
                 # The path may be a descriptor of a file without a name.
                 with io.BytesIO(self._repaired) if self._repaired else open(self._path, "rb") as file:  # noqa: PTH123
-                    found = second_characters(file, None if self._repaired else self._password, number)[0]
+                    password = None if self._repaired else self._password
+                    self._second = number, SecondReading(*second_characters(file, password, number))
             except (errors.PageError, ImportError):  # the program's own folders may be closed to this process
-                return characters
-            self._second = number, found
-        found = self._second[1]
-        return found if len(found.text) > len(characters.text) else characters
+                return None
+        return self._second[1]
 
     def _field_runs(self, number: int, frame: Frame) -> list[TextRun]:
         """Return the values of the fields of a page; [] when pikepdf cannot read the document."""

@@ -28,6 +28,8 @@ from apps.pages.reading.inspection import PDF, inspect_document
 __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
 
 READ_WITHOUT_FORMS = "read_without_forms"
+# A second reading must have this share of the characters of the first.
+MIN_SECOND_SHARE = 0.5
 _WARNINGS_OF_QUALITY = {"lost_characters": "lost_characters", "layout": "plain_layout"}
 
 
@@ -108,7 +110,22 @@ def _opened(path: str, password: str | None) -> Iterator[Any]:
         document.close()
 
 
+def _best_reading(pdf: PdfFile, raw: RawPage) -> RawPage:
+    """Return the page, or what the second reader reads if only that is text."""
+    if text_quality.verdict(raw).needs_ocr != text_quality.GARBLED_TEXT or raw.reader:
+        return raw
+    again = pdf.read_again(raw.page_number)
+    if isinstance(again, PageFailure) or not again.reader:
+        return raw
+    is_text = sum(len(run.text) for run in again.runs) >= MIN_SECOND_SHARE * sum(len(run.text) for run in raw.runs)
+    if is_text and text_quality.verdict(again).needs_ocr != text_quality.GARBLED_TEXT:
+        return again
+    pdf.trust(raw.page_number)
+    return raw
+
+
 def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool) -> Page | PageFailure:
+    raw = _best_reading(pdf, raw)
     angle = rotated_pages.angle_of(raw.runs)
     width, height, visible = raw.width, raw.height, raw.text
     if angle:
@@ -140,8 +157,6 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         warnings += clean_runs(view)
     blocks, quality = _conserved(views, (width, height), visible, removed)
     warnings += [code for name, code in _WARNINGS_OF_QUALITY.items() if name in quality]
-    if raw.outside:
-        quality["off_page_characters"] = raw.outside
     return Page(
         number=raw.page_number,
         width=round(width, 2),
@@ -176,14 +191,21 @@ def _conserved(
     ``visible``: the characters of the page. ``removed``: those that were left out on request.
     """
     blocks = _laid_out(page_layout.analyse, views, size)
+    raw = views[0][0]
     lost = conservation.lost_characters(visible, blocks, removed)
-    if not lost:
-        return blocks, {}
-    lines = _laid_out(conservation.lines_in_order, views, size)
-    still_lost = conservation.lost_characters(visible, lines, removed)
-    if still_lost >= lost:
-        return blocks, {"lost_characters": lost}
-    return lines, {"layout": "lines", "lost_characters": still_lost} if still_lost else {"layout": "lines"}
+    facts: dict[str, str | int] = {
+        "reader": raw.reader,
+        "off_page_characters": raw.outside,
+        "layout": "",
+        "lost_characters": lost,
+    }
+    if lost:
+        lines = _laid_out(conservation.lines_in_order, views, size)
+        still_lost = conservation.lost_characters(visible, lines, removed)
+        if still_lost < lost:
+            blocks = lines
+            facts |= {"layout": "lines", "lost_characters": still_lost}
+    return blocks, {name: fact for name, fact in facts.items() if fact}
 
 
 def _laid_out(

@@ -21,7 +21,7 @@ _IMPORTED_ON_DEMAND = (
     "encodings.utf_16",
     "encodings.utf_16_be",
     "encodings.utf_16_le",
-    "pdfminer.encodingdb",
+    "apps.pages.pdf.second_reader",
     "PIL.BmpImagePlugin",
     "PIL.GifImagePlugin",
     "PIL.JpegImagePlugin",

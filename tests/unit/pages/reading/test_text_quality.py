@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from apps.pages.layout.garbled_text import is_garbled
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
+from apps.pages.pdf.characters import CharacterReader, Characters
 from apps.pages.reading.page_reading import read_pages
 from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
@@ -194,3 +197,61 @@ def test_a_font_that_is_not_embedded_is_read_by_its_glyph_names(tmp_path: Path) 
 
     assert text_of(page) == LINES[0].lower()
     assert (page.needs_ocr, page.warnings) == ("", ())
+
+
+def glyph_number_font(path: Path, text: str) -> str:
+    """Write a page in a font that is not embedded, has no map and whose codes are numbers of glyphs."""
+    codes = b"".join(b"%04X" % (" abcdefghijklmnopqrstuvwxyz".index(letter) + 0x300) for letter in text)
+    content = b"BT /F 11 Tf 72 700 Td <%s> Tj ET" % codes
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+            b"<</Type/Font/Subtype/Type0/BaseFont/Secret/Encoding/Identity-H/DescendantFonts[6 0 R]>>",
+            b"<</Type/Font/Subtype/CIDFontType2/BaseFont/Secret/DW 500/FontDescriptor 7 0 R"
+            b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>",
+            b"<</Type/FontDescriptor/FontName/Secret/Flags 4/FontBBox[0 -200 1000 800]/Ascent 800/Descent -200>>",
+        )
+    )
+    return str(path)
+
+
+def test_numbers_of_glyphs_are_no_text(tmp_path: Path) -> None:
+    page = read(glyph_number_font(tmp_path / "a.pdf", "the river mill turns every working day"))
+
+    assert page.needs_ocr == "garbled_text"
+    assert "text_unreliable" in page.warnings
+
+
+def test_a_page_that_only_the_second_reader_reads_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_pdf(tmp_path / "a.pdf", Sheet().lines(72, 100, LINES))
+
+    def garbled(reader: CharacterReader, *arguments: Any, **options: Any) -> Characters:
+        """Return control codes for letters, as PDFium does for some fonts."""
+        found = usual(reader, *arguments, **options)
+        found.text = "\x03" * len(found.text)
+        return found
+
+    usual = CharacterReader.read
+    monkeypatch.setattr(CharacterReader, "read", garbled)
+    page = read(path)
+
+    assert text_of(page).split() == " ".join(LINES).split()
+    assert (page.needs_ocr, page.warnings, page.quality) == ("", (), {"reader": "pdfminer"})
+
+
+def test_a_page_that_pdfium_cannot_load_is_read_by_the_second_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_pdf(tmp_path / "a.pdf", Sheet().lines(72, 100, LINES))
+
+    def unreadable(*_arguments: Any, **_options: Any) -> Characters:
+        raise PageError
+
+    monkeypatch.setattr(CharacterReader, "read", unreadable)
+    page = read(path)
+
+    assert text_of(page).split() == " ".join(LINES).split()
+    assert page.quality == {"reader": "pdfminer"}
