@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.pages.layout import regions
+from apps.pages.layout import contents_lists, regions
 from apps.pages.layout.lines import rows_of, segment_of, segments_of
 from apps.pages.layout.lists import BULLET
 from apps.pages.layout.rotated_pages import is_upright
@@ -39,6 +39,7 @@ def lost_characters(visible: str, blocks: Iterable[Block], removed: str = "") ->
         texts.append(block.marker)
         texts.append(block.text)
         texts += [cell.text for cell in block.cells]
+        texts.append(contents_lists.leaders_of(block))
     found = "".join(texts)
     lost = _lacking(visible, found)
     if not lost:

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from apps.pages.layout import (
     code_blocks,
     columns,
+    contents_lists,
     half_ruled_tables,
+    heading_lines,
     inline_marks,
     inline_spans,
     lists,
@@ -53,7 +55,7 @@ def analyse(raw: RawPage) -> list[Block]:
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     lists.mark_symbol_bullets(segments)
     lists.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
-    rows = [_with_markers(row) for row in rows_of(segments)]
+    rows = contents_lists.with_contents([_with_markers(row) for row in rows_of(segments)])
     obstacles = [_as_segment(block) for block in (*found, *code)]
     max_area = BACKGROUND_SHARE * raw.width * raw.height
     for box in raw.pictures:
@@ -213,6 +215,10 @@ def _starts_paragraph(group: list[Segment], line: Segment, left: float, right: f
     last = group[-1]
     size = last.size
     if line.bold != last.bold and line.bold != group[0].bold:
+        return True
+    if len(group) == 1 and heading_lines.differ_as_heading(last, line, left, right):
+        return True
+    if _SENTENCE_END.search(last.text) and heading_lines.differ_as_heading(line, last, left, right):
         return True
     indent = (right - line.x1) - (right - last.x1) if rtl else line.x0 - last.x0
     started = last.x1 < right - 0.25 * (right - left) if not rtl else last.x0 > left + 0.25 * (right - left)
