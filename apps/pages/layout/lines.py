@@ -157,12 +157,12 @@ def segment_of(run: TextRun) -> Segment:
 def joined(runs: Sequence[Spanned]) -> str:
     """Return the text of neighbours on one line in reading order, with a space where the gap is wide enough."""
     ordered = list(runs)
-    if any(scripts.is_rtl(run.text) for run in ordered) and scripts.is_rtl("".join(run.text for run in ordered)):
+    if any(scripts.is_rtl(run.text) for run in ordered) and scripts.leans_rtl("".join(run.text for run in ordered)):
         # From the right edge; neighbours written from left to right keep their order.
         ordered = []
         latin: list[Spanned] = []
         for run in reversed(runs):
-            if run.text.isascii() and any(c.isalnum() for c in run.text):
+            if not scripts.has_rtl(run.text) and any(c.isalnum() for c in run.text):
                 latin.insert(0, run)
             else:
                 ordered += latin

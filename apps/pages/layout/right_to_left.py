@@ -1,8 +1,8 @@
-"""Rebuild right-to-left lines from their chars.
+"""Rebuild lines of Hebrew, Arabic and Persian from their characters: files place them in the order of display.
 
-LiteParse orders runs and words from left to right, which scrambles sentences that mix directions, so pages in Hebrew or
-Arabic script are read char by char: from the right edge to the left, with numbers and Latin words reversed again. This
-reverses the display order of the Unicode bidirectional algorithm (UAX 9) for one level of embedding.
+From the right edge to the left the letters are in reading order; numbers, Latin words and what belongs to them are
+turned again. This inverts the Unicode bidirectional algorithm (UAX 9, rules W1-W7 and N0-N2) for paragraphs that run to
+the left and have no embeddings.
 """
 
 from __future__ import annotations
@@ -13,113 +13,189 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from apps.pages.layout.lines import MAX_JOIN_GAP_EMS, rows_of
+from apps.pages.layout import bidirectional
+from apps.pages.layout.lines import MAX_BLANK_GAP_EMS, MAX_JOIN_GAP_EMS, rows_of
+from apps.pages.model import scripts
 from apps.pages.model.raw_page import Char, TextRun, WordBox
 
-# A gap between two chars wider than this, in ems, is a space that the file omits.
-MIN_SPACE_EMS = 0.22
+# A gap between two letters wider than this, in ems, is a space that the file omits, ...
+MIN_SPACE_EMS = 0.17
+# ... and this wide on a page whose spaces are in the file.
+MIN_SPACE_BESIDE_BLANKS_EMS = 0.35
+# The gap of a blank that takes no room is below this, in ems.
+MAX_NO_ROOM_EMS = 0.06
+_NON_JOINER = "\u200c"
+# Letters of the languages that write it: Persian, Kurdish, Urdu and others.
+_WITH_NON_JOINERS = frozenset("پچژگکی")
 _ALEFS = "اأإآٱ"
-_MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+_LAM = "ل"
+
+
+class Cluster(msgspec.Struct):
+    """Characters in reading order that share a place: a letter and its marks, or the parts of a ligature."""
+
+    text: str
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.x0 + self.x1) / 2
 
 
 def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun]:
-    """Return the runs of a page with the text of each line in reading order; rows without chars are unchanged."""
+    """Return the runs of a page with the text of each line in reading order; rows from the left are unchanged.
+
+    ``chars``: those of the page with its blanks, in the order of the file.
+    """
     rows = rows_of(runs)
     bands = [(min(run.top for run in row), max(run.bottom for run in row)) for row in rows]
-    inside: list[list[Char]] = [[] for _ in rows]
-    for char in chars:
-        middle = (char.top + char.bottom) / 2
+    clusters = _clusters(chars)
+    spaced = any(cluster.text == " " for cluster in clusters)
+    inside: list[list[Cluster]] = [[] for _ in rows]
+    for cluster in clusters:
+        middle = (cluster.top + cluster.bottom) / 2
         nearest = min(range(len(bands)), key=lambda i: abs(bands[i][0] + bands[i][1] - 2 * middle), default=None)
         if nearest is not None and bands[nearest][0] - 2 <= middle <= bands[nearest][1] + 2:
-            inside[nearest].append(char)
+            inside[nearest].append(cluster)
     result: list[TextRun] = []
-    for row, band, found in zip(rows, bands, inside, strict=True):
-        result += _row(row, band, found) if any(not g.text.isspace() for g in found) else row
+    whole = "".join(cluster.text for cluster in clusters)
+    rtl_page = scripts.is_rtl(whole)
+    joint = "" if _WITH_NON_JOINERS.isdisjoint(whole) else _NON_JOINER
+    for row, found in zip(rows, inside, strict=True):
+        text = "".join(cluster.text for cluster in found)
+        leftward = scripts.has_rtl(text) if rtl_page else scripts.leans_rtl(text)
+        result += _runs(row, found, joint, spaced=spaced) if leftward else row
     return result
 
 
-def _row(row: Sequence[TextRun], band: tuple[float, float], chars: list[Char]) -> list[TextRun]:
-    """Return the chars of a row as runs, split where the gap is wide; style and size are those of the nearest run."""
-    chars.sort(key=lambda char: -(char.x0 + char.x1))
-    pieces: list[list[Char]] = []
-    edge = 0.0
+def _clusters(chars: Iterable[Char]) -> list[Cluster]:
+    """Return the characters with those of one place together, and marks with the letters below or above them."""
+    clusters: list[Cluster] = []
+    groups: list[list[Char]] = []
     for char in chars:
-        blank = char.text.isspace()
-        max_gap = MAX_JOIN_GAP_EMS * _run_at(row, (char.x0 + char.x1) / 2).size
-        if not pieces or (not blank and edge - char.x1 > max_gap):
-            if not blank:
-                pieces.append([char])
-                edge = char.x0
+        last = groups[-1][-1] if groups else None
+        if (
+            last is not None
+            and (char.x0, char.x1, char.top) == (last.x0, last.x1, last.top)
+            and not char.text.isspace()
+        ):
+            groups[-1].append(char)
+        else:
+            groups.append([char])
+    backward = _are_backward(groups)
+    marks: list[Cluster] = []
+    for group in groups:
+        first = group[0]
+        text = "".join(char.text for char in (reversed(group) if backward else group))
+        cluster = Cluster(" " if text.isspace() else text, first.x0, first.top, first.x1, first.bottom)
+        is_mark = all(unicodedata.category(character) == "Mn" for character in text)
+        (marks if is_mark else clusters).append(cluster)
+    return _with_marks(clusters, marks) if marks else clusters
+
+
+def _are_backward(groups: Sequence[Sequence[Char]]) -> bool:
+    """Return True if ligatures come last letter first: there is one of lam and alef, and none of alef and lam."""
+    order = 0
+    for group in groups:
+        for left, right in itertools.pairwise(group):
+            order += (left.text == _LAM and right.text in _ALEFS) - (left.text in _ALEFS and right.text == _LAM)
+    return order < 0
+
+
+def _with_marks(clusters: list[Cluster], marks: Sequence[Cluster]) -> list[Cluster]:
+    """Return the clusters, each followed by the marks whose middle is over it."""
+    for mark in marks:
+        level = [c for c in clusters if c.text != " " and c.top - 2 <= (mark.top + mark.bottom) / 2 <= c.bottom + 2]
+        base = min(level, key=lambda c: max(c.x0 - mark.middle, mark.middle - c.x1, 0.0), default=None)
+        if base is None:
+            clusters.append(mark)
+        else:
+            base.text += mark.text
+    return clusters
+
+
+def _runs(row: Sequence[TextRun], clusters: list[Cluster], joint: str, *, spaced: bool) -> list[TextRun]:
+    """Return the clusters of a row as runs, parted where the gap is wide; the style is that of the nearest run."""
+    clusters.sort(key=lambda cluster: -cluster.middle)
+    stretches: list[list[Cluster]] = []
+    edge, blank = 0.0, False
+    for cluster in clusters:
+        if cluster.text == " ":
+            blank = True
+            if stretches:
+                stretches[-1].append(cluster)
             continue
-        pieces[-1].append(char)
-        if not blank:
-            edge = min(edge, char.x0)
-    runs = []
-    for piece in pieces:
-        model = _run_at(row, (piece[0].x1 + piece[-1].x0) / 2)
-        words = _words(piece, model.size)
-        runs.append(
-            TextRun(
-                text=logical_order(" ".join(word.text for word in words)),
-                x0=min(char.x0 for char in piece),
-                top=band[0],
-                x1=max(char.x1 for char in piece),
-                bottom=band[1],
-                size=model.size,
-                bold=model.bold,
-                italic=model.italic,
-                words=[msgspec.structs.replace(word, text=logical_order(word.text)) for word in words],
-            )
-        )
-    return runs
+        max_gap = (MAX_BLANK_GAP_EMS if blank else MAX_JOIN_GAP_EMS) * _run_at(row, cluster.middle).size
+        if not stretches or edge - cluster.x1 > max_gap:
+            stretches.append([])
+            edge = cluster.x0
+        stretches[-1].append(cluster)
+        edge, blank = min(edge, cluster.x0), False
+    return [_run(row, stretch, joint, spaced=spaced) for stretch in stretches]
+
+
+def _run(row: Sequence[TextRun], stretch: list[Cluster], joint: str, *, spaced: bool) -> TextRun:
+    letters = [cluster for cluster in stretch if cluster.text != " "]
+    x0, x1 = min(c.x0 for c in letters), max(c.x1 for c in letters)
+    model = _run_at(row, (x0 + x1) / 2)
+    words = _words(_with_gaps(stretch, model.size, joint, spaced=spaced))
+    return msgspec.structs.replace(
+        model,
+        text=" ".join(word.text for word in words),
+        x0=x0,
+        x1=x1,
+        top=min(run.top for run in row),
+        bottom=max(run.bottom for run in row),
+        angle=0.0,
+        words=words,
+    )
 
 
 def _run_at(row: Sequence[TextRun], x: float) -> TextRun:
     return min(row, key=lambda run: max(run.x0 - x, x - run.x1, 0.0))
 
 
-def _words(chars: Sequence[Char], size: float) -> list[WordBox]:
-    """Return the chars, which come from the right, as words in display order from the right."""
-    groups: list[list[Char]] = [[]]
-    for char in chars:
-        if char.text.isspace() or (groups[-1] and groups[-1][-1].x0 - char.x1 > MIN_SPACE_EMS * size):
-            groups.append([])
-        if not char.text.isspace():
-            groups[-1].append(char)
-    words = []
-    for group in filter(None, groups):
-        x0, top = min(char.x0 for char in group), min(char.top for char in group)
-        x1, bottom = max(char.x1 for char in group), max(char.bottom for char in group)
-        text = "".join(char.text for char in group)
-        # Both letters of a lam-alef ligature have its box, and come in either order: lam is read first.
-        for left, right in itertools.pairwise(group):
-            if left.text in _ALEFS and right.text == "ل" and left.x0 == right.x0:
-                text = text.replace(left.text + "ل", "ل" + left.text, 1)
-        words.append(WordBox(text, x0, top, x1 - x0, bottom - top))
-    return words
+def _with_gaps(stretch: Sequence[Cluster], size: float, joint: str, *, spaced: bool) -> list[Cluster]:
+    """Return clusters from the right with one blank wherever the file has one or the gap is a space.
 
-
-def logical_order(display: str) -> str:
-    """Return characters from the right edge in reading order: numbers and Latin words are reversed again."""
-    parts: list[str] = []
-    start = 0
-    while start < len(display):
-        if not _is_ltr(display[start]):
-            parts.append(display[start])
-            start += 1
+    A blank without room between Arabic letters is a ``joint``: what programs write for a character without a shape.
+    """
+    smallest = (MIN_SPACE_BESIDE_BLANKS_EMS if spaced else MIN_SPACE_EMS) * size
+    result: list[Cluster] = []
+    edge, blank = stretch[0].x1, False
+    for cluster in stretch:
+        if cluster.text == " ":
+            blank = True
             continue
-        end = last = start
-        while end < len(display) and unicodedata.bidirectional(display[end]) not in ("R", "AL"):
-            if _is_ltr(display[end]):
-                last = end
-            end += 1
-        parts.append(display[start : last + 1][::-1])
-        start = last + 1
-    text = "".join(parts)
-    opened, closed = text.find("("), text.find(")")
-    # A bracket that closes before any opened was drawn mirrored.
-    return text.translate(_MIRRORED) if 0 <= closed < opened else text
+        gap = edge - cluster.x1
+        if result and blank and gap < MAX_NO_ROOM_EMS * size and _are_arabic(result[-1], cluster):
+            result[-1].text += joint
+        elif result and (blank or gap > smallest):
+            result.append(Cluster(" ", cluster.x1, cluster.top, edge, cluster.bottom))
+        result.append(cluster)
+        edge, blank = min(edge, cluster.x0) if result else cluster.x0, False
+    return result
 
 
-def _is_ltr(character: str) -> bool:
-    return unicodedata.bidirectional(character) in ("L", "EN", "AN")
+def _are_arabic(left: Cluster, right: Cluster) -> bool:
+    return all(unicodedata.bidirectional(cluster.text[0]) == "AL" for cluster in (left, right))
+
+
+def _words(clusters: Sequence[Cluster]) -> list[WordBox]:
+    """Return the words of a line in reading order. ``clusters``: from the right edge."""
+    display = list(reversed(clusters))
+    words: list[list[tuple[Cluster, str]]] = [[]]
+    for place, text in bidirectional.in_reading_order([cluster.text for cluster in display]):
+        if text == " ":
+            words.append([])
+        else:
+            words[-1].append((display[place], text))
+    boxes = []
+    for word in filter(None, words):
+        x0, top = min(c.x0 for c, _ in word), min(c.top for c, _ in word)
+        x1, bottom = max(c.x1 for c, _ in word), max(c.bottom for c, _ in word)
+        boxes.append(WordBox("".join(text for _, text in word), x0, top, x1 - x0, bottom - top))
+    return boxes

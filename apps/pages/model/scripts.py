@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+# A line with more than this share of its letters from right to left is read from the right.
+MIN_RTL_SHARE = 0.25
 # Hebrew, Arabic and their presentation forms.
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LETTER = re.compile("[^\\W\\d_]")
@@ -40,6 +42,18 @@ def is_rtl(text: str) -> bool:
         return False
     marks = len(_RTL.findall(text))
     return marks > 0 and 2 * marks > len(_LETTER.findall(text))
+
+
+def has_rtl(text: str) -> bool:
+    """Return True if a letter of the text is written from right to left."""
+    return not text.isascii() and _RTL.search(text) is not None
+
+
+def leans_rtl(text: str) -> bool:
+    """Return True for a line that is read from the right edge, though Latin words may fill most of it."""
+    if text.isascii():
+        return False
+    return len(_RTL.findall(text)) > MIN_RTL_SHARE * len(_LETTER.findall(text))
 
 
 def needs_space(left: str, right: str) -> bool:

@@ -69,7 +69,8 @@ class Characters(msgspec.Struct):
     distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
     writing direction, vertical writing is 90. ``blanks_before``: how many blanks the file has before the character.
     ``objects``: handles of the text objects that have a character, and of the marks of groups of glyphs with a text of
-    their own. ``unmapped``: the font says no more than its code.
+    their own. ``blanks``: the boxes of blanks on a page with letters written to the left. ``unmapped``: the font says
+    no more than its code.
     """
 
     text: str
@@ -88,6 +89,7 @@ class Characters(msgspec.Struct):
     piece: Any
     vertical: Any
     unmapped: Any
+    blanks: list[tuple[float, float, float, float]] = []
     outside: int = 0
     truncated: bool = False
     objects: frozenset[int] = frozenset()
@@ -267,6 +269,7 @@ class CharacterReader:
             piece=same_box[kept],
             vertical=np.repeat(vertical, lengths)[kept],
             unmapped=self._unmapped(real, codes, np.repeat(fonts, lengths))[kept],
+            blanks=_boxes_of(blank & inside, x0, top, x1, bottom) if has_leftward(codes) else [],
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
             outside=int(np.count_nonzero(~inside & ~blank & ~joined_low)),
             objects=frozenset(objects[starts].tolist()),
@@ -321,6 +324,15 @@ class CharacterReader:
         if len(name) == 1 and ord(name) >= 0x20 and not 0xE000 <= ord(name) < 0xF900:
             return ord(name)
         return ord("-") if hyphen else 0
+
+
+def _boxes_of(chosen: Any, *edges: Any) -> list[tuple[float, float, float, float]]:
+    return list(zip(*(edge[chosen].tolist() for edge in edges), strict=True))
+
+
+def has_leftward(codes: Any) -> bool:
+    """Return True if there are letters that are written to the left."""
+    return bool(((codes >= 0x590) & (codes < 0x900) | (codes >= 0xFB1D) & (codes < 0xFF00)).any())
 
 
 def _is_blank(codes: Any) -> Any:

@@ -99,14 +99,18 @@ class PdfFile:
         self._badly_read.discard(number)
 
     def chars(self, number: int) -> list[Char]:
-        """Return every character of a page with its box; [] when the page cannot be read."""
+        """Return every character of a page with its box, then its blanks; [] when the page cannot be read.
+
+        Blanks are known on pages with letters written to the left.
+        """
         if self._last is None or self._last[0] != number:
             self._read(number)
         if self._last is None or self._last[0] != number:
             return []
         found = self._last[1]
         edges = [array.tolist() for array in (found.x0, found.top, found.x1, found.bottom)]
-        return [Char(*char) for char in zip(found.text, *edges, strict=True)]
+        letters = [Char(*char) for char in zip(found.text, *edges, strict=True)]
+        return letters + [Char(" ", *box) for box in found.blanks]
 
     def rendered(self) -> Any:
         """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""

@@ -133,7 +133,7 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         if isinstance(turned, PageFailure):
             return turned
         raw = turned
-    elif scripts.is_rtl("".join([run.text for run in raw.runs])):
+    elif scripts.has_rtl("".join([run.text for run in raw.runs])):
         raw.runs = right_to_left.rebuild_runs(raw.runs, pdf.chars(raw.page_number))
     aside = directions.other_view(pdf, raw, angle)
     views = [(raw, angle), *((aside,) if aside else ())]

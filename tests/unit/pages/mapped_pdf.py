@@ -44,8 +44,10 @@ class Drawing:
         self._codes = {character: number for number, character in enumerate(characters, 1)}
         self._operators: list[str] = []
 
-    def draw(self, text: str, x: float, top: float, *, size: float = 12, actual: str | None = None) -> Drawing:
-        """Draw characters of the font from a place; ``actual``: the text given for them."""
+    def draw(
+        self, text: str | list[str], x: float, top: float, *, size: float = 12, actual: str | None = None
+    ) -> Drawing:
+        """Draw characters, or a list with ligatures, from a place; ``actual``: the text given for them."""
         shown = "".join(f"{self._codes[c]:04X}" for c in text)
         operators = f"BT /F1 {size:g} Tf 1 0 0 1 {x:g} {HEIGHT - top - size:g} Tm <{shown}> Tj ET"
         if actual is not None:

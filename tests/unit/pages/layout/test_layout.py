@@ -6,7 +6,6 @@ import pytest
 
 from apps.pages.layout import page_layout
 from apps.pages.layout.lines import paragraph_text
-from apps.pages.layout.right_to_left import logical_order
 from apps.pages.model.blocks import Block, BlockType
 from tests.unit.pages.drawing import prose, raw_page, run
 
@@ -128,17 +127,3 @@ def test_another_letter_size_begins_a_new_paragraph() -> None:
     blocks = page_layout.analyse(raw_page([run("Leaves", 72, 100, size=12), run("are green", 72, 113)]))
 
     assert texts(blocks) == ["Leaves", "are green"]
-
-
-@pytest.mark.parametrize(
-    ("from_the_right", "reading"),
-    [
-        ("שלום", "שלום"),
-        ("פרק 21", "פרק 12"),
-        ("ספר fdP חדש", "ספר Pdf חדש"),
-        ("5.3 הדורהמ", "3.5 הדורהמ"),
-        ("dlrow olleh", "hello world"),
-    ],
-)
-def test_numbers_and_latin_words_keep_their_direction_in_right_to_left_lines(from_the_right: str, reading: str) -> None:
-    assert logical_order(from_the_right) == reading

@@ -65,3 +65,32 @@ def test_lines_of_korean_are_joined_with_blanks(tmp_path: Path) -> None:
     widths = dict.fromkeys(letters[:3], 1000) | {" ": 250}
 
     assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, widths, drawing.content())) == " ".join(["한국어"] * 20)
+
+
+HEBREW = [*"שלוםעיהבנדכחמקט", *"0123456789", "%", "(", ")", "k", "g", " ", "."]
+
+
+def hebrew_line(tmp_path: Path, displayed: str) -> str:
+    """Return the text of a line drawn from the left edge in the order of display."""
+    drawing = Drawing(HEBREW).draw("שלום", 500, 72).draw(displayed, 72, 90)
+    return text_of(mapped_pdf(tmp_path / "a.pdf", HEBREW, {}, drawing.content()))
+
+
+def test_a_percentage_in_hebrew_keeps_its_sign(tmp_path: Path) -> None:
+    assert "עליה של 17.5% כל חדש" in hebrew_line(tmp_path, "שדח לכ 17.5% לש הילע")
+
+
+def test_a_unit_in_hebrew_follows_its_number(tmp_path: Path) -> None:
+    assert "משקל 25 kg חדש" in hebrew_line(tmp_path, "שדח kg 25 לקשמ")
+
+
+def test_brackets_in_hebrew_open_before_they_close(tmp_path: Path) -> None:
+    assert "שלום (חדש) לכל" in hebrew_line(tmp_path, "לכל (שדח) םולש")
+
+
+def test_a_ligature_of_arabic_is_read_from_its_first_letter(tmp_path: Path) -> None:
+    letters = ["ا", "لا", "خ", "ر", "و", "ن", " ", "م"]
+    # From the left edge, as it is displayed.
+    drawing = Drawing(letters).draw(["م", "ن", " ", "ن", "و", "ر", "خ", "لا", "ا"], 72, 72)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {}, drawing.content())) == "الاخرون نم"
