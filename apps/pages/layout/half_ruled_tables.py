@@ -14,7 +14,7 @@ import msgspec
 from apps.pages.layout import flows, unruled_tables
 from apps.pages.layout.lines import rows_of, segments_of
 from apps.pages.layout.rulings import SNAP_POINTS, Ruling
-from apps.pages.layout.table_columns import gutters_of, table_lines
+from apps.pages.layout.table_columns import gutters_of
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block
 from apps.pages.model.raw_page import TextRun
@@ -39,6 +39,7 @@ class _Interval(msgspec.Struct, gc=False):
     top: float
     bottom: float
     runs: list[TextRun]
+    rows: list[Row]
     is_tabular: bool
 
 
@@ -95,16 +96,9 @@ def _interval(runs: Sequence[TextRun], above: Ruling, below: Ruling) -> _Interva
         if above.at <= (run.top + run.bottom) / 2 <= below.at and run.x0 < high and run.x1 > low:
             inside.append(run)
             is_crossed = is_crossed or run.x0 < low or run.x1 > high
-    interval = _Interval(above.at, below.at, inside, False)
-    if inside and not is_crossed:
-        lines = _lines(inside)
-        several = sum(1 for line in lines if len(line) > 1)
-        interval.is_tabular = several >= MIN_TABULAR_SHARE * len(lines)
-    return interval
-
-
-def _lines(runs: Sequence[TextRun]) -> list[Row]:
-    return table_lines(rows_of(segments_of(runs)))
+    rows = rows_of(segments_of(inside)) if inside and not is_crossed else []
+    several = sum(1 for row in rows if len(row) > 1)
+    return _Interval(above.at, below.at, inside, rows, bool(rows) and several >= MIN_TABULAR_SHARE * len(rows))
 
 
 def _table(
@@ -112,7 +106,7 @@ def _table(
 ) -> Block | None:
     """Return the text of neighbouring intervals as a table; None if it is prose in columns or a single row."""
     runs = [run for interval in region for run in interval.runs]
-    rows = rows_of(segments_of(runs))
+    rows = [row for interval in region for row in interval.rows]
     if len(rows) < MIN_ROWS or len(region) < 2:
         return None
     top, bottom = region[0].top, region[-1].bottom
@@ -128,8 +122,8 @@ def _table(
         and line.low < bottom
         and line.high > top
     ]
-    gutters = gutters_of(table_lines(rows), 0)
-    if not borders and len(gutters) == 1 and _is_prose(rows, gutters[0][1]):
+    gutters = [] if borders else gutters_of(rows, 0)
+    if len(gutters) == 1 and _is_prose(rows, gutters[0][1]):
         return None
     rtl = scripts.is_rtl("".join(run.text for run in runs))
     return unruled_tables.aligned_table(Band(rows), lines, rtl=rtl, down=borders)

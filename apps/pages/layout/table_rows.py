@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 from apps.pages.layout.rulings import Ruling
 from apps.pages.layout.table_columns import in_columns, is_note
@@ -25,6 +26,9 @@ MIN_FULL_NOTE_SHARE = 0.75
 _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%‰*†]?[)\]]?")
 
 Group = list[Row]
+Cells = list[list[Segment]]
+"""The segments of a line by column, the column of the labels first."""
+T = TypeVar("T")
 
 
 def grouped(lines: Sequence[Row], gutters: Gutters, across: Sequence[Ruling], *, rtl: bool) -> list[Group]:
@@ -33,29 +37,28 @@ def grouped(lines: Sequence[Row], gutters: Gutters, across: Sequence[Ruling], *,
         return []
     notes = [is_note(line, gutters, rtl=rtl) for line in lines]
     ruled, wide = ruled_steps(lines, across), _wide_steps(lines)
-    repeats = [_repeats(above, below, gutters) for above, below in itertools.pairwise(lines)]
+    cells = [in_columns(line, gutters)[:: -1 if rtl else 1] for line in lines]
     apart = [any(step) for step in zip(ruled, wide, strict=True)]
     forced = [
-        r or (n != m) or (n and m and not _continues_note(lines, index))
-        for index, (r, n, m) in enumerate(zip(repeats, notes, notes[1:], strict=False))
+        n != m or (n and m and not _continues_note(lines, index)) or _repeats(cells[index], cells[index + 1])
+        for index, (n, m) in enumerate(itertools.pairwise(notes))
     ]
-    parts = _split(lines, [a or f for a, f in zip(apart, forced, strict=True)])
-    several = [part for part in parts if len(part) > 1]
-    whole = sum(1 for part in several if _is_one_row(part, gutters))
-    if len(parts) > 1 and any(apart) and (not several or 2 * whole > len(several)):
-        return parts
+    breaks = [a or f for a, f in zip(apart, forced, strict=True)]
+    if any(apart):
+        parts = [part for part in _split(cells, breaks) if len(part) > 1]
+        whole = sum(1 for part in parts if _is_one_row(part))
+        if not parts or 2 * whole > len(parts):
+            return _split(lines, breaks)
     starts = [
-        apart[index]
-        or forced[index]
-        or (not (notes[index] and notes[index + 1]) and _starts(lines, index + 1, gutters, rtl))
-        for index in range(len(lines) - 1)
+        is_break or (not (notes[index] and notes[index + 1]) and _starts(cells, index + 1))
+        for index, is_break in enumerate(breaks)
     ]
     return _split(lines, starts)
 
 
-def _split(lines: Sequence[Row], breaks: Sequence[bool]) -> list[Group]:
+def _split(lines: Sequence[T], breaks: Sequence[bool]) -> list[list[T]]:
     """Return the lines in groups; ``breaks[i]`` says whether line ``i + 1`` begins another."""
-    groups: list[Group] = [[lines[0]]]
+    groups: list[list[T]] = [[lines[0]]]
     for line, is_break in zip(lines[1:], breaks, strict=True):
         if is_break:
             groups.append([line])
@@ -89,21 +92,19 @@ def _continues_note(lines: Sequence[Row], index: int) -> bool:
     return lines[index][0].x1 > left + MIN_FULL_NOTE_SHARE * (right - left)
 
 
-def _is_one_row(part: Group, gutters: Gutters) -> bool:
+def _is_one_row(part: Sequence[Cells]) -> bool:
     """Return True if the lines may be the cells of one row, aligned at the top or the bottom.
 
     The cells differ in their number of lines, have no empty lines between, and begin or end together.
     """
-    filled = [[bool(column) for column in in_columns(line, gutters)] for line in part]
-    columns = [column for column in zip(*filled, strict=True) if any(column)]
+    columns = [column for column in zip(*([bool(cell) for cell in line] for line in part), strict=True) if any(column)]
     if len(columns) > 1 and all(all(column) for column in columns):
         return False
     if any(_has_hole(column) for column in columns):
         return False
     if all(column[0] for column in columns):
         return True
-    labels = [in_columns(line, gutters)[0] for line in part]
-    is_title = bool(labels[0]) and bool(labels[1]) and not _is_lower(labels[1])
+    is_title = bool(part[0][0]) and bool(part[1][0]) and not _is_lower(part[1][0])
     return all(column[-1] for column in columns) and not is_title
 
 
@@ -112,11 +113,9 @@ def _has_hole(column: Sequence[bool]) -> bool:
     return not all(column[first : last + 1])
 
 
-def _starts(lines: Sequence[Row], index: int, gutters: Gutters, rtl: bool) -> bool:
+def _starts(cells: Sequence[Cells], index: int) -> bool:
     """Return True if a line begins a row: its first column is filled and does not continue the label above."""
-    columns, above = in_columns(lines[index], gutters), in_columns(lines[index - 1], gutters)
-    if rtl:
-        columns, above = columns[::-1], above[::-1]
+    columns, above = cells[index], cells[index - 1]
     filled = [column for column in columns[1:] if column]
     if not columns[0]:
         # Without a label it is a row if all other columns are filled, none of them with the rest of a sentence.
@@ -125,8 +124,7 @@ def _starts(lines: Sequence[Row], index: int, gutters: Gutters, rtl: bool) -> bo
         # The rest of a label: its row has its amounts beside one of the label's lines.
         return bool(filled) and any(above[1:]) and not all(map(_is_lower, filled))
     if filled and all(map(_is_lower, filled)):
-        tops = in_columns(lines[0], gutters)[:: -1 if rtl else 1]
-        return any(_is_lower(top) for top, column in zip(tops[1:], columns[1:], strict=True) if column)
+        return any(_is_lower(top) for top, column in zip(cells[0][1:], columns[1:], strict=True) if column)
     return True
 
 
@@ -134,12 +132,11 @@ def _is_lower(column: Sequence[Segment]) -> bool:
     return bool(column) and column[0].text[:1].islower()
 
 
-def _repeats(above: Row, line: Row, gutters: Gutters) -> bool:
+def _repeats(above: Cells, below: Cells) -> bool:
     """Return True if a column has numbers in both lines: a number never continues on the next line."""
-    upper, lower = in_columns(above, gutters), in_columns(line, gutters)
     return any(
         one and two and all(_NUMBER.fullmatch(part.text) for part in one + two)
-        for one, two in zip(upper, lower, strict=True)
+        for one, two in zip(above, below, strict=True)
     )
 
 
