@@ -4,7 +4,7 @@
 PYTHON_ENV := .venv/bin/python
 SETUP := scripts/setup.sh
 
-.PHONY: help run demo parse unit test check format bench bench-ocr bench-genai bench-admin score chaos lock clean
+.PHONY: help run demo parse unit test check format bench bench-ocr bench-genai bench-admin score sweep chaos lock clean
 .SILENT:
 
 help: ## this list
@@ -72,6 +72,12 @@ bench-admin: ## response times of the admin with a million pages
 score: ## the score of our Markdown on the corpus
 	$(SETUP) development
 	$(PYTHON_ENV) -m bench.quality $(ARGS)
+
+# What is lost of the PDFs of a folder: make sweep DIR=~/pdfs [ARGS="--pages 10 --worst 20 --processes 2"]
+sweep: ## recall of characters and words of every PDF of a folder: make sweep DIR=~/pdfs
+	$(SETUP) development
+	if [ -z "$$DIR" ]; then echo "Name the folder: make sweep DIR=~/pdfs" >&2; exit 2; fi
+	exec $(PYTHON_ENV) -m bench.sweep "$$DIR" $(ARGS)
 
 # Property tests with new examples, kill and flush scenarios, and long tests: make chaos [TIMES=10]
 chaos: ## property tests with new examples, kill and flush scenarios, long tests, ten times
