@@ -19,9 +19,10 @@ from apps.pages.pdf.pdfium import Pdfium
 MAX_ANNOTATIONS = 5_000
 MAX_VALUE_CHARACTERS = 20_000
 MAX_PARENTS = 32
+MAX_AREAS = 200
 CHECKED, UNCHECKED, CHOSEN, NOT_CHOSEN = "☑", "☐", "◉", "○"
 # Subtypes (fpdf_annot.h), flags of annotations (PDF 32000-1, table 165) and of fields (tables 226 and 228).
-_LINK, _FREE_TEXT, _WIDGET = 2, 3, 20
+_LINK, _FREE_TEXT, _STRIKE_OUT, _WIDGET = 2, 3, 12, 20
 _HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
 _PASSWORD, _RADIO, _PUSH_BUTTON = 1 << 13, 1 << 15, 1 << 16
 _URI_ACTION = 3
@@ -32,15 +33,19 @@ _LEADING, _WIDTH = 1.2, 0.5
 
 
 class Annotations(msgspec.Struct):
-    """``runs``: values and notes as text at their places. ``links``: places with an address."""
+    """``runs``: values and notes as text at their places. ``links``: places with an address.
+
+    ``struck``: places that are crossed out.
+    """
 
     runs: list[TextRun] = []
     links: list[Link] = []
+    struck: list[Box] = []
     has_fields: bool = False
 
 
 def read_annotations(library: Pdfium, document: int, page: int, frame: Frame) -> Annotations:
-    """Return the links of a loaded page, and whether it has fields or notes whose text is to be read."""
+    """Return the links and struck places of a loaded page, and whether it has fields or notes whose text is read."""
     found = Annotations()
     for index in range(min(library.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
         annotation = library.FPDFPage_GetAnnot(page, index)
@@ -51,12 +56,25 @@ def read_annotations(library: Pdfium, document: int, page: int, frame: Frame) ->
             found.has_fields = True
         elif kind == _LINK:
             address = _address(library, document, annotation)
-            bounds = np.zeros(4, "f4")  # left, top, right, bottom
-            if address and library.FPDFAnnot_GetRect(annotation, bounds.ctypes.data):
-                left, top, right, bottom = bounds.tolist()
-                found.links.append(Link(_displayed(frame, left, bottom, right, top), address))
+            found.links += [Link(area, address) for area in _areas(library, annotation, frame) if address]
+        elif kind == _STRIKE_OUT and not library.FPDFAnnot_GetFlags(annotation) & (_HIDDEN | _NO_VIEW):
+            found.struck += _areas(library, annotation, frame)
         library.FPDFPage_CloseAnnot(annotation)
     return found
+
+
+def _areas(library: Pdfium, annotation: int, frame: Frame) -> list[Box]:
+    """Return the boxes that an annotation is about: one for each line where it names them, else its rectangle."""
+    areas = []
+    corners = np.zeros(8, "f4")  # x and y of four corners
+    for index in range(min(library.FPDFAnnot_CountAttachmentPoints(annotation), MAX_AREAS)):
+        if library.FPDFAnnot_GetAttachmentPoints(annotation, index, corners.ctypes.data):
+            xs, ys = corners[::2], corners[1::2]
+            areas.append(_displayed(frame, float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())))
+    if not areas and library.FPDFAnnot_GetRect(annotation, corners.ctypes.data):  # left, top, right, bottom
+        left, top, right, bottom = corners[:4].tolist()
+        areas.append(_displayed(frame, left, bottom, right, top))
+    return areas
 
 
 def _address(library: Pdfium, document: int, annotation: int) -> str:

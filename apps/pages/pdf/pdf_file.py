@@ -289,6 +289,7 @@ class PdfFile:
             outside=characters.outside,
             unmapped=int(np.count_nonzero(characters.unmapped & (characters.code >= 0x100))),
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
+            struck=placed(noted.struck),
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
             reader=SECOND_READER if second else "",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _POINTER, _INT, _UNSIGNED, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint, ctypes.c_ulong
+_SIZE = ctypes.c_size_t
 _DOUBLE, _FLOAT, _TEXT = ctypes.c_double, ctypes.c_float, ctypes.c_char_p
 
 # Name of the function without its prefix -> (result, arguments).
@@ -78,6 +79,8 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "FPDFPage_CloseAnnot": (None, (_POINTER,)),
     "FPDFAnnot_GetSubtype": (_INT, (_POINTER,)),
     "FPDFAnnot_GetRect": (_INT, (_POINTER, _POINTER)),
+    "FPDFAnnot_CountAttachmentPoints": (_SIZE, (_POINTER,)),
+    "FPDFAnnot_GetAttachmentPoints": (_INT, (_POINTER, _SIZE, _POINTER)),
     "FPDFAnnot_GetFlags": (_INT, (_POINTER,)),
     "FPDFAnnot_GetStringValue": (_LONG, (_POINTER, _TEXT, _POINTER, _LONG)),
     "FPDFAnnot_GetLink": (_POINTER, (_POINTER,)),

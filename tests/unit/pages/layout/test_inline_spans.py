@@ -117,3 +117,30 @@ def test_letters_of_a_logo_at_different_heights_are_one_word(parse: Parse) -> No
     with_mark(sheet, 72, 100, "typeset in L", "A", "TEX here")
 
     assert "typeset in LATEX here" in parse(sheet).markdown
+
+
+def quads(*boxes: tuple[float, float, float, float]) -> bytes:
+    corners = []
+    for x0, top, x1, bottom in boxes:
+        corners += [x0, 792 - top, x1, 792 - top, x0, 792 - bottom, x1, 792 - bottom]
+    return b"/QuadPoints[%s]" % b" ".join(b"%g" % corner for corner in corners)
+
+
+def test_words_that_a_note_crosses_out(parse: Parse) -> None:
+    sheet = Sheet().text(72, 100, "The tax is five percent seven percent.")
+    sheet.note(72, 98, 300, 114, b"/StrikeOut" + quads((124, 98, 183, 114)))
+    sheet.text(72, 200, "Nothing here.").note(72, 198, 200, 214, b"/StrikeOut/F 2")
+
+    assert parse(sheet).markdown == "The tax is ~~five percent~~ seven percent.\n\nNothing here.\n"
+
+
+def test_a_link_over_two_lines_leads_from_its_own_words_only(parse: Parse) -> None:
+    sheet = Sheet().lines(72, 100, ["Read all of the long hand-", "book of the mill before the wheel turns."])
+    action = b"/A<</S/URI/URI(https://example.org/)>>"
+    sheet.note(72, 98, 300, 128, b"/Link" + action + quads((152, 98, 230, 112), (72, 112, 97, 126)))
+
+    found = parse(sheet, options=RenderOptions(links=True))
+
+    assert (
+        found.markdown == "Read all of the [long handbook](https://example.org/) of the mill before the wheel turns.\n"
+    )
