@@ -35,6 +35,7 @@ from apps.pages.pdf.vertical_writing import mark_vertical
 # Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
 _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
 _HEADER = b"%PDF-"
+_LOOP = "Loop detected"  # how qpdf names it
 # How far into a file its header is looked for.
 MAX_HEADER_OFFSET_BYTES = 1 << 20
 # PDFium's text reader takes memory for each point of the width and the height of a page.
@@ -69,6 +70,7 @@ class PdfFile:
         self._document = 0
         self._bytes: Any = None
         self._repaired: bytes | None = None
+        self._is_irreparable = False
         self._rendered: Any = None
         self._structure: Any = None  # pikepdf's document
         self._is_tagged = False
@@ -155,11 +157,19 @@ class PdfFile:
         if not self._document:
             self._open()
         page = self._page(number)
-        if not page and self._repaired is None:
+        count = library.FPDF_GetPageCount(self._document)
+        if not page and self._repaired is None and not self._is_irreparable:
             # qpdf repairs more than PDFium does; only broken files pay for this second chance.
-            self._open_repaired()
-            page = self._page(number)
-        if not page and number > library.FPDF_GetPageCount(self._document):
+            try:
+                self._open_repaired()
+            except errors.PageError as error:
+                self._is_irreparable = True
+                # A tree that loops has no such page; one without pages shows an empty sheet, as viewers do.
+                if number > count or _LOOP in error.detail:
+                    raise
+            else:
+                page, count = self._page(number), library.FPDF_GetPageCount(self._document)
+        if not page and number > count:
             raise errors.PageError
         try:
             yield page
@@ -217,11 +227,12 @@ class PdfFile:
         """Open the file as qpdf writes it anew. Raise PageError when qpdf cannot read it either."""
         import pikepdf
 
-        self._close_document()
         try:
-            self._repaired = _repaired(self._path, self._password, bare=self._careful)
+            repaired = _repaired(self._path, self._password, bare=self._careful)
         except (pikepdf.PdfError, pikepdf.PasswordError, OSError, ValueError, RuntimeError) as error:
             raise errors.PageError(f"{errors.PageError.__doc__} ({str(error)[:200]})") from error
+        self._close_document()
+        self._repaired = repaired
         self._structure = None
         self._bytes = self._copy_with_marks(self._repaired) or self._repaired
         self._document = self._load(self._bytes, len(self._bytes), None) or 0

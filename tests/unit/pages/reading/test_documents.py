@@ -14,6 +14,7 @@ from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.raw_page import Char, TextRun
 from apps.pages.model.safe_text import clean
 from apps.pages.reading.page_reading import inspect_document, read_pages
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
@@ -88,6 +89,15 @@ def test_a_loop_of_pages_ends_in_a_failed_page(saved: Save) -> None:
     count = inspect_document(path, max_pages=10).page_count
 
     assert all(isinstance(page, PageFailure) for page in read_pages(path, range(1, count + 1)))
+
+
+def test_a_page_tree_without_pages_gives_an_empty_sheet(saved: Save) -> None:
+    path = saved(assembled_pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Count 1>>"))
+
+    (page,) = read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert page.blocks == ()
 
 
 def test_junk_before_the_header_is_ignored(tmp_path: Path) -> None:
