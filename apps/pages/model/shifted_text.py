@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _RAISED_SIGNS = dict(zip("0123456789+−-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾", strict=True))
 _RAISED_LETTERS = dict(
     zip(
@@ -23,7 +25,8 @@ _LEVEL = {
     for sign, shifted in reversed(table.items())
 }
 _LEVEL_TABLE = str.maketrans(_LEVEL)
-SHIFTED_DIGITS = "".join(shifted for shifted, sign in _LEVEL.items() if sign.isdigit())
+SHIFTED_CHARACTERS = "".join(_LEVEL)
+_TAGGED = re.compile(r"<(su[pb])>([^<>\n]{1,24})</\1>", re.IGNORECASE)
 
 
 def shifted(text: str, *, raised: bool, formula: bool = False) -> str:
@@ -43,3 +46,10 @@ def shifted(text: str, *, raised: bool, formula: bool = False) -> str:
 def on_the_line(text: str) -> str:
     """Return the characters that ``shifted`` was given."""
     return text.removeprefix(_CARET).translate(_LEVEL_TABLE)
+
+
+def without_tags(text: str) -> str:
+    """Return HTML or Markdown with its ``<sup>`` and ``<sub>`` elements as raised and lowered characters."""
+    if "<" not in text:
+        return text
+    return _TAGGED.sub(lambda found: shifted(found.group(2), raised=found.group(1).lower() == "sup"), text)

@@ -13,6 +13,7 @@ from html import unescape
 import msgspec
 
 from apps.pages.model.blocks import BlockType, Cell
+from apps.pages.model.shifted_text import without_tags
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
 
@@ -61,11 +62,11 @@ Piece = tuple[str, str, str]
 def pieces(html: str) -> Iterator[Piece]:
     """Yield tags and the unescaped text between them, without comments, scripts and styles.
 
-    A tag whose name HTML does not define is text.
+    Raised and lowered text comes in Unicode's own characters. A tag whose name HTML does not define is text.
     """
     unseen = ""
     start = 0
-    html = without_comments(html)
+    html = without_tags(without_comments(html))
     for found in _TAG.finditer(html):
         closing, name, attributes = found.group(1), found.group(2).lower(), found.group(3)
         if name not in _ELEMENTS:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from apps.pages.layout.lines import paragraph_text
 from apps.pages.model import list_markers
 from apps.pages.model.blocks import BlockType, Cell
+from apps.pages.model.shifted_text import without_tags
 from apps.parsing.answers import html
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
@@ -106,6 +107,7 @@ def plain(content: str, *, line_break: str = " ") -> str:
     """Return inline Markdown as plain text. Hard breaks become ``line_break``; soft breaks join hyphenated words."""
     if not _MARKED.search(content):
         return content
+    content = without_tags(content)
     if len(content) > MAX_MARKED_CHARS or content.count("[") > MAX_BRACKETS:
         return _ESCAPED.sub(r"\1", html.text_of(content))
     tokens: list[Token] = []

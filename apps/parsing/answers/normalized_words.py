@@ -17,7 +17,7 @@ from apps.pages.layout.running_lines import margin_of
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Line, Page
 from apps.pages.model.geometry import Box
-from apps.pages.model.shifted_text import SHIFTED_DIGITS
+from apps.pages.model.shifted_text import SHIFTED_CHARACTERS
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _LETTER = rf"[^\W\d_{_UNSPACED}]"
@@ -25,8 +25,8 @@ _HYPHEN = "[-\u00ad\u2010\u2011]"
 _WORD = re.compile(
     rf"{_LETTER}{{2,}}(?:{_HYPHEN}{_LETTER}+)*|\d+(?:[.,]\d+)*|[{_UNSPACED}]|{_LETTER}(?:{_HYPHEN}{_LETTER}+)+"
 )
-# Raised and lowered digits are a number of their own: 1,234¹ is 1,234 with a note.
-_SHIFTED = re.compile(rf"(?<=\w)([{SHIFTED_DIGITS}]+)")
+# Raised and lowered characters are words of their own: 1,234¹ is 1,234 with a note.
+_SHIFTED = re.compile(rf"(?<=\w)([{SHIFTED_CHARACTERS}]+)")
 _HYPHENS = re.compile(_HYPHEN)
 _CUT = re.compile(r"[^\W\d_]([-\u00ad\u2010\u2011])\s*$")
 # A block in the margin with more spaces than this is not a running line.

@@ -58,6 +58,7 @@ def test_blocks_keep_their_order_and_types() -> None:
         ("\\*no emphasis\\*", "*no emphasis*"),
         ("    indented by chance", "indented by chance"),
         ("<div><p>in a box</p></div>", "in a box"),
+        ("10<sup>6</sup> of H<sub>2</sub>O in the 19<sup>th</sup>", "10⁶ of H₂O in the 19th"),
     ],
 )
 def test_markup_is_removed_and_its_text_is_kept(markdown: str, text: str) -> None:

@@ -116,3 +116,13 @@ def test_scripts_without_spaces_are_compared_by_character() -> None:
     of = page(lines_block("磨坊每年磨一千吨燕麦和八十八吨黑麦", "水轮建于一八七一年至今仍在转动", top=200))
     assert judged("磨坊每年磨一千吨燕麦和八十八吨黑麦\n水轮建于一八七一年至今仍在转动", of) == ""
     assert judged("磨坊每年磨一千吨燕麦和八十八吨黑麦", of) == "output_incomplete"
+
+
+@pytest.mark.parametrize("spelling", ["1,234¹", "1,234<sup>1</sup>", "1,234^1", "$1,234^{1}$"])
+def test_a_raised_digit_is_no_digit_of_the_number_before_it(spelling: str) -> None:
+    of = of_paragraphs(FIRST, SECOND.replace("1871", "1,234¹"), THIRD)
+    answer = "\n\n".join([FIRST, SECOND.replace("1871", spelling), THIRD])
+
+    assert measured(answer, of).numbers_kept == 1.0
+    assert judged(answer, of) == ""
+    assert measured(answer.replace(spelling, "1,2341"), of).numbers_missing == ("1", "1,234")
