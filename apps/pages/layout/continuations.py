@@ -9,18 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
-from apps.pages.layout import hyphenation
+from apps.pages.layout import hyphenation, table_continuations
 from apps.pages.layout.hyphenation import NO_WORDS, DocumentWords
-from apps.pages.model.blocks import Block, BlockType, Cell
+from apps.pages.model.blocks import Block, BlockType
 
 # Blocks that may come between the two halves of a table or paragraph.
 PASSED_OVER = frozenset({BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER})
-# Stop joining a table at this size: a document that is one table must not fill the memory.
-MAX_TABLE_CELLS = 50_000
 MAX_PARAGRAPH_CHARACTERS = 20_000
-MAX_WIDTH_DIFFERENCE_POINTS = 12.0
 _ENDED = re.compile(r"[.!?:;。！？：؟…]['\")\]”’»*†\d]*$")
 
 PlacedBlock = tuple[int, Block]
@@ -60,18 +55,7 @@ def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:
     if second.box.top > first.box.bottom - 1 and second.box.x0 < first.box.x1:
         return None  # lower in the same column: layout saw both and kept them apart
     if first.type is BlockType.TABLE and second.type is BlockType.TABLE:
-        repeated = _row(first.cells, 0) == _row(second.cells, 0)
-        is_as_wide = abs(first.box.width - second.box.width) <= MAX_WIDTH_DIFFERENCE_POINTS
-        is_too_large = len(first.cells) + len(second.cells) > MAX_TABLE_CELLS
-        if _width(first.cells) != _width(second.cells) or is_too_large or not (repeated or is_as_wide):
-            return None
-        shift = max(cell.row + cell.row_span for cell in first.cells) - repeated
-        moved = [
-            msgspec.structs.replace(cell, row=cell.row + shift, header=False)
-            for cell in second.cells
-            if not (repeated and cell.row == 0)
-        ]
-        return msgspec.structs.replace(first, cells=(*first.cells, *moved))
+        return table_continuations.joined_tables(first, second, words)
     if second.type is BlockType.PARAGRAPH and first.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM):
         if not first.text or not second.text or len(first.text) > MAX_PARAGRAPH_CHARACTERS:
             return None
@@ -79,11 +63,3 @@ def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:
         if second.text[0].islower() and (is_hyphenated or not _ENDED.search(first.text)):
             return hyphenation.joined_blocks(first, second, words)
     return None
-
-
-def _width(cells: Iterable[Cell]) -> int:
-    return max((cell.column + cell.column_span for cell in cells), default=0)
-
-
-def _row(cells: Iterable[Cell], row: int) -> list[str]:
-    return [cell.text for cell in cells if cell.row == row]

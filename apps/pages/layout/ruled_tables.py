@@ -36,6 +36,8 @@ MAX_COLUMNS = 500
 # A cell over at least this many columns may be a row without lines, if words are in this share of its columns.
 MIN_OPEN_SPAN_COLUMNS = 4
 MIN_OPEN_SHARE = 0.6
+# A grid of one column with fewer rows is a frame around text.
+MIN_ROWS_OF_ONE_COLUMN = 3
 MAX_SINGLE_CELL_ROWS_SHARE = 0.75
 # A step this much wider than the leading divides the text between two rulings in rows, ...
 MIN_STRIP_STEP_RATIO = 1.3
@@ -93,12 +95,13 @@ def _table(grid: Grid, runs: Sequence[TextRun], across: Sequence[Ruling], down: 
         table = unruled_tables.aligned_table(Band(rows_of(segments_of(runs))), across, down=down)
         if table is not None:
             return table
-    if len(grid.xs) == 2:
-        return None
+    is_column = len(grid.xs) == 2
+    if is_column and written < MIN_ROWS_OF_ONE_COLUMN:
+        return None  # a frame, perhaps with a title
     # Most rows are a single cell: lines of prose on coloured backgrounds.
     rows = Counter(grid_cell.row for grid_cell, content in zip(grid.grid_cells, contents, strict=True) if content)
     single = sum(1 for count in rows.values() if count == 1)
-    if len(rows) > 2 and single > MAX_SINGLE_CELL_ROWS_SHARE * len(rows):
+    if not is_column and len(rows) > 2 and single > MAX_SINGLE_CELL_ROWS_SHARE * len(rows):
         return None
     cells = [_cell(grid, grid_cell, content) for grid_cell, content in zip(grid.grid_cells, contents, strict=True)]
     box = Box(*(round(side, 2) for side in (grid.xs[0], grid.ys[0], grid.xs[-1], grid.ys[-1])))
