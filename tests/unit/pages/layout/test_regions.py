@@ -1,0 +1,168 @@
+"""Columns, figures, side bars and large words among lines, in the result of a parsed document."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from apps.pages.model.blocks import Block, Page
+from apps.pages.reading.page_reading import read_pages
+from tests.unit.pages.conftest import Parse
+from tests.unit.pages.layout.test_reading_order import LEFT, RIGHT
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
+
+SYLLABLES = ["ba", "de", "fi", "go", "lu", "ma", "ne", "pi", "ro", "su", "ta", "ve"]
+
+
+def test_a_large_word_beside_lines_swallows_none_of_them(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 120, LEFT).lines(330, 120, RIGHT[:5], size=9, step=13)
+    sheet.text(560, 122, "V", size=38)
+
+    text = parse(sheet).text
+
+    assert "the age of steam. Barges carried coal to the mills and cloth away" in text
+
+
+def test_a_drop_cap_is_the_first_letter_of_its_word(parse: Parse) -> None:
+    first, second, *others = LEFT
+    sheet = Sheet().text(60, 118, "T", size=38).lines(88, 120, [first[1:], second]).lines(60, 146, others)
+
+    text = parse(sheet).text
+
+    assert text.startswith(
+        "The river rises in the northern hills and it runs for two hundred miles before it meets the sea"
+    )
+
+
+def test_a_drop_cap_that_is_a_word_keeps_its_space(parse: Parse) -> None:
+    sheet = (
+        Sheet()
+        .text(60, 118, "A", size=38)
+        .lines(95, 120, ["Mill stood here when the first"])
+        .text(88, 133, "carts came over the old bridge")
+    )
+
+    assert "A Mill stood here" in parse(sheet).text
+
+
+def test_columns_with_baselines_of_their_own_are_not_woven(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 120, LEFT, step=13).lines(330, 124, RIGHT, step=13)
+
+    assert "it runs for two hundred miles before it meets the sea" in parse(sheet).text
+
+
+def test_a_drawn_area_holds_its_place_above_a_column(parse: Parse) -> None:
+    sheet = Sheet().text(170, 60, "A short history of the river", size=16)
+    sheet.raw(b"0.8 g 60 552 230 130 re f 0 g").lines(60, 260, LEFT[:4]).lines(330, 110, [*RIGHT, *RIGHT])
+
+    text = parse(sheet).text
+
+    assert text.index("The river rises") < text.index("Trade came")
+
+
+def test_short_lines_beside_a_long_column_are_a_side_bar(parse: Parse) -> None:
+    bar = ["Contents", "The source", "Eleven towns", "The old abbey", "The two fires", "Canals and coal"]
+    sheet = Sheet().lines(40, 121, bar, size=8, step=10).lines(200, 120, [*LEFT, *RIGHT], size=10)
+
+    text = parse(sheet).text
+
+    assert text.split()[:5] == ["Contents", "The", "source", "Eleven", "towns"]
+    assert "it runs for two hundred" in text
+
+
+def test_a_headline_under_columns_begins_new_columns(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 100, LEFT).lines(330, 100, RIGHT)
+    sheet.text(60, 210, "A second story", size=16)
+    sheet.lines(60, 250, [line.upper() for line in LEFT], size=8)
+    sheet.lines(330, 250, [line.upper() for line in RIGHT], size=8)
+
+    text = parse(sheet).text
+
+    assert text.index("ducks in the pools") < text.index("A second story") < text.index("NORTHERN HILLS")
+
+
+def test_rows_of_a_table_are_read_across(parse: Parse) -> None:
+    sheet = Sheet()
+    for row, (name, use) in enumerate([("Rye", "bread"), ("Oats", "porridge"), ("Barley", "beer"), ("Wheat", "cake")]):
+        sheet.text(60, 120 + 14 * row, name).text(200, 120 + 14 * row, use)
+
+    text = parse(sheet).text
+
+    assert text.index("bread") < text.index("Oats") < text.index("porridge")
+
+
+def test_a_lowered_sign_in_a_gap_stays_in_its_line(parse: Parse) -> None:
+    sheet = Sheet().text(60, 120, "a factor of UF   of three was used").text(136, 125, "A", size=6)
+
+    assert len(parse(sheet).text.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("rotate", [0, 90])
+@pytest.mark.parametrize("seed", range(12))
+def test_every_word_of_a_drawn_page_is_read_once_and_in_order(tmp_path: Path, seed: int, rotate: int) -> None:
+    sheet, words = drawn_page(random.Random(seed))
+    path = write_pdf(tmp_path / "made.pdf", sheet, rotate=rotate)
+
+    (page,) = read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert words_of(page.blocks) == words
+
+
+def words_of(blocks: tuple[Block, ...]) -> list[str]:
+    texts = [" ".join([block.text, *(cell.text for cell in block.cells)]) for block in blocks]
+    return " ".join(texts).split()
+
+
+def new_words() -> Iterator[str]:
+    """Yield words that differ from each other."""
+    for parts in itertools.product(SYLLABLES, repeat=3):
+        yield "".join(parts)
+
+
+def drawn_page(chance: random.Random) -> tuple[Sheet, list[str]]:
+    """Return a page with a title, columns, figures and a table, and its words in reading order."""
+    sheet, words, fresh = Sheet(), [], new_words()
+    for _ in range(chance.randrange(900)):
+        next(fresh)
+    top = 80.0
+    if chance.random() < 0.7:
+        title = [next(fresh) for _ in range(6)]
+        sheet.text(chance.choice([60, 120]), top, " ".join(title), size=18)
+        words += title
+        top += 45
+    count, gutter = chance.choice([1, 2, 2, 3]), chance.choice([16, 22, 30])
+    width = (492 - gutter * (count - 1)) / count
+    for number in range(count):
+        left = 60 + number * (width + gutter)
+        y = top
+        lines = chance.randrange(14, 34)
+        figure_at = chance.randrange(lines) if chance.random() < 0.5 else -1
+        table_at = chance.randrange(4, lines) if chance.random() < 0.3 else -1
+        for line in range(lines):
+            if line == figure_at:
+                sheet.raw(b"0.7 g %g %g %g 80 re f 0 g" % (left, 792 - y - 84, width))
+                y += 96
+            if line == table_at:
+                words += drawn_table(sheet, left, y, width, fresh)
+                y += 66
+            found = [next(fresh) for _ in range(int(width * chance.uniform(0.88, 1.0) / 36))]
+            sheet.text(left, y, " ".join(found), size=9)
+            words += found
+            y += 12 if chance.random() < 0.85 else 19
+    return sheet, words
+
+
+def drawn_table(sheet: Sheet, left: float, top: float, width: float, fresh: Iterator[str]) -> list[str]:
+    words = []
+    xs, ys = [left, left + width / 2, left + width], [top + 2, top + 18, top + 34, top + 50]
+    sheet.grid(xs, ys)
+    for y in ys[:-1]:
+        for x in xs[:-1]:
+            words.append(next(fresh))
+            sheet.text(x + 4, y + 3, words[-1], size=9)
+    return words
