@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator
 
 from apps.pages.layout import hyphenation, table_continuations
 from apps.pages.layout.hyphenation import NO_WORDS, DocumentWords
+from apps.pages.layout.running_lines import is_turned
 from apps.pages.model.blocks import Block, BlockType
 
 # Blocks that may come between the two halves of a table or paragraph.
 PASSED_OVER = frozenset({BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER})
 MAX_PARAGRAPH_CHARACTERS = 20_000
+MAX_WAITING = 60
 _ENDED = re.compile(r"[.!?:;。！？：؟…]['\")\]”’»*†\d]*$")
 
 PlacedBlock = tuple[int, Block]
@@ -30,11 +32,16 @@ class ContinuationJoiner:
     def __init__(self, words: DocumentWords = NO_WORDS) -> None:
         self._words = words
         self._held: PlacedBlock | None = None
+        # Footnotes and stamps between the halves of a paragraph, which follow it.
+        self._waiting: list[PlacedBlock] = []
 
     def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[PlacedBlock]:
         """Yield the blocks that are now complete, each with the page number on which it began."""
         for block in blocks:
             if block.type in PASSED_OVER:
+                continue
+            if self._may_continue_past(block):
+                self._waiting.append((page_number, block))
                 continue
             if self._held is not None:
                 joined = _joined(self._held[1], block, self._words)
@@ -42,12 +49,25 @@ class ContinuationJoiner:
                     self._held = self._held[0], joined
                     continue
                 yield self._held
+                yield from self._waiting
+                self._waiting.clear()
             self._held = page_number, block
 
     def finish(self) -> Iterator[PlacedBlock]:
         if self._held is not None:
             yield self._held
+        yield from self._waiting
         self._held = None
+        self._waiting.clear()
+
+    def _may_continue_past(self, block: Block) -> bool:
+        """Return True for a footnote or a stamp after a paragraph that is not at its end."""
+        if self._held is None or len(self._waiting) >= MAX_WAITING:
+            return False
+        if block.type is not BlockType.FOOTNOTE and not is_turned(block):
+            return False
+        held = self._held[1]
+        return held.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM) and not _ENDED.search(held.text)
 
 
 def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from apps.pages.layout.captions_notes import with_captions_and_notes
 from apps.pages.layout.headings import MIN_LARGER, HeadingSurvey, title_key
 from apps.pages.layout.hyphenation import DocumentWords, rejoined
 from apps.pages.layout.inline_spans import moved
@@ -45,6 +46,7 @@ class DocumentSurvey(msgspec.Struct):
                 blocks.append(_changed(block, BlockType.HEADING, level))
             else:
                 blocks.append(block)
+        blocks = with_captions_and_notes(page, blocks, self.headings.body.size)
         return shifted(blocks, self.list_levels.get(page.number, 0))
 
     def _is_title(self, page: Page, block: Block, zones: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from apps.pages.layout.captions_notes import has_caption_label
 from apps.pages.layout.running_lines import block_text, is_turned
 from apps.pages.model import list_markers
 from apps.pages.model.blocks import Block, BlockType, Bookmark, Page
@@ -55,11 +56,11 @@ class Style(msgspec.Struct, frozen=True, order=True):
 
 def style_of(block: Block) -> Style:
     first = block.lines[0]
-    letters = [c for c in block.text if c.isalpha()]
+    text = block.text
     return Style(
         size=round(first.size * 2) / 2,
         bold=all(line.bold for line in block.lines),
-        capitals=len(letters) > 3 and all(c.isupper() for c in letters),
+        capitals=text.isupper() and sum(map(str.isalpha, text)) > 3,
         italic=all(line.italic for line in block.lines),
         colour=block.colour,
         font=_FAMILY_END.split(block.font, maxsplit=1)[0],
@@ -76,7 +77,7 @@ def may_be_heading(block: Block) -> bool:
     text = block.text
     if not block.lines or len(block.lines) > MAX_HEADING_LINES or not 1 < len(text) <= MAX_HEADING_CHARACTERS:
         return False
-    if text[-1] in ".,;。，；" and not text.endswith("..."):
+    if (text[-1] in ".,;。，；" and not text.endswith("...")) or has_caption_label(text):
         return False
     letters = sum(map(str.isalpha, text))
     return (
