@@ -15,6 +15,7 @@ from apps.pages.model.segments import Row, Segment
 _LEADER = re.compile(r"\s*(?:(?:[.·․‥…•]\s?){4,}|(?:…\s?){2,}|_{5,}|(?:\. ){3,}\.?)\s*")
 # What follows a leader: a page number, in digits or as roman numeral, also "A-3" and "3.12".
 _PAGE = re.compile(r"(?:[A-Z]{1,2}[-.–]?)?\d{1,4}(?:[-.–]\d{1,4})?|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}")
+_AMOUNTS = re.compile(r"(?:\W?\d[\d.,]*\W?\s*)+")
 # A blank in a form is dots too: entries come in groups.
 MIN_ENTRIES = 2
 # Entries whose titles begin within this distance, in ems, are on one level.
@@ -65,6 +66,9 @@ def _entry(row: Row) -> Entry | None:
         if not after and follower is not None and follower.block is None:
             parts.append(follower)
             after = _LEADER.sub("", follower.text).strip()
+        beside = row[row.index(parts[-1]) + 1 :]
+        if beside and all(_AMOUNTS.fullmatch(other.text) for other in beside):
+            return None  # a row of a table with leaders after its labels
         if any(c.isalnum() for c in before) and _PAGE.fullmatch(after) and parts[0].block is None:
             return Entry(before, after, parts)
     return None

@@ -28,6 +28,8 @@ MAX_END_DIFFERENCE_POINTS = 6.0
 MAX_PIECE_GAP_POINTS = 14.0
 # A text may reach past the ends of the rulings by this much.
 MAX_OVERHANG_POINTS = 6.0
+# An underline is nearer to the baseline than this, in ems.
+MAX_UNDERLINE_EMS = 0.25
 MAX_INTERVALS = 500
 MIN_TABULAR_SHARE = 0.5
 MIN_ROWS = 2
@@ -97,8 +99,19 @@ def _interval(runs: Sequence[TextRun], above: Ruling, below: Ruling) -> _Interva
             inside.append(run)
             is_crossed = is_crossed or run.x0 < low or run.x1 > high
     rows = rows_of(segments_of(inside)) if inside and not is_crossed else []
+    if rows and _is_underline(below, rows[-1]):
+        rows = []
     several = sum(1 for row in rows if len(row) > 1)
     return _Interval(above.at, below.at, inside, rows, bool(rows) and several >= MIN_TABULAR_SHARE * len(rows))
+
+
+def _is_underline(line: Ruling, row: Row) -> bool:
+    """Return True if a ruling is as near to the baselines of a row as an underline."""
+    return any(
+        run.baseline is not None and line.at - run.baseline < MAX_UNDERLINE_EMS * run.size
+        for segment in row
+        for run in segment.runs or ()
+    )
 
 
 def _table(

@@ -26,6 +26,7 @@ def joined_tables(first: Block, second: Block, words: DocumentWords) -> Block | 
     """Return the two tables as one if the second continues the first, else None."""
     if len(first.cells) + len(second.cells) > MAX_TABLE_CELLS:
         return None
+    second = msgspec.structs.replace(second, cells=_with_header_apart(first.cells, second.cells))
     repeated = _repeated_rows(first.cells, second.cells)
     is_as_wide = abs(first.box.width - second.box.width) <= MAX_WIDTH_DIFFERENCE_POINTS
     continuation: Sequence[Cell] | None = second.cells
@@ -57,6 +58,22 @@ def _repeated_rows(first: Sequence[Cell], second: Sequence[Cell]) -> int:
         if [(c.column, c.text) for c in above] != [(c.column, c.text) for c in _cells_of(second, count)]:
             return 0
         count += 1
+
+
+def _with_header_apart(first: Sequence[Cell], second: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Return the second table's cells; where its header took up the rest of a cut row, that is a row of its own."""
+    heads = {cell.column: cell.text for cell in _cells_of(first, 0)}
+    own = _cells_of(second, 0)
+    rest = {cell.column: cell.text.removeprefix(heads.get(cell.column, "")).strip() for cell in own}
+    is_grown = any(rest.values()) and any(heads.values()) and len(heads) == len(own)
+    if not is_grown or not all(cell.text.startswith(heads.get(cell.column, "\0")) for cell in own):
+        return tuple(second)
+    if any(not text and rest[column] for column, text in heads.items()) or any(cell.row_span > 1 for cell in own):
+        return tuple(second)
+    cells = [msgspec.structs.replace(cell, text=heads[cell.column], spans=()) for cell in own]
+    cells += [msgspec.structs.replace(cell, row=1, text=rest[cell.column], header=False, spans=()) for cell in own]
+    cells += [msgspec.structs.replace(cell, row=cell.row + 1) for cell in second if cell.row]
+    return tuple(cells)
 
 
 def _in_columns_of(first: Block, second: Block) -> list[Cell] | None:

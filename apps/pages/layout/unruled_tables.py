@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from apps.pages.layout import table_columns, table_headers, table_rows
@@ -20,6 +21,8 @@ MIN_PAIRED_SHARE = 0.5
 # Two grids are one if the step between them is at most this many line heights.
 MAX_JOIN_STEP_RATIO = 1.6
 MAX_COLUMNS = 500
+MIN_CONTENTS_LINES = 3
+_PAGE_NUMBER = re.compile(r"[0-9]{1,4}")
 # A grid of numbers with a smaller share of written cells is the scale of a chart.
 MIN_WRITTEN_SHARE = 0.35
 
@@ -31,11 +34,13 @@ def aligned_table(
 
     ``across`` and ``down``: the rulings in and around it.
     """
+    if any(segment.block is not None for row in band.rows for segment in row):
+        return None
     borders = table_columns.borders_of(band.rows, down)
     lines = table_columns.table_lines(band.rows, borders)
     heads = table_headers.header_lines(lines, across) or table_headers.lines_above_numbers(lines)
     gutters = table_columns.with_borders(table_columns.gutters_of(lines, heads), borders)
-    if not gutters or len(gutters) >= MAX_COLUMNS:
+    if not gutters or len(gutters) >= MAX_COLUMNS or (len(gutters) == 1 and _is_contents(lines)):
         return None
     lines = table_columns.split_at_gutters(lines, gutters)
     shape = table_headers.Shape(gutters, across, down)
@@ -49,6 +54,14 @@ def aligned_table(
     if sum(1 for cell in cells if cell.text) < MIN_WRITTEN_SHARE * len(cells):
         return None
     return Block(type=BlockType.TABLE, box=_box([segment for line in lines for segment in line]), cells=cells)
+
+
+def _is_contents(lines: Sequence[Row]) -> bool:
+    """Return True for titles with page numbers that never fall, from the first line on."""
+    numbers = [line[-1].text for line in lines if len(line) > 1]
+    if len(numbers) < MIN_CONTENTS_LINES or not all(map(_PAGE_NUMBER.fullmatch, numbers)):
+        return False
+    return all(int(above) <= int(below) for above, below in itertools.pairwise(numbers))
 
 
 def joined_grids(bands: Sequence[Band]) -> list[Band]:

@@ -133,3 +133,31 @@ def test_rows_without_lines_between_them_in_a_ruled_table_are_rows(parse: Parse)
 
     assert [row.count("<t") for row in found] == [2] * 5
     assert found[3] == "<td>Salt</td><td>44</td></tr>"
+
+
+def test_titles_with_page_numbers_are_no_table(parse: Parse) -> None:
+    lines = [("The upper lock", "4"), ("The lower lock", "9"), ("The tow path", "9"), ("The basin", "31")]
+
+    assert "<table>" not in parse(typed(lines, (60, 330))).markdown
+
+
+def test_a_row_that_the_page_end_cuts_is_one_row(parse: Parse) -> None:
+    head = ("Vessel", "Cargo", "Tons")
+    first = typed([head, ("Anna", "Coal from the pits and", "120")], top=700)
+    second = typed([head, ("", "from the upper valley", ""), ("Brigid", "Cloth", "85")], top=72)
+
+    markdown = parse(first, second).markdown
+
+    assert "<td>Anna</td><td>Coal from the pits and from the upper valley</td><td>120</td>" in markdown
+    assert markdown.count("<table>") == 1
+
+
+def test_a_closed_grid_of_one_column_is_a_table(parse: Parse) -> None:
+    sheet = Sheet().grid([60, 300], [120, 142, 164, 186])
+    for number, text in enumerate(("Care of the lock", "The gates are oiled.", "The sluices are cleaned.")):
+        sheet.text(66, 126 + 22 * number, text)
+
+    found = rows(parse(sheet).markdown)
+
+    assert found[0] == "<th>Care of the lock</th></tr>"
+    assert found[1] == "<td>The gates are oiled.</td></tr>"
