@@ -13,17 +13,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from apps.pages.model.page_tags import ARTIFACT
 from apps.pages.model.raw_page import TextStyle
 from apps.pages.pdf import actual_text
 from apps.pages.pdf.character_records import GENERATED, HYPHEN, RECORD, UNMAPPED, single_records
-from apps.pages.pdf.font_maps import FontMaps
-from apps.pages.pdf.fonts import NO_FONT, FontFacts, character_of_glyph, font_facts
+from apps.pages.pdf.fonts import character_of_glyph
 from apps.pages.pdf.pdfium import Pdfium
-from apps.pages.pdf.structure_tree import MarkReader
+from apps.pages.pdf.text_objects import TextObjectReader, TextObjects
 
-INVISIBLE_MODE = 3
-_FILL_AND_STROKE_MODE = 2
 # Text this close to a right angle is laid out as if it were at it.
 MAX_SKEW_DEGREES = 3.0
 # PDFium cuts a longer string.
@@ -32,6 +28,8 @@ _CHUNK = 1 << 16
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
 _FIRST_EAST_ASIAN = 0x2E80
+_JOINED = 0xFFFFFFFF
+"""The code of the second half of a surrogate pair after the first half has become the whole character."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -96,56 +94,14 @@ class Characters(msgspec.Struct):
     hidden_text: str = ""
 
 
-class DocumentFonts:
-    """The fonts and styles of one document, each asked for once."""
-
-    def __init__(self, library: Pdfium) -> None:
-        self._library = library
-        self._facts: dict[int, FontFacts] = {}
-        self._styles: dict[tuple[int, int, tuple[int, int, int]], int] = {}
-        self.styles: list[TextStyle] = []
-        self.maps = FontMaps(library)
-
-    def facts(self, font: int) -> FontFacts:
-        found = self._facts.get(font)
-        if found is None:
-            found = self._facts[font] = font_facts(self._library, font) if font else NO_FONT
-            self.maps.add(font, found)
-        return found
-
-    def style(self, font: int, mode: int, colour: tuple[int, int, int]) -> int:
-        """Return the number of a style in ``styles``."""
-        key = (font, mode, colour)
-        number = self._styles.get(key)
-        if number is None:
-            facts = self.facts(font)
-            number = self._styles[key] = len(self.styles)
-            self.styles.append(
-                TextStyle(
-                    font=facts.name,
-                    bold=facts.bold or mode == _FILL_AND_STROKE_MODE,
-                    italic=facts.italic,
-                    fixed_pitch=facts.fixed_pitch,
-                    mathematics=facts.mathematics,
-                    invisible=mode == INVISIBLE_MODE,
-                    colour=colour,
-                )
-            )
-        return number
-
-
 class CharacterReader:
     """Reads the characters of loaded text pages; its buffers are reused from page to page."""
 
     def __init__(self, library: Pdfium, *, tagged: bool = False) -> None:
         self._library = library
-        self._fonts = DocumentFonts(library)
+        self._objects = TextObjectReader(library, tagged=tagged)
+        self._fonts = self._objects.fonts
         self._buffer = np.zeros(1 << 14, RECORD)
-        self._tagged = tagged
-        self._marks = MarkReader(library)
-        self._matrix = np.zeros(6, "f4")
-        self._origin = np.zeros(2, "f8")
-        self._colour = np.zeros(4, "u4")
 
     def records(self, text_page: int, max_characters: int) -> tuple[Any, bool]:
         """Return the records of a page, at most ``max_characters`` of them, and whether there are more."""
@@ -165,7 +121,8 @@ class CharacterReader:
         """Return the characters of a page and its text page; those of the objects ``hidden`` are in ``hidden_text``."""
         records, truncated = self.records(text_page, max_characters)
         index = np.flatnonzero(records["type"] != GENERATED)
-        real = records[index]
+        # As rows of integers, because numpy copies records slowly.
+        real = records.view("u8").reshape(-1, RECORD.itemsize // 8)[index].view(RECORD).ravel()
         unseen = ""
         if hidden:
             shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
@@ -193,65 +150,37 @@ class CharacterReader:
         return any(actual_text.is_visible(self._library, mark) for mark in marks - read - {0})
 
     def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
-        library = self._library
         count = len(real)
-        objects = real["object"]
-        starts = np.flatnonzero(np.concatenate(([True], objects[1:] != objects[:-1]))) if count else np.zeros(0, int)
+        handles = real["object"]
+        starts = np.flatnonzero(np.concatenate(([True], handles[1:] != handles[:-1]))) if count else np.zeros(0, int)
         lengths = np.diff(np.append(starts, count))
-        # One row for each stretch of characters of one text object.
-        rows = np.zeros((len(starts), 6), "f8")
-        style = np.zeros(len(starts), "i4")
-        content = np.full(len(starts), -1, "i4")
-        vertical = np.zeros(len(starts), bool)
-        fonts = np.zeros(len(starts), "u8")
-        matrix, origin, colour = self._matrix, self._origin, self._colour
-        at_matrix, at_origin, at_colour = matrix.ctypes.data, origin.ctypes.data, colour.ctypes.data
-        modes = real["mode"][starts].tolist()
-        for row, (start, handle) in enumerate(zip(index[starts].tolist(), objects[starts].tolist(), strict=True)):
-            library.FPDFText_GetMatrix(text_page, start, at_matrix)
-            library.FPDFText_GetCharOrigin(text_page, start, at_origin, at_origin + 8)
-            rows[row, :4] = matrix[:4]
-            rows[row, 4:] = origin
-            if not handle:
-                style[row] = self._fonts.style(0, 0, (0, 0, 0))
-                continue
-            font = library.FPDFTextObj_GetFont(handle) or 0
-            fonts[row] = font
-            if library.FPDFPageObj_GetFillColor(handle, at_colour, at_colour + 4, at_colour + 8, at_colour + 12):
-                red, green, blue, _ = colour.tolist()
-                style[row] = self._fonts.style(font, modes[row], (red, green, blue))
-            else:
-                style[row] = self._fonts.style(font, modes[row], (0, 0, 0))
-            vertical[row] = self._fonts.facts(font).vertical
-            if self._tagged:
-                content[row] = library.FPDFPageObj_GetMarkedContentID(handle)
-                if content[row] < 0 and self._marks.is_artifact(handle):
-                    content[row] = ARTIFACT
-        codes = self._code_points(real, np.repeat(fonts, lengths))
-        angles = _angles(rows, frame, vertical)
-        scale = np.hypot(rows[:, 2], rows[:, 3])
-        size = real["size"] * np.repeat(np.where(scale > 0, scale, 1.0), lengths)
+        each = handles[starts].tolist()
+        objects = self._objects.read(text_page, index[starts].tolist(), each, real["mode"][starts].tolist())
+        of = np.repeat(np.arange(len(starts)), lengths)
+        fonts = objects.font[of]
+        codes = self._code_points(real, fonts)
+        angles = _angles(objects, frame)
+        scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
+        size = real["size"] * np.where(scale > 0, scale, 1.0)[of]
         x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
         x1, y1 = frame.displayed(real["loose_right"].astype("f8"), real["loose_bottom"].astype("f8"))
         x0, x1 = np.minimum(x0, x1), np.maximum(x0, x1)
         top, bottom = np.minimum(y0, y1), np.maximum(y0, y1)
-        origin_x, origin_y = frame.displayed(rows[:, 4], rows[:, 5])
-        baseline = np.repeat(np.where((angles == 90) | (angles == 270), origin_x, origin_y), lengths)
-        angle = np.repeat(angles, lengths)
+        pen_x, pen_y = frame.displayed(objects.pen_x, objects.pen_y)
+        baseline = np.where((angles == 90) | (angles == 270), pen_x, pen_y)
         width, height = frame.size
         middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
-        inside = (middle_x >= -1) & (middle_x <= width + 1) & (middle_y >= -1) & (middle_y <= height + 1)
+        inside = (np.abs(middle_x - width / 2) <= width / 2 + 1) & (np.abs(middle_y - height / 2) <= height / 2 + 1)
         blank = _is_blank(codes)
-        low = (real["unicode"] >= _FIRST_LOW_SURROGATE) & (real["unicode"] < _AFTER_SURROGATES)
-        joined_low = low & (codes == 0xFFFFFFFF)
         counted = np.cumsum(blank)
-        keep = inside & ~blank & ~joined_low
-        kept = np.flatnonzero(keep)
+        unseen = blank | (codes == _JOINED)
+        kept = np.flatnonzero(inside & ~unseen)
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
         same_box = np.zeros(count, bool)
         if count > 1:
             same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (top[1:] == top[:-1])
             same_box[1:] &= real["code"][1:] == real["code"][:-1]
+        of = of[kept]
         return Characters(
             text=_text_of(codes[kept]),
             code=codes[kept],
@@ -259,20 +188,20 @@ class CharacterReader:
             top=top[kept],
             x1=x1[kept],
             bottom=bottom[kept],
-            baseline=baseline[kept],
+            baseline=baseline[of],
             size=size[kept],
-            angle=angle[kept],
-            style=np.repeat(style, lengths)[kept],
+            angle=angles[of],
+            style=objects.style[of],
             styles=self._fonts.styles,
-            content_id=np.repeat(content, lengths)[kept],
+            content_id=objects.content_id[of],
             blanks_before=blanks_before,
             piece=same_box[kept],
-            vertical=np.repeat(vertical, lengths)[kept],
-            unmapped=self._unmapped(real, codes, np.repeat(fonts, lengths))[kept],
+            vertical=objects.vertical[of],
+            unmapped=self._unmapped(real, codes, fonts)[kept],
             blanks=_boxes_of(blank & inside, x0, top, x1, bottom) if has_leftward(codes) else [],
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
-            outside=int(np.count_nonzero(~inside & ~blank & ~joined_low)),
-            objects=frozenset(objects[starts].tolist()),
+            outside=count - int(np.count_nonzero(inside | unseen)),
+            objects=frozenset(each),
         )
 
     def _unmapped(self, real: Any, codes: Any, fonts: Any) -> Any:
@@ -291,15 +220,18 @@ class CharacterReader:
         codes = real["unicode"].astype("u4")
         if not len(codes):
             return codes
-        high = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _FIRST_LOW_SURROGATE)
-        if high.any():
+        has_rare = codes.max() >= _FIRST_HIGH_SURROGATE
+        if has_rare:
+            high = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _FIRST_LOW_SURROGATE)
             for at in np.flatnonzero(high).tolist():
                 if at + 1 < len(codes) and _FIRST_LOW_SURROGATE <= codes[at + 1] < _AFTER_SURROGATES:
                     codes[at] = 0x10000 + ((int(codes[at]) - 0xD800) << 10) + (int(codes[at + 1]) - 0xDC00)
-                    codes[at + 1] = 0xFFFFFFFF
+                    codes[at + 1] = _JOINED
         self._fonts.maps.correct(codes, real["code"], fonts)
         unclear = (codes < 0x20) & (codes != 9) & (codes != 10) & (codes != 13)
-        unclear |= (codes >= 0xE000) & (codes < 0xF900) | (codes == _REPLACEMENT) | (real["type"] == HYPHEN)
+        unclear |= real["type"] == HYPHEN
+        if has_rare:
+            unclear |= (codes >= 0xE000) & (codes < 0xF900) | (codes == _REPLACEMENT)
         if unclear.any():
             self._name_glyphs(codes, real, fonts, np.flatnonzero(unclear).tolist())
         return codes
@@ -332,28 +264,35 @@ def _boxes_of(chosen: Any, *edges: Any) -> list[tuple[float, float, float, float
 
 def has_leftward(codes: Any) -> bool:
     """Return True if there are letters that are written to the left."""
+    if not len(codes) or codes.max() < 0x590:
+        return False
     return bool(((codes >= 0x590) & (codes < 0x900) | (codes >= 0xFB1D) & (codes < 0xFF00)).any())
 
 
 def _is_blank(codes: Any) -> Any:
     """Return which code points are blanks of any width."""
-    narrow = (codes == 0x20) | (codes == 0xA0) | (codes == 0x09) | (codes == 0x0A) | (codes == 0x0D)
-    return narrow | (codes >= 0x2000) & (codes <= 0x200A) | (codes == 0x202F) | (codes == 0x205F) | (codes == 0x3000)
+    blank = (codes == 0x20) | (codes == 0x09) | (codes == 0x0A) | (codes == 0x0D)
+    rare = codes >= 0xA0
+    if rare.any():
+        wide = (codes >= 0x2000) & (codes <= 0x200A) | (codes == 0x202F) | (codes == 0x205F) | (codes == 0x3000)
+        blank |= rare & (wide | (codes == 0xA0))
+    return blank
 
 
-def _angles(rows: Any, frame: Frame, vertical: Any) -> Any:
-    """Return the clockwise degrees of each stretch's writing direction on the page as displayed, 0-359."""
-    along_x, along_y = rows[:, 0], rows[:, 1]
-    degrees = -np.degrees(np.arctan2(along_y, along_x)) + frame.rotation
-    degrees = np.where(vertical, degrees + 90, degrees)
+def _angles(objects: TextObjects, frame: Frame) -> Any:
+    """Return the clockwise degrees of each object's writing direction on the page as displayed, 0-359."""
+    along_x, along_y = objects.matrix[:, 0], objects.matrix[:, 1]
+    if not frame.rotation and not along_y.any() and (along_x > 0).all() and not objects.vertical.any():
+        return np.zeros(len(along_x))
+    degrees = frame.rotation - np.degrees(np.arctan2(along_y, along_x))
+    degrees = np.where(objects.vertical, degrees + 90, degrees)
     square = np.round(degrees / 90) * 90
     return np.mod(np.where(np.abs(degrees - square) < MAX_SKEW_DEGREES, square, np.round(degrees)), 360)
 
 
 def _text_of(codes: Any) -> str:
-    lone = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _AFTER_SURROGATES)
-    if lone.any():
-        codes = np.where(lone, _REPLACEMENT, codes)
-    codes = np.where(codes > 0x10FFFF, _REPLACEMENT, codes)
+    if len(codes) and codes.max() >= _FIRST_HIGH_SURROGATE:
+        lone = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _AFTER_SURROGATES)
+        codes = np.where(lone | (codes > 0x10FFFF), _REPLACEMENT, codes)
     text: str = codes.astype("<u4").tobytes().decode("utf-32-le")
     return text

@@ -34,6 +34,8 @@ class FontMaps:
 
     def correct(self, characters: Any, codes: Any, fonts: Any) -> None:
         """Replace, in place, the characters of fonts with a wrong map. Arrays of one length; ``codes``: in the font."""
+        if not self._suspects:
+            return
         for font in self._suspects.intersection(np.unique(fonts).tolist()):
             here = np.flatnonzero(fonts == font)
             used, first = np.unique(codes[here], return_index=True)

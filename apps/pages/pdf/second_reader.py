@@ -24,8 +24,9 @@ from pdfminer.utils import apply_matrix_rect, decode_text
 from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import TextRun, TextStyle
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
-from apps.pages.pdf.characters import INVISIBLE_MODE, MAX_SKEW_DEGREES, Characters
+from apps.pages.pdf.characters import MAX_SKEW_DEGREES, Characters
 from apps.pages.pdf.fonts import FontFacts, facts_of_name
+from apps.pages.pdf.text_objects import INVISIBLE_MODE
 from apps.pages.pdf.text_runs import text_runs
 from apps.pages.pdf.vertical_writing import mark_vertical
 

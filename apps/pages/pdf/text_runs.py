@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from apps.pages.model.raw_page import TextRun, WordBox
+from apps.pages.model.raw_page import TextRun, TextStyle, WordBox
 from apps.pages.pdf.characters import Characters
 
 # A run ends where the baseline moves by this share of the size, where the pen steps back this far, ...
@@ -31,6 +32,8 @@ DEFAULT_ASCENT, DEFAULT_DESCENT = 0.75, 0.22
 MIN_ASCENT, MAX_ASCENT, MAX_DESCENT = 0.45, 1.15, 0.45
 # The baseline of vertical writing is the middle of its column; that of the page turned is this much lower.
 _VERTICAL_BASELINE_EMS = 0.38
+# Code points below this are of scripts written from left to right; those below the second have spaces between words.
+_FIRST_LEFTWARD, _FIRST_WITHOUT_SPACES = 0x590, 0xE00
 
 
 class _Boxes(msgspec.Struct):
@@ -105,28 +108,32 @@ def _runs_between(
         ascent = np.where((ascent >= MIN_ASCENT * size) & (ascent <= MAX_ASCENT * size), ascent, DEFAULT_ASCENT * size)
         descent = np.where((descent >= 0) & (descent <= MAX_DESCENT * size), descent, DEFAULT_DESCENT * size)
         run_boxes = _Boxes(upright.x0, base - ascent, upright.x1, base + descent)
-    edges = [
-        np.round(function.reduceat(side, at), 3).tolist()
+    run_edges, word_edges = (
+        [
+            np.round(function.reduceat(side, at), 3)
+            for function, side in (
+                (np.minimum, run_boxes.x0),
+                (np.minimum, run_boxes.top),
+                (np.maximum, run_boxes.x1),
+                (np.maximum, run_boxes.bottom),
+            )
+        ]
         for at in (starts, word_starts)
-        for function, side in (
-            (np.minimum, run_boxes.x0),
-            (np.minimum, run_boxes.top),
-            (np.maximum, run_boxes.x1),
-            (np.maximum, run_boxes.bottom),
-        )
-    ]
-    firsts = word_starts.tolist()
-    texts = [characters.text[start + a : start + b] for a, b in zip(firsts, [*firsts[1:], end - start], strict=True)]
-    words = list(zip(texts, *edges[4:], strict=True))
+    )
+    x0, top, x1, bottom = word_edges
+    bounds = word_starts.tolist()
+    text = characters.text[start:end]
+    texts = [text[a:b] for a, b in itertools.pairwise([*bounds, end - start])]
+    words = list(map(WordBox, texts, x0.tolist(), top.tolist(), (x1 - x0).tolist(), (bottom - top).tolist()))
     word_bounds = np.searchsorted(word_starts, np.append(starts, end - start)).tolist()
     followed = np.append(blanks > 0, False)[ends - 1].tolist()
     relative = (angle - turned) % 360
     return [
-        _run(words[a:b], box, run_size, characters.styles[number], relative, baseline, follows, marked)
+        _run(texts[a:b], words[a:b], box, run_size, characters.styles[number], relative, baseline, follows, marked)
         for a, b, box, run_size, number, baseline, follows, marked in zip(
             word_bounds,
             word_bounds[1:],
-            zip(*edges[:4], strict=True),
+            zip(*[edge.tolist() for edge in run_edges], strict=True),
             size[starts].tolist(),
             style[starts].tolist(),
             base[starts].tolist(),
@@ -161,6 +168,8 @@ def _upright(boxes: _Boxes, baseline: Any, angle: float, page_size: tuple[float,
 def _gaps(boxes: _Boxes, code: Any) -> Any:
     """Return the distance from each character to the next, in points; of right-to-left letters, to the left."""
     gap = boxes.x0[1:] - boxes.x1[:-1]
+    if code.max() < _FIRST_LEFTWARD:
+        return gap
     leftward = (code >= 0x590) & (code < 0x900) | (code >= 0xFB1D) & (code < 0xFF00)
     if leftward.any():
         gap = np.where(
@@ -173,18 +182,22 @@ def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: A
     """Return where a new word begins inside a run: True at ``i`` parts the characters ``i`` and ``i + 1``."""
     if not len(gap):
         return np.zeros(0, bool)
-    free = ~(cut | (blanks > 0) | piece)
-    unspaced, phrased = _is_unspaced(code), _parts_phrases(code)
-    unspaced, phrased = unspaced[1:] | unspaced[:-1], phrased[1:] | phrased[:-1]
-    parted = free & (
-        gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
-    )
-    free &= ~(unspaced | phrased)
+    blank = blanks > 0
+    free = ~(cut | blank | piece)
+    if code.max() < _FIRST_WITHOUT_SPACES:
+        parted = free & (gap > MIN_WORD_GAP_EMS)
+    else:
+        unspaced, phrased = _is_unspaced(code), _parts_phrases(code)
+        unspaced, phrased = unspaced[1:] | unspaced[:-1], phrased[1:] | phrased[:-1]
+        parted = free & (
+            gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
+        )
+        free &= ~(unspaced | phrased)
     for start, end in _unclear_runs(gap, free, starts, ends):
         here = slice(start, end)
         threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())
         parted[here] = np.where(free[here], gap[here] > threshold, parted[here])
-    return ~cut & ((blanks > 0) | parted)
+    return ~cut & (blank | parted)
 
 
 def _unclear_runs(gap: Any, free: Any, starts: Any, ends: Any) -> list[tuple[int, int]]:
@@ -246,16 +259,17 @@ def _parts_phrases(code: Any) -> Any:
 
 
 def _run(
-    words: list[tuple[str, float, float, float, float]],
+    texts: list[str],
+    words: list[WordBox],
     box: tuple[float, float, float, float],
     size: float,
-    style: Any,
+    style: TextStyle,
     angle: float,
     baseline: float,
     followed: bool,
     content_id: int,
 ) -> TextRun:
-    text = " ".join([word[0] for word in words]) if len(words) > 1 else words[0][0]
+    text = " ".join(texts)
     return TextRun(
         text + " " if followed else text,
         *box,
@@ -263,9 +277,7 @@ def _run(
         style.bold,
         style.italic,
         angle,
-        [WordBox(word, x0, top, x1 - x0, bottom - top) for word, x0, top, x1, bottom in words]
-        if len(words) > 1
-        else None,
+        words if len(words) > 1 else None,
         baseline,
         style,
         content_id,
