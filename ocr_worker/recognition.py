@@ -15,7 +15,7 @@ from apps.pages.model import languages as languages_
 from apps.pages.model.geometry import Box
 from apps.pages.model.languages import LATIN, Language
 from apps.pages.model.recognition import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
-from ocr_worker import punctuation, script_detection
+from ocr_worker import punctuation, script_detection, unspaced_words
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.images import preparation
@@ -34,11 +34,19 @@ QUARTER_TURNS_TO_TRY = (2,)
 _MIN_CONFIDENCE = 0.7
 # ... or if it has fewer characters than this share of the line heights that fit into the length of the lines.
 _MIN_FILLING = 0.3
+# A sample below either value is in a script that the network does not know, whatever it read.
+_MIN_KNOWN_CONFIDENCE, _MIN_KNOWN_DENSITY = 0.65, 0.35
+# A page is read if this share of its lines is: with so many letters for each line height, and so sure.
+_MIN_READ_SHARE, _MIN_READ_DENSITY, _MIN_READ_CONFIDENCE = 0.6, 0.35, 0.7
 # Latin text may be an old print if its confidence is below this, or if f is more frequent than in any language.
 _CLEAN_PRINT = 0.975
 _MAX_F_SHARE = 0.035
 # It is an old print if long s is more frequent than this.
 _LONG_S_SHARE = 0.008
+
+
+SCRIPT_NOT_READ = "script_not_read"
+"""Warning: text in a script that was not told, or that no engine here reads."""
 
 
 class Request(NamedTuple):
@@ -74,7 +82,12 @@ class PageReader:
         """Read one page. Raise LanguagePackMissing if no engine knows the languages."""
         started = time.monotonic()
         page, sample = self._upright(image, request)
-        readings = self._readings(page, sample, request) if page.lines else []
+        readings: list[Reading] = []
+        warnings: tuple[str, ...] = ()
+        if page.lines and request.languages:
+            readings = self._readings(page, request.languages)
+        elif page.lines:
+            readings, warnings = self._readings_of_any_script(page, sample)
         seconds = round(time.monotonic() - started, 3)
         best = readings[0] if readings else None
         scale = 72.0 / request.dpi
@@ -93,6 +106,7 @@ class PageReader:
             confidence=best.attempt.confidence if best else 0.0,
             seconds=seconds,
             attempts=tuple(reading.attempt for reading in readings),
+            warnings=warnings,
         )
 
     def _upright(self, image: Gray, request: Request) -> tuple[Straight, script_detection.Sample]:
@@ -115,14 +129,44 @@ class PageReader:
         quarter_turns, turned, lines, sample = found
         return straightened(turned, lines, quarter_turns * 90), sample
 
-    def _readings(self, page: Straight, sample: script_detection.Sample, request: Request) -> list[Reading]:
+    def _readings_of_any_script(
+        self, page: Straight, sample: script_detection.Sample
+    ) -> tuple[list[Reading], tuple[str, ...]]:
+        """Return the attempts to read a page whose script is unknown, and warnings.
+
+        Raise LanguagePackMissing if the script can be told and no engine knows it.
+        """
+        script = sample.script if sample.is_readable else self._script_of(page)
+        if not script:
+            sure = sample.confidence >= _MIN_KNOWN_CONFIDENCE and sample.density >= _MIN_KNOWN_DENSITY
+            if sample.taken and not (sample.script and sure):
+                return [], (SCRIPT_NOT_READ,)
+            readings = self._readings(page, (languages_.any_language_of(sample.script or LATIN),))
+            return readings, (SCRIPT_NOT_READ,) if is_poor(readings[0], page) else ()
+        readings = self._readings(page, (_any_language_of(script),))
+        if read_share(readings[0], page) >= _MIN_READ_SHARE:
+            return readings, ()
+        other = self._script_of(page) if sample.is_readable else script
+        if other in ("", script):
+            return readings, (SCRIPT_NOT_READ,) if is_poor(readings[0], page) else ()
+        try:
+            readings += self._readings(page, (_any_language_of(other),))
+        except LanguagePackMissing:
+            return readings, (SCRIPT_NOT_READ,)
+        return sorted(readings, key=lambda reading: reading.worth, reverse=True), ()
+
+    def _script_of(self, page: Straight) -> str:
+        """Return the script of a page; a page of few lines is shown again as many."""
+        for image in (page.image, None):
+            for engine in self._engines:
+                if image is None:
+                    image = script_detection.stacked([cut_out(page.image, line) for line in page.lines[:_SAMPLE_LINES]])
+                if script := engine.script_of(image):
+                    return script
+        return ""
+
+    def _readings(self, page: Straight, languages: Sequence[Language]) -> list[Reading]:
         """Return the attempts to read the page, the best first. Another way is tried while the result is poor."""
-        languages = request.languages
-        if not languages:
-            script = sample.script
-            if not sample.is_readable:
-                script = next(filter(None, (engine.script_of(page.image) for engine in self._engines)), script)
-            languages = (languages_.any_language_of(script or LATIN),)
         able = [engine for engine in self._engines if engine.knows(languages)]
         if not able:
             missing = next(filter(None, (engine.missing_pack(languages) for engine in self._engines)), None)
@@ -166,6 +210,26 @@ class PageReader:
         return old if text.count("ſ") > _LONG_S_SHARE * max(letters, 1) else ()
 
 
+def _any_language_of(script: str) -> Language:
+    """Return a placeholder for the languages of a script. Raise LanguagePackMissing for one without languages here."""
+    if script not in languages_.SCRIPTS:
+        raise LanguagePackMissing(f"The page is written in {script} letters, which no OCR engine here reads.")
+    return languages_.any_language_of(script)
+
+
+def read_share(reading: Reading, page: Straight) -> float:
+    """Return the share of the detected lines, by length, that was read: enough letters, and sure of them."""
+    detected = sum(length_of(line) / height_of(line) for line in page.lines)
+    read = 0.0
+    for line in reading.lines:
+        height = max(1.0, max(word.bottom for word in line.words) - min(word.top for word in line.words))
+        heights = (max(word.x1 for word in line.words) - min(word.x0 for word in line.words)) / height
+        letters = sum(character.isalnum() for character in line.text)
+        if letters >= _MIN_READ_DENSITY * heights and line.confidence >= _MIN_READ_CONFIDENCE:
+            read += heights
+    return min(1.0, read / detected) if detected else 1.0
+
+
 def may_be_old_print(first: Reading) -> bool:
     """Return True if the confidence in Latin text is low, or if it has too many f, which may be misread long s."""
     text = "".join(word.text for line in first.lines for word in line.words)
@@ -184,7 +248,7 @@ def _read(
     engine: OcrEngine, page: Straight, languages: Sequence[Language], prepare: preparation.Preparation, reason: str
 ) -> Reading:
     found = engine.recognize(prepare(page.image), page.lines, languages)
-    lines = [punctuation.joined(line, languages) for line in found]
+    lines = [punctuation.joined(unspaced_words.with_words_joined(line), languages) for line in found]
     characters = sum(len(word.text) for line in lines for word in line.words)
     weighted = sum(word.confidence * len(word.text) for line in lines for word in line.words)
     attempt = OcrAttempt(

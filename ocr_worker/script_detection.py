@@ -6,10 +6,14 @@ words and few letters, so a low number of letters for the length of the lines re
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import cv2
+import numpy as np
 
 from apps.pages.model.languages import HAN, KANA, LATIN
 from ocr_worker.networks.ppocr import Gray, Strip
@@ -24,17 +28,35 @@ class Sample(NamedTuple):
     """Figures on some lines of a page.
 
     ``confidence``: 0.0-1.0, mean of the letters. ``density``: letters for each line height of the lines' length.
-    ``script``: the script of most letters; "" if the network does not know it.
+    ``script``: the script of most letters; "" if the network does not know it. ``taken``: False if no engine can read
+    lines of any script.
     """
 
     confidence: float
     density: float
     script: str
+    taken: bool = True
 
     @property
     def is_readable(self) -> bool:
         """True if the network can read these lines: they are upright, and in a script that it knows."""
         return bool(self.script) and self.confidence >= _MIN_CONFIDENCE and self.density >= _MIN_LETTER_SHARE
+
+
+_STACK_LINES, _STACK_LINE_HEIGHT = 12, 46
+
+
+def stacked(strips: Sequence[Gray], *, lines: int = _STACK_LINES) -> Gray:
+    """Return a white page of these strips, one below the other, repeated to at least ``lines`` lines."""
+    height, gap = _STACK_LINE_HEIGHT, _STACK_LINE_HEIGHT // 2
+    scaled = [cv2.resize(strip, (max(1, round(strip.shape[1] * height / strip.shape[0])), height)) for strip in strips]
+    scaled *= max(1, math.ceil(lines / max(1, len(scaled))))
+    width = max((strip.shape[1] for strip in scaled), default=0) + 2 * height
+    page = np.full(((height + gap) * len(scaled) + height, width), 255, np.uint8)
+    for number, strip in enumerate(scaled):
+        top = gap + number * (height + gap)
+        page[top : top + height, height : height + strip.shape[1]] = strip
+    return page
 
 
 NOTHING = Sample(0.0, 0.0, "")
@@ -49,6 +71,8 @@ def sample_of(images: Sequence[Gray], strips: Sequence[Strip]) -> Sample:
             if character.isalnum():
                 counts[script_of_letter(character)] += 1
                 confidence += certainty
+    if not strips:
+        return NOTHING._replace(taken=False)
     letters = sum(counts.values())
     line_heights = sum(image.shape[1] / image.shape[0] for image in images)
     if not letters or not line_heights:

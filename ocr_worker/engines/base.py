@@ -66,7 +66,10 @@ class OcrEngine(Protocol):
         return []
 
     def script_of(self, page: Gray) -> str:
-        """Return the script of a page, named as in ``apps.pages.model.languages``; "" if it cannot be detected."""
+        """Return the script of a page, named as in ``apps.pages.model.languages`` or, for others, in English.
+
+        "" if it cannot be detected.
+        """
         return ""
 
     def read_strips(self, strips: Sequence[Gray], languages: Sequence[Language]) -> str:

@@ -6,18 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 
 from apps.pages.model import languages as languages_
 from apps.pages.model.languages import LATIN, Language
+from ocr_worker import script_detection
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.language_packs import pack_folder, pack_of, package_of
 from ocr_worker.networks.ppocr import Quad
+from ocr_worker.unspaced_words import without_marks_alone
 
-# The height in pixels to which the lines of a sample are scaled.
-_SAMPLE_LINE_HEIGHT = 46
 _WORD_LEVEL = "5"
 # Texts of every script contain names and terms in Latin letters.
 BESIDE_OTHER_SCRIPTS = ("en",)
@@ -149,24 +148,17 @@ class TesseractEngine(OcrEngine):
         )
 
     def script_of(self, page: Gray) -> str:
-        return _SCRIPTS.get(self._binding.script(page), "")
+        name = self._binding.script(page)
+        return _SCRIPTS.get(name, name)
 
     def read_strips(self, strips: Sequence[Gray], languages: Sequence[Language]) -> str:
         """Stack the lines on a white page, read it and return its text."""
-        height, gap = _SAMPLE_LINE_HEIGHT, _SAMPLE_LINE_HEIGHT // 2
-        scaled = [
-            cv2.resize(strip, (max(1, round(strip.shape[1] * height / strip.shape[0])), height)) for strip in strips
-        ]
-        width = max(strip.shape[1] for strip in scaled) + 2 * height
-        page = np.full(((height + gap) * len(scaled) + height, width), 255, np.uint8)
-        for number, strip in enumerate(scaled):
-            top = gap + number * (height + gap)
-            page[top : top + height, height : height + strip.shape[1]] = strip
+        page = script_detection.stacked(strips, lines=1)
         lines = _read_table(self._binding.table(page, packs_for(languages)))
         return "\n".join(line.text for line in lines)
 
     def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
-        return _read_table(self._binding.table(page, packs_for(languages)))
+        return without_marks_alone(_read_table(self._binding.table(page, packs_for(languages))))
 
 
 def packs_for(languages: Sequence[Language]) -> str:

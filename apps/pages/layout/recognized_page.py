@@ -96,6 +96,7 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
             if block.type is BlockType.PICTURE:
                 blocks += [read for read in found if read.text and block.box.contains(read.box, slack=3.0)]
     warnings = page.warnings
+    warnings = (*warnings, *recognition.warnings)
     if recognition.lines and recognition.confidence < _MIN_CONFIDENCE:
         warnings = (*warnings, "ocr_low_confidence")
     return msgspec.structs.replace(page, blocks=tuple(blocks), needs_ocr="", warnings=warnings)

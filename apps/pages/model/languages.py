@@ -170,6 +170,8 @@ _PACKS_OF_SCRIPT = {
     ARMENIAN: ("hye", "Armenian"),
 }
 
+SCRIPTS = frozenset(_PACKS_OF_SCRIPT)
+
 
 def any_language_of(script: str) -> Language:
     """Return a placeholder for any language of this script, for use when the language is unknown."""

@@ -67,7 +67,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     image turned clockwise by ``orientation`` (0, 90, 180 or 270 degrees) and then by ``skew`` (a few degrees).
 
     ``rulings``: drawn lines as thin boxes. ``languages``: codes of the languages the engine read with.
-    ``seconds``: time spent.
+    ``seconds``: time spent. ``warnings``: codes for the page.
     """
 
     lines: tuple[RecognizedLine, ...]
@@ -82,6 +82,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     confidence: Share
     seconds: float
     attempts: tuple[OcrAttempt, ...]
+    warnings: tuple[str, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()

@@ -94,3 +94,26 @@ def test_a_missing_language_is_explained_by_the_engine_that_can() -> None:
 
 def test_an_engine_without_abilities_is_enough() -> None:
     assert read(NullEngine()).languages == ("latin",)
+
+
+class OfNoScript(NullEngine):
+    """Reads next to nothing in lines of any script, as the network does in Arabic."""
+
+    def read_any_script(self, strips: Sequence[Gray]) -> list[Strip]:
+        return [Strip(" D  ", 0.6, (0.1, 0.2, 0.5, 0.9), (0.6,) * 4) for _ in strips]
+
+
+def test_a_script_that_nobody_can_tell_gives_a_warning_and_no_text() -> None:
+    recognition = read(OfNoScript())
+
+    assert recognition.lines == ()
+    assert recognition.warnings == ("script_not_read",)
+
+
+def test_a_script_without_any_language_here_is_named() -> None:
+    class Khmer(OfNoScript):
+        def script_of(self, page: Gray) -> str:
+            return "Khmer"
+
+    with pytest.raises(LanguagePackMissing, match="Khmer"):
+        read(Khmer())
