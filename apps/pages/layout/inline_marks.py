@@ -24,14 +24,12 @@ MAX_OVERLAP_EMS, MAX_LETTER_GAP_EMS, MAX_SIGN_GAP_EMS = 0.35, 0.22, 0.45
 MAX_WORD_GAP_EMS = 0.1
 MAX_SHIFTED_CHARACTERS, MAX_SHIFTED_LETTERS = 24, 4
 MIN_LETTER_SIZE = 0.5
-# More small runs are the labels of a drawing.
-MAX_SMALL_RUNS = 300
-# A shifted run overlaps the line of its neighbour by this share, or takes its height.
-MIN_LINE_SHARE = 0.6
+# Runs of this length are compared with text elsewhere in the file; more of them on a page are the labels of a drawing.
+MAX_APART_CHARACTERS, MAX_SMALL_RUNS = 5, 150
 # A line strikes out a word between these heights over its baseline, in ems, when it covers this share of it.
 MIN_STRIKE_EMS, MAX_STRIKE_EMS = 0.12, 0.5
 MIN_COVERED_SHARE = 0.6
-MIN_STRUCK_EMS = 0.3
+MIN_STRUCK_EMS, MAX_STRIKE_BREAK_POINTS = 0.3, 1.0
 MAX_STRIKE_THICKNESS_POINTS = 2.5
 # A line that goes on beyond the text of its line by this much, in ems, belongs to something else.
 MAX_STRIKE_EXCESS_EMS = 0.6
@@ -58,7 +56,6 @@ def mark_shifted(runs: Sequence[TextRun]) -> None:
     base: TextRun | None = None
     right = 0.0
     last = len(runs) - 1
-    is_out_of_order = False
     for index, run in enumerate(runs):
         if run.baseline is None:
             base = None
@@ -66,27 +63,35 @@ def mark_shifted(runs: Sequence[TextRun]) -> None:
         if base is not None and run.baseline != base.baseline and run.x0 - right < MAX_SIGN_GAP_EMS * base.size:
             level = _level(run, base, run.x0 - right, run.x0 - base.x1)
             if level:
-                if index == last or not _is_inside_word(base, run, runs[index + 1]):
-                    _shift(run, level, base)
+                if index < last and _is_inside_word(base, run, runs[index + 1]):
+                    run.mark = NO_MARK
+                else:
+                    _shift(run, level, base, right)
                 right = max(right, run.x1)
                 continue
-            is_out_of_order = is_out_of_order or (run.size < base.size and base.top < run.bottom < base.bottom)
         if index < last and runs[index + 1].size > run.size:
             following = runs[index + 1]
             level = _level(run, following, following.x0 - run.x1, following.x0 - run.x1)
             if level:
                 _shift(run, level, following)
         base, right = run, run.x1
-    if is_out_of_order:
-        _mark_apart(runs)
+    _mark_apart(runs)
 
 
 def _mark_apart(runs: Sequence[TextRun]) -> None:
     """Mark small runs beside text that is elsewhere in the file, as programs write it that draw all exponents last."""
-    known = [run for run in runs if run.baseline is not None]
-    small = [run for run in known if run.mark is None and len(run.text) <= MAX_SHIFTED_CHARACTERS]
-    if len(small) > MAX_SMALL_RUNS:
+    usual = max(runs, key=lambda run: len(run.text)).size if runs else 0.0
+    small = [
+        run
+        for run in runs
+        if (run.size < MAX_SHIFTED_SIZE * usual or run.style.mathematics)
+        and len(run.text) <= MAX_APART_CHARACTERS
+        and run.mark is None
+        and run.baseline is not None
+    ]
+    if not 0 < len(small) <= MAX_SMALL_RUNS:
         return
+    known = [run for run in runs if run.baseline is not None and run.mark is None]
     x1, size, baseline = np.array([(run.x1, run.size, run.baseline) for run in known]).T
     for run in sorted(small, key=lambda run: run.x0):
         gap, up = run.x0 - x1, np.abs(baseline - run.baseline)
@@ -95,9 +100,9 @@ def _mark_apart(runs: Sequence[TextRun]) -> None:
         for number in np.flatnonzero(near).tolist():
             base = known[number]
             level = _level(run, base, float(gap[number]), run.x0 - base.x1)
-            if base.mark is None and level:
+            if level:
+                _shift(run, level, base, float(x1[number]))
                 x1[number] = max(x1[number], run.x1)
-                _shift(run, level, base)
                 break
 
 
@@ -111,14 +116,19 @@ def _is_inside_word(base: TextRun, run: TextRun, following: TextRun) -> bool:
     return is_level and following.x0 - run.x1 < MAX_WORD_GAP_EMS * base.size
 
 
-def _shift(run: TextRun, level: int, base: TextRun) -> None:
-    """Mark a run. Its text gets Unicode's raised or lowered characters, so that a number keeps its meaning anywhere."""
+def _shift(run: TextRun, level: int, base: TextRun, right: float = math.inf) -> None:
+    """Mark a run beside ``base``, whose last mark ends at ``right``.
+
+    Its text gets Unicode's raised or lowered characters, so that a number keeps its meaning anywhere.
+    """
     text = run.text.rstrip()
     run.mark = Mark(level)
     run.text = shifted(text, raised=level > 0, formula=run.style.mathematics) + run.text[len(text) :]
     run.words = None
-    if min(run.bottom, base.bottom) - max(run.top, base.top) < MIN_LINE_SHARE * (run.bottom - run.top):
-        run.top, run.bottom = base.top, base.bottom  # it is read with the line of its base
+    # It is read with the line of its base, and without a blank where the file has none.
+    run.top, run.bottom = base.top, base.bottom
+    if run.x0 > right and not base.text.endswith(" "):
+        run.x0 = right
 
 
 def _level(run: TextRun, base: TextRun, gap: float, distance: float) -> int:
@@ -154,8 +164,8 @@ def _mark_covered(raw: RawPage) -> None:
     if not raw.runs or not (lines or links or raw.struck):
         return
     edges = np.array([(run.x0, run.top, run.x1, run.bottom, run.size, run.baseline or 0.0) for run in raw.runs])
-    struck = _struck_rows(edges, lines) if 0 < len(lines) <= MAX_STRIKES else {}
-    covered = [(lines[number], rows, STRUCK) for number, rows in struck.items()]
+    struck = _struck_rows(edges, lines) if 0 < len(lines) <= MAX_STRIKES else []
+    covered = [(box, rows, STRUCK) for box, rows, _ in struck]
     covered += [(box, _rows_in(edges, box), STRUCK) for box in raw.struck]
     covered += [(link.box, _rows_in(edges, link.box), Mark(url=link.url)) for link in links]
     pieces: dict[int, list[TextRun]] = {}
@@ -163,27 +173,44 @@ def _mark_covered(raw: RawPage) -> None:
         for row in rows:
             pieces[row] = [part for run in pieces.get(row, [raw.runs[row]]) for part in _marked(run, box, mark)]
     if pieces:
-        used = {id(lines[number]) for number in struck}
+        used = {id(line) for _, _, parts in struck for line in parts}
         raw.rulings = [line for line in raw.rulings if id(line) not in used]
         raw.runs = [part for row, run in enumerate(raw.runs) for part in pieces.get(row, (run,))]
 
 
-def _struck_rows(edges: np.ndarray, lines: Sequence[Box]) -> dict[int, list[int]]:
-    """Return the numbers of the lines that strike out text, each with the numbers of the runs it goes through."""
+def _struck_rows(edges: np.ndarray, lines: Sequence[Box]) -> list[tuple[Box, list[int], list[Box]]]:
+    """Return each line that strikes out text, with the numbers of the runs it goes through and its parts."""
     x0, _, x1, _, size, baseline = edges.T
     left, top, right, bottom = np.array([(line.x0, line.top, line.x1, line.bottom) for line in lines]).T
     height = baseline - ((top + bottom) / 2)[:, None]
     near = (height > MIN_STRIKE_EMS * size) & (height < MAX_STRIKE_EMS * size)
-    if not near.any():
-        return {}
-    near &= (np.minimum(x1, right[:, None]) - np.maximum(x0, left[:, None])) > MIN_STRUCK_EMS * size
-    found: dict[int, list[int]] = {}
-    for number in np.flatnonzero(near.any(axis=1)).tolist():
-        rows = np.flatnonzero(near[number])
+    near &= (x1 > left[:, None]) & (x0 < right[:, None])
+    crossing = [lines[number] for number in np.flatnonzero(near.any(axis=1)).tolist()]
+    found = []
+    for line, parts in _merged(crossing):
+        height = baseline - line.middle
+        through = (height > MIN_STRIKE_EMS * size) & (height < MAX_STRIKE_EMS * size)
+        through &= np.minimum(x1, line.x1) - np.maximum(x0, line.x0) > MIN_STRUCK_EMS * size
+        rows = np.flatnonzero(through)
+        if not len(rows):
+            continue
         slack = MAX_STRIKE_EXCESS_EMS * float(size[rows].max())
-        if left[number] >= x0[rows].min() - slack and right[number] <= x1[rows].max() + slack:
-            found[number] = rows.tolist()
+        if line.x0 >= x0[rows].min() - slack and line.x1 <= x1[rows].max() + slack:
+            found.append((line, rows.tolist(), parts))
     return found
+
+
+def _merged(lines: Sequence[Box]) -> list[tuple[Box, list[Box]]]:
+    """Return lines with those that go on where they end, as programs draw them word by word; each with its parts."""
+    merged: list[tuple[Box, list[Box]]] = []
+    for line in sorted(lines, key=lambda line: (round(line.middle), line.x0)):
+        last = merged[-1][0] if merged else None
+        goes_on = last is not None and line.x0 - last.x1 < MAX_STRIKE_BREAK_POINTS
+        if last is not None and goes_on and abs(line.middle - last.middle) < MAX_STRIKE_BREAK_POINTS:
+            merged[-1] = Box(last.x0, last.top, max(last.x1, line.x1), last.bottom), [*merged[-1][1], line]
+        else:
+            merged.append((line, [line]))
+    return merged
 
 
 def _rows_in(edges: np.ndarray, box: Box) -> list[int]:

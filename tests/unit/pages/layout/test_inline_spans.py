@@ -144,3 +144,25 @@ def test_a_link_over_two_lines_leads_from_its_own_words_only(parse: Parse) -> No
     assert (
         found.markdown == "Read all of the [long handbook](https://example.org/) of the mill before the wheel turns.\n"
     )
+
+
+def test_a_line_that_is_drawn_word_by_word_crosses_out_all_of_them(parse: Parse) -> None:
+    sheet = Sheet().text(72, 100, "The tax is five percent seven percent.")
+    for x0, x1 in ((125, 141), (141, 144), (144, 160), (160, 182)):
+        sheet.raw(b"%g 684 %g 0.8 re f" % (x0, x1 - x0))
+
+    assert parse(sheet).markdown == "The tax is ~~five percent~~ seven percent.\n"
+
+
+def test_marks_beside_the_numbers_of_a_table_that_are_drawn_last(parse: Parse) -> None:
+    sheet = Sheet()
+    for row, (name, amount) in enumerate(
+        [("Total", "1,234"), ("Net", "2,345"), ("Gross", "3,345"), ("Other", "4,345")]
+    ):
+        sheet.text(72, 100 + 15 * row, name).text(300, 100 + 15 * row, amount)
+    for row in (0, 3):
+        sheet.text(328, 99 + 15 * row, "1", size=6.5)
+
+    found = parse(sheet)
+
+    assert found.items()[0]["rows"] == [["Total", "1,234¹"], ["Net", "2,345"], ["Gross", "3,345"], ["Other", "4,345¹"]]
