@@ -9,12 +9,15 @@ from __future__ import annotations
 import itertools
 import re
 import statistics
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from apps.pages.layout.fixed_pitch import fixed_fonts
 from apps.pages.layout.lines import rows_of
+from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import TextRun, WordBox
@@ -29,7 +32,11 @@ GUTTER_REACH_POINTS = 60.0
 # The lines of a block follow each other within so many line heights; more are blank lines inside it.
 MAX_STEP_HEIGHTS = 3.4
 MAX_BLANK_LINES = 3
+# The second half of a block may be indented by so many letters.
+MAX_SHIFT_LETTERS = 24
 MAX_SIZE_RATIO = 1.08
+# Fonts of Chinese and Japanese have one width by nature.
+MAX_EAST_ASIAN_SHARE = 0.4
 # The label of a value that is typed into a form, by its length and by how far the two baselines may differ.
 MAX_LABEL_LETTERS = 32
 MAX_LABEL_SHIFT_EMS = 0.25
@@ -53,31 +60,32 @@ class CodeLine(msgspec.Struct, gc=False):
 
 def code_blocks(runs: Sequence[TextRun]) -> tuple[list[Block], list[TextRun]]:
     """Return the blocks of code among the upright runs of a page, and the runs that are in none of them."""
-    fixed = sum(len(run.text) for run in runs if run.style.fixed_pitch)
-    if not fixed:
+    fonts = fixed_fonts(runs)
+    if not fonts:
         return [], list(runs)
+    fixed = sum(len(run.text) for run in runs if run.style.font in fonts)
     total = sum(len(run.text) for run in runs)
-    body_size = _body_size(runs)
-    lines, others = _code_lines(runs)
+    body_size = _body_size(runs, fonts)
+    lines, others = _code_lines(runs, fonts)
     blocks: list[Block] = []
     taken: set[int] = set()
     for region in _regions(lines, others):
-        if _is_code(region, others, body_size, is_typewritten=fixed >= MIN_TYPEWRITTEN_SHARE * total):
-            blocks.append(_block(region))
+        if _is_code(region, others, body_size, fonts, is_typewritten=fixed >= MIN_TYPEWRITTEN_SHARE * total):
+            blocks.append(_block(region, fonts))
             taken.update(id(run) for line in region for run in line.runs)
     return blocks, [run for run in runs if id(run) not in taken]
 
 
-def _body_size(runs: Iterable[TextRun]) -> float:
+def _body_size(runs: Iterable[TextRun], fonts: frozenset[str]) -> float:
     """Return the size of most letters that are not of fixed pitch, 0 when there are none."""
     letters: Counter[float] = Counter()
     for run in runs:
-        if not run.style.fixed_pitch:
+        if run.style.font not in fonts:
             letters[round(run.size, 1)] += len(run.text)
     return max(letters, key=lambda size: letters[size], default=0.0)
 
 
-def _code_lines(runs: Sequence[TextRun]) -> tuple[list[CodeLine], list[CodeLine]]:
+def _code_lines(runs: Sequence[TextRun], fonts: frozenset[str]) -> tuple[list[CodeLine], list[CodeLine]]:
     """Return the lines in fixed pitch, and the other lines, both from the top."""
     lines: list[CodeLine] = []
     others: list[CodeLine] = []
@@ -89,7 +97,7 @@ def _code_lines(runs: Sequence[TextRun]) -> tuple[list[CodeLine], list[CodeLine]
                 parts.append([run])
             else:
                 parts[-1].append(run)
-        kinds = [_is_fixed(part) for part in parts]
+        kinds = [_is_fixed(part, fonts) for part in parts]
         for part, is_fixed in zip(parts, kinds, strict=True):
             line = CodeLine(
                 part,
@@ -99,18 +107,41 @@ def _code_lines(runs: Sequence[TextRun]) -> tuple[list[CodeLine], list[CodeLine]
                 max(run.bottom for run in part),
                 max(part, key=lambda run: len(run.text)).size,
                 baseline=_baseline(part[0]),
-                beside=is_fixed and not all(kinds) and _is_labelled(part, parts),
+                beside=is_fixed and not all(kinds) and _is_labelled(part, parts, fonts),
             )
             (lines if is_fixed else others).append(line)
-    return lines, others
+    return _with_line_numbers(lines, others, fonts)
 
 
-def _is_fixed(part: Sequence[TextRun]) -> bool:
+def _with_line_numbers(
+    lines: list[CodeLine], others: list[CodeLine], fonts: frozenset[str]
+) -> tuple[list[CodeLine], list[CodeLine]]:
+    """Return both lists; lone numbers below those before lines of code count as empty lines of the code."""
+    edges = [line.runs[0].x1 for line in lines if _is_number(line.runs[0]) and line.runs[0].style.font not in fonts]
+    if len(edges) < 2:
+        return lines, others
+    alone = [
+        line
+        for line in others
+        if len(line.runs) == 1 and _is_number(line.runs[0]) and any(abs(line.x1 - edge) < 2.0 for edge in edges)
+    ]
+    taken = set(map(id, alone))
+    for line in alone:
+        line.size = min(lines, key=lambda other: abs(other.top - line.top)).size
+    lines = sorted([*lines, *alone], key=lambda line: line.baseline)
+    return lines, [line for line in others if id(line) not in taken]
+
+
+def _is_number(run: TextRun) -> bool:
+    return run.text.strip().isdigit()
+
+
+def _is_fixed(part: Sequence[TextRun], fonts: frozenset[str]) -> bool:
     """Return True if a line begins in fixed pitch and most of it is."""
     first = next((run for run in part if not run.text.strip().isdigit()), part[0])
-    if not first.style.fixed_pitch:
+    if first.style.font not in fonts:
         return False
-    foreign = sum(len(run.text) for run in part if not run.style.fixed_pitch)
+    foreign = sum(len(run.text) for run in part if run.style.font not in fonts)
     return foreign <= MAX_FOREIGN_SHARE * sum(len(run.text) for run in part)
 
 
@@ -118,13 +149,13 @@ def _baseline(run: TextRun) -> float:
     return run.bottom if run.baseline is None else run.baseline
 
 
-def _is_labelled(part: Sequence[TextRun], parts: Sequence[Sequence[TextRun]]) -> bool:
+def _is_labelled(part: Sequence[TextRun], parts: Sequence[Sequence[TextRun]], fonts: frozenset[str]) -> bool:
     """Return True if a short text of another font is on the baseline of a line: the label of a form, or a cell."""
     return any(
         abs(_baseline(other[0]) - _baseline(part[0])) < MAX_LABEL_SHIFT_EMS * part[0].size
         and sum(len(run.text) for run in other) <= MAX_LABEL_LETTERS
         for other in parts
-        if other is not part and not _is_fixed(other)
+        if other is not part and not _is_fixed(other, fonts)
     )
 
 
@@ -159,12 +190,21 @@ def _regions(lines: Sequence[CodeLine], others: Sequence[CodeLine]) -> list[list
     return regions
 
 
-def _is_code(region: Sequence[CodeLine], others: Sequence[CodeLine], body_size: float, *, is_typewritten: bool) -> bool:
+def _is_code(
+    region: Sequence[CodeLine],
+    others: Sequence[CodeLine],
+    body_size: float,
+    fonts: frozenset[str],
+    *,
+    is_typewritten: bool,
+) -> bool:
     if body_size and region[0].size > MAX_SIZE_RATIO * body_size:
         return False
     texts = [" ".join(run.text.strip() for run in line.runs) for line in region]
+    if sum(map(scripts.is_unspaced, "".join(texts))) > MAX_EAST_ASIAN_SHARE * sum(map(len, texts)):
+        return False
     signed = sum(1 for text in texts if _SIGNS.search(text)) / len(texts)
-    if sum(line.beside for line in region) > 0.5 * len(region) or _is_table(region, signed):
+    if sum(line.beside for line in region) > 0.5 * len(region) or _is_table(region, signed, fonts):
         return False
     if is_typewritten:
         is_indented = len({round(line.x0 / line.size) for line in region}) > 1
@@ -191,14 +231,14 @@ def _is_prose(texts: Sequence[str], signed: float) -> bool:
     return signed < 0.34 and statistics.mean(len(text.split()) for text in texts) >= 6
 
 
-def _is_table(region: Sequence[CodeLine], signed: float) -> bool:
+def _is_table(region: Sequence[CodeLine], signed: float, fonts: frozenset[str]) -> bool:
     """Return True if most lines have wide gaps that end at places which other lines share."""
     if len(region) < 2 or signed > 0.5:
         return False
     starts: Counter[int] = Counter()
     with_gaps: list[list[int]] = []
     for line in region:
-        letter = _advance(line.runs)
+        letter = _advance(line.runs, fonts)
         words = [word for run in line.runs for word in _words(run)]
         places = [
             round(word.x / letter)
@@ -215,15 +255,15 @@ def _words(run: TextRun) -> list[WordBox]:
     return run.words or [WordBox(run.text.strip(), run.x0, run.top, run.x1 - run.x0, run.bottom - run.top)]
 
 
-def _advance(runs: Iterable[TextRun]) -> float:
+def _advance(runs: Iterable[TextRun], fonts: frozenset[str]) -> float:
     """Return the width of a letter, in points."""
-    widths = [(run.x1 - run.x0) / max(1, len(run.text.strip())) for run in runs if run.style.fixed_pitch]
+    widths = [(run.x1 - run.x0) / max(1, len(run.text.strip())) for run in runs if run.style.font in fonts]
     return max(0.5, statistics.median(widths)) if widths else 5.0
 
 
-def _block(region: Sequence[CodeLine]) -> Block:
+def _block(region: Sequence[CodeLine], fonts: frozenset[str]) -> Block:
     left = min(line.x0 for line in region)
-    letter = _advance(run for line in region for run in line.runs)
+    letter = _advance((run for line in region for run in line.runs), fonts)
     step = min((b.baseline - a.baseline for a, b in itertools.pairwise(region)), default=0.0)
     step = max(step, 0.8 * region[0].size)
     printed: list[str] = []
@@ -252,3 +292,14 @@ def _spaced(runs: Iterable[TextRun], left: float, letter: float) -> str:
             is_parted = True
         is_parted = run.text.endswith(" ")
     return text
+
+
+def joined_code(first: Block, second: Block) -> Block:
+    """Return the code of two pages as one block, with the indentation that their left edges give."""
+    letters = [(line.box.width, len(line.text.strip())) for line in first.lines if len(line.text.strip()) > 1]
+    pitch = statistics.median(width / count for width, count in letters) if letters else 0.0
+    shift = round((second.box.x0 - first.box.x0) / pitch) if pitch > 0 else 0
+    if abs(shift) > MAX_SHIFT_LETTERS:
+        shift = 0  # another column
+    texts = textwrap.indent(first.text, " " * -shift), textwrap.indent(second.text, " " * shift)
+    return msgspec.structs.replace(first, text="\n".join(texts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from apps.pages.layout import hyphenation, table_continuations
+from apps.pages.layout import code_blocks, hyphenation, table_continuations
 from apps.pages.layout.hyphenation import NO_WORDS, DocumentWords
 from apps.pages.layout.running_lines import is_turned
 from apps.pages.model.blocks import Block, BlockType
@@ -76,6 +76,8 @@ def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:
         return None  # lower in the same column: layout saw both and kept them apart
     if first.type is BlockType.TABLE and second.type is BlockType.TABLE:
         return table_continuations.joined_tables(first, second, words)
+    if first.type is BlockType.CODE and second.type is BlockType.CODE:
+        return code_blocks.joined_code(first, second)
     if second.type is BlockType.PARAGRAPH and first.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM):
         if not first.text or not second.text or len(first.text) > MAX_PARAGRAPH_CHARACTERS:
             return None

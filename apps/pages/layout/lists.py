@@ -26,6 +26,7 @@ MAX_NUMBER_SHIFT_EMS = 0.95
 MAX_LETTERED_LINES = 8
 _INITIALS = re.compile(r"(?:[^\W\d_]\.[\s-]?){2,}\s*[^\W\d_]")
 _SYMBOL_FONT = re.compile(r"dingbats|wingdings|webdings|symbol|monotypesorts|bullets", re.IGNORECASE)
+_FIRST = frozenset({"a.", "i."})
 _DASHES = "–—-−"
 _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 
@@ -113,6 +114,8 @@ def _is_item(lines: Sequence[Segment], found: list[str], index: int) -> bool:
             return False
         return _has_neighbour(lines, found, index, MAX_LETTERED_LINES)
     if marker[-1] == "." and marker[:-1].isalpha():
+        if index and found[index - 1] and marker in _FIRST and line.x0 > lines[index - 1].x0 + 0.8 * line.size:
+            return True  # the first item of an inner list
         return marker in found[:index] + found[index + 1 :] or _has_neighbour(lines, found, index, len(lines))
     return not _is_inside_sentence(lines, found, index) or _has_neighbour(lines, found, index, len(lines))
 

@@ -231,7 +231,11 @@ def _starts_paragraph(group: list[Segment], line: Segment, left: float, right: f
             letters = len(word[:3] * 2) if scripts.wraps_anywhere(line.text[0]) else len(word)
             if last.x1 + (letters + 2) * 0.55 * line.size < right - 0.02 * (right - line.x0):
                 return True
-    return len(group) > 1 and 0.8 * size < indent < 4 * size and bool(_SENTENCE_END.search(last.text))
+    if len(group) == 1 or not 0.8 * size < indent < 4 * size:
+        return False
+    # The first line of a paragraph is indented, and the last one of the paragraph before is short.
+    is_short = not rtl and last.x1 < right - 0.15 * (right - left) and last.x1 < line.x1 and last.x0 < left + 0.3 * size
+    return is_short or bool(_SENTENCE_END.search(last.text))
 
 
 def _text_block(group: Sequence[Segment], marker: str | None) -> Block:

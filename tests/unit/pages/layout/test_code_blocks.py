@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
+from apps.pages.pdf import fonts
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.tiny_pdf import Sheet
 
@@ -65,3 +70,33 @@ def test_an_address_in_a_line_of_its_own_is_no_code(parse: Parse) -> None:
     sheet = Sheet().text(72, 100, "A paper about leaves").typed(72, 130, ["miller@example.org"])
 
     assert "```" not in parse(sheet).markdown
+
+
+def test_code_over_a_page_break_is_one_block(parse: Parse) -> None:
+    first = typed(Sheet().text(72, 100, "This function turns the wheel:"), 72, 700, CODE[:3])
+    second = typed(Sheet(), 93.6, 72, ["return wheel"]).text(72, 100, "It returns the wheel.")
+
+    assert "        raise Jammed\n    return wheel\n```" in parse(first, second).markdown
+
+
+def test_numbers_of_lines_stay_before_their_lines(parse: Parse) -> None:
+    sheet = typed(Sheet().text(72, 80, "This function turns the wheel:"), 72, 105, CODE)
+    for number in range(5):
+        sheet.text(60, 107 + 11 * number, str(number + 1), size=6)
+
+    assert "\n3          raise Jammed\n4\n5      return wheel" in parse(sheet).markdown
+
+
+def test_a_font_of_equal_widths_is_fixed_whatever_its_name(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_FIXED_PITCH", re.compile("never"))
+    sheet = typed(Sheet().text(72, 80, "This function turns the wheel:"), 72, 105, CODE)
+
+    assert "```\n" + "\n".join(CODE) + "\n```" in parse(sheet).markdown
+
+
+def test_an_indented_line_after_a_short_one_begins_a_paragraph(parse: Parse) -> None:
+    full = "leaves fall in the autumn and they cover all the paths of the whole wood now"
+    sheet = Sheet().text(84, 100, full[:-4]).lines(72, 113, [full, "and there is an end to them"])
+    sheet.text(84, 139, full[:-4]).lines(72, 152, [full, "as said"])
+
+    assert parse(sheet).markdown.count("\n\n") == 1
