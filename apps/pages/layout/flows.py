@@ -7,6 +7,7 @@ Cells of a table come in rows: they share baselines, and where a row begins in o
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from apps.pages.model import list_markers, scripts
@@ -17,6 +18,11 @@ MIN_LINES = 3
 # Lines of text fill at least this share of their column (the median line) and have this many letters (the mean).
 MIN_FILL = 0.7
 MIN_LETTERS = 14
+MIN_FILL_OF_LONG_LINES = 0.6
+MIN_LETTERS_OF_LONG_LINES = 20
+# Numbers, dates and codes have more digits, as a share of the letters.
+MAX_DIGITS = 0.3
+_DIGIT = re.compile(r"\d")
 # Short lines with baselines of their own may be columns too.
 MIN_LETTERS_OF_SHORT_LINES = 8
 MAX_SHARED_BASELINES = 0.5
@@ -45,7 +51,8 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     if _are_tall(one, two):
         return True
     letters = min(_mean_letters(one), _mean_letters(two))
-    if min(_fill(one), _fill(two)) >= MIN_FILL and letters >= MIN_LETTERS:
+    min_fill = MIN_FILL_OF_LONG_LINES if letters >= MIN_LETTERS_OF_LONG_LINES else MIN_FILL
+    if letters >= MIN_LETTERS and min(_fill(one), _fill(two)) >= min_fill and _is_wordy(one) and _is_wordy(two):
         return not _begin_together(one, two)
     shared = _shared_baselines(one, two)
     if shared < MAX_SHARED_BASELINES and letters >= MIN_LETTERS_OF_SHORT_LINES and _is_dense(one) and _is_dense(two):
@@ -82,6 +89,11 @@ def _are_tall(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
 def _mean_letters(segments: Sequence[Segment]) -> float:
     letters = sum(len(s.text) * (2 if scripts.is_unspaced(s.text[0]) else 1) for s in segments)
     return letters / max(1, len(segments))
+
+
+def _is_wordy(segments: Sequence[Segment]) -> bool:
+    text = "".join([s.text for s in segments])
+    return len(_DIGIT.findall(text)) < MAX_DIGITS * len(text)
 
 
 def _fill(segments: Sequence[Segment]) -> float:
