@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from apps.pages.layout import (
+    charts,
     code_blocks,
     columns,
     contents_lists,
+    figures,
     half_ruled_tables,
     heading_lines,
     inline_marks,
@@ -23,10 +25,8 @@ from apps.pages.layout import (
     unruled_tables,
 )
 from apps.pages.layout.drop_caps import segments_with_drop_caps
-from apps.pages.layout.figures import figure_areas
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of
 from apps.pages.layout.tagged_lines import TaggedLines, running_lines
-from apps.pages.layout.text_quality import BACKGROUND_SHARE
 from apps.pages.model import list_markers, scripts
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
@@ -57,14 +57,13 @@ def analyse(raw: RawPage) -> list[Block]:
     lists.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
     rows = contents_lists.with_contents([_with_markers(row) for row in rows_of(segments)])
     obstacles = [_as_segment(block) for block in (*found, *code)]
-    max_area = BACKGROUND_SHARE * raw.width * raw.height
-    for box in raw.pictures:
-        is_background = bool(raw.runs) and box.width * box.height >= max_area
-        if not is_background and not any(table.box.contains(box, slack=2.0) for table in found):
+    pictures = figures.without_background(raw.pictures, raw.width, raw.height) if raw.runs else raw.pictures
+    for box in pictures:
+        if not any(table.box.contains(box, slack=2.0) for table in found):
             obstacles.append(_as_segment(Block(type=BlockType.PICTURE, box=box)))
     areas = [
         Segment("", box.x0, box.top, box.x1, box.bottom, 0.0)
-        for box in figure_areas(raw.fills, segments + obstacles, raw.width * raw.height)
+        for box in figures.figure_areas(raw.fills, segments + obstacles, raw.width * raw.height)
     ]
     known = TaggedLines(tags, segments) if tags else None
     if obstacles:
@@ -79,7 +78,7 @@ def analyse(raw: RawPage) -> list[Block]:
         region_rows = body if len(found_regions) == 1 and not areas else _rows_of_region(region)
         for band in unruled_tables.joined_grids(columns.bands_of(region_rows)):
             table = unruled_tables.aligned_table(band, across, rtl=rtl, down=down) if band.is_grid else None
-            if table is not None:
+            if table is not None and not charts.is_chart(table, raw.fills):
                 blocks.append(table)
             else:
                 blocks += _blocks_of(band.rows, rtl, known)

@@ -21,9 +21,11 @@ from apps.pages.model.segments import Segment
 # A gutter is at least this wide, ...
 MIN_GUTTER_POINTS = 6.0
 # ... and has lines on both sides: at least ``flows.MIN_LINES``, or a figure that is as tall.
+# Shorter lines, in letters, are no text.
+MIN_LETTERS = 6
 MAX_DEPTH = 12
 # At most this many gutters of a region are tried, tallest first.
-MAX_TRIED = 12
+MAX_TRIED = 16
 MAX_CANDIDATES = 80
 # Edges of lines that begin within this distance are one edge.
 EDGE_POINTS = 4.0
@@ -130,15 +132,21 @@ def _free_strips(segments: Sequence[Segment], x: float, line_height: float) -> l
 class _Side:
     """Number and extent of the lines on one side of a strip."""
 
-    __slots__ = ("bottom", "lines", "top")
+    __slots__ = ("bottom", "letters", "lines", "top")
 
     def __init__(self) -> None:
-        self.lines, self.top, self.bottom = 0.0, 1e9, -1e9
+        self.lines, self.letters, self.top, self.bottom = 0.0, 0, 1e9, -1e9
 
     def add(self, segment: Segment, line_height: float) -> None:
         height = segment.bottom - segment.top
         # A table or a figure counts as the lines that it replaces.
-        self.lines += max(1.0, height / line_height) if height > 2 * line_height else 1.0
+        if height > 2 * line_height:
+            lines = height / line_height
+            self.lines += lines
+            self.letters += int(MIN_LETTERS * lines) + 1
+        else:
+            self.lines += 1.0
+            self.letters += len(segment.text)
         if segment.top < self.top:
             self.top = segment.top
         if segment.bottom > self.bottom:
@@ -158,7 +166,14 @@ class _Sides:
 
     @property
     def are_tall(self) -> bool:
-        return self.left.lines >= flows.MIN_LINES and self.right.lines >= flows.MIN_LINES and self.height > 0
+        left, right = self.left, self.right
+        return (
+            left.lines >= flows.MIN_LINES
+            and right.lines >= flows.MIN_LINES
+            and left.letters >= MIN_LETTERS * left.lines
+            and right.letters >= MIN_LETTERS * right.lines
+            and self.height > 0
+        )
 
 
 def _sides(segments: Sequence[Segment], x: float) -> tuple[list[Segment], list[Segment]]:

@@ -1,0 +1,69 @@
+"""Tell the labels of a chart from a table: bars and scales."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from apps.pages.model.blocks import Block
+from apps.pages.model.geometry import Box
+
+# A chart has at least this many bars without text in them, at least this thick.
+MIN_BARS = 4
+MIN_BAR_POINTS = 2.5
+# A scale has at least this many numbers, in equal steps.
+MIN_SCALE_NUMBERS = 4
+_NUMBER = re.compile(r"[-–−]?\d[\d,.' ]*%?")
+
+
+def is_chart(table: Block, fills: Sequence[Box]) -> bool:
+    """Return True if the cells of an aligned table are the labels of a chart."""
+    return _has_bars(table, fills) or _has_scales_only(table)
+
+
+def _has_bars(table: Block, fills: Sequence[Box]) -> bool:
+    box = table.box
+    bars = [
+        fill
+        for fill in fills
+        if fill.width < 0.8 * box.width
+        and min(fill.width, fill.height) >= MIN_BAR_POINTS
+        and box.x0 <= fill.x0
+        and fill.x1 <= box.x1
+        and box.top <= (fill.top + fill.bottom) / 2 <= box.bottom
+    ]
+    if len(bars) < MIN_BARS:
+        return False
+    texts = [cell.box for cell in table.cells if cell.text and cell.box]
+    free = [bar for bar in bars if not any(_overlaps(bar, text) for text in texts)]
+    # Bars differ in length; marks and coloured cells do not.
+    lengths = {round(max(bar.width, bar.height)) for bar in free}
+    return len(free) >= MIN_BARS and len(lengths) >= MIN_BARS - 1 and 2 * len(free) > len(bars)
+
+
+def _overlaps(one: Box, two: Box) -> bool:
+    return one.x0 < two.x1 and two.x0 < one.x1 and one.top < two.bottom and two.top < one.bottom
+
+
+def _has_scales_only(table: Block) -> bool:
+    """Return True if each column of numbers counts in equal steps: the scales of charts."""
+    columns: dict[int, list[float]] = {}
+    for cell in table.cells:
+        if _NUMBER.fullmatch(cell.text):
+            columns.setdefault(cell.column, []).append(_value(cell.text))
+    long = [numbers for numbers in columns.values() if len(numbers) >= MIN_SCALE_NUMBERS]
+    written = sum(1 for cell in table.cells if cell.text)
+    in_scales = sum(map(len, long))
+    return bool(long) and 2 * in_scales > written and all(map(_is_scale, long))
+
+
+def _value(text: str) -> float:
+    digits = re.sub(r"[^\d.]", "", text.replace(",", ".")).strip(".")
+    value = float(digits) if digits.count(".") < 2 and digits else 0.0
+    return -value if text[0] in "-–−" else value
+
+
+def _is_scale(numbers: Sequence[float]) -> bool:
+    steps = [round(low - high, 6) for high, low in itertools.pairwise(numbers)]
+    return steps[0] < 0 and all(step == steps[0] for step in steps)
