@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,38 +30,53 @@ _UNCOUNTED = np.array(
         *range(0x205F, 0x2070), 0x3000, 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF,
     ]
 )  # fmt: skip
+_UNCOUNTED_CODES = frozenset(_UNCOUNTED.tolist())
 
 
-def lost_characters(visible: str, blocks: Iterable[Block], removed: str = "") -> int:
+def lost_characters(visible: str, blocks: Sequence[Block], removed: str = "") -> int:
     """Return how many of the ``visible`` characters, less those ``removed``, the blocks lack."""
     texts: list[str] = [removed]
     for block in blocks:
         texts.append(block.marker)
         texts.append(block.text)
         texts += [cell.text for cell in block.cells]
-        texts.append(contents_lists.leaders_of(block))
-    found = "".join(texts)
-    lost = _lacking(visible, found)
+    lost, more = _differences(visible, found := "".join(texts))
+    if lost:
+        found += "".join([contents_lists.leaders_of(block) for block in blocks])
+        lost, more = _differences(visible, found)
     if not lost:
         return 0
-    # A layout may write a ligature or a presentation form with plain letters, ...
-    visible, found = unicodedata.normalize("NFKC", visible), unicodedata.normalize("NFKC", found)
-    # ... and a sign of a symbol font as a bullet.
-    bullets = max(0, found.count(BULLET) - visible.count(BULLET))
-    signs = Counter(sign for sign in visible if not sign.isalnum()) - Counter(found) if bullets else Counter()
-    return _lacking(visible, found) - min(bullets, sum(n for sign, n in signs.items() if not _is_uncounted(sign)))
+    if max(visible) > "\uffff":
+        lost, more = Counter(visible), Counter(found)
+    # A layout may write a ligature or a presentation form with plain letters, and a sign of a symbol font as a bullet.
+    bullets = max(0, more[BULLET] - lost[BULLET])
+    lost = _normalized(lost) - _normalized(more)
+    return lost.total() - min(bullets, sum(count for sign, count in lost.items() if not sign.isalnum()))
 
 
-def _lacking(wanted: str, found: str) -> int:
-    difference = _counts(wanted)
-    counted = _counts(found)
-    shared = min(len(difference), len(counted))
-    difference[:shared] -= counted[:shared]
-    return int(difference[difference > 0].sum())
+def _differences(visible: str, found: str) -> tuple[Counter[str], Counter[str]]:
+    """Return which characters ``found`` has less often, and which more often. See ``_PLACES``."""
+    difference, counted = _counts(visible), _counts(found)
+    if len(difference) < len(counted):
+        difference = np.pad(difference, (0, len(counted) - len(difference)))
+    difference[: len(counted)] -= counted
+    if not difference.any():
+        return Counter(), Counter()
+    lacking, exceeding = np.flatnonzero(difference > 0).tolist(), np.flatnonzero(difference < 0).tolist()
+    return (
+        Counter({chr(code): int(difference[code]) for code in lacking}),
+        Counter({chr(code): -int(difference[code]) for code in exceeding}),
+    )
 
 
-def _is_uncounted(sign: str) -> bool:
-    return sign.isspace() or ord(sign) in _UNCOUNTED
+def _normalized(counts: Counter[str]) -> Counter[str]:
+    """Return the counts of the characters in compatibility form (UAX 15), without those that are not counted."""
+    normalized: Counter[str] = Counter()
+    for character, count in counts.items():
+        for part in unicodedata.normalize("NFKC", character):
+            if not part.isspace() and ord(part) not in _UNCOUNTED_CODES:
+                normalized[part] += count
+    return normalized
 
 
 def _counts(text: str) -> Any:

@@ -88,6 +88,8 @@ def is_garbled(text: str) -> bool:
 
 
 def _mixes_scripts(text: str) -> bool:
+    if len(text) - len(text.encode("ascii", "ignore")) < MIN_FOREIGN_LETTERS:
+        return False
     codes: Any = np.frombuffer(text.encode("utf-32-le", "replace"), "<u4")
     scripts = _SCRIPT_OF[codes[codes < len(_SCRIPT_OF)]]
     letters = np.count_nonzero(scripts)

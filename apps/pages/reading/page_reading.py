@@ -110,22 +110,23 @@ def _opened(path: str, password: str | None) -> Iterator[Any]:
         document.close()
 
 
-def _best_reading(pdf: PdfFile, raw: RawPage) -> RawPage:
-    """Return the page, or what the second reader reads if only that is text."""
-    if text_quality.verdict(raw).needs_ocr != text_quality.GARBLED_TEXT or raw.reader:
-        return raw
+def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, text_quality.Verdict]:
+    """Return the page, or what the second reader reads if only that is text, with the verdict on its text."""
+    # Cleaning removes the codes that tell that the text layer is not the text of the page, so this comes first.
+    verdict = text_quality.verdict(raw)
+    if verdict.needs_ocr != text_quality.GARBLED_TEXT or raw.reader:
+        return raw, verdict
     again = pdf.read_again(raw.page_number)
-    if isinstance(again, PageFailure) or not again.reader:
-        return raw
-    is_text = sum(len(run.text) for run in again.runs) >= MIN_SECOND_SHARE * sum(len(run.text) for run in raw.runs)
-    if is_text and text_quality.verdict(again).needs_ocr != text_quality.GARBLED_TEXT:
-        return again
+    if isinstance(again, RawPage) and again.reader and len(again.text) >= MIN_SECOND_SHARE * len(raw.text):
+        second = text_quality.verdict(again)
+        if second.needs_ocr != text_quality.GARBLED_TEXT:
+            return again, second
     pdf.trust(raw.page_number)
-    return raw
+    return raw, verdict
 
 
 def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool) -> Page | PageFailure:
-    raw = _best_reading(pdf, raw)
+    raw, verdict = _best_reading(pdf, raw)
     angle = rotated_pages.angle_of(raw.runs)
     width, height, visible = raw.width, raw.height, raw.text
     if angle:
@@ -149,9 +150,9 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
             hidden += found
             removed += conservation.text_removed(before, view.runs)
             warnings.append(HIDDEN_TEXT)
-    # The codes that cleaning removes tell that the text layer is not the text of the page.
-    needs_ocr, is_unreliable = text_quality.verdict(raw)
-    if is_unreliable:
+    if removed:
+        verdict = text_quality.verdict(raw)
+    if verdict.is_unreliable:
         warnings.append("text_unreliable")
     for view, _turned_by in views:
         warnings += clean_runs(view)
@@ -163,7 +164,7 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         height=round(height, 2),
         blocks=tuple(blocks),
         rotation=directions.rotation_of(raw, angle),
-        needs_ocr=needs_ocr,
+        needs_ocr=verdict.needs_ocr,
         warnings=tuple(dict.fromkeys(warnings)),
         hidden=hidden,
         quality=quality,

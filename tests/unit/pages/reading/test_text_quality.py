@@ -85,6 +85,13 @@ def test_a_suspected_text_layer_is_kept_when_the_picture_says_the_same() -> None
     assert (page.needs_ocr, page.warnings) == ("", ())
 
 
+def test_a_text_layer_of_which_a_part_is_garbled_is_replaced() -> None:
+    block = Block(BlockType.PARAGRAPH, Box(50, 100, 500, 150), f"{LINES[0]} {rotated(' '.join(LINES[1:]), 1)}")
+    page = apply_recognition(msgspec.structs.replace(suspected(), blocks=(block,)), recognized(*LINES))
+
+    assert "most of the flour" in text_of(page)
+
+
 def test_a_text_layer_that_contradicts_the_picture_is_replaced() -> None:
     page = apply_recognition(suspected(), recognized("Payment is due within thirty days of the delivery."))
 
