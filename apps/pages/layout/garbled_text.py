@@ -22,16 +22,16 @@ _REPEATED = re.compile(r"(.)\1{2,}")
 _WORD = re.compile("[a-z]{4,}")
 
 # Fewer letters say little about the language of a text.
-MIN_LETTERS, MIN_DIFFERENT_LETTERS = 60, 12
+MIN_LETTERS, MIN_DIFFERENT_LETTERS = 40, 12
 MIN_LETTER_SHARE = 0.6
 # Running text, lists and tables in fourteen languages fit with -2.8 to -3.2, letters at random with -3.8.
-MAX_STRANGE_FIT, MIN_FIT, MIN_GAIN = -3.3, -3.1, 0.4
+MAX_STRANGE_FIT, MIN_FIT, MIN_GAIN = -3.3, -3.1, 0.5
 # Words without a vowel: 0.02 in running text, 0.1 in program code, 0.3 where letters stand for others.
 MIN_WORDS, MIN_SHARE_WITHOUT_VOWEL = 25, 0.25
 # Of a text beyond ASCII: letters that no language uses much, and neighbours of two scripts.
 MIN_FOREIGN_LETTERS, MIN_RARE_SHARE, MIN_CHANGE_SHARE = 15, 0.3, 0.2
-# Accented letters of Latin-1 are less than a quarter of any language's text; misread Cyrillic consists of them.
-MIN_ACCENTED_LETTERS, MIN_ACCENTED_SHARE = 30, 0.6
+# Accented letters of Europe are less than a quarter of any language's text; misread Cyrillic consists of them.
+MIN_ACCENTED_LETTERS, MIN_ACCENTED_SHARE = 20, 0.6
 
 _NONE, _LATIN, _GREEK, _EAST_ASIAN, _RARE = 0, 1, 2, 3, 4
 # First and last code of a script's letters; other scripts are numbered from 5.
@@ -101,7 +101,7 @@ def _mixes_scripts(text: str) -> bool:
     changes = np.count_nonzero((left != right) & ~_MIXED[left] & ~_MIXED[right])
     if changes >= MIN_CHANGE_SHARE * letters:
         return True
-    accented = np.count_nonzero((codes >= 0xC0) & (codes <= 0xFF))
+    accented = np.count_nonzero((codes >= 0xC0) & (codes <= 0x17F))
     return bool(accented >= MIN_ACCENTED_LETTERS and accented >= MIN_ACCENTED_SHARE * letters)
 
 

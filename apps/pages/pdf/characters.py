@@ -159,9 +159,11 @@ class CharacterReader:
         of = np.repeat(np.arange(len(starts)), lengths)
         fonts = objects.font[of]
         codes = self._code_points(real, fonts)
+        # A negative font size turns the letters by half a circle.
+        objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
         angles = _angles(objects, frame)
         scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
-        size = real["size"] * np.where(scale > 0, scale, 1.0)[of]
+        size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[of]
         x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
         x1, y1 = frame.displayed(real["loose_right"].astype("f8"), real["loose_bottom"].astype("f8"))
         x0, x1 = np.minimum(x0, x1), np.maximum(x0, x1)

@@ -141,6 +141,8 @@ def permuted(text: str) -> str:
         permuted(ENGLISH * 2),
         "Ìåëüíèöà ñòîèò ó ïëîòèíû óæå òðèñòà ëåò, è å¸ êîëåñî âð\xe0ùàåòñÿ",  # Cyrillic read as Latin
         "ɍɝɥɨɜɚɹ ɲɥɢɮɨɜɚɥɶɧɚɹ ɦɚɲɢɧɚ",
+        "0SVIQMTWYQ HSPSVWMXEQIX GSRWIGXIXYV EHMTMWGMRK IPMX",  # few letters, moved along the character set
+        "ČãþĜåêitpċâýěäéÈËe ċâýěäéÈËeČãþĜåêitp",
         "ଋҨƹԱକҨǥ ҨଋǥƹԱ କƹҨଋ ǥԱҨକ ƹଋҨ",
     ],
 )
@@ -262,3 +264,12 @@ def test_a_page_that_pdfium_cannot_load_is_read_by_the_second_reader(
 
     assert text_of(page).split() == " ".join(LINES).split()
     assert page.quality == {"reader": "pdfminer"}
+
+
+def test_letters_of_a_negative_font_size_are_upright(tmp_path: Path) -> None:
+    sheet = Sheet().raw(b"BT /F0 -11 Tf -1 0 0 -1 72 700 Tm (%s) Tj ET" % LINES[0].encode())
+    sheet.raw(b"BT /F0 -11 Tf -1 0 0 -1 72 686 Tm (%s) Tj ET" % LINES[1].encode())
+
+    page = read(write_pdf(tmp_path / "a.pdf", sheet))
+
+    assert (text_of(page), page.rotation) == (f"{LINES[0]} {LINES[1]}", 0)
