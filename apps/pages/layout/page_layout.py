@@ -47,7 +47,9 @@ def analyse(raw: RawPage) -> list[Block]:
     tags = tagged_tables.trusted_tags(raw.tags, upright)
     tagged, upright = tagged_tables.tagged_tables(tags, upright, [*raw.rulings, *raw.fills]) if tags else ([], upright)
     across, down = rulings.rulings_of(raw.rulings)
-    found, upright = ruled_tables.ruled_tables(across, down, upright)
+    turned = [run for run in raw.runs if not rotated_pages.is_upright(run)]
+    found, remaining = ruled_tables.ruled_tables(across, down, [*upright, *turned])
+    upright = [run for run in remaining if rotated_pages.is_upright(run)]
     half_ruled, upright = half_ruled_tables.half_ruled_tables(across, down, upright)
     found += half_ruled + tagged
     code, upright = code_blocks.code_blocks(upright)
@@ -92,7 +94,7 @@ def analyse(raw: RawPage) -> list[Block]:
     if tags:
         blocks = running_lines(blocks, upright, raw.height)
     # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
-    return blocks + [_text_block([segment_of(run)], None) for run in raw.runs if not rotated_pages.is_upright(run)]
+    return blocks + [_text_block([segment_of(run)], None) for run in remaining if not rotated_pages.is_upright(run)]
 
 
 def _rows_of_region(region: Sequence[Segment]) -> list[list[Segment]]:

@@ -22,6 +22,7 @@ from apps.pages.layout.lines import (
     split_at_gaps,
     words_of,
 )
+from apps.pages.layout.rotated_pages import is_upright
 from apps.pages.layout.rulings import Grid, GridCell, Ruling
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box, union
@@ -43,6 +44,7 @@ MAX_SINGLE_CELL_ROWS_SHARE = 0.75
 MIN_STRIP_STEP_RATIO = 1.3
 # ... if this share of them has text in all columns.
 MIN_FULL_STRIPS_SHARE = 0.6
+HALF_TURN_DEGREES = 180.0
 # This many lines of numbers in one cell are rows.
 MIN_NUMBER_LINES = 3
 MIN_NUMBER_LINES_SHARE = 0.8
@@ -52,7 +54,10 @@ _NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))
 def ruled_tables(
     across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun]
 ) -> tuple[list[Block], list[TextRun]]:
-    """Return the tables that lines on the page enclose, and the runs that are in none of them."""
+    """Return the tables that lines on the page enclose, and the runs that are in none of them.
+
+    Turned runs may be in the cells of a table, too.
+    """
     tables: list[Block] = []
     left = list(runs)
     for grid in rulings.grids_of(across, down):
@@ -64,7 +69,7 @@ def ruled_tables(
             for run in left
             if box.x0 <= (run.x0 + run.x1) / 2 <= box.x1 and box.top <= (run.top + run.bottom) / 2 <= box.bottom
         ]
-        table = _table(grid, inside, across, down) if inside else None
+        table = _table(grid, inside, across, down) if any(map(is_upright, inside)) else None
         if table is not None:
             tables.append(table)
             taken = set(map(id, inside))
@@ -74,27 +79,18 @@ def ruled_tables(
 
 def _table(grid: Grid, runs: Sequence[TextRun], across: Sequence[Ruling], down: Sequence[Ruling]) -> Block | None:
     """Return the grid with these runs in its cells as a table; None if it is a frame, a form field or a chart."""
-    grid = _opened(grid, runs)
-    owner = {
-        (row, column): index
-        for index, grid_cell in enumerate(grid.grid_cells)
-        for row in range(grid_cell.row, grid_cell.row + grid_cell.row_span)
-        for column in range(grid_cell.column, grid_cell.column + grid_cell.column_span)
-    }
-    contents: list[list[TextRun]] = [[] for _ in grid.grid_cells]
-    for run in runs:
-        row = _slot(grid.ys, (run.top + run.bottom) / 2)
-        first, last = _slot(grid.xs, run.x0 + 1), _slot(grid.xs, run.x1 - 1)
-        # A run that crosses the border of a cell is split into words.
-        for piece in [run] if owner[row, first] == owner[row, last] else words_of(run):
-            contents[owner[row, _slot(grid.xs, (piece.x0 + piece.x1) / 2)]].append(piece)
+    upright, turned = [run for run in runs if is_upright(run)], [run for run in runs if not is_upright(run)]
+    grid = _opened(grid, upright)
+    contents = _contents(grid, upright)
     written = sum(1 for content in contents if content)
     if written < MIN_WRITTEN_CELLS or written < MIN_WRITTEN_SHARE * len(contents):
         return None
     if _is_open(grid, contents):
-        table = unruled_tables.aligned_table(Band(rows_of(segments_of(runs))), across, down=down)
-        if table is not None:
+        table = unruled_tables.aligned_table(Band(rows_of(segments_of(upright))), across, down=down)
+        if table is not None and not turned:
             return table
+    for content, in_cell in zip(contents, _contents(grid, turned), strict=True):
+        content += in_cell
     is_column = len(grid.xs) == 2
     if is_column and written < MIN_ROWS_OF_ONE_COLUMN:
         return None  # a frame, perhaps with a title
@@ -108,12 +104,45 @@ def _table(grid: Grid, runs: Sequence[TextRun], across: Sequence[Ruling], down: 
     return Block(type=BlockType.TABLE, box=box, cells=merge_columns(without_empty_rows(cells)))
 
 
+def _contents(grid: Grid, runs: Sequence[TextRun]) -> list[list[TextRun]]:
+    """Return the runs in each cell of the grid."""
+    owner = {
+        (row, column): index
+        for index, grid_cell in enumerate(grid.grid_cells)
+        for row in range(grid_cell.row, grid_cell.row + grid_cell.row_span)
+        for column in range(grid_cell.column, grid_cell.column + grid_cell.column_span)
+    }
+    contents: list[list[TextRun]] = [[] for _ in grid.grid_cells]
+    for run in runs:
+        row = _slot(grid.ys, (run.top + run.bottom) / 2)
+        first, last = _slot(grid.xs, run.x0 + 1), _slot(grid.xs, run.x1 - 1)
+        # A run that crosses the border of a cell is split into words.
+        for piece in [run] if owner[row, first] == owner[row, last] else words_of(run):
+            contents[owner[row, _slot(grid.xs, (piece.x0 + piece.x1) / 2)]].append(piece)
+    return contents
+
+
+def _lines_of(content: Sequence[TextRun]) -> list[list[TextRun]]:
+    """Return the lines of a cell. Text that is turned to read downwards has its lines from the right."""
+    lines = rows_of([run for run in content if is_upright(run)])
+    for run in sorted(
+        (run for run in content if not is_upright(run)),
+        key=lambda run: (-run.x1, run.top) if run.angle < HALF_TURN_DEGREES else (run.x0, -run.bottom),
+    ):
+        last = lines[-1][-1] if lines else None
+        if last is not None and not is_upright(last) and abs(last.x0 - run.x0) < 0.5 * run.size:
+            lines[-1].append(run)
+        else:
+            lines.append([run])
+    return lines
+
+
 def _cell(grid: Grid, grid_cell: GridCell, content: Sequence[TextRun]) -> Cell:
     """Return a cell with its text and the box of its text; an empty cell has the box between its rulings."""
     row, column = grid_cell.row, grid_cell.column
-    lines = rows_of(content)
+    lines = _lines_of(content)
     if content:
-        text = paragraph_text([joined(line) for line in lines])
+        text = paragraph_text([joined(line) if is_upright(line[0]) else _joined_turned(line) for line in lines])
         box = union(Box(run.x0, run.top, run.x1, run.bottom) for run in content)
     else:
         text = ""
@@ -123,6 +152,10 @@ def _cell(grid: Grid, grid_cell: GridCell, content: Sequence[TextRun]) -> Cell:
     sides = (round(side, 2) for side in (box.x0, box.top, box.x1, box.bottom))
     spans = spans_of(text, [run for line in lines for run in line])
     return Cell(row, column, text, grid_cell.row_span, grid_cell.column_span, box=Box(*sides), spans=spans)
+
+
+def _joined_turned(line: Sequence[TextRun]) -> str:
+    return " ".join(run.text.strip() for run in line)
 
 
 def _opened(grid: Grid, runs: Sequence[TextRun]) -> Grid:

@@ -167,3 +167,18 @@ def test_a_table_continued_on_the_next_page_is_one_without_its_second_header() -
 
     assert number == 1
     assert grid_of(table.cells) == LEAVES + rest
+
+
+def test_turned_heads_are_in_the_cells_that_they_are_in() -> None:
+    xs, ys = [72.0, 200.0, 240.0, 280.0], [100.0, 160.0, 180.0, 200.0]
+    turned = [
+        TextRun("Upper", 210, 110, 220, 150, 10, False, False, 270.0),
+        TextRun("reach", 222, 110, 232, 150, 10, False, False, 270.0),
+        TextRun("Lower", 252, 110, 262, 150, 10, False, False, 90.0),
+    ]
+    rows = [["Lock", "", ""], ["Hull", "4", "7"], ["Leith", "5", "9"]]
+
+    blocks = page_layout.analyse(raw_page([*written(rows, xs, ys), *turned], rules=grid_rules(xs, ys)))
+
+    assert grid_of(only_table(blocks).cells)[0] == ["Lock", "Upper reach", "Lower"]
+    assert len(blocks) == 1
