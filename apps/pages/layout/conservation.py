@@ -14,7 +14,7 @@ import numpy as np
 
 from apps.pages.layout import contents_lists, regions
 from apps.pages.layout.lines import rows_of, segment_of, segments_of
-from apps.pages.layout.lists import BULLET
+from apps.pages.layout.lists import BULLET, is_symbol_font
 from apps.pages.layout.rotated_pages import is_upright
 from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Line
@@ -33,8 +33,11 @@ _UNCOUNTED = np.array(
 _UNCOUNTED_CODES = frozenset(_UNCOUNTED.tolist())
 
 
-def lost_characters(visible: str, blocks: Sequence[Block], removed: str = "") -> int:
-    """Return how many of the ``visible`` characters, less those ``removed``, the blocks lack."""
+def lost_characters(visible: str, blocks: Sequence[Block], removed: str = "", runs: Sequence[TextRun] = ()) -> int:
+    """Return how many of the ``visible`` characters, less those ``removed``, the blocks lack.
+
+    ``runs``: of the page; a layout may write their signs of a symbol font as bullets.
+    """
     texts: list[str] = [removed]
     for block in blocks:
         texts.append(block.marker)
@@ -48,10 +51,11 @@ def lost_characters(visible: str, blocks: Sequence[Block], removed: str = "") ->
         return 0
     if max(visible) > "\uffff":
         lost, more = Counter(visible), Counter(found)
-    # A layout may write a ligature or a presentation form with plain letters, and a sign of a symbol font as a bullet.
+    signs = Counter(run.text[0] for run in runs if len(run.text.strip()) == 1 and is_symbol_font(run.style.font))
     bullets = max(0, more[BULLET] - lost[BULLET])
+    # A layout may write a ligature or a presentation form with plain letters.
     lost = _normalized(lost) - _normalized(more)
-    return lost.total() - min(bullets, sum(count for sign, count in lost.items() if not sign.isalnum()))
+    return lost.total() - min(bullets, (lost & _normalized(signs)).total())
 
 
 def _differences(visible: str, found: str) -> tuple[Counter[str], Counter[str]]:

@@ -72,7 +72,7 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
     """Replace the first sign of lines by a bullet, in place, where it is one sign of a symbol font."""
     for segment in segments:
         first = segment.runs[0] if segment.runs else None
-        if first is None or len(first.text) > 2 or not _is_symbol_font(first.style.font):
+        if first is None or len(first.text) > 2 or not is_symbol_font(first.style.font):
             continue
         sign, rest = segment.text[:1], segment.text[1:].strip()
         if "symbol" in first.style.font.lower() and sign.isprintable() and not "\ue000" <= sign <= "\uf8ff":
@@ -85,7 +85,8 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
 
 
 @lru_cache(maxsize=512)
-def _is_symbol_font(name: str) -> bool:
+def is_symbol_font(name: str) -> bool:
+    """Return True for fonts whose letters are pictures."""
     return _SYMBOL_FONT.search(name) is not None
 
 

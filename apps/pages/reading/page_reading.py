@@ -193,7 +193,8 @@ def _conserved(
     """
     blocks = _laid_out(page_layout.analyse, views, size)
     raw = views[0][0]
-    lost = conservation.lost_characters(visible, blocks, removed)
+    runs = [run for view, _turned_by in views for run in view.runs]
+    lost = conservation.lost_characters(visible, blocks, removed, runs)
     facts: dict[str, str | int] = {
         "reader": raw.reader,
         "off_page_characters": raw.outside,
@@ -202,7 +203,7 @@ def _conserved(
     }
     if lost:
         lines = _laid_out(conservation.lines_in_order, views, size)
-        still_lost = conservation.lost_characters(visible, lines, removed)
+        still_lost = conservation.lost_characters(visible, lines, removed, runs)
         if still_lost < lost:
             blocks = lines
             facts |= {"layout": "lines", "lost_characters": still_lost}

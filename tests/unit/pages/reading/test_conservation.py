@@ -10,7 +10,7 @@ import pytest
 from apps.pages.layout import conservation, page_layout
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.geometry import Box
-from apps.pages.model.raw_page import RawPage
+from apps.pages.model.raw_page import RawPage, TextRun, TextStyle
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
@@ -81,12 +81,20 @@ def test_characters_outside_the_page_are_counted(tmp_path: Path) -> None:
         ("aab", "ab", 1),
         ("𝑥𝑦", "𝑥", 1),
         ("水車水", "水車", 1),
-        ("§Wheat", "• Wheat", 0),  # a sign of a symbol font
-        ("§Wheat§Rye", "• Wheat Rye", 1),
-        ("aWheat", "• Wheat", 1),
     ],
 )
 def test_lost_characters_are_counted_by_kind(visible: str, written: str, lost: int) -> None:
     block = Block(BlockType.PARAGRAPH, Box(0, 0, 10, 10), written)
 
     assert conservation.lost_characters(visible, [block]) == lost
+
+
+@pytest.mark.parametrize(
+    ("font", "written", "lost"),
+    [("Wingdings", "• Wheat • Rye", 0), ("Wingdings", "• Wheat Rye", 1), ("Helvetica", "• Wheat • Rye", 2)],
+)
+def test_a_bullet_stands_for_a_sign_of_a_symbol_font(font: str, written: str, lost: int) -> None:
+    block = Block(BlockType.PARAGRAPH, Box(0, 0, 10, 10), written)
+    runs = [TextRun("l", 0, 0, 5, 10, 10, False, False, style=TextStyle(font=font)) for _ in range(2)]
+
+    assert conservation.lost_characters("lWheatlRye", [block], runs=runs) == lost
