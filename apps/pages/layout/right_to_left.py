@@ -22,6 +22,7 @@ from apps.pages.model.raw_page import Char, TextRun, WordBox
 MIN_SPACE_EMS = 0.17
 # ... and this wide on a page whose spaces are in the file.
 MIN_SPACE_BESIDE_BLANKS_EMS = 0.35
+MIN_BLANK_POINTS = 0.3
 # The gap of a blank that takes no room is below this, in ems.
 MAX_NO_ROOM_EMS = 0.06
 _NON_JOINER = "\u200c"
@@ -53,7 +54,7 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
     rows = rows_of(runs)
     bands = [(min(run.top for run in row), max(run.bottom for run in row)) for row in rows]
     clusters = _clusters(chars)
-    spaced = any(cluster.text == " " for cluster in clusters)
+    spaced = any(cluster.text == " " and _is_drawn(cluster) for cluster in clusters)
     inside: list[list[Cluster]] = [[] for _ in rows]
     for cluster in clusters:
         middle = (cluster.top + cluster.bottom) / 2
@@ -161,23 +162,31 @@ def _run_at(row: Sequence[TextRun], x: float) -> TextRun:
 def _with_gaps(stretch: Sequence[Cluster], size: float, joint: str, *, spaced: bool) -> list[Cluster]:
     """Return clusters from the right with one blank wherever the file has one or the gap is a space.
 
+    On a page that has none, PDFium makes up some between parts of a word; only gaps count there.
     A blank without room between Arabic letters is a ``joint``: what programs write for a character without a shape.
     """
     smallest = (MIN_SPACE_BESIDE_BLANKS_EMS if spaced else MIN_SPACE_EMS) * size
     result: list[Cluster] = []
-    edge, blank = stretch[0].x1, False
+    edge = stretch[0].x1
+    drawn = made_up = False
     for cluster in stretch:
         if cluster.text == " ":
-            blank = True
+            drawn, made_up = drawn or spaced or _is_drawn(cluster), True
             continue
         gap = edge - cluster.x1
-        if result and blank and gap < MAX_NO_ROOM_EMS * size and _are_arabic(result[-1], cluster):
+        if result and made_up and gap < MAX_NO_ROOM_EMS * size and _are_arabic(result[-1], cluster):
             result[-1].text += joint
-        elif result and (blank or gap > smallest):
+        elif result and (drawn or gap > smallest):
             result.append(Cluster(" ", cluster.x1, cluster.top, edge, cluster.bottom))
+        edge = min(edge, cluster.x0) if result else cluster.x0
         result.append(cluster)
-        edge, blank = min(edge, cluster.x0) if result else cluster.x0, False
+        drawn = made_up = False
     return result
+
+
+def _is_drawn(blank: Cluster) -> bool:
+    """Return True for a blank of the file; PDFium makes up blanks without width."""
+    return blank.x1 - blank.x0 > MIN_BLANK_POINTS
 
 
 def _are_arabic(left: Cluster, right: Cluster) -> bool:
