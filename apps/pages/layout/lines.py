@@ -174,7 +174,8 @@ def joined(runs: Sequence[Spanned]) -> str:
         piece = run.text.strip()
         gap = run.x0 - previous.x1 if run.x0 >= previous.x0 else previous.x0 - run.x1
         spaced = previous.text[-1:].isspace() or run.text[:1].isspace()
-        apart = spaced or gap > MIN_SPACE_EMS * min(run.size, previous.size)
+        ems = scripts.mixed_gap_ems(text[-1:], piece[:1]) or MIN_SPACE_EMS
+        apart = spaced or gap > ems * min(run.size, previous.size)
         if apart and (scripts.needs_space(text, piece) or gap > run.size):
             text += " "
         text += piece

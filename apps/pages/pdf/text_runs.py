@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from apps.pages.model.raw_page import TextRun, TextStyle, WordBox
+from apps.pages.model.scripts import MIN_HANGUL_LATIN_EMS
 from apps.pages.pdf.characters import Characters
 
 # A run ends where the baseline moves by this share of the size, where the pen steps back this far, ...
@@ -192,7 +193,10 @@ def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: A
         parted = free & (
             gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
         )
-        free &= ~(unspaced | phrased)
+        hangul = (code >= 0xAC00) & (code < 0xD7A4)
+        mixed = hangul[1:] != hangul[:-1]
+        parted = np.where(free & mixed & ~unspaced, gap > MIN_HANGUL_LATIN_EMS, parted)
+        free &= ~(unspaced | phrased | mixed)
     for start, end in _unclear_runs(gap, free, starts, ends):
         here = slice(start, end)
         threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())

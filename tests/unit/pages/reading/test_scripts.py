@@ -94,3 +94,19 @@ def test_a_ligature_of_arabic_is_read_from_its_first_letter(tmp_path: Path) -> N
     drawing = Drawing(letters).draw(["م", "ن", " ", "ن", "و", "ر", "خ", "لا", "ا"], 72, 72)
 
     assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {}, drawing.content())) == "الاخرون نم"
+
+
+def test_latin_letters_set_apart_from_ideographs_have_no_blank(tmp_path: Path) -> None:
+    letters = [*"年に始", *"2013"]
+    drawing = Drawing(letters).draw("2013", 72, 72).draw("年に始", 99, 72)
+    wide = dict.fromkeys("年に始", 1000)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, wide, drawing.content())) == "2013年に始"
+
+
+def test_latin_letters_set_apart_from_hangul_have_no_blank(tmp_path: Path) -> None:
+    letters = [*"년월", *"2013"]
+    drawing = Drawing(letters).draw("2013", 72, 72).draw("년", 99, 72).draw("13", 115, 72).draw("월", 130, 72)
+    wide = dict.fromkeys("년월", 1000)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, wide, drawing.content())) == "2013년 13월"
