@@ -10,8 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-import msgspec
-
+from apps.pages.layout.page_counters import is_lone_counter, is_page_phrase, readings
 from apps.pages.model.blocks import Block, BlockType, Page
 
 # Running headers and footers are in this share of the page height, at the top and the bottom, ...
@@ -32,35 +31,21 @@ MIN_LONE_SPACE_HEIGHTS = 1.4
 SHORT_PAGE_SHARE = 0.62
 # Lines of the text up to this length are compared with those of the other pages.
 MAX_SHORT_CHARACTERS = 80
-# So many numbers of a line are tried as page counter.
-MAX_COUNTERS = 5
+# In a series of documents of one kind, so many pages repeat such a line at its place.
+MIN_SERIES_SHARE = 0.9
 # Memory: so many different lines are remembered.
 MAX_REMEMBERED = 100_000
 
-_TOKEN = re.compile(r"\d+|(?<![^\W_])(?:[ivxlcdm]{1,7}|[IVXLCDM]{1,7})(?![^\W_])")
-_ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})", re.IGNORECASE)
-_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
-# Words for a page before its number, and between the number and the count of pages.
-_PAGE_WORD = re.compile(
-    r"(?:page|seite|blatt|стр|страница|página|pagina|pág|pag|p|pg|σελίδα|صفحة|صفحه|หน้า|第)\W*$", re.IGNORECASE
-)
-_OF_COUNT = re.compile(r"\s*(?:/|of|von|de|из|di|sur|van|av|af|z|od)?\W{0,3}\d{1,5}\W*", re.IGNORECASE)
-_SEPARATORS = frozenset("|·•–—/‖¦")
-_LONE = re.compile(r"\W*(?:\d{1,5}|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}|\d{1,3}\s?[-–.]\s?\d{1,4}|[A-Z][-–.]\d{1,4})\W*")
 _ADDRESS = re.compile(
     r"https?://|www\.|\bdoi\b|\b10\.\d{4,}/|©|\(c\) ?\d{4}|\S+@\S+\.\w|\w\.(?:org|com|net|edu|gov)\b", re.I
 )
 
+# A place in which running lines with changing titles are has so many lines at least.
+MIN_PLACE_LINES = 4
+_SECTION_NUMBER = re.compile(r"^[^\W\d_]*\s?\d{1,2}(?:\.\d{1,2})*[.:]?\s")
+Place = tuple[str, int, float]
+"""Zone, distance from the edge of the page, size of the letters."""
 _MARKED = {BlockType.PAGE_HEADER: "header", BlockType.PAGE_FOOTER: "footer"}
-
-
-class Reading(msgspec.Struct, gc=False):
-    """A line with one of its numbers read as page counter. ``offset``: number minus page. ``is_sure``: set apart."""
-
-    signature: str
-    offset: int = 0
-    is_sure: bool = True
-    counts: bool = False
 
 
 def margin_of(page: Page, block: Block) -> str:
@@ -89,41 +74,12 @@ def compared_text(block: Block) -> str:
     return text[:MAX_COMPARED_CHARACTERS]
 
 
-def readings(text: str, page_number: int) -> list[Reading]:
-    """Return the ways to read lines: as they are, and with one of the numbers at their ends as page counter."""
-    found = [Reading(text)]
-    for token in _TOKEN.finditer(text):
-        before, after = text[: token.start()].rpartition("\n")[2], text[token.end() :].partition("\n")[0]
-        at_end = not any(c.isalnum() for c in after) or _OF_COUNT.fullmatch(after) is not None
-        at_start = not any(c.isalnum() for c in before)
-        paged = _PAGE_WORD.search(before) is not None
-        if not (at_end or at_start or paged):
-            continue
-        value = _value(token.group())
-        if value is None or len(found) > MAX_COUNTERS:
-            continue
-        last, following = before.rstrip()[-1:], after.lstrip()[:1]
-        is_sure = paged or (at_start and at_end) or (at_end and last in _SEPARATORS) or following in _SEPARATORS
-        sign = "#" if token.group().isdigit() else "r"
-        signature = f"{text[: token.start()]}\0{sign}{value - page_number}\0{text[token.end() :]}"
-        found.append(Reading(signature, value - page_number, is_sure, True))
-    return found
-
-
-def _value(token: str) -> int | None:
-    if token[0].isdigit():
-        return int(token) if len(token) <= 6 else None
-    if not _ROMAN.fullmatch(token):
-        return None
-    values = [_ROMAN_VALUES[c] for c in token.lower()]
-    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
-
-
 class RunningLines:
     """What the margins of all pages have in common. First ``add`` every page, then ask ``zone_of``."""
 
     def __init__(self) -> None:
         self._heights: dict[tuple[str, str, float], Counter[int]] = {}
+        self._places: Counter[Place] = Counter()
         self._offsets: Counter[int] = Counter()
         self._lone: Counter[str] = Counter()
         self._body_lines: dict[int, int] = {}
@@ -155,6 +111,7 @@ class RunningLines:
         text = compared_text(block)
         size = _size(block)
         self._first_pages.setdefault(text, page.number)
+        self._places[(zone, round(_from_edge(zone, page, block)), size)] += 1
         for reading in readings(text, page.number):
             key = (zone, reading.signature, size)
             heights = self._heights.get(key)
@@ -163,16 +120,16 @@ class RunningLines:
                     continue
                 heights = self._heights[key] = Counter()
             heights[round(_from_edge(zone, page, block))] += 1
-            if reading.counts and _LONE.fullmatch(text):
+            if reading.counts and is_lone_counter(text):
                 self._offsets[reading.offset] += 1
-        self._lone[zone] += _LONE.fullmatch(text) is not None
+        self._lone[zone] += is_lone_counter(text)
 
     def finish(self, body_size: float) -> None:
         """End the survey. ``body_size``: the size of most letters of the document."""
         self._body_size = body_size
         repeated = [count for count in self._body_lines.values() if count > 1]
         # Pages whose texts repeat at the same place are documents of one kind, such as letters: repetition says little.
-        self._is_series = len(repeated) >= 2 and sum(repeated) >= self._pages
+        self._is_series = sum(repeated) >= MIN_SERIES_SHARE * self._pages and self._pages > 1
         self._body_lines.clear()
 
     def zones_of(self, page: Page) -> list[str]:
@@ -188,6 +145,10 @@ class RunningLines:
                 zone if zone and self._is_running(page, block, zone, body) else ""
                 for block, zone in zip(page.blocks, zones, strict=True)
             ]
+            zones = [
+                "" if zone and self._touches_text(page, block, zone, zones) else zone
+                for block, zone in zip(page.blocks, zones, strict=True)
+            ]
         return [_MARKED.get(block.type, zone) for block, zone in zip(page.blocks, zones, strict=True)]
 
     def _is_running(self, page: Page, block: Block, zone: str, body: list[Block]) -> bool:
@@ -198,6 +159,8 @@ class RunningLines:
             return self._pages > 3 and self._repeats(page, block, zone, min_pages=4)
         if self._repeats(page, block, zone) and self._is_apart(page, block, zone, body):
             return True
+        if self._is_in_place(page, block, zone):
+            return True
         return self._stands_alone(page, block, zone, body)
 
     def begins(self, page: Page, block: Block) -> bool:
@@ -205,10 +168,10 @@ class RunningLines:
         return self._first_pages.get(compared_text(block)) == page.number
 
     def _repeats(self, page: Page, block: Block, zone: str, min_pages: int = 0) -> bool:
-        wanted = min_pages or (2 if self._pages <= 6 else 3)
+        wanted = min_pages or self._wanted
         place, size = _from_edge(zone, page, block), _size(block)
         for reading in readings(compared_text(block), page.number):
-            if reading.counts and not reading.is_sure and not self._is_page_offset(reading.offset):
+            if reading.counts and not reading.is_sure and not self._is_page_offset(reading.offset, block, zone):
                 continue
             heights = self._heights.get((zone, reading.signature, size))
             if heights is not None and wanted <= sum(
@@ -217,19 +180,58 @@ class RunningLines:
                 return True
         return False
 
-    def _is_page_offset(self, offset: int) -> bool:
-        """Return True if other lines of the document count the pages with this offset."""
-        return offset == 0 or self._offsets[offset] >= 2
+    def _is_page_offset(self, offset: int, block: Block, zone: str) -> bool:
+        """Return True if page numbers have this offset; "Mill Report 3" counts pages at the foot of page 3 alone."""
+        return self._offsets[offset] >= 2 or (offset == 0 and zone == "footer" and not block.lines[0].bold)
+
+    @property
+    def _wanted(self) -> int:
+        """The number of pages on which a line repeats to be a running line."""
+        return 2 if self._pages <= 6 else 3
+
+    def _is_in_place(self, page: Page, block: Block, zone: str) -> bool:
+        """Return True for a title of a section in the place of running lines, beside a page counter.
+
+        Titles change with the section. A text with other digits than those of a section is no title.
+        """
+        place = (zone, round(_from_edge(zone, page, block)), _size(block))
+        text = _SECTION_NUMBER.sub("", compared_text(block))
+        if len(block.lines) > 1 or len(text) > MAX_SHORT_CHARACTERS or any(map(str.isdigit, text)):
+            return False
+        if self._places[place] < MIN_PLACE_LINES or not self._has_counter(page, block):
+            return False
+        return block.lines[0].size <= 1.05 * self._body_size
 
     def _is_apart(self, page: Page, block: Block, zone: str, body: list[Block]) -> bool:
         """Return True if a line that repeats is set apart from the text of the page."""
-        if self._is_small(block) or _has_separator(page, block, zone) or self._has_counter(page, block):
+        if self._has_sign(page, block, zone):
             return True
         if self._is_series:
             return False
         return _from_edge(zone, page, block) <= EDGE_SHARE * page.height or (
             _space_to(body, block) >= MIN_SPACE_HEIGHTS * block.lines[0].box.height
             and self._short_pages <= 0.5 * self._pages
+        )
+
+    def _has_sign(self, page: Page, block: Block, zone: str) -> bool:
+        """Return True if small type, a rule or a page counter sets a line apart."""
+        return self._is_small(block) or _has_separator(page, block, zone) or self._has_counter(page, block)
+
+    def _touches_text(self, page: Page, block: Block, zone: str, zones: Sequence[str]) -> bool:
+        """Return True if a line of the margin that is text is just below or above, towards the middle of the page."""
+        if self._has_sign(page, block, zone):
+            return False
+        box, height = block.box, block.lines[0].box.height
+        return any(
+            not other_zone
+            and other.lines
+            and margin_of(page, other) == zone
+            and other.box.x0 < box.x1
+            and other.box.x1 > box.x0
+            and -0.5 * height
+            <= (other.box.top - box.bottom if zone == "header" else box.top - other.box.bottom)
+            <= MIN_SPACE_HEIGHTS * height
+            for other, other_zone in zip(page.blocks, zones, strict=True)
         )
 
     def _has_counter(self, page: Page, block: Block) -> bool:
@@ -249,10 +251,10 @@ class RunningLines:
         text = compared_text(block)
         if any(b.box.bottom <= block.box.top if zone == "header" else b.box.top >= block.box.bottom for b in body):
             return False
-        if _LONE.fullmatch(text):
+        if is_lone_counter(text):
             # More numbers at this place that do not count the pages are values.
             return self._lone[zone] <= 2 and block.lines[0].size <= 1.3 * max(self._body_size, 1.0)
-        if _is_page_phrase(text):
+        if is_page_phrase(text):
             return True
         if len(block.lines) > 2 or _space_to(body, block) < MIN_LONE_SPACE_HEIGHTS * block.lines[0].box.height:
             return False
@@ -262,16 +264,6 @@ class RunningLines:
         is_near = _from_edge(zone, page, block) <= EDGE_SHARE * page.height
         is_marked = self._is_small(block) or _has_separator(page, block, zone)
         return is_marked and (is_near or _ADDRESS.search(text) is not None)
-
-
-def _is_page_phrase(text: str) -> bool:
-    """Return True for "Page 3", "Seite 3 von 9", "- 3 -"."""
-    found = _TOKEN.search(text)
-    if found is None or len(text) > 30:
-        return False
-    after = text[found.end() :]
-    is_over = not any(c.isalnum() for c in after) or _OF_COUNT.fullmatch(after) is not None
-    return is_over and _PAGE_WORD.fullmatch(text[: found.start()].strip(" -–—|·[(") or "?") is not None
 
 
 def starts_like_note(text: str) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from apps.pages.model.blocks import Block, Page
-from tests.unit.pages.drawing import assembled, page, text_block
+from apps.pages.reading.page_reading import read_pages
+from tests.unit.pages.drawing import Sheet, assembled, page, text_block, write_pdf
 
 BODY = "Leaves are green, and there is much more to say about them than a page can hold. " * 3
 
@@ -44,6 +46,23 @@ def test_running_heads_are_left_out(heads: list[str]) -> None:
     assert text.count("Leaves are green") == 6 * len(heads)
 
 
+def test_section_titles_beside_page_numbers_are_left_out() -> None:
+    titles = ["Oaks", "Elms", "Chapter 3 Ashes", "4.1 Firs", "Birches"]
+    pages = [
+        page(
+            text_block(title, 30),
+            text_block(str(number + 16), 30, x=400),
+            text_block(BODY, 200 + number),
+            number=number,
+        )
+        for number, title in enumerate(titles, 1)
+    ]
+
+    text = text_of(*pages)
+
+    assert not any(title in text for title in titles)
+
+
 @pytest.mark.parametrize(
     "heads",
     [
@@ -51,6 +70,8 @@ def test_running_heads_are_left_out(heads: list[str]) -> None:
         [f"Total due: {20.5 * number} EUR" for number in range(1, 6)],
         ["120", "157", "194", "231", "268"],
         [f"{day} May 2023" for day in (3, 9, 14, 20, 28)],
+        [f"Exercise {number}" for number in range(1, 6)],
+        [f"Receipt no. {number}" for number in range(17, 22)],
     ],
 )
 def test_lines_that_differ_in_their_numbers_are_text(heads: list[str]) -> None:
@@ -126,3 +147,32 @@ def test_a_turned_stamp_is_no_heading() -> None:
     _, files = assembled([page(text_block(BODY, 200), stamp)])
 
     assert b"#" not in files["markdown.md"]
+
+
+def test_a_line_that_touches_text_of_the_margin_is_text() -> None:
+    pages = [
+        page(
+            text_block("Statement of account", 30),
+            text_block(f"Balance: {101 * number}.30", 44),
+            text_block(BODY, 200 + number),
+            number=number,
+        )
+        for number in range(1, 5)
+    ]
+
+    assert text_of(*pages).count("Statement of account") == 4
+
+
+def test_parts_of_a_running_head_are_told_apart(tmp_path: Path) -> None:
+    sheets = []
+    for number in range(1, 7):
+        sheet = Sheet(operators=[]).text("The Mill Quarterly", 72, 40).text(str(number + 213), 520, 40)
+        for line in range(30):
+            sheet.text(f"the wheel of mill {number * line} turns and grinds the grain", 72, 80 + 14 * line)
+        sheets.append(sheet)
+    path = write_pdf(tmp_path / "quarterly.pdf", sheets)
+
+    text = text_of(*(one for one in read_pages(str(path), range(1, 7)) if isinstance(one, Page)))
+
+    assert "Quarterly" not in text
+    assert "216" not in text

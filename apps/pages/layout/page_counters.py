@@ -1,0 +1,74 @@
+"""Page numbers in running lines: which number of a line may count the pages."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+# So many numbers of a line are tried as page counter.
+MAX_COUNTERS = 5
+_TOKEN = re.compile(r"\d+|(?<![^\W_])(?:[ivxlcdm]{1,7}|[IVXLCDM]{1,7})(?![^\W_])")
+_ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})", re.IGNORECASE)
+_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+# Words for a page before its number, and between the number and the count of pages.
+_PAGE_WORD = re.compile(
+    r"(?:page|seite|blatt|стр|страница|página|pagina|pág|pag|p|pg|σελίδα|صفحة|صفحه|หน้า|第)\W*$", re.IGNORECASE
+)
+_OF_COUNT = re.compile(r"\s*(?:/|of|von|de|из|di|sur|van|av|af|z|od)?\W{0,3}\d{1,5}\W*", re.IGNORECASE)
+_SEPARATORS = frozenset("|·•–—/‖¦")
+_LONE = re.compile(r"\W*(?:\d{1,5}|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}|\d{1,3}\s?[-–.]\s?\d{1,4}|[A-Z][-–.]\d{1,4})\W*")
+
+
+class Reading(msgspec.Struct, gc=False):
+    """A line with one of its numbers read as page counter. ``offset``: number minus page. ``is_sure``: set apart."""
+
+    signature: str
+    offset: int = 0
+    is_sure: bool = True
+    counts: bool = False
+
+
+def is_lone_counter(text: str) -> bool:
+    """Return True if a text is a number that may count pages, and nothing else: "3", "- iv -", "2-7"."""
+    return _LONE.fullmatch(text) is not None
+
+
+def is_page_phrase(text: str) -> bool:
+    """Return True for "Page 3", "Seite 3 von 9", "- 3 -"."""
+    found = _TOKEN.search(text)
+    if found is None or len(text) > 30:
+        return False
+    after = text[found.end() :]
+    is_over = not any(c.isalnum() for c in after) or _OF_COUNT.fullmatch(after) is not None
+    return is_over and _PAGE_WORD.fullmatch(text[: found.start()].strip(" -–—|·[(") or "?") is not None
+
+
+def readings(text: str, page_number: int) -> list[Reading]:
+    """Return the ways to read lines: as they are, and with one of the numbers at their ends as page counter."""
+    found = [Reading(text)]
+    for token in _TOKEN.finditer(text):
+        before, after = text[: token.start()].rpartition("\n")[2], text[token.end() :].partition("\n")[0]
+        at_end = not any(c.isalnum() for c in after) or _OF_COUNT.fullmatch(after) is not None
+        at_start = not any(c.isalnum() for c in before)
+        paged = _PAGE_WORD.search(before) is not None
+        if not (at_end or at_start or paged):
+            continue
+        value = _value(token.group())
+        if value is None or len(found) > MAX_COUNTERS:
+            continue
+        last, following = before.rstrip()[-1:], after.lstrip()[:1]
+        is_sure = paged or (at_start and at_end) or (at_end and last in _SEPARATORS) or following in _SEPARATORS
+        sign = "#" if token.group().isdigit() else "r"
+        signature = f"{text[: token.start()]}\0{sign}{value - page_number}\0{text[token.end() :]}"
+        found.append(Reading(signature, value - page_number, is_sure, True))
+    return found
+
+
+def _value(token: str) -> int | None:
+    if token[0].isdigit():
+        return int(token) if len(token) <= 6 else None
+    if not _ROMAN.fullmatch(token):
+        return None
+    values = [_ROMAN_VALUES[c] for c in token.lower()]
+    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
