@@ -16,6 +16,8 @@ from apps.pages.model.segments import Gutters, Row, Segment
 
 # The ruling under a header covers at least this share of the table's width.
 MIN_HEADER_RULING_SHARE = 0.6
+# It ends at most this far from the table's text.
+MAX_SHORT_POINTS = 12.0
 # A head is centred over its columns if its middle is off by less than this many points.
 MAX_OFF_CENTRE_POINTS = 5.0
 
@@ -49,7 +51,10 @@ def header_lines(lines: Sequence[Row], across: Sequence[Ruling]) -> int:
         low, high = (above[0].top + above[0].bottom) / 2, (below[0].top + below[0].bottom) / 2
         drawn = [(line.low, line.high) for line in across if low < line.at < high]
         covered = sum(max(0.0, min(end, right) - max(start, left)) for start, end in drawn)
-        if covered > MIN_HEADER_RULING_SHARE * (right - left):
+        # A ruling that leaves out the labels is drawn under heads of several columns.
+        is_whole = bool(drawn) and min(drawn)[0] < left + MAX_SHORT_POINTS
+        is_whole = is_whole and max(end for _, end in drawn) > right - MAX_SHORT_POINTS
+        if is_whole and covered > MIN_HEADER_RULING_SHARE * (right - left):
             has_numbers = any(is_number(segment.text) for segment in lines[index - 1][1:])
             return 0 if has_numbers and index > 1 and len(lines) - index < index else index
     return 0
