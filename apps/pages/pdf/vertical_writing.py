@@ -86,6 +86,8 @@ def _as_columns(characters: Characters, vertical: Any, size: Any) -> Characters:
 def _column_centres(centres: Any, base: Any, size: Any, vertical: Any) -> Any:
     """Return the centres of glyphs with those of a column made equal: a full stop is drawn in a corner of its frame."""
     places = np.flatnonzero(vertical)
+    if not len(places):
+        return centres
     near = (np.abs(np.diff(centres[places])) < MAX_CORNER_EMS * size[places[1:]]) & (np.diff(base[places]) > 0)
     centres = centres.copy()
     for column in np.split(places, np.flatnonzero(~near) + 1):
