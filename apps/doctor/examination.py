@@ -50,6 +50,7 @@ PARTS = (
     Part("retention", storage.retention),
     Part("paused", workers.paused),
     Part("traces", servers.traces),
+    Part("PDF library", machine.pdf_library),
     Part("Tesseract", machine.tesseract),
     Part("office files", machine.office),
     Part("GPU", machine.gpu),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from apps.doctor.finding import Finding, failed, not_checked, ok, warning
+from apps.doctor.finding import Finding, failed, not_checked, ok, python, warning
+from apps.pages.pdf.pdfium import pdfium
 from ocr_worker import language_packs
 from parse_project import env
 
@@ -34,6 +35,22 @@ def tesseract() -> Finding:
         return warning(name, sentence, INSTALL_TESSERACT)
     found = sorted(language_packs.packs_in(folder))
     return ok(name, f"{len(found)} language packs in {folder}: {', '.join(found)}.")
+
+
+def pdf_library() -> Finding:
+    """Check that the library that reads PDFs loads and passes its self-check."""
+    name = "PDF library"
+    install = f"{python()} -m pip install --require-hashes -r requirements.txt"
+    try:
+        library = pdfium()
+    except OSError as error:
+        return failed(name, f"No PDF can be read. {error}.", install)
+    if not library.has_batch:
+        sentence = (
+            f"PDFs are read with {library.path}, many times slower than with the library of the liteparse package."
+        )
+        return warning(name, sentence, install)
+    return ok(name, f"PDFs are read with {library.path}.")
 
 
 def office() -> Finding:

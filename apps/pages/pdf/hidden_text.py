@@ -210,7 +210,7 @@ class _HiddenTextFinder:
     def _text_without_candidate(
         self, candidates: Sequence[_Candidate], invisible: Sequence[TextObject], contents: dict[int, str]
     ) -> list[str]:
-        """Return the lines of invisible text that LiteParse already omits."""
+        """Return the lines of invisible text that is in no run of the page."""
         lines: list[str] = []
         last: Box | None = None
         for item in invisible:

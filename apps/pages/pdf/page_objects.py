@@ -84,7 +84,7 @@ class PageObjects:
                 for row in _strips_of(item.box):
                     self._strips.setdefault(row, []).append(item)
         near = {id(item): item for row in _strips_of(box) for item in self._strips.get(row, ())}
-        # LiteParse's boxes reach from ascender to descender, PDFium's contain the ink, so the lower height counts. Text
+        # Boxes of runs reach from ascender to descender, PDFium's contain the ink, so the lower height counts. Text
         # in a font that is missing has no height at all.
         return [
             item

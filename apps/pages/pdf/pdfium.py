@@ -102,8 +102,15 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "FPDF_StructElement_Attr_GetNumberValue": (_INT, (_POINTER, _POINTER)),
 }  # fmt: skip
 BATCH = "FPDFText_GetCharInfoBatch"
+_ONLY_WITH_BATCH = (BATCH, "FPDFFont_HasToUnicode", "FPDFFont_GetEncoding", "FPDFFont_GetCharGlyphName")
+"""Functions of the patched library. Without them a font says less about unmapped codes and vertical writing."""
 TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
 """Types of page objects."""
+_LIBRARIES = (("liteparse", "libpdfium.so"), ("pypdfium2_raw", "libpdfium.so"))
+
+
+def _says_nothing(*_: object) -> int:
+    return 0
 
 
 class Pdfium:
@@ -115,12 +122,13 @@ class Pdfium:
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(library, name, None)
             if function is None:
-                if name != BATCH:
+                if name not in _ONLY_WITH_BATCH:
                     raise OSError(f"{path} has no function {name}")
+                setattr(self, name, _says_nothing)
                 continue
             function.restype, function.argtypes = result, list(arguments)
             setattr(self, name, function)
-        self.has_batch = hasattr(self, BATCH)
+        self.has_batch = hasattr(library, BATCH)
         library.FPDF_InitLibrary()
 
     def __getattr__(self, name: str) -> Any:
@@ -130,16 +138,24 @@ class Pdfium:
 @cache
 def pdfium() -> Pdfium:
     """Return the library of this process. Raise OSError when no PDFium can be loaded."""
+    from apps.pages.pdf.character_records import batch_agrees
+
     failures = []
-    for package, file in (("liteparse", "libpdfium.so"), ("pypdfium2_raw", "libpdfium.so")):
+    for package, file in _LIBRARIES:
         spec = importlib.util.find_spec(package)
         folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
         if folder is None:
             continue
         try:
-            return Pdfium(os.fspath(Path(folder) / file))
+            library = Pdfium(os.fspath(Path(folder) / file))
         except OSError as error:
             failures.append(str(error))
+            continue
+        # A batch call that disagrees with the plain ones would give wrong text without an error.
+        library.has_batch = library.has_batch and batch_agrees(library)
+        if library.has_batch or package == _LIBRARIES[-1][0]:
+            return library
+        failures.append(f"{library.path} does not pass its self-check")
     raise OSError("PDFium cannot be loaded: " + "; ".join(failures or ["neither liteparse nor pypdfium2 is installed"]))
 
 
