@@ -19,6 +19,9 @@ from apps.pages.model.segments import Gutters, Row, Segment
 MIN_GUTTER_POINTS = 3.5
 # A gap between words at a gutter divides cells if it is wider than this, in ems.
 MIN_GUTTER_GAP_EMS = 0.4
+# With several gaps, one that is wider than the narrowest by this ratio and at least so wide will do.
+MIN_GAP_RATIO = 1.2
+MIN_COMPARED_GAP_EMS = 0.3
 MIN_BODY_ROWS = 3
 MAX_HEADER_LINES = 8
 # Without a ruling under them at most this many lines are heads that may reach over several columns.
@@ -168,10 +171,15 @@ def _split_at_gutters(segment: Segment, gutters: Gutters) -> list[Segment]:
     if first == last or not segment.runs:
         return [segment]
     words = sorted((word for run in segment.runs for word in words_of(run)), key=lambda word: word.x0)
+    gaps = [word.x0 - before.x1 for before, word in itertools.pairwise(words)]
+    min_gap = MIN_GUTTER_GAP_EMS * segment.size
+    if len(gaps) > 1:  # the narrowest may be a blank
+        least = MIN_COMPARED_GAP_EMS * segment.size
+        min_gap = max(least, min(min_gap, MIN_GAP_RATIO * min(gaps)))
     parts = [[words[0]]]
     for before, word in itertools.pairwise(words):
         crossed = any(left < word.x0 and before.x1 < right for left, right in gutters[first:last])
-        if crossed and word.x0 - before.x1 > MIN_GUTTER_GAP_EMS * word.size:
+        if crossed and word.x0 - before.x1 > min_gap:
             parts.append([word])
         else:
             parts[-1].append(word)

@@ -197,6 +197,9 @@ def _centred_over(segment: Segment, line: Row, below: Row, gutters: Gutters, own
         return own
     edges = [-math.inf, *(edge for gutter in gutters for edge in gutter), math.inf]
     overflows = segment.x0 < edges[2 * own[0]] - 1 or segment.x1 > edges[2 * own[1] + 1] + 1
+    under = heads.get(own[0])
+    if under is not None and not overflows and abs(under.x0 + under.x1 - 2 * middle) < MAX_OFF_CENTRE_POINTS:
+        return own
     best = own
     for first, last in itertools.combinations(nearest, 2):
         is_unbroken = last - first + 1 == sum(1 for column in nearest if first <= column <= last)
