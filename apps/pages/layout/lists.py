@@ -24,6 +24,8 @@ MAX_LEVEL_SHIFT_EMS = 0.45
 MAX_NUMBER_SHIFT_EMS = 0.95
 # Neighbours in the alphabet are letters of one list when so many lines part them at most.
 MAX_LETTERED_LINES = 8
+# A shorter line is not full, even if no other is longer.
+MIN_FULL_CHARACTERS = 32
 _INITIALS = re.compile(r"(?:[^\W\d_]\.[\s-]?){2,}\s*[^\W\d_]")
 _SYMBOL_FONT = re.compile(r"dingbats|wingdings|webdings|symbol|monotypesorts|bullets", re.IGNORECASE)
 _FIRST = frozenset({"a.", "i."})
@@ -97,9 +99,10 @@ def markers_of(lines: Sequence[Segment]) -> list[str]:
     letters and numerals need a neighbour in their sequence, numbers inside a paragraph too.
     """
     found = [list_markers.split(line.text)[0] for line in lines]
-    for index, marker in enumerate(found):
-        if marker and not _is_item(lines, found, index):
-            found[index] = ""
+    for _ in range(2):  # A line that turned out to be no item is no neighbour of others.
+        for index, marker in enumerate(found):
+            if marker and not _is_item(lines, found, index):
+                found[index] = ""
     return found
 
 
@@ -107,28 +110,29 @@ def _is_item(lines: Sequence[Segment], found: list[str], index: int) -> bool:
     line, marker = lines[index], found[index]
     if not list_markers.is_ordered(marker):
         if marker == "o":
-            return bool(line.runs) and line.runs[0].text.strip() == marker
-        return marker not in _DASHES or not _is_inside_sentence(lines, found, index)
+            is_alone = bool(line.runs) and line.runs[0].text.strip() == marker
+            return is_alone or (found.count(marker) > 1 and not _goes_on(lines, index))
+        return marker not in _DASHES or found[index - 1] != "" or not _goes_on(lines, index)
     if marker[-1] == "." and marker[:-1].isupper():
         rest = line.text[len(marker) :].strip()
         if _INITIALS.match(line.text) or (rest.isupper() and len(rest) > 1):
             return False
-        return _has_neighbour(lines, found, index, MAX_LETTERED_LINES)
+        return not _goes_on(lines, index) and _has_neighbour(lines, found, index, MAX_LETTERED_LINES)
     if marker[-1] == "." and marker[:-1].isalpha():
         if index and found[index - 1] and marker in _FIRST and line.x0 > lines[index - 1].x0 + 0.8 * line.size:
             return True  # the first item of an inner list
         return marker in found[:index] + found[index + 1 :] or _has_neighbour(lines, found, index, len(lines))
-    return not _is_inside_sentence(lines, found, index) or _has_neighbour(lines, found, index, len(lines))
+    return not _goes_on(lines, index) or found[index - 1] != "" or _has_neighbour(lines, found, index, len(lines))
 
 
-def _is_inside_sentence(lines: Sequence[Segment], found: Sequence[str], index: int) -> bool:
-    """Return True if the line before is full, ends no sentence and begins where this one does."""
+def _goes_on(lines: Sequence[Segment], index: int) -> bool:
+    """Return True if a line goes on with the one before, which is full, ends no sentence and begins where it does."""
     if not index:
         return False
     line, last = lines[index], lines[index - 1]
     right = max(other.x1 for other in lines[max(0, index - 5) : index + 5])
     return (
-        not found[index - 1]
+        len(last.text) >= MIN_FULL_CHARACTERS
         and abs(last.x0 - line.x0) < 0.3 * line.size
         and -0.5 * line.size < line.top - last.bottom < 0.6 * line.size
         and last.x1 > right - 0.12 * (right - line.x0)

@@ -125,3 +125,11 @@ def test_a_page_that_begins_with_inner_items_alone_continues_the_inner_list(pars
 
     assert "\n    - c) inner on the next page\n    - d) and the last\n" in outputs.markdown
     assert outputs.json("markdown.json")["pages"][1]["markdown"].startswith("- c)")
+
+
+def test_initials_at_the_start_of_neighbouring_lines_are_no_items(parse: Parse) -> None:
+    lines = ["A. Miller and " + LONG[:88], "B. Baker " + LONG[:90], "and so on."]
+
+    (item,) = parse(Sheet().lines(72, 100, lines)).items()
+
+    assert item["type"] == "text"
