@@ -121,21 +121,44 @@ def _value(widget: Any) -> str:
     kind, flags = str(_inherited(widget, "/FT") or ""), int(_inherited(widget, "/Ff") or 0)
     if kind == "/Btn":
         if flags & _PUSH_BUTTON:
-            return ""
-        checked = str(widget.get("/AS", _inherited(widget, "/V") or "/Off")) != "/Off"
+            appearance = widget.get("/MK")
+            return str(appearance.get("/CA", "")) if appearance is not None else ""
         if flags & _RADIO:
-            return CHOSEN if checked else NOT_CHOSEN
-        return CHECKED if checked else UNCHECKED
+            return CHOSEN if _is_on(widget) else NOT_CHOSEN
+        return CHECKED if _is_on(widget) else UNCHECKED
     value = _inherited(widget, "/V")
     if value is None or kind not in ("/Tx", "/Ch") or flags & _PASSWORD:
         return ""
     import pikepdf
 
-    if isinstance(value, pikepdf.Array):
-        return ", ".join(str(part) for part in value)
+    if kind == "/Ch":
+        shown = _choices(widget)
+        chosen = list(value) if isinstance(value, pikepdf.Array) else [value]
+        return ", ".join(shown.get(str(part), str(part)) for part in chosen)
     if isinstance(value, pikepdf.Stream):
         return bytes(value.read_bytes()).decode("utf-8", "replace")
     return str(value)
+
+
+def _is_on(button: Any) -> bool:
+    """Return whether a check box or radio button is on: by its own state, else by the value of its field."""
+    state = button.get("/AS")
+    if state is not None:
+        return str(state) != "/Off"
+    value = str(_inherited(button, "/V") or "/Off")
+    appearances = button.get("/AP")
+    shown: Any = appearances.get("/N") if appearances is not None else None
+    states = set(shown.keys()) - {"/Off"} if hasattr(shown, "keys") else set()
+    return value in states if states else value != "/Off"
+
+
+def _choices(field: Any) -> dict[str, str]:
+    """Return what a viewer shows for each value of a choice field that has another text for it."""
+    import pikepdf
+
+    options = _inherited(field, "/Opt")
+    pairs = list(options)[:MAX_ANNOTATIONS] if isinstance(options, pikepdf.Array) else []
+    return {str(pair[0]): str(pair[1]) for pair in pairs if isinstance(pair, pikepdf.Array) and len(pair) == 2}
 
 
 def _inherited(widget: Any, key: str) -> Any:
