@@ -1,13 +1,12 @@
-"""Reading order: put rows of segments into columns, read one column after the other.
-
-Source: recursive X-Y cut (Nagy and Seth, 1984), with the cuts found from gutters that many rows share.
-"""
+"""Find the rows of a region that keep the same gutters free: grids, which may be tables without rulings."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 
+from apps.pages.layout.lines import segment_of, segment_of_runs, words_of
+from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Band, Gutters, Row
 
 # A gutter is at least this wide, ...
@@ -15,6 +14,11 @@ MIN_GUTTER_POINTS = 6.0
 # ... and has at least this many rows with text on both sides.
 MIN_ROWS = 3
 MAX_DEPTH = 8
+# A line is a row of a grid with this many columns if it has words in this share of them and none in the gutters, of
+# which it leaves this much free.
+MIN_PARTED_COLUMNS = 4
+MIN_PARTED_SHARE = 0.75
+MIN_FREE_POINTS = 3.5
 # A longer stretch that begins within a stretch of fewer rows replaces it.
 SHORT_STRETCH_ROWS = 6
 # White space, in line heights, that separates a table from the lines before and after it.
@@ -47,10 +51,30 @@ def bands_of(rows: Sequence[Row], *, depth: int = 0) -> list[Band]:
                 grid_rows.insert(0, above.pop())
             if not above:
                 bands.pop()
+        # So do rows below whose words keep to its columns, although they are close enough for a line of text.
+        while end < len(rows) and end not in stretches and (parted := _parted(rows[end], gutters)):
+            grid_rows.append(parted)
+            end += 1
         for band in _grids(grid_rows, depth):
             _add_band(bands, band)
         index = end
     return bands
+
+
+def _parted(row: Row, gutters: Gutters) -> Row:
+    """Return a row that is one line as segments between the gutters; empty if its words do not keep to the columns."""
+    if len(row) > 1 or not row[0].runs or len(gutters) + 1 < MIN_PARTED_COLUMNS:
+        return []
+    words = [word for run in row[0].runs for word in words_of(run)]
+    columns: dict[int, list[TextRun]] = {}
+    for word in words:
+        if not _leaves_free([segment_of(word)], gutters, MIN_FREE_POINTS):
+            return []
+        columns.setdefault(sum(1 for low, high in gutters if word.x0 + word.x1 > low + high), []).append(word)
+    parts = [segment_of_runs(columns[number]) for number in sorted(columns)]
+    # A line of prose may keep out of narrow gutters too.
+    numbers = all(any(map(str.isdigit, part.text)) for part in parts[1:])
+    return parts if numbers and len(parts) >= MIN_PARTED_SHARE * (len(gutters) + 1) else []
 
 
 def _add_band(bands: list[Band], band: Band) -> None:
@@ -182,10 +206,10 @@ def _gaps(taken: Gutters, min_width: float) -> Gutters:
     return [(left[1], right[0]) for left, right in itertools.pairwise(taken) if right[0] - left[1] >= min_width]
 
 
-def _leaves_free(row: Row, gutters: Gutters) -> bool:
+def _leaves_free(row: Row, gutters: Gutters, min_free: float = MIN_GUTTER_POINTS) -> bool:
     """Return True if a row leaves enough of each gutter free, so that each segment belongs to one of the columns."""
     return not any(
-        segment.x0 < right and segment.x1 > left and max(segment.x0 - left, right - segment.x1) < MIN_GUTTER_POINTS
+        segment.x0 < right and segment.x1 > left and max(segment.x0 - left, right - segment.x1) < min_free
         for segment in row
         for left, right in gutters
     )

@@ -101,6 +101,46 @@ def test_a_lowered_sign_in_a_gap_stays_in_its_line(parse: Parse) -> None:
     assert len(parse(sheet).text.strip().splitlines()) == 1
 
 
+def test_a_last_row_of_wide_numbers_belongs_to_its_table(parse: Parse) -> None:
+    sheet = Sheet()
+    for row, numbers in enumerate(["12 18 25", "17 19 31", "22 35 47", "18 24 93"]):
+        sheet.text(60, 120 + 14 * row, f"Barley and oats {row + 1}")
+        for column, number in enumerate(numbers.split()):
+            sheet.text(163 + 36 * column, 120 + 14 * row, number)
+    sheet.text(60, 176, "Barley and oats 9")
+    for column, number in enumerate(["11,360", "11,440", "11,520"]):
+        sheet.text(151 + 36.5 * column, 176, number)
+
+    table = next(item for item in parse(sheet).items() if item["type"] == "table")
+
+    assert table["rows"][-1][1:] == ["11,360", "11,440", "11,520"]
+
+
+def test_the_labels_of_bars_are_no_table(parse: Parse) -> None:
+    sheet = Sheet()
+    for row, (name, value) in enumerate([("Rye", 31), ("Oats", 64), ("Wheat", 120), ("Barley", 83), ("Maize", 47)]):
+        top = 120 + 24 * row
+        sheet.text(60, top, name).raw(b"0.5 g 110 %g %g 9 re f 0 g" % (792 - top - 10, value))
+        sheet.text(116 + value, top, f"{value}.5").text(300, top, f"{2 * value}")
+
+    assert all(item["type"] != "table" for item in parse(sheet).items())
+
+
+def test_a_background_in_strips_leaves_the_columns_whole(tmp_path: Path) -> None:
+    strips = [b"q 612 0 0 99 0 %d cm BI /W 1 /H 1 /CS /G /BPC 8 ID \xff EI Q" % (99 * number) for number in range(8)]
+    sheet = Sheet()
+    for strip in strips:
+        sheet.raw(strip)
+    sheet.lines(60, 90, [*LEFT, *LEFT]).lines(330, 90, [*RIGHT, *RIGHT])
+
+    (page,) = read_pages(write_pdf(tmp_path / "made.pdf", sheet), [1])
+
+    assert isinstance(page, Page)
+    words = words_of(page.blocks)
+    assert words[: len(" ".join(LEFT).split())] == " ".join(LEFT).split()
+    assert all(block.type.value != "picture" for block in page.blocks)
+
+
 @pytest.mark.parametrize("rotate", [0, 90])
 @pytest.mark.parametrize("seed", range(12))
 def test_every_word_of_a_drawn_page_is_read_once_and_in_order(tmp_path: Path, seed: int, rotate: int) -> None:
