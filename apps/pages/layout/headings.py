@@ -109,6 +109,7 @@ class HeadingSurvey:
         self._short_letters: Counter[Style] = Counter()
         self._found: Counter[Style] = Counter()
         self._plain: Counter[Style] = Counter()
+        self._numbered: Counter[Style] = Counter()
         self._depths: dict[int, Counter[Style]] = {}
         self._outline: dict[str, int] = {}
         self._matched: dict[str, Style] = {}
@@ -140,6 +141,7 @@ class HeadingSurvey:
                 self._short_letters[style] += len(block.text)
                 self._plain[style] += is_lead(page, index)
             depth = depth_of(block)
+            self._numbered[style] += depth > 1 and is_numbered_lead(page, index)
             if depth:
                 self._depths.setdefault(depth, Counter())[style] += 1
 
@@ -259,6 +261,8 @@ class HeadingSurvey:
             and not (is_lead(page, index) and len(block.text) <= MAX_PLAIN_CHARACTERS)
         ):
             return 0
+        if not level and self._numbered[style] >= MIN_PLAIN_HEADINGS and is_numbered_lead(page, index):
+            level = min(MAX_LEVEL, depth_of(block))
         if not level:
             return 0
         title = self._title_of(block) if self._matched else ""
@@ -277,3 +281,19 @@ def is_lead(page: Page, index: int) -> bool:
         if other.box.x0 < block.box.x1 + 4 and other.box.x1 > block.box.x0 - 4 and other.box.top > block.box.middle:
             return other.box.top - block.box.bottom < 3 * block.lines[0].box.height
     return False
+
+
+def is_numbered_lead(page: Page, index: int) -> bool:
+    """Return True if a line with a number is alone above a longer text without one: no item of a list."""
+    block = page.blocks[index]
+    if not depth_of(block) or len(block.lines) > 1 or not is_lead(page, index):
+        return False
+    below = page.blocks[index + 1]
+    title = _DECIMAL.sub("", block_text(block), count=1).strip(" .)")
+    return (
+        below.type is BlockType.PARAGRAPH
+        and not depth_of(below)
+        and len(below.text) > 1.2 * len(block.text)
+        and not title[:1].islower()
+        and len(title) <= MAX_PLAIN_CHARACTERS
+    )

@@ -16,7 +16,7 @@ MAX_MARGIN_ROWS = 3
 # ... when the white space to the text exceeds this many of their heights and the spaces inside the text.
 MIN_SPACE_HEIGHTS = 1.0
 MIN_SPACE_GROWTH = 1.3
-# Larger letters, relative to the largest of the text, are headings.
+# Larger letters, relative to most of the text, are headings.
 MAX_SIZE_RATIO = 1.15
 # Separators are this wide, and in these shares of the page height.
 MIN_SEPARATOR_POINTS = 36.0
@@ -55,7 +55,8 @@ def _apart(rows: Sequence[tuple[float, float, Row]], height: float) -> int:
         if space >= MIN_SPACE_HEIGHTS * (far - near) and space > MIN_SPACE_GROWTH * usual:
             found = index + 1
     parts = [segment for _near, _far, row in rows[:found] for segment in row if len(row) > 1]
-    usual_size = max((segment.size for _near, _far, row in rows[found:] for segment in row), default=0.0)
+    sizes = sorted(segment.size for _near, _far, row in rows[found:] for segment in row if segment.block is None)
+    usual_size = sizes[len(sizes) // 2] if sizes else 0.0
     return found if parts and max(segment.size for segment in parts) <= MAX_SIZE_RATIO * usual_size else 0
 
 

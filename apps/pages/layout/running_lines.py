@@ -27,6 +27,8 @@ SMALL_TYPE = 0.93
 MIN_SPACE_HEIGHTS = 0.6
 # Without repetition, they are this far away.
 MIN_LONE_SPACE_HEIGHTS = 1.4
+# A short line so near to the lower edge, and so far from the text, is a running foot in letters of any size.
+FOOT_SHARE, MIN_FOOT_SPACE_HEIGHTS = 0.04, 3.0
 # Below this share of the page, nothing: the page is a letter, a form, a slide.
 SHORT_PAGE_SHARE = 0.62
 # Lines of the text up to this length are compared with those of the other pages.
@@ -246,6 +248,9 @@ class RunningLines:
     def _is_small(self, block: Block) -> bool:
         return 0 < block.lines[0].size <= SMALL_TYPE * self._body_size
 
+    def _is_large(self, block: Block) -> bool:
+        return block.lines[0].size > 1.15 * self._body_size
+
     def _stands_alone(self, page: Page, block: Block, zone: str, body: list[Block]) -> bool:
         """Return True for a running line by its place and look alone, as on the only page of a document."""
         text = compared_text(block)
@@ -259,11 +264,13 @@ class RunningLines:
         if len(block.lines) > 2 or _space_to(body, block) < MIN_LONE_SPACE_HEIGHTS * block.lines[0].box.height:
             return False
         is_sentence = len(text) > 120 or (text.endswith(".") and text.count(" ") > 7)
-        if is_sentence or (zone == "footer" and starts_like_note(text)):
+        if is_sentence or self._is_large(block) or (zone == "footer" and starts_like_note(text)):
             return False
-        is_near = _from_edge(zone, page, block) <= EDGE_SHARE * page.height
-        is_marked = self._is_small(block) or _has_separator(page, block, zone)
-        return is_marked and (is_near or _ADDRESS.search(text) is not None)
+        from_edge, height = _from_edge(zone, page, block) / page.height, block.lines[0].box.height
+        is_foot = zone == "footer" and from_edge <= FOOT_SHARE and len(text) <= MAX_SHORT_CHARACTERS
+        if is_foot and _space_to(body, block) >= MIN_FOOT_SPACE_HEIGHTS * height:
+            return True
+        return self._has_sign(page, block, zone) and (from_edge <= EDGE_SHARE or _ADDRESS.search(text) is not None)
 
 
 def starts_like_note(text: str) -> bool:

@@ -124,3 +124,19 @@ def test_a_roman_number_before_capitals_makes_a_heading() -> None:
         ]
 
     assert headings(markdown(*blocks)) == ["# I. INTRODUCTION", "# II. BACKGROUND", "# III. METHOD"]
+
+
+def test_numbered_lines_in_the_letters_of_the_body_are_headings_above_text() -> None:
+    blocks: list[Block] = []
+    for place, title in enumerate(["1 Trees", "1.1 Oaks", "1.2 Elms"]):
+        blocks += [text_block(title, 100 + 100 * place), text_block(BODY, 130 + 100 * place)]
+
+    assert headings(markdown(*blocks)) == ["# 1 Trees", "## 1.1 Oaks", "## 1.2 Elms"]
+
+
+def test_numbered_lines_below_each_other_are_no_headings() -> None:
+    items = [
+        text_block(f"{number} Oaks of the year", 100 + 14 * place) for place, number in enumerate(["1.1", "1.2", "1.3"])
+    ]
+
+    assert headings(markdown(*items, text_block(BODY, 300))) == []

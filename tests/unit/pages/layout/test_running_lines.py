@@ -176,3 +176,17 @@ def test_parts_of_a_running_head_are_told_apart(tmp_path: Path) -> None:
 
     assert "Quarterly" not in text
     assert "216" not in text
+
+
+def test_short_lines_far_from_the_text_at_the_foot_of_a_single_page_are_running_lines() -> None:
+    only = page(
+        text_block(BODY, 100),
+        text_block("Download date: 15. Sep. 2023", 815),
+        text_block("The Mill Quarterly, March 2014", 800, x=300),
+        text_block("7", 800, x=560),
+    )
+
+    text = text_of(only)
+
+    assert "Download" not in text
+    assert "Quarterly" not in text
