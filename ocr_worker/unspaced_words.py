@@ -1,4 +1,4 @@
-"""Join what an engine returns letter by letter in scripts without spaces between words."""
+"""Join what an engine returns letter by letter in scripts of East Asia."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from apps.pages.model import scripts
 from ocr_worker.engines.base import FoundLine, FoundWord
 
-# Gaps below these shares of the line's height are no blank: between ideographs, and between letters of Thai.
-MAX_IDEOGRAPH_GAP, MAX_LETTER_GAP = 0.6, 0.22
+# Gaps below these shares of the line's height are no blank: between ideographs, letters of Thai, and Hangul.
+MAX_IDEOGRAPH_GAP, MAX_LETTER_GAP, MAX_HANGUL_GAP = 0.6, 0.22, 0.15
 # A line that lies within another one by these shares and is less sure by this much is its marks, read once more.
 MIN_INSIDE_SHARE, MIN_LESS_SURE = 0.5, 0.15
 
@@ -36,6 +36,8 @@ def with_words_joined(line: FoundLine) -> FoundLine:
 
 def _touch(before: FoundWord, word: FoundWord, height: float) -> bool:
     left, right = before.text[-1], word.text[0]
+    if "\uac00" <= left <= "\ud7a3" and "\uac00" <= right <= "\ud7a3":
+        return word.x0 - before.x1 < MAX_HANGUL_GAP * height
     if not (scripts.wraps_anywhere(left) and scripts.wraps_anywhere(right)):
         return False
     ideographs = scripts.is_unspaced(left) or scripts.is_unspaced(right)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Install the servers that the tests start themselves (PostgreSQL, Redis, RabbitMQ), Tesseract with German, and promtool,
-# which checks alert rules. No service is started and no PostgreSQL cluster is created.
+# Install the servers that the tests start themselves (PostgreSQL, Redis, RabbitMQ), Tesseract with German, Arabic and
+# Thai, fonts and Pango, which draw pages in many scripts, and promtool, which checks alert rules. No service is started
+# and no PostgreSQL cluster is created.
 set -eu
 
 has_postgres() {
@@ -14,7 +15,15 @@ command -v rabbitmq-server >/dev/null || [ -x /usr/sbin/rabbitmq-server ] || mis
 command -v promtool >/dev/null || missing="$missing prometheus"
 has_language() { ls /usr/share/tesseract-ocr/*/tessdata/"$1".traineddata >/dev/null 2>&1; }
 command -v tesseract >/dev/null || missing="$missing tesseract-ocr"
-has_language deu || missing="$missing tesseract-ocr-deu"
+for language in deu ara tha; do
+    has_language "$language" || missing="$missing tesseract-ocr-$language"
+done
+command -v pango-view >/dev/null || missing="$missing pango1.0-tools"
+has_font() { ls /usr/share/fonts/truetype/$1 >/dev/null 2>&1; }
+has_font "dejavu/DejaVuSans.ttf" || missing="$missing fonts-dejavu-core"
+has_font "lohit-devanagari/*.ttf" || missing="$missing fonts-lohit-deva"
+has_font "tlwg/Loma.ttf" || missing="$missing fonts-tlwg-loma-ttf"
+has_font "wqy/wqy-microhei.ttc" || missing="$missing fonts-wqy-microhei"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then

@@ -1,0 +1,69 @@
+"""Pages in many scripts, born digital and scanned, whose language nobody names."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from apps.pages.layout.recognized_page import lay_out
+from apps.pages.model.blocks import Page
+from apps.pages.model.errors import PageError
+from apps.pages.model.ocr_image import OcrImage, encode_ocr_image
+from apps.pages.model.recognition import Recognition, decode_recognition
+from apps.pages.reading.page_reading import read_pages
+from ocr_worker.engine import EngineProcess, OcrRequest
+from ocr_worker.language_packs import installed_packs
+from tests.documents.scripts import DPI, SAMPLES, born_digital, scan
+from tests.integration.ocr.conftest import process_with
+
+# Tesseract confuses a few letters of drawn words.
+MIN_LIKENESS = 0.85
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_born_digital_text_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
+    (page,) = read_pages(str(born_digital(name, tmp_path)), [1])
+
+    assert isinstance(page, Page)
+    assert " ".join(block.text for block in page.blocks) == SAMPLES[name].text
+
+
+@pytest.mark.parametrize("name", ["arabic", "thai", "japanese", "chinese"])
+def test_a_scan_is_read_in_its_own_script(engine: EngineProcess, name: str) -> None:
+    recognition = read(engine, name)
+
+    assert likeness(recognition, name) > MIN_LIKENESS
+    assert recognition.warnings == ()
+
+
+@pytest.mark.parametrize(("name", "packs"), [("hebrew", {"heb"}), ("hindi", {"hin"}), ("korean", {"kor"})])
+def test_a_scan_without_its_language_pack_is_an_error(engine: EngineProcess, name: str, packs: set[str]) -> None:
+    if packs & installed_packs():
+        pytest.skip("this machine has the pack")
+
+    with pytest.raises(PageError) as failure:
+        read(engine, name)
+
+    assert failure.value.code == "language_not_installed"
+
+
+@pytest.mark.parametrize("name", ["arabic", "hebrew", "hindi", "thai", "korean"])
+def test_without_tesseract_a_scan_in_another_script_has_a_warning_and_no_garbage(name: str) -> None:
+    with process_with("rapidocr-openvino") as alone:
+        recognition = read(alone, name)
+
+    assert recognition.lines == ()
+    assert recognition.warnings == ("script_not_read",)
+
+
+def read(engine: EngineProcess, name: str) -> Recognition:
+    page = scan(name)
+    image = encode_ocr_image(OcrImage(page.width, page.height, float(DPI), page.tobytes()))
+    return decode_recognition(engine.recognize(image, OcrRequest()))
+
+
+def likeness(recognition: Recognition, name: str) -> float:
+    text = "".join("".join(block.text.split()) for block in lay_out(recognition))
+    return difflib.SequenceMatcher(None, text, "".join(SAMPLES[name].text.split()), autojunk=False).ratio()
