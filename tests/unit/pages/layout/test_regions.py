@@ -106,10 +106,10 @@ def test_a_last_row_of_wide_numbers_belongs_to_its_table(parse: Parse) -> None:
     for row, numbers in enumerate(["12 18 25", "17 19 31", "22 35 47", "18 24 93"]):
         sheet.text(60, 120 + 14 * row, f"Barley and oats {row + 1}")
         for column, number in enumerate(numbers.split()):
-            sheet.text(163 + 36 * column, 120 + 14 * row, number)
+            sheet.text(163 + 40 * column, 120 + 14 * row, number)
     sheet.text(60, 176, "Barley and oats 9")
     for column, number in enumerate(["11,360", "11,440", "11,520"]):
-        sheet.text(151 + 36.5 * column, 176, number)
+        sheet.text(151 + 40 * column, 176, number)
 
     table = next(item for item in parse(sheet).items() if item["type"] == "table")
 
