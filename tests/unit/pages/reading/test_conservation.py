@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apps.pages.layout import conservation, page_layout
 from apps.pages.model.blocks import Block, BlockType, Page
@@ -98,3 +101,63 @@ def test_a_bullet_stands_for_a_sign_of_a_symbol_font(font: str, written: str, lo
     runs = [TextRun("l", 0, 0, 5, 10, 10, False, False, style=TextStyle(font=font)) for _ in range(2)]
 
     assert conservation.lost_characters("lWheatlRye", [block], runs=runs) == lost
+
+
+WORDS = [
+    "mill",
+    "weir",
+    "1,204",
+    "12.50",
+    "No.",
+    "¶",
+    "§ 4",
+    "ÄÖÜ",
+    "(a)",
+    "x²",
+    "50 %",
+    "…",
+    "“so”",
+    "Q1",
+    "a",
+    "–",
+    "€ 7",
+]
+placed_words = st.lists(
+    st.tuples(
+        st.sampled_from(WORDS),
+        st.integers(2, 34),
+        st.integers(3, 48),
+        st.sampled_from([7, 9, 11, 11, 11, 18]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=60,
+    unique_by=lambda word: (word[1] // 4, word[2]),
+)
+grids = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 6)), max_size=2)
+
+
+@settings(deadline=None, max_examples=60)
+@given(placed_words, grids, st.sampled_from([0, 90, 180, 270]))
+def test_every_drawn_character_is_in_the_blocks_once_at_least(
+    tmp_path_factory: pytest.TempPathFactory,
+    words: list[tuple[str, int, int, int, bool]],
+    tables: list[tuple[int, int]],
+    rotate: int,
+) -> None:
+    sheet = Sheet()
+    for text, column, row, size, bold in words:
+        sheet.text(16 * column, 15 * row, text, size=size, bold=bold)
+    for number, (columns, rows) in enumerate(tables):
+        top = 60 + 330 * number
+        sheet.grid([60 + 110 * at for at in range(columns + 1)], [top + 30 * at for at in range(rows + 1)])
+
+    page = read(write_pdf(tmp_path_factory.mktemp("drawn") / "a.pdf", sheet, rotate=rotate))
+
+    found = "".join(
+        part for block in page.blocks for part in (block.marker, block.text, *(c.text for c in block.cells))
+    )
+    drawn = Counter("".join(text for text, *_place in words))
+    found_counts = Counter(found)
+    assert {c: n for c, n in (drawn - found_counts).items() if c not in " -"} == {}
+    assert "lost_characters" not in page.quality
