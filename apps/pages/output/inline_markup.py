@@ -77,6 +77,7 @@ def html(text: str, spans: Sequence[Span], *, links: bool = True) -> str:
 def _pieces(text: str, spans: Sequence[Span], *, links: bool, emphasis: bool) -> Iterator[_Piece]:
     """Yield the whole text cut at its spans; blanks at the edges of a span are outside of it."""
     at = 0
+    was_code = False
     for span in spans:
         inner = text[span.start : span.end]
         start = max(at, span.start + len(inner) - len(inner.lstrip()))
@@ -86,8 +87,9 @@ def _pieces(text: str, spans: Sequence[Span], *, links: bool, emphasis: bool) ->
         if start > at:
             yield text[at:start], Span(at, start)
         bold, italic, code = span.bold and emphasis, span.italic and emphasis, span.code and emphasis
+        code = code and not (was_code and start == at)  # the marks of two neighbours would run together
         yield text[start:end], Span(start, end, bold, italic, span.struck, code, span.level, span.url if links else "")
-        at = end
+        at, was_code = end, code
     if at < len(text):
         yield text[at:], Span(at, len(text))
 
@@ -96,7 +98,12 @@ def _linked(text: str, pieces: Sequence[_Piece]) -> str:
     result = ""
     for url, group in groupby(_bridged(pieces, lambda span: span.url), key=lambda pair: pair[0]):
         part = _wrapped(text, [piece for _, piece in group], _MARKERS)
-        result += f"[{part}]({url.translate(_ADDRESS)})" if url else part
+        if not url:
+            result += part
+            continue
+        if result.endswith("!"):
+            result = result[:-1] + "\\!"  # not a picture
+        result += f"[{part}]({url.translate(_ADDRESS)})"
     return result
 
 
@@ -123,8 +130,10 @@ def _wrapped(text: str, pieces: Sequence[_Piece], markers: Sequence[tuple[str, _
             result += _wrapped(text, inner, markers[1:])
             continue
         before, inside, after = _cut(inner, *place)
+        # A second marker between this one and a letter outside would make both of them text.
+        in_word = text[place[0] - 1 : place[0]].isalnum() or text[place[1] : place[1] + 1].isalnum()
         result += _wrapped(text, before, markers[1:]) + marker
-        result += _wrapped(text, inside, markers[1:]) + marker + _wrapped(text, after, markers[1:])
+        result += _wrapped(text, inside, () if in_word else markers[1:]) + marker + _wrapped(text, after, markers[1:])
     return result
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from apps.pages.model.blocks import Span
 from apps.pages.output import inline_markup
+from apps.pages.output.render import paragraph
 
 
 def marked(text: str, part: str, **look: object) -> tuple[str, tuple[Span, ...]]:
@@ -29,6 +37,8 @@ def marked(text: str, part: str, **look: object) -> tuple[str, tuple[Span, ...]]
         ("a raised ∗*", "∗*", {"level": 1}, "a raised <sup>∗\\*</sup>"),
         ("<b>bold</b>", "bold", {"bold": True}, "&lt;b>**bold**&lt;/b>"),
         ("漢字太字漢字", "太字", {"bold": True}, "漢字**太字**漢字"),
+        ("look!here", "here", {"url": "https://example.org"}, "look\\![here](https://example.org)"),
+        ("漢字太字漢字", "太字", {"bold": True, "struck": True}, "漢字~~太字~~漢字"),
         ("a b c", " b ", {"struck": True}, "a ~~b~~ c"),
     ],
 )  # fmt: skip
@@ -55,3 +65,54 @@ def test_html_has_tags_and_escapes_the_text() -> None:
     spans = (Span(0, 3, bold=True), Span(7, 8, level=1))
 
     assert inline_markup.html("a<b is 5⁶", spans) == "<b>a&lt;b</b> is <sup>5</sup>⁶"
+
+
+PIECES = [
+    "word",
+    "a",
+    "*",
+    "**",
+    "_",
+    "`",
+    "~~",
+    "<b>",
+    "&amp;",
+    "&",
+    "<",
+    "[x]",
+    "](",
+    ")",
+    ".",
+    "漢字",
+    "\\",
+    "!",
+    "x_y",
+]
+LOOKS = st.fixed_dictionaries(
+    {
+        "bold": st.booleans(),
+        "italic": st.booleans(),
+        "struck": st.booleans(),
+        "code": st.booleans(),
+        "url": st.sampled_from(["", "http://x.org/(a"]),
+    }
+)
+READER = MarkdownIt("commonmark").enable("strikethrough")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([*PIECES, " "]), min_size=2, max_size=9), st.lists(st.tuples(st.integers(1, 6), LOOKS)))
+def test_a_reader_of_markdown_finds_the_text_and_no_markers(
+    pieces: list[str], stretches: list[tuple[int, dict[str, Any]]]
+) -> None:
+    text = " ".join("".join(pieces).split())
+    spans, at = [], 0
+    for length, look in stretches:
+        if at + length <= len(text):
+            spans.append(Span(at, at + length, **look))
+        at += length + 1
+
+    html = READER.render(paragraph(text, spans, links=True))
+
+    found = unescape(re.sub("</?(p|em|strong|s|code|a)( [^>]*)?>", "", html))
+    assert found.split() == text.split()
