@@ -13,26 +13,19 @@ from apps.pages.model.raw_page import TextRun
 MAX_FIXED_DIFFERENCE, MIN_OTHER_DIFFERENCE = 0.015, 0.04
 MIN_PITCH_EMS, MAX_PITCH_EMS = 0.42, 0.75
 MIN_WORDS, MIN_LETTERS, MIN_DISTINCT_LETTERS = 4, 16, 9
-MEASURED_RUNS = 4
+MEASURED_RUNS, MIN_MEASURED_LETTERS = 6, 5
 
 
 def fixed_fonts(runs: Sequence[TextRun]) -> frozenset[str]:
     """Return the names of the fonts of fixed pitch among the runs."""
     samples: dict[str, list[TextRun]] = {}
-    said: set[str] = set()
     for run in runs:
-        font = run.style.font
-        longest = samples.get(font)
-        if longest is None:
-            longest = samples[font] = []
-            if run.style.fixed_pitch:
-                said.add(font)
-        if len(longest) < MEASURED_RUNS:
-            longest.append(run)
-        elif len(run.text) > len(longest[0].text):
-            longest[0] = run
-            longest.sort(key=lambda sample: len(sample.text))
-    return frozenset(font for font, longest in samples.items() if _is_fixed(longest, says_so=font in said))
+        sample = samples.get(run.style.font)
+        if sample is None:
+            samples[run.style.font] = [run]
+        elif len(sample) < MEASURED_RUNS and len(run.text) >= MIN_MEASURED_LETTERS:
+            sample.append(run)
+    return frozenset(font for font, sample in samples.items() if _is_fixed(sample, says_so=sample[0].style.fixed_pitch))
 
 
 def _is_fixed(runs: Sequence[TextRun], *, says_so: bool) -> bool:
