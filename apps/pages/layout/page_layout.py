@@ -25,6 +25,7 @@ from apps.pages.layout import (
     unruled_tables,
 )
 from apps.pages.layout.drop_caps import segments_with_drop_caps
+from apps.pages.layout.line_numbers import without_line_numbers
 from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of
 from apps.pages.layout.tagged_lines import TaggedLines, running_lines
 from apps.pages.model import list_markers, scripts
@@ -53,7 +54,7 @@ def analyse(raw: RawPage) -> list[Block]:
     half_ruled, upright = half_ruled_tables.half_ruled_tables(across, down, upright)
     found += half_ruled + tagged
     code, upright = code_blocks.code_blocks(upright)
-    segments = segments_with_drop_caps(upright)
+    segments, line_numbers = without_line_numbers(segments_with_drop_caps(upright))
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     lists.mark_symbol_bullets(segments)
     lists.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
@@ -93,6 +94,8 @@ def analyse(raw: RawPage) -> list[Block]:
     blocks = lists.with_levels(blocks, rtl=rtl)
     if tags:
         blocks = running_lines(blocks, upright, raw.height)
+    if line_numbers:
+        blocks.append(_text_block(line_numbers, None))
     # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
     return blocks + [_text_block([segment_of(run)], None) for run in remaining if not rotated_pages.is_upright(run)]
 

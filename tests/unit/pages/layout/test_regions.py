@@ -116,6 +116,25 @@ def test_a_last_row_of_wide_numbers_belongs_to_its_table(parse: Parse) -> None:
     assert table["rows"][-1][1:] == ["11,360", "11,440", "11,520"]
 
 
+def test_numbers_of_lines_are_apart_from_the_text(parse: Parse) -> None:
+    sheet = Sheet().lines(90, 120, [*LEFT, *RIGHT]).lines(60, 120, [str(number) for number in range(1, 13)])
+
+    text = parse(sheet).text
+
+    assert "it runs for two hundred miles before it meets the sea" in text
+    assert text.split()[-12:] == [str(number) for number in range(1, 13)]
+
+
+def test_numbers_of_table_rows_stay_in_their_rows(parse: Parse) -> None:
+    names = ["Rye", "Oats", "Barley", "Wheat", "Maize", "Millet", "Spelt", "Emmer", "Rice"]
+    sheet = Sheet().lines(60, 120, [str(number) for number in range(1, 10)]).lines(90, 120, names)
+    sheet.lines(200, 120, [f"{number * 7} sacks" for number in range(1, 10)])
+
+    text = parse(sheet).text
+
+    assert text.index("4") < text.index("Wheat") < text.index("28 sacks") < text.index("5")
+
+
 def test_the_labels_of_bars_are_no_table(parse: Parse) -> None:
     sheet = Sheet()
     for row, (name, value) in enumerate([("Rye", 31), ("Oats", 64), ("Wheat", 120), ("Barley", 83), ("Maize", 47)]):
