@@ -28,6 +28,8 @@ MIN_UNSPACED_GAP_EMS, MIN_PHRASE_GAP_EMS = 0.45, 0.18
 # Letters are spaced when most gaps of a run of so many letters are this wide and alike.
 MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
 MIN_SPACED_LETTERS = 4
+# Letters set so far apart that each would be a run have unlike widths; their words are at most so many gaps apart.
+MIN_WIDTH_DIFFERENCE_EMS, MAX_SPACED_WORD_GAP = 0.08, 3.0
 # Extents of a font that its descriptor does not give, and the bounds of those that it gives, in ems.
 DEFAULT_ASCENT, DEFAULT_DESCENT = 0.75, 0.22
 MIN_ASCENT, MAX_ASCENT, MAX_DESCENT = 0.45, 1.15, 0.45
@@ -96,9 +98,10 @@ def _runs_between(
     gap = np.where(piece, 0.0, _gaps(upright, code) / em)
     cut = np.abs(base[1:] - base[:-1]) > MAX_BASELINE_SHIFT_EMS * em
     cut |= gap < -MAX_STEP_BACK_EMS
-    cut |= gap > np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
     cut |= (style[1:] != style[:-1]) | (np.abs(size[1:] - size[:-1]) > MAX_SIZE_CHANGE * em)
     cut |= content_id[1:] != content_id[:-1]
+    apart = gap > np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
+    cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, (upright.x1 - upright.x0) / size)
     starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
     ends = np.append(starts[1:], end - start)
     parted = _word_gaps(gap, blanks, cut, piece, code, starts, ends)
@@ -177,6 +180,29 @@ def _gaps(boxes: _Boxes, code: Any) -> Any:
             (leftward[1:] | leftward[:-1]) & (boxes.x0[1:] < boxes.x0[:-1]), boxes.x0[:-1] - boxes.x1[1:], gap
         )
     return gap
+
+
+def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) -> Any:
+    """Return which wide gaps are between letters that are set apart evenly, as in "A N N U A L  R E P O R T".
+
+    The gaps of such letters are alike and their widths are not; letters in columns of a table stand at even places.
+    """
+    spaced = np.zeros(len(gap), bool)
+    if not (apart[2:] & apart[1:-1] & apart[:-2]).any():
+        return spaced
+    places = np.flatnonzero(apart)
+    for chain in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+        here = slice(int(chain[0]), int(chain[-1]) + 1)
+        letters = slice(here.start, here.stop + 1)
+        free = gap[here][blanks[here] == 0]
+        if (
+            len(free) >= MIN_SPACED_LETTERS - 1
+            and np.ptp(free) <= MAX_SPACING_DIFFERENCE_EMS
+            and np.ptp(widths[letters]) > MIN_WIDTH_DIFFERENCE_EMS
+            and all(chr(letter).isalpha() for letter in code[letters].tolist())
+        ):
+            spaced[here] = (blanks[here] == 0) | (gap[here] <= MAX_SPACED_WORD_GAP * free.max())
+    return spaced
 
 
 def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: Any, ends: Any) -> Any:

@@ -47,7 +47,14 @@ def test_a_blank_that_the_file_omits_beside_blanks_it_has(tmp_path: Path) -> Non
         ("4 Tc [(ANNUAL) -300 (REPORT)] TJ", "ANNUAL REPORT"),
         ("4 Tc [(A) 60 (VENUE) -350 (GRAND)] TJ", "AVENUE GRAND"),
         ("1 Tc (Wide text) Tj", "Wide text"),
+        ("10 Tc (ANNUAL REPORT) Tj", "ANNUAL REPORT"),
     ],
 )
 def test_spaced_letters_are_words(tmp_path: Path, operators: str, expected: str) -> None:
     assert text_of(tmp_path / "a.pdf", operators) == expected
+
+
+def test_single_letters_at_even_places_stay_apart(tmp_path: Path) -> None:
+    read = text_of(tmp_path / "a.pdf", " ".join(f"({letter}) Tj 30 0 Td" for letter in "AIMJSR"))
+
+    assert read.split() == list("AIMJSR")
