@@ -23,6 +23,7 @@ MAX_APART_HEIGHTS = 1.5
 # On a page with more objects some groups keep the boxes of their ink.
 MAX_OBJECTS = 20_000
 _FIRST_COMPLEX = 0x590
+_FIRST_PRINTED, _FIRST_PRIVATE = 0x20, 0xE000
 _KEY = b"ActualText"
 # Glyphs that say nothing take a text of at most this length.
 MAX_GIVEN_TEXT = 32
@@ -36,7 +37,10 @@ def settled(library: Pdfium, page: int, records: Any) -> tuple[Any, Any, frozens
     Glyphs that PDFium cannot read take the text given for them. Return None for a page without such text.
     """
     places = np.flatnonzero(records["type"] == ACTUAL_TEXT)
-    unread = np.flatnonzero(_is_unread(records["unicode"]))
+    code = records["unicode"]
+    if not len(places) and (not len(code) or (code.min() >= _FIRST_PRINTED and code.max() < _FIRST_PRIVATE)):
+        return None
+    unread = np.flatnonzero(_is_unread(code))
     given = _given_texts(library, records, unread) if len(unread) else {}
     if not len(places) and not given:
         return None
@@ -71,7 +75,8 @@ def settled(library: Pdfium, page: int, records: Any) -> tuple[Any, Any, frozens
 
 def _is_unread(code: Any) -> Any:
     """Return which code points say nothing: controls and the private use area."""
-    return (code < 0x20) & (code != 9) & (code != 10) & (code != 13) | (code >= 0xE000) & (code < 0xF900)
+    control = (code < _FIRST_PRINTED) & (code != 9) & (code != 10) & (code != 13)
+    return control | (code >= _FIRST_PRIVATE) & (code < 0xF900)
 
 
 def _given_texts(library: Pdfium, records: Any, unread: Any) -> dict[tuple[int, int], str]:

@@ -22,14 +22,17 @@ MIN_VERTICAL_SHARE = 0.6
 MIN_PAGE_SHARE = 0.3
 # Letters of other scripts that are set upright in a column: so many digits or letters side by side.
 MAX_ACROSS, MAX_ACROSS_EMS = 4, 1.6
+_FIRST_IDEOGRAPHIC = 0x2E80
 # Where the frame of an ideograph lies about the baseline, in ems.
 _FRAME_ABOVE, _FRAME_BELOW = 0.88, 0.12
 
 
 def mark_vertical(characters: Characters) -> Characters:
     """Return the characters with those in columns marked as vertical writing, on a page that is mainly so."""
+    if len(characters.code) < 2 or characters.code.max() < _FIRST_IDEOGRAPHIC:
+        return characters
     wide = _is_ideographic(characters.code)
-    if not wide.any() or len(wide) < 2:
+    if np.count_nonzero(wide) < MIN_PAGE_SHARE * len(wide):
         return characters
     size = np.maximum(characters.size, 0.1)
     level = (characters.angle == 0) & ~characters.vertical
