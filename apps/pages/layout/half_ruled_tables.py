@@ -7,6 +7,7 @@ Source: the rulings of booktabs (Fear, 2005); regions from rulings as in Nurmine
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -50,19 +51,23 @@ def half_ruled_tables(
 ) -> tuple[list[Block], list[TextRun]]:
     """Return the tables between horizontal rulings, and the runs that are in none of them."""
     tables: list[Block] = []
-    left = list(runs)
-    for chain in _chains(across):
-        intervals = [_interval(left, above, below) for above, below in itertools.pairwise(chain[:MAX_INTERVALS])]
+    taken: set[int] = set()
+    chains = _chains(across)
+    from_top = sorted(runs, key=_middle) if chains else []
+    for chain in chains:
+        intervals = [_interval(from_top, above, below) for above, below in itertools.pairwise(chain[:MAX_INTERVALS])]
         for is_tabular, group in itertools.groupby(intervals, lambda interval: interval.is_tabular):
             region = list(group)
-            if not is_tabular:
-                continue
-            table = _table(region, chain[0], across, down)
+            inside = {id(run) for interval in region for run in interval.runs} if is_tabular else set()
+            table = _table(region, chain[0], across, down) if inside and not inside & taken else None
             if table is not None:
                 tables.append(table)
-                taken = {id(run) for interval in region for run in interval.runs}
-                left = [run for run in left if id(run) not in taken]
-    return tables, left
+                taken |= inside
+    return tables, [run for run in runs if id(run) not in taken] if taken else list(runs)
+
+
+def _middle(run: TextRun) -> float:
+    return (run.top + run.bottom) / 2
 
 
 def _chains(across: Sequence[Ruling]) -> list[list[Ruling]]:
@@ -89,13 +94,14 @@ def _chains(across: Sequence[Ruling]) -> list[list[Ruling]]:
     return [chain for chain in chains if len(chain) > 2]
 
 
-def _interval(runs: Sequence[TextRun], above: Ruling, below: Ruling) -> _Interval:
+def _interval(from_top: Sequence[TextRun], above: Ruling, below: Ruling) -> _Interval:
     """Return the space between two rulings; it is tabular if most of its lines have several cells."""
     low, high = above.low - MAX_OVERHANG_POINTS, above.high + MAX_OVERHANG_POINTS
     inside: list[TextRun] = []
     is_crossed = False
-    for run in runs:
-        if above.at <= (run.top + run.bottom) / 2 <= below.at and run.x0 < high and run.x1 > low:
+    start, end = bisect_left(from_top, above.at, key=_middle), bisect_right(from_top, below.at, key=_middle)
+    for run in from_top[start:end]:
+        if run.x0 < high and run.x1 > low:
             inside.append(run)
             is_crossed = is_crossed or run.x0 < low or run.x1 > high
     rows = rows_of(segments_of(inside)) if inside and not is_crossed else []

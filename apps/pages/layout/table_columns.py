@@ -188,8 +188,14 @@ def _split_at_gutters(segment: Segment, gutters: Gutters) -> list[Segment]:
 
 def reach(segment: Segment, gutters: Gutters) -> tuple[int, int]:
     """Return the first and the last column that a segment covers."""
-    first = sum(1 for gutter in gutters if segment.x0 >= gutter[0] + 0.1)
-    return first, max(first, sum(1 for gutter in gutters if segment.x1 > gutter[1] - 0.1))
+    first = last = 0
+    begin, end = segment.x0 - 0.1, segment.x1 + 0.1
+    for left, right in gutters:
+        if begin >= left:
+            first += 1
+        if end > right:
+            last += 1
+    return first, max(first, last)
 
 
 def in_columns(line: Row, gutters: Gutters) -> list[list[Segment]]:
