@@ -63,7 +63,10 @@ def margin_of(page: Page, block: Block) -> str:
 
 def is_turned(block: Block) -> bool:
     """Return True for turned text, such as stamps and watermarks: its lines are much higher than its letters."""
-    return any(line.size and line.box.height > 2.5 * line.size for line in block.lines[:1])
+    if not block.lines:
+        return False
+    line = block.lines[0]
+    return line.size > 0 and line.box.bottom - line.box.top > 2.5 * line.size
 
 
 def block_text(block: Block) -> str:
