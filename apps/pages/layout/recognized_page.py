@@ -32,7 +32,7 @@ _MIN_COLUMN_GAP_HEIGHTS = 1.3
 # A suspected text layer is right if it agrees this far with its picture: OCR of clean print does with 0.8 or more.
 MIN_AGREEMENT = 0.6
 # Warnings about a text layer that OCR replaces.
-_OF_THE_TEXT_LAYER = ("text_unreliable",)
+_OF_THE_TEXT_LAYER = ("text_unreliable", "text_cleaned", "lost_characters", "plain_layout")
 
 
 def lay_out(recognition: Recognition, *, page_number: int = 1) -> list[Block]:
@@ -84,9 +84,11 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     if page.needs_ocr == GARBLED_TEXT:
         if not any(block.text or block.cells for block in found):
             return msgspec.structs.replace(page, needs_ocr="")
-        page = msgspec.structs.replace(page, warnings=tuple(c for c in page.warnings if c not in _OF_THE_TEXT_LAYER))
         if agreement(page.blocks, found) >= MIN_AGREEMENT:
-            return msgspec.structs.replace(page, needs_ocr="")
+            warnings = tuple(code for code in page.warnings if code != "text_unreliable")
+            return msgspec.structs.replace(page, needs_ocr="", warnings=warnings)
+        warnings = tuple(code for code in page.warnings if code not in _OF_THE_TEXT_LAYER)
+        page = msgspec.structs.replace(page, warnings=warnings, quality={})
     blocks: list[Block] = []
     if page.needs_ocr in WHOLE_PAGE_REASONS:
         blocks = found or [block for block in page.blocks if block.type is BlockType.PICTURE]

@@ -27,7 +27,7 @@ _MAX_STRING_CHARACTERS = 32_767
 _CHUNK = 1 << 16
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
-_FIRST_EAST_ASIAN = 0x2E80
+_FIRST_EAST_ASIAN, _AFTER_EAST_ASIAN = 0x2E80, 0xA000
 _JOINED = 0xFFFFFFFF
 """The code of the second half of a surrogate pair after the first half has become the whole character."""
 
@@ -214,7 +214,7 @@ class CharacterReader:
             unmapped &= ~np.isin(fonts, [font for font, facts in used if facts.encoding.startswith("Uni")])
             # Code points of Chinese and Japanese are higher than the numbers of the glyphs that most texts need.
             mapped = [font for font, facts in used if facts.has_unicode_map]
-            unmapped &= ~np.isin(fonts, mapped) | (codes < _FIRST_EAST_ASIAN)
+            unmapped &= ~np.isin(fonts, mapped) | (codes < _FIRST_EAST_ASIAN) | (codes >= _AFTER_EAST_ASIAN)
         return unmapped
 
     def _code_points(self, real: Any, fonts: Any) -> Any:

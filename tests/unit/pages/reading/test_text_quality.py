@@ -93,10 +93,14 @@ def test_a_text_layer_of_which_a_part_is_garbled_is_replaced() -> None:
 
 
 def test_a_text_layer_that_contradicts_the_picture_is_replaced() -> None:
-    page = apply_recognition(suspected(), recognized("Payment is due within thirty days of the delivery."))
+    page = msgspec.structs.replace(
+        suspected(), warnings=("text_unreliable", "lost_characters"), quality={"lost_characters": 3}
+    )
 
-    assert text_of(page) == "Payment is due within thirty days of the delivery."
-    assert (page.needs_ocr, page.warnings) == ("", ())
+    found = apply_recognition(page, recognized("Payment is due within thirty days of the delivery."))
+
+    assert text_of(found) == "Payment is due within thirty days of the delivery."
+    assert (found.needs_ocr, found.warnings, found.quality) == ("", (), {})
 
 
 @pytest.mark.parametrize("text", ["", "\N{REPLACEMENT CHARACTER}"])
