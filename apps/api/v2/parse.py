@@ -43,8 +43,9 @@ from apps.jobs.commands.submit import submit_job
 from apps.jobs.errors import InvalidOption, JobNotFound
 from apps.jobs.models import ParseJob
 from apps.jobs.option_groups import Options
+from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile
-from apps.pages.reading.inspection import MAX_HEADER_OFFSET_BYTES, media_type_of
+from apps.pages.reading.inspection import media_type_of
 
 HEAD_BYTES = MAX_HEADER_OFFSET_BYTES + 4
 _ID = re.compile(r"pjb-[0-9a-f-]{36}")

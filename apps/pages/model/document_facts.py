@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+MAX_HEADER_OFFSET_BYTES = 1 << 16
+"""How far into a file the header of a PDF is looked for. Readers accept bytes in front of it (PDF 32000-1, H.3)."""
+
 
 class DocumentFacts(msgspec.Struct, frozen=True):
     """Media type, page count and title. ``warnings`` are public codes."""

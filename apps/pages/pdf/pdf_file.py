@@ -17,6 +17,7 @@ import numpy as np
 
 from apps.pages.model import errors
 from apps.pages.model.blocks import Bookmark, PageFailure
+from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
@@ -36,8 +37,6 @@ from apps.pages.pdf.vertical_writing import mark_vertical
 _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
 _HEADER = b"%PDF-"
 _LOOP = "Loop detected"  # how qpdf names it
-# How far into a file its header is looked for.
-MAX_HEADER_OFFSET_BYTES = 1 << 20
 # PDFium's text reader takes memory for each point of the width and the height of a page.
 MAX_SIDE_POINTS = 200_000.0
 LETTER = (612.0, 792.0)

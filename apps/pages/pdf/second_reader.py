@@ -21,6 +21,7 @@ from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
 from pdfminer.utils import apply_matrix_rect, decode_text
 
+from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import TextRun, TextStyle
 from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
@@ -34,7 +35,6 @@ from apps.pages.pdf.vertical_writing import mark_vertical
 logging.getLogger("pdfminer").setLevel(logging.CRITICAL)
 
 _HEADER = b"%PDF-"
-_MAX_HEADER_OFFSET_BYTES = 1 << 20
 _FILL_AND_STROKE_MODE = 2
 _REPLACEMENT = "\ufffd"
 _DEFAULT_ASCENT, _DEFAULT_DESCENT = 0.75, -0.22
@@ -53,7 +53,7 @@ def second_runs(path: str, password: str | None, page_number: int, *, turned: in
 def second_characters(file: BinaryIO, password: str | None, page_number: int) -> tuple[Characters, float, float]:
     """Return the characters of a page, its width and its height. Raise PageError."""
     try:
-        start = file.read(_MAX_HEADER_OFFSET_BYTES).find(_HEADER)
+        start = file.read(MAX_HEADER_OFFSET_BYTES).find(_HEADER)
         file.seek(max(0, start))
         # Offsets in a file count from its header.
         document = PDFDocument(PDFParser(file if start <= 0 else io.BytesIO(file.read())), password or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES, DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
     EmptyDocument,
@@ -17,8 +17,6 @@ from apps.pages.model.safe_text import clean
 from apps.pages.reading import images
 
 PDF = "application/pdf"
-# Acrobat accepts 1,024 bytes in front of the header (PDF 32000-1, annex H.3), other viewers any number.
-MAX_HEADER_OFFSET_BYTES = 1 << 16
 MAX_TITLE_CHARACTERS = 300
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
