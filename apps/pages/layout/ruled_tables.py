@@ -42,6 +42,7 @@ MIN_ROWS_OF_ONE_COLUMN = 3
 MAX_SINGLE_CELL_ROWS_SHARE = 0.75
 # A step this much wider than the leading divides the text between two rulings in rows, ...
 MIN_STRIP_STEP_RATIO = 1.3
+MAX_LEADING_EMS = 1.7
 # ... if this share of them has text in all columns.
 MIN_FULL_STRIPS_SHARE = 0.6
 HALF_TURN_DEGREES = 180.0
@@ -158,6 +159,10 @@ def _joined_turned(line: Sequence[TextRun]) -> str:
     return " ".join(run.text.strip() for run in line)
 
 
+def _steps(lines: Sequence[Sequence[TextRun]]) -> list[float]:
+    return [below[0].bottom - above[0].bottom for above, below in itertools.pairwise(lines)]
+
+
 def _opened(grid: Grid, runs: Sequence[TextRun]) -> Grid:
     """Return the grid with separate cells for rows that keep to its columns without lines drawn between them.
 
@@ -213,8 +218,10 @@ def _holds_strips(band: Sequence[Sequence[TextRun]]) -> bool:
     if len(band) < 2 or max(map(len, band)) < MIN_NUMBER_LINES:
         return False
     lines = rows_of([run for content in band for run in content])
-    steps = [below[0].bottom - above[0].bottom for above, below in itertools.pairwise(lines)]
-    leading = min((step for step in steps if step > 0.6 * lines[0][0].size), default=0.0)
+    steps = _steps(lines)
+    # The lines of columns with other leadings are nearer to each other than those of one column.
+    least = [min((step for step in _steps(rows_of(content)) if step > 0), default=0.0) for content in band]
+    leading = max((step for step in least if step < MAX_LEADING_EMS * lines[0][0].size), default=0.0)
     owner = {id(run): number for number, content in enumerate(band) for run in content}
     full, parts = 0, 0
     for line, step in zip(lines, [math.inf, *steps], strict=True):
