@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from apps.pages.layout.page_counters import is_lone_counter, is_page_phrase, readings
+from apps.pages.model import scripts
 from apps.pages.model.blocks import Block, BlockType, Page
 
 # Running headers and footers are in this share of the page height, at the top and the bottom, ...
@@ -62,11 +63,16 @@ def margin_of(page: Page, block: Block) -> str:
 
 
 def is_turned(block: Block) -> bool:
-    """Return True for turned text, such as stamps and watermarks: its lines are much higher than its letters."""
+    """Return True for turned text, such as stamps and watermarks: its lines are much higher than its letters.
+
+    A column of Chinese or Japanese is not turned.
+    """
     if not block.lines:
         return False
     line = block.lines[0]
-    return line.size > 0 and line.box.bottom - line.box.top > 2.5 * line.size
+    if line.size <= 0 or line.box.bottom - line.box.top <= 2.5 * line.size:
+        return False
+    return not (scripts.is_unspaced(line.text[:1] or " ") and line.box.width < 1.6 * line.size)
 
 
 def block_text(block: Block) -> str:

@@ -12,6 +12,7 @@ from apps.pages.pdf.character_records import RECORD
 from apps.pages.pdf.characters import CharacterReader, Characters, Frame
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.columns_pdf import Letters, columns_pdf, letters_pdf
+from tests.unit.pages.conftest import Outputs
 
 
 def page_of(path: str) -> Page:
@@ -56,6 +57,13 @@ def test_a_headline_across_the_columns_comes_first(tmp_path: Path) -> None:
     assert page.blocks[0].text == "本日の大きな知らせ"
     assert page.rotation == 0
     assert text_of(page).count("川の水が増えて橋が流れた") == 4
+
+
+def test_a_heading_in_columns_is_a_heading(tmp_path: Path) -> None:
+    columns = [Letters("川の水が増えて橋が流れた。", 460 - 24 * n, 90) for n in range(6)]
+    page = page_of(letters_pdf(tmp_path / "a.pdf", Letters("大きな見出し", 500, 90, size=28), *columns))
+
+    assert Outputs([page]).markdown.startswith("# 大きな見出し")
 
 
 def test_rows_stay_rows(tmp_path: Path) -> None:
