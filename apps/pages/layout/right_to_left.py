@@ -141,7 +141,9 @@ def _runs(row: Sequence[TextRun], clusters: list[Cluster], joint: str, *, spaced
 def _run(row: Sequence[TextRun], stretch: list[Cluster], joint: str, *, spaced: bool) -> TextRun:
     letters = [cluster for cluster in stretch if cluster.text != " "]
     x0, x1 = min(c.x0 for c in letters), max(c.x1 for c in letters)
-    model = _run_at(row, (x0 + x1) / 2)
+    # Latin words of the line may be set in another size.
+    over = [run for run in row if run.x1 > x0 and run.x0 < x1] or list(row)
+    model = max(over, key=lambda run: (scripts.has_rtl(run.text), len(run.text)))
     words = _words(_with_gaps(stretch, model.size, joint, spaced=spaced))
     return msgspec.structs.replace(
         model,
