@@ -13,7 +13,8 @@ _ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3
 _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 # Words for a page before its number, and between the number and the count of pages.
 _PAGE_WORD = re.compile(
-    r"(?:page|seite|blatt|стр|страница|página|pagina|pág|pag|p|pg|σελίδα|صفحة|صفحه|หน้า|第)\W*$", re.IGNORECASE
+    r"(?:page|seite|blatt|стр|страница|página|pagina|pág|pag|p|pg|σελίδα|صفحة|صفحه|หน้า|第|页|頁|ページ|쪽)\W*$",
+    re.IGNORECASE,
 )
 _OF_COUNT = re.compile(r"\s*(?:/|of|von|de|из|di|sur|van|av|af|z|od)?\W{0,3}\d{1,5}\W*", re.IGNORECASE)
 _SEPARATORS = frozenset("|·•–—/‖¦")
@@ -49,7 +50,8 @@ def readings(text: str, page_number: int) -> list[Reading]:
     found = [Reading(text)]
     for token in _TOKEN.finditer(text):
         before, after = text[: token.start()].rpartition("\n")[2], text[token.end() :].partition("\n")[0]
-        at_end = not any(c.isalnum() for c in after) or _OF_COUNT.fullmatch(after) is not None
+        of_count = _OF_COUNT.fullmatch(after) is not None
+        at_end = not any(c.isalnum() for c in after) or of_count
         at_start = not any(c.isalnum() for c in before)
         paged = _PAGE_WORD.search(before) is not None
         if not (at_end or at_start or paged):
@@ -58,6 +60,8 @@ def readings(text: str, page_number: int) -> list[Reading]:
         if value is None or len(found) > MAX_COUNTERS:
             continue
         last, following = before.rstrip()[-1:], after.lstrip()[:1]
+        # "3 of 9" counts pages whatever is before it.
+        paged = paged or (of_count and any(c.isalpha() for c in after))
         is_sure = paged or (at_start and at_end) or (at_end and last in _SEPARATORS) or following in _SEPARATORS
         sign = "#" if token.group().isdigit() else "r"
         signature = f"{text[: token.start()]}\0{sign}{value - page_number}\0{text[token.end() :]}"

@@ -218,7 +218,7 @@ def _starts_paragraph(group: list[Segment], line: Segment, left: float, right: f
     """Return True if ``line`` looks like the first of a new paragraph after the lines of ``group``."""
     last = group[-1]
     size = last.size
-    if line.bold != last.bold and line.bold != group[0].bold:
+    if line.bold != last.bold and line.bold != group[0].bold and _changes_weight(last, line, rtl):
         return True
     if len(group) == 1 and heading_lines.differ_as_heading(last, line, left, right):
         return True
@@ -240,6 +240,14 @@ def _starts_paragraph(group: list[Segment], line: Segment, left: float, right: f
     # The first line of a paragraph is indented, and the last one of the paragraph before is short.
     is_short = not rtl and last.x1 < right - 0.15 * (right - left) and last.x1 < line.x1 and last.x0 < left + 0.3 * size
     return is_short or bool(_SENTENCE_END.search(last.text))
+
+
+def _changes_weight(last: Segment, line: Segment, rtl: bool) -> bool:
+    """Return True if the end of one line and the start of the next are not both bold, or both not."""
+    if not last.runs or not line.runs:
+        return True
+    end, start = (last.runs[0], line.runs[-1]) if rtl else (last.runs[-1], line.runs[0])
+    return bool(end.bold != start.bold)
 
 
 def _text_block(group: Sequence[Segment], marker: str | None) -> Block:

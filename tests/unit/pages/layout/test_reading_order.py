@@ -165,3 +165,10 @@ def test_pages_with_a_single_line_keep_it(parse: Parse) -> None:
     outputs = parse(*(Sheet().text(60, 40, f"Chapter {number}") for number in (1, 2, 3)))
 
     assert outputs.text == "Chapter 1\n\nChapter 2\n\nChapter 3\n"
+
+
+def test_a_paragraph_that_begins_in_bold_letters_is_one(parse: Parse) -> None:
+    sheet = Sheet().text(60, 120, "The miller keeps a written record of every sack", bold=True)
+    sheet.text(330, 120, "that has left", bold=False).text(60, 133, "the yard since the spring of the last year.")
+
+    assert "that has left the yard" in parse(sheet).text

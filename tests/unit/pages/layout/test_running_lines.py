@@ -33,6 +33,7 @@ def pages_with_heads(heads: Sequence[str], *, top: float = 30.0, size: float = 1
         [f"The Leaf Handbook | {number}" for number in range(1, 6)],
         [f"{number + 210} | The Leaf Handbook" for number in range(1, 6)],
         [f"Page {number} of 9" for number in range(3, 8)],
+        [f"页 {number} of 12" for number in range(5, 10)],
         [f"- {numeral} -" for numeral in ("iii", "iv", "v", "vi", "vii")],
         ["The Leaf Handbook", "Chapter of Oaks"] * 4,
         ["Oaks"] * 3 + ["Elms"] * 4,
