@@ -26,10 +26,10 @@ from typing import Any
 import psutil
 
 from apps.pages.layout.recognized_page import apply_recognition
-from apps.pages.model import languages
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
 from apps.pages.model.recognition import decode_recognition, encode_recognition
+from apps.pages.model.text import languages
 from apps.pages.sandbox.client import Limits, Reader
 from bench.figures import RESULTS
 from bench.ocr_scoring import (

@@ -18,10 +18,10 @@ from multiprocessing.connection import Connection
 import msgspec
 import numpy as np
 
-from apps.pages.model import languages
 from apps.pages.model.errors import ParseError
 from apps.pages.model.ocr_image import decode_ocr_image
 from apps.pages.model.recognition import encode_recognition
+from apps.pages.model.text import languages
 from apps.pages.sandbox import confinement
 from ocr_worker.engine import OcrReply, OcrRequest
 from ocr_worker.engines.base import OcrEngine

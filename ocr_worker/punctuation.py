@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apps.pages.model.languages import LATIN, Language
+from apps.pages.model.text.languages import LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord
 
 _CLOSING = frozenset(",.;:!?)]")

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.pages.model import languages as languages_
 from apps.pages.model.geometry import Box
-from apps.pages.model.languages import LATIN, Language
 from apps.pages.model.recognition import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
+from apps.pages.model.text import languages as languages_
+from apps.pages.model.text.languages import LATIN, Language
 from ocr_worker import punctuation, script_detection, unspaced_words
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing

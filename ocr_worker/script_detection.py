@@ -15,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from apps.pages.model.languages import HAN, KANA, LATIN
+from apps.pages.model.text.languages import HAN, KANA, LATIN
 from ocr_worker.networks.ppocr import Gray, Strip
 
 # Letters for each line height of a line's length: about 2 in Latin print, 1 in Chinese.

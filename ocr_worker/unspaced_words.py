@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apps.pages.model import scripts
+from apps.pages.model.text import scripts
 from ocr_worker.engines.base import FoundLine, FoundWord
 
 # Gaps below these shares of the line's height are no blank: between ideographs, letters of Thai, and Hangul.

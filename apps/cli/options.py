@@ -70,7 +70,7 @@ def dollars(text: str) -> float:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise UsageError for values that no document can have. Set ``api_key`` from the environment if it is missing."""
-    from apps.pages.model import languages
+    from apps.pages.model.text import languages
 
     try:
         check_page_ranges(options.pages or "1")

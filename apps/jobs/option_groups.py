@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Optional, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from apps.pages.model import languages
+from apps.pages.model.text import languages
 
 WITHOUT_EFFECT = "without_effect"
 Value = TypeVar("Value")

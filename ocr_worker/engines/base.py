@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from apps.pages.model.languages import Language
+from apps.pages.model.text.languages import Language
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.networks.ppocr import Detector, Gray, Quad, Strip
 
@@ -66,7 +66,7 @@ class OcrEngine(Protocol):
         return []
 
     def script_of(self, page: Gray) -> str:
-        """Return the script of a page, named as in ``apps.pages.model.languages`` or, for others, in English.
+        """Return the script of a page, named as in ``apps.pages.model.text.languages`` or, for others, in English.
 
         "" if it cannot be detected.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from apps.pages.model.languages import Language
+from apps.pages.model.text.languages import Language
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.networks.ppocr import Quad
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from apps.pages.model import languages as languages_
-from apps.pages.model.languages import HAN, KANA, LATIN, Language
+from apps.pages.model.text import languages as languages_
+from apps.pages.model.text.languages import HAN, KANA, LATIN, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
 from ocr_worker.networks.ppocr import Detector, Quad, Recognizer, Strip, cut_out
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from apps.pages.model import languages as languages_
-from apps.pages.model.languages import LATIN, Language
+from apps.pages.model.text import languages as languages_
+from apps.pages.model.text.languages import LATIN, Language
 from ocr_worker import script_detection
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing

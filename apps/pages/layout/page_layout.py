@@ -5,34 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from apps.pages.layout import (
-    charts,
-    code_blocks,
-    columns,
-    contents_lists,
-    figures,
-    half_ruled_tables,
-    heading_lines,
-    inline_marks,
-    inline_spans,
-    lists,
-    margin_lines,
-    regions,
-    rotated_pages,
-    ruled_tables,
-    rulings,
-    tagged_tables,
-    unruled_tables,
-)
-from apps.pages.layout.drop_caps import segments_with_drop_caps
-from apps.pages.layout.line_numbers import without_line_numbers
-from apps.pages.layout.lines import joined, paragraph_text, rows_of, segment_of
-from apps.pages.layout.tagged_lines import TaggedLines, running_lines
-from apps.pages.model import list_markers, scripts
+from apps.pages.layout import rotated_pages
+from apps.pages.layout.document import heading_lines, margin_lines
+from apps.pages.layout.lists import code_blocks, contents_lists, list_items
+from apps.pages.layout.lists.line_numbers import without_line_numbers
+from apps.pages.layout.lists.tagged_lines import TaggedLines, running_lines
+from apps.pages.layout.regions import columns, figures, whitespace
+from apps.pages.layout.tables import charts, half_ruled_tables, ruled_tables, rulings, tagged_tables, unruled_tables
+from apps.pages.layout.text import inline_marks, inline_spans
+from apps.pages.layout.text.drop_caps import segments_with_drop_caps
+from apps.pages.layout.text.lines import joined, paragraph_text, rows_of, segment_of
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import NO_STYLE, RawPage
 from apps.pages.model.segments import Segment
+from apps.pages.model.text import list_markers, scripts
 
 # A new paragraph begins where the step to the next line grows by this much, ...
 MAX_STEP_GROWTH = 1.22
@@ -56,8 +43,8 @@ def analyse(raw: RawPage) -> list[Block]:
     code, upright = code_blocks.code_blocks(upright)
     segments, line_numbers = without_line_numbers(segments_with_drop_caps(upright))
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
-    lists.mark_symbol_bullets(segments)
-    lists.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
+    list_items.mark_symbol_bullets(segments)
+    list_items.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
     rows = contents_lists.with_contents([_with_markers(row) for row in rows_of(segments)])
     obstacles = [_as_segment(block) for block in (*found, *code)]
     pictures = figures.without_background(raw.pictures, raw.width, raw.height) if raw.runs else raw.pictures
@@ -76,7 +63,7 @@ def analyse(raw: RawPage) -> list[Block]:
     head, foot = margin_lines.margin_rows(rows, raw.height)
     blocks = [_text_block([segment], None) for row in rows[:head] for segment in row]
     body = rows[head : len(rows) - foot]
-    found_regions = regions.regions_of([segment for row in body for segment in row] + areas, rtl=rtl)
+    found_regions = whitespace.regions_of([segment for row in body for segment in row] + areas, rtl=rtl)
     for region in found_regions:
         region_rows = body if len(found_regions) == 1 and not areas else _rows_of_region(region)
         for band in unruled_tables.joined_grids(columns.bands_of(region_rows)):
@@ -91,7 +78,7 @@ def analyse(raw: RawPage) -> list[Block]:
             ruled_tables.mirrored(block) if block.type is BlockType.TABLE and block not in tagged else block
             for block in blocks
         ]
-    blocks = lists.with_levels(blocks, rtl=rtl)
+    blocks = list_items.with_levels(blocks, rtl=rtl)
     if tags:
         blocks = running_lines(blocks, upright, raw.height)
     if line_numbers:
@@ -176,7 +163,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool, known: TaggedLines | None) 
     group: list[Segment] = []
     marker: str | None = None
     step = 0.0
-    markers: list[str | None] = [marker or None for marker in lists.markers_of(lines)]
+    markers: list[str | None] = [marker or None for marker in list_items.markers_of(lines)]
     if known is not None:
         for index, (above, line) in enumerate(zip([None, *lines], lines, strict=False)):
             if markers[index] is None and known.begins_item(above, line):

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.layout import page_layout
-from apps.pages.layout.text_quality import GARBLED_TEXT, WHOLE_PAGE_REASONS
+from apps.pages.layout.quality.text_quality import GARBLED_TEXT, WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.model.recognition import Recognition, RecognizedLine
-from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 
 # The size of a line's letters, relative to the height that the detector reports for the line.
 _SIZE_PER_LINE_HEIGHT = 0.72

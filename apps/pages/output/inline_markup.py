@@ -8,8 +8,8 @@ from html import escape
 from itertools import groupby
 
 from apps.pages.model.blocks import Span
-from apps.pages.model.scripts import is_unspaced
-from apps.pages.model.shifted_text import on_the_line
+from apps.pages.model.text.scripts import is_unspaced
+from apps.pages.model.text.shifted_text import on_the_line
 
 # A tag, comment or entity has one of these after its first sign. Elsewhere < and & are harmless and stay readable.
 _TAG = re.compile(r"<(?=[a-zA-Z/!?])")

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from apps.pages.model import list_markers
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
+from apps.pages.model.text import list_markers
 from apps.pages.output import inline_markup, render
 from apps.pages.output.render import RenderOptions
 

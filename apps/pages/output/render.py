@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.model import list_markers
 from apps.pages.model.blocks import Block, BlockType, Cell, Span
+from apps.pages.model.text import list_markers
 from apps.pages.output import inline_markup
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Link, TextRun
-from apps.pages.pdf.characters import Frame
 from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.text.characters import Frame
 
 MAX_ANNOTATIONS = 5_000
 MAX_VALUE_CHARACTERS = 20_000

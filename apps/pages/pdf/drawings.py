@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from apps.pages.model.geometry import Box
-from apps.pages.pdf.characters import Frame
-from apps.pages.pdf.layers import LayerMarks
 from apps.pages.pdf.pdfium import FORM, IMAGE, PATH, SHADING, TEXT, Pdfium
+from apps.pages.pdf.structure.layers import LayerMarks
+from apps.pages.pdf.text.characters import Frame
 
 # A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
 MAX_RULING_THICKNESS_POINTS = 3.0

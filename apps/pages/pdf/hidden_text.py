@@ -16,7 +16,7 @@ import msgspec
 
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import RawPage, TextRun
-from apps.pages.model.safe_text import clean
+from apps.pages.model.text.safe_text import clean
 from apps.pages.pdf import rasters
 from apps.pages.pdf.page_objects import FIRST_CLIPPING_MODE, INVISIBLE, PageObjects, TextObject
 from apps.pages.pdf.visibility import RenderedRegion

@@ -20,18 +20,18 @@ from apps.pages.model.blocks import Bookmark, PageFailure
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
-from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.pdf import rasters
 from apps.pages.pdf.annotations import field_runs, read_annotations
-from apps.pages.pdf.catalog import may_have_layers
-from apps.pages.pdf.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.drawings import DrawingReader
-from apps.pages.pdf.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
-from apps.pages.pdf.outline import read_outline
 from apps.pages.pdf.pdfium import pdfium
-from apps.pages.pdf.structure_tree import read_tags
-from apps.pages.pdf.text_runs import text_runs
-from apps.pages.pdf.vertical_writing import mark_vertical
+from apps.pages.pdf.structure.catalog import may_have_layers
+from apps.pages.pdf.structure.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
+from apps.pages.pdf.structure.outline import read_outline
+from apps.pages.pdf.structure.structure_tree import read_tags
+from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
+from apps.pages.pdf.text.text_runs import text_runs
+from apps.pages.pdf.text.vertical_writing import mark_vertical
 
 # Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
 _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
@@ -311,7 +311,7 @@ class PdfFile:
         """Return a page as pdfminer reads it; None when it cannot."""
         if self._second is None or self._second[0] != number:
             try:
-                from apps.pages.pdf.second_reader import second_characters
+                from apps.pages.pdf.text.second_reader import second_characters
 
                 # The path may be a descriptor of a file without a name.
                 with io.BytesIO(self._repaired) if self._repaired else open(self._path, "rb") as file:  # noqa: PTH123

@@ -138,7 +138,7 @@ class Pdfium:
 @cache
 def pdfium() -> Pdfium:
     """Return the library of this process. Raise OSError when no PDFium can be loaded."""
-    from apps.pages.pdf.character_records import batch_agrees
+    from apps.pages.pdf.text.character_records import batch_agrees
 
     failures = []
     for package, file in _LIBRARIES:

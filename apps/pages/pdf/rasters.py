@@ -11,7 +11,7 @@ from typing import Any
 from apps.pages.model.errors import PageError, PageTooLarge, RegionOutsidePage
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
-from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
 
 MAX_SEARCHED_OBJECTS = 20_000
 MIN_PICTURE_SIDE_POINTS = 8.0

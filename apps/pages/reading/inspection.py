@@ -13,7 +13,7 @@ from apps.pages.model.errors import (
     UnsupportedEncryption,
     WrongPassword,
 )
-from apps.pages.model.safe_text import clean
+from apps.pages.model.text.safe_text import clean
 from apps.pages.reading import images
 
 PDF = "application/pdf"

@@ -9,15 +9,18 @@ from typing import Any
 
 import msgspec
 
-from apps.pages.layout import conservation, margin_lines, page_layout, right_to_left, rotated_pages, text_quality
-from apps.pages.model import scripts
+from apps.pages.layout import page_layout, rotated_pages
+from apps.pages.layout.document import margin_lines
+from apps.pages.layout.quality import conservation, text_quality
+from apps.pages.layout.text import right_to_left
 from apps.pages.model.blocks import Block, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage
 from apps.pages.model.raw_page import RawPage
-from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
+from apps.pages.model.text import scripts
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text

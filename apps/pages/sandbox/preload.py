@@ -21,7 +21,7 @@ _IMPORTED_ON_DEMAND = (
     "encodings.utf_16",
     "encodings.utf_16_be",
     "encodings.utf_16_le",
-    "apps.pages.pdf.second_reader",
+    "apps.pages.pdf.text.second_reader",
     "PIL.BmpImagePlugin",
     "PIL.GifImagePlugin",
     "PIL.JpegImagePlugin",

@@ -13,7 +13,7 @@ from html import unescape
 import msgspec
 
 from apps.pages.model.blocks import BlockType, Cell
-from apps.pages.model.shifted_text import without_tags
+from apps.pages.model.text.shifted_text import without_tags
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.errors import UnusableAnswer
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from apps.pages.layout.lines import paragraph_text
-from apps.pages.model import list_markers
+from apps.pages.layout.text.lines import paragraph_text
 from apps.pages.model.blocks import BlockType, Cell
-from apps.pages.model.shifted_text import without_tags
+from apps.pages.model.text import list_markers
+from apps.pages.model.text.shifted_text import without_tags
 from apps.parsing.answers import html
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.errors import UnusableAnswer

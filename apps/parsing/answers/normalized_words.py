@@ -13,11 +13,11 @@ import unicodedata
 
 import msgspec
 
-from apps.pages.layout.running_lines import margin_of
-from apps.pages.model import scripts
+from apps.pages.layout.document.running_lines import margin_of
 from apps.pages.model.blocks import Block, BlockType, Line, Page
 from apps.pages.model.geometry import Box
-from apps.pages.model.shifted_text import SHIFTED_CHARACTERS
+from apps.pages.model.text import scripts
+from apps.pages.model.text.shifted_text import SHIFTED_CHARACTERS
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _LETTER = rf"[^\W\d_{_UNSPACED}]"

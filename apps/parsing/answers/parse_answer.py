@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.normalized_words import PageWords, page_words
 from apps.parsing.errors import UnusableAnswer

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from apps.pages.layout.text_quality import BACKGROUND_SHARE, WHOLE_PAGE_REASONS
+from apps.pages.layout.quality.text_quality import BACKGROUND_SHARE, WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.output import render
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from apps.pages.model.safe_text import clean
+from apps.pages.model.text.safe_text import clean
 from apps.providers.calls.connection import Call, CallLimits, Withheld, calling, http_client
 from apps.providers.calls.failures import failure_of
 from apps.providers.calls.families import FAMILIES

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from apps.pages.model import languages
+from apps.pages.model.text import languages
 from ocr_worker.engines.base import FoundLine, OcrEngine
 from ocr_worker.networks import openvino_runtime
 from ocr_worker.networks.ppocr import Detector

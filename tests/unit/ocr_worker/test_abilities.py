@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apps.pages.model import languages
-from apps.pages.model.languages import GREEK, Language
+from apps.pages.model.text import languages
+from apps.pages.model.text.languages import GREEK, Language
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
 from ocr_worker.engines.null import NullEngine
 from ocr_worker.errors import LanguagePackMissing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.model import languages
+from apps.pages.model.text import languages
 from ocr_worker.engines.base import FoundLine, FoundWord
 from ocr_worker.punctuation import joined
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from apps.pages.model.languages import HAN, KANA, LATIN
+from apps.pages.model.text.languages import HAN, KANA, LATIN
 from ocr_worker.networks.ppocr import Strip
 from ocr_worker.script_detection import NOTHING, Sample, sample_of, script_of_letter
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.layout.bidirectional import in_reading_order
+from apps.pages.layout.text.bidirectional import in_reading_order
 
 SAME_TOKENS = [
     ("םולש", "שלום"),

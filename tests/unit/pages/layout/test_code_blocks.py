@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from apps.pages.pdf import fonts
+from apps.pages.pdf.text import fonts
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.tiny_pdf import Sheet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.layout.hyphenation import DocumentWords, joined_lines, rejoined
+from apps.pages.layout.text.hyphenation import DocumentWords, joined_lines, rejoined
 from apps.pages.model.blocks import Block, BlockType, Line, Span
 from apps.pages.model.geometry import Box
 from tests.unit.pages.conftest import Parse

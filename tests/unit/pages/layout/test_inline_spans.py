@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pages.layout.inline_marks import mark_shifted
+from apps.pages.layout.text.inline_marks import mark_shifted
 from apps.pages.output.render import RenderOptions
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.drawing import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.pages.layout import page_layout
-from apps.pages.layout.lines import paragraph_text
+from apps.pages.layout.text.lines import paragraph_text
 from apps.pages.model.blocks import Block, BlockType
 from tests.unit.pages.drawing import prose, raw_page, run
 

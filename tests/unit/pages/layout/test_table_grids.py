@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.pages.layout import page_layout
-from apps.pages.layout.continuations import ContinuationJoiner
+from apps.pages.layout.document.continuations import ContinuationJoiner
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import TextRun, WordBox

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from apps.pages.model import languages
+from apps.pages.model.text import languages
 
 _CODES = """
 abq ady af ang ar as ava az be bg bgc bh bho bn bs ch_sim ch_tra che cs cy da dar de en es et fa fr ga gom hi hr hu id

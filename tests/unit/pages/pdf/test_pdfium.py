@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from apps.pages.model.blocks import Page
-from apps.pages.pdf import character_records, pdfium
+from apps.pages.pdf import pdfium
+from apps.pages.pdf.text import character_records
 from apps.pages.reading import page_reading
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 

@@ -9,7 +9,7 @@ import pytest
 from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import RawPage
 from apps.pages.pdf.pdf_file import PdfFile
-from apps.pages.pdf.second_reader import second_runs
+from apps.pages.pdf.text.second_reader import second_runs
 from tests.unit.pages.columns_pdf import columns_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 

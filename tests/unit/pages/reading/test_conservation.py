@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.pages.layout import conservation, page_layout
+from apps.pages.layout import page_layout
+from apps.pages.layout.quality import conservation
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun, TextStyle

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from apps.pages.layout.right_to_left import rebuild_runs
+from apps.pages.layout.text.right_to_left import rebuild_runs
 from apps.pages.model import errors
 from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.raw_page import Char, TextRun
-from apps.pages.model.safe_text import clean
+from apps.pages.model.text.safe_text import clean
 from apps.pages.reading.page_reading import inspect_document, read_pages
 from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text

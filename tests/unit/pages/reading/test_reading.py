@@ -12,7 +12,7 @@ from apps.pages.model import errors
 from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun
-from apps.pages.model.safe_text import MAX_TEXT_CHARACTERS, clean
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.reading import page_reading
 from tests.unit.pages.drawing import Sheet, write_pdf
 

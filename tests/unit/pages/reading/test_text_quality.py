@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.pages.layout.garbled_text import is_garbled
+from apps.pages.layout.quality.garbled_text import is_garbled
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
-from apps.pages.pdf.characters import CharacterReader, Characters
+from apps.pages.pdf.text.characters import CharacterReader, Characters
 from apps.pages.reading.page_reading import read_pages
 from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf

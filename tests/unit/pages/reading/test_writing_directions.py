@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from apps.pages.model.blocks import Page
-from apps.pages.pdf.character_records import RECORD
-from apps.pages.pdf.characters import CharacterReader, Characters, Frame
+from apps.pages.pdf.text.character_records import RECORD
+from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.columns_pdf import Letters, columns_pdf, letters_pdf
 from tests.unit.pages.conftest import Outputs

@@ -1,0 +1,1 @@
+"""Facts of the whole document: headings, running lines, captions, notes, continuations."""

@@ -1,0 +1,1 @@
+"""List items, code blocks, contents lists and line numbers."""

@@ -1,0 +1,1 @@
+"""Whether the text of a page can be relied on: verdict and conservation."""

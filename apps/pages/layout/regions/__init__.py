@@ -1,0 +1,1 @@
+"""Regions of a page in reading order: white space, columns, figures."""

@@ -1,0 +1,170 @@
+"""Tell columns of running text from columns of cells.
+
+Lines of two flows are independent: they fill their column, and a paragraph of one ends beside the middle of another.
+Cells of a table come in rows: they share baselines, and where a row begins in one column it begins in the others.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from apps.pages.model.segments import Segment
+from apps.pages.model.text import list_markers, scripts
+
+# Columns have at least this many lines.
+MIN_LINES = 3
+# Lines of text fill at least this share of their column (the median line) and have this many letters (the mean).
+MIN_FILL = 0.7
+MIN_LETTERS = 14
+MIN_FILL_OF_LONG_LINES = 0.6
+MIN_LETTERS_OF_LONG_LINES = 20
+# Numbers, dates and codes have more digits, as a share of the letters.
+MAX_DIGITS = 0.3
+_DIGIT = re.compile(r"\d")
+# Short lines with baselines of their own may be columns too.
+MIN_LETTERS_OF_SHORT_LINES = 8
+MAX_SHARED_BASELINES = 0.5
+MIN_SHORT_LINES = 4
+MIN_DENSITY = 0.3
+# Baselines within this share of the size are one baseline.
+SAME_BASELINE_EMS = 0.15
+# A step this much wider than the usual one begins a paragraph or a row.
+MIN_STEP_RATIO = 1.3
+# This many rows that begin together on both sides are rows of a table.
+MIN_ROWS_TOGETHER = 3
+MIN_SHARE_TOGETHER = 0.8
+MIN_MARKED_SHARE = 0.4
+# A block of authors has at most this many lines.
+MAX_CENTRED_LINES = 9
+
+
+def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
+    """Return True if the segments on both sides of a gutter, sorted from the top, are read one side after the other."""
+    one, two = _texts(left), _texts(right)
+    if not one or not two:
+        return True
+    if min(len(one), len(two)) < MIN_LINES and (len(one) < len(left) or len(two) < len(right)):
+        few, many = (one, two) if len(one) < len(two) else (two, one)
+        return _is_beside(left if few is one else right, many)
+    if _are_tall(one, two):
+        return True
+    letters = min(_mean_letters(one), _mean_letters(two))
+    min_fill = MIN_FILL_OF_LONG_LINES if letters >= MIN_LETTERS_OF_LONG_LINES else MIN_FILL
+    if letters >= MIN_LETTERS and min(_fill(one), _fill(two)) >= min_fill and _is_wordy(one) and _is_wordy(two):
+        return not _begin_together(one, two)
+    shared = _shared_baselines(one, two)
+    if shared < MAX_SHARED_BASELINES and letters >= MIN_LETTERS_OF_SHORT_LINES and _is_dense(one) and _is_dense(two):
+        return True
+    if min(_marked_share(one), _marked_share(two)) >= MIN_MARKED_SHARE:
+        return True
+    return letters >= MIN_LETTERS_OF_SHORT_LINES and _is_centred(one) and _is_centred(two)
+
+
+def usual_size(segments: Sequence[Segment]) -> float:
+    """Return the size of most letters."""
+    sizes = sorted(s.size for s in segments if s.text)
+    return sizes[len(sizes) // 2] if sizes else 0.0
+
+
+def _texts(segments: Sequence[Segment]) -> list[Segment]:
+    return [s for s in segments if s.text]
+
+
+def _is_beside(figures: Sequence[Segment], lines: Sequence[Segment]) -> bool:
+    """Return True if figures, or tables, are beside enough lines of text."""
+    beside = [
+        line for line in lines if any(not f.text and f.top < line.bottom and f.bottom > line.top for f in figures)
+    ]
+    return len(beside) >= MIN_LINES and _mean_letters(beside) >= MIN_LETTERS_OF_SHORT_LINES
+
+
+def _are_tall(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
+    """Return True if one side is a single large word beside small lines."""
+    few, many = (one, two) if len(one) < len(two) else (two, one)
+    return len(few) < 3 and usual_size(few) > 1.8 * usual_size(many)
+
+
+def _mean_letters(segments: Sequence[Segment]) -> float:
+    letters = sum(len(s.text) * (2 if scripts.is_unspaced(s.text[0]) else 1) for s in segments)
+    return letters / max(1, len(segments))
+
+
+def _is_wordy(segments: Sequence[Segment]) -> bool:
+    text = "".join([s.text for s in segments])
+    return len(_DIGIT.findall(text)) < MAX_DIGITS * len(text)
+
+
+def _fill(segments: Sequence[Segment]) -> float:
+    """Return the share of its column that the median line fills; columns are apart where no line reaches."""
+    widths: list[tuple[float, float]] = []
+    for s in sorted(segments, key=lambda s: s.x0):
+        if widths and s.x0 <= widths[-1][1] + 3.0:
+            widths[-1] = (widths[-1][0], max(widths[-1][1], s.x1))
+        else:
+            widths.append((s.x0, s.x1))
+    shares = []
+    for s in segments:
+        low, high = next(width for width in widths if width[0] <= s.x0 <= width[1])
+        shares.append((s.x1 - s.x0) / max(1.0, high - low))
+    return sorted(shares)[len(shares) // 2]
+
+
+def _baseline(segment: Segment) -> float:
+    return segment.bottom if segment.baseline is None else segment.baseline
+
+
+def _is_dense(segments: Sequence[Segment]) -> bool:
+    """Return True if there are enough lines, close enough for a column: headings in a margin are further apart."""
+    places = sorted(_baseline(s) for s in segments)
+    apart = 0.5 * usual_size(segments)
+    lines = 1 + sum(1 for high, low in itertools.pairwise(places) if low - high > apart)
+    height = max(s.bottom for s in segments) - min(s.top for s in segments)
+    return lines >= MIN_SHORT_LINES and lines * usual_size(segments) > MIN_DENSITY * height
+
+
+def _shared_baselines(one: Sequence[Segment], two: Sequence[Segment]) -> float:
+    """Return the share of lines with a line beside them that is on the same baseline; of the side with fewer lines."""
+    few, many = (one, two) if len(one) < len(two) else (two, one)
+    shared = beside = 0
+    for s in few:
+        at, slack, top, bottom = _baseline(s), SAME_BASELINE_EMS * s.size, s.top, s.bottom
+        lines = [_baseline(other) for other in many if other.top < bottom and other.bottom > top]
+        beside += bool(lines)
+        shared += any(abs(other - at) < slack for other in lines)
+    return shared / beside if beside >= MIN_LINES else 1.0
+
+
+def _starts(segments: Sequence[Segment]) -> list[float]:
+    """Return the baselines of the lines after a wider step, and of the first."""
+    places = sorted({round(_baseline(s), 1) for s in segments})
+    steps = [low - high for high, low in itertools.pairwise(places)]
+    usual = sorted(steps)[len(steps) // 3] if steps else 0.0
+    return places[:1] + [at for at, step in zip(places[1:], steps, strict=True) if step > MIN_STEP_RATIO * usual]
+
+
+def _begin_together(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
+    """Return True if wider steps are at the same heights on both sides: rows of cells with several lines."""
+    few, many = sorted((_starts(one), _starts(two)), key=len)
+    slack = 0.3 * usual_size(one)
+    together = sum(1 for at in few if any(abs(at - other) < slack for other in many))
+    return together >= MIN_ROWS_TOGETHER and together >= MIN_SHARE_TOGETHER * len(many)
+
+
+def _marked_share(segments: Sequence[Segment]) -> float:
+    return sum(1 for s in segments if list_markers.split(s.text)[0]) / max(1, len(segments))
+
+
+def _is_centred(segments: Sequence[Segment]) -> bool:
+    """Return True if few lines share their middle and neither of their edges, as in a block of authors."""
+    if len(segments) > MAX_CENTRED_LINES:
+        return False
+    middles = [(s.x0 + s.x1) / 2 for s in segments]
+    size = usual_size(segments)
+    spread = max(middles) - min(middles)
+    edges = min(
+        max(s.x0 for s in segments) - min(s.x0 for s in segments),
+        max(s.x1 for s in segments) - min(s.x1 for s in segments),
+    )
+    return spread < 0.5 * size and edges > size

@@ -1,0 +1,266 @@
+"""Cut a page into regions that are read one after the other, before its lines become rows.
+
+Columns are found from white space alone: a *gutter* is a tall strip that no line crosses, with lines on both sides. The
+tallest gutter whose two sides are columns of text cuts the page into the parts above, left, right and below, and each
+part is cut again. Cells of a table have gutters too, but share their lines; they stay in one region.
+
+Sources: white space as the separator of columns, tallest first (Breuel, "Two geometric algorithms for layout analysis",
+2002); recursive cuts (Nagy and Seth, 1984), around elements that span columns (Liu et al., "XY-Cut++", 2025).
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from apps.pages.layout.regions import flows
+from apps.pages.model.segments import Segment
+
+# A gutter is at least this wide, ...
+MIN_GUTTER_POINTS = 6.0
+# ... and has lines on both sides: at least ``flows.MIN_LINES``, or a figure that is as tall.
+# Shorter lines, in letters, are no text.
+MIN_LETTERS = 6
+MAX_DEPTH = 12
+# At most this many gutters of a region are tried, tallest first.
+MAX_TRIED = 16
+MAX_CANDIDATES = 80
+# Edges of lines that begin within this distance are one edge.
+EDGE_POINTS = 4.0
+# White space across the whole page, in line heights, that separates running lines and titles from columns, ...
+MIN_SPACE_AROUND_COLUMNS = 0.9
+# ... and one set of columns from the next, when both columns begin again at the same height.
+MIN_SPACE_BETWEEN_SETS = 1.5
+# The size of a title over columns, relative to their text.
+MIN_TITLE_SIZE_RATIO = 1.3
+# The width of a side bar, relative to the column beside it.
+MAX_SIDE_BAR_WIDTH = 0.6
+# Size of a headline between two sets of columns, relative to the text.
+MIN_HEADLINE_SIZE_RATIO = 1.15
+
+
+class Gutter(NamedTuple):
+    """A free strip that ends at ``x`` and the lines beside it: ``start`` to ``end`` of the region's lines."""
+
+    height: float
+    x: float
+    start: int
+    end: int
+
+
+def regions_of(segments: Sequence[Segment], *, rtl: bool = False) -> list[list[Segment]]:
+    """Return the segments of a page as regions in reading order; each is read line by line."""
+    regions: list[list[Segment]] = []
+    _cut(sorted(segments, key=_middle), rtl, 0, regions)
+    return regions
+
+
+def _middle(segment: Segment) -> float:
+    return segment.top + segment.bottom
+
+
+def _cut(segments: list[Segment], rtl: bool, depth: int, regions: list[list[Segment]]) -> None:
+    """Add the regions of these segments, which are sorted from top to bottom."""
+    if not segments:
+        return
+    line_height = _line_height(segments)
+    for gutter in _gutters(segments, line_height) if depth < MAX_DEPTH else ():
+        left, right = _sides(segments[gutter.start : gutter.end], gutter.x)
+        if not flows.are_columns(left, right):
+            continue
+        start, end = _trimmed(segments, gutter, line_height, rtl=rtl)
+        left, right = _sides(segments[start:end], gutter.x)
+        _cut(segments[:start], rtl, depth + 1, regions)
+        for column in (right, left) if rtl else (left, right):
+            _cut(column, rtl, depth + 1, regions)
+        _cut(segments[end:], rtl, depth + 1, regions)
+        return
+    regions.append(segments)
+
+
+def _line_height(segments: Sequence[Segment]) -> float:
+    """Return the usual height of a line, in points."""
+    heights = sorted(s.bottom - s.top for s in segments if s.text)
+    return max(1.0, heights[len(heights) // 2]) if heights else 12.0
+
+
+def _gutters(segments: Sequence[Segment], line_height: float) -> list[Gutter]:
+    """Return the free strips with lines on both sides, the tallest first."""
+    if len(segments) < 2:
+        return []
+    lefts = sorted(s.x0 for s in segments)
+    rights = sorted(s.x1 for s in segments)
+    has_tall = any(s.bottom - s.top > 2 * line_height for s in segments)
+    found: list[Gutter] = []
+    edge = lefts[0]
+    candidates = []
+    for x in lefts:
+        if x > edge + EDGE_POINTS:
+            edge = x
+            beyond = len(lefts) - bisect_left(lefts, x)
+            before = bisect_right(rights, x - MIN_GUTTER_POINTS)
+            if min(beyond, before) >= (1 if has_tall else flows.MIN_LINES):
+                candidates.append((min(beyond, before), x))
+    for _, x in sorted(candidates, reverse=True)[:MAX_CANDIDATES]:
+        found += _free_strips(segments, x, line_height)
+    found.sort(reverse=True)
+    return found[:MAX_TRIED]
+
+
+def _free_strips(segments: Sequence[Segment], x: float, line_height: float) -> list[Gutter]:
+    """Return the stretches of the page in which no line crosses the strip that ends at ``x``."""
+    free: list[Gutter] = []
+    low = x - MIN_GUTTER_POINTS
+    start = 0
+    sides = _Sides()
+    for index, segment in enumerate(segments):
+        if segment.x0 >= x:
+            sides.right.add(segment, line_height)
+        elif segment.x1 <= low:
+            sides.left.add(segment, line_height)
+        else:
+            if sides.are_tall:
+                free.append(Gutter(sides.height, x, start, index))
+            start, sides = index + 1, _Sides()
+    if sides.are_tall:
+        free.append(Gutter(sides.height, x, start, len(segments)))
+    return free
+
+
+class _Side:
+    """Number and extent of the lines on one side of a strip."""
+
+    __slots__ = ("bottom", "letters", "lines", "top")
+
+    def __init__(self) -> None:
+        self.lines, self.letters, self.top, self.bottom = 0.0, 0, 1e9, -1e9
+
+    def add(self, segment: Segment, line_height: float) -> None:
+        height = segment.bottom - segment.top
+        # A table or a figure counts as the lines that it replaces.
+        if height > 2 * line_height:
+            lines = height / line_height
+            self.lines += lines
+            self.letters += int(MIN_LETTERS * lines) + 1
+        else:
+            self.lines += 1.0
+            self.letters += len(segment.text)
+        if segment.top < self.top:
+            self.top = segment.top
+        if segment.bottom > self.bottom:
+            self.bottom = segment.bottom
+
+
+class _Sides:
+    __slots__ = ("left", "right")
+
+    def __init__(self) -> None:
+        self.left, self.right = _Side(), _Side()
+
+    @property
+    def height(self) -> float:
+        """Return the height over which there is text on both sides."""
+        return min(self.left.bottom, self.right.bottom) - max(self.left.top, self.right.top)
+
+    @property
+    def are_tall(self) -> bool:
+        left, right = self.left, self.right
+        return (
+            left.lines >= flows.MIN_LINES
+            and right.lines >= flows.MIN_LINES
+            and left.letters >= MIN_LETTERS * left.lines
+            and right.letters >= MIN_LETTERS * right.lines
+            and self.height > 0
+        )
+
+
+def _sides(segments: Sequence[Segment], x: float) -> tuple[list[Segment], list[Segment]]:
+    left = [s for s in segments if s.x0 < x]
+    return left, [s for s in segments if s.x0 >= x]
+
+
+def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *, rtl: bool) -> tuple[int, int]:
+    """Return the start and end of the columns without running lines and titles around them and sets below them."""
+    start, end = _below_title(segments, gutter, rtl=rtl), gutter.end
+    cuts = _cuts(segments, start, end)
+    for at, space in cuts:
+        if space < MIN_SPACE_AROUND_COLUMNS * line_height or not _is_one_line(segments[start:at], line_height):
+            break
+        if not _has_columns(segments[at:end], gutter.x, line_height):
+            break
+        start = at
+    for at, space in reversed(cuts):
+        if at <= start or space < 2 * line_height or not _is_one_line(segments[at:end], line_height):
+            break
+        if not _has_columns(segments[start:at], gutter.x, line_height):
+            break
+        end = at
+    for at, space in cuts:
+        begins = start < at < end and _begins_set(segments[at:end], gutter.x, space, line_height)
+        if begins and _has_columns(segments[start:at], gutter.x, line_height):
+            return start, at
+    return start, end
+
+
+def _below_title(segments: Sequence[Segment], gutter: Gutter, *, rtl: bool) -> int:
+    """Return the start of the columns below a title that is over the second only.
+
+    Where the first is a narrow side bar, all text above it belongs to the title.
+    """
+    left, right = _sides(segments[gutter.start : gutter.end], gutter.x)
+    first, second = (right, left) if rtl else (left, right)
+    top = min(s.top for s in first)
+    size = flows.usual_size(second)
+    is_narrow = _width(first) < MAX_SIDE_BAR_WIDTH * _width(second)
+    start = gutter.start
+    for index in range(gutter.start, gutter.end):
+        segment = segments[index]
+        if segment.bottom > top or not (is_narrow or segment.size > MIN_TITLE_SIZE_RATIO * size):
+            break
+        start = index + 1
+    cuts = [at for at, _ in _cuts(segments, gutter.start, gutter.end)]
+    return max((at for at in cuts if at <= start), default=gutter.start)
+
+
+def _width(segments: Sequence[Segment]) -> float:
+    return max(s.x1 for s in segments) - min(s.x0 for s in segments)
+
+
+def _cuts(segments: Sequence[Segment], start: int, end: int) -> list[tuple[int, float]]:
+    """Return where white space crosses the page between two segments: the index of the lower and the space, points."""
+    cuts: list[tuple[int, float]] = []
+    bottom = segments[start].bottom
+    tops = list(itertools.accumulate((s.top for s in reversed(segments[start:end])), min))[::-1]
+    for index in range(start + 1, end):
+        if tops[index - start] > bottom:
+            cuts.append((index, tops[index - start] - bottom))
+        bottom = max(bottom, segments[index].bottom)
+    return cuts
+
+
+def _is_one_line(segments: Sequence[Segment], line_height: float) -> bool:
+    top, bottom = min(s.top for s in segments), max(s.bottom for s in segments)
+    size = max(s.bottom - s.top for s in segments)
+    return all(s.text for s in segments) and bottom - top < 1.5 * max(size, line_height)
+
+
+def _has_columns(segments: Sequence[Segment], x: float, line_height: float) -> bool:
+    sides = _Sides()
+    for segment in segments:
+        (sides.right if segment.x0 >= x else sides.left).add(segment, line_height)
+    return sides.are_tall
+
+
+def _begins_set(segments: Sequence[Segment], x: float, space: float, line_height: float) -> bool:
+    """Return True if columns begin again: under a headline, or both at one height after wide white space."""
+    left, right = _sides(segments, x)
+    if not left or not right:
+        return False
+    first = segments[0]
+    alone = all(s.top >= first.bottom for s in segments[1:])
+    if alone and first.text and first.size > MIN_HEADLINE_SIZE_RATIO * flows.usual_size(segments):
+        return _has_columns(segments[1:], x, line_height)
+    level = abs(left[0].top - right[0].top) < 0.3 * line_height
+    return level and space >= MIN_SPACE_BETWEEN_SETS * line_height

@@ -1,0 +1,1 @@
+"""Tables: from rulings, half-ruled, by alignment, from tags, continued over pages."""

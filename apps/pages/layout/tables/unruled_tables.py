@@ -1,0 +1,178 @@
+"""Tables without lines around their cells: rows of segments that keep the same gutters free."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from apps.pages.layout.regions import flows
+from apps.pages.layout.tables import table_columns, table_headers, table_rows
+from apps.pages.layout.tables.rulings import Ruling
+from apps.pages.layout.tables.table_headers import HeadCell, Shape, Spans
+from apps.pages.layout.text.inline_spans import spans_of
+from apps.pages.layout.text.lines import paragraph_text
+from apps.pages.model.blocks import Block, BlockType, Cell
+from apps.pages.model.geometry import Box
+from apps.pages.model.segments import Band, Gutters, Row, Segment
+
+# A table of two columns looks like many other things, so it has to have this many rows.
+MIN_ROWS_OF_TWO_COLUMNS = 3
+MIN_PAIRED_SHARE = 0.5
+# Two grids are one if the step between them is at most this many line heights.
+MAX_JOIN_STEP_RATIO = 1.6
+MAX_COLUMNS = 500
+MIN_CONTENTS_LINES = 3
+_PAGE_NUMBER = re.compile(r"[0-9]{1,4}")
+# A grid of numbers with a smaller share of written cells is the scale of a chart.
+MIN_WRITTEN_SHARE = 0.35
+
+
+def aligned_table(
+    band: Band, across: Sequence[Ruling], *, rtl: bool = False, down: Sequence[Ruling] = ()
+) -> Block | None:
+    """Return the rows of a grid band as a table; None if they do not form a table.
+
+    ``across`` and ``down``: the rulings in and around it.
+    """
+    if any(segment.block is not None for row in band.rows for segment in row):
+        return None
+    borders = table_columns.borders_of(band.rows, down)
+    lines = table_columns.table_lines(band.rows, borders)
+    heads = table_headers.header_lines(lines, across) or table_headers.lines_above_numbers(lines)
+    gutters = table_columns.with_borders(table_columns.gutters_of(lines, heads), borders)
+    if not gutters or len(gutters) >= MAX_COLUMNS or (len(gutters) == 1 and _is_contents(lines)):
+        return None
+    if len(gutters) == 1 and not borders and _is_prose(lines, gutters[0][1]):
+        return None
+    lines = table_columns.split_at_gutters(lines, gutters)
+    shape = table_headers.Shape(gutters, across, down)
+    head, body = _header_and_body(lines, heads, shape, rtl)
+    count = 1 + len(body)
+    if count < (MIN_ROWS_OF_TWO_COLUMNS if len(gutters) == 1 else 2):
+        return None
+    if (len(head) > 1) + sum(1 for row in body if len(row) > 1) < MIN_PAIRED_SHARE * count:
+        return None
+    cells = _cells(head, body, len(gutters) + 1)
+    if sum(1 for cell in cells if cell.text) < MIN_WRITTEN_SHARE * len(cells):
+        return None
+    return Block(type=BlockType.TABLE, box=_box([segment for line in lines for segment in line]), cells=cells)
+
+
+def _is_contents(lines: Sequence[Row]) -> bool:
+    """Return True for titles with page numbers that never fall, from the first line on."""
+    numbers = [line[-1].text for line in lines if len(line) > 1]
+    if len(numbers) < MIN_CONTENTS_LINES or not all(map(_PAGE_NUMBER.fullmatch, numbers)):
+        return False
+    return all(int(above) <= int(below) for above, below in itertools.pairwise(numbers))
+
+
+def _is_prose(lines: Sequence[Row], x: float) -> bool:
+    """Return True if the text on both sides of a place is prose in columns."""
+    segments = [segment for line in lines for segment in line]
+    left = [segment for segment in segments if segment.x0 < x]
+    return flows.are_columns(left, [segment for segment in segments if segment.x0 >= x])
+
+
+def joined_grids(bands: Sequence[Band]) -> list[Band]:
+    """Return the bands with grids that follow each other in one column without a space between them joined.
+
+    A wide cell narrows a gutter, and so divides a table in two grids.
+    """
+    result: list[Band] = []
+    for band in bands:
+        last = result[-1] if result else None
+        if last is not None and last.is_grid and band.is_grid and band.continues and _touches(last, band):
+            result[-1] = Band([*last.rows, *band.rows], is_grid=True, continues=last.continues)
+        else:
+            result.append(band)
+    return result
+
+
+def _touches(above: Band, below: Band) -> bool:
+    last, first = above.rows[-1][0], below.rows[0][0]
+    is_near = 0 <= first.bottom - last.bottom < MAX_JOIN_STEP_RATIO * (last.bottom - last.top)
+    left = max(band.rows[0][0].x0 for band in (above, below))
+    right = min(max(row[-1].x1 for row in band.rows) for band in (above, below))
+    return is_near and abs(last.size - first.size) < 0.15 * last.size and left < right
+
+
+def _header_and_body(lines: Sequence[Row], heads: int, shape: Shape, rtl: bool) -> tuple[list[HeadCell], list[Spans]]:
+    """Return the heads and the rows of the body.
+
+    Without a sign of a header it is the first row, and the second if the first has heads over several columns.
+    """
+    gutters = shape.gutters
+    groups = table_rows.grouped(lines[heads:], gutters, shape.across, rtl=rtl)
+    head = list(lines[:heads])
+    if not head:
+        head += groups.pop(0)
+        found = table_headers.header_cells([*head, *(groups[0][:1] if groups else [])], shape)
+        if len(groups) > 1 and any(cell.last > cell.first for cell in found if cell.top == 0):
+            head += groups.pop(0)
+    return table_headers.header_cells(head, shape), [_body_row(group, gutters, rtl) for group in groups]
+
+
+def _body_row(group: Sequence[Row], gutters: Gutters, rtl: bool) -> Spans:
+    if all(table_columns.is_note(line, gutters, rtl=rtl) for line in group):
+        return [(0, len(gutters), [segment for line in group for segment in line])]
+    return table_headers.united(
+        [(*table_columns.reach(segment, gutters), [segment]) for line in group for segment in line]
+    )
+
+
+def _cells(heads: Sequence[HeadCell], body: Sequence[Spans], width: int) -> tuple[Cell, ...]:
+    """Return the cells of all rows, including those without text."""
+    count = 1 + max(head.bottom for head in heads)
+    cells = [
+        _cell(head.top, head.first, head.parts, (head.bottom - head.top + 1, head.last - head.first + 1), header=True)
+        for head in heads
+    ]
+    taken = {
+        (row, column)
+        for head in heads
+        for row in range(head.top, head.bottom + 1)
+        for column in range(head.first, head.last + 1)
+    }
+    places = [(row, column) for row in range(count) for column in range(width)]
+    cells += [Cell(row, column, header=True) for row, column in places if (row, column) not in taken]
+    cells.sort(key=lambda cell: (cell.row, cell.column))
+    for number, spans in enumerate(body, count):
+        cells += _row_cells(number, spans, width)
+    return tuple(cells)
+
+
+def _row_cells(number: int, spans: Spans, width: int) -> list[Cell]:
+    """Return the cells of one row, from the left."""
+    written = {column for first, last, _ in spans for column in range(first, last + 1)}
+    cells = [Cell(number, column) for column in range(width) if column not in written]
+    cells += [_cell(number, first, parts, (1, last - first + 1)) for first, last, parts in spans]
+    return sorted(cells, key=lambda cell: cell.column)
+
+
+def _cell(row: int, column: int, parts: Sequence[Segment], spans: tuple[int, int], *, header: bool = False) -> Cell:
+    """Return a cell with its text and the box of its text; ``spans``: its number of rows and of columns."""
+    text = paragraph_text(_lines_of(parts))
+    marked = spans_of(text, [run for part in parts for run in part.runs or ()])
+    return Cell(row, column, text, *spans, header, _box(parts), marked)
+
+
+def _lines_of(parts: Sequence[Segment]) -> list[str]:
+    """Return the texts of a cell's segments, those on one baseline joined."""
+    ordered = sorted(parts, key=lambda part: part.bottom)
+    lines = [ordered[0].text]
+    for previous, part in itertools.pairwise(ordered):
+        if abs(part.bottom - previous.bottom) < 0.3 * part.size:
+            lines[-1] += " " + part.text
+        else:
+            lines.append(part.text)
+    return lines
+
+
+def _box(parts: Sequence[Segment]) -> Box:
+    return Box(
+        round(min(part.x0 for part in parts), 2),
+        round(min(part.top for part in parts), 2),
+        round(max(part.x1 for part in parts), 2),
+        round(max(part.bottom for part in parts), 2),
+    )

@@ -1,0 +1,1 @@
+"""Runs to lines: rows, hyphens, inline marks, right-to-left writing."""

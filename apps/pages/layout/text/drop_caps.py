@@ -1,0 +1,67 @@
+"""Join drop caps with the first word of the paragraph beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.pages.layout.text.lines import Spanned, segment_of, segments_of
+from apps.pages.model.raw_page import TextRun
+from apps.pages.model.segments import Segment
+
+# A drop cap is this many times as large as the text beside it, ...
+MIN_SIZE_RATIO = 1.7
+# ... one letter, with a quotation mark at most, ...
+MAX_LETTERS = 2
+# ... beside at least this many lines, the first of which begins within this many ems of the text.
+MIN_LINES_BESIDE = 2
+MAX_GAP_EMS = 1.5
+
+
+def segments_with_drop_caps(runs: Sequence[TextRun]) -> list[Segment]:
+    """Return the upright runs of a page as segments, with each drop cap joined to the line whose first letter it is."""
+    caps = [run for run in runs if len(run.text) <= MAX_LETTERS + 1 and _lines_beside(run, runs)]
+    if not caps:
+        return segments_of(runs)
+    left_out = set(map(id, caps))
+    segments = segments_of([run for run in runs if id(run) not in left_out])
+    for cap in caps:
+        beside = _lines_beside(cap, segments)
+        if beside:
+            segments[segments.index(beside[0])] = _joined(segment_of(cap), beside)
+        else:
+            segments.append(segment_of(cap))
+    return segments
+
+
+def _lines_beside(cap: TextRun, lines: Sequence[Spanned]) -> list[Spanned]:
+    """Return the lines to the right of a drop cap, from the top; none if it is no drop cap."""
+    if not cap.text.strip()[-1:].isalpha():
+        return []
+    beside = [
+        line
+        for line in lines
+        if line.size * MIN_SIZE_RATIO < cap.size
+        and cap.top - 0.5 * line.size < (line.top + line.bottom) / 2 < cap.bottom
+        and -0.3 * cap.size < line.x0 - cap.x1 < MAX_GAP_EMS * line.size
+    ]
+    beside.sort(key=lambda line: line.top)
+    return beside if len(beside) >= MIN_LINES_BESIDE and beside[0].text[:1].isalpha() else []
+
+
+def _joined(cap: Segment, beside: Sequence[Segment]) -> Segment:
+    """Return the first line with its drop cap, a word of its own where the line keeps further away than the next."""
+    line, following = beside[0], beside[1]
+    is_word = line.text[:1].isupper() and not line.text[:2].isupper()
+    apart = is_word or line.x0 - following.x0 > 0.15 * line.size
+    return Segment(
+        text=cap.text + (" " if apart else "") + line.text,
+        x0=min(cap.x0, line.x0),
+        top=line.top,
+        x1=line.x1,
+        bottom=line.bottom,
+        size=line.size,
+        bold=line.bold,
+        italic=line.italic,
+        runs=[*cap.runs, *(line.runs or ())],
+        baseline=line.baseline,
+    )

@@ -1,0 +1,1 @@
+"""Words about text: scripts, languages, list markers, safe characters."""

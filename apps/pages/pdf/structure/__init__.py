@@ -1,0 +1,1 @@
+"""What the catalogue of a document holds beside pages: layers, outline, tags."""

@@ -1,0 +1,300 @@
+"""The characters of a page as the file has them, in numpy arrays: nothing is replaced by a look-alike or left out.
+
+PDFium changes a few things, which are undone here: a hyphen at a line end comes as U+0002, characters beyond U+FFFF
+come as two surrogates, and blanks and line ends are made up where the file has none. A character that stays unreadable
+keeps its code, so that the quality check sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from apps.pages.model.raw_page import TextStyle
+from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.text import actual_text
+from apps.pages.pdf.text.character_records import GENERATED, HYPHEN, RECORD, UNMAPPED, single_records
+from apps.pages.pdf.text.fonts import character_of_glyph
+from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects
+
+# Text this close to a right angle is laid out as if it were at it.
+MAX_SKEW_DEGREES = 3.0
+# PDFium cuts a longer string.
+_MAX_STRING_CHARACTERS = 32_767
+_CHUNK = 1 << 16
+_FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
+_REPLACEMENT = 0xFFFD
+_FIRST_EAST_ASIAN, _AFTER_EAST_ASIAN = 0x2E80, 0xA000
+_JOINED = 0xFFFFFFFF
+"""The code of the second half of a surrogate pair after the first half has become the whole character."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """The visible part of a page in its own space (bottom-left origin), and its rotation: 0, 90, 180 or 270 degrees."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    rotation: int
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the page as displayed, in points."""
+        width, height = self.right - self.left, self.top - self.bottom
+        return (height, width) if self.rotation in (90, 270) else (width, height)
+
+    def displayed(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Map points (numbers or arrays) to the page as displayed, origin top-left."""
+        x, y = x - self.left, y - self.bottom
+        width, height = self.right - self.left, self.top - self.bottom
+        if self.rotation == 90:
+            return y, x
+        if self.rotation == 180:
+            return width - x, y
+        if self.rotation == 270:
+            return height - y, width - x
+        return x, height - y
+
+
+class Characters(msgspec.Struct):
+    """The characters of a page, arrays of one length in the order of the file.
+
+    Boxes in points of the page as displayed. ``advance`` boxes: from the pen position to the next. ``baseline`` is the
+    distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
+    writing direction, vertical writing is 90. ``blanks_before``: how many blanks the file has before the character.
+    ``objects``: handles of the text objects that have a character, and of the marks of groups of glyphs with a text of
+    their own. ``blanks``: the boxes of blanks on a page with letters written to the left. ``unmapped``: the font says
+    no more than its code.
+    """
+
+    text: str
+    code: Any
+    x0: Any
+    top: Any
+    x1: Any
+    bottom: Any
+    baseline: Any
+    size: Any
+    angle: Any
+    style: Any
+    styles: list[TextStyle]
+    content_id: Any
+    blanks_before: Any
+    piece: Any
+    vertical: Any
+    unmapped: Any
+    blanks: list[tuple[float, float, float, float]] = []
+    outside: int = 0
+    truncated: bool = False
+    objects: frozenset[int] = frozenset()
+    hidden_text: str = ""
+
+
+class CharacterReader:
+    """Reads the characters of loaded text pages; its buffers are reused from page to page."""
+
+    def __init__(self, library: Pdfium, *, tagged: bool = False) -> None:
+        self._library = library
+        self._objects = TextObjectReader(library, tagged=tagged)
+        self._fonts = self._objects.fonts
+        self._buffer = np.zeros(1 << 14, RECORD)
+
+    def records(self, text_page: int, max_characters: int) -> tuple[Any, bool]:
+        """Return the records of a page, at most ``max_characters`` of them, and whether there are more."""
+        count = self._library.FPDFText_CountChars(text_page)
+        truncated = count > max_characters
+        count = max(0, min(count, max_characters))
+        if count > len(self._buffer):
+            self._buffer = np.zeros(count + _CHUNK, RECORD)
+        if not self._library.has_batch:
+            return single_records(self._library, text_page, count), truncated
+        found = self._library.FPDFText_GetCharInfoBatch(text_page, 0, count, self._buffer.ctypes.data) if count else 0
+        return self._buffer[: max(0, found)], truncated
+
+    def read(
+        self, page: int, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()
+    ) -> Characters:
+        """Return the characters of a page and its text page; those of the objects ``hidden`` are in ``hidden_text``."""
+        records, truncated = self.records(text_page, max_characters)
+        index = np.flatnonzero(records["type"] != GENERATED)
+        # As rows of integers, because numpy copies records slowly.
+        real = records.view("u8").reshape(-1, RECORD.itemsize // 8)[index].view(RECORD).ravel()
+        unseen = ""
+        if hidden:
+            shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
+            unseen = _text_of(real["unicode"][~shown])
+            index, real = index[shown], real[shown]
+        objects = real["object"]
+        settled = actual_text.settled(self._library, page, real)
+        if settled is not None:
+            index, real = index[settled[0]], settled[1]
+        characters = self._characters(text_page, real, index, frame)
+        if settled is not None:
+            characters.objects = settled[2].union(objects.tolist())
+        characters.hidden_text = unseen
+        characters.truncated = truncated or characters.truncated
+        return characters
+
+    def has_silent_fonts(self, silent: Sequence[int]) -> bool:
+        """Return True if PDFium has no font for a text object that gave no character."""
+        facts = [self._fonts.facts(self._library.FPDFTextObj_GetFont(handle) or 0) for handle in silent]
+        return any(not font.embedded and font.encoding.endswith(("-H", "-V")) for font in facts)
+
+    def has_silent_groups(self, silent: Sequence[int], read: frozenset[int]) -> bool:
+        """Return True if a group of glyphs has a text of its own and none of its objects gave a character."""
+        marks = {actual_text.mark_of(self._library, handle) for handle in silent}
+        return any(actual_text.is_visible(self._library, mark) for mark in marks - read - {0})
+
+    def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
+        count = len(real)
+        handles = real["object"]
+        starts = np.flatnonzero(np.concatenate(([True], handles[1:] != handles[:-1]))) if count else np.zeros(0, int)
+        lengths = np.diff(np.append(starts, count))
+        each = handles[starts].tolist()
+        objects = self._objects.read(text_page, index[starts].tolist(), each, real["mode"][starts].tolist())
+        of = np.repeat(np.arange(len(starts)), lengths)
+        fonts = objects.font[of]
+        codes = self._code_points(real, fonts)
+        # A negative font size turns the letters by half a circle.
+        objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
+        angles = _angles(objects, frame)
+        scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
+        size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[of]
+        x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
+        x1, y1 = frame.displayed(real["loose_right"].astype("f8"), real["loose_bottom"].astype("f8"))
+        x0, x1 = np.minimum(x0, x1), np.maximum(x0, x1)
+        top, bottom = np.minimum(y0, y1), np.maximum(y0, y1)
+        pen_x, pen_y = frame.displayed(objects.pen_x, objects.pen_y)
+        baseline = np.where((angles == 90) | (angles == 270), pen_x, pen_y)
+        width, height = frame.size
+        middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
+        inside = (np.abs(middle_x - width / 2) <= width / 2 + 1) & (np.abs(middle_y - height / 2) <= height / 2 + 1)
+        blank = _is_blank(codes)
+        counted = np.cumsum(blank)
+        unseen = blank | (codes == _JOINED)
+        kept = np.flatnonzero(inside & ~unseen)
+        blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
+        same_box = np.zeros(count, bool)
+        if count > 1:
+            same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (top[1:] == top[:-1])
+            same_box[1:] &= real["code"][1:] == real["code"][:-1]
+        of = of[kept]
+        return Characters(
+            text=_text_of(codes[kept]),
+            code=codes[kept],
+            x0=x0[kept],
+            top=top[kept],
+            x1=x1[kept],
+            bottom=bottom[kept],
+            baseline=baseline[of],
+            size=size[kept],
+            angle=angles[of],
+            style=objects.style[of],
+            styles=self._fonts.styles,
+            content_id=objects.content_id[of],
+            blanks_before=blanks_before,
+            piece=same_box[kept],
+            vertical=objects.vertical[of],
+            unmapped=self._unmapped(real, codes, fonts)[kept],
+            blanks=_boxes_of(blank & inside, x0, top, x1, bottom) if has_leftward(codes) else [],
+            truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
+            outside=count - int(np.count_nonzero(inside | unseen)),
+            objects=frozenset(each),
+        )
+
+    def _unmapped(self, real: Any, codes: Any, fonts: Any) -> Any:
+        """Return which characters have only their code, in a font whose codes are no code points."""
+        unmapped = (real["type"] == UNMAPPED) & (codes == real["code"])
+        if unmapped.any():
+            used = [(font, self._fonts.facts(font)) for font in np.unique(fonts[unmapped]).tolist()]
+            unmapped &= ~np.isin(fonts, [font for font, facts in used if facts.encoding.startswith("Uni")])
+            # Code points of Chinese and Japanese are higher than the numbers of the glyphs that most texts need.
+            mapped = [font for font, facts in used if facts.has_unicode_map]
+            unmapped &= ~np.isin(fonts, mapped) | (codes < _FIRST_EAST_ASIAN) | (codes >= _AFTER_EAST_ASIAN)
+        return unmapped
+
+    def _code_points(self, real: Any, fonts: Any) -> Any:
+        """Return the code point of each record; 0xFFFFFFFF for the second half of a surrogate pair."""
+        codes = real["unicode"].astype("u4")
+        if not len(codes):
+            return codes
+        has_rare = codes.max() >= _FIRST_HIGH_SURROGATE
+        if has_rare:
+            high = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _FIRST_LOW_SURROGATE)
+            for at in np.flatnonzero(high).tolist():
+                if at + 1 < len(codes) and _FIRST_LOW_SURROGATE <= codes[at + 1] < _AFTER_SURROGATES:
+                    codes[at] = 0x10000 + ((int(codes[at]) - 0xD800) << 10) + (int(codes[at + 1]) - 0xDC00)
+                    codes[at + 1] = _JOINED
+        self._fonts.maps.correct(codes, real["code"], fonts)
+        unclear = (codes < 0x20) & (codes != 9) & (codes != 10) & (codes != 13)
+        unclear |= real["type"] == HYPHEN
+        if has_rare:
+            unclear |= (codes >= 0xE000) & (codes < 0xF900) | (codes == _REPLACEMENT)
+        if unclear.any():
+            self._name_glyphs(codes, real, fonts, np.flatnonzero(unclear).tolist())
+        return codes
+
+    def _name_glyphs(self, codes: Any, real: Any, fonts: Any, places: list[int]) -> None:
+        """Replace unreadable code points, in place, by what the same glyph is elsewhere on the page or by its name."""
+        known: dict[tuple[int, int], int] = {}
+        for at in places:
+            key = (int(fonts[at]), int(real["code"][at]))
+            if key not in known:
+                known[key] = self._readable(codes, real, fonts, key, hyphen=real["type"][at] == HYPHEN)
+            if known[key]:
+                codes[at] = known[key]
+
+    def _readable(self, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, hyphen: bool) -> int:
+        font, code = key
+        if hyphen:
+            same = (fonts == font) & (real["code"] == code) & (real["type"] != HYPHEN) & (codes >= 0x20)
+            if same.any():
+                return int(codes[np.flatnonzero(same)[0]])
+        name = character_of_glyph(self._library, font, code) if font else ""
+        if len(name) == 1 and ord(name) >= 0x20 and not 0xE000 <= ord(name) < 0xF900:
+            return ord(name)
+        return ord("-") if hyphen else 0
+
+
+def _boxes_of(chosen: Any, *edges: Any) -> list[tuple[float, float, float, float]]:
+    return list(zip(*(edge[chosen].tolist() for edge in edges), strict=True))
+
+
+def has_leftward(codes: Any) -> bool:
+    """Return True if there are letters that are written to the left."""
+    if not len(codes) or codes.max() < 0x590:
+        return False
+    return bool(((codes >= 0x590) & (codes < 0x900) | (codes >= 0xFB1D) & (codes < 0xFF00)).any())
+
+
+def _is_blank(codes: Any) -> Any:
+    """Return which code points are blanks of any width."""
+    blank = (codes == 0x20) | (codes == 0x09) | (codes == 0x0A) | (codes == 0x0D)
+    rare = codes >= 0xA0
+    if rare.any():
+        wide = (codes >= 0x2000) & (codes <= 0x200A) | (codes == 0x202F) | (codes == 0x205F) | (codes == 0x3000)
+        blank |= rare & (wide | (codes == 0xA0))
+    return blank
+
+
+def _angles(objects: TextObjects, frame: Frame) -> Any:
+    """Return the clockwise degrees of each object's writing direction on the page as displayed, 0-359."""
+    along_x, along_y = objects.matrix[:, 0], objects.matrix[:, 1]
+    if not frame.rotation and not along_y.any() and (along_x > 0).all() and not objects.vertical.any():
+        return np.zeros(len(along_x))
+    degrees = frame.rotation - np.degrees(np.arctan2(along_y, along_x))
+    degrees = np.where(objects.vertical, degrees + 90, degrees)
+    square = np.round(degrees / 90) * 90
+    return np.mod(np.where(np.abs(degrees - square) < MAX_SKEW_DEGREES, square, np.round(degrees)), 360)
+
+
+def _text_of(codes: Any) -> str:
+    if len(codes) and codes.max() >= _FIRST_HIGH_SURROGATE:
+        lone = (codes >= _FIRST_HIGH_SURROGATE) & (codes < _AFTER_SURROGATES)
+        codes = np.where(lone | (codes > 0x10FFFF), _REPLACEMENT, codes)
+    text: str = codes.astype("<u4").tobytes().decode("utf-32-le")
+    return text

@@ -1,0 +1,69 @@
+"""Fonts whose map to characters contradicts the glyphs that they name.
+
+A viewer draws a font that is not embedded with one of its own, by the glyph names of its encoding. So the names say
+what the page shows, and a map (``/ToUnicode``) that says otherwise for most letters is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.text.fonts import FontFacts, character_of_glyph
+
+# The letters that a font must show before its map is judged; a map that is right for half of them is right.
+MIN_LETTERS = 10
+MIN_CONTRADICTED_SHARE = 0.5
+
+
+class FontMaps:
+    """The fonts of one document whose map may be wrong. Each is judged on the first page that has enough letters."""
+
+    def __init__(self, library: Pdfium) -> None:
+        self._library = library
+        self._suspects: set[int] = set()
+        # Font -> code -> the character by its glyph name.
+        self._names: dict[int, dict[int, int]] = {}
+
+    def add(self, font: int, facts: FontFacts) -> None:
+        """Note a font of the document."""
+        if facts.has_unicode_map and not facts.embedded and not facts.encoding.endswith(("-H", "-V")):
+            self._suspects.add(font)
+
+    def correct(self, characters: Any, codes: Any, fonts: Any) -> None:
+        """Replace, in place, the characters of fonts with a wrong map. Arrays of one length; ``codes``: in the font."""
+        if not self._suspects:
+            return
+        for font in self._suspects.intersection(np.unique(fonts).tolist()):
+            here = np.flatnonzero(fonts == font)
+            used, first = np.unique(codes[here], return_index=True)
+            names = self._names_of(font, used.tolist(), characters[here[first]].tolist())
+            if names:
+                characters[here] = [
+                    names.get(code, old)
+                    for code, old in zip(codes[here].tolist(), characters[here].tolist(), strict=True)
+                ]
+
+    def _names_of(self, font: int, codes: list[int], mapped: list[int]) -> dict[int, int]:
+        """Return the characters by glyph name of a font with a wrong map, {} for any other."""
+        known = self._names.setdefault(font, {})
+        for code in codes:
+            if code not in known:
+                name = character_of_glyph(self._library, font, code) if code < 0x100 else ""
+                known[code] = ord(name) if len(name) == 1 else 0
+        letters = [
+            (known[code], character) for code, character in zip(codes, mapped, strict=True) if _is_letter(known[code])
+        ]
+        if len(letters) < MIN_LETTERS:
+            return {}
+        wrong = sum(1 for named, character in letters if named != character)
+        if wrong < MIN_CONTRADICTED_SHARE * len(letters):
+            self._suspects.discard(font)
+            return {}
+        return {code: named for code, named in known.items() if named}
+
+
+def _is_letter(character: int) -> bool:
+    return 0 < character < 0x80 and chr(character).isalpha()

@@ -1,0 +1,314 @@
+"""Characters of a page -> text runs with words, by the gaps between characters. No character is changed or dropped."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from apps.pages.model.raw_page import TextRun, TextStyle, WordBox
+from apps.pages.model.text.scripts import MIN_HANGUL_LATIN_EMS
+from apps.pages.pdf.text.characters import Characters
+
+# A run ends where the baseline moves by this share of the size, where the pen steps back this far, ...
+MAX_BASELINE_SHIFT_EMS, MAX_STEP_BACK_EMS = 0.12, 0.5
+# ... and at a gap this wide without a blank, with one, and with several.
+MAX_GAP_EMS, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS = 0.7, 1.5, 0.9
+MAX_SIZE_CHANGE = 0.04
+# A gap without a blank parts two words when it is wider than the letter spacing by this much; ...
+MIN_WORD_GAP_EMS = 0.18
+# ... in an unclear run by this share of its usual word gap, but never by less than ...
+MIN_SHARE_OF_WORD_GAP, MIN_NARROW_WORD_GAP_EMS = 0.6, 0.085
+# ... and by this much if the run has no usual word gap and its gaps do not fall into two groups.
+MIN_UNCLEAR_WORD_GAP_EMS = 0.13
+# Between letters of scripts that write no spaces, and between these and others; some part phrases by a blank.
+MIN_UNSPACED_GAP_EMS, MIN_PHRASE_GAP_EMS = 0.45, 0.18
+# Letters are spaced when most gaps of a run of so many letters are this wide and alike.
+MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
+MIN_SPACED_LETTERS = 4
+# Letters set so far apart that each would be a run have unlike widths; their words are at most so many gaps apart.
+MIN_WIDTH_DIFFERENCE_EMS, MAX_SPACED_WORD_GAP = 0.08, 3.0
+# Extents of a font that its descriptor does not give, and the bounds of those that it gives, in ems.
+DEFAULT_ASCENT, DEFAULT_DESCENT = 0.75, 0.22
+MIN_ASCENT, MAX_ASCENT, MAX_DESCENT = 0.45, 1.15, 0.45
+# The baseline of vertical writing is the middle of its column; that of the page turned is this much lower.
+_VERTICAL_BASELINE_EMS = 0.38
+# Code points below this are of scripts written from left to right; those below the second have spaces between words.
+_FIRST_LEFTWARD, _FIRST_WITHOUT_SPACES = 0x590, 0xE00
+
+
+class _Boxes(msgspec.Struct):
+    """Edges of character boxes, arrays of one length."""
+
+    x0: Any
+    top: Any
+    x1: Any
+    bottom: Any
+
+    def turned(self, angle: float, width: float, height: float) -> _Boxes:
+        """Return the boxes on the page, of this size as displayed, turned back by ``angle`` clockwise degrees."""
+        if angle == 90:
+            return _Boxes(self.top, width - self.x1, self.bottom, width - self.x0)
+        if angle == 180:
+            return _Boxes(width - self.x1, height - self.bottom, width - self.x0, height - self.top)
+        if angle == 270:
+            return _Boxes(height - self.bottom, self.x0, height - self.top, self.x1)
+        return self
+
+
+def text_runs(characters: Characters, width: float, height: float, *, turned: float = 0.0) -> list[TextRun]:
+    """Return the runs of a page of this size (points, as displayed) in the order of the file.
+
+    ``turned``: clockwise degrees, 0, 90, 180 or 270; the runs written at this angle come upright, with all boxes on the
+    page turned back.
+    """
+    count = len(characters.code)
+    if not count:
+        return []
+    displayed = _Boxes(characters.x0, characters.top, characters.x1, characters.bottom)
+    angles = characters.angle
+    cuts = (np.flatnonzero(angles[1:] != angles[:-1]) + 1).tolist()
+    runs: list[TextRun] = []
+    for start, end in zip([0, *cuts], [*cuts, count], strict=True):
+        runs += _runs_between(characters, displayed, start, end, (width, height), turned)
+    return runs
+
+
+def _runs_between(
+    characters: Characters,
+    displayed: _Boxes,
+    start: int,
+    end: int,
+    page_size: tuple[float, float],
+    turned: float,
+) -> list[TextRun]:
+    """Return the runs of neighbours that are all written at one angle."""
+    here = slice(start, end)
+    angle = float(characters.angle[start])
+    boxes = _Boxes(displayed.x0[here], displayed.top[here], displayed.x1[here], displayed.bottom[here])
+    size = np.maximum(characters.size[here], 0.1)
+    upright, base = _upright(boxes, characters.baseline[here], angle, page_size)
+    base = np.where(characters.vertical[here], base + _VERTICAL_BASELINE_EMS * size, base)
+    style, code = characters.style[here], characters.code[here]
+    blanks, piece = characters.blanks_before[here][1:], characters.piece[here][1:]
+    content_id = characters.content_id[here]
+    em = np.minimum(size[1:], size[:-1])
+    gap = np.where(piece, 0.0, _gaps(upright, code) / em)
+    cut = np.abs(base[1:] - base[:-1]) > MAX_BASELINE_SHIFT_EMS * em
+    cut |= gap < -MAX_STEP_BACK_EMS
+    cut |= (style[1:] != style[:-1]) | (np.abs(size[1:] - size[:-1]) > MAX_SIZE_CHANGE * em)
+    cut |= content_id[1:] != content_id[:-1]
+    apart = gap > np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
+    cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, (upright.x1 - upright.x0) / size)
+    starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
+    ends = np.append(starts[1:], end - start)
+    parted = _word_gaps(gap, blanks, cut, piece, code, starts, ends)
+    word_starts = np.concatenate(([0], np.flatnonzero(cut | parted) + 1))
+    run_boxes = boxes.turned(turned, *page_size)
+    if angle == turned:
+        ascent, descent = base - upright.top, upright.bottom - base
+        ascent = np.where((ascent >= MIN_ASCENT * size) & (ascent <= MAX_ASCENT * size), ascent, DEFAULT_ASCENT * size)
+        descent = np.where((descent >= 0) & (descent <= MAX_DESCENT * size), descent, DEFAULT_DESCENT * size)
+        run_boxes = _Boxes(upright.x0, base - ascent, upright.x1, base + descent)
+    run_edges, word_edges = (
+        [
+            np.round(function.reduceat(side, at), 3)
+            for function, side in (
+                (np.minimum, run_boxes.x0),
+                (np.minimum, run_boxes.top),
+                (np.maximum, run_boxes.x1),
+                (np.maximum, run_boxes.bottom),
+            )
+        ]
+        for at in (starts, word_starts)
+    )
+    x0, top, x1, bottom = word_edges
+    bounds = word_starts.tolist()
+    text = characters.text[start:end]
+    texts = [text[a:b] for a, b in itertools.pairwise([*bounds, end - start])]
+    words = list(map(WordBox, texts, x0.tolist(), top.tolist(), (x1 - x0).tolist(), (bottom - top).tolist()))
+    word_bounds = np.searchsorted(word_starts, np.append(starts, end - start)).tolist()
+    followed = np.append(blanks > 0, False)[ends - 1].tolist()
+    relative = (angle - turned) % 360
+    return [
+        _run(texts[a:b], words[a:b], box, run_size, characters.styles[number], relative, baseline, follows, marked)
+        for a, b, box, run_size, number, baseline, follows, marked in zip(
+            word_bounds,
+            word_bounds[1:],
+            zip(*[edge.tolist() for edge in run_edges], strict=True),
+            size[starts].tolist(),
+            style[starts].tolist(),
+            base[starts].tolist(),
+            followed,
+            content_id[starts].tolist(),
+            strict=False,
+        )
+    ]
+
+
+def _upright(boxes: _Boxes, baseline: Any, angle: float, page_size: tuple[float, float]) -> tuple[_Boxes, Any]:
+    """Return boxes and baselines turned so that the text runs from left to right; other angles keep rough boxes."""
+    width, height = page_size
+    if angle == 0:
+        return boxes, baseline
+    if angle == 90:
+        return boxes.turned(90, width, height), width - baseline
+    if angle == 180:
+        return boxes.turned(180, width, height), height - baseline
+    if angle == 270:
+        return boxes.turned(270, width, height), baseline
+    radians = np.radians(angle)
+    x, y = (boxes.x0 + boxes.x1) / 2, (boxes.top + boxes.bottom) / 2
+    along = x * np.cos(radians) + y * np.sin(radians)
+    across = y * np.cos(radians) - x * np.sin(radians)
+    # The boxes of slanted letters overlap, so take half the usual step from letter to letter as half their width.
+    steps = np.abs(np.diff(along))
+    half = float(np.median(steps)) / 2 if len(steps) else 1.0
+    return _Boxes(along - half, across - half, along + half, across + half), across
+
+
+def _gaps(boxes: _Boxes, code: Any) -> Any:
+    """Return the distance from each character to the next, in points; of right-to-left letters, to the left."""
+    gap = boxes.x0[1:] - boxes.x1[:-1]
+    if code.max() < _FIRST_LEFTWARD:
+        return gap
+    leftward = (code >= 0x590) & (code < 0x900) | (code >= 0xFB1D) & (code < 0xFF00)
+    if leftward.any():
+        gap = np.where(
+            (leftward[1:] | leftward[:-1]) & (boxes.x0[1:] < boxes.x0[:-1]), boxes.x0[:-1] - boxes.x1[1:], gap
+        )
+    return gap
+
+
+def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) -> Any:
+    """Return which wide gaps are between letters that are set apart evenly, as in "A N N U A L  R E P O R T".
+
+    The gaps of such letters are alike and their widths are not; letters in columns of a table stand at even places.
+    """
+    spaced = np.zeros(len(gap), bool)
+    if not (apart[2:] & apart[1:-1] & apart[:-2]).any():
+        return spaced
+    places = np.flatnonzero(apart)
+    for chain in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+        here = slice(int(chain[0]), int(chain[-1]) + 1)
+        letters = slice(here.start, here.stop + 1)
+        free = gap[here][blanks[here] == 0]
+        if (
+            len(free) >= MIN_SPACED_LETTERS - 1
+            and np.ptp(free) <= MAX_SPACING_DIFFERENCE_EMS
+            and np.ptp(widths[letters]) > MIN_WIDTH_DIFFERENCE_EMS
+            and all(chr(letter).isalpha() for letter in code[letters].tolist())
+        ):
+            spaced[here] = (blanks[here] == 0) | (gap[here] <= MAX_SPACED_WORD_GAP * free.max())
+    return spaced
+
+
+def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: Any, ends: Any) -> Any:
+    """Return where a new word begins inside a run: True at ``i`` parts the characters ``i`` and ``i + 1``."""
+    if not len(gap):
+        return np.zeros(0, bool)
+    blank = blanks > 0
+    free = ~(cut | blank | piece)
+    if code.max() < _FIRST_WITHOUT_SPACES:
+        parted = free & (gap > MIN_WORD_GAP_EMS)
+    else:
+        unspaced, phrased = _is_unspaced(code), _parts_phrases(code)
+        unspaced, phrased = unspaced[1:] | unspaced[:-1], phrased[1:] | phrased[:-1]
+        parted = free & (
+            gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
+        )
+        hangul = (code >= 0xAC00) & (code < 0xD7A4)
+        mixed = hangul[1:] != hangul[:-1]
+        parted = np.where(free & mixed & ~unspaced, gap > MIN_HANGUL_LATIN_EMS, parted)
+        free &= ~(unspaced | phrased | mixed)
+    for start, end in _unclear_runs(gap, free, starts, ends):
+        here = slice(start, end)
+        threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())
+        parted[here] = np.where(free[here], gap[here] > threshold, parted[here])
+    return ~cut & (blank | parted)
+
+
+def _unclear_runs(gap: Any, free: Any, starts: Any, ends: Any) -> list[tuple[int, int]]:
+    """Return the runs, as bounds of their gaps, whose letters are spaced or that have gaps of no clear meaning."""
+    spaced = free & (gap > MIN_LETTER_SPACING_EMS)
+    if not spaced.any():
+        return []
+    unclear = spaced & (gap > MIN_NARROW_WORD_GAP_EMS) & (gap <= MIN_WORD_GAP_EMS)
+    lasts = ends - 1
+    all_free, all_spaced, all_unclear = (
+        (counted := np.concatenate(([0], np.cumsum(which))))[lasts] - counted[starts]
+        for which in (free, spaced, unclear)
+    )
+    chosen = (all_unclear > 0) | (2 * all_spaced > all_free) & (lasts - starts + 1 >= MIN_SPACED_LETTERS)
+    return list(zip(starts[chosen].tolist(), lasts[chosen].tolist(), strict=True))
+
+
+def _word_gap(gaps: list[float], blank_gaps: list[float]) -> float:
+    """Return the width, in ems, from which a gap of a run parts two words.
+
+    ``gaps`` have no blank in the file, ``blank_gaps`` have one. Word gaps and letter gaps are told apart by their
+    distribution, because fonts, justification and letter spacing move both.
+    """
+    gaps.sort()
+    spacing = _letter_spacing(gaps)
+    usual = [wide for gap in gaps if (wide := gap - spacing) > MIN_WORD_GAP_EMS]
+    usual = sorted(usual + [wide for gap in blank_gaps if (wide := gap - spacing) > 0])
+    narrow = [wide for gap in gaps if MIN_NARROW_WORD_GAP_EMS < (wide := gap - spacing) <= MIN_WORD_GAP_EMS]
+    if usual and len(narrow) <= 2 * len(usual):
+        threshold = max(MIN_NARROW_WORD_GAP_EMS, MIN_SHARE_OF_WORD_GAP * usual[len(usual) // 2])
+    elif len(narrow) > 1 and (below := [gap for gap in gaps if gap - spacing < narrow[0]]):
+        widest = below[-1] - spacing
+        threshold = (narrow[0] + widest) / 2 if widest < narrow[0] / 2 else MIN_UNCLEAR_WORD_GAP_EMS
+    else:
+        threshold = MIN_UNCLEAR_WORD_GAP_EMS
+    return spacing + max(min(threshold, MIN_WORD_GAP_EMS), 0.5 * spacing)
+
+
+def _letter_spacing(gaps: list[float]) -> float:
+    """Return by how much all letters of a run are set apart, in ems; ``gaps`` are sorted."""
+    if len(gaps) + 1 < MIN_SPACED_LETTERS:
+        return 0.0
+    middle = gaps[(len(gaps) - 1) // 2]
+    alike = sum(abs(gap - middle) <= MAX_SPACING_DIFFERENCE_EMS for gap in gaps)
+    if middle > MIN_LETTER_SPACING_EMS and 2 * alike >= len(gaps):
+        return middle
+    return gaps[0] if gaps[0] > MIN_LETTER_SPACING_EMS else 0.0
+
+
+def _is_unspaced(code: Any) -> Any:
+    """Return which code points belong to scripts that write no spaces: Chinese and Japanese."""
+    east_asian = (code >= 0x2E80) & (code < 0xA4D0) | (code >= 0xF900) & (code < 0xFB00) | (code >= 0x20000)
+    return east_asian | (code >= 0xFE30) & (code < 0xFE50) | (code >= 0xFF00) & (code < 0xFFF0)
+
+
+def _parts_phrases(code: Any) -> Any:
+    """Return which code points belong to scripts that part phrases by a space, not words: Thai, Lao, Burmese, Khmer."""
+    return (code >= 0x0E00) & (code < 0x0F00) | (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
+
+
+def _run(
+    texts: list[str],
+    words: list[WordBox],
+    box: tuple[float, float, float, float],
+    size: float,
+    style: TextStyle,
+    angle: float,
+    baseline: float,
+    followed: bool,
+    content_id: int,
+) -> TextRun:
+    text = " ".join(texts)
+    return TextRun(
+        text + " " if followed else text,
+        *box,
+        size,
+        style.bold,
+        style.italic,
+        angle,
+        words if len(words) > 1 else None,
+        baseline,
+        style,
+        content_id,
+    )
