@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from apps.cli.progress import write_line
-from apps.pages.layout.quality.text_quality import NO_TEXT_LAYER
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
+from apps.pages.model.ocr_reasons import NO_TEXT_LAYER
 from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:

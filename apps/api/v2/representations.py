@@ -13,7 +13,7 @@ from apps.documents.models import Document
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.stages import assemble
 from apps.jobs.states import JobState
-from apps.pages.layout.quality.text_quality import WHOLE_PAGE_REASONS
+from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 
 ApiStatus = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 STATUS: dict[str, ApiStatus] = {

@@ -19,8 +19,8 @@ from apps.jobs.commands.submit import JobRequest
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.admission import admit, check_pages, targets_of
 from apps.jobs.stages.routing import route_of
-from apps.pages.layout.quality.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.model.errors import ParseError
+from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.parsing.modes import BALANCED, MODES, PAGE_PARSER_OF_MODE
 from apps.parsing.usage_estimate import UsageEstimate, estimate_usage
 

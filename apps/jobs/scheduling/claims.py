@@ -23,8 +23,8 @@ from apps.jobs.scheduling import job_traces, retention
 from apps.jobs.scheduling.leases import Lease, lease_renewer
 from apps.jobs.scheduling.moves import move_jobs, move_pages, move_steps
 from apps.jobs.states import JobState, PageState, Stage, StepMove, StepState
-from apps.pages.layout.quality.text_quality import NO_TEXT_LAYER
 from apps.pages.model.errors import PageCrashed, ParseError, UnplannedError
+from apps.pages.model.ocr_reasons import NO_TEXT_LAYER
 
 logger = logging.getLogger(__name__)
 

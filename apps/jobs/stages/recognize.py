@@ -38,10 +38,10 @@ from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage, StepState
-from apps.pages.layout.quality.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import encode_page
 from apps.pages.model.errors import PageError, Stopped, page_error
+from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.model.recognition import decode_recognition
 from apps.pages.sandbox import client
 

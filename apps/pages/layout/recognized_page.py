@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.layout import page_layout
-from apps.pages.layout.quality.text_quality import GARBLED_TEXT, WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.model.geometry import Box
+from apps.pages.model.ocr_reasons import GARBLED_TEXT, WHOLE_PAGE_REASONS
 from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.model.recognition import Recognition, RecognizedLine
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean

@@ -14,9 +14,9 @@ import msgspec
 
 from apps.pages.layout.document.continuations import ContinuationJoiner, PlacedBlock
 from apps.pages.layout.document.document_survey import survey_document
-from apps.pages.layout.quality.text_quality import WHOLE_PAGE_REASONS
 from apps.pages.layout.text.hyphenation import DocumentWords
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.output import items, render
 from apps.pages.output.render import RenderOptions
 

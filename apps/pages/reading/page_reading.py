@@ -18,6 +18,7 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage
+from apps.pages.model.ocr_reasons import GARBLED_TEXT
 from apps.pages.model.raw_page import RawPage
 from apps.pages.model.text import scripts
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
@@ -117,12 +118,12 @@ def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, text_quality.Ver
     """Return the page, or what the second reader reads if only that is text, with the verdict on its text."""
     # Cleaning removes the codes that tell that the text layer is not the text of the page, so this comes first.
     verdict = text_quality.verdict(raw)
-    if verdict.needs_ocr != text_quality.GARBLED_TEXT or raw.reader:
+    if verdict.needs_ocr != GARBLED_TEXT or raw.reader:
         return raw, verdict
     again = pdf.read_again(raw.page_number)
     if isinstance(again, RawPage) and again.reader and len(again.text) >= MIN_SECOND_SHARE * len(raw.text):
         second = text_quality.verdict(again)
-        if second.needs_ocr != text_quality.GARBLED_TEXT:
+        if second.needs_ocr != GARBLED_TEXT:
             return again, second
     pdf.trust(raw.page_number)
     return raw, verdict

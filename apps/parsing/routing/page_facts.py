@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from apps.pages.layout.quality.text_quality import BACKGROUND_SHARE, WHOLE_PAGE_REASONS
 from apps.pages.model.blocks import Block, BlockType, Page, Source
+from apps.pages.model.ocr_reasons import BACKGROUND_SHARE, WHOLE_PAGE_REASONS
 from apps.pages.output import render
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{2,}")

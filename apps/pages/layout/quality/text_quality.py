@@ -7,19 +7,14 @@ from typing import NamedTuple
 
 from apps.pages.layout.quality.garbled_text import garbled_characters
 from apps.pages.model.geometry import Box
+from apps.pages.model.ocr_reasons import BACKGROUND_SHARE, GARBLED_TEXT, NO_TEXT_LAYER, TEXT_IN_PICTURE
 from apps.pages.model.raw_page import RawPage
 
-NO_TEXT_LAYER = "no_text_layer"
-GARBLED_TEXT = "garbled_text"
-TEXT_IN_PICTURE = "text_in_picture"
-WHOLE_PAGE_REASONS = (NO_TEXT_LAYER, GARBLED_TEXT)
-"""Why OCR has to read a whole page."""
 # A stamp or page number on a scan is no text layer: up to this many characters are ignored on a mostly pictured page.
 MAX_STAMP_CHARACTERS = 40
 MIN_SCAN_SHARE = 0.5
-# Pictures over this share of a page with text may contain text; one over nearly the whole page is its background.
+# Pictures over this share of a page with text may contain text.
 MIN_PICTURES_SHARE = 0.25
-BACKGROUND_SHARE = 0.8
 MIN_GARBLED_SHARE = 0.25
 # So many are no bullets, even on a page where they are a small share.
 MIN_GARBLED_CHARACTERS = 60

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from apps.pages.layout.quality.text_quality import BACKGROUND_SHARE
 from apps.pages.model.geometry import Box
+from apps.pages.model.ocr_reasons import BACKGROUND_SHARE
 from apps.pages.model.segments import Segment
 
 # A smaller filled area is a bullet, a bar or a rule.

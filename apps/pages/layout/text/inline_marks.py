@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Mark, RawPage, TextRun, WordBox
 from apps.pages.model.text.shifted_text import shifted
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # A raised run is this much smaller than its neighbour, and its baseline is this far above, in ems of the neighbour.
 MIN_SHIFTED_SIZE, MAX_SHIFTED_SIZE = 0.35, 0.9
@@ -80,6 +83,8 @@ def mark_shifted(runs: Sequence[TextRun]) -> None:
 
 def _mark_apart(runs: Sequence[TextRun]) -> None:
     """Mark small runs beside text that is elsewhere in the file, as programs write it that draw all exponents last."""
+    import numpy as np
+
     usual = max(runs, key=lambda run: len(run.text)).size if runs else 0.0
     small = [
         run
@@ -159,6 +164,8 @@ def _level(run: TextRun, base: TextRun, gap: float, distance: float) -> int:
 
 def _mark_covered(raw: RawPage) -> None:
     """Mark what links, lines and notes cover."""
+    import numpy as np
+
     links = [link for link in raw.links if _SHOWN_SCHEMES.fullmatch(link.url)]
     lines = [line for line in raw.rulings if line.bottom - line.top <= MAX_STRIKE_THICKNESS_POINTS]
     if not raw.runs or not (lines or links or raw.struck):
@@ -180,6 +187,8 @@ def _mark_covered(raw: RawPage) -> None:
 
 def _struck_rows(edges: np.ndarray, lines: Sequence[Box]) -> list[tuple[Box, list[int], list[Box]]]:
     """Return each line that strikes out text, with the numbers of the runs it goes through and its parts."""
+    import numpy as np
+
     x0, _, x1, _, size, baseline = edges.T
     left, top, right, bottom = np.array([(line.x0, line.top, line.x1, line.bottom) for line in lines]).T
     height = baseline - ((top + bottom) / 2)[:, None]
@@ -215,6 +224,8 @@ def _merged(lines: Sequence[Box]) -> list[tuple[Box, list[Box]]]:
 
 def _rows_in(edges: np.ndarray, box: Box) -> list[int]:
     """Return the numbers of the runs of which a box covers a part, and whose middle is inside of its height."""
+    import numpy as np
+
     middle = (edges[:, 1] + edges[:, 3]) / 2
     inside = (middle > box.top) & (middle < box.bottom) & (edges[:, 0] < box.x1) & (edges[:, 2] > box.x0)
     rows: list[int] = np.flatnonzero(inside).tolist()

@@ -1,0 +1,9 @@
+"""Why a page, or the pictures on it, need OCR: the values of ``Page.needs_ocr``."""
+
+NO_TEXT_LAYER = "no_text_layer"
+GARBLED_TEXT = "garbled_text"
+TEXT_IN_PICTURE = "text_in_picture"
+WHOLE_PAGE_REASONS = (NO_TEXT_LAYER, GARBLED_TEXT)
+"""Why OCR has to read a whole page."""
+# Pictures over nearly the whole page are its background.
+BACKGROUND_SHARE = 0.8
