@@ -255,7 +255,12 @@ class PdfFile:
             raise errors.PageError
         try:
             characters = self._characters.read(
-                page, text_page, frame, max_characters=MAX_TEXT_CHARACTERS, hidden=frozenset(drawings.hidden)
+                page,
+                text_page,
+                frame,
+                max_characters=MAX_TEXT_CHARACTERS,
+                drawn=drawings.texts,
+                hidden=frozenset(drawings.hidden),
             )
         finally:
             library.FPDFText_ClosePage(text_page)

@@ -25,6 +25,8 @@ MAX_SKEW_DEGREES = 3.0
 # PDFium cuts a longer string.
 _MAX_STRING_CHARACTERS = 32_767
 _CHUNK = 1 << 16
+# A blank that is a text object of its own parts letters that are no farther apart; a program may write two in a row.
+MAX_LONE_BLANK_EMS, MAX_LONE_BLANKS = 0.7, 2
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
 _FIRST_EAST_ASIAN, _AFTER_EAST_ASIAN = 0x2E80, 0xA000
@@ -116,9 +118,19 @@ class CharacterReader:
         return self._buffer[: max(0, found)], truncated
 
     def read(
-        self, page: int, text_page: int, frame: Frame, *, max_characters: int, hidden: frozenset[int] = frozenset()
+        self,
+        page: int,
+        text_page: int,
+        frame: Frame,
+        *,
+        max_characters: int,
+        drawn: Sequence[int] = (),
+        hidden: frozenset[int] = frozenset(),
     ) -> Characters:
-        """Return the characters of a page and its text page; those of the objects ``hidden`` are in ``hidden_text``."""
+        """Return the characters of a page and its text page; those of the objects ``hidden`` are in ``hidden_text``.
+
+        ``drawn``: the text objects of the page in the order of the file.
+        """
         records, truncated = self.records(text_page, max_characters)
         index = np.flatnonzero(records["type"] != GENERATED)
         # As rows of integers, because numpy copies records slowly.
@@ -132,7 +144,7 @@ class CharacterReader:
         settled = actual_text.settled(self._library, page, real)
         if settled is not None:
             index, real = index[settled[0]], settled[1]
-        characters = self._characters(text_page, real, index, frame)
+        characters = self._characters(text_page, real, index, frame, drawn)
         if settled is not None:
             characters.objects = settled[2].union(objects.tolist())
         characters.hidden_text = unseen
@@ -149,7 +161,7 @@ class CharacterReader:
         marks = {actual_text.mark_of(self._library, handle) for handle in silent}
         return any(actual_text.is_visible(self._library, mark) for mark in marks - read - {0})
 
-    def _characters(self, text_page: int, real: Any, index: Any, frame: Frame) -> Characters:
+    def _characters(self, text_page: int, real: Any, index: Any, frame: Frame, drawn: Sequence[int] = ()) -> Characters:
         count = len(real)
         handles = real["object"]
         starts = np.flatnonzero(np.concatenate(([True], handles[1:] != handles[:-1]))) if count else np.zeros(0, int)
@@ -175,6 +187,9 @@ class CharacterReader:
         inside = (np.abs(middle_x - width / 2) <= width / 2 + 1) & (np.abs(middle_y - height / 2) <= height / 2 + 1)
         blank = _is_blank(codes)
         counted = np.cumsum(blank)
+        if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
+            near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
+            counted += np.cumsum(_follows_lone_blank(codes, handles, near, drawn))
         unseen = blank | (codes == _JOINED)
         kept = np.flatnonzero(inside & ~unseen)
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
@@ -269,6 +284,26 @@ def has_leftward(codes: Any) -> bool:
     if not len(codes) or codes.max() < 0x590:
         return False
     return bool(((codes >= 0x590) & (codes < 0x900) | (codes >= 0xFB1D) & (codes < 0xFF00)).any())
+
+
+def _follows_lone_blank(codes: Any, handles: Any, near: Any, drawn: Sequence[int]) -> Any:
+    """Return which characters stand behind a blank that is a text object of its own; PDFium leaves such blanks out.
+
+    Only beside letters of East Asia: between others the gap tells as much. ``near``: which may stand behind one.
+    """
+    found = np.zeros(len(codes), bool)
+    east_asian = codes >= _FIRST_EAST_ASIAN
+    near[1:] &= (handles[1:] != handles[:-1]) & (east_asian[1:] != east_asian[:-1])
+    places = np.flatnonzero(near)
+    if len(places):
+        order = {handle: place for place, handle in enumerate(drawn)}
+        read = set(handles.tolist())
+        for at, before, after in zip(
+            places.tolist(), handles[places - 1].tolist(), handles[places].tolist(), strict=True
+        ):
+            between = drawn[order.get(before, 0) + 1 : order.get(after, 0)]
+            found[at] = 0 < len(between) <= MAX_LONE_BLANKS and not read.intersection(between)
+    return found
 
 
 def _is_blank(codes: Any) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 from apps.pages.model.blocks import Page
 from apps.pages.reading import page_reading
+from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 
@@ -58,3 +59,21 @@ def test_single_letters_at_even_places_stay_apart(tmp_path: Path) -> None:
     read = text_of(tmp_path / "a.pdf", " ".join(f"({letter}) Tj 30 0 Td" for letter in "AIMJSR"))
 
     assert read.split() == list("AIMJSR")
+
+
+@pytest.mark.parametrize(("blank", "expected"), [(" ", "存在的 FOSS 政策"), ("", "存在的FOSS政策")])
+def test_a_blank_of_its_own_beside_ideographs(tmp_path: Path, blank: str, expected: str) -> None:
+    characters = [*"存在的FOS 政策"]
+    drawing = Drawing(characters).draw("存在的", 72, 100)
+    if blank:
+        drawing.draw(blank, 108, 100)
+    drawing.draw("FOSS", 111, 100)
+    if blank:
+        drawing.draw(blank, 135, 100)
+    drawing.draw("政策", 138, 100)
+    path = mapped_pdf(tmp_path / "a.pdf", characters, dict.fromkeys("存在的政策", 1000) | {" ": 250}, drawing.content())
+
+    (page,) = page_reading.read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert " ".join(block.text for block in page.blocks) == expected
