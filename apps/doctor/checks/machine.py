@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from apps.doctor.finding import Finding, failed, not_checked, ok, python, warning
-from apps.pages.pdf.pdfium import pdfium
+from apps.pages.pdf.pdfium_library import pdfium
 from ocr_worker import language_packs
 from parse_project import env
 

@@ -77,7 +77,7 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     """Return the page with the text that OCR read.
 
     A page without a usable text layer keeps nothing else. A page whose pictures alone needed OCR keeps its own text
-    outside them, and each picture is followed by the text read inside it. A suspected text layer that says the same as
+    outside them, and each picture is followed by the text read inside it. A suspected text layer that agrees with
     the picture of the page is kept.
     """
     found = lay_out(recognition, page_number=page.number)

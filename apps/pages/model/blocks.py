@@ -54,7 +54,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     confidence: float | None = None
 
 
-class Span(msgspec.Struct, frozen=True, omit_defaults=True):
+class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Characters ``start`` to ``end`` (excluded) of a text that are set apart from the rest. Spans never overlap.
 
     ``level``: 1 above the line, -1 below it, 0 on it. ``url``: where a link leads to.
@@ -80,7 +80,7 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     column_span: ColumnSpan = 1
     header: bool = False
     box: Box | None = None
-    spans: tuple[Span, ...] = ()
+    spans: tuple[TextSpan, ...] = ()
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,7 +101,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     cells: tuple[Cell, ...] = ()
     source: Source = Source.TEXT_LAYER
     confidence: float | None = None
-    spans: tuple[Span, ...] = ()
+    spans: tuple[TextSpan, ...] = ()
     font: str = ""
     colour: str = ""
 

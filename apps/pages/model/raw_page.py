@@ -49,7 +49,7 @@ NO_STYLE = TextStyle()
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):
-    """What layout found about a run beside its style.
+    """A finding of layout about a run beside its style.
 
     ``level``: 1 above the line of its neighbours, -1 below it. ``struck``: crossed out. ``url``: where its link leads.
     """
@@ -99,7 +99,7 @@ class RawPage(msgspec.Struct, gc=False):
     places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
     0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
     only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
-    how many of them are glyph numbers, which say nothing about letters. ``reader``: the library that read the text, if
+    how many of them are glyph numbers, which name no letters. ``reader``: the library that read the text, if
     it is not the usual one. ``tags``: the structure of the text in a tagged PDF, which may be wrong. ``hidden``: the
     text of layers that are not shown.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 
-from apps.pages.model.blocks import Span
+from apps.pages.model.blocks import TextSpan
 from apps.pages.model.text.scripts import is_unspaced
 from apps.pages.model.text.shifted_text import on_the_line
 
@@ -26,8 +26,8 @@ _MARKED = re.compile(r"[<&`\\*_~\[]")
 _ADDRESS = str.maketrans(
     {"(": "%28", ")": "%29", "<": "%3C", ">": "%3E", "\\": "%5C", " ": "%20", "|": "%7C", '"': "%22"}
 )
-_Piece = tuple[str, Span]
-_Kind = Callable[[Span], object]
+_Piece = tuple[str, TextSpan]
+_Kind = Callable[[TextSpan], object]
 _TAGS: tuple[tuple[str, _Kind], ...] = (
     ("sup", lambda span: span.level > 0),
     ("sub", lambda span: span.level < 0),
@@ -54,14 +54,14 @@ def escaped(text: str) -> str:
     return _TAG.sub("&lt;", _ENTITY.sub("&amp;", text))
 
 
-def markdown(text: str, spans: Sequence[Span], *, links: bool = True, emphasis: bool = True) -> str:
+def markdown(text: str, spans: Sequence[TextSpan], *, links: bool = True, emphasis: bool = True) -> str:
     """Return a text as the inside of a Markdown line. ``emphasis``: whether bold and italic parts are marked."""
     if not spans:
         return escaped(text)
     return _linked(text, list(_pieces(text, spans, links=links, emphasis=emphasis)))
 
 
-def html(text: str, spans: Sequence[Span], *, links: bool = True) -> str:
+def html(text: str, spans: Sequence[TextSpan], *, links: bool = True) -> str:
     """Return a text as the inside of an HTML element."""
     if not spans:
         return escape(text, quote=False)
@@ -74,7 +74,7 @@ def html(text: str, spans: Sequence[Span], *, links: bool = True) -> str:
     return "".join(parts)
 
 
-def _pieces(text: str, spans: Sequence[Span], *, links: bool, emphasis: bool) -> Iterator[_Piece]:
+def _pieces(text: str, spans: Sequence[TextSpan], *, links: bool, emphasis: bool) -> Iterator[_Piece]:
     """Yield the whole text cut at its spans; blanks at the edges of a span are outside of it."""
     at = 0
     was_code = False
@@ -85,13 +85,16 @@ def _pieces(text: str, spans: Sequence[Span], *, links: bool, emphasis: bool) ->
         if end <= start:
             continue
         if start > at:
-            yield text[at:start], Span(at, start)
+            yield text[at:start], TextSpan(at, start)
         bold, italic, code = span.bold and emphasis, span.italic and emphasis, span.code and emphasis
         code = code and not (was_code and start == at)  # the marks of two neighbours would run together
-        yield text[start:end], Span(start, end, bold, italic, span.struck, code, span.level, span.url if links else "")
+        yield (
+            text[start:end],
+            TextSpan(start, end, bold, italic, span.struck, code, span.level, span.url if links else ""),
+        )
         at, was_code = end, code
     if at < len(text):
-        yield text[at:], Span(at, len(text))
+        yield text[at:], TextSpan(at, len(text))
 
 
 def _linked(text: str, pieces: Sequence[_Piece]) -> str:
@@ -167,12 +170,12 @@ def _cut(pieces: Sequence[_Piece], start: int, end: int) -> tuple[list[_Piece], 
         for part, low, high in zip(parts, (0, start, end), (start, end, span.end), strict=True):
             low, high = max(low, span.start), min(high, span.end)
             if low < high:
-                cut = Span(low, high, span.bold, span.italic, span.struck, span.code, span.level, span.url)
+                cut = TextSpan(low, high, span.bold, span.italic, span.struck, span.code, span.level, span.url)
                 part.append((piece[low - span.start : high - span.start], cut))
     return parts
 
 
-def _plain(text: str, piece: str, span: Span) -> str:
+def _plain(text: str, piece: str, span: TextSpan) -> str:
     if span.level:
         tag = "sup" if span.level > 0 else "sub"
         return f"<{tag}>{_beside_markup(on_the_line(piece))}</{tag}>"
@@ -181,7 +184,7 @@ def _plain(text: str, piece: str, span: Span) -> str:
     return _beside_markup(piece)
 
 
-def _is_inside_word(text: str, span: Span) -> bool:
+def _is_inside_word(text: str, span: TextSpan) -> bool:
     before, after = text[span.start - 1 : span.start], text[span.end : span.end + 1]
     return (before.isalnum() and text[span.start].isalnum()) or (after.isalnum() and text[span.end - 1].isalnum())
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.model.blocks import Block, BlockType, Cell, Span
+from apps.pages.model.blocks import Block, BlockType, Cell, TextSpan
 from apps.pages.model.text import list_markers
 from apps.pages.output import inline_markup
 
@@ -29,7 +29,7 @@ _NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def paragraph(text: str, spans: Sequence[Span] = (), *, links: bool = False) -> str:
+def paragraph(text: str, spans: Sequence[TextSpan] = (), *, links: bool = False) -> str:
     """Escape text as a Markdown paragraph of one line, its spans marked."""
     text = inline_markup.markdown(text, spans, links=links)
     if _BLOCK_START.match(text):

@@ -1,4 +1,4 @@
-"""Form values, free text and links: what lies over the page content, read from the annotations of a page.
+"""Form values, free text and links over the page content, read from the annotations of a page.
 
 The fields are read with pikepdf, because PDFium offers inherited values only with its form environment, which runs
 scripts and has crashed on hostile forms.

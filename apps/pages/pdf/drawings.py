@@ -1,4 +1,4 @@
-"""What a page draws beside text: ruling lines, filled areas, small dots and raster pictures, as boxes."""
+"""The drawings of a page beside its text: ruling lines, filled areas, small dots and raster pictures, as boxes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.pages.pdf.text.characters import Frame
 
 # A drawn mark is a ruling line when it is this thin, in points; thicker ones are filled areas.
 MAX_RULING_THICKNESS_POINTS = 3.0
-# Beyond so many marks a page is a drawing or a map, and looking for table grids in it only costs time.
+# A page with more marks is a drawing or a map; a search for table grids in it would only cost time.
 MAX_RULINGS = 5_000
 MAX_OBJECTS, MAX_FORM_DEPTH, MAX_SEGMENTS = 100_000, 12, 4_000
 MIN_PICTURE_SIDE_POINTS = 8.0
@@ -55,7 +55,7 @@ class DrawingReader:
         self._layers: LayerMarks | None = None
 
     def read(self, page: int, frame: Frame, *, layers: LayerMarks | None = None) -> Drawings:
-        """Return what a loaded page draws. ``layers`` tells what is not shown, None when the document hides nothing."""
+        """Return what a loaded page draws. ``layers`` knows what is not shown; None when the document hides nothing."""
         library = self._library
         self._layers = layers
         if layers is not None:

@@ -24,7 +24,7 @@ from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.pdf import rasters
 from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.drawings import DrawingReader
-from apps.pages.pdf.pdfium import pdfium
+from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.structure.catalog import may_have_layers
 from apps.pages.pdf.structure.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
 from apps.pages.pdf.structure.outline import read_outline

@@ -1,17 +1,11 @@
 """PDFium by ctypes: the functions that read characters, drawings and fields, with their types.
 
-The library is the one in the LiteParse wheel, because its ``FPDFText_GetCharInfoBatch`` returns all characters of a
-page in one call. Where that library is missing or fails the self-check, the one of pypdfium2 is used, which
-needs several calls for each character. One PDFium is not thread-safe: use it from one thread.
+One PDFium is not thread-safe: use it from one thread. ``pdfium_library`` loads the shared library.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib.util
-import os
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 _POINTER, _INT, _UNSIGNED, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint, ctypes.c_ulong
@@ -103,18 +97,20 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }  # fmt: skip
 BATCH = "FPDFText_GetCharInfoBatch"
 _ONLY_WITH_BATCH = (BATCH, "FPDFFont_HasToUnicode", "FPDFFont_GetEncoding", "FPDFFont_GetCharGlyphName")
-"""Functions of the patched library. Without them a font says less about unmapped codes and vertical writing."""
+"""Functions of the patched library. Without them a font shows less about unmapped codes and vertical writing."""
 TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
 """Types of page objects."""
-_LIBRARIES = (("liteparse", "libpdfium.so"), ("pypdfium2_raw", "libpdfium.so"))
 
 
-def _says_nothing(*_: object) -> int:
+def _missing(*_: object) -> int:
     return 0
 
 
 class Pdfium:
-    """The library's functions as attributes, under their full names. ``has_batch``: see the module."""
+    """The library's functions as attributes, under their full names.
+
+    ``has_batch``: whether one call returns all characters of a page.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -124,7 +120,7 @@ class Pdfium:
             if function is None:
                 if name not in _ONLY_WITH_BATCH:
                     raise OSError(f"{path} has no function {name}")
-                setattr(self, name, _says_nothing)
+                setattr(self, name, _missing)
                 continue
             function.restype, function.argtypes = result, list(arguments)
             setattr(self, name, function)
@@ -133,30 +129,6 @@ class Pdfium:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
-
-
-@cache
-def pdfium() -> Pdfium:
-    """Return the library of this process. Raise OSError when no PDFium can be loaded."""
-    from apps.pages.pdf.text.character_records import batch_agrees
-
-    failures = []
-    for package, file in _LIBRARIES:
-        spec = importlib.util.find_spec(package)
-        folder = next(iter(spec.submodule_search_locations or ()), None) if spec else None
-        if folder is None:
-            continue
-        try:
-            library = Pdfium(os.fspath(Path(folder) / file))
-        except OSError as error:
-            failures.append(str(error))
-            continue
-        # A batch call that disagrees with the plain ones would give wrong text without an error.
-        library.has_batch = library.has_batch and batch_agrees(library)
-        if library.has_batch or package == _LIBRARIES[-1][0]:
-            return library
-        failures.append(f"{library.path} does not pass its self-check")
-    raise OSError("PDFium cannot be loaded: " + "; ".join(failures or ["neither liteparse nor pypdfium2 is installed"]))
 
 
 def utf16(function: Any, *arguments: Any) -> str:

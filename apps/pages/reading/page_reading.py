@@ -116,7 +116,7 @@ def _opened(path: str, password: str | None) -> Iterator[Any]:
 
 def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, text_quality.Verdict]:
     """Return the page, or what the second reader reads if only that is text, with the verdict on its text."""
-    # Cleaning removes the codes that tell that the text layer is not the text of the page, so this comes first.
+    # Cleaning removes the codes that show that the text layer is not the text of the page, so this comes first.
     verdict = text_quality.verdict(raw)
     if verdict.needs_ocr != GARBLED_TEXT or raw.reader:
         return raw, verdict

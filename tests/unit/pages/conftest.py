@@ -18,7 +18,7 @@ from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 
 class Outputs:
-    """What assembly wrote, and what it said."""
+    """The files and the warnings of one assembly."""
 
     def __init__(self, pages: list[Page | PageFailure], options: RenderOptions | None = None) -> None:
         self.pages = pages

@@ -79,7 +79,7 @@ def page(*blocks: Block, number: int = 1, needs_ocr: str = "") -> Page:
 def assembled(
     pages: Sequence[Page | PageFailure], options: RenderOptions | None = None
 ) -> tuple[Assembly, dict[str, bytes]]:
-    """What ``assemble`` says and the bytes of each output."""
+    """Return the result of ``assemble`` and the bytes of each output."""
     files: dict[str, BytesIO] = {}
 
     @contextmanager
@@ -98,7 +98,7 @@ class Sheet(msgspec.Struct):
     rotate: int = 0
 
     def text(self, text: str, x: float, top: float, *, size: float = 11.0, bold: bool = False) -> Sheet:
-        """Write a line whose letters stand on ``top + size``."""
+        """Write a line with its baseline at ``top + size``."""
         font = "B" if bold else "R"
         safe = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
         self.operators.append(f"BT /{font} {size} Tf {x} {HEIGHT - top - size} Td ({safe}) Tj ET")

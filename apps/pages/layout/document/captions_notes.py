@@ -1,4 +1,4 @@
-"""Captions of figures and tables, and footnotes, told by position and style after the document is surveyed."""
+"""Captions of figures and tables, and footnotes, found by position and style after the document is surveyed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from apps.pages.layout.document.running_lines import block_text, is_turned, starts_like_note
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 
-# A caption is this near to its figure or table, in heights of its lines, and so long at most.
+# A caption is this near to its figure or table, in heights of its lines, and has at most this number of lines.
 MAX_CAPTION_SPACE_HEIGHTS = 2.5
 MAX_CAPTION_LINES = 8
 # Small type, relative to the body: of captions, of footnotes.

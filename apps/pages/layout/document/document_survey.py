@@ -29,7 +29,7 @@ class DocumentSurvey(msgspec.Struct):
     headings: HeadingSurvey
     running: RunningLines
     words: DocumentWords
-    # Page number -> by how many levels the list with which the page begins is deeper than the page alone says.
+    # Page number -> by how many levels the list with which the page begins is deeper than the page alone shows.
     list_levels: dict[int, int]
 
     def finished(self, page: Page) -> list[Block]:

@@ -24,13 +24,13 @@ MAX_LEVEL = 6
 # Headings are this much larger than the body, or bold and at least this large, relative to it.
 MIN_LARGER = 1.12
 MIN_BOLD_SIZE = 0.95
-# Headings told by slant, colour, capitals or family alone are short, ...
+# Headings found by slant, colour, capitals or family alone are short, ...
 MAX_PLAIN_CHARACTERS = 90
 # ... occur more than once, and their style holds few of the letters and little else.
 MIN_PLAIN_HEADINGS = 2
 MAX_PLAIN_SHARE = 0.06
 MIN_STYLE_PURITY = 0.75
-# An outline is believed when so many of its entries are lines of the document.
+# An outline is trusted when this share of its entries are lines of the document.
 MIN_OUTLINE_MATCHES = 0.5
 # A page on which more of the blocks are entries of the outline is a list of contents.
 MAX_OUTLINE_SHARE = 0.6
@@ -44,7 +44,7 @@ _NOT_WORDS = re.compile(r"[\W_]+")
 
 
 class Style(msgspec.Struct, frozen=True, order=True):
-    """What sets a line apart; the order is that of the levels, the lowest first."""
+    """The style that sets a line apart; the order is that of the levels, the lowest first."""
 
     size: float = 0.0
     bold: bool = False

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-# So many numbers of a line are tried as page counter.
+# At most this many numbers of a line are tried as page counter.
 MAX_COUNTERS = 5
 _TOKEN = re.compile(r"\d+|(?<![^\W_])(?:[ivxlcdm]{1,7}|[IVXLCDM]{1,7})(?![^\W_])")
 _ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})", re.IGNORECASE)
@@ -21,7 +21,7 @@ _SEPARATORS = frozenset("|·•–—/‖¦")
 _LONE = re.compile(r"\W*(?:\d{1,5}|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}|\d{1,3}\s?[-–.]\s?\d{1,4}|[A-Z][-–.]\d{1,4})\W*")
 
 
-class Reading(msgspec.Struct, gc=False):
+class CounterReading(msgspec.Struct, gc=False):
     """A line with one of its numbers read as page counter. ``offset``: number minus page. ``is_sure``: set apart."""
 
     signature: str
@@ -45,9 +45,9 @@ def is_page_phrase(text: str) -> bool:
     return is_over and _PAGE_WORD.fullmatch(text[: found.start()].strip(" -–—|·[(") or "?") is not None
 
 
-def readings(text: str, page_number: int) -> list[Reading]:
+def readings(text: str, page_number: int) -> list[CounterReading]:
     """Return the ways to read lines: as they are, and with one of the numbers at their ends as page counter."""
-    found = [Reading(text)]
+    found = [CounterReading(text)]
     for token in _TOKEN.finditer(text):
         before, after = text[: token.start()].rpartition("\n")[2], text[token.end() :].partition("\n")[0]
         of_count = _OF_COUNT.fullmatch(after) is not None
@@ -65,7 +65,7 @@ def readings(text: str, page_number: int) -> list[Reading]:
         is_sure = paged or (at_start and at_end) or (at_end and last in _SEPARATORS) or following in _SEPARATORS
         sign = "#" if token.group().isdigit() else "r"
         signature = f"{text[: token.start()]}\0{sign}{value - page_number}\0{text[token.end() :]}"
-        found.append(Reading(signature, value - page_number, is_sure, True))
+        found.append(CounterReading(signature, value - page_number, is_sure, True))
     return found
 
 

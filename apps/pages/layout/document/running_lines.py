@@ -34,16 +34,16 @@ FOOT_SHARE, MIN_FOOT_SPACE_HEIGHTS = 0.04, 3.0
 SHORT_PAGE_SHARE = 0.62
 # Lines of the text up to this length are compared with those of the other pages.
 MAX_SHORT_CHARACTERS = 80
-# In a series of documents of one kind, so many pages repeat such a line at its place.
+# In a series of documents of one kind, this share of the pages repeats such a line at its place.
 MIN_SERIES_SHARE = 0.9
-# Memory: so many different lines are remembered.
+# Memory: at most this many different lines are remembered.
 MAX_REMEMBERED = 100_000
 
 _ADDRESS = re.compile(
     r"https?://|www\.|\bdoi\b|\b10\.\d{4,}/|©|\(c\) ?\d{4}|\S+@\S+\.\w|\w\.(?:org|com|net|edu|gov)\b", re.I
 )
 
-# A place in which running lines with changing titles are has so many lines at least.
+# A place of running lines with changing titles has at least this many lines.
 MIN_PLACE_LINES = 4
 _SECTION_NUMBER = re.compile(r"^[^\W\d_]*\s?\d{1,2}(?:\.\d{1,2})*[.:]?\s")
 Place = tuple[str, int, float]
@@ -86,7 +86,7 @@ def compared_text(block: Block) -> str:
 
 
 class RunningLines:
-    """What the margins of all pages have in common. First ``add`` every page, then ask ``zone_of``."""
+    """The lines that the margins of all pages have in common. First ``add`` every page, then ask ``zone_of``."""
 
     def __init__(self) -> None:
         self._heights: dict[tuple[str, str, float], Counter[int]] = {}
@@ -139,7 +139,7 @@ class RunningLines:
         """End the survey. ``body_size``: the size of most letters of the document."""
         self._body_size = body_size
         repeated = [count for count in self._body_lines.values() if count > 1]
-        # Pages whose texts repeat at the same place are documents of one kind, such as letters: repetition says little.
+        # Pages whose texts repeat at one place are documents of one kind, such as letters: repetition shows little.
         self._is_series = sum(repeated) >= MIN_SERIES_SHARE * self._pages and self._pages > 1
         self._body_lines.clear()
 
@@ -302,7 +302,7 @@ def _space_to(body: Sequence[Block], block: Block) -> float:
 
 
 def _has_separator(page: Page, block: Block, zone: str) -> bool:
-    """Return True if a rule lies between a line of the margin and the text."""
+    """Return True if a ruling is between a line of the margin and the text."""
     box = block.box
     return any(
         (box.bottom - 2 <= rule.top <= box.bottom + 14 if zone == "header" else box.top - 14 <= rule.top <= box.top + 2)

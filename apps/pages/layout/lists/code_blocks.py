@@ -29,10 +29,10 @@ MAX_FOREIGN_SHARE = 0.25
 # A gap this wide, in ems, may be a gutter between two columns, if no line near it crosses it.
 MIN_GUTTER_EMS = 2.5
 GUTTER_REACH_POINTS = 60.0
-# The lines of a block follow each other within so many line heights; more are blank lines inside it.
+# The next line of a block is within this many line heights; a larger step means blank lines inside it.
 MAX_STEP_HEIGHTS = 3.4
 MAX_BLANK_LINES = 3
-# The second half of a block may be indented by so many letters.
+# The second half of a block may be indented by at most this many letters.
 MAX_SHIFT_LETTERS = 24
 MAX_SIZE_RATIO = 1.08
 # Fonts of Chinese and Japanese have one width by nature.
@@ -281,7 +281,7 @@ def _block(region: Sequence[CodeLine], fonts: frozenset[str]) -> Block:
 
 
 def _spaced(runs: Iterable[TextRun], left: float, letter: float) -> str:
-    """Return the text of a line with as many blanks as its gaps have room for."""
+    """Return the text of a line with as many blanks as fit into its gaps."""
     text = ""
     end = left
     is_parted = False

@@ -11,9 +11,9 @@ from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.segments import Row, Segment
 
-# A leader: signs of one kind, near each other, at least so many.
+# A leader: signs of one kind near each other; the least number of them depends on the sign.
 _LEADER = re.compile(r"\s*(?:(?:[.·․‥…•]\s?){4,}|(?:…\s?){2,}|_{5,}|(?:\. ){3,}\.?)\s*")
-# What follows a leader: a page number, in digits or as roman numeral, also "A-3" and "3.12".
+# The text after a leader: a page number, in digits or as roman numeral, also "A-3" and "3.12".
 _PAGE = re.compile(r"(?:[A-Z]{1,2}[-.–]?)?\d{1,4}(?:[-.–]\d{1,4})?|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}")
 _AMOUNTS = re.compile(r"(?:\W?\d[\d.,]*\W?\s*)+")
 # A blank in a form is dots too: entries come in groups.

@@ -22,7 +22,7 @@ MAX_LONE_DOTS = 2
 MAX_LEVEL_SHIFT_EMS = 0.45
 # ... and within this one if both are numbers, which may be set flush right.
 MAX_NUMBER_SHIFT_EMS = 0.95
-# Neighbours in the alphabet are letters of one list when so many lines part them at most.
+# Neighbours in the alphabet are letters of one list when at most this many lines are between them.
 MAX_LETTERED_LINES = 8
 # A shorter line is not full, even if no other is longer.
 MIN_FULL_CHARACTERS = 32
@@ -78,7 +78,7 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
             continue
         sign, rest = segment.text[:1], segment.text[1:].strip()
         if "symbol" in first.style.font.lower() and sign.isprintable() and not "\ue000" <= sign <= "\uf8ff":
-            continue  # Symbol has Greek letters and signs of formulas, which mean what they say
+            continue  # Greek letters and signs of formulas in Symbol are no bullets
         if sign and sign not in list_markers.BULLET_SIGNS - {"o"} and sign not in list_markers.CHECK_BOXES:
             segment.text = f"{BULLET} {rest}".strip()
             segment.runs = [msgspec.structs.replace(first, text=f"{BULLET} "), *segment.runs[1:]]

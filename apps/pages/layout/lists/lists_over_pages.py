@@ -1,4 +1,4 @@
-"""Lists that go on over page breaks: a page that begins inside an inner list says so only by its markers."""
+"""Lists that go on over page breaks: only the markers show that a page begins inside an inner list."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Segment
 from apps.pages.model.text import list_markers
 
-# Paragraphs are told apart by tags only where this share of them has several lines: some programs tag each line.
+# Tags separate paragraphs only where this share of them has several lines: some programs tag each line.
 MIN_LONG_SHARE = 0.3
 # A page that is one paragraph is not tagged with care.
 MAX_LINES, MAX_LINES_SHARE = 12, 0.5
@@ -25,7 +25,7 @@ _PARAGRAPHS = frozenset({"P", "H", "H1", "H2", "H3", "H4", "H5", "H6", "Title", 
 
 
 class TaggedLines:
-    """What trusted tags say about the lines of a page."""
+    """The paragraphs, items and artifacts that trusted tags give to the lines of a page."""
 
     def __init__(self, tags: PageTags, segments: Sequence[Segment]) -> None:
         self._tags = tags

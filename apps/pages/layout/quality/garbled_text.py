@@ -1,4 +1,4 @@
-"""Find text that is not what its page shows: characters that stand for no letter, shifted alphabets, mixed scripts.
+"""Find text that is not what its page shows: characters without a letter, shifted alphabets, mixed scripts.
 
 Fonts of a file may map their glyphs wrongly, each font by itself, so the text is judged font by font. Text of formulas
 is not judged by its letters. A verdict here is a suspicion: OCR of the page confirms it or not.
@@ -21,12 +21,12 @@ _NO_LETTERS = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x
 _REPEATED = re.compile(r"(.)\1{2,}")
 _WORD = re.compile("[a-z]{4,}")
 
-# Fewer letters say little about the language of a text.
+# Fewer letters do not show the language of a text.
 MIN_LETTERS, MIN_DIFFERENT_LETTERS = 40, 12
 MIN_LETTER_SHARE = 0.6
 # Running text, lists and tables in fourteen languages fit with -2.8 to -3.2, letters at random with -3.8.
 MAX_STRANGE_FIT, MIN_FIT, MIN_GAIN = -3.3, -3.1, 0.5
-# Words without a vowel: 0.02 in running text, 0.1 in program code, 0.3 where letters stand for others.
+# Words without a vowel: 0.02 in running text, 0.1 in program code, 0.3 where letters replace others.
 MIN_WORDS, MIN_SHARE_WITHOUT_VOWEL = 25, 0.25
 # Of a text beyond ASCII: letters that no language uses much, and neighbours of two scripts.
 MIN_FOREIGN_LETTERS, MIN_RARE_SHARE, MIN_CHANGE_SHARE = 15, 0.3, 0.2
@@ -110,7 +110,7 @@ def _has_strange_letters(text: str) -> bool:
     letters = letter_frequencies.letter_counts(counts)
     if letters.sum() < MIN_LETTERS or letter_frequencies.plain_fit(letters) > MAX_STRANGE_FIT:
         return False
-    # Fill characters such as XXXX tell nothing of the language.
+    # Fill characters such as XXXX do not show the language.
     counts = _ascii_counts(_REPEATED.sub(r"\1", text))
     letters = letter_frequencies.letter_counts(counts)
     if letters.sum() < MIN_LETTERS or np.count_nonzero(letters) < MIN_DIFFERENT_LETTERS:

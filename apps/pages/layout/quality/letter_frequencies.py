@@ -38,7 +38,7 @@ _UPPER, _LOWER = ord("A"), ord("a")
 
 class Fit(msgspec.Struct, frozen=True):
     """How a text fits the best language: the mean logarithm of the frequency of its letters (running text: about -2.9,
-    letters at random: -3.8) as it stands, and after the best shift. ``letter_share``: how many of its characters are
+    letters at random: -3.8) unshifted, and after the best shift. ``letter_share``: how many of its characters are
     letters after that shift, 0.0-1.0."""
 
     plain: float

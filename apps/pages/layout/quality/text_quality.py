@@ -16,7 +16,7 @@ MIN_SCAN_SHARE = 0.5
 # Pictures over this share of a page with text may contain text.
 MIN_PICTURES_SHARE = 0.25
 MIN_GARBLED_SHARE = 0.25
-# So many are no bullets, even on a page where they are a small share.
+# This many are not bullets, even where they are a small share of the page.
 MIN_GARBLED_CHARACTERS = 60
 
 

@@ -1,4 +1,4 @@
-"""Tell columns of running text from columns of cells.
+"""Distinguish columns of running text from columns of cells.
 
 Lines of two flows are independent: they fill their column, and a paragraph of one ends beside the middle of another.
 Cells of a table come in rows: they share baselines, and where a row begins in one column it begins in the others.

@@ -1,4 +1,4 @@
-"""Tell the labels of a chart from a table: bars and scales."""
+"""Distinguish the labels of a chart from a table, by bars and scales."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _split_at_borders(segment: Segment, borders: Sequence[float]) -> list[Segmen
 def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
     """Return the gutters of a table; ``header_lines``: lines above its header ruling, 0 when it has none.
 
-    Heads over several columns, section titles and notes cross gutters, so they have no say.
+    Heads over several columns, section titles and notes cross gutters, so they are left out of the count.
     """
     left = min(line[0].x0 for line in lines)
     size = lines[len(lines) // 2][0].size

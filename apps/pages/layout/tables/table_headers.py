@@ -23,7 +23,7 @@ MAX_OFF_CENTRE_POINTS = 5.0
 
 
 class Shape(msgspec.Struct, frozen=True, gc=False):
-    """What shows the cells of a table: the gutters between its columns and the rulings in and around it."""
+    """The evidence for the cells of a table: the gutters between its columns and the rulings in and around it."""
 
     gutters: Gutters
     across: Sequence[Ruling]

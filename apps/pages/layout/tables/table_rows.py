@@ -57,7 +57,7 @@ def grouped(lines: Sequence[Row], gutters: Gutters, across: Sequence[Ruling], *,
 
 
 def _split(lines: Sequence[T], breaks: Sequence[bool]) -> list[list[T]]:
-    """Return the lines in groups; ``breaks[i]`` says whether line ``i + 1`` begins another."""
+    """Return the lines in groups; ``breaks[i]``: whether line ``i + 1`` begins another."""
     groups: list[list[T]] = [[lines[0]]]
     for line, is_break in zip(lines[1:], breaks, strict=True):
         if is_break:

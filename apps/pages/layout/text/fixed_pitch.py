@@ -1,6 +1,6 @@
 """Which fonts of a page write all letters equally wide, measured on their words.
 
-A font's name and flags say it in most files; some say nothing, some say it of fonts that are not.
+A font's name and flags state it in most files; in some they are missing or wrong.
 """
 
 from __future__ import annotations

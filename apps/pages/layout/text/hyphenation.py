@@ -14,7 +14,7 @@ from apps.pages.model.text import scripts
 # A document of more distinct words decides by those that came first.
 MAX_WORDS = 200_000
 MAX_WORD_CHARACTERS = 40
-# A half that is in so many compounds of the document makes a compound with another word, too.
+# A half that is in this many compounds of the document makes a compound with another word, too.
 MIN_FIRST_HALVES, MIN_SECOND_HALVES = 2, 3
 # Shorter words in capitals are names of letters, such as those of X-RAY.
 MIN_CAPITALS = 3

@@ -112,7 +112,7 @@ def _mark_apart(runs: Sequence[TextRun]) -> None:
 
 
 def _is_inside_word(base: TextRun, run: TextRun, following: TextRun) -> bool:
-    """Return True for a letter of a word or logo, whose letters stand at different heights."""
+    """Return True for a letter of a word or logo, whose letters are at different heights."""
     if run.style.mathematics or not (run.text.isalpha() and base.text[-1].isalpha() and following.text[:1].isalpha()):
         return False
     if following.baseline is None or base.baseline is None:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from apps.pages.model.blocks import Span
+from apps.pages.model.blocks import TextSpan
 from apps.pages.model.raw_page import TextRun
 
 # A block is bold or italic as a whole when this share of its letters is.
 MAIN_SHARE = 0.9
-# What a line end takes out of the text.
+# Signs that joining removes at a line end.
 _HYPHENS = "-‐\xad"
 # A text with more of its letters in fixed pitch than this is a label with a value that was typed in, or typewritten.
 MAX_CODE_SHARE = 0.4
@@ -21,7 +21,7 @@ _Look = tuple[bool, bool, bool, bool, int, str]
 _PLAIN: _Look = (False, False, False, False, 0, "")
 
 
-def spans_of(text: str, runs: Sequence[TextRun]) -> tuple[Span, ...]:
+def spans_of(text: str, runs: Sequence[TextRun]) -> tuple[TextSpan, ...]:
     """Return the parts of a text that are set apart; the runs are those of the text, in its order.
 
     The text may lack hyphens at the ends of runs. Where it does not follow the runs, the rest of it has no spans.
@@ -35,11 +35,11 @@ def spans_of(text: str, runs: Sequence[TextRun]) -> tuple[Span, ...]:
     return ()
 
 
-def _aligned(text: str, runs: Sequence[TextRun]) -> tuple[Span, ...]:
+def _aligned(text: str, runs: Sequence[TextRun]) -> tuple[TextSpan, ...]:
     looks = _looks(runs)
     if all(look == _PLAIN for look in looks):
         return ()
-    found: list[Span] = []
+    found: list[TextSpan] = []
     at = 0
     for run, look in zip(runs, looks, strict=True):
         begin, at = _place(text, run.text.strip(), at)
@@ -48,7 +48,7 @@ def _aligned(text: str, runs: Sequence[TextRun]) -> tuple[Span, ...]:
         if look == _PLAIN or begin == at:
             continue
         last = found[-1] if found else None
-        span = Span(begin, at, *look)
+        span = TextSpan(begin, at, *look)
         if (
             last is not None
             and not text[last.end : begin].strip()
@@ -110,7 +110,7 @@ def _is_code(run: TextRun) -> bool:
     return MIN_PITCH_EMS < (run.x1 - run.x0) / max(1, len(run.text.rstrip())) / run.size < MAX_PITCH_EMS
 
 
-def moved(spans: Iterable[Span], by: int) -> tuple[Span, ...]:
+def moved(spans: Iterable[TextSpan], by: int) -> tuple[TextSpan, ...]:
     """Return the spans of a text to which ``by`` characters were added in front; negative: from which they were cut."""
     return tuple(
         msgspec.structs.replace(span, start=max(0, span.start + by), end=span.end + by)

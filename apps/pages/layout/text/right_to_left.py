@@ -23,7 +23,7 @@ MIN_SPACE_EMS = 0.17
 # ... and this wide on a page whose spaces are in the file.
 MIN_SPACE_BESIDE_BLANKS_EMS = 0.35
 MIN_BLANK_POINTS = 0.3
-# The gap of a blank that takes no room is below this, in ems.
+# The gap of a blank of no width is below this, in ems.
 MAX_NO_ROOM_EMS = 0.06
 _NON_JOINER = "\u200c"
 # Letters of the languages that write it: Persian, Kurdish, Urdu and others.
@@ -165,7 +165,7 @@ def _with_gaps(stretch: Sequence[Cluster], size: float, joint: str, *, spaced: b
     """Return clusters from the right with one blank wherever the file has one or the gap is a space.
 
     On a page that has none, PDFium makes up some between parts of a word; only gaps count there.
-    A blank without room between Arabic letters is a ``joint``: what programs write for a character without a shape.
+    A blank of no width between Arabic letters is a ``joint``: programs write it for a character without a shape.
     """
     smallest = (MIN_SPACE_BESIDE_BLANKS_EMS if spaced else MIN_SPACE_EMS) * size
     result: list[Cluster] = []

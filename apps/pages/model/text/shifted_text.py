@@ -30,7 +30,7 @@ _TAGGED = re.compile(r"<(su[pb])>([^<>\n]{1,24})</\1>", re.IGNORECASE)
 
 
 def shifted(text: str, *, raised: bool, formula: bool = False) -> str:
-    """Return text set above or below its line in characters that say so.
+    """Return text set above or below its line in raised or lowered characters.
 
     Digits and signs always have one. A word such as the ``th`` of 12th stays as it is; a single letter without a
     raised form gets a caret, and so do several letters in a formula.

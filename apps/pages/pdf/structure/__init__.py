@@ -1,1 +1,1 @@
-"""What the catalogue of a document holds beside pages: layers, outline, tags."""
+"""The parts of a document's catalogue beside pages: layers, outline, tags."""

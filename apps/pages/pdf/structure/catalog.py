@@ -80,7 +80,7 @@ def _stream_at(content: Any, at: int) -> tuple[bytes, int]:
 
 
 def _inflated(content: Any, start: int, size: int) -> bytes:
-    """Return at most so many bytes of the compressed data at an offset."""
+    """Return at most ``size`` bytes of the compressed data at an offset, decompressed."""
     if not 0 < size <= _MAX_STREAM_BYTES:
         raise _Unclear
     with memoryview(content) as whole, whole[start : start + _MAX_STREAM_BYTES] as part:

@@ -94,7 +94,7 @@ class HiddenLayers:
 
 
 class LayerMarks:
-    """Tells which page objects are hidden, by the marks of ``copy_with_marks``."""
+    """Knows which page objects are hidden, by the marks of ``copy_with_marks``."""
 
     def __init__(self, library: Pdfium) -> None:
         self._library = library
@@ -169,7 +169,7 @@ def _values(listed: Any) -> Iterator[Any]:
 
 
 def _usage_hides(group: Any) -> bool:
-    """Return whether a group says that it is not for viewing, for example a layer for print alone."""
+    """Return whether a group is marked as not for viewing, for example a layer for print alone."""
     usage = group.get("/Usage")
     view: Any = usage.get("/View") if _is_dictionary(usage) else None
     return _is_dictionary(view) and str(view.get("/ViewState", "/ON")) == "/OFF"

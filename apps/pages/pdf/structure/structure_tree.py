@@ -1,7 +1,7 @@
 """Read the structure tree of tagged PDFs: which marked content of a page is in a table cell, in a list item and so on.
 
-The tree is untrusted like everything else in a file: it may lie, loop or have millions of elements. Here it is only
-read, within limits; layout decides whether it believes it.
+The tree is untrusted like everything else in a file: it may be wrong, loop or have millions of elements. Here it is
+only read, within limits; layout decides whether to trust it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _number(library: Pdfium, attribute: int, name: bytes) -> int:
 
 
 class MarkReader:
-    """Tells the marked content of text objects; its buffers are reused."""
+    """Reads the marked content of text objects; its buffers are reused."""
 
     def __init__(self, library: Pdfium) -> None:
         self._library = library

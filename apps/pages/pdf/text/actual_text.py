@@ -16,16 +16,16 @@ from apps.pages.pdf.pdfium import TEXT, Pdfium
 
 ACTUAL_TEXT = 5
 """Type of the records of such text."""
-# So many characters are one cluster, such as a letter with its marks or a ligature, whose parts share one box.
+# At most this many characters are a cluster, such as a letter with its marks or a ligature, whose parts share one box.
 MAX_CLUSTER = 4
-# Objects of a group lie on one line when their boxes are no further apart, in times of their height.
+# Objects of a group are on one line when their boxes are no further apart, in times of their height.
 MAX_APART_HEIGHTS = 1.5
 # On a page with more objects some groups keep the boxes of their ink.
 MAX_OBJECTS = 20_000
 _FIRST_COMPLEX = 0x590
 _FIRST_PRINTED, _FIRST_PRIVATE = 0x20, 0xE000
 _KEY = b"ActualText"
-# Glyphs that say nothing take a text of at most this length.
+# Glyphs without a meaning of their own take a text of at most this length.
 MAX_GIVEN_TEXT = 32
 _SOFT_HYPHEN = "\xad"
 _SIDES = ("loose_left", "loose_bottom", "loose_right", "loose_top")
@@ -74,7 +74,7 @@ def settled(library: Pdfium, page: int, records: Any) -> tuple[Any, Any, frozens
 
 
 def _is_unread(code: Any) -> Any:
-    """Return which code points say nothing: controls and the private use area."""
+    """Return which code points have no meaning: controls and the private use area."""
     control = (code < _FIRST_PRINTED) & (code != 9) & (code != 10) & (code != 13)
     return control | (code >= _FIRST_PRIVATE) & (code < 0xF900)
 

@@ -58,7 +58,7 @@ def batch_agrees(library: Pdfium) -> bool:
 
 def _agree(library: Pdfium, text_page: int) -> bool:
     count = library.FPDFText_CountChars(text_page)
-    # Room for records of another size: those after the last have to stay as they are.
+    # The buffer is larger than the records: bytes after the last one must stay unchanged.
     buffer = np.full(4 * count * RECORD.itemsize, _UNTOUCHED, "u1")
     if count < 1 or library.FPDFText_GetCharInfoBatch(text_page, 0, count, buffer.ctypes.data) != count:
         return False

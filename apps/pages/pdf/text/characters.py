@@ -69,7 +69,7 @@ class Characters(msgspec.Struct):
     distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
     writing direction, vertical writing is 90. ``blanks_before``: how many blanks the file has before the character.
     ``objects``: handles of the text objects that have a character, and of the marks of groups of glyphs with a text of
-    their own. ``blanks``: the boxes of blanks on a page with letters written to the left. ``unmapped``: the font says
+    their own. ``blanks``: the boxes of blanks on a page with letters written to the left. ``unmapped``: the font has
     no more than its code.
     """
 

@@ -1,7 +1,7 @@
 """Fonts whose map to characters contradicts the glyphs that they name.
 
-A viewer draws a font that is not embedded with one of its own, by the glyph names of its encoding. So the names say
-what the page shows, and a map (``/ToUnicode``) that says otherwise for most letters is wrong.
+A viewer draws a font that is not embedded with one of its own, by the glyph names of its encoding. So the names are
+what the page shows, and a map (``/ToUnicode``) that differs for most letters is wrong.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a font says about itself: weight, slant, pitch, writing direction, and the characters behind unmapped codes."""
+"""The properties of a font: weight, slant, pitch, writing direction, and the characters behind unmapped codes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def font_facts(library: Pdfium, font: int) -> FontFacts:
 
 
 def facts_of_name(full: str, flags: int) -> FontFacts:
-    """Return what the name of a font and the flags of its descriptor (-1: none) say."""
+    """Return the facts in the name of a font and in the flags of its descriptor (-1: none)."""
     name = full.partition("+")[2] or full
     return FontFacts(
         name=name,
@@ -62,7 +62,7 @@ def facts_of_name(full: str, flags: int) -> FontFacts:
 
 
 def character_of_glyph(library: Pdfium, font: int, code: int) -> str:
-    """Return the characters that a code's glyph name stands for (Adobe Glyph List); "" when the name says nothing."""
+    """Return the characters that a code's glyph name means (Adobe Glyph List); "" for an unknown name."""
     name = _string(library.FPDFFont_GetCharGlyphName, font, code)
     return _characters_of_name(name) if name and name != ".notdef" else ""
 

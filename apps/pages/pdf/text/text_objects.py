@@ -128,7 +128,7 @@ class TextObjectReader:
         return found
 
     def _place_pens(self, text_page: int, firsts: Sequence[int], found: TextObjects) -> None:
-        """Place the pens of vertical writing and of characters without an object, which the matrix does not tell."""
+        """Place the pens of vertical writing and of characters without an object, which the matrix does not give."""
         pen = np.zeros(2, "f8")
         at = pen.ctypes.data
         for row in np.flatnonzero(found.vertical | (found.font == 0)).tolist():

@@ -25,10 +25,10 @@ MIN_SHARE_OF_WORD_GAP, MIN_NARROW_WORD_GAP_EMS = 0.6, 0.085
 MIN_UNCLEAR_WORD_GAP_EMS = 0.13
 # Between letters of scripts that write no spaces, and between these and others; some part phrases by a blank.
 MIN_UNSPACED_GAP_EMS, MIN_PHRASE_GAP_EMS = 0.45, 0.18
-# Letters are spaced when most gaps of a run of so many letters are this wide and alike.
+# Letters are spaced when most gaps of a run of at least this many letters are this wide and alike.
 MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
 MIN_SPACED_LETTERS = 4
-# Letters set so far apart that each would be a run have unlike widths; their words are at most so many gaps apart.
+# Letters set so far apart that each would be a run have unlike widths; their words are at most this many gaps apart.
 MIN_WIDTH_DIFFERENCE_EMS, MAX_SPACED_WORD_GAP = 0.08, 3.0
 # Extents of a font that its descriptor does not give, and the bounds of those that it gives, in ems.
 DEFAULT_ASCENT, DEFAULT_DESCENT = 0.75, 0.22
@@ -185,7 +185,7 @@ def _gaps(boxes: _Boxes, code: Any) -> Any:
 def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) -> Any:
     """Return which wide gaps are between letters that are set apart evenly, as in "A N N U A L  R E P O R T".
 
-    The gaps of such letters are alike and their widths are not; letters in columns of a table stand at even places.
+    The gaps of such letters are alike and their widths are not; letters in columns of a table are at even places.
     """
     spaced = np.zeros(len(gap), bool)
     if not (apart[2:] & apart[1:-1] & apart[:-2]).any():
@@ -248,7 +248,7 @@ def _unclear_runs(gap: Any, free: Any, starts: Any, ends: Any) -> list[tuple[int
 def _word_gap(gaps: list[float], blank_gaps: list[float]) -> float:
     """Return the width, in ems, from which a gap of a run parts two words.
 
-    ``gaps`` have no blank in the file, ``blank_gaps`` have one. Word gaps and letter gaps are told apart by their
+    ``gaps`` have no blank in the file, ``blank_gaps`` have one. Word gaps and letter gaps are separated by their
     distribution, because fonts, justification and letter spacing move both.
     """
     gaps.sort()

@@ -1,6 +1,6 @@
 """Columns of Chinese and Japanese that a file draws glyph by glyph, with a font that writes horizontally.
 
-A vertical font says so in its encoding. Browsers and report writers place each glyph below the last instead; then
+The encoding of a vertical font shows it. Browsers and report writers place each glyph below the last instead; then
 only the places show how the page is written.
 """
 
@@ -13,17 +13,17 @@ import numpy as np
 
 from apps.pages.pdf.text.characters import Characters
 
-# From one glyph to the next of a column: so many ems down, and at most so many aside.
+# From one glyph to the next of a column: the least and greatest step down, and the greatest step aside.
 MIN_STEP_EMS, MAX_STEP_EMS, MAX_ASIDE_EMS = 0.7, 1.6, 0.3
 MAX_CORNER_EMS = 0.6
 # A page is written in columns when this share of its letters of these scripts are in such steps.
 MIN_VERTICAL_SHARE = 0.6
 # ... and this share of all its characters.
 MIN_PAGE_SHARE = 0.3
-# Letters of other scripts that are set upright in a column: so many digits or letters side by side.
+# Letters of other scripts that are set upright in a column: at most this many digits or letters side by side.
 MAX_ACROSS, MAX_ACROSS_EMS = 4, 1.6
 _FIRST_IDEOGRAPHIC = 0x2E80
-# Where the frame of an ideograph lies about the baseline, in ems.
+# The frame of an ideograph about the baseline, in ems.
 _FRAME_ABOVE, _FRAME_BELOW = 0.88, 0.12
 
 
@@ -99,7 +99,7 @@ def _column_centres(centres: Any, base: Any, size: Any, vertical: Any) -> Any:
 
 
 def _stretches(of: Any, characters: Characters) -> list[tuple[int, int]]:
-    """Return the first and last places of neighbours of ``of`` that stand side by side on one line."""
+    """Return the first and last places of neighbours of ``of`` that are side by side on one line."""
     places = np.flatnonzero(of)
     if not len(places):
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.pages.layout.text.hyphenation import DocumentWords, joined_lines, rejoined
-from apps.pages.model.blocks import Block, BlockType, Line, Span
+from apps.pages.model.blocks import Block, BlockType, Line, TextSpan
 from apps.pages.model.geometry import Box
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.tiny_pdf import Sheet
@@ -65,7 +65,7 @@ def test_a_word_cut_by_the_end_of_the_page(parse: Parse) -> None:
 
 def test_spans_follow_the_text_when_a_hyphen_comes_back() -> None:
     lines = (Line("1. a self-", BOX), Line("asserted bold word", BOX))
-    block = Block(BlockType.LIST_ITEM, BOX, "a selfasserted bold word", lines, marker="1.", spans=(Span(2, 19),))
+    block = Block(BlockType.LIST_ITEM, BOX, "a selfasserted bold word", lines, marker="1.", spans=(TextSpan(2, 19),))
 
     found = rejoined(block, words_of("self-asserted"))
 

@@ -1,4 +1,4 @@
-"""What is raised, crossed out, bold or a link on the page is marked in the results."""
+"""Text that is raised, crossed out, bold or a link on the page is marked in the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text with spans becomes Markdown or HTML that says the same."""
+"""A text with spans becomes Markdown or HTML of the same meaning."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from apps.pages.model.blocks import Span
+from apps.pages.model.blocks import TextSpan
 from apps.pages.output import inline_markup
 from apps.pages.output.render import paragraph
 
 
-def marked(text: str, part: str, **look: object) -> tuple[str, tuple[Span, ...]]:
+def marked(text: str, part: str, **look: object) -> tuple[str, tuple[TextSpan, ...]]:
     start = text.index(part)
-    return text, (Span(start, start + len(part), **look),)  # type: ignore[arg-type]
+    return text, (TextSpan(start, start + len(part), **look),)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -48,21 +48,21 @@ def test_markdown_of_a_span(text: str, part: str, look: dict[str, object], expec
 
 def test_markers_of_several_kinds_are_nested() -> None:
     text = "all bold, this italic too"
-    spans = (Span(0, 10, bold=True), Span(10, 21, bold=True, italic=True), Span(22, 25, bold=True))
+    spans = (TextSpan(0, 10, bold=True), TextSpan(10, 21, bold=True, italic=True), TextSpan(22, 25, bold=True))
 
     assert inline_markup.markdown(text, spans) == "**all bold, *this italic* too**"
 
 
 def test_a_link_holds_what_is_set_apart_inside_of_it() -> None:
     url = "https://example.org"
-    spans = (Span(4, 8, url=url), Span(9, 13, bold=True, url=url))
+    spans = (TextSpan(4, 8, url=url), TextSpan(9, 13, bold=True, url=url))
 
     assert inline_markup.markdown("see this word", spans) == f"see [this **word**]({url})"
     assert inline_markup.markdown("see this word", spans, links=False) == "see this **word**"
 
 
 def test_html_has_tags_and_escapes_the_text() -> None:
-    spans = (Span(0, 3, bold=True), Span(7, 8, level=1))
+    spans = (TextSpan(0, 3, bold=True), TextSpan(7, 8, level=1))
 
     assert inline_markup.html("a<b is 5⁶", spans) == "<b>a&lt;b</b> is <sup>5</sup>⁶"
 
@@ -109,7 +109,7 @@ def test_a_reader_of_markdown_finds_the_text_and_no_markers(
     spans, at = [], 0
     for length, look in stretches:
         if at + length <= len(text):
-            spans.append(Span(at, at + length, **look))
+            spans.append(TextSpan(at, at + length, **look))
         at += length + 1
 
     html = READER.render(paragraph(text, spans, links=True))

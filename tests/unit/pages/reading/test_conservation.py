@@ -1,4 +1,4 @@
-"""Every visible character of a page is in its blocks, or the page says how many are missing."""
+"""Every visible character of a page is in its blocks, or the page counts how many are missing."""
 
 from __future__ import annotations
 

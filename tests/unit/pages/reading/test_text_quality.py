@@ -1,4 +1,4 @@
-"""Text layers that are not the text of their page: what they say is not taken for it, and nothing is lost silently."""
+"""Text layers that differ from the text of their page are not trusted, and no text is lost silently."""
 
 from __future__ import annotations
 
