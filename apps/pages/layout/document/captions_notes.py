@@ -22,15 +22,15 @@ MAX_RULE_SPACE_POINTS = 18.0
 MAX_RULE_SHARE = 0.6
 MIN_NOTE_SPACE_HEIGHTS = 0.7
 
-_NUMBER = r"(?:\d{1,3}|[IVXLC]{1,6}|[A-Z])(?:[.\-–]\d{1,3})*[a-z]?"
-_ANY_LABEL = re.compile(rf"[^\W\d_]{{1,14}}\.?\s?{_NUMBER}\s*(?:[.:|–—)]|$)")
+# A letter or a Roman numeral is a number only behind a blank: "Table B", but not "Tables".
+_NUMBER = r"(?:\s?\d{1,3}|\s(?:[IVXLC]{1,6}|[A-Z]))(?:[.\-–]\d{1,3})*[a-z]?"
+_ANY_LABEL = re.compile(rf"[^\W\d_]{{1,14}}\.?{_NUMBER}\s*(?:[.:|–—)]|$)")
 # The words that most languages have for figures and tables.
 _KNOWN_LABEL = re.compile(
-    r"(?:fig(?:s|\.|ure|ura|uur|ur)?|table|tab|tabelle|tabela|tabla|tabella|tableau|tabel|tabell|taulukko|tablica|tabulka|"
+    r"(?i:fig(?:s|\.|ure|ura|uur|ur)?|table|tab|tabelle|tabela|tabla|tabella|tableau|tabel|tabell|taulukko|tablica|tabulka|"
     r"abb|abbildung|bild|kuva|obr|obrázek|rys|rysunek|εικόνα|σχήμα|πίνακας|рис|рисунок|табл|таблица|таблиця|"
-    rf"شكل|شکل|جدول|איור|טבלה|图|圖|図|表|그림|표|รูป|รูปที่|ตาราง|ตารางที่|चित्र|तालिका|hình|bảng)\.?\s?(?:{_NUMBER}|[٠-٩۰-۹๐-๙०-९]+)"
+    rf"شكل|شکل|جدول|איור|טבלה|图|圖|図|表|그림|표|รูป|รูปที่|ตาราง|ตารางที่|चित्र|तालिका|hình|bảng)\.?(?:{_NUMBER}|\s?[٠-٩۰-۹๐-๙०-९]+)"
     r"\s*(?:[.:|–—)。：　]|$|\s)",
-    re.IGNORECASE,
 )
 _FIGURES = (BlockType.PICTURE, BlockType.TABLE)
 

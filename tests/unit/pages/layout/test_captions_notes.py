@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from apps.pages.layout.document.captions_notes import has_caption_label
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.geometry import Box
 from apps.pages.output.assembly import finished_pages
@@ -117,3 +118,11 @@ def test_footnotes_of_a_drawn_page_under_their_rule(tmp_path: Path) -> None:
     assert [block.text for block in done[0].blocks if block.type is BlockType.FOOTNOTE] == [
         "Translated from the French."
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_label"),
+    [("Figures", False), ("Tables and figures", False), ("Figure 1. The mill", True), ("Table B", True)],
+)
+def test_a_plural_is_no_label_of_a_caption(text: str, is_label: bool) -> None:
+    assert has_caption_label(text) is is_label
