@@ -78,6 +78,8 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
 
     facts: dict[str, object] = msgspec.to_builtins(report)
     del facts["warnings"]
+    if "attachments" in job.result_facts:  # known since the document was opened
+        facts["attachments"] = job.result_facts["attachments"]
     if job.uses_models:
         facts["usage"] = usage_of(job)
     counts = report.warnings | ({"needs_ocr": report.pages_needing_ocr} if report.pages_needing_ocr else {})

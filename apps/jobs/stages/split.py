@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+import msgspec
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
@@ -109,6 +110,8 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     """Move the job to the stage, and record the facts of its document and the deadline for this number of pages."""
     job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in facts.warnings)]
     job.page_count = pages
+    if facts.attachments:
+        job.result_facts = {**job.result_facts, "attachments": msgspec.to_builtins(facts.attachments)}
     base = job.parsed_options.base_seconds or settings.JOB_BASE_SECONDS
     per_page = job.parsed_options.seconds_per_page or settings.JOB_SECONDS_PER_PAGE
     move_to_stage(
@@ -118,6 +121,7 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
         document_pages=facts.page_count,
         page_count=pages,
         warnings=job.warnings,
+        result_facts=job.result_facts,
         deadline_at=Now() + timedelta(seconds=min(base + per_page * pages, settings.MAX_JOB_SECONDS)),
     )
 

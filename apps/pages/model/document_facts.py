@@ -8,10 +8,19 @@ MAX_HEADER_OFFSET_BYTES = 1 << 16
 """How far into a file the header of a PDF is looked for. Readers accept bytes in front of it (PDF 32000-1, H.3)."""
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file inside the document, as the document describes it: "" or None for what it does not say."""
+
+    name: str
+    media_type: str = ""
+    size_bytes: int | None = None
+
+
 class DocumentFacts(msgspec.Struct, frozen=True):
-    """Media type, page count and title. ``warnings`` are public codes."""
+    """Media type, page count, title and attached files. ``warnings`` are public codes."""
 
     media_type: str
     page_count: int
     title: str = ""
     warnings: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()

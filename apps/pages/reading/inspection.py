@@ -14,6 +14,7 @@ from apps.pages.model.errors import (
     WrongPassword,
 )
 from apps.pages.model.text.safe_text import clean
+from apps.pages.pdf.structure.attachments import read_attachments
 from apps.pages.reading import images
 
 PDF = "application/pdf"
@@ -46,7 +47,7 @@ def media_type_of(head: bytes) -> str:
 
 
 def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
-    """Return type, page count and title. Raise DocumentError. No content stream is interpreted."""
+    """Return type, page count, title and attached files. Raise DocumentError. No content stream is interpreted."""
     with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
         head = file.read(MAX_HEADER_OFFSET_BYTES + 4)
     if not head:
@@ -80,6 +81,7 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
                 title = " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:MAX_TITLE_CHARACTERS]
             except Exception:  # a broken title must not stop the inspection
                 title = ""
+            attachments = read_attachments(pdf)
     except pikepdf.PasswordError as error:
         if password is not None:
             raise WrongPassword from error
@@ -92,7 +94,7 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
         if "encryption" in str(error).lower() and "unsupported" in str(error).lower():
             raise UnsupportedEncryption from error
         return _inspect_with_pdfium(path, password)
-    return DocumentFacts(PDF, page_count, title, ("document_repaired",) if repaired else ())
+    return DocumentFacts(PDF, page_count, title, ("document_repaired",) if repaired else (), attachments)
 
 
 def _inspect_with_pdfium(path: str, password: str | None) -> DocumentFacts:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 
 from apps.api.v2.results import MAX_UNSTREAMED_BYTES
@@ -39,6 +42,21 @@ def test_an_upload_is_parsed_and_all_sections_are_returned(api: Api, finish: Fin
     assert result["metadata"]["pages"][0]["page_number"] == 1
     assert result["job_metadata"]["version"] == "2026-06-15"
     assert result["job_metadata"]["words"] > 100
+
+
+def test_attached_files_are_listed(api: Api, finish: Finish, tmp_path: Path) -> None:
+    path = tmp_path / "invoice.pdf"
+    with pikepdf.open(io.BytesIO(long_document(1))) as pdf:
+        pdf.attachments["factur-x.xml"] = pikepdf.AttachedFileSpec(
+            pdf, b"<x/>", filename="factur-x.xml", description="", mime_type="text/xml", creation_date="", mod_date=""
+        )
+        pdf.save(path)
+    job_id = api.parse(path.read_bytes()).json()["id"]
+    finish(job_id)
+
+    attachments = body_of(api.job(job_id, "job_metadata"))["job_metadata"]["attachments"]
+
+    assert [(each["media_type"], each["size_bytes"]) for each in attachments] == [("text/xml", 4)]
 
 
 def test_expand_may_be_repeated_or_separated_by_commas(api: Api, finish: Finish) -> None:
