@@ -58,7 +58,17 @@ def markdown(text: str, spans: Sequence[TextSpan], *, links: bool = True, emphas
     """Return a text as the inside of a Markdown line. ``emphasis``: whether bold and italic parts are marked."""
     if not spans:
         return escaped(text)
-    return _linked(text, list(_pieces(text, spans, links=links, emphasis=emphasis)))
+    pieces = list(_pieces(text, spans, links=links, emphasis=emphasis))
+    result = ""
+    for url, group in groupby(_bridged(pieces, lambda span: span.url), key=lambda pair: pair[0]):
+        part = _wrapped(text, [piece for _, piece in group], _MARKERS)
+        if not url:
+            result += part
+            continue
+        if result.endswith("!"):
+            result = result[:-1] + "\\!"  # not a picture
+        result += f"[{part}]({url.translate(_ADDRESS)})"
+    return result
 
 
 def html(text: str, spans: Sequence[TextSpan], *, links: bool = True) -> str:
@@ -95,19 +105,6 @@ def _pieces(text: str, spans: Sequence[TextSpan], *, links: bool, emphasis: bool
         at, was_code = end, code
     if at < len(text):
         yield text[at:], TextSpan(at, len(text))
-
-
-def _linked(text: str, pieces: Sequence[_Piece]) -> str:
-    result = ""
-    for url, group in groupby(_bridged(pieces, lambda span: span.url), key=lambda pair: pair[0]):
-        part = _wrapped(text, [piece for _, piece in group], _MARKERS)
-        if not url:
-            result += part
-            continue
-        if result.endswith("!"):
-            result = result[:-1] + "\\!"  # not a picture
-        result += f"[{part}]({url.translate(_ADDRESS)})"
-    return result
 
 
 def _bridged(pieces: Sequence[_Piece], kind: _Kind) -> list[tuple[object, _Piece]]:

@@ -132,7 +132,10 @@ def _value(widget: Any) -> str:
     import pikepdf
 
     if kind == "/Ch":
-        shown = _choices(widget)
+        # Viewers show another text for some values of a choice field.
+        options = _inherited(widget, "/Opt")
+        pairs = list(options)[:MAX_ANNOTATIONS] if isinstance(options, pikepdf.Array) else []
+        shown = {str(pair[0]): str(pair[1]) for pair in pairs if isinstance(pair, pikepdf.Array) and len(pair) == 2}
         chosen = list(value) if isinstance(value, pikepdf.Array) else [value]
         return ", ".join(shown.get(str(part), str(part)) for part in chosen)
     if isinstance(value, pikepdf.Stream):
@@ -150,15 +153,6 @@ def _is_on(button: Any) -> bool:
     shown: Any = appearances.get("/N") if appearances is not None else None
     states = set(shown.keys()) - {"/Off"} if hasattr(shown, "keys") else set()
     return value in states if states else value != "/Off"
-
-
-def _choices(field: Any) -> dict[str, str]:
-    """Return what a viewer shows for each value of a choice field that has another text for it."""
-    import pikepdf
-
-    options = _inherited(field, "/Opt")
-    pairs = list(options)[:MAX_ANNOTATIONS] if isinstance(options, pikepdf.Array) else []
-    return {str(pair[0]): str(pair[1]) for pair in pairs if isinstance(pair, pikepdf.Array) and len(pair) == 2}
 
 
 def _inherited(widget: Any, key: str) -> Any:

@@ -24,7 +24,9 @@ from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.pdf import rasters
 from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.drawings import DrawingReader
+from apps.pages.pdf.page_frame import blank_page, frame_of, turned_box
 from apps.pages.pdf.pdfium_library import pdfium
+from apps.pages.pdf.repair import repaired
 from apps.pages.pdf.structure.catalog import may_have_layers
 from apps.pages.pdf.structure.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
 from apps.pages.pdf.structure.outline import read_outline
@@ -33,13 +35,10 @@ from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.text.text_runs import text_runs
 from apps.pages.pdf.text.vertical_writing import mark_vertical
 
-# Parts of a document that have crashed the library (an outline that loops, a form that explodes) and hold no page text.
-_NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels", "/OpenAction", "/AA", "/Metadata")
 _HEADER = b"%PDF-"
 _LOOP = "Loop detected"  # how qpdf names it
 # PDFium's text reader takes memory for each point of the width and the height of a page.
 MAX_SIDE_POINTS = 200_000.0
-LETTER = (612.0, 792.0)
 FONTS_MISSING = "fonts_missing"
 """Warning of a page with text in fonts that neither the file nor the machine has."""
 
@@ -123,7 +122,7 @@ class PdfFile:
     def _read(self, number: int, turned: int = 0) -> RawPage | PageFailure:
         try:
             with self._loaded(number) as page:
-                return self._raw_page(page, number, turned) if page else _blank_page(number)
+                return self._raw_page(page, number, turned) if page else blank_page(number)
         except errors.PageError as error:
             second = self._second_reading(number)
             if second is None or not second.characters.text:
@@ -180,7 +179,7 @@ class PdfFile:
         """Load a page; return 0 if that fails. A vast page is cut to a box that PDFium can hold, not its contents."""
         library = self._library
         page: int = library.FPDF_LoadPage(self._document, number - 1) or 0
-        if page and number not in self._vast and max((frame := _frame(library, page)).size) > MAX_SIDE_POINTS:
+        if page and number not in self._vast and max((frame := frame_of(library, page)).size) > MAX_SIDE_POINTS:
             self._vast[number] = frame
             library.FPDFPage_SetMediaBox(page, 0.0, 0.0, MAX_SIDE_POINTS, MAX_SIDE_POINTS)
             library.FPDF_ClosePage(page)
@@ -227,11 +226,11 @@ class PdfFile:
         import pikepdf
 
         try:
-            repaired = _repaired(self._path, self._password, bare=self._careful)
+            content = repaired(self._path, self._password, bare=self._careful)
         except (pikepdf.PdfError, pikepdf.PasswordError, OSError, ValueError, RuntimeError) as error:
             raise errors.PageError(f"{errors.PageError.__doc__} ({str(error)[:200]})") from error
         self._close_document()
-        self._repaired = repaired
+        self._repaired = content
         self._structure = None
         self._bytes = self._copy_with_marks(self._repaired) or self._repaired
         self._document = self._load(self._bytes, len(self._bytes), None) or 0
@@ -247,7 +246,7 @@ class PdfFile:
 
     def _raw_page(self, page: int, number: int, turned: int) -> RawPage:
         library = self._library
-        frame = self._vast.get(number) or _frame(library, page)
+        frame = self._vast.get(number) or frame_of(library, page)
         width, height = frame.size
         drawings = self._drawings.read(page, frame, layers=self._layers)
         text_page = library.FPDFText_LoadPage(page)
@@ -281,7 +280,7 @@ class PdfFile:
         self._last = number, characters
 
         def placed(boxes: list[Box]) -> list[Box]:
-            return [_turned(box, turned, width, height) for box in boxes] if turned else boxes
+            return [turned_box(box, turned, width, height) for box in boxes] if turned else boxes
 
         runs = text_runs(characters, width, height, turned=turned)
         read = len(runs)
@@ -380,42 +379,3 @@ def _is_drawn(value: TextRun, runs: Sequence[TextRun]) -> bool:
         run.top <= middle <= run.bottom and run.x0 < value.x1 and value.x0 < run.x1 and value.text in run.text
         for run in runs
     )
-
-
-def _frame(library: Any, page: int) -> Frame:
-    bounds = np.zeros(4, "f4")  # left, top, right, bottom
-    rotation = library.FPDFPage_GetRotation(page) * 90
-    if library.FPDF_GetPageBoundingBox(page, bounds.ctypes.data):
-        left, top, right, bottom = bounds.tolist()
-        return Frame(left, min(top, bottom), right, max(top, bottom), rotation)
-    width, height = library.FPDF_GetPageWidthF(page), library.FPDF_GetPageHeightF(page)
-    return Frame(0.0, 0.0, *((height, width) if rotation in (90, 270) else (width, height)), rotation)
-
-
-def _turned(box: Box, angle: int, width: float, height: float) -> Box:
-    """Map a box of the page as displayed, of this size, to the page turned back by ``angle`` clockwise degrees."""
-    if angle == 90:
-        return Box(box.top, width - box.x1, box.bottom, width - box.x0)
-    if angle == 180:
-        return Box(width - box.x1, height - box.bottom, width - box.x0, height - box.top)
-    return Box(height - box.bottom, box.x0, height - box.top, box.x1)
-
-
-def _repaired(path: str, password: str | None, *, bare: bool) -> bytes:
-    """Return the file as qpdf writes it, without encryption; ``bare``: without the parts that hold no page text."""
-    import pikepdf
-
-    with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
-        if bare:
-            for name in _NOT_TEXT:
-                if name in pdf.Root:
-                    del pdf.Root[name]
-        copy = io.BytesIO()
-        pdf.save(copy)
-        return copy.getvalue()
-
-
-def _blank_page(number: int) -> RawPage:
-    """Return an empty sheet for a page that the tree counts and that does not exist, as viewers show it."""
-    width, height = LETTER
-    return RawPage(page_number=number, width=width, height=height, runs=[], rulings=[], fills=[], pictures=[])

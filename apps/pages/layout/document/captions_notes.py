@@ -90,7 +90,12 @@ def _mark_footnotes(page: Page, blocks: list[Block], body_size: float) -> None:
         size = block.lines[0].size
         if not 0 < size <= NOTE_TYPE * body_size or block.box.top < MIN_NOTE_SHARE * page.height:
             continue
-        if _has_text_below(block, blocks, body_size):
+        has_text_below = any(
+            other.box.top >= block.box.bottom - 1
+            and (other.type in _FIGURES or bool(other.lines and other.lines[0].size > NOTE_TYPE * body_size))
+            for other in _in_column(block, blocks)
+        )
+        if has_text_below:
             continue
         if _begins_notes(page, block, blocks, body_size) or _follows_note(block, blocks[:index]):
             blocks[index] = msgspec.structs.replace(
@@ -126,14 +131,6 @@ def _follows_note(block: Block, before: Sequence[Block]) -> bool:
         and last.type is BlockType.FOOTNOTE
         and abs(last.lines[0].size - block.lines[0].size) < 0.6
         and block.box.top >= last.box.bottom - 2
-    )
-
-
-def _has_text_below(block: Block, blocks: Sequence[Block], body_size: float) -> bool:
-    return any(
-        other.box.top >= block.box.bottom - 1
-        and (other.type in _FIGURES or bool(other.lines and other.lines[0].size > NOTE_TYPE * body_size))
-        for other in _in_column(block, blocks)
     )
 
 

@@ -47,7 +47,12 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
         return True
     if min(len(one), len(two)) < MIN_LINES and (len(one) < len(left) or len(two) < len(right)):
         few, many = (one, two) if len(one) < len(two) else (two, one)
-        return _is_beside(left if few is one else right, many)
+        # Figures, or tables, count as a column beside enough lines of text.
+        figures = left if few is one else right
+        beside = [
+            line for line in many if any(not f.text and f.top < line.bottom and f.bottom > line.top for f in figures)
+        ]
+        return len(beside) >= MIN_LINES and _mean_letters(beside) >= MIN_LETTERS_OF_SHORT_LINES
     if _are_tall(one, two):
         return True
     letters = min(_mean_letters(one), _mean_letters(two))
@@ -70,14 +75,6 @@ def usual_size(segments: Sequence[Segment]) -> float:
 
 def _texts(segments: Sequence[Segment]) -> list[Segment]:
     return [s for s in segments if s.text]
-
-
-def _is_beside(figures: Sequence[Segment], lines: Sequence[Segment]) -> bool:
-    """Return True if figures, or tables, are beside enough lines of text."""
-    beside = [
-        line for line in lines if any(not f.text and f.top < line.bottom and f.bottom > line.top for f in figures)
-    ]
-    return len(beside) >= MIN_LINES and _mean_letters(beside) >= MIN_LETTERS_OF_SHORT_LINES
 
 
 def _are_tall(one: Sequence[Segment], two: Sequence[Segment]) -> bool:

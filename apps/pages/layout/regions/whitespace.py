@@ -65,7 +65,8 @@ def _cut(segments: list[Segment], rtl: bool, depth: int, regions: list[list[Segm
     """Add the regions of these segments, which are sorted from top to bottom."""
     if not segments:
         return
-    line_height = _line_height(segments)
+    heights = sorted(s.bottom - s.top for s in segments if s.text)
+    line_height = max(1.0, heights[len(heights) // 2]) if heights else 12.0
     for gutter in _gutters(segments, line_height) if depth < MAX_DEPTH else ():
         left, right = _sides(segments[gutter.start : gutter.end], gutter.x)
         if not flows.are_columns(left, right):
@@ -78,12 +79,6 @@ def _cut(segments: list[Segment], rtl: bool, depth: int, regions: list[list[Segm
         _cut(segments[end:], rtl, depth + 1, regions)
         return
     regions.append(segments)
-
-
-def _line_height(segments: Sequence[Segment]) -> float:
-    """Return the usual height of a line, in points."""
-    heights = sorted(s.bottom - s.top for s in segments if s.text)
-    return max(1.0, heights[len(heights) // 2]) if heights else 12.0
 
 
 def _gutters(segments: Sequence[Segment], line_height: float) -> list[Gutter]:

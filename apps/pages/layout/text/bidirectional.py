@@ -146,21 +146,17 @@ def _belongs(kinds: Sequence[str], at: int, left: int, end: int, *, arabic: bool
         return True
     european = not arabic and "AN" not in kinds[left : end + 1]
     if european and kind == _TERMINATOR:
-        return _touches_number(kinds, at, left, end)
+        # A terminator belongs to a number if only terminators part it from a digit.
+        for step in (-1, 1):
+            place = at
+            while left <= place <= end and kinds[place] == _TERMINATOR:
+                place += step
+            if left <= place <= end and kinds[place] == "EN":
+                return True
+        return False
     if at in (end, left) or kinds[at - 1] not in _NUMBERS or kinds[at + 1] not in _NUMBERS:
         return False
     return kind == _COMMON_SEPARATOR or (european and kind == _EUROPEAN_SEPARATOR)
-
-
-def _touches_number(kinds: Sequence[str], at: int, left: int, end: int) -> bool:
-    """Return True if only terminators part a place from a digit."""
-    for step in (-1, 1):
-        place = at
-        while left <= place <= end and kinds[place] == _TERMINATOR:
-            place += step
-        if left <= place <= end and kinds[place] == "EN":
-            return True
-    return False
 
 
 def _kind_of(cluster: str) -> str:

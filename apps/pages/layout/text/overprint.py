@@ -25,24 +25,7 @@ def lines_of_row(row: list[Part]) -> list[list[Part]]:
     """Return the parts of a row, sorted from the left, as one line, or as several if they are drawn over each other."""
     if not _overlap(row, 0.0):
         return [row]
-    parted = _parted(row)
-    return _layers(parted) if _overlap(parted, MIN_WIDTH_HEIGHTS) else [parted]
-
-
-def _overlap(row: Sequence[Part], min_heights: float) -> bool:
-    right, widest = row[0].x1, row[0].x1 - row[0].x0
-    for part in row[1:]:
-        width = part.x1 - part.x0
-        overlap = min(right, part.x1) - part.x0
-        if overlap > MIN_SHARE * min(width, widest) and overlap > min_heights * (part.bottom - part.top):
-            return True
-        if part.x1 > right:
-            right, widest = part.x1, width
-    return False
-
-
-def _parted(row: Sequence[Part]) -> list[Part]:
-    """Return the runs of a row with each run cut at the word gaps in which another run is."""
+    # Cut each run at the word gaps in which another run is.
     result: list[Part] = []
     for part in row:
         words: list[WordBox] = (part.words if isinstance(part, TextRun) else None) or []
@@ -60,7 +43,20 @@ def _parted(row: Sequence[Part]) -> list[Part]:
             result += [_with_words(part, words[low:high]) for low, high in itertools.pairwise(edges)]
         else:
             result.append(part)
-    return sorted(result, key=lambda part: part.x0)
+    parted = sorted(result, key=lambda part: part.x0)
+    return _layers(parted) if _overlap(parted, MIN_WIDTH_HEIGHTS) else [parted]
+
+
+def _overlap(row: Sequence[Part], min_heights: float) -> bool:
+    right, widest = row[0].x1, row[0].x1 - row[0].x0
+    for part in row[1:]:
+        width = part.x1 - part.x0
+        overlap = min(right, part.x1) - part.x0
+        if overlap > MIN_SHARE * min(width, widest) and overlap > min_heights * (part.bottom - part.top):
+            return True
+        if part.x1 > right:
+            right, widest = part.x1, width
+    return False
 
 
 def _with_words(run: Part, words: list[WordBox]) -> Part:

@@ -31,7 +31,15 @@ def mark_vertical(characters: Characters) -> Characters:
     """Return the characters with those in columns marked as vertical writing, on a page that is mainly so."""
     if len(characters.code) < 2 or characters.code.max() < _FIRST_IDEOGRAPHIC:
         return characters
-    wide = _is_ideographic(characters.code)
+    # Chinese and Japanese letters and their marks.
+    code = characters.code
+    wide = (
+        (code >= 0x2E80) & (code < 0xA000)
+        | (code >= 0xF900) & (code < 0xFB00)
+        | (code >= 0x20000) & (code < 0x40000)
+        | (code >= 0xFE30) & (code < 0xFE50)
+        | (code >= 0xFF00) & (code < 0xFFF0)
+    )
     if np.count_nonzero(wide) < MIN_PAGE_SHARE * len(wide):
         return characters
     size = np.maximum(characters.size, 0.1)
@@ -110,14 +118,3 @@ def _stretches(of: Any, characters: Characters) -> list[tuple[int, int]]:
     cuts = np.flatnonzero(apart) + 1
     groups = np.split(places, cuts)
     return [(int(group[0]), int(group[-1]) + 1) for group in groups]
-
-
-def _is_ideographic(code: Any) -> Any:
-    """Return which code points are Chinese or Japanese letters and their marks."""
-    return (
-        (code >= 0x2E80) & (code < 0xA000)
-        | (code >= 0xF900) & (code < 0xFB00)
-        | (code >= 0x20000) & (code < 0x40000)
-        | (code >= 0xFE30) & (code < 0xFE50)
-        | (code >= 0xFF00) & (code < 0xFFF0)
-    )
