@@ -1,4 +1,4 @@
-"""``recognize_page``: the only task of an OCR worker. A failed page is no exception: its error code is the result."""
+"""``recognize_page``: the only task of an OCR worker. For a failed page it returns an error code."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def _end_engines(**_: Any) -> None:
 def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
     """Read the page image at ``order["image"]`` and store the recognition at ``order["answer"]``.
 
-    Return ids, an error code and times for the task that accepts the result; None for a step that no longer exists.
+    ``order``: the request that the task ``render_page`` returned; None if no OCR is to follow. Return ids, an error
+    code and times for the task ``accept_ocr``.
     """
     if order is None:
         return None
@@ -55,8 +56,8 @@ def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
     try:
         with _keep_lease(order):
             image = transfer.fetch(order["image"])
-            how = OcrRequest(tuple(order.get("languages") or ()), bool(order.get("high_resolution")))
-            transfer.deliver(order["answer"], _engine().recognize(image, how))
+            request = OcrRequest(tuple(order.get("languages") or ()), bool(order.get("high_resolution")))
+            transfer.deliver(order["answer"], _engine().recognize(image, request))
     except ParseError as error:
         logger.warning("Page %s of %s: %s: %s", order.get("page"), order.get("job"), error.code, error.detail)
         outcome |= {"code": error.code, "detail": error.detail}
@@ -65,7 +66,7 @@ def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
 
 @contextmanager
 def _keep_lease(request: dict[str, Any]) -> Iterator[None]:
-    """Report now and then every few seconds that the page is being worked on, which renews its lease."""
+    """Renew the lease: report at once, and then every ``alive_every_seconds``, that work on the page continues."""
     done = threading.Event()
 
     def report() -> None:

@@ -1,4 +1,4 @@
-"""The metrics for Prometheus. Names are LlamaParse's where its dashboard has one; ours begin with ``leafmill_``.
+"""The metrics for Prometheus. Those on LlamaParse's dashboard have its names; all others begin with ``leafmill_``.
 
 All except the web process's own requests are read from rows at the time of the scrape, so they cover the whole
 installation and are the same in every process (docs/decisions/metrics.md).
@@ -31,6 +31,8 @@ from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
 logger = logging.getLogger(__name__)
 NANOS_PER_DOLLAR = 1_000_000_000
 Totals = Mapping[tuple[str, ...], float]
+"""Each total by its kind and labels, as ``running_totals`` counts them, for example by
+``("attempts", queue, stage, outcome)`` or ``("attempt_seconds", queue, stage, "bucket", number)``."""
 
 
 def exposition() -> bytes:
@@ -229,7 +231,7 @@ def _histogram(metric: str, meaning: str, totals: Totals, names: list[tuple[str,
         for number in range(len(running_totals.BUCKETS) + 1)
     ]
     bounds = [*(f"{bound:g}" for bound in running_totals.BUCKETS), "+Inf"]
-    cumulated = [sum(counts[: number + 1]) for number in range(len(counts))]
+    cumulative = [sum(counts[: number + 1]) for number in range(len(counts))]
     seconds = sum(totals.get((*name, "sum"), 0) for name in names)
-    family.add_metric([], list(zip(bounds, cumulated, strict=True)), sum_value=seconds)
+    family.add_metric([], list(zip(bounds, cumulative, strict=True)), sum_value=seconds)
     return family

@@ -47,8 +47,9 @@ from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile
 from apps.pages.reading.inspection import media_type_of
 
+# The signature of a PDF has 5 bytes and starts within the limit.
 HEAD_BYTES = MAX_HEADER_OFFSET_BYTES + 4
-_ID = re.compile(r"pjb-[0-9a-f-]{36}")
+_JOB_ID = re.compile(r"pjb-[0-9a-f-]{36}")
 
 
 class ParseJobs(ApiView):
@@ -197,13 +198,16 @@ def options_of(upload: Upload) -> ParseOptions:
 
 def find_job(project: Project, job_id: str) -> ParseJob:
     """Return the project's job. Raise JobNotFound for an unknown id and a job of another project alike."""
-    if not _ID.fullmatch(job_id):
+    if not _JOB_ID.fullmatch(job_id):
         raise JobNotFound
     return job_queries.find_job(project=project, job_id=job_id)
 
 
 def named_document(project: Project, options: ParseRequest) -> Document:
-    """Return the file of ``file_id``. Raise FileMissing, InvalidOptions, DocumentNotFound or UnsupportedDocument."""
+    """Return the document that ``file_id`` names.
+
+    Raise FileMissing, InvalidOptions, DocumentNotFound, EmptyFile or UnsupportedDocument.
+    """
     if options.file_id and options.source_url:
         message = "The request has both file_id and source_url. Send one of them."
         raise InvalidOptions([OptionProblem("value_error", ("body",), message)])

@@ -160,7 +160,7 @@ def _end(claim: Claim, move: StepMove, outcome: AttemptOutcome, error_code: str 
     accepted = move_steps(_claimed(claim.step), move)
     if not accepted:
         logger.warning(
-            "The result of %s (fence %s) is discarded: the step was reclaimed or cancelled", claim.step, claim.fence
+            "The result of %s (fence %s) is refused: the step was reclaimed or cancelled", claim.step, claim.fence
         )
     _end_attempt(claim.step, outcome if accepted else AttemptOutcome.REFUSED, error_code)
     return bool(accepted)

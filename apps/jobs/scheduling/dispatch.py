@@ -1,4 +1,8 @@
-"""Dispatch: turn due rows into messages, within the windows of their queue."""
+"""Dispatch: turn due rows into messages.
+
+A *window* limits how many rows of one job, and of one project, are sent and still open in a queue (settings.QUEUES).
+``Step.window`` is the random name of the group of rows that a step was sent with.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,10 @@ MAX_PAGES_PER_ROW = 100_000
 
 
 def make_page_steps(*, job: ParseJob, stage: Stage, queue: str, numbers: Iterable[int]) -> list[Step]:
-    """Return unsaved rows for these pages, one for each range of pages without a gap."""
+    """Return unsaved rows for these pages, one for each range of pages without a gap.
+
+    When they are dispatched, each page gets a row of its own.
+    """
     return [
         Step(job=job, project_id=job.project_id, stage=stage, queue=queue, first_page=first, last_page=last)
         for first, last in queries.page_ranges(list(numbers), max_pages=MAX_PAGES_PER_ROW)
@@ -83,9 +90,8 @@ def dispatch_pages_of(job: ParseJob, stage: Stage, *, queues: Iterable[str] | No
 def dispatch_due(*, project_id: UUID | None = None, queues: Iterable[str] | None = None) -> int:
     """Dispatch due rows of all projects or of one, in all queues or some. Return the number of messages.
 
-    A queue has a window per job and per project (settings.QUEUES), counted in rows that were sent and are still open.
-    So a backlog of one project does not delay the one page of another. Rows are marked as sent before they are
-    published, by one process at a time for each project.
+    Because of the windows, a backlog of one project does not delay the one page of another. Rows are marked as sent
+    before they are published, by one process at a time for each project.
     """
     sent = 0
     for queue in queues or settings.QUEUES:
@@ -139,6 +145,7 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[_Chosen
     sent = defaultdict(int, queries.sent_by_job(queue=queue, project_id=project_id))
     free = window.window_per_project - sum(sent.values())
     chosen: list[_Chosen] = []
+    # How many more jobs may begin. None: no limit, or a queue in which no job begins.
     new_jobs = queries.jobs_that_may_start(project_id) if queue == workflow.PARSE_QUEUE else None
     order: list[Any] = [F("not_before").asc(nulls_last=True), "pk"]
     if queries.has_priorities(project_id):
@@ -155,10 +162,10 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[_Chosen
         if not batch:
             break
         for step in batch:
-            begins = step.stage == Stage.SPLIT and new_jobs is not None
+            begins_job = step.stage == Stage.SPLIT and new_jobs is not None
             messages = min(_messages_of(step), free, window.window_per_job - sent[step.job_id])
-            if messages > 0 and not (begins and new_jobs == 0):
-                new_jobs = new_jobs - 1 if begins and new_jobs is not None else new_jobs
+            if messages > 0 and not (begins_job and new_jobs == 0):
+                new_jobs = new_jobs - 1 if begins_job and new_jobs is not None else new_jobs
                 sent[step.job_id] += messages
                 free -= messages
                 chosen.append(_Chosen(step, messages))
@@ -225,4 +232,5 @@ def dispatch_again(step: Step) -> bool:
 
 
 def _new_window() -> str:
+    """Return a random name for rows that are sent together."""
     return secrets.token_hex(8)

@@ -150,7 +150,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
 
 
 def _complete(claim: Claim, context: _PageContext, page: Page, facts: dict[str, Any]) -> None:
-    """Complete the page with this content. If the claim was lost, the content is discarded; its cost stays recorded."""
+    """Complete the page with this content. If the claim was lost, the content is refused; its cost stays recorded."""
     tracing.add_attributes(cache=str(facts.get("cache", "")))
     content = context.row.content
     if page is not context.page:

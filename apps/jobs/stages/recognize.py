@@ -1,4 +1,4 @@
-"""OCR of pages in three tasks: render the page here, recognise it in an OCR worker, accept the answer here.
+"""OCR of pages in three tasks: render the page here, recognize it in an OCR worker, accept the answer here.
 
 The OCR worker has neither database nor secrets. docs/decisions/ocr.md explains what each of the three may do.
 """
@@ -49,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 # A retry at half the resolution may avoid these errors.
 _RETRYABLE_CODES = frozenset({"ocr_timeout", "ocr_failed"})
+# The errors above are retried once. A step whose worker is lost starts up to settings.MAX_STARTS times.
 _MAX_STARTS = 2
 _IMAGE_GONE = "image_gone"
 # A worker without access to our storage never finds the image. The delay keeps such a page from being rendered in a
@@ -127,7 +128,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
                 "high_resolution": options.high_resolution_ocr,
                 "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
             }
-    return None
+    return None  # ``record_errors`` has caught an error
 
 
 def renew_ocr_lease(*, step_id: int, fence: int, worker: str) -> None:
@@ -139,13 +140,13 @@ def renew_ocr_lease(*, step_id: int, fence: int, worker: str) -> None:
 def accept_ocr(*, step_id: int, fence: int, code: str = "", detail: str = "", worked: Sequence[object] = ()) -> None:
     """Complete the page with the OCR answer, or with its error ``code``, and advance the job.
 
-    An answer with an old fence is discarded. ``worked``: when the worker began and ended (seconds since 1970), and its
+    An answer with an old fence is refused. ``worked``: when the worker began and ended (seconds since 1970), and its
     name; for traces only.
     """
     step = Step.objects.select_related("job").filter(pk=step_id, fence=fence).first()
     if step is None or step.state not in (StepState.PENDING, StepState.RUNNING):
         logger.info(
-            "The OCR answer for step %s (fence %s) is discarded: the step has ended or was claimed again",
+            "The OCR answer for step %s (fence %s) is refused: the step has ended or was claimed again",
             step_id,
             fence,
         )
@@ -189,11 +190,11 @@ def _complete_with_answer(claim: Claim) -> None:
     page = apply_recognition(stored_page(row), recognition)
     content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
     storage.write(content, encode_page(page) + b"\n")
-    tries = (
+    attempts = (
         f"{attempt.engine} ({attempt.languages}, {attempt.preparation}): {attempt.confidence:.2f}, {attempt.reason}"
         for attempt in recognition.attempts
     )
-    detail = "; ".join(tries)[:500]
+    detail = "; ".join(attempts)[:500]
     with transaction.atomic():
         if not complete(claim):
             return

@@ -25,7 +25,7 @@ from apps.providers.models import Usage
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, Reservation
 
 TRIES_PER_DEPLOYMENT = 2
-# A page is tried again after about this time if its providers are out of order.
+# A page is tried again after at most this time, and at least half of it, if its providers are down.
 OUTAGE_PAUSE_SECONDS = 5.0
 
 
@@ -90,7 +90,7 @@ class Attempts:
         self.out_of_order = False
         self._targets = [target for target in targets if target.id not in scope.exhausted]
         self._failures: list[str] = []
-        self._retryable: dict[int, int] = {}
+        self._retryable_failures: dict[int, int] = {}  # by id of the deployment
         self._excluded: set[int] = set()
 
     @property
@@ -110,6 +110,7 @@ class Attempts:
                 QuotaLimits(project_quota_key(call_for.project_id), money_per_day=self.scope.project_money_per_day)
             )
         if self.scope.job_money is not None:
+            # A job runs for some hours at most (MAX_JOB_SECONDS), so a limit per day limits the whole job.
             found.append(QuotaLimits(job_quota_key(call_for.job_id), money_per_day=self.scope.job_money))
         return found
 
@@ -117,7 +118,7 @@ class Attempts:
         """Return the maximum that a call to the deployment can use."""
         output = min(self.max_tokens, target.max_output_tokens)
         cost = target.cost_nanos(input_tokens=self.estimated_input_tokens, output_tokens=output)
-        money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)
+        money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)  # rounded up
         return QuotaDemand(input_tokens=self.estimated_input_tokens, output_tokens=output, money=money)
 
     def note_failure(self, target: Target, failure: Failure, detail: str) -> None:
@@ -127,10 +128,10 @@ class Attempts:
         if failure in BREAKER_FAILURES:
             self.out_of_order = True
         if failure in RETRYABLE_FAILURES:
-            self._retryable[target.id] = self._retryable.get(target.id, 0) + 1
-            if self._retryable[target.id] < TRIES_PER_DEPLOYMENT:
+            self._retryable_failures[target.id] = self._retryable_failures.get(target.id, 0) + 1
+            if self._retryable_failures[target.id] < TRIES_PER_DEPLOYMENT:
                 return
-        if failure is not Failure.RATE_LIMITED:  # the quota store holds that one off
+        if failure is not Failure.RATE_LIMITED:  # the quota store delays further calls to the deployment
             self._excluded.add(target.id)
 
     def exclude(self, target: Target, reason: str) -> None:

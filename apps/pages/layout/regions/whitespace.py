@@ -1,8 +1,9 @@
-"""Cut a page into regions that are read one after the other, before its lines become rows.
+"""Cut a page into regions that are read one after the other. Each region is later divided into rows.
 
-Columns are found from white space alone: a *gutter* is a tall strip that no line crosses, with lines on both sides. The
-tallest gutter whose two sides are columns of text cuts the page into the parts above, left, right and below, and each
-part is cut again. Cells of a table have gutters too, but share their lines; they stay in one region.
+A *line* is here a ``Segment``: a stretch of a printed line, or a figure or table. Columns are found from white space
+alone: a *gutter* is a tall strip that no line crosses, with lines on both sides. The tallest gutter whose two sides are
+columns of text cuts the page into the parts above, left, right and below, and each part is cut again. Cells
+of a table have gutters too, but share their lines; they stay in one region.
 
 Sources: white space as the separator of columns, tallest first (Breuel, "Two geometric algorithms for layout analysis",
 2002); recursive cuts (Nagy and Seth, 1984), around elements that span columns (Liu et al., "XY-Cut++", 2025).
@@ -21,15 +22,17 @@ from apps.pages.model.segments import Segment
 # A gutter is at least this wide, ...
 MIN_GUTTER_POINTS = 6.0
 # ... and has lines on both sides: at least ``flows.MIN_LINES``, or a figure that is as tall.
-# Shorter lines, in letters, are no text.
+# Lines with fewer letters on average are not taken for text.
 MIN_LETTERS = 6
 MAX_DEPTH = 12
 # At most this many gutters of a region are tried, tallest first.
 MAX_TRIED = 16
+# At most this many positions of gutters are examined, those with the most lines on both sides first.
 MAX_CANDIDATES = 80
 # Edges of lines that begin within this distance are one edge.
 EDGE_POINTS = 4.0
-# White space across the whole page, in line heights, that separates running lines and titles from columns, ...
+# White space across the whole page, in line heights, that separates titles, running headers and footers from
+# columns, ...
 MIN_SPACE_AROUND_COLUMNS = 0.9
 # ... and one set of columns from the next, when both columns begin again at the same height.
 MIN_SPACE_BETWEEN_SETS = 1.5
@@ -107,13 +110,13 @@ def _gutters(segments: Sequence[Segment], line_height: float) -> list[Gutter]:
 def _free_strips(segments: Sequence[Segment], x: float, line_height: float) -> list[Gutter]:
     """Return the stretches of the page in which no line crosses the strip that ends at ``x``."""
     free: list[Gutter] = []
-    low = x - MIN_GUTTER_POINTS
+    strip_x0 = x - MIN_GUTTER_POINTS
     start = 0
     sides = _Sides()
     for index, segment in enumerate(segments):
         if segment.x0 >= x:
             sides.right.add(segment, line_height)
-        elif segment.x1 <= low:
+        elif segment.x1 <= strip_x0:
             sides.left.add(segment, line_height)
         else:
             if sides.are_tall:
@@ -177,22 +180,26 @@ def _sides(segments: Sequence[Segment], x: float) -> tuple[list[Segment], list[S
 
 
 def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *, rtl: bool) -> tuple[int, int]:
-    """Return the start and end of the columns without running lines and titles around them and sets below them."""
+    """Return the start and end of the gutter's columns, as indexes of ``segments``.
+
+    Single lines above and below the columns (titles, running headers and footers) are left out, and so is a second set
+    of columns below the first.
+    """
     start, end = _below_title(segments, gutter, rtl=rtl), gutter.end
-    cuts = _cuts(segments, start, end)
-    for at, space in cuts:
+    gaps = _gaps(segments, start, end)
+    for at, space in gaps:
         if space < MIN_SPACE_AROUND_COLUMNS * line_height or not _is_one_line(segments[start:at], line_height):
             break
         if not _has_columns(segments[at:end], gutter.x, line_height):
             break
         start = at
-    for at, space in reversed(cuts):
+    for at, space in reversed(gaps):
         if at <= start or space < 2 * line_height or not _is_one_line(segments[at:end], line_height):
             break
         if not _has_columns(segments[start:at], gutter.x, line_height):
             break
         end = at
-    for at, space in cuts:
+    for at, space in gaps:
         begins = start < at < end and _begins_set(segments[at:end], gutter.x, space, line_height)
         if begins and _has_columns(segments[start:at], gutter.x, line_height):
             return start, at
@@ -200,9 +207,9 @@ def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *,
 
 
 def _below_title(segments: Sequence[Segment], gutter: Gutter, *, rtl: bool) -> int:
-    """Return the start of the columns below a title that is over the second only.
+    """Return the start of the columns below a title that is over the second column only.
 
-    Where the first is a narrow side bar, all text above it belongs to the title.
+    If the first column is a narrow side bar, all text above it belongs to the title.
     """
     left, right = _sides(segments[gutter.start : gutter.end], gutter.x)
     first, second = (right, left) if rtl else (left, right)
@@ -215,27 +222,28 @@ def _below_title(segments: Sequence[Segment], gutter: Gutter, *, rtl: bool) -> i
         if segment.bottom > top or not (is_narrow or segment.size > MIN_TITLE_SIZE_RATIO * size):
             break
         start = index + 1
-    cuts = [at for at, _ in _cuts(segments, gutter.start, gutter.end)]
-    return max((at for at in cuts if at <= start), default=gutter.start)
+    gaps = [at for at, _ in _gaps(segments, gutter.start, gutter.end)]
+    return max((at for at in gaps if at <= start), default=gutter.start)
 
 
 def _width(segments: Sequence[Segment]) -> float:
     return max(s.x1 for s in segments) - min(s.x0 for s in segments)
 
 
-def _cuts(segments: Sequence[Segment], start: int, end: int) -> list[tuple[int, float]]:
-    """Return where white space crosses the page between two segments: the index of the lower and the space, points."""
-    cuts: list[tuple[int, float]] = []
+def _gaps(segments: Sequence[Segment], start: int, end: int) -> list[tuple[int, float]]:
+    """Return where white space crosses the page: the index of the first segment below it, and its height in points."""
+    gaps: list[tuple[int, float]] = []
     bottom = segments[start].bottom
     tops = list(itertools.accumulate((s.top for s in reversed(segments[start:end])), min))[::-1]
     for index in range(start + 1, end):
         if tops[index - start] > bottom:
-            cuts.append((index, tops[index - start] - bottom))
+            gaps.append((index, tops[index - start] - bottom))
         bottom = max(bottom, segments[index].bottom)
-    return cuts
+    return gaps
 
 
 def _is_one_line(segments: Sequence[Segment], line_height: float) -> bool:
+    """Return True if the segments are text at one height, as a title or a running header is."""
     top, bottom = min(s.top for s in segments), max(s.bottom for s in segments)
     size = max(s.bottom - s.top for s in segments)
     return all(s.text for s in segments) and bottom - top < 1.5 * max(size, line_height)
@@ -257,5 +265,5 @@ def _begins_set(segments: Sequence[Segment], x: float, space: float, line_height
     alone = all(s.top >= first.bottom for s in segments[1:])
     if alone and first.text and first.size > MIN_HEADLINE_SIZE_RATIO * flows.usual_size(segments):
         return _has_columns(segments[1:], x, line_height)
-    level = abs(left[0].top - right[0].top) < 0.3 * line_height
-    return level and space >= MIN_SPACE_BETWEEN_SETS * line_height
+    at_one_height = abs(left[0].top - right[0].top) < 0.3 * line_height
+    return at_one_height and space >= MIN_SPACE_BETWEEN_SETS * line_height

@@ -24,11 +24,13 @@ from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects
 MAX_SKEW_DEGREES = 3.0
 # PDFium cuts a longer string.
 _MAX_STRING_CHARACTERS = 32_767
+# The buffer grows by this many records more than a page needs.
 _CHUNK = 1 << 16
 # A blank that is a text object of its own parts letters that are no farther apart; a program may write two in a row.
 MAX_LONE_BLANK_EMS, MAX_LONE_BLANKS = 0.7, 2
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
+_FIRST_PRIVATE, _AFTER_PRIVATE = 0xE000, 0xF900
 _FIRST_EAST_ASIAN, _AFTER_EAST_ASIAN = 0x2E80, 0xA000
 _JOINED = 0xFFFFFFFF
 """The code of the second half of a surrogate pair after the first half has become the whole character."""
@@ -65,12 +67,15 @@ class Frame(msgspec.Struct, frozen=True):
 class Characters(msgspec.Struct):
     """The characters of a page, arrays of one length in the order of the file.
 
-    Boxes in points of the page as displayed. ``advance`` boxes: from the pen position to the next. ``baseline`` is the
-    distance of the baseline from the top, measured across the writing direction. ``angle``: clockwise degrees of the
-    writing direction, vertical writing is 90. ``blanks_before``: how many blanks the file has before the character.
-    ``objects``: handles of the text objects that have a character, and of the marks of groups of glyphs with a text of
-    their own. ``blanks``: the boxes of blanks on a page with letters written to the left. ``unmapped``: the font has
-    no more than its code.
+    Boxes are in points of the page as displayed; along the line each reaches from one pen position to the next.
+    ``code``: the code point. ``baseline``: the distance of the baseline from the top, measured across the writing
+    direction. ``angle``: clockwise degrees of the writing direction, vertical writing is 90. ``style``: an index in
+    ``styles``. ``content_id``: the number of its marked content, -1 for none. ``blanks_before``: how many blanks the
+    file has before the character. ``piece``: it shares a glyph with the character before it, as in a ligature.
+    ``unmapped``: the font has no more than its code. ``blanks``: the boxes of blanks on a page with letters written to
+    the left. ``outside``: how many characters are not on the visible page. ``truncated``: characters are missing at the
+    end of the page or of a string. ``objects``: handles of the text objects that have a character, and of the marks of
+    groups of glyphs with a text of their own. ``hidden_text``: the text of hidden objects.
     """
 
     text: str
@@ -135,24 +140,28 @@ class CharacterReader:
         index = np.flatnonzero(records["type"] != GENERATED)
         # As rows of integers, because numpy copies records slowly.
         real = records.view("u8").reshape(-1, RECORD.itemsize // 8)[index].view(RECORD).ravel()
-        unseen = ""
+        hidden_text = ""
         if hidden:
             shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
-            unseen = _text_of(real["unicode"][~shown])
+            hidden_text = _text_of(real["unicode"][~shown])
             index, real = index[shown], real[shown]
         objects = real["object"]
         settled = actual_text.settled(self._library, page, real)
         if settled is not None:
-            index, real = index[settled[0]], settled[1]
+            places, real, groups = settled
+            index = index[places]
         characters = self._characters(text_page, real, index, frame, drawn)
         if settled is not None:
-            characters.objects = settled[2].union(objects.tolist())
-        characters.hidden_text = unseen
+            characters.objects = groups.union(objects.tolist())
+        characters.hidden_text = hidden_text
         characters.truncated = truncated or characters.truncated
         return characters
 
     def has_silent_fonts(self, silent: Sequence[int]) -> bool:
-        """Return True if PDFium has no font for a text object that gave no character."""
+        """Return True if PDFium has no font for one of the text objects ``silent``, which gave no character.
+
+        Encodings that end in -H or -V are those of composite fonts, which Chinese, Japanese and Korean use.
+        """
         facts = [self._fonts.facts(self._library.FPDFTextObj_GetFont(handle) or 0) for handle in silent]
         return any(not font.embedded and font.encoding.endswith(("-H", "-V")) for font in facts)
 
@@ -168,14 +177,14 @@ class CharacterReader:
         lengths = np.diff(np.append(starts, count))
         each = handles[starts].tolist()
         objects = self._objects.read(text_page, index[starts].tolist(), each, real["mode"][starts].tolist())
-        of = np.repeat(np.arange(len(starts)), lengths)
-        fonts = objects.font[of]
+        object_of = np.repeat(np.arange(len(starts)), lengths)
+        fonts = objects.font[object_of]
         codes = self._code_points(real, fonts)
         # A negative font size turns the letters by half a circle.
         objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
         angles = _angles(objects, frame)
         scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
-        size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[of]
+        size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[object_of]
         x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
         x1, y1 = frame.displayed(real["loose_right"].astype("f8"), real["loose_bottom"].astype("f8"))
         x0, x1 = np.minimum(x0, x1), np.maximum(x0, x1)
@@ -190,14 +199,15 @@ class CharacterReader:
         if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
             near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
             counted += np.cumsum(_follows_lone_blank(codes, handles, near, drawn))
-        unseen = blank | (codes == _JOINED)
-        kept = np.flatnonzero(inside & ~unseen)
+        skipped = blank | (codes == _JOINED)
+        kept = np.flatnonzero(inside & ~skipped)
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
+        # Characters of one glyph, as of a ligature, have one box and one code.
         same_box = np.zeros(count, bool)
         if count > 1:
             same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (top[1:] == top[:-1])
             same_box[1:] &= real["code"][1:] == real["code"][:-1]
-        of = of[kept]
+        object_of = object_of[kept]
         return Characters(
             text=_text_of(codes[kept]),
             code=codes[kept],
@@ -205,19 +215,19 @@ class CharacterReader:
             top=top[kept],
             x1=x1[kept],
             bottom=bottom[kept],
-            baseline=baseline[of],
+            baseline=baseline[object_of],
             size=size[kept],
-            angle=angles[of],
-            style=objects.style[of],
+            angle=angles[object_of],
+            style=objects.style[object_of],
             styles=self._fonts.styles,
-            content_id=objects.content_id[of],
+            content_id=objects.content_id[object_of],
             blanks_before=blanks_before,
             piece=same_box[kept],
-            vertical=objects.vertical[of],
+            vertical=objects.vertical[object_of],
             unmapped=self._unmapped(real, codes, fonts)[kept],
             blanks=_boxes_of(blank & inside, x0, top, x1, bottom) if has_leftward(codes) else [],
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
-            outside=count - int(np.count_nonzero(inside | unseen)),
+            outside=count - int(np.count_nonzero(inside | skipped)),
             objects=frozenset(each),
         )
 
@@ -248,7 +258,7 @@ class CharacterReader:
         unclear = (codes < 0x20) & (codes != 9) & (codes != 10) & (codes != 13)
         unclear |= real["type"] == HYPHEN
         if has_rare:
-            unclear |= (codes >= 0xE000) & (codes < 0xF900) | (codes == _REPLACEMENT)
+            unclear |= (codes >= _FIRST_PRIVATE) & (codes < _AFTER_PRIVATE) | (codes == _REPLACEMENT)
         if unclear.any():
             self._name_glyphs(codes, real, fonts, np.flatnonzero(unclear).tolist())
         return codes
@@ -264,13 +274,14 @@ class CharacterReader:
                 codes[at] = known[key]
 
     def _readable(self, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, hyphen: bool) -> int:
+        """Return the code point of the glyph ``key`` (font and code); 0 if it stays unreadable."""
         font, code = key
         if hyphen:
             same = (fonts == font) & (real["code"] == code) & (real["type"] != HYPHEN) & (codes >= 0x20)
             if same.any():
                 return int(codes[np.flatnonzero(same)[0]])
         name = character_of_glyph(self._library, font, code) if font else ""
-        if len(name) == 1 and ord(name) >= 0x20 and not 0xE000 <= ord(name) < 0xF900:
+        if len(name) == 1 and ord(name) >= 0x20 and not _FIRST_PRIVATE <= ord(name) < _AFTER_PRIVATE:
             return ord(name)
         return ord("-") if hyphen else 0
 
