@@ -142,8 +142,9 @@ def test_every_documented_variable_is_read() -> None:
     assert [name for name, _ in rows if name not in DECLARED and f'"{name}"' not in sources] == []
 
 
-def test_the_changelog_begins_with_this_version_and_a_date() -> None:
-    heading = re.search(r"^## .*$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+def test_the_last_release_in_the_changelog_is_this_version_and_has_a_date() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    heading = re.search(r"^## (?!Unreleased$).*$", changelog, re.MULTILINE)
     assert heading is not None
     assert re.fullmatch(rf"## {re.escape(VERSION)} \(\d{{4}}-\d\d-\d\d\)", heading[0])
 
