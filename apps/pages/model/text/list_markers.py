@@ -6,7 +6,7 @@ import re
 
 # Bullets of text fonts and of the symbol fonts that office programs map into the private use area.
 BULLETS = (
-    "•◦▪▫■□●○◘◙‣⁃∙·⚫➢➤►▶▸–—−\\-*✓✔✗✘❖◆◇★➔→»›❑❒☐☑☒"
+    "•◦▪▫■□●○◘◙‣⁃∙·⚫➢➤►▶▸–—−\\-*✓✔✗✘❖◆◇★➔→»›❑❒☐☑☒◻❍⬧⬥⧫⇨"
     "\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf02d\uf0f0\uf0a8\uf06e\uf075\uf0e0\uf06c\uf071\uf06f\uf0fe\uf0a1\uf0a4\uf09f"
 )
 CHECK_BOXES = frozenset("☐☑☒✓✔✗✘")

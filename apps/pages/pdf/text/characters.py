@@ -18,6 +18,7 @@ from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import actual_text
 from apps.pages.pdf.text.character_records import GENERATED, HYPHEN, RECORD, UNMAPPED, single_records
 from apps.pages.pdf.text.fonts import character_of_glyph
+from apps.pages.pdf.text.symbol_fonts import piece_of_bracket
 from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects
 
 # Text this close to a right angle is laid out as if it were at it.
@@ -270,8 +271,9 @@ class CharacterReader:
             key = (int(fonts[at]), int(real["code"][at]))
             if key not in known:
                 known[key] = self._readable(codes, real, fonts, key, hyphen=real["type"][at] == HYPHEN)
-            if known[key]:
-                codes[at] = known[key]
+            public = known[key] or piece_of_bracket(int(codes[at]))
+            if public:
+                codes[at] = public
 
     def _readable(self, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, hyphen: bool) -> int:
         """Return the code point of the glyph ``key`` (font and code); 0 if it stays unreadable."""

@@ -1,4 +1,4 @@
-"""Fonts whose map to characters contradicts the glyphs that they name.
+"""Fonts of symbols, and fonts whose map to characters contradicts the glyphs that they name.
 
 A viewer draws a font that is not embedded with one of its own, by the glyph names of its encoding. So the names are
 what the page shows, and a map (``/ToUnicode``) that differs for most letters is wrong.
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.text import symbol_fonts
 from apps.pages.pdf.text.fonts import FontFacts, character_of_glyph
 
 # The letters that a font must show before its map is judged; a map that is right for half of them is right.
@@ -26,17 +27,28 @@ class FontMaps:
         self._suspects: set[int] = set()
         # Font -> code -> the character by its glyph name.
         self._names: dict[int, dict[int, int]] = {}
+        # Font of symbols -> its code points.
+        self._symbols: dict[int, Any] = {}
 
     def add(self, font: int, facts: FontFacts) -> None:
         """Note a font of the document."""
         if facts.has_unicode_map and not facts.embedded and not facts.encoding.endswith(("-H", "-V")):
             self._suspects.add(font)
+        table = symbol_fonts.table_of(facts.name)
+        if table is not None:
+            self._symbols[font] = table
 
     def correct(self, characters: Any, codes: Any, fonts: Any) -> None:
-        """Replace, in place, the characters of fonts with a wrong map. Arrays of one length; ``codes``: in the font."""
-        if not self._suspects:
+        """Replace, in place, the characters of fonts with a wrong map and of fonts of symbols.
+
+        Arrays of one length; ``codes``: in the font.
+        """
+        if not self._suspects and not self._symbols:
             return
-        for font in self._suspects.intersection(np.unique(fonts).tolist()):
+        shown = np.unique(fonts).tolist()
+        for font in self._symbols.keys() & shown:
+            symbol_fonts.replace(characters, codes, np.flatnonzero(fonts == font), self._symbols[font])
+        for font in self._suspects.intersection(shown):
             here = np.flatnonzero(fonts == font)
             used, first = np.unique(codes[here], return_index=True)
             names = self._names_of(font, used.tolist(), characters[here[first]].tolist())
