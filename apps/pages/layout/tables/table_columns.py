@@ -104,6 +104,10 @@ def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
     """
     left = min(line[0].x0 for line in lines)
     size = lines[len(lines) // 2][0].size
+    titles = _centred_titles(lines, size)
+    if titles:
+        lines = [line for number, line in enumerate(lines) if number not in titles]
+        header_lines -= sum(1 for number in titles if number < header_lines)
     best: Gutters = []
     most = header_lines or MAX_HEADER_LINES_WITHOUT_RULING
     single = next((number for number, line in enumerate(lines) if len(line) > 1), 0)
@@ -114,6 +118,20 @@ def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
             best = found
     body = [line for line in lines[header_lines:] if len(line) > 1]
     return _with_crossed(body, best) if len(body) * MAX_CROSSING_SHARE >= 1 else best
+
+
+def _centred_titles(lines: Sequence[Row], size: float) -> set[int]:
+    """Return the numbers of few lines that are one text in the middle of the table, with cells above and below."""
+    middle = (min(line[0].x0 for line in lines) + max(line[-1].x1 for line in lines)) / 2
+    found = {
+        number
+        for number in range(1, len(lines) - 1)
+        if len(lines[number]) == 1
+        and abs(lines[number][0].x0 + lines[number][0].x1 - 2 * middle) < size
+        and len(lines[number - 1]) > 2
+        and len(lines[number + 1]) > 2
+    }
+    return found if len(found) <= max(1, MAX_CROSSING_SHARE * len(lines)) else set()
 
 
 def _with_crossed(body: Sequence[Row], gutters: Gutters) -> Gutters:

@@ -21,6 +21,9 @@ MIN_ROWS_OF_TWO_COLUMNS = 3
 MIN_PAIRED_SHARE = 0.5
 # Two grids are one if the step between them is at most this many line heights.
 MAX_JOIN_STEP_RATIO = 1.6
+# Rows below a grid with text in this many of its columns belong to it if they are no further apart than its own.
+MIN_JOINED_COLUMNS = 3
+MAX_STEP_DIFFERENCE_POINTS = 1.0
 MAX_COLUMNS = 500
 MIN_CONTENTS_LINES = 3
 _PAGE_NUMBER = re.compile(r"[0-9]{1,4}")
@@ -77,15 +80,25 @@ def _is_prose(lines: Sequence[Row], x: float) -> bool:
 def joined_grids(bands: Sequence[Band]) -> list[Band]:
     """Return the bands with grids that follow each other in one column without a space between them joined.
 
-    A wide cell narrows a gutter, and so divides a table in two grids.
+    A wide cell narrows a gutter, and so divides a table in two grids; rows that leave other cells empty do too, and
+    too few of them are no grid.
     """
     result: list[Band] = []
     for band in bands:
         last = result[-1] if result else None
-        if last is not None and last.is_grid and band.is_grid and band.continues and _touches(last, band):
-            result[-1] = Band([*last.rows, *band.rows], is_grid=True, continues=last.continues)
-        else:
+        if last is None or not last.is_grid or not band.continues:
             result.append(band)
+            continue
+        if band.is_grid and _touches(last, band):
+            count = len(band.rows)
+        else:
+            count = _rows_in_columns(last, band)
+            if band.is_grid and count < len(band.rows):
+                count = 0
+        if count:
+            result[-1] = Band([*last.rows, *band.rows[:count]], is_grid=True, continues=last.continues)
+        if count < len(band.rows):
+            result.append(Band(band.rows[count:], is_grid=band.is_grid) if count else band)
     return result
 
 
@@ -95,6 +108,33 @@ def _touches(above: Band, below: Band) -> bool:
     left = max(band.rows[0][0].x0 for band in (above, below))
     right = min(max(row[-1].x1 for row in band.rows) for band in (above, below))
     return is_near and abs(last.size - first.size) < 0.15 * last.size and left < right
+
+
+def _rows_in_columns(above: Band, below: Band) -> int:
+    """Return how many rows of a band keep to the columns of the grid above it, no further apart than its rows."""
+    if len(below.rows[0]) < 2 or any(segment.block is not None for row in above.rows for segment in row):
+        return 0
+    steps = [row[0].bottom - before[0].bottom for before, row in itertools.pairwise(above.rows)]
+    if below.rows[0][0].bottom - above.rows[-1][0].bottom > max(steps, default=0.0) + MAX_STEP_DIFFERENCE_POINTS:
+        return 0
+    lines = table_columns.table_lines(above.rows)
+    gutters = table_columns.gutters_of(lines, table_headers.lines_above_numbers(lines))
+    if len(gutters) + 1 < MIN_JOINED_COLUMNS:
+        return 0
+    size, last = above.rows[-1][0].size, above.rows[-1][0].bottom
+    begins = 0
+    for count, row in enumerate(below.rows):
+        is_near = row[0].bottom - last <= max(steps) + MAX_STEP_DIFFERENCE_POINTS
+        if not is_near or any(part.block is not None or abs(part.size - size) > 0.15 * size for part in row):
+            return count
+        [line] = table_columns.split_at_gutters(table_columns.table_lines([row]), gutters)
+        places = [table_columns.reach(part, gutters) for part in line]
+        written = {first for first, _ in places}
+        if any(first < end for first, end in places) or (len(row) > 1 and len(written) < MIN_JOINED_COLUMNS):
+            return count
+        begins += len(row) > 1
+        last = row[0].bottom
+    return len(below.rows) if begins else 0
 
 
 def _header_and_body(lines: Sequence[Row], heads: int, shape: Shape, rtl: bool) -> tuple[list[HeadCell], list[Spans]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from apps.pages.layout.tables import table_columns, unruled_tables
+from apps.pages.model.segments import Band, Segment
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.tiny_pdf import Sheet
 
@@ -161,3 +163,32 @@ def test_a_closed_grid_of_one_column_is_a_table(parse: Parse) -> None:
 
     assert found[0] == "<th>Care of the lock</th></tr>"
     assert found[1] == "<td>The gates are oiled.</td></tr>"
+
+
+def test_last_rows_with_other_cells_empty_belong_to_the_table_above_them() -> None:
+    places = ((60, 85), (110, 250), (300, 308), (320, 328), (340, 356))
+
+    def row(number: int, columns: Sequence[int]) -> list[Segment]:
+        top = 100.0 + 20 * number
+        return [Segment("11", places[column][0], top, places[column][1], top + 10, 10.0) for column in columns]
+
+    grid = Band([row(number, (0, 1, 2, 3, 4)) for number in range(5)], is_grid=True)
+    rest = [row(5, (0, 1, 3, 4)), row(6, (0, 1, 4))]
+    apart = [row(9, (0, 1, 3, 4))]
+
+    joined = unruled_tables.joined_grids([grid, Band([*rest, *apart])])
+
+    assert [(band.is_grid, len(band.rows)) for band in joined] == [(True, 7), (False, 1)]
+
+
+def test_a_title_in_the_middle_of_a_table_does_not_take_its_columns_away() -> None:
+    places = ((60, 85), (110, 150), (200, 220), (240, 260), (280, 300))
+    lines = [
+        [Segment("11", low, 100 + 13.0 * number, high, 110 + 13.0 * number, 10.0) for low, high in places]
+        for number in range(6)
+    ]
+    title = [Segment("All the vessels", 115, 107, 245, 117, 10.0)]
+
+    gutters = table_columns.gutters_of([lines[0], title, *lines[1:]], 1)
+
+    assert gutters == [(85, 110), (150, 200), (220, 240), (260, 280)]
