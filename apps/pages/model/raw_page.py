@@ -101,7 +101,7 @@ class RawPage(msgspec.Struct, gc=False):
     only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
     how many of them are glyph numbers, which name no letters. ``reader``: the library that read the text, if
     it is not the usual one. ``tags``: the structure of the text in a tagged PDF, which may be wrong. ``hidden``: the
-    text of layers that are not shown.
+    text of layers that are not shown. ``stamp_characters``: how many are of stamps and signatures.
     """
 
     page_number: int
@@ -124,3 +124,4 @@ class RawPage(msgspec.Struct, gc=False):
     reader: str = ""
     tags: PageTags | None = None
     hidden: str = ""
+    stamp_characters: int = 0

@@ -6,6 +6,7 @@ scripts and has crashed on hostile forms.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ MAX_AREAS = 200
 CHECKED, UNCHECKED, CHOSEN, NOT_CHOSEN = "☑", "☐", "◉", "○"
 # Subtypes (fpdf_annot.h), flags of annotations (PDF 32000-1, table 165) and of fields (tables 226 and 228).
 _LINK, _FREE_TEXT, _STRIKE_OUT, _WIDGET = 2, 3, 12, 20
+# Marks over text, links, drawings by hand and closed notes: their appearances have no text.
+_WITHOUT_TEXT = {1, 2, 9, 10, 11, 12, 15, 16}
 _HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
 _PASSWORD, _RADIO, _PUSH_BUTTON = 1 << 13, 1 << 15, 1 << 16
 _URI_ACTION = 3
@@ -42,6 +45,7 @@ class Annotations(msgspec.Struct):
     links: list[Link] = []
     struck: list[Box] = []
     has_fields: bool = False
+    has_appearances: bool = False
 
 
 def read_annotations(library: Pdfium, document: int, page: int, frame: Frame) -> Annotations:
@@ -52,6 +56,7 @@ def read_annotations(library: Pdfium, document: int, page: int, frame: Frame) ->
         if not annotation:
             continue
         kind = library.FPDFAnnot_GetSubtype(annotation)
+        found.has_appearances = found.has_appearances or kind not in _WITHOUT_TEXT
         if kind in (_FREE_TEXT, _WIDGET):
             found.has_fields = True
         elif kind == _LINK:
@@ -89,8 +94,13 @@ def _address(library: Pdfium, document: int, annotation: int) -> str:
     return buffer.value.decode("utf-8", "replace") if 1 < size <= _URI_BYTES else ""
 
 
-def field_runs(document: Any, page_number: int, frame: Frame) -> list[TextRun]:
-    """Return the values of the fields and the free text of a page as runs; ``document`` is pikepdf's."""
+def field_runs(
+    document: Any, page_number: int, frame: Frame, placed: Callable[[list[Box]], list[Box]]
+) -> list[TextRun]:
+    """Return the values of the fields and the free text of a page as runs; ``document`` is pikepdf's.
+
+    ``placed`` maps boxes to the page turned so that its text is upright: a value is read as the text around it.
+    """
     runs: list[TextRun] = []
     listed = document.pages[page_number - 1].obj.get("/Annots")
     for index in range(min(_length(listed), MAX_ANNOTATIONS)):
@@ -105,7 +115,7 @@ def field_runs(document: Any, page_number: int, frame: Frame) -> list[TextRun]:
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
             continue  # a broken annotation: viewers show nothing for it either
         if text and box.width > 0 and box.height > 0:
-            runs += _lines_of(text[:MAX_VALUE_CHARACTERS], box)
+            runs += _lines_of(text[:MAX_VALUE_CHARACTERS], placed([box])[0])
     return runs
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import io
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.pdf import rasters
 from apps.pages.pdf.annotations import field_runs, read_annotations
+from apps.pages.pdf.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.drawings import DrawingReader
 from apps.pages.pdf.page_frame import blank_page, frame_of, turned_box
 from apps.pages.pdf.pdfium_library import pdfium
@@ -284,9 +285,11 @@ class PdfFile:
 
         runs = text_runs(characters, width, height, turned=turned)
         read = len(runs)
+        stamped = 0
         noted = read_annotations(library, self._document, page, frame)
-        if noted.has_fields and not self._careful and not turned:
-            runs += [run for run in self._field_runs(number, frame) if not _is_drawn(run, runs)]
+        if (noted.has_fields or noted.has_appearances) and not self._careful:
+            over, stamped = self._annotation_runs(number, frame, turned, placed)
+            runs += [run for run in over if not _is_drawn(run, runs)]
         content = drawings.content_box
         return RawPage(
             page_number=number,
@@ -304,6 +307,7 @@ class PdfFile:
             unmapped=int(np.count_nonzero(characters.unmapped & (characters.code >= 0x100))),
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
             struck=placed(noted.struck),
+            stamp_characters=stamped,
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
             reader=SECOND_READER if second else "",
@@ -325,10 +329,21 @@ class PdfFile:
                 return None
         return self._second[1]
 
-    def _field_runs(self, number: int, frame: Frame) -> list[TextRun]:
-        """Return the values of the fields of a page; [] when pikepdf cannot read the document."""
+    def _annotation_runs(
+        self, number: int, frame: Frame, turned: int, placed: Callable[[list[Box]], list[Box]]
+    ) -> tuple[list[TextRun], int]:
+        """Return the text of the fields, notes and stamps of a page, and how many characters are of stamps.
+
+        There is none when pikepdf cannot read the document.
+        """
         structure = self._opened_structure()
-        return [] if structure is None else field_runs(structure, number, frame)
+        if structure is None:
+            return [], 0
+        runs = field_runs(structure, number, frame, placed)
+        content = appearance_page(structure, number, frame)
+        characters = appearance_characters(self._library, content, frame) if content else None
+        drawn = [] if characters is None else text_runs(characters, *frame.size, turned=turned)
+        return runs + drawn, sum(len(run.text) for run in drawn)
 
     def outline(self) -> tuple[Bookmark, ...]:
         """Return the bookmarks; () for a document that has crashed a reader or that pikepdf cannot read."""

@@ -38,7 +38,7 @@ def verdict(page: RawPage) -> Verdict:
 def reason_for_ocr(page: RawPage, pictures: Sequence[Box], garbled: int) -> str:
     """Return why the page or its pictures need OCR. ``garbled``: how many characters are not what the page shows."""
     characters = sum(len(run.text) for run in page.runs)
-    if characters <= MAX_STAMP_CHARACTERS and picture_share(page, pictures) >= MIN_SCAN_SHARE:
+    if characters - page.stamp_characters <= MAX_STAMP_CHARACTERS and picture_share(page, pictures) >= MIN_SCAN_SHARE:
         return NO_TEXT_LAYER
     if characters == 0:
         content = page.content_box

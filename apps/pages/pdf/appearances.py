@@ -1,0 +1,100 @@
+"""The text that annotations show by drawings of their own, as stamps and signatures do.
+
+PDFium's text reader leaves annotations out. Their drawings become the contents of a page of its own with the frame of
+theirs, and that page is read. Source: PDF 32000-1, 12.5.5.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+from typing import Any
+
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
+
+MAX_APPEARANCES, MAX_LISTED = 200, 5_000
+_HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
+_NOT_READ = {"/Link", "/Popup", "/Highlight", "/Underline", "/Squiggly", "/StrikeOut", "/Ink"}
+
+
+def appearance_page(document: Any, page_number: int, frame: Frame) -> bytes | None:
+    """Return a document of one page with the appearances of the annotations of a page; None if it has none.
+
+    ``document`` is pikepdf's. Values of fields and notes have their own reader: they are here only without a value.
+    """
+    import pikepdf
+
+    listed = document.pages[page_number - 1].obj.get("/Annots")
+    if not isinstance(listed, pikepdf.Array):
+        return None
+    with pikepdf.new() as copy:
+        drawn: list[bytes] = []
+        forms = pikepdf.Dictionary()
+        for index in range(min(len(listed), MAX_LISTED)):
+            try:
+                annotation = listed[index]
+                if not _has_text_of_its_own(annotation):
+                    continue
+                shown = pikepdf.Annotation(annotation)
+                name = f"/A{len(drawn)}"
+                operators = shown.get_page_content_for_appearance(pikepdf.Name(name), frame.rotation)
+                stream = shown.get_appearance_stream(pikepdf.Name.N)
+                if operators and isinstance(stream, pikepdf.Stream) and _draws_text(stream):
+                    forms[name] = copy.copy_foreign(stream)
+                    drawn.append(operators)
+            except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
+                continue  # a broken annotation: viewers show nothing for it either
+            if len(drawn) >= MAX_APPEARANCES:
+                break
+        if not drawn:
+            return None
+        page = copy.add_blank_page(page_size=(3, 3)).obj
+        page.MediaBox = pikepdf.Array([frame.left, frame.bottom, frame.right, frame.top])
+        page.Rotate = frame.rotation
+        page.Resources = pikepdf.Dictionary(XObject=forms)
+        page.Contents = copy.make_stream(b"\n".join(drawn))
+        saved = io.BytesIO()
+        copy.save(saved)
+    return saved.getvalue()
+
+
+def _has_text_of_its_own(annotation: Any) -> bool:
+    kind = str(annotation.get("/Subtype", ""))
+    if kind in _NOT_READ or "/AP" not in annotation or int(annotation.get("/F", 0)) & (_HIDDEN | _NO_VIEW):
+        return False
+    if kind == "/FreeText":
+        return not str(annotation.get("/Contents", "")).strip()
+    if kind == "/Widget":
+        parent = annotation.get("/Parent")
+        return "/Sig" in (str(annotation.get("/FT", "")), str(parent.get("/FT", "")) if parent is not None else "")
+    return True
+
+
+def _draws_text(stream: Any) -> bool:
+    """Return whether an appearance can have text: with a font, or with drawings inside it that may have one."""
+    resources = stream.get("/Resources")
+    return resources is not None and ("/Font" in resources or "/XObject" in resources)
+
+
+def appearance_characters(library: Pdfium, content: bytes, frame: Frame) -> Characters | None:
+    """Return the characters of the page that ``appearance_page`` made, None if it has none."""
+    document = library.FPDF_LoadMemDocument64(
+        ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p), len(content), None
+    )
+    page = library.FPDF_LoadPage(document, 0) if document else None
+    text_page = library.FPDFText_LoadPage(page) if page else None
+    try:
+        if not page or not text_page:
+            return None
+        reader = CharacterReader(library)
+        characters = reader.read(page, text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
+        return characters if characters.text else None
+    finally:
+        if text_page:
+            library.FPDFText_ClosePage(text_page)
+        if page:
+            library.FPDF_ClosePage(page)
+        if document:
+            library.FPDF_CloseDocument(document)
