@@ -1,4 +1,4 @@
-"""The service on each set of backends, started once per set; each test starts its own workers."""
+"""The service on each set of backends, started once per set; a test starts its workers or shares one."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ def service(shared_service: RunningService) -> Iterator[RunningService]:
 @pytest.fixture
 def worker(service: RunningService) -> Process:
     return service.start_worker()
+
+
+@pytest.fixture(scope="module")
+def shared_worker(shared_service: RunningService) -> Iterator[Process]:
+    """One worker for the tests of a module that never disturb it; ``service`` does not kill it between tests."""
+    worker = shared_service.start_worker("shared")
+    yield worker
+    worker.kill()
+    shared_service.processes.remove(worker)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def printed(document: Path, *options: str) -> bytes:
 @mostly_on_rabbitmq
 @pytest.mark.parametrize("name", [*(path.name for path in EXAMPLES), "long.pdf"])
 def test_the_command_line_prints_the_result_of_the_api(
-    service: RunningService, worker: Process, long_pdf: Path, name: str
+    service: RunningService, shared_worker: Process, long_pdf: Path, name: str
 ) -> None:
     document = long_pdf if name == "long.pdf" else ROOT / "examples" / name
     job_id = service.upload(document)
@@ -40,7 +40,7 @@ def test_the_command_line_prints_the_result_of_the_api(
 
 
 @mostly_on_rabbitmq
-def test_selected_pages_are_the_same(service: RunningService, worker: Process, long_pdf: Path) -> None:
+def test_selected_pages_are_the_same(service: RunningService, shared_worker: Process, long_pdf: Path) -> None:
     job_id = service.upload(
         long_pdf, configuration='{"tier":"fast","version":"latest","page_ranges":{"target_pages":"3,50-60"}}'
     )
@@ -50,7 +50,7 @@ def test_selected_pages_are_the_same(service: RunningService, worker: Process, l
 
 
 @mostly_on_rabbitmq
-def test_parsing_on_a_server_prints_the_same(service: RunningService, worker: Process) -> None:
+def test_parsing_on_a_server_prints_the_same(service: RunningService, shared_worker: Process) -> None:
     document = EXAMPLES[0]
 
     assert printed(document, "--server", service.url, "--api-key", service.key) == printed(document)

@@ -15,7 +15,7 @@ WINDOW_PER_JOB = 8  # as conftest.py starts the service
 
 @mostly_on_rabbitmq
 def test_one_page_overtakes_the_backlog_of_another_project(
-    service: RunningService, worker: Process, long_pdf: Path, tmp_path: Path
+    service: RunningService, shared_worker: Process, long_pdf: Path, tmp_path: Path
 ) -> None:
     one_page = tmp_path / "one.pdf"
     one_page.write_bytes(long_document(1))
@@ -30,7 +30,9 @@ def test_one_page_overtakes_the_backlog_of_another_project(
 
 
 @mostly_on_rabbitmq
-def test_a_job_sends_no_more_messages_than_its_window(service: RunningService, worker: Process, long_pdf: Path) -> None:
+def test_a_job_sends_no_more_messages_than_its_window(
+    service: RunningService, shared_worker: Process, long_pdf: Path
+) -> None:
     job_id = service.upload(long_pdf)
     in_the_broker = (
         "SELECT count(*) FROM jobs_step WHERE stage='extract' AND sent_at IS NOT NULL"
