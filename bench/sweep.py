@@ -1,4 +1,4 @@
-"""Read every PDF below a folder and tell what is lost: ``make sweep DIR=... [ARGS="--pages 10 --worst 20"]``.
+"""Read every PDF below a folder and report lost text: ``make sweep DIR=... [ARGS="--pages 10 --worst 20"]``.
 
 For each file the characters and words of the blocks are compared with what pdftotext (of Debian's poppler-utils, if it
 is installed) and PDFium's own text have, both read in the sandbox's way: one process for each. Recall is the share of

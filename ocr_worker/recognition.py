@@ -36,7 +36,7 @@ _MIN_CONFIDENCE = 0.7
 _MIN_FILLING = 0.3
 # A sample below either value is in a script that the network does not know, whatever it read.
 _MIN_KNOWN_CONFIDENCE, _MIN_KNOWN_DENSITY = 0.65, 0.35
-# A page is read if this share of its lines is: with so many letters for each line height, and so sure.
+# A page counts as read if this share of its lines has this many letters per line height and this confidence.
 _MIN_READ_SHARE, _MIN_READ_DENSITY, _MIN_READ_CONFIDENCE = 0.6, 0.35, 0.7
 # Latin text may be an old print if its confidence is below this, or if f is more frequent than in any language.
 _CLEAN_PRINT = 0.975
@@ -46,7 +46,7 @@ _LONG_S_SHARE = 0.008
 
 
 SCRIPT_NOT_READ = "script_not_read"
-"""Warning: text in a script that was not told, or that no engine here reads."""
+"""Warning: text in a script that was not recognised, or that no engine here reads."""
 
 
 class Request(NamedTuple):
@@ -134,7 +134,7 @@ class PageReader:
     ) -> tuple[list[Reading], tuple[str, ...]]:
         """Return the attempts to read a page whose script is unknown, and warnings.
 
-        Raise LanguagePackMissing if the script can be told and no engine knows it.
+        Raise LanguagePackMissing if the script is recognised and no engine knows it.
         """
         script = sample.script if sample.is_readable else self._script_of(page)
         if not script:

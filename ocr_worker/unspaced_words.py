@@ -9,7 +9,7 @@ from ocr_worker.engines.base import FoundLine, FoundWord
 
 # Gaps below these shares of the line's height are no blank: between ideographs, letters of Thai, and Hangul.
 MAX_IDEOGRAPH_GAP, MAX_LETTER_GAP, MAX_HANGUL_GAP = 0.6, 0.22, 0.15
-# A line that lies within another one by these shares and is less sure by this much is its marks, read once more.
+# A line inside another one by these shares, with a confidence lower by this much, repeats the marks of that line.
 MIN_INSIDE_SHARE, MIN_LESS_SURE = 0.5, 0.15
 
 

@@ -9,7 +9,7 @@ MAX_HEADER_OFFSET_BYTES = 1 << 16
 
 
 class Attachment(msgspec.Struct, frozen=True):
-    """A file inside the document, as the document describes it: "" or None for what it does not say."""
+    """A file inside the document, as the document describes it: "" or None where it gives no value."""
 
     name: str
     media_type: str = ""

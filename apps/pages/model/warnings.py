@@ -24,8 +24,8 @@ _SENTENCES = {
     "needs_ocr": "Pages have no usable text layer and were not read, because OCR is switched off.",
     "fallback_used": "No model could parse these pages; they keep their fallback text, extracted without a model.",
     "script_not_read": (
-        "A scan has text in a script that could not be told or that no OCR engine here reads; the text is missing or "
-        "wrong. Name its language and install its pack."
+        "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "
+        "missing or wrong. Name its language and install its pack."
     ),
     "ocr_low_confidence": "OCR is not confident about the text; check it, or try high_res_ocr.",
 }

@@ -1,4 +1,4 @@
-"""Pages in many scripts, born digital and scanned, whose language nobody names."""
+"""Pages in many scripts, born digital and scanned, whose language is not given."""
 
 from __future__ import annotations
 

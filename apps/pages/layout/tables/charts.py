@@ -36,14 +36,10 @@ def _has_bars(table: Block, fills: Sequence[Box]) -> bool:
     if len(bars) < MIN_BARS:
         return False
     texts = [cell.box for cell in table.cells if cell.text and cell.box]
-    free = [bar for bar in bars if not any(_overlaps(bar, text) for text in texts)]
+    free = [bar for bar in bars if not any(bar.overlaps(text) for text in texts)]
     # Bars differ in length; marks and coloured cells do not.
     lengths = {round(max(bar.width, bar.height)) for bar in free}
     return len(free) >= MIN_BARS and len(lengths) >= MIN_BARS - 1 and 2 * len(free) > len(bars)
-
-
-def _overlaps(one: Box, two: Box) -> bool:
-    return one.x0 < two.x1 and two.x0 < one.x1 and one.top < two.bottom and two.top < one.bottom
 
 
 def _has_scales_only(table: Block) -> bool:

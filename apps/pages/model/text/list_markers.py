@@ -10,7 +10,7 @@ BULLETS = (
     "\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf02d\uf0f0\uf0a8\uf06e\uf075\uf0e0\uf06c\uf071\uf06f\uf0fe\uf0a1\uf0a4\uf09f"
 )
 CHECK_BOXES = frozenset("☐☑☒✓✔✗✘")
-"""Marks that say whether something is so: they stay in the text of their item."""
+"""Check marks and crosses: they carry meaning, so they stay in the text of their item."""
 _BULLET = re.compile(
     f"([{BULLETS}]|o(?= ))\\s+(?=\\S)|([•◦▪●‣❑❒☐☑☒\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf0f0])(?=\\S)|\\[[ xX]\\]\\s+(?=\\S)"
 )

@@ -1,4 +1,4 @@
-"""The files attached to a PDF: the document's list of embedded files, and the annotations that stand for a file.
+"""The files attached to a PDF: the document's list of embedded files, and the annotations that attach a file.
 
 Only names, types and sizes are read, never the files. Hostile lists loop or have no end, so everything is counted.
 Source: PDF 32000-1, 7.11.4 and 12.5.6.15.
@@ -62,7 +62,7 @@ def _embedded(pdf: Any) -> Iterator[Any]:
 
 
 def _annotated(pdf: Any) -> Iterator[Any]:
-    """Yield the file specifications of the annotations that stand for a file."""
+    """Yield the file specifications of the annotations that attach a file."""
     import pikepdf
 
     left = MAX_ANNOTATIONS
@@ -76,7 +76,7 @@ def _annotated(pdf: Any) -> Iterator[Any]:
 
 
 def _attachment(specification: Any, seen: set[tuple[int, int]]) -> Attachment | None:
-    """Return what a file specification says of an embedded file; None for another file, and for one in ``seen``."""
+    """Return the description of an embedded file; None for another file, and for one in ``seen``."""
     import pikepdf
 
     files = specification.get("/EF") if isinstance(specification, pikepdf.Dictionary) else None

@@ -300,9 +300,9 @@ def has_leftward(codes: Any) -> bool:
 
 
 def _follows_lone_blank(codes: Any, handles: Any, near: Any, drawn: Sequence[int]) -> Any:
-    """Return which characters stand behind a blank that is a text object of its own; PDFium leaves such blanks out.
+    """Return which characters follow a blank that is a text object of its own; PDFium leaves such blanks out.
 
-    Only beside letters of East Asia: between others the gap tells as much. ``near``: which may stand behind one.
+    Only beside letters of East Asia: between others the gap shows the blank. ``near``: which may follow one.
     """
     found = np.zeros(len(codes), bool)
     east_asian = codes >= _FIRST_EAST_ASIAN
