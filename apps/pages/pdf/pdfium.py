@@ -102,10 +102,6 @@ TEXT, PATH, IMAGE, SHADING, FORM = 1, 2, 3, 4, 5
 """Types of page objects."""
 
 
-def _missing(*_: object) -> int:
-    return 0
-
-
 class Pdfium:
     """The library's functions as attributes, under their full names.
 
@@ -120,7 +116,7 @@ class Pdfium:
             if function is None:
                 if name not in _ONLY_WITH_BATCH:
                     raise OSError(f"{path} has no function {name}")
-                setattr(self, name, _missing)
+                setattr(self, name, lambda *_: 0)
                 continue
             function.restype, function.argtypes = result, list(arguments)
             setattr(self, name, function)

@@ -108,12 +108,13 @@ def is_tag(text: str) -> bool:
 
 def text_of(html: str) -> str:
     """Return the text without tags, on one line."""
-    return _one_line("".join(" " if name in _PARTING or name == "br" else text for name, _, text in _texts(html)))
-
-
-def _texts(html: str) -> Iterator[Piece]:
-    for name, closing, text in pieces(html):
-        yield name, closing, "" if name else text
+    texts = []
+    for name, _closing, text in pieces(html):
+        if name in _PARTING or name == "br":
+            texts.append(" ")
+        elif not name:
+            texts.append(text)
+    return _one_line("".join(texts))
 
 
 def _one_line(text: str) -> str:
@@ -236,15 +237,14 @@ class _TableReader:
 
     def drafts(self) -> list[Draft]:
         found = [Draft(BlockType.PARAGRAPH, line) for line in _lines("".join(self._outside))]
-        if self._cells:
-            rows = self._row + 1
-            found.append(Draft(BlockType.TABLE, cells=tuple(_finished(cell, rows) for cell in self._cells)))
+        cells = []
+        for cell in self._cells:
+            text = "\n".join(_lines("".join(cell.parts)))
+            row_span = min(cell.row_span, self._row + 1 - cell.row)
+            cells.append(Cell(cell.row, cell.column, text, row_span, cell.column_span, cell.header))
+        if cells:
+            found.append(Draft(BlockType.TABLE, cells=tuple(cells)))
         return found
-
-
-def _finished(cell: _OpenCell, rows: int) -> Cell:
-    text = "\n".join(_lines("".join(cell.parts)))
-    return Cell(cell.row, cell.column, text, min(cell.row_span, rows - cell.row), cell.column_span, cell.header)
 
 
 def _lines(text: str) -> list[str]:

@@ -259,14 +259,11 @@ def test_retry_at_the_given_time_is_granted(
 
 def test_callers_denied_together_get_different_retry_times() -> None:
     model, limits = QuotaModel(), QuotaLimits(KEY, requests=60)
-    waits = [denied(answer).wait_seconds for answer in _answers(model, limits, 40) if isinstance(answer, QuotaDenied)]
+    answers = [model.reserve([limits], CALL, now=START) for _ in range(40)]
+    waits = [denied(answer).wait_seconds for answer in answers if isinstance(answer, QuotaDenied)]
 
     assert len(waits) > 30
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(waits))
-
-
-def _answers(model: QuotaModel, limits: QuotaLimits, times: int) -> list[Reservation | QuotaDenied]:
-    return [model.reserve([limits], CALL, now=START) for _ in range(times)]
 
 
 @pytest.mark.parametrize(

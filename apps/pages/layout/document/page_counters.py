@@ -6,11 +6,12 @@ import re
 
 import msgspec
 
+from apps.pages.model.text import list_markers
+
 # At most this many numbers of a line are tried as page counter.
 MAX_COUNTERS = 5
 _TOKEN = re.compile(r"\d+|(?<![^\W_])(?:[ivxlcdm]{1,7}|[IVXLCDM]{1,7})(?![^\W_])")
 _ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})", re.IGNORECASE)
-_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 # Words for a page before its number, and between the number and the count of pages.
 _PAGE_WORD = re.compile(
     r"(?:page|seite|blatt|стр|страница|página|pagina|pág|pag|p|pg|σελίδα|صفحة|صفحه|หน้า|第|页|頁|ページ|쪽)\W*$",
@@ -74,5 +75,4 @@ def _value(token: str) -> int | None:
         return int(token) if len(token) <= 6 else None
     if not _ROMAN.fullmatch(token):
         return None
-    values = [_ROMAN_VALUES[c] for c in token.lower()]
-    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
+    return list_markers.roman_value(token)

@@ -211,7 +211,8 @@ def _is_code(
         return len(region) >= 3 and signed >= (0.5 if is_indented else 0.7)
     if not any(_ADDRESSES.sub("", text).strip(" ,;|") for text in texts):
         return False
-    return _is_separate(region[0], others) if len(region) == 1 else not _is_prose(texts, signed)
+    is_prose = signed < 0.34 and statistics.mean(len(text.split()) for text in texts) >= 6
+    return _is_separate(region[0], others) if len(region) == 1 else not is_prose
 
 
 def _is_separate(line: CodeLine, others: Sequence[CodeLine]) -> bool:
@@ -224,11 +225,6 @@ def _is_separate(line: CodeLine, others: Sequence[CodeLine]) -> bool:
         if line.baseline - last.baseline < 1.12 * max(step if step < 2 * last.size else 0.0, 1.25 * last.size):
             return False
     return any(character.isalpha() for run in line.runs for character in run.text)
-
-
-def _is_prose(texts: Sequence[str], signed: float) -> bool:
-    """Return True if lines read as sentences: many words in each, few signs."""
-    return signed < 0.34 and statistics.mean(len(text.split()) for text in texts) >= 6
 
 
 def _is_table(region: Sequence[CodeLine], signed: float, fonts: frozenset[str]) -> bool:

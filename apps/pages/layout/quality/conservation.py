@@ -20,7 +20,6 @@ from apps.pages.layout.text.lines import rows_of, segment_of, segments_of
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun
-from apps.pages.model.segments import Segment
 from apps.pages.model.text import scripts
 
 # Counts are kept for 16 bits; the few characters beyond U+FFFF share the place of others.
@@ -104,13 +103,13 @@ def lines_in_order(raw: RawPage) -> list[Block]:
     lines = [segment for row in rows for segment in row]
     turned = [segment_of(run) for run in raw.runs if not is_upright(run)]
     pictures = [Block(type=BlockType.PICTURE, box=box) for box in raw.pictures]
-    return [_paragraph(line) for line in [*lines, *turned] if line.text] + pictures
-
-
-def _paragraph(segment: Segment) -> Block:
-    box = Box(round(segment.x0, 2), round(segment.top, 2), round(segment.x1, 2), round(segment.bottom, 2))
-    line = Line(segment.text, box, round(segment.size, 2), segment.bold, segment.italic)
-    return Block(BlockType.PARAGRAPH, box, segment.text, (line,))
+    paragraphs = []
+    for segment in (*lines, *turned):
+        if segment.text:
+            box = Box(round(segment.x0, 2), round(segment.top, 2), round(segment.x1, 2), round(segment.bottom, 2))
+            line = Line(segment.text, box, round(segment.size, 2), segment.bold, segment.italic)
+            paragraphs.append(Block(BlockType.PARAGRAPH, box, segment.text, (line,)))
+    return paragraphs + pictures
 
 
 def text_removed(before: Sequence[TextRun], after: Sequence[TextRun]) -> str:

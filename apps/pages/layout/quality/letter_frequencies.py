@@ -46,13 +46,8 @@ class Fit(msgspec.Struct, frozen=True):
     letter_share: float
 
 
-def _log_frequencies() -> Any:
-    rows = np.array([[float(number) for number in row.split()] for row in _FREQUENCIES.values()])
-    rows = np.maximum(rows, _MIN_FREQUENCY)
-    return np.log(rows / rows.sum(axis=1, keepdims=True))
-
-
-_LOGARITHMS = _log_frequencies()
+_ROWS = np.maximum([[float(number) for number in row.split()] for row in _FREQUENCIES.values()], _MIN_FREQUENCY)
+_LOGARITHMS = np.log(_ROWS / _ROWS.sum(axis=1, keepdims=True))
 # One row for each language and rotation of the alphabet by 1 to 25 letters: what a letter is worth after the rotation.
 _ROTATED = np.concatenate([np.roll(_LOGARITHMS, shift, axis=1) for shift in range(1, LETTERS)])
 

@@ -47,8 +47,8 @@ def figure_areas(fills: Sequence[Box], segments: Sequence[Segment], page_area: f
     ]
     if not areas or len(areas) > MAX_AREAS:
         return []
-    return [area for area in areas if not any(_overlaps(area, segment) for segment in segments)]
-
-
-def _overlaps(area: Box, segment: Segment) -> bool:
-    return segment.x0 < area.x1 and segment.x1 > area.x0 and segment.top < area.bottom and segment.bottom > area.top
+    return [
+        area
+        for area in areas
+        if not any(s.x0 < area.x1 and s.x1 > area.x0 and s.top < area.bottom and s.bottom > area.top for s in segments)
+    ]

@@ -53,8 +53,9 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
             line for line in many if any(not f.text and f.top < line.bottom and f.bottom > line.top for f in figures)
         ]
         return len(beside) >= MIN_LINES and _mean_letters(beside) >= MIN_LETTERS_OF_SHORT_LINES
-    if _are_tall(one, two):
-        return True
+    few, many = (one, two) if len(one) < len(two) else (two, one)
+    if len(few) < 3 and usual_size(few) > 1.8 * usual_size(many):
+        return True  # a single large word beside small lines
     letters = min(_mean_letters(one), _mean_letters(two))
     min_fill = MIN_FILL_OF_LONG_LINES if letters >= MIN_LETTERS_OF_LONG_LINES else MIN_FILL
     if letters >= MIN_LETTERS and min(_fill(one), _fill(two)) >= min_fill and _is_wordy(one) and _is_wordy(two):
@@ -67,6 +68,13 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     return letters >= MIN_LETTERS_OF_SHORT_LINES and _is_centred(one) and _is_centred(two)
 
 
+def are_columns_beside(lines: Sequence[Sequence[Segment]], x: float) -> bool:
+    """Return True if the text on both sides of ``x`` is prose in columns. ``lines``: printed lines, from the top."""
+    segments = [segment for line in lines for segment in line]
+    left = [segment for segment in segments if segment.x0 < x]
+    return are_columns(left, [segment for segment in segments if segment.x0 >= x])
+
+
 def usual_size(segments: Sequence[Segment]) -> float:
     """Return the size of most letters."""
     sizes = sorted(s.size for s in segments if s.text)
@@ -75,12 +83,6 @@ def usual_size(segments: Sequence[Segment]) -> float:
 
 def _texts(segments: Sequence[Segment]) -> list[Segment]:
     return [s for s in segments if s.text]
-
-
-def _are_tall(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
-    """Return True if one side is a single large word beside small lines."""
-    few, many = (one, two) if len(one) < len(two) else (two, one)
-    return len(few) < 3 and usual_size(few) > 1.8 * usual_size(many)
 
 
 def _mean_letters(segments: Sequence[Segment]) -> float:

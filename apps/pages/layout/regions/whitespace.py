@@ -56,12 +56,8 @@ class Gutter(NamedTuple):
 def regions_of(segments: Sequence[Segment], *, rtl: bool = False) -> list[list[Segment]]:
     """Return the segments of a page as regions in reading order; each is read line by line."""
     regions: list[list[Segment]] = []
-    _cut(sorted(segments, key=_middle), rtl, 0, regions)
+    _cut(sorted(segments, key=lambda segment: segment.top + segment.bottom), rtl, 0, regions)
     return regions
-
-
-def _middle(segment: Segment) -> float:
-    return segment.top + segment.bottom
 
 
 def _cut(segments: list[Segment], rtl: bool, depth: int, regions: list[list[Segment]]) -> None:

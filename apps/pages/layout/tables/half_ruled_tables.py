@@ -143,14 +143,7 @@ def _table(
         and line.high > top
     ]
     gutters = [] if borders else gutters_of(rows, 0)
-    if len(gutters) == 1 and _is_prose(rows, gutters[0][1]):
+    if len(gutters) == 1 and flows.are_columns_beside(rows, gutters[0][1]):
         return None
     rtl = scripts.is_rtl("".join(run.text for run in runs))
     return unruled_tables.aligned_table(Band(rows), lines, rtl=rtl, down=borders)
-
-
-def _is_prose(rows: Sequence[Row], x: float) -> bool:
-    """Return True if the text on both sides of a place is prose in columns."""
-    segments = [segment for row in rows for segment in row]
-    left = [segment for segment in segments if segment.x0 < x]
-    return flows.are_columns(left, [segment for segment in segments if segment.x0 >= x])

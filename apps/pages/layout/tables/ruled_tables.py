@@ -143,7 +143,9 @@ def _cell(grid: Grid, grid_cell: GridCell, content: Sequence[TextRun]) -> Cell:
     row, column = grid_cell.row, grid_cell.column
     lines = _lines_of(content)
     if content:
-        text = paragraph_text([joined(line) if is_upright(line[0]) else _joined_turned(line) for line in lines])
+        text = paragraph_text(
+            [joined(line) if is_upright(line[0]) else " ".join(run.text.strip() for run in line) for line in lines]
+        )
         box = union(Box(run.x0, run.top, run.x1, run.bottom) for run in content)
     else:
         text = ""
@@ -153,10 +155,6 @@ def _cell(grid: Grid, grid_cell: GridCell, content: Sequence[TextRun]) -> Cell:
     sides = (round(side, 2) for side in (box.x0, box.top, box.x1, box.bottom))
     spans = spans_of(text, [run for line in lines for run in line])
     return Cell(row, column, text, grid_cell.row_span, grid_cell.column_span, box=Box(*sides), spans=spans)
-
-
-def _joined_turned(line: Sequence[TextRun]) -> str:
-    return " ".join(run.text.strip() for run in line)
 
 
 def _steps(lines: Sequence[Sequence[TextRun]]) -> list[float]:

@@ -39,7 +39,7 @@ def with_signs_joined(row: Row) -> Row:
     for segment in row:
         before = joined[-1] if joined else None
         if before is not None and before.block is None and segment.block is None:
-            if _is_currency(before.text) and _is_amount(segment.text):
+            if _is_currency(before.text, segment.text):
                 joined[-1] = _one_segment(before, segment)
                 continue
             is_near = segment.x0 - before.x1 < 2 * segment.size
@@ -64,12 +64,11 @@ def _one_segment(sign: Segment, amount: Segment) -> Segment:
     )
 
 
-def _is_currency(text: str) -> bool:
-    return len(text) <= MAX_CURRENCY_LETTERS and bool(text) and unicodedata.category(text[-1]) == "Sc"
-
-
-def _is_amount(text: str) -> bool:
-    return text[:1].isdigit() or (text[:1] in "(-–−—." and len(text) < 20)
+def _is_currency(sign: str, amount: str) -> bool:
+    """Return True for the sign of a currency and an amount, two texts of a row."""
+    if not sign or len(sign) > MAX_CURRENCY_LETTERS or unicodedata.category(sign[-1]) != "Sc":
+        return False
+    return amount[:1].isdigit() or (amount[:1] in "(-–−—." and len(amount) < 20)
 
 
 def table_lines(rows: Sequence[Row], borders: Sequence[float] = ()) -> list[Row]:

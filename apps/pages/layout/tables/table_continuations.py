@@ -119,19 +119,18 @@ def _is_cut(above: Sequence[Cell], below: Sequence[Cell]) -> bool:
     return len(rest) == 1 and rest[0].column > 0 and rest[0].text[0].isalpha()
 
 
-def _continued(cell: Cell, rest: Cell, words: DocumentWords) -> Cell:
-    text = hyphenation.joined_lines(cell.text, rest.text, words)
-    spans = (*cell.spans, *moved(rest.spans, len(text) - len(rest.text)))
-    return msgspec.structs.replace(cell, text=text, spans=spans)
-
-
 def _with_rest(cells: Sequence[Cell], row: int, rest: Sequence[Cell], words: DocumentWords) -> list[Cell]:
     """Return the cells with the texts of ``rest`` after those of a row."""
-    texts = {cell.column: cell for cell in rest if cell.text}
-    return [
-        _continued(cell, texts[cell.column], words) if cell.row == row and cell.column in texts else cell
-        for cell in cells
-    ]
+    added = {cell.column: cell for cell in rest if cell.text}
+    result = []
+    for cell in cells:
+        if cell.row == row and cell.column in added:
+            below = added[cell.column]
+            text = hyphenation.joined_lines(cell.text, below.text, words)
+            spans = (*cell.spans, *moved(below.spans, len(text) - len(below.text)))
+            cell = msgspec.structs.replace(cell, text=text, spans=spans)
+        result.append(cell)
+    return result
 
 
 def _cells_of(cells: Sequence[Cell], row: int) -> list[Cell]:

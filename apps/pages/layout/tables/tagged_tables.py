@@ -112,7 +112,8 @@ def _table(tags: PageTags, grid: Grid, cells_of: dict[int, list[int]]) -> Block 
     taken: dict[int, int] = {}  # column -> first row that is free in it
     for row, place in enumerate(sorted(grid)):
         column = 0
-        is_head = bool(tags.enclosing(_any_content(grid[place]), _HEAD))
+        any_content = next(run.content_id for cell in grid[place].values() for run in cell)
+        is_head = bool(tags.enclosing(any_content, _HEAD))
         for tag_place in cells_of[place]:
             while taken.get(column, 0) > row:
                 column += 1
@@ -132,10 +133,6 @@ def _table(tags: PageTags, grid: Grid, cells_of: dict[int, list[int]]) -> Block 
     # A cell may have more rows on the next page.
     cells = [msgspec.structs.replace(cell, row_span=min(cell.row_span, len(grid) - cell.row)) for cell in cells]
     return Block(type=BlockType.TABLE, box=union(cell.box for cell in cells if cell.box), cells=tuple(cells))
-
-
-def _any_content(row: dict[int, list[TextRun]]) -> int:
-    return next(run.content_id for cell in row.values() for run in cell)
 
 
 def _cell(row: int, column: int, tag: Tag, runs: Sequence[TextRun], *, is_header: bool) -> Cell:

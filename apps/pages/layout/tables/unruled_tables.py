@@ -46,7 +46,7 @@ def aligned_table(
     gutters = table_columns.with_borders(table_columns.gutters_of(lines, heads), borders)
     if not gutters or len(gutters) >= MAX_COLUMNS or (len(gutters) == 1 and _is_contents(lines)):
         return None
-    if len(gutters) == 1 and not borders and _is_prose(lines, gutters[0][1]):
+    if len(gutters) == 1 and not borders and flows.are_columns_beside(lines, gutters[0][1]):
         return None
     lines = table_columns.split_at_gutters(lines, gutters)
     shape = table_headers.Shape(gutters, across, down)
@@ -68,13 +68,6 @@ def _is_contents(lines: Sequence[Row]) -> bool:
     if len(numbers) < MIN_CONTENTS_LINES or not all(map(_PAGE_NUMBER.fullmatch, numbers)):
         return False
     return all(int(above) <= int(below) for above, below in itertools.pairwise(numbers))
-
-
-def _is_prose(lines: Sequence[Row], x: float) -> bool:
-    """Return True if the text on both sides of a place is prose in columns."""
-    segments = [segment for line in lines for segment in line]
-    left = [segment for segment in segments if segment.x0 < x]
-    return flows.are_columns(left, [segment for segment in segments if segment.x0 >= x])
 
 
 def joined_grids(bands: Sequence[Band]) -> list[Band]:

@@ -17,6 +17,7 @@ _COMMON_SEPARATOR, _EUROPEAN_SEPARATOR, _TERMINATOR = "CS", "ES", "ET"
 _MIRRORED = str.maketrans("()[]{}<>«»‹›≤≥", ")(][}{><»«›‹≥≤")
 _PERCENT = "%٪‰"
 _OPENING, _CLOSING = "([{", ")]}"
+_OTHER_BRACKET = dict(zip(_OPENING + _CLOSING, _CLOSING + _OPENING, strict=True))
 # A unit of measure after a number is displayed as a name before it would be; units are short and in small letters.
 _UNIT = re.compile(r"(?:[^\W\d_]{1,2}|[^\W\d_A-Z]{1,4}|[a-z]{0,2}[A-Z][a-z]{0,2})[²³]?")
 
@@ -87,23 +88,18 @@ def _with_brackets(
 ) -> tuple[int, int]:
     """Return the ends of a Latin stretch with the brackets and terminators that belong to it (rules N0 and W5)."""
     inner = "".join(display[first : last + 1])
-    if last + 1 < right and display[last + 1] in _CLOSING and _opens(inner, display[last + 1]):
+    if last + 1 < right and display[last + 1] in _CLOSING and _lacks(inner, display[last + 1]):
         last += 1
-    if first > left and display[first - 1] in _OPENING and _closes(inner, display[first - 1]):
+    if first > left and display[first - 1] in _OPENING and _lacks(inner, display[first - 1]):
         first -= 1
     if last + 1 < right and kinds[last + 1] == _TERMINATOR and kinds[last] == "EN":
         last += 1
     return first, last
 
 
-def _opens(inner: str, closing: str) -> bool:
-    opening = _OPENING[_CLOSING.index(closing)]
-    return inner.count(opening) > inner.count(closing)
-
-
-def _closes(inner: str, opening: str) -> bool:
-    closing = _CLOSING[_OPENING.index(opening)]
-    return inner.count(closing) > inner.count(opening)
+def _lacks(inner: str, bracket: str) -> bool:
+    """Return True if a text has more of the other bracket of a pair than of this one."""
+    return inner.count(_OTHER_BRACKET[bracket]) > inner.count(bracket)
 
 
 def _unit_before_number(display: Sequence[str], kinds: Sequence[str], first: int, last: int) -> tuple[int, int] | None:

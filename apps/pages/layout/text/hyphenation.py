@@ -94,7 +94,8 @@ def appended(text: str, line: str, words: DocumentWords = NO_WORDS) -> str:
     """Return a text with the next line after it, if ``ends_cut(text)``."""
     if text.endswith("\xad"):
         return text[:-1] + line
-    left, right = _last_word(text[:-1]), _first_word(line)
+    left = _matched(_LAST_WORD.search(text[-1 - MAX_WORD_CHARACTERS : -1]))
+    right = _matched(_FIRST_WORD.match(line[:MAX_WORD_CHARACTERS]))
     if right.lower() in words.after_suspended and f"{left}-{right}".lower() not in words.compounds:
         return f"{text} {line}"
     if text[-1] == "\u2011" or _is_compound(left, right, words):
@@ -158,11 +159,5 @@ def _is_compound(left: str, right: str, words: DocumentWords) -> bool:
     return not is_capitals and not right[0].islower()
 
 
-def _last_word(text: str) -> str:
-    found = _LAST_WORD.search(text[-MAX_WORD_CHARACTERS:])
-    return found.group() if found else ""
-
-
-def _first_word(text: str) -> str:
-    found = _FIRST_WORD.match(text[:MAX_WORD_CHARACTERS])
+def _matched(found: re.Match[str] | None) -> str:
     return found.group() if found else ""

@@ -129,7 +129,8 @@ def _runs(row: Sequence[TextRun], clusters: list[Cluster], joint: str, *, spaced
             if stretches:
                 stretches[-1].append(cluster)
             continue
-        max_gap = (MAX_BLANK_GAP_EMS if blank else MAX_JOIN_GAP_EMS) * _run_at(row, cluster.middle).size
+        nearest = min(row, key=lambda run: max(run.x0 - cluster.middle, cluster.middle - run.x1, 0.0))
+        max_gap = (MAX_BLANK_GAP_EMS if blank else MAX_JOIN_GAP_EMS) * nearest.size
         if not stretches or edge - cluster.x1 > max_gap:
             stretches.append([])
             edge = cluster.x0
@@ -155,10 +156,6 @@ def _run(row: Sequence[TextRun], stretch: list[Cluster], joint: str, *, spaced: 
         angle=0.0,
         words=words,
     )
-
-
-def _run_at(row: Sequence[TextRun], x: float) -> TextRun:
-    return min(row, key=lambda run: max(run.x0 - x, x - run.x1, 0.0))
 
 
 def _with_gaps(stretch: Sequence[Cluster], size: float, joint: str, *, spaced: bool) -> list[Cluster]:

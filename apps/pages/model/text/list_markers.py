@@ -22,7 +22,8 @@ _LONE = re.compile(
 _CHECKS = "✓✔✗✘"
 BULLET_SIGNS = frozenset(BULLETS.replace("\\-", "-") + "o")
 _ORDINAL = re.compile(r"([(\[]?)(?:(\d+)|([a-zA-Z]+))([.)\]]?)")
-_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+_ROMAN_IN_LISTS = frozenset("ivxlc")
 
 
 def split(text: str) -> tuple[str, str]:
@@ -61,13 +62,14 @@ def ordinals(marker: str) -> list[tuple[str, int]]:
     result = []
     if len(letters) == 1:
         result.append((f"{opening}{sign}{closing}", ord(letters.lower()) - ord("a") + 1))
-    if all(letter in _ROMAN for letter in letters.lower()):
-        result.append((f"{opening}{'I' if sign == 'A' else 'i'}{closing}", _roman(letters.lower())))
+    if all(letter in _ROMAN_IN_LISTS for letter in letters.lower()):
+        result.append((f"{opening}{'I' if sign == 'A' else 'i'}{closing}", roman_value(letters)))
     return result
 
 
-def _roman(letters: str) -> int:
-    values = [_ROMAN[letter] for letter in letters]
+def roman_value(numeral: str) -> int:
+    """Return the number that a roman numeral, in either case, stands for. Its letters are not checked."""
+    values = [_ROMAN[letter] for letter in numeral.lower()]
     pairs = zip(values, [*values[1:], 0], strict=True)
     return sum(-value if value < following else value for value, following in pairs)
 

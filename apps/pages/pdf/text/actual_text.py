@@ -23,7 +23,7 @@ MAX_APART_HEIGHTS = 1.5
 # On a page with more objects some groups keep the boxes of their ink.
 MAX_OBJECTS = 20_000
 _FIRST_COMPLEX = 0x590
-_FIRST_PRINTED, _FIRST_PRIVATE = 0x20, 0xE000
+_FIRST_PRINTED, _FIRST_PRIVATE, _AFTER_PRIVATE = 0x20, 0xE000, 0xF900
 _KEY = b"ActualText"
 # Glyphs without a meaning of their own take a text of at most this length.
 MAX_GIVEN_TEXT = 32
@@ -40,7 +40,8 @@ def settled(library: Pdfium, page: int, records: Any) -> tuple[Any, Any, frozens
     code = records["unicode"]
     if not len(places) and (not len(code) or (code.min() >= _FIRST_PRINTED and code.max() < _FIRST_PRIVATE)):
         return None
-    unread = np.flatnonzero(_is_unread(code))
+    control = (code < _FIRST_PRINTED) & (code != 9) & (code != 10) & (code != 13)
+    unread = np.flatnonzero(control | (code >= _FIRST_PRIVATE) & (code < _AFTER_PRIVATE))
     given = _given_texts(library, records, unread) if len(unread) else {}
     if not len(places) and not given:
         return None
@@ -71,12 +72,6 @@ def settled(library: Pdfium, page: int, records: Any) -> tuple[Any, Any, frozens
         at = int(first_of[start])
         result["unicode"][at : at + len(text)] = [ord(character) for character in text]
     return kept, result, frozenset(groups)
-
-
-def _is_unread(code: Any) -> Any:
-    """Return which code points have no meaning: controls and the private use area."""
-    control = (code < _FIRST_PRINTED) & (code != 9) & (code != 10) & (code != 13)
-    return control | (code >= _FIRST_PRIVATE) & (code < 0xF900)
 
 
 def _given_texts(library: Pdfium, records: Any, unread: Any) -> dict[tuple[int, int], str]:

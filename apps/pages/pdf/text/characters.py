@@ -226,7 +226,7 @@ class CharacterReader:
             piece=same_box[kept],
             vertical=objects.vertical[object_of],
             unmapped=self._unmapped(real, codes, fonts)[kept],
-            blanks=_boxes_of(blank & inside, x0, top, x1, bottom) if has_leftward(codes) else [],
+            blanks=np.column_stack((x0, top, x1, bottom))[blank & inside].tolist() if has_leftward(codes) else [],
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
             outside=count - int(np.count_nonzero(inside | skipped)),
             objects=frozenset(each),
@@ -286,10 +286,6 @@ class CharacterReader:
         if len(name) == 1 and ord(name) >= 0x20 and not _FIRST_PRIVATE <= ord(name) < _AFTER_PRIVATE:
             return ord(name)
         return ord("-") if hyphen else 0
-
-
-def _boxes_of(chosen: Any, *edges: Any) -> list[tuple[float, float, float, float]]:
-    return list(zip(*(edge[chosen].tolist() for edge in edges), strict=True))
 
 
 def has_leftward(codes: Any) -> bool:

@@ -66,7 +66,9 @@ class FontMaps:
                 name = character_of_glyph(self._library, font, code) if code < 0x100 else ""
                 known[code] = ord(name) if len(name) == 1 else 0
         letters = [
-            (known[code], character) for code, character in zip(codes, mapped, strict=True) if _is_letter(known[code])
+            (known[code], character)
+            for code, character in zip(codes, mapped, strict=True)
+            if 0 < known[code] < 0x80 and chr(known[code]).isalpha()
         ]
         if len(letters) < MIN_LETTERS:
             return {}
@@ -75,7 +77,3 @@ class FontMaps:
             self._suspects.discard(font)
             return {}
         return {code: named for code, named in known.items() if named}
-
-
-def _is_letter(character: int) -> bool:
-    return 0 < character < 0x80 and chr(character).isalpha()

@@ -139,7 +139,7 @@ class TokenEndpoint:
         from cryptography.hazmat.primitives.hashes import SHA256
 
         try:
-            header, claims = (_decoded(part) for part in assertion.split(".")[:2])
+            header, claims = (dict(json.loads(_base64(part))) for part in assertion.split(".")[:2])
             signed, signature = assertion.rpartition(".")[0], _base64(assertion.rpartition(".")[2])
         except (ValueError, TypeError):
             return "invalid_grant", "Invalid JWT: Could not decode."
@@ -230,11 +230,6 @@ class Vertex:
 
 def _token_error(error: str, description: str) -> Reply:
     return json_reply(400, {"error": error, "error_description": description}, {})
-
-
-def _decoded(part: str) -> dict[str, Any]:
-    """Decode a part of a JWT. Raise ValueError if it is invalid."""
-    return dict(json.loads(_base64(part)))
 
 
 def _base64(part: str) -> bytes:
