@@ -9,13 +9,13 @@ import msgspec
 
 from apps.pages.model.blocks import Block
 from apps.pages.model.geometry import Box
-from apps.pages.model.raw_page import TextRun
+from apps.pages.model.raw_page import Char, TextRun
 
 # Slanted fonts report the slant of their letters as an angle; up to here text counts as upright.
 MAX_SLANT_DEGREES = 25.0
 
 
-def is_upright(run: TextRun) -> bool:
+def is_upright(run: TextRun | Char) -> bool:
     return run.angle < MAX_SLANT_DEGREES or run.angle > 360 - MAX_SLANT_DEGREES
 
 

@@ -14,13 +14,14 @@ from apps.pages.model.page_tags import PageTags
 
 
 class Char(msgspec.Struct, gc=False):
-    """One character and its box."""
+    """One character and its box. ``angle``: degrees, 0 for upright text."""
 
     text: str
     x0: float
     top: float
     x1: float
     bottom: float
+    angle: float = 0.0
 
 
 class WordBox(msgspec.Struct, gc=False):

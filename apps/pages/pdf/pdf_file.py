@@ -109,7 +109,7 @@ class PdfFile:
         if self._last is None or self._last[0] != number:
             return []
         found = self._last[1]
-        edges = [array.tolist() for array in (found.x0, found.top, found.x1, found.bottom)]
+        edges = [array.tolist() for array in (found.x0, found.top, found.x1, found.bottom, found.angle)]
         letters = [Char(*char) for char in zip(found.text, *edges, strict=True)]
         return letters + [Char(" ", *box) for box in found.blanks]
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from apps.pages.layout.rotated_pages import is_upright
 from apps.pages.layout.text import bidirectional
 from apps.pages.layout.text.lines import MAX_BLANK_GAP_EMS, MAX_JOIN_GAP_EMS, rows_of
 from apps.pages.model.raw_page import Char, TextRun, WordBox
@@ -47,13 +48,14 @@ class Cluster(msgspec.Struct):
 
 
 def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun]:
-    """Return the runs of a page with the text of each line in reading order; rows from the left are unchanged.
+    """Return the runs of a page with the text of each line in reading order.
 
-    ``chars``: those of the page with its blanks, in the order of the file.
+    Rows from the left and turned text are unchanged. ``chars``: those of the page with its blanks, in the order of the
+    file.
     """
-    rows = rows_of(runs)
+    rows = rows_of([run for run in runs if is_upright(run)])
     bands = [(min(run.top for run in row), max(run.bottom for run in row)) for row in rows]
-    clusters = _clusters(chars)
+    clusters = _clusters(filter(is_upright, chars))
     spaced = any(cluster.text == " " and _is_drawn(cluster) for cluster in clusters)
     inside: list[list[Cluster]] = [[] for _ in rows]
     for cluster in clusters:
@@ -61,7 +63,7 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
         nearest = min(range(len(bands)), key=lambda i: abs(bands[i][0] + bands[i][1] - 2 * middle), default=None)
         if nearest is not None and bands[nearest][0] - 2 <= middle <= bands[nearest][1] + 2:
             inside[nearest].append(cluster)
-    result: list[TextRun] = []
+    result = [run for run in runs if not is_upright(run)]
     whole = "".join(cluster.text for cluster in clusters)
     rtl_page = scripts.is_rtl(whole)
     joint = "" if _WITH_NON_JOINERS.isdisjoint(whole) else _NON_JOINER

@@ -179,3 +179,20 @@ def test_a_right_to_left_line_is_read_from_the_right() -> None:
 
     assert line.text == "רב OWASP שלום"
     assert [word.text for word in line.words] == ["רב", "OWASP", "שלום"]
+
+
+def test_turned_text_beside_right_to_left_lines_is_read_once() -> None:
+    """A stamp up the margin crosses the heights of the lines beside it."""
+    display = "םולש"
+    lines = [TextRun(display, 100, 50 + 20 * n, 124, 60 + 20 * n, 10, False, False) for n in range(3)]
+    stamp = TextRun("abc", 10, 50, 20, 100, 10, False, False, angle=270.0)
+    chars = [
+        Char(text, 100 + 6 * place, line.top, 105 + 6 * place, line.bottom)
+        for line in lines
+        for place, text in enumerate(display)
+    ]
+    chars += [Char(text, 10, 90 - 20 * n, 20, 100 - 20 * n, 270.0) for n, text in enumerate("abc")]
+
+    found = rebuild_runs([*lines, stamp], chars)
+
+    assert sorted(run.text for run in found) == ["abc", *["שלום"] * 3]
