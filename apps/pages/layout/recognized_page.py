@@ -31,6 +31,8 @@ _MIN_CONFIDENCE = 0.6
 _MIN_COLUMN_GAP_HEIGHTS = 1.3
 # A suspected text layer is right if it agrees this far with its picture: OCR of clean print does with 0.8 or more.
 MIN_AGREEMENT = 0.6
+# A word of the text layer is the word that was read at its place if its letters are at most this much larger.
+MAX_SIZE_RATIO = 2.5
 # Warnings about a text layer that OCR replaces.
 _OF_THE_TEXT_LAYER = ("text_unreliable", "text_cleaned", "lost_characters", "plain_layout")
 
@@ -77,9 +79,11 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     """Return the page with the text that OCR read.
 
     A page without a usable text layer keeps nothing else. A page whose pictures alone needed OCR keeps its own text
-    outside them, and each picture is followed by the text read inside it. A suspected text layer that agrees with
-    the picture of the page is kept.
+    outside them, and each picture is followed by the text read inside it; text of the page that is drawn over the
+    picture is not repeated. A suspected text layer that agrees with the picture of the page is kept.
     """
+    if page.needs_ocr not in WHOLE_PAGE_REASONS:
+        recognition = without_text_layer(recognition, page.blocks)
     found = lay_out(recognition, page_number=page.number)
     if page.needs_ocr == GARBLED_TEXT:
         if not any(block.text or block.cells for block in found):
@@ -102,6 +106,29 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     if recognition.lines and recognition.confidence < _MIN_CONFIDENCE:
         warnings = (*warnings, "ocr_low_confidence")
     return msgspec.structs.replace(page, blocks=tuple(blocks), needs_ocr="", warnings=warnings)
+
+
+def without_text_layer(recognition: Recognition, blocks: Sequence[Block]) -> Recognition:
+    """Return the recognition without the words that these blocks have at the same place in letters of about that size.
+
+    Large letters over a picture, as of a watermark, are other words than the small ones below them.
+    """
+    own = [(line.box, min(line.box.width, line.box.height)) for block in blocks for line in block.lines]
+    own += [(cell.box, 0.0) for block in blocks for cell in block.cells if cell.box and cell.text]
+    lines = []
+    for line in recognition.lines:
+        words = []
+        for word in line.words:
+            box = as_displayed(Box(word.x0, word.top, word.x1, word.bottom), recognition)
+            middle = Box((box.x0 + box.x1) / 2, box.middle, (box.x0 + box.x1) / 2, box.middle)
+            max_height = MAX_SIZE_RATIO * word.height
+            if not any(height <= max_height and over.contains(middle, slack=1.0) for over, height in own):
+                words.append(word)
+        if words:
+            edges = min(word.x0 for word in words), max(word.x1 for word in words)
+            box = Box(edges[0], line.box.top, edges[1], line.box.bottom)
+            lines.append(line if len(words) == len(line.words) else RecognizedLine(tuple(words), box, line.confidence))
+    return msgspec.structs.replace(recognition, lines=tuple(lines))
 
 
 def agreement(blocks: Sequence[Block], recognized: Sequence[Block]) -> float:

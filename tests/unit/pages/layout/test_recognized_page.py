@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.pages.layout.recognized_page import apply_recognition, as_displayed
-from apps.pages.model.blocks import Block, BlockType, Page, Source
+from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.errors import GarbledPage
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import (
@@ -88,13 +88,47 @@ def test_skew_is_undone_around_the_middle_of_the_page() -> None:
 
 
 def test_only_the_pictures_of_a_page_with_text_are_read() -> None:
-    own = Block(type=BlockType.PARAGRAPH, box=Box(50, 50, 500, 70), text="Its own words")
+    own = over_picture("Its own words", 50, 50)
     picture = Block(type=BlockType.PICTURE, box=Box(50, 100, 400, 300))
     found = recognition(line("Its own w0rds", 50, 52), line("words in the picture", 80, 150))
 
     page = apply_recognition(scan("text_in_picture", own, picture), found)
 
     assert [block.text for block in page.blocks] == ["Its own words", "", "words in the picture"]
+
+
+def over_picture(text: str, x0: float, top: float, *, size: float = 12.0) -> Block:
+    """A paragraph of the text layer in one line."""
+    box = Box(x0, top, x0 + len(text) * size / 2, top + size)
+    return Block(BlockType.PARAGRAPH, box, text, (Line(text, box, size),))
+
+
+def test_text_over_a_picture_is_not_read_a_second_time() -> None:
+    background = Block(type=BlockType.PICTURE, box=Box(0, 0, 600, 600))
+    title = over_picture("Title of a slide", 80, 100)
+    found = recognition(line("Title of a s1ide", 80, 101), line("Words of the picture", 80, 300))
+
+    page = apply_recognition(scan("text_in_picture", background, title), found)
+
+    assert [block.text for block in page.blocks if block.text] == ["Words of the picture", "Title of a slide"]
+
+
+def test_words_beside_text_over_a_picture_are_read() -> None:
+    background = Block(type=BlockType.PICTURE, box=Box(0, 0, 600, 600))
+    found = recognition(line("Title of a slide and the year", 80, 101))
+
+    page = apply_recognition(scan("text_in_picture", background, over_picture("Title of a slide", 80, 100)), found)
+
+    assert [block.text for block in page.blocks if block.text] == ["and the year", "Title of a slide"]
+
+
+def test_small_words_below_a_large_watermark_are_read() -> None:
+    background = Block(type=BlockType.PICTURE, box=Box(0, 0, 600, 600))
+    found = recognition(line("Words of the picture", 80, 110))
+
+    page = apply_recognition(scan("text_in_picture", background, over_picture("DRAFT", 40, 90, size=60)), found)
+
+    assert "Words of the picture" in [block.text for block in page.blocks]
 
 
 def test_text_of_low_confidence_is_kept_with_a_warning() -> None:
