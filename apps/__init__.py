@@ -1,3 +1,3 @@
-"""Leafmill's rooms; docs/architecture.md says who may import whom."""
+"""The parts of Leafmill; docs/architecture.md has the rules of imports between them."""
 
 VERSION = "0.2.0"

@@ -38,7 +38,7 @@ class ProjectQuota(models.Model):
 
     project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="quota")
     pages_per_day = models.PositiveIntegerField(null=True, blank=True)
-    concurrent_jobs = models.PositiveIntegerField(null=True, blank=True, help_text="further jobs wait for their turn")
+    concurrent_jobs = models.PositiveIntegerField(null=True, blank=True, help_text="further jobs wait")
     dollars_per_day = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
     modes = models.JSONField(default=list, blank=True, help_text='["fast", "balanced"]; empty: all')
     allow_external = models.BooleanField(default=True, help_text="pages may be sent to external providers")

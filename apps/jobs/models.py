@@ -236,11 +236,14 @@ class RemovedJobs(models.Model):
         return f"{self.why}: {self.jobs}"
 
 
-class Turn(models.Model):
+class LeaderLock(models.Model):
     """A leader lock: one process does the named work until ``expires_at``."""
 
     name = models.CharField(primary_key=True, max_length=40)
     expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "jobs_turn"  # the name in release 0.1, whose processes may still run
 
     def __str__(self) -> str:
         return self.name
@@ -250,7 +253,7 @@ class Pause(models.Model):
     """A pause: until it is removed a queue gets no new messages, or no new jobs are accepted."""
 
     name = models.CharField(primary_key=True, max_length=40)
-    reason = models.CharField(max_length=200, blank=True, help_text="told to whoever is refused")
+    reason = models.CharField(max_length=200, blank=True, help_text="shown to clients whose jobs are refused")
     by = models.CharField(max_length=150, help_text="who paused it")
     since = models.DateTimeField()
 
@@ -309,7 +312,7 @@ class PageAttempt(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=12, choices=AttemptOutcome, default=AttemptOutcome.RUNNING)
     error_code = models.CharField(max_length=40, blank=True)
-    detail = models.CharField(max_length=500, blank=True, help_text="how a page was recognised, and why so")
+    detail = models.CharField(max_length=500, blank=True, help_text="how a page was recognised, and the reason")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["step_id", "fence"], name="one_attempt_per_claim")]

@@ -33,11 +33,11 @@ class Provider(models.Model):
 
     name = models.SlugField(max_length=60, unique=True)
     family = models.CharField(max_length=20, choices=[(name, family.label) for name, family in FAMILIES.items()])
-    external = models.BooleanField(default=True, help_text="pages sent there leave the house")
+    external = models.BooleanField(default=True, help_text="pages are sent outside your own network")
     region = models.CharField(max_length=60, blank=True, help_text="where pages are processed: eu, us-east-1...")
-    settings = models.JSONField(default=dict, blank=True, help_text="what the family needs beside its secrets")
+    settings = models.JSONField(default=dict, blank=True, help_text="parameters of the family except its secrets")
     secrets_sealed = models.TextField(blank=True, editable=False)
-    paused = models.BooleanField(default=False, help_text="not called until somebody resumes it")
+    paused = models.BooleanField(default=False, help_text="not called until it is resumed")
     trouble_code = models.CharField(max_length=40, blank=True, editable=False)
     trouble_detail = models.TextField(blank=True, editable=False)
     trouble_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -59,16 +59,16 @@ class Deployment(models.Model):
     serves_llm = models.BooleanField("parse_page_with_llm", default=False)
     serves_lvm = models.BooleanField("parse_page_with_lvm", default=False)
     serves_agent = models.BooleanField("parse_page_with_agent", default=False)
-    order = models.PositiveSmallIntegerField(default=1, help_text="1 is asked first")
+    order = models.PositiveSmallIntegerField(default=1, help_text="deployments with 1 are tried first")
     input_price = models.DecimalField(
         max_digits=10, decimal_places=3, null=True, blank=True, help_text="US dollars for a million input tokens"
     )
     output_price = models.DecimalField(
         max_digits=10, decimal_places=3, null=True, blank=True, help_text="US dollars for a million output tokens"
     )
-    max_output_tokens = models.PositiveIntegerField(default=8192, help_text="the most that an answer may have")
+    max_output_tokens = models.PositiveIntegerField(default=8192, help_text="upper limit of an answer, in tokens")
     parameters = models.JSONField(default=dict, blank=True, help_text="sent with every request: temperature...")
-    paused = models.BooleanField(default=False, help_text="not called until somebody resumes it")
+    paused = models.BooleanField(default=False, help_text="not called until it is resumed")
     trouble_code = models.CharField(max_length=40, blank=True, editable=False)
     trouble_detail = models.TextField(blank=True, editable=False)
     trouble_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -103,7 +103,7 @@ class Quota(models.Model):
     tokens_per_window = models.PositiveIntegerField("tokens (TPM)", null=True, blank=True)
     input_tokens_per_window = models.PositiveIntegerField("input tokens (ITPM)", null=True, blank=True)
     output_tokens_per_window = models.PositiveIntegerField("output tokens (OTPM)", null=True, blank=True)
-    window_seconds = models.FloatField(default=60.0, help_text="60 for a minute; Azure judges 1 or 10 s")
+    window_seconds = models.FloatField(default=60.0, help_text="60 for a minute; Azure counts over 1 or 10 s")
     requests_per_day = models.PositiveIntegerField(null=True, blank=True)
     calls_in_flight = models.PositiveIntegerField(null=True, blank=True)
     dollars_per_day = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
@@ -145,7 +145,7 @@ class Usage(models.Model):
     output_tokens = models.PositiveIntegerField()
     cost_nanos = models.PositiveBigIntegerField(null=True, blank=True)
     reservation_id = models.CharField(max_length=16, blank=True, editable=False)
-    usage_suspect = models.BooleanField(default=False, help_text="the provider's own count was not believed")
+    usage_suspect = models.BooleanField(default=False, help_text="the provider's own count was implausible")
 
     class Meta:
         verbose_name = "call"

@@ -11,9 +11,9 @@ REPORT = ROOT / "examples" / "report.pdf"
 EXPIRE_JOB = """
 from django.utils import timezone
 from apps.jobs.scheduling import retention
-from apps.jobs.models import Turn
+from apps.jobs.models import LeaderLock
 retention.keep_jobs(job_ids=["{job_id}"], until=timezone.now())
-Turn.objects.filter(name="clean_up").delete()  # the next clean-up is due
+LeaderLock.objects.filter(name="clean_up").delete()  # the next clean-up is due
 """
 
 

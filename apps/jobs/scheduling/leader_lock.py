@@ -7,19 +7,19 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from apps.jobs.models import Turn
+from apps.jobs.models import LeaderLock
 
 
 def acquire_leader_lock(name: str, *, duration: timedelta) -> bool:
     """Acquire the named lock for ``duration``. Return False if another process holds it."""
     until = Now() + duration
-    if Turn.objects.filter(name=name, expires_at__lt=Now()).update(expires_at=until):
+    if LeaderLock.objects.filter(name=name, expires_at__lt=Now()).update(expires_at=until):
         return True
-    if Turn.objects.filter(name=name).exists():
+    if LeaderLock.objects.filter(name=name).exists():
         return False
     try:
         with transaction.atomic():
-            Turn.objects.create(name=name, expires_at=until)
+            LeaderLock.objects.create(name=name, expires_at=until)
     except IntegrityError:
         return False
     return True

@@ -18,7 +18,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import Project
 from apps.documents import services as documents
 from apps.jobs.commands.submit import JobRequest, submit_job
-from apps.jobs.models import ParseJob, Step, Turn
+from apps.jobs.models import LeaderLock, ParseJob, Step
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.rescue import Rescued, rescue_jobs
 from apps.jobs.stages import assemble, extract, model, plan, recognize, split
@@ -119,7 +119,7 @@ def run(job: ParseJob) -> ParseJob:
 
 
 def rescue() -> Rescued:
-    Turn.objects.filter(name="rescue_jobs").delete()
+    LeaderLock.objects.filter(name="rescue_jobs").delete()
     found = rescue_jobs(accept_written_answer=recognize.accept_written_answer)
     assert found is not None
     return found

@@ -11,13 +11,13 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import ApiKey
-from apps.jobs.models import ParseJob, Turn
+from apps.jobs.models import LeaderLock, ParseJob
 from apps.jobs.states import Stage
 from tests.integration.jobs.conftest import Submit, run_to
 
 
 def run_rescue_jobs(capsys: pytest.CaptureFixture[str]) -> str:
-    Turn.objects.filter(name="rescue_jobs").delete()
+    LeaderLock.objects.filter(name="rescue_jobs").delete()
     call_command("rescue_jobs")
     return capsys.readouterr().out.strip()
 

@@ -26,7 +26,7 @@ from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_document, delete_job
 from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import JobRequest, parse_in_mode, submit_job
-from apps.jobs.models import JobPage, PageAnswer, PageAttempt, ParseJob, Step, Turn
+from apps.jobs.models import JobPage, LeaderLock, PageAnswer, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import retention
 from apps.jobs.states import JobState, Stage
 from apps.providers.models import Usage
@@ -319,5 +319,5 @@ def test_housekeeping_starts_once_a_minute(submit: Submit) -> None:
     for _ in range(3):
         clean_up.request_clean_up()
 
-    lock = Turn.objects.get(name="clean_up")
+    lock = LeaderLock.objects.get(name="clean_up")
     assert timedelta(seconds=50) < lock.expires_at - timezone.now() <= timedelta(seconds=60)
