@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from apps.pages.model.raw_page import TextRun, TextStyle, WordBox
 from apps.pages.model.text.scripts import MIN_HANGUL_LATIN_EMS
+from apps.pages.pdf.text.character_boxes import Boxes, boxes_of, upright_boxes
 from apps.pages.pdf.text.characters import Characters
 
 # A run ends where the baseline moves by this share of the size, where the pen steps back this far, ...
@@ -39,25 +39,6 @@ _VERTICAL_BASELINE_EMS = 0.38
 _FIRST_LEFTWARD, _FIRST_WITHOUT_SPACES = 0x590, 0xE00
 
 
-class _Boxes(msgspec.Struct):
-    """Edges of character boxes, arrays of one length."""
-
-    x0: Any
-    top: Any
-    x1: Any
-    bottom: Any
-
-    def turned(self, angle: float, width: float, height: float) -> _Boxes:
-        """Return the boxes on the page, of this size as displayed, turned back by ``angle`` clockwise degrees."""
-        if angle == 90:
-            return _Boxes(self.top, width - self.x1, self.bottom, width - self.x0)
-        if angle == 180:
-            return _Boxes(width - self.x1, height - self.bottom, width - self.x0, height - self.top)
-        if angle == 270:
-            return _Boxes(height - self.bottom, self.x0, height - self.top, self.x1)
-        return self
-
-
 def text_runs(characters: Characters, width: float, height: float, *, turned: float = 0.0) -> list[TextRun]:
     """Return the runs of a page of this size (points, as displayed) in the order of the file.
 
@@ -67,18 +48,16 @@ def text_runs(characters: Characters, width: float, height: float, *, turned: fl
     count = len(characters.code)
     if not count:
         return []
-    displayed = _Boxes(characters.x0, characters.top, characters.x1, characters.bottom)
     angles = characters.angle
     cuts = (np.flatnonzero(angles[1:] != angles[:-1]) + 1).tolist()
     runs: list[TextRun] = []
     for start, end in zip([0, *cuts], [*cuts, count], strict=True):
-        runs += _runs_between(characters, displayed, start, end, (width, height), turned)
+        runs += _runs_between(characters, start, end, (width, height), turned)
     return runs
 
 
 def _runs_between(
     characters: Characters,
-    displayed: _Boxes,
     start: int,
     end: int,
     page_size: tuple[float, float],
@@ -87,9 +66,8 @@ def _runs_between(
     """Return the runs of neighbours that are all written at one angle."""
     here = slice(start, end)
     angle = float(characters.angle[start])
-    boxes = _Boxes(displayed.x0[here], displayed.top[here], displayed.x1[here], displayed.bottom[here])
     size = np.maximum(characters.size[here], 0.1)
-    upright, base = _upright(boxes, characters.baseline[here], angle, page_size)
+    upright, base = upright_boxes(characters, here, page_size)
     base = np.where(characters.vertical[here], base + _VERTICAL_BASELINE_EMS * size, base)
     style, code = characters.style[here], characters.code[here]
     blanks, piece = characters.blanks_before[here][1:], characters.piece[here][1:]
@@ -106,12 +84,12 @@ def _runs_between(
     ends = np.append(starts[1:], end - start)
     parted = _word_gaps(gap, blanks, cut, piece, code, starts, ends)
     word_starts = np.concatenate(([0], np.flatnonzero(cut | parted) + 1))
-    run_boxes = boxes.turned(turned, *page_size)
+    run_boxes = boxes_of(characters, here).turned(turned, *page_size)
     if angle == turned:
         ascent, descent = base - upright.top, upright.bottom - base
         ascent = np.where((ascent >= MIN_ASCENT * size) & (ascent <= MAX_ASCENT * size), ascent, DEFAULT_ASCENT * size)
         descent = np.where((descent >= 0) & (descent <= MAX_DESCENT * size), descent, DEFAULT_DESCENT * size)
-        run_boxes = _Boxes(upright.x0, base - ascent, upright.x1, base + descent)
+        run_boxes = Boxes(upright.x0, base - ascent, upright.x1, base + descent)
     run_edges, word_edges = (
         [
             np.round(function.reduceat(side, at), 3)
@@ -148,28 +126,7 @@ def _runs_between(
     ]
 
 
-def _upright(boxes: _Boxes, baseline: Any, angle: float, page_size: tuple[float, float]) -> tuple[_Boxes, Any]:
-    """Return boxes and baselines turned so that the text runs from left to right; other angles keep rough boxes."""
-    width, height = page_size
-    if angle == 0:
-        return boxes, baseline
-    if angle == 90:
-        return boxes.turned(90, width, height), width - baseline
-    if angle == 180:
-        return boxes.turned(180, width, height), height - baseline
-    if angle == 270:
-        return boxes.turned(270, width, height), baseline
-    radians = np.radians(angle)
-    x, y = (boxes.x0 + boxes.x1) / 2, (boxes.top + boxes.bottom) / 2
-    along = x * np.cos(radians) + y * np.sin(radians)
-    across = y * np.cos(radians) - x * np.sin(radians)
-    # The boxes of slanted letters overlap, so take half the usual step from letter to letter as half their width.
-    steps = np.abs(np.diff(along))
-    half = float(np.median(steps)) / 2 if len(steps) else 1.0
-    return _Boxes(along - half, across - half, along + half, across + half), across
-
-
-def _gaps(boxes: _Boxes, code: Any) -> Any:
+def _gaps(boxes: Boxes, code: Any) -> Any:
     """Return the distance from each character to the next, in points; of right-to-left letters, to the left."""
     gap = boxes.x0[1:] - boxes.x1[:-1]
     if code.max() < _FIRST_LEFTWARD:

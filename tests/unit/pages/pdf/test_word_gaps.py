@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,22 @@ def test_a_blank_that_the_file_omits_beside_blanks_it_has(tmp_path: Path) -> Non
 )
 def test_spaced_letters_are_words(tmp_path: Path, operators: str, expected: str) -> None:
     assert text_of(tmp_path / "a.pdf", operators) == expected
+
+
+@pytest.mark.parametrize("degrees", [15, 45, 60, -45, 135])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "(How will my text be found when turned) Tj",
+        "[(How) -280 (will) -280 (my) -280 (text) -280 (be) -280 (found) -280 (when) -280 (turned)] TJ",
+    ],
+)
+def test_words_of_slanted_text(tmp_path: Path, degrees: int, shown: str) -> None:
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+
+    read = text_of(tmp_path / "a.pdf", f"{cosine:.4f} {sine:.4f} {-sine:.4f} {cosine:.4f} 300 400 Tm {shown}")
+
+    assert read == "How will my text be found when turned"
 
 
 def test_single_letters_at_even_places_stay_apart(tmp_path: Path) -> None:
