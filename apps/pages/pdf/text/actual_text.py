@@ -18,7 +18,7 @@ ACTUAL_TEXT = 5
 """Type of the records of such text."""
 # At most this many characters are a cluster, such as a letter with its marks or a ligature, whose parts share one box.
 MAX_CLUSTER = 4
-# Objects of a group are on one line when their boxes are no further apart, in times of their height.
+# Objects of a group are on one line when their boxes are no further apart, in heights of the tallest.
 MAX_APART_HEIGHTS = 1.5
 # On a page with more objects some groups keep the boxes of their ink.
 MAX_OBJECTS = 20_000
@@ -106,7 +106,7 @@ def _text_of(library: Pdfium, mark: int) -> str:
 def _around(boxes: Sequence[Sequence[float]]) -> list[float]:
     """Return the edges around the first of some boxes (left, bottom, right, top) and those on its line."""
     first = boxes[0]
-    reach = MAX_APART_HEIGHTS * max(abs(first[3] - first[1]), 1.0)
+    reach = MAX_APART_HEIGHTS * max(1.0, *(abs(box[3] - box[1]) for box in boxes))
     near = [box for box in boxes if abs(box[3] - first[3]) <= reach and abs(box[1] - first[1]) <= reach]
     lefts, bottoms, rights, tops = zip(*near, strict=True)
     return [min(lefts), min(bottoms), max(rights), max(tops)]

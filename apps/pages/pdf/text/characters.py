@@ -184,6 +184,9 @@ class CharacterReader:
         # A negative font size turns the letters by half a circle.
         objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
         angles = _angles(objects, frame)
+        backward = angles[object_of] >= 180
+        if backward.any() and (order := _order_of_file(handles, np.flatnonzero(backward), drawn)) is not None:
+            return self._characters(text_page, real[order], index[order], frame, drawn)
         scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
         size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[object_of]
         x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
@@ -313,6 +316,20 @@ def _follows_lone_blank(codes: Any, handles: Any, near: Any, drawn: Sequence[int
             between = drawn[order.get(before, 0) + 1 : order.get(after, 0)]
             found[at] = 0 < len(between) <= MAX_LONE_BLANKS and not read.intersection(between)
     return found
+
+
+def _order_of_file(handles: Any, backward: Any, drawn: Sequence[int]) -> Any:
+    """Return the places of all characters with those at ``backward`` in the order of the file; None if they are in it.
+
+    PDFium sorts the objects of a line from left to right, so it turns lines around that run to the left or upwards.
+    """
+    place_of = {handle: place for place, handle in enumerate(drawn)}
+    drawn_at = np.array([place_of.get(handle, -1) for handle in handles[backward].tolist()])
+    if (drawn_at < 0).any() or (drawn_at[1:] >= drawn_at[:-1]).all():
+        return None
+    order = np.arange(len(handles))
+    order[backward] = backward[np.argsort(drawn_at, kind="stable")]
+    return order
 
 
 def _is_blank(codes: Any) -> Any:
