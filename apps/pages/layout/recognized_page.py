@@ -96,6 +96,7 @@ def apply_recognition(page: Page, recognition: Recognition) -> Page:
     blocks: list[Block] = []
     if page.needs_ocr in WHOLE_PAGE_REASONS:
         blocks = found or [block for block in page.blocks if block.type is BlockType.PICTURE]
+        page = msgspec.structs.replace(page, rotation=-recognition.orientation % 360)
     else:
         for block in page.blocks:
             blocks.append(block)

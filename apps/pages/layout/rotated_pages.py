@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.model.blocks import Block
+from apps.pages.model.blocks import Block, Page
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Char, TextRun
 
@@ -25,6 +25,29 @@ def angle_of(runs: Sequence[TextRun]) -> int:
     for run in runs:
         letters[0 if is_upright(run) else round(run.angle / 90) * 90 % 360] += len(run.text)
     return max(letters, key=lambda angle: (letters[angle], -angle), default=0)
+
+
+def upright_page(page: Page) -> Page:
+    """Return a page of rotated text as if the sheet had been turned back, so that lines run from left to right."""
+    if not page.rotation:
+        return page
+    sideways = page.rotation in (90, 270)
+    width, height = (page.height, page.width) if sideways else (page.width, page.height)
+    back = 360 - page.rotation
+    return msgspec.structs.replace(
+        page,
+        width=width,
+        height=height,
+        blocks=tuple(laid_back(block, back, width, height) for block in page.blocks),
+        separators=tuple(box_laid_back(box, back, width, height) for box in page.separators),
+    )
+
+
+def as_displayed(blocks: list[Block], page: Page) -> list[Block]:
+    """Map the blocks of the upright page to the page as displayed."""
+    if not page.rotation:
+        return blocks
+    return [laid_back(block, page.rotation, page.width, page.height) for block in blocks]
 
 
 def laid_back(block: Block, angle: int, width: float, height: float) -> Block:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.continuations import ContinuationJoiner, PlacedBlock
 from apps.pages.layout.document.document_survey import survey_document
 from apps.pages.layout.text.hyphenation import DocumentWords
@@ -75,7 +76,7 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
         if isinstance(page, PageFailure):
             yield page
         else:
-            yield msgspec.structs.replace(page, blocks=tuple(survey.finished(page)))
+            yield msgspec.structs.replace(page, blocks=tuple(rotated_pages.as_displayed(survey.finished(page), page)))
 
 
 class _Writer:
@@ -94,7 +95,7 @@ class _Writer:
                 files[name].write(b'{"pages":[')
 
     def write_page(self, page: Page, blocks: list[Block]) -> str:
-        """Write one page to all outputs. Return its text."""
+        """Write one page, given its finished blocks, to all outputs. Return its text."""
         number = {"page_number": page.number}
         text = render.page_text(blocks)
         self._entry("text.json", {**number, "text": text})
@@ -106,7 +107,7 @@ class _Writer:
                 markdown[name] = margin
         self._entry("markdown.json", {**number, **markdown})
 
-        tree = items.items_of(blocks, self._options)
+        tree = items.items_of(rotated_pages.as_displayed(blocks, page), self._options)
         size = {"page_width": page.width, "page_height": page.height}
         self._entry("items.json", {**number, **size, "success": True, "items": tree})
 

@@ -99,10 +99,11 @@ class PdfFile:
         """Undo ``read_again`` for a page: the second reading was no better."""
         self._badly_read.discard(number)
 
-    def chars(self, number: int) -> list[Char]:
+    def chars(self, number: int, angle: int, width: float, height: float) -> list[Char]:
         """Return every character of a page with its box, then its blanks; [] when the page cannot be read.
 
-        Blanks are known on pages with letters written to the left.
+        The page, of this size as displayed, is turned back by ``angle`` degrees. Blanks are known on pages with letters
+        written to the left.
         """
         if self._last is None or self._last[0] != number:
             self._read(number)
@@ -111,7 +112,11 @@ class PdfFile:
         found = self._last[1]
         edges = [array.tolist() for array in (found.x0, found.top, found.x1, found.bottom, found.angle)]
         letters = [Char(*char) for char in zip(found.text, *edges, strict=True)]
-        return letters + [Char(" ", *box) for box in found.blanks]
+        letters += [Char(" ", *box) for box in found.blanks]
+        if not angle:
+            return letters
+        boxes = [turned_box(Box(c.x0, c.top, c.x1, c.bottom), angle, width, height) for c in letters]
+        return [Char(c.text, b.x0, b.top, b.x1, b.bottom) for c, b in zip(letters, boxes, strict=True)]
 
     def rendered(self) -> Any:
         """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""

@@ -138,8 +138,8 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         if isinstance(turned, PageFailure):
             return turned
         raw = turned
-    elif scripts.has_rtl("".join([run.text for run in raw.runs])):
-        raw.runs = right_to_left.rebuild_runs(raw.runs, pdf.chars(raw.page_number))
+    if scripts.has_rtl("".join([run.text for run in raw.runs])):
+        raw.runs = right_to_left.rebuild_runs(raw.runs, pdf.chars(raw.page_number, angle, width, height))
     aside = directions.other_view(pdf, raw, angle)
     views = [(raw, angle), *((aside,) if aside else ())]
     hidden: tuple[str, ...] = (clean(raw.hidden)[:MAX_REPORTED_CHARACTERS],) if raw.hidden else ()
@@ -162,19 +162,20 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         warnings += clean_runs(view)
     blocks, quality = _conserved(views, (width, height), visible, removed)
     warnings += [code for name, code in _WARNINGS_OF_QUALITY.items() if name in quality]
-    return Page(
+    rotation = directions.rotation_of(raw, angle)
+    page = Page(
         number=raw.page_number,
         width=round(width, 2),
         height=round(height, 2),
         blocks=tuple(blocks),
-        rotation=directions.rotation_of(raw, angle),
+        rotation=rotation,
         needs_ocr=verdict.needs_ocr,
         warnings=tuple(dict.fromkeys(warnings)),
         hidden=hidden,
         quality=quality,
-        separators=() if angle else tuple(margin_lines.separators_of(raw, blocks)),
         outline=pdf.outline() if raw.page_number == 1 else (),
     )
+    return margin_lines.with_separators(page, raw) if rotation == angle else page
 
 
 def _without_hidden(

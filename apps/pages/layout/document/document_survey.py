@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.captions_notes import with_captions_and_notes
 from apps.pages.layout.document.headings import MIN_LARGER, HeadingSurvey, title_key
 from apps.pages.layout.document.running_lines import RunningLines, block_text, margin_of
@@ -33,7 +34,11 @@ class DocumentSurvey(msgspec.Struct):
     list_levels: dict[int, int]
 
     def finished(self, page: Page) -> list[Block]:
-        """Return the blocks of a page with headings, headers and footers marked."""
+        """Return the blocks of a page with headings, headers and footers marked.
+
+        Their boxes are those of the page turned upright; ``rotated_pages.as_displayed`` maps them back.
+        """
+        page = rotated_pages.upright_page(page)
         page = msgspec.structs.replace(page, blocks=tuple(rejoined(block, self.words) for block in page.blocks))
         zones = self.running.zones_of(page)
         blocks: list[Block] = []
@@ -71,6 +76,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     for page in pages:
         if isinstance(page, PageFailure):
             continue
+        page = rotated_pages.upright_page(page)
         headings.read_outline(page.outline)
         running.add(page)
         levels = lists.add([b for b in page.blocks if b.type is BlockType.LIST_ITEM or not margin_of(page, b)])

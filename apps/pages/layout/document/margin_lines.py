@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from apps.pages.model.blocks import Block, BlockType
+import msgspec
+
+from apps.pages.layout import rotated_pages
+from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage
 from apps.pages.model.segments import Row
@@ -60,8 +63,20 @@ def _apart(rows: Sequence[tuple[float, float, Row]], height: float) -> int:
     return found if parts and max(segment.size for segment in parts) <= MAX_SIZE_RATIO * usual_size else 0
 
 
-def separators_of(raw: RawPage, blocks: Sequence[Block]) -> list[Box]:
-    """Return the horizontal lines near the top and in the lower part of a page that belong to no table."""
+def with_separators(page: Page, raw: RawPage) -> Page:
+    """Return a page with the horizontal lines near its top and in its lower part that belong to no table.
+
+    ``raw``: the page turned upright.
+    """
+    found = _separators(raw, rotated_pages.upright_page(page).blocks)
+    if not found:
+        return page
+    boxes = [rotated_pages.box_laid_back(box, page.rotation, page.width, page.height) for box in found]
+    rounded = (Box(*(round(edge, 1) for edge in msgspec.structs.astuple(box))) for box in boxes)
+    return msgspec.structs.replace(page, separators=tuple(rounded))
+
+
+def _separators(raw: RawPage, blocks: Sequence[Block]) -> list[Box]:
     upper, lower = _TOP_SHARE * raw.height, (1 - _BOTTOM_SHARE) * raw.height
     found = [
         rule
@@ -76,4 +91,4 @@ def separators_of(raw: RawPage, blocks: Sequence[Block]) -> list[Box]:
     found = [rule for rule in found if not any(table.contains(rule, slack=4.0) for table in tables)]
     if len(found) > MAX_SEPARATORS:  # a drawing
         return []
-    return [Box(*(round(edge, 1) for edge in (rule.x0, rule.top, rule.x1, rule.bottom))) for rule in found]
+    return found
