@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from apps.pages.model import errors
@@ -32,6 +33,7 @@ from apps.pages.pdf.structure.catalog import may_have_layers
 from apps.pages.pdf.structure.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
 from apps.pages.pdf.structure.outline import read_outline
 from apps.pages.pdf.structure.structure_tree import read_tags
+from apps.pages.pdf.text.character_boxes import boxes_of
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.text.text_runs import text_runs
 from apps.pages.pdf.text.vertical_writing import mark_vertical
@@ -110,13 +112,12 @@ class PdfFile:
         if self._last is None or self._last[0] != number:
             return []
         found = self._last[1]
-        edges = [array.tolist() for array in (found.x0, found.top, found.x1, found.bottom, found.angle)]
+        boxes = boxes_of(found, slice(None)).turned(angle, width, height)
+        edges = [array.tolist() for array in (boxes.x0, boxes.top, boxes.x1, boxes.bottom, (found.angle - angle) % 360)]
         letters = [Char(*char) for char in zip(found.text, *edges, strict=True)]
-        letters += [Char(" ", *box) for box in found.blanks]
-        if not angle:
-            return letters
-        boxes = [turned_box(Box(c.x0, c.top, c.x1, c.bottom), angle, width, height) for c in letters]
-        return [Char(c.text, b.x0, b.top, b.x1, b.bottom) for c, b in zip(letters, boxes, strict=True)]
+        blanks = [Box(*box) for box in found.blanks]
+        blanks = [turned_box(box, angle, width, height) for box in blanks] if angle else blanks
+        return letters + [Char(" ", *msgspec.structs.astuple(box)) for box in blanks]
 
     def rendered(self) -> Any:
         """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""

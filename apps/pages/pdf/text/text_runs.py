@@ -37,6 +37,7 @@ MIN_ASCENT, MAX_ASCENT, MAX_DESCENT = 0.45, 1.15, 0.45
 _VERTICAL_BASELINE_EMS = 0.38
 # Code points below this are of scripts written from left to right; those below the second have spaces between words.
 _FIRST_LEFTWARD, _FIRST_WITHOUT_SPACES = 0x590, 0xE00
+_DOT = 0x2E
 
 
 def text_runs(characters: Characters, width: float, height: float, *, turned: float = 0.0) -> list[TextRun]:
@@ -78,11 +79,13 @@ def _runs_between(
     cut |= gap < -MAX_STEP_BACK_EMS
     cut |= (style[1:] != style[:-1]) | (np.abs(size[1:] - size[:-1]) > MAX_SIZE_CHANGE * em)
     cut |= content_id[1:] != content_id[:-1]
-    apart = gap > np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
+    widest = np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
+    spacing = _spacing_of_lines(gap, blanks, cut, gap > widest)
+    apart = gap > widest + spacing
     cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, (upright.x1 - upright.x0) / size)
     starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
     ends = np.append(starts[1:], end - start)
-    parted = _word_gaps(gap, blanks, cut, piece, code, starts, ends)
+    parted = _word_gaps(gap, spacing, blanks, cut, piece, code, starts, ends)
     word_starts = np.concatenate(([0], np.flatnonzero(cut | parted) + 1))
     run_boxes = boxes_of(characters, here).turned(turned, *page_size)
     if angle == turned:
@@ -139,6 +142,23 @@ def _gaps(boxes: Boxes, code: Any) -> Any:
     return gap
 
 
+def _spacing_of_lines(gap: Any, blanks: Any, cut: Any, wide: Any) -> Any:
+    """Return by how much the letters of each line are set apart evenly, in ems, for each gap; 0 for most lines.
+
+    ``cut``: where lines end. Only lines with a ``wide`` gap are looked at.
+    """
+    spacing = np.zeros(len(gap))
+    spaced = (gap > MIN_LETTER_SPACING_EMS) & (gap < MAX_GAP_EMS + MAX_SPACING_DIFFERENCE_EMS) & (blanks == 0) & ~cut
+    if not (wide & ~cut).any() or not (spaced[1:] & spaced[:-1]).any():
+        return spacing
+    bounds = [-1, *np.flatnonzero(cut).tolist(), len(gap)]
+    for before, end in itertools.pairwise(bounds):
+        here = slice(before + 1, end)
+        if wide[here].any() and 2 * np.count_nonzero(spaced[here]) > end - before - 1 >= MIN_SPACED_LETTERS - 1:
+            spacing[here] = _letter_spacing(sorted(gap[here][blanks[here] == 0].tolist()))
+    return np.minimum(spacing, MAX_GAP_EMS)
+
+
 def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) -> Any:
     """Return which wide gaps are between letters that are set apart evenly, as in "A N N U A L  R E P O R T".
 
@@ -162,14 +182,19 @@ def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) ->
     return spaced
 
 
-def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: Any, ends: Any) -> Any:
-    """Return where a new word begins inside a run: True at ``i`` parts the characters ``i`` and ``i + 1``."""
+def _word_gaps(gap: Any, spacing: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: Any, ends: Any) -> Any:
+    """Return where a new word begins inside a run: True at ``i`` parts the characters ``i`` and ``i + 1``.
+
+    ``spacing``: by how much the letters of the line are set apart.
+    """
     if not len(gap):
         return np.zeros(0, bool)
     blank = blanks > 0
+    # Leaders tell nothing of the gaps between letters.
+    leader = (code[1:] == _DOT) & (code[:-1] == _DOT)
     free = ~(cut | blank | piece)
     if code.max() < _FIRST_WITHOUT_SPACES:
-        parted = free & (gap > MIN_WORD_GAP_EMS)
+        parted = free & (gap > MIN_WORD_GAP_EMS + spacing)
     else:
         unspaced, phrased = _is_unspaced(code), _parts_phrases(code)
         unspaced, phrased = unspaced[1:] | unspaced[:-1], phrased[1:] | phrased[:-1]
@@ -180,6 +205,7 @@ def _word_gaps(gap: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: A
         mixed = hangul[1:] != hangul[:-1]
         parted = np.where(free & mixed & ~unspaced, gap > MIN_HANGUL_LATIN_EMS, parted)
         free &= ~(unspaced | phrased | mixed)
+    free &= ~leader
     for start, end in _unclear_runs(gap, free, starts, ends):
         here = slice(start, end)
         threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())

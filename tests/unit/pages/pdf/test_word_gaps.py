@@ -72,6 +72,29 @@ def test_words_of_slanted_text(tmp_path: Path, degrees: int, shown: str) -> None
     assert read == "How will my text be found when turned"
 
 
+def glyph_by_glyph(text: str, spacing: float, word_space: float) -> str:
+    """Operators that show each letter by itself; blanks are moves of the pen."""
+    return " ".join(
+        f"[{-100 * word_space:g}] TJ" if letter == " " else f"({letter}) Tj [{-100 * spacing:g}] TJ" for letter in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("spacing", "word_space"), [(2.7, 5.5), (4, 6), (6.4, 5), (6.9, 6)], ids=["close", "wide", "wider", "widest"]
+)
+def test_short_words_of_spaced_letters(tmp_path: Path, spacing: float, word_space: float) -> None:
+    text = "DOLOR SIT AMET ON THE DAY"
+
+    assert text_of(tmp_path / "a.pdf", glyph_by_glyph(text, spacing, word_space)) == text
+
+
+def test_leaders_do_not_join_the_words_before_them(tmp_path: Path) -> None:
+    leader = " [-278] TJ ".join(["(.) Tj"] * 40)
+    read = text_of(tmp_path / "a.pdf", f"(1.1) Tj [-278] TJ (The) Tj [-278] TJ (weir) Tj [-360] TJ {leader}")
+
+    assert read.startswith("1.1 The weir")
+
+
 def test_single_letters_at_even_places_stay_apart(tmp_path: Path) -> None:
     read = text_of(tmp_path / "a.pdf", " ".join(f"({letter}) Tj 30 0 Td" for letter in "AIMJSR"))
 
