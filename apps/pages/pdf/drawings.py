@@ -20,8 +20,8 @@ MAX_RULING_THICKNESS_POINTS = 3.0
 MAX_RULINGS = 5_000
 MAX_OBJECTS, MAX_FORM_DEPTH, MAX_SEGMENTS = 100_000, 12, 4_000
 MIN_PICTURE_SIDE_POINTS = 8.0
-# A bullet is a filled mark of this size.
-MIN_DOT_POINTS, MAX_DOT_POINTS = 1.5, 9.0
+# A bullet is a mark of this size; a round one beside large letters may be larger, a square would be a cell or a box.
+MIN_DOT_POINTS, MAX_DOT_POINTS, MAX_DISC_POINTS = 1.5, 9.0, 40.0
 _LINE_TO, _CURVE_TO, _MOVE_TO = 0, 1, 2
 _Matrix = tuple[float, float, float, float, float, float]
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -130,13 +130,16 @@ class DrawingReader:
             return
         # Bounds come in the space of the page, the points of a path in the space in which it was drawn.
         matrix = _product(tuple(self._values.tolist()), matrix)
-        if _is_dot(box):
+        if _is_dot(box) or (_is_dot(box, MAX_DISC_POINTS) and self._is_round(item, segments)):
             # Bullets are discs, circles and squares, filled or hollow. A square is no cell of a table.
             drawings.dots.append(box)
             return
         for points, closed, curves in self._subpaths(item, segments):
             if not curves:
                 self._polygon(walk, points, closed, bool(filled), bool(stroked), matrix)
+
+    def _is_round(self, item: int, segments: int) -> bool:
+        return [curves for _points, _closed, curves in self._subpaths(item, segments)] == [True]
 
     def _subpaths(self, item: int, segments: int) -> list[tuple[list[tuple[float, float]], bool, bool]]:
         """Return the points of each part of a path, whether it is closed, and whether it has curves."""
@@ -183,9 +186,9 @@ class DrawingReader:
                     drawings.rulings.append(side)
 
 
-def _is_dot(box: Box) -> bool:
+def _is_dot(box: Box, max_points: float = MAX_DOT_POINTS) -> bool:
     """Return True for the size and the shape of a bullet."""
-    return MIN_DOT_POINTS <= box.width <= MAX_DOT_POINTS and 0.6 < box.width / max(box.height, 0.1) < 1.7
+    return MIN_DOT_POINTS <= box.width <= max_points and 0.6 < box.width / max(box.height, 0.1) < 1.7
 
 
 class _Walk:
