@@ -98,7 +98,7 @@ def appended(text: str, line: str, words: DocumentWords = NO_WORDS) -> str:
     right = _matched(_FIRST_WORD.match(line[:MAX_WORD_CHARACTERS]))
     if right.lower() in words.after_suspended and f"{left}-{right}".lower() not in words.compounds:
         return f"{text} {line}"
-    if text[-1] == "\u2011" or _is_compound(left, right, words):
+    if text[-1] == "\u2011" or _is_compound(left, right, text[-1], words):
         return text + line
     return text[:-1] + line
 
@@ -147,11 +147,12 @@ def joined_lines(text: str, line: str, words: DocumentWords = NO_WORDS) -> str:
     return f"{text} {line}" if scripts.needs_space_at_line_end(text, line) else text + line
 
 
-def _is_compound(left: str, right: str, words: DocumentWords) -> bool:
+def _is_compound(left: str, right: str, sign: str, words: DocumentWords) -> bool:
+    """Return True if ``left`` and ``right`` are a compound that is cut at its own hyphen, which is ``sign``."""
     if not left or not right or not left[-1].isalpha():
         return True
     if any(hyphen in left for hyphen in HYPHENS):
-        return True  # as in state-of-the-art
+        return sign in left or sign == "-"  # as in state-of-the-art; a sign that only ends lines cuts words
     if words.keeps_hyphen(left, right):
         return True
     is_capitals = left.isupper() and right.isupper() and min(len(left), len(right)) >= MIN_CAPITALS
