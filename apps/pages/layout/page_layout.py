@@ -15,6 +15,7 @@ from apps.pages.layout.tables import charts, half_ruled_tables, ruled_tables, ru
 from apps.pages.layout.text import inline_marks, inline_spans
 from apps.pages.layout.text.drop_caps import segments_with_drop_caps
 from apps.pages.layout.text.lines import joined, paragraph_text, rows_of, segment_of
+from apps.pages.layout.text.tall_text import with_tall_apart
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import NO_STYLE, RawPage
@@ -66,6 +67,7 @@ def analyse(raw: RawPage) -> list[Block]:
     found_regions = whitespace.regions_of([segment for row in body for segment in row] + areas, rtl=rtl)
     for region in found_regions:
         region_rows = body if len(found_regions) == 1 and not areas else _rows_of_region(region)
+        region_rows = with_tall_apart(region_rows, rtl=rtl)
         for band in unruled_tables.joined_grids(columns.bands_of(region_rows)):
             table = unruled_tables.aligned_table(band, across, rtl=rtl, down=down) if band.is_grid else None
             if table is not None and not charts.is_chart(table, raw.fills):

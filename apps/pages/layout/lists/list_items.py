@@ -30,6 +30,7 @@ _INITIALS = re.compile(r"(?:[^\W\d_]\.[\s-]?){2,}\s*[^\W\d_]")
 _SYMBOL_FONT = re.compile(r"dingbats|wingdings|webdings|symbol|monotypesorts|bullets", re.IGNORECASE)
 _FIRST = frozenset({"a.", "i."})
 _DASHES = "–—-−"
+_EM_DASH = "—"
 _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 
 
@@ -112,6 +113,8 @@ def _is_item(lines: Sequence[Segment], found: list[str], index: int) -> bool:
         if marker == "o":
             is_alone = bool(line.runs) and line.runs[0].text.strip() == marker
             return is_alone or (found.count(marker) > 1 and not _goes_on(lines, index))
+        if marker == _EM_DASH and found.count(marker) < 2:
+            return False  # the name under a quotation
         return marker not in _DASHES or found[index - 1] != "" or not _goes_on(lines, index)
     if marker[-1] == "." and marker[:-1].isupper():
         rest = line.text[len(marker) :].strip()

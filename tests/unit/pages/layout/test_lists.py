@@ -68,6 +68,20 @@ def test_squares_beside_lines_are_bullets(parse: Parse, filled: bool) -> None:
     assert parse(sheet).markdown == "These leaves are green:\n\n- of the lime\n- of the oak\n"
 
 
+def test_discs_beside_large_letters_are_bullets(parse: Parse) -> None:
+    sheet = Sheet()
+    for number, text in enumerate(["Rye is sown in autumn", "Oats are sown in spring", "Wheat is sown twice"]):
+        top = 100 + 80 * number
+        x, y = 60, 792 - top - 30
+        sheet.raw(
+            b"%g %g m %g %g %g %g %g %g c %g %g %g %g %g %g c f"
+            % (x, y, x, y + 12, x + 16, y + 12, x + 16, y, x + 16, y - 12, x, y - 12, x, y)
+        )
+        sheet.text(90, top, text, size=44)
+
+    assert parse(sheet).markdown.count("- ") == 3
+
+
 def test_marks_of_a_chart_are_no_bullets(parse: Parse) -> None:
     sheet = Sheet().text(94, 100, "a label")
     for number in range(9):
@@ -133,3 +147,9 @@ def test_initials_at_the_start_of_neighbouring_lines_are_no_items(parse: Parse) 
     (item,) = parse(Sheet().lines(72, 100, lines)).items()
 
     assert item["type"] == "text"
+
+
+def test_the_name_under_a_quotation_is_no_item(parse: Parse) -> None:
+    sheet = Sheet().lines(72, 100, ["A mill is only as good as its water.", "— Ada Miller"])
+
+    assert "— Ada Miller" in parse(sheet).markdown
