@@ -8,6 +8,7 @@ and PDFium gets, and an image.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import struct
 import zlib
@@ -21,6 +22,7 @@ _IMPORTED_ON_DEMAND = (
     "encodings.utf_16",
     "encodings.utf_16_be",
     "encodings.utf_16_le",
+    "numpy.ma",  # by numpy's median and unique
     "apps.pages.pdf.text.second_reader",
     "PIL.BmpImagePlugin",
     "PIL.GifImagePlugin",
@@ -48,6 +50,8 @@ def warm_up(work: ModuleType, folder: Path) -> None:
             facts = work.inspect_document(str(path), password=None, max_pages=1)
             list(work.read_pages(str(path), [1], password=None, media_type=facts.media_type))
         path.unlink()
+    with contextlib.suppress(AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)  # imports leave much free memory, which each fork would map again
 
 
 def small_pdf() -> bytes:
