@@ -1,4 +1,4 @@
-"""Signed links to one file. They need no API key and expire."""
+"""Signed links to one file, or to one file of a result. They need no API key and expire."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core import signing
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-_SALT = "leafmill.file-link"
+_FILE_SALT, _RESULT_SALT = "leafmill.file-link", "leafmill.result-link"
 MAX_LINK_SECONDS = 7 * 24 * 3600
 
 
@@ -21,15 +21,35 @@ def origin(request: HttpRequest | Request) -> str:
 
 def signed_path(document_id: str, *, seconds: int) -> tuple[str, datetime]:
     """Return a path that serves the file without a key, and when the path expires."""
-    expires = int(time.time()) + seconds
-    token = signing.Signer(salt=_SALT).sign_object([document_id, expires])
-    return f"/api/v1/beta/files/signed/{token}", datetime.fromtimestamp(expires, UTC)
+    token, expires_at = _signed([document_id], _FILE_SALT, seconds)
+    return f"/api/v1/beta/files/signed/{token}", expires_at
 
 
 def document_id_of(token: str) -> str | None:
     """Return the document of a signed path; None if the token is forged or has expired."""
+    names = _names_of(token, _FILE_SALT)
+    return names[0] if names is not None and len(names) == 1 else None
+
+
+def signed_result_path(job_id: str, name: str, *, seconds: int) -> str:
+    """Return a path that serves a file of a job's result without a key."""
+    return f"/api/v2/parse/signed/{_signed([job_id, name], _RESULT_SALT, seconds)[0]}"
+
+
+def result_of(token: str) -> tuple[str, str] | None:
+    """Return the job and the name of the file of a signed path; None if the token is forged or has expired."""
+    names = _names_of(token, _RESULT_SALT)
+    return (names[0], names[1]) if names is not None and len(names) == 2 else None
+
+
+def _signed(names: list[str], salt: str, seconds: int) -> tuple[str, datetime]:
+    expires = int(time.time()) + seconds
+    return signing.Signer(salt=salt).sign_object([*names, expires]), datetime.fromtimestamp(expires, UTC)
+
+
+def _names_of(token: str, salt: str) -> list[str] | None:
     try:
-        document_id, expires = signing.Signer(salt=_SALT).unsign_object(token)
+        *names, expires = signing.Signer(salt=salt).unsign_object(token)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    return str(document_id) if expires > time.time() else None
+    return [str(name) for name in names] if expires > time.time() else None

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from pydantic import BaseModel, Field
 
 from apps.api.error_codes import CODES
-from apps.api.v2.representations import Job
+from apps.api.v2.representations import Job, ResultContentMetadata
 
 
 class FieldProblem(BaseModel):
@@ -53,6 +53,7 @@ class JobResult(BaseModel):
     items: PageSection | None = None
     metadata: PageSection | None = None
     job_metadata: dict[str, Any] | None = None
+    result_content_metadata: dict[str, ResultContentMetadata] | None = None
 
 
 JSON = "application/json"

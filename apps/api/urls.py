@@ -6,7 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
-from apps.api.v2 import estimate, files, parse
+from apps.api.v2 import estimate, files, parse, result_files
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
@@ -31,6 +31,7 @@ urlpatterns = [
     path(f"{PARSE}/upload", parse.ParseUpload.as_view()),
     path(f"{PARSE}/estimate", estimate.ParseEstimate.as_view()),
     path(f"{PARSE}/versions", parse.ParseVersions.as_view()),
+    path(f"{PARSE}/signed/<str:token>", result_files.SignedResult.as_view()),
     path(f"{PARSE}/<str:job_id>", parse.ParseJobById.as_view()),
     path(f"{PARSE}/<str:job_id>/cancel", parse.CancelParse.as_view()),
     path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),

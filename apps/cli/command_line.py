@@ -124,6 +124,7 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
             processes=env.ocr_processes(),
             dpi=float(env.ocr_dpi()),
             quiet=options.quiet,
+            word_boxes=bool(options.boxes & {"word", "line"}),
         )
         stack.enter_context(recognizer)
     result = parse_document(
@@ -133,6 +134,7 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
         pages=options.pages,
         password=password,
         hidden_text="remove" if options.ignore_hidden_text else "keep",
+        boxes=options.boxes,
         processes=env.parse_processes(),
         limits=Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document()),
         progress=Progress(quiet=options.quiet),
@@ -147,13 +149,22 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
 
 
 def write_result(output_format: str, folder: Path, out: BinaryIO) -> None:
-    """Copy the outputs in ``folder`` as ``markdown``, ``text`` or ``json`` (one object with all ``SECTIONS``)."""
+    """Copy the outputs in ``folder`` as ``markdown``, ``text`` or ``json``: one object with all ``SECTIONS``.
+
+    Granular boxes, if there are any, are one more section.
+    """
     if output_format in _FULL:
         _copy(folder / _FULL[output_format], out)
         return
     for index, section in enumerate(SECTIONS):
         out.write(b'%s"%s":' % (b"," if index else b"{", section.encode()))
         _copy(folder / f"{section}.json", out)
+    if (grounded := folder / "grounded_items.jsonl").exists():
+        out.write(b',"grounded_items":{"pages":[')
+        with grounded.open("rb") as lines:
+            for index, line in enumerate(lines):
+                out.write((b"," if index else b"") + line.rstrip(b"\n"))
+        out.write(b"]}")
     out.write(b"}\n")
 
 

@@ -45,6 +45,7 @@ def parse_document(
     pages: str = "",
     password: str | None = None,
     hidden_text: str = "keep",
+    boxes: frozenset[str] = frozenset(),
     processes: int = 1,
     limits: Limits,
     progress: Progress,
@@ -54,17 +55,21 @@ def parse_document(
 
     ``progress(done, total)`` is called from this thread after each range of pages. Documents of more than 16 pages are
     read by ``processes`` readers in parallel. ``hidden_text`` is passed to ``Reader.read_range``; ``recognizer`` runs
-    OCR on pages without a text layer. Raise DocumentError. Failed pages are in the result and in the outputs.
+    OCR on pages without a text layer. ``boxes``: the levels of granular boxes. Raise DocumentError. Failed pages are in
+    the result and in the outputs.
     """
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
         return parse_page_ranges(pages, page_count=facts.page_count)
 
+    word_boxes = bool(boxes & {"word", "line"})
+    options = RenderOptions(granular_boxes=boxes)
     facts, short = reader.inspect_and_read(
         document,
         page_numbers=numbers,
         password=password,
         hidden_text=hidden_text,
+        word_boxes=word_boxes,
         limits=limits,
         max_pages=DEFAULT_RANGE_PAGES,
     )
@@ -72,7 +77,7 @@ def parse_document(
         if recognizer is not None:
             short = recognizer.pages(short, document, password=password, media_type=facts.media_type, limits=limits)
         progress(len(short), len(short))
-        return _assembled(facts, lambda: short, folder)
+        return _assembled(facts, lambda: short, folder, options)
     wanted = numbers(facts)
     ranges = [wanted[start : start + DEFAULT_RANGE_PAGES] for start in range(0, len(wanted), DEFAULT_RANGE_PAGES)]
     spool = folder / "pages.jsonl"
@@ -84,6 +89,7 @@ def parse_document(
             password=password,
             media_type=facts.media_type,
             hidden_text=hidden_text,
+            word_boxes=word_boxes,
             limits=limits,
             should_stop=stop.is_set,
         )
@@ -103,7 +109,7 @@ def parse_document(
             out.writelines(encode_result(result) + b"\n" for result in results)
             done += len(results)
             progress(done, len(wanted))
-    return _assembled(facts, spooled, folder)
+    return _assembled(facts, spooled, folder, options)
 
 
 def read_in_parallel(
@@ -140,7 +146,9 @@ def read_in_parallel(
             reader.close()
 
 
-def _assembled(facts: DocumentFacts, pages: Callable[[], Iterable[Result]], folder: Path) -> LocalResult:
+def _assembled(
+    facts: DocumentFacts, pages: Callable[[], Iterable[Result]], folder: Path, options: RenderOptions
+) -> LocalResult:
     from apps.pages.output.assembly import assemble
 
     failures: dict[int, PageFailure] = {}
@@ -154,7 +162,7 @@ def _assembled(facts: DocumentFacts, pages: Callable[[], Iterable[Result]], fold
     def open_output(name: str) -> AbstractContextManager[BinaryIO]:
         return (folder / name).open("wb")
 
-    assembly = assemble(watched, options=RenderOptions(), open_output=open_output)
+    assembly = assemble(watched, options=options, open_output=open_output)
     return LocalResult(
         facts=facts,
         pages=assembly.good_pages + assembly.failed_pages,

@@ -33,6 +33,7 @@ class LocalOcr:
         processes: int,
         dpi: float,
         quiet: bool,
+        word_boxes: bool = False,
     ) -> None:
         self._reader = reader
         self._languages = languages
@@ -40,6 +41,7 @@ class LocalOcr:
         self._processes = processes
         self._dpi = dpi * (1.5 if high_resolution else 1.0)
         self._quiet = quiet
+        self._word_boxes = word_boxes
         self._free: list[EngineProcess] = []
         self._rendering = threading.Lock()
 
@@ -72,7 +74,7 @@ class LocalOcr:
                     raw = engine.recognize(image, OcrRequest(self._languages, self._high_resolution))
                 finally:
                     self._free.append(engine)
-                return apply_recognition(page, decode_recognition(raw))
+                return apply_recognition(page, decode_recognition(raw), word_boxes=self._word_boxes)
             except PageError as error:
                 if page.needs_ocr != NO_TEXT_LAYER:
                     return page

@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("markdown", "text", "json"), default="markdown", help="(default: markdown)"
     )
+    parser.add_argument(
+        "--boxes",
+        type=box_levels,
+        default=frozenset(),
+        metavar="word,line,cell",
+        help="with --format json: the boxes of words, lines or table cells, in the section grounded_items",
+    )
     parser.add_argument("--password-file", metavar="PATH", help="a file with the document's password in its first line")
     parser.add_argument("--languages", default="", metavar="de,fr", help="languages of scans, the main one first")
     parser.add_argument("--no-ocr", action="store_true", help="use text layers only")
@@ -68,6 +75,14 @@ def dollars(text: str) -> float:
     return amount
 
 
+def box_levels(text: str) -> frozenset[str]:
+    """Return the levels of boxes inside items. Raise ArgumentTypeError."""
+    levels = frozenset(part.strip() for part in text.split(","))
+    if not levels <= {"word", "line", "cell"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of word, line and cell")
+    return levels
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Raise UsageError for values that no document can have. Set ``api_key`` from the environment if it is missing."""
     from apps.pages.model.text import languages
@@ -81,6 +96,8 @@ def check_options(options: argparse.Namespace) -> None:
     except languages.UnknownLanguage as error:
         raise UsageError("invalid_option", str(error)) from error
 
+    if options.boxes and options.format != "json":
+        raise UsageError("invalid_option", "--boxes needs --format json: Markdown and text have no boxes.")
     if options.server is not None:
         _check_server(options)
     if options.server:

@@ -76,6 +76,9 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
         if options.format == "json":
             for section in _EXPAND["json"]:
                 (folder / f"{section}.json").write_bytes(msgspec.json.encode(result[section]))
+            if options.boxes:
+                link = result["result_content_metadata"]["grounded_items"]["presigned_url"]
+                _download(http, link, folder / "grounded_items.jsonl")
         else:
             name = {"markdown": "markdown.md", "text": "text.txt"}[options.format]
             (folder / name).write_bytes(str(result[f"{options.format}_full"]).encode())
@@ -165,6 +168,14 @@ def _get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
                 return response
         time.sleep(min(2.0**attempt / 2, _MAX_WAIT_SECONDS))
     raise AssertionError("unreachable")
+
+
+def _download(http: httpx.Client, link: str, path: Path) -> None:
+    """Fetch a file of the result. Its link may begin with another address of the service than the one given here."""
+    response = _get(http, "/api/" + link.partition("/api/")[2])
+    if not response.is_success:
+        raise ServerProblem(f"The boxes cannot be fetched: the server responded with status {response.status_code}.")
+    path.write_bytes(response.content)
 
 
 def _content(response: httpx.Response) -> dict[str, Any]:

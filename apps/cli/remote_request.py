@@ -24,6 +24,7 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
             },
             "ignore": {"ignore_hidden_text": options.ignore_hidden_text or None},
         },
+        "output_options": {"granular_bboxes": sorted(options.boxes) or None},
         "max_cost": options.max_cost,
         "on_budget": options.on_budget,
         "providers": providers if options.providers else None,

@@ -144,7 +144,13 @@ class OutputOptions(Options):
     images_to_save: WithoutEffect[list[Literal["screenshot", "embedded", "layout"]]] = None
     save_output_pdf: WithoutEffect[bool] = None
     extract_printed_page_number: WithoutEffect[bool] = None
-    granular_bboxes: WithoutEffect[list[Literal["word", "line", "cell"]]] = None
+    granular_bboxes: (
+        Annotated[
+            list[Literal["word", "line", "cell"]],
+            Field(max_length=3, description="boxes inside items, in result_content_metadata.grounded_items"),
+        ]
+        | None
+    ) = None
     additional_outputs: WithoutEffect[Names] = None
     watermark_handling: WithoutEffect[Literal["move_to_end", "move_to_start", "remove"]] = None
 

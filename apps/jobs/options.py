@@ -139,6 +139,16 @@ class JobOptions(Options):
         return bool((self._output.markdown or MarkdownOutput()).annotate_links)
 
     @property
+    def granular_boxes(self) -> frozenset[str]:
+        """The levels of boxes inside items that the job returns: "line", "word", "cell"."""
+        return frozenset(self._output.granular_bboxes or ())
+
+    @property
+    def needs_word_boxes(self) -> bool:
+        """The reader and OCR return the boxes of words: lines inside table cells are made of them, too."""
+        return bool(self.granular_boxes & {"line", "word"})
+
+    @property
     def base_seconds(self) -> int | None:
         """Time that a job may take whatever its pages; None: the setting JOB_BASE_SECONDS."""
         return (self._control.timeouts or Timeouts()).base_in_seconds

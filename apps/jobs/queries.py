@@ -38,6 +38,11 @@ def find_job(*, project: Project, job_id: str) -> ParseJob:
     return job
 
 
+def find_job_of_link(job_id: str) -> ParseJob | None:
+    """Return the job that a signed link names, of whatever project; None if it was deleted."""
+    return ParseJob.objects.filter(pk=job_id).first()
+
+
 def list_jobs(
     *,
     project: Project,
@@ -83,6 +88,16 @@ def open_result(job: ParseJob, name: str) -> BinaryIO | None:
         return None
     try:
         return storage.open_for_reading(f"{job.result_folder}/{name}")
+    except FileNotFoundError:
+        return None
+
+
+def result_size(job: ParseJob, name: str) -> int | None:
+    """Return the size in bytes of a file of the accepted result; None if there is none."""
+    if not job.result_folder:
+        return None
+    try:
+        return storage.size(f"{job.result_folder}/{name}")
     except FileNotFoundError:
         return None
 

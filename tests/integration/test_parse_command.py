@@ -74,6 +74,14 @@ def test_stdout_has_only_the_markdown(small: Path) -> None:
     assert b"1 of 1 pages" in done.stderr
 
 
+def test_boxes_are_one_more_section_of_the_json(small: Path) -> None:
+    result = json.loads(parse(small, "--format", "json", "--boxes", "word").stdout)
+
+    (item,) = result["grounded_items"]["pages"][0]["items"]
+    assert [word["span"] for line in item["grounding"]["lines"] for word in line["words"]] == [[0, 5]]
+    assert parse(small, "--boxes", "word").returncode == 2
+
+
 def test_quiet_prints_nothing_on_stderr(small: Path) -> None:
     assert parse(small, "-q").stderr == b""
 

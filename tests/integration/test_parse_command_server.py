@@ -46,6 +46,7 @@ class Api(BaseHTTPRequestHandler):
     requests: ClassVar[list[tuple[str, str, bytes]]] = []
     polls = 0
     parsing: ClassVar[list[dict[str, Any]]] = []
+    sections: ClassVar[dict[str, Any]] = {}
     final: ClassVar[dict[str, Any]] = {"id": "pjb-1", "project_id": "p", "status": "COMPLETED"}
 
     def do_POST(self) -> None:
@@ -61,6 +62,9 @@ class Api(BaseHTTPRequestHandler):
             self.respond(200, {"id": "pjb-1", "project_id": "p", "status": "PENDING"})
 
     def do_GET(self) -> None:
+        if self.path == "/api/v2/parse/signed/boxes":
+            self.respond(200, {"page_number": 1})
+            return
         if self.path.startswith("/api/v2/parse/pjb-1/pages"):
             self.respond(200, {"counts": {"succeeded": 1, "running": 1, "waiting": 2}, "items": []})
             return
@@ -71,7 +75,7 @@ class Api(BaseHTTPRequestHandler):
             return
         pages = [{"page_number": 1, "markdown": "Ready", "success": True}]
         metadata = {"pages": [{"page_number": n, "parsing": one} for n, one in enumerate(Api.parsing, start=1)]}
-        result = {"markdown_full": "Ready\n", "markdown": {"pages": pages}, "metadata": metadata}
+        result = {"markdown_full": "Ready\n", "markdown": {"pages": pages}, "metadata": metadata, **Api.sections}
         self.respond(200, {"job": Api.final, **result})
 
     def respond(self, status: int, content: dict[str, Any]) -> None:
@@ -143,6 +147,17 @@ def test_options_for_models_are_sent_to_the_server(server: str, small: Path) -> 
         "agentic_options": {"custom_prompt": "Write sums in bold."},
         "disable_cache": True,
     }
+
+
+def test_boxes_are_fetched_from_the_server(server: str, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = {"size_bytes": 18, "presigned_url": "https://elsewhere.example/api/v2/parse/signed/boxes"}
+    sections = {"text": {}, "items": {}, "result_content_metadata": {"grounded_items": link}}
+    monkeypatch.setattr(Api, "sections", sections)
+
+    done = parse(small, "--server", server, "--api-key", "right", "--format", "json", "--boxes", "word,cell")
+
+    assert json.loads(done.stdout)["grounded_items"] == {"pages": [{"page_number": 1}]}
+    assert b'"granular_bboxes": ["cell", "word"]' in Api.requests[0][2]
 
 
 def test_an_estimate_prints_a_table_and_parses_nothing(server: str, small: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from apps.api.v2.representations import (
     represent_job,
     represent_page,
 )
+from apps.api.v2.result_files import content_metadata
 from apps.api.v2.results import job_with_sections
 from apps.api.v2.tiers import known_versions
 from apps.core.pagination import NEWEST_FIRST, SortOrder
@@ -128,11 +129,13 @@ class ParseJobById(ApiView):
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return a job and, when it has a result, the sections listed in ``expand``.
 
-        ``expand``: text, text_full, markdown, markdown_full, items, metadata, job_metadata, usage; others are ignored.
+        ``expand``: text, text_full, markdown, markdown_full, items, metadata, job_metadata, usage, and a section with
+        ``_content_metadata`` for a link to its file; others are ignored.
         """
         job = find_job(project_of(request), job_id)
         with storage_errors():
-            return job_with_sections(job, represent_job(job), query_parameters.values(request, "expand"))
+            expand = query_parameters.values(request, "expand")
+            return job_with_sections(job, represent_job(job), expand, content_metadata(request, job, expand))
 
     @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
     def delete(self, request: Request, job_id: str) -> HttpResponse:

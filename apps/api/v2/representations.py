@@ -129,6 +129,14 @@ class File(BaseModel):
     download_url: PresignedUrl | None = None
 
 
+class ResultContentMetadata(BaseModel):
+    """A file of a result and a link to it, which needs no key and expires."""
+
+    size_bytes: int
+    exists: bool = True
+    presigned_url: str
+
+
 class FileList(BaseModel):
     items: list[File]
     next_page_token: str | None = None

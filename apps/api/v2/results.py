@@ -7,7 +7,7 @@ escaped on the way. Memory use does not depend on the length of the document.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from typing import Any, BinaryIO
@@ -17,7 +17,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from apps.api.base import to_json
-from apps.api.v2.representations import Job
+from apps.api.v2.representations import Job, ResultContentMetadata
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
 from apps.jobs.stages import assemble
@@ -33,13 +33,21 @@ CHUNK_BYTES = 64 * 1024
 MAX_UNSTREAMED_BYTES = 256 * 1024  # a streamed response has a higher fixed cost; a large one needs memory otherwise
 
 
-def job_with_sections(job: ParseJob, represented: Job, expand: Sequence[str]) -> HttpResponseBase:
-    """Return ``{"job": ...}`` with the sections of ``expand`` that exist. Unknown sections are ignored."""
+def job_with_sections(
+    job: ParseJob, represented: Job, expand: Sequence[str], files_of_result: Mapping[str, ResultContentMetadata]
+) -> HttpResponseBase:
+    """Return ``{"job": ...}`` with the sections of ``expand`` that exist, and what is known of other files.
+
+    Unknown sections are ignored.
+    """
     head = b'{"job":' + to_json(represented)
     if "usage" in expand and job.uses_models:
         head += b',"usage":' + msgspec.json.encode(assemble.usage_of(job))
     if "job_metadata" in expand:
         head += b',"job_metadata":' + msgspec.json.encode(job_metadata(job))
+    if files_of_result:
+        known = {name: found.model_dump() for name, found in files_of_result.items()}
+        head += b',"result_content_metadata":' + msgspec.json.encode(known)
     # Open all files before sending the first: all sections come from one result, even if a retry replaces it meanwhile.
     with ExitStack() as opened:
         sources: list[tuple[str, BinaryIO]] = []

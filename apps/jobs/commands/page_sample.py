@@ -11,7 +11,7 @@ from apps.jobs.errors import TooSlowToEstimate
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.recognize import pages_to_recognize
 from apps.jobs.stages.split import wanted_pages
-from apps.jobs.stages.step_work import hidden_text_of, reader_limits
+from apps.jobs.stages.step_work import reader_limits, reading_options_of
 from apps.pages.model.blocks import Page
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import Stopped
@@ -77,7 +77,7 @@ def read_sample(path: Path, job: ParseJob, password: str | None) -> PageSample:
                 max_pages=MAX_SAMPLED_PAGES,
                 password=password,
                 hidden_text="remove",
-                preserve_very_small_text=hidden_text_of(job)["preserve_very_small_text"],
+                preserve_very_small_text=reading_options_of(job)["preserve_very_small_text"],
                 limits=reader_limits(),
                 should_stop=is_late,
             )

@@ -60,6 +60,7 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     options = RenderOptions(
         table_format="pipe" if job.parsed_options.writes_pipe_tables else "html",
         links=job.parsed_options.writes_links,
+        granular_boxes=job.parsed_options.granular_boxes,
     )
     report = assemble(pages, options=options, open_output=open_output)
 

@@ -16,7 +16,7 @@ from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail_pages, pages_of
 from apps.jobs.scheduling.moves import move_pages
-from apps.jobs.stages.step_work import hidden_text_of, password_of, reader_limits, record_errors
+from apps.jobs.stages.step_work import password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.errors import ParseError, Stopped
@@ -60,7 +60,7 @@ def extract_range(claim: Claim) -> None:
                 range(step.first_page, step.last_page + 1),
                 password=password_of(job),
                 media_type=job.media_type,
-                **hidden_text_of(job),
+                **reading_options_of(job),
                 limits=reader_limits(),
                 should_stop=claim.lease.is_lost,
             )

@@ -24,7 +24,7 @@ from apps.jobs.stages import long_documents
 from apps.jobs.stages.assemble import write_result
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
-from apps.jobs.stages.step_work import hidden_text_of, password_of, reader_limits, record_errors
+from apps.jobs.stages.step_work import password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.document_facts import DocumentFacts
@@ -56,7 +56,7 @@ def _split(claim: Claim) -> None:
             page_numbers=lambda facts: wanted_pages(job, facts.page_count),
             max_pages=int(settings.SHORT_ROAD_PAGES) if is_first_start and not job.uses_models else 0,
             password=password_of(job),
-            **hidden_text_of(job),
+            **reading_options_of(job),
             limits=reader_limits(),
             should_stop=claim.lease.is_lost,
         )

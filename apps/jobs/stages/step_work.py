@@ -53,23 +53,26 @@ def password_of(job: ParseJob) -> str | None:
     return sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
 
 
-class HiddenText(TypedDict):
-    """The arguments of the reader for text that people cannot see."""
+class ReadingOptions(TypedDict):
+    """The arguments of the reader that options of a job decide."""
 
     hidden_text: str
     preserve_very_small_text: bool
+    word_boxes: bool
 
 
-def hidden_text_of(job: ParseJob) -> HiddenText:
-    """Return how the reader treats hidden text: removed if the job asks for it, or if a model may read the page.
+def reading_options_of(job: ParseJob) -> ReadingOptions:
+    """Return how the reader treats hidden text and whether it returns the boxes of words.
 
-    Hidden text could give a model instructions that people do not see.
+    Hidden text is removed if the job asks for it, or if a model may read the page: it could give a model instructions
+    that people do not see.
     """
     options = job.parsed_options
     removed = options.ignores_hidden_text or job.uses_models or job.mode != "fast"
     return {
         "hidden_text": "remove" if removed else "keep",
         "preserve_very_small_text": options.preserves_very_small_text,
+        "word_boxes": options.needs_word_boxes,
     }
 
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.layout import page_layout
+from apps.pages.layout import page_layout, rotated_pages
+from apps.pages.layout.text.word_boxes import with_words
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_reasons import GARBLED_TEXT, WHOLE_PAGE_REASONS
@@ -37,8 +38,11 @@ MAX_SIZE_RATIO = 2.5
 _OF_THE_TEXT_LAYER = ("text_unreliable", "text_cleaned", "lost_characters", "plain_layout")
 
 
-def lay_out(recognition: Recognition, *, page_number: int = 1) -> list[Block]:
-    """Return the blocks of a recognised page in reading order, with boxes in points of the page as displayed."""
+def lay_out(recognition: Recognition, *, page_number: int = 1, word_boxes: bool = False) -> list[Block]:
+    """Return the blocks of a recognised page in reading order, with boxes in points of the page as displayed.
+
+    ``word_boxes``: lines and cells have the boxes of their words.
+    """
     raw = RawPage(
         page_number=page_number,
         width=recognition.width,
@@ -50,41 +54,32 @@ def lay_out(recognition: Recognition, *, page_number: int = 1) -> list[Block]:
     )
     confidence = {_place(line.box): line.confidence for line in recognition.lines}
     blocks = []
-    for block in page_layout.analyse(raw):
-        lines = [
-            msgspec.structs.replace(
-                line, box=as_displayed(line.box, recognition), confidence=confidence.get(_place(line.box))
-            )
-            for line in block.lines
-        ]
-        cells = [
-            msgspec.structs.replace(cell, box=cell.box and as_displayed(cell.box, recognition)) for cell in block.cells
-        ]
+    found = page_layout.analyse(raw)
+    for block in with_words(found, raw.runs) if word_boxes else found:
+        lines = [msgspec.structs.replace(line, confidence=confidence.get(_place(line.box))) for line in block.lines]
         known = [(line.confidence, len(line.text)) for line in lines if line.confidence is not None]
         letters = sum(length for _confidence, length in known)
-        blocks.append(
-            msgspec.structs.replace(
-                block,
-                box=as_displayed(block.box, recognition),
-                lines=tuple(lines),
-                cells=tuple(cells),
-                source=Source.OCR,
-                confidence=round(sum(value * length for value, length in known) / letters, 3) if letters else None,
-            )
+        read = msgspec.structs.replace(
+            block,
+            lines=tuple(lines),
+            source=Source.OCR,
+            confidence=round(sum(value * length for value, length in known) / letters, 3) if letters else None,
         )
+        blocks.append(rotated_pages.moved(read, lambda box: as_displayed(box, recognition)))
     return blocks
 
 
-def apply_recognition(page: Page, recognition: Recognition) -> Page:
+def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool = False) -> Page:
     """Return the page with the text that OCR read.
 
     A page without a usable text layer keeps nothing else. A page whose pictures alone needed OCR keeps its own text
     outside them, and each picture is followed by the text read inside it; text of the page that is drawn over the
-    picture is not repeated. A suspected text layer that agrees with the picture of the page is kept.
+    picture is not repeated. A suspected text layer that agrees with the picture of the page is kept. ``word_boxes``:
+    what OCR read has the boxes of its words.
     """
     if page.needs_ocr not in WHOLE_PAGE_REASONS:
         recognition = without_text_layer(recognition, page.blocks)
-    found = lay_out(recognition, page_number=page.number)
+    found = lay_out(recognition, page_number=page.number, word_boxes=word_boxes)
     if page.needs_ocr == GARBLED_TEXT:
         if not any(block.text or block.cells for block in found):
             return msgspec.structs.replace(page, needs_ocr="")

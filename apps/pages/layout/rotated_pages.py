@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from apps.pages.model.blocks import Block, Page
+from apps.pages.model.blocks import Block, Page, Word
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Char, TextRun
 
@@ -56,11 +56,25 @@ def laid_back(block: Block, angle: int, width: float, height: float) -> Block:
     def back(box: Box) -> Box:
         return box_laid_back(box, angle, width, height)
 
+    return moved(block, back)
+
+
+def moved(block: Block, place: Callable[[Box], Box]) -> Block:
+    """Return a block with ``place`` applied to each of its boxes."""
+
+    def placed(words: tuple[Word, ...]) -> tuple[Word, ...]:
+        return tuple(Word(word.text, place(word.box), word.confidence) for word in words)
+
     return msgspec.structs.replace(
         block,
-        box=back(block.box),
-        lines=tuple(msgspec.structs.replace(line, box=back(line.box)) for line in block.lines),
-        cells=tuple(msgspec.structs.replace(cell, box=cell.box and back(cell.box)) for cell in block.cells),
+        box=place(block.box),
+        lines=tuple(
+            msgspec.structs.replace(line, box=place(line.box), words=placed(line.words)) for line in block.lines
+        ),
+        cells=tuple(
+            msgspec.structs.replace(cell, box=cell.box and place(cell.box), words=placed(cell.words))
+            for cell in block.cells
+        ),
     )
 
 

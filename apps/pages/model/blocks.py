@@ -43,8 +43,19 @@ class Source(StrEnum):
     MODEL = "model"
 
 
+class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A word and its box; ``confidence`` 0.0-1.0, None when unknown."""
+
+    text: str
+    box: Box
+    confidence: float | None = None
+
+
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One printed line (of one column). ``size`` in points; ``confidence`` 0.0-1.0, None when unknown."""
+    """One printed line (of one column). ``size`` in points; ``confidence`` 0.0-1.0, None when unknown.
+
+    ``words``: only if the request asks for their boxes.
+    """
 
     text: str
     box: Box
@@ -52,6 +63,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     bold: bool = False
     italic: bool = False
     confidence: float | None = None
+    words: tuple[Word, ...] = ()
 
 
 class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -71,7 +83,7 @@ class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A table cell; rows and columns count from 0."""
+    """A table cell; rows and columns count from 0. ``words``: only if the request asks for their boxes."""
 
     row: RowNumber
     column: ColumnNumber
@@ -81,6 +93,7 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     header: bool = False
     box: Box | None = None
     spans: tuple[TextSpan, ...] = ()
+    words: tuple[Word, ...] = ()
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):

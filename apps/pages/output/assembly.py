@@ -24,6 +24,8 @@ from apps.pages.output.render import RenderOptions
 __all__ = ["Assembly", "RenderOptions", "assemble", "finished_pages"]
 
 OUTPUTS = ("text.json", "markdown.json", "items.json", "metadata.json", "text.txt", "markdown.md")
+GROUNDED_ITEMS = "grounded_items.jsonl"
+"""The output with granular boxes, if they are asked for: a line for each page."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,7 +46,9 @@ def assemble(
     options: RenderOptions,
     open_output: Callable[[str], AbstractContextManager[BinaryIO]],
 ) -> Assembly:
-    """Write every output of ``OUTPUTS``. ``pages`` is called twice and must return the same pages in the same order.
+    """Write every output of ``OUTPUTS``, and ``GROUNDED_ITEMS`` if the options have levels of boxes.
+
+    ``pages`` is called twice and must return the same pages in the same order.
 
     ``text.txt`` and ``markdown.md`` join the pages with ``options.page_separator``, skip pages without text and end
     with a newline. In these two, blocks that a page break cut in two are joined (``layout/continuations.py``).
@@ -52,7 +56,8 @@ def assemble(
     survey = survey_document(pages())
     assembly = Assembly()
     with ExitStack() as stack:
-        writer = _Writer({name: stack.enter_context(open_output(name)) for name in OUTPUTS}, options, survey.words)
+        names = (*OUTPUTS, GROUNDED_ITEMS) if options.granular_boxes else OUTPUTS
+        writer = _Writer({name: stack.enter_context(open_output(name)) for name in names}, options, survey.words)
         for page in pages():
             if isinstance(page, PageFailure):
                 assembly.failed_pages += 1
@@ -110,6 +115,9 @@ class _Writer:
         tree = items.items_of(rotated_pages.as_displayed(blocks, page), self._options)
         size = {"page_width": page.width, "page_height": page.height}
         self._entry("items.json", {**number, **size, "success": True, "items": tree})
+        if self._options.granular_boxes:
+            tree = items.items_of(blocks, self._options, self._options.granular_boxes)
+            self._line({**number, **size, "success": True, "items": tree})
 
         metadata: dict[str, Any] = {
             "original_orientation_angle": page.rotation,
@@ -132,6 +140,8 @@ class _Writer:
         self._entry("markdown.json", failed)
         self._entry("items.json", failed)
         self._entry("metadata.json", {"page_number": number})
+        if self._options.granular_boxes:
+            self._line(failed)
         self._pages += 1
 
     def finish(self) -> None:
@@ -169,3 +179,6 @@ class _Writer:
         if self._pages:
             self._files[name].write(b",")
         self._files[name].write(_encode(entry))
+
+    def _line(self, entry: dict[str, Any]) -> None:
+        self._files[GROUNDED_ITEMS].write(_encode(entry) + b"\n")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from apps.pages.model.blocks import Block, BlockType
-from apps.pages.model.geometry import Box
 from apps.pages.model.text import list_markers
-from apps.pages.output import inline_markup, render
+from apps.pages.output import grounding, inline_markup, render
 from apps.pages.output.render import RenderOptions
 
 Item = dict[str, Any]
@@ -28,53 +28,68 @@ _LABELS = {
 }
 
 
-def items_of(blocks: Sequence[Block], options: RenderOptions) -> list[Item]:
+def items_of(blocks: Sequence[Block], options: RenderOptions, levels: frozenset[str] = frozenset()) -> list[Item]:
     """Return a page's blocks as items, in reading order. Neighbouring list items become one nested list.
 
-    Items always have the addresses of links.
+    Items always have the addresses of links. ``levels``: the levels of boxes that they have beside their own, of
+    "line", "word" and "cell".
     """
     options = msgspec.structs.replace(options, links=True)
     items: list[Item] = []
-    listed: list[Block] = []
-    for block in blocks:
-        if block.type is BlockType.LIST_ITEM:
-            listed.append(block)
-            continue
-        if listed:
-            items.append(_list(listed, options))
-            listed = []
-        items.append(_item(block, options))
-    if listed:
-        items.append(_list(listed, options))
+    for is_list, group in groupby(blocks, key=lambda block: block.type is BlockType.LIST_ITEM):
+        if is_list:
+            items.append(_list(list(group), options, levels))
+        else:
+            items += [_item(block, options, levels) for block in group]
     return items
 
 
-def _item(block: Block, options: RenderOptions) -> Item:
-    kind, bbox = block.type, _boxes(block)
+def _item(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item:
+    kind = block.type
+    value = f"{block.marker} {block.text}" if block.marker else block.text
     if kind is BlockType.TABLE:
-        return {
-            "type": "table",
-            "rows": render.grid_of(block.cells),
-            "md": render.table(block.cells, options),
-            "html": render.table_html(block.cells, links=True),
-            "csv": render.table_csv(block.cells),
-            "bbox": bbox,
-        }
+        return _table(block, options, levels)
     if kind in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
         md = render.paragraph(block.text, block.spans, links=True)
-        text = {"type": "text", "md": md, "value": block.text, "bbox": bbox}
+        text = _located({"type": "text", "md": md, "value": block.text}, block, levels)
         name = "header" if kind is BlockType.PAGE_HEADER else "footer"
-        return {"type": name, "items": [text], "md": md, "bbox": bbox}
+        return _located({"type": name, "items": [text], "md": md}, block, frozenset())
     md = render.block_markdown(block, options)
     if kind is BlockType.PICTURE:
-        return {"type": "image", "caption": block.text, "url": "", "md": md, "bbox": bbox}
-    value = f"{block.marker} {block.text}" if block.marker else block.text
-    address = _address(block)
-    if address and kind is BlockType.PARAGRAPH:
-        return {"type": "link", "text": block.text, "url": address, "md": md, "bbox": bbox}
-    if kind is BlockType.HEADING:
-        return {"type": "heading", "level": max(1, block.level), "md": md, "value": value, "bbox": bbox}
-    return {"type": "code" if kind is BlockType.CODE else "text", "md": md, "value": value, "bbox": bbox}
+        item: Item = {"type": "image", "caption": block.text, "url": "", "md": md}
+    elif kind is BlockType.PARAGRAPH and (address := _address(block)):
+        item = {"type": "link", "text": block.text, "url": address, "md": md}
+    elif kind is BlockType.HEADING:
+        item = {"type": "heading", "level": max(1, block.level), "md": md, "value": value}
+    else:
+        item = {"type": "code" if kind is BlockType.CODE else "text", "md": md, "value": value}
+    return _located(item, block, levels)
+
+
+def _table(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item:
+    rows = render.grid_of(block.cells)
+    item: Item = {
+        "type": "table",
+        "rows": rows,
+        "md": render.table(block.cells, options),
+        "html": render.table_html(block.cells, links=True),
+        "csv": render.table_csv(block.cells),
+        "bbox": [_box(block)],
+        "source": block.source.value,
+    }
+    if levels and (found := grounding.of_table(block.cells, rows, levels)):
+        item["grounding"] = found
+    return item
+
+
+def _located(item: Item, block: Block, levels: frozenset[str]) -> Item:
+    """Return the item of a block with the place and the origin of its text."""
+    item["bbox"] = [_box(block, 0, len(item["md"]))]
+    item["source"] = block.source.value
+    source = "value" if "value" in item else "md"
+    if levels and (found := grounding.of_text(block, source, item[source], levels)):
+        item["grounding"] = found
+    return item
 
 
 def _address(block: Block) -> str:
@@ -86,44 +101,40 @@ def _address(block: Block) -> str:
     return url if linked == len("".join(block.text.split())) else ""
 
 
-def _boxes(block: Block) -> list[Item]:
-    return [_box(block.box, _LABELS[block.type], block.confidence)]
-
-
-def _box(box: Box, label: str, confidence: float | None = None) -> Item:
-    item: Item = {
-        "x": box.x0,
-        "y": box.top,
-        "w": round(box.x1 - box.x0, 2),
-        "h": round(box.bottom - box.top, 2),
-        "label": label,
-    }
-    if confidence is not None:
-        item["confidence"] = confidence
+def _box(block: Block, start: int = 0, end: int = 0) -> Item:
+    """Return the box of a block, and the part of the item's ``md`` in it, from ``start`` to before ``end``."""
+    item: Item = {**grounding.box_of(block.box), "label": _LABELS[block.type]}
+    if block.marker in list_markers.CHECKED:
+        item["label"] = "checkbox-selected"
+    elif block.marker in list_markers.UNCHECKED:
+        item["label"] = "checkbox-unselected"
+    if block.confidence is not None:
+        item["confidence"] = block.confidence
+    if end > start:
+        item |= {"start_index": start, "end_index": end - 1}  # LlamaParse counts the last character, too
     return item
 
 
-def _list(blocks: Sequence[Block], options: RenderOptions, depth: int = 1) -> Item:
+def _list(blocks: Sequence[Block], options: RenderOptions, levels: frozenset[str], depth: int = 1) -> Item:
     """Return a list item; blocks deeper than ``depth`` become lists inside it."""
     items: list[Item] = []
-    index = 0
-    while index < len(blocks):
-        end = index
-        while end < len(blocks) and blocks[end].level > depth:
-            end += 1
-        if end > index:
-            items.append(_list(blocks[index:end], options, depth + 1))
-            index = end
+    for is_deeper, group in groupby(blocks, key=lambda block: block.level > depth):
+        if is_deeper:
+            items.append(_list(list(group), options, levels, depth + 1))
             continue
-        block = blocks[index]
-        check = f"{block.marker} " if list_markers.is_check_box(block.marker) else ""
-        md, value = check + inline_markup.markdown(block.text, block.spans), check + block.text
-        items.append({"type": "text", "md": md, "value": value, "bbox": _boxes(block)})
-        index += 1
+        for block in group:
+            check = f"{block.marker} " if list_markers.is_check_box(block.marker) else ""
+            md, value = check + inline_markup.markdown(block.text, block.spans), check + block.text
+            items.append(_located({"type": "text", "md": md, "value": value}, block, levels))
+    boxes, lines, start = [], [render.list_item(block, depth - 1, links=True) for block in blocks], 0
+    for block, line in zip(blocks, lines, strict=True):
+        boxes.append(_box(block, start, start + len(line)))
+        start += len(line) + 1
     return {
         "type": "list",
         "items": items,
-        "md": "\n".join(render.list_item(block, depth - 1, links=True) for block in blocks),
+        "md": "\n".join(lines),
         "ordered": list_markers.is_ordered(blocks[0].marker),
-        "bbox": [_box(block.box, "list-item", block.confidence) for block in blocks],
+        "bbox": boxes,
+        "source": blocks[0].source.value,
     }

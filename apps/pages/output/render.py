@@ -15,12 +15,14 @@ from apps.pages.output import inline_markup
 class RenderOptions(msgspec.Struct, frozen=True):
     """``table_format``: "html", as LlamaParse v2 does, or "pipe" (a span becomes empty cells).
 
-    ``links``: whether links have their addresses.
+    ``links``: whether links have their addresses. ``granular_boxes``: levels of boxes ("line", "word", "cell") that
+    items have in an output of their own.
     """
 
     table_format: str = "html"
     links: bool = False
     page_separator: str = "\n\n"
+    granular_boxes: frozenset[str] = frozenset()
 
 
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")

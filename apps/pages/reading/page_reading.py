@@ -13,6 +13,7 @@ from apps.pages.layout import page_layout, rotated_pages
 from apps.pages.layout.document import margin_lines
 from apps.pages.layout.quality import conservation, text_quality
 from apps.pages.layout.text import right_to_left
+from apps.pages.layout.text.word_boxes import with_words
 from apps.pages.model.blocks import Block, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
@@ -46,12 +47,14 @@ def read_pages(
     careful: bool = False,
     hidden_text: str = KEEP,
     preserve_very_small_text: bool = False,
+    word_boxes: bool = False,
 ) -> Iterator[Page | PageFailure]:
     """Yield one result per page number, in the given order. A page that cannot be read does not affect the others.
 
     ``careful``: the document has crashed a reader or kept it too long; skip outline and forms. The pages warn of it.
     ``hidden_text``: "remove" leaves out text that people cannot see, and text below 2 points unless
-    ``preserve_very_small_text``. ``Page.hidden`` lists it.
+    ``preserve_very_small_text``. ``Page.hidden`` lists it. ``word_boxes``: lines and cells have the boxes of
+    their words.
     """
     if media_type != PDF:
         for page_number in page_numbers:
@@ -62,7 +65,13 @@ def read_pages(
             if isinstance(raw, PageFailure):
                 yield raw
             else:
-                page = _analysed(pdf, raw, remove_hidden=hidden_text == REMOVE, keep_tiny=preserve_very_small_text)
+                page = _analysed(
+                    pdf,
+                    raw,
+                    remove_hidden=hidden_text == REMOVE,
+                    keep_tiny=preserve_very_small_text,
+                    word_boxes=word_boxes,
+                )
                 if careful and isinstance(page, Page):
                     page = msgspec.structs.replace(page, warnings=(*page.warnings, READ_WITHOUT_FORMS))
                 yield page
@@ -129,7 +138,9 @@ def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, text_quality.Ver
     return raw, verdict
 
 
-def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool) -> Page | PageFailure:
+def _analysed(
+    pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool, word_boxes: bool
+) -> Page | PageFailure:
     raw, verdict = _best_reading(pdf, raw)
     angle = rotated_pages.angle_of(raw.runs)
     width, height, visible = raw.width, raw.height, raw.text
@@ -160,7 +171,7 @@ def _analysed(pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: boo
         warnings.append("text_unreliable")
     for view, _turned_by in views:
         warnings += clean_runs(view)
-    blocks, quality = _conserved(views, (width, height), visible, removed)
+    blocks, quality = _conserved(views, (width, height), visible, removed, word_boxes=word_boxes)
     warnings += [code for name, code in _WARNINGS_OF_QUALITY.items() if name in quality]
     rotation = directions.rotation_of(raw, angle)
     page = Page(
@@ -190,13 +201,13 @@ def _without_hidden(
 
 
 def _conserved(
-    views: Sequence[tuple[RawPage, int]], size: tuple[float, float], visible: str, removed: str
+    views: Sequence[tuple[RawPage, int]], size: tuple[float, float], visible: str, removed: str, *, word_boxes: bool
 ) -> tuple[list[Block], dict[str, str | int]]:
     """Return the blocks of a page and what is known of their quality: its lines, if its usual layout loses characters.
 
     ``visible``: the characters of the page. ``removed``: those that were left out on request.
     """
-    blocks = _laid_out(page_layout.analyse, views, size)
+    blocks = _laid_out(page_layout.analyse, views, size, word_boxes=word_boxes)
     raw = views[0][0]
     runs = [run for view, _turned_by in views for run in view.runs]
     lost = conservation.lost_characters(visible, blocks, removed, runs)
@@ -207,7 +218,7 @@ def _conserved(
         "lost_characters": lost,
     }
     if lost:
-        lines = _laid_out(conservation.lines_in_order, views, size)
+        lines = _laid_out(conservation.lines_in_order, views, size, word_boxes=word_boxes)
         still_lost = conservation.lost_characters(visible, lines, removed, runs)
         if still_lost < lost:
             blocks = lines
@@ -216,13 +227,19 @@ def _conserved(
 
 
 def _laid_out(
-    analyse: Callable[[RawPage], list[Block]], views: Sequence[tuple[RawPage, int]], size: tuple[float, float]
+    analyse: Callable[[RawPage], list[Block]],
+    views: Sequence[tuple[RawPage, int]],
+    size: tuple[float, float],
+    *,
+    word_boxes: bool,
 ) -> list[Block]:
     """Return the blocks of a page of this size. ``views``: the page, and its text of another direction, each with the
     angle by which it is turned."""
     blocks: list[list[Block]] = []
     for view, turned_by in views:
         found = analyse(view)
+        if word_boxes:
+            found = with_words(found, view.runs)
         blocks.append([rotated_pages.laid_back(block, turned_by, *size) for block in found] if turned_by else found)
     return directions.merged(*blocks) if len(blocks) > 1 else blocks[0]
 

@@ -102,13 +102,15 @@ class Reader:
         media_type: str = "application/pdf",
         hidden_text: str = "keep",
         preserve_very_small_text: bool = False,
+        word_boxes: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> list[Page | PageFailure]:
         """Read these pages. Return one entry for each page number, in the same order, even if children die.
 
         ``hidden_text``: "keep", or "remove" to leave out text that people cannot see (``Page.hidden`` lists it);
-        text below 2 points counts as hidden unless ``preserve_very_small_text``.
+        text below 2 points counts as hidden unless ``preserve_very_small_text``. ``word_boxes``: lines and table cells
+        have the boxes of their words.
         Raise ``DocumentError`` if the document cannot be opened at all, ``Stopped`` within about 0.2 s after
         ``should_stop`` returns True, OSError if the file cannot be read.
         """
@@ -118,6 +120,7 @@ class Reader:
             media_type=media_type,
             hidden_text=hidden_text,
             preserve_very_small_text=preserve_very_small_text,
+            word_boxes=word_boxes,
         )
         self._finish(reading, document, request)
         return reading.entries()
@@ -185,6 +188,7 @@ class Reader:
         password: str | None = None,
         hidden_text: str = "keep",
         preserve_very_small_text: bool = False,
+        word_boxes: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         max_pages: int = DEFAULT_RANGE_PAGES,
         should_stop: ShouldStop | None = None,
@@ -207,6 +211,7 @@ class Reader:
                     media_type=facts.media_type,
                     hidden_text=hidden_text,
                     preserve_very_small_text=preserve_very_small_text,
+                    word_boxes=word_boxes,
                 )
                 try:
                     reading.read_next_part(child, request, is_fresh=False)

@@ -69,6 +69,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     ``dpi``: the resolution of a rendered page; a page that is one scan keeps its own. ``max_dpi`` (0: no limit) applies
     to scans too.
     ``hidden_text``: "remove" takes out text that people cannot see, and tiny text unless ``preserve_very_small_text``.
+    ``word_boxes``: lines and cells have the boxes of their words.
     ``region``: the part of the page as displayed that a picture shows; None for the whole page.
     """
 
@@ -83,6 +84,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     max_pixels: int = 0
     hidden_text: str = "keep"
     preserve_very_small_text: bool = False
+    word_boxes: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

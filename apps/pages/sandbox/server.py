@@ -222,6 +222,7 @@ class DocumentChild:
             careful=request.careful,
             hidden_text=request.hidden_text,
             preserve_very_small_text=request.preserve_very_small_text,
+            word_boxes=request.word_boxes,
         )
         for page in pages:
             protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts import services as accounts
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
-SIGNED = {"api/v1/beta/files/signed/<str:token>", "api/ocr-exchange/<str:token>"}
+SIGNED = {"api/v2/parse/signed/<str:token>", "api/v1/beta/files/signed/<str:token>", "api/ocr-exchange/<str:token>"}
 OPEN = SIGNED | {"", "errors", "livez", "readyz", "api/health", "api/queue-statusz", "api/schema", "api/docs"}
 
 

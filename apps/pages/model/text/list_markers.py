@@ -11,6 +11,7 @@ BULLETS = (
 )
 CHECK_BOXES = frozenset("☐☑☒✓✔✗✘")
 """Check marks and crosses: they carry meaning, so they stay in the text of their item."""
+CHECKED, UNCHECKED = frozenset(("☑", "☒", "[x]", "[X]")), frozenset(("☐", "[ ]"))
 _BULLET = re.compile(
     f"([{BULLETS}]|o(?= ))\\s+(?=\\S)|([•◦▪●‣❑❒☐☑☒\uf0b7\uf0a7\uf0d8\uf0fc\uf076\uf0f0])(?=\\S)|\\[[ xX]\\]\\s+(?=\\S)"
 )

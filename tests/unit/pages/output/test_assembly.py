@@ -14,6 +14,7 @@ from apps.pages.model.blocks import (
     Cell,
     Page,
     PageFailure,
+    Source,
     decode_page,
     decode_pages,
     decode_result,
@@ -231,3 +232,34 @@ def test_pages_are_immutable() -> None:
     with pytest.raises(AttributeError):
         page().number = 2  # type: ignore[misc]
     assert msgspec.structs.replace(page(), number=2).number == 2
+
+
+def test_granular_boxes_have_a_line_for_every_page() -> None:
+    options = RenderOptions(granular_boxes=frozenset({"line"}))
+    pages: list[Page | PageFailure] = [
+        page(text_block("Leaves", 120)),
+        PageFailure(2, "page_timeout", "It took too long."),
+    ]
+
+    _, files = assembled(pages, options)
+
+    lines = [json.loads(line) for line in files["grounded_items.jsonl"].splitlines()]
+    assert [(line["page_number"], line["success"]) for line in lines] == [(1, True), (2, False)]
+    assert "grounding" in lines[0]["items"][0]
+    assert "grounding" not in items_of(text_block("Leaves", 120))[0]
+
+
+def test_items_name_the_source_of_their_text() -> None:
+    read = msgspec.structs.replace(text_block("leaf"), source=Source.OCR, confidence=0.5)
+
+    (item,) = items_of(read)
+
+    assert (item["source"], item["bbox"][0]["confidence"]) == ("ocr", 0.5)
+    assert "confidence" not in items_of(text_block("leaf"))[0]["bbox"][0]
+
+
+@pytest.mark.parametrize(("marker", "label"), [("☑", "checkbox-selected"), ("☐", "checkbox-unselected")])
+def test_check_boxes_have_labels_of_their_own(marker: str, label: str) -> None:
+    (listed,) = items_of(text_block("paid", kind=ITEM, marker=marker, level=1))
+
+    assert [box["label"] for box in listed["bbox"]] == [label]
