@@ -18,6 +18,8 @@ RECORD = np.dtype(
 )  # fmt: skip
 """One character as ``FPDFText_GetCharInfoBatch`` writes it. Points of the page's own space, origin bottom-left."""
 NORMAL, GENERATED, UNMAPPED, HYPHEN = 0, 1, 2, 3
+JOINED = 0xFFFFFFFF
+"""The code of a character that has become a part of its neighbour, such as the second half of a surrogate pair."""
 _CONTENT = (
     b"BT /F 12 Tf 72 720 Td (Ready \\256 12) Tj 3 Tr 0 -20 Td (unseen) Tj 0 1 -1 0 300 300 Tm 0 Tr (turned) Tj ET"
 )

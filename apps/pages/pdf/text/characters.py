@@ -15,10 +15,8 @@ import numpy as np
 
 from apps.pages.model.raw_page import TextStyle
 from apps.pages.pdf.pdfium import Pdfium
-from apps.pages.pdf.text import actual_text
-from apps.pages.pdf.text.character_records import GENERATED, HYPHEN, RECORD, UNMAPPED, single_records
-from apps.pages.pdf.text.fonts import character_of_glyph
-from apps.pages.pdf.text.symbol_fonts import piece_of_bracket
+from apps.pages.pdf.text import actual_text, glyph_names
+from apps.pages.pdf.text.character_records import GENERATED, JOINED, RECORD, UNMAPPED, single_records
 from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects
 
 # Text this close to a right angle is laid out as if it were at it.
@@ -31,10 +29,7 @@ _CHUNK = 1 << 16
 MAX_LONE_BLANK_EMS, MAX_LONE_BLANKS = 0.7, 2
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
-_FIRST_PRIVATE, _AFTER_PRIVATE = 0xE000, 0xF900
 _FIRST_EAST_ASIAN, _AFTER_EAST_ASIAN = 0x2E80, 0xA000
-_JOINED = 0xFFFFFFFF
-"""The code of the second half of a surrogate pair after the first half has become the whole character."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -203,7 +198,7 @@ class CharacterReader:
         if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
             near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
             counted += np.cumsum(_follows_lone_blank(codes, handles, near, drawn))
-        skipped = blank | (codes == _JOINED)
+        skipped = blank | (codes == JOINED)
         kept = np.flatnonzero(inside & ~skipped)
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
         # Characters of one glyph, as of a ligature, have one box and one code.
@@ -257,38 +252,10 @@ class CharacterReader:
             for at in np.flatnonzero(high).tolist():
                 if at + 1 < len(codes) and _FIRST_LOW_SURROGATE <= codes[at + 1] < _AFTER_SURROGATES:
                     codes[at] = 0x10000 + ((int(codes[at]) - 0xD800) << 10) + (int(codes[at + 1]) - 0xDC00)
-                    codes[at + 1] = _JOINED
+                    codes[at + 1] = JOINED
         self._fonts.maps.correct(codes, real["code"], fonts)
-        unclear = (codes < 0x20) & (codes != 9) & (codes != 10) & (codes != 13)
-        unclear |= real["type"] == HYPHEN
-        if has_rare:
-            unclear |= (codes >= _FIRST_PRIVATE) & (codes < _AFTER_PRIVATE) | (codes == _REPLACEMENT)
-        if unclear.any():
-            self._name_glyphs(codes, real, fonts, np.flatnonzero(unclear).tolist())
+        glyph_names.name_glyphs(self._library, codes, real, fonts)
         return codes
-
-    def _name_glyphs(self, codes: Any, real: Any, fonts: Any, places: list[int]) -> None:
-        """Replace unreadable code points, in place, by what the same glyph is elsewhere on the page or by its name."""
-        known: dict[tuple[int, int], int] = {}
-        for at in places:
-            key = (int(fonts[at]), int(real["code"][at]))
-            if key not in known:
-                known[key] = self._readable(codes, real, fonts, key, hyphen=real["type"][at] == HYPHEN)
-            public = known[key] or piece_of_bracket(int(codes[at]))
-            if public:
-                codes[at] = public
-
-    def _readable(self, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, hyphen: bool) -> int:
-        """Return the code point of the glyph ``key`` (font and code); 0 if it stays unreadable."""
-        font, code = key
-        if hyphen:
-            same = (fonts == font) & (real["code"] == code) & (real["type"] != HYPHEN) & (codes >= 0x20)
-            if same.any():
-                return int(codes[np.flatnonzero(same)[0]])
-        name = character_of_glyph(self._library, font, code) if font else ""
-        if len(name) == 1 and ord(name) >= 0x20 and not _FIRST_PRIVATE <= ord(name) < _AFTER_PRIVATE:
-            return ord(name)
-        return ord("-") if hyphen else 0
 
 
 def has_leftward(codes: Any) -> bool:

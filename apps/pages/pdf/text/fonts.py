@@ -63,8 +63,13 @@ def facts_of_name(full: str, flags: int) -> FontFacts:
 
 def character_of_glyph(library: Pdfium, font: int, code: int) -> str:
     """Return the characters that a code's glyph name means (Adobe Glyph List); "" for an unknown name."""
-    name = _string(library.FPDFFont_GetCharGlyphName, font, code)
+    name = glyph_name(library, font, code)
     return _characters_of_name(name) if name and name != ".notdef" else ""
+
+
+def glyph_name(library: Pdfium, font: int, code: int) -> str:
+    """Return the name of a code's glyph, "" if it has none."""
+    return _string(library.FPDFFont_GetCharGlyphName, font, code)
 
 
 @cache
