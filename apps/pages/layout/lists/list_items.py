@@ -12,6 +12,7 @@ from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
 from apps.pages.model.segments import Segment
 from apps.pages.model.text import list_markers
+from apps.pages.model.text.safe_text import REPLACEMENT
 
 BULLET = "•"
 # A drawn bullet is this far from its line at most, ...
@@ -78,7 +79,8 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
         if first is None or len(first.text) > 2 or not is_symbol_font(first.style.font):
             continue
         sign, rest = segment.text[:1], segment.text[1:].strip()
-        if "symbol" in first.style.font.lower() and sign.isprintable() and not "\ue000" <= sign <= "\uf8ff":
+        is_lost = sign == REPLACEMENT or not sign.isprintable() or "\ue000" <= sign <= "\uf8ff"
+        if "symbol" in first.style.font.lower() and not is_lost:
             continue  # Greek letters and signs of formulas in Symbol are no bullets
         if sign and sign not in list_markers.BULLET_SIGNS - {"o"} and sign not in list_markers.CHECK_BOXES:
             segment.text = f"{BULLET} {rest}".strip()

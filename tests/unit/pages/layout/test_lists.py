@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from apps.pages.layout.page_layout import analyse
+from apps.pages.model.raw_page import TextStyle
 from tests.unit.pages.conftest import Parse
+from tests.unit.pages.drawing import raw_page, run
 from tests.unit.pages.tiny_pdf import Sheet
 
 LONG = "a line of prose that goes on from one side of the page to the other side and is as full as the others"
@@ -153,3 +157,11 @@ def test_the_name_under_a_quotation_is_no_item(parse: Parse) -> None:
     sheet = Sheet().lines(72, 100, ["A mill is only as good as its water.", "— Ada Miller"])
 
     assert "— Ada Miller" in parse(sheet).markdown
+
+
+def test_a_sign_of_a_symbol_font_without_a_character_is_a_bullet() -> None:
+    sign = msgspec.structs.replace(run("\ufffd ", 72, 100), style=TextStyle(font="SymbolMT"))
+
+    (block,) = analyse(raw_page([sign, run("One reason to go", 84, 100)]))
+
+    assert (block.marker, block.text) == ("•", "One reason to go")
