@@ -13,6 +13,7 @@ import numpy as np
 from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import symbol_fonts
 from apps.pages.pdf.text.fonts import FontFacts, character_of_glyph
+from apps.pages.pdf.text.hangul_maps import FIRST_SYLLABLE, HangulMaps
 
 # The letters that a font must show before its map is judged; a map that is right for half of them is right.
 MIN_LETTERS = 10
@@ -29,6 +30,7 @@ class FontMaps:
         self._names: dict[int, dict[int, int]] = {}
         # Font of symbols -> its code points.
         self._symbols: dict[int, Any] = {}
+        self._hangul = HangulMaps()
 
     def add(self, font: int, facts: FontFacts) -> None:
         """Note a font of the document."""
@@ -41,8 +43,10 @@ class FontMaps:
     def correct(self, characters: Any, codes: Any, fonts: Any) -> None:
         """Replace, in place, the characters of fonts with a wrong map and of fonts of symbols.
 
-        Arrays of one length; ``codes``: in the font.
+        Arrays of one length, not empty; ``codes``: in the font.
         """
+        if characters.max() >= FIRST_SYLLABLE:
+            self._hangul.correct(characters, codes, fonts)
         if not self._suspects and not self._symbols:
             return
         shown = np.unique(fonts).tolist()
