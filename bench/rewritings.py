@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from apps.pages.layout.document.running_lines import margin_of
+from apps.pages.layout.document.page_margins import margin_of
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.output.render import RenderOptions, page_markdown
 

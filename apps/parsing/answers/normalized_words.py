@@ -13,7 +13,7 @@ import unicodedata
 
 import msgspec
 
-from apps.pages.layout.document.running_lines import margin_of
+from apps.pages.layout.document.page_margins import margin_of
 from apps.pages.model.blocks import Block, BlockType, Line, Page
 from apps.pages.model.geometry import Box
 from apps.pages.model.text import scripts

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from apps.pages.layout.document.running_lines import is_turned
+from apps.pages.layout.document.page_margins import is_turned
 from apps.pages.layout.lists import code_blocks
 from apps.pages.layout.tables import table_continuations
 from apps.pages.layout.text import hyphenation

@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase, readings
+from apps.pages.layout.document.page_margins import has_inner_margins, inner_margin_of, is_turned, margin_of
 from apps.pages.model.blocks import Block, BlockType, Page
-from apps.pages.model.text import scripts
 
-# Running headers and footers are in this share of the page height, at the top and the bottom, ...
-MARGIN_SHARE = 0.12
-# ... and at the same height on every page, within this distance.
+# Running lines are at the same height on every page, within this distance.
 MAX_HEIGHT_DIFFERENCE_POINTS = 4.0
-MAX_RUNNING_LINES = 3
+# A line inside the margins of the paper repeats on at least this many pages.
+MIN_INNER_PAGES = 3
 MAX_COMPARED_CHARACTERS = 400
 # So near to the edge, as a share of the height, a line is apart from the text without other signs.
 EDGE_SHARE = 0.065
@@ -51,30 +50,6 @@ Place = tuple[str, int, float]
 _MARKED = {BlockType.PAGE_HEADER: "header", BlockType.PAGE_FOOTER: "footer"}
 
 
-def margin_of(page: Page, block: Block) -> str:
-    """Return "header" or "footer" if the block is in that margin, "" elsewhere."""
-    if not block.lines or len(block.lines) > MAX_RUNNING_LINES or is_turned(block):
-        return ""
-    if block.box.bottom <= MARGIN_SHARE * page.height:
-        return "header"
-    if block.box.top >= (1 - MARGIN_SHARE) * page.height:
-        return "footer"
-    return ""
-
-
-def is_turned(block: Block) -> bool:
-    """Return True for turned text, such as stamps and watermarks: its lines are much higher than its letters.
-
-    A column of Chinese or Japanese is not turned.
-    """
-    if not block.lines:
-        return False
-    line = block.lines[0]
-    if line.size <= 0 or line.box.bottom - line.box.top <= 2.5 * line.size:
-        return False
-    return not (scripts.is_unspaced(line.text[:1] or " ") and line.box.width < 1.6 * line.size)
-
-
 def block_text(block: Block) -> str:
     return f"{block.marker} {block.text}" if block.marker else block.text
 
@@ -105,10 +80,13 @@ class RunningLines:
         """Count the lines in the margins of a page."""
         self._pages += 1
         bottom = 0.0
+        has_inner = has_inner_margins(page)
         for block in page.blocks:
             zone = margin_of(page, block)
-            if zone:
-                self._count(page, block, zone)
+            inner = inner_margin_of(page, block) if has_inner else ""
+            if zone or inner:
+                self._count(page, block, zone or inner)
+                self._has_body |= not zone
             elif block.text or block.cells:
                 self._has_body = True
                 bottom = max(bottom, block.box.bottom)
@@ -146,7 +124,15 @@ class RunningLines:
     def zones_of(self, page: Page) -> list[str]:
         """Return "header" or "footer" for each block of a page that is a running line, "" for the others."""
         zones = [margin_of(page, block) for block in page.blocks]
-        if any(zones):
+        if not any(zones) and has_inner_margins(page):
+            zones = [inner_margin_of(page, block) for block in page.blocks]
+            zones = [
+                zone
+                if zone and self._repeats(page, block, zone, MIN_INNER_PAGES) and self._has_sign(page, block, zone)
+                else ""
+                for block, zone in zip(page.blocks, zones, strict=True)
+            ]
+        elif any(zones):
             body = [
                 block
                 for block, zone in zip(page.blocks, zones, strict=True)

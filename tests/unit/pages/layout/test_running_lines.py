@@ -47,6 +47,14 @@ def test_running_heads_are_left_out(heads: list[str]) -> None:
     assert text.count("Leaves are green") == 6 * len(heads)
 
 
+@pytest.mark.parametrize(("size", "is_left_out"), [(7.0, True), (10.0, False)])
+def test_small_heads_of_pages_printed_smaller_than_their_paper_are_left_out(size: float, is_left_out: bool) -> None:
+    text = text_of(*pages_with_heads(["The Leaf Handbook"] * 4, top=130, size=size))
+
+    assert ("Handbook" not in text) is is_left_out
+    assert text.count("Leaves are green") == 24
+
+
 def test_section_titles_beside_page_numbers_are_left_out() -> None:
     titles = ["Oaks", "Elms", "Chapter 3 Ashes", "4.1 Firs", "Birches"]
     pages = [
