@@ -112,11 +112,12 @@ class _Writer:
                 markdown[name] = margin
         self._entry("markdown.json", {**number, **markdown})
 
-        tree = items.items_of(rotated_pages.as_displayed(blocks, page), self._options)
+        displayed = rotated_pages.as_displayed(blocks, page)
+        tree = items.items_of(displayed, self._options)
         size = {"page_width": page.width, "page_height": page.height}
         self._entry("items.json", {**number, **size, "success": True, "items": tree})
         if self._options.granular_boxes:
-            tree = items.items_of(blocks, self._options, self._options.granular_boxes)
+            tree = items.items_of(displayed, self._options, self._options.granular_boxes)
             self._line({**number, **size, "success": True, "items": tree})
 
         metadata: dict[str, Any] = {
