@@ -23,6 +23,9 @@ MIN_ROW_STEP_RATIO = 1.3
 MIN_RULING_SHARE = 0.3
 # A line of a note that ends before this share of the table's width is its last.
 MIN_FULL_NOTE_SHARE = 0.75
+# Several labels have to be wrapped before one that fills its column counts as wrapped; a blank is this wide.
+MIN_WRAPPED_LABELS = 2
+MIN_BLANK_EMS = 0.2
 _NUMBER = re.compile(r"[(\[]?[-–−+<>≤≥~$€£¥]{0,2}\s?\d[\d.,' ]*\s?[%‰*†]?[)\]]?")
 
 Group = list[Row]
@@ -39,8 +42,11 @@ def grouped(lines: Sequence[Row], gutters: Gutters, across: Sequence[Ruling], *,
     ruled, wide = ruled_steps(lines, across), _wide_steps(lines)
     cells = [in_columns(line, gutters)[:: -1 if rtl else 1] for line in lines]
     apart = [any(step) for step in zip(ruled, wide, strict=True)]
+    wrapped = set() if rtl else _wrapped_labels(cells)
     forced = [
-        n != m or (n and m and not _continues_note(lines, index)) or _repeats(cells[index], cells[index + 1])
+        n != m
+        or (n and m and not _continues_note(lines, index))
+        or (index + 1 not in wrapped and _repeats(cells[index], cells[index + 1]))
         for index, (n, m) in enumerate(itertools.pairwise(notes))
     ]
     breaks = [a or f for a, f in zip(apart, forced, strict=True)]
@@ -49,10 +55,12 @@ def grouped(lines: Sequence[Row], gutters: Gutters, across: Sequence[Ruling], *,
         whole = sum(1 for part in parts if _is_one_row(part))
         if not parts or 2 * whole > len(parts):
             return _split(lines, breaks)
-    starts = [
-        is_break or (not (notes[index] and notes[index + 1]) and _starts(cells, index + 1))
-        for index, is_break in enumerate(breaks)
-    ]
+    starts: list[bool] = []
+    first = 0
+    for index, is_break in enumerate(breaks, 1):
+        continues = (notes[index - 1] and notes[index]) or index in wrapped
+        starts.append(is_break or (not continues and _starts(cells, first, index)))
+        first = index if starts[-1] else first
     return _split(lines, starts)
 
 
@@ -113,16 +121,46 @@ def _has_hole(column: Sequence[bool]) -> bool:
     return not all(column[first : last + 1])
 
 
-def _starts(cells: Sequence[Cells], index: int) -> bool:
-    """Return True if a line begins a row: its first column is filled and does not continue the label above."""
+def _wrapped_labels(cells: Sequence[Cells]) -> set[int]:
+    """Return the lines whose label continues the one above, which fills its column: the first word would not fit.
+
+    There are several such lines, and none with a label alone that is a title: a line break before it that is intended.
+    """
+    labels = [line[0] for line in cells]
+    right = max((label[-1].x1 for label in labels if label), default=0.0)
+    found: set[int] = set()
+    for index in range(1, len(cells)):
+        above, label = labels[index - 1], labels[index]
+        if not label or not all(_is_remark(part.text) for column in cells[index][1:] for part in column):
+            continue
+        first, _, rest = label[0].text.partition(" ")
+        width = (label[0].x1 - label[0].x0) * len(first) / max(1, len(first) + len(rest))
+        is_full = bool(above) and above[-1].x1 + MIN_BLANK_EMS * label[0].size + width > right
+        if is_full and above[-1].bold == label[0].bold:
+            found.add(index)
+        elif not _is_lower(label) and not any(cells[index][1:]):
+            return set()
+    return found if len(found) >= MIN_WRAPPED_LABELS else set()
+
+
+def _is_remark(text: str) -> bool:
+    return text.startswith("(") and text.endswith(")")
+
+
+def _starts(cells: Sequence[Cells], first: int, index: int) -> bool:
+    """Return True if a line begins a row: its first column is filled and does not continue the label above.
+
+    ``first``: the first line of the row above.
+    """
     columns, above = cells[index], cells[index - 1]
     filled = [column for column in columns[1:] if column]
     if not columns[0]:
         # Without a label it is a row if all other columns are filled, none of them with the rest of a sentence.
         return len(filled) > 1 and len(filled) == len(columns) - 1 and not any(map(_is_lower, filled))
-    if above[0] and _is_lower(columns[0]) and not _is_lower(above[0]):
+    if above[0] and _is_lower(columns[0]) and not _is_lower(cells[first][0]):
         # The rest of a label: its row has its amounts beside one of the label's lines.
-        return bool(filled) and any(above[1:]) and not all(map(_is_lower, filled))
+        written = any(any(line[1:]) for line in cells[first:index])
+        return bool(filled) and written and not all(map(_is_lower, filled))
     if filled and all(map(_is_lower, filled)):
         return any(_is_lower(top) for top, column in zip(cells[0][1:], columns[1:], strict=True) if column)
     return True

@@ -21,9 +21,9 @@ MIN_ROWS_OF_TWO_COLUMNS = 3
 MIN_PAIRED_SHARE = 0.5
 # Two grids are one if the step between them is at most this many line heights.
 MAX_JOIN_STEP_RATIO = 1.6
-# Rows below a grid with text in this many of its columns belong to it if they are no further apart than its own.
+# Rows below a grid with text in this many of its columns belong to it if they are about as far apart as its own.
 MIN_JOINED_COLUMNS = 3
-MAX_STEP_DIFFERENCE_POINTS = 1.0
+MAX_STEP_RATIO = 1.1
 MAX_COLUMNS = 500
 MIN_CONTENTS_LINES = 3
 _PAGE_NUMBER = re.compile(r"[0-9]{1,4}")
@@ -105,10 +105,11 @@ def _touches(above: Band, below: Band) -> bool:
 
 def _rows_in_columns(above: Band, below: Band) -> int:
     """Return how many rows of a band keep to the columns of the grid above it, no further apart than its rows."""
-    if len(below.rows[0]) < 2 or any(segment.block is not None for row in above.rows for segment in row):
+    if any(segment.block is not None for row in above.rows for segment in row):
         return 0
     steps = [row[0].bottom - before[0].bottom for before, row in itertools.pairwise(above.rows)]
-    if below.rows[0][0].bottom - above.rows[-1][0].bottom > max(steps, default=0.0) + MAX_STEP_DIFFERENCE_POINTS:
+    widest = MAX_STEP_RATIO * max(steps, default=0.0)
+    if below.rows[0][0].bottom - above.rows[-1][0].bottom > widest:
         return 0
     lines = table_columns.table_lines(above.rows)
     gutters = table_columns.gutters_of(lines, table_headers.lines_above_numbers(lines))
@@ -117,15 +118,17 @@ def _rows_in_columns(above: Band, below: Band) -> int:
     size, last = above.rows[-1][0].size, above.rows[-1][0].bottom
     begins = 0
     for count, row in enumerate(below.rows):
-        is_near = row[0].bottom - last <= max(steps) + MAX_STEP_DIFFERENCE_POINTS
-        if not is_near or any(part.block is not None or abs(part.size - size) > 0.15 * size for part in row):
+        is_foreign = any(part.block is not None or abs(part.size - size) > 0.15 * size for part in row)
+        if is_foreign or row[0].bottom - last > widest:
             return count
         [line] = table_columns.split_at_gutters(table_columns.table_lines([row]), gutters)
         places = [table_columns.reach(part, gutters) for part in line]
         written = {first for first, _ in places}
         if any(first < end for first, end in places) or (len(row) > 1 and len(written) < MIN_JOINED_COLUMNS):
             return count
-        begins += len(row) > 1
+        if not count and len(written) < 2:
+            return 0
+        begins += len(written) > 1
         last = row[0].bottom
     return len(below.rows) if begins else 0
 

@@ -192,3 +192,54 @@ def test_a_title_in_the_middle_of_a_table_does_not_take_its_columns_away() -> No
     gutters = table_columns.gutters_of([lines[0], title, *lines[1:]], 1)
 
     assert gutters == [(85, 110), (150, 200), (220, 240), (260, 280)]
+
+
+def test_lines_of_a_label_that_fills_its_column_are_one_row(parse: Parse) -> None:
+    lines = [
+        ("Lesson", "Poor", "Good"),
+        ("Reading the tide tables", "0", "10"),
+        ("Northern Channel", "(0%)", "(27%)"),
+        ("Mending of heavy sails", "3", "15"),
+        ("Underway at sea", "(9%)", "(40%)"),
+        ("Knots", "1", "8"),
+        ("", "(2%)", "(22%)"),
+    ]
+    sheet = typed(lines, (60, 200, 300))
+    for y in (116, 132, 215):
+        sheet.rule(60, y, 360, y)
+
+    found = rows(parse(sheet).markdown)
+
+    assert found[1] == "<td>Reading the tide tables Northern Channel</td><td>0 (0%)</td><td>10 (27%)</td></tr>"
+    assert found[2].startswith("<td>Mending of heavy sails Underway at sea</td><td>3 (9%)</td>")
+
+
+def test_titles_between_rows_are_no_rest_of_the_label_above(parse: Parse) -> None:
+    lines = [
+        ("Vessel", "1834", "1835"),
+        ("Barges of the Northern", "12", "10"),
+        ("Company of Hull", "", ""),
+        ("Anna", "3", "15"),
+        ("Cutters", "", ""),
+        ("Brigid", "4", "18"),
+    ]
+    sheet = typed(lines, (60, 200, 300))
+    for y in (116, 132, 202):
+        sheet.rule(60, y, 360, y)
+
+    assert len(rows(parse(sheet).markdown)) == 6
+
+
+def test_rows_that_leave_the_same_cell_empty_stay_in_their_table(parse: Parse) -> None:
+    lines = [("No", "Vessel", "Hull", "Leith", "Goole", "Tons")]
+    lines += [(f"1.{n}", "A barge that carries coal", "x", "x", "x", f"{n}40") for n in range(1, 5)]
+    lines += [("1.5", "[was sold]", "", "", "", "")]
+    lines += [(f"1.{n}", "A cutter that carries cloth", "", "x", "x", f"{n}70") for n in range(6, 9)]
+
+    found = rows(parse(typed(lines, (60, 86, 240, 290, 340, 390), step=20)).markdown)
+
+    assert len(found) == 9
+    assert found[5].startswith("<td>1.5</td><td>[was sold]</td><td></td>")
+    assert found[8] == (
+        "<td>1.8</td><td>A cutter that carries cloth</td><td></td><td>x</td><td>x</td><td>870</td></tr></table>\n"
+    )
