@@ -1,0 +1,196 @@
+"""A PDF opened with PDFium, and with qpdf for what PDFium does not tell. qpdf repairs a broken file first."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from apps.pages.model import errors
+from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
+from apps.pages.pdf import rasters
+from apps.pages.pdf.page_frame import frame_of
+from apps.pages.pdf.pdfium_library import pdfium
+from apps.pages.pdf.repair import repaired
+from apps.pages.pdf.structure.catalog import may_have_layers
+from apps.pages.pdf.structure.layers import MAX_COPIED_BYTES, LayerMarks, copy_with_marks
+from apps.pages.pdf.text.characters import Frame
+
+_HEADER = b"%PDF-"
+_LOOP = "Loop detected"  # how qpdf names it
+# PDFium's text reader takes memory for each point of the width and the height of a page.
+MAX_SIDE_POINTS = 200_000.0
+
+
+class OpenDocument:
+    """A PDF that is opened when a page is loaded first. Close it.
+
+    ``careful``: open a bare copy without outline and forms, for a file that has crashed a reader before.
+    ``handle``: PDFium's document, 0 while it is closed. ``is_tagged`` and ``layers`` are known while it is open.
+    ``openings``: how often PDFium has opened it; a repaired file is opened a second time.
+    """
+
+    def __init__(self, path: str, password: str | None, *, careful: bool) -> None:
+        self.handle = 0
+        self.openings = 0
+        self.is_tagged = False
+        self.layers: LayerMarks | None = None
+        self._path = path
+        self._password = password
+        self._careful = careful
+        self._library = pdfium()
+        self._bytes: Any = None
+        self._repaired: bytes | None = None
+        self._is_irreparable = False
+        self._rendered: Any = None
+        self._structure: Any = None
+        self._vast: dict[int, Frame] = {}
+
+    @contextmanager
+    def loaded(self, number: int) -> Iterator[int]:
+        """Load a page; 0 for one that the page tree counts and that does not exist. Raise PageError."""
+        library = self._library
+        if not self.handle:
+            self._open()
+        page = self._page(number)
+        count = library.FPDF_GetPageCount(self.handle)
+        if not page and self._repaired is None and not self._is_irreparable:
+            # qpdf repairs more than PDFium does; only broken files pay for this second chance.
+            try:
+                self._open_repaired()
+            except errors.PageError as error:
+                self._is_irreparable = True
+                # A tree that loops has no such page; one without pages shows an empty sheet, as viewers do.
+                if number > count or _LOOP in error.detail:
+                    raise
+            else:
+                page, count = self._page(number), library.FPDF_GetPageCount(self.handle)
+        if not page and number > count:
+            raise errors.PageError
+        try:
+            yield page
+        finally:
+            if page:
+                library.FPDF_ClosePage(page)
+
+    def frame_of(self, page: int, number: int) -> Frame:
+        """Return the visible part of a loaded page; of a vast page its own, not the one it was cut to."""
+        return self._vast.get(number) or frame_of(self._library, page)
+
+    @contextmanager
+    def source(self) -> Iterator[tuple[BinaryIO, str | None]]:
+        """Yield the file, or its repaired copy, and the password that opens it, for another library."""
+        if self._repaired is not None:
+            yield io.BytesIO(self._repaired), None
+            return
+        with open(self._path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor of a file without a name)
+            yield file, self._password
+
+    def rendered(self) -> Any:
+        """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""
+        if self._rendered is None:
+            of_file = self._repaired is None
+            self._rendered = rasters.open_document(self._repaired or self._path, self._password if of_file else None)
+        return self._rendered
+
+    def structure(self) -> Any:
+        """Return the document as pikepdf opens it, None when it cannot."""
+        import pikepdf
+
+        if self._structure is None:
+            try:
+                source = io.BytesIO(self._repaired) if self._repaired is not None else self._path
+                password = "" if self._repaired is not None else self._password or ""
+                self._structure = pikepdf.open(source, password=password, suppress_warnings=True)
+            except (pikepdf.PdfError, pikepdf.PasswordError, OSError, RuntimeError):
+                return None
+        return self._structure
+
+    def close(self) -> None:
+        self._close_document()
+        if self._rendered is not None:
+            self._rendered.close()
+            self._rendered = None
+        if self._structure is not None:
+            self._structure.close()
+            self._structure = None
+
+    def _page(self, number: int) -> int:
+        """Load a page; return 0 if that fails. A vast page is cut to a box that PDFium can hold, not its contents."""
+        library = self._library
+        page: int = library.FPDF_LoadPage(self.handle, number - 1) or 0
+        if page and number not in self._vast and max((frame := frame_of(library, page)).size) > MAX_SIDE_POINTS:
+            self._vast[number] = frame
+            library.FPDFPage_SetMediaBox(page, 0.0, 0.0, MAX_SIDE_POINTS, MAX_SIDE_POINTS)
+            library.FPDF_ClosePage(page)
+            page = library.FPDF_LoadPage(self.handle, number - 1) or 0
+        return page
+
+    def _open(self) -> None:
+        if self._careful:
+            self._open_repaired()
+            return
+        with open(self._path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
+            try:
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            except ValueError as error:
+                raise errors.PageError from error
+        start = max(0, content.find(_HEADER, 0, MAX_HEADER_OFFSET_BYTES))
+        buffer = (ctypes.c_char * (len(content) - start)).from_buffer(content, start)
+        self._bytes = self._copy_with_marks(content)
+        if self._bytes is not None:
+            self.handle = self._load(self._bytes, len(self._bytes), None) or 0
+        else:
+            self._bytes = buffer
+            self.handle = self._load(buffer, len(content) - start, self._password) or 0
+        if not self.handle:
+            self._open_repaired()
+
+    def _copy_with_marks(self, content: Any) -> bytes | None:
+        """Return a copy of the document in which hidden layers are marked; None if it hides none or is too large."""
+        if not may_have_layers(content) or len(content) > MAX_COPIED_BYTES:
+            return None
+        document = self.structure()
+        if document is None:
+            return None
+        try:
+            copy = copy_with_marks(document)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):  # a broken part of the document
+            return None
+        if copy is not None:
+            self.layers = LayerMarks(self._library)
+        return copy
+
+    def _open_repaired(self) -> None:
+        """Open the file as qpdf writes it anew. Raise PageError when qpdf cannot read it either."""
+        import pikepdf
+
+        try:
+            content = repaired(self._path, self._password, bare=self._careful)
+        except (pikepdf.PdfError, pikepdf.PasswordError, OSError, ValueError, RuntimeError) as error:
+            raise errors.PageError(f"{errors.PageError.__doc__} ({str(error)[:200]})") from error
+        self._close_document()
+        self._repaired = content
+        self._structure = None
+        self._bytes = self._copy_with_marks(self._repaired) or self._repaired
+        self.handle = self._load(self._bytes, len(self._bytes), None) or 0
+        if not self.handle:
+            raise errors.PageError
+
+    def _load(self, content: Any, size: int, password: str | None) -> int:
+        given = password.encode() if password is not None else None
+        document: int = self._library.FPDF_LoadMemDocument64(ctypes.cast(content, ctypes.c_void_p), size, given)
+        self.openings += 1
+        self.is_tagged = bool(document) and self._library.FPDFCatalog_IsTagged(document) == 1
+        return document
+
+    def _close_document(self) -> None:
+        if self.handle:
+            self._library.FPDF_CloseDocument(self.handle)
+            self.handle = 0
+        self._bytes = None
+        self.layers = None
+        self._vast.clear()
