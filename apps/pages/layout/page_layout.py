@@ -14,10 +14,10 @@ from apps.pages.layout.regions import columns, figures, whitespace
 from apps.pages.layout.tables import charts, half_ruled_tables, ruled_tables, rulings, tagged_tables, unruled_tables
 from apps.pages.layout.text import inline_marks, inline_spans
 from apps.pages.layout.text.drop_caps import segments_with_drop_caps
-from apps.pages.layout.text.lines import joined, paragraph_text, rows_of, segment_of
+from apps.pages.layout.text.lines import joined, line_of, paragraph_text, rows_of, segment_of
 from apps.pages.layout.text.tall_text import with_tall_apart
-from apps.pages.model.blocks import Block, BlockType, Line
-from apps.pages.model.geometry import Box, union
+from apps.pages.model.blocks import Block, BlockType
+from apps.pages.model.geometry import union
 from apps.pages.model.raw_page import NO_STYLE, RawPage
 from apps.pages.model.segments import Segment
 from apps.pages.model.text import list_markers, scripts
@@ -241,16 +241,7 @@ def _changes_weight(last: Segment, line: Segment, rtl: bool) -> bool:
 
 def _text_block(group: Sequence[Segment], marker: str | None) -> Block:
     """Return lines as a paragraph, or as a list item if ``marker`` is not None; it may be empty."""
-    lines = tuple(
-        Line(
-            text=s.text,
-            box=Box(round(s.x0, 2), round(s.top, 2), round(s.x1, 2), round(s.bottom, 2)),
-            size=round(s.size, 2),
-            bold=s.bold,
-            italic=s.italic,
-        )
-        for s in group
-    )
+    lines = tuple(map(line_of, group))
     box = lines[0].box if len(lines) == 1 else union(line.box for line in lines)
     text = paragraph_text([line.text for line in lines])
     spans = inline_spans.spans_of(text, [run for s in group for run in s.runs or ()])

@@ -80,10 +80,5 @@ def moved(block: Block, place: Callable[[Box], Box]) -> Block:
 
 def box_laid_back(box: Box, angle: int, width: float, height: float) -> Box:
     """Map a box of the upright page to the page as displayed, whose size is given."""
-    if angle == 90:
-        return Box(width - box.bottom, box.x0, width - box.top, box.x1)
-    if angle == 180:
-        return Box(width - box.x1, height - box.bottom, width - box.x0, height - box.top)
-    if angle == 270:
-        return Box(box.top, height - box.x1, box.bottom, height - box.x0)
-    return box
+    upright = (height, width) if angle in (90, 270) else (width, height)
+    return box.turned(-angle % 360, *upright)

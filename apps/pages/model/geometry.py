@@ -43,6 +43,16 @@ class Box(msgspec.Struct, frozen=True, array_like=True):
         )
         return box if box.x0 < box.x1 and box.top < box.bottom else None
 
+    def turned(self, angle: int, width: float, height: float) -> Box:
+        """Map a box of a page of this size to the page turned back by 0, 90, 180 or 270 degrees, clockwise."""
+        if angle == 90:
+            return Box(self.top, width - self.x1, self.bottom, width - self.x0)
+        if angle == 180:
+            return Box(width - self.x1, height - self.bottom, width - self.x0, height - self.top)
+        if angle == 270:
+            return Box(height - self.bottom, self.x0, height - self.top, self.x1)
+        return self
+
     def overlaps(self, other: Box) -> bool:
         return self.x0 < other.x1 and other.x0 < self.x1 and self.top < other.bottom and other.top < self.bottom
 

@@ -6,12 +6,11 @@ theirs, and that page is read. Source: PDF 32000-1, 12.5.5.
 
 from __future__ import annotations
 
-import ctypes
 import io
 from typing import Any
 
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
-from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.pdfium import Pdfium, first_page
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 
 MAX_APPEARANCES, MAX_LISTED = 200, 5_000
@@ -80,21 +79,9 @@ def _draws_text(stream: Any) -> bool:
 
 def appearance_characters(library: Pdfium, content: bytes, frame: Frame) -> Characters | None:
     """Return the characters of the page that ``appearance_page`` made, None if it has none."""
-    document = library.FPDF_LoadMemDocument64(
-        ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p), len(content), None
-    )
-    page = library.FPDF_LoadPage(document, 0) if document else None
-    text_page = library.FPDFText_LoadPage(page) if page else None
-    try:
-        if not page or not text_page:
+    with first_page(library, content) as pages:
+        if pages is None:
             return None
-        reader = CharacterReader(library)
-        characters = reader.read(page, text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
+        page, text_page = pages
+        characters = CharacterReader(library).read(page, text_page, frame, max_characters=MAX_TEXT_CHARACTERS)
         return characters if characters.text else None
-    finally:
-        if text_page:
-            library.FPDFText_ClosePage(text_page)
-        if page:
-            library.FPDF_ClosePage(page)
-        if document:
-            library.FPDF_CloseDocument(document)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage
 from apps.pages.pdf.text.characters import Frame
 
@@ -22,15 +21,6 @@ def frame_of(library: Any, page: int) -> Frame:
         return Frame(left, min(top, bottom), right, max(top, bottom), rotation)
     width, height = library.FPDF_GetPageWidthF(page), library.FPDF_GetPageHeightF(page)
     return Frame(0.0, 0.0, *((height, width) if rotation in (90, 270) else (width, height)), rotation)
-
-
-def turned_box(box: Box, angle: int, width: float, height: float) -> Box:
-    """Map a box of the page as displayed, of this size, to the page turned back by ``angle`` clockwise degrees."""
-    if angle == 90:
-        return Box(box.top, width - box.x1, box.bottom, width - box.x0)
-    if angle == 180:
-        return Box(width - box.x1, height - box.bottom, width - box.x0, height - box.top)
-    return Box(height - box.bottom, box.x0, height - box.top, box.x1)
 
 
 def blank_page(number: int) -> RawPage:

@@ -21,7 +21,7 @@ from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.drawings import DrawingReader, Drawings
 from apps.pages.pdf.open_document import OpenDocument
-from apps.pages.pdf.page_frame import blank_page, turned_box
+from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.structure.outline import read_outline
 from apps.pages.pdf.structure.structure_tree import read_tags
@@ -93,8 +93,7 @@ class PdfFile:
         edges = [array.tolist() for array in (boxes.x0, boxes.top, boxes.x1, boxes.bottom, (found.angle - angle) % 360)]
         letters = [Char(*char) for char in zip(found.text, *edges, strict=True)]
         blanks = [Box(*box) for box in found.blanks]
-        blanks = [turned_box(box, angle, width, height) for box in blanks] if angle else blanks
-        return letters + [Char(" ", *msgspec.structs.astuple(box)) for box in blanks]
+        return letters + [Char(" ", *msgspec.structs.astuple(box.turned(angle, width, height))) for box in blanks]
 
     def _read(self, number: int, turned: int = 0) -> RawPage | PageFailure:
         try:
@@ -134,7 +133,7 @@ class PdfFile:
         self._last = number, characters
 
         def placed(boxes: list[Box]) -> list[Box]:
-            return [turned_box(box, turned, width, height) for box in boxes] if turned else boxes
+            return [box.turned(turned, width, height) for box in boxes] if turned else boxes
 
         runs = text_runs(characters, width, height, turned=turned)
         noted = read_annotations(self._library, self._document.handle, page, frame)

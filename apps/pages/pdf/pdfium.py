@@ -6,6 +6,8 @@ One PDFium is not thread-safe: use it from one thread. ``pdfium_library`` loads 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _POINTER, _INT, _UNSIGNED, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint, ctypes.c_ulong
@@ -135,3 +137,21 @@ def utf16(function: Any, *arguments: Any) -> str:
     buffer = ctypes.create_string_buffer(size)
     function(*arguments, buffer, size)
     return buffer.raw[: size - 2].decode("utf-16-le", "replace")
+
+
+@contextmanager
+def first_page(library: Pdfium, content: bytes) -> Iterator[tuple[int, int] | None]:
+    """Yield the first page of a small document and its text page; None if it cannot be read."""
+    buffer = ctypes.create_string_buffer(content, len(content))
+    document = library.FPDF_LoadMemDocument64(ctypes.cast(buffer, ctypes.c_void_p), len(content), None)
+    page = library.FPDF_LoadPage(document, 0) if document else None
+    text_page = library.FPDFText_LoadPage(page) if page else None
+    try:
+        yield (page, text_page) if page and text_page else None
+    finally:
+        if text_page:
+            library.FPDFText_ClosePage(text_page)
+        if page:
+            library.FPDF_ClosePage(page)
+        if document:
+            library.FPDF_CloseDocument(document)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from apps.pages.layout.text.fixed_pitch import fixed_fonts
-from apps.pages.layout.text.lines import rows_of
+from apps.pages.layout.text.lines import baseline_of, rows_of
 from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import TextRun, WordBox
@@ -106,7 +106,7 @@ def _code_lines(runs: Sequence[TextRun], fonts: frozenset[str]) -> tuple[list[Co
                 max(run.x1 for run in part),
                 max(run.bottom for run in part),
                 max(part, key=lambda run: len(run.text)).size,
-                baseline=_baseline(part[0]),
+                baseline=baseline_of(part[0]),
                 beside=is_fixed and not all(kinds) and _is_labelled(part, parts, fonts),
             )
             (lines if is_fixed else others).append(line)
@@ -145,14 +145,10 @@ def _is_fixed(part: Sequence[TextRun], fonts: frozenset[str]) -> bool:
     return foreign <= MAX_FOREIGN_SHARE * sum(len(run.text) for run in part)
 
 
-def _baseline(run: TextRun) -> float:
-    return run.bottom if run.baseline is None else run.baseline
-
-
 def _is_labelled(part: Sequence[TextRun], parts: Sequence[Sequence[TextRun]], fonts: frozenset[str]) -> bool:
     """Return True if a short text of another font is on the baseline of a line: the label of a form, or a cell."""
     return any(
-        abs(_baseline(other[0]) - _baseline(part[0])) < MAX_LABEL_SHIFT_EMS * part[0].size
+        abs(baseline_of(other[0]) - baseline_of(part[0])) < MAX_LABEL_SHIFT_EMS * part[0].size
         and sum(len(run.text) for run in other) <= MAX_LABEL_LETTERS
         for other in parts
         if other is not part and not _is_fixed(other, fonts)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.model.blocks import Block, BlockType, Line
-from apps.pages.model.geometry import Box, union
+from apps.pages.layout.text.lines import line_of
+from apps.pages.model.blocks import Block, BlockType
+from apps.pages.model.geometry import union
 from apps.pages.model.segments import Row, Segment
 
 # A leader: signs of one kind near each other; the least number of them depends on the sign.
@@ -92,16 +93,7 @@ def _starts(segments: Sequence[Segment]) -> list[float]:
 
 def _item(entry: Entry, starts: Sequence[float]) -> Block:
     first = entry.segments[0]
-    lines = tuple(
-        Line(
-            text=s.text,
-            box=Box(round(s.x0, 2), round(s.top, 2), round(s.x1, 2), round(s.bottom, 2)),
-            size=round(s.size, 2),
-            bold=s.bold,
-            italic=s.italic,
-        )
-        for s in entry.segments
-    )
+    lines = tuple(map(line_of, entry.segments))
     box = union(line.box for line in lines)
     level = 1 + sum(first.x0 - start > MAX_LEVEL_SHIFT_EMS * first.size for start in starts)
     text = f"{entry.title} {entry.page}"

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from apps.pages.layout.text.lines import baseline_of
 from apps.pages.model.segments import Segment
 from apps.pages.model.text import list_markers, scripts
 
@@ -110,13 +111,9 @@ def _fill(segments: Sequence[Segment]) -> float:
     return sorted(shares)[len(shares) // 2]
 
 
-def _baseline(segment: Segment) -> float:
-    return segment.bottom if segment.baseline is None else segment.baseline
-
-
 def _is_dense(segments: Sequence[Segment]) -> bool:
     """Return True if there are enough lines, close enough for a column: headings in a margin are further apart."""
-    places = sorted(_baseline(s) for s in segments)
+    places = sorted(baseline_of(s) for s in segments)
     apart = 0.5 * usual_size(segments)
     lines = 1 + sum(1 for high, low in itertools.pairwise(places) if low - high > apart)
     height = max(s.bottom for s in segments) - min(s.top for s in segments)
@@ -128,8 +125,8 @@ def _shared_baselines(one: Sequence[Segment], two: Sequence[Segment]) -> float:
     few, many = (one, two) if len(one) < len(two) else (two, one)
     shared = beside = 0
     for s in few:
-        at, slack, top, bottom = _baseline(s), SAME_BASELINE_EMS * s.size, s.top, s.bottom
-        lines = [_baseline(other) for other in many if other.top < bottom and other.bottom > top]
+        at, slack, top, bottom = baseline_of(s), SAME_BASELINE_EMS * s.size, s.top, s.bottom
+        lines = [baseline_of(other) for other in many if other.top < bottom and other.bottom > top]
         beside += bool(lines)
         shared += any(abs(other - at) < slack for other in lines)
     return shared / beside if beside >= MIN_LINES else 1.0
@@ -137,7 +134,7 @@ def _shared_baselines(one: Sequence[Segment], two: Sequence[Segment]) -> float:
 
 def _starts(segments: Sequence[Segment]) -> list[float]:
     """Return the baselines of the lines after a wider step, and of the first."""
-    places = sorted({round(_baseline(s), 1) for s in segments})
+    places = sorted({round(baseline_of(s), 1) for s in segments})
     steps = [low - high for high, low in itertools.pairwise(places)]
     usual = sorted(steps)[len(steps) // 3] if steps else 0.0
     return places[:1] + [at for at, step in zip(places[1:], steps, strict=True) if step > MIN_STEP_RATIO * usual]

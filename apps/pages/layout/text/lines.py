@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from apps.pages.layout.text import overprint
 from apps.pages.layout.text.hyphenation import joined_lines
+from apps.pages.model.blocks import Line
+from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Segment
 from apps.pages.model.text import scripts
@@ -180,6 +182,17 @@ def joined(runs: Sequence[Spanned]) -> str:
             text += " "
         text += piece
     return text
+
+
+def line_of(segment: Segment) -> Line:
+    """Return a segment as a line of a block."""
+    box = Box(round(segment.x0, 2), round(segment.top, 2), round(segment.x1, 2), round(segment.bottom, 2))
+    return Line(segment.text, box, round(segment.size, 2), segment.bold, segment.italic)
+
+
+def baseline_of(part: Spanned) -> float:
+    """Return the baseline of a part of a line, or its lower edge where the baseline is unknown."""
+    return part.bottom if part.baseline is None else part.baseline
 
 
 def paragraph_text(lines: Sequence[str]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
 
-from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.pdfium import Pdfium, first_page
 
 RECORD = np.dtype(
     [
@@ -43,19 +42,8 @@ def batch_agrees(library: Pdfium) -> bool:
         )
     )
     content += b"trailer<</Root 1 0 R/Size 6>>\n%%EOF"
-    buffer = ctypes.create_string_buffer(content, len(content))
-    document = library.FPDF_LoadMemDocument64(ctypes.cast(buffer, ctypes.c_void_p), len(content), None)
-    page = library.FPDF_LoadPage(document, 0) if document else None
-    text_page = library.FPDFText_LoadPage(page) if page else None
-    try:
-        return text_page is not None and _agree(library, text_page)
-    finally:
-        if text_page:
-            library.FPDFText_ClosePage(text_page)
-        if page:
-            library.FPDF_ClosePage(page)
-        if document:
-            library.FPDF_CloseDocument(document)
+    with first_page(library, content) as pages:
+        return pages is not None and _agree(library, pages[1])
 
 
 def _agree(library: Pdfium, text_page: int) -> bool:
