@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from apps.pages.layout.text import overprint
+from apps.pages.layout.text.formulas import formula_lines
 from apps.pages.layout.text.hyphenation import joined_lines
 from apps.pages.model.blocks import Line
 from apps.pages.model.geometry import Box
@@ -91,7 +92,11 @@ def _distance(anchor: Spanned, part: Spanned) -> float:
 
 def segments_of(runs: Sequence[TextRun]) -> list[Segment]:
     """Return the upright runs of a page as segments, in rows from the top."""
-    segments: list[Segment] = []
+    formulas = formula_lines(runs)
+    segments = [_segment(line) for line in formulas]
+    if formulas:
+        taken = {id(run) for line in formulas for run in line}
+        runs = [run for run in runs if id(run) not in taken]
     for row in rows_of(runs):
         if len(row) == 1:
             segments.append(_segment(row))
@@ -134,7 +139,7 @@ def _segment(runs: Sequence[TextRun]) -> Segment:
     main = max(runs, key=lambda run: len(run.text))
     return Segment(
         text=joined(runs),
-        x0=first.x0,
+        x0=min(run.x0 for run in runs),
         top=min(run.top for run in runs),
         x1=max(run.x1 for run in runs),
         bottom=max(run.bottom for run in runs),

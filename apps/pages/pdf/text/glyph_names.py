@@ -30,7 +30,7 @@ def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any) -> None:
         key = (int(fonts[at]), int(real["code"][at]))
         if key not in known:
             known[key] = 0
-            if unmapped[at] and key[0]:
+            if key[0] and real["type"][at] != HYPHEN:
                 known[key] = ord(tex_glyphs.character_of(glyph_name(library, *key)) or "\0")
             if unclear[at] and not known[key]:
                 known[key] = _readable(library, codes, real, fonts, key, hyphen=real["type"][at] == HYPHEN)

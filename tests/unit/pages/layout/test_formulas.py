@@ -1,0 +1,41 @@
+"""Formulas of several rows are read in the order in which they were drawn, as one line."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from apps.pages.layout.page_layout import analyse
+from apps.pages.model.raw_page import TextRun, TextStyle
+from tests.unit.pages.drawing import raw_page, run
+
+
+def drawn(text: str, x: float, baseline: float, *, mathematics: bool = True, size: float = 10.0) -> TextRun:
+    style = TextStyle(font="CMMI10" if mathematics else "Body", mathematics=mathematics)
+    shown = run(text, x, baseline - 0.9 * size, size=size)
+    return msgspec.structs.replace(shown, baseline=baseline, style=style)
+
+
+FRACTION = [("x =", 100, 300), ("a", 120, 293), ("b", 120, 307), ("+ c", 129, 300)]
+CASES = [("f =", 100, 300), ("{", 118, 284), ("0 if even", 124, 292), ("1 if odd", 124, 308)]
+SUM = [("n", 102, 289), ("∑", 100, 292), ("i=1", 100, 313), ("g", 112, 300), ("+ h", 119, 300)]
+
+
+@pytest.mark.parametrize(
+    ("places", "text"), [(FRACTION, "x = a b + c"), (CASES, "f = { 0 if even 1 if odd"), (SUM, "n∑ i=1 g + h")]
+)
+def test_a_formula_is_one_line(places: list[tuple[str, float, float]], text: str) -> None:
+    (block,) = analyse(raw_page([drawn(*place) for place in places]))
+
+    assert block.text == text
+
+
+def test_lines_of_text_with_single_signs_stay_lines() -> None:
+    lines = [
+        drawn("All of x", 100, 300, mathematics=False), drawn("and", 146, 300), drawn("more of it", 166, 300),
+        drawn("x", 100, 312), drawn("is a letter of the alphabet", 108, 312, mathematics=False),
+    ]  # fmt: skip
+
+    (block,) = analyse(raw_page(lines))
+
+    assert [line.text for line in block.lines] == ["All of x and more of it", "x is a letter of the alphabet"]
