@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from apps.cli.documents import local_document
 from apps.cli.options import UsageError, add_arguments, check_options, read_password
-from apps.cli.progress import Progress, write_line
+from apps.cli.progress import Progress, attachments_line, write_line
 from apps.pages.model.errors import DocumentError, ParseError
 from apps.pages.model.warnings import describe
 from parse_project import env
@@ -142,6 +142,8 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
     )
     for failure in result.failures:
         write_line(f"page {failure.number}: {failure.code}: {failure.detail}")
+    if result.facts.attachments:
+        write_line(attachments_line([attachment.name for attachment in result.facts.attachments]))
     unread = ["needs_ocr"] if result.pages_needing_ocr else []
     for code in [*result.facts.warnings, *unread, *result.warnings]:
         write_line(f"{code}: {describe(code)}")

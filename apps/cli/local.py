@@ -58,12 +58,11 @@ def parse_document(
     OCR on pages without a text layer. ``boxes``: the levels of granular boxes. Raise DocumentError. Failed pages are in
     the result and in the outputs.
     """
+    word_boxes = bool(boxes & {"word", "line"})
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
         return parse_page_ranges(pages, page_count=facts.page_count)
 
-    word_boxes = bool(boxes & {"word", "line"})
-    options = RenderOptions(granular_boxes=boxes)
     facts, short = reader.inspect_and_read(
         document,
         page_numbers=numbers,
@@ -73,6 +72,7 @@ def parse_document(
         limits=limits,
         max_pages=DEFAULT_RANGE_PAGES,
     )
+    options = RenderOptions(granular_boxes=boxes, page_labels=facts.page_labels)
     if short is not None:
         if recognizer is not None:
             short = recognizer.pages(short, document, password=password, media_type=facts.media_type, limits=limits)

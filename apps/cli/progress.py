@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+MAX_LISTED = 5
 
 
 class Progress:
@@ -46,3 +48,10 @@ def write_line(text: str) -> None:
     """Write a line to standard error."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def attachments_line(names: Sequence[str]) -> str:
+    """Return the line that says which files are attached to the document."""
+    listed = ", ".join(name or "(without a name)" for name in names[:MAX_LISTED])
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return f"attached files, not parsed: {listed}{more}"

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 
 from apps.cli.documents import is_url, local_document
-from apps.cli.progress import Progress, write_line
+from apps.cli.progress import Progress, attachments_line, write_line
 from apps.cli.remote_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
 from apps.cli.remote_request import configuration
 from apps.pages.model.errors import DocumentError, ParseError
@@ -61,10 +61,13 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
     with _service(options) as http:
         job = _submit(http, "/api/v2/parse", "/api/v2/parse/upload", options, password, folder)
         _wait_for_end(http, job["id"], progress)
-        expand = dict.fromkeys((*_EXPAND[options.format], "metadata"))
+        expand = dict.fromkeys((*_EXPAND[options.format], "metadata", "job_metadata"))
         result = _content(_get(http, f"/api/v2/parse/{job['id']}", expand=list(expand)))
 
         job, pages = result["job"], (result.get("metadata") or {}).get("pages") or ()
+        attached = (result.get("job_metadata") or {}).get("attachments")
+        if attached:
+            write_line(attachments_line([attachment["name"] for attachment in attached]))
         fallbacks = fallback_lines(pages)
         for warning in job.get("warnings") or ():
             if not (fallbacks and warning["code"] == "fallback_used"):

@@ -143,7 +143,7 @@ class OutputOptions(Options):
     tables_as_spreadsheet: TablesAsSpreadsheet | None = None
     images_to_save: WithoutEffect[list[Literal["screenshot", "embedded", "layout"]]] = None
     save_output_pdf: WithoutEffect[bool] = None
-    extract_printed_page_number: WithoutEffect[bool] = None
+    extract_printed_page_number: bool | None = None
     granular_bboxes: (
         Annotated[
             list[Literal["word", "line", "cell"]],

@@ -139,6 +139,10 @@ class JobOptions(Options):
         return bool((self._output.markdown or MarkdownOutput()).annotate_links)
 
     @property
+    def extracts_printed_page_number(self) -> bool:
+        return bool(self._output.extract_printed_page_number)
+
+    @property
     def granular_boxes(self) -> frozenset[str]:
         """The levels of boxes inside items that the job returns: "line", "word", "cell"."""
         return frozenset(self._output.granular_bboxes or ())

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from apps.pages.sandbox.preload import assembled_pdf, small_pdf
@@ -80,6 +81,20 @@ def test_boxes_are_one_more_section_of_the_json(small: Path) -> None:
     (item,) = result["grounded_items"]["pages"][0]["items"]
     assert [word["span"] for line in item["grounding"]["lines"] for word in line["words"]] == [[0, 5]]
     assert parse(small, "--boxes", "word").returncode == 2
+
+
+def test_attached_files_are_named_on_stderr(small: Path, tmp_path: Path) -> None:
+    path = tmp_path / "invoice.pdf"
+    with pikepdf.open(small) as pdf:
+        for number in range(7):
+            pdf.attachments[f"data-{number}.xml"] = b"<x/>"
+        pdf.save(path)
+
+    done = parse(path)
+
+    named = b", ".join(b"data-%d.xml" % number for number in range(5))
+    assert b"attached files, not parsed: " + named + b" and 2 more\n" in done.stderr
+    assert (done.returncode, done.stdout) == (0, b"Ready\n")
 
 
 def test_quiet_prints_nothing_on_stderr(small: Path) -> None:

@@ -22,6 +22,7 @@ from apps.jobs.stages.step_work import StorageUnavailable, record_errors
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure, decode_pages
 from apps.pages.model.errors import GarbledPage, ParseError
+from apps.pages.model.page_labels import LabelRange
 from apps.pages.model.warnings import describe
 from apps.pages.output.assembly import RenderOptions, assemble
 from apps.providers import ledger
@@ -61,6 +62,8 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
         table_format="pipe" if job.parsed_options.writes_pipe_tables else "html",
         links=job.parsed_options.writes_links,
         granular_boxes=job.parsed_options.granular_boxes,
+        page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),
+        printed_page_numbers=job.parsed_options.extracts_printed_page_number,
     )
     report = assemble(pages, options=options, open_output=open_output)
 
@@ -79,8 +82,9 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
 
     facts: dict[str, object] = msgspec.to_builtins(report)
     del facts["warnings"]
-    if "attachments" in job.result_facts:  # known since the document was opened
-        facts["attachments"] = job.result_facts["attachments"]
+    for name in ("attachments", "page_labels"):  # known since the document was opened
+        if name in job.result_facts:
+            facts[name] = job.result_facts[name]
     if job.uses_models:
         facts["usage"] = usage_of(job)
     counts = report.warnings | ({"needs_ocr": report.pages_needing_ocr} if report.pages_needing_ocr else {})

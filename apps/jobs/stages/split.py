@@ -110,8 +110,9 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     """Move the job to the stage, and record the facts of its document and the deadline for this number of pages."""
     job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in facts.warnings)]
     job.page_count = pages
-    if facts.attachments:
-        job.result_facts = {**job.result_facts, "attachments": msgspec.to_builtins(facts.attachments)}
+    for name, known in (("attachments", facts.attachments), ("page_labels", facts.page_labels)):
+        if known:
+            job.result_facts = {**job.result_facts, name: msgspec.to_builtins(known)}
     base = job.parsed_options.base_seconds or settings.JOB_BASE_SECONDS
     per_page = job.parsed_options.seconds_per_page or settings.JOB_SECONDS_PER_PAGE
     move_to_stage(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from apps.pages.model.page_labels import LabelRange
+
 MAX_HEADER_OFFSET_BYTES = 1 << 16
 """How far into a file the header of a PDF is looked for. Readers accept bytes in front of it (PDF 32000-1, H.3)."""
 
@@ -17,10 +19,11 @@ class Attachment(msgspec.Struct, frozen=True):
 
 
 class DocumentFacts(msgspec.Struct, frozen=True):
-    """Media type, page count, title and attached files. ``warnings`` are public codes."""
+    """Media type, page count, title, attached files and page labels. ``warnings`` are public codes."""
 
     media_type: str
     page_count: int
     title: str = ""
     warnings: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    page_labels: tuple[LabelRange, ...] = ()

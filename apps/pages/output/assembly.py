@@ -15,9 +15,11 @@ import msgspec
 from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.continuations import ContinuationJoiner, PlacedBlock
 from apps.pages.layout.document.document_survey import survey_document
+from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
 from apps.pages.layout.text.hyphenation import DocumentWords
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
+from apps.pages.model.page_labels import label_of
 from apps.pages.output import items, render
 from apps.pages.output.render import RenderOptions
 
@@ -120,6 +122,7 @@ class _Writer:
             tree = items.items_of(displayed, self._options, self._options.granular_boxes)
             self._line({**number, **size, "success": True, "items": tree})
 
+        label = label_of(self._options.page_labels, page.number)
         metadata: dict[str, Any] = {
             "original_orientation_angle": page.rotation,
             "needs_ocr": page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else "",
@@ -127,6 +130,8 @@ class _Writer:
             "parsing": page.parsing,
             "hidden_text": list(page.hidden),
             "quality": page.quality,
+            "page_label": label,
+            "printed_page_number": (_printed_number(blocks) or label) if self._options.printed_page_numbers else "",
         }
         self._entry("metadata.json", {**number, **{name: value for name, value in metadata.items() if value}})
 
@@ -183,3 +188,15 @@ class _Writer:
 
     def _line(self, entry: dict[str, Any]) -> None:
         self._files[GROUNDED_ITEMS].write(_encode(entry) + b"\n")
+
+
+def _printed_number(blocks: Iterable[Block]) -> str:
+    """Return the header or footer that is a page number and nothing else, such as "iv", "- 3 -" or "Page 5 of 10"."""
+    for block in blocks:
+        if block.type in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
+            text = block.text.strip()
+            if is_lone_counter(text):
+                return text.strip("-–—|·[]() ")
+            if is_page_phrase(text):
+                return text
+    return ""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.model.blocks import Block, BlockType, Cell, TextSpan
+from apps.pages.model.page_labels import LabelRange
 from apps.pages.model.text import list_markers
 from apps.pages.output import inline_markup
 
@@ -16,13 +17,16 @@ class RenderOptions(msgspec.Struct, frozen=True):
     """``table_format``: "html", as LlamaParse v2 does, or "pipe" (a span becomes empty cells).
 
     ``links``: whether links have their addresses. ``granular_boxes``: levels of boxes ("line", "word", "cell") that
-    items have in an output of their own.
+    items have in an output of their own. ``page_labels``: what the document calls its pages. ``printed_page_numbers``:
+    whether the number printed on a page is looked for.
     """
 
     table_format: str = "html"
     links: bool = False
     page_separator: str = "\n\n"
     granular_boxes: frozenset[str] = frozenset()
+    page_labels: tuple[LabelRange, ...] = ()
+    printed_page_numbers: bool = False
 
 
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")

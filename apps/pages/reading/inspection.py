@@ -15,6 +15,7 @@ from apps.pages.model.errors import (
 )
 from apps.pages.model.text.safe_text import clean
 from apps.pages.pdf.structure.attachments import read_attachments
+from apps.pages.pdf.structure.page_labels import read_page_labels
 from apps.pages.reading import images
 
 PDF = "application/pdf"
@@ -81,7 +82,7 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
                 title = " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:MAX_TITLE_CHARACTERS]
             except Exception:  # a broken title must not stop the inspection
                 title = ""
-            attachments = read_attachments(pdf)
+            attachments, page_labels = read_attachments(pdf), read_page_labels(pdf)
     except pikepdf.PasswordError as error:
         if password is not None:
             raise WrongPassword from error
@@ -94,7 +95,8 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
         if "encryption" in str(error).lower() and "unsupported" in str(error).lower():
             raise UnsupportedEncryption from error
         return _inspect_with_pdfium(path, password)
-    return DocumentFacts(PDF, page_count, title, ("document_repaired",) if repaired else (), attachments)
+    warnings = ("document_repaired",) if repaired else ()
+    return DocumentFacts(PDF, page_count, title, warnings, attachments, page_labels)
 
 
 def _inspect_with_pdfium(path: str, password: str | None) -> DocumentFacts:

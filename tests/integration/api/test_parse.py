@@ -59,6 +59,21 @@ def test_attached_files_are_listed(api: Api, finish: Finish, tmp_path: Path) -> 
     assert [(each["media_type"], each["size_bytes"]) for each in attachments] == [("text/xml", 4)]
 
 
+def test_pages_have_their_labels_and_the_printed_numbers_on_request(api: Api, finish: Finish, tmp_path: Path) -> None:
+    path = tmp_path / "preface.pdf"
+    with pikepdf.open(io.BytesIO(long_document(2))) as pdf:
+        style = pikepdf.Dictionary(S=pikepdf.Name.r, St=4)
+        pdf.Root.PageLabels = pikepdf.Dictionary(Nums=pikepdf.Array([0, style]))
+        pdf.save(path)
+    job_id = api.parse(path.read_bytes(), output_options={"extract_printed_page_number": True}).json()["id"]
+    finish(job_id)
+
+    pages = body_of(api.job(job_id, "metadata"))["metadata"]["pages"]
+
+    assert [page["page_label"] for page in pages] == ["iv", "v"]
+    assert all(page["printed_page_number"] for page in pages)
+
+
 def test_expand_may_be_repeated_or_separated_by_commas(api: Api, finish: Finish) -> None:
     job_id = api.parse().json()["id"]
     finish(job_id)

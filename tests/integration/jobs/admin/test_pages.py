@@ -51,6 +51,14 @@ def test_a_job_is_read_only(admin: Client, submit: Submit) -> None:
     assert admin.get(f"{JOBS}add/").status_code == 403
 
 
+def test_a_job_names_the_files_attached_to_its_document(admin: Client, submit: Submit) -> None:
+    job = submit(pages=1)
+    job.result_facts = {"attachments": [{"name": "factur-x<1>.xml", "media_type": "text/xml", "size_bytes": 4}]}
+    job.save()
+
+    assert "Attached files: factur-x&lt;1&gt;.xml (text/xml)" in admin.get(f"{JOBS}{job.pk}/change/").content.decode()
+
+
 @pytest.mark.parametrize("rows", ["jobpage", "step", "pageattempt"])
 def test_a_job_links_to_its_rows(admin: Client, submit: Submit, rows: str) -> None:
     job = run(submit(pages=6))
