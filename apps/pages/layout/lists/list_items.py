@@ -82,7 +82,8 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
         is_lost = sign == REPLACEMENT or not sign.isprintable() or "\ue000" <= sign <= "\uf8ff"
         if "symbol" in first.style.font.lower() and not is_lost:
             continue  # Greek letters and signs of formulas in Symbol are no bullets
-        if sign and sign not in list_markers.BULLET_SIGNS - {"o"} and sign not in list_markers.CHECK_BOXES:
+        is_marker = sign in list_markers.BULLET_SIGNS or sign in list_markers.CHECK_BOXES
+        if sign and (is_lost or sign == "o" or not is_marker):
             segment.text = f"{BULLET} {rest}".strip()
             segment.runs = [msgspec.structs.replace(first, text=f"{BULLET} "), *segment.runs[1:]]
         elif rest:

@@ -255,7 +255,9 @@ def _letter_spacing(gaps: list[float]) -> float:
         return 0.0
     middle = gaps[(len(gaps) - 1) // 2]
     alike = sum(abs(gap - middle) <= MAX_SPACING_DIFFERENCE_EMS for gap in gaps)
-    if middle > MIN_LETTER_SPACING_EMS and 2 * alike >= len(gaps):
+    # One letter is a word in Korean: some letters touch, and most others are far apart.
+    are_words = gaps[0] < MIN_LETTER_SPACING_EMS and middle > 2 * MIN_WORD_GAP_EMS
+    if middle > MIN_LETTER_SPACING_EMS and 2 * alike >= len(gaps) and not are_words:
         return middle
     return gaps[0] if gaps[0] > MIN_LETTER_SPACING_EMS else 0.0
 

@@ -159,8 +159,9 @@ def test_the_name_under_a_quotation_is_no_item(parse: Parse) -> None:
     assert "— Ada Miller" in parse(sheet).markdown
 
 
-def test_a_sign_of_a_symbol_font_without_a_character_is_a_bullet() -> None:
-    sign = msgspec.structs.replace(run("\ufffd ", 72, 100), style=TextStyle(font="SymbolMT"))
+@pytest.mark.parametrize("character", ["\ufffd", "\uf0f0"])
+def test_a_sign_of_a_symbol_font_without_a_public_character_is_a_bullet(character: str) -> None:
+    sign = msgspec.structs.replace(run(f"{character} ", 72, 100), style=TextStyle(font="SymbolMT"))
 
     (block,) = analyse(raw_page([sign, run("One reason to go", 84, 100)]))
 

@@ -117,3 +117,18 @@ def test_a_blank_of_its_own_beside_ideographs(tmp_path: Path, blank: str, expect
 
     assert isinstance(page, Page)
     assert " ".join(block.text for block in page.blocks) == expected
+
+
+def test_korean_words_of_one_syllable(tmp_path: Path) -> None:
+    shown = "둘 중 더 긴 것을"
+    characters = [*dict.fromkeys(shown.replace(" ", ""))]
+    drawing, x = Drawing(characters), 72.0
+    for word in shown.split():
+        drawing.draw(word, x, 100)
+        x += 12 * len(word) + 5.9
+
+    path = mapped_pdf(tmp_path / "a.pdf", characters, dict.fromkeys(characters, 1000), drawing.content())
+    (page,) = page_reading.read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert [block.text for block in page.blocks] == [shown]
