@@ -36,6 +36,8 @@ MIN_STEP_RATIO = 1.3
 # This many rows that begin together on both sides are rows of a table.
 MIN_ROWS_TOGETHER = 3
 MIN_SHARE_TOGETHER = 0.8
+# So many titles at the same heights on both sides head texts in columns; they are larger by this or bold.
+MIN_TITLED, MIN_HEADING_SIZE_RATIO = 2, 1.1
 MIN_MARKED_SHARE = 0.4
 # A block of authors has at most this many lines.
 MAX_CENTRED_LINES = 9
@@ -141,11 +143,24 @@ def _starts(segments: Sequence[Segment]) -> list[float]:
 
 
 def _begin_together(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
-    """Return True if wider steps are at the same heights on both sides: rows of cells with several lines."""
-    few, many = sorted((_starts(one), _starts(two)), key=len)
+    """Return True if wider steps are at the same heights on both sides: rows of cells with several lines.
+
+    Headings at one height, with a text under each, are no rows.
+    """
     slack = 0.3 * usual_size(one)
-    together = sum(1 for at in few if any(abs(at - other) < slack for other in many))
-    return together >= MIN_ROWS_TOGETHER and together >= MIN_SHARE_TOGETHER * len(many)
+    few, many = sorted((_starts(one), _starts(two)), key=len)
+    together = [at for at in few if any(abs(at - other) < slack for other in many)]
+    headings = [[at for at in together if _is_heading_at(side, at, slack)] for side in (one, two)]
+    titled = 2 * sum(1 for at in together if all(at in side for side in headings))
+    rows = len(together) - (titled if titled >= 2 * MIN_TITLED else 0)
+    return rows >= MIN_ROWS_TOGETHER and rows >= MIN_SHARE_TOGETHER * len(many)
+
+
+def _is_heading_at(segments: Sequence[Segment], baseline: float, slack: float) -> bool:
+    """Return True if the line at this height is larger or bolder than most of the lines."""
+    size, bold = usual_size(segments), 2 * sum(s.bold for s in segments) > len(segments)
+    lines = [s for s in segments if abs(_baseline(s) - baseline) < slack]
+    return all(s.size >= MIN_HEADING_SIZE_RATIO * size or (s.bold and not bold) for s in lines)
 
 
 def _marked_share(segments: Sequence[Segment]) -> float:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from apps.pages.layout.regions import flows
 from apps.pages.model.segments import Segment
+from apps.pages.model.text import list_markers
 
 # A gutter is at least this wide, ...
 MIN_GUTTER_POINTS = 6.0
@@ -186,7 +187,7 @@ def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *,
     for at, space in gaps:
         if space < MIN_SPACE_AROUND_COLUMNS * line_height or not _is_one_line(segments[start:at], line_height):
             break
-        if not _has_columns(segments[at:end], gutter.x, line_height):
+        if not _has_columns(segments[at:end], gutter.x, line_height) or _heads_both(segments, start, at, end, gutter.x):
             break
         start = at
     for at, space in reversed(gaps):
@@ -198,7 +199,8 @@ def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *,
     for at, space in gaps:
         begins = start < at < end and _begins_set(segments[at:end], gutter.x, space, line_height)
         if begins and _has_columns(segments[start:at], gutter.x, line_height):
-            return start, at
+            if not _counts_down(segments[start:at], segments[at:end], gutter.x, rtl=rtl):
+                return start, at
     return start, end
 
 
@@ -243,6 +245,23 @@ def _is_one_line(segments: Sequence[Segment], line_height: float) -> bool:
     top, bottom = min(s.top for s in segments), max(s.bottom for s in segments)
     size = max(s.bottom - s.top for s in segments)
     return all(s.text for s in segments) and bottom - top < 1.5 * max(size, line_height)
+
+
+def _heads_both(segments: Sequence[Segment], start: int, at: int, end: int, x: float) -> bool:
+    """Return True if the line above ``at`` has a part at the left edge of each column: two headings, not one title."""
+    return all(
+        head and abs(min(s.x0 for s in head) - min(s.x0 for s in column)) <= EDGE_POINTS
+        for head, column in zip(_sides(segments[start:at], x), _sides(segments[at:end], x), strict=True)
+    )
+
+
+def _counts_down(above: Sequence[Segment], below: Sequence[Segment], x: float, *, rtl: bool) -> bool:
+    """Return True if the numbered lines of the first column go on below: 1 over 2, beside 3 over 4."""
+    before, after = (
+        [marker for s in _sides(part, x)[rtl] if list_markers.is_ordered(marker := list_markers.split(s.text)[0])]
+        for part in (above, below)
+    )
+    return bool(before and after) and list_markers.follows(before[-1], after[0])
 
 
 def _has_columns(segments: Sequence[Segment], x: float, line_height: float) -> bool:

@@ -36,6 +36,37 @@ def test_columns_are_read_one_after_the_other(parse: Parse) -> None:
     assert "it runs for two hundred" in text
 
 
+def test_headings_of_both_columns_at_one_height_are_two(parse: Parse) -> None:
+    sheet = Sheet().text(60, 120, "The river").text(330, 120, "The canal")
+    sheet.lines(60, 150, LEFT).lines(330, 150, RIGHT)
+
+    text = parse(sheet).text
+
+    assert text.index("The river") < text.index("tells at length") < text.index("The canal")
+
+
+def cards(*titles: str) -> Sheet:
+    """Two rows of two texts, each below its title; titles from the top left, row by row."""
+    sheet = Sheet()
+    for number, title in enumerate(titles):
+        x, top = 60 + 270 * (number % 2), 120 + 180 * (number // 2)
+        sheet.text(x, top, title, size=13).lines(x, top + 30, RIGHT if number % 2 else LEFT)
+    return sheet
+
+
+def test_two_rows_of_columns_are_read_row_by_row(parse: Parse) -> None:
+    text = parse(cards("1. River", "2. Canal", "3. Abbey", "4. Lock")).text
+
+    assert text.index("River") < text.index("tells at length") < text.index("Canal") < text.index("in the pools")
+    assert text.index("in the pools") < text.index("Abbey") < text.index("Lock")
+
+
+def test_numbers_that_count_down_the_columns_give_their_order(parse: Parse) -> None:
+    text = parse(cards("1. River", "3. Abbey", "2. Canal", "4. Lock")).text
+
+    assert text.index("River") < text.index("Canal") < text.index("Abbey") < text.index("Lock")
+
+
 def test_a_title_across_the_columns_comes_first(parse: Parse) -> None:
     sheet = Sheet().text(60, 80, "A short history of the river and of everybody who lived on it", size=16)
     sheet.lines(60, 120, LEFT).lines(330, 120, RIGHT)
