@@ -11,9 +11,11 @@ import msgspec
 
 from apps.pages.pdf.pdfium import Pdfium
 
-_BOLD = re.compile(r"bold|black|heavy|demi|semibold|[-,](?:bd|hv)\b|cmbx|-bx\d", re.IGNORECASE)
-_ITALIC = re.compile(r"ital|obli|cmti|cmmi|-it\b", re.IGNORECASE)
-_FIXED_PITCH = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt|fixed|lettergothic|code", re.IGNORECASE)
+# "Medi" is the bold of URW's fonts, which TeX uses for Times; "bx" and "ti" are bold and italic in its own fonts.
+_TEX = r"(?:cm|ec|sf|la)(?:ss)?"
+_BOLD = re.compile(rf"bold|black|heavy|demi|[-,](?:bd|hv)\b|-medi(?:ital)?\b|-bx\d|\b{_TEX}bx", re.IGNORECASE)
+_ITALIC = re.compile(rf"ital|obli|cmmi|-it\b|\b{_TEX}(?:bx)?ti\d", re.IGNORECASE)
+_FIXED_PITCH = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt|sftt|fixed|lettergothic|code", re.IGNORECASE)
 _MATHEMATICS = re.compile(r"math|cmmi|cmsy|cmex|msam|msbm|euf|symbol|stix|cambria ?math", re.IGNORECASE)
 # Flags of a font descriptor (PDF 32000-1, table 123).
 _FLAG_FIXED_PITCH, _FLAG_ITALIC, _FLAG_FORCE_BOLD = 1 << 0, 1 << 6, 1 << 18
