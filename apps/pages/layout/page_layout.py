@@ -38,10 +38,9 @@ def analyse(raw: RawPage) -> list[Block]:
     across, down = rulings.rulings_of(raw.rulings)
     turned = [run for run in raw.runs if not rotated_pages.is_upright(run)]
     found, remaining = ruled_tables.ruled_tables(across, down, [*upright, *turned])
-    upright = [run for run in remaining if rotated_pages.is_upright(run)]
-    half_ruled, upright = half_ruled_tables.half_ruled_tables(across, down, upright)
+    half_ruled, remaining = half_ruled_tables.half_ruled_tables(across, down, remaining)
     found += half_ruled + tagged
-    code, upright = code_blocks.code_blocks(upright)
+    code, upright = code_blocks.code_blocks([run for run in remaining if rotated_pages.is_upright(run)])
     segments, line_numbers = without_line_numbers(segments_with_drop_caps(upright))
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     list_items.mark_symbol_bullets(segments)

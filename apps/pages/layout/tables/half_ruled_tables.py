@@ -13,9 +13,11 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.layout.regions import flows
+from apps.pages.layout.rotated_pages import is_upright
 from apps.pages.layout.tables import unruled_tables
 from apps.pages.layout.tables.rulings import SNAP_POINTS, Ruling
 from apps.pages.layout.tables.table_columns import gutters_of
+from apps.pages.layout.tables.turned_heads import turned_heads, with_boxes_of_runs
 from apps.pages.layout.text.lines import rows_of, segments_of
 from apps.pages.model.blocks import Block
 from apps.pages.model.raw_page import TextRun
@@ -50,19 +52,23 @@ class _Interval(msgspec.Struct, gc=False):
 def half_ruled_tables(
     across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun]
 ) -> tuple[list[Block], list[TextRun]]:
-    """Return the tables between horizontal rulings, and the runs that are in none of them."""
+    """Return the tables between horizontal rulings, and the runs, upright and turned, that are in none of them."""
     tables: list[Block] = []
     taken: set[int] = set()
     chains = _chains(across)
-    from_top = sorted(runs, key=_middle) if chains else []
+    from_top = sorted([run for run in runs if is_upright(run)], key=_middle) if chains else []
+    turned = [run for run in runs if not is_upright(run)] if chains else []
     for chain in chains:
-        intervals = [_interval(from_top, above, below) for above, below in itertools.pairwise(chain[:MAX_INTERVALS])]
+        heads = turned_heads(turned, chain[0], chain[1]) if turned else []
+        lines = sorted([*from_top, *(head.upright for head in heads)], key=_middle) if heads else from_top
+        intervals = [_interval(lines, above, below) for above, below in itertools.pairwise(chain[:MAX_INTERVALS])]
         for is_tabular, group in itertools.groupby(intervals, lambda interval: interval.is_tabular):
             region = list(group)
             inside = {id(run) for interval in region for run in interval.runs} if is_tabular else set()
+            inside |= {id(run) for run, upright in heads if id(upright) in inside}
             table = _table(region, chain[0], across, down) if inside and not inside & taken else None
             if table is not None:
-                tables.append(table)
+                tables.append(with_boxes_of_runs(table, heads) if heads else table)
                 taken |= inside
     return tables, [run for run in runs if id(run) not in taken] if taken else list(runs)
 

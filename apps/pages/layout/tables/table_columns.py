@@ -28,6 +28,8 @@ MAX_HEADER_LINES = 8
 MAX_HEADER_LINES_WITHOUT_RULING = 3
 # This share of the rows may cross a gutter, such as a long label beside empty cells.
 MAX_CROSSING_SHARE = 0.1
+# ... and this share with labels of sections: nothing is in the cells after them, or they are bold among other rows.
+MAX_SECTION_SHARE = 0.34
 MAX_CURRENCY_LETTERS = 4
 
 
@@ -116,7 +118,7 @@ def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
         if len(found) > len(best):
             best = found
     body = [line for line in lines[header_lines:] if len(line) > 1]
-    return _with_crossed(body, best) if len(body) * MAX_CROSSING_SHARE >= 1 else best
+    return _with_crossed(body, best)
 
 
 def _centred_titles(lines: Sequence[Row], size: float) -> set[int]:
@@ -135,7 +137,8 @@ def _centred_titles(lines: Sequence[Row], size: float) -> set[int]:
 
 def _with_crossed(body: Sequence[Row], gutters: Gutters) -> Gutters:
     """Return the gutters and those that only a few rows cross, with a text that begins and ends beyond both sides."""
-    allowed = int(MAX_CROSSING_SHARE * len(body))
+    allowed, sections = int(MAX_CROSSING_SHARE * len(body)), int(MAX_SECTION_SHARE * len(body))
+    usual_bold = 2 * sum(line[0].bold for line in body) > len(body)
     edges = sorted({edge for line in body for segment in line for edge in (segment.x0, segment.x1)})
     crossing: set[int] = set()
     for low, high in itertools.pairwise(edges):
@@ -147,10 +150,12 @@ def _with_crossed(body: Sequence[Row], gutters: Gutters) -> Gutters:
             for segment in line
             if segment.x0 < high and segment.x1 > low
         ]
-        beyond = all(segment.x0 < low - segment.size and segment.x1 > high for _, segment in covering)
-        if covering and len(covering) <= allowed and beyond:
+        are_bold = not usual_bold and all(segment.bold and segment is body[number][0] for number, segment in covering)
+        are_last = all(segment is body[number][-1] for number, segment in covering)
+        beyond = all(s.x0 < low - (0 if are_bold else s.size) and s.x1 > high for _, s in covering)
+        if covering and beyond and len(covering) <= (sections if are_bold or are_last else allowed):
             crossing |= {number for number, _ in covering}
-    if not crossing or len(crossing) > allowed:
+    if not crossing or len(crossing) > sections:
         return gutters
     found = gaps_of([line for number, line in enumerate(body) if number not in crossing], MIN_GUTTER_POINTS)
     return found if len(found) > len(gutters) else gutters

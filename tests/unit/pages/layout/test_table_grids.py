@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from apps.pages.layout import page_layout
 from apps.pages.layout.document.continuations import ContinuationJoiner
 from apps.pages.model.blocks import Block, BlockType
@@ -182,3 +184,48 @@ def test_turned_heads_are_in_the_cells_that_they_are_in() -> None:
 
     assert grid_of(only_table(blocks).cells)[0] == ["Lock", "Upper reach", "Lower"]
     assert len(blocks) == 1
+
+
+def over_rules(rows: list[list[str]], heads: list[TextRun]) -> list[Block]:
+    """Lay out a table between three rulings whose columns have turned heads."""
+    rules = [Box(72, top, 400, top + 0.5) for top in (100, 160, 240)]
+    ys = [140.0 + 20 * number for number in range(len(rows))]
+    return page_layout.analyse(raw_page(written(rows, XS, ys) + heads, rules=rules))
+
+
+def turned(text: str, x: float, angle: float) -> TextRun:
+    length = 5.0 * len(text)
+    wide = 10.0 if angle in (90, 270) else length
+    return TextRun(text, x, 156 - length, x + wide, 156, 10, False, False, angle)
+
+
+@pytest.mark.parametrize("angle", [270.0, 315.0])
+def test_turned_heads_are_over_their_columns(angle: float) -> None:
+    rows = [["Leaf", "", ""], ["oak", "0.8", "9"], ["elm", "0.4", "7"], ["ash", "0.6", "5"]]
+    heads = [turned("Colour", XS[1] + 4, angle), turned("Size", XS[2] + 4, angle)]
+
+    table = only_table(over_rules(rows, heads))
+
+    assert grid_of(table.cells)[0] == ["Leaf", "Colour", "Size"]
+    assert table.cells[1].box == Box(heads[0].x0, heads[0].top, heads[0].x1, heads[0].bottom)
+
+
+def test_a_turned_line_alone_above_a_table_is_no_head() -> None:
+    rows = [["Leaf", "Colour", "Size"], ["oak", "0.8", "9"], ["elm", "0.4", "7"], ["ash", "0.6", "5"]]
+
+    blocks = over_rules(rows, [turned("Note", 330, 270)])
+
+    assert [block.text for block in blocks if block.text] == ["Note"]
+
+
+def test_labels_of_sections_may_reach_over_the_columns_of_numbers() -> None:
+    rows = [["No", "Leaf", "Width", "Length"]]
+    for section in ("Broad leaves that fall in the first cold nights", "Needles that stay on their trees in winter"):
+        rows.append(["A", section, "", ""])
+        rows += [[str(n), "oak", f"{n}.1", f"{n}.2"] for n in range(1, 5)]
+    rules = [Box(72, top, 400, top + 0.5) for top in (98, 117, 300)]
+    ys = [100.0 + 18 * number for number in range(len(rows))]
+
+    (table,) = page_layout.analyse(raw_page(written(rows, [72.0, 110.0, 200.0, 300.0], ys), rules=rules))
+
+    assert grid_of(table.cells)[2:6] == rows[2:6]
