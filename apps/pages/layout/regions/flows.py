@@ -159,7 +159,7 @@ def _begin_together(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
 def _is_heading_at(segments: Sequence[Segment], baseline: float, slack: float) -> bool:
     """Return True if the line at this height is larger or bolder than most of the lines."""
     size, bold = usual_size(segments), 2 * sum(s.bold for s in segments) > len(segments)
-    lines = [s for s in segments if abs(_baseline(s) - baseline) < slack]
+    lines = [s for s in segments if abs(baseline_of(s) - baseline) < slack]
     return all(s.size >= MIN_HEADING_SIZE_RATIO * size or (s.bold and not bold) for s in lines)
 
 

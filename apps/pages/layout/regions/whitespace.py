@@ -197,10 +197,13 @@ def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *,
             break
         end = at
     for at, space in gaps:
-        begins = start < at < end and _begins_set(segments[at:end], gutter.x, space, line_height)
-        if begins and _has_columns(segments[start:at], gutter.x, line_height):
-            if not _counts_down(segments[start:at], segments[at:end], gutter.x, rtl=rtl):
-                return start, at
+        if (
+            start < at < end
+            and _begins_set(segments[at:end], gutter.x, space, line_height)
+            and _has_columns(segments[start:at], gutter.x, line_height)
+            and not _counts_down(segments[start:at], segments[at:end], gutter.x, rtl=rtl)
+        ):
+            return start, at
     return start, end
 
 
