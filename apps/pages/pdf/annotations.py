@@ -6,6 +6,7 @@ scripts and has crashed on hostile forms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +22,15 @@ MAX_ANNOTATIONS = 5_000
 MAX_VALUE_CHARACTERS = 20_000
 MAX_PARENTS = 32
 MAX_AREAS = 200
+# A list shows its options in rows of this height; a lower one shows only what is chosen.
+ROW_POINTS, MIN_ROWS_OF_LIST = 13.8, 2
 CHECKED, UNCHECKED, CHOSEN, NOT_CHOSEN = "☑", "☐", "◉", "○"
 # Subtypes (fpdf_annot.h), flags of annotations (PDF 32000-1, table 165) and of fields (tables 226 and 228).
 _LINK, _FREE_TEXT, _STRIKE_OUT, _WIDGET = 2, 3, 12, 20
 # Marks over text, links, drawings by hand and closed notes: their appearances have no text.
 _WITHOUT_TEXT = {1, 2, 9, 10, 11, 12, 15, 16}
 _HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
-_PASSWORD, _RADIO, _PUSH_BUTTON = 1 << 13, 1 << 15, 1 << 16
+_PASSWORD, _RADIO, _PUSH_BUTTON, _COMBO = 1 << 13, 1 << 15, 1 << 16, 1 << 17
 _URI_ACTION = 3
 _URI_BYTES = 4096
 DEFAULT_SIZE_POINTS, MAX_SIZE_POINTS = 10.0, 12.0
@@ -111,7 +114,7 @@ def field_runs(
                 continue
             left, bottom, right, top = (float(edge) for edge in annotation["/Rect"])
             box = _displayed(frame, min(left, right), min(bottom, top), max(left, right), max(bottom, top))
-            text = _value(annotation) if kind == "/Widget" else str(annotation.get("/Contents", ""))
+            text = _value(annotation, box.height) if kind == "/Widget" else str(annotation.get("/Contents", ""))
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
             continue  # a broken annotation: viewers show nothing for it either
         if text and box.width > 0 and box.height > 0:
@@ -126,9 +129,9 @@ def _length(listed: Any) -> int:
         return 0
 
 
-def _value(widget: Any) -> str:
-    """Return what a viewer shows for a field; "" for nothing."""
-    kind, flags = str(_inherited(widget, "/FT") or ""), int(_inherited(widget, "/Ff") or 0)
+def _value(widget: Any, height: float) -> str:
+    """Return what a viewer shows for a field, at this height in points; "" for nothing."""
+    kind, flags = str(inherited(widget, "/FT") or ""), int(inherited(widget, "/Ff") or 0)
     if kind == "/Btn":
         if flags & _PUSH_BUTTON:
             appearance = widget.get("/MK")
@@ -136,21 +139,38 @@ def _value(widget: Any) -> str:
         if flags & _RADIO:
             return CHOSEN if _is_on(widget) else NOT_CHOSEN
         return CHECKED if _is_on(widget) else UNCHECKED
-    value = _inherited(widget, "/V")
-    if value is None or kind not in ("/Tx", "/Ch") or flags & _PASSWORD:
+    if kind == "/Ch" and not flags & _PASSWORD:
+        return _choices(widget, 0.0 if flags & _COMBO else height / ROW_POINTS)
+    value = inherited(widget, "/V")
+    if value is None or kind != "/Tx" or flags & _PASSWORD:
         return ""
     import pikepdf
 
-    if kind == "/Ch":
-        # Viewers show another text for some values of a choice field.
-        options = _inherited(widget, "/Opt")
-        pairs = list(options)[:MAX_ANNOTATIONS] if isinstance(options, pikepdf.Array) else []
-        shown = {str(pair[0]): str(pair[1]) for pair in pairs if isinstance(pair, pikepdf.Array) and len(pair) == 2}
-        chosen = list(value) if isinstance(value, pikepdf.Array) else [value]
-        return ", ".join(shown.get(str(part), str(part)) for part in chosen)
     if isinstance(value, pikepdf.Stream):
         return bytes(value.read_bytes()).decode("utf-8", "replace")
     return str(value)
+
+
+def _choices(widget: Any, rows: float) -> str:
+    """Return the chosen options of a field; of a list with room for some ``rows``, those in sight with marks."""
+    import pikepdf
+
+    listed = inherited(widget, "/Opt")
+    options = list(listed)[:MAX_ANNOTATIONS] if isinstance(listed, pikepdf.Array) else []
+    # Viewers show another text for some values.
+    pairs = [
+        option if isinstance(option, pikepdf.Array) and len(option) == 2 else (option, option) for option in options
+    ]
+    shown = {str(value): str(text) for value, text in pairs}
+    value = inherited(widget, "/V")
+    values = [] if value is None else list(value) if isinstance(value, pikepdf.Array) else [value]
+    chosen = [shown.get(str(part), str(part)) for part in values]
+    if rows < MIN_ROWS_OF_LIST or not shown:
+        return ", ".join(chosen)
+    first = max(0, int(inherited(widget, "/TI") or 0))
+    seen = list(shown.values())[first : first + math.ceil(rows)]
+    lines = [f"{CHECKED if text in chosen else UNCHECKED} {text}" for text in seen]
+    return "\n".join(lines + [f"{CHECKED} {text}" for text in chosen if text not in seen])
 
 
 def _is_on(button: Any) -> bool:
@@ -158,14 +178,20 @@ def _is_on(button: Any) -> bool:
     state = button.get("/AS")
     if state is not None:
         return str(state) != "/Off"
-    value = str(_inherited(button, "/V") or "/Off")
+    value = str(inherited(button, "/V") or "/Off")
     appearances = button.get("/AP")
     shown: Any = appearances.get("/N") if appearances is not None else None
     states = set(shown.keys()) - {"/Off"} if hasattr(shown, "keys") else set()
     return value in states if states else value != "/Off"
 
 
-def _inherited(widget: Any, key: str) -> Any:
+def is_push_button(widget: Any) -> bool:
+    """Return whether a button does something when it is pressed, and keeps no value."""
+    return bool(int(inherited(widget, "/Ff") or 0) & _PUSH_BUTTON)
+
+
+def inherited(widget: Any, key: str) -> Any:
+    """Return an entry of a field, its own or that of a field above it; None if there is none."""
     for _ in range(MAX_PARENTS):
         value = widget.get(key)
         if value is not None:

@@ -10,6 +10,7 @@ import io
 from typing import Any
 
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.pdf.annotations import inherited, is_push_button
 from apps.pages.pdf.pdfium import Pdfium, first_page
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 
@@ -66,8 +67,9 @@ def _has_text_of_its_own(annotation: Any) -> bool:
     if kind == "/FreeText":
         return not str(annotation.get("/Contents", "")).strip()
     if kind == "/Widget":
-        parent = annotation.get("/Parent")
-        return "/Sig" in (str(annotation.get("/FT", "")), str(parent.get("/FT", "")) if parent is not None else "")
+        field = inherited(annotation, "/FT")
+        caption = annotation.get("/MK", {}).get("/CA", "")
+        return field == "/Sig" or (field == "/Btn" and is_push_button(annotation) and not str(caption).strip())
     return True
 
 

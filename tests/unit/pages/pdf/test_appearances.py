@@ -49,6 +49,13 @@ def test_a_signature(tmp_path: Path) -> None:
     assert text_of(tmp_path / "a.pdf", field, drawn="Signed by A. Okonkwo") == "Invoice Signed by A. Okonkwo"
 
 
+@pytest.mark.parametrize(("captions", "expected"), [({}, "Invoice Send"), ({"/CA": "Submit"}, "Invoice Submit")])
+def test_a_button_without_a_caption_shows_its_drawing(tmp_path: Path, captions: dict[str, str], expected: str) -> None:
+    button = Dictionary(Subtype=Name.Widget, FT=Name.Btn, Ff=1 << 16, T="send", MK=Dictionary(captions))
+
+    assert text_of(tmp_path / "a.pdf", button, drawn="Send") == expected
+
+
 @pytest.mark.parametrize("flag", [1 << 1, 1 << 5])
 def test_a_hidden_stamp_is_not_read(tmp_path: Path, flag: int) -> None:
     assert text_of(tmp_path / "a.pdf", Dictionary(Subtype=Name.Stamp, F=flag)) == "Invoice"

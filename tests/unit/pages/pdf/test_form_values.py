@@ -13,7 +13,9 @@ from apps.pages.reading import page_reading
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 
-def text_of(path: Path, *fields: Dictionary, kids: tuple[Dictionary, ...] = (), rotate: int = 0) -> str:
+def text_of(
+    path: Path, *fields: Dictionary, kids: tuple[Dictionary, ...] = (), rotate: int = 0, height: int = 16
+) -> str:
     """Return the text of a page with a label and fields in a row beside it."""
     write_pdf(path, Sheet().text(72, 100, "Label:"), rotate=rotate)
     with pikepdf.open(path, allow_overwriting_input=True) as pdf:
@@ -23,13 +25,13 @@ def text_of(path: Path, *fields: Dictionary, kids: tuple[Dictionary, ...] = (), 
             widget.Parent = made[0]
         for number, widget in enumerate(widgets or made):
             widget.Type, widget.Subtype = Name.Annot, Name.Widget
-            widget.Rect = Array([120 + 60 * number, 678, 170 + 60 * number, 694])
+            widget.Rect = Array([120 + 60 * number, 678, 170 + 60 * number, 678 + height])
         pdf.pages[0].obj.Annots = Array(widgets or made)
         pdf.Root.AcroForm = Dictionary(Fields=Array(made))
         pdf.save(path)
     (page,) = page_reading.read_pages(str(path), [1])
     assert isinstance(page, Page)
-    return " ".join(block.text for block in page.blocks)
+    return " ".join(f"{block.marker} {block.text}".strip() for block in page.blocks)
 
 
 def test_a_choice_shows_its_text_and_not_its_value(tmp_path: Path) -> None:
@@ -44,6 +46,22 @@ def test_several_choices(tmp_path: Path) -> None:
     field = Dictionary(FT=Name.Ch, T="land", V=Array(["Rye", "Oats"]), Opt=Array(["Rye", "Oats", "Corn"]))
 
     assert text_of(tmp_path / "a.pdf", field) == "Label: Rye, Oats"
+
+
+def test_a_list_shows_the_options_in_sight(tmp_path: Path) -> None:
+    field = Dictionary(
+        FT=Name.Ch, T="corn", V=Array(["Rye", "Rice"]), TI=1, Opt=Array(["Emmer", "Oats", "Rye", "Rice"])
+    )
+
+    read = text_of(tmp_path / "a.pdf", field, height=28)
+
+    assert sorted(read.split()) == ["Label:", "Oats", "Rice", "Rye", "☐", "☑", "☑"]
+
+
+def test_a_combo_box_shows_what_is_chosen(tmp_path: Path) -> None:
+    field = Dictionary(FT=Name.Ch, Ff=1 << 17, T="corn", V="Rye", Opt=Array(["Oats", "Rye"]))
+
+    assert sorted(text_of(tmp_path / "a.pdf", field, height=60).split()) == ["Label:", "Rye"]
 
 
 def test_one_radio_button_of_a_group_is_on(tmp_path: Path) -> None:
