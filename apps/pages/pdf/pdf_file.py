@@ -16,7 +16,7 @@ from apps.pages.model import errors
 from apps.pages.model.blocks import Bookmark, PageFailure
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
-from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, REPLACEMENT
 from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.drawings import DrawingReader, Drawings
@@ -184,7 +184,7 @@ class PdfFile:
             warnings = [FONTS_MISSING] if self._characters.has_silent_fonts(silent) else []
             asks_second |= bool(warnings) or self._characters.has_silent_groups(silent, characters.objects)
         second = self._second_reading(number) if asks_second else None
-        if second and (is_badly_read or len(second.characters.text) > len(characters.text)):
+        if second and (is_badly_read or _readable(second.characters) > _readable(characters)):
             return second.characters, warnings, SECOND_READER
         return characters, warnings, ""
 
@@ -250,6 +250,11 @@ class PdfFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _readable(characters: Characters) -> int:
+    """Return how many characters are not just a sign for a lost one."""
+    return len(characters.text) - characters.text.count(REPLACEMENT)
 
 
 def _is_drawn(value: TextRun, runs: Sequence[TextRun]) -> bool:

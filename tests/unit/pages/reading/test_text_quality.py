@@ -215,7 +215,11 @@ def test_a_font_that_is_not_embedded_is_read_by_its_glyph_names(tmp_path: Path) 
 def glyph_number_font(path: Path, text: str) -> str:
     """Write a page in a font that is not embedded, has no map and whose codes are numbers of glyphs."""
     codes = b"".join(b"%04X" % (" abcdefghijklmnopqrstuvwxyz".index(letter) + 0x300) for letter in text)
-    content = b"BT /F 11 Tf 72 700 Td <%s> Tj ET" % codes
+    return font_without_map(path, b"BT /F 11 Tf 72 700 Td <%s> Tj ET" % codes)
+
+
+def font_without_map(path: Path, content: bytes) -> str:
+    """Write a page in a font that is not embedded and has no map."""
     path.write_bytes(
         assembled_pdf(
             b"<</Type/Catalog/Pages 2 0 R>>",
@@ -236,6 +240,15 @@ def test_numbers_of_glyphs_are_no_text(tmp_path: Path) -> None:
 
     assert page.needs_ocr == "garbled_text"
     assert "text_unreliable" in page.warnings
+
+
+def test_codes_that_are_characters_are_kept_where_the_second_reader_has_none(tmp_path: Path) -> None:
+    codes = "разве не выражает глубокого".encode("utf-16-be").hex().encode()
+    silent = b"BT /F 11 Tf 300 700 Td <0000> Tj ET"
+
+    page = read(font_without_map(tmp_path / "a.pdf", b"BT /F 11 Tf 72 700 Td <%s> Tj ET %s" % (codes, silent)))
+
+    assert text_of(page) == "разве не выражает глубокого"
 
 
 def test_a_page_that_only_the_second_reader_reads_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
