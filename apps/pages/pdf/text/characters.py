@@ -139,7 +139,7 @@ class CharacterReader:
         hidden_text = ""
         if hidden:
             shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
-            hidden_text = _text_of(real["unicode"][~shown])
+            hidden_text = _lines_of(real[~shown], index[~shown])
             index, real = index[shown], real[shown]
         objects = real["object"]
         settled = actual_text.settled(self._library, page, real)
@@ -254,8 +254,14 @@ class CharacterReader:
                     codes[at] = 0x10000 + ((int(codes[at]) - 0xD800) << 10) + (int(codes[at + 1]) - 0xDC00)
                     codes[at + 1] = JOINED
         self._fonts.maps.correct(codes, real["code"], fonts)
-        glyph_names.name_glyphs(self._library, codes, real, fonts)
+        glyph_names.name_glyphs(self._library, codes, real, fonts, self._fonts.facts)
         return codes
+
+
+def _lines_of(records: Any, index: Any) -> str:
+    """Return the text of records, with a line end where others are between two neighbours. ``index``: their places."""
+    cuts = np.flatnonzero(np.diff(index) > 1) + 1
+    return "\n".join(_text_of(part) for part in np.split(records["unicode"], cuts))
 
 
 def has_leftward(codes: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,22 +10,24 @@ import numpy as np
 from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import tex_glyphs
 from apps.pages.pdf.text.character_records import HYPHEN, JOINED, UNMAPPED
-from apps.pages.pdf.text.fonts import character_of_glyph, glyph_name
+from apps.pages.pdf.text.fonts import FontFacts, character_of_glyph, glyph_name
 from apps.pages.pdf.text.symbol_fonts import piece_of_bracket
 
-_REPLACEMENT = 0xFFFD
+_BLANK, _REPLACEMENT = 0x20, 0xFFFD
+# PDFium gives a glyph without ink a box this thin, as a share of its font's height.
+_MAX_THINNESS = 0.002
 _FIRST_PRIVATE, _AFTER_PRIVATE = 0xE000, 0xF900
 
 
-def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any) -> None:
+def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any, facts: Callable[[int], FontFacts]) -> None:
     """Replace unreadable code points, in place, where the glyph tells what it shows; others keep their code.
 
-    Arrays of one length. ``real``: the records. The names of TeX's fonts of mathematics also replace code points that
-    look like letters.
+    Arrays of one length. ``real``: the records. ``facts``: of a font. The names of TeX's fonts of mathematics also
+    replace code points that look like letters.
     """
-    unclear = (codes < 0x20) & (codes != 9) & (codes != 10) & (codes != 13) | (real["type"] == HYPHEN)
+    unmapped, control = real["type"] == UNMAPPED, codes < 0x20
+    unclear = control & (unmapped | (codes != 9) & (codes != 10) & (codes != 13)) | (real["type"] == HYPHEN)
     unclear |= (codes >= _FIRST_PRIVATE) & (codes < _AFTER_PRIVATE) | (codes == _REPLACEMENT)
-    unmapped = real["type"] == UNMAPPED
     known: dict[tuple[int, int], int] = {}
     for at in np.flatnonzero(unclear | unmapped).tolist():
         key = (int(fonts[at]), int(real["code"][at]))
@@ -33,22 +36,39 @@ def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any) -> None:
             if key[0] and real["type"][at] != HYPHEN:
                 known[key] = ord(tex_glyphs.character_of(glyph_name(library, *key)) or "\0")
             if unclear[at] and not known[key]:
-                known[key] = _readable(library, codes, real, fonts, key, hyphen=real["type"][at] == HYPHEN)
+                known[key] = _readable(library, codes, real, fonts, key, facts(key[0]))
         public = known[key] or piece_of_bracket(int(codes[at]))
         if public:
             codes[at] = public
+    control &= (codes < 0x20) & _is_empty(real)
+    used = [font for font in np.unique(fonts[control]).tolist() if font]
+    codes[control & np.isin(fonts, [font for font in used if facts(font).embedded])] = _BLANK
     if tex_glyphs.NEGATION in known.values():
         tex_glyphs.join_negations(codes, JOINED)
 
 
-def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, hyphen: bool) -> int:
+def _is_empty(records: Any) -> Any:
+    """Return which glyphs have no ink: they are blanks, whatever their code is."""
+    width, height = records["right"] - records["left"], records["top"] - records["bottom"]
+    font_width, font_height = (
+        np.abs(records["loose_right"] - records["loose_left"]),
+        np.abs(records["loose_top"] - records["loose_bottom"]),
+    )
+    return np.minimum(width, height) <= _MAX_THINNESS * np.maximum(font_width, font_height)
+
+
+def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int, int], facts: FontFacts) -> int:
     """Return the code point of the glyph ``key`` (font and code); 0 if it stays unreadable."""
     font, code = key
+    same = (fonts == font) & (real["code"] == code)
+    hyphen = bool((real["type"][same] == HYPHEN).any())
     if hyphen:
-        same = (fonts == font) & (real["code"] == code) & (real["type"] != HYPHEN) & (codes >= 0x20)
+        same &= (real["type"] != HYPHEN) & (codes >= 0x20)
         if same.any():
             return int(codes[np.flatnonzero(same)[0]])
-    name = character_of_glyph(library, font, code) if font else ""
+    # Of a composite font that is not in the file, PDFium gives the names of another font's glyphs.
+    named = font and (facts.embedded or not facts.encoding.endswith(("-H", "-V")))
+    name = character_of_glyph(library, font, code) if named else ""
     if len(name) == 1 and ord(name) >= 0x20 and not _FIRST_PRIVATE <= ord(name) < _AFTER_PRIVATE:
         return ord(name)
     return ord("-") if hyphen else 0

@@ -113,7 +113,7 @@ def test_a_form_of_a_hidden_layer_and_a_form_inside_hidden_content(tmp_path: Pat
     page = drawing.read(tmp_path / "a.pdf", content, A=drawing.off)
 
     assert texts(page) == ["Form Y"]
-    assert page.hidden == ("Form XForm Z",)
+    assert page.hidden == ("Form X\nForm Z",)
 
 
 def test_links_and_fields_of_a_hidden_layer_are_left_out(tmp_path: Path) -> None:
