@@ -3,13 +3,15 @@
 For each file the characters and words of the blocks are compared with what pdftotext (of Debian's poppler-utils, if it
 is installed) and PDFium's own text have, both read in the sandbox's way: one process for each. Recall is the share of
 these that the blocks have too, counted without order; the better of both comparisons counts, since each has errors of
-its own. Prints the means, how many files fail with which code, and the worst files with their warnings.
+its own. pdftotext reads the visible part of each page only, as PDFium does. Prints the means, how many files fail with
+which code, and the worst files with their warnings.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -33,11 +35,17 @@ MAX_PAGES = 10
 WORST = 20
 _PDFTOTEXT_SECONDS = 60.0
 _LIMITS = Limits(wall_seconds=30.0, cpu_seconds=30)
-_LINE_END_HYPHEN = re.compile("[-\u2010\xad]\\s*\n\\s*")
+_LINE_END_HYPHEN = re.compile("(?<=[^\\W\\d_])[-\u2010\xad]\\s*\n\\s*(?=[^\\W\\d_])")
 _IGNORED = re.compile("[\\W_\ufffd\ue000-\uf8ff]+")
 # Scripts without blanks between words: each letter counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+# Both programs give the letters of a ligature of Arabic in the order of display.
+_LEFTWARD_WORD = re.compile("[\u0590-\u08ff]{2,}")
+# What pdfinfo says of a page.
+_PAGE_FACT = re.compile(
+    r"^Page +(\d+) (?:size: +([\d.]+) x ([\d.]+) pts.*|rot: +(\d+)|(MediaBox|CropBox): +(.*))$", re.MULTILINE
+)
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -86,14 +94,13 @@ class Sweeper:
             if characters_of(text).total() >= MIN_CHARACTERS
         }
         against = max(compared, key=lambda name: compared[name], default="")
-        character_recall, word_recall = compared.get(against, (None, None))
         return Result(
             name,
             pages=len(entries),
             failed=len(entries) - len(pages),
             characters=characters_of(own).total(),
-            character_recall=character_recall,
-            word_recall=word_recall,
+            character_recall=max((characters for characters, _ in compared.values()), default=None),
+            word_recall=max((words for _, words in compared.values()), default=None),
             against=against,
             seconds=round(seconds, 2),
             warnings=dict(Counter(code for page in pages for code in page.warnings)),
@@ -122,16 +129,45 @@ def text_of(page: Page) -> str:
 
 
 def pdftotext(path: Path, pages: int) -> str:
-    """Return poppler's text of the first pages; "" without the program, or where it fails."""
-    program = shutil.which("pdftotext")
-    if program is None:
+    """Return poppler's text of the visible part of the first pages; "" without the program, or where it fails."""
+    cropped = cropped_pages(_output("pdfinfo", "-box", "-f", "1", "-l", str(pages), str(path)))
+    if not cropped:
+        return _output("pdftotext", "-q", "-enc", "UTF-8", "-l", str(pages), str(path), "-")
+    texts = []
+    for number in range(1, pages + 1):
+        part: list[str] = []
+        if number in cropped:
+            width, height = cropped[number]
+            part = ["-cropbox", "-x", "0", "-y", "0", "-W", str(width), "-H", str(height)]
+        only = ["-f", str(number), "-l", str(number)]
+        texts.append(_output("pdftotext", "-q", "-enc", "UTF-8", *only, *part, str(path), "-"))
+    return "".join(texts)
+
+
+def cropped_pages(facts: str) -> dict[int, tuple[int, int]]:
+    """Return width and height in points, as displayed, of the pages that pdfinfo says are part of a larger sheet."""
+    sizes: dict[int, tuple[int, int]] = {}
+    boxes: dict[int, set[str]] = {}
+    for page, width, height, turned, _name, box in _PAGE_FACT.findall(facts):
+        number = int(page)
+        if width:
+            sizes[number] = math.ceil(float(width)), math.ceil(float(height))
+        elif turned in ("90", "270"):
+            sizes[number] = sizes[number][::-1]
+        elif box:
+            boxes.setdefault(number, set()).add(" ".join(box.split()))
+    return {number: sizes[number] for number, found in boxes.items() if len(found) > 1 and number in sizes}
+
+
+def _output(program: str, *arguments: str) -> str:
+    found = shutil.which(program)
+    if found is None:
         return ""
-    command = [program, "-q", "-enc", "UTF-8", "-l", str(pages), str(path), "-"]
     try:
-        found = subprocess.run(command, capture_output=True, check=False, timeout=_PDFTOTEXT_SECONDS)
+        run = subprocess.run([found, *arguments], capture_output=True, check=False, timeout=_PDFTOTEXT_SECONDS)
     except subprocess.TimeoutExpired:
         return ""
-    return found.stdout.decode("utf-8", "replace")
+    return run.stdout.decode("utf-8", "replace")
 
 
 def characters_of(text: str) -> Counter[str]:
@@ -140,9 +176,10 @@ def characters_of(text: str) -> Counter[str]:
 
 
 def words_of(text: str) -> Counter[str]:
-    """Count the words of a text; words hyphenated at a line end are joined."""
+    """Count the words of a text; words hyphenated at a line end are joined, those written to the left have no order."""
     joined = _LINE_END_HYPHEN.sub("", unicodedata.normalize("NFKC", text))
-    return Counter(_WORD.findall(joined.casefold()))
+    unordered = _LEFTWARD_WORD.sub(lambda word: "".join(sorted(word[0])), joined)
+    return Counter(_WORD.findall(unordered.casefold()))
 
 
 def recall(own: Counter[str], wanted: Counter[str]) -> float:

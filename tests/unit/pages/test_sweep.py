@@ -33,3 +33,20 @@ def test_recall_counts_what_is_missing() -> None:
     assert sweep.recall(sweep.characters_of("ﬁsh"), sweep.characters_of("Fish!")) == 1.0
     assert sweep.words_of("atten-\ntion") == sweep.words_of("attention")
     assert sweep.words_of("水車小屋").total() == 4
+    assert sweep.words_of("from 2024-\n2026") == sweep.words_of("2024-2026 from")
+    assert sweep.words_of("الأول") == sweep.words_of("األول")
+
+
+def test_pages_that_are_part_of_a_sheet() -> None:
+    facts = """Page    1 size:  595 x 842 pts (A4)
+Page    1 rot:   0
+Page    1 MediaBox:     0.00     0.00   595.00   842.00
+Page    1 CropBox:      0.00     0.00   595.00   842.00
+Page    2 size:  500.55 x 693.3 pts
+Page    2 rot:   90
+Page    2 MediaBox:     0.00     0.00   543.75   736.50
+Page    2 CropBox:     21.60    21.60   522.15   714.90
+Page    2 TrimBox:     21.00    21.00   522.75   715.50
+"""
+
+    assert sweep.cropped_pages(facts) == {2: (694, 501)}
