@@ -122,6 +122,7 @@ class PdfFile:
             text=characters.text,
             outside=characters.outside,
             reader=SECOND_READER,
+            hidden=characters.hidden_text,
         )
 
     def _raw_page(self, page: int, number: int, turned: int) -> RawPage:
