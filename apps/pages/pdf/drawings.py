@@ -205,9 +205,12 @@ class _Walk:
         """Map bounds of an object's own space to the page as displayed, cut to the page; None outside of it."""
         if matrix is not _IDENTITY:
             a, b, c, d, e, f = matrix
-            xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
-            ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
-            left, right, bottom, top = min(xs), max(xs), min(ys), max(ys)
+            left, right, bottom, top = (
+                min(a * left, a * right) + min(c * bottom, c * top) + e,
+                max(a * left, a * right) + max(c * bottom, c * top) + e,
+                min(b * left, b * right) + min(d * bottom, d * top) + f,
+                max(b * left, b * right) + max(d * bottom, d * top) + f,
+            )
         x0, y0 = self._frame.displayed(left, top)
         x1, y1 = self._frame.displayed(right, bottom)
         x0, x1 = max(0.0, min(x0, x1)), min(self._width, max(x0, x1))

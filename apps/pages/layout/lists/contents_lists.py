@@ -14,6 +14,8 @@ from apps.pages.model.segments import Row, Segment
 
 # A leader: signs of one kind near each other; the least number of them depends on the sign.
 _LEADER = re.compile(r"\s*(?:(?:[.·․‥…•]\s?){4,}|(?:…\s?){2,}|_{5,}|(?:\. ){3,}\.?)\s*")
+# Every leader begins with two signs; this is found much faster.
+_SIGNS = re.compile(r"[.·․‥…•]\s?[.·․‥…•]|__")
 # The text after a leader: a page number, in digits or as roman numeral, also "A-3" and "3.12".
 _PAGE = re.compile(r"(?:[A-Z]{1,2}[-.–]?)?\d{1,4}(?:[-.–]\d{1,4})?|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}")
 _AMOUNTS = re.compile(r"(?:\W?\d[\d.,]*\W?\s*)+")
@@ -53,7 +55,7 @@ def with_contents(rows: Sequence[Row]) -> list[Row]:
 def _entry(row: Row) -> Entry | None:
     """Return the entry of a row whose text is a title, a leader and a page number, None for other rows."""
     for index, segment in enumerate(row):
-        if segment.block is not None:
+        if segment.block is not None or not _SIGNS.search(segment.text):
             continue
         found = _LEADER.search(segment.text)
         if found is None or (not found.start() and not index):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from apps.pages.layout.text.lines import Spanned, segment_of, segments_of
@@ -19,13 +20,14 @@ MAX_GAP_EMS = 1.5
 
 def segments_with_drop_caps(runs: Sequence[TextRun]) -> list[Segment]:
     """Return the upright runs of a page as segments, with each drop cap joined to the line whose first letter it is."""
-    caps = [run for run in runs if len(run.text) <= MAX_LETTERS + 1 and _lines_beside(run, runs)]
+    by_edge = sorted(runs, key=_left_edge)
+    caps = [run for run in runs if len(run.text) <= MAX_LETTERS + 1 and _lines_beside(run, by_edge)]
     if not caps:
         return segments_of(runs)
     left_out = set(map(id, caps))
     segments = segments_of([run for run in runs if id(run) not in left_out])
     for cap in caps:
-        beside = _lines_beside(cap, segments)
+        beside = _lines_beside(cap, sorted(segments, key=_left_edge))
         if beside:
             segments[segments.index(beside[0])] = _joined(segment_of(cap), beside)
         else:
@@ -33,13 +35,22 @@ def segments_with_drop_caps(runs: Sequence[TextRun]) -> list[Segment]:
     return segments
 
 
+def _left_edge(line: TextRun | Segment) -> float:
+    return line.x0
+
+
 def _lines_beside(cap: TextRun, lines: Sequence[Spanned]) -> list[Spanned]:
-    """Return the lines to the right of a drop cap, from the top; none if it is no drop cap."""
+    """Return the lines to the right of a drop cap, from the top; none if it is no drop cap.
+
+    ``lines``: sorted by their left edges, because a page of formulas has thousands of runs, most of them short.
+    """
     if not cap.text.strip()[-1:].isalpha():
         return []
+    first = bisect_right(lines, cap.x1 - 0.3 * cap.size, key=_left_edge)
+    last = bisect_left(lines, cap.x1 + MAX_GAP_EMS * cap.size / MIN_SIZE_RATIO, first, key=_left_edge)
     beside = [
         line
-        for line in lines
+        for line in lines[first:last]
         if line.size * MIN_SIZE_RATIO < cap.size
         and cap.top - 0.5 * line.size < (line.top + line.bottom) / 2 < cap.bottom
         and -0.3 * cap.size < line.x0 - cap.x1 < MAX_GAP_EMS * line.size
