@@ -51,7 +51,7 @@ class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
     confidence: float | None = None
 
 
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One printed line (of one column). ``size`` in points; ``confidence`` 0.0-1.0, None when unknown.
 
     ``words``: only if the request asks for their boxes.
@@ -66,7 +66,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     words: tuple[Word, ...] = ()
 
 
-class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True):
+class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Characters ``start`` to ``end`` (excluded) of a text that are set apart from the rest. Spans never overlap.
 
     ``level``: 1 above the line, -1 below it, 0 on it. ``url``: where a link leads to.
@@ -82,7 +82,7 @@ class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str = ""
 
 
-class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
+class Cell(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A table cell; rows and columns count from 0. ``words``: only if the request asks for their boxes."""
 
     row: RowNumber
@@ -131,8 +131,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
     ``number``: page number, from 1.
     ``needs_ocr``: why the text layer is not enough (``no_text_layer``, ``garbled_text``), or ``text_in_picture`` when
-    its pictures may contain text; ``garbled_parts`` when the places ``garbled`` alone are not what the page shows;
-    empty when the text layer is enough.
+    its pictures may contain text; empty when the text layer is enough.
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
     ``hidden``: invisible text that was removed on request, at most about a page of it.
     ``separators``: horizontal lines near the top and in the lower half, outside tables.
@@ -154,7 +153,6 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     hidden: tuple[str, ...] = ()
     quality: dict[str, str | int] = {}
     separators: tuple[Box, ...] = ()
-    garbled: tuple[Box, ...] = ()
     outline: tuple[Bookmark, ...] = ()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 
-class Box(msgspec.Struct, frozen=True, array_like=True):
+class Box(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An upright rectangle; ``x0 <= x1`` and ``top <= bottom``, all in points."""
 
     x0: float

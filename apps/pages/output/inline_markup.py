@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from html import escape
 from itertools import groupby
 
@@ -26,6 +27,7 @@ _MARKED = re.compile(r"[<&`\\*_~\[]")
 _ADDRESS = str.maketrans(
     {"(": "%28", ")": "%29", "<": "%3C", ">": "%3E", "\\": "%5C", " ": "%20", "|": "%7C", '"': "%22"}
 )
+MAX_REMEMBERED_TEXTS = 256
 _Piece = tuple[str, TextSpan]
 _Kind = Callable[[TextSpan], object]
 _TAGS: tuple[tuple[str, _Kind], ...] = (
@@ -58,10 +60,17 @@ def markdown(text: str, spans: Sequence[TextSpan], *, links: bool = True, emphas
     """Return a text as the inside of a Markdown line. ``emphasis``: whether bold and italic parts are marked."""
     if not spans:
         return escaped(text)
+    return _marked(text, tuple(spans), links=links and any(span.url for span in spans), emphasis=emphasis)
+
+
+@lru_cache(MAX_REMEMBERED_TEXTS)
+def _marked(text: str, spans: tuple[TextSpan, ...], *, links: bool, emphasis: bool) -> str:
+    """Return a text with its spans marked. The items, the page and the document need it one after another."""
     pieces = list(_pieces(text, spans, links=links, emphasis=emphasis))
     result = ""
     for url, group in groupby(_bridged(pieces, lambda span: span.url), key=lambda pair: pair[0]):
-        part = _wrapped(text, [piece for _, piece in group], _MARKERS)
+        inside = [piece for _, piece in group]
+        part = _wrapped(text, inside, [marker for marker in _MARKERS if any(marker[1](span) for _, span in inside)])
         if not url:
             result += part
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -32,6 +33,8 @@ class RenderOptions(msgspec.Struct, frozen=True):
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")
 _HEADING_END = re.compile(r"(?:^|(?<=\s))(?=#+\s*$)")
 _NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
+_QUOTED = re.compile(r"[,\"\n\r]")
+MAX_REMEMBERED_TABLES = 16
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -84,17 +87,24 @@ def grid_of(cells: Sequence[Cell]) -> list[list[str]]:
 
 def table_html(cells: Sequence[Cell], *, links: bool = False) -> str:
     """Return compact HTML with spans."""
-    html = "<table>"
+    return _table_html(tuple(cells), links=links and any(span.url for cell in cells for span in cell.spans))
+
+
+@lru_cache(MAX_REMEMBERED_TABLES)
+def _table_html(cells: tuple[Cell, ...], *, links: bool) -> str:
+    """Return the HTML of a table, which the items, the page and the document need one after another."""
+    parts = ["<table>"]
     for row in rows_of(cells):
-        html += "<tr>"
+        parts.append("<tr>")
         for cell in row:
             tag = "th" if cell.header else "td"
             spans = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
             spans += f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
             text = inline_markup.html(cell.text, cell.spans, links=links).replace("\n", "<br>")
-            html += f"<{tag}{spans}>{text}</{tag}>"
-        html += "</tr>"
-    return html + "</table>"
+            parts.append(f"<{tag}{spans}>{text}</{tag}>")
+        parts.append("</tr>")
+    parts.append("</table>")
+    return "".join(parts)
 
 
 def table_pipes(cells: Sequence[Cell], *, links: bool = False) -> str:
@@ -118,7 +128,7 @@ def csv_cell(text: str) -> str:
     """Quote a text for CSV, with an apostrophe before signs that start a formula."""
     if text.startswith(_FORMULA):
         text = "'" + text
-    if any(sign in text for sign in ',"\n\r'):
+    if _QUOTED.search(text):
         return '"' + text.replace('"', '""') + '"'
     return text
 

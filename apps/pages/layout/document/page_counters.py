@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -10,6 +12,9 @@ from apps.pages.model.text import list_markers
 
 # At most this many numbers of a line are tried as page counter.
 MAX_COUNTERS = 5
+MAX_REMEMBERED_LINES = 32
+# So near before the number, with signs between, is the word for a page.
+MAX_PAGE_WORD_CHARACTERS = 30
 _TOKEN = re.compile(r"\d+|(?<![^\W_])(?:[ivxlcdm]{1,7}|[IVXLCDM]{1,7})(?![^\W_])")
 _ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})", re.IGNORECASE)
 # Words for a page before its number, and between the number and the count of pages.
@@ -46,15 +51,19 @@ def is_page_phrase(text: str) -> bool:
     return is_over and _PAGE_WORD.fullmatch(text[: found.start()].strip(" -–—|·[(") or "?") is not None
 
 
-def readings(text: str, page_number: int) -> list[CounterReading]:
-    """Return the ways to read lines: as they are, and with one of the numbers at their ends as page counter."""
+@lru_cache(MAX_REMEMBERED_LINES)
+def readings(text: str, page_number: int) -> Sequence[CounterReading]:
+    """Return the ways to read lines: as they are, and with one of the numbers at their ends as page counter.
+
+    The lines of a page are read several times in a row, for each sign of a running line.
+    """
     found = [CounterReading(text)]
     for token in _TOKEN.finditer(text):
         before, after = text[: token.start()].rpartition("\n")[2], text[token.end() :].partition("\n")[0]
         of_count = _OF_COUNT.fullmatch(after) is not None
         at_end = not any(c.isalnum() for c in after) or of_count
         at_start = not any(c.isalnum() for c in before)
-        paged = _PAGE_WORD.search(before) is not None
+        paged = _PAGE_WORD.search(before[-MAX_PAGE_WORD_CHARACTERS:]) is not None
         if not (at_end or at_start or paged):
             continue
         value = _value(token.group())

@@ -14,13 +14,12 @@ MAX_RUNNING_LINES = 3
 
 def margin_of(page: Page, block: Block) -> str:
     """Return "header" or "footer" if the block is in that margin, "" elsewhere."""
+    is_header = block.box.bottom <= MARGIN_SHARE * page.height
+    if not is_header and block.box.top < (1 - MARGIN_SHARE) * page.height:
+        return ""
     if not block.lines or len(block.lines) > MAX_RUNNING_LINES or is_turned(block):
         return ""
-    if block.box.bottom <= MARGIN_SHARE * page.height:
-        return "header"
-    if block.box.top >= (1 - MARGIN_SHARE) * page.height:
-        return "footer"
-    return ""
+    return "header" if is_header else "footer"
 
 
 def has_inner_margins(page: Page) -> bool:

@@ -48,17 +48,21 @@ class DocumentWords(msgspec.Struct):
             self._add(block.text)
             return
         cut = False
+        texts = []
         for line in block.lines:
             text = line.text.strip()
-            self._add(text.partition(" ")[2] if cut else text)
+            texts.append(text.partition(" ")[2] if cut else text)
             cut = text.endswith(LINE_END_HYPHENS)
+        self._add("\n".join(texts))
 
     def _add(self, text: str) -> None:
         text = text.lower()
-        self.words.update(text.split())
+        words = text.split()
+        self.words.update(words)
         if not ("-" in text or "\u2010" in text or "\u2011" in text):
             return
-        for found in _COMPOUND.findall(text)[:MAX_WORDS]:
+        hyphenated = [word for word in words if "-" in word or "\u2010" in word or "\u2011" in word]
+        for found in _COMPOUND.findall(" ".join(hyphenated)):
             compound = _HYPHENS.sub("-", found)
             if len(compound) <= MAX_WORD_CHARACTERS:
                 first, _, second = compound.rpartition("-")
