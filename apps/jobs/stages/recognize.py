@@ -41,7 +41,7 @@ from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import encode_page
 from apps.pages.model.errors import PageError, Stopped, page_error
-from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
+from apps.pages.model.ocr_reasons import TEXT_IN_PICTURE
 from apps.pages.model.recognition import decode_recognition
 from apps.pages.sandbox import client
 
@@ -65,7 +65,7 @@ def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[
     return [
         number
         for number, reason in needs
-        if reason in WHOLE_PAGE_REASONS or (reason and not options.ignores_text_in_images)
+        if reason and not (reason == TEXT_IN_PICTURE and options.ignores_text_in_images)
     ]
 
 

@@ -11,7 +11,15 @@ from apps.pages.layout.lists import code_blocks, contents_lists, list_items
 from apps.pages.layout.lists.line_numbers import without_line_numbers
 from apps.pages.layout.lists.tagged_lines import TaggedLines, running_lines
 from apps.pages.layout.regions import columns, figures, whitespace
-from apps.pages.layout.tables import charts, half_ruled_tables, ruled_tables, rulings, tagged_tables, unruled_tables
+from apps.pages.layout.tables import (
+    charts,
+    diagrams,
+    half_ruled_tables,
+    ruled_tables,
+    rulings,
+    tagged_tables,
+    unruled_tables,
+)
 from apps.pages.layout.text import inline_marks, inline_spans
 from apps.pages.layout.text.drop_caps import segments_with_drop_caps
 from apps.pages.layout.text.lines import joined, line_of, paragraph_text, rows_of, segment_of
@@ -37,8 +45,9 @@ def analyse(raw: RawPage) -> list[Block]:
     tagged, upright = tagged_tables.tagged_tables(tags, upright, [*raw.rulings, *raw.fills]) if tags else ([], upright)
     across, down = rulings.rulings_of(raw.rulings)
     turned = [run for run in raw.runs if not rotated_pages.is_upright(run)]
-    found, remaining = ruled_tables.ruled_tables(across, down, [*upright, *turned])
-    half_ruled, remaining = half_ruled_tables.half_ruled_tables(across, down, remaining)
+    drawn = diagrams.Diagrams(raw)
+    found, remaining = ruled_tables.ruled_tables(across, down, [*upright, *turned], drawn)
+    half_ruled, remaining = half_ruled_tables.half_ruled_tables(across, down, remaining, drawn)
     found += half_ruled + tagged
     code, upright = code_blocks.code_blocks([run for run in remaining if rotated_pages.is_upright(run)])
     segments, line_numbers = without_line_numbers(segments_with_drop_caps(upright))
@@ -69,7 +78,7 @@ def analyse(raw: RawPage) -> list[Block]:
         region_rows = with_tall_apart(region_rows, rtl=rtl)
         for band in unruled_tables.joined_grids(columns.bands_of(region_rows)):
             table = unruled_tables.aligned_table(band, across, rtl=rtl, down=down) if band.is_grid else None
-            if table is not None and not charts.is_chart(table, raw.fills):
+            if table is not None and not charts.is_chart(table, raw.fills) and not drawn.touch(table):
                 blocks.append(table)
             else:
                 blocks += _blocks_of(band.rows, rtl, known)

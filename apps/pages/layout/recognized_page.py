@@ -8,17 +8,28 @@ on straight lines. ``lay_out`` returns blocks with boxes of the page as displaye
 from __future__ import annotations
 
 import itertools
-import math
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
 from apps.pages.layout import page_layout, rotated_pages
+from apps.pages.layout.garbled_parts import with_parts_read
+from apps.pages.layout.own_text import (
+    texts_elsewhere,
+    texts_of,
+    with_own_text,
+    without_text_over_pictures,
+    words_inside,
+    words_outside,
+)
+from apps.pages.layout.quality.garbled_text import is_clear
+from apps.pages.layout.straightened import as_displayed
 from apps.pages.layout.text.word_boxes import with_words
-from apps.pages.model.blocks import Block, BlockType, Page, Source
+from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.geometry import Box
-from apps.pages.model.ocr_reasons import GARBLED_TEXT, WHOLE_PAGE_REASONS
+from apps.pages.model.ocr_reasons import GARBLED_PARTS, GARBLED_TEXT, TEXT_IN_PICTURE
 from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.model.recognition import Recognition, RecognizedLine
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
@@ -32,16 +43,30 @@ _MIN_CONFIDENCE = 0.6
 _MIN_COLUMN_GAP_HEIGHTS = 1.3
 # A suspected text layer is right if it agrees this far with its picture: OCR of clean print does with 0.8 or more.
 MIN_AGREEMENT = 0.6
-# A word of the text layer is the word that was read at its place if its letters are at most this much larger.
-MAX_SIZE_RATIO = 2.5
+# If OCR is this sure of its text, the layer has to agree with it further.
+_SURE, MIN_AGREEMENT_IF_SURE = 0.95, 0.8
+# Tables in pictures have at least this share of their cells filled.
+MIN_FILLED_SHARE = 0.7
+# Recognised blocks may reach this many points out of their picture.
+_PICTURE_SLACK = 3.0
 # Warnings about a text layer that OCR replaces.
 _OF_THE_TEXT_LAYER = ("text_unreliable", "text_cleaned", "lost_characters", "plain_layout")
 
 
-def lay_out(recognition: Recognition, *, page_number: int = 1, word_boxes: bool = False) -> list[Block]:
+LayOut = Callable[..., list[Block]]
+
+
+def lay_out(
+    recognition: Recognition,
+    *,
+    page_number: int = 1,
+    word_boxes: bool = False,
+    own: Sequence[RecognizedLine] = (),
+) -> list[Block]:
     """Return the blocks of a recognised page in reading order, with boxes in points of the page as displayed.
 
-    ``word_boxes``: lines and cells have the boxes of their words.
+    ``word_boxes``: lines and cells have the boxes of their words. ``own``: the lines of the recognition that are text
+    of the page itself.
     """
     raw = RawPage(
         page_number=page_number,
@@ -53,16 +78,18 @@ def lay_out(recognition: Recognition, *, page_number: int = 1, word_boxes: bool 
         pictures=[],
     )
     confidence = {_place(line.box): line.confidence for line in recognition.lines}
+    exact = {_place(line.box) for line in own}
     blocks = []
     found = page_layout.analyse(raw)
     for block in with_words(found, raw.runs) if word_boxes else found:
         lines = [msgspec.structs.replace(line, confidence=confidence.get(_place(line.box))) for line in block.lines]
+        is_own = exact and block.lines and all(_place(line.box) in exact for line in block.lines)
         known = [(line.confidence, len(line.text)) for line in lines if line.confidence is not None]
         letters = sum(length for _confidence, length in known)
         read = msgspec.structs.replace(
             block,
             lines=tuple(lines),
-            source=Source.OCR,
+            source=Source.TEXT_LAYER if is_own else Source.OCR,
             confidence=round(sum(value * length for value, length in known) / letters, 3) if letters else None,
         )
         blocks.append(rotated_pages.moved(read, lambda box: as_displayed(box, recognition)))
@@ -72,59 +99,89 @@ def lay_out(recognition: Recognition, *, page_number: int = 1, word_boxes: bool 
 def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool = False) -> Page:
     """Return the page with the text that OCR read.
 
-    A page without a usable text layer keeps nothing else. A page whose pictures alone needed OCR keeps its own text
-    outside them, and each picture is followed by the text read inside it; text of the page that is drawn over the
-    picture is not repeated. A suspected text layer that agrees with the picture of the page is kept. ``word_boxes``:
-    what OCR read has the boxes of its words.
+    A page without a text layer keeps what text it has, such as a stamp on a scan. A page whose pictures alone needed
+    OCR keeps its own text, and each picture is followed by the text read inside it. A suspected text layer that agrees
+    with the picture of the page is kept. ``word_boxes``: what OCR read has the boxes of its words.
     """
-    if page.needs_ocr not in WHOLE_PAGE_REASONS:
-        recognition = without_text_layer(recognition, page.blocks)
-    found = lay_out(recognition, page_number=page.number, word_boxes=word_boxes)
+    lay = partial(lay_out, page_number=page.number, word_boxes=word_boxes)
     if page.needs_ocr == GARBLED_TEXT:
-        if not any(block.text or block.cells for block in found):
-            return msgspec.structs.replace(page, needs_ocr="")
-        if agreement(page.blocks, found) >= MIN_AGREEMENT:
-            warnings = tuple(code for code in page.warnings if code != "text_unreliable")
-            return msgspec.structs.replace(page, needs_ocr="", warnings=warnings)
-        warnings = tuple(code for code in page.warnings if code not in _OF_THE_TEXT_LAYER)
-        page = msgspec.structs.replace(page, warnings=warnings, quality={})
-    blocks: list[Block] = []
-    if page.needs_ocr in WHOLE_PAGE_REASONS:
-        blocks = found or [block for block in page.blocks if block.type is BlockType.PICTURE]
-        page = msgspec.structs.replace(page, rotation=-recognition.orientation % 360)
-    else:
-        for block in page.blocks:
-            blocks.append(block)
-            if block.type is BlockType.PICTURE:
-                blocks += [read for read in found if read.text and block.box.contains(read.box, slack=3.0)]
-    warnings = page.warnings
-    warnings = (*warnings, *recognition.warnings)
+        return _without_wrong_text(page, recognition, lay)
+    if page.garbled:
+        page = with_parts_read(page, recognition, lay, partial(_agree, recognition))
+    if page.needs_ocr == GARBLED_PARTS:
+        return _finished(page, page.blocks, recognition)
+    if page.needs_ocr == TEXT_IN_PICTURE:
+        return _finished(page, _with_pictures_read(page, recognition, lay), recognition)
+    page = msgspec.structs.replace(page, rotation=-recognition.orientation % 360)
+    return _finished(page, _with_texts(recognition, page, list(texts_of(page.blocks)), lay), recognition)
+
+
+def _without_wrong_text(page: Page, recognition: Recognition, lay: LayOut) -> Page:
+    """Return a page of a suspected text layer with the text that OCR read, unless both agree or OCR read nothing."""
+    found = lay(recognition)
+    if not any(block.text or block.cells for block in found):
+        return msgspec.structs.replace(page, needs_ocr="")
+    if _agree(recognition, page.blocks, found):
+        warnings = tuple(code for code in page.warnings if code != "text_unreliable")
+        return msgspec.structs.replace(page, needs_ocr="", warnings=warnings)
+    warnings = tuple(code for code in page.warnings if code not in _OF_THE_TEXT_LAYER)
+    elsewhere = [(text, box) for text, box in texts_elsewhere(recognition, page.blocks) if is_clear(text)]
+    if elsewhere:
+        found = _with_texts(recognition, page, elsewhere, lay)
+    page = msgspec.structs.replace(page, warnings=warnings, quality={}, rotation=-recognition.orientation % 360)
+    return _finished(page, found, recognition)
+
+
+def _with_texts(recognition: Recognition, page: Page, texts: list[tuple[str, Box]], lay: LayOut) -> list[Block]:
+    """Return the blocks of a recognised page that has these texts of its own."""
+    if recognition.orientation and texts:  # the texts are upright, the lines of the scan are not
+        own_blocks = [Block(BlockType.PARAGRAPH, box, text, (Line(text, box),)) for text, box in texts]
+        return own_blocks + lay(words_outside(recognition, [box for _text, box in texts]))
+    merged, own = with_own_text(recognition, texts)
+    return lay(merged, own=own) or [block for block in page.blocks if block.type is BlockType.PICTURE]
+
+
+def _finished(page: Page, blocks: Sequence[Block], recognition: Recognition) -> Page:
+    warnings = (*page.warnings, *recognition.warnings)
     if recognition.lines and recognition.confidence < _MIN_CONFIDENCE:
         warnings = (*warnings, "ocr_low_confidence")
     return msgspec.structs.replace(page, blocks=tuple(blocks), needs_ocr="", warnings=warnings)
 
 
-def without_text_layer(recognition: Recognition, blocks: Sequence[Block]) -> Recognition:
-    """Return the recognition without the words that these blocks have at the same place in letters of about that size.
+def _with_pictures_read(page: Page, recognition: Recognition, lay: LayOut) -> list[Block]:
+    """Return the blocks of the page, each picture followed by the text inside it that the page does not have itself."""
+    places = [place for place, block in enumerate(page.blocks) if block.type is BlockType.PICTURE]
+    pictures = [page.blocks[place].box for place in places]
+    # The text around the pictures stays: it shows where their columns are.
+    recognition = without_text_over_pictures(recognition, page.blocks)
+    found = lay(recognition)
+    inside = [block for block in found if any(box.contains(block.box, slack=_PICTURE_SLACK) for box in pictures)]
+    inside = [_as_paragraph(block) if _is_sparse(block) else block for block in inside]
+    left = words_outside(words_inside(recognition, pictures), [block.box for block in inside])
+    # Lines that go on beside a picture, or over several, are in no block inside one. They are labels, not tables.
+    inside += [_as_paragraph(block) for block in lay(left)]
+    following: dict[int, list[Block]] = defaultdict(list)
+    for read in inside:
+        if read.text or read.cells:
+            parts = ((page.blocks[place].box.intersection(read.box), -place) for place in places)
+            areas = [(part.width * part.height, place) for part, place in parts if part is not None]
+            following[-max(areas, default=(0.0, -places[0]))[1]].append(read)
+    return [each for place, block in enumerate(page.blocks) for each in (block, *following[place])]
 
-    Large letters over a picture, as of a watermark, are other words than the small ones below them.
-    """
-    own = [(line.box, min(line.box.width, line.box.height)) for block in blocks for line in block.lines]
-    own += [(cell.box, 0.0) for block in blocks for cell in block.cells if cell.box and cell.text]
-    lines = []
-    for line in recognition.lines:
-        words = []
-        for word in line.words:
-            box = as_displayed(Box(word.x0, word.top, word.x1, word.bottom), recognition)
-            middle = Box((box.x0 + box.x1) / 2, box.middle, (box.x0 + box.x1) / 2, box.middle)
-            max_height = MAX_SIZE_RATIO * word.height
-            if not any(height <= max_height and over.contains(middle, slack=1.0) for over, height in own):
-                words.append(word)
-        if words:
-            edges = min(word.x0 for word in words), max(word.x1 for word in words)
-            box = Box(edges[0], line.box.top, edges[1], line.box.bottom)
-            lines.append(line if len(words) == len(line.words) else RecognizedLine(tuple(words), box, line.confidence))
-    return msgspec.structs.replace(recognition, lines=tuple(lines))
+
+def _is_sparse(block: Block) -> bool:
+    """Return True for a table of many empty cells: the labels of a chart."""
+    return sum(1 for cell in block.cells if cell.text) < MIN_FILLED_SHARE * len(block.cells)
+
+
+def _as_paragraph(block: Block) -> Block:
+    text = " ".join(filter(None, (block.marker, block.text, *(cell.text for cell in block.cells))))
+    return msgspec.structs.replace(block, type=BlockType.PARAGRAPH, text=text, marker="", level=0, cells=())
+
+
+def _agree(recognition: Recognition, blocks: Sequence[Block], read: Sequence[Block]) -> bool:
+    """Return True if blocks of a text layer are right by what OCR read in their place."""
+    return agreement(blocks, read) >= (MIN_AGREEMENT_IF_SURE if recognition.confidence >= _SURE else MIN_AGREEMENT)
 
 
 def agreement(blocks: Sequence[Block], recognized: Sequence[Block]) -> float:
@@ -172,23 +229,3 @@ def _runs(lines: Sequence[RecognizedLine]) -> list[TextRun]:
 
 def _place(box: Box) -> tuple[int, int]:
     return round(box.x0), round(box.middle)
-
-
-def as_displayed(box: Box, recognition: Recognition) -> Box:
-    """Return the upright box, on the page as displayed, around a box of the straightened page."""
-    angle = math.radians(recognition.skew)
-    middle_x, middle_y = recognition.width / 2, recognition.height / 2
-    points = []
-    for x, y in ((box.x0, box.top), (box.x1, box.top), (box.x1, box.bottom), (box.x0, box.bottom)):
-        x, y = x - middle_x, y - middle_y
-        points.append((x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)))
-    across, down = middle_x, middle_y
-    if recognition.orientation == 90:
-        points, across, down = [(y, -x) for x, y in points], middle_y, middle_x
-    elif recognition.orientation == 180:
-        points = [(-x, -y) for x, y in points]
-    elif recognition.orientation == 270:
-        points, across, down = [(-y, x) for x, y in points], middle_y, middle_x
-    xs = [min(max(x + across, 0.0), 2 * across) for x, _y in points]
-    ys = [min(max(y + down, 0.0), 2 * down) for _x, y in points]
-    return Box(round(min(xs), 2), round(min(ys), 2), round(max(xs), 2), round(max(ys), 2))

@@ -131,7 +131,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
 
     ``number``: page number, from 1.
     ``needs_ocr``: why the text layer is not enough (``no_text_layer``, ``garbled_text``), or ``text_in_picture`` when
-    its pictures may contain text; empty when the text layer is enough.
+    its pictures may contain text; ``garbled_parts`` when the places ``garbled`` alone are not what the page shows;
+    empty when the text layer is enough.
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
     ``hidden``: invisible text that was removed on request, at most about a page of it.
     ``separators``: horizontal lines near the top and in the lower half, outside tables.
@@ -153,6 +154,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     hidden: tuple[str, ...] = ()
     quality: dict[str, str | int] = {}
     separators: tuple[Box, ...] = ()
+    garbled: tuple[Box, ...] = ()
     outline: tuple[Bookmark, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 NO_TEXT_LAYER = "no_text_layer"
 GARBLED_TEXT = "garbled_text"
+GARBLED_PARTS = "garbled_parts"
 TEXT_IN_PICTURE = "text_in_picture"
 WHOLE_PAGE_REASONS = (NO_TEXT_LAYER, GARBLED_TEXT)
 """Why OCR has to read a whole page."""

@@ -92,6 +92,20 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     url: str
 
 
+class PicturePrint(msgspec.Struct, frozen=True, gc=False):
+    """How many small squares of print the pictures of a page show: under text of the page (``read``), and without.
+
+    ``rows``: how many rows of squares have print without text.
+    """
+
+    read: int = 0
+    unread: int = 0
+    rows: int = 0
+
+
+NO_PRINT = PicturePrint()
+
+
 class RawPage(msgspec.Struct, gc=False):
     """Text runs, drawn lines (``rulings``, as thin boxes), filled areas and raster pictures of one page.
 
@@ -100,7 +114,7 @@ class RawPage(msgspec.Struct, gc=False):
     places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
     0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
     only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
-    how many of them are glyph numbers, which name no letters. ``reader``: the library that read the text, if
+    the places of those that are glyph numbers, which name no letters. ``reader``: the library that read the text, if
     it is not the usual one. ``tags``: the structure of the text in a tagged PDF, which may be wrong. ``hidden``: the
     text of layers that are not shown. ``stamp_characters``: how many are of stamps and signatures.
     """
@@ -121,7 +135,7 @@ class RawPage(msgspec.Struct, gc=False):
     columns_share: float = 0.0
     text: str = ""
     outside: int = 0
-    unmapped: int = 0
+    unmapped: list[Box] = []
     reader: str = ""
     tags: PageTags | None = None
     hidden: str = ""

@@ -9,6 +9,7 @@ _SENTENCES = {
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
+    "parts_recognized": "Parts of a page have a text layer in wrong letters; their text is read by OCR.",
     "lost_characters": "Visible characters of a page are missing from its blocks; the metadata has their number.",
     "plain_layout": "A page is given line by line, because its usual layout would have lost text.",
     "read_without_forms": "The file stopped the reader, so it was read without its forms; field values may be missing.",

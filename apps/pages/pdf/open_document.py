@@ -82,9 +82,10 @@ class OpenDocument:
 
     @contextmanager
     def source(self) -> Iterator[tuple[BinaryIO, str | None]]:
-        """Yield the file, or its repaired copy, and the password that opens it, for another library."""
-        if self._repaired is not None:
-            yield io.BytesIO(self._repaired), None
+        """Yield the file, or its repaired or marked copy, and the password that opens it, for another library."""
+        copy = self._bytes if self.layers is not None else self._repaired
+        if copy is not None:
+            yield io.BytesIO(copy), None
             return
         with open(self._path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor of a file without a name)
             yield file, self._password

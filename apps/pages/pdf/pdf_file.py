@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 
 from apps.pages.model import errors
 from apps.pages.model.blocks import Bookmark, PageFailure
@@ -122,6 +121,7 @@ class PdfFile:
             text=characters.text,
             outside=characters.outside,
             reader=SECOND_READER,
+            hidden=characters.hidden_text,
         )
 
     def _raw_page(self, page: int, number: int, turned: int) -> RawPage:
@@ -156,7 +156,7 @@ class PdfFile:
             truncated=characters.truncated,
             text=characters.text + "".join([run.text for run in over]),
             outside=characters.outside,
-            unmapped=int(np.count_nonzero(characters.unmapped & (characters.code >= 0x100))),
+            unmapped=placed(_unmapped_places(characters)),
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
             struck=placed(noted.struck),
             stamp_characters=stamped,
@@ -255,6 +255,15 @@ class PdfFile:
 def _readable(characters: Characters) -> int:
     """Return how many characters are not just a sign for a lost one."""
     return len(characters.text) - characters.text.count(REPLACEMENT)
+
+
+def _unmapped_places(characters: Characters) -> list[Box]:
+    """Return the boxes of the characters whose code points are numbers of glyphs."""
+    which = characters.unmapped & (characters.code >= 0x100)
+    if not which.any():
+        return []
+    edges = (characters.x0, characters.top, characters.x1, characters.bottom)
+    return [Box(*edge) for edge in zip(*(side[which].tolist() for side in edges), strict=True)]
 
 
 def _is_drawn(value: TextRun, runs: Sequence[TextRun]) -> bool:

@@ -19,14 +19,14 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage
-from apps.pages.model.ocr_reasons import GARBLED_TEXT
-from apps.pages.model.raw_page import RawPage
+from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage
 from apps.pages.model.text import scripts
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text
 from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
+from apps.pages.pdf.unread_print import print_in_pictures
 from apps.pages.reading import directions, images
 from apps.pages.reading.inspection import PDF, inspect_document
 
@@ -123,16 +123,19 @@ def _opened(path: str, password: str | None) -> Iterator[Any]:
         document.close()
 
 
-def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, text_quality.Verdict]:
-    """Return the page, or what the second reader reads if only that is text, with the verdict on its text."""
+def _best_reading(pdf: PdfFile, raw: RawPage, found: PicturePrint) -> tuple[RawPage, text_quality.Verdict]:
+    """Return the page, or what the second reader reads if only that is text, with the verdict on its text.
+
+    ``found``: the print in the pictures of the page.
+    """
     # Cleaning removes the codes that show that the text layer is not the text of the page, so this comes first.
-    verdict = text_quality.verdict(raw)
-    if verdict.needs_ocr != GARBLED_TEXT or raw.reader:
+    verdict = text_quality.verdict(raw, found)
+    if not verdict.has_wrong_letters or raw.reader:
         return raw, verdict
     again = pdf.read_again(raw.page_number)
     if isinstance(again, RawPage) and again.reader and len(again.text) >= MIN_SECOND_SHARE * len(raw.text):
-        second = text_quality.verdict(again)
-        if second.needs_ocr != GARBLED_TEXT:
+        second = text_quality.verdict(again, found)
+        if not second.has_wrong_letters:
             return again, second
     pdf.trust(raw.page_number)
     return raw, verdict
@@ -141,7 +144,8 @@ def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, text_quality.Ver
 def _analysed(
     pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool, word_boxes: bool
 ) -> Page | PageFailure:
-    raw, verdict = _best_reading(pdf, raw)
+    found = print_in_pictures(raw, pdf.rendered()) if text_quality.may_hide_print(raw) else NO_PRINT
+    raw, verdict = _best_reading(pdf, raw, found)
     angle = rotated_pages.angle_of(raw.runs)
     width, height, visible = raw.width, raw.height, raw.text
     if angle:
@@ -158,15 +162,15 @@ def _analysed(
     removed = ""
     for view, turned_by in views if remove_hidden else ():
         before = list(view.runs)
-        found = _without_hidden(pdf, view, turned_by, (width, height), keep_tiny=keep_tiny)
-        if found is None:
+        unseen = _without_hidden(pdf, view, turned_by, (width, height), keep_tiny=keep_tiny)
+        if unseen is None:
             warnings.append(UNCHECKED)
-        elif found:
-            hidden += found
+        elif unseen:
+            hidden += unseen
             removed += conservation.text_removed(before, view.runs)
             warnings.append(HIDDEN_TEXT)
     if removed:
-        verdict = text_quality.verdict(raw)
+        verdict = text_quality.verdict(raw, found)._replace(garbled=verdict.garbled)
     if verdict.is_unreliable:
         warnings.append("text_unreliable")
     for view, _turned_by in views:
@@ -181,6 +185,7 @@ def _analysed(
         blocks=tuple(blocks),
         rotation=rotation,
         needs_ocr=verdict.needs_ocr,
+        garbled=verdict.garbled,
         warnings=tuple(dict.fromkeys(warnings)),
         hidden=hidden,
         quality=quality,

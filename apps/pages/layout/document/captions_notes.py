@@ -41,6 +41,11 @@ def has_caption_label(text: str) -> bool:
     return _KNOWN_LABEL.match(text) is not None
 
 
+def is_label_alone(text: str) -> bool:
+    """Return True if a line is a word and a number, as the first line of a caption may be."""
+    return _ANY_LABEL.fullmatch(text) is not None
+
+
 def with_captions_and_notes(page: Page, blocks: Sequence[Block], body_size: float) -> list[Block]:
     """Return the finished blocks of a page with captions and footnotes marked; pictures get the text of theirs."""
     result = list(blocks)

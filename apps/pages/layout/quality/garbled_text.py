@@ -9,29 +9,46 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps.pages.layout.quality import letter_frequencies
+from apps.pages.layout.quality import letter_frequencies, word_shapes
 from apps.pages.model.raw_page import TextRun
 
 # Replacement characters, the private use area and controls. Symbol fonts put bullets there, so a few mean nothing.
 _NO_LETTERS = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+# Letters without a character in a row, and the letters of UTF-8 that was read as Latin-1 or Windows-1252.
+_NO_WORD = re.compile(
+    f"(?:{_NO_LETTERS.pattern}){{3}}|Ã[\x80-\xbfƒ„†‡‰‹Œœž]|â€[œž™˜¦\x80-\xbf]|(?:[ÐÑ][\x80-\xbf°±µ¾]){{2}}"
+)
+_SIGNS_OF_UTF8 = ("Ã", "â€", "Ð", "Ñ")
 _REPEATED = re.compile(r"(.)\1{2,}")
-_WORD = re.compile("[a-z]{4,}")
+_WORD = re.compile(r"\b[a-z]{4,}\b")
 
 # Fewer letters do not show the language of a text.
 MIN_LETTERS, MIN_DIFFERENT_LETTERS = 40, 12
 MIN_LETTER_SHARE = 0.6
 # Running text, lists and tables in fourteen languages fit with -2.8 to -3.2, letters at random with -3.8.
 MAX_STRANGE_FIT, MIN_FIT, MIN_GAIN = -3.3, -3.1, 0.5
+# Running text with fewer of the usual letters than this is looked at word by word.
+MAX_DOUBTFUL_FIT = -3.15
 # Words without a vowel: 0.02 in running text, 0.1 in program code, 0.3 where letters replace others.
 MIN_WORDS, MIN_SHARE_WITHOUT_VOWEL = 25, 0.25
 # Of a text beyond ASCII: letters that no language uses much, and neighbours of two scripts.
 MIN_FOREIGN_LETTERS, MIN_RARE_SHARE, MIN_CHANGE_SHARE = 15, 0.3, 0.2
+# Phonetic script consists of rare letters; it has these marks of stress and length.
+_PHONETIC_MARKS, MIN_PHONETIC_SHARE = "ˈˌː", 0.05
 # Accented letters of Europe are less than a quarter of any language's text; misread Cyrillic consists of them.
 MIN_ACCENTED_LETTERS, MIN_ACCENTED_SHARE = 20, 0.6
+
+
+class GarbledText(NamedTuple):
+    """``characters``: how many are garbled. ``runs``: those with more of them than a bullet or an icon has."""
+
+    characters: int
+    runs: list[TextRun]
+
 
 _NONE, _LATIN, _GREEK, _EAST_ASIAN, _RARE = 0, 1, 2, 3, 4
 # First and last code of a script's letters; other scripts are numbered from 5.
@@ -62,20 +79,33 @@ _SCRIPT_OF = _script_numbers()
 _MIXED = np.isin(np.arange(64), (_NONE, _GREEK, _EAST_ASIAN))
 
 
-def garbled_characters(runs: Sequence[TextRun]) -> int:
-    """Return how many characters are no letters, or belong to a font whose text is in no language."""
-    texts: dict[str, list[str]] = defaultdict(list)
+def garbled_text(runs: Sequence[TextRun]) -> GarbledText:
+    """Return the text that is no letters, or belongs to a font whose text is in no language."""
+    fonts: dict[str, list[TextRun]] = defaultdict(list)
     formulas: list[str] = []
     for run in runs:
-        (formulas if run.style.mathematics else texts[run.style.font]).append(run.text)
+        if run.style.mathematics:
+            formulas.append(run.text)
+        else:
+            fonts[run.style.font].append(run)
     count = len(_NO_LETTERS.findall("".join(formulas)))
-    for parts in texts.values():
-        text = " ".join(parts)
-        unclear = 0 if text.isascii() and text.isprintable() else len(_NO_LETTERS.findall(text))
+    found: list[TextRun] = []
+    for of_font in fonts.values():
+        text = " ".join([run.text for run in of_font])
         if is_garbled(text):
-            unclear = len(text) - text.count(" ")
-        count += unclear
-    return count
+            count += len(text) - text.count(" ")
+            found += of_font
+        elif not (text.isascii() and text.isprintable()):
+            unclear = len(_NO_LETTERS.findall(text))
+            count += unclear
+            if unclear >= 3 or any(sign in text for sign in _SIGNS_OF_UTF8):
+                found += [run for run in of_font if _NO_WORD.search(run.text)]
+    return GarbledText(count, found)
+
+
+def is_clear(text: str) -> bool:
+    """Return True for text without a sign of being garbled."""
+    return not _NO_LETTERS.search(text) and not is_garbled(text)
 
 
 def is_garbled(text: str) -> bool:
@@ -84,7 +114,9 @@ def is_garbled(text: str) -> bool:
         return False
     if not text.isascii() and _mixes_scripts(text):
         return True
-    return len(text) >= MIN_LETTERS and _has_strange_letters(text)
+    if len(text) < MIN_LETTERS:
+        return not text.isascii() and word_shapes.has_signs_for_letters(text)
+    return _has_strange_letters(text)
 
 
 def _mixes_scripts(text: str) -> bool:
@@ -94,6 +126,8 @@ def _mixes_scripts(text: str) -> bool:
     scripts = _SCRIPT_OF[codes[codes < len(_SCRIPT_OF)]]
     letters = np.count_nonzero(scripts)
     if letters < MIN_FOREIGN_LETTERS:
+        return False
+    if sum(map(text.count, _PHONETIC_MARKS)) >= MIN_PHONETIC_SHARE * letters:
         return False
     if np.count_nonzero(scripts == _RARE) >= MIN_RARE_SHARE * letters:
         return True
@@ -108,7 +142,15 @@ def _mixes_scripts(text: str) -> bool:
 def _has_strange_letters(text: str) -> bool:
     counts = _ascii_counts(text)
     letters = letter_frequencies.letter_counts(counts)
-    if letters.sum() < MIN_LETTERS or letter_frequencies.plain_fit(letters) > MAX_STRANGE_FIT:
+    few = letters.sum() < MIN_LETTERS
+    if (few or np.count_nonzero(letters) < MIN_DIFFERENT_LETTERS) and word_shapes.has_signs_for_letters(text):
+        return True
+    if few:
+        return not text.isascii() and word_shapes.is_unpronounceable(text)
+    plain = letter_frequencies.plain_fit(letters)
+    if plain <= MAX_DOUBTFUL_FIT and word_shapes.is_unpronounceable(text):
+        return True
+    if plain > MAX_STRANGE_FIT:
         return False
     # Fill characters such as XXXX do not show the language.
     counts = _ascii_counts(_REPEATED.sub(r"\1", text))

@@ -15,6 +15,7 @@ import msgspec
 from apps.pages.layout.regions import flows
 from apps.pages.layout.rotated_pages import is_upright
 from apps.pages.layout.tables import unruled_tables
+from apps.pages.layout.tables.diagrams import Diagrams
 from apps.pages.layout.tables.rulings import SNAP_POINTS, Ruling
 from apps.pages.layout.tables.table_columns import gutters_of
 from apps.pages.layout.tables.turned_heads import turned_heads, with_boxes_of_runs
@@ -50,7 +51,7 @@ class _Interval(msgspec.Struct, gc=False):
 
 
 def half_ruled_tables(
-    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun]
+    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun], drawn: Diagrams
 ) -> tuple[list[Block], list[TextRun]]:
     """Return the tables between horizontal rulings, and the runs, upright and turned, that are in none of them."""
     tables: list[Block] = []
@@ -67,7 +68,7 @@ def half_ruled_tables(
             inside = {id(run) for interval in region for run in interval.runs} if is_tabular else set()
             inside |= {id(run) for run, upright in heads if id(upright) in inside}
             table = _table(region, chain[0], across, down) if inside and not inside & taken else None
-            if table is not None:
+            if table is not None and not drawn.touch(table):
                 tables.append(with_boxes_of_runs(table, heads) if heads else table)
                 taken |= inside
     return tables, [run for run in runs if id(run) not in taken] if taken else list(runs)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.layout.rotated_pages import is_upright
-from apps.pages.layout.tables import rulings, unruled_tables
+from apps.pages.layout.tables import rulings, table_titles, unruled_tables
+from apps.pages.layout.tables.diagrams import Diagrams
 from apps.pages.layout.tables.rulings import Grid, GridCell, Ruling
 from apps.pages.layout.text.inline_spans import spans_of
 from apps.pages.layout.text.lines import (
@@ -53,7 +54,7 @@ _NUMBERS = re.compile(r"(?:[-–−+(<$€£]{0,2}\d[\d.,']*[%)*]{0,2}(?:\s+|$))
 
 
 def ruled_tables(
-    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun]
+    across: Sequence[Ruling], down: Sequence[Ruling], runs: Sequence[TextRun], drawn: Diagrams
 ) -> tuple[list[Block], list[TextRun]]:
     """Return the tables that lines on the page enclose, and the runs that are in none of them.
 
@@ -64,18 +65,22 @@ def ruled_tables(
     for grid in rulings.grids_of(across, down):
         if len(grid.grid_cells) < 2 or len(grid.grid_cells) > MAX_CELLS or len(grid.xs) > MAX_COLUMNS:
             continue
-        box = grid.box
-        inside = [
-            run
-            for run in left
-            if box.x0 <= (run.x0 + run.x1) / 2 <= box.x1 and box.top <= (run.top + run.bottom) / 2 <= box.bottom
-        ]
+        grid = table_titles.without_title_and_notes(grid, _inside(grid.box, left))
+        inside = _inside(grid.box, left)
         table = _table(grid, inside, across, down) if any(map(is_upright, inside)) else None
-        if table is not None:
+        if table is not None and not drawn.touch(table):
             tables.append(table)
             taken = set(map(id, inside))
             left = [run for run in left if id(run) not in taken]
     return tables, left
+
+
+def _inside(box: Box, runs: Sequence[TextRun]) -> list[TextRun]:
+    return [
+        run
+        for run in runs
+        if box.x0 <= (run.x0 + run.x1) / 2 <= box.x1 and box.top <= (run.top + run.bottom) / 2 <= box.bottom
+    ]
 
 
 def _table(grid: Grid, runs: Sequence[TextRun], across: Sequence[Ruling], down: Sequence[Ruling]) -> Block | None:

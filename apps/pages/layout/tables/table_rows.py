@@ -144,7 +144,8 @@ def _wrapped_labels(cells: Sequence[Cells]) -> set[int]:
 
 
 def _is_remark(text: str) -> bool:
-    return text.startswith("(") and text.endswith(")")
+    """Return True for a share or a word in brackets; an amount in brackets is below zero, and of a row of its own."""
+    return text.startswith("(") and text.endswith(")") and not is_number(text.replace("%", "x"))
 
 
 def _starts(cells: Sequence[Cells], first: int, index: int) -> bool:

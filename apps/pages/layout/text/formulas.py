@@ -16,13 +16,13 @@ MAX_BASELINE_SHIFT_EMS, MAX_AWAY_EMS = 0.12, 3.0
 MAX_SIZE_CHANGE = 0.1
 # What follows begins this near to the end of what is before it.
 MAX_STEP_BACK_EMS, MAX_GAP_EMS = 0.5, 1.2
-# Raised and lowered signs are no further from the baseline.
+# Raised and lowered signs are no further from the baseline; the rows of a stack are.
 MAX_SIGN_SHIFT_EMS = 0.5
-# Rows of a stack at the end of a line are this far above and below its baseline.
-MIN_STACK_EMS = 0.3
+# Longer small text is a line of its own.
+MAX_SIGN_CHARACTERS = 24
 # Signs before the first run on the baseline are no wider than this.
 MAX_LEADING_EMS = 4.0
-MAX_AWAY_RUNS = 80
+MAX_AWAY_RUNS, MAX_LINE_RUNS = 80, 800
 
 
 def formula_lines(runs: Sequence[TextRun]) -> list[list[TextRun]]:
@@ -39,7 +39,7 @@ def formula_lines(runs: Sequence[TextRun]) -> list[list[TextRun]]:
         if end > at + 1:
             start = _start_of_line(runs, at, taken)
             if _is_formula(runs[start:end], runs[at]):
-                lines.append(list(runs[start:end]))
+                lines.append(_with_numerators_first(runs[start:end], runs[at]))
                 taken = end
         at = end
     for line in lines:
@@ -48,6 +48,22 @@ def formula_lines(runs: Sequence[TextRun]) -> list[list[TextRun]]:
             if not is_marked and abs(_shift(following, run)) > MAX_SIGN_SHIFT_EMS and run.text[-1:] != " ":
                 run.text += " "
     return lines
+
+
+def _with_numerators_first(line: Sequence[TextRun], first: TextRun) -> list[TextRun]:
+    """Return the runs of a line, what is above the baseline before what is below it in the same place."""
+    parts = [(side, list(part)) for side, part in itertools.groupby(line, lambda run: _side(run, first))]
+    for at, ((side, part), (other, following)) in enumerate(itertools.pairwise(parts)):
+        overlaps = following[0].x0 < part[-1].x1 and part[0].x0 < following[-1].x1
+        if (side, other) == (1, -1) and overlaps:
+            parts[at : at + 2] = [(other, following), (side, part)]
+    return [run for _, part in parts for run in part]
+
+
+def _side(run: TextRun, first: TextRun) -> int:
+    """Return -1 for a row above the baseline of ``first``, 1 for one below it, 0 for what is on it or beside it."""
+    shift = _shift(run, first)
+    return 0 if abs(shift) <= MAX_SIGN_SHIFT_EMS else -1 if shift < 0 else 1
 
 
 def _shift(run: TextRun, first: TextRun) -> float:
@@ -65,7 +81,7 @@ def _is_on_baseline(run: TextRun, first: TextRun) -> bool:
 
 def _is_sign(run: TextRun, first: TextRun) -> bool:
     """Return True for a sign, or small text, that is further from the baseline than a raised or lowered one."""
-    is_small = run.size < (1 - MAX_SIZE_CHANGE) * first.size
+    is_small = run.size < (1 - MAX_SIZE_CHANGE) * first.size and len(run.text) <= MAX_SIGN_CHARACTERS
     return (is_small or run.style.mathematics) and abs(_shift(run, first)) > MAX_SIGN_SHIFT_EMS
 
 
@@ -74,7 +90,8 @@ def _end_of_line(runs: Sequence[TextRun], start: int) -> int:
     first = runs[start]
     size, right = first.size, first.x1
     end, inner = start + 1, right
-    for place in range(start + 1, min(len(runs), start + 1 + 10 * MAX_AWAY_RUNS)):
+    last = min(len(runs), start + MAX_LINE_RUNS)
+    for place in range(start + 1, last):
         run = runs[place]
         if _is_on_baseline(run, first):
             if not -MAX_STEP_BACK_EMS * size <= run.x0 - inner <= MAX_GAP_EMS * size:
@@ -92,9 +109,9 @@ def _end_of_line(runs: Sequence[TextRun], start: int) -> int:
             inner = max(inner, run.x1)
             continue
     else:
-        place = len(runs)
+        place = last
     shifts = [_shift(run, first) for run in runs[end:place]]
-    is_stack = bool(shifts) and min(shifts) < -MIN_STACK_EMS and max(shifts) > MIN_STACK_EMS
+    is_stack = bool(shifts) and min(shifts) < -MAX_SIGN_SHIFT_EMS and max(shifts) > MAX_SIGN_SHIFT_EMS
     return place if is_stack else end
 
 

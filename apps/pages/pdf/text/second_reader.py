@@ -1,7 +1,8 @@
 """The text of a page as pdfminer reads it, the parser of pdfplumber: a second reader for pages that PDFium cannot read.
 
 It shares no code with PDFium, knows the predefined encodings of Chinese, Japanese and Korean without their fonts, and
-needs a hundred times as long. Runs only inside the sandboxed child.
+needs a hundred times as long. Text marked as hidden (``structure/layers.py``) is kept apart. Runs only inside the
+sandboxed child.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from pdfminer.pdffont import PDFUnicodeNotDefined
 from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
 from pdfminer.pdfpage import PDFPage
 from pdfminer.pdfparser import PDFParser
+from pdfminer.pdftypes import resolve1
+from pdfminer.psparser import PSLiteral
 from pdfminer.utils import apply_matrix_rect, decode_text
 
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import TextRun, TextStyle
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.pdf.structure.layers import HIDDEN_NAME
 from apps.pages.pdf.text.characters import MAX_SKEW_DEGREES, Characters
 from apps.pages.pdf.text.fonts import FontFacts, facts_of_name
 from apps.pages.pdf.text.text_objects import INVISIBLE_MODE
@@ -62,12 +66,22 @@ def second_characters(file: BinaryIO, password: str | None, page_number: int) ->
             raise PageError
         resources = PDFResourceManager()
         reader = _CharacterDevice(resources)
-        PDFPageInterpreter(resources, reader).process_page(page)
+        _Interpreter(resources, reader).process_page(page)
     except PageError:
         raise
     except Exception as error:  # pdfminer raises errors of every kind on a damaged file
         raise PageError from error
     return reader.characters(), *reader.page_size
+
+
+class _Interpreter(PDFPageInterpreter):
+    """Gives the device the property lists that a content stream names, not their names."""
+
+    def do_BDC(self, tag: Any, props: Any) -> None:
+        if isinstance(props, PSLiteral):
+            listed = resolve1(self.resources.get("Properties"))
+            props = resolve1(listed.get(props.name)) if isinstance(listed, dict) else None
+        super().do_BDC(tag, props)
 
 
 class _GivenText:
@@ -92,6 +106,8 @@ class _CharacterDevice(PDFTextDevice):
         self._facts: dict[int, FontFacts] = {}
         self._contents: list[int] = []
         self._given: list[_GivenText | None] = []
+        self._is_hidden: list[bool] = []
+        self._hidden: list[str] = []
         self._mode = 0
         self._blanks = 0
         self._outside = 0
@@ -109,6 +125,8 @@ class _CharacterDevice(PDFTextDevice):
         self.page_size = x1 - x0, y1 - y0
 
     def begin_tag(self, tag: Any, props: Any = None) -> None:
+        name = props.get("Name") if isinstance(props, dict) else None
+        self._is_hidden.append(self._is_hidden[-1:] == [True] or name == HIDDEN_NAME.encode())
         number = props.get("MCID") if isinstance(props, dict) else None
         outer = self._contents[-1] if self._contents else -1
         self._contents.append(number if isinstance(number, int) else outer)
@@ -121,6 +139,7 @@ class _CharacterDevice(PDFTextDevice):
     def end_tag(self) -> None:
         if self._contents:
             self._contents.pop()
+            self._is_hidden.pop()
             self._given.pop()
 
     def render_string(self, textstate: Any, seq: Any, ncs: Any, graphicstate: Any) -> None:
@@ -147,6 +166,9 @@ class _CharacterDevice(PDFTextDevice):
         if given is not None:
             text = given.text
         advance: float = font.char_width(cid) * fontsize * scaling
+        if self._is_hidden[-1:] == [True]:
+            self._hidden.append(text)
+            return advance
         if not text or text.isspace():
             self._blanks += len(text)
         elif len(self._texts) + len(text) > MAX_TEXT_CHARACTERS:
@@ -241,6 +263,7 @@ class _CharacterDevice(PDFTextDevice):
             unmapped=unmapped.astype(bool),
             outside=self._outside,
             truncated=self._truncated,
+            hidden_text="".join(self._hidden)[:MAX_TEXT_CHARACTERS],
         )
 
 

@@ -17,12 +17,19 @@ def drawn(text: str, x: float, baseline: float, *, mathematics: bool = True, siz
 
 
 FRACTION = [("x =", 100, 300), ("a", 120, 293), ("b", 120, 307), ("+ c", 129, 300)]
+UPSIDE_DOWN = [FRACTION[0], FRACTION[2], FRACTION[1], FRACTION[3]]
 CASES = [("f =", 100, 300), ("{", 118, 284), ("0 if even", 124, 292), ("1 if odd", 124, 308)]
 SUM = [("n", 102, 289), ("∑", 100, 292), ("i=1", 100, 313), ("g", 112, 300), ("+ h", 119, 300)]
 
 
 @pytest.mark.parametrize(
-    ("places", "text"), [(FRACTION, "x = a b + c"), (CASES, "f = { 0 if even 1 if odd"), (SUM, "n∑ i=1 g + h")]
+    ("places", "text"),
+    [
+        (FRACTION, "x = a b + c"),
+        (UPSIDE_DOWN, "x = a b + c"),
+        (CASES, "f = { 0 if even 1 if odd"),
+        (SUM, "n∑ i=1 g + h"),
+    ],
 )
 def test_a_formula_is_one_line(places: list[tuple[str, float, float]], text: str) -> None:
     (block,) = analyse(raw_page([drawn(*place) for place in places]))
@@ -39,3 +46,13 @@ def test_lines_of_text_with_single_signs_stay_lines() -> None:
     (block,) = analyse(raw_page(lines))
 
     assert [line.text for line in block.lines] == ["All of x and more of it", "x is a letter of the alphabet"]
+
+
+def test_small_text_below_a_name_with_a_sign_is_no_part_of_its_line() -> None:
+    place = "Department of Milling, University of Leaves"
+    runs = [drawn("Miller", 100, 300, mathematics=False), drawn("¶", 131, 294, size=6)]
+    runs.append(drawn(place, 100, 315, mathematics=False, size=8))
+
+    blocks = analyse(raw_page(runs))
+
+    assert [line.text for block in blocks for line in block.lines][-1] == place

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.layout.recognized_page import apply_recognition, as_displayed
+from apps.pages.layout.recognized_page import apply_recognition
+from apps.pages.layout.straightened import as_displayed
 from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.errors import GarbledPage
 from apps.pages.model.geometry import Box
@@ -129,6 +130,58 @@ def test_small_words_below_a_large_watermark_are_read() -> None:
     page = apply_recognition(scan("text_in_picture", background, over_picture("DRAFT", 40, 90, size=60)), found)
 
     assert "Words of the picture" in [block.text for block in page.blocks]
+
+
+def own(text: str, box: Box) -> Block:
+    return Block(BlockType.PARAGRAPH, box, text, (Line(text, box),))
+
+
+def test_text_over_two_pictures_comes_once() -> None:
+    strips = [Block(type=BlockType.PICTURE, box=Box(50, top, 400, top + 60)) for top in (100, 150)]
+
+    page = apply_recognition(scan("text_in_picture", *strips), recognition(line("words over both", 80, 152)))
+
+    assert [block.text for block in page.blocks if block.text] == ["words over both"]
+
+
+def test_the_labels_of_a_chart_in_a_picture_are_no_table() -> None:
+    picture = Block(type=BlockType.PICTURE, box=Box(40, 90, 560, 400))
+    labels = [line("2.4", 60, 100), line("2.2", 60, 130), line("2.0", 60, 160), line("1.8", 60, 190)]
+    below = [line(text, x, 220) for text, x in (("Male", 150), ("Female", 300), ("Unknown", 450))]
+
+    page = apply_recognition(scan("text_in_picture", picture), recognition(*labels, *below))
+
+    assert not any(block.cells for block in page.blocks)
+    assert sorted(" ".join(block.text for block in page.blocks).split()) == sorted(
+        ["2.4", "2.2", "2.0", "1.8", "Male", "Female", "Unknown"]
+    )
+
+
+def test_the_own_text_of_a_scan_stays_exact_and_in_its_place() -> None:
+    found = recognition(line("First line of the letter", 50, 100), line("Flled 4711", 50, 40), skew=1.0)
+
+    page = apply_recognition(scan("no_text_layer", own("Filed 4711", Box(62, 33, 122, 45))), found)
+
+    assert [(block.text, block.source) for block in page.blocks] == [
+        ("Filed 4711", Source.TEXT_LAYER),
+        ("First line of the letter", Source.OCR),
+    ]
+
+
+def test_the_own_text_of_a_scan_lying_on_its_side_is_kept() -> None:
+    found = recognition(line("First line of the letter", 50, 100), orientation=90)
+
+    page = apply_recognition(scan("no_text_layer", own("Filed 4711", Box(300, 20, 360, 32))), found)
+
+    assert [block.text for block in page.blocks] == ["Filed 4711", "First line of the letter"]
+
+
+def test_a_field_value_beside_a_wrong_text_layer_is_kept() -> None:
+    layer, value = own("Flrs! l1ne cf th# l#tt#r", Box(50, 100, 200, 112)), own("240.50 EUR", Box(300, 300, 360, 312))
+
+    page = apply_recognition(scan("garbled_text", layer, value), recognition(line("First line of the letter", 50, 100)))
+
+    assert [block.text for block in page.blocks] == ["First line of the letter", "240.50 EUR"]
 
 
 def test_text_of_low_confidence_is_kept_with_a_warning() -> None:

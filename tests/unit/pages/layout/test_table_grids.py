@@ -229,3 +229,20 @@ def test_labels_of_sections_may_reach_over_the_columns_of_numbers() -> None:
     (table,) = page_layout.analyse(raw_page(written(rows, [72.0, 110.0, 200.0, 300.0], ys), rules=rules))
 
     assert grid_of(table.cells)[2:6] == rows[2:6]
+
+
+def test_the_title_and_the_notes_in_the_frame_of_a_table_are_text() -> None:
+    rules = grid_rules([60, 200, 340, 480], [110, 130, 150, 170])
+    rules += [Box(60, 80, 480, 80), Box(60, 80, 60, 110), Box(480, 80, 480, 110)]
+    rules += [Box(60, 210, 480, 210), Box(60, 170, 60, 210), Box(480, 170, 480, 210)]
+    runs = [run("Exhibit 7", 64, 82), run("Barges and their cargo", 64, 95)]
+    for row, texts in enumerate([("Vessel", "Cargo", "Tons"), ("Anna", "Coal", "120"), ("Brigid", "Cloth", "85")]):
+        runs += [run(text, 64 + 140 * column, 114 + 20 * row) for column, text in enumerate(texts)]
+    runs += [run("Note: tons of the year in which the company was", 64, 174), run("founded at Hull.", 64, 188)]
+
+    *title, table, note = page_layout.analyse(raw_page(runs, rules=rules))
+
+    assert [block.text for block in title] == ["Exhibit 7", "Barges and their cargo"]
+    assert [cell.text for cell in table.cells if cell.row == 0] == ["Vessel", "Cargo", "Tons"]
+    assert max(cell.row for cell in table.cells) == 2
+    assert note.text.startswith("Note: tons of the year")

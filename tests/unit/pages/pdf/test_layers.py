@@ -9,6 +9,8 @@ import pytest
 from pikepdf import Array, Dictionary, Name
 
 from apps.pages.model.blocks import Page
+from apps.pages.model.errors import PageError
+from apps.pages.pdf.text.characters import CharacterReader
 from apps.pages.reading import page_reading
 
 CONTENT = b"BT /F 12 Tf 72 700 Td (Plain) Tj ET /OC /A BDC BT /F 12 Tf 72 600 Td (Layered) Tj ET EMC"
@@ -128,3 +130,25 @@ def test_links_and_fields_of_a_hidden_layer_are_left_out(tmp_path: Path) -> None
 
     assert isinstance(read, Page)
     assert texts(read) == ["Plain", "Layered"]
+
+
+def test_the_second_reader_leaves_out_what_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Drawing()
+    drawing.resources.XObject = Dictionary()
+    for name, layer in (("X", drawing.off), ("Y", drawing.on)):
+        text = b"BT /F 12 Tf 0 0 Td (Form %s) Tj ET" % name.encode()
+        form = drawing.pdf.make_stream(
+            text, Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, -9, 99, 20]), OC=layer
+        )
+        form.Resources = Dictionary(Font=drawing.resources.Font)
+        drawing.resources.XObject[f"/{name}"] = form
+    content = CONTENT + b" q 1 0 0 1 72 500 cm /X Do Q q 1 0 0 1 72 400 cm /Y Do Q"
+
+    def unreadable(*_arguments: object, **_options: object) -> None:
+        raise PageError
+
+    monkeypatch.setattr(CharacterReader, "read", unreadable)
+    page = drawing.read(tmp_path / "a.pdf", content, A=drawing.off)
+
+    assert texts(page) == ["Plain", "Form Y"]
+    assert (page.hidden, page.quality["reader"]) == (("LayeredForm X",), "pdfminer")

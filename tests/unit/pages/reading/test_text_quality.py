@@ -119,6 +119,18 @@ ENGLISH = (
 CZECH = "Mlýn stojí u jezu už tři sta let a jeho kolo se stále otáčí každý pracovní den, i když mlynář prodává mouku."
 
 
+RUSSIAN = (
+    "мельница стоит у плотины уже триста лет и её колесо вращается каждый рабочий день хотя мельник продаёт большую "
+    "часть муки пекарям города"
+)
+
+
+def moved(text: str, by: int) -> str:
+    """Return a text of small Cyrillic letters with each replaced by a later one, from я to а."""
+    letters = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
+    return text.translate(str.maketrans(letters, letters[by:] + letters[:by]))
+
+
 def shifted(text: str, by: int) -> str:
     """Return the text with each letter moved along the character set; blanks stay."""
     return "".join(" " if character == " " else chr(ord(character) + by) for character in text)
@@ -147,6 +159,9 @@ def permuted(text: str) -> str:
         "ɍɝɥɨɜɚɹ ɲɥɢɮɨɜɚɥɶɧɚɹ ɦɚɲɢɧɚ",
         "0SVIQMTWYQ HSPSVWMXEQIX GSRWIGXIXYV EHMTMWGMRK IPMX",  # few letters, moved along the character set
         "ČãþĜåêitpċâýěäéÈËe ċâýěäéÈËeČãþĜåêitp",
+        moved(RUSSIAN, 7),
+        "□□□ □□□□□ □□□□ □□□ □□□□□ □□ □□□ □□□□ □□□ □□□□□ □□□□□□□",
+        "?!%& ;:<>= @[]{} ^~|# $*+-/ (!)&% >;=<: }{][@ #|~^ !?&%; <=>:",
         "ଋҨƹԱକҨǥ ҨଋǥƹԱ କƹҨଋ ǥԱҨକ ƹଋҨ",
     ],
 )
@@ -167,6 +182,9 @@ def test_text_in_wrong_letters_is_garbled(text: str) -> None:
         "Мельница стоит у плотины уже триста лет, и её колесо вращается каждый рабочий день.",
         "OWASP Top 10は変化する必要がありました。我々はAPIとSDKを使う会社です。A社とB社のXML。",
         "Δx = αx + βy and μm, σn for λk with θi, φj and ωt in the text of a formula",
+        "/ðə ˈrɪvə mɪl hæz stʊd æt ðə wɪə fɔː θriː ˈhʌndrəd jɪəz/ /wiːl stɪl tɜːnz ˈevri ˈwɜːkɪŋ deɪ/",
+        "B4KDFG7H X2QRTB9C K7WNPD3F ZHTR44KB GV8NNQ2S LK3RTWB7 QQ7ZXKB1 WRT5PLK9 " * 3,
+        "☐ ☐ ☐ ☑ ☐ ☐ ☐ ☐ ☐ ☑ ☐ ☐ ☐ ☐ ☐ ☐ ☐ ☐ ☐ ☐ ☐ ☐ ☐ ☐",
         "0123456789 ABCDEF 00FF 7FA8 E0B1 C4D2 9A3C " * 6,
         "Nhà máy xay bên sông đã đứng ở đập nước suốt ba trăm năm và bánh xe của nó vẫn quay mỗi ngày làm việc.",
     ],

@@ -1,0 +1,82 @@
+"""Find print in the pictures of a page that its text does not have. Runs only inside the sandboxed child.
+
+The page is drawn small and cut into squares. A square shows print when the levels along its rows change often, and so
+do those of its neighbours. Photographs change as often, but have no paper: no level that most of the picture has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from apps.pages.model.errors import PageError
+from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import PicturePrint, RawPage
+from apps.pages.pdf import rasters
+
+DPI = 72.0
+_SIDE_PIXELS = 8
+# Levels (0-255) between neighbouring pixels of letters, and how many such steps a square of print has.
+MIN_STEP, MIN_STEPS, MAX_STEPS = 32, 5, 50
+# Print has this many squares in a row.
+MIN_SQUARES_IN_A_ROW = 3
+# This share of the picture differs from its most frequent level by less than this many levels: it is paper.
+MIN_PAPER_SHARE, MAX_PAPER_DIFFERENCE = 0.5, 16
+
+
+def print_in_pictures(raw: RawPage, document: Any) -> PicturePrint:
+    """Return how much print the pictures of a page show. ``document``: pypdfium2's, None if it cannot be opened."""
+    if document is None:
+        return PicturePrint()
+    try:
+        image = rasters.render(document, raw.page_number, dpi=DPI, max_dpi=DPI)
+    except PageError:
+        return PicturePrint()
+    grey = np.frombuffer(image.pixels, "u1").reshape(image.height, image.width)
+    scale = image.dpi / 72.0
+    pictured = np.zeros((image.height // _SIDE_PIXELS, image.width // _SIDE_PIXELS), bool)
+    for box in raw.pictures:
+        x0, top, x1, bottom = (max(0, round(edge * scale)) for edge in (box.x0, box.top, box.x1, box.bottom))
+        if _has_paper(grey[top:bottom, x0:x1]):
+            pictured |= _squares(pictured.shape, box, scale)
+    shown = _print_squares(grey) & pictured
+    covered = np.zeros_like(shown)
+    for run in raw.runs:
+        covered |= _squares(shown.shape, Box(run.x0, run.top, run.x1, run.bottom), scale)
+    unread = shown & ~covered
+    return PicturePrint(int((shown & covered).sum()), int(unread.sum()), int(unread.any(axis=1).sum()))
+
+
+def _has_paper(grey: Any) -> bool:
+    if not grey.size:
+        return False
+    counts = np.bincount(grey.ravel(), minlength=256)
+    near = np.convolve(counts, np.ones(2 * MAX_PAPER_DIFFERENCE + 1, "i8"), "same")
+    return bool(near.max() >= MIN_PAPER_SHARE * grey.size)
+
+
+def _print_squares(grey: Any) -> Any:
+    """Return which squares show print."""
+    rows, columns = (side // _SIDE_PIXELS for side in grey.shape)
+    cut = grey[: rows * _SIDE_PIXELS, : columns * _SIDE_PIXELS].astype("i2")
+    steps = np.zeros(cut.shape, bool)
+    steps[:, 1:] = np.abs(cut[:, 1:] - cut[:, :-1]) >= MIN_STEP
+    count = steps.reshape(rows, _SIDE_PIXELS, columns, _SIDE_PIXELS).sum(axis=(1, 3))
+    found = (count >= MIN_STEPS) & (count <= MAX_STEPS)
+    in_a_row = np.zeros_like(found)
+    for shift in range(columns - MIN_SQUARES_IN_A_ROW + 1):
+        part = slice(shift, shift + MIN_SQUARES_IN_A_ROW)
+        in_a_row[:, part] |= found[:, part].all(axis=1, keepdims=True)
+    return in_a_row
+
+
+def _squares(shape: tuple[int, ...], box: Box, scale: float) -> Any:
+    """Return which squares a box touches."""
+    found = np.zeros(shape, bool)
+    side = _SIDE_PIXELS / scale
+    found[
+        max(0, int(box.top / side)) : max(0, int(box.bottom / side) + 1),
+        max(0, int(box.x0 / side)) : max(0, int(box.x1 / side) + 1),
+    ] = True
+    return found
