@@ -191,7 +191,9 @@ def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *,
             break
         start = at
     for at, space in reversed(gaps):
-        if at <= start or space < 2 * line_height or not _is_one_line(segments[at:end], line_height):
+        is_headline = _is_headline_below(segments, start, at, end, gutter.x, line_height)
+        least = MIN_SPACE_AROUND_COLUMNS if is_headline else 2.0
+        if at <= start or space < least * line_height or not _is_one_line(segments[at:end], line_height):
             break
         if not _has_columns(segments[start:at], gutter.x, line_height):
             break
@@ -205,6 +207,21 @@ def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *,
         ):
             return start, at
     return start, end
+
+
+def _is_headline_below(
+    segments: Sequence[Segment], start: int, at: int, end: int, x: float, line_height: float
+) -> bool:
+    """Return True if columns that end at one height are followed by a headline, and that by a line across both."""
+    headline = segments[at]
+    if end - at > 1 or end == len(segments) or not headline.text:
+        return False
+    if headline.size <= MIN_HEADLINE_SIZE_RATIO * flows.usual_size(segments[start:at]):
+        return False
+    left, right = _sides(segments[start:at], x)
+    if not left or not right:
+        return False
+    return abs(max(s.bottom for s in left) - max(s.bottom for s in right)) < 0.3 * line_height
 
 
 def _below_title(segments: Sequence[Segment], gutter: Gutter, *, rtl: bool) -> int:

@@ -85,6 +85,19 @@ def test_a_headline_under_columns_begins_new_columns(parse: Parse) -> None:
     assert text.index("ducks in the pools") < text.index("A second story") < text.index("NORTHERN HILLS")
 
 
+def test_a_headline_between_columns_and_a_wide_line_is_read_after_both_columns(parse: Parse) -> None:
+    count = min(len(LEFT), len(RIGHT))
+    sheet = Sheet().lines(60, 120, LEFT[:count]).lines(330, 120, RIGHT[:count])
+    sheet.text(60, 120 + 13 * count + 14, "What was found", size=16, bold=True)
+    sheet.text(
+        60, 120 + 13 * count + 42, "The water is cleaner than a year ago at every bridge of the river but one of them."
+    )
+
+    text = parse(sheet).text
+
+    assert text.index(LEFT[0]) < text.index(RIGHT[0]) < text.index("What was found") < text.index("The water is")
+
+
 def test_rows_of_a_table_are_read_across(parse: Parse) -> None:
     sheet = Sheet()
     for row, (name, use) in enumerate([("Rye", "bread"), ("Oats", "porridge"), ("Barley", "beer"), ("Wheat", "cake")]):
