@@ -43,6 +43,15 @@ class Box(msgspec.Struct, frozen=True, array_like=True, gc=False):
         )
         return box if box.x0 < box.x1 and box.top < box.bottom else None
 
+    def clipped(self, width: float, height: float) -> Box:
+        """Return the part of the box on a page of this size; a box beside the page becomes a point at its edge."""
+        return Box(
+            min(max(self.x0, 0.0), width),
+            min(max(self.top, 0.0), height),
+            max(min(self.x1, width), 0.0),
+            max(min(self.bottom, height), 0.0),
+        )
+
     def turned(self, angle: int, width: float, height: float) -> Box:
         """Map a box of a page of this size to the page turned back by 0, 90, 180 or 270 degrees, clockwise."""
         if angle == 90:

@@ -83,7 +83,8 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
         if isinstance(page, PageFailure):
             yield page
         else:
-            yield msgspec.structs.replace(page, blocks=tuple(rotated_pages.as_displayed(survey.finished(page), page)))
+            blocks = rotated_pages.as_displayed(survey.finished(page), page)
+            yield msgspec.structs.replace(page, blocks=tuple(_on_page(block, page) for block in blocks))
 
 
 class _Writer:
@@ -114,7 +115,7 @@ class _Writer:
                 markdown[name] = margin
         self._entry("markdown.json", {**number, **markdown})
 
-        displayed = rotated_pages.as_displayed(blocks, page)
+        displayed = [_on_page(block, page) for block in rotated_pages.as_displayed(blocks, page)]
         tree = items.items_of(displayed, self._options)
         size = {"page_width": page.width, "page_height": page.height}
         self._entry("items.json", {**number, **size, "success": True, "items": tree})
@@ -200,3 +201,11 @@ def _printed_number(blocks: Iterable[Block]) -> str:
             if is_page_phrase(text):
                 return text
     return ""
+
+
+def _on_page(block: Block, page: Page) -> Block:
+    """Return a block whose boxes end at the edges of the page; letters may reach beyond them."""
+    box = block.box
+    if box.x0 >= 0 and box.top >= 0 and box.x1 <= page.width and box.bottom <= page.height:
+        return block
+    return rotated_pages.moved(block, lambda box: box.clipped(page.width, page.height))
