@@ -24,6 +24,7 @@ from apps.pages.layout.text import inline_marks, inline_spans
 from apps.pages.layout.text.drop_caps import segments_with_drop_caps
 from apps.pages.layout.text.lines import joined, line_of, paragraph_text, rows_of, segment_of
 from apps.pages.layout.text.tall_text import with_tall_apart
+from apps.pages.layout.text.watermarks import without_watermarks
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import union
 from apps.pages.model.raw_page import NO_STYLE, RawPage
@@ -49,7 +50,8 @@ def analyse(raw: RawPage) -> list[Block]:
     found, remaining = ruled_tables.ruled_tables(across, down, [*upright, *turned], drawn)
     half_ruled, remaining = half_ruled_tables.half_ruled_tables(across, down, remaining, drawn)
     found += half_ruled + tagged
-    code, upright = code_blocks.code_blocks([run for run in remaining if rotated_pages.is_upright(run)])
+    upright, stamps = without_watermarks([run for run in remaining if rotated_pages.is_upright(run)])
+    code, upright = code_blocks.code_blocks(upright)
     segments, line_numbers = without_line_numbers(segments_with_drop_caps(upright))
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     list_items.mark_symbol_bullets(segments)
@@ -93,8 +95,9 @@ def analyse(raw: RawPage) -> list[Block]:
         blocks = running_lines(blocks, upright, raw.height)
     if line_numbers:
         blocks.append(_text_block(line_numbers, None))
-    # Rotated runs, such as stamps, axis labels and watermarks, come last, outside the reading order.
-    return blocks + [_text_block([segment_of(run)], None) for run in remaining if not rotated_pages.is_upright(run)]
+    # Watermarks and rotated runs, such as stamps and axis labels, come last, outside the reading order.
+    stamps += [run for run in remaining if not rotated_pages.is_upright(run)]
+    return blocks + [_text_block([segment_of(run)], None) for run in stamps]
 
 
 def _rows_of_region(region: Sequence[Segment]) -> list[list[Segment]]:

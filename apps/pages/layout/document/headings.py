@@ -16,6 +16,7 @@ import msgspec
 from apps.pages.layout.document.captions_notes import has_caption_label
 from apps.pages.layout.document.page_margins import is_turned
 from apps.pages.layout.document.running_lines import block_text
+from apps.pages.layout.text.watermarks import is_watermark
 from apps.pages.model.blocks import Block, BlockType, Bookmark, Page
 from apps.pages.model.text import list_markers
 
@@ -128,7 +129,7 @@ class HeadingSurvey:
         matches = [self._title_of(block) if self._outline else "" for block in page.blocks]
         is_contents = sum(map(bool, matches)) > max(6, MAX_OUTLINE_SHARE * len(matches))
         for index, block in enumerate(page.blocks):
-            if not block.lines or block.type is BlockType.CODE or is_turned(block):
+            if not block.lines or block.type is BlockType.CODE or is_turned(block) or is_watermark(page, block):
                 continue
             style = style_of(block)
             letters = msgspec.structs.replace(style, capitals=False) if style.capitals else style
@@ -252,7 +253,7 @@ class HeadingSurvey:
     def level_of(self, page: Page, index: int) -> int:
         """Return the heading level of a block of a page, 0 when it is no heading."""
         block = page.blocks[index]
-        if not may_be_heading(block):
+        if not may_be_heading(block) or is_watermark(page, block):
             return 0
         style = style_of(block)
         level = self._levels.get(style, 0)
