@@ -22,7 +22,7 @@ from apps.pages.layout.tables import (
 )
 from apps.pages.layout.text import inline_marks, inline_spans
 from apps.pages.layout.text.drop_caps import segments_with_drop_caps
-from apps.pages.layout.text.lines import joined, line_of, paragraph_text, rows_of, segment_of
+from apps.pages.layout.text.lines import joined, line_of, paragraph_text, rows_of, segment_of, wide_leading
 from apps.pages.layout.text.tall_text import with_tall_apart
 from apps.pages.layout.text.watermarks import without_watermarks
 from apps.pages.model.blocks import Block, BlockType
@@ -176,6 +176,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool, known: TaggedLines | None) 
     group: list[Segment] = []
     marker: str | None = None
     step = 0.0
+    leading = wide_leading(lines)
     markers: list[str | None] = [marker or None for marker in list_items.markers_of(lines)]
     if known is not None:
         for index, (above, line) in enumerate(zip([None, *lines], lines, strict=False)):
@@ -184,7 +185,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool, known: TaggedLines | None) 
     for line, found in zip(lines, markers, strict=True):
         if group and (
             found is not None
-            or _is_set_apart(group, line, step, rtl, marker)
+            or _is_set_apart(group, line, step or leading, rtl, marker)
             or (known is not None and known.part(group[-1], line))
             or (
                 not (known is not None and known.join(group[-1], line))

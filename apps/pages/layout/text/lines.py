@@ -34,6 +34,10 @@ MAX_BASELINE_SHIFT = 0.2
 # A raised or lowered sign is at most this wide and this far from the baseline, in heights of its own.
 MAX_SIGN_HEIGHTS = 2.0
 MAX_SIGN_SHIFT = 0.6
+# Lines are full when they end this near to the right edge, as a share of the column or in ems; so many full lines whose
+# steps are alike and between these, in ems, are the lines of one text.
+MAX_RAG_SHARE, MAX_RAG_EMS = 0.15, 1.3
+MIN_WIDE_STEPS, MIN_ALIKE_SHARE, MIN_LEADING_EMS, MAX_LEADING_EMS = 3, 0.7, 1.5, 2.8
 
 
 Spanned = TypeVar("Spanned", TextRun, Segment)
@@ -198,6 +202,30 @@ def line_of(segment: Segment) -> Line:
 def baseline_of(part: Spanned) -> float:
     """Return the baseline of a part of a line, or its lower edge where the baseline is unknown."""
     return part.bottom if part.baseline is None else part.baseline
+
+
+def wide_leading(lines: Sequence[Segment]) -> float:
+    """Return the step, in points, between the lines of a column that is set with wide spaces, as manuscripts are.
+
+    0 when the lines are as close as usual, too few to tell, or not full.
+    """
+    right, left = max(line.x1 for line in lines), min(line.x0 for line in lines)
+    steps: list[float] = []
+    dense = scripts.wraps_anywhere(lines[0].text[:1] or " ")
+    for line, following in itertools.pairwise(lines):
+        reach = MAX_RAG_EMS * line.size if dense else MAX_RAG_SHARE * (right - left)
+        if line.x1 > right - reach and abs(line.size - following.size) < 0.5 and _is_wordy(line):
+            steps.append(following.bottom - line.bottom)
+    if len(steps) < (MIN_WIDE_STEPS - 1 if dense else MIN_WIDE_STEPS):
+        return 0.0
+    usual = sorted(steps)[len(steps) // 2]
+    alike = sum(abs(step - usual) < 0.1 * usual for step in steps)
+    is_wide = MIN_LEADING_EMS * lines[0].size < usual < MAX_LEADING_EMS * lines[0].size
+    return usual if is_wide and alike >= MIN_ALIKE_SHARE * len(steps) else 0.0
+
+
+def _is_wordy(line: Segment) -> bool:
+    return 2 * sum(map(str.isalpha, line.text)) > len(line.text)
 
 
 def paragraph_text(lines: Sequence[str]) -> str:

@@ -7,7 +7,9 @@ import pytest
 from apps.pages.layout import page_layout
 from apps.pages.layout.text.lines import paragraph_text
 from apps.pages.model.blocks import Block, BlockType
+from tests.unit.pages.conftest import Parse
 from tests.unit.pages.drawing import prose, raw_page, run
+from tests.unit.pages.tiny_pdf import Sheet
 
 LEFT = "The leaves of the left column are green and they stand in rows that nobody has counted yet " * 3
 RIGHT = "Other leaves on the right are brown and fall in autumn when wind comes over from the hills " * 3
@@ -127,3 +129,16 @@ def test_another_letter_size_begins_a_new_paragraph() -> None:
     blocks = page_layout.analyse(raw_page([run("Leaves", 72, 100, size=12), run("are green", 72, 113)]))
 
     assert texts(blocks) == ["Leaves", "are green"]
+
+
+@pytest.mark.parametrize("step", [22, 25])
+def test_lines_with_wide_spaces_are_one_paragraph(parse: Parse, step: float) -> None:
+    lines = ["the river mill has stood at the weir for three hundred years"] * 5 + ["until today."]
+
+    assert parse(Sheet().lines(72, 100, lines, step=step)).text == " ".join(lines) + "\n"
+
+
+def test_single_lines_far_apart_are_paragraphs(parse: Parse) -> None:
+    lines = ["Name of the mill", "Place", "Number of stones at work", "Owner", "Day of the visit"]
+
+    assert parse(Sheet().lines(72, 100, lines, step=24)).text.split("\n\n") == [*lines[:-1], f"{lines[-1]}\n"]
