@@ -26,8 +26,8 @@ from apps.pages.model.text import scripts
 MIN_TYPEWRITTEN_SHARE = 0.75
 # A line of code may have this share of its letters in other fonts.
 MAX_FOREIGN_SHARE = 0.25
-# A gap this wide, in ems, may be a gutter between two columns, if no line near it crosses it.
-MIN_GUTTER_EMS = 2.5
+# A gap this wide, in ems, may be a gutter between two columns, if the lines near it leave this much of it free.
+MIN_GUTTER_EMS, MIN_FREE_EMS = 2.5, 1.6
 GUTTER_REACH_POINTS = 60.0
 # The next line of a block is within this many line heights; a larger step means blank lines inside it.
 MAX_STEP_HEIGHTS = 3.4
@@ -156,10 +156,15 @@ def _is_labelled(part: Sequence[TextRun], parts: Sequence[Sequence[TextRun]], fo
 
 
 def _is_gutter(left: TextRun, right: TextRun, runs: Sequence[TextRun]) -> bool:
-    """Return True if no line near the gap between two runs crosses it."""
-    x = (left.x1 + right.x0) / 2
+    """Return True if the lines near the gap between two runs leave a part of it free."""
     top, bottom = left.top - GUTTER_REACH_POINTS, left.bottom + GUTTER_REACH_POINTS
-    return not any(run.x0 < x < run.x1 and run.bottom > top and run.top < bottom for run in runs)
+    near = [run for run in runs if run.bottom > top and run.top < bottom and run.x1 > left.x1 and run.x0 < right.x0]
+    x, width = left.x1, MIN_FREE_EMS * right.size
+    for x0, x1 in sorted((run.x0, run.x1) for run in near):
+        if x0 - x >= width:
+            return True
+        x = max(x, x1)
+    return right.x0 - x >= width
 
 
 def _regions(lines: Sequence[CodeLine], others: Sequence[CodeLine]) -> list[list[CodeLine]]:
@@ -224,23 +229,27 @@ def _is_separate(line: CodeLine, others: Sequence[CodeLine]) -> bool:
 
 
 def _is_table(region: Sequence[CodeLine], signed: float, fonts: frozenset[str]) -> bool:
-    """Return True if most lines have wide gaps that end at places which other lines share."""
+    """Return True if after wide gaps most lines have words that begin, or end, where words of other lines do."""
     if len(region) < 2 or signed > 0.5:
         return False
-    starts: Counter[int] = Counter()
-    with_gaps: list[list[int]] = []
+    with_gaps: list[list[WordBox]] = []
     for line in region:
         letter = _advance(line.runs, fonts)
         words = [word for run in line.runs for word in _words(run)]
-        places = [
-            round(word.x / letter)
-            for previous, word in itertools.pairwise(words)
-            if word.x - previous.x - previous.width > MIN_TABLE_GAP_LETTERS * letter
-        ]
-        starts.update(places)
-        with_gaps.append(places)
-    shared = sum(1 for places in with_gaps if any(starts[place] > 1 for place in places))
-    return shared >= 0.6 * len(region)
+        with_gaps.append(
+            [
+                word
+                for previous, word in itertools.pairwise(words)
+                if word.x - previous.x - previous.width > MIN_TABLE_GAP_LETTERS * letter
+            ]
+        )
+    letter = _advance((run for line in region for run in line.runs), fonts)
+    for edge in (0, 1):
+        rows = [[round((word.x + edge * word.width) / letter) for word in words] for words in with_gaps]
+        places = Counter(place for row in rows for place in row)
+        if sum(any(places[place] > 1 for place in row) for row in rows) >= 0.6 * len(region):
+            return True
+    return False
 
 
 def _words(run: TextRun) -> list[WordBox]:

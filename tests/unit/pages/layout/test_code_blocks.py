@@ -100,3 +100,23 @@ def test_an_indented_line_after_a_short_one_begins_a_paragraph(parse: Parse) -> 
     sheet.text(84, 139, full[:-4]).lines(72, 152, [full, "as said"])
 
     assert parse(sheet).markdown.count("\n\n") == 1
+
+
+def test_code_between_paragraphs_beside_another_column(parse: Parse) -> None:
+    words = "the river mill has stood at the weir for long"
+    code = ["int main(void) {", "    int n = 3;", "    while (n--) {", "        step(n);", "    }", "}"]
+    sheet = Sheet().lines(50, 80, [words] * 6, step=12, size=9).typed(50, 164, code, size=8)
+    sheet.lines(50, 245, [words] * 6, step=12, size=9).lines(320, 80, [words] * 20, step=12, size=9)
+
+    assert "```\n" + "\n".join(code) + "\n```" in parse(sheet).markdown
+
+
+def test_numbers_set_flush_right_in_fixed_pitch_are_a_table(parse: Parse) -> None:
+    rows = ["Region        Q1      Q2      Q3", "North      12.10   13.00   -1.50", "South       8.00    8.25    9.00"]
+    sheet = Sheet().lines(72, 60, ["The figures of the quarters are given in sacks of flour for each region:"] * 2)
+    for number, row in enumerate(rows):
+        for start, word in ((row.index(word), word) for word in row.split()):
+            sheet.typed(72 + 5.4 * start, 110 + 11 * number, [word])
+
+    table = next(item for item in parse(sheet).items() if item["type"] == "table")
+    assert table["rows"] == [row.split() for row in rows]
