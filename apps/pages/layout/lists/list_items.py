@@ -118,7 +118,10 @@ def _is_item(lines: Sequence[Segment], found: list[str], index: int) -> bool:
             return is_alone or (found.count(marker) > 1 and not _goes_on(lines, index))
         if marker == _EM_DASH and found.count(marker) < 2:
             return False  # the name under a quotation
-        return marker not in _DASHES or found[index - 1] != "" or not _goes_on(lines, index)
+        if marker not in _DASHES or found[index - 1] != "" or not _goes_on(lines, index):
+            return True
+        alike = (other for other in range(len(lines)) if other != index and found[other] == marker)
+        return any(abs(lines[other].x0 - line.x0) < 0.3 * line.size and not _goes_on(lines, other) for other in alike)
     if marker[-1] == "." and marker[:-1].isupper():
         rest = line.text[len(marker) :].strip()
         if _INITIALS.match(line.text) or (rest.isupper() and len(rest) > 1):
