@@ -69,8 +69,7 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
     joint = "" if _WITH_NON_JOINERS.isdisjoint(whole) else _NON_JOINER
     for row, found in zip(rows, inside, strict=True):
         text = "".join(cluster.text for cluster in found)
-        leftward = scripts.has_rtl(text) if rtl_page else scripts.leans_rtl(text)
-        result += _runs(row, found, joint, spaced=spaced) if leftward else row
+        result += _runs(row, found, joint, spaced=spaced, rtl_page=rtl_page) if scripts.has_rtl(text) else row
     return result
 
 
@@ -120,7 +119,9 @@ def _with_marks(clusters: list[Cluster], marks: Sequence[Cluster]) -> list[Clust
     return clusters
 
 
-def _runs(row: Sequence[TextRun], clusters: list[Cluster], joint: str, *, spaced: bool) -> list[TextRun]:
+def _runs(
+    row: Sequence[TextRun], clusters: list[Cluster], joint: str, *, spaced: bool, rtl_page: bool
+) -> list[TextRun]:
     """Return the clusters of a row as runs, parted where the gap is wide; the style is that of the nearest run."""
     clusters.sort(key=lambda cluster: -cluster.middle)
     stretches: list[list[Cluster]] = []
@@ -138,7 +139,21 @@ def _runs(row: Sequence[TextRun], clusters: list[Cluster], joint: str, *, spaced
             edge = cluster.x0
         stretches[-1].append(cluster)
         edge, blank = min(edge, cluster.x0), False
-    return [_run(row, stretch, joint, spaced=spaced) for stretch in stretches]
+    result: list[TextRun] = []
+    for stretch in stretches:
+        result += _rightward(row, stretch, rtl_page=rtl_page) or [_run(row, stretch, joint, spaced=spaced)]
+    return result
+
+
+def _rightward(row: Sequence[TextRun], stretch: Sequence[Cluster], *, rtl_page: bool) -> list[TextRun]:
+    """Return the runs of a stretch written to the right, such as a line of another column; none if it is written to the
+    left. On a page that is mainly so, ``rtl_page``, only a stretch of Latin letters alone is written to the right."""
+    text = "".join(cluster.text for cluster in stretch)
+    if scripts.leans_rtl(text) or (rtl_page and (scripts.has_rtl(text) or not any(map(str.isalpha, text)))):
+        return []
+    x0, x1 = min(cluster.x0 for cluster in stretch), max(cluster.x1 for cluster in stretch)
+    runs = [run for run in row if run.x0 < x1 and run.x1 > x0]
+    return runs if all(run.x0 > x0 - run.size and run.x1 < x1 + run.size for run in runs) else []
 
 
 def _run(row: Sequence[TextRun], stretch: list[Cluster], joint: str, *, spaced: bool) -> TextRun:

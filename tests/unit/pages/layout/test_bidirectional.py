@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from apps.pages.layout.text.bidirectional import in_reading_order
+from apps.pages.model.blocks import Page
+from apps.pages.reading.page_reading import read_pages
+from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
 
 SAME_TOKENS = [
     ("םולש", "שלום"),
@@ -49,3 +54,28 @@ def test_every_character_is_read_once() -> None:
     places = [place for place, _text in in_reading_order(list(displayed))]
 
     assert sorted(places) == list(range(len(displayed)))
+
+
+def drawn_lines(path: Path, *lines: tuple[float, float, str]) -> list[str]:
+    """Return the texts of a page with lines at these places, as they are displayed from the left."""
+    letters = sorted(set("".join(text for _x, _top, text in lines)))
+    drawing = Drawing(letters)
+    for x, top, text in lines:
+        drawing.draw(text, x, top)
+    (page,) = read_pages(mapped_pdf(path, letters, {}, drawing.content()), [1])
+    assert isinstance(page, Page)
+    return [block.text for block in page.blocks]
+
+
+@pytest.mark.parametrize("share", [1, 6])
+def test_a_column_of_latin_text_beside_one_of_hebrew(tmp_path: Path, share: int) -> None:
+    latin = ["The mill turns all day.", "2. It stops at night."]
+    hebrew = " ".join(["שלום עולם"] * share)[::-1]
+    lines = [(72, 100 + 40 * number, text) for number, text in enumerate(latin)]
+
+    read = " ".join(drawn_lines(tmp_path / "a.pdf", *lines, *((330, top, hebrew[:30]) for _x, top, _text in lines)))
+
+    assert latin[0] in read
+    assert "It stops at night." in read
+    assert "שלום עולם" in read
+    assert ".2" not in read
