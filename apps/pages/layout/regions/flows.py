@@ -21,6 +21,8 @@ MIN_FILL = 0.7
 MIN_LETTERS = 14
 MIN_FILL_OF_LONG_LINES = 0.6
 MIN_LETTERS_OF_LONG_LINES = 20
+# Columns with tables between their lines have at least this many lines beside those of the tables.
+MIN_LONE_LINES = 6
 # Numbers, dates and codes have more digits, as a share of the letters.
 MAX_DIGITS = 0.3
 _DIGIT = re.compile(r"\d")
@@ -59,16 +61,41 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     few, many = (one, two) if len(one) < len(two) else (two, one)
     if len(few) < 3 and usual_size(few) > 1.8 * usual_size(many):
         return True  # a single large word beside small lines
-    letters = min(_mean_letters(one), _mean_letters(two))
-    min_fill = MIN_FILL_OF_LONG_LINES if letters >= MIN_LETTERS_OF_LONG_LINES else MIN_FILL
-    if letters >= MIN_LETTERS and min(_fill(one), _fill(two)) >= min_fill and _is_wordy(one) and _is_wordy(two):
+    if _are_prose(one, two):
         return not _begin_together(one, two)
+    lone_one, lone_two = _lone_lines(one), _lone_lines(two)
+    if min(len(lone_one), len(lone_two)) >= MIN_LONE_LINES and _are_prose(lone_one, lone_two):
+        return not _begin_together(lone_one, lone_two)
+    letters = min(_mean_letters(one), _mean_letters(two))
     shared = _shared_baselines(one, two)
     if shared < MAX_SHARED_BASELINES and letters >= MIN_LETTERS_OF_SHORT_LINES and _is_dense(one) and _is_dense(two):
         return True
     if min(_marked_share(one), _marked_share(two)) >= MIN_MARKED_SHARE:
         return True
     return letters >= MIN_LETTERS_OF_SHORT_LINES and _is_centred(one) and _is_centred(two)
+
+
+def _are_prose(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
+    letters = min(_mean_letters(one), _mean_letters(two))
+    min_fill = MIN_FILL_OF_LONG_LINES if letters >= MIN_LETTERS_OF_LONG_LINES else MIN_FILL
+    is_filled = letters >= MIN_LETTERS and min(_fill(one), _fill(two)) >= min_fill
+    return is_filled and _is_wordy(one) and _is_wordy(two)
+
+
+def _lone_lines(segments: Sequence[Segment]) -> list[Segment]:
+    """Return the lines that are alone on their baseline: those of text in a column that has tables too."""
+    lone: list[Segment] = []
+    last = -1e9
+    is_pair = False
+    for segment in sorted(segments, key=baseline_of):
+        at = baseline_of(segment)
+        is_same = at - last < SAME_BASELINE_EMS * segment.size
+        if is_same and not is_pair:
+            lone.pop()
+        elif not is_same:
+            lone.append(segment)
+        last, is_pair = at, is_same
+    return lone
 
 
 def are_columns_beside(lines: Sequence[Sequence[Segment]], x: float) -> bool:

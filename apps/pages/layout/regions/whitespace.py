@@ -17,14 +17,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from apps.pages.layout.regions import flows
+from apps.pages.layout.regions.column_sets import first_set, is_headline
+from apps.pages.layout.regions.sides import Sides, has_columns, sides_of
 from apps.pages.model.segments import Segment
-from apps.pages.model.text import list_markers
 
-# A gutter is at least this wide, ...
+# A gutter is at least this wide.
 MIN_GUTTER_POINTS = 6.0
-# ... and has lines on both sides: at least ``flows.MIN_LINES``, or a figure that is as tall.
-# Lines with fewer letters on average are not taken for text.
-MIN_LETTERS = 6
 MAX_DEPTH = 12
 # At most this many gutters of a region are tried, tallest first.
 MAX_TRIED = 16
@@ -33,16 +31,12 @@ MAX_CANDIDATES = 80
 # Edges of lines that begin within this distance are one edge.
 EDGE_POINTS = 4.0
 # White space across the whole page, in line heights, that separates titles, running headers and footers from
-# columns, ...
+# columns.
 MIN_SPACE_AROUND_COLUMNS = 0.9
-# ... and one set of columns from the next, when both columns begin again at the same height.
-MIN_SPACE_BETWEEN_SETS = 1.5
 # The size of a title over columns, relative to their text.
 MIN_TITLE_SIZE_RATIO = 1.3
 # The width of a side bar, relative to the column beside it.
 MAX_SIDE_BAR_WIDTH = 0.6
-# Size of a headline between two sets of columns, relative to the text.
-MIN_HEADLINE_SIZE_RATIO = 1.15
 
 
 class Gutter(NamedTuple):
@@ -68,11 +62,11 @@ def _cut(segments: list[Segment], rtl: bool, depth: int, regions: list[list[Segm
     heights = sorted(s.bottom - s.top for s in segments if s.text)
     line_height = max(1.0, heights[len(heights) // 2]) if heights else 12.0
     for gutter in _gutters(segments, line_height) if depth < MAX_DEPTH else ():
-        left, right = _sides(segments[gutter.start : gutter.end], gutter.x)
+        left, right = sides_of(segments[gutter.start : gutter.end], gutter.x)
         if not flows.are_columns(left, right):
             continue
         start, end = _trimmed(segments, gutter, line_height, rtl=rtl)
-        left, right = _sides(segments[start:end], gutter.x)
+        left, right = sides_of(segments[start:end], gutter.x)
         _cut(segments[:start], rtl, depth + 1, regions)
         for column in (right, left) if rtl else (left, right):
             _cut(column, rtl, depth + 1, regions)
@@ -109,7 +103,7 @@ def _free_strips(segments: Sequence[Segment], x: float, line_height: float) -> l
     free: list[Gutter] = []
     strip_x0 = x - MIN_GUTTER_POINTS
     start = 0
-    sides = _Sides()
+    sides = Sides()
     for index, segment in enumerate(segments):
         if segment.x0 >= x:
             sides.right.add(segment, line_height)
@@ -118,62 +112,10 @@ def _free_strips(segments: Sequence[Segment], x: float, line_height: float) -> l
         else:
             if sides.are_tall:
                 free.append(Gutter(sides.height, x, start, index))
-            start, sides = index + 1, _Sides()
+            start, sides = index + 1, Sides()
     if sides.are_tall:
         free.append(Gutter(sides.height, x, start, len(segments)))
     return free
-
-
-class _Side:
-    """Number and extent of the lines on one side of a strip."""
-
-    __slots__ = ("bottom", "letters", "lines", "top")
-
-    def __init__(self) -> None:
-        self.lines, self.letters, self.top, self.bottom = 0.0, 0, 1e9, -1e9
-
-    def add(self, segment: Segment, line_height: float) -> None:
-        height = segment.bottom - segment.top
-        # A table or a figure counts as the lines that it replaces.
-        if height > 2 * line_height:
-            lines = height / line_height
-            self.lines += lines
-            self.letters += int(MIN_LETTERS * lines) + 1
-        else:
-            self.lines += 1.0
-            self.letters += len(segment.text)
-        if segment.top < self.top:
-            self.top = segment.top
-        if segment.bottom > self.bottom:
-            self.bottom = segment.bottom
-
-
-class _Sides:
-    __slots__ = ("left", "right")
-
-    def __init__(self) -> None:
-        self.left, self.right = _Side(), _Side()
-
-    @property
-    def height(self) -> float:
-        """Return the height over which there is text on both sides."""
-        return min(self.left.bottom, self.right.bottom) - max(self.left.top, self.right.top)
-
-    @property
-    def are_tall(self) -> bool:
-        left, right = self.left, self.right
-        return (
-            left.lines >= flows.MIN_LINES
-            and right.lines >= flows.MIN_LINES
-            and left.letters >= MIN_LETTERS * left.lines
-            and right.letters >= MIN_LETTERS * right.lines
-            and self.height > 0
-        )
-
-
-def _sides(segments: Sequence[Segment], x: float) -> tuple[list[Segment], list[Segment]]:
-    left = [s for s in segments if s.x0 < x]
-    return left, [s for s in segments if s.x0 >= x]
 
 
 def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *, rtl: bool) -> tuple[int, int]:
@@ -187,38 +129,27 @@ def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *,
     for at, space in gaps:
         if space < MIN_SPACE_AROUND_COLUMNS * line_height or not _is_one_line(segments[start:at], line_height):
             break
-        if not _has_columns(segments[at:end], gutter.x, line_height) or _heads_both(segments, start, at, end, gutter.x):
+        if not has_columns(segments[at:end], gutter.x, line_height) or _heads_both(segments, start, at, end, gutter.x):
             break
         start = at
     for at, space in reversed(gaps):
-        is_headline = _is_headline_below(segments, start, at, end, gutter.x, line_height)
-        least = MIN_SPACE_AROUND_COLUMNS if is_headline else 2.0
+        is_below = _is_headline_below(segments, start, at, end, gutter.x, line_height)
+        least = MIN_SPACE_AROUND_COLUMNS if is_below else 2.0
         if at <= start or space < least * line_height or not _is_one_line(segments[at:end], line_height):
             break
-        if not _has_columns(segments[start:at], gutter.x, line_height):
+        if not has_columns(segments[start:at], gutter.x, line_height):
             break
         end = at
-    for at, space in gaps:
-        if (
-            start < at < end
-            and _begins_set(segments[at:end], gutter.x, space, line_height)
-            and _has_columns(segments[start:at], gutter.x, line_height)
-            and not _counts_down(segments[start:at], segments[at:end], gutter.x, rtl=rtl)
-        ):
-            return start, at
-    return start, end
+    return first_set(segments, gaps, (start, end), gutter.x, line_height, rtl=rtl)
 
 
 def _is_headline_below(
     segments: Sequence[Segment], start: int, at: int, end: int, x: float, line_height: float
 ) -> bool:
     """Return True if columns that end at one height are followed by a headline, and that by a line across both."""
-    headline = segments[at]
-    if end - at > 1 or end == len(segments) or not headline.text:
+    if end == len(segments) or not is_headline(segments[at:end], segments[start:at]):
         return False
-    if headline.size <= MIN_HEADLINE_SIZE_RATIO * flows.usual_size(segments[start:at]):
-        return False
-    left, right = _sides(segments[start:at], x)
+    left, right = sides_of(segments[start:at], x)
     if not left or not right:
         return False
     return abs(max(s.bottom for s in left) - max(s.bottom for s in right)) < 0.3 * line_height
@@ -229,7 +160,7 @@ def _below_title(segments: Sequence[Segment], gutter: Gutter, *, rtl: bool) -> i
 
     If the first column is a narrow side bar, all text above it belongs to the title.
     """
-    left, right = _sides(segments[gutter.start : gutter.end], gutter.x)
+    left, right = sides_of(segments[gutter.start : gutter.end], gutter.x)
     first, second = (right, left) if rtl else (left, right)
     top = min(s.top for s in first)
     size = flows.usual_size(second)
@@ -271,34 +202,5 @@ def _heads_both(segments: Sequence[Segment], start: int, at: int, end: int, x: f
     """Return True if the line above ``at`` has a part at the left edge of each column: two headings, not one title."""
     return all(
         head and abs(min(s.x0 for s in head) - min(s.x0 for s in column)) <= EDGE_POINTS
-        for head, column in zip(_sides(segments[start:at], x), _sides(segments[at:end], x), strict=True)
+        for head, column in zip(sides_of(segments[start:at], x), sides_of(segments[at:end], x), strict=True)
     )
-
-
-def _counts_down(above: Sequence[Segment], below: Sequence[Segment], x: float, *, rtl: bool) -> bool:
-    """Return True if the numbered lines of the first column go on below: 1 over 2, beside 3 over 4."""
-    before, after = (
-        [marker for s in _sides(part, x)[rtl] if list_markers.is_ordered(marker := list_markers.split(s.text)[0])]
-        for part in (above, below)
-    )
-    return bool(before and after) and list_markers.follows(before[-1], after[0])
-
-
-def _has_columns(segments: Sequence[Segment], x: float, line_height: float) -> bool:
-    sides = _Sides()
-    for segment in segments:
-        (sides.right if segment.x0 >= x else sides.left).add(segment, line_height)
-    return sides.are_tall
-
-
-def _begins_set(segments: Sequence[Segment], x: float, space: float, line_height: float) -> bool:
-    """Return True if columns begin again: under a headline, or both at one height after wide white space."""
-    left, right = _sides(segments, x)
-    if not left or not right:
-        return False
-    first = segments[0]
-    alone = all(s.top >= first.bottom for s in segments[1:])
-    if alone and first.text and first.size > MIN_HEADLINE_SIZE_RATIO * flows.usual_size(segments):
-        return _has_columns(segments[1:], x, line_height)
-    at_one_height = abs(left[0].top - right[0].top) < 0.3 * line_height
-    return at_one_height and space >= MIN_SPACE_BETWEEN_SETS * line_height

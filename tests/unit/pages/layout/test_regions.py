@@ -238,3 +238,28 @@ def drawn_table(sheet: Sheet, left: float, top: float, width: float, fresh: Iter
             words.append(next(fresh))
             sheet.text(x + 4, y + 3, words[-1], size=9)
     return words
+
+
+def test_columns_with_a_table_on_the_same_baselines(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 90, LEFT).lines(330, 90, [*RIGHT, *RIGHT, *LEFT])
+    for row, name in enumerate(["Grain", "Rye", "Oats", "Wheat"]):
+        top = 90 + 13 * (len(LEFT) + 1 + row)
+        sheet.text(60, top, name).text(140, top, f"{31 * row + 120}").text(200, top, f"{17 * row + 245}")
+    sheet.lines(60, 90 + 13 * (len(LEFT) + 6), LEFT)
+
+    text = " ".join(parse(sheet).text.split())
+
+    assert " ".join(LEFT) in text
+    assert " ".join([*RIGHT, *RIGHT, *LEFT]) in text
+    assert text.index("Wheat") < text.index(RIGHT[0])
+
+
+def test_a_short_headline_between_two_and_three_columns(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 90, LEFT[:4]).lines(400, 90, [line[:24] for line in RIGHT[:4]])
+    sheet.text(60, 200, "Headline of the second part", size=16, bold=True)
+    for column in range(3):
+        sheet.lines(60 + 170 * column, 240, [f"{'abc'[column]}{row} speaks of the wheel" for row in range(4)])
+
+    text = parse(sheet).text
+
+    assert text.index(RIGHT[3][:24]) < text.index("Headline") < text.index("a0 speaks") < text.index("b0 speaks")
