@@ -18,6 +18,7 @@ from types import ModuleType
 from apps.pages.model.errors import ParseError
 
 _IMPORTED_ON_DEMAND = (
+    "encodings.euc_kr",
     "encodings.latin_1",
     "encodings.utf_16",
     "encodings.utf_16_be",
