@@ -28,6 +28,8 @@ MAX_DEPTH = 12
 MAX_TRIED = 16
 # At most this many positions of gutters are examined, those with the most lines on both sides first.
 MAX_CANDIDATES = 80
+# All of them together are compared with at most this many lines: a page of thousands of lines tries fewer.
+MAX_COMPARED = 100_000
 # Edges of lines that begin within this distance are one edge.
 EDGE_POINTS = 4.0
 # White space across the whole page, in line heights, that separates titles, running headers and footers from
@@ -92,7 +94,8 @@ def _gutters(segments: Sequence[Segment], line_height: float) -> list[Gutter]:
             before = bisect_right(rights, x - MIN_GUTTER_POINTS)
             if min(beyond, before) >= (1 if has_tall else flows.MIN_LINES):
                 candidates.append((min(beyond, before), x))
-    for _, x in sorted(candidates, reverse=True)[:MAX_CANDIDATES]:
+    tried = min(MAX_CANDIDATES, max(1, MAX_COMPARED // len(segments)))
+    for _, x in sorted(candidates, reverse=True)[:tried]:
         found += _free_strips(segments, x, line_height)
     found.sort(reverse=True)
     return found[:MAX_TRIED]
