@@ -21,6 +21,7 @@ from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.images import preparation
 from ocr_worker.images.rulings import find_rulings
 from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened
+from ocr_worker.lost_lines import lost_share
 from ocr_worker.networks.ppocr import DETECTION_SIDE, Detector, Quad, cut_out, height_of, length_of
 
 # The sample that shows a page's orientation and script: this many lines, whose length is about this many heights.
@@ -38,6 +39,8 @@ _MIN_FILLING = 0.3
 _MIN_KNOWN_CONFIDENCE, _MIN_KNOWN_DENSITY = 0.65, 0.35
 # A page counts as read if this share of its lines has this many letters per line height and this confidence.
 _MIN_READ_SHARE, _MIN_READ_DENSITY, _MIN_READ_CONFIDENCE = 0.6, 0.35, 0.7
+# A page of which this share of the lines was not read at all has a warning.
+_MIN_LOST_SHARE = 0.35
 # Latin text may be an old print if its confidence is below this, or if f is more frequent than in any language.
 _CLEAN_PRINT = 0.975
 _MAX_F_SHARE = 0.035
@@ -90,6 +93,8 @@ class PageReader:
             readings, warnings = self._readings_of_any_script(page, sample)
         seconds = round(time.monotonic() - started, 3)
         best = readings[0] if readings else None
+        if best and not warnings and lost_share(page.lines, best.lines) >= _MIN_LOST_SHARE:
+            warnings = (SCRIPT_NOT_READ,)
         scale = 72.0 / request.dpi
         height, width = page.image.shape
         rulings = find_rulings(page.image) if best else []

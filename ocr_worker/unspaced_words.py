@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from apps.pages.model.text import scripts
 from ocr_worker.engines.base import FoundLine, FoundWord
 
-# Gaps below these shares of the line's height are no blank: between ideographs, letters of Thai, and Hangul.
-MAX_IDEOGRAPH_GAP, MAX_LETTER_GAP, MAX_HANGUL_GAP = 0.6, 0.22, 0.15
+# Gaps below these shares of the line's height are no blank: between ideographs, and letters of Thai.
+MAX_IDEOGRAPH_GAP, MAX_LETTER_GAP = 0.6, 0.22
+# Syllables of Hangul are squares of one width, whose ink is narrower by different amounts: their centres are this many
+# usual steps apart where a blank parts them.
+MIN_BLANK_STEP = 1.19
 # A line inside another one by these shares, with a confidence lower by this much, repeats the marks of that line.
 MIN_INSIDE_SHARE, MIN_LESS_SURE = 0.5, 0.15
 
@@ -16,10 +20,11 @@ MIN_INSIDE_SHARE, MIN_LESS_SURE = 0.5, 0.15
 def with_words_joined(line: FoundLine) -> FoundLine:
     """Return the line with neighbours joined that no blank parts."""
     height = max(word.bottom for word in line.words) - min(word.top for word in line.words)
+    step = _usual_step(line.words)
     words: list[FoundWord] = []
     for word in line.words:
         before = words[-1] if words else None
-        if before is None or not _touch(before, word, height):
+        if before is None or not _touch(before, word, height, step):
             words.append(word)
             continue
         letters = len(before.text) + len(word.text)
@@ -34,14 +39,30 @@ def with_words_joined(line: FoundLine) -> FoundLine:
     return FoundLine(tuple(words), line.confidence)
 
 
-def _touch(before: FoundWord, word: FoundWord, height: float) -> bool:
+def _touch(before: FoundWord, word: FoundWord, height: float, step: float) -> bool:
     left, right = before.text[-1], word.text[0]
-    if "\uac00" <= left <= "\ud7a3" and "\uac00" <= right <= "\ud7a3":
-        return word.x0 - before.x1 < MAX_HANGUL_GAP * height
+    if _is_hangul(left) and _is_hangul(right):
+        return _centres(word)[0] - _centres(before)[-1] < MIN_BLANK_STEP * step
     if not (scripts.wraps_anywhere(left) and scripts.wraps_anywhere(right)):
         return False
     ideographs = scripts.is_unspaced(left) or scripts.is_unspaced(right)
     return word.x0 - before.x1 < (MAX_IDEOGRAPH_GAP if ideographs else MAX_LETTER_GAP) * height
+
+
+def _usual_step(words: Sequence[FoundWord]) -> float:
+    """Return the middle distance of neighbouring syllables of a line in Hangul; 0.0 without any."""
+    centres = [_centres(word) for word in words if all(map(_is_hangul, word.text))]
+    steps = sorted(right - left for left, right in itertools.pairwise(itertools.chain.from_iterable(centres)))
+    return steps[len(steps) // 2] if steps else 0.0
+
+
+def _centres(word: FoundWord) -> list[float]:
+    step = (word.x1 - word.x0) / len(word.text)
+    return [word.x0 + step * (place + 0.5) for place in range(len(word.text))]
+
+
+def _is_hangul(character: str) -> bool:
+    return "\uac00" <= character <= "\ud7a3"
 
 
 def without_marks_alone(lines: Sequence[FoundLine]) -> list[FoundLine]:

@@ -14,7 +14,8 @@ from ocr_worker import script_detection
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.language_packs import pack_folder, pack_of, package_of
-from ocr_worker.networks.ppocr import Quad
+from ocr_worker.lost_lines import lost_lines, with_line
+from ocr_worker.networks.ppocr import Quad, cut_out
 from ocr_worker.unspaced_words import without_marks_alone
 
 _WORD_LEVEL = "5"
@@ -22,6 +23,10 @@ _WORD_LEVEL = "5"
 BESIDE_OTHER_SCRIPTS = ("en",)
 _MAX_LOADED = 4
 _PSM, _PSM_ORIENTATION = 3, 0
+# A single line; a line as it is, without a search for its letters, which fails where many touch.
+_PSM_LINE, _PSM_RAW_LINE = 7, 13
+# White around a line that is read alone.
+_LINE_MARGIN_PIXELS = 20
 _ORIENTATION_PACK = "osd"
 _PROGRAM_SECONDS = 110
 # Tesseract's names of scripts -> ours.
@@ -50,11 +55,14 @@ _SCRIPTS = {
 
 
 class Binding(Protocol):
-    """A way to call Tesseract with a grey page and the names of packs. ``table`` returns its table of words (TSV)."""
+    """A way to call Tesseract with a grey page and the names of packs. ``table`` returns its table of words (TSV).
+
+    ``mode``: how it divides the page, by Tesseract's number.
+    """
 
     version: str
 
-    def table(self, page: Gray, packs: str) -> str: ...
+    def table(self, page: Gray, packs: str, mode: int = _PSM) -> str: ...
 
     def script(self, page: Gray) -> str: ...
 
@@ -69,8 +77,9 @@ class TesserocrBinding:
         self._loaded: dict[str, Any] = {}
         self.version = tesserocr.tesseract_version().split()[1]  # "tesseract 5.5.4 leptonica..."
 
-    def table(self, page: Gray, packs: str) -> str:
+    def table(self, page: Gray, packs: str, mode: int = _PSM) -> str:
         api = self._api(packs)
+        api.SetPageSegMode(mode)
         height, width = page.shape
         api.SetImageBytes(np.ascontiguousarray(page).tobytes(), width, height, 1, width)
         try:
@@ -106,12 +115,9 @@ class PytesseractBinding:
         self._pytesseract = pytesseract
         self.version = str(pytesseract.get_tesseract_version())
 
-    def table(self, page: Gray, packs: str) -> str:
-        return str(
-            self._pytesseract.image_to_data(
-                page, lang=packs, config=f"--psm {_PSM} --tessdata-dir {pack_folder()}", timeout=_PROGRAM_SECONDS
-            )
-        )
+    def table(self, page: Gray, packs: str, mode: int = _PSM) -> str:
+        config = f"--psm {mode} --tessdata-dir {pack_folder()}"
+        return str(self._pytesseract.image_to_data(page, lang=packs, config=config, timeout=_PROGRAM_SECONDS))
 
     def script(self, page: Gray) -> str:
         try:
@@ -158,7 +164,25 @@ class TesseractEngine(OcrEngine):
         return "\n".join(line.text for line in lines)
 
     def recognize(self, page: Gray, lines: Sequence[Quad], languages: Sequence[Language]) -> list[FoundLine]:
-        return without_marks_alone(_read_table(self._binding.table(page, packs_for(languages))))
+        packs = packs_for(languages)
+        found = _read_table(self._binding.table(page, packs))
+        # Tesseract takes some lines for pictures, and their ends for other columns.
+        for quad in lost_lines(lines, found):
+            found = with_line(found, quad, self._read_alone(page, quad, packs))
+        return without_marks_alone(found)
+
+    def _read_alone(self, page: Gray, quad: Quad, packs: str) -> FoundLine | None:
+        """Return one detected line of a straightened page, read by itself."""
+        strip = np.pad(cut_out(page, quad), _LINE_MARGIN_PIXELS, constant_values=255)
+        tables = (self._binding.table(strip, packs, mode) for mode in (_PSM_LINE, _PSM_RAW_LINE))
+        read = next(filter(None, map(_read_table, tables)), [])
+        left, top = float(quad[:, 0].min()) - _LINE_MARGIN_PIXELS, float(quad[:, 1].min()) - _LINE_MARGIN_PIXELS
+        words = tuple(
+            word._replace(x0=word.x0 + left, top=word.top + top, x1=word.x1 + left, bottom=word.bottom + top)
+            for line in read
+            for word in line.words
+        )
+        return FoundLine(words, read[0].confidence) if words else None
 
 
 def packs_for(languages: Sequence[Language]) -> str:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 _FOLDER = Path("/usr/share/fonts/truetype")
 DPI = 200
 _MARGIN, _WIDTH, _HEIGHT, _SIZE = 150, 1654, 1170, 40
+_COLUMN_LETTERS = 18
 
 
 class Sample(NamedTuple):
@@ -82,6 +83,19 @@ def scan(name: str) -> Image.Image:
     for number, line in enumerate(_lines(sample.text, draw, font)):
         x = _MARGIN if sample.rightward else _WIDTH - _MARGIN - draw.textlength(line, font=font)
         draw.text((x, _MARGIN + 1.8 * _SIZE * number), line, font=font, fill=0)
+    return page
+
+
+def vertical_scan(name: str) -> Image.Image:
+    """Return a grey page with a sample in columns from the right."""
+    sample = SAMPLES[name]
+    page = Image.new("L", (_WIDTH, _HEIGHT), 255)
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.truetype(str(_FOLDER / sample.file), _SIZE)
+    for place, letter in enumerate(sample.text):
+        column, row = divmod(place, _COLUMN_LETTERS)
+        x = _WIDTH - _MARGIN - round(1.8 * _SIZE * (column + 1))
+        draw.text((x, _MARGIN + 1.15 * _SIZE * row), letter, font=font, fill=0)
     return page
 
 

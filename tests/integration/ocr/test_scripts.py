@@ -1,4 +1,4 @@
-"""Pages in many scripts, born digital and scanned, whose language is not given."""
+"""Pages in many scripts, born digital and scanned, whose language is named or not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from apps.pages.layout.recognized_page import lay_out
 from apps.pages.model.blocks import Page
@@ -15,7 +16,7 @@ from apps.pages.model.recognition import Recognition, decode_recognition
 from apps.pages.reading.page_reading import read_pages
 from ocr_worker.engine import EngineProcess, OcrRequest
 from ocr_worker.language_packs import installed_packs
-from tests.documents.scripts import DPI, SAMPLES, born_digital, scan
+from tests.documents.scripts import DPI, SAMPLES, born_digital, scan, vertical_scan
 from tests.integration.ocr.conftest import process_with
 
 # Tesseract confuses a few letters of drawn words.
@@ -30,12 +31,22 @@ def test_born_digital_text_is_read_as_it_was_written(name: str, tmp_path: Path) 
     assert " ".join(block.text for block in page.blocks) == SAMPLES[name].text
 
 
-@pytest.mark.parametrize("name", ["arabic", "thai", "japanese", "chinese"])
+@pytest.mark.parametrize("name", ["arabic", "persian", "thai", "japanese", "chinese"])
 def test_a_scan_is_read_in_its_own_script(engine: EngineProcess, name: str) -> None:
     recognition = read(engine, name)
 
     assert likeness(recognition, name) > MIN_LIKENESS
     assert recognition.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["japanese", "chinese"])
+def test_a_scan_in_columns_is_read_from_the_right(engine: EngineProcess, name: str) -> None:
+    assert likeness(read_page(engine, vertical_scan(name)), name) > MIN_LIKENESS
+
+
+@pytest.mark.parametrize(("name", "code"), [("arabic", "ar"), ("thai", "th"), ("japanese", "ja"), ("chinese", "zh")])
+def test_a_scan_is_read_in_the_language_that_is_named(engine: EngineProcess, name: str, code: str) -> None:
+    assert likeness(read(engine, name, code), name) > MIN_LIKENESS
 
 
 @pytest.mark.parametrize(("name", "packs"), [("hebrew", {"heb"}), ("hindi", {"hin"}), ("korean", {"kor"})])
@@ -49,6 +60,17 @@ def test_a_scan_without_its_language_pack_is_an_error(engine: EngineProcess, nam
     assert failure.value.code == "language_not_installed"
 
 
+@pytest.mark.parametrize(("name", "code"), [("hebrew", "he"), ("hindi", "hi"), ("korean", "ko")])
+def test_a_language_without_its_pack_is_an_error(engine: EngineProcess, name: str, code: str) -> None:
+    if {"he": "heb", "hi": "hin", "ko": "kor"}[code] in installed_packs():
+        pytest.skip("this machine has the pack")
+
+    with pytest.raises(PageError) as failure:
+        read(engine, name, code)
+
+    assert failure.value.code == "language_not_installed"
+
+
 @pytest.mark.parametrize("name", ["arabic", "hebrew", "hindi", "thai", "korean"])
 def test_without_tesseract_a_scan_in_another_script_has_a_warning_and_no_garbage(name: str) -> None:
     with process_with("rapidocr-openvino") as alone:
@@ -58,10 +80,13 @@ def test_without_tesseract_a_scan_in_another_script_has_a_warning_and_no_garbage
     assert recognition.warnings == ("script_not_read",)
 
 
-def read(engine: EngineProcess, name: str) -> Recognition:
-    page = scan(name)
+def read(engine: EngineProcess, name: str, *languages: str) -> Recognition:
+    return read_page(engine, scan(name), *languages)
+
+
+def read_page(engine: EngineProcess, page: Image.Image, *languages: str) -> Recognition:
     image = encode_ocr_image(OcrImage(page.width, page.height, float(DPI), page.tobytes()))
-    return decode_recognition(engine.recognize(image, OcrRequest()))
+    return decode_recognition(engine.recognize(image, OcrRequest(languages)))
 
 
 def likeness(recognition: Recognition, name: str) -> float:

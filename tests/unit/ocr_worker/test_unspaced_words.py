@@ -22,6 +22,15 @@ def test_ideographs_are_joined_and_latin_words_are_not() -> None:
     assert with_words_joined(line).text == "人生 is free"
 
 
+def test_syllables_of_korean_are_joined_where_their_centres_are_near() -> None:
+    # The ink of a syllable may be much narrower than its square.
+    line = line_of(
+        ("인", 90, 98), ("간", 105, 115), ("은", 119, 128), ("태어날", 135, 176), ("때", 185, 192), ("부터", 199, 221)
+    )
+
+    assert with_words_joined(line).text == "인간은 태어날 때부터"
+
+
 def test_a_line_of_marks_above_another_is_dropped() -> None:
     text, marks = line_of(("มน", 0, 300)), line_of(("a", 20, 60), ("x", 100, 120), top=-3, bottom=15, sure=0.6)
 
