@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from apps.pages.layout.text.lines import baseline_of
@@ -152,10 +153,13 @@ def _is_dense(segments: Sequence[Segment]) -> bool:
 def _shared_baselines(one: Sequence[Segment], two: Sequence[Segment]) -> float:
     """Return the share of lines with a line beside them that is on the same baseline; of the side with fewer lines."""
     few, many = (one, two) if len(one) < len(two) else (two, one)
+    many = sorted(many, key=lambda s: s.top)
+    tops, tallest = [s.top for s in many], max((s.bottom - s.top for s in many), default=0.0)
     shared = beside = 0
     for s in few:
         at, slack, top, bottom = baseline_of(s), SAME_BASELINE_EMS * s.size, s.top, s.bottom
-        lines = [baseline_of(other) for other in many if other.top < bottom and other.bottom > top]
+        near = many[bisect_left(tops, top - tallest) : bisect_left(tops, bottom)]
+        lines = [baseline_of(other) for other in near if other.bottom > top]
         beside += bool(lines)
         shared += any(abs(other - at) < slack for other in lines)
     return shared / beside if beside >= MIN_LINES else 1.0
