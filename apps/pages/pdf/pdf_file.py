@@ -23,7 +23,7 @@ from apps.pages.pdf.open_document import OpenDocument
 from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.structure.outline import read_outline
-from apps.pages.pdf.structure.structure_tree import read_tags
+from apps.pages.pdf.structure.structure_tree import MAX_TAGS, read_tags
 from apps.pages.pdf.text.character_boxes import boxes_of
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.text.text_runs import text_runs
@@ -143,6 +143,7 @@ class PdfFile:
             over, stamped = self._annotation_runs(number, frame, turned, placed)
             over = [run for run in over if not _is_drawn(run, runs)]
         content = drawings.content_box
+        contents = {run.content_id for run in runs if run.content_id >= 0} if self._document.is_tagged else ()
         return RawPage(
             page_number=number,
             width=height if turned in (90, 270) else width,
@@ -163,7 +164,7 @@ class PdfFile:
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
             reader=reader,
-            tags=read_tags(self._library, page) if self._document.is_tagged else None,
+            tags=read_tags(self._library, page) if 0 < len(contents) < MAX_TAGS else None,
             hidden=characters.hidden_text,
         )
 

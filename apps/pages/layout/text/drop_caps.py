@@ -20,8 +20,10 @@ MAX_GAP_EMS = 1.5
 
 def segments_with_drop_caps(runs: Sequence[TextRun]) -> list[Segment]:
     """Return the upright runs of a page as segments, with each drop cap joined to the line whose first letter it is."""
-    by_edge = sorted(runs, key=_left_edge)
-    caps = [run for run in runs if len(run.text) <= MAX_LETTERS + 1 and _lines_beside(run, by_edge)]
+    min_size = MIN_SIZE_RATIO * min((run.size for run in runs), default=0.0)
+    letters = [run for run in runs if len(run.text) <= MAX_LETTERS + 1 and run.size > min_size]
+    by_edge = sorted(runs, key=_left_edge) if letters else []
+    caps = [run for run in letters if _lines_beside(run, by_edge)]
     if not caps:
         return segments_of(runs)
     left_out = set(map(id, caps))

@@ -89,8 +89,11 @@ def _given_texts(library: Pdfium, records: Any, unread: Any) -> dict[tuple[int, 
 
 
 def is_visible(library: Pdfium, mark: int) -> bool:
-    """Return whether the text of a mark has a letter or sign: some programs give an empty text or a soft hyphen."""
-    return bool(_text_of(library, mark).strip("\0\xad \t\r\n\xa0"))
+    """Return whether the text of a mark has a letter or sign: some programs give blanks, codes or a soft hyphen."""
+    return any(
+        (sign.isprintable() and sign != " ") or _FIRST_PRIVATE <= ord(sign) < _AFTER_PRIVATE
+        for sign in _text_of(library, mark)
+    )
 
 
 def _text_of(library: Pdfium, mark: int) -> str:

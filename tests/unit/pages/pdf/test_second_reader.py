@@ -9,8 +9,12 @@ import pytest
 from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import RawPage
 from apps.pages.pdf.pdf_file import PdfFile
+from apps.pages.pdf.text import second_reader
+from apps.pages.pdf.text.characters import CharacterReader
 from apps.pages.pdf.text.second_reader import second_runs
+from apps.pages.reading import page_reading
 from tests.unit.pages.columns_pdf import columns_pdf
+from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 
@@ -58,3 +62,23 @@ def test_glyphs_drawn_below_each_other_are_columns_from_the_right(tmp_path: Path
 
     assert [(run.text, run.angle) for run in runs] == [("いつもおせわに", 0), ("なっております", 0)]
     assert runs[0].bottom <= runs[1].top
+
+
+@pytest.mark.parametrize(("given", "asked"), [("A", [1]), ("\0\t", []), (" \x0b", []), ("\xad", [])])
+def test_a_group_without_visible_text_needs_no_second_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, asked: list[int]
+) -> None:
+    letters = [*"The mil"]
+    drawing = Drawing(letters).draw("The mill", 72, 100).mark(given).content()
+    path = mapped_pdf(tmp_path / "a.pdf", letters, {}, f"{drawing} BT /F1 11 Tf 300 500 Td <0000> Tj ET EMC")
+    pages: list[int] = []
+
+    def second_characters(*_: object) -> None:
+        pages.append(1)
+        raise PageError
+
+    monkeypatch.setattr(CharacterReader, "has_silent_fonts", lambda *_: False)
+    monkeypatch.setattr(second_reader, "second_characters", second_characters)
+    list(page_reading.read_pages(path, [1]))
+
+    assert pages == asked
