@@ -38,7 +38,6 @@ from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage, StepState
-from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import encode_page
 from apps.pages.model.errors import PageError, Stopped, page_error
 from apps.pages.model.ocr_reasons import TEXT_IN_PICTURE
@@ -183,6 +182,9 @@ def _answer_key(step: Step, fence: int) -> str:
 
 def _complete_with_answer(claim: Claim) -> None:
     """Complete the page with the stored OCR answer, and remove the image and the answer."""
+    # The layout of pages needs numpy: 12 MB in each worker, which only workers with OCR answers should have.
+    from apps.pages.layout.recognized_page import apply_recognition
+
     job, step = claim.job, claim.step
     answer_key = _answer_key(step, claim.fence)
     recognition = decode_recognition(storage.read(answer_key))
