@@ -60,14 +60,17 @@ def _print_squares(grey: Any) -> Any:
     """Return which squares show print."""
     rows, columns = (side // _SIDE_PIXELS for side in grey.shape)
     cut = grey[: rows * _SIDE_PIXELS, : columns * _SIDE_PIXELS].astype("i2")
-    steps = np.zeros(cut.shape, bool)
+    steps = np.zeros(cut.shape, "u1")
     steps[:, 1:] = np.abs(cut[:, 1:] - cut[:, :-1]) >= MIN_STEP
-    count = steps.reshape(rows, _SIDE_PIXELS, columns, _SIDE_PIXELS).sum(axis=(1, 3))
+    down = steps.reshape(rows, _SIDE_PIXELS, columns * _SIDE_PIXELS).sum(axis=1, dtype="u1")
+    count = down.reshape(rows, columns, _SIDE_PIXELS).sum(axis=2, dtype="u1")
     found = (count >= MIN_STEPS) & (count <= MAX_STEPS)
     in_a_row = np.zeros_like(found)
-    for shift in range(columns - MIN_SQUARES_IN_A_ROW + 1):
-        part = slice(shift, shift + MIN_SQUARES_IN_A_ROW)
-        in_a_row[:, part] |= found[:, part].all(axis=1, keepdims=True)
+    last = columns - MIN_SQUARES_IN_A_ROW + 1
+    if last > 0:
+        begins = np.logical_and.reduce([found[:, by : last + by] for by in range(MIN_SQUARES_IN_A_ROW)])
+        for by in range(MIN_SQUARES_IN_A_ROW):
+            in_a_row[:, by : last + by] |= begins
     return in_a_row
 
 
