@@ -6,6 +6,7 @@ Source: PDF 32000-1, 7.11.4 and 12.5.6.15.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -66,8 +67,8 @@ def _annotated(pdf: Any) -> Iterator[Any]:
     import pikepdf
 
     left = MAX_ANNOTATIONS
-    for number in range(min(len(pdf.pages), MAX_PAGES)):
-        listed = pdf.pages[number].obj.get("/Annots")
+    for page in itertools.islice(pdf.pages, MAX_PAGES):  # an index would be searched from the first page each time
+        listed = page.obj.get("/Annots")
         for at in range(min(len(listed), left)) if isinstance(listed, pikepdf.Array) else ():
             left -= 1
             annotation = listed[at]
