@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from apps.pages.layout import rotated_pages
 from apps.pages.layout.document import heading_lines, margin_lines
 from apps.pages.layout.lists import code_blocks, contents_lists, list_items
 from apps.pages.layout.lists.line_numbers import without_line_numbers
-from apps.pages.layout.lists.tagged_lines import TaggedLines, running_lines
+from apps.pages.layout.lists.tagged_lines import TaggedLines, formulas_once, running_lines
 from apps.pages.layout.regions import columns, figures, whitespace
 from apps.pages.layout.tables import (
     charts,
@@ -92,7 +94,7 @@ def analyse(raw: RawPage) -> list[Block]:
         ]
     blocks = list_items.with_levels(blocks, rtl=rtl)
     if tags:
-        blocks = running_lines(blocks, upright, raw.height)
+        blocks = formulas_once(running_lines(blocks, upright, raw.height))
     if line_numbers:
         blocks.append(_text_block(line_numbers, None))
     # Watermarks and rotated runs, such as stamps and axis labels, come last, outside the reading order.
@@ -183,7 +185,8 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool, known: TaggedLines | None) 
             if markers[index] is None and known.begins_item(above, line):
                 markers[index] = ""
     for line, found in zip(lines, markers, strict=True):
-        if group and (
+        is_formula = bool(group) and known is not None and known.is_one_formula(group[-1], line)
+        if (group and not is_formula) and (
             found is not None
             or _is_set_apart(group, line, step or leading, rtl, marker)
             or (known is not None and known.part(group[-1], line))
@@ -192,7 +195,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool, known: TaggedLines | None) 
                 and _starts_paragraph(group, line, left, right, rtl)
             )
         ):
-            yield _text_block(group, marker)
+            yield _text_block(group, marker, known)
             group, marker, step = [], None, 0.0
         if not group:
             marker = found
@@ -200,7 +203,7 @@ def _paragraphs(lines: Sequence[Segment], rtl: bool, known: TaggedLines | None) 
             new = line.bottom - group[-1].bottom
             step = min(step, new) if step else new
         group.append(line)
-    yield _text_block(group, marker)
+    yield _text_block(group, marker, known)
 
 
 def _is_set_apart(group: list[Segment], line: Segment, step: float, rtl: bool, marker: str | None) -> bool:
@@ -251,7 +254,7 @@ def _changes_weight(last: Segment, line: Segment, rtl: bool) -> bool:
     return bool(end.bold != start.bold)
 
 
-def _text_block(group: Sequence[Segment], marker: str | None) -> Block:
+def _text_block(group: Sequence[Segment], marker: str | None, known: TaggedLines | None = None) -> Block:
     """Return lines as a paragraph, or as a list item if ``marker`` is not None; it may be empty."""
     lines = tuple(map(line_of, group))
     box = lines[0].box if len(lines) == 1 else union(line.box for line in lines)
@@ -265,4 +268,8 @@ def _text_block(group: Sequence[Segment], marker: str | None) -> Block:
         spans = inline_spans.moved(spans, len(rest) - len(text)) if spans else ()
         text, level = rest, 1
     kind = BlockType.PARAGRAPH if marker is None else BlockType.LIST_ITEM
-    return Block(kind, box, text, lines, level=level, marker=marker or "", spans=spans, font=style.font, colour=colour)
+    block = Block(kind, box, text, lines, level=level, marker=marker or "", spans=spans, font=style.font, colour=colour)
+    if known is None:
+        return block
+    tagged, latex = known.heading_level(group), known.latex(group)
+    return msgspec.structs.replace(block, tagged_level=tagged, latex=latex) if tagged or latex else block

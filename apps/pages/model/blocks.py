@@ -102,7 +102,8 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     ``level``: headings 1-6 (0 until the document is surveyed), list items 1 for the outermost.
     ``marker``: the bullet or number of a list item ("-", "3.", "b)"). ``cells``: tables only.
     ``confidence``: 0.0-1.0, None when unknown. ``spans``: the parts of ``text`` that are set apart, in order.
-    ``font`` and ``colour`` ("rrggbb", "" for black): those of the first line.
+    ``font`` and ``colour`` ("rrggbb", "" for black): those of the first line. ``tagged_level``: the level of the
+    heading that the tags of the document make of it, 0 for none. ``latex``: the LaTeX that they give for a formula.
     """
 
     type: BlockType
@@ -117,6 +118,8 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     spans: tuple[TextSpan, ...] = ()
     font: str = ""
     colour: str = ""
+    tagged_level: int = 0
+    latex: str = ""
 
 
 class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):

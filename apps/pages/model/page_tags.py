@@ -10,13 +10,14 @@ ARTIFACT = -2
 
 class Tag(msgspec.Struct, frozen=True, gc=False):
     """One structure element. ``role``: its standard type, such as "Table" or "TD". ``parent``: its place in the list
-    of tags, -1 for the outermost.
+    of tags, -1 for the outermost. ``alternative``: what the file says instead of a formula, perhaps LaTeX.
     """
 
     role: str
     parent: int
     row_span: int = 1
     column_span: int = 1
+    alternative: str = ""
 
 
 class PageTags(msgspec.Struct, gc=False):

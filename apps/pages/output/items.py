@@ -104,7 +104,9 @@ def _address(block: Block) -> str:
 def _box(block: Block, start: int = 0, end: int = 0) -> Item:
     """Return the box of a block, and the part of the item's ``md`` in it, from ``start`` to before ``end``."""
     item: Item = {**grounding.box_of(block.box), "label": _LABELS[block.type]}
-    if block.marker in list_markers.CHECKED:
+    if block.latex:
+        item["label"] = "formula"
+    elif block.marker in list_markers.CHECKED:
         item["label"] = "checkbox-selected"
     elif block.marker in list_markers.UNCHECKED:
         item["label"] = "checkbox-unselected"

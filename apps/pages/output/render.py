@@ -170,6 +170,8 @@ def block_markdown(block: Block, options: RenderOptions, outer_levels: int = 0) 
         return f"{fence}\n{block.text}\n{fence}"
     if kind in (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
         return ""
+    if block.latex and kind is BlockType.PARAGRAPH:
+        return f"$$ {block.latex} $$"
     return paragraph(block.text, block.spans, links=options.links)
 
 

@@ -89,6 +89,8 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "FPDF_StructTree_CountChildren": (_INT, (_POINTER,)),
     "FPDF_StructTree_GetChildAtIndex": (_POINTER, (_POINTER, _INT)),
     "FPDF_StructElement_GetType": (_LONG, (_POINTER, _POINTER, _LONG)),
+    "FPDF_StructElement_GetAltText": (_LONG, (_POINTER, _POINTER, _LONG)),
+    "FPDF_StructElement_GetActualText": (_LONG, (_POINTER, _POINTER, _LONG)),
     "FPDF_StructElement_CountChildren": (_INT, (_POINTER,)),
     "FPDF_StructElement_GetChildAtIndex": (_POINTER, (_POINTER, _INT)),
     "FPDF_StructElement_GetChildMarkedContentID": (_INT, (_POINTER, _INT)),

@@ -10,7 +10,7 @@ from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.tiny_pdf import HEIGHT, WIDTH
 
 Element: TypeAlias = "tuple[str, Sequence[Element | int]] | tuple[str, Sequence[Element | int], bytes]"
-"""Role, children (elements or numbers of texts), and attributes as PDF bytes."""
+"""Role, children (elements or numbers of texts), and attributes as PDF bytes, or the element's own /Alt."""
 
 
 class TaggedSheet:
@@ -66,7 +66,8 @@ class TaggedSheet:
                 kids.append(b"%d" % kid)
             else:
                 kids.append(b"%d 0 R" % self._add(objects, owners, kid, number))
-        attributes = b"/A<<%s>>" % element[2] if len(element) == 3 else b""
+        given = element[2] if len(element) == 3 else b""
+        attributes = b"/A<<%s>>" % given if given and not given.startswith(b"/Alt") else given
         objects[number - 1] = b"<</Type/StructElem/S/%s/P %d 0 R/Pg 3 0 R/K[%s]%s>>" % (
             element[0].encode(),
             parent,

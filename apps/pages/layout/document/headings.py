@@ -37,6 +37,8 @@ MIN_OUTLINE_MATCHES = 0.5
 # A page on which more of the blocks are entries of the outline is a list of contents.
 MAX_OUTLINE_SHARE = 0.6
 MAX_REMEMBERED_STYLES = 2_000
+# Tags of headings are trusted when there are some, and no more of the letters are in headings.
+MIN_TAGGED, MAX_TAGGED_SHARE = 2, 0.25
 
 _DECIMAL = re.compile(r"(\d{1,3}(?:\.\d{1,3})*)\.?(?=[\s)])|([A-Z](?:\.\d{1,3})+)\.?(?=\s)")
 _ROMAN_HEADING = re.compile(r"[IVXLC]{1,6}\.(?=\s)")
@@ -89,6 +91,12 @@ def may_be_heading(block: Block) -> bool:
     )
 
 
+def may_be_tagged(block: Block) -> bool:
+    """Return True if a block that is tagged as a heading may be one."""
+    is_text = block.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM, BlockType.HEADING)
+    return is_text and 0 < len(block.lines) <= MAX_HEADING_LINES and 1 < len(block.text) <= MAX_HEADING_CHARACTERS
+
+
 def depth_of(block: Block) -> int:
     """Return the depth of the number before a heading: 1 for "3" and "IV.", 3 for "1.2.3"; 0 without a number."""
     text = block_text(block)
@@ -114,6 +122,8 @@ class HeadingSurvey:
         self._numbered: Counter[Style] = Counter()
         self._depths: dict[int, Counter[Style]] = {}
         self._outline: dict[str, int] = {}
+        self._tagged: dict[Style, Counter[int]] = {}
+        self._tagged_letters = 0
         self._matched: dict[str, Style] = {}
         self._levels: dict[Style, int] = {}
         self._depth_levels: dict[int, int] = {}
@@ -134,6 +144,9 @@ class HeadingSurvey:
             style = style_of(block)
             letters = msgspec.structs.replace(style, capitals=False) if style.capitals else style
             self._letters[letters] += len(block.text)
+            if block.tagged_level and len(self._letters) <= MAX_REMEMBERED_STYLES:
+                self._tagged.setdefault(style, Counter())[block.tagged_level] += 1
+                self._tagged_letters += len(block.text)
             if not counted[index] or len(self._letters) > MAX_REMEMBERED_STYLES or not may_be_heading(block):
                 continue
             self._found[style] += 1
@@ -172,6 +185,7 @@ class HeadingSurvey:
         self._levels = dict(zip(styles, self._ranks(styles), strict=True))
         self._follow_outline(styles)
         self._follow_numbers()
+        self._follow_tags()
 
     def _stands_out(self, style: Style) -> bool:
         """Return True for letters larger or heavier than those of the body."""
@@ -250,9 +264,20 @@ class HeadingSurvey:
                 last = max(usual, last + 1)
                 self._depth_levels[depth] = min(MAX_LEVEL, last)
 
+    def _follow_tags(self) -> None:
+        """Forget the tags if they are not those of headings; give the style of tagged headings their level."""
+        headings = sum(levels.total() for levels in self._tagged.values())
+        if headings < MIN_TAGGED or self._tagged_letters > MAX_TAGGED_SHARE * self._letters.total():
+            self._tagged.clear()
+        for style, levels in self._tagged.items():
+            if style in self._levels:
+                self._levels[style] = max(levels, key=lambda level: (levels[level], -level))
+
     def level_of(self, page: Page, index: int) -> int:
         """Return the heading level of a block of a page, 0 when it is no heading."""
         block = page.blocks[index]
+        if block.tagged_level and self._tagged and may_be_tagged(block):
+            return block.tagged_level
         if not may_be_heading(block) or is_watermark(page, block):
             return 0
         style = style_of(block)

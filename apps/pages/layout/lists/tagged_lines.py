@@ -1,7 +1,9 @@
-"""Paragraphs, list items and running lines from the tags of a PDF, for the lines that layout has found."""
+"""What the tags of a PDF say about the lines of a page: paragraphs, headings, list items, formulas, running lines."""
 
 from __future__ import annotations
 
+import re
+import string
 from collections import Counter
 from collections.abc import Sequence
 
@@ -20,8 +22,16 @@ MAX_LINES, MAX_LINES_SHARE = 12, 0.5
 MARGIN_SHARE = 0.12
 MIN_ARTIFACT_SHARE = 0.95
 MAX_RUNNING_LINES = 3
+_FORMULA = frozenset({"Formula"})
+# LaTeX has commands or groups; what could end the formula or begin HTML in Markdown is none.
+_LATEX = re.compile(r"\\[A-Za-z]+|[_^]\{|[_^]\w")
+_SIGNS = frozenset(string.ascii_letters + string.digits)
+# At most this share of the letters and digits of a formula is missing in its LaTeX.
+MAX_MISSING_SHARE = 0.1
+_NO_LATEX = re.compile(r"[$`]|<[A-Za-z/!?]|\\$")
 _ITEMS = frozenset({"LI", "TOCI"})
-_PARAGRAPHS = frozenset({"P", "H", "H1", "H2", "H3", "H4", "H5", "H6", "Title", "Caption", "Note", "LI", "TOCI"})
+_LEVELS = {"Title": 1, "H1": 1, "H2": 2, "H3": 3, "H4": 4, "H5": 5, "H6": 6}
+_PARAGRAPHS = frozenset({"P", "H", *_LEVELS, "Caption", "Note", "LI", "TOCI"})
 
 
 class TaggedLines:
@@ -37,6 +47,7 @@ class TaggedLines:
         self._joins = longest <= max(MAX_LINES, MAX_LINES_SHARE * len(segments))
         # The first item may be the rest of the last one of the page before.
         self._continued = self._item(segments[0]) if segments and segments[0].text[:1].islower() else -1
+        self._has_formulas = any(tag.alternative for tag in tags.tags)
         self._has_markers = any(
             list_markers.split(segment.text)[0] and self._item(segment) >= 0 for segment in segments
         ) or any(tag.role == "Lbl" for tag in tags.tags)
@@ -56,9 +67,42 @@ class TaggedLines:
         return place if place >= 0 and self._tags.tags[place].role in _ITEMS else -1
 
     def part(self, above: Segment, line: Segment) -> bool:
-        """Return True if two lines are in different paragraphs."""
+        """Return True if two lines are in different paragraphs, or in a heading and another element."""
         first, second = self._paragraph(above), self._paragraph(line)
-        return self._parts and min(first, second) >= 0 and first != second
+        if first == second or min(first, second) < 0:
+            return False
+        return self._parts or bool(self._level(first) or self._level(second))
+
+    def _level(self, place: int) -> int:
+        return _LEVELS.get(self._tags.tags[place].role, 0) if place >= 0 else 0
+
+    def _formula(self, line: Segment) -> int:
+        """Return the place of the formula that the whole line is in, -1 for none."""
+        if not self._has_formulas:
+            return -1
+        places = {tuple(self._tags.enclosing(run.content_id, _FORMULA)[-1:]) for run in line.runs or ()}
+        return next(iter(places.pop()), -1) if len(places) == 1 else -1
+
+    def is_one_formula(self, above: Segment, line: Segment) -> bool:
+        """Return True if two lines are rows of one formula."""
+        place = self._formula(line)
+        return place >= 0 and place == self._formula(above)
+
+    def latex(self, lines: Sequence[Segment]) -> str:
+        """Return the LaTeX of the formula that all of these lines are, "" if there is none that has their letters."""
+        places = {self._formula(line) for line in lines}
+        if len(places) > 1 or -1 in places:
+            return ""
+        latex = self._tags.tags[places.pop()].alternative.strip("$ ")
+        shown = Counter(filter(_SIGNS.__contains__, "".join(line.text for line in lines)))
+        missing = (shown - Counter(latex)).total()
+        is_sound = _LATEX.search(latex) and not _NO_LATEX.search(latex)
+        return latex if is_sound and missing <= MAX_MISSING_SHARE * shown.total() else ""
+
+    def heading_level(self, lines: Sequence[Segment]) -> int:
+        """Return the level of the heading that all of these lines are, 0 if they are none."""
+        places = {self._paragraph(line) for line in lines}
+        return self._level(places.pop()) if len(places) == 1 else 0
 
     def join(self, above: Segment, line: Segment) -> bool:
         """Return True if two lines are in one paragraph, which is no list item."""
@@ -71,6 +115,12 @@ class TaggedLines:
         if self._has_markers or item in (-1, self._continued):
             return False
         return above is None or self._item(above) != item
+
+
+def formulas_once(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks; LaTeX that several have is of a formula that layout has cut, so all of them lose it."""
+    times = Counter(block.latex for block in blocks if block.latex)
+    return [msgspec.structs.replace(block, latex="") if times[block.latex] > 1 else block for block in blocks]
 
 
 def running_lines(blocks: Sequence[Block], runs: Sequence[TextRun], height: float) -> list[Block]:

@@ -136,10 +136,13 @@ def rejoined(block: Block, words: DocumentWords) -> Block:
 
 
 def joined_blocks(first: Block, second: Block, words: DocumentWords) -> Block:
-    """Return a block that goes on in another column or on another page as one, with the spans of both."""
+    """Return a block that goes on in another column or on another page as one, with the spans of both.
+
+    It has no LaTeX: that would be of one of them.
+    """
     text = joined_lines(first.text, second.text, words)
     spans = (*first.spans, *moved(second.spans, len(text) - len(second.text)))
-    return msgspec.structs.replace(first, text=text, spans=spans)
+    return msgspec.structs.replace(first, text=text, spans=spans, latex="")
 
 
 def joined_lines(text: str, line: str, words: DocumentWords = NO_WORDS) -> str:

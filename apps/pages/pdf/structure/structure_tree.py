@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from apps.pages.model.page_tags import PageTags, Tag
+from apps.pages.model.text.safe_text import clean
 from apps.pages.pdf.pdfium import Pdfium, utf16
 
 MAX_TAGS = 20_000
 MAX_DEPTH = 60
 MAX_SPAN = 500
+MAX_ALTERNATIVE_CHARACTERS = 2_000
 _CELLS = frozenset({"TD", "TH"})
 
 
@@ -43,7 +45,7 @@ def _add(library: Pdfium, found: PageTags, element: int, parent: int, depth: int
     place = len(found.tags)
     role = utf16(library.FPDF_StructElement_GetType, element)
     spans = _spans(library, element) if role in _CELLS else (1, 1)
-    found.tags.append(Tag(role, parent, *spans))
+    found.tags.append(Tag(role, parent, *spans, _alternative(library, element) if role == "Formula" else ""))
     for index in range(min(MAX_TAGS, library.FPDF_StructElement_CountChildren(element))):
         child = library.FPDF_StructElement_GetChildAtIndex(element, index)
         if child:
@@ -53,6 +55,15 @@ def _add(library: Pdfium, found: PageTags, element: int, parent: int, depth: int
         if content_id >= 0:
             # Two elements that claim one content: the first keeps it, nothing is read twice.
             found.owners.setdefault(content_id, place)
+
+
+def _alternative(library: Pdfium, element: int) -> str:
+    """Return the text for programs that cannot show the element."""
+    for function in (library.FPDF_StructElement_GetActualText, library.FPDF_StructElement_GetAltText):
+        text = utf16(function, element)
+        if text:
+            return " ".join(clean(text[:MAX_ALTERNATIVE_CHARACTERS]).split())
+    return ""
 
 
 def _spans(library: Pdfium, cell: int) -> tuple[int, int]:

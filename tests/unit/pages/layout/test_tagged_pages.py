@@ -115,6 +115,72 @@ def test_items_of_a_tagged_list_need_no_marker(tmp_path: Path) -> None:
     assert markdown == "The leaves of these trees are green now:\n\n- lime\n- oak\n- beech\n"
 
 
+PROSE = "The river runs for two hundred miles before it meets the sea, past eleven towns and a mill."
+
+
+def test_tagged_headings_have_their_levels_in_letters_like_those_of_the_text(tmp_path: Path) -> None:
+    sheet = TaggedSheet()
+    tags: list[Element] = []
+    for number, (role, title) in enumerate([("H1", "Rivers"), ("H3", "The upper course."), ("H3", "1. The mouth")]):
+        tags.append((role, [sheet.text(72, 100 + 80 * number, title)]))
+        lines: list[Element | int] = [sheet.text(72, 114 + 80 * number + 14 * line, PROSE) for line in range(3)]
+        tags.append(("P", lines))
+
+    markdown = parsed(sheet.write(tmp_path / "made.pdf", *tags)).markdown
+
+    headings = [line for line in markdown.splitlines() if line.startswith("#")]
+    assert headings == ["# Rivers", "### The upper course.", "### 1. The mouth"]
+    assert markdown.count(PROSE) == 9
+
+
+@pytest.mark.parametrize(
+    ("alternative", "shown"),
+    [
+        (r"\\frac{x+1}{y^2} = 7", r"$$ \frac{x+1}{y^2} = 7 $$"),
+        (r"$\\frac{x+1}{y^2} = 7$", r"$$ \frac{x+1}{y^2} = 7 $$"),
+        ("a fraction of x plus 1 and y2 equals 7", ""),  # words, no LaTeX
+        (r"\\frac{a}{b}", ""),  # another formula
+        (r"\\frac{x+1}{y^2} = 7 $$ <b>7</b>", ""),
+    ],
+)
+def test_a_tagged_formula_is_latex_in_markdown_if_its_letters_agree(
+    tmp_path: Path, alternative: str, shown: str
+) -> None:
+    sheet = TaggedSheet()
+    before: Element = ("P", [sheet.text(72, 100, "The share of the leaves is found by this formula:")])
+    signs: list[Element | int] = [
+        sheet.text(200, 124, "x+1"),
+        sheet.text(200, 138, "y2", size=9),
+        sheet.text(230, 131, "= 7"),
+    ]
+    alt = alternative.replace("(", r"\(").replace(")", r"\)").encode()
+    outputs = parsed(sheet.write(tmp_path / "made.pdf", before, ("Formula", signs, b"/Alt(%s)" % alt)))
+
+    assert [line for line in outputs.markdown.splitlines() if "$$" in line] == ([shown] if shown else [])
+    assert all(part in outputs.text for part in ("x+1", "y2", "= 7"))
+    labels = [box["label"] for item in outputs.items() for box in item["bbox"]]
+    assert ("formula" in labels) is bool(shown)
+
+
+def test_tags_that_make_headings_of_everything_are_not_trusted(tmp_path: Path) -> None:
+    sheet = TaggedSheet()
+    tags: list[Element] = [("H1", [sheet.text(72, 100 + 30 * number, f"{PROSE} {number}")]) for number in range(6)]
+
+    assert "#" not in parsed(sheet.write(tmp_path / "made.pdf", *tags)).markdown
+
+
+def test_entries_of_a_tagged_list_of_contents_are_a_list(tmp_path: Path) -> None:
+    sheet = TaggedSheet()
+    entries: list[Element | int] = [
+        ("TOCI", [sheet.text(72, 100 + 14 * number, title), sheet.text(400, 100 + 14 * number, str(4 * number + 3))])
+        for number, title in enumerate(["The source", "The upper course", "The mouth"])
+    ]
+
+    markdown = parsed(sheet.write(tmp_path / "made.pdf", ("TOC", entries))).markdown
+
+    assert markdown == "- The source 3\n- The upper course 7\n- The mouth 11\n"
+
+
 def test_lines_of_one_tagged_paragraph_stay_together(tmp_path: Path) -> None:
     sheet = TaggedSheet()
     first: Element = (
