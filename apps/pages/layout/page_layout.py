@@ -37,6 +37,8 @@ from apps.pages.model.text import list_markers, scripts
 MAX_STEP_GROWTH = 1.22
 # ... or where the size of the letters changes by this share.
 MAX_SIZE_CHANGE = 0.09
+# A bullet at the right belongs to a text with at least this many letters.
+MIN_ITEM_LETTERS = 8
 _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 
 
@@ -58,7 +60,7 @@ def analyse(raw: RawPage) -> list[Block]:
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
     list_items.mark_symbol_bullets(segments)
     list_items.mark_drawn_bullets(segments, raw.dots, rtl=rtl)
-    rows = contents_lists.with_contents([_with_markers(row) for row in rows_of(segments)])
+    rows = contents_lists.with_contents([_with_markers(row, rtl) for row in rows_of(segments)])
     obstacles = [_as_segment(block) for block in (*found, *code)]
     pictures = figures.without_background(raw.pictures, raw.width, raw.height) if raw.runs else raw.pictures
     for box in pictures:
@@ -117,8 +119,8 @@ def _as_segment(block: Block) -> Segment:
     return Segment("", box.x0, box.top, box.x1, box.bottom, 0.0, block=block)
 
 
-def _with_markers(row: list[Segment]) -> list[Segment]:
-    """Join a list marker in a segment of its own with the text after it."""
+def _with_markers(row: list[Segment], rtl: bool) -> list[Segment]:
+    """Join a list marker in a segment of its own with the text after it, which is left of bullets in right-to-left text."""
     if len(row) < 2:
         return row
     result: list[Segment] = []
@@ -129,12 +131,18 @@ def _with_markers(row: list[Segment]) -> list[Segment]:
             and last.block is None
             and segment.block is None
             and segment.x0 - last.x1 < 4 * segment.size
-            and list_markers.is_lone(last.text)
+            and (_is_bullet_of(last, segment) if rtl else list_markers.is_lone(last.text))
         ):
-            result[-1] = _merged([last, segment], f"{last.text} {segment.text}")
+            marker, text = (segment.text, last.text) if rtl else (last.text, segment.text)
+            result[-1] = _merged([last, segment], f"{marker} {text}")
         else:
             result.append(segment)
     return result
+
+
+def _is_bullet_of(text: Segment, segment: Segment) -> bool:
+    """Return True for a bullet at the right of a text; marks are beside each other and beside numbers in a table."""
+    return segment.text in list_markers.BULLET_SIGNS and len(text.text) >= MIN_ITEM_LETTERS
 
 
 def _merged(parts: Sequence[Segment], text: str) -> Segment:

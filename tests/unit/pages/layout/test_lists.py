@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from apps.pages.layout.page_layout import analyse
+from apps.pages.model.blocks import BlockType
 from apps.pages.model.raw_page import TextStyle
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.drawing import raw_page, run
@@ -166,3 +167,13 @@ def test_a_sign_of_a_symbol_font_without_a_public_character_is_a_bullet(characte
     (block,) = analyse(raw_page([sign, run("One reason to go", 84, 100)]))
 
     assert (block.marker, block.text) == ("•", "One reason to go")
+
+
+def test_bullets_at_the_right_of_an_arabic_page_begin_items() -> None:
+    runs = [run("متطلبات التحقق من الأمان في التطبيقات كلها", 300, 100)]
+    for number in range(3):
+        runs += [run("Leaves of the season", 380, 130 + 20 * number), run("•", 500, 130 + 20 * number)]
+
+    blocks = analyse(raw_page(runs))
+
+    assert [block.text for block in blocks if block.type is BlockType.LIST_ITEM] == 3 * ["Leaves of the season"]
