@@ -54,6 +54,8 @@ PEERS = {
 MAX_PAGES = 3_000
 
 OCR_DPI = 200.0
+# Pictures need OCR.
+IMAGES_AND_PDF = (".pdf", ".png", ".jpg", ".tif")
 
 Figure = dict[str, Any]
 Recognize = Callable[[Path, Page], Page]
@@ -101,8 +103,9 @@ def measure_folder(folder: str, out: Path, arguments: argparse.Namespace) -> lis
     out.mkdir(parents=True, exist_ok=True)
     empty, pages, seconds = 0, 0, 0.0
     recognize = page_recognizer() if arguments.ocr else None
-    for document in sorted((SHARED / "corpus" / folder).glob("*.pdf")):
-        if arguments.only not in document.name:
+    kinds = IMAGES_AND_PDF if arguments.ocr else (".pdf",)
+    for document in sorted((SHARED / "corpus" / folder).iterdir()):
+        if document.suffix not in kinds or arguments.only not in document.name:
             continue
         started = time.process_time()
         pages += predict(document, out, recognize=recognize)
@@ -146,7 +149,8 @@ def page_recognizer() -> Recognize:
     engine = EngineProcess(settings())
 
     def recognize(document: Path, page: Page) -> Page:
-        image = encode_ocr_image(render_for_ocr(str(document), page.number, dpi=OCR_DPI))
+        media_type = inspect_document(str(document), max_pages=MAX_PAGES).media_type
+        image = encode_ocr_image(render_for_ocr(str(document), page.number, media_type=media_type, dpi=OCR_DPI))
         return apply_recognition(page, decode_recognition(engine.recognize(image, OcrRequest((), False))))
 
     return recognize
