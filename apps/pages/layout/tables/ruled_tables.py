@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ from apps.pages.model.segments import Band
 # A grid with fewer written cells is a frame, a form field or a chart.
 MIN_WRITTEN_CELLS = 2
 MIN_WRITTEN_SHARE = 0.12
-MAX_CELLS = 5_000
+MAX_CELLS = 20_000
 MAX_COLUMNS = 500
 # A cell over at least this many columns may be a row without lines, if words are in this share of its columns.
 MIN_OPEN_SPAN_COLUMNS = 4
@@ -244,12 +244,11 @@ def without_empty_rows(cells: list[Cell]) -> tuple[Cell, ...]:
     columns = sorted({cell.column for cell in cells if cell.text})
     tidy = []
     for cell in cells:
-        row_span = sum(1 for row in rows if cell.row <= row < cell.row + cell.row_span)
-        column_span = sum(1 for column in columns if cell.column <= column < cell.column + cell.column_span)
+        row, column = bisect_left(rows, cell.row), bisect_left(columns, cell.column)
+        row_span = bisect_left(rows, cell.row + cell.row_span) - row
+        column_span = bisect_left(columns, cell.column + cell.column_span) - column
         if not row_span or not column_span:
             continue
-        row = sum(1 for place in rows if place < cell.row)
-        column = sum(1 for place in columns if place < cell.column)
         tidy.append(Cell(row, column, cell.text, row_span, column_span, row == 0, cell.box, cell.spans))
     return tuple(tidy)
 

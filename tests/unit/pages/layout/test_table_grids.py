@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from apps.pages.layout import page_layout
 from apps.pages.layout.document.continuations import ContinuationJoiner
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
-from apps.pages.model.raw_page import TextRun, WordBox
+from apps.pages.model.raw_page import RawPage, TextRun, WordBox
 from apps.pages.output.render import grid_of, table_html
 from tests.unit.pages.drawing import grid_rules, prose, raw_page, run
 
@@ -246,3 +248,17 @@ def test_the_title_and_the_notes_in_the_frame_of_a_table_are_text() -> None:
     assert [cell.text for cell in table.cells if cell.row == 0] == ["Vessel", "Cargo", "Tons"]
     assert max(cell.row for cell in table.cells) == 2
     assert note.text.startswith("Note: tons of the year")
+
+
+@pytest.mark.parametrize("ruled", [True, False])
+@pytest.mark.parametrize(("columns", "rows"), [(200, 10), (50, 200)])
+def test_a_table_of_very_many_cells_is_read_whole_and_in_time(columns: int, rows: int, ruled: bool) -> None:
+    runs = [run(f"{r}.{c}", 40 + 30 * c, 40 + 14 * r, size=8) for r in range(rows) for c in range(columns)]
+    places = [38 + 30 * n for n in range(columns + 1)], [38 + 14 * n for n in range(rows + 1)]
+    raw = RawPage(1, 30 * columns + 80, 14 * rows + 80, runs, grid_rules(*places) if ruled else [], [], [])
+
+    started = time.process_time()
+    (table,) = page_layout.analyse(raw)
+
+    assert time.process_time() - started < 5
+    assert [cell.text for cell in table.cells] == [r.text for r in runs]
