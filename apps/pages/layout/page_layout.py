@@ -120,7 +120,7 @@ def _as_segment(block: Block) -> Segment:
 
 
 def _with_markers(row: list[Segment], rtl: bool) -> list[Segment]:
-    """Join a list marker in a segment of its own with the text after it, which is left of bullets in right-to-left text."""
+    """Join a list marker in a segment of its own with the text after it: that at the left of a bullet if ``rtl``."""
     if len(row) < 2:
         return row
     result: list[Segment] = []

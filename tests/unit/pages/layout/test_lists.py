@@ -170,10 +170,11 @@ def test_a_sign_of_a_symbol_font_without_a_public_character_is_a_bullet(characte
 
 
 def test_bullets_at_the_right_of_an_arabic_page_begin_items() -> None:
-    runs = [run("متطلبات التحقق من الأمان في التطبيقات كلها", 300, 100)]
+    runs = [run("متطلبات التحقق من الأمان في التطبيقات كلها", 300, top) for top in (60, 74, 88)]
     for number in range(3):
         runs += [run("Leaves of the season", 380, 130 + 20 * number), run("•", 500, 130 + 20 * number)]
 
     blocks = analyse(raw_page(runs))
 
-    assert [block.text for block in blocks if block.type is BlockType.LIST_ITEM] == 3 * ["Leaves of the season"]
+    items = [block for block in blocks if block.type is BlockType.LIST_ITEM]
+    assert [(item.marker, item.text) for item in items] == 3 * [("•", "Leaves of the season")]
