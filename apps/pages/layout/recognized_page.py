@@ -41,6 +41,8 @@ _MAX_HEIGHT_DIFFERENCE = 0.22
 _MIN_CONFIDENCE = 0.6
 # Words of one line further apart than this many line heights belong to different columns or cells.
 _MIN_COLUMN_GAP_HEIGHTS = 1.3
+# A stroke of a letter reaches past the box of its line by this much.
+_MAX_STROKE_OVERHANG_POINTS = 1.0
 # A suspected text layer is right if it agrees this far with its picture: OCR of clean print does with 0.8 or more.
 MIN_AGREEMENT = 0.6
 # If OCR is this sure of its text, the layer has to agree with it further.
@@ -73,7 +75,7 @@ def lay_out(
         width=recognition.width,
         height=recognition.height,
         runs=_runs(recognition.lines),
-        rulings=list(recognition.rulings),
+        rulings=[rule for rule in recognition.rulings if not _is_part_of_letters(rule, recognition.lines)],
         fills=[],
         pictures=[],
     )
@@ -94,6 +96,11 @@ def lay_out(
         )
         blocks.append(rotated_pages.moved(read, lambda box: as_displayed(box, recognition)))
     return blocks
+
+
+def _is_part_of_letters(rule: Box, lines: Sequence[RecognizedLine]) -> bool:
+    """Return True for a stroke inside a line of text, which the detector of rulings takes for one in small print."""
+    return any(line.box.contains(rule, slack=_MAX_STROKE_OVERHANG_POINTS) for line in lines)
 
 
 def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool = False) -> Page:

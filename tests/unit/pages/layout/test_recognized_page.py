@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from apps.pages.layout.recognized_page import apply_recognition
@@ -155,6 +156,17 @@ def test_the_labels_of_a_chart_in_a_picture_are_no_table() -> None:
     assert sorted(" ".join(block.text for block in page.blocks).split()) == sorted(
         ["2.4", "2.2", "2.0", "1.8", "Male", "Female", "Unknown"]
     )
+
+
+def test_strokes_of_letters_are_no_rulings_of_a_table() -> None:
+    rows = [("Vessel", "Hull", "Leith"), ("Anna", "120", "85"), ("Brigid", "60", "41"), ("Clara", "12", "17")]
+    lines = [line(text, 50 + 150 * c, 100 + 16 * r) for r, row in enumerate(rows) for c, text in enumerate(row)]
+    strokes = (Box(198, 110, 224, 111), Box(348, 110, 378, 111), Box(198, 126, 216, 127), Box(348, 126, 360, 127))
+    read = msgspec.structs.replace(recognition(*lines), rulings=strokes)
+
+    (table,) = apply_recognition(scan(), read).blocks
+
+    assert [cell.text for cell in table.cells] == [text for row in rows for text in row]
 
 
 def test_the_own_text_of_a_scan_stays_exact_and_in_its_place() -> None:
