@@ -34,7 +34,7 @@ def with_line(found: Sequence[FoundLine], quad: Quad, line: FoundLine | None) ->
     lines: list[FoundLine] = []
     replaced = 0
     for other in found:
-        kept = tuple(word for word in other.words if not _is_inside(word, quad))
+        kept = tuple(word for word in other.words if not is_inside(word, quad))
         replaced += sum(len(word.text) for word in other.words) - sum(len(word.text) for word in kept)
         if kept:
             lines.append(FoundLine(kept, other.confidence))
@@ -48,13 +48,14 @@ def _covered(quad: Quad, words: Sequence[FoundWord]) -> float:
     margin = WORD_GAP_HEIGHTS * height_of(quad)
     left, right = float(quad[:, 0].min()), float(quad[:, 0].max())
     end, covered = left, 0.0
-    for word in sorted((word for word in words if _is_inside(word, quad)), key=lambda word: word.x0):
+    for word in sorted((word for word in words if is_inside(word, quad)), key=lambda word: word.x0):
         x0, x1 = max(end, word.x0 - margin), min(right, word.x1 + margin)
         covered += max(0.0, x1 - x0)
         end = max(end, x1)
     return covered / max(1.0, right - left)
 
 
-def _is_inside(word: FoundWord, quad: Quad) -> bool:
+def is_inside(word: FoundWord, quad: Quad) -> bool:
+    """Return True if the middle of a word lies in a detected line."""
     x, y = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
     return bool(quad[:, 0].min() <= x <= quad[:, 0].max() and quad[:, 1].min() <= y <= quad[:, 1].max())

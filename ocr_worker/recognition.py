@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apps.pages.model.geometry import Box
-from apps.pages.model.recognition import OcrAttempt, Recognition, RecognizedLine, RecognizedWord
+from apps.pages.model.recognition import OcrAttempt, Recognition
 from apps.pages.model.text import languages as languages_
 from apps.pages.model.text.languages import LATIN, Language
 from ocr_worker import punctuation, script_detection, unspaced_words
@@ -23,6 +23,8 @@ from ocr_worker.images.rulings import find_rulings
 from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened
 from ocr_worker.lost_lines import lost_share
 from ocr_worker.networks.ppocr import DETECTION_SIDE, Detector, Quad, cut_out, height_of, length_of
+from ocr_worker.points import line_in_points
+from ocr_worker.strange_lines import lines_inside, strange_lines, without_lines
 
 # The sample that shows a page's orientation and script: this many lines, whose length is about this many heights.
 # Short lines show little and long lines cost more.
@@ -41,6 +43,8 @@ _MIN_KNOWN_CONFIDENCE, _MIN_KNOWN_DENSITY = 0.65, 0.35
 _MIN_READ_SHARE, _MIN_READ_DENSITY, _MIN_READ_CONFIDENCE = 0.6, 0.35, 0.7
 # A page of which this share of the lines was not read at all has a warning.
 _MIN_LOST_SHARE = 0.35
+# More lines than this share are no exception on their page.
+_MAX_STRANGE_SHARE = 0.6
 # Latin text may be an old print if its confidence is below this, or if f is more frequent than in any language.
 _CLEAN_PRINT = 0.975
 _MAX_F_SHARE = 0.035
@@ -93,6 +97,8 @@ class PageReader:
             readings, warnings = self._readings_of_any_script(page, sample)
         seconds = round(time.monotonic() - started, 3)
         best = readings[0] if readings else None
+        if best and not request.languages and not warnings:
+            best, warnings = self._with_strange_lines(page, best)
         if best and not warnings and lost_share(page.lines, best.lines) >= _MIN_LOST_SHARE:
             warnings = (SCRIPT_NOT_READ,)
         scale = 72.0 / request.dpi
@@ -160,12 +166,35 @@ class PageReader:
             return readings, (SCRIPT_NOT_READ,)
         return sorted(readings, key=lambda reading: reading.worth, reverse=True), ()
 
-    def _script_of(self, page: Straight) -> str:
-        """Return the script of a page; a page of few lines is shown again as many."""
-        for image in (page.image, None):
+    def _with_strange_lines(self, page: Straight, reading: Reading) -> tuple[Reading, tuple[str, ...]]:
+        """Return the reading with its lines in another script read in that script, and warnings.
+
+        Lines in a script that no engine reads are left out, with a warning.
+        """
+        strange = strange_lines(page.lines, reading.lines)
+        if not strange or len(strange) > _MAX_STRANGE_SHARE * len(page.lines):
+            return reading, ()
+        script = self._script_of(page, strange)
+        if script in ("", _script_of_languages(reading)):
+            return reading, ()
+        rest = without_lines(reading.lines, strange)
+        try:
+            language = _any_language_of(script)
+            engine = next((engine for engine in self._engines if engine.knows((language,))), None)
+        except LanguagePackMissing:
+            engine = None
+        if engine is None or engine is reading.engine:
+            return reading._replace(lines=rest), (SCRIPT_NOT_READ,)
+        found = _read(engine, page, (language,), preparation.AS_IT_IS, "lines in another script").lines
+        return reading._replace(lines=[*rest, *lines_inside(found, strange)]), ()
+
+    def _script_of(self, page: Straight, lines: Sequence[Quad] = ()) -> str:
+        """Return the script of a page, or of some lines of it; a page of few lines is shown again as many."""
+        for image in (None,) if lines else (page.image, None):
             for engine in self._engines:
                 if image is None:
-                    image = script_detection.stacked([cut_out(page.image, line) for line in page.lines[:_SAMPLE_LINES]])
+                    sample = (lines or page.lines)[:_SAMPLE_LINES]
+                    image = script_detection.stacked([cut_out(page.image, line) for line in sample])
                 if script := engine.script_of(image):
                     return script
         return ""
@@ -213,6 +242,11 @@ class PageReader:
         text = self._old_print_engine.read_strips([cut_out(page.image, line) for line in longest], old)
         letters = sum(character.isalpha() for character in text)
         return old if text.count("ſ") > _LONG_S_SHARE * max(letters, 1) else ()
+
+
+def _script_of_languages(reading: Reading) -> str:
+    """Return the script of the placeholder language that a page was read with."""
+    return next((script for script in languages_.SCRIPTS if script.lower() == reading.attempt.languages), "")
 
 
 def _any_language_of(script: str) -> Language:
@@ -265,31 +299,3 @@ def _read(
         characters=characters,
     )
     return Reading(lines, engine, attempt)
-
-
-def line_in_points(line: FoundLine, scale: float, detected: Sequence[Quad]) -> RecognizedLine:
-    """Convert a line from pixels to points.
-
-    Top and bottom are those of the detected line around its centre: they do not depend on the letters of the line.
-    """
-    x0, top = min(word.x0 for word in line.words), min(word.top for word in line.words)
-    x1, bottom = max(word.x1 for word in line.words), max(word.bottom for word in line.words)
-    x, y = (x0 + x1) / 2, (top + bottom) / 2
-    for quad in detected:
-        quad_top, quad_bottom = float(quad[:2, 1].mean()), float(quad[2:, 1].mean())
-        if quad_top <= y <= quad_bottom and quad[:, 0].min() <= x <= quad[:, 0].max():
-            top, bottom = quad_top, quad_bottom
-            break
-    words = tuple(
-        RecognizedWord(
-            word.text,
-            round(word.x0 * scale, 2),
-            round(word.top * scale, 2),
-            round(word.x1 * scale, 2),
-            round(word.bottom * scale, 2),
-            round(min(1.0, max(0.0, word.confidence)), 3),
-        )
-        for word in line.words
-    )
-    box = Box(round(x0 * scale, 2), round(top * scale, 2), round(x1 * scale, 2), round(bottom * scale, 2))
-    return RecognizedLine(words, box, round(min(1.0, max(0.0, line.confidence)), 3))

@@ -16,6 +16,7 @@ from apps.pages.model.recognition import Recognition, decode_recognition
 from apps.pages.reading.page_reading import read_pages
 from ocr_worker.engine import EngineProcess, OcrRequest
 from ocr_worker.language_packs import installed_packs
+from tests.documents.scans import LINES, picture
 from tests.documents.scripts import DPI, SAMPLES, born_digital, scan, vertical_scan
 from tests.integration.ocr.conftest import process_with
 
@@ -77,6 +78,33 @@ def test_without_tesseract_a_scan_in_another_script_has_a_warning_and_no_garbage
         recognition = read(alone, name)
 
     assert recognition.lines == ()
+    assert recognition.warnings == ("script_not_read",)
+
+
+def below_english(name: str) -> Image.Image:
+    """Return a page of English lines with the scan of a sample below them."""
+    page = Image.new("L", (1654, 1400), 255)
+    page.paste(picture(LINES, size=40, width=1654, height=480), (0, 0))
+    page.paste(scan(name).crop((0, 0, 1654, 900)), (0, 480))
+    return page
+
+
+def test_lines_in_another_script_below_english_are_read(engine: EngineProcess) -> None:
+    recognition = read_page(engine, below_english("thai"))
+
+    text = "".join("".join(block.text.split()) for block in lay_out(recognition))
+    assert "".join(" ".join(LINES).split()) in text
+    assert difflib.SequenceMatcher(None, text, "".join(SAMPLES["thai"].text.split()), autojunk=False).ratio() > 0.5
+    assert recognition.warnings == ()
+
+
+def test_lines_in_a_script_without_its_pack_below_english_are_no_garbage(engine: EngineProcess) -> None:
+    if {"heb", "script/Hebrew"} & installed_packs():
+        pytest.skip("this machine has the pack")
+
+    recognition = read_page(engine, below_english("hebrew"))
+
+    assert " ".join(block.text for block in lay_out(recognition)) == " ".join(LINES)
     assert recognition.warnings == ("script_not_read",)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.pages.model.geometry import Box
 from ocr_worker.engines.base import FoundLine, FoundWord
-from ocr_worker.recognition import line_in_points
+from ocr_worker.points import line_in_points
 
 LINE = FoundLine((FoundWord("one", 20, 22, 60, 38, 1.2), FoundWord("two", 70, 22, 120, 38, 0.5)), 0.8)
 
