@@ -69,7 +69,12 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
     joint = "" if _WITH_NON_JOINERS.isdisjoint(whole) else _NON_JOINER
     for row, found in zip(rows, inside, strict=True):
         text = "".join(cluster.text for cluster in found)
-        result += _runs(row, found, joint, spaced=spaced, rtl_page=rtl_page) if scripts.has_rtl(text) else row
+        if not scripts.has_rtl(text):
+            result += row
+            continue
+        result += _runs(row, found, joint, spaced=spaced, rtl_page=rtl_page)
+        # Characters of a line of another column may have been nearer to the row below.
+        result += [run for run in row if not any(run.x0 < cluster.middle < run.x1 for cluster in found)]
     return result
 
 
