@@ -24,7 +24,7 @@ from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.structure.outline import read_outline
 from apps.pages.pdf.structure.structure_tree import MAX_TAGS, read_tags
-from apps.pages.pdf.text.character_boxes import boxes_of
+from apps.pages.pdf.text.character_boxes import Boxes, boxes_of
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.text.text_runs import text_runs
 from apps.pages.pdf.text.vertical_writing import mark_vertical
@@ -88,7 +88,10 @@ class PdfFile:
         if self._last is None or self._last[0] != number:
             return []
         found = self._last[1]
-        boxes = boxes_of(found, slice(None)).turned(angle, width, height)
+        boxes = boxes_of(found, slice(None))
+        if found.overhang is not None:
+            boxes = Boxes(boxes.x0 + found.overhang[0], boxes.top, boxes.x1 - found.overhang[1], boxes.bottom)
+        boxes = boxes.turned(angle, width, height)
         edges = [array.tolist() for array in (boxes.x0, boxes.top, boxes.x1, boxes.bottom, (found.angle - angle) % 360)]
         letters = [Char(*char) for char in zip(found.text, *edges, strict=True)]
         blanks = [Box(*box) for box in found.blanks]

@@ -43,6 +43,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "FPDFTextObj_GetFont": (_POINTER, (_POINTER,)),
     "FPDFTextObj_GetTextRenderMode": (_INT, (_POINTER,)),
     "FPDFFont_GetBaseFontName": (_LONG, (_POINTER, _POINTER, _LONG)),
+    "FPDFFont_GetGlyphWidth": (_INT, (_POINTER, _UNSIGNED, _FLOAT, _POINTER)),
     "FPDFFont_GetFlags": (_INT, (_POINTER,)),
     "FPDFFont_GetIsEmbedded": (_INT, (_POINTER,)),
     "FPDFFont_HasToUnicode": (_INT, (_POINTER,)),

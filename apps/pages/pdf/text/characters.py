@@ -17,6 +17,7 @@ from apps.pages.model.raw_page import TextStyle
 from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import actual_text, glyph_names
 from apps.pages.pdf.text.character_records import GENERATED, JOINED, RECORD, UNMAPPED, single_records
+from apps.pages.pdf.text.overhang import MAX_BLANK_SHARE, Overhangs
 from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects
 
 # Text this close to a right angle is laid out as if it were at it.
@@ -71,7 +72,8 @@ class Characters(msgspec.Struct):
     ``unmapped``: the font has no more than its code. ``blanks``: the boxes of blanks on a page with letters written to
     the left. ``outside``: how many characters are not on the visible page. ``truncated``: characters are missing at the
     end of the page or of a string. ``objects``: handles of the text objects that have a character, and of the marks of
-    groups of glyphs with a text of their own. ``hidden_text``: the text of hidden objects.
+    groups of glyphs with a text of their own. ``hidden_text``: the text of hidden objects. ``overhang``: by how many
+    points boxes reach out of the advances, on the left and on the right, on a page without blanks; else None.
     """
 
     text: str
@@ -95,6 +97,7 @@ class Characters(msgspec.Struct):
     truncated: bool = False
     objects: frozenset[int] = frozenset()
     hidden_text: str = ""
+    overhang: Any = None
 
 
 class CharacterReader:
@@ -104,6 +107,7 @@ class CharacterReader:
         self._library = library
         self._objects = TextObjectReader(library, tagged=tagged)
         self._fonts = self._objects.fonts
+        self._overhangs = Overhangs(library)
         self._buffer = np.zeros(1 << 14, RECORD)
 
     def records(self, text_page: int, max_characters: int) -> tuple[Any, bool]:
@@ -184,6 +188,11 @@ class CharacterReader:
             return self._characters(text_page, real[order], index[order], frame, drawn)
         scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
         size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[object_of]
+        blank = _is_blank(codes)
+        overhang = None
+        if count and np.count_nonzero(blank) <= MAX_BLANK_SHARE * count:
+            scale = np.where(angles == 0, objects.matrix[:, 0], 0.0)[object_of]
+            overhang = self._overhangs.of(text_page, real, index, fonts, scale)
         x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
         x1, y1 = frame.displayed(real["loose_right"].astype("f8"), real["loose_bottom"].astype("f8"))
         x0, x1 = np.minimum(x0, x1), np.maximum(x0, x1)
@@ -193,7 +202,6 @@ class CharacterReader:
         width, height = frame.size
         middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
         inside = (np.abs(middle_x - width / 2) <= width / 2 + 1) & (np.abs(middle_y - height / 2) <= height / 2 + 1)
-        blank = _is_blank(codes)
         counted = np.cumsum(blank)
         if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
             near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
@@ -222,6 +230,7 @@ class CharacterReader:
             content_id=objects.content_id[object_of],
             blanks_before=blanks_before,
             piece=same_box[kept],
+            overhang=None if overhang is None else overhang[:, kept],
             vertical=objects.vertical[object_of],
             unmapped=self._unmapped(real, codes, fonts)[kept],
             blanks=np.column_stack((x0, top, x1, bottom))[blank & inside].tolist() if has_leftward(codes) else [],

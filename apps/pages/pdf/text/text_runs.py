@@ -74,7 +74,11 @@ def _runs_between(
     blanks, piece = characters.blanks_before[here][1:], characters.piece[here][1:]
     content_id = characters.content_id[here]
     em = np.minimum(size[1:], size[:-1])
-    gap = np.where(piece, 0.0, _gaps(upright, code) / em)
+    gaps = _gaps(upright, code)
+    if characters.overhang is not None and angle == 0:
+        before, after = characters.overhang[:, here]
+        gaps = np.where(style[1:] == style[:-1], gaps + after[:-1] + before[1:], gaps)
+    gap = np.where(piece, 0.0, gaps / em)
     cut = np.abs(base[1:] - base[:-1]) > MAX_BASELINE_SHIFT_EMS * em
     cut |= gap < -MAX_STEP_BACK_EMS
     cut |= (style[1:] != style[:-1]) | (np.abs(size[1:] - size[:-1]) > MAX_SIZE_CHANGE * em)

@@ -132,3 +132,17 @@ def test_korean_words_of_one_syllable(tmp_path: Path) -> None:
 
     assert isinstance(page, Page)
     assert [block.text for block in page.blocks] == [shown]
+
+
+def test_words_whose_letters_reach_into_the_gap(tmp_path: Path) -> None:
+    characters, words = [*"aWM"], ["aWW", "WMa", "aMa", "MWW"]
+    drawing = Drawing(characters)
+    for number, word in enumerate(words):
+        # Glyphs of W and M are far wider than the file says.
+        drawing.draw(word, 72 + 20.5 * number, 100, size=12)
+    path = mapped_pdf(tmp_path / "a.pdf", characters, {"W": 480, "M": 480}, drawing.content())
+
+    (page,) = page_reading.read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert " ".join(block.text for block in page.blocks) == " ".join(words)
