@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from apps.pages.layout.tables.table_rows import is_number
 from apps.pages.layout.text import hyphenation
 from apps.pages.layout.text.hyphenation import DocumentWords
 from apps.pages.layout.text.inline_spans import moved
@@ -28,6 +29,8 @@ def joined_tables(first: Block, second: Block, words: DocumentWords) -> Block | 
         return None
     second = msgspec.structs.replace(second, cells=_with_header_apart(first.cells, second.cells))
     repeated = _repeated_rows(first.cells, second.cells)
+    if not repeated and _has_own_heads(first.cells, second.cells):
+        return None
     is_as_wide = abs(first.box.width - second.box.width) <= MAX_WIDTH_DIFFERENCE_POINTS
     continuation: Sequence[Cell] | None = second.cells
     if _width(first.cells) != _width(second.cells):
@@ -46,6 +49,17 @@ def joined_tables(first: Block, second: Block, words: DocumentWords) -> Block | 
     shift = last + 1 - repeated
     cells += [msgspec.structs.replace(cell, row=cell.row + shift, header=False) for cell in rest]
     return msgspec.structs.replace(first, cells=tuple(cells))
+
+
+def _has_own_heads(first: Sequence[Cell], second: Sequence[Cell]) -> bool:
+    """Return True if the first row of the second table has words over columns of numbers, in both tables."""
+    numbers: dict[int, list[bool]] = {}
+    for cell in (*first, *second):
+        if cell.row and cell.column and cell.text:
+            numbers.setdefault(cell.column, []).append(is_number(cell.text))
+    heads = {cell.column: cell.text for cell in _cells_of(second, 0) if cell.text}
+    numeric = [column for column, found in numbers.items() if len(found) > 2 and sum(found) > 0.8 * len(found)]
+    return bool(numeric) and all(column in heads and not is_number(heads[column]) for column in numeric)
 
 
 def _repeated_rows(first: Sequence[Cell], second: Sequence[Cell]) -> int:

@@ -173,6 +173,18 @@ def test_a_table_continued_on_the_next_page_is_one_without_its_second_header() -
     assert grid_of(table.cells) == LEAVES + rest
 
 
+def test_a_table_with_heads_of_its_own_on_the_next_page_is_another_table() -> None:
+    second = [["Tree", "Shade", "Height"], ["fir", "blue", "20"], ["yew", "dark", "12"]]
+    pages = [
+        page_layout.analyse(raw_page(written(rows, XS, YS), rules=grid_rules(XS, YS))) for rows in (LEAVES, second)
+    ]
+    flow = ContinuationJoiner()
+
+    found = [*flow.add(1, pages[0]), *flow.add(2, pages[1]), *flow.finish()]
+
+    assert [grid_of(table.cells) for _number, table in found] == [LEAVES, second]
+
+
 def test_turned_heads_are_in_the_cells_that_they_are_in() -> None:
     xs, ys = [72.0, 200.0, 240.0, 280.0], [100.0, 160.0, 180.0, 200.0]
     turned = [
