@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.layout.text.inline_spans import spans_of
-from apps.pages.layout.text.lines import joined, paragraph_text, rows_of
+from apps.pages.layout.text.lines import box_around, joined, paragraph_text, rows_of
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.page_tags import ARTIFACT, PageTags, Tag
@@ -145,19 +145,8 @@ def _cell(row: int, column: int, tag: Tag, runs: Sequence[TextRun], *, is_header
         row_span=tag.row_span,
         column_span=tag.column_span,
         header=is_header,
-        box=_box(runs),
+        box=box_around(runs) if runs else None,
         spans=spans_of(text, [run for line in lines for run in line]),
-    )
-
-
-def _box(runs: Sequence[TextRun]) -> Box | None:
-    if not runs:
-        return None
-    return Box(
-        round(min(run.x0 for run in runs), 2),
-        round(min(run.top for run in runs), 2),
-        round(max(run.x1 for run in runs), 2),
-        round(max(run.bottom for run in runs), 2),
     )
 
 

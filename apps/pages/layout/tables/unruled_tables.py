@@ -11,9 +11,8 @@ from apps.pages.layout.tables import table_columns, table_headers, table_rows
 from apps.pages.layout.tables.rulings import Ruling
 from apps.pages.layout.tables.table_headers import HeadCell, Shape, Spans
 from apps.pages.layout.text.inline_spans import spans_of
-from apps.pages.layout.text.lines import paragraph_text
+from apps.pages.layout.text.lines import box_around, paragraph_text
 from apps.pages.model.blocks import Block, BlockType, Cell
-from apps.pages.model.geometry import Box
 from apps.pages.model.segments import Band, Gutters, Row, Segment
 
 # A table of two columns looks like many other things, so it has to have this many rows.
@@ -59,7 +58,7 @@ def aligned_table(
     cells = _cells(head, body, len(gutters) + 1)
     if sum(1 for cell in cells if cell.text) < MIN_WRITTEN_SHARE * len(cells):
         return None
-    return Block(type=BlockType.TABLE, box=_box([segment for line in lines for segment in line]), cells=cells)
+    return Block(type=BlockType.TABLE, box=box_around([segment for line in lines for segment in line]), cells=cells)
 
 
 def _is_contents(lines: Sequence[Row]) -> bool:
@@ -190,7 +189,7 @@ def _cell(row: int, column: int, parts: Sequence[Segment], spans: tuple[int, int
     """Return a cell with its text and the box of its text; ``spans``: its number of rows and of columns."""
     text = paragraph_text(_lines_of(parts))
     marked = spans_of(text, [run for part in parts for run in part.runs or ()])
-    return Cell(row, column, text, *spans, header, _box(parts), marked)
+    return Cell(row, column, text, *spans, header, box_around(parts), marked)
 
 
 def _lines_of(parts: Sequence[Segment]) -> list[str]:
@@ -203,12 +202,3 @@ def _lines_of(parts: Sequence[Segment]) -> list[str]:
         else:
             lines.append(part.text)
     return lines
-
-
-def _box(parts: Sequence[Segment]) -> Box:
-    return Box(
-        round(min(part.x0 for part in parts), 2),
-        round(min(part.top for part in parts), 2),
-        round(max(part.x1 for part in parts), 2),
-        round(max(part.bottom for part in parts), 2),
-    )

@@ -11,7 +11,7 @@ from apps.pages.layout.text import overprint
 from apps.pages.layout.text.formulas import formula_lines
 from apps.pages.layout.text.hyphenation import joined_lines
 from apps.pages.model.blocks import Line
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Segment
 from apps.pages.model.text import scripts
@@ -279,3 +279,9 @@ def split_at_gaps(segment: Segment) -> list[Segment]:
         else:
             pieces[-1].append(word)
     return [segment] if len(pieces) == 1 else [_segment(piece) for piece in pieces]
+
+
+def box_around(parts: Sequence[Spanned]) -> Box:
+    """Return the box around runs or segments."""
+    box = union(Box(part.x0, part.top, part.x1, part.bottom) for part in parts)
+    return Box(round(box.x0, 2), round(box.top, 2), round(box.x1, 2), round(box.bottom, 2))
