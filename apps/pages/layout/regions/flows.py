@@ -59,6 +59,8 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
             line for line in many if any(not f.text and f.top < line.bottom and f.bottom > line.top for f in figures)
         ]
         return len(beside) >= MIN_LINES and _mean_letters(beside) >= MIN_LETTERS_OF_SHORT_LINES
+    if not any(line.top < other.bottom and line.bottom > other.top for line in left for other in right):
+        return False  # centred lines between lines at the left
     few, many = (one, two) if len(one) < len(two) else (two, one)
     if len(few) < 3 and usual_size(few) > 1.8 * usual_size(many):
         return True  # a single large word beside small lines

@@ -19,7 +19,7 @@ from apps.pages.layout.tables.diagrams import Diagrams
 from apps.pages.layout.tables.rulings import SNAP_POINTS, Ruling
 from apps.pages.layout.tables.table_columns import gutters_of
 from apps.pages.layout.tables.turned_heads import turned_heads, with_boxes_of_runs
-from apps.pages.layout.text.lines import rows_of, segments_of
+from apps.pages.layout.text.lines import baseline_of, rows_of, segments_of
 from apps.pages.model.blocks import Block
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Band, Row
@@ -37,6 +37,7 @@ MAX_OVERHANG_POINTS = 6.0
 MAX_UNDERLINE_EMS = 0.25
 MAX_INTERVALS = 500
 MIN_TABULAR_SHARE = 0.5
+MIN_LABELLED_SHARE = 0.5
 MIN_ROWS = 2
 
 
@@ -67,7 +68,8 @@ def half_ruled_tables(
             region = list(group)
             inside = {id(run) for interval in region for run in interval.runs} if is_tabular else set()
             inside |= {id(run) for run, upright in heads if id(upright) in inside}
-            table = _table(region, chain[0], across, down) if inside and not inside & taken else None
+            is_free = inside and not inside & taken and not _has_labels_beside(region, chain[0], from_top)
+            table = _table(region, chain[0], across, down) if is_free else None
             if table is not None and not drawn.touch(table):
                 tables.append(with_boxes_of_runs(table, heads) if heads else table)
                 taken |= inside
@@ -117,6 +119,19 @@ def _interval(from_top: Sequence[TextRun], above: Ruling, below: Ruling) -> _Int
         rows = []
     several = sum(1 for row in rows if len(row) > 1)
     return _Interval(above.at, below.at, inside, rows, bool(rows) and several >= MIN_TABULAR_SHARE * len(rows))
+
+
+def _has_labels_beside(region: Sequence[_Interval], ruling: Ruling, from_top: Sequence[TextRun]) -> bool:
+    """Return True if rulings are only over the columns of numbers: most rows have a label on the left of them."""
+    start = bisect_left(from_top, region[0].top, key=_middle)
+    end = bisect_right(from_top, region[-1].bottom, key=_middle)
+    labels = segments_of([run for run in from_top[start:end] if run.x1 <= ruling.low])
+    cells = [segment for interval in region for row in interval.rows for segment in row]
+    rows = [baseline_of(row[0]) for interval in region for row in interval.rows]
+    slack = flows.SAME_BASELINE_EMS * flows.usual_size(cells)
+    beside = [label for label in labels if any(abs(baseline_of(label) - at) <= slack for at in rows)]
+    is_label_column = len(beside) >= max(MIN_ROWS, MIN_LABELLED_SHARE * len(rows)) and len(beside) == len(labels)
+    return is_label_column and not flows.are_columns(labels, cells)
 
 
 def _is_underline(line: Ruling, row: Row) -> bool:

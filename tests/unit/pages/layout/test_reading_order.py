@@ -45,6 +45,16 @@ def test_headings_of_both_columns_at_one_height_are_two(parse: Parse) -> None:
     assert text.index("The river") < text.index("tells at length") < text.index("The canal")
 
 
+def test_centred_lines_between_lines_at_the_left_are_no_column(parse: Parse) -> None:
+    sheet = Sheet().text(60, 60, "Contents of the whole report")
+    sheet.lines(240, 80, ["The Company of the Mill", "Notes to its statements", "Continued from before"])
+    sheet.text(60, 150, "What was lately issued").text(60, 180, "What was lately adopted").lines(60, 200, LEFT)
+
+    text = parse(sheet).text
+
+    assert text.index("Contents") < text.index("The Company") < text.index("Continued") < text.index("What was")
+
+
 def cards(*titles: str) -> Sheet:
     """Two rows of two texts, each below its title; titles from the top left, row by row."""
     sheet = Sheet()

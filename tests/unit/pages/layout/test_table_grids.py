@@ -274,3 +274,21 @@ def test_a_table_of_very_many_cells_is_read_whole_and_in_time(columns: int, rows
 
     assert time.process_time() - started < 5
     assert [cell.text for cell in table.cells] == [r.text for r in runs]
+
+
+def test_labels_on_the_left_of_the_rulings_of_numbers_are_in_the_table() -> None:
+    rows = [
+        ["", "", "Year ended", ""],
+        ["", "1 May 2021", "1 May 2020", "1 May 2019"],
+        ["Cost of leaves", "178", "141", "138"],
+        ["Research and trees", "3,423", "2,532", "1,892"],
+        ["Total", "3,601", "2,673", "2,030"],
+    ]
+    xs, ys = [72.0, 300.0, 380.0, 460.0], [100.0 + 16 * number for number in range(5)]
+    rules = [Box(x, top, x + 70, top + 0.5) for top in (117, 133, 164, 182) for x in xs[1:]]
+
+    table = only_table(page_layout.analyse(raw_page(written(rows, xs, ys), rules=rules)))
+
+    grid = grid_of(table.cells)
+    assert grid[-3:] == rows[-3:]
+    assert "Year ended" in grid[0]
