@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.layout.document.page_margins import is_turned
-from apps.pages.layout.document.running_lines import block_text, starts_like_note
+from apps.pages.layout.document.lone_lines import starts_like_note
+from apps.pages.layout.document.page_margins import block_text, is_turned
 from apps.pages.model.blocks import Block, BlockType, Page, Source
 
 # A caption is this near to its figure or table, in heights of its lines, and has at most this number of lines.

@@ -13,8 +13,8 @@ import msgspec
 from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.captions_notes import with_captions_and_notes
 from apps.pages.layout.document.headings import MIN_LARGER, HeadingSurvey, title_key
-from apps.pages.layout.document.page_margins import margin_of
-from apps.pages.layout.document.running_lines import RunningLines, block_text
+from apps.pages.layout.document.page_margins import block_text, margin_of
+from apps.pages.layout.document.running_lines import RunningLines
 from apps.pages.layout.lists.lists_over_pages import ListsOverPages, shifted
 from apps.pages.layout.text.hyphenation import DocumentWords, rejoined
 from apps.pages.layout.text.inline_spans import moved

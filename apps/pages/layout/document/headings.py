@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from apps.pages.layout.document.captions_notes import has_caption_label
-from apps.pages.layout.document.page_margins import is_turned
-from apps.pages.layout.document.running_lines import block_text
+from apps.pages.layout.document.page_margins import block_text, is_turned
 from apps.pages.layout.text.watermarks import is_watermark
 from apps.pages.model.blocks import Block, BlockType, Bookmark, Page
 from apps.pages.model.text import list_markers

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
+from apps.pages.model.blocks import Block, Page
 from apps.pages.model.text import list_markers
 
 # At most this many numbers of a line are tried as page counter.
@@ -15,6 +17,9 @@ MAX_COUNTERS = 5
 MAX_REMEMBERED_LINES = 32
 # So near before the number, with signs between, is the word for a page.
 MAX_PAGE_WORD_CHARACTERS = 30
+# A page number below the text: blocks above it, their distance in heights of the line, and how far it is from the
+# middle as a share of the width.
+MIN_BLOCKS_ABOVE, MIN_SPACE_HEIGHTS, MAX_OFF_CENTRE_SHARE = 4, 2.0, 0.03
 _TOKEN = re.compile(r"\d+|(?<![^\W_])(?:[ivxlcdm]{1,7}|[IVXLCDM]{1,7})(?![^\W_])")
 _ROMAN = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})", re.IGNORECASE)
 # Words for a page before its number, and between the number and the count of pages.
@@ -42,13 +47,15 @@ def is_lone_counter(text: str) -> bool:
 
 
 def is_page_phrase(text: str) -> bool:
-    """Return True for "Page 3", "Seite 3 von 9", "- 3 -"."""
+    """Return True for "Page 3", "Seite 3 von 9", "3 / 9"."""
     found = _TOKEN.search(text)
     if found is None or len(text) > 30:
         return False
-    after = text[found.end() :]
-    is_over = not any(c.isalnum() for c in after) or _OF_COUNT.fullmatch(after) is not None
-    return is_over and _PAGE_WORD.fullmatch(text[: found.start()].strip(" -–—|·[(") or "?") is not None
+    before, after = text[: found.start()].strip(" -–—|·[("), text[found.end() :]
+    of_count = _OF_COUNT.fullmatch(after) is not None
+    if not before:
+        return of_count
+    return (of_count or not any(c.isalnum() for c in after)) and _PAGE_WORD.fullmatch(before) is not None
 
 
 @lru_cache(MAX_REMEMBERED_LINES)
@@ -85,3 +92,25 @@ def _value(token: str) -> int | None:
     if not _ROMAN.fullmatch(token):
         return None
     return list_markers.roman_value(token)
+
+
+class ClosingNumber(NamedTuple):
+    """A number below all text of a page. ``offset``: number minus page."""
+
+    block: Block
+    offset: int
+
+
+def closing_number(page: Page) -> ClosingNumber | None:
+    """Return the number in the middle of the page below all text, as on pages whose text ends far above the edge."""
+    texts = [block for block in page.blocks if block.text or block.cells]
+    if len(texts) < MIN_BLOCKS_ABOVE:
+        return None
+    last = max(texts, key=lambda block: block.box.bottom)
+    box, digits = last.box, last.text.strip("-–— ")
+    if len(last.lines) != 1 or not digits.isdecimal() or not is_lone_counter(last.text):
+        return None
+    space = box.top - max(block.box.bottom for block in texts if block is not last)
+    is_centred = abs(box.x0 + box.x1 - page.width) <= 2 * MAX_OFF_CENTRE_SHARE * page.width
+    is_apart = space >= MIN_SPACE_HEIGHTS * last.lines[0].box.height
+    return ClosingNumber(last, int(digits) - page.number) if is_centred and is_apart else None

@@ -10,25 +10,36 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase, readings
-from apps.pages.layout.document.page_margins import has_inner_margins, inner_margin_of, is_turned, margin_of
+from apps.pages.layout.document.lone_lines import is_large, is_small, stands_alone
+from apps.pages.layout.document.page_counters import (
+    ClosingNumber,
+    closing_number,
+    is_lone_counter,
+    readings,
+)
+from apps.pages.layout.document.page_margins import (
+    compared_text,
+    edge_distance,
+    has_inner_margins,
+    has_separator,
+    inner_margin_of,
+    is_in_margin,
+    is_turned,
+    margin_of,
+    size_of,
+    space_to,
+)
+from apps.pages.layout.document.turned_lines import SideLines, lines_beside
 from apps.pages.model.blocks import Block, BlockType, Page
 
 # Running lines are at the same height on every page, within this distance.
 MAX_HEIGHT_DIFFERENCE_POINTS = 4.0
 # A line inside the margins of the paper repeats on at least this many pages.
 MIN_INNER_PAGES = 3
-MAX_COMPARED_CHARACTERS = 400
 # So near to the edge, as a share of the height, a line is apart from the text without other signs.
 EDGE_SHARE = 0.065
-# Letters below this share of the size of the body are small type.
-SMALL_TYPE = 0.93
 # Running lines are this far from the text, in heights of the line; without a rule or small type.
 MIN_SPACE_HEIGHTS = 0.6
-# Without repetition, they are this far away.
-MIN_LONE_SPACE_HEIGHTS = 1.4
-# A short line so near to the lower edge, and so far from the text, is a running foot in letters of any size.
-FOOT_SHARE, MIN_FOOT_SPACE_HEIGHTS = 0.04, 3.0
 # Below this share of the page, nothing: the page is a letter, a form, a slide.
 SHORT_PAGE_SHARE = 0.62
 # Lines of the text up to this length are compared with those of the other pages.
@@ -38,26 +49,12 @@ MIN_SERIES_SHARE = 0.9
 # Memory: at most this many different lines are remembered.
 MAX_REMEMBERED = 100_000
 
-_ADDRESS = re.compile(
-    r"https?://|www\.|\bdoi\b|\b10\.\d{4,}/|©|\(c\) ?\d{4}|\S+@\S+\.\w|\w\.(?:org|com|net|edu|gov)\b", re.I
-)
-
 # A place of running lines with changing titles has at least this many lines.
 MIN_PLACE_LINES = 4
 _SECTION_NUMBER = re.compile(r"^[^\W\d_]*\s?\d{1,2}(?:\.\d{1,2})*[.:]?\s")
 Place = tuple[str, int, float]
 """Zone, distance from the edge of the page, size of the letters."""
 _MARKED = {BlockType.PAGE_HEADER: "header", BlockType.PAGE_FOOTER: "footer"}
-
-
-def block_text(block: Block) -> str:
-    return f"{block.marker} {block.text}" if block.marker else block.text
-
-
-def compared_text(block: Block) -> str:
-    """Return the lines of a block, one below the other, as far as they are compared."""
-    text = block.lines[0].text if len(block.lines) == 1 else "\n".join([line.text for line in block.lines])
-    return text[:MAX_COMPARED_CHARACTERS]
 
 
 class RunningLines:
@@ -75,6 +72,8 @@ class RunningLines:
         self._has_body = False
         self._is_series = False
         self._body_size = 0.0
+        self._side_lines = SideLines()
+        self._closing: Counter[int] = Counter()
 
     def add(self, page: Page) -> None:
         """Count the lines in the margins of a page."""
@@ -95,12 +94,16 @@ class RunningLines:
                     key = hash((block.text, round(block.box.top)))
                     self._body_lines[key] = self._body_lines.get(key, 0) + 1
         self._short_pages += bottom < SHORT_PAGE_SHARE * page.height
+        self._side_lines.add(lines_beside(page))
+        number = closing_number(page)
+        if number is not None:
+            self._closing[number.offset] += 1
 
     def _count(self, page: Page, block: Block, zone: str) -> None:
         text = compared_text(block)
-        size = _size(block)
+        size = size_of(block)
         self._first_pages.setdefault(text, page.number)
-        self._places[(zone, round(_from_edge(zone, page, block)), size)] += 1
+        self._places[(zone, round(edge_distance(zone, page, block)), size)] += 1
         for reading in readings(text, page.number):
             key = (zone, reading.signature, size)
             heights = self._heights.get(key)
@@ -108,7 +111,7 @@ class RunningLines:
                 if len(self._heights) >= MAX_REMEMBERED:
                     continue
                 heights = self._heights[key] = Counter()
-            heights[round(_from_edge(zone, page, block))] += 1
+            heights[round(edge_distance(zone, page, block))] += 1
             if reading.counts and is_lone_counter(text):
                 self._offsets[reading.offset] += 1
         self._lone[zone] += is_lone_counter(text)
@@ -136,7 +139,8 @@ class RunningLines:
             body = [
                 block
                 for block, zone in zip(page.blocks, zones, strict=True)
-                if not zone and (block.text or block.cells or block.type is BlockType.PICTURE)
+                if not zone
+                and (block.text or block.cells or (block.type is BlockType.PICTURE and not is_in_margin(page, block)))
             ]
             zones = [
                 zone if zone and self._is_running(page, block, zone, body) else ""
@@ -146,6 +150,11 @@ class RunningLines:
                 "" if zone and self._touches_text(page, block, zone, zones) else zone
                 for block, zone in zip(page.blocks, zones, strict=True)
             ]
+        aside = [block for block in lines_beside(page) if self._side_lines.is_stamp(block)]
+        number = closing_number(page)
+        if number is not None and self._counts_pages(number):
+            aside.append(number.block)
+        zones = ["footer" if block in aside else zone for block, zone in zip(page.blocks, zones, strict=True)]
         return [_MARKED.get(block.type, zone) for block, zone in zip(page.blocks, zones, strict=True)]
 
     def _is_running(self, page: Page, block: Block, zone: str, body: list[Block]) -> bool:
@@ -158,7 +167,13 @@ class RunningLines:
             return True
         if self._is_in_place(page, block, zone):
             return True
-        return self._stands_alone(page, block, zone, body)
+        sign, few = self._has_sign(page, block, zone), self._lone[zone] <= 2
+        return stands_alone(page, block, zone, body, body_size=self._body_size, has_sign=sign, few_numbers=few)
+
+    def _counts_pages(self, number: ClosingNumber) -> bool:
+        """Return True if the number below the text counts on other pages too, or the document has no others."""
+        counted = self._closing[number.offset] + self._offsets[number.offset]
+        return not is_large(number.block, self._body_size) and (self._pages == 1 or counted > 1)
 
     def begins(self, page: Page, block: Block) -> bool:
         """Return True if no earlier page has the line in its margins."""
@@ -166,7 +181,7 @@ class RunningLines:
 
     def _repeats(self, page: Page, block: Block, zone: str, min_pages: int = 0) -> bool:
         wanted = min_pages or self._wanted
-        place, size = _from_edge(zone, page, block), _size(block)
+        place, size = edge_distance(zone, page, block), size_of(block)
         for reading in readings(compared_text(block), page.number):
             if reading.counts and not reading.is_sure and not self._is_page_offset(reading.offset, block, zone):
                 continue
@@ -191,7 +206,7 @@ class RunningLines:
 
         Titles change with the section. A text with other digits than those of a section is no title.
         """
-        place = (zone, round(_from_edge(zone, page, block)), _size(block))
+        place = (zone, round(edge_distance(zone, page, block)), size_of(block))
         text = _SECTION_NUMBER.sub("", compared_text(block))
         if len(block.lines) > 1 or len(text) > MAX_SHORT_CHARACTERS or any(map(str.isdigit, text)):
             return False
@@ -205,14 +220,14 @@ class RunningLines:
             return True
         if self._is_series:
             return False
-        return _from_edge(zone, page, block) <= EDGE_SHARE * page.height or (
-            _space_to(body, block) >= MIN_SPACE_HEIGHTS * block.lines[0].box.height
+        return edge_distance(zone, page, block) <= EDGE_SHARE * page.height or (
+            space_to(body, block) >= MIN_SPACE_HEIGHTS * block.lines[0].box.height
             and self._short_pages <= 0.5 * self._pages
         )
 
     def _has_sign(self, page: Page, block: Block, zone: str) -> bool:
         """Return True if small type, a rule or a page counter sets a line apart."""
-        return self._is_small(block) or _has_separator(page, block, zone) or self._has_counter(page, block)
+        return is_small(block, self._body_size) or has_separator(page, block, zone) or self._has_counter(page, block)
 
     def _touches_text(self, page: Page, block: Block, zone: str, zones: Sequence[str]) -> bool:
         """Return True if a line of the margin that is text is just below or above, towards the middle of the page."""
@@ -239,60 +254,3 @@ class RunningLines:
             if other is block or (abs(other.box.middle - block.box.middle) <= 3.0 and margin_of(page, other))
             for reading in readings(compared_text(other), page.number)
         )
-
-    def _is_small(self, block: Block) -> bool:
-        return 0 < block.lines[0].size <= SMALL_TYPE * self._body_size
-
-    def _is_large(self, block: Block) -> bool:
-        return block.lines[0].size > 1.15 * self._body_size
-
-    def _stands_alone(self, page: Page, block: Block, zone: str, body: list[Block]) -> bool:
-        """Return True for a running line by its place and look alone, as on the only page of a document."""
-        text = compared_text(block)
-        if any(b.box.bottom <= block.box.top if zone == "header" else b.box.top >= block.box.bottom for b in body):
-            return False
-        if is_lone_counter(text):
-            # More numbers at this place that do not count the pages are values.
-            return self._lone[zone] <= 2 and block.lines[0].size <= 1.3 * max(self._body_size, 1.0)
-        if is_page_phrase(text):
-            return True
-        if len(block.lines) > 2 or _space_to(body, block) < MIN_LONE_SPACE_HEIGHTS * block.lines[0].box.height:
-            return False
-        is_sentence = len(text) > 120 or (text.endswith(".") and text.count(" ") > 7)
-        if is_sentence or self._is_large(block) or (zone == "footer" and starts_like_note(text)):
-            return False
-        from_edge, height = _from_edge(zone, page, block) / page.height, block.lines[0].box.height
-        is_foot = zone == "footer" and from_edge <= FOOT_SHARE and len(text) <= MAX_SHORT_CHARACTERS
-        if is_foot and _space_to(body, block) >= MIN_FOOT_SPACE_HEIGHTS * height:
-            return True
-        return self._has_sign(page, block, zone) and (from_edge <= EDGE_SHARE or _ADDRESS.search(text) is not None)
-
-
-def starts_like_note(text: str) -> bool:
-    """Return True if a text begins as footnotes do, with a number or sign."""
-    return re.match(r"(?:\d{1,3}\)?\.?|[*†‡§¶‖#a-z]\)?)\s*(?=\S)", text) is not None and not re.match(r"[a-z]{2}", text)
-
-
-def _size(block: Block) -> float:
-    return round(block.lines[0].size * 2) / 2
-
-
-def _from_edge(zone: str, page: Page, block: Block) -> float:
-    return block.box.top if zone == "header" else page.height - block.box.bottom
-
-
-def _space_to(body: Sequence[Block], block: Block) -> float:
-    """Return the white space between a line of a margin and the nearest block of the text."""
-    box = block.box
-    return min((max(other.box.top - box.bottom, box.top - other.box.bottom) for other in body), default=1000.0)
-
-
-def _has_separator(page: Page, block: Block, zone: str) -> bool:
-    """Return True if a ruling is between a line of the margin and the text."""
-    box = block.box
-    return any(
-        (box.bottom - 2 <= rule.top <= box.bottom + 14 if zone == "header" else box.top - 14 <= rule.top <= box.top + 2)
-        and rule.x0 < box.x1
-        and rule.x1 > box.x0
-        for rule in page.separators
-    )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.pages.model.blocks import Block, Page
+from apps.pages.model.blocks import Block, BlockType, Line, Page
+from apps.pages.model.geometry import Box
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.drawing import Sheet, assembled, page, text_block, write_pdf
 
@@ -128,6 +129,56 @@ def test_small_lines_at_the_edges_of_a_single_page_are_running_lines() -> None:
     assert text == BODY.strip() + "\n" or text == BODY + "\n"
 
 
+def test_the_line_beside_the_page_number_of_a_single_page_is_no_text() -> None:
+    title, number = text_block("Handbook of Leaves 4.0.3", 760), text_block("17", 760, x=500)
+
+    text = text_of(page(text_block(BODY, 200), text_block(BODY, 300), title, number))
+
+    assert "Handbook" not in text
+    assert "Sum:" in text_of(page(text_block(BODY, 200), text_block("Sum:", 760), number))
+
+
+def test_a_row_of_cells_at_the_foot_of_a_page_is_text() -> None:
+    cells = [text_block(text, 790, x=60 + 110 * n) for n, text in enumerate(("12-01", "tb", "A. Miller", "14.000,00"))]
+
+    text = text_of(page(text_block(BODY, 200), text_block(BODY, 300), *cells))
+
+    assert all(cell.text in text for cell in cells)
+
+
+def test_a_line_beside_a_logo_in_the_margin_is_no_text() -> None:
+    logo = Block(BlockType.PICTURE, Box(36, 20, 140, 60))
+
+    text = text_of(page(logo, text_block("Quarterly of Leaves", 30, size=8, x=380), text_block(BODY, 200)))
+
+    assert "Quarterly" not in text
+
+
+def test_a_long_citation_at_the_foot_of_a_single_page_is_no_text() -> None:
+    foot = text_block("Miller et al. (2025). " + "A long title of leaves. " * 5 + "https://doi.org/10.1/2", 790, size=7)
+
+    assert "Miller" not in text_of(page(text_block(BODY, 200), text_block(BODY, 300), foot))
+
+
+def lines_and_number(*numbers: tuple[int, str]) -> list[Page]:
+    """Pages whose text ends in their upper half, each with this number below it."""
+    return [
+        page(*(text_block(BODY, 100 + 20 * line) for line in range(4)), text_block(text, 300, x=197.5), number=number)
+        for number, text in numbers
+    ]
+
+
+@pytest.mark.parametrize("pages", [lines_and_number((1, "62")), lines_and_number((1, "62"), (2, "63"))])
+def test_a_number_in_the_middle_below_all_text_is_the_page_number(pages: list[Page]) -> None:
+    assert "62" not in text_of(*pages)
+
+
+def test_numbers_below_the_text_that_count_no_pages_are_text() -> None:
+    text = text_of(*lines_and_number((1, "62"), (2, "35"), (3, "71")))
+
+    assert all(number in text for number in ("62", "35", "71"))
+
+
 def test_a_page_whose_text_is_all_in_the_margins_keeps_it() -> None:
     pages = [
         page(text_block("Part one", 40, size=10), number=1),
@@ -156,6 +207,43 @@ def test_a_turned_stamp_is_no_heading() -> None:
     _, files = assembled([page(text_block(BODY, 200), stamp)])
 
     assert b"#" not in files["markdown.md"]
+
+
+def up_the_margin(text: str, x: float, *, length: float = 300.0, size: float = 9.0) -> Block:
+    box = Box(x, 200, x + size, 200 + length)
+    return Block(BlockType.PARAGRAPH, box, text, (Line(text, box, size),))
+
+
+@pytest.mark.parametrize("x", [12.0, 570.0])
+def test_a_stamp_in_the_side_margin_is_no_text(x: float) -> None:
+    stamp = "Downloaded from journal.example.org on 3 May 2021"
+
+    _, files = assembled([page(text_block(BODY, 200), text_block(BODY, 300), up_the_margin(stamp, x))])
+
+    assert stamp not in files["markdown.md"].decode()
+    assert b'"type":"footer"' in files["items.json"]
+    assert stamp in files["items.json"].decode()
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [
+        up_the_margin("Photograph: A. Miller", 20, length=70),
+        up_the_margin("Number of trees in 2020", 90),
+        up_the_margin("Leaves are green and turned", 20),
+    ],
+)
+def test_other_turned_lines_are_text(turned: Block) -> None:
+    assert turned.text in text_of(page(text_block(BODY, 200), text_block(BODY, 300), turned))
+
+
+def test_a_turned_line_that_repeats_in_the_side_margin_is_no_text() -> None:
+    pages = [
+        page(text_block(BODY, 200 + number), up_the_margin("Author manuscript", 20, length=80), number=number)
+        for number in (1, 2)
+    ]
+
+    assert "Author manuscript" not in text_of(*pages)
 
 
 def test_a_line_that_touches_text_of_the_margin_is_text() -> None:
