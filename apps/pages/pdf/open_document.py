@@ -30,6 +30,7 @@ class OpenDocument:
 
     ``careful``: open a bare copy without outline and forms, for a file that has crashed a reader before.
     ``handle``: PDFium's document, 0 while it is closed. ``is_tagged`` and ``layers`` are known while it is open.
+    ``size``: bytes of what PDFium has opened.
     ``openings``: how often PDFium has opened it; a repaired file is opened a second time.
     """
 
@@ -37,6 +38,7 @@ class OpenDocument:
         self.handle = 0
         self.openings = 0
         self.is_tagged = False
+        self.size = 0
         self.layers: LayerMarks | None = None
         self._path = path
         self._password = password
@@ -185,6 +187,7 @@ class OpenDocument:
         given = password.encode() if password is not None else None
         document: int = self._library.FPDF_LoadMemDocument64(ctypes.cast(content, ctypes.c_void_p), size, given)
         self.openings += 1
+        self.size = size
         self.is_tagged = bool(document) and self._library.FPDFCatalog_IsTagged(document) == 1
         return document
 

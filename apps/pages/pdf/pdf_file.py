@@ -14,6 +14,7 @@ import msgspec
 from apps.pages.model import errors
 from apps.pages.model.blocks import Bookmark, PageFailure
 from apps.pages.model.geometry import Box
+from apps.pages.model.page_tags import PageTags
 from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, REPLACEMENT
 from apps.pages.pdf.annotations import field_runs, read_annotations
@@ -23,7 +24,7 @@ from apps.pages.pdf.open_document import OpenDocument
 from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.structure.outline import read_outline
-from apps.pages.pdf.structure.structure_tree import MAX_TAGS, read_tags
+from apps.pages.pdf.structure.structure_tree import MAX_TAGS, MIN_VAST_TREE_BYTES, is_vast_tree, read_tags
 from apps.pages.pdf.text.character_boxes import Boxes, boxes_of
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 from apps.pages.pdf.text.text_runs import text_runs
@@ -167,9 +168,17 @@ class PdfFile:
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
             reader=reader,
-            tags=read_tags(self._library, page) if 0 < len(contents) < MAX_TAGS else None,
+            tags=self._tags(page, number) if 0 < len(contents) < MAX_TAGS else None,
             hidden=characters.hidden_text,
         )
+
+    def _tags(self, page: int, number: int) -> PageTags | None:
+        """Return the tags of a page; None for a page without tags, or with too many to be read in time."""
+        if self._document.size >= MIN_VAST_TREE_BYTES and not self._careful:
+            structure = self._document.structure()
+            if structure is not None and is_vast_tree(structure, number):
+                return None
+        return read_tags(self._library, page)
 
     def _best_characters(
         self, page: int, number: int, frame: Frame, drawings: Drawings

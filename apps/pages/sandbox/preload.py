@@ -78,11 +78,15 @@ def small_png() -> bytes:
 
 def assembled_pdf(*objects: bytes) -> bytes:
     """Return a PDF of these objects, numbered from 1; the first is the catalog."""
-    whole, offsets = b"%PDF-1.7\n", []
+    whole, offsets = bytearray(b"%PDF-1.7\n"), []
     for number, content in enumerate(objects, start=1):
         offsets.append(len(whole))
         whole += b"%d 0 obj\n%s\nendobj\n" % (number, content)
     size = len(objects) + 1
     cross_references = b"xref\n0 %d\n0000000000 65535 f \n" % size
     cross_references += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return whole + cross_references + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(whole))
+    return (
+        bytes(whole)
+        + cross_references
+        + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(whole))
+    )

@@ -19,7 +19,24 @@ MAX_TAGS = 20_000
 MAX_DEPTH = 60
 MAX_SPAN = 500
 MAX_ALTERNATIVE_CHARACTERS = 2_000
+# PDFium compares each element of a page with all that have the same parent. Smaller files have fewer.
+MAX_COMPARED, MIN_VAST_TREE_BYTES = 20_000_000, 100_000
 _CELLS = frozenset({"TD", "TH"})
+
+
+def is_vast_tree(document: Any, number: int) -> bool:
+    """Return whether the elements of a page and those beside them take too long; ``document`` is pikepdf's."""
+    import pikepdf
+
+    try:
+        tree = document.Root.StructTreeRoot
+        owned = pikepdf.NumberTree(tree.ParentTree)[int(document.pages[number - 1].obj.StructParents)]
+        top = tree.K if isinstance(tree.K, pikepdf.Array) else [tree.K]
+        inside = [element.get("/K") for element in list(top)[:1]]
+        widest = max(len(kids) for kids in (top, *inside) if isinstance(kids, (list, pikepdf.Array)))
+        return widest * len(owned) > MAX_COMPARED
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError):  # a broken tree
+        return False
 
 
 def read_tags(library: Pdfium, page: int) -> PageTags | None:
