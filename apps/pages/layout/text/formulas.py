@@ -7,6 +7,7 @@ between belongs to the line, however many rows it has. So does a stack at the en
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from apps.pages.model.raw_page import TextRun
@@ -16,13 +17,19 @@ MAX_BASELINE_SHIFT_EMS, MAX_AWAY_EMS = 0.12, 3.0
 MAX_SIZE_CHANGE = 0.1
 # What follows begins this near to the end of what is before it.
 MAX_STEP_BACK_EMS, MAX_GAP_EMS = 0.5, 1.2
-# Raised and lowered signs are no further from the baseline; the rows of a stack are.
+# Raised and lowered signs are no further from the baseline.
 MAX_SIGN_SHIFT_EMS = 0.5
+# Rows of a stack at the end of a line are this far above and below its baseline.
+MIN_STACK_EMS = 0.3
 # Longer small text is a line of its own.
 MAX_SIGN_CHARACTERS = 24
 # Signs before the first run on the baseline are no wider than this.
 MAX_LEADING_EMS = 4.0
 MAX_AWAY_RUNS, MAX_LINE_RUNS = 80, 800
+# TeX's fonts of tall signs hang them from their baseline; the one of the line is this much lower.
+HANGING_EMS = 0.75
+_HANGING_FONT = re.compile(r"(?:cm|lm|tx|px|math)ex(?:\d|$)|mathextension", re.IGNORECASE)
+_WITH_LIMITS = frozenset("∑∏∐∫∮⋃⋂⊎⊔⊓∧∨⊙⊕⊗")
 
 
 def formula_lines(runs: Sequence[TextRun]) -> list[list[TextRun]]:
@@ -48,6 +55,13 @@ def formula_lines(runs: Sequence[TextRun]) -> list[list[TextRun]]:
             if not is_marked and abs(_shift(following, run)) > MAX_SIGN_SHIFT_EMS and run.text[-1:] != " ":
                 run.text += " "
     return lines
+
+
+def line_baseline(run: TextRun) -> float | None:
+    """Return the baseline of the line that a run is on; None for tall brackets, beside which nothing is raised."""
+    if run.baseline is None or not run.style.mathematics or not _HANGING_FONT.search(run.style.font):
+        return run.baseline
+    return run.baseline + HANGING_EMS * run.size if run.text.strip() in _WITH_LIMITS else None
 
 
 def _with_numerators_first(line: Sequence[TextRun], first: TextRun) -> list[TextRun]:
@@ -110,9 +124,10 @@ def _end_of_line(runs: Sequence[TextRun], start: int) -> int:
             continue
     else:
         place = last
-    shifts = [_shift(run, first) for run in runs[end:place]]
-    is_stack = bool(shifts) and min(shifts) < -MAX_SIGN_SHIFT_EMS and max(shifts) > MAX_SIGN_SHIFT_EMS
-    return place if is_stack else end
+    stack = list(itertools.takewhile(lambda run: run.x0 >= right - MAX_STEP_BACK_EMS * size, runs[end:place]))
+    shifts = [_shift(run, first) for run in stack]
+    is_stack = bool(shifts) and min(shifts) < -MIN_STACK_EMS and max(shifts) > MIN_STACK_EMS
+    return end + len(stack) if is_stack else end
 
 
 def _start_of_line(runs: Sequence[TextRun], at: int, taken: int) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from apps.pages.layout.text.formulas import line_baseline
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Mark, RawPage, TextRun, WordBox
 from apps.pages.model.text.shifted_text import shifted
@@ -145,10 +146,11 @@ def _level(run: TextRun, base: TextRun, gap: float, distance: float) -> int:
     text = run.text.strip()
     if not text or distance < -MAX_OVERLAP_EMS * em or len(text) > MAX_SHIFTED_CHARACTERS:
         return 0
-    if run.baseline is None or base.baseline is None or run.angle != base.angle:
+    baseline = line_baseline(base)
+    if run.baseline is None or baseline is None or run.angle != base.angle:
         return 0
     letters = sum(map(str.isalpha, text))
-    ratio, up = run.size / em, (base.baseline - run.baseline) / em
+    ratio, up = run.size / em, (baseline - run.baseline) / em
     if letters > MAX_SHIFTED_LETTERS or gap > (MAX_LETTER_GAP_EMS if letters else MAX_SIGN_GAP_EMS) * em:
         return 0
     if ratio > MAX_SHIFTED_SIZE:

@@ -19,6 +19,7 @@ def drawn(text: str, x: float, baseline: float, *, mathematics: bool = True, siz
 FRACTION = [("x =", 100, 300), ("a", 120, 293), ("b", 120, 307), ("+ c", 129, 300)]
 UPSIDE_DOWN = [FRACTION[0], FRACTION[2], FRACTION[1], FRACTION[3]]
 CASES = [("f =", 100, 300), ("{", 118, 284), ("0 if even", 124, 292), ("1 if odd", 124, 308)]
+NEXT_LINE = [*CASES, ("g", 100, 325)]
 SUM = [("n", 102, 289), ("∑", 100, 292), ("i=1", 100, 313), ("g", 112, 300), ("+ h", 119, 300)]
 
 
@@ -29,6 +30,7 @@ SUM = [("n", 102, 289), ("∑", 100, 292), ("i=1", 100, 313), ("g", 112, 300), (
         (UPSIDE_DOWN, "x = a b + c"),
         (CASES, "f = { 0 if even 1 if odd"),
         (SUM, "n∑ i=1 g + h"),
+        (NEXT_LINE, "f = { 0 if even 1 if odd g"),
     ],
 )
 def test_a_formula_is_one_line(places: list[tuple[str, float, float]], text: str) -> None:
@@ -56,3 +58,13 @@ def test_small_text_below_a_name_with_a_sign_is_no_part_of_its_line() -> None:
     blocks = analyse(raw_page(runs))
 
     assert [line.text for block in blocks for line in block.lines][-1] == place
+
+
+def test_limits_beside_a_sum_are_raised_and_lowered() -> None:
+    sign = drawn("∑", 100, 292)
+    sign = msgspec.structs.replace(sign, style=TextStyle(font="CMEX10", mathematics=True))
+    limits = [drawn("9", 105.5, 295.5, size=7), drawn("1", 105.5, 302.5, size=7)]
+
+    (block,) = analyse(raw_page([sign, *limits, drawn("x", 110, 299.5)]))
+
+    assert block.text.replace(" ", "") == "∑⁹₁x"
