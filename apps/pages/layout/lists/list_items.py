@@ -25,6 +25,8 @@ MAX_LEVEL_SHIFT_EMS = 0.45
 MAX_NUMBER_SHIFT_EMS = 0.95
 # Neighbours in the alphabet are letters of one list when at most this many lines are between them.
 MAX_LETTERED_LINES = 8
+# A dash before text that hangs this far behind it is no dash of a sentence.
+MIN_HANGING_EMS = 0.6
 # A shorter line is not full, even if no other is longer.
 MIN_FULL_CHARACTERS = 32
 _INITIALS = re.compile(r"(?:[^\W\d_]\.[\s-]?){2,}\s*[^\W\d_]")
@@ -119,6 +121,9 @@ def _is_item(lines: Sequence[Segment], found: list[str], index: int) -> bool:
         if marker == _EM_DASH and found.count(marker) < 2:
             return False  # the name under a quotation
         if marker not in _DASHES or found[index - 1] != "" or not _goes_on(lines, index):
+            return True
+        runs = line.runs or []
+        if len(runs) > 1 and runs[0].text.strip() == marker and runs[1].x0 - runs[0].x1 > MIN_HANGING_EMS * line.size:
             return True
         alike = (other for other in range(len(lines)) if other != index and found[other] == marker)
         return any(abs(lines[other].x0 - line.x0) < 0.3 * line.size and not _goes_on(lines, other) for other in alike)

@@ -178,3 +178,11 @@ def test_bullets_at_the_right_of_an_arabic_page_begin_items() -> None:
 
     items = [block for block in blocks if block.type is BlockType.LIST_ITEM]
     assert [(item.marker, item.text) for item in items] == 3 * [("•", "Leaves of the season")]
+
+
+def test_a_dash_with_hanging_text_below_the_text_of_an_item(parse: Parse) -> None:
+    sheet = Sheet().text(72, 100, "•").text(90, 100, "rye is sown in the autumn of each year by the people of")
+    sheet.text(90, 113, "the village and is cut in the summer by all of the men of").text(90, 126, "–")
+    sheet.text(108, 126, "with a scythe").text(72, 139, "•").text(90, 139, "oats are sown in spring")
+
+    assert "    - with a scythe" in parse(sheet).markdown
