@@ -74,7 +74,8 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
             continue
         result += _runs(row, found, joint, spaced=spaced, rtl_page=rtl_page)
         # Characters of a line of another column may have been nearer to the row below.
-        result += [run for run in row if not any(run.x0 < cluster.middle < run.x1 for cluster in found)]
+        words = [run for run in row if any(map(str.isalnum, run.text))]  # marks went with their letters
+        result += [run for run in words if not any(run.x0 < cluster.middle < run.x1 for cluster in found)]
     return result
 
 
