@@ -17,10 +17,15 @@ def with_tall_apart(rows: Sequence[Row], *, rtl: bool = False) -> list[Row]:
     result = list(rows)
     if not sizes or max(sizes) < MIN_SIZE_RATIO * min(sizes):
         return result
+    least = MIN_SIZE_RATIO * min(sizes)
     for row in rows:
         for tall in row:
+            if tall.size <= least or tall.block is not None:
+                continue
             small = [segment for segment in row if segment is not tall]
-            lines = [other for other in result if other is not row and _is_beside(other, tall)]
+            top, bottom = tall.top, tall.bottom
+            level = [other for other in result if other[0].top < bottom and top < other[0].bottom]
+            lines = [other for other in level if other is not row and _is_beside(other, tall)]
             lines += [small] if small else []
             if len(lines) < MIN_LINES_BESIDE or not _is_beside(lines[-1], tall):
                 continue
@@ -35,9 +40,9 @@ def with_tall_apart(rows: Sequence[Row], *, rtl: bool = False) -> list[Row]:
 
 def _is_beside(row: Row, tall: Segment) -> bool:
     """Return True if a row is a small line beside a large word, all on one side of it."""
-    return all(
-        tall.block is segment.block is None
+    return (row[0].x0 >= tall.x1 or row[-1].x1 <= tall.x0) and all(
+        segment.size * MIN_SIZE_RATIO < tall.size
+        and tall.block is segment.block is None
         and tall.top < (segment.top + segment.bottom) / 2 < tall.bottom
-        and segment.size * MIN_SIZE_RATIO < tall.size
         for segment in row
-    ) and (row[0].x0 >= tall.x1 or row[-1].x1 <= tall.x0)
+    )
