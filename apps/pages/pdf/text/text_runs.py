@@ -84,7 +84,7 @@ def _runs_between(
     cut |= (style[1:] != style[:-1]) | (np.abs(size[1:] - size[:-1]) > MAX_SIZE_CHANGE * em)
     cut |= content_id[1:] != content_id[:-1]
     widest = np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
-    spacing = _spacing_of_lines(gap, blanks, cut, gap > widest)
+    spacing = _spacing_of_lines(gap, np.where(_in_leader(code), 1, blanks), cut, gap > widest)
     apart = gap > widest + spacing
     cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, (upright.x1 - upright.x0) / size)
     starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
@@ -146,6 +146,11 @@ def _gaps(boxes: Boxes, code: Any) -> Any:
     return gap
 
 
+def _in_leader(code: Any) -> Any:
+    """Return which gaps are between the dots of leaders, which tell nothing of the gaps between letters."""
+    return (code[1:] == _DOT) & (code[:-1] == _DOT)
+
+
 def _spacing_of_lines(gap: Any, blanks: Any, cut: Any, wide: Any) -> Any:
     """Return by how much the letters of each line are set apart evenly, in ems, for each gap; 0 for most lines.
 
@@ -194,8 +199,6 @@ def _word_gaps(gap: Any, spacing: Any, blanks: Any, cut: Any, piece: Any, code: 
     if not len(gap):
         return np.zeros(0, bool)
     blank = blanks > 0
-    # Leaders tell nothing of the gaps between letters.
-    leader = (code[1:] == _DOT) & (code[:-1] == _DOT)
     free = ~(cut | blank | piece)
     if code.max() < _FIRST_WITHOUT_SPACES:
         parted = free & (gap > MIN_WORD_GAP_EMS + spacing)
@@ -209,7 +212,7 @@ def _word_gaps(gap: Any, spacing: Any, blanks: Any, cut: Any, piece: Any, code: 
         mixed = hangul[1:] != hangul[:-1]
         parted = np.where(free & mixed & ~unspaced, gap > MIN_HANGUL_LATIN_EMS, parted)
         free &= ~(unspaced | phrased | mixed)
-    free &= ~leader
+    free &= ~_in_leader(code)
     for start, end in _unclear_runs(gap, free, starts, ends):
         here = slice(start, end)
         threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())

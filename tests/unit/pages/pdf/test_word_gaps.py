@@ -90,7 +90,9 @@ def test_short_words_of_spaced_letters(tmp_path: Path, spacing: float, word_spac
 
 def test_leaders_do_not_join_the_words_before_them(tmp_path: Path) -> None:
     leader = " [-278] TJ ".join(["(.) Tj"] * 40)
-    read = text_of(tmp_path / "a.pdf", f"(1.1) Tj [-278] TJ (The) Tj [-278] TJ (weir) Tj [-360] TJ {leader}")
+    read = text_of(
+        tmp_path / "a.pdf", f"(1.1) Tj [-278] TJ (The) Tj [-278] TJ (weir) Tj [-360] TJ {leader} [-2080] TJ (4) Tj"
+    )
 
     assert read.startswith("1.1 The weir")
 
