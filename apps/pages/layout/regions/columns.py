@@ -196,10 +196,7 @@ def _add_intervals(taken: Gutters, row: Row) -> Gutters:
 
 def gaps_of(rows: Sequence[Row], min_width: float) -> Gutters:
     """Return the intervals of the x axis, at least ``min_width`` wide, that all rows leave free between them."""
-    taken: Gutters = []
-    for row in rows:
-        taken = _add_intervals(taken, row)
-    return _gaps(taken, min_width)
+    return _gaps(_add_intervals([], [segment for row in rows for segment in row]), min_width)
 
 
 def _gaps(taken: Gutters, min_width: float) -> Gutters:
