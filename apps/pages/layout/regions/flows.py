@@ -42,6 +42,7 @@ MIN_SHARE_TOGETHER = 0.8
 # So many titles at the same heights on both sides head texts in columns; they are larger by this or bold.
 MIN_TITLED, MIN_HEADING_SIZE_RATIO = 2, 1.1
 MIN_MARKED_SHARE = 0.4
+MIN_BULLETS, MIN_BULLETS_SHARE = 3, 0.3
 # A block of authors has at most this many lines.
 MAX_CENTRED_LINES = 9
 
@@ -73,7 +74,7 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     shared = _shared_baselines(one, two)
     if shared < MAX_SHARED_BASELINES and letters >= MIN_LETTERS_OF_SHORT_LINES and _is_dense(one) and _is_dense(two):
         return True
-    if min(_marked_share(one), _marked_share(two)) >= MIN_MARKED_SHARE:
+    if min(_marked_share(one), _marked_share(two)) >= MIN_MARKED_SHARE or (_has_bullets(one) and _has_bullets(two)):
         return True
     return letters >= MIN_LETTERS_OF_SHORT_LINES and _is_centred(one) and _is_centred(two)
 
@@ -198,6 +199,13 @@ def _is_heading_at(segments: Sequence[Segment], baseline: float, slack: float) -
 
 def _marked_share(segments: Sequence[Segment]) -> float:
     return sum(1 for s in segments if list_markers.split(s.text)[0]) / max(1, len(segments))
+
+
+def _has_bullets(segments: Sequence[Segment]) -> bool:
+    """Return True if several of the printed lines begin with a bullet; a justified line is many segments."""
+    lines = {round(baseline_of(s)) for s in segments}
+    bullets = sum(1 for s in segments if s.text[0] in list_markers.BULLET_SIGNS and s.text[1:2] == " ")
+    return bullets >= MIN_BULLETS and bullets >= MIN_BULLETS_SHARE * len(lines)
 
 
 def _is_centred(segments: Sequence[Segment]) -> bool:

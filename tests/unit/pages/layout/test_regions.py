@@ -263,3 +263,16 @@ def test_a_short_headline_between_two_and_three_columns(parse: Parse) -> None:
     text = parse(sheet).text
 
     assert text.index(RIGHT[3][:24]) < text.index("Headline") < text.index("a0 speaks") < text.index("b0 speaks")
+
+
+def test_lists_side_by_side_are_no_table_where_their_last_lines_are_justified(parse: Parse) -> None:
+    sheet = Sheet().lines(60, 120, ["Ports", "• Hull and Leith"])
+    for x, word in zip((60, 120, 180, 240), ("• Goole", "or", "the", "sea"), strict=True):
+        sheet.text(x, 146, word)
+    sheet.lines(60, 159, ["• Grimsby", "Mills"])
+    sheet.lines(330, 120, ["• Anna", "• Brigid", "• Clara", "• Dora", "• Edith"])
+
+    outputs = parse(sheet)
+
+    assert all(item["type"] != "table" for item in outputs.items())
+    assert outputs.text.index("Mills") < outputs.text.index("Anna")
