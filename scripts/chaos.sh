@@ -6,7 +6,7 @@ scripts/test_servers.sh
 round=1
 while [ "$round" -le "${TIMES:-10}" ]; do
     echo "--- round $round of ${TIMES:-10}"
-    HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest tests/unit
+    HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest -m "long or not long" tests/unit
     .venv/bin/python -m pytest -m "chaos or long" tests/acceptance
     round=$((round + 1))
 done

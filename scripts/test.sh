@@ -59,11 +59,11 @@ other_integration() {
 ALONE=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause)
 
 acceptance_alone() {
-    run_tier "acceptance, programs alone" -m "not long" $ALONE tests/test_documentation.py
+    run_tier "acceptance, programs alone" $ALONE tests/test_documentation.py
 }
 
 acceptance_on_parts() {
-    run_tier "acceptance, on each set of backends" -m "not long" $(printf -- '--ignore=%s ' $ALONE) tests/acceptance
+    run_tier "acceptance, on each set of backends" $(printf -- '--ignore=%s ' $ALONE) tests/acceptance
 }
 
 run_tier "unit" tests/unit &&

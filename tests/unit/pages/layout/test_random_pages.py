@@ -10,7 +10,7 @@ from apps.pages.model.blocks import Block, Page
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.random_page import RandomPage
 
-# Long runs draw other pages: pytest -m long.
+# Long runs draw other pages: make chaos, or pytest -m long.
 SEEDS = [*range(24), 431, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1_000, 1_400))]
 
 
