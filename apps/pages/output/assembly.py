@@ -15,6 +15,7 @@ import msgspec
 from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.continuations import ContinuationJoiner, PlacedBlock
 from apps.pages.layout.document.document_survey import survey_document
+from apps.pages.layout.document.notes_at_end import NotesAtEnd
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
 from apps.pages.layout.text.hyphenation import DocumentWords
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
@@ -53,7 +54,8 @@ def assemble(
     ``pages`` is called twice and must return the same pages in the same order.
 
     ``text.txt`` and ``markdown.md`` join the pages with ``options.page_separator``, skip pages without text and end
-    with a newline. In these two, blocks that a page break cut in two are joined (``layout/continuations.py``).
+    with a newline. In these two, blocks that a page break cut in two are joined (``layout/continuations.py``), and
+    numbered footnotes come at the end (``layout/document/notes_at_end.py``), unless the separator shows the pages.
     """
     survey = survey_document(pages())
     assembly = Assembly()
@@ -95,6 +97,7 @@ class _Writer:
         self._options = options
         self._pages = 0
         self._flow = ContinuationJoiner(words)
+        self._notes = None if options.page_separator.strip() else NotesAtEnd()
         self._last: PlacedBlock | None = None
         self._nesting = render.Nesting()
         self._has_text = False
@@ -136,7 +139,8 @@ class _Writer:
         }
         self._entry("metadata.json", {**number, **{name: value for name, value in metadata.items() if value}})
 
-        self._write_flow(self._flow.add(page.number, blocks))
+        placed = self._flow.add(page.number, blocks)
+        self._write_flow(placed if self._notes is None else self._notes.add(placed))
         self._pages += 1
         return text
 
@@ -152,7 +156,10 @@ class _Writer:
         self._pages += 1
 
     def finish(self) -> None:
-        self._write_flow(self._flow.finish())
+        placed = self._flow.finish()
+        self._write_flow(placed if self._notes is None else self._notes.add(placed))
+        if self._notes is not None:
+            self._write_flow(self._notes.finish())
         for name in OUTPUTS:
             if name.endswith(".json"):
                 self._files[name].write(b"]}")

@@ -94,7 +94,7 @@ def test_a_footnote_or_stamp_between_the_halves_of_a_paragraph_follows_it() -> N
     first = page(
         text_block(BODY, 110),
         text_block("The leaves of the oak are", 640),
-        text_block("1 See the book.", 700, size=8),
+        text_block("* See the book.", 700, size=8),
         stamp,
     )
     second = page(text_block("larger than those of the elm.", 100), number=2)
@@ -102,7 +102,7 @@ def test_a_footnote_or_stamp_between_the_halves_of_a_paragraph_follows_it() -> N
     _, files = assembled([first, second])
 
     text = files["text.txt"].decode()
-    assert "The leaves of the oak are larger than those of the elm.\n\n1 See the book.\n\nDRAFT\n" in text
+    assert "The leaves of the oak are larger than those of the elm.\n\n* See the book.\n\nDRAFT\n" in text
 
 
 def test_footnotes_of_a_drawn_page_under_their_rule(tmp_path: Path) -> None:
