@@ -14,10 +14,9 @@ import msgspec
 
 from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.continuations import ContinuationJoiner, PlacedBlock
-from apps.pages.layout.document.document_survey import survey_document
+from apps.pages.layout.document.document_survey import DocumentSurvey, survey_document
 from apps.pages.layout.document.notes_at_end import NotesAtEnd
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
-from apps.pages.layout.text.hyphenation import DocumentWords
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.model.page_labels import label_of
@@ -61,7 +60,7 @@ def assemble(
     assembly = Assembly()
     with ExitStack() as stack:
         names = (*OUTPUTS, GROUNDED_ITEMS) if options.granular_boxes else OUTPUTS
-        writer = _Writer({name: stack.enter_context(open_output(name)) for name in names}, options, survey.words)
+        writer = _Writer({name: stack.enter_context(open_output(name)) for name in names}, options, survey)
         for page in pages():
             if isinstance(page, PageFailure):
                 assembly.failed_pages += 1
@@ -92,12 +91,13 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
 class _Writer:
     """Writes all outputs, one page at a time."""
 
-    def __init__(self, files: dict[str, BinaryIO], options: RenderOptions, words: DocumentWords) -> None:
+    def __init__(self, files: dict[str, BinaryIO], options: RenderOptions, survey: DocumentSurvey) -> None:
         self._files = files
         self._options = options
         self._pages = 0
-        self._flow = ContinuationJoiner(words)
-        self._notes = None if options.page_separator.strip() else NotesAtEnd()
+        self._flow = ContinuationJoiner(survey.words)
+        shows_pages = bool(options.page_separator.strip())
+        self._notes = NotesAtEnd() if survey.notes_go_on and not shows_pages else None
         self._last: PlacedBlock | None = None
         self._nesting = render.Nesting()
         self._has_text = False

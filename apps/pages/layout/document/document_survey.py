@@ -13,6 +13,7 @@ import msgspec
 from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.captions_notes import with_captions_and_notes
 from apps.pages.layout.document.headings import MIN_LARGER, HeadingSurvey, title_key
+from apps.pages.layout.document.notes_at_end import NoteNumbers
 from apps.pages.layout.document.page_margins import block_text, margin_of
 from apps.pages.layout.document.running_lines import RunningLines
 from apps.pages.layout.lists.lists_over_pages import ListsOverPages, shifted
@@ -33,6 +34,8 @@ class DocumentSurvey(msgspec.Struct):
     words: DocumentWords
     # Page number -> by how many levels the list with which the page begins is deeper than the page alone shows.
     list_levels: dict[int, int]
+    # Whether the numbers of the footnotes go on through all pages.
+    notes_go_on: bool
 
     def finished(self, page: Page) -> list[Block]:
         """Return the blocks of a page with headings, headers and footers marked.
@@ -72,7 +75,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     headings, running = HeadingSurvey(), RunningLines()
     seen: set[tuple[str, int]] = set()
     words = DocumentWords()
-    lists = ListsOverPages()
+    lists, notes = ListsOverPages(), NoteNumbers()
     list_levels: dict[int, int] = {}
     for page in pages:
         if isinstance(page, PageFailure):
@@ -80,6 +83,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
         page = rotated_pages.upright_page(page)
         headings.read_outline(page.outline)
         running.add(page)
+        notes.add(page)
         levels = lists.add([b for b in page.blocks if b.type is BlockType.LIST_ITEM or not margin_of(page, b)])
         if levels:
             list_levels[page.number] = levels
@@ -95,7 +99,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
         headings.add(page, counted)
     headings.finish()
     running.finish(headings.body.size)
-    return DocumentSurvey(headings, running, words, list_levels)
+    return DocumentSurvey(headings, running, words, list_levels, notes.go_on(headings.body.size))
 
 
 def _changed(block: Block, kind: BlockType, level: int = 0) -> Block:

@@ -28,7 +28,8 @@ def order_of(notes: Sequence[str], separator: str = "\n\n") -> str:
     [
         (["1 Oaks.", "2 Elms.", "3 Firs."], "ttttttnnn"),
         (["7 Oaks.", "8 Elms.", "9 Firs."], "ttttttnnn"),
-        (["1 Oaks.", "1 Elms.", "1 Firs."], "ttttnnttn"),
+        (["1 Oaks.", "1 Elms.", "1 Firs."], "ttnttnttn"),
+        (["1 Oaks.", "2 Elms.", "1 Firs."], "ttnttnttn"),
         (["* Oaks.", "* Elms.", "* Firs."], "ttnttnttn"),
     ],
 )
