@@ -169,7 +169,7 @@ WITHOUT: dict[str, tuple[str, str, Any]] = {
     "without the check for pages upside down": ("ocr_worker.recognition", "QUARTER_TURNS_TO_TRY", ()),
     "without the check for old print": ("ocr_worker.recognition", "may_be_old_print", lambda first: False),
     "without a second attempt": ("ocr_worker.recognition", "is_poor", lambda reading, page: False),
-    "without joining punctuation to its word": ("ocr_worker.punctuation", "joined", lambda line, languages: line),
+    "without joining punctuation to its word": ("ocr_worker.lines.punctuation", "joined", lambda line, languages: line),
     "without English beside other scripts": ("ocr_worker.engines.tesseract", "BESIDE_OTHER_SCRIPTS", ()),
     "without limiting the network to Latin": ("ocr_worker.engines.rapid", "is_latin", lambda character: True),
     "without ruling lines": ("ocr_worker.recognition", "find_rulings", lambda image: []),

@@ -15,16 +15,17 @@ from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import OcrAttempt, Recognition
 from apps.pages.model.text import languages as languages_
 from apps.pages.model.text.languages import LATIN, Language
-from ocr_worker import punctuation, script_detection, unspaced_words
+from ocr_worker import script_detection
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.images import preparation
 from ocr_worker.images.rulings import find_rulings
 from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened
-from ocr_worker.lost_lines import lost_share
+from ocr_worker.lines import punctuation, unspaced_words
+from ocr_worker.lines.lost_lines import lost_share
+from ocr_worker.lines.strange_lines import lines_inside, strange_lines, without_lines
 from ocr_worker.networks.ppocr import DETECTION_SIDE, Detector, Quad, cut_out, height_of, length_of
 from ocr_worker.points import line_in_points
-from ocr_worker.strange_lines import lines_inside, strange_lines, without_lines
 
 # The sample that shows a page's orientation and script: this many lines, whose length is about this many heights.
 # Short lines show little and long lines cost more.
@@ -175,7 +176,9 @@ class PageReader:
         if not strange or len(strange) > _MAX_STRANGE_SHARE * len(page.lines):
             return reading, ()
         script = self._script_of(page, strange)
-        if script in ("", _script_of_languages(reading)):
+        # The language of a page in an unknown language may be a script.
+        of_page = next((name for name in languages_.SCRIPTS if name.lower() == reading.attempt.languages), "")
+        if script in ("", of_page):
             return reading, ()
         rest = without_lines(reading.lines, strange)
         try:
@@ -242,11 +245,6 @@ class PageReader:
         text = self._old_print_engine.read_strips([cut_out(page.image, line) for line in longest], old)
         letters = sum(character.isalpha() for character in text)
         return old if text.count("ſ") > _LONG_S_SHARE * max(letters, 1) else ()
-
-
-def _script_of_languages(reading: Reading) -> str:
-    """Return the script of the placeholder language that a page was read with."""
-    return next((script for script in languages_.SCRIPTS if script.lower() == reading.attempt.languages), "")
 
 
 def _any_language_of(script: str) -> Language:

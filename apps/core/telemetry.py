@@ -92,12 +92,15 @@ class TraceExporter:
 
     def export(self, span: Span) -> None:
         self._ids.next_trace, self._ids.next_span = span.trace_id, span.span_id
+        # A link to the caller's own span, if the caller named a valid one.
+        caller = TraceContextTextMapPropagator().extract({"traceparent": span.caller}, context=Context())
+        linked = trace.get_current_span(caller).get_span_context()
         exported = self._tracer.start_span(
             span.name,
             context=_parent_context(span),
             kind=_KINDS[span.kind],
             attributes={name: value for name, value in span.attributes.items() if value not in (None, "")},
-            links=_links(span.caller),
+            links=[trace.Link(linked)] if linked.is_valid else [],
             start_time=_nanoseconds(span.begun_at),
         )
         if span.error:
@@ -182,15 +185,6 @@ def _parent_context(span: Span) -> Context:
     flags = trace.TraceFlags(trace.TraceFlags.SAMPLED | trace.TraceFlags.RANDOM_TRACE_ID)
     parent = trace.SpanContext(span.trace_id, span.parent_id, is_remote=True, trace_flags=flags)
     return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context())
-
-
-def _links(caller: str) -> list[trace.Link]:
-    """Return a link to the caller's own span, or none if ``caller`` is not a valid traceparent."""
-    if not caller:
-        return []
-    context = TraceContextTextMapPropagator().extract({"traceparent": caller}, context=Context())
-    span_context = trace.get_current_span(context).get_span_context()
-    return [trace.Link(span_context)] if span_context.is_valid else []
 
 
 def _nanoseconds(moment: datetime) -> int:

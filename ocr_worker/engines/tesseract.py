@@ -14,9 +14,9 @@ from ocr_worker import script_detection
 from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.language_packs import pack_folder, pack_of, package_of
-from ocr_worker.lost_lines import lost_lines, with_line
+from ocr_worker.lines.lost_lines import lost_lines, with_line
+from ocr_worker.lines.unspaced_words import without_marks_alone
 from ocr_worker.networks.ppocr import Quad, cut_out
-from ocr_worker.unspaced_words import without_marks_alone
 
 _WORD_LEVEL = "5"
 # Texts of every script contain names and terms in Latin letters.

@@ -131,18 +131,18 @@ def _with_markers(row: list[Segment], rtl: bool) -> list[Segment]:
             and last.block is None
             and segment.block is None
             and segment.x0 - last.x1 < 4 * segment.size
-            and (_is_bullet_of(last, segment) if rtl else list_markers.is_lone(last.text))
+            # Check marks are beside each other and beside numbers in a table.
+            and (
+                segment.text in list_markers.BULLET_SIGNS and len(last.text) >= MIN_ITEM_LETTERS
+                if rtl
+                else list_markers.is_lone(last.text)
+            )
         ):
             marker, text = (segment.text, last.text) if rtl else (last.text, segment.text)
             result[-1] = _merged([last, segment], f"{marker} {text}")
         else:
             result.append(segment)
     return result
-
-
-def _is_bullet_of(text: Segment, segment: Segment) -> bool:
-    """Return True for a bullet at the right of a text; marks are beside each other and beside numbers in a table."""
-    return segment.text in list_markers.BULLET_SIGNS and len(text.text) >= MIN_ITEM_LETTERS
 
 
 def _merged(parts: Sequence[Segment], text: str) -> Segment:

@@ -64,7 +64,10 @@ def _lines_of_cell(cell: Cell, levels: frozenset[str]) -> list[dict[str, Any]]:
     is_turned = 2 * tall > len(cell.words)
     rows: list[list[Word]] = []
     for word in cell.words:
-        if rows and _are_side_by_side(rows[-1][-1].box, word.box, is_turned=is_turned):
+        last, box = rows[-1][-1].box if rows else None, word.box
+        if last is not None and (
+            last.x0 < (box.x0 + box.x1) / 2 < last.x1 if is_turned else last.top < box.middle < last.bottom
+        ):
             rows[-1].append(word)
         else:
             rows.append([word])
@@ -94,13 +97,6 @@ def _line(
             if span
         ]
     return line
-
-
-def _are_side_by_side(first: Box, second: Box, *, is_turned: bool) -> bool:
-    """Return True if two words are on one line; ``is_turned``: lines run up or down."""
-    if is_turned:
-        return first.x0 < (second.x0 + second.x1) / 2 < first.x1
-    return first.top < second.middle < first.bottom
 
 
 def _length_of_marker(tokens: Sequence[str], marker: str) -> int:

@@ -52,7 +52,13 @@ class Server:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         raw_path = request.raw_path
-        prefix, path = _split(raw_path.partition("?")[0])
+        whole = raw_path.partition("?")[0]
+        prefix, _, rest = whole.lstrip("/").partition("/")
+        if prefix in {"v1", "v1beta1"}:
+            prefix, rest = "vertex", whole.lstrip("/")  # Vertex AI is also served at the root, as on its own host
+        if prefix == "vertex":
+            prefix += "/anthropic" if "/publishers/anthropic/" in whole else "/google"
+        path = f"/{rest}"
         call = Call(request.method, path, raw_path, request.query, request.headers, body)
         if prefix == "token":
             return await self._exchange_token(request, call)
@@ -62,7 +68,11 @@ class Server:
         return await self._answer(request, wire, call)
 
     async def _answer(self, request: web.Request, wire: Wire, call: Call) -> web.StreamResponse:
-        read, refused = _read(wire, call)
+        read, refused = None, None
+        try:
+            read = wire.read(call)
+        except Refusal as refusal:
+            refused = refusal
         ledger = self.ledger
         entry = ledger.arrive(wire.family, call.model, call.credential)
         fault: Fault | None = None
@@ -147,20 +157,3 @@ def _wires(token_endpoint: TokenEndpoint) -> dict[str, Wire]:
         "vertex/anthropic": Vertex("anthropic", token_endpoint=token_endpoint, models=known["vertex-claude"]),
         "bedrock": Bedrock(models=known["bedrock"]),
     }
-
-
-def _split(path: str) -> tuple[str, str]:
-    """Return a wire's name and the provider's path. Vertex AI is also served at the root, as on its own host."""
-    prefix, _, rest = path.lstrip("/").partition("/")
-    if prefix in {"v1", "v1beta1"}:
-        prefix, rest = "vertex", path.lstrip("/")
-    if prefix == "vertex":
-        prefix += "/anthropic" if "/publishers/anthropic/" in path else "/google"
-    return prefix, f"/{rest}"
-
-
-def _read(wire: Wire, call: Call) -> tuple[Conversation | None, Refusal | None]:
-    try:
-        return wire.read(call), None
-    except Refusal as refusal:
-        return None, refusal

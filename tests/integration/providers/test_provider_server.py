@@ -547,13 +547,9 @@ def converse(
     request = awsrequest.AWSRequest("POST", url, data=signed, headers={"Content-Type": "application/json"})
     signer = auth.SigV4Auth(aws.Credentials(credentials.AWS_ACCESS_KEY_ID, secret), service, region)
     request.context["timestamp"] = (datetime.now(UTC) - age).strftime("%Y%m%dT%H%M%SZ")
-    _sign(signer, request)
-    return httpx.post(url, headers=dict(request.headers), content=body or signed, trust_env=False, verify=False)
-
-
-def _sign(signer: Any, request: Any) -> None:
-    """``add_auth`` with the timestamp that the request already has."""
+    # As ``add_auth`` does, with the timestamp that the request already has.
     request.headers["X-Amz-Date"] = request.context["timestamp"]
     canonical = signer.canonical_request(request)
     signature = signer.signature(signer.string_to_sign(request, canonical), request)
     signer._inject_signature_to_request(request, signature)
+    return httpx.post(url, headers=dict(request.headers), content=body or signed, trust_env=False, verify=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ocr_worker.engines.base import FoundLine, FoundWord
-from ocr_worker.lost_lines import lost_lines, lost_share, with_line
+from ocr_worker.lines.lost_lines import lost_lines, lost_share, with_line
 from ocr_worker.networks.ppocr import Quad
 
 

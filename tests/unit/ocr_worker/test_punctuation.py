@@ -6,7 +6,7 @@ import pytest
 
 from apps.pages.model.text import languages
 from ocr_worker.engines.base import FoundLine, FoundWord
-from ocr_worker.punctuation import joined
+from ocr_worker.lines.punctuation import joined
 
 
 @pytest.mark.parametrize(

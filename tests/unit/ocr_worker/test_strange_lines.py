@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocr_worker.strange_lines import lines_inside, strange_lines, without_lines
+from ocr_worker.lines.strange_lines import lines_inside, strange_lines, without_lines
 from tests.unit.ocr_worker.test_lost_lines import line, quad
 
 LATIN, OTHER, MARK = quad(0, 0, 400, 20), quad(0, 30, 400, 50), quad(0, 60, 60, 80)

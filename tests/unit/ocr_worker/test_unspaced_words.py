@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocr_worker.engines.base import FoundLine, FoundWord
-from ocr_worker.unspaced_words import with_words_joined, without_marks_alone
+from ocr_worker.lines.unspaced_words import with_words_joined, without_marks_alone
 
 
 def line_of(*words: tuple[str, float, float], top: float = 0, bottom: float = 50, sure: float = 0.9) -> FoundLine:

@@ -33,10 +33,20 @@ def serve() -> Iterator[Serve]:
     """Return a function that starts a server with this behaviour on each connection and returns its address."""
     listeners: list[socket.socket] = []
 
+    def accept(listener: socket.socket, behave: Behaviour) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _address = listener.accept()
+                threading.Thread(target=serve_connection, args=(connection, behave), daemon=True).start()
+
+    def serve_connection(connection: socket.socket, behave: Behaviour) -> None:
+        with connection, suppress(OSError):
+            behave(connection)
+
     def start(behave: Behaviour) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
-        threading.Thread(target=_accept, args=(listener, behave), daemon=True).start()
+        threading.Thread(target=accept, args=(listener, behave), daemon=True).start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
@@ -44,18 +54,6 @@ def serve() -> Iterator[Serve]:
         with suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-
-
-def _accept(listener: socket.socket, behave: Behaviour) -> None:
-    with suppress(OSError):
-        while True:
-            connection, _address = listener.accept()
-            threading.Thread(target=_behave, args=(connection, behave), daemon=True).start()
-
-
-def _behave(connection: socket.socket, behave: Behaviour) -> None:
-    with connection, suppress(OSError):
-        behave(connection)
 
 
 def read_request(connection: socket.socket) -> bytes:

@@ -74,10 +74,6 @@ class ContinuationJoiner:
         return held.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM) and not _ENDED.search(held.text)
 
 
-def _differ_in_size(one: float, other: float) -> bool:
-    return max(one, other) > MAX_SIZE_RATIO * min(one, other) > 0
-
-
 def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:
     """Return the two blocks as one if the second continues the first, else None."""
     if second.box.top > first.box.bottom - 1 and second.box.x0 < first.box.x1:
@@ -89,8 +85,10 @@ def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:
     if second.type is BlockType.PARAGRAPH and first.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM):
         if not first.text or not second.text or len(first.text) > MAX_PARAGRAPH_CHARACTERS:
             return None
-        if first.lines and second.lines and _differ_in_size(first.lines[-1].size, second.lines[0].size):
-            return None
+        if first.lines and second.lines:
+            low, high = sorted((first.lines[-1].size, second.lines[0].size))
+            if high > MAX_SIZE_RATIO * low > 0:
+                return None
         is_hyphenated = first.text[-1] in "-‐\xad"
         if second.text[0].islower() and (is_hyphenated or not _ENDED.search(first.text)):
             return hyphenation.joined_blocks(first, second, words)

@@ -50,7 +50,8 @@ def stands_alone(
     ``body``: the blocks of the page outside the margins. ``has_sign``: small type, a rule or a page counter sets it
     apart. ``few_numbers``: the document has one or two lone numbers in this margin; more are values.
     """
-    text, row = compared_text(block), _row_of(page, block, zone)
+    text = compared_text(block)
+    row = [b for b in page.blocks if abs(b.box.middle - block.box.middle) <= 3.0 and margin_of(page, b) == zone]
     if any(b.box.bottom <= block.box.top if zone == "header" else b.box.top >= block.box.bottom for b in body):
         return False
     if len(row) > MAX_PARTS:
@@ -65,11 +66,6 @@ def stands_alone(
     if few_numbers and space >= MIN_SPACE_HEIGHTS and _is_beside_number(block, zone, row):
         return True
     return _is_far_out(page, block, zone, space, small=is_small(block, body_size), has_sign=has_sign)
-
-
-def _row_of(page: Page, block: Block, zone: str) -> list[Block]:
-    """Return the blocks of a margin at the height of one of them."""
-    return [b for b in page.blocks if abs(b.box.middle - block.box.middle) <= 3.0 and margin_of(page, b) == zone]
 
 
 def _is_beside_number(block: Block, zone: str, row: Sequence[Block]) -> bool:

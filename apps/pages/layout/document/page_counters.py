@@ -73,25 +73,18 @@ def readings(text: str, page_number: int) -> Sequence[CounterReading]:
         paged = _PAGE_WORD.search(before[-MAX_PAGE_WORD_CHARACTERS:]) is not None
         if not (at_end or at_start or paged):
             continue
-        value = _value(token.group())
-        if value is None or len(found) > MAX_COUNTERS:
+        number = token.group()
+        if len(found) > MAX_COUNTERS or not (_ROMAN.fullmatch(number) or (number.isdigit() and len(number) <= 6)):
             continue
+        value = int(number) if number.isdigit() else list_markers.roman_value(number)
         last, following = before.rstrip()[-1:], after.lstrip()[:1]
         # "3 of 9" counts pages whatever is before it.
         paged = paged or (of_count and any(c.isalpha() for c in after))
         is_sure = paged or (at_start and at_end) or (at_end and last in _SEPARATORS) or following in _SEPARATORS
-        sign = "#" if token.group().isdigit() else "r"
+        sign = "#" if number.isdigit() else "r"
         signature = f"{text[: token.start()]}\0{sign}{value - page_number}\0{text[token.end() :]}"
         found.append(CounterReading(signature, value - page_number, is_sure, True))
     return found
-
-
-def _value(token: str) -> int | None:
-    if token[0].isdigit():
-        return int(token) if len(token) <= 6 else None
-    if not _ROMAN.fullmatch(token):
-        return None
-    return list_markers.roman_value(token)
 
 
 class ClosingNumber(NamedTuple):

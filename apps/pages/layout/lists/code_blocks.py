@@ -65,7 +65,11 @@ def code_blocks(runs: Sequence[TextRun]) -> tuple[list[Block], list[TextRun]]:
         return [], list(runs)
     fixed = sum(len(run.text) for run in runs if run.style.font in fonts)
     total = sum(len(run.text) for run in runs)
-    body_size = _body_size(runs, fonts)
+    letters: Counter[float] = Counter()
+    for run in runs:
+        if run.style.font not in fonts:
+            letters[round(run.size, 1)] += len(run.text)
+    body_size = max(letters, key=lambda size: letters[size], default=0.0)
     lines, others = _code_lines(runs, fonts)
     blocks: list[Block] = []
     taken: set[int] = set()
@@ -74,15 +78,6 @@ def code_blocks(runs: Sequence[TextRun]) -> tuple[list[Block], list[TextRun]]:
             blocks.append(_block(region, fonts))
             taken.update(id(run) for line in region for run in line.runs)
     return blocks, [run for run in runs if id(run) not in taken]
-
-
-def _body_size(runs: Iterable[TextRun], fonts: frozenset[str]) -> float:
-    """Return the size of most letters that are not of fixed pitch, 0 when there are none."""
-    letters: Counter[float] = Counter()
-    for run in runs:
-        if run.style.font not in fonts:
-            letters[round(run.size, 1)] += len(run.text)
-    return max(letters, key=lambda size: letters[size], default=0.0)
 
 
 def _code_lines(runs: Sequence[TextRun], fonts: frozenset[str]) -> tuple[list[CodeLine], list[CodeLine]]:

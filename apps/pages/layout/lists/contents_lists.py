@@ -39,7 +39,10 @@ def with_contents(rows: Sequence[Row]) -> list[Row]:
     entries = {index: found for index, row in enumerate(rows) if (found := _entry(row)) is not None}
     if len(entries) < MIN_ENTRIES:
         return list(rows)
-    starts = _starts([entry.segments[0] for entry in entries.values()])
+    starts: list[float] = []  # the left edges of titles, one for each level
+    for first in sorted((entry.segments[0] for entry in entries.values()), key=lambda segment: segment.x0):
+        if not starts or first.x0 - starts[-1] > MAX_LEVEL_SHIFT_EMS * first.size:
+            starts.append(first.x0)
     result: list[Row] = []
     for index, row in enumerate(rows):
         entry = entries.get(index)
@@ -82,15 +85,6 @@ def leaders_of(block: Block) -> str:
     if block.type is not BlockType.LIST_ITEM or _LEADER.search(block.text):
         return ""
     return "".join(found.group() for line in block.lines for found in _LEADER.finditer(line.text))
-
-
-def _starts(segments: Sequence[Segment]) -> list[float]:
-    """Return the left edges at which titles begin, one for each level."""
-    starts: list[float] = []
-    for segment in sorted(segments, key=lambda s: s.x0):
-        if not starts or segment.x0 - starts[-1] > MAX_LEVEL_SHIFT_EMS * segment.size:
-            starts.append(segment.x0)
-    return starts
 
 
 def _item(entry: Entry, starts: Sequence[float]) -> Block:

@@ -213,7 +213,12 @@ def _outer_levels(blocks: Sequence[Block], start: int, rtl: bool) -> list[_Level
             break
         top = block.box.top
         x0 = _start_of(block, rtl)
-        if x0 < left - MAX_LEVEL_SHIFT_EMS * block.lines[0].size and not _is_flush_right(first, block, rtl):
+        size = block.lines[0].size
+        kinds = {list_markers.kind(first.marker), list_markers.kind(block.marker)}
+        is_flush_right = (
+            len(kinds) == 1 and "" not in kinds and abs(_start_of(first, rtl) - x0) <= MAX_NUMBER_SHIFT_EMS * size
+        )
+        if x0 < left - MAX_LEVEL_SHIFT_EMS * size and not is_flush_right:
             levels.insert(0, _Level(x0, block.marker))
             left, first = x0, block
     return levels
@@ -224,25 +229,15 @@ def _enter(levels: list[_Level], block: Block, rtl: bool) -> None:
     x0, size = _start_of(block, rtl), block.lines[0].size if block.lines else 10.0
     while levels:
         level = levels[-1]
-        if _is_same(level, block, x0, size):
+        shift = abs(level.x0 - x0)
+        follows = shift <= MAX_NUMBER_SHIFT_EMS * size and list_markers.follows(level.marker, block.marker)
+        if follows or shift <= MAX_LEVEL_SHIFT_EMS * size:
             levels[-1] = _Level(x0, block.marker)
             return
         if x0 > level.x0:
             break
         levels.pop()
     levels.append(_Level(x0, block.marker))
-
-
-def _is_same(level: _Level, block: Block, x0: float, size: float) -> bool:
-    shift = abs(level.x0 - x0)
-    if shift <= MAX_LEVEL_SHIFT_EMS * size:
-        return True
-    return shift <= MAX_NUMBER_SHIFT_EMS * size and list_markers.follows(level.marker, block.marker)
-
-
-def _is_flush_right(first: Block, second: Block, rtl: bool) -> bool:
-    near = abs(_start_of(first, rtl) - _start_of(second, rtl)) <= MAX_NUMBER_SHIFT_EMS * second.lines[0].size
-    return near and list_markers.kind(first.marker) == list_markers.kind(second.marker) != ""
 
 
 def _moved(levels: Sequence[_Level], block: Block, rtl: bool) -> list[_Level]:

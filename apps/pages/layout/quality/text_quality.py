@@ -16,7 +16,7 @@ from apps.pages.model.ocr_reasons import (
     TEXT_IN_PICTURE,
     WHOLE_PAGE_REASONS,
 )
-from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage, TextRun
+from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage
 
 # A stamp or page number on a scan is no text layer: up to this many characters are ignored on a mostly pictured page.
 MAX_STAMP_CHARACTERS = 40
@@ -86,8 +86,12 @@ def reason_for_ocr(page: RawPage, found: PicturePrint = NO_PRINT, *, garbled: bo
             return NO_TEXT_LAYER
         if is_scan or share < MIN_SCAN_SHARE:
             return TEXT_IN_PICTURE
-    if share >= MIN_SCAN_SHARE and 2 * invisible > characters and _is_poor_recognition(page.runs):
-        return GARBLED_TEXT
+    if share >= MIN_SCAN_SHARE and 2 * invisible > characters:
+        # The text layer of a poor OCR has words with signs, digits and capitals inside.
+        words = _WORD.findall(" ".join([run.text for run in page.runs]))
+        spoiled = sum(1 for word in words if _SPOILED.search(word))
+        if len(words) >= MIN_WORDS and spoiled >= MIN_SPOILED_SHARE * len(words):
+            return GARBLED_TEXT
     figures = [box for box in page.pictures if box.width * box.height < BACKGROUND_SHARE * page.width * page.height]
     return TEXT_IN_PICTURE if picture_share(page, figures) >= MIN_PICTURES_SHARE else ""
 
@@ -101,10 +105,3 @@ def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
     """Return the share of the page that pictures cover, 0.0-1.0; overlaps count twice."""
     area = page.width * page.height
     return min(1.0, sum(box.width * box.height for box in pictures) / area) if area > 0 else 0.0
-
-
-def _is_poor_recognition(runs: Sequence[TextRun]) -> bool:
-    """Return True if words have signs, digits and capitals inside, as in the text layer of a poor OCR."""
-    words = _WORD.findall(" ".join([run.text for run in runs]))
-    spoiled = sum(1 for word in words if _SPOILED.search(word))
-    return len(words) >= MIN_WORDS and spoiled >= MIN_SPOILED_SHARE * len(words)

@@ -51,15 +51,13 @@ def _has_scales_only(table: Block) -> bool:
     long = [numbers for numbers in columns.values() if len(numbers) >= MIN_SCALE_NUMBERS]
     written = sum(1 for cell in table.cells if cell.text)
     in_scales = sum(map(len, long))
-    return bool(long) and 2 * in_scales > written and all(map(_is_scale, long))
+    if not long or 2 * in_scales <= written:
+        return False
+    steps = [{round(low - high, 6) for high, low in itertools.pairwise(numbers)} for numbers in long]
+    return all(len(step) == 1 and max(step) < 0 for step in steps)
 
 
 def _value(text: str) -> float:
     digits = re.sub(r"[^\d.]", "", text.replace(",", ".")).strip(".")
     value = float(digits) if digits.count(".") < 2 and digits else 0.0
     return -value if text[0] in "-–−" else value
-
-
-def _is_scale(numbers: Sequence[float]) -> bool:
-    steps = [round(low - high, 6) for high, low in itertools.pairwise(numbers)]
-    return steps[0] < 0 and all(step == steps[0] for step in steps)

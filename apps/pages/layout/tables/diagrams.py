@@ -82,10 +82,19 @@ def _scales(raw: RawPage) -> list[Box]:
             upright[round(rule.bottom)].append(rule)
         elif rule.height < MIN_TICK_POINTS <= rule.width <= MAX_TICK_POINTS:
             level[round(rule.x1)].append(rule)
+
+    def is_under(run: TextRun, tick: Box) -> bool:
+        shift = abs(run.x0 + run.x1 - tick.x0 - tick.x1)
+        return shift < 4 * MAX_SLACK_POINTS and -1 <= run.top - tick.bottom < MAX_LABEL_SPACE_POINTS
+
+    def is_left(run: TextRun, tick: Box) -> bool:
+        shift = abs(run.top + run.bottom - tick.top - tick.bottom)
+        return shift < 4 * MAX_SLACK_POINTS and -1 <= tick.x0 - run.x1 < MAX_LABEL_SPACE_POINTS
+
     for ticks in upright.values():
-        found += _scale(ticks, lambda box: (box.x0 + box.x1) / 2, raw.runs, _is_under)
+        found += _scale(ticks, lambda box: (box.x0 + box.x1) / 2, raw.runs, is_under)
     for ticks in level.values():
-        found += _scale(ticks, lambda box: box.middle, raw.runs, _is_left)
+        found += _scale(ticks, lambda box: box.middle, raw.runs, is_left)
     return found
 
 
@@ -102,20 +111,6 @@ def _scale(
     beside = [run for run in runs if near.overlaps(Box(run.x0, run.top, run.x1, run.bottom))]
     labelled = sum(1 for tick in ticks if any(labels(run, tick) for run in beside))
     return [near] if labelled >= max(MIN_TICKS - 1, MIN_LABELLED_SHARE * len(ticks)) else []
-
-
-def _is_under(run: TextRun, tick: Box) -> bool:
-    return (
-        abs(run.x0 + run.x1 - tick.x0 - tick.x1) < 4 * MAX_SLACK_POINTS
-        and -1 <= run.top - tick.bottom < MAX_LABEL_SPACE_POINTS
-    )
-
-
-def _is_left(run: TextRun, tick: Box) -> bool:
-    return (
-        abs(run.top + run.bottom - tick.top - tick.bottom) < 4 * MAX_SLACK_POINTS
-        and -1 <= tick.x0 - run.x1 < MAX_LABEL_SPACE_POINTS
-    )
 
 
 def _arrows(raw: RawPage) -> list[Box]:

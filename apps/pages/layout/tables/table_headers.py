@@ -63,19 +63,18 @@ def header_lines(lines: Sequence[Row], across: Sequence[Ruling]) -> int:
 def lines_above_numbers(lines: Sequence[Row]) -> int:
     """Return the number of lines above the first row of numbers in a table that has mostly such rows, else 0."""
     left = min(line[0].x0 for line in lines)
-    numeric = [_is_numeric(line, left) for line in lines]
+    numeric = [
+        len(line) > 1
+        and line[0].x0 < left + 3 * line[0].size
+        and 2 * sum(1 for segment in line[1:] if is_number(segment.text)) >= len(line) - 1
+        for line in lines
+    ]
     if sum(numeric) < max(3, 0.5 * len(lines)) or numeric[0]:
         return 0
     first = numeric.index(True)
     while first and len(lines[first - 1]) == 1:
         first -= 1
     return first if first <= MAX_HEADER_LINES else 0
-
-
-def _is_numeric(line: Row, left: float) -> bool:
-    """Return True if a line has a label and mostly numbers after it."""
-    numbers = sum(1 for segment in line[1:] if is_number(segment.text))
-    return line[0].x0 < left + 3 * line[0].size and len(line) > 1 and numbers >= 0.5 * (len(line) - 1)
 
 
 def header_cells(lines: Sequence[Row], shape: Shape) -> list[HeadCell]:

@@ -39,13 +39,16 @@ def grouped(lines: Sequence[Row], gutters: Gutters, across: Sequence[Ruling], *,
     if not lines:
         return []
     notes = [is_note(line, gutters, rtl=rtl) for line in lines]
+    left, right = min(line[0].x0 for line in lines), max(line[-1].x1 for line in lines)
+    # A note that fills its line goes on below.
+    goes_on = [line[0].x1 > left + MIN_FULL_NOTE_SHARE * (right - left) for line in lines]
     ruled, wide = ruled_steps(lines, across), _wide_steps(lines)
     cells = [in_columns(line, gutters)[:: -1 if rtl else 1] for line in lines]
     apart = [any(step) for step in zip(ruled, wide, strict=True)]
     wrapped = set() if rtl else _wrapped_labels(cells)
     forced = [
         n != m
-        or (n and m and not _continues_note(lines, index))
+        or (n and m and not goes_on[index])
         or (index + 1 not in wrapped and _repeats(cells[index], cells[index + 1]))
         for index, (n, m) in enumerate(itertools.pairwise(notes))
     ]
@@ -94,12 +97,6 @@ def _wide_steps(lines: Sequence[Row]) -> list[bool]:
     return [False] * len(steps) if all(wide) else wide
 
 
-def _continues_note(lines: Sequence[Row], index: int) -> bool:
-    """Return True if the note at ``index`` fills its line, so that the note below continues it."""
-    left, right = min(line[0].x0 for line in lines), max(line[-1].x1 for line in lines)
-    return lines[index][0].x1 > left + MIN_FULL_NOTE_SHARE * (right - left)
-
-
 def _is_one_row(part: Sequence[Cells]) -> bool:
     """Return True if the lines may be the cells of one row, aligned at the top or the bottom.
 
@@ -108,17 +105,14 @@ def _is_one_row(part: Sequence[Cells]) -> bool:
     columns = [column for column in zip(*([bool(cell) for cell in line] for line in part), strict=True) if any(column)]
     if len(columns) > 1 and all(all(column) for column in columns):
         return False
-    if any(_has_hole(column) for column in columns):
-        return False
+    for column in columns:
+        first, last = column.index(True), len(column) - 1 - column[::-1].index(True)
+        if not all(column[first : last + 1]):
+            return False
     if all(column[0] for column in columns):
         return True
     is_title = bool(part[0][0]) and bool(part[1][0]) and not _is_lower(part[1][0])
     return all(column[-1] for column in columns) and not is_title
-
-
-def _has_hole(column: Sequence[bool]) -> bool:
-    first, last = column.index(True), len(column) - 1 - column[::-1].index(True)
-    return not all(column[first : last + 1])
 
 
 def _wrapped_labels(cells: Sequence[Cells]) -> set[int]:

@@ -23,8 +23,16 @@ def without_title_and_notes(grid: Grid, runs: Sequence[TextRun]) -> Grid:
     whole = {cell.row for cell in grid.grid_cells if cell.column_span == width and cell.row_span == 1}
     if width < 2 or not whole & {0, count - 1} or count - len(whole) < MIN_OTHER_ROWS:
         return grid
-    first = 1 if 0 in whole and _is_title(_lines_between(runs, grid.ys[0], grid.ys[1])) else 0
-    last = count - 1 if count - 1 in whole and _is_note(_lines_between(runs, grid.ys[-2], grid.ys[-1])) else count
+    first, last = 0, count
+    if 0 in whole:
+        lines = _lines_between(runs, grid.ys[0], grid.ys[1])
+        if lines and (has_caption_label(lines[0]) or (len(lines) > 1 and is_label_alone(lines[0]))):
+            first = 1
+    if count - 1 in whole:
+        lines = _lines_between(runs, grid.ys[-2], grid.ys[-1])
+        is_sentence = len(lines) == 1 and len(lines[0].split()) >= MIN_NOTE_WORDS and _SENTENCE_END.search(lines[0])
+        if is_sentence or len(lines) > 1:
+            last = count - 1
     cells = [
         GridCell(cell.row - first, cell.column, cell.row_span, cell.column_span)
         for cell in grid.grid_cells
@@ -36,13 +44,3 @@ def without_title_and_notes(grid: Grid, runs: Sequence[TextRun]) -> Grid:
 def _lines_between(runs: Sequence[TextRun], top: float, bottom: float) -> list[str]:
     inside = [run for run in runs if top <= (run.top + run.bottom) / 2 <= bottom]
     return [joined(line) for line in rows_of(inside)]
-
-
-def _is_title(lines: Sequence[str]) -> bool:
-    return bool(lines) and (has_caption_label(lines[0]) or (len(lines) > 1 and is_label_alone(lines[0])))
-
-
-def _is_note(lines: Sequence[str]) -> bool:
-    if len(lines) == 1:
-        return len(lines[0].split()) >= MIN_NOTE_WORDS and _SENTENCE_END.search(lines[0]) is not None
-    return len(lines) > 1

@@ -13,7 +13,7 @@ from apps.pages.layout.tables.table_headers import HeadCell, Shape, Spans
 from apps.pages.layout.text.inline_spans import spans_of
 from apps.pages.layout.text.lines import box_around, paragraph_text
 from apps.pages.model.blocks import Block, BlockType, Cell
-from apps.pages.model.segments import Band, Gutters, Row, Segment
+from apps.pages.model.segments import Band, Row, Segment
 
 # A table of two columns looks like many other things, so it has to have this many rows.
 MIN_ROWS_OF_TWO_COLUMNS = 3
@@ -145,15 +145,15 @@ def _header_and_body(lines: Sequence[Row], heads: int, shape: Shape, rtl: bool) 
         found = table_headers.header_cells([*head, *(groups[0][:1] if groups else [])], shape)
         if len(groups) > 1 and any(cell.last > cell.first for cell in found if cell.top == 0):
             head += groups.pop(0)
-    return table_headers.header_cells(head, shape), [_body_row(group, gutters, rtl) for group in groups]
-
-
-def _body_row(group: Sequence[Row], gutters: Gutters, rtl: bool) -> Spans:
-    if all(table_columns.is_note(line, gutters, rtl=rtl) for line in group):
-        return [(0, len(gutters), [segment for line in group for segment in line])]
-    return table_headers.united(
-        [(*table_columns.reach(segment, gutters), [segment]) for line in group for segment in line]
-    )
+    body: list[Spans] = []
+    for group in groups:
+        segments = [segment for line in group for segment in line]
+        if all(table_columns.is_note(line, gutters, rtl=rtl) for line in group):
+            body.append([(0, len(gutters), segments)])
+        else:
+            spans = [(*table_columns.reach(segment, gutters), [segment]) for segment in segments]
+            body.append(table_headers.united(spans))
+    return table_headers.header_cells(head, shape), body
 
 
 def _cells(heads: Sequence[HeadCell], body: Sequence[Spans], width: int) -> tuple[Cell, ...]:
@@ -173,16 +173,11 @@ def _cells(heads: Sequence[HeadCell], body: Sequence[Spans], width: int) -> tupl
     cells += [Cell(row, column, header=True) for row, column in places if (row, column) not in taken]
     cells.sort(key=lambda cell: (cell.row, cell.column))
     for number, spans in enumerate(body, count):
-        cells += _row_cells(number, spans, width)
+        written = {column for first, last, _ in spans for column in range(first, last + 1)}
+        row = [Cell(number, column) for column in range(width) if column not in written]
+        row += [_cell(number, first, parts, (1, last - first + 1)) for first, last, parts in spans]
+        cells += sorted(row, key=lambda cell: cell.column)
     return tuple(cells)
-
-
-def _row_cells(number: int, spans: Spans, width: int) -> list[Cell]:
-    """Return the cells of one row, from the left."""
-    written = {column for first, last, _ in spans for column in range(first, last + 1)}
-    cells = [Cell(number, column) for column in range(width) if column not in written]
-    cells += [_cell(number, first, parts, (1, last - first + 1)) for first, last, parts in spans]
-    return sorted(cells, key=lambda cell: cell.column)
 
 
 def _cell(row: int, column: int, parts: Sequence[Segment], spans: tuple[int, int], *, header: bool = False) -> Cell:

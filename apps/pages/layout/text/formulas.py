@@ -45,8 +45,10 @@ def formula_lines(runs: Sequence[TextRun]) -> list[list[TextRun]]:
         end = _end_of_line(runs, at)
         if end > at + 1:
             start = _start_of_line(runs, at, taken)
-            if _is_formula(runs[start:end], runs[at]):
-                lines.append(_with_numerators_first(runs[start:end], runs[at]))
+            line = runs[start:end]
+            is_shifted = any(abs(_shift(run, runs[at])) > MAX_SIGN_SHIFT_EMS for run in line)
+            if is_shifted and any(run.style.mathematics for run in line):
+                lines.append(_with_numerators_first(line, runs[at]))
                 taken = end
         at = end
     for line in lines:
@@ -87,12 +89,6 @@ def _shift(run: TextRun, first: TextRun) -> float:
     return (run.baseline - first.baseline) / max(first.size, 1.0)
 
 
-def _is_on_baseline(run: TextRun, first: TextRun) -> bool:
-    return (
-        abs(_shift(run, first)) <= MAX_BASELINE_SHIFT_EMS and abs(run.size - first.size) <= MAX_SIZE_CHANGE * first.size
-    )
-
-
 def _is_sign(run: TextRun, first: TextRun) -> bool:
     """Return True for a sign, or small text, that is further from the baseline than a raised or lowered one."""
     is_small = run.size < (1 - MAX_SIZE_CHANGE) * first.size and len(run.text) <= MAX_SIGN_CHARACTERS
@@ -107,7 +103,8 @@ def _end_of_line(runs: Sequence[TextRun], start: int) -> int:
     last = min(len(runs), start + MAX_LINE_RUNS)
     for place in range(start + 1, last):
         run = runs[place]
-        if _is_on_baseline(run, first):
+        is_alike = abs(run.size - first.size) <= MAX_SIZE_CHANGE * first.size
+        if is_alike and abs(_shift(run, first)) <= MAX_BASELINE_SHIFT_EMS:
             if not -MAX_STEP_BACK_EMS * size <= run.x0 - inner <= MAX_GAP_EMS * size:
                 break
             inner = right = max(inner, run.x1)
@@ -148,10 +145,3 @@ def _start_of_line(runs: Sequence[TextRun], at: int, taken: int) -> int:
         left = min(left, run.x0)
         start = place
     return start
-
-
-def _is_formula(line: Sequence[TextRun], first: TextRun) -> bool:
-    """Return True if a line has signs of a formula that are further from its baseline than raised and lowered ones."""
-    return any(run.style.mathematics for run in line) and any(
-        abs(_shift(run, first)) > MAX_SIGN_SHIFT_EMS for run in line
-    )

@@ -214,7 +214,8 @@ def wide_leading(lines: Sequence[Segment]) -> float:
     dense = scripts.wraps_anywhere(lines[0].text[:1] or " ")
     for line, following in itertools.pairwise(lines):
         reach = MAX_RAG_EMS * line.size if dense else MAX_RAG_SHARE * (right - left)
-        if line.x1 > right - reach and abs(line.size - following.size) < 0.5 and _is_wordy(line):
+        is_wordy = 2 * sum(map(str.isalpha, line.text)) > len(line.text)
+        if line.x1 > right - reach and abs(line.size - following.size) < 0.5 and is_wordy:
             steps.append(following.bottom - line.bottom)
     if len(steps) < (MIN_WIDE_STEPS - 1 if dense else MIN_WIDE_STEPS):
         return 0.0
@@ -222,10 +223,6 @@ def wide_leading(lines: Sequence[Segment]) -> float:
     alike = sum(abs(step - usual) < 0.1 * usual for step in steps)
     is_wide = MIN_LEADING_EMS * lines[0].size < usual < MAX_LEADING_EMS * lines[0].size
     return usual if is_wide and alike >= MIN_ALIKE_SHARE * len(steps) else 0.0
-
-
-def _is_wordy(line: Segment) -> bool:
-    return 2 * sum(map(str.isalpha, line.text)) > len(line.text)
 
 
 def paragraph_text(lines: Sequence[str]) -> str:

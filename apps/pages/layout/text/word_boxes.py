@@ -36,7 +36,9 @@ def with_words(blocks: Sequence[Block], runs: Sequence[TextRun]) -> list[Block]:
             (number, word)
             for row in rows
             for number, word in strips.get(row, ())
-            if number not in taken and _is_in(word.box, box)
+            if number not in taken
+            and box.x0 <= (word.box.x0 + word.box.x1) / 2 <= box.x1
+            and box.top <= word.box.middle <= box.bottom
         )
         taken.update(number for number, _word in found)
         return tuple(_in_order([word for _number, word in found], box, text))
@@ -67,10 +69,6 @@ def _words_of(run: TextRun) -> list[Word]:
     if not text or any(map(str.isspace, text)):
         return []
     return [Word(text, Box(round(run.x0, 2), round(run.top, 2), round(run.x1, 2), round(run.bottom, 2)))]
-
-
-def _is_in(word: Box, box: Box) -> bool:
-    return box.x0 <= (word.x0 + word.x1) / 2 <= box.x1 and box.top <= word.middle <= box.bottom
 
 
 def _in_order(words: list[Word], box: Box, text: str) -> list[Word]:

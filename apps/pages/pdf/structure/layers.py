@@ -31,7 +31,10 @@ def copy_with_marks(pdf: Any) -> bytes | None:
     seen: set[tuple[int, int]] = set()
     for page in pdf.pages:
         _mark_resources(page.obj.get("/Resources"), hidden, seen, 0)
-        _remove_annotations(page.obj, hidden)
+        annotations = page.obj.get("/Annots")
+        for index in reversed(range(len(annotations) if annotations is not None else 0)):
+            if _is_dictionary(annotations[index]) and hidden.hides(annotations[index].get("/OC")):
+                del annotations[index]
     copy = io.BytesIO()
     pdf.save(copy)
     return copy.getvalue()
@@ -51,7 +54,12 @@ class HiddenLayers:
             self._off |= {group.objgen for group in groups}
         self._off -= {group.objgen for group in _members(default.get("/ON"))}
         self._off |= {group.objgen for group in _members(default.get("/OFF"))}
-        self._off |= {group.objgen for group in groups if _usage_hides(group)}
+        for group in groups:
+            # Some layers are not for viewing, for example those for print alone.
+            usage = group.get("/Usage")
+            view: Any = usage.get("/View") if _is_dictionary(usage) else None
+            if _is_dictionary(view) and str(view.get("/ViewState", "/ON")) == "/OFF":
+                self._off.add(group.objgen)
         self._off -= {group.objgen for group in groups if not _is_for_viewing(group)}
         self._off.discard(_DIRECT)
 
@@ -141,13 +149,6 @@ def _mark_resources(resources: Any, hidden: HiddenLayers, seen: set[tuple[int, i
             _mark_resources(item.get("/Resources"), hidden, seen, depth + 1)
 
 
-def _remove_annotations(page: Any, hidden: HiddenLayers) -> None:
-    annotations = page.get("/Annots")
-    for index in reversed(range(len(annotations) if annotations is not None else 0)):
-        if _is_dictionary(annotations[index]) and hidden.hides(annotations[index].get("/OC")):
-            del annotations[index]
-
-
 def _is_dictionary(value: Any) -> bool:
     import pikepdf
 
@@ -166,13 +167,6 @@ def _values(listed: Any) -> Iterator[Any]:
     """Yield the dictionaries in a dictionary of resources; nothing for other values."""
     if _is_dictionary(listed):
         yield from (item for _, item in listed.items() if _is_dictionary(item))
-
-
-def _usage_hides(group: Any) -> bool:
-    """Return whether a group is marked as not for viewing, for example a layer for print alone."""
-    usage = group.get("/Usage")
-    view: Any = usage.get("/View") if _is_dictionary(usage) else None
-    return _is_dictionary(view) and str(view.get("/ViewState", "/ON")) == "/OFF"
 
 
 def _is_for_viewing(group: Any) -> bool:

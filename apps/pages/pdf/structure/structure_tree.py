@@ -62,7 +62,12 @@ def _add(library: Pdfium, found: PageTags, element: int, parent: int, depth: int
     place = len(found.tags)
     role = utf16(library.FPDF_StructElement_GetType, element)
     spans = _spans(library, element) if role in _CELLS else (1, 1)
-    found.tags.append(Tag(role, parent, *spans, _alternative(library, element) if role == "Formula" else ""))
+    alternative = ""  # the text for programs that cannot show a formula
+    if role == "Formula":
+        actual_text = utf16(library.FPDF_StructElement_GetActualText, element)
+        alternative = actual_text or utf16(library.FPDF_StructElement_GetAltText, element)
+        alternative = " ".join(clean(alternative[:MAX_ALTERNATIVE_CHARACTERS]).split())
+    found.tags.append(Tag(role, parent, *spans, alternative))
     for index in range(min(MAX_TAGS, library.FPDF_StructElement_CountChildren(element))):
         child = library.FPDF_StructElement_GetChildAtIndex(element, index)
         if child:
@@ -72,15 +77,6 @@ def _add(library: Pdfium, found: PageTags, element: int, parent: int, depth: int
         if content_id >= 0:
             # Two elements that claim one content: the first keeps it, nothing is read twice.
             found.owners.setdefault(content_id, place)
-
-
-def _alternative(library: Pdfium, element: int) -> str:
-    """Return the text for programs that cannot show the element."""
-    for function in (library.FPDF_StructElement_GetActualText, library.FPDF_StructElement_GetAltText):
-        text = utf16(function, element)
-        if text:
-            return " ".join(clean(text[:MAX_ALTERNATIVE_CHARACTERS]).split())
-    return ""
 
 
 def _spans(library: Pdfium, cell: int) -> tuple[int, int]:

@@ -286,7 +286,7 @@ def test_a_killed_worker_leaves_no_processes_and_files(strange: Strange, tmp_pat
     scratch.mkdir()
     environment = {**os.environ, "TMPDIR": str(scratch)}
     worker = subprocess.Popen([sys.executable, "-c", program, str(strange("hang"))], cwd=ROOT, env=environment)
-    family = _wait_for(lambda: _with_grandchild(worker.pid))
+    family = _family_of(worker.pid)
 
     worker.kill()
     worker.wait()
@@ -298,15 +298,12 @@ def test_a_killed_worker_leaves_no_processes_and_files(strange: Strange, tmp_pat
     assert list(scratch.iterdir()) == []
 
 
-def _with_grandchild(pid: int) -> list[psutil.Process] | None:
-    family = psutil.Process(pid).children(recursive=True)
-    return family if len(family) == 2 else None
-
-
-def _wait_for(find: Callable[[], list[psutil.Process] | None]) -> list[psutil.Process]:
+def _family_of(pid: int) -> list[psutil.Process]:
+    """Wait for the child and the grandchild of a process and return them."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        if found := find():
-            return found
+        family = psutil.Process(pid).children(recursive=True)
+        if len(family) == 2:
+            return family
         time.sleep(0.02)
     raise AssertionError("not found within 20 s")

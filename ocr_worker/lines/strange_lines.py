@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ocr_worker.engines.base import FoundLine
-from ocr_worker.lost_lines import is_inside
+from ocr_worker.lines.lost_lines import is_inside
 from ocr_worker.networks.ppocr import Quad, height_of, length_of
 
 # Letters for each line height of a line's length, and the confidence, below which a line was not read.
