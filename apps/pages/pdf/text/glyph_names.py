@@ -33,10 +33,12 @@ def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any, facts: Calla
         key = (int(fonts[at]), int(real["code"][at]))
         if key not in known:
             known[key] = 0
-            if key[0] and real["type"][at] != HYPHEN:
+            # Of a composite font that is not in the file, PDFium gives the names of another font's glyphs.
+            named = key[0] > 0 and (facts(key[0]).embedded or not facts(key[0]).encoding.endswith(("-H", "-V")))
+            if named and real["type"][at] != HYPHEN:
                 known[key] = ord(tex_glyphs.character_of(glyph_name(library, *key)) or "\0")
             if unclear[at] and not known[key]:
-                known[key] = _readable(library, codes, real, fonts, key, facts(key[0]))
+                known[key] = _readable(library, codes, real, fonts, key, named=named)
         public = known[key] or piece_of_bracket(int(codes[at]))
         if public:
             codes[at] = public
@@ -57,8 +59,11 @@ def _is_empty(records: Any) -> Any:
     return np.minimum(width, height) <= _MAX_THINNESS * np.maximum(font_width, font_height)
 
 
-def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int, int], facts: FontFacts) -> int:
-    """Return the code point of the glyph ``key`` (font and code); 0 if it stays unreadable."""
+def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, named: bool) -> int:
+    """Return the code point of the glyph ``key`` (font and code); 0 if it stays unreadable.
+
+    ``named``: the glyphs of the font have names.
+    """
     font, code = key
     same = (fonts == font) & (real["code"] == code)
     hyphen = bool((real["type"][same] == HYPHEN).any())
@@ -66,8 +71,6 @@ def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int
         same &= (real["type"] != HYPHEN) & (codes >= 0x20)
         if same.any():
             return int(codes[np.flatnonzero(same)[0]])
-    # Of a composite font that is not in the file, PDFium gives the names of another font's glyphs.
-    named = font and (facts.embedded or not facts.encoding.endswith(("-H", "-V")))
     name = character_of_glyph(library, font, code) if named else ""
     if len(name) == 1 and ord(name) >= 0x20 and not _FIRST_PRIVATE <= ord(name) < _AFTER_PRIVATE:
         return ord(name)

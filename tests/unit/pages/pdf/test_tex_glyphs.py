@@ -10,6 +10,7 @@ from apps.pages.model.blocks import Page
 from apps.pages.pdf.text import tex_glyphs
 from apps.pages.reading import page_reading
 from apps.pages.sandbox.preload import assembled_pdf
+from tests.unit.pages.mapped_pdf import mapped_pdf
 
 
 def formula(path: Path, shown: str, names: str) -> str:
@@ -48,3 +49,12 @@ def test_signs_by_their_names(tmp_path: Path, codes: str, shown: str) -> None:
 )
 def test_names_of_all_sizes(name: str, character: str) -> None:
     assert tex_glyphs.character_of(name) == character
+
+
+def test_names_of_another_font_name_nothing(tmp_path: Path) -> None:
+    path = mapped_pdf(tmp_path / "a.pdf", ["a"], {}, "BT /F1 12 Tf 72 700 Td <0001004A0001> Tj ET")
+
+    (page,) = page_reading.read_pages(path, [1])
+
+    assert isinstance(page, Page)
+    assert "".join(block.text for block in page.blocks) == "aJa"
