@@ -16,12 +16,14 @@ import numpy as np
 from apps.pages.model.raw_page import TextStyle
 from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import actual_text, glyph_names
-from apps.pages.pdf.text.character_records import GENERATED, JOINED, RECORD, UNMAPPED, single_records
+from apps.pages.pdf.text.character_records import GENERATED, JOINED, RECORD, UNMAPPED, drawn_sizes, single_records
 from apps.pages.pdf.text.overhang import MAX_BLANK_SHARE, Overhangs
 from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects
 
 # Text this close to a right angle is laid out as if it were at it.
 MAX_SKEW_DEGREES = 3.0
+# Lines that rise less than from this angle on still run to the right.
+_FIRST_FORWARD_DEGREES = 330
 # PDFium cuts a longer string.
 _MAX_STRING_CHARACTERS = 32_767
 # The buffer grows by this many records more than a page needs.
@@ -183,11 +185,12 @@ class CharacterReader:
         # A negative font size turns the letters by half a circle.
         objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
         angles = _angles(objects, frame)
-        backward = angles[object_of] >= 180
+        backward = (angles[object_of] >= 180) & (angles[object_of] < _FIRST_FORWARD_DEGREES)
         if backward.any() and (order := _order_of_file(handles, np.flatnonzero(backward), drawn)) is not None:
             return self._characters(text_page, real[order], index[order], frame, drawn)
         scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
         size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[object_of]
+        size = drawn_sizes(size, np.abs(real["top"] - real["bottom"]).astype("f8"), fonts)
         blank = _is_blank(codes)
         overhang = None
         if count and np.count_nonzero(blank) <= MAX_BLANK_SHARE * count:

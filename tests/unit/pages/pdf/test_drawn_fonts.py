@@ -9,20 +9,25 @@ from apps.pages.reading import page_reading
 from apps.pages.sandbox.preload import assembled_pdf
 
 
-def text_of(path: Path, names: dict[int, str], codes: bytes) -> str:
-    """Return the text of a page in a font with these names for its codes; a name that begins with ``e`` has no ink."""
+def text_of(path: Path, names: dict[int, str], codes: bytes, *, size: float = 12) -> str:
+    """Return the text of a page in a font with these names for its codes; a name that begins with ``e`` has no ink.
+
+    The matrix of the font makes up for a small ``size``.
+    """
     drawings = (b"600 0 d0", b"600 0 50 0 550 700 d1 50 0 500 700 re f")
     listed = sorted(names.items())
-    shown = b"BT /F 12 Tf 72 700 Td <%s> Tj ET" % codes.hex().encode()
+    shown = b"BT /F %g Tf .5 Tc 72 700 Td <%s> Tj ET" % (size, codes.hex().encode())
     path.write_bytes(
         assembled_pdf(
             b"<</Type/Catalog/Pages 2 0 R>>",
             b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
             b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
-            b"<</Type/Font/Subtype/Type3/FontBBox[0 0 600 700]/FontMatrix[.001 0 0 .001 0 0]/FirstChar %d/LastChar %d"
+            b"<</Type/Font/Subtype/Type3/FontBBox[0 0 600 700]/FontMatrix[%g 0 0 %g 0 0]/FirstChar %d/LastChar %d"
             b"/Widths[%s]/Encoding<</Type/Encoding/Differences[%s]>>/CharProcs<<%s>>>>"
             % (
+                0.012 / size,
+                0.012 / size,
                 listed[0][0],
                 listed[-1][0],
                 b" 600" * (listed[-1][0] - listed[0][0] + 1),
@@ -47,3 +52,9 @@ def test_a_glyph_without_ink_is_a_blank(tmp_path: Path) -> None:
     names = {3: "e3", 4: "r", 5: "a"}
 
     assert text_of(tmp_path / "a.pdf", names, bytes([5, 3, 4, 5, 4, 3, 5])) == "a rar a"
+
+
+def test_letters_of_a_small_font_with_a_large_matrix(tmp_path: Path) -> None:
+    names = {3: "e3", 4: "r", 5: "a"}
+
+    assert text_of(tmp_path / "a.pdf", names, bytes([5, 3, 4, 5, 4, 3, 5]), size=0.12) == "a rar a"
