@@ -28,6 +28,8 @@ MIN_UNSPACED_GAP_EMS, MIN_PHRASE_GAP_EMS = 0.45, 0.18
 # Letters are spaced when most gaps of a run of at least this many letters are this wide and alike.
 MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
 MIN_SPACED_LETTERS = 4
+# Signs at even places are a table if they are this far apart.
+MIN_EVEN_GAP_EMS = 0.5
 # Letters set so far apart that each would be a run have unlike widths; their words are at most this many gaps apart.
 MIN_WIDTH_DIFFERENCE_EMS, MAX_SPACED_WORD_GAP = 0.08, 3.0
 # Extents of a font that its descriptor does not give, and the bounds of those that it gives, in ems.
@@ -84,9 +86,10 @@ def _runs_between(
     cut |= (style[1:] != style[:-1]) | (np.abs(size[1:] - size[:-1]) > MAX_SIZE_CHANGE * em)
     cut |= content_id[1:] != content_id[:-1]
     widest = np.where(blanks == 0, MAX_GAP_EMS, np.where(blanks == 1, MAX_BLANK_GAP_EMS, MAX_BLANKS_GAP_EMS))
-    spacing = _spacing_of_lines(gap, np.where(_in_leader(code), 1, blanks), cut, gap > widest)
+    widths = (upright.x1 - upright.x0) / size
+    spacing = _spacing_of_lines(gap, np.where(_in_leader(code), 1, blanks), cut, gap > widest, widths)
     apart = gap > widest + spacing
-    cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, (upright.x1 - upright.x0) / size)
+    cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, widths)
     starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
     ends = np.append(starts[1:], end - start)
     parted = _word_gaps(gap, spacing, blanks, cut, piece, code, starts, ends)
@@ -151,10 +154,10 @@ def _in_leader(code: Any) -> Any:
     return (code[1:] == _DOT) & (code[:-1] == _DOT)
 
 
-def _spacing_of_lines(gap: Any, blanks: Any, cut: Any, wide: Any) -> Any:
+def _spacing_of_lines(gap: Any, blanks: Any, cut: Any, wide: Any, widths: Any) -> Any:
     """Return by how much the letters of each line are set apart evenly, in ems, for each gap; 0 for most lines.
 
-    ``cut``: where lines end. Only lines with a ``wide`` gap are looked at.
+    ``cut``: where lines end. Only lines with a ``wide`` gap are looked at. ``widths``: of the characters.
     """
     spacing = np.zeros(len(gap))
     spaced = (gap > MIN_LETTER_SPACING_EMS) & (gap < MAX_GAP_EMS + MAX_SPACING_DIFFERENCE_EMS) & (blanks == 0) & ~cut
@@ -164,8 +167,20 @@ def _spacing_of_lines(gap: Any, blanks: Any, cut: Any, wide: Any) -> Any:
     for before, end in itertools.pairwise(bounds):
         here = slice(before + 1, end)
         if wide[here].any() and 2 * np.count_nonzero(spaced[here]) > end - before - 1 >= MIN_SPACED_LETTERS - 1:
+            if _at_even_places(gap[here], (widths[1:][here] + widths[:-1][here]) / 2):
+                continue
             spacing[here] = _letter_spacing(sorted(gap[here][blanks[here] == 0].tolist()))
     return np.minimum(spacing, MAX_GAP_EMS)
+
+
+def _at_even_places(gap: Any, widths: Any) -> bool:
+    """Return True if the middles of characters are at more even places than their edges, as in a table of signs.
+
+    ``widths``: half of both neighbours of a gap. Letter spacing is the same between narrow and wide letters.
+    """
+    pitch = gap + widths
+    uneven_gaps, uneven_places = (np.median(np.abs(found - np.median(found))) for found in (gap, pitch))
+    return bool(uneven_places <= uneven_gaps and np.median(gap) > MIN_EVEN_GAP_EMS)
 
 
 def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) -> Any:

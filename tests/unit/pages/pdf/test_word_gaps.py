@@ -148,3 +148,22 @@ def test_words_whose_letters_reach_into_the_gap(tmp_path: Path) -> None:
 
     assert isinstance(page, Page)
     assert " ".join(block.text for block in page.blocks) == " ".join(words)
+
+
+@pytest.mark.parametrize("pitch", [12.5, 12.7])
+def test_signs_of_a_table_stay_apart(tmp_path: Path, pitch: float) -> None:
+    widths = {"a": 5.56, "b": 5.56, "c": 5, "d": 5.56, "e": 5.56, "f": 2.78, "g": 5.56, "h": 5.56, "i": 2.22}
+    places = [72 + pitch * number - width / 2 for number, width in enumerate(widths.values())]
+    shown = " ".join(f"1 0 0 1 {x:.2f} 700 Tm ({sign}) Tj" for x, sign in zip(places, widths, strict=True))
+
+    assert text_of(tmp_path / "a.pdf", shown).split() == list(widths)
+
+
+def test_letters_of_a_rising_word_in_two_colours(tmp_path: Path) -> None:
+    turned = "0.9976 0.0689 -0.0689 0.9976"
+
+    first = f"{turned} 401.3 703 Tm 1 0 0 rg (t) Tj 0 g"
+
+    read = text_of(tmp_path / "a.pdf", f"/F0 44 Tf {first} {turned} 372 701 Tm (S) Tj {turned} 413.6 703.9 Tm (op) Tj")
+
+    assert read == "Stop"
