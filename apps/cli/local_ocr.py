@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from apps.cli.progress import write_line
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
@@ -77,7 +79,8 @@ class LocalOcr:
                 return apply_recognition(page, decode_recognition(raw), word_boxes=self._word_boxes)
             except PageError as error:
                 if page.needs_ocr != NO_TEXT_LAYER:
-                    return page
+                    write_line(f"page {page.number}: {error.code}: {error.detail}")
+                    return msgspec.structs.replace(page, warnings=(*page.warnings, "text_layer_only"))
                 return PageFailure(number=page.number, code=error.code, detail=error.detail)
 
         with ThreadPoolExecutor(min(self._processes, len(to_recognize)), thread_name_prefix="ocr") as pool:

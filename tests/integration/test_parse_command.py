@@ -16,6 +16,7 @@ import pytest
 from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents import hostile
 from tests.documents.hidden import SHOWN, pdf_with_hidden_text
+from tests.documents.scans import text_beside_a_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -240,6 +241,18 @@ def test_a_document_with_a_failed_page_is_partial(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (4, b"Good\n")
     assert b"page 2: page_" in done.stderr
+
+
+def test_a_page_that_keeps_its_text_because_ocr_failed_has_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "picture.pdf"
+    own = "These words are typeset and long enough to be a text layer of their own."
+    path.write_bytes(text_beside_a_picture(own))
+
+    done = parse(path, "--languages", "he", PATH=str(tmp_path))  # without Tesseract nothing reads Hebrew
+
+    assert (done.returncode, done.stdout.decode().strip()) == (0, own)
+    assert b"page 1: language_not_installed: " in done.stderr
+    assert b"\ntext_layer_only: " in done.stderr
 
 
 def test_an_interrupt_ends_the_command_and_leaves_no_files(long: Path, tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ def _stored_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
         page = pages.get(row.number)
         if page is None:
             raise GarbledPage
+        if row.needs_ocr and row.error_code and not row.fallback:  # OCR failed, the text layer was kept
+            page = msgspec.structs.replace(page, warnings=(*page.warnings, "text_layer_only"))
         if row.mode:
             warnings = (*page.warnings, "fallback_used") if row.fallback else page.warnings
             page = msgspec.structs.replace(page, warnings=warnings, parsing=how_parsed(row))

@@ -22,7 +22,11 @@ _SENTENCES = {
     ),
     "tables_skipped": "A page has too many objects to look for tables.",
     "images_capped": "A page has more pictures than are kept.",
-    "needs_ocr": "Pages have no usable text layer and were not read, because OCR is switched off.",
+    "needs_ocr": "Pages have no usable text layer, and OCR is switched off or failed, so they were not read.",
+    "text_layer_only": (
+        "A page needed OCR, which failed, so its text layer alone is given: text in pictures is missing, or wrong "
+        "letters remain. Parse the document again, or name its languages and install their packs."
+    ),
     "fallback_used": "No model could parse these pages; they keep their fallback text, extracted without a model.",
     "script_not_read": (
         "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "

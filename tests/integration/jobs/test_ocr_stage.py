@@ -209,6 +209,20 @@ def test_a_missing_language_fails_the_page_without_a_retry(submit: Submit) -> No
     assert "Install it." in job.error_detail
 
 
+def test_a_page_that_keeps_its_text_because_ocr_failed_has_a_warning(submit: Submit) -> None:
+    own = "These words are typeset and long enough to be a text layer of their own."
+    step, request = start_ocr(submit(text_beside_a_picture(own)))
+    recognize.accept_ocr(step_id=step.pk, fence=request["fence"], code="language_not_installed", detail="Install it.")
+
+    job = run(step.job)
+
+    assert (job.state, text_of(job).strip()) == (JobState.SUCCEEDED, own)
+    assert [(warning["code"], warning["pages"]) for warning in job.warnings] == [("text_layer_only", 1)]
+    assert b'"warnings":["text_layer_only"]' in storage.read(f"{job.result_folder}/metadata.json")
+    again = run(retry_pages(job=job, page_numbers=[1]))
+    assert again.warnings == []
+
+
 def test_answers_for_a_cancelled_job_are_discarded(submit: Submit, engine: EngineProcess) -> None:
     step, request = start_ocr(submit(scanned_pdf(1)))
     cancel_job(job=step.job)
