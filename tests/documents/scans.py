@@ -41,9 +41,22 @@ def scanned_pdf(pages: int = 1, *, lines: Sequence[str] = LINES) -> bytes:
     return out.getvalue()
 
 
-def text_beside_a_picture(text: str) -> bytes:
-    """Return a page with a line of real text and, below it, a picture of ``LINES``."""
-    sheet = picture(width=900, height=560, size=26)
+def ruled_table(rows: Sequence[Sequence[str]], *, margin: int = 0) -> Image.Image:
+    """Return a picture, 900 by 560 pixels, of a table with lines around its cells, this far from the edges."""
+    sheet = Image.new("L", (900, 560), 255)
+    draw = ImageDraw.Draw(sheet)
+    width, height = (899 - 2 * margin) / len(rows[0]), (559 - 2 * margin) / len(rows)
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
+            x, y = margin + column * width, margin + number * height
+            draw.rectangle((x, y, x + width, y + height), outline=0, width=3)
+            draw.text((x + 16, y + height / 2 - 14), text, fill=0, font=ImageFont.load_default(26))
+    return sheet
+
+
+def text_beside_a_picture(text: str, sheet: Image.Image | None = None) -> bytes:
+    """Return a page with a line of real text and, below it, a picture: that of ``LINES`` if none is given."""
+    sheet = sheet or picture(width=900, height=560, size=26)
     size, samples = b"/Width %d/Height %d" % sheet.size, zlib.compress(sheet.tobytes())
     content = b"BT /F 12 Tf 60 740 Td (%s) Tj ET q 480 0 0 299 60 380 cm /P Do Q" % text.encode("ascii")
     image = b"<</Type/XObject/Subtype/Image%s/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/FlateDecode/Length %d>>"

@@ -26,6 +26,7 @@ from apps.pages.layout.own_text import (
 )
 from apps.pages.layout.quality.garbled_text import is_clear
 from apps.pages.layout.straightened import as_displayed
+from apps.pages.layout.tables.rulings import rulings_of
 from apps.pages.layout.text.word_boxes import with_words
 from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.geometry import Box
@@ -47,8 +48,10 @@ _MAX_STROKE_OVERHANG_POINTS = 1.0
 MIN_AGREEMENT = 0.6
 # If OCR is this sure of its text, the layer has to agree with it further.
 _SURE, MIN_AGREEMENT_IF_SURE = 0.95, 0.8
-# Tables in pictures have at least this share of their cells filled.
+# Tables in pictures have at least this share of their cells filled, ...
 MIN_FILLED_SHARE = 0.7
+# ... and at least this many rulings in each direction, each over half of the table.
+MIN_GRID_RULINGS, MIN_RULED_SHARE = 3, 0.5
 # Recognised blocks may reach this many points out of their picture.
 _PICTURE_SLACK = 3.0
 # Warnings about a text layer that OCR replaces.
@@ -163,10 +166,11 @@ def _with_pictures_read(page: Page, recognition: Recognition, lay: LayOut) -> li
     recognition = without_text_over_pictures(recognition, page.blocks)
     found = lay(recognition)
     inside = [block for block in found if any(box.contains(block.box, slack=_PICTURE_SLACK) for box in pictures)]
-    inside = [_as_paragraph(block) if _is_sparse(block) else block for block in inside]
     left = words_outside(words_inside(recognition, pictures), [block.box for block in inside])
-    # Lines that go on beside a picture, or over several, are in no block inside one. They are labels, not tables.
-    inside += [_as_paragraph(block) for block in lay(left)]
+    rules = [as_displayed(rule, recognition) for rule in recognition.rulings]
+    inside = [_as_paragraph(block) if block.cells and not _shows_grid(block, rules) else block for block in inside]
+    # Lines that go on beside a picture, or over several, are in no block inside one. They are labels, no list items.
+    inside += [block if _shows_grid(block, rules) else _as_paragraph(block) for block in lay(left)]
     following: dict[int, list[Block]] = defaultdict(list)
     for read in inside:
         if read.text or read.cells:
@@ -176,9 +180,23 @@ def _with_pictures_read(page: Page, recognition: Recognition, lay: LayOut) -> li
     return [each for place, block in enumerate(page.blocks) for each in (block, *following[place])]
 
 
-def _is_sparse(block: Block) -> bool:
-    """Return True for a table of many empty cells: the labels of a chart."""
-    return sum(1 for cell in block.cells if cell.text) < MIN_FILLED_SHARE * len(block.cells)
+def _shows_grid(block: Block, rules: Sequence[Box]) -> bool:
+    """Return True for a table of rows and columns that are drawn. Labels that only stand in rows belong to a drawing.
+
+    ``rules``: the drawn lines of the page as displayed.
+    """
+    filled = [cell for cell in block.cells if cell.text]
+    if len(filled) < MIN_FILLED_SHARE * len(block.cells):
+        return False
+    if len({cell.row for cell in filled}) < 2 or len({cell.column for cell in filled}) < 2:
+        return False
+    box = block.box
+    slack = _PICTURE_SLACK
+    around = Box(box.x0 - slack, box.top - slack, box.x1 + slack, box.bottom + slack)
+    across, down = rulings_of(part for rule in rules if (part := around.intersection(rule)))
+    long = [rule for rule in across if rule.high - rule.low >= MIN_RULED_SHARE * box.width]
+    tall = [rule for rule in down if rule.high - rule.low >= MIN_RULED_SHARE * box.height]
+    return min(len(long), len(tall)) >= MIN_GRID_RULINGS
 
 
 def _as_paragraph(block: Block) -> Block:

@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.pages.layout.recognized_page import lay_out
+from apps.pages.layout.recognized_page import apply_recognition, lay_out
+from apps.pages.model.blocks import Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.ocr_image import OcrImage, encode_ocr_image
 from apps.pages.model.recognition import Recognition, decode_recognition
+from apps.pages.reading.page_reading import read_pages, render_for_ocr
 from ocr_worker.engine import EngineProcess, OcrRequest
 from ocr_worker.errors import OcrFailed, OcrTimeout
-from tests.documents.scans import DPI, LINES, picture
+from tests.documents.scans import DPI, LINES, picture, ruled_table, text_beside_a_picture
 from tests.integration.ocr.conftest import process_with
 
+PDF = "application/pdf"
 # Runs a command as a user id without a name on this machine.
 UNKNOWN_USER = ("unshare", "--user", "--map-user=54321")
 
@@ -41,6 +44,25 @@ def test_a_page_is_turned_upright(engine: EngineProcess, counterclockwise: int, 
     recognition = read(engine, picture().rotate(counterclockwise, expand=True), "en")
     assert recognition.orientation == orientation
     assert text_of(recognition) == " ".join(LINES)
+
+
+@pytest.mark.parametrize("margin", [0, 40])
+def test_a_ruled_table_in_a_picture_below_text_is_read_whole(
+    engine: EngineProcess, tmp_path: Path, margin: int
+) -> None:
+    rows = [("Vessel", "Hull", "Built at Leith"), ("Anna", "120", "1904"), ("Brigid", "60", "1911")]
+    path = tmp_path / "table.pdf"
+    own = "These words are typeset and long enough to be a text layer of their own."
+    path.write_bytes(text_beside_a_picture(own, ruled_table(rows, margin=margin)))
+    (page,) = read_pages(str(path), [1], media_type=PDF)
+    assert isinstance(page, Page)
+    image = encode_ocr_image(render_for_ocr(str(path), 1, media_type=PDF, dpi=200))
+
+    read = apply_recognition(page, decode_recognition(engine.recognize(image, OcrRequest(("en",)))))
+
+    assert [block.text for block in read.blocks if block.text] == [own]
+    (table,) = (block for block in read.blocks if block.cells)
+    assert [cell.text for cell in table.cells] == [text for row in rows for text in row]
 
 
 @pytest.mark.parametrize("degrees", [-4.0, 1.5])

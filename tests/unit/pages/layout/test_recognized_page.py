@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 import pytest
 
@@ -156,6 +158,50 @@ def test_the_labels_of_a_chart_in_a_picture_are_no_table() -> None:
     assert sorted(" ".join(block.text for block in page.blocks).split()) == sorted(
         ["2.4", "2.2", "2.0", "1.8", "Male", "Female", "Unknown"]
     )
+
+
+def labels_in_rows(*rules: Box) -> Page:
+    """A page of which a picture has nine labels in rows and columns, and these drawn lines."""
+    picture = Block(type=BlockType.PICTURE, box=Box(40, 90, 560, 250))
+    rows = [("Vessel", "Hull", "Leith"), ("Anna", "120", "85"), ("Brigid", "60", "41")]
+    lines = [line(text, 60 + 150 * c, 105 + 30 * r) for r, row in enumerate(rows) for c, text in enumerate(row)]
+    found = msgspec.structs.replace(recognition(*lines), rulings=rules)
+    return apply_recognition(scan("text_in_picture", over_picture("Its own words", 50, 50), picture), found)
+
+
+GRID = (
+    *(Box(50, y, 500, y + 1) for y in (96, 126, 156, 186)),
+    *(Box(x, 96, x + 1, 187) for x in (50, 200, 350, 499)),
+)
+
+
+def test_a_ruled_grid_in_a_picture_is_a_table() -> None:
+    page = labels_in_rows(*GRID)
+    assert [block.type for block in page.blocks] == [BlockType.PARAGRAPH, BlockType.PICTURE, BlockType.TABLE]
+    assert " ".join(cell.text for cell in page.blocks[-1].cells) == "Vessel Hull Leith Anna 120 85 Brigid 60 41"
+
+
+@pytest.mark.parametrize("rules", [(), GRID[:2], GRID[:4], (GRID[0], GRID[3], GRID[4], GRID[7])])
+def test_labels_in_rows_without_a_grid_are_text_of_their_picture(rules: tuple[Box, ...]) -> None:
+    page = labels_in_rows(*rules)
+
+    assert not any(block.cells for block in page.blocks)
+    words = Counter(word for block in page.blocks for word in block.text.split())
+    assert words == Counter(
+        ["Its", "own", "words", "Vessel", "Hull", "Leith", "Anna", "120", "85", "Brigid", "60", "41"]
+    )
+
+
+def test_a_ruled_grid_over_two_strips_of_a_picture_is_a_table() -> None:
+    page = labels_in_rows(*GRID)
+    strips = tuple(Block(type=BlockType.PICTURE, box=Box(40, top, 560, top + 60)) for top in (90, 150))
+    rows = page.blocks[-1].cells
+    lines = [line(cell.text, cell.box.x0, cell.box.top) for cell in rows if cell.box is not None]
+    found = msgspec.structs.replace(recognition(*lines), rulings=GRID)
+
+    read = apply_recognition(scan("text_in_picture", *strips), found)
+
+    assert [len(block.cells) for block in read.blocks if block.cells] == [9]
 
 
 def test_strokes_of_letters_are_no_rulings_of_a_table() -> None:
