@@ -18,7 +18,7 @@ from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import actual_text, glyph_names
 from apps.pages.pdf.text.character_records import GENERATED, JOINED, RECORD, UNMAPPED, drawn_sizes, single_records
 from apps.pages.pdf.text.overhang import MAX_BLANK_SHARE, Overhangs
-from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects
+from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects, lone_blanks
 
 # Text this close to a right angle is laid out as if it were at it.
 MAX_SKEW_DEGREES = 3.0
@@ -30,6 +30,8 @@ _MAX_STRING_CHARACTERS = 32_767
 _CHUNK = 1 << 16
 # A blank that is a text object of its own parts letters that are no farther apart; a program may write two in a row.
 MAX_LONE_BLANK_EMS, MAX_LONE_BLANKS = 0.7, 2
+# The width of one beside letters written to the left; PDFium does not tell it.
+LONE_BLANK_POINTS = 0.5
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
 _FIRST_EAST_ASIAN, _AFTER_EAST_ASIAN = 0x2E80, 0xA000
@@ -209,6 +211,12 @@ class CharacterReader:
         if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
             near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
             counted += np.cumsum(_follows_lone_blank(codes, handles, near, drawn))
+        blanks = []
+        if has_leftward(codes):
+            blanks = np.column_stack((x0, top, x1, bottom))[blank & inside].tolist()
+            for at in lone_blanks(self._library, objects, each, drawn):
+                x, y = frame.displayed(*at)
+                blanks.append((x, y - 1, x + LONE_BLANK_POINTS, y))
         skipped = blank | (codes == JOINED)
         kept = np.flatnonzero(inside & ~skipped)
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
@@ -236,7 +244,7 @@ class CharacterReader:
             overhang=None if overhang is None else overhang[:, kept],
             vertical=objects.vertical[object_of],
             unmapped=self._unmapped(real, codes, fonts)[kept],
-            blanks=np.column_stack((x0, top, x1, bottom))[blank & inside].tolist() if has_leftward(codes) else [],
+            blanks=blanks,
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
             outside=count - int(np.count_nonzero(inside | skipped)),
             objects=frozenset(each),

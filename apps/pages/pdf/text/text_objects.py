@@ -17,6 +17,8 @@ from apps.pages.pdf.text.fonts import NO_FONT, FontFacts, font_facts
 
 INVISIBLE_MODE = 3
 _FILL_AND_STROKE_MODE = 2
+# A blank that is an object of its own has no ink and is on the baseline of its line.
+MAX_OFF_LINE_POINTS, MAX_BLANK_INK_POINTS = 0.5, 0.01
 _Style = tuple[int, int, int]
 """Font, rendering mode and colour, as PDFium's numbers."""
 
@@ -144,3 +146,26 @@ class TextObjectReader:
             if number < 0 and self._marks.is_artifact(handles[row]):
                 numbers[row] = ARTIFACT
         return np.array(numbers, "i4")
+
+
+def lone_blanks(
+    library: Pdfium, objects: TextObjects, handles: Sequence[int], drawn: Sequence[int]
+) -> list[tuple[float, float]]:
+    """Return the places of text objects without ink, which PDFium leaves out, beside an object on the same line.
+
+    ``handles``: those of ``objects``; ``drawn``: all text objects of the page in the order of the file.
+    """
+    row_of = {handle: row for row, handle in enumerate(handles)}
+    edges = np.zeros(4, "f4")
+    at = edges.ctypes.data
+    places = []
+    for place, handle in enumerate(drawn):
+        beside = [row_of[near] for near in drawn[max(place - 1, 0) : place + 2] if near in row_of]
+        if handle in row_of or not beside or not library.FPDFPageObj_GetBounds(handle, at, at + 4, at + 8, at + 12):
+            continue
+        left, bottom, right, top = edges.tolist()
+        # The bounds of an object of a form are in the form's space, where its line is elsewhere.
+        on_line = np.abs(objects.pen_y[beside] - bottom).min() <= MAX_OFF_LINE_POINTS
+        if on_line and max(right - left, top - bottom) <= MAX_BLANK_INK_POINTS:
+            places.append((left, bottom))
+    return places

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from apps.pages.model.blocks import Page
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
@@ -94,6 +96,17 @@ def test_a_ligature_of_arabic_is_read_from_its_first_letter(tmp_path: Path) -> N
     drawing = Drawing(letters).draw(["م", "ن", " ", "ن", "و", "ر", "خ", "لا", "ا"], 72, 72)
 
     assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {}, drawing.content())) == "الاخرون نم"
+
+
+@pytest.mark.parametrize(("blank", "read"), [(" ", "בית גדול"), ("", "ביתגדול")])
+def test_a_narrow_blank_of_its_own_between_hebrew_words(tmp_path: Path, blank: str, read: str) -> None:
+    letters = [*dict.fromkeys("ביתגדול"), " "]
+    drawing = Drawing(letters).draw("תיב", 97.5, 72)
+    if blank:
+        drawing.draw(blank, 96, 72)
+    drawing.draw("לודג", 72, 72)
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {" ": 125}, drawing.content())) == read
 
 
 def test_latin_letters_set_apart_from_ideographs_have_no_blank(tmp_path: Path) -> None:
