@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from apps.pages.model import errors
 from apps.pages.model.blocks import Bookmark, PageFailure
@@ -89,11 +90,12 @@ class PdfFile:
         if self._last is None or self._last[0] != number:
             return []
         found = self._last[1]
-        boxes = boxes_of(found, slice(None))
+        boxes = boxes_of(found, slice(None)).turned(angle, width, height)
+        angles = (found.angle - angle) % 360
         if found.overhang is not None:
-            boxes = Boxes(boxes.x0 + found.overhang[0], boxes.top, boxes.x1 - found.overhang[1], boxes.bottom)
-        boxes = boxes.turned(angle, width, height)
-        edges = [array.tolist() for array in (boxes.x0, boxes.top, boxes.x1, boxes.bottom, (found.angle - angle) % 360)]
+            before, after = np.where(angles == 0, found.overhang, 0.0)
+            boxes = Boxes(boxes.x0 + before, boxes.top, boxes.x1 - after, boxes.bottom)
+        edges = [array.tolist() for array in (boxes.x0, boxes.top, boxes.x1, boxes.bottom, angles)]
         letters = [Char(*char) for char in zip(found.text, *edges, strict=True)]
         blanks = [Box(*box) for box in found.blanks]
         return letters + [Char(" ", *msgspec.structs.astuple(box.turned(angle, width, height))) for box in blanks]

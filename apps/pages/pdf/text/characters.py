@@ -77,7 +77,7 @@ class Characters(msgspec.Struct):
     the left. ``outside``: how many characters are not on the visible page. ``truncated``: characters are missing at the
     end of the page or of a string. ``objects``: handles of the text objects that have a character, and of the marks of
     groups of glyphs with a text of their own. ``hidden_text``: the text of hidden objects. ``overhang``: by how many
-    points boxes reach out of the advances, on the left and on the right, on a page without blanks; else None.
+    points boxes reach out of the advances, before and after, on a page without blanks; else None.
     """
 
     text: str
@@ -196,8 +196,10 @@ class CharacterReader:
         blank = _is_blank(codes)
         overhang = None
         if count and np.count_nonzero(blank) <= MAX_BLANK_SHARE * count:
-            scale = np.where(angles == 0, objects.matrix[:, 0], 0.0)[object_of]
-            overhang = self._overhangs.of(text_page, real, index, fonts, scale)
+            along = objects.matrix[:, :2]
+            along = np.where(np.abs(along) > np.abs(along[:, ::-1]), along, 0.0)
+            along[objects.vertical | (angles % 90 != 0)] = 0.0
+            overhang = self._overhangs.of(text_page, real, index, fonts, along[object_of])
         x0, y0 = frame.displayed(real["loose_left"].astype("f8"), real["loose_top"].astype("f8"))
         x1, y1 = frame.displayed(real["loose_right"].astype("f8"), real["loose_bottom"].astype("f8"))
         x0, x1 = np.minimum(x0, x1), np.maximum(x0, x1)

@@ -20,28 +20,31 @@ MAX_SHARE = 0.6
 _SAME_POINTS = 0.005
 _Key = tuple[int, int]
 _Shares = tuple[float, float]
+# The direction and scale of the line of a character, and the edges of its box along it.
+_Extent = tuple[Any, float, float]
 _NONE: _Shares = (0.0, 0.0)
 
 
 class Overhangs:
-    """Knows by which shares of its box each glyph of a document is widened, on the left and on the right."""
+    """Knows by which shares of its box each glyph of a document is widened, before and after."""
 
     def __init__(self, library: Pdfium) -> None:
         self._library = library
         self._known: dict[_Key, _Shares] = {}
 
-    def of(self, text_page: int, real: Any, index: Any, fonts: Any, scale: Any) -> Any:
-        """Return by how many points characters reach out of their advances, on the left and on the right: two rows.
+    def of(self, text_page: int, real: Any, index: Any, fonts: Any, along: Any) -> Any:
+        """Return by how many points characters reach out of their advances, before and after: two rows.
 
-        ``real``: their records, ``index``: their places on the page, ``scale``: by which their advances are multiplied,
-        0 for those that do not run to the right.
+        ``real``: their records, ``index``: their places on the page, ``along``: the direction of their lines in the
+        space of the page and its scale, two columns; zeros for lines that run neither upright nor along the page.
         """
-        left, right = real["loose_left"].astype("f8"), real["loose_right"].astype("f8")
-        wide = (scale > 0) & (right > left)
-        shared = (left[1:] == left[:-1]) & (right[1:] == right[:-1])  # the letters of a ligature
+        start, end = _edges(real, along, "loose_")
+        ink_start, ink_end = _edges(real, along)
+        wide = (along != 0).any(axis=1) & (end > start)
+        shared = (start[1:] == start[:-1]) & (end[1:] == end[:-1])  # the letters of a ligature
         wide[1:] &= ~shared
         wide[:-1] &= ~shared
-        wide &= (np.abs(real["left"] - left) < _SAME_POINTS) | (np.abs(real["right"] - right) < _SAME_POINTS)
+        wide &= (np.abs(ink_start - start) < _SAME_POINTS) | (np.abs(ink_end - end) < _SAME_POINTS)
         places = np.flatnonzero(wide)
         found = np.zeros((2, len(real)))
         if not len(places):
@@ -50,32 +53,44 @@ class Overhangs:
         _, firsts, numbers = np.unique(keys, return_index=True, return_inverse=True)
         shares = np.array(
             [
-                self._shares(text_page, real[at], int(index[at]), int(fonts[at]), float(scale[at]))
+                self._shares(text_page, real[at], int(index[at]), int(fonts[at]), (along[at], start[at], end[at]))
                 for at in places[firsts]
             ]
         )
-        found[:, places] = shares[numbers].T * (right[places] - left[places])
+        found[:, places] = shares[numbers].T * (end[places] - start[places])
         return found
 
-    def _shares(self, text_page: int, record: Any, place: int, font: int, scale: float) -> _Shares:
+    def _shares(self, text_page: int, record: Any, place: int, font: int, extent: _Extent) -> _Shares:
         key = font, int(record["code"])
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._measured(text_page, record, place, font, scale)
+            found = self._known[key] = self._measured(text_page, record, place, font, extent)
         return found
 
-    def _measured(self, text_page: int, record: Any, place: int, font: int, scale: float) -> _Shares:
+    def _measured(self, text_page: int, record: Any, place: int, font: int, extent: _Extent) -> _Shares:
+        along, start, end = extent
         library, pen, advance = self._library, np.zeros(2, "f8"), np.zeros(1, "f4")
         at = pen.ctypes.data
         if not font or not library.FPDFText_GetCharOrigin(text_page, place, at, at + 8):
             return _NONE
-        size = abs(float(record["size"])) * scale
+        size = abs(float(record["size"])) * float(np.hypot(*along))
         if not library.FPDFFont_GetGlyphWidth(font, int(record["unicode"]), size, advance.ctypes.data):
             return _NONE
-        left, right = float(record["loose_left"]), float(record["loose_right"])
-        start, width = float(pen[0]), float(advance[0])
-        before, after = (start - left) / (right - left), (right - start - width) / (right - left)
+        origin, width = float(pen @ np.sign(along)), float(advance[0])
+        before, after = (origin - start) / (end - start), (end - origin - width) / (end - start)
         # A width that is far from that of the ink is that of another glyph of the same letter.
         return (
             (max(0.0, before), max(0.0, after)) if min(before, after) > -0.01 and before + after < MAX_SHARE else _NONE
         )
+
+
+def _edges(real: Any, along: Any, kind: str = "") -> tuple[Any, Any]:
+    """Return where the boxes of records begin and end in the direction of their lines, in points.
+
+    ``kind``: of the boxes, ``loose_`` or, of the ink, nothing.
+    """
+    left, right, bottom, top = (real[kind + side].astype("f8") for side in ("left", "right", "bottom", "top"))
+    x, y = along.T
+    start = np.select([x > 0, x < 0, y > 0], [left, -right, bottom], -top)
+    end = np.select([x > 0, x < 0, y > 0], [right, -left, top], -bottom)
+    return start, end

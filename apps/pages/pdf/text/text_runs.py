@@ -77,7 +77,7 @@ def _runs_between(
     content_id = characters.content_id[here]
     em = np.minimum(size[1:], size[:-1])
     gaps = _gaps(upright, code)
-    if characters.overhang is not None and angle == 0:
+    if characters.overhang is not None and angle % 90 == 0:
         before, after = characters.overhang[:, here]
         gaps = np.where(style[1:] == style[:-1], gaps + after[:-1] + before[1:], gaps)
     gap = np.where(piece, 0.0, gaps / em)

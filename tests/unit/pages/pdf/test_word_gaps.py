@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from apps.pages.model.blocks import Page
@@ -136,13 +137,17 @@ def test_korean_words_of_one_syllable(tmp_path: Path) -> None:
     assert [block.text for block in page.blocks] == [shown]
 
 
-def test_words_whose_letters_reach_into_the_gap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_words_whose_letters_reach_into_the_gap(tmp_path: Path, turn: int) -> None:
     characters, words = [*"aWM"], ["aWW", "WMa", "aMa", "MWW"]
     drawing = Drawing(characters)
     for number, word in enumerate(words):
         # Glyphs of W and M are far wider than the file says.
         drawing.draw(word, 72 + 20.5 * number, 100, size=12)
     path = mapped_pdf(tmp_path / "a.pdf", characters, {"W": 480, "M": 480}, drawing.content())
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pdf.pages[0].rotate(turn, relative=False)
+        pdf.save(path)
 
     (page,) = page_reading.read_pages(path, [1])
 
