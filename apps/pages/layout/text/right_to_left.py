@@ -60,9 +60,11 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
     inside: list[list[Cluster]] = [[] for _ in rows]
     for cluster in clusters:
         middle = (cluster.top + cluster.bottom) / 2
-        nearest = min(range(len(bands)), key=lambda i: abs(bands[i][0] + bands[i][1] - 2 * middle), default=None)
-        if nearest is not None and bands[nearest][0] - 2 <= middle <= bands[nearest][1] + 2:
-            inside[nearest].append(cluster)
+        level = [i for i, (top, bottom) in enumerate(bands) if top - 2 <= middle <= bottom + 2]
+        # Lines of two columns may overlap, so a letter goes to the nearest row that has text at its place.
+        here = [i for i in level if _is_beside(rows[i], cluster)] if len(level) > 1 else level
+        if level:
+            inside[min(here or level, key=lambda i: abs(sum(bands[i]) - 2 * middle))].append(cluster)
     result = [run for run in runs if not is_upright(run)]
     whole = "".join(cluster.text for cluster in clusters)
     rtl_page = scripts.is_rtl(whole)
@@ -77,6 +79,11 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
         words = [run for run in row if any(map(str.isalnum, run.text))]  # marks went with their letters
         result += [run for run in words if not any(run.x0 < cluster.middle < run.x1 for cluster in found)]
     return result
+
+
+def _is_beside(row: Sequence[TextRun], cluster: Cluster) -> bool:
+    """Return True if a run of the row is at most one em from the cluster, along the line."""
+    return any(run.x0 - run.size <= cluster.middle <= run.x1 + run.size for run in row)
 
 
 def _clusters(chars: Iterable[Char]) -> list[Cluster]:
