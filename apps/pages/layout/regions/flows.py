@@ -68,8 +68,12 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     if _are_prose(one, two):
         return not _begin_together(one, two)
     lone_one, lone_two = _lone_lines(one), _lone_lines(two)
-    if min(len(lone_one), len(lone_two)) >= MIN_LONE_LINES and _are_prose(lone_one, lone_two):
-        return not _begin_together(lone_one, lone_two)
+    # Titles and footers of the whole page say nothing of its columns.
+    top, bottom = max(one[0].top, two[0].top), min(one[-1].bottom, two[-1].bottom)
+    beside_one, beside_two = ([s for s in side if s.bottom > top and s.top < bottom] for side in (lone_one, lone_two))
+    for left_lines, right_lines in ((lone_one, lone_two), (beside_one, beside_two)):
+        if min(len(left_lines), len(right_lines)) >= MIN_LONE_LINES and _are_prose(left_lines, right_lines):
+            return not _begin_together(left_lines, right_lines)
     letters = min(_mean_letters(one), _mean_letters(two))
     shared = _shared_baselines(one, two)
     if shared < MAX_SHARED_BASELINES and letters >= MIN_LETTERS_OF_SHORT_LINES and _is_dense(one) and _is_dense(two):

@@ -65,8 +65,12 @@ def sides_of(segments: Sequence[Segment], x: float) -> tuple[list[Segment], list
     return left, [s for s in segments if s.x0 >= x]
 
 
-def has_columns(segments: Sequence[Segment], x: float, line_height: float) -> bool:
+def sides_at(segments: Sequence[Segment], x: float, line_height: float) -> Sides:
     sides = Sides()
     for segment in segments:
         (sides.right if segment.x0 >= x else sides.left).add(segment, line_height)
-    return sides.are_tall
+    return sides
+
+
+def has_columns(segments: Sequence[Segment], x: float, line_height: float) -> bool:
+    return sides_at(segments, x, line_height).are_tall

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from apps.pages.layout.regions import flows
 from apps.pages.layout.regions.column_sets import first_set, is_headline
-from apps.pages.layout.regions.sides import Sides, has_columns, sides_of
+from apps.pages.layout.regions.sides import Sides, has_columns, sides_at, sides_of
 from apps.pages.model.segments import Segment
 
 # A gutter is at least this wide.
@@ -32,6 +32,8 @@ MAX_CANDIDATES = 80
 MAX_COMPARED = 100_000
 # Edges of lines that begin within this distance are one edge.
 EDGE_POINTS = 4.0
+# Lines whose tops differ by less than this, in line heights, are beside each other.
+LEVEL = 0.1
 # White space across the whole page, in line heights, that separates titles, running headers and footers from
 # columns.
 MIN_SPACE_AROUND_COLUMNS = 0.9
@@ -113,12 +115,26 @@ def _free_strips(segments: Sequence[Segment], x: float, line_height: float) -> l
         elif segment.x1 <= strip_x0:
             sides.left.add(segment, line_height)
         else:
+            end, sides = _without_row(segments, start, index, sides, x, line_height)
             if sides.are_tall:
-                free.append(Gutter(sides.height, x, start, index))
+                free.append(Gutter(sides.height, x, start, end))
             start, sides = index + 1, Sides()
     if sides.are_tall:
         free.append(Gutter(sides.height, x, start, len(segments)))
     return free
+
+
+def _without_row(
+    segments: Sequence[Segment], start: int, index: int, sides: Sides, x: float, line_height: float
+) -> tuple[int, Sides]:
+    """Return the end of a strip without the lines that are level with the text at ``index``, and its sides.
+
+    That text crosses the strip, so a line beside it is the first of other columns, or of what else follows.
+    """
+    crossing, end = segments[index], index
+    while crossing.text and end > start and abs(segments[end - 1].top - crossing.top) < LEVEL * line_height:
+        end -= 1
+    return (index, sides) if end == index else (end, sides_at(segments[start:end], x, line_height))
 
 
 def _trimmed(segments: Sequence[Segment], gutter: Gutter, line_height: float, *, rtl: bool) -> tuple[int, int]:
