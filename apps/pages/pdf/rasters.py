@@ -57,7 +57,8 @@ def render(document: Any, page_number: int, *, dpi: float, max_dpi: float = math
     """Return the page in grey. Raise PageError if it cannot be loaded, PageTooLarge if no useful size fits."""
     with loaded_page(document, page_number) as page:
         width, height = page.get_size()
-        dpi = scan_dpi(document, page_number, width * height) or dpi
+        if max_dpi > min(dpi, MIN_SCAN_DPI):  # otherwise the scan does not matter
+            dpi = scan_dpi(document, page_number, width * height) or dpi
         dpi = bounded_dpi(min(dpi, max_dpi), width, height, max_pixels=MAX_OCR_PIXELS)
         if dpi < MIN_OCR_DPI:
             raise PageTooLarge

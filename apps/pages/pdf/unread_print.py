@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
-from apps.pages.model.raw_page import PicturePrint, RawPage
+from apps.pages.model.raw_page import PicturePrint, RawPage, TextRun
 from apps.pages.pdf import rasters
 
 DPI = 72.0
@@ -39,11 +39,16 @@ def print_in_pictures(raw: RawPage, document: Any) -> PicturePrint:
     for box in raw.pictures:
         x0, top, x1, bottom = (max(0, round(edge * scale)) for edge in (box.x0, box.top, box.x1, box.bottom))
         if _has_paper(grey[top:bottom, x0:x1]):
-            pictured |= _squares(pictured.shape, box, scale)
-    shown = _print_squares(grey) & pictured
+            pictured[_squares(box, scale)] = True
+    rows = np.flatnonzero(pictured.any(axis=1))
+    if not rows.size:
+        return PicturePrint()
+    shown = np.zeros_like(pictured)
+    first, end = int(rows[0]), int(rows[-1]) + 1
+    shown[first:end] = _print_squares(grey[first * _SIDE_PIXELS : end * _SIDE_PIXELS]) & pictured[first:end]
     covered = np.zeros_like(shown)
     for run in raw.runs:
-        covered |= _squares(shown.shape, Box(run.x0, run.top, run.x1, run.bottom), scale)
+        covered[_squares(run, scale)] = True
     unread = shown & ~covered
     return PicturePrint(int((shown & covered).sum()), int(unread.sum()), int(unread.any(axis=1).sum()))
 
@@ -59,11 +64,13 @@ def _has_paper(grey: Any) -> bool:
 def _print_squares(grey: Any) -> Any:
     """Return which squares show print."""
     rows, columns = (side // _SIDE_PIXELS for side in grey.shape)
-    cut = grey[: rows * _SIDE_PIXELS, : columns * _SIDE_PIXELS].astype("i2")
+    cut = grey[: rows * _SIDE_PIXELS, : columns * _SIDE_PIXELS]
+    left, right = cut[:, :-1], cut[:, 1:]
     steps = np.zeros(cut.shape, "u1")
-    steps[:, 1:] = np.abs(cut[:, 1:] - cut[:, :-1]) >= MIN_STEP
-    down = steps.reshape(rows, _SIDE_PIXELS, columns * _SIDE_PIXELS).sum(axis=1, dtype="u1")
-    count = down.reshape(rows, columns, _SIDE_PIXELS).sum(axis=2, dtype="u1")
+    steps[:, 1:] = np.maximum(left, right) - np.minimum(left, right) >= MIN_STEP
+    # Eight sums of whole arrays: a sum along an axis of eight is many times slower.
+    down = sum(steps[by::_SIDE_PIXELS] for by in range(_SIDE_PIXELS))
+    count = sum(down[:, by::_SIDE_PIXELS] for by in range(_SIDE_PIXELS))
     found = (count >= MIN_STEPS) & (count <= MAX_STEPS)
     in_a_row = np.zeros_like(found)
     last = columns - MIN_SQUARES_IN_A_ROW + 1
@@ -74,12 +81,10 @@ def _print_squares(grey: Any) -> Any:
     return in_a_row
 
 
-def _squares(shape: tuple[int, ...], box: Box, scale: float) -> Any:
-    """Return which squares a box touches."""
-    found = np.zeros(shape, bool)
+def _squares(box: Box | TextRun, scale: float) -> tuple[slice, slice]:
+    """Return which rows and columns of squares a box touches."""
     side = _SIDE_PIXELS / scale
-    found[
-        max(0, int(box.top / side)) : max(0, int(box.bottom / side) + 1),
-        max(0, int(box.x0 / side)) : max(0, int(box.x1 / side) + 1),
-    ] = True
-    return found
+    return (
+        slice(max(0, int(box.top / side)), max(0, int(box.bottom / side) + 1)),
+        slice(max(0, int(box.x0 / side)), max(0, int(box.x1 / side) + 1)),
+    )

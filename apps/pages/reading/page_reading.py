@@ -123,29 +123,33 @@ def _opened(path: str, password: str | None) -> Iterator[Any]:
         document.close()
 
 
-def _best_reading(pdf: PdfFile, raw: RawPage, found: PicturePrint) -> tuple[RawPage, text_quality.Verdict]:
-    """Return the page, or what the second reader reads if only that is text, with the verdict on its text.
-
-    ``found``: the print in the pictures of the page.
+def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, PicturePrint, text_quality.Verdict]:
+    """Return the page, or what the second reader reads if only that is text, the print in its pictures that its text
+    does not have, and the verdict on its text.
     """
+    found = _print_found(pdf, raw)
     # Cleaning removes the codes that show that the text layer is not the text of the page, so this comes first.
     verdict = text_quality.verdict(raw, found)
     if not verdict.has_wrong_letters or raw.reader:
-        return raw, verdict
+        return raw, found, verdict
     again = pdf.read_again(raw.page_number)
     if isinstance(again, RawPage) and again.reader and len(again.text) >= MIN_SECOND_SHARE * len(raw.text):
-        second = text_quality.verdict(again, found)
+        unread = _print_found(pdf, again) if found is NO_PRINT else found
+        second = text_quality.verdict(again, unread)
         if not second.has_wrong_letters:
-            return again, second
+            return again, unread, second
     pdf.trust(raw.page_number)
-    return raw, verdict
+    return raw, found, verdict
+
+
+def _print_found(pdf: PdfFile, raw: RawPage) -> PicturePrint:
+    return print_in_pictures(raw, pdf.rendered()) if text_quality.may_hide_print(raw) else NO_PRINT
 
 
 def _analysed(
     pdf: PdfFile, raw: RawPage, *, remove_hidden: bool, keep_tiny: bool, word_boxes: bool
 ) -> Page | PageFailure:
-    found = print_in_pictures(raw, pdf.rendered()) if text_quality.may_hide_print(raw) else NO_PRINT
-    raw, verdict = _best_reading(pdf, raw, found)
+    raw, found, verdict = _best_reading(pdf, raw)
     angle = rotated_pages.angle_of(raw.runs)
     width, height, visible = raw.width, raw.height, raw.text
     if angle:

@@ -33,6 +33,13 @@ MIN_GARBLED_CHARACTERS = 60
 MIN_UNREAD_SQUARES, MIN_UNREAD_ROWS = 40, 4
 # Of the print of a scan, this share may be outside its text layer: handwriting, stamps, boxes that do not fit.
 MAX_UNREAD_SHARE = 0.3
+# One for each outcome: no print, print that is mostly read, half of it, none.
+_EXTREMES = (
+    NO_PRINT,
+    PicturePrint(10 * MIN_UNREAD_SQUARES, MIN_UNREAD_SQUARES, MIN_UNREAD_ROWS),
+    PicturePrint(MIN_UNREAD_SQUARES, MIN_UNREAD_SQUARES, MIN_UNREAD_ROWS),
+    PicturePrint(0, MIN_UNREAD_SQUARES, MIN_UNREAD_ROWS),
+)
 # Share of the words that have a digit or a sign inside: OCR of poor quality has more than any text of words.
 MIN_SPOILED_SHARE, MIN_WORDS = 0.15, 20
 _WORD = re.compile(r"\S{3,}")
@@ -97,8 +104,12 @@ def reason_for_ocr(page: RawPage, found: PicturePrint = NO_PRINT, *, garbled: bo
 
 
 def may_hide_print(page: RawPage) -> bool:
-    """Return True if the pictures of a page with text are so large that a search for print in them pays."""
-    return bool(page.pictures and page.runs) and picture_share(page, page.pictures) >= MIN_SEARCHED_SHARE
+    """Return True if the pictures of a page with text are large, and the print in them decides whether it needs OCR."""
+    if not (page.pictures and page.runs) or picture_share(page, page.pictures) < MIN_SEARCHED_SHARE:
+        return False
+    reasons = {reason_for_ocr(page, found) for found in _EXTREMES}
+    # Garbled text that is invisible may be removed, which changes the reason.
+    return len(reasons) > 1 or GARBLED_TEXT in reasons
 
 
 def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:

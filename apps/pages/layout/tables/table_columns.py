@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from apps.pages.layout.regions.columns import gaps_of
@@ -139,10 +140,13 @@ def _with_crossed(body: Sequence[Row], gutters: Gutters) -> Gutters:
     """Return the gutters and those that only a few rows cross, with a text that begins and ends beyond both sides."""
     allowed, sections = int(MAX_CROSSING_SHARE * len(body)), int(MAX_SECTION_SHARE * len(body))
     usual_bold = 2 * sum(line[0].bold for line in body) > len(body)
-    edges = sorted({edge for line in body for segment in line for edge in (segment.x0, segment.x1)})
+    begins = sorted(segment.x0 for line in body for segment in line)
+    ends = sorted(segment.x1 for line in body for segment in line)
     crossing: set[int] = set()
-    for low, high in itertools.pairwise(edges):
+    for low, high in itertools.pairwise(sorted({*begins, *ends})):
         if high - low < MIN_GUTTER_POINTS or any(left < high and low < right for left, right in gutters):
+            continue
+        if not 0 < bisect_left(begins, high) - bisect_right(ends, low) <= sections:
             continue
         covering = [
             (number, segment)
