@@ -69,8 +69,8 @@ def _print_squares(grey: Any) -> Any:
     steps = np.zeros(cut.shape, "u1")
     steps[:, 1:] = np.maximum(left, right) - np.minimum(left, right) >= MIN_STEP
     # Eight sums of whole arrays: a sum along an axis of eight is many times slower.
-    down = sum(steps[by::_SIDE_PIXELS] for by in range(_SIDE_PIXELS))
-    count = sum(down[:, by::_SIDE_PIXELS] for by in range(_SIDE_PIXELS))
+    down: Any = sum(steps[by::_SIDE_PIXELS] for by in range(_SIDE_PIXELS))
+    count: Any = sum(down[:, by::_SIDE_PIXELS] for by in range(_SIDE_PIXELS))
     found = (count >= MIN_STEPS) & (count <= MAX_STEPS)
     in_a_row = np.zeros_like(found)
     last = columns - MIN_SQUARES_IN_A_ROW + 1

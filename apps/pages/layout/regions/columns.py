@@ -111,7 +111,8 @@ def _stretches(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
 
 def _grids(rows: list[Row], depth: int) -> list[Band]:
     """Return one grid, or several grids with the headings between them that leave the gutters free."""
-    foreign = [index for index, row in enumerate(rows) if _stands_out(rows, index)]
+    wide = [number for number, row in enumerate(rows) if len(row) > 1]
+    foreign = [index for index in range(len(rows)) if _stands_out(rows, index, wide)]
     spaces = [_space(above, below) for above, below in itertools.pairwise(rows)]
     min_space = max(MIN_SPACE_BETWEEN_TABLES, 2.5 * sorted(spaces)[len(spaces) // 2] if spaces else 0.0)
     wide_gaps = [index for index, space in enumerate(spaces, 1) if space > min_space]
@@ -124,9 +125,11 @@ def _grids(rows: list[Row], depth: int) -> list[Band]:
     return bands
 
 
-def _stands_out(rows: Sequence[Row], index: int) -> bool:
-    """Return True if a row of a grid is one larger line, or one line above or below the grid after a wide space."""
-    wide = [number for number, row in enumerate(rows) if len(row) > 1]
+def _stands_out(rows: Sequence[Row], index: int, wide: Sequence[int]) -> bool:
+    """Return True if a row of a grid is one larger line, or one line above or below the grid after a wide space.
+
+    ``wide``: the numbers of the rows that have several cells.
+    """
     if len(rows[index]) > 1 or not wide:
         return False
     if rows[index][0].size > 1.1 * max(segment.size for segment in rows[wide[0]]):

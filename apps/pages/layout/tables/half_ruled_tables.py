@@ -164,7 +164,7 @@ def _table(
         and line.low < bottom
         and line.high > top
     ]
-    gutters = [] if borders else gutters_of(rows, 0)
+    gutters = [] if borders else gutters_of(rows, 0, enough=2)
     if len(gutters) == 1 and flows.are_columns_beside(rows, gutters[0][1]):
         return None
     rtl = scripts.is_rtl("".join(run.text for run in runs))

@@ -99,10 +99,11 @@ def _split_at_borders(segment: Segment, borders: Sequence[float]) -> list[Segmen
     return [segment_of_runs(part) for part in parts.values()]
 
 
-def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
+def gutters_of(lines: Sequence[Row], header_lines: int, *, enough: int | None = None) -> Gutters:
     """Return the gutters of a table; ``header_lines``: lines above its header ruling, 0 when it has none.
 
     Heads over several columns, section titles and notes cross gutters, so they are left out of the count.
+    ``enough``: the search may end when it has this many.
     """
     left = min(line[0].x0 for line in lines)
     size = lines[len(lines) // 2][0].size
@@ -118,6 +119,8 @@ def gutters_of(lines: Sequence[Row], header_lines: int) -> Gutters:
         found = gaps_of(body, MIN_GUTTER_POINTS) if body else []
         if len(found) > len(best):
             best = found
+        if enough is not None and len(best) >= enough:
+            return best
     body = [line for line in lines[header_lines:] if len(line) > 1]
     return _with_crossed(body, best)
 

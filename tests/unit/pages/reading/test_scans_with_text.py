@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pikepdf
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 
 from apps.pages.model.blocks import Page
+from apps.pages.model.ocr_image import OcrImage
+from apps.pages.pdf import rasters
 from apps.pages.reading.page_reading import read_pages
 from tests.documents.scans import LINES, picture
 
@@ -92,3 +95,35 @@ def test_a_small_picture_of_a_table_is_read(tmp_path: Path) -> None:
 
 def test_a_small_photograph_is_not_searched_for_text(tmp_path: Path) -> None:
     assert read(tmp_path / "a.pdf", photograph(), LINES, box=(60, 400, 300, 120)).needs_ocr == ""
+
+
+@pytest.mark.parametrize(
+    ("texts", "box", "reason", "times"),
+    [
+        (LINES, (60, 400, 300, 120), "", 1),
+        (LINES, (60, 300, 475, 400), "text_in_picture", 0),
+        (LINES, (30, 200, 535, 600), "text_in_picture", 0),
+        (["Page 3"], (0, 0, 595, 842), "no_text_layer", 0),
+        (LINES * 3, (0, 0, 595, 842), "", 1),
+    ],
+)
+def test_a_page_is_drawn_only_where_its_pictures_decide(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    texts: Sequence[str],
+    box: tuple[float, ...],
+    reason: str,
+    times: int,
+) -> None:
+    drawn: list[int] = []
+    render = rasters.render
+
+    def counted(document: Any, page_number: int, *, dpi: float, max_dpi: float) -> OcrImage:
+        drawn.append(page_number)
+        return render(document, page_number, dpi=dpi, max_dpi=max_dpi)
+
+    monkeypatch.setattr(rasters, "render", counted)
+
+    page = read(tmp_path / "a.pdf", photograph(), texts, box=box)
+
+    assert (page.needs_ocr, len(drawn)) == (reason, times)
