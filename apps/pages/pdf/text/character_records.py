@@ -26,6 +26,7 @@ _CHECKED = ("object", "left", "right", "bottom", "top", "loose_left", "loose_top
 _UNTOUCHED = 0x5A
 # No letters have ink higher than this; the ink of tall letters, which are this share of a text, is about one em.
 MAX_INK_EMS, _TALL_SHARE = 4.0, 0.9
+MIN_UNLIKE_EMS, MIN_SIZE_POINTS = 0.1, 0.01
 
 
 def batch_agrees(library: Pdfium) -> bool:
@@ -98,9 +99,11 @@ def drawn_sizes(size: Any, height: Any, fonts: Any) -> Any:
     large = height > MAX_INK_EMS * size
     if not large.any():
         return size
-    size = size.copy()
+    size = np.maximum(size, MIN_SIZE_POINTS)
     for font in np.unique(fonts[large]).tolist():
         here = fonts == font
-        if 2 * np.count_nonzero(large & here) > np.count_nonzero(here):
-            size[here] = np.quantile(height[here], _TALL_SHARE)
+        ems = height[here] / size[here]
+        # Glyphs of one height have the box of their font, which is often wrong.
+        if 2 * np.count_nonzero(large & here) > np.count_nonzero(here) and np.ptp(ems) > MIN_UNLIKE_EMS:
+            size[here] *= np.quantile(ems, _TALL_SHARE)
     return size

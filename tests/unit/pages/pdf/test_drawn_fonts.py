@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from apps.pages.model.blocks import Page
+from apps.pages.pdf.text.character_records import drawn_sizes
 from apps.pages.reading import page_reading
 from apps.pages.sandbox.preload import assembled_pdf
 
@@ -58,3 +62,10 @@ def test_letters_of_a_small_font_with_a_large_matrix(tmp_path: Path) -> None:
     names = {3: "e3", 4: "r", 5: "a"}
 
     assert text_of(tmp_path / "a.pdf", names, bytes([5, 3, 4, 5, 4, 3, 5]), size=0.12) == "a rar a"
+
+
+@pytest.mark.parametrize(("heights", "sizes"), [([8, 24, 0], [11.2, 22.4, 11.2]), ([90, 180, 90], [1, 2, 1])])
+def test_the_box_of_a_font_is_no_size(heights: list[float], sizes: list[float]) -> None:
+    sized = drawn_sizes(np.array([1.0, 2.0, 1.0]), np.array(heights, float), np.ones(3, int))
+
+    assert sized.tolist() == pytest.approx(sizes)
