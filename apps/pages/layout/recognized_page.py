@@ -78,7 +78,12 @@ def lay_out(
         width=recognition.width,
         height=recognition.height,
         runs=_runs(recognition.lines),
-        rulings=[rule for rule in recognition.rulings if not _is_part_of_letters(rule, recognition.lines)],
+        # The detector of rulings takes strokes of letters for rulings in small print.
+        rulings=[
+            rule
+            for rule in recognition.rulings
+            if not any(line.box.contains(rule, slack=_MAX_STROKE_OVERHANG_POINTS) for line in recognition.lines)
+        ],
         fills=[],
         pictures=[],
     )
@@ -99,11 +104,6 @@ def lay_out(
         )
         blocks.append(rotated_pages.moved(read, lambda box: as_displayed(box, recognition)))
     return blocks
-
-
-def _is_part_of_letters(rule: Box, lines: Sequence[RecognizedLine]) -> bool:
-    """Return True for a stroke inside a line of text, which the detector of rulings takes for one in small print."""
-    return any(line.box.contains(rule, slack=_MAX_STROKE_OVERHANG_POINTS) for line in lines)
 
 
 def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool = False) -> Page:

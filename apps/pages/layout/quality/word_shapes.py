@@ -48,17 +48,14 @@ def has_signs_for_letters(text: str) -> bool:
     usual = int(counts.argmax())
     if counts[usual] >= MIN_REPEATED_SHARE * len(codes) and chr(usual) not in _LEADERS:
         return len({len(word) for word in text.split()}) >= MIN_DIFFERENT_LENGTHS
-    if _is_sign(codes).sum() >= MIN_SIGN_SHARE * len(codes):
+    # Signs of ASCII and Latin-1, arrows, operators, shapes and dingbats.
+    letter = (codes | 0x20 >= 0x61) & (codes | 0x20 <= 0x7A)
+    signs = (codes < 0x7F) & ~((codes >= 0x30) & (codes <= 0x39)) & ~letter
+    signs |= (codes >= 0xA1) & (codes < 0xC0) | (codes >= 0x2190) & (codes < 0x2500)
+    signs |= (codes >= 0x25A0) & (codes < 0x27C0)
+    if signs.sum() >= MIN_SIGN_SHARE * len(codes):
         words = text.split()
         # Signs that stand alone are bullets, arrows and boxes.
         return bool(np.count_nonzero(counts) >= MIN_DIFFERENT_SIGNS and len(codes) >= 3 * len(words))
     ideographs = codes[(codes >= 0x3400) & (codes < 0xD7B0)]
     return len(ideographs) >= MIN_IDEOGRAPHS and len(np.unique(ideographs)) < MAX_ALPHABET
-
-
-def _is_sign(codes: Any) -> Any:
-    """Return which code points are signs of ASCII and Latin-1, arrows, operators, shapes or dingbats."""
-    letter = (codes | 0x20 >= 0x61) & (codes | 0x20 <= 0x7A)
-    ascii_sign = (codes < 0x7F) & ~((codes >= 0x30) & (codes <= 0x39)) & ~letter
-    others = (codes >= 0xA1) & (codes < 0xC0) | (codes >= 0x2190) & (codes < 0x2500)
-    return ascii_sign | others | (codes >= 0x25A0) & (codes < 0x27C0)

@@ -218,7 +218,10 @@ def _word_gaps(gap: Any, spacing: Any, blanks: Any, cut: Any, piece: Any, code: 
     if code.max() < _FIRST_WITHOUT_SPACES:
         parted = free & (gap > MIN_WORD_GAP_EMS + spacing)
     else:
-        unspaced, phrased = _is_unspaced(code), _parts_phrases(code)
+        unspaced = _is_unspaced(code)
+        # Thai, Lao, Burmese and Khmer part phrases by a space, not words.
+        phrased = (code >= 0x0E00) & (code < 0x0F00)
+        phrased |= (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
         unspaced, phrased = unspaced[1:] | unspaced[:-1], phrased[1:] | phrased[:-1]
         parted = free & (
             gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
@@ -288,11 +291,6 @@ def _is_unspaced(code: Any) -> Any:
     """Return which code points belong to scripts that write no spaces: Chinese and Japanese."""
     east_asian = (code >= 0x2E80) & (code < 0xA4D0) | (code >= 0xF900) & (code < 0xFB00) | (code >= 0x20000)
     return east_asian | (code >= 0xFE30) & (code < 0xFE50) | (code >= 0xFF00) & (code < 0xFFF0)
-
-
-def _parts_phrases(code: Any) -> Any:
-    """Return which code points belong to scripts that part phrases by a space, not words: Thai, Lao, Burmese, Khmer."""
-    return (code >= 0x0E00) & (code < 0x0F00) | (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
 
 
 def _run(
