@@ -99,7 +99,7 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     """One element of a page.
 
-    ``level``: headings 1-6 (0 until the document is surveyed), list items 1 for the outermost.
+    ``level``: headings 1-6 (0 until the document is surveyed), list items 1 for the outermost, quotations 1.
     ``marker``: the bullet or number of a list item ("-", "3.", "b)"). ``cells``: tables only.
     ``confidence``: 0.0-1.0, None when unknown. ``spans``: the parts of ``text`` that are set apart, in order.
     ``font`` and ``colour`` ("rrggbb", "" for black): those of the first line. ``tagged_level``: the level of the

@@ -172,7 +172,8 @@ def block_markdown(block: Block, options: RenderOptions, outer_levels: int = 0) 
         return ""
     if block.latex and kind is BlockType.PARAGRAPH:
         return f"$$ {block.latex} $$"
-    return paragraph(block.text, block.spans, links=options.links)
+    text = paragraph(block.text, block.spans, links=options.links)
+    return f"> {text}" if kind is BlockType.PARAGRAPH and block.level else text
 
 
 def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:

@@ -15,6 +15,7 @@ from apps.pages.layout.document.captions_notes import with_captions_and_notes
 from apps.pages.layout.document.headings import MIN_LARGER, HeadingSurvey, title_key
 from apps.pages.layout.document.notes_at_end import NoteNumbers
 from apps.pages.layout.document.page_margins import block_text, margin_of
+from apps.pages.layout.document.quotes import with_quotes
 from apps.pages.layout.document.running_lines import RunningLines
 from apps.pages.layout.lists.lists_over_pages import ListsOverPages, shifted
 from apps.pages.layout.text.hyphenation import DocumentWords, rejoined
@@ -55,7 +56,7 @@ class DocumentSurvey(msgspec.Struct):
                 blocks.append(_changed(block, BlockType.HEADING, level))
             else:
                 blocks.append(block)
-        blocks = with_captions_and_notes(page, blocks, self.headings.body.size)
+        blocks = with_quotes(with_captions_and_notes(page, blocks, self.headings.body.size))
         return shifted(blocks, self.list_levels.get(page.number, 0))
 
     def _is_title(self, page: Page, block: Block, zones: Sequence[str]) -> bool:

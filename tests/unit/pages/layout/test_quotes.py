@@ -1,0 +1,53 @@
+"""Paragraphs that are set in on both sides are quotations in Markdown."""
+
+from __future__ import annotations
+
+import pytest
+
+from apps.pages.model.blocks import Block, BlockType, Line
+from apps.pages.model.geometry import Box
+from tests.unit.pages.drawing import assembled, page
+
+TEXT = "The leaves of the oak are larger than those of the elm, as everybody knows."
+
+
+def paragraph(top: float, left: float, right: float, lines: int = 3, text: str = TEXT) -> Block:
+    boxes = [Box(left, top + 12 * number, right, top + 12 * number + 10) for number in range(lines)]
+    lines_ = tuple(Line(text, box, 10.0) for box in boxes)
+    return Block(BlockType.PARAGRAPH, Box(left, top, right, boxes[-1].bottom), " ".join([text] * lines), lines_)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "lines", "is_quote"),
+    [
+        (100, 472, 3, True),
+        (100, 540, 3, False),  # set in on the left alone
+        (72, 472, 3, False),
+        (80, 532, 3, False),
+        (100, 472, 2, False),
+    ],
+)
+def test_a_paragraph_set_in_on_both_sides_is_a_quotation(left: float, right: float, lines: int, is_quote: bool) -> None:
+    quote = paragraph(160, left, right, lines)
+
+    _, files = assembled([page(paragraph(100, 72, 540), quote, paragraph(220, 72, 540))])
+
+    markdown = files["markdown.md"].decode().split("\n\n")
+    assert [text.startswith("> ") for text in markdown] == [False, is_quote, False]
+    assert ">" not in files["text.txt"].decode()
+
+
+def test_a_column_beside_others_is_no_quotation() -> None:
+    columns = [paragraph(100, 72, 540), paragraph(100, 580, 700), paragraph(100, 560, 760)]
+
+    _, files = assembled([page(*columns)])
+
+    assert "> " not in files["markdown.md"].decode()
+
+
+def test_formulas_between_paragraphs_are_no_quotation() -> None:
+    formulas = paragraph(160, 100, 472, text="d(A, B) = d(A′, B′) + 2")
+
+    _, files = assembled([page(paragraph(100, 72, 540), formulas, paragraph(220, 72, 540))])
+
+    assert "> " not in files["markdown.md"].decode()
