@@ -243,7 +243,7 @@ class LeaderLock(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
-        db_table = "jobs_turn"  # the name in release 0.1, whose processes may still run
+        db_table = "jobs_turn"  # the name up to release 0.2, whose processes may still run
 
     def __str__(self) -> str:
         return self.name

@@ -56,6 +56,6 @@ def _covered(quad: Quad, words: Sequence[FoundWord]) -> float:
 
 
 def is_inside(word: FoundWord, quad: Quad) -> bool:
-    """Return True if the middle of a word lies in a detected line."""
+    """Return True if the middle of a word is inside a detected line."""
     x, y = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
     return bool(quad[:, 0].min() <= x <= quad[:, 0].max() and quad[:, 1].min() <= y <= quad[:, 1].max())

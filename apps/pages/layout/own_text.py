@@ -1,4 +1,4 @@
-"""Join the text that a page has of its own with what OCR read on its picture, so that each stands once.
+"""Join the text layer of a page with what OCR read on its picture, so that each text is there once.
 
 A scan may have stamps, field values or a header as text. Such text is exact, and OCR reads it again where it is drawn.
 """
@@ -15,7 +15,7 @@ from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
 
-# A recognised word is text of the page itself if this share of it lies on such text.
+# A recognised word is taken for the text layer's if text of the layer covers this share of its box.
 MIN_COVERED_SHARE = 0.5
 # A word of the text layer is the word that was read at its place if its letters are at most this much larger.
 MAX_SIZE_RATIO = 2.5
@@ -46,12 +46,12 @@ def without_text_over_pictures(recognition: Recognition, blocks: Sequence[Block]
 
 
 def words_inside(recognition: Recognition, boxes: Sequence[Box]) -> Recognition:
-    """Return the recognition with only the words that lie inside these boxes of the page."""
+    """Return the recognition with only the words inside these boxes of the page."""
     return words_where(recognition, lambda word: is_on(word, boxes))
 
 
 def words_outside(recognition: Recognition, boxes: Sequence[Box]) -> Recognition:
-    """Return the recognition with only the words that do not lie inside these boxes of the page."""
+    """Return the recognition with only the words outside these boxes of the page."""
     return words_where(recognition, lambda word: not is_on(word, boxes))
 
 

@@ -181,7 +181,7 @@ def _with_pictures_read(page: Page, recognition: Recognition, lay: LayOut) -> li
 
 
 def _shows_grid(block: Block, rules: Sequence[Box]) -> bool:
-    """Return True for a table of rows and columns that are drawn. Labels that only stand in rows belong to a drawing.
+    """Return True for a table whose rows and columns are drawn. Labels that are only aligned belong to a drawing.
 
     ``rules``: the drawn lines of the page as displayed.
     """

@@ -14,7 +14,7 @@ from apps.pages.model.geometry import Box, union
 
 LINE, WORD, CELL = "line", "word", "cell"
 Span = tuple[int, int]
-# A word of the page begins at most so many characters after the one before: markup and list markers come between.
+# At most this many characters, such as markup and list markers, are between two words of the page.
 _MAX_SKIPPED = 8
 _HYPHENS = "-\u00ad\u2010"
 

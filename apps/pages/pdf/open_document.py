@@ -1,4 +1,4 @@
-"""A PDF opened with PDFium, and with qpdf for what PDFium does not tell. qpdf repairs a broken file first."""
+"""A PDF opened with PDFium, and with qpdf for facts that PDFium does not give. qpdf repairs a broken file first."""
 
 from __future__ import annotations
 

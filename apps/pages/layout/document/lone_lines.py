@@ -11,13 +11,14 @@ from apps.pages.model.blocks import Block, Page
 
 # Letters below this share of the size of the body are small type.
 SMALL_TYPE = 0.93
-# So near to the edge, as a share of the height, a line with a sign is a running line.
+# A line with a sign (small type, a rule, a page counter) is a running line if it is this near to the edge, as a share
+# of the height of the page.
 EDGE_SHARE = 0.065
 # It is this far from the text, in heights of the line.
 MIN_SPACE_HEIGHTS = 1.4
-# A short line so near to the lower edge, and so far from the text, is a running foot in letters of any size, ...
+# A short line this near to the lower edge, and this far from the text, is a footer in letters of any size, ...
 FOOT_SHARE, MIN_FOOT_SPACE_HEIGHTS = 0.04, 3.0
-# ... and a line in small type so near to an edge, where browsers and printers write, is a running line of any length.
+# ... and a line in small type this near to an edge, where browsers and printers write, is a running line of any length.
 PRINT_EDGE_SHARE, MIN_PRINT_SPACE_HEIGHTS = 0.03, 0.6
 MAX_LETTERS, MAX_LETTERS_OF_SHORT = 120, 80
 # A line has a part at the left, in the middle and at the right; more are the cells of a row.

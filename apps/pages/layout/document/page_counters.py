@@ -15,7 +15,7 @@ from apps.pages.model.text import list_markers
 # At most this many numbers of a line are tried as page counter.
 MAX_COUNTERS = 5
 MAX_REMEMBERED_LINES = 32
-# So near before the number, with signs between, is the word for a page.
+# The word for a page is at most this far before the number, with signs between them.
 MAX_PAGE_WORD_CHARACTERS = 30
 # A page number below the text: blocks above it, their distance in heights of the line, and how far it is from the
 # middle as a share of the width.

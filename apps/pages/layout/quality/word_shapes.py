@@ -1,4 +1,4 @@
-"""Find text that no language writes: words that nobody can pronounce, and signs in place of letters."""
+"""Find text that is in no language: words that cannot be pronounced, and signs in place of letters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# More of a text tells no more.
+# The first characters of a text are enough for the verdict.
 MAX_JUDGED_CHARACTERS = 1_500
 _VOWELS = "aeiouyаеёиоуыэюяіїєѣъαεηιουω"
 _WORD = re.compile("[a-z\u0370-\u03ff\u0400-\u045f]{4,}")
@@ -17,7 +17,8 @@ _HARD = re.compile(f"^[^{_VOWELS}lrsлрс]{{3}}|[^{_VOWELS}lrлр]{{5}}|[{_VOWE
 _PROSE = re.compile(r"(?:^|(?<=[\s(„“\"'«¿¡-]))[^\W\d_][^\W\d_A-ZА-ЯΑ-Ω]+")
 # One word in fifty has five consonants or four vowels in a row, or no vowel; one in six if letters replace others.
 MIN_WORDS, MIN_HARD_SHARE, MIN_PROSE_SHARE = 12, 0.12, 0.6
-# Signs: drawn from so many different ones, they are letters; prose has one in twenty, program code one in three.
+# Text of this many different signs, which are this share of it, has signs in place of letters. In prose one character
+# in twenty is a sign, in program code one in three.
 MIN_SIGNS, MIN_DIFFERENT_SIGNS, MIN_SIGN_SHARE = 20, 12, 0.85
 # One character for all letters, in words of different lengths. Leaders and rules have these.
 MIN_REPEATED_SHARE, MIN_DIFFERENT_LENGTHS = 0.95, 4
@@ -27,7 +28,7 @@ MIN_IDEOGRAPHS, MAX_ALPHABET = 250, 80
 
 
 def is_unpronounceable(text: str) -> bool:
-    """Return True for running text in Latin, Greek or Cyrillic letters whose words nobody could pronounce."""
+    """Return True for running text in Latin, Greek or Cyrillic letters whose words cannot be pronounced."""
     text = text[:MAX_JUDGED_CHARACTERS]
     prose = sum(map(len, _PROSE.findall(text)))
     if prose < MIN_PROSE_SHARE * (len(text) - text.count(" ")):

@@ -39,7 +39,8 @@ MIN_STEP_RATIO = 1.3
 # This many rows that begin together on both sides are rows of a table.
 MIN_ROWS_TOGETHER = 3
 MIN_SHARE_TOGETHER = 0.8
-# So many titles at the same heights on both sides head texts in columns; they are larger by this or bold.
+# At least this many titles at the same heights on both sides begin texts in columns. A title is bold, or larger by this
+# ratio.
 MIN_TITLED, MIN_HEADING_SIZE_RATIO = 2, 1.1
 MIN_MARKED_SHARE = 0.4
 MIN_BULLETS, MIN_BULLETS_SHARE = 3, 0.3
@@ -68,7 +69,7 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     if _are_prose(one, two):
         return not _begin_together(one, two)
     lone_one, lone_two = _lone_lines(one), _lone_lines(two)
-    # Titles and footers of the whole page say nothing of its columns.
+    # Titles and footers of the whole page are no sign of its columns.
     top, bottom = max(one[0].top, two[0].top), min(one[-1].bottom, two[-1].bottom)
     beside_one, beside_two = ([s for s in side if s.bottom > top and s.top < bottom] for side in (lone_one, lone_two))
     for left_lines, right_lines in ((lone_one, lone_two), (beside_one, beside_two)):

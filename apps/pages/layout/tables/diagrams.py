@@ -14,10 +14,10 @@ from apps.pages.model.raw_page import RawPage, TextRun
 MIN_BARS = 4
 MIN_HEIGHTS = 3
 MIN_BAR_POINTS = 2.5
-# The marks of a scale: so many, so long, at equal steps that are longer than the marks.
+# A scale has at least this many ticks, of these lengths, at equal steps that are longer than the ticks.
 MIN_TICKS = 4
 MIN_TICK_POINTS, MAX_TICK_POINTS = 1.5, 8.0
-# Their labels are in the middle of the marks and this near; at least this share of the marks has one.
+# The label of a tick is centred on it and this near; at least this share of the ticks has one.
 MAX_LABEL_SPACE_POINTS = 16.0
 MIN_LABELLED_SHARE = 0.5
 # The head of an arrow is a small filled area at the end of a line.

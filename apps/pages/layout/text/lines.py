@@ -34,8 +34,8 @@ MAX_BASELINE_SHIFT = 0.2
 # A raised or lowered sign is at most this wide and this far from the baseline, in heights of its own.
 MAX_SIGN_HEIGHTS = 2.0
 MAX_SIGN_SHIFT = 0.6
-# Lines are full when they end this near to the right edge, as a share of the column or in ems; so many full lines whose
-# steps are alike and between these, in ems, are the lines of one text.
+# A line is full if it ends this near to the right edge, as a share of the column or in ems. If at least this many full
+# lines have equal steps, within these bounds in ems, they are the lines of one text.
 MAX_RAG_SHARE, MAX_RAG_EMS = 0.15, 1.3
 MIN_WIDE_STEPS, MIN_ALIKE_SHARE, MIN_LEADING_EMS, MAX_LEADING_EMS = 3, 0.7, 1.5, 2.8
 

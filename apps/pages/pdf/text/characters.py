@@ -30,7 +30,7 @@ _MAX_STRING_CHARACTERS = 32_767
 _CHUNK = 1 << 16
 # A blank that is a text object of its own parts letters that are no farther apart; a program may write two in a row.
 MAX_LONE_BLANK_EMS, MAX_LONE_BLANKS = 0.7, 2
-# The width of one beside letters written to the left; PDFium does not tell it.
+# The width of such a blank beside letters written to the left, whose real width PDFium does not give.
 LONE_BLANK_POINTS = 0.5
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD

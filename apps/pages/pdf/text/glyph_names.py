@@ -20,7 +20,7 @@ _FIRST_PRIVATE, _AFTER_PRIVATE = 0xE000, 0xF900
 
 
 def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any, facts: Callable[[int], FontFacts]) -> None:
-    """Replace unreadable code points, in place, where the glyph tells what it shows; others keep their code.
+    """Replace unreadable code points, in place, where the glyph is known; others keep their code.
 
     Arrays of one length. ``real``: the records. ``facts``: of a font. The names of TeX's fonts of mathematics also
     replace code points that look like letters.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 FIRST_SYLLABLE, AFTER_SYLLABLES = 0xAC00, 0xD7A4
-# So many different glyphs of a font show that it follows the standard, ...
+# At least this many different glyphs of a font show that it follows the standard, ...
 MIN_GLYPHS = 24
 # ... if this share of them does.
 MIN_SHARE = 0.9

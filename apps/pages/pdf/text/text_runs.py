@@ -150,7 +150,7 @@ def _gaps(boxes: Boxes, code: Any) -> Any:
 
 
 def _in_leader(code: Any) -> Any:
-    """Return which gaps are between the dots of leaders, which tell nothing of the gaps between letters."""
+    """Return which gaps are between the dots of leaders; they differ from the gaps between letters."""
     return (code[1:] == _DOT) & (code[:-1] == _DOT)
 
 

@@ -37,8 +37,8 @@ def test_a_paragraph_set_in_on_both_sides_is_a_quotation(left: float, right: flo
     assert ">" not in files["text.txt"].decode()
 
 
-def test_a_column_beside_others_is_no_quotation() -> None:
-    columns = [paragraph(100, 72, 540), paragraph(100, 580, 700), paragraph(100, 560, 760)]
+def test_a_narrow_paragraph_higher_on_the_page_is_no_quotation() -> None:
+    columns = [paragraph(400, 72, 540), paragraph(100, 100, 472), paragraph(220, 72, 540)]
 
     _, files = assembled([page(*columns)])
 
