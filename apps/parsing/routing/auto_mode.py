@@ -18,7 +18,7 @@ from apps.parsing.routing.triggers import COMPANIONS, TRIGGERS, Trigger, WrongVa
 from apps.parsing.tiers import TIERS
 
 MAX_RULES = 100
-MAX_TOTAL_PROGRAM_STEPS = 1000
+MAX_TOTAL_PROGRAM_STEPS = 50_000
 """Steps of all patterns of a request together: the work for one character of a page."""
 MAX_PROMPT_CHARS = 20_000
 AND, OR = "and", "or"

@@ -207,7 +207,7 @@ def test_each_chinese_character_is_a_word() -> None:
         ({"parsing_conf": {}, "layout_element_in_page": "unicorn"}, ("layout_element_in_page",), "section-header"),
         ({"parsing_conf": {}, "filename_match_glob_list": ["*.pdf", 3]}, ("filename_match_glob_list", 1), "text"),
         ({"parsing_conf": {}, "filename_match_glob_list": "*.pdf"}, ("filename_match_glob_list",), "list"),
-        ({"parsing_conf": {}, "regexp_in_page": "(a"}, ("regexp_in_page",), "unterminated"),
+        ({"parsing_conf": {}, "regexp_in_page": "(a"}, ("regexp_in_page",), "missing )"),
         ({"parsing_conf": {}, "regexp_in_page": r"(a)\1"}, ("regexp_in_page",), "back references"),
         (
             {"parsing_conf": {}, "regexp_in_page": "a", "regexp_in_page_mode": "q"},
@@ -238,7 +238,7 @@ def test_every_invalid_field_is_named() -> None:
 
 
 def test_patterns_of_all_rules_together_have_a_limit() -> None:
-    rule = {"parsing_conf": {}, "regexp_in_page": "[a-z]{1,90}x"}
+    rule = {"parsing_conf": {}, "regexp_in_page": r"\p{L}{8}x"}
     assert len(parse_rules([rule] * 5)) == 5
     with pytest.raises(InvalidRules, match="together"):
         parse_rules([rule] * 6)
