@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 
+Make = Callable[[], bytes]
+
 _CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
 _PAGES = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
 
@@ -83,7 +85,7 @@ def names_another_file() -> bytes:
 
 
 # Name, bytes, and the accepted outcomes: error codes, or "result" for pages.
-DOCUMENTS: dict[str, tuple[Callable[[], bytes], set[str]]] = {
+DOCUMENTS: dict[str, tuple[Make, set[str]]] = {
     "empty": (lambda: b"", {"file_empty"}),
     "header-only": (lambda: b"%PDF-1.7\n", {"document_corrupt"}),
     "not-a-document": (lambda: b"Dear reader,\nnothing here is a PDF.\n", {"unsupported_file_type"}),

@@ -68,6 +68,13 @@ def _spin(_argument: str) -> str:
         pass
 
 
+def _work(seconds: str) -> str:
+    until = time.process_time() + float(seconds)
+    while time.process_time() < until:
+        pass
+    return f"worked for {seconds} s"
+
+
 def _fill_memory(_argument: str) -> list[bytearray]:
     held = []
     while True:
@@ -129,6 +136,7 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "hang": lambda _: time.sleep(600),
     "slow": lambda _: time.sleep(600),
     "spin": _spin,
+    "work": _work,
     "memory": _fill_memory,
     "memory-abort": _fill_memory_and_abort,
     "signal": _signal_self,

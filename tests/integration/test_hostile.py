@@ -64,6 +64,22 @@ def test_generated_hostile_documents(reader: Reader, tmp_path: Path, name: str) 
     assert "root:" not in text
 
 
+@pytest.mark.parametrize("name", ["nested-forms", "self-calling-form"])
+def test_forms_without_end_are_refused_before_they_fill_the_memory(reader: Reader, tmp_path: Path, name: str) -> None:
+    document = tmp_path / "document"
+    document.write_bytes(hostile.DOCUMENTS[name][0]())
+    reader.start()
+    assert reader.pid is not None
+    process = psutil.Process(reader.pid)
+    before = process.cpu_times().children_user
+
+    (page,) = reader.read_range(document, [1], limits=Limits(wall_seconds=100, memory_bytes=4 << 30))
+
+    assert isinstance(page, PageFailure)
+    assert (page.code, "forms inside of forms" in page.detail) == ("page_memory_exceeded", True)
+    assert process.cpu_times().children_user - before < 4
+
+
 def test_a_password_opens_an_encrypted_document(reader: Reader, tmp_path: Path) -> None:
     document = tmp_path / "document.pdf"
     document.write_bytes(hostile.encrypted("sesame"))

@@ -24,6 +24,7 @@ from apps.pages.pdf.drawings import DrawingReader, Drawings
 from apps.pages.pdf.open_document import OpenDocument
 from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium
+from apps.pages.pdf.structure.form_calls import MAX_FORM_CALLS, form_calls
 from apps.pages.pdf.structure.outline import read_outline
 from apps.pages.pdf.structure.structure_tree import MAX_TAGS, MIN_VAST_TREE_BYTES, is_vast_tree, read_tags
 from apps.pages.pdf.text.character_boxes import Boxes, boxes_of
@@ -34,6 +35,10 @@ from apps.pages.pdf.text.vertical_writing import mark_vertical
 FONTS_MISSING = "fonts_missing"
 """Warning of a page with text in fonts that neither the file nor the machine has."""
 SECOND_READER = "pdfminer"
+TOO_MANY_FORMS = (
+    f"The page draws forms inside of forms more than {MAX_FORM_CALLS:,} times, which needs more memory than allowed. "
+    "Simplify the page."
+)
 
 
 class SecondReading(NamedTuple):
@@ -48,10 +53,12 @@ class PdfFile:
     """An opened PDF; ``pages`` may be called more than once. Close it, or use ``with``.
 
     ``careful``: read a bare copy without outline and forms, for a file that has crashed a reader before.
+    ``suspect``: a page may draw forms inside of forms without end; count them before it is loaded.
     """
 
-    def __init__(self, path: str, password: str | None = None, *, careful: bool = False) -> None:
+    def __init__(self, path: str, password: str | None = None, *, careful: bool = False, suspect: bool = False) -> None:
         self._careful = careful
+        self._suspect = suspect
         self._library = pdfium()
         self._document = OpenDocument(path, password, careful=careful)
         self._characters = CharacterReader(self._library)
@@ -101,6 +108,8 @@ class PdfFile:
         return letters + [Char(" ", *msgspec.structs.astuple(box.turned(angle, width, height))) for box in blanks]
 
     def _read(self, number: int, turned: int = 0) -> RawPage | PageFailure:
+        if self._suspect and form_calls(self._document.structure(), number) > MAX_FORM_CALLS:
+            return PageFailure(number=number, code=errors.PageMemoryExceeded.code, detail=TOO_MANY_FORMS)
         try:
             with self._document.loaded(number) as page:
                 return self._raw_page(page, number, turned) if page else blank_page(number)

@@ -45,6 +45,7 @@ def read_pages(
     password: str | None = None,
     media_type: str = PDF,
     careful: bool = False,
+    suspect: bool = False,
     hidden_text: str = KEEP,
     preserve_very_small_text: bool = False,
     word_boxes: bool = False,
@@ -52,6 +53,7 @@ def read_pages(
     """Yield one result per page number, in the given order. A page that cannot be read does not affect the others.
 
     ``careful``: the document has crashed a reader or kept it too long; skip outline and forms. The pages warn of it.
+    ``suspect``: a page took longer than pages do; count the forms that it draws before it is loaded.
     ``hidden_text``: "remove" leaves out text that people cannot see, and text below 2 points unless
     ``preserve_very_small_text``. ``Page.hidden`` lists it. ``word_boxes``: lines and cells have the boxes of
     their words.
@@ -60,7 +62,7 @@ def read_pages(
         for page_number in page_numbers:
             yield images.read_frame(path, page_number, media_type)
         return
-    with PdfFile(path, password, careful=careful) as pdf:
+    with PdfFile(path, password, careful=careful, suspect=suspect) as pdf:
         for raw in pdf.pages(page_numbers):
             if isinstance(raw, PageFailure):
                 yield raw

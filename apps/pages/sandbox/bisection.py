@@ -33,6 +33,11 @@ _CHILD_PROBLEMS = (Hangup, Late, Garbage, msgspec.DecodeError, UnicodeDecodeErro
 _MAX_FULL_TIMEOUTS = 2
 _HURRIED_SHARE = 1 / 6
 _PIECES = 4
+# Usual pages take a hundredth of this. A slower one is read again alone, in all its time, after its forms are counted:
+# forms that draw each other without end would fill the memory of each child that loads the page.
+_FIRST_CPU_SECONDS = 1
+# A range with this many slow pages is a slow range: each page has all its time at once.
+_MAX_SLOW_PAGES = 3
 # A reader that dies is replaced this many times within one request; then the request fails.
 MAX_READER_DEATHS = 2
 
@@ -52,6 +57,7 @@ class RangeReading:
         self._should_stop = should_stop
         self._timeouts = 0
         self._careful = False
+        self._slow: set[int] = set()
         self._reader_deaths = 0
 
     def entries(self) -> list[Page | PageFailure]:
@@ -66,8 +72,17 @@ class RangeReading:
     def read_next_part(self, child: Child, request: ReadRequest, *, is_fresh: bool) -> bool:
         """Collect the next part's pages. Return False if the child died or refused. ``is_fresh``: its first request."""
         part = self._parts[0]
+        suspect = part[0] in self._slow or len(self._slow) >= _MAX_SLOW_PAGES
+        whole = self.limits.cpu_seconds
+        request = msgspec.structs.replace(
+            request,
+            page_numbers=tuple(part),
+            careful=self._careful,
+            suspect=suspect,
+            cpu_seconds=whole if suspect else min(_FIRST_CPU_SECONDS, whole),
+        )
         try:
-            child.send(Kind.READ, msgspec.structs.replace(request, page_numbers=tuple(part), careful=self._careful))
+            child.send(Kind.READ, request)
             while True:
                 kind, body = child.next_frame(within_seconds=self.limits.wall_seconds, should_stop=self._should_stop)
                 expected = self._unread(part)
@@ -88,7 +103,14 @@ class RangeReading:
                     self._parts.pop(0)
                     return True
         except _CHILD_PROBLEMS as problem:
-            self.record_failure(child.end_after(problem), is_fresh=is_fresh)
+            error = child.end_after(problem)
+            rest = self._unread(part)
+            is_slow = rest and isinstance(error, PageTimeout) and not isinstance(problem, Late)
+            if is_slow and request.cpu_seconds < whole:
+                self._slow.add(rest[0])
+                self._parts[0:1] = [numbers for numbers in (rest[:1], rest[1:]) if numbers]
+            else:
+                self.record_failure(error, is_fresh=is_fresh)
             return False
 
     def record_failure(self, error: PageError, *, is_fresh: bool = True) -> None:

@@ -66,6 +66,8 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """A request to a child. ``page_numbers`` count from 1; without them the child inspects the document.
 
     ``careful``: a page of this range crashed a child before; skip everything that its text does not need.
+    ``suspect``: the page took longer than pages do; look for what it draws without end before it is loaded.
+    ``cpu_seconds``: for each page.
     ``dpi``: the resolution of a rendered page; a page that is one scan keeps its own. ``max_dpi`` (0: no limit) applies
     to scans too.
     ``hidden_text``: "remove" takes out text that people cannot see, and tiny text unless ``preserve_very_small_text``.
@@ -78,6 +80,8 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     media_type: str = "application/pdf"
     max_pages: int = 0
     careful: bool = False
+    suspect: bool = False
+    cpu_seconds: int = 0
     dpi: float = 0.0
     max_dpi: float = 0.0
     region: Box | None = None

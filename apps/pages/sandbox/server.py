@@ -213,20 +213,21 @@ class DocumentChild:
 
     def _read(self, request: ReadRequest) -> None:
         """Send the requested pages, one frame each."""
-        confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+        confinement.allow_cpu_for_another_page(request.cpu_seconds)
         pages = self._work.read_pages(
             self._path,
             list(request.page_numbers),
             password=request.password,
             media_type=request.media_type,
             careful=request.careful,
+            suspect=request.suspect,
             hidden_text=request.hidden_text,
             preserve_very_small_text=request.preserve_very_small_text,
             word_boxes=request.word_boxes,
         )
         for page in pages:
             protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))
-            confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+            confinement.allow_cpu_for_another_page(request.cpu_seconds)
 
     def _render(self, kind: Kind, request: ReadRequest) -> None:
         """Send the image of one page: grey for OCR (``RENDER``), or a JPEG for a vision model (``PICTURE``)."""

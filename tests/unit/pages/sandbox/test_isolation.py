@@ -98,6 +98,12 @@ def test_a_page_that_uses_too_much_processor_time_times_out(reader: Reader, stra
     assert read(reader, strange("spin"), limits) == ["page_timeout"]
 
 
+def test_a_slow_page_has_all_its_time_in_a_second_attempt(reader: Reader, strange: Strange) -> None:
+    limits = Limits(wall_seconds=60, cpu_seconds=20)
+
+    assert read(reader, strange("fine one", "work 2.5", "fine three"), limits) == ["one", "worked for 2.5 s", "three"]
+
+
 def test_a_range_whose_pages_all_hang_ends(reader: Reader, strange: Strange) -> None:
     started = time.monotonic()
 
