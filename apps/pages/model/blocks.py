@@ -69,7 +69,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Characters ``start`` to ``end`` (excluded) of a text that are set apart from the rest. Spans never overlap.
 
-    ``level``: 1 above the line, -1 below it, 0 on it. ``url``: where a link leads to.
+    ``level``: 1 above the line, -1 below it, 0 on it. ``url``: where a link leads to. ``latex``: LaTeX with its dollar
+    signs, which Markdown has as it is; nothing in it can be read as a tag or a link.
     """
 
     start: int
@@ -80,6 +81,7 @@ class TextSpan(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     code: bool = False
     level: int = 0
     url: str = ""
+    latex: bool = False
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -103,7 +105,8 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     ``marker``: the bullet or number of a list item ("-", "3.", "b)"). ``cells``: tables only.
     ``confidence``: 0.0-1.0, None when unknown. ``spans``: the parts of ``text`` that are set apart, in order.
     ``font`` and ``colour`` ("rrggbb", "" for black): those of the first line. ``tagged_level``: the level of the
-    heading that the tags of the document make of it, 0 for none. ``latex``: the LaTeX that they give for a formula.
+    heading that the tags of the document make of it, 0 for none. ``latex``: the LaTeX of a formula.
+    ``description``: what a model says that a picture shows.
     """
 
     type: BlockType
@@ -120,6 +123,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     colour: str = ""
     tagged_level: int = 0
     latex: str = ""
+    description: str = ""
 
 
 class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,6 +8,8 @@ from functools import lru_cache
 from html import escape
 from itertools import groupby
 
+import msgspec
+
 from apps.pages.model.blocks import TextSpan
 from apps.pages.model.text.scripts import is_unspaced
 from apps.pages.model.text.shifted_text import on_the_line
@@ -54,6 +56,11 @@ def escaped(text: str) -> str:
     if _LINK.search(text):
         text = text.replace("[", "\\[")
     return _TAG.sub("&lt;", _ENTITY.sub("&amp;", text))
+
+
+def picture_description(text: str) -> str:
+    """Escape a text for the brackets of a Markdown picture."""
+    return _beside_markup(" ".join(text.split()))
 
 
 def markdown(text: str, spans: Sequence[TextSpan], *, links: bool = True, emphasis: bool = True) -> str:
@@ -109,7 +116,7 @@ def _pieces(text: str, spans: Sequence[TextSpan], *, links: bool, emphasis: bool
         code = code and not (was_code and start == at)  # the marks of two neighbours would run together
         yield (
             text[start:end],
-            TextSpan(start, end, bold, italic, span.struck, code, span.level, span.url if links else ""),
+            TextSpan(start, end, bold, italic, span.struck, code, span.level, span.url if links else "", span.latex),
         )
         at, was_code = end, code
     if at < len(text):
@@ -176,12 +183,14 @@ def _cut(pieces: Sequence[_Piece], start: int, end: int) -> tuple[list[_Piece], 
         for part, low, high in zip(parts, (0, start, end), (start, end, span.end), strict=True):
             low, high = max(low, span.start), min(high, span.end)
             if low < high:
-                cut = TextSpan(low, high, span.bold, span.italic, span.struck, span.code, span.level, span.url)
+                cut = msgspec.structs.replace(span, start=low, end=high)
                 part.append((piece[low - span.start : high - span.start], cut))
     return parts
 
 
 def _plain(text: str, piece: str, span: TextSpan) -> str:
+    if span.latex:
+        return piece
     if span.level:
         tag = "sup" if span.level > 0 else "sub"
         return f"<{tag}>{_beside_markup(on_the_line(piece))}</{tag}>"

@@ -56,7 +56,7 @@ def _item(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item:
         return _located({"type": name, "items": [text], "md": md}, block, frozenset())
     md = render.block_markdown(block, options)
     if kind is BlockType.PICTURE:
-        item: Item = {"type": "image", "caption": block.text, "url": "", "md": md}
+        item: Item = {"type": "image", "caption": block.text or block.description, "url": "", "md": md}
     elif kind is BlockType.PARAGRAPH and (address := _address(block)):
         item = {"type": "link", "text": block.text, "url": address, "md": md}
     elif kind is BlockType.HEADING:

@@ -157,8 +157,10 @@ class Nesting:
 
 
 def block_markdown(block: Block, options: RenderOptions, outer_levels: int = 0) -> str:
-    """Return one block; "" for pictures and for running headers and footers, which Markdown omits."""
+    """Return one block; "" for what Markdown omits: running headers and footers, pictures without a description."""
     kind = block.type
+    if block.description:
+        return f"![{inline_markup.picture_description(block.description)}]()"
     if kind is BlockType.HEADING:
         return heading(block, links=options.links)
     if kind is BlockType.LIST_ITEM:

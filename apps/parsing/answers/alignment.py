@@ -19,6 +19,8 @@ MAX_LINES_WITHIN_PLACE = 4
 MIN_PLACE_SHARE = 0.25
 # A line belongs to a block that contains at least this share of its words.
 MIN_LINE_SHARE = 0.5
+# With a smaller share of its words found on the page, a block is where the model says, if it does.
+MIN_CERTAIN_SHARE = 0.5
 # An answer that contains at least this share of a running line's words replaces it.
 MIN_REPLACED_SHARE = 0.5
 
@@ -70,6 +72,8 @@ def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -
                 cells=tuple(cells),
                 source=Source.MODEL,
                 confidence=one.confidence,
+                spans=draft.spans,
+                latex=draft.latex,
             )
         )
     return tuple(_with_kept(page, words, placed, blocks))
@@ -93,6 +97,8 @@ def _place_drafts(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
         places = [place for cell in cells for place in cell]
         units, box = _find_place(places, words)
         confidence = round(sum(place >= 0 for place in places) / len(places), 3) if places else 0.0
+        if draft.box is not None and confidence < MIN_CERTAIN_SHARE:
+            box = draft.box  # where the model says it is
         placed.append(_Placed(draft, cells, box, units, confidence))
     return placed
 

@@ -1,4 +1,4 @@
-"""Markdown -> drafts: CommonMark with tables. Emphasis, links, pictures and tags are removed, their text is kept.
+"""Markdown -> drafts: CommonMark with tables, strike-through and LaTeX. Inline formatting becomes spans of the text.
 
 Indented text is not code: models indent by chance.
 """
@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from apps.pages.layout.text.lines import paragraph_text
+from apps.pages.layout.text.inline_spans import moved
 from apps.pages.model.blocks import BlockType, Cell
 from apps.pages.model.text import list_markers
 from apps.pages.model.text.shifted_text import without_tags
-from apps.parsing.answers import html
+from apps.parsing.answers import formulas, html
 from apps.parsing.answers.drafts import Draft
+from apps.parsing.answers.styled_text import StyledText
 from apps.parsing.errors import UnusableAnswer
 
 if TYPE_CHECKING:
@@ -32,8 +33,15 @@ MAX_DRAFTS = 5_000
 _LOOK_BACK = 200
 _TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)")
-_MARKED = re.compile(r"[\\`*_\[\]<&!\n]")
+_MARKED = re.compile(r"[\\`*_~$\[\]<&!\n]")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_TEXTS: dict[str, dict[str, bool]] = {
+    "text": {},
+    "text_special": {},
+    "code_inline": {"code": True},
+    "formula": {"latex": True},
+}
+"""Tokens with text, and the style of each."""
 _DECIMAL = re.compile(r"\d{1,9}[.)]")
 
 
@@ -42,8 +50,11 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING})
-    parser.enable("table").disable(["code", "reference"])
-    parser.core.ruler.disable(["inline", "text_join"])  # inline content is parsed in plain()
+    parser.enable(["table", "strikethrough"]).disable(["code", "reference"])
+    parser.core.ruler.disable(["inline", "text_join"])  # inline content is parsed in styled()
+    formulas.add_rules(parser)
+    # Every link is a link to the parser; StyledText.open decides which addresses are kept.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]
     return parser
 
 
@@ -103,27 +114,34 @@ def fence_spans(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def plain(content: str, *, line_break: str = " ") -> str:
-    """Return inline Markdown as plain text. Hard breaks become ``line_break``; soft breaks join hyphenated words."""
+def styled(content: str, *, line_break: str = " ") -> StyledText:
+    """Read inline Markdown. Hard breaks become ``line_break``; soft breaks end a line."""
+    text = StyledText()
     if not _MARKED.search(content):
-        return content
-    content = without_tags(content)
+        text.add(content)
+        return text
     if len(content) > MAX_MARKED_CHARS or content.count("[") > MAX_BRACKETS:
-        return _ESCAPED.sub(r"\1", html.text_of(content))
+        text.add(_ESCAPED.sub(r"\1", html.text_of(without_tags(content))))
+        return text
     tokens: list[Token] = []
     parser = _parser()
     parser.inline.parse(content, parser, {}, tokens)
-    lines = [""]
+    breaks = {"softbreak": "\n", "hardbreak": line_break}
     for token in tokens:
-        if token.type == "softbreak":
-            lines.append("")
-        elif token.type == "hardbreak" or (token.type == "html_inline" and token.content[:3].lower() == "<br"):
-            lines[-1] += line_break
-        elif token.type in ("text", "text_special", "code_inline") or (
-            token.type == "html_inline" and not html.is_tag(token.content)
-        ):
-            lines[-1] += token.content
-    return paragraph_text(lines) if len(lines) > 1 else lines[0].strip(" ")
+        kind = token.type
+        if kind in breaks:
+            text.add(breaks[kind])
+        elif kind in _TEXTS:
+            text.add(token.content, **_TEXTS[kind])
+        elif kind == "image":
+            text.add_picture("".join(child.content or " " for child in token.children or ()))
+        elif kind == "html_inline":
+            html.read_inline(token.content, text, line_break=line_break)
+        elif token.nesting > 0:
+            text.open(token.tag, str(token.attrGet("href") or ""))
+        else:
+            text.close(token.tag)
+    return text
 
 
 class _MarkdownReader:
@@ -144,9 +162,11 @@ class _MarkdownReader:
             if token.type == "table_open":
                 place = self._table(place)
             elif token.type == "inline":
-                self._text(plain(token.content))
+                self._text(styled(token.content))
             elif token.type in ("fence", "code_block"):
                 self._drafts.append(Draft(BlockType.CODE, token.content.removesuffix("\n")))
+            elif token.type == "formula_block":
+                self._drafts.append(Draft(BlockType.PARAGRAPH, token.content, latex=token.content))
             elif token.type == "html_block":
                 self._drafts += html.drafts_of(token.content)
             else:
@@ -167,34 +187,38 @@ class _MarkdownReader:
         elif token.type == "heading_close":
             self._level = 0
 
-    def _text(self, text: str) -> None:
-        if not text:
-            return
-        if self._level and not self._marker:
-            self._drafts.append(Draft(BlockType.HEADING, text, self._level))
-        elif not self._marker:
-            self._drafts.append(Draft(BlockType.PARAGRAPH, text))
-        else:
+    def _text(self, content: StyledText) -> None:
+        text, spans = content.joined()
+        if text and self._level and not self._marker:
+            self._drafts.append(Draft(BlockType.HEADING, text, self._level, spans=spans))
+        elif text and not self._marker:
+            self._drafts.append(Draft(BlockType.PARAGRAPH, text, spans=spans))
+        elif text:
             marker, self._marker = self._marker, ""
             if marker == "-":  # Markdown has no letters as markers, so ``b)`` follows a bullet
                 own, rest = list_markers.split(text)
                 if own and list_markers.is_ordered(own) and not _DECIMAL.fullmatch(own):
-                    marker, text = own, rest
-            self._drafts.append(Draft(BlockType.LIST_ITEM, text, self._lists, marker))
+                    marker, spans, text = own, moved(spans, len(rest) - len(text)), rest
+            self._drafts.append(Draft(BlockType.LIST_ITEM, text, self._lists, marker, spans=spans))
+        self._drafts += [Draft(BlockType.PICTURE, description) for description in content.pictures]
 
     def _table(self, place: int) -> int:
         """Read the table whose first token is at ``place``; return the index of the first token after it."""
         cells: list[Cell] = []
+        pictures: list[str] = []
         row, column = -1, 0
         while (token := self._tokens[place]).type != "table_close":
             if token.type == "tr_open":
                 row, column = row + 1, 0
             elif token.type == "inline":
-                text = plain(token.content, line_break="\n")
-                cells.append(Cell(row, column, text, header=row == 0))
+                content = styled(token.content, line_break="\n")
+                text, spans = content.joined("\n")
+                cells.append(Cell(row, column, text, header=row == 0, spans=spans))
+                pictures += content.pictures
                 column += 1
             place += 1
             if column > html.MAX_TABLE_COLUMNS or len(cells) > html.MAX_TABLE_CELLS:
                 raise UnusableAnswer("The answer has a table that is too large for a page.")
         self._drafts.append(Draft(BlockType.TABLE, cells=tuple(cells)))
+        self._drafts += [Draft(BlockType.PICTURE, description) for description in pictures]
         return place + 1

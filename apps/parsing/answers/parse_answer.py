@@ -1,8 +1,8 @@
 """A model's answer -> blocks, or ``UnusableAnswer``.
 
 The prompt asks for the page as Markdown, followed by the line ``<!-- end MARK -->`` with a mark made for this call. The
-mark shows that the answer is complete; the provider's finish reason is not used. Everything in an answer is text: tags,
-links and pictures are removed, nothing is fetched, nothing is executed.
+mark shows that the answer is complete; the provider's finish reason is not used. Inline formatting becomes spans of the
+text; other tags and the addresses of pictures are removed, nothing is fetched, nothing is executed.
 """
 
 from __future__ import annotations
@@ -78,13 +78,14 @@ def parsed_page(page: Page, text: str, *, marker: str, words: PageWords | None =
     Raise ``UnusableAnswer`` as ``read_answer`` does, and for an empty answer to a page with words. ``words``: the
     words of the page, if already known.
     """
-    from apps.parsing.answers import alignment
+    from apps.parsing.answers import alignment, page_knowledge
 
     words = words or page_words(page)
     drafts = read_answer(text, marker=marker)
     if not drafts and words.tokens:
         raise UnusableAnswer("The answer is empty, but the page has text.")
-    return msgspec.structs.replace(page, blocks=alignment.align(page, drafts, words))
+    blocks = page_knowledge.with_pictures_of_page(alignment.align(page, drafts, words))
+    return msgspec.structs.replace(page, blocks=tuple(page_knowledge.with_links_of_page(page, blocks)))
 
 
 def _unwrapped(text: str, *, closed_after: bool) -> str:

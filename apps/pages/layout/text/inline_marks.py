@@ -12,6 +12,7 @@ import msgspec
 from apps.pages.layout.text.formulas import line_baseline
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import Mark, RawPage, TextRun, WordBox
+from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.shifted_text import shifted
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ MAX_EXCESS_EMS = 0.2
 # More lines than this on a page are a drawing.
 MAX_STRIKES = 500
 NO_MARK, STRUCK = Mark(), Mark(struck=True)
-_SHOWN_SCHEMES = re.compile(r"(?:https?|mailto|ftp|tel):[^\s<>]+", re.IGNORECASE)
 _EDGES = re.compile(r"(\W*)(.*?)(\W*)", re.DOTALL)
 
 
@@ -168,7 +168,7 @@ def _mark_covered(raw: RawPage) -> None:
     """Mark what links, lines and notes cover."""
     import numpy as np
 
-    links = [link for link in raw.links if _SHOWN_SCHEMES.fullmatch(link.url)]
+    links = [link for link in raw.links if is_shown_address(link.url)]
     lines = [line for line in raw.rulings if line.bottom - line.top <= MAX_STRIKE_THICKNESS_POINTS]
     if not raw.runs or not (lines or links or raw.struck):
         return

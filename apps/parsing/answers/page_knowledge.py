@@ -1,0 +1,112 @@
+"""Complete the blocks of an answer with what the page itself has: its links, and the places of its pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from apps.pages.model.blocks import Block, BlockType, Page, Source, TextSpan
+
+MAX_LINKS = 300
+_SCHEME = re.compile(r"^(?:https?://|ftp://|mailto:|tel:)(?:www\.)?", re.IGNORECASE)
+_BLANKS = re.compile(r"\s+")
+_Text = tuple[str, tuple[TextSpan, ...]]
+
+
+def with_pictures_of_page(blocks: Sequence[Block]) -> list[Block]:
+    """Move what the answer says of pictures to the pictures of the page, each to the nearest; others keep their place.
+
+    ``blocks`` has both: the pictures of the answer have the source ``model``, and their description as text.
+    """
+    said = [
+        place for place, block in enumerate(blocks) if block.type is BlockType.PICTURE and block.source is Source.MODEL
+    ]
+    shown = {place for place, block in enumerate(blocks) if block.type is BlockType.PICTURE} - set(said)
+    result: list[Block | None] = list(blocks)
+    for place in said:
+        nearest = min(shown, key=lambda other: abs(other - place), default=place)
+        shown.discard(nearest)
+        result[place] = None
+        result[nearest] = msgspec.structs.replace(blocks[nearest], text="", description=blocks[place].text)
+    return [block for block in result if block is not None]
+
+
+def with_links_of_page(page: Page, blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks with the links of the page, and without links to addresses that the page does not have.
+
+    The text of a page can make a model write an address. It is kept if the page links to it or prints it. A model that
+    sees a picture of the page cannot know where its links lead to, so they are added where their text is.
+    """
+    links = [
+        (block, text[span.start : span.end], span.url)
+        for block in page.blocks
+        for text, spans in _texts(block)
+        for span in spans
+        if span.url
+    ][:MAX_LINKS]
+    has_links = any(span.url for block in blocks for _, spans in _texts(block) for span in spans)
+    if not links and not has_links:
+        return list(blocks)
+    printed = _BLANKS.sub("", "".join(text for block in page.blocks for text, _ in _texts(block))).casefold()
+    known = {_bare(url) for _, _, url in links}
+
+    def checked(text: str, spans: tuple[TextSpan, ...], near: Block) -> tuple[TextSpan, ...]:
+        for span in spans:
+            bare = _bare(span.url)
+            if span.url and not (bare in known or bare in printed or bare == _bare(text[span.start : span.end])):
+                spans = _linked(spans, span.start, span.end, "")
+        for block, words, url in links:
+            place = text.find(words)
+            while place >= 0 and any(span.url and span.start <= place < span.end for span in spans):
+                place = text.find(words, place + 1)
+            if place >= 0 and block.box.overlaps(near.box):
+                spans = _linked(spans, place, place + len(words), url)
+        return spans
+
+    return [
+        msgspec.structs.replace(
+            block,
+            spans=checked(block.text, block.spans, block),
+            cells=tuple(
+                msgspec.structs.replace(cell, spans=checked(cell.text, cell.spans, block)) for cell in block.cells
+            ),
+        )
+        for block in blocks
+    ]
+
+
+def _texts(block: Block) -> Iterator[_Text]:
+    yield block.text, block.spans
+    for cell in block.cells:
+        yield cell.text, cell.spans
+
+
+def _bare(address: str) -> str:
+    """Return an address as people print it."""
+    return _SCHEME.sub("", _BLANKS.sub("", address)).casefold().rstrip("/")
+
+
+def _linked(spans: Sequence[TextSpan], start: int, end: int, url: str) -> tuple[TextSpan, ...]:
+    """Return the spans with the link of a part of the text replaced. ``url``: "" for no link."""
+    result: list[TextSpan] = []
+    at = start
+    for span in spans:
+        for low, high in ((span.start, min(span.end, start)), (max(span.start, end), span.end)):
+            if low < high:
+                result.append(msgspec.structs.replace(span, start=low, end=high))
+        low, high = max(span.start, start), min(span.end, end)
+        if low < high:
+            if at < low and url:
+                result.append(TextSpan(at, low, url=url))
+            result.append(msgspec.structs.replace(span, start=low, end=high, url=url))
+            at = high
+    if at < end and url:
+        result.append(TextSpan(at, end, url=url))
+    plain = TextSpan(0, 0)
+    return tuple(
+        span
+        for span in sorted(result, key=lambda span: span.start)
+        if msgspec.structs.replace(span, start=0, end=0) != plain
+    )
