@@ -11,6 +11,7 @@ from apps.core import sealed_secrets
 from apps.providers import deployment_faults, ledger
 from apps.providers.administration import clear_fault_or_warn
 from apps.providers.calls.client import Client, CompletionRequest
+from apps.providers.calls.connection import Call
 from apps.providers.calls.families import problems_of
 from apps.providers.calls.process_gateway import call_limits, configured_quota_store
 from apps.providers.catalog import ProviderRules, Target, deployment_quota_key, target_of, unsealed
@@ -70,12 +71,11 @@ def check_deployment(row: Deployment, *, call: bool = True) -> DeploymentCheck:
 
 def call_once(target: Target) -> CallFailed | None:
     """Send ``TEST_REQUEST`` and write it to the ledger. Return the failure, if any, and store it if it is a fault."""
-    client = Client(connections=1, limits=call_limits())
     demand = QuotaDemand(_INPUT_TOKENS, TEST_REQUEST.max_tokens)
     usage = ledger.begin_call(CallFor(default_project().pk, "check", 0, "llm"), target, demand, "")
     began = time.monotonic()
     try:
-        response, _call = client.send(lambda: target, TEST_REQUEST)
+        response = Client().send(target, TEST_REQUEST, Call(call_limits()))
     except CallFailed as failed:
         if failed.sent_at is None:
             ledger.forget_call(usage)

@@ -48,8 +48,9 @@ def make_gateway(
 
     def make(**limits: Any) -> Gateway:
         widths = {"llm": 20, "lvm": 20, "agent": 20}
-        client = Client(connections=60, limits=CallLimits(**limits))
-        gateway = Gateway(client=client, store=quota_store, catalog=catalog, widths=widths)
+        gateway = Gateway(
+            client=Client(), store=quota_store, catalog=catalog, widths=widths, limits=CallLimits(**limits)
+        )
         monkeypatch.setattr(process_gateway, "make_gateway", lambda: gateway)
         process_gateway.process_gateway.reset()
         return gateway

@@ -47,17 +47,11 @@ class CallScope:
 class CallInFlight:
     """A call until it is settled: its target, reservation and ledger row."""
 
-    def __init__(self) -> None:
-        self.target: Target | None = None
-        self.reservation: Reservation | None = None
-        self.row: Usage | None = None
+    def __init__(self, target: Target, reservation: Reservation, row: Usage) -> None:
+        self.target = target
+        self.reservation = reservation
+        self.row = row
         self.begun_at = self.ended_at = timezone.now()
-        self._since = 0.0
-
-    def start(self, target: Target, reservation: Reservation, row: Usage) -> None:
-        """Note the call as reserved and written to the ledger."""
-        self.target, self.reservation, self.row = target, reservation, row
-        self.begun_at = timezone.now()
         self._since = time.monotonic()
 
     def end(self) -> None:
@@ -68,13 +62,6 @@ class CallInFlight:
     def seconds(self) -> float:
         """Seconds since the call was reserved."""
         return time.monotonic() - self._since
-
-    def facts(self) -> tuple[Target, Usage, Reservation]:
-        """Return target, ledger row and reservation of a call that was started."""
-        assert self.target is not None
-        assert self.row is not None
-        assert self.reservation is not None
-        return self.target, self.row, self.reservation
 
 
 class Attempts:

@@ -42,7 +42,7 @@ def _export(attempt: Attempts, in_flight: CallInFlight, attributes: dict[str, Va
     call_for = attempt.scope.call_for
     if not tracing.is_sampled(call_for.job_id):
         return
-    target, _, _ = in_flight.facts()
+    target = in_flight.target
     place = tracing.active_span(call_for.job_id)
     tracing.export(
         Span(

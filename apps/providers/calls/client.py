@@ -1,32 +1,34 @@
-"""Make one call to one deployment with litellm's Router. Only this module imports litellm.
+"""Make one call to one deployment with litellm. Only this module imports litellm.
 
-The Router makes one attempt per call, without retries: only the gateway's loop retries. The Router's hook
-``get_available_deployment`` asks the gateway for the deployment, which reserves its quota first; so a deployment
-without quota gets no request. docs/decisions/gateway.md explains why the Router's own fallbacks are not used.
+``litellm.acompletion`` runs on the event loop of this process, without retries: only the gateway's loop retries.
+docs/decisions/gateway.md explains which parts of litellm are used and why.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from apps.core.event_loop import event_loop
 from apps.pages.model.text.safe_text import clean
-from apps.providers.calls.connection import Call, CallLimits, Withheld, calling, http_client
+from apps.pages.per_process import PerProcess
+from apps.providers.calls.connection import Call, Withheld, calling
 from apps.providers.calls.failures import failure_of
 from apps.providers.calls.families import FAMILIES
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 
 if TYPE_CHECKING:
-    from litellm import Router
+    import httpx
 
-GROUP = "pages"
 _MAX_TOKENS = 10_000_000
 _REFUSALS = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"})
 
@@ -61,156 +63,118 @@ class CompletionRequest:
     max_tokens: int = 4096
 
 
-Pick = Callable[[], Target]
-
-
 class Client:
-    """Calls deployments from any number of threads, which share the connections of each deployment."""
+    """Calls deployments from any number of threads. The calls wait together on one event loop."""
 
-    def __init__(self, *, connections: int, limits: CallLimits) -> None:
-        self._connections = connections
-        self._limits = limits
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._router: Router | None = None
-        self._known: dict[int, tuple[str, Any]] = {}
-        self._http: dict[int, Any] = {}
+        self._sdk_clients: dict[int, tuple[str, Any]] = {}  # by id of the deployment, with its revision
 
     def warm_up(self) -> None:
-        """Import litellm and build the Router, so that the first pages do not all wait for it."""
-        self._get_router()
+        """Import litellm, so that the first pages do not all wait for it."""
+        _litellm()
 
-    def send(self, pick: Pick, request: CompletionRequest) -> tuple[CompletionResponse, Call]:
-        """Call the deployment that ``pick`` returns. Raise CallFailed, Withheld and the exceptions of ``pick``."""
-        router = self._get_router()
-        from litellm.utils import is_internal_call  # True: litellm starts no thread to log the call
+    def send(self, target: Target, request: CompletionRequest, call: Call) -> CompletionResponse:
+        """Send the request to the deployment, and note in ``call`` what happens. Raise CallFailed and Withheld."""
+        litellm = _litellm()
+        arguments = request_arguments(target, request)
+        try:
+            response = event_loop().run(self._complete(litellm, target, call, arguments))
+            return completion_response(response)
+        except CallFailed as failed:
+            failed.sent_at = call.sent_at
+            raise
+        except Exception as error:
+            if call.is_withheld:
+                raise Withheld from None
+            raise _without_secrets(failure_of(call, error), target) from None
 
-        picked = _Picked(pick, self)
-        with calling(self._limits) as call:
-            _picked.current = picked
-            unlogged = is_internal_call.set(True)
-            try:
-                response = router.completion(
-                    model=GROUP,
-                    messages=[dict(message) for message in request.messages],
-                    # The flag keeps litellm from searching for tools that it would run itself.
-                    **({"tools": list(request.tools), "_skip_mcp_handler": True} if request.tools else {}),
-                    max_tokens=request.max_tokens,
-                    timeout=self._limits.total_seconds,
-                )
-                return _completion_response(response), call
-            except CallFailed as failed:
-                failed.sent_at = call.sent_at
-                raise
-            except Exception as error:
-                if picked.refused is not None:
-                    raise picked.refused from None
-                if call.is_withheld:
-                    raise Withheld from None
-                raise picked.without_secrets(failure_of(call, error)) from None
-            finally:
-                is_internal_call.reset(unlogged)
-                _picked.current = None
+    async def _complete(self, litellm: ModuleType, target: Target, call: Call, arguments: dict[str, Any]) -> Any:
+        from litellm.utils import is_internal_call  # True: litellm does no bookkeeping after the call
 
-    def deployment(self, target: Target) -> dict[str, Any]:
-        """Return the deployment in the Router's form."""
-        family = FAMILIES[target.family]
-        parameters = family.litellm_parameters(target.settings, target.secrets)
-        return {
-            "model_name": GROUP,
-            "litellm_params": {
-                "model": family.prefix + target.model,
-                "max_retries": 0,
-                "num_retries": 0,
-                **({"api_key": "none"} if family.sdk and "api_key" not in parameters else {}),
-                **target.parameters,
-                **parameters,
-            },
-            "model_info": {"id": str(target.id)},
-        }
+        is_internal_call.set(True)  # in the context of this task only
+        limit = call.limits.total_seconds
+        with calling(call):
+            # The connection keeps the limits of the call. A library that waits for something else must end, too.
+            async with asyncio.timeout(limit + call.limits.connect_seconds):
+                return await litellm.acompletion(client=self._sdk_client(target), timeout=limit, **arguments)
 
-    def sdk_client(self, target: Target) -> Any:
-        """Return the deployment's SDK client, which uses our own kept connections."""
+    def _sdk_client(self, target: Target) -> Any:
+        """Return the SDK's client of the deployment. All of them share the connections of this process."""
         with self._lock:
-            revision, client = self._known.get(target.id, ("", None))
-            if revision != target.revision:
-                client = self._new_sdk_client(target)
-                self._known[target.id] = (target.revision, client)
+            revision, client = self._sdk_clients.get(target.id, ("", None))
+            if client is None or revision != target.revision:
+                client = _new_sdk_client(target)
+                self._sdk_clients[target.id] = (target.revision, client)
             return client
 
-    def _new_sdk_client(self, target: Target) -> Any:
-        family = FAMILIES[target.family]
-        http = self._http.setdefault(target.id, http_client(connections=self._connections))
-        key = target.secrets.get("api_key", "none")
-        base = target.settings.get("base_url")
-        if family.sdk == "openai":
-            import openai
 
-            return openai.OpenAI(api_key=key, base_url=base, http_client=http, max_retries=0)
-        if family.sdk == "azure":
-            import openai
+def _new_http_client() -> httpx.AsyncClient:
+    from apps.providers.calls.transport import http_client
 
-            return openai.AzureOpenAI(
-                api_key=key,
-                azure_endpoint=str(base),
-                api_version=str(target.settings.get("api_version")),
-                http_client=http,
-                max_retries=0,
-            )
-        from litellm.llms.custom_httpx.http_handler import HTTPHandler
-
-        return HTTPHandler(client=http)
-
-    def _get_router(self) -> Router:
-        with self._lock:
-            if self._router is None:
-                self._router = _router_class()(
-                    model_list=[],
-                    num_retries=0,
-                    max_fallbacks=0,
-                    allowed_fails=1_000_000,  # the quota store judges health, for all processes together
-                    disable_cooldowns=True,
-                    cache_responses=False,
-                    set_verbose=False,
-                )
-                _disable_bookkeeping()
-            return self._router
+    return http_client()
 
 
-class _Picked:
-    """Asks the gateway for a deployment when the Router needs one, and keeps the error if there is none."""
-
-    def __init__(self, pick: Pick, client: Client) -> None:
-        self._pick = pick
-        self._client = client
-        self.refused: Exception | None = None
-        self._secrets: list[str] = []
-
-    def deployment(self, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            target = self._pick()
-        except Exception as error:
-            self.refused = error  # the Router may wrap it in an error of its own
-            raise
-        self._secrets = [secret for secret in target.secrets.values() if secret]
-        request["client"] = self._client.sdk_client(target)
-        request["max_tokens"] = min(request["max_tokens"], target.max_output_tokens)
-        return self._client.deployment(target)
-
-    def without_secrets(self, failed: CallFailed) -> CallFailed:
-        """Return the failure without secrets: some providers repeat the key that they refuse."""
-        detail = failed.facts.detail
-        for secret in self._secrets:
-            detail = detail.replace(secret, "(secret)")
-        return CallFailed(failed.failure, replace(failed.facts, detail=detail), sent_at=failed.sent_at)
+_http_client = PerProcess(_new_http_client)
 
 
-_picked = threading.local()
+def _new_sdk_client(target: Target) -> Any:
+    sdk = FAMILIES[target.family].sdk
+    key = target.secrets.get("api_key", "none")
+    base = target.settings.get("base_url")
+    if sdk == "openai":
+        import openai
+
+        return openai.AsyncOpenAI(api_key=key, base_url=base, http_client=_http_client(), max_retries=0)
+    if sdk == "azure":
+        import openai
+
+        return openai.AsyncAzureOpenAI(
+            api_key=key,
+            azure_endpoint=str(base),
+            api_version=str(target.settings.get("api_version")),
+            http_client=_http_client(),
+            max_retries=0,
+        )
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+
+    handler = AsyncHTTPHandler()
+    handler.client = _http_client()
+    return handler
+
+
+def request_arguments(target: Target, request: CompletionRequest) -> dict[str, Any]:
+    """Return litellm's arguments for the request to the deployment, except its client and time-out."""
+    family = FAMILIES[target.family]
+    parameters = family.litellm_parameters(target.settings, target.secrets)
+    return {
+        "model": family.prefix + target.model,
+        "messages": [dict(message) for message in request.messages],
+        # The flag keeps litellm from searching for tools that it would run itself.
+        **({"tools": list(request.tools), "_skip_mcp_handler": True} if request.tools else {}),
+        "max_tokens": min(request.max_tokens, target.max_output_tokens),
+        "max_retries": 0,
+        "num_retries": 0,
+        **({"api_key": "none"} if family.sdk and "api_key" not in parameters else {}),
+        **target.parameters,
+        **parameters,
+    }
+
+
+def _without_secrets(failed: CallFailed, target: Target) -> CallFailed:
+    """Return the failure without secrets: some providers repeat the key that they refuse."""
+    detail = failed.facts.detail
+    for secret in target.secrets.values():
+        detail = detail.replace(secret, "(secret)") if secret else detail
+    return CallFailed(failed.failure, replace(failed.facts, detail=detail), sent_at=failed.sent_at)
 
 
 @cache
-def _router_class() -> type[Router]:
+def _litellm() -> ModuleType:
+    """Import litellm at the first use, which takes seconds, and disable what it does besides calling."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # without it, litellm fetches a price list when imported
     import litellm
+    from litellm._service_logger import ServiceLogging
 
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         library_logger = logging.getLogger(name)
@@ -220,41 +184,9 @@ def _router_class() -> type[Router]:
     litellm.suppress_debug_info = True
     litellm.drop_params = True
     litellm.num_retries = 0
-
-    class QuotaRouter(litellm.Router):
-        """A Router that asks the gateway for the deployment of every attempt."""
-
-        def get_available_deployment(
-            self,
-            model: str,
-            messages: Any = None,
-            input: Any = None,  # noqa: A002 (the Router's own name)
-            specific_deployment: bool | None = False,
-            request_kwargs: dict[str, Any] | None = None,
-        ) -> dict[str, Any]:
-            assert request_kwargs is not None
-            picked: _Picked = _picked.current
-            return picked.deployment(request_kwargs)
-
-        def function_with_fallbacks(self, *args: Any, **kwargs: Any) -> Any:
-            """Make the attempt only: the Router would start an event loop for each call, although it never retries."""
-            attempt = kwargs.pop("original_function")
-            return attempt(*args, **kwargs)
-
-    return QuotaRouter
-
-
-def _disable_bookkeeping() -> None:
-    """Disable litellm's own bookkeeping per call, because the ledger and the quota store already have these facts.
-
-    It counts successes and failures, computes prices, and reports durations to no one through an extra event loop.
-    """
-    import litellm
-    from litellm._service_logger import ServiceLogging
-
+    # The ledger and the quota store have the facts that litellm would count, price and report after each call.
     litellm.utils.update_response_metadata = lambda **_: None
     ServiceLogging.service_success_hook = lambda *_, **__: None  # type: ignore[method-assign]
-
     for name in (
         "success_callback",
         "failure_callback",
@@ -263,9 +195,10 @@ def _disable_bookkeeping() -> None:
         "callbacks",
     ):
         setattr(litellm, name, [])
+    return litellm
 
 
-def _completion_response(response: Any) -> CompletionResponse:
+def completion_response(response: Any) -> CompletionResponse:
     """Convert litellm's response. Raise CallFailed if it contains no answer."""
     try:
         choice = response.choices[0]

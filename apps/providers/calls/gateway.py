@@ -1,8 +1,9 @@
 """Complete a request at the first deployment that is allowed, has quota and returns a usable response.
 
-Only the loop of ``Gateway.complete`` retries. ``Attempts.note_failure`` decides what follows a failure: the same
-deployment again, the next one, or none for now. Before each call the quota store checks quota, Retry-After and the
-deployment's circuit breaker, so that all processes agree.
+Each attempt goes straight down: choose a deployment and reserve its quota, write the ledger, call, settle, and decide
+what follows. Only the loop of ``Gateway.complete`` retries. ``Attempts.note_failure`` decides what follows a failure:
+the same deployment again, the next one, or none for now. Before each call the quota store checks quota, Retry-After and
+the deployment's circuit breaker, so that all processes agree.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from apps.providers import deployment_faults, ledger
 from apps.providers.calls import call_traces
 from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallInFlight, CallScope
 from apps.providers.calls.client import Client, CompletionRequest, CompletionResponse
-from apps.providers.calls.connection import Call, Withheld, current_call
+from apps.providers.calls.connection import Call, CallLimits, Withheld
 from apps.providers.calls.failures import retry_after
 from apps.providers.catalog import PROBE_SECONDS, Catalog, Target
 from apps.providers.errors import (
@@ -71,8 +72,11 @@ class Completion(Generic[Checked]):
 class Gateway:
     """Calls deployments for many threads. A process has one."""
 
-    def __init__(self, *, client: Client, store: QuotaStore, catalog: Catalog, widths: dict[str, int]) -> None:
+    def __init__(
+        self, *, client: Client, store: QuotaStore, catalog: Catalog, widths: dict[str, int], limits: CallLimits
+    ) -> None:
         self._client = client
+        self._limits = limits
         self._store = store
         self._catalog = catalog
         self._semaphores = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
@@ -127,20 +131,21 @@ class Gateway:
         """Make one call. Return None if it failed and another may follow."""
         if attempt.scope.should_stop():
             raise Stopped
-        in_flight = CallInFlight()
-        try:
-            with self._concurrency_slot(attempt.scope.call_for.page_parser):
-                response, call = self._client.send(lambda: self._pick(attempt, in_flight), attempt.request)
-        except CallFailed as failed:
-            self._record_failure(attempt, in_flight, failed)
-            return None
-        except Withheld:
-            self._cancel(in_flight)
-            return None
+        with self._concurrency_slot(attempt.scope.call_for.page_parser):
+            in_flight = self._start_call(attempt)
+            call = self._new_call(in_flight)
+            try:
+                response = self._client.send(in_flight.target, attempt.request, call)
+            except CallFailed as failed:
+                self._record_failure(attempt, in_flight, failed)
+                return None
+            except Withheld:
+                self._cancel(in_flight)
+                return None
         return self._record_answer(attempt, in_flight, response, call, check)
 
-    def _pick(self, attempt: Attempts, in_flight: CallInFlight) -> Target:
-        """Return the deployment to call now, with quota reserved and the call in the ledger.
+    def _start_call(self, attempt: Attempts) -> CallInFlight:
+        """Return a call to the first deployment with quota: it is reserved, and the call is in the ledger.
 
         Wait for quota up to ``MAX_QUOTA_WAIT_SECONDS``. Raise the exceptions of ``complete``.
         """
@@ -148,14 +153,12 @@ class Gateway:
         while True:
             denials = []
             for target in attempt.candidates():
-                quotas, demand = attempt.quotas(target), attempt.demand(target)
-                outcome = self._store.reserve(quotas, demand)
+                outcome = self._store.reserve(attempt.quotas(target), attempt.demand(target))
                 if isinstance(outcome, Reservation):
-                    self._obey_retry_after(target, outcome)
-                    if self._start_call(attempt, in_flight, target, outcome):
-                        return target
-                    continue
-                if math.isinf(outcome.wait_seconds) and not _is_budget(outcome):
+                    in_flight = self._write_call(attempt, target, outcome)
+                    if in_flight is not None:
+                        return in_flight
+                elif math.isinf(outcome.wait_seconds) and not _is_budget(outcome):
                     attempt.exclude(target, f"its quota of {outcome.limit} is smaller than one call")
                 else:
                     denials.append(outcome)
@@ -166,8 +169,8 @@ class Gateway:
             if attempt.scope.should_stop():
                 raise Stopped
 
-    def _start_call(self, attempt: Attempts, in_flight: CallInFlight, target: Target, reservation: Reservation) -> bool:
-        """Write the call to the ledger. Return False if its deployment was deleted since the catalog was read."""
+    def _write_call(self, attempt: Attempts, target: Target, reservation: Reservation) -> CallInFlight | None:
+        """Write the call to the ledger. Return None if its deployment was deleted since the catalog was read."""
         try:
             row = ledger.begin_call(attempt.scope.call_for, target, reservation.demand, reservation.id)
         except IntegrityError:
@@ -176,23 +179,22 @@ class Gateway:
             attempt.exclude(target, "it was deleted")
             with _tolerating_the_store():
                 self._store.release(reservation)
-            return False
-        in_flight.start(target, reservation, row)
-        return True
+            return None
+        return CallInFlight(target, reservation, row)
 
-    def _obey_retry_after(self, target: Target, reservation: Reservation) -> None:
-        """Check for a hold-off right before sending, and store a Retry-After right when it arrives.
+    def _new_call(self, in_flight: CallInFlight) -> Call:
+        """Return a call that checks for a hold-off right before sending, and stores a Retry-After when it arrives.
 
         Between the reservation and the network are a ledger row and the SDKs, which take time.
         """
-        call, key = current_call(), target.limits.key
+        key = in_flight.target.limits.key
 
         def withhold_if_held_off() -> None:
             with _tolerating_the_store():
                 if self._store.held_off_seconds(key) > 0:
                     raise Withheld
 
-        def hold_off_if_requested() -> None:
+        def hold_off_if_requested(call: Call) -> None:
             seconds = retry_after(call.headers, call.error_body)
             if seconds is not None:
                 seconds += random.uniform(0.0, 0.2)
@@ -203,8 +205,12 @@ class Gateway:
                 with _tolerating_the_store():
                     self._store.hold_off(key, seconds=seconds)
 
-        call.clock = reservation.store_clock
-        call.before_sending, call.on_error = withhold_if_held_off, hold_off_if_requested
+        return Call(
+            self._limits,
+            clock=in_flight.reservation.store_clock,
+            before_sending=withhold_if_held_off,
+            on_error=hold_off_if_requested,
+        )
 
     def _wait_seconds(self, attempt: Attempts, denials: Sequence[QuotaDenied]) -> float:
         if not denials:
@@ -222,11 +228,11 @@ class Gateway:
 
     def _record_failure(self, attempt: Attempts, in_flight: CallInFlight, failed: CallFailed) -> None:
         in_flight.end()
-        target, row, reservation = in_flight.facts()
+        target, reservation = in_flight.target, in_flight.reservation
         if failed.sent_at is None:
             self._cancel(in_flight)
         else:
-            ledger.fail_call(row, failed, seconds=in_flight.seconds)
+            ledger.fail_call(in_flight.row, failed, seconds=in_flight.seconds)
         with _tolerating_the_store():
             if failed.sent_at is not None:
                 self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
@@ -236,10 +242,9 @@ class Gateway:
 
     def _cancel(self, in_flight: CallInFlight) -> None:
         """Release and delete a call that was never sent."""
-        _, row, reservation = in_flight.facts()
-        ledger.forget_call(row)
+        ledger.forget_call(in_flight.row)
         with _tolerating_the_store():
-            self._store.release(reservation)
+            self._store.release(in_flight.reservation)
 
     def _report_health(self, target: Target, failed: CallFailed) -> None:
         """Record the failure for all processes: circuit breaker, and fault of the deployment."""
@@ -263,7 +268,7 @@ class Gateway:
         check: Callable[[CompletionResponse], Checked],
     ) -> Completion[Checked] | None:
         in_flight.end()
-        target, row, reservation = in_flight.facts()
+        target, row = in_flight.target, in_flight.row
         counted = _counted(response, attempt.estimated_input_tokens)
         if target.has_fault:
             deployment_faults.clear(target)
@@ -279,7 +284,7 @@ class Gateway:
         with _tolerating_the_store():
             self._store.note_success(target.limits.key)
             self._store.settle(
-                reservation,
+                in_flight.reservation,
                 input_tokens=counted.input_tokens,
                 output_tokens=counted.output_tokens,
                 money=(cost or 0) // ledger.NANOS_PER_MICRO,

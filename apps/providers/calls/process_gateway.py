@@ -44,8 +44,9 @@ def call_limits() -> CallLimits:
 def make_gateway() -> Gateway:
     """Return a new gateway as the settings describe it. Call ``process_gateway`` for the one of this process."""
     widths = {name: width_of(name) for name, queue in settings.QUEUES.items() if queue.page_parser}
-    client = Client(connections=sum(widths.values()), limits=call_limits())
-    return Gateway(client=client, store=configured_quota_store(), catalog=catalog, widths=widths)
+    return Gateway(
+        client=Client(), store=configured_quota_store(), catalog=catalog, widths=widths, limits=call_limits()
+    )
 
 
 process_gateway = PerProcess(lambda: make_gateway())  # looked up at each call, so that tests can replace it

@@ -5,6 +5,7 @@ Each server here continues for many seconds and then responds correctly, so a br
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import socket
@@ -16,8 +17,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from apps.providers.calls.connection import Call, CallLimits, calling, http_client
+from apps.providers.calls.connection import Call, CallLimits, Withheld, calling
 from apps.providers.calls.failures import failure_of, retry_after
+from apps.providers.calls.transport import http_client
 from apps.providers.errors import Failure
 
 Behaviour = Callable[[socket.socket], None]
@@ -84,15 +86,25 @@ def answering(*parts: bytes) -> Behaviour:
     return behave
 
 
+def send(url: str, call: Call, *, content: bytes = b"") -> httpx.Response:
+    async def send_and_close() -> httpx.Response:
+        with calling(call):
+            async with http_client() as client:
+                return await client.request("POST" if content else "GET", url, content=content)
+
+    return asyncio.run(send_and_close())
+
+
 def get(url: str, limits: CallLimits = AMPLE) -> tuple[httpx.Response, Call]:
-    with http_client(connections=1) as client, calling(limits) as call:
-        return client.get(url), call
+    call = Call(limits)
+    return send(url, call), call
 
 
 def failing(url: str, limits: CallLimits, *, content: bytes = b"") -> tuple[Exception, Call]:
     """Return the error with which a call ends, and the call."""
-    with http_client(connections=1) as client, calling(limits) as call, pytest.raises(httpx.HTTPError) as caught:
-        client.post(url, content=content)
+    call = Call(limits)
+    with pytest.raises(httpx.HTTPError) as caught:
+        send(url, call, content=content)
     return caught.value, call
 
 
@@ -256,6 +268,51 @@ def test_identity_encoding_is_read(serve: Serve, spelled: str) -> None:
     assert response.json() == {"a": 1}
 
 
+def test_withheld_call_sends_nothing(serve: Serve) -> None:
+    connected, received = threading.Event(), []
+
+    def behave(connection: socket.socket) -> None:
+        connected.set()
+        received.append(connection.recv(65536))
+
+    def withhold() -> None:
+        assert connected.wait(10)  # the connection is open: only the bytes are still missing
+        raise Withheld
+
+    call = Call(AMPLE, before_sending=withhold)
+    with pytest.raises(Withheld):
+        send(serve(behave), call, content=b"a page")
+
+    assert (call.is_withheld, call.sent_at) == (True, None)
+    assert received in ([], [b""])
+
+
+def test_error_is_reported_before_the_response_is_returned(serve: Serve) -> None:
+    reported = []
+    call = Call(AMPLE, on_error=lambda call: reported.append((call.status, call.headers["Retry-After"])))
+
+    send(serve(answering(answer(b"{}", "Retry-After: 7", status="503 Service Unavailable"))), call)
+
+    assert reported == [(503, "7")]
+
+
+def test_proxy_of_the_environment_is_used(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = []
+
+    def proxy(connection: socket.socket) -> None:
+        lines.append(read_request(connection).split(b"\r\n")[0])
+        connection.sendall(answer(b'{"a": 1}'))
+
+    monkeypatch.setenv("http_proxy", serve(proxy))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    response, _call = get("http://models.example/v1")
+    direct, _call = get(serve(answering(answer(b'{"a": 2}'))))
+
+    assert lines == [b"GET http://models.example/v1 HTTP/1.1"]
+    assert (response.json(), direct.json()) == ({"a": 1}, {"a": 2})
+
+
 def test_compression_is_not_requested(serve: Serve) -> None:
     def behave(connection: socket.socket) -> None:
         connection.sendall(answer(read_request(connection)))
@@ -305,11 +362,16 @@ def test_each_call_on_a_kept_connection_has_its_own_limits(serve: Serve) -> None
             connection.sendall(answer(b"." * 600))
 
     url = serve(behave)
-    with http_client(connections=1) as client:
-        for _ in range(3):
-            with calling(CallLimits(response_bytes=1000)) as call:
-                assert len(client.get(url).content) == 600
-            assert call.status == 200
+
+    async def send_three() -> list[tuple[httpx.Response, Call]]:
+        answers = []
+        async with http_client() as client:
+            for _ in range(3):
+                with calling(Call(CallLimits(response_bytes=1000))) as call:
+                    answers.append((await client.get(url), call))
+        return answers
+
+    assert [(len(response.content), call.status) for response, call in asyncio.run(send_three())] == [(600, 200)] * 3
 
 
 @pytest.mark.parametrize(
