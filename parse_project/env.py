@@ -41,6 +41,15 @@ def text(name: str, default: str, meaning: str) -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def choice(name: str, default: str, meaning: str, *, values: tuple[str, ...]) -> str:
+    """Read one of ``values``. A variable that is set and empty means "" and not the default."""
+    DECLARED[name] = Variable(name, default, meaning)
+    value = os.environ.get(name, default).strip()
+    if value not in values:
+        raise BadVariable(name, value, f"{' or '.join(each or 'nothing' for each in values)} is expected")
+    return value
+
+
 def integer(name: str, default: int, meaning: str, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
     raw = text(name, str(default), meaning)
     try:

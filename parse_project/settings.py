@@ -176,10 +176,11 @@ CLEANUP_PARSE_V2_BATCH_SIZE = env.integer(
     "CLEANUP_PARSE_V2_BATCH_SIZE", 100, "jobs that cleanup selects at once", minimum=1, maximum=10_000
 )
 MAX_STARTS = 3  # starts of a page by itself before it counts as poison
-MODE_WITHOUT_PROVIDER = env.text(
+MODE_WITHOUT_PROVIDER = env.choice(
     "MODE_WITHOUT_PROVIDER",
     "fast" if DATABASE_URL.startswith("sqlite:") else "",
     "mode for requests whose own mode has no provider; empty: refuse them",
+    values=("fast", ""),
 )
 
 # --- Model providers ------------------------------------------------------------------------------------------------
