@@ -86,6 +86,8 @@ CODES: dict[str, ErrorKind] = {
     "provider_quota_exhausted": ErrorKind(422, "The account at the provider has no credit left"),
     "provider_context_exceeded": ErrorKind(422, "The page is too long for the model's context"),
     "provider_bad_request": ErrorKind(422, "The provider rejected the request as invalid"),
+    "provider_parameter_refused": ErrorKind(422, "The provider does not take a parameter of the request"),
+    "provider_misconfigured": ErrorKind(422, "The provider's settings do not fit it"),
     "provider_not_allowed": ErrorKind(422, "The rules exclude every provider"),
     "all_providers_failed": ErrorKind(422, "Every provider failed on the page"),
     "budget_exceeded": ErrorKind(422, "The budget of the job is used up"),

@@ -13,7 +13,7 @@ CallFailed                 one call failed; its Failure is the kind. Never leave
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from apps.pages.model.errors import PageError
@@ -36,11 +36,13 @@ class Failure(StrEnum):
     NO_MONEY = "provider_quota_exhausted"
     CONTEXT = "provider_context_exceeded"
     BAD_REQUEST = "provider_bad_request"
+    PARAMETER_REFUSED = "provider_parameter_refused"
+    MISCONFIGURED = "provider_misconfigured"
 
 
 BREAKER_FAILURES = frozenset({Failure.OVERLOADED, Failure.UNAVAILABLE, Failure.TIMEOUT})
 """Failures of the deployment's health: they count towards its circuit breaker."""
-FAULT_FAILURES = frozenset({Failure.AUTH, Failure.MODEL_NOT_FOUND, Failure.NO_MONEY})
+FAULT_FAILURES = frozenset({Failure.AUTH, Failure.MODEL_NOT_FOUND, Failure.NO_MONEY, Failure.MISCONFIGURED})
 """Failures that waiting does not fix: they are stored as a fault of the deployment (deployment_faults.py)."""
 RETRYABLE_FAILURES = frozenset({Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure.INCOMPLETE, Failure.ALTERED})
 """Failures of one response: a retry at the same deployment can succeed."""
@@ -94,10 +96,11 @@ class ProviderNotAllowed(ProviderError):
 
 @dataclass(frozen=True)
 class FailureFacts:
-    """Details of a failed call. ``detail`` is a line for people, without secrets."""
+    """Details of a failed call. ``detail`` is a line for people, without secrets; ``body``: the provider's response."""
 
     detail: str
     http_status: int | None = None
+    body: str = field(default="", repr=False)
 
 
 class CallFailed(Exception):

@@ -29,8 +29,11 @@ _BAD_KEY = re.compile(
     r"API_KEY_(?:INVALID|\w+_BLOCKED)|api key not valid|invalid[ _]api[ _]key|InvalidSignature|UnrecognizedClient", re.I
 )
 _NO_MODEL = re.compile(
-    r"model identifier is invalid|model_not_found|DeploymentNotFound|model .{0,80}(?:does not exist|not found)", re.I
+    r"model identifier is invalid|model_not_found|DeploymentNotFound|model .{0,80}(?:does not exist|not found)"
+    r"|on-demand throughput isn.{1,3}t supported|don.{1,3}t have access to the model|model .{0,80}end of its life",
+    re.I,
 )
+_HTML = re.compile(r"\s{0,100}(?:<!doctype html|<html)", re.I)
 _TOO_LONG = re.compile(
     r"context_length_exceeded|maximum context length|prompt is too long|input is too long|input token count"
     r"|exceeds the maximum number of tokens|too many (?:input )?tokens|request_too_large|string_above_max_length"
@@ -40,16 +43,22 @@ _TOO_LONG = re.compile(
 _FILTERED = re.compile(r"content_filter|content_policy|ResponsibleAI|safety|blocked|content management policy", re.I)
 _OF_STATUS = {
     401: Failure.AUTH,
+    407: Failure.MISCONFIGURED,
     402: Failure.NO_MONEY,
     403: Failure.AUTH,
     404: Failure.MODEL_NOT_FOUND,
     408: Failure.TIMEOUT,
     409: Failure.UNAVAILABLE,
     413: Failure.CONTEXT,
+    424: Failure.UNAVAILABLE,  # Bedrock's ModelErrorException: the same request can succeed
+    425: Failure.UNAVAILABLE,
     429: Failure.RATE_LIMITED,
     503: Failure.OVERLOADED,
     529: Failure.OVERLOADED,
 }
+AN_HTML_PAGE = "an HTML page instead of an answer"
+# With an HTML body these come from a web page, a proxy or a login, not from a model's API.
+_STATUSES_OF_PAGES = frozenset({400, 401, 403, 404, 405, 407, 410, 451, 511})
 _OF_WORDS = (
     (_ASK_AGAIN, Failure.RATE_LIMITED, {429}),
     (_NO_MONEY, Failure.NO_MONEY, {400, 403, 429}),
@@ -76,18 +85,24 @@ def failure_of(call: Call, error: Exception) -> CallFailed:
         failure = failure_of_error_response(call.status, call.error_body.decode("utf-8", "replace"))
     else:  # a response that is not a completion: HTML, half of a body, a redirect, invalid numbers
         failure = Failure.TIMEOUT if _is_timeout(error) else Failure.BAD_RESPONSE
-    if call.error_body:
+    is_page = str(call.headers.get("content-type", "")).startswith("text/html")
+    if is_page and call.status is not None and call.status < 400:
+        detail = AN_HTML_PAGE
+    elif call.error_body:
         detail = error_message(call.error_body)
     else:
         reasons = [cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror]
         detail = f"{reasons[0]}. Check the address and the network" if reasons else type(error).__name__
     detail = f"HTTP {call.status}: {detail}" if call.status else detail
     detail = "".join(letter if letter.isprintable() else " " for letter in detail[:_MAX_DETAIL_CHARS]).strip()
-    return CallFailed(failure, FailureFacts(detail, call.status), sent_at=call.sent_at)
+    facts = FailureFacts(detail, call.status, call.error_body.decode("utf-8", "replace"))
+    return CallFailed(failure, facts, sent_at=call.sent_at)
 
 
 def failure_of_error_response(status: int, body: str) -> Failure:
     """Classify a response with a status of 400 or more, by the words in its body first and by its status second."""
+    if status in _STATUSES_OF_PAGES and _HTML.match(body):
+        return Failure.MISCONFIGURED
     for words, failure, statuses in _OF_WORDS:
         if status in statuses and words.search(body):
             return failure
