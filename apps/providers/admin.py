@@ -19,11 +19,13 @@ from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.errors import Failure
 from apps.providers.forms import FORGET, DeploymentForm, ProviderForm, QuotaForm, secret_names
+from apps.providers.learnt import Learnt
 from apps.providers.models import Deployment, PageParserName, Provider, Quota, Usage, dollars_in_words
 from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
 
 NOT_KNOWN = "not known"
 IN_ORDER = "in order"
+ASKED_WITH = {"model", "base_model", "max_output_tokens", "thinking", "parameters", "provider"}
 FACTS = ["name", "family", "external", "region", "paused", "settings"]
 SERVES = {PageParserName.LLM: "serves_llm", PageParserName.LVM: "serves_lvm", PageParserName.AGENT: "serves_agent"}
 
@@ -180,10 +182,15 @@ class DeploymentAdmin(Controlled):
             row.quota_state = state
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["state", "fault_detail"] if obj else []
+        return ["state", "fault_detail", "learnt_facts"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Deployment, form: Any, change: bool) -> None:
-        administration.save_deployment(deployment=obj, may_fix_fault="model" in form.changed_data)
+        may_fix_fault = not ASKED_WITH.isdisjoint(form.changed_data)
+        administration.save_deployment(deployment=obj, may_fix_fault=may_fix_fault)
+
+    @admin.display(description="learnt from its answers")
+    def learnt_facts(self, deployment: Deployment) -> str:
+        return Learnt.of(deployment.learnt).in_words() or "-"
 
     @admin.display
     def page_parsers(self, deployment: Deployment) -> str:

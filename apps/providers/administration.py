@@ -16,6 +16,7 @@ from apps.core import sealed_secrets
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import catalog, deployment_quota_key, unsealed
 from apps.providers.deployment_faults import NO_FAULT
+from apps.providers.learnt import NOTHING_LEARNT
 from apps.providers.models import Deployment, Provider
 from apps.providers.quota.store import QuotaStoreUnavailable
 
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 def save_provider(*, provider: Provider, secrets: Mapping[str, str] | None = None, may_fix_fault: bool = False) -> None:
     """Save the row, and replace all its secrets by these (None: keep them).
 
-    ``may_fix_fault``: the change can have fixed its fault, so the provider is called again at once.
+    ``may_fix_fault``: the change can have fixed its fault or one of its deployments, so all are called again at once.
     """
     if secrets is not None:
         provider.secrets_sealed = sealed_secrets.seal(json.dumps(dict(secrets)))
@@ -84,9 +85,12 @@ def reread() -> None:
 
 def _save(row: Provider | Deployment, *, may_fix_fault: bool) -> None:
     if may_fix_fault:
-        for name, value in NO_FAULT.items():
+        own = {**NO_FAULT, **NOTHING_LEARNT} if isinstance(row, Deployment) else NO_FAULT
+        for name, value in own.items():
             setattr(row, name, value)
     row.save()
+    if may_fix_fault and isinstance(row, Provider):
+        row.deployments.update(**NO_FAULT, **NOTHING_LEARNT)
     reread()
     if may_fix_fault:
         transaction.on_commit(partial(clear_fault_or_warn, row=row))

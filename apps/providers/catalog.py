@@ -19,6 +19,8 @@ from django.db.models.functions import Now
 
 from apps.core import sealed_secrets
 from apps.core.database_connections import borrowed_connection
+from apps.providers.calls.addresses import with_address
+from apps.providers.learnt import Learnt
 from apps.providers.models import Deployment, PageParserName
 from apps.providers.quota.store import QuotaLimits
 
@@ -47,6 +49,9 @@ class Target:
     settings: dict[str, Any] = field(repr=False, compare=False)
     secrets: dict[str, str] = field(repr=False, compare=False)
     parameters: dict[str, Any] = field(repr=False, compare=False)
+    base_model: str = ""
+    thinking: str = ""
+    learnt: Learnt = field(default_factory=Learnt)
     revision: str = ""
     has_fault: bool = False
 
@@ -173,9 +178,12 @@ def target_of(row: Deployment) -> Target:
         limits=replace(limits, calls_in_flight=1) if has_fault else limits,
         max_output_tokens=row.max_output_tokens,
         row=row,
-        settings=dict(provider.settings),
+        settings=with_address(provider.family, row.model, provider.settings),
         secrets=unsealed(provider.secrets_sealed),
         parameters=dict(row.parameters),
+        base_model=row.base_model,
+        thinking=row.thinking,
+        learnt=Learnt.of(row.learnt),
         revision=f"{row.pk}:{row.updated_at.timestamp()}:{provider.updated_at.timestamp()}",
         has_fault=has_fault,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from apps.providers import administration
-from apps.providers.calls.families import FAMILIES, PARAMETERS, problems_of
+from apps.providers.calls.families import FAMILIES, parameter_problems, problems_of, thinking_problem
 from apps.providers.catalog import limits_of
 from apps.providers.models import Deployment, Quota
 
@@ -82,10 +82,12 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        _is_object(self, "parameters")
-        unknown = sorted(set(values.get("parameters") or {}) - PARAMETERS)
-        if unknown:
-            self.add_error("parameters", f"{unknown[0][:60]} is not one of {', '.join(sorted(PARAMETERS))}")
+        if _is_object(self, "parameters") and values.get("provider"):
+            for problem in parameter_problems(values["provider"].family, values["parameters"]):
+                self.add_error("parameters", problem)
+        problem = thinking_problem(values.get("thinking") or "")
+        if problem:
+            self.add_error("thinking", problem[0].upper() + problem[1:])
         for name in ("input_price", "output_price"):
             if (values.get(name) or 0) < 0:
                 self.add_error(name, "A price is 0 or more; leave it empty if it is unknown")

@@ -17,6 +17,7 @@ from apps.core import sealed_secrets
 from apps.providers.administration import clear_fault_or_warn
 from apps.providers.catalog import catalog, unsealed
 from apps.providers.deployment_faults import NO_FAULT
+from apps.providers.learnt import NOTHING_LEARNT
 from apps.providers.models import Deployment, Provider, Quota
 from apps.providers.provider_file import ProviderEntry, read_provider_file
 
@@ -62,7 +63,7 @@ def load_providers(path: Path, *, dry_run: bool = False, prune: bool = False) ->
 
 
 def save_entry(entry: ProviderEntry) -> Iterator[Change]:
-    """Create or update the rows of a provider and its deployments. A changed row loses its fault."""
+    """Create or update the rows of a provider and its deployments. They lose their faults: the operator fixed them."""
     provider = Provider.objects.filter(name=entry.name).first()
     changed = list(_differences(provider, entry.fields))
     if provider is not None:
@@ -71,12 +72,14 @@ def save_entry(entry: ProviderEntry) -> Iterator[Change]:
         except sealed_secrets.BrokenSeal:
             secrets_changed = True
         changed += ["secrets changed"] if secrets_changed else []
+        changed += ["fault cleared"] if provider.trouble_code else []
     if provider is None or changed:
         sealed = sealed_secrets.seal(json.dumps(entry.secrets)) if entry.secrets else ""
         provider, _ = Provider.objects.update_or_create(
             name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **NO_FAULT}
         )
     yield Change("provider", entry.name, "; ".join(changed) or _UNCHANGED)
+    provider_changed = bool(changed)
 
     for name, (fields, quota) in entry.deployments.items():
         row = Deployment.objects.select_related("quota").filter(name=name).first()
@@ -86,8 +89,10 @@ def save_entry(entry: ProviderEntry) -> Iterator[Change]:
             changed += [f"quota.{difference}" for difference in _differences(old_quota, quota)]
         elif row is not None and (quota is None) != (old_quota is None):
             changed.append("quota added" if old_quota is None else "quota removed")
-        if row is None or changed:
-            defaults = {**fields, "provider": provider, **NO_FAULT}
+        if row is not None and row.trouble_code:
+            changed.append("fault cleared")
+        if row is None or changed or provider_changed:  # the change can have fixed a fault, and what was learnt
+            defaults = {**fields, "provider": provider, **NO_FAULT, **NOTHING_LEARNT}
             row, _ = Deployment.objects.update_or_create(name=name, defaults=defaults)
             if quota is None:
                 Quota.objects.filter(deployment=row).delete()

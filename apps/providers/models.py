@@ -50,12 +50,19 @@ class Provider(models.Model):
 class Deployment(models.Model):
     """A model at a provider, with the page parsers that it serves, its place in the order, and its prices.
 
-    Prices are US dollars per million tokens. An unknown price is None, never 0.
+    Prices are US dollars per million tokens. An unknown price is None, never 0. ``learnt`` is what its answers taught
+    (learnt.py).
     """
 
     name = models.SlugField(max_length=60, unique=True)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="deployments")
     model = models.CharField(max_length=200, help_text="the model's name at the provider")
+    base_model = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="the model behind that name, if the name is your own choice: gpt-5-mini",
+    )
     serves_llm = models.BooleanField("parse_page_with_llm", default=False)
     serves_lvm = models.BooleanField("parse_page_with_lvm", default=False)
     serves_agent = models.BooleanField("parse_page_with_agent", default=False)
@@ -66,8 +73,17 @@ class Deployment(models.Model):
     output_price = models.DecimalField(
         max_digits=10, decimal_places=3, null=True, blank=True, help_text="US dollars for a million output tokens"
     )
-    max_output_tokens = models.PositiveIntegerField(default=8192, help_text="upper limit of an answer, in tokens")
+    max_output_tokens = models.PositiveIntegerField(
+        default=32_000, help_text="upper limit of an answer, in tokens; a thinking model's thinking counts"
+    )
+    thinking = models.CharField(
+        max_length=10,
+        blank=True,
+        db_default="",
+        help_text="off, low, medium, high or a number of tokens; empty: as little as the model can",
+    )
     parameters = models.JSONField(default=dict, blank=True, help_text="sent with every request: temperature...")
+    learnt = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True, editable=False)
     paused = models.BooleanField(default=False, help_text="not called until it is resumed")
     trouble_code = models.CharField(max_length=40, blank=True, editable=False)
     trouble_detail = models.TextField(blank=True, editable=False)

@@ -15,13 +15,16 @@ from typing import Any
 
 import yaml
 
-from apps.providers.calls.families import PARAMETERS, problems_of
+from apps.providers.calls.families import parameter_problems, problems_of, thinking_problem
 from apps.providers.models import PageParserName
 
 MAX_BYTES = 1 << 20
 _PROVIDER_KEYS = frozenset({"name", "family", "external", "region", "optional", "settings", "secrets", "deployments"})
 _DEPLOYMENT_KEYS = frozenset(
-    {"name", "model", "page_parsers", "order", "price", "max_output_tokens", "parameters", "quota"}
+    {
+        *("name", "model", "base_model", "page_parsers", "order", "price", "max_output_tokens", "thinking"),
+        *("parameters", "quota"),
+    }
 )
 _QUOTA_FIELDS = {
     "rpm": "requests_per_window",
@@ -155,21 +158,27 @@ class FileReader:
             self.problems.append(f"{where}.page_parsers: a list of {', '.join(PageParserName.values)} is expected")
         price = self._mapping(where, raw, "price")
         parameters = self._mapping(where, raw, "parameters")
-        self.problems += [
-            f"{where}.parameters.{str(key)[:60]}: not one of {', '.join(sorted(PARAMETERS))}"
-            for key in parameters
-            if key not in PARAMETERS
-        ]
+        problems = parameter_problems(entry.fields["family"], parameters)
+        self.problems += [f"{where}.parameters.{problem}" for problem in problems]
+        base_model = raw.get("base_model", "")
+        if not isinstance(base_model, str):
+            self.problems.append(f"{where}.base_model: the name of a model is expected, such as gpt-5-mini")
+        thinking = raw.get("thinking", "")
+        thinking = "off" if thinking is False else str(thinking)  # YAML reads off as false
+        if thinking_problem(thinking):
+            self.problems.append(f"{where}.thinking: {thinking_problem(thinking)}")
         fields = {
             "model": model,
+            "base_model": base_model,
+            "thinking": thinking[:10],
             **{f"serves_{parser}": parser in parsers for parser in PageParserName.values},
             "order": self._whole_number(f"{where}.order", raw.get("order", 1), minimum=1, maximum=32_767),
             "input_price": self._price(f"{where}.price.input", price.get("input")),
             "output_price": self._price(f"{where}.price.output", price.get("output")),
             "max_output_tokens": self._whole_number(
-                f"{where}.max_output_tokens", raw.get("max_output_tokens", 8192), minimum=16
+                f"{where}.max_output_tokens", raw.get("max_output_tokens", 32_000), minimum=16
             ),
-            "parameters": {key: value for key, value in parameters.items() if key in PARAMETERS},
+            "parameters": dict(parameters),
         }
         entry.deployments[name] = fields, self._quota(f"{where}.quota", raw.get("quota"))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+
+from apps.providers.calls.addresses import address_problem
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,14 @@ PARAMETERS = frozenset(
     }
 )
 """The parameters that a deployment may add to its requests. Any other could send a page or a key elsewhere."""
+RESERVED_PARAMETERS = frozenset(
+    {
+        *("model", "messages", "max_tokens", "max_completion_tokens", "tools", "tool_choice", "functions"),
+        *("stream", "stream_options", "n", "extra_body", "extra_headers"),
+    }
+)
+"""What an OpenAI-compatible server may not get from ``parameters``; any other key of its body may be set there."""
+MAX_THINKING_TOKENS = 100_000
 
 
 def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> list[str]:
@@ -121,10 +130,21 @@ def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, 
     problems += [f"{name}: {found.label} has no such setting" for name in settings if name not in found.settings]
     problems += [f"{name}: {found.label} has no such secret" for name in secrets if name not in found.secrets]
     base = settings.get("base_url")
-    parts = urlsplit(base) if isinstance(base, str) else None
-    is_address = (
-        parts and parts.scheme in ("http", "https") and parts.hostname and not (parts.username or parts.password)
-    )
-    if base is not None and not is_address:
-        problems.append("base_url: an http(s) address without a user or password is expected")
-    return problems
+    problem = "" if base is None else address_problem(family, base)
+    return [*problems, problem] if problem else problems
+
+
+def parameter_problems(family: str, parameters: Mapping[str, Any]) -> list[str]:
+    """Return the problems of the parameters that a deployment adds to its requests, as sentences."""
+    if family == "openai_compatible":
+        own = sorted(RESERVED_PARAMETERS & parameters.keys())
+        return [f"{name}: every request has its own; leave it out" for name in own]
+    unknown = (str(name)[:60] for name in parameters if name not in PARAMETERS)
+    return [f"{name}: not one of {', '.join(sorted(PARAMETERS))}" for name in unknown]
+
+
+def thinking_problem(wish: str) -> str:
+    """Return what is wrong with a deployment's ``thinking``, as a sentence; "" if it can be used."""
+    if wish in ("", "off", "low", "medium", "high") or (wish.isdigit() and 0 < int(wish) <= MAX_THINKING_TOKENS):
+        return ""
+    return f"off, low, medium, high or a number of tokens up to {MAX_THINKING_TOKENS:,} is expected"
