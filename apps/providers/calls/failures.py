@@ -5,7 +5,9 @@ Statuses and bodies are classified as the providers document them; families.py h
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -91,7 +93,12 @@ def failure_of(call: Call, error: Exception) -> CallFailed:
     elif call.error_body:
         detail = error_message(call.error_body)
     else:
-        reasons = [cause.strerror for cause in _causes(error) if isinstance(cause, OSError) and cause.strerror]
+        # The system's words for an error, if it has any: asyncio replaces them by its own.
+        reasons = [
+            os.strerror(cause.errno) if cause.errno and cause.errno in errno.errorcode else cause.strerror
+            for cause in _causes(error)
+            if isinstance(cause, OSError) and cause.strerror
+        ]
         detail = f"{reasons[0]}. Check the address and the network" if reasons else type(error).__name__
     detail = f"HTTP {call.status}: {detail}" if call.status else detail
     detail = "".join(letter if letter.isprintable() else " " for letter in detail[:_MAX_DETAIL_CHARS]).strip()
