@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from apps.core import sealed_secrets
 from apps.core.database_connections import borrowed_connection
 from apps.providers.calls.addresses import with_address
+from apps.providers.calls.usage import TokenUsage
 from apps.providers.learnt import Learnt
 from apps.providers.models import Deployment, PageParserName
 from apps.providers.quota.store import QuotaLimits
@@ -55,8 +56,11 @@ class Target:
     revision: str = ""
     has_fault: bool = False
 
-    def cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
-        return self.row.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
+    def cost_nanos(self, usage: TokenUsage) -> int | None:
+        return self.row.cost_nanos(usage)
+
+    def max_cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
+        return self.row.max_cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from apps.providers.calls.client import Client, CompletionRequest
 from apps.providers.calls.connection import Call
 from apps.providers.calls.families import problems_of
 from apps.providers.calls.process_gateway import call_limits, configured_quota_store
+from apps.providers.calls.usage import plausible_usage
 from apps.providers.catalog import ProviderRules, Target, deployment_quota_key, target_of, unsealed
 from apps.providers.errors import FAULT_FAILURES, CallFailed
 from apps.providers.ledger import CallFor
@@ -80,17 +81,14 @@ def call_once(target: Target) -> CallFailed | None:
         if failed.sent_at is None:
             ledger.forget_call(usage)
         else:
-            ledger.fail_call(usage, failed, seconds=time.monotonic() - began)
+            ledger.fail_call(usage, target, failed, seconds=time.monotonic() - began)
         if failed.failure in FAULT_FAILURES:
             deployment_faults.report(target, failed)
         return failed
-    ledger.end_call(
-        usage,
-        target,
-        input_tokens=response.input_tokens or _INPUT_TOKENS,
-        output_tokens=response.output_tokens or 1,
-        seconds=time.monotonic() - began,
+    counted, is_suspect = plausible_usage(
+        response.usage, estimated_input_tokens=_INPUT_TOKENS, visible_characters=len(response.text)
     )
+    ledger.end_call(usage, target, counted, seconds=time.monotonic() - began, usage_suspect=is_suspect)
     return None
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from apps.pages.model.errors import PageError
+from apps.providers.calls.usage import TokenUsage
 
 
 class Failure(StrEnum):
@@ -104,10 +105,22 @@ class FailureFacts:
 
 
 class CallFailed(Exception):
-    """One call failed. ``sent_at``: when it had been sent (epoch seconds); None if it never was."""
+    """One call failed.
 
-    def __init__(self, failure: Failure, facts: FailureFacts, *, sent_at: float | None = None) -> None:
+    ``sent_at``: when it had been sent (epoch seconds); None if it never was. ``usage``: the tokens that the provider
+    counted all the same; None if it counted none.
+    """
+
+    def __init__(
+        self,
+        failure: Failure,
+        facts: FailureFacts,
+        *,
+        sent_at: float | None = None,
+        usage: TokenUsage | None = None,
+    ) -> None:
         super().__init__(f"{failure}: {facts.detail}")
         self.failure = failure
         self.facts = facts
         self.sent_at = sent_at
+        self.usage = usage

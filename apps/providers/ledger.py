@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.database_connections import borrowed_connection
+from apps.providers.calls.usage import TokenUsage
 from apps.providers.catalog import Target, deployment_quota_key
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import CallOutcome, Usage
@@ -59,24 +60,23 @@ def begin_call(call_for: CallFor, target: Target, demand: QuotaDemand, reservati
             started_at=timezone.now(),
             input_tokens=demand.input_tokens,
             output_tokens=demand.output_tokens,
-            cost_nanos=target.cost_nanos(input_tokens=demand.input_tokens, output_tokens=demand.output_tokens),
+            cost_nanos=target.max_cost_nanos(input_tokens=demand.input_tokens, output_tokens=demand.output_tokens),
             reservation_id=reservation_id,
         )
 
 
 def end_call(
-    row: Usage, target: Target, *, input_tokens: int, output_tokens: int, seconds: float, usage_suspect: bool = False
+    row: Usage, target: Target, usage: TokenUsage, *, seconds: float, usage_suspect: bool = False
 ) -> int | None:
     """Write the result of an answered call. Return its cost in billionths of a dollar; None if unknown."""
-    cost = target.cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
+    cost = target.cost_nanos(usage)
     with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(
             outcome=CallOutcome.ANSWERED,
             seconds=round(seconds, 3),
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
             cost_nanos=cost,
             usage_suspect=usage_suspect,
+            **_columns(usage),
         )
     return cost
 
@@ -87,19 +87,34 @@ def mark_unusable(row: Usage, code: str) -> None:
         Usage.objects.filter(pk=row.pk).update(error_code=code)
 
 
-def fail_call(row: Usage, failed: CallFailed, *, seconds: float) -> None:
-    """Write that a call that was sent got no answer. Its cost is 0: providers do not charge such calls."""
-    known = row.cost_nanos is not None
+def fail_call(row: Usage, target: Target, failed: CallFailed, *, seconds: float) -> int | None:
+    """Write that a call that was sent got no usable response. Return its cost as ``end_call`` does.
+
+    It costs what the provider counted: a refusal is billed like an answer. Without a count it costs nothing.
+    """
+    usage = failed.usage or TokenUsage(0, 0)
+    cost = target.cost_nanos(usage)
     with borrowed_connection():
         Usage.objects.filter(pk=row.pk).update(
             outcome=CallOutcome.FAILED,
             error_code=failed.failure,
             http_status=failed.facts.http_status,
             seconds=round(seconds, 3),
-            input_tokens=0,
-            output_tokens=0,
-            cost_nanos=0 if known else None,
+            cost_nanos=cost,
+            **_columns(usage),
         )
+    return cost
+
+
+def _columns(usage: TokenUsage) -> dict[str, int | str]:
+    return {
+        "input_tokens": usage.input_tokens or 0,
+        "output_tokens": usage.output_tokens or 0,
+        "cached_tokens": usage.cached_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "service_tier": usage.service_tier,
+    }
 
 
 def forget_call(row: Usage) -> None:
@@ -216,7 +231,7 @@ def past_calls() -> Iterator[PastCall]:
                 min(now, ended_at).timestamp(),
                 row.input_tokens,
                 row.output_tokens,
-                money=(row.cost_nanos or 0) // NANOS_PER_MICRO,
+                money=-(-(row.cost_nanos or 0) // NANOS_PER_MICRO),
                 id=row.reservation_id,
                 in_flight=row.outcome == CallOutcome.RUNNING and ended_at > now,
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import cached_property
+
 from django.db import models
 
 from apps.providers.calls.families import FAMILIES
-
-NANOS_PER_DOLLAR = 1_000_000_000
-TOKENS_PER_PRICE = 1_000_000
+from apps.providers.calls.usage import TokenUsage, tier_named
+from apps.providers.prices import NANOS_PER_DOLLAR, Kind, Prices
 
 
 def dollars_in_words(nanos: int | None) -> str:
@@ -50,8 +52,9 @@ class Provider(models.Model):
 class Deployment(models.Model):
     """A model at a provider, with the page parsers that it serves, its place in the order, and its prices.
 
-    Prices are US dollars per million tokens. An unknown price is None, never 0. ``learnt`` is what its answers taught
-    (learnt.py).
+    Prices are US dollars per million tokens. An unknown price is None, never 0. ``listed_prices`` are those of a price
+    table (price_table.py), ``prices_from`` names it; they hold where nobody entered a price. ``learnt`` is what its
+    answers taught (learnt.py).
     """
 
     name = models.SlugField(max_length=60, unique=True)
@@ -73,6 +76,22 @@ class Deployment(models.Model):
     output_price = models.DecimalField(
         max_digits=10, decimal_places=3, null=True, blank=True, help_text="US dollars for a million output tokens"
     )
+    cached_input_price = models.DecimalField(
+        max_digits=10,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="US dollars for a million input tokens that the provider read from its cache",
+    )
+    cache_write_price = models.DecimalField(
+        max_digits=10,
+        decimal_places=3,
+        null=True,
+        blank=True,
+        help_text="US dollars for a million input tokens that the provider wrote to its cache",
+    )
+    listed_prices = models.JSONField(null=True, blank=True, editable=False)
+    prices_from = models.CharField(max_length=200, blank=True, db_default="", default="", editable=False)
     max_output_tokens = models.PositiveIntegerField(
         default=32_000, help_text="upper limit of an answer, in tokens; a thinking model's thinking counts"
     )
@@ -96,16 +115,33 @@ class Deployment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @cached_property
+    def prices(self) -> Prices | None:
+        """The prices that were entered, and for the rest those of the price table; None if they are unknown."""
+        typed: dict[Kind, Decimal | None] = {
+            "input": self.input_price,
+            "output": self.output_price,
+            "cached": self.cached_input_price,
+            "cache_write": self.cache_write_price,
+        }
+        return Prices.of(self.listed_prices or {}, typed, typed_tier=tier_named(self.parameters.get("service_tier")))
+
     @property
     def has_price(self) -> bool:
-        return self.input_price is not None and self.output_price is not None
+        return self.prices is not None
 
-    def cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
+    def cost_nanos(self, usage: TokenUsage) -> int | None:
         """Return the cost of these tokens in billionths of a US dollar; None if a price is unknown."""
-        if self.input_price is None or self.output_price is None:
+        return None if self.prices is None else self.prices.cost_nanos(usage)
+
+    def max_cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
+        """Return the most that a call with these tokens can cost, as ``cost_nanos`` does."""
+        if self.prices is None:
             return None
-        dollars = self.input_price * input_tokens + self.output_price * output_tokens
-        return round(dollars * (NANOS_PER_DOLLAR // TOKENS_PER_PRICE))
+        # "auto" leaves the tier to the settings of the account.
+        tier = self.parameters.get("service_tier")
+        dearest = "priority" if tier == "auto" else tier_named(tier)
+        return self.prices.max_cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens, tier=dearest)
 
 
 class Quota(models.Model):
@@ -142,7 +178,7 @@ class Usage(models.Model):
 
     Job and page are stored by id and number, not as foreign keys, so that costs stay on record when a job is deleted.
     ``cost_nanos`` is in billionths of a US dollar; None if the price is unknown. While a call runs, tokens and cost are
-    their maximum.
+    their maximum. Cached tokens and cache writes are parts of the input, thinking is a part of the output.
     """
 
     project_id = models.UUIDField()
@@ -159,6 +195,10 @@ class Usage(models.Model):
     http_status = models.PositiveSmallIntegerField(null=True, blank=True)
     input_tokens = models.PositiveIntegerField()
     output_tokens = models.PositiveIntegerField()
+    cached_tokens = models.PositiveIntegerField("cached input tokens", default=0, db_default=0)
+    cache_write_tokens = models.PositiveIntegerField(default=0, db_default=0)
+    reasoning_tokens = models.PositiveIntegerField("thinking tokens", default=0, db_default=0)
+    service_tier = models.CharField(max_length=10, blank=True, default="", db_default="")
     cost_nanos = models.PositiveBigIntegerField(null=True, blank=True)
     reservation_id = models.CharField(max_length=16, blank=True, editable=False)
     usage_suspect = models.BooleanField(default=False, help_text="the provider's own count was implausible")

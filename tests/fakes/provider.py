@@ -85,6 +85,10 @@ class FakeProvider:
     def set_latency(self, seconds: float, *, jitter: float = 0.0, seed: int = 0) -> None:
         self._post("latency", seconds=seconds, jitter=jitter, seed=seed)
 
+    def count_tokens(self, *, input: int | None = None, output: int | None = None, **parts: int | str) -> None:  # noqa: A002
+        """Count every call with these tokens. ``parts``: cached, written, written_for_an_hour, thinking and tier."""
+        self._post("tokens", input=input, output=output, **parts)
+
     def answer(
         self, markdown: str, *, when: str | None = None, times: int | None = None, end_line: bool = True
     ) -> None:

@@ -30,7 +30,8 @@ from apps.jobs.states import OPEN_JOBS, JobState, PageState
 from apps.pages.model.errors import ParseError
 from apps.parsing.modes import MODES
 from apps.providers import ledger
-from apps.providers.models import NANOS_PER_DOLLAR, dollars_in_words
+from apps.providers.models import dollars_in_words
+from apps.providers.prices import NANOS_PER_DOLLAR
 
 JOBS_PER_BATCH = 500
 MAX_LISTED = 10

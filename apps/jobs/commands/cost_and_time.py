@@ -14,6 +14,7 @@ from django.conf import settings
 from apps.parsing.modes import PAGE_PARSER_OF_MODE
 from apps.parsing.usage_estimate import UsageEstimate
 from apps.providers import ledger
+from apps.providers.calls.usage import TokenUsage
 from apps.providers.catalog import Target
 
 # Requests per needed request. Our own checks refuse no correct answer (docs/quality-and-speed.md), and failed calls
@@ -55,7 +56,7 @@ def estimate_cost(usage: Mapping[str, UsageEstimate], targets: Mapping[str, Sequ
 
 
 def _dollars(target: Target, input_tokens: float, output_tokens: float) -> float:
-    return (target.cost_nanos(input_tokens=round(input_tokens), output_tokens=round(output_tokens)) or 0) / 1e9
+    return (target.cost_nanos(TokenUsage(round(input_tokens), round(output_tokens))) or 0) / 1e9
 
 
 def estimate_seconds(

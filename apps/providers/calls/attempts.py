@@ -104,7 +104,7 @@ class Attempts:
     def demand(self, target: Target) -> QuotaDemand:
         """Return the maximum that a call to the deployment can use."""
         output = min(self.max_tokens, target.max_output_tokens)
-        cost = target.cost_nanos(input_tokens=self.estimated_input_tokens, output_tokens=output)
+        cost = target.max_cost_nanos(input_tokens=self.estimated_input_tokens, output_tokens=output)
         money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)  # rounded up
         return QuotaDemand(input_tokens=self.estimated_input_tokens, output_tokens=output, money=money)
 

@@ -23,13 +23,13 @@ from apps.pages.per_process import PerProcess
 from apps.providers.calls.connection import Call, Withheld, calling
 from apps.providers.calls.failures import failure_of
 from apps.providers.calls.families import FAMILIES
+from apps.providers.calls.usage import TokenUsage, usage_in
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 
 if TYPE_CHECKING:
     import httpx
 
-_MAX_TOKENS = 10_000_000
 _REFUSALS = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"})
 
 
@@ -44,13 +44,12 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class CompletionResponse:
-    """A model's response. Token counts are the provider's, or None if they are implausible."""
+    """A model's response. ``usage``: the tokens as the provider counts them; None if it does not."""
 
     text: str
     tool_calls: tuple[ToolCall, ...]
     finish_reason: str
-    input_tokens: int | None
-    output_tokens: int | None
+    usage: TokenUsage | None
     message: dict[str, Any] = field(repr=False)
 
 
@@ -80,9 +79,9 @@ class Client:
         arguments = request_arguments(target, request)
         try:
             response = event_loop().run(self._complete(litellm, target, call, arguments))
-            return completion_response(response)
+            return completion_response(response, usage_in(call))
         except CallFailed as failed:
-            failed.sent_at = call.sent_at
+            failed.sent_at, failed.usage = call.sent_at, usage_in(call)
             raise
         except Exception as error:
             if call.is_withheld:
@@ -166,7 +165,7 @@ def _without_secrets(failed: CallFailed, target: Target) -> CallFailed:
     detail = failed.facts.detail
     for secret in target.secrets.values():
         detail = detail.replace(secret, "(secret)") if secret else detail
-    return CallFailed(failed.failure, replace(failed.facts, detail=detail), sent_at=failed.sent_at)
+    return CallFailed(failed.failure, replace(failed.facts, detail=detail), sent_at=failed.sent_at, usage=failed.usage)
 
 
 @cache
@@ -198,7 +197,7 @@ def _litellm() -> ModuleType:
     return litellm
 
 
-def completion_response(response: Any) -> CompletionResponse:
+def completion_response(response: Any, usage: TokenUsage | None) -> CompletionResponse:
     """Convert litellm's response. Raise CallFailed if it contains no answer."""
     try:
         choice = response.choices[0]
@@ -218,17 +217,10 @@ def completion_response(response: Any) -> CompletionResponse:
             arguments = {}
         arguments = arguments if isinstance(arguments, dict) else {}
         tool_calls.append(ToolCall(str(call.id), str(call.function.name), arguments))
-    usage = getattr(response, "usage", None)
     return CompletionResponse(
         text=clean(text),
         tool_calls=tuple(tool_calls),
         finish_reason=finish,
-        input_tokens=_count(getattr(usage, "prompt_tokens", None)),
-        output_tokens=_count(getattr(usage, "completion_tokens", None)),
+        usage=usage,
         message=message.model_dump(exclude_none=True),
     )
-
-
-def _count(value: object) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_TOKENS
-    return int(value) if is_count else None  # type: ignore[call-overload]

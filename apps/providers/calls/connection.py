@@ -29,7 +29,8 @@ class Call:
     """One HTTP call and its response.
 
     ``sent_at`` is when its last byte was written, by ``clock`` (epoch seconds); None if none was. ``status`` and
-    ``headers`` are the response's, ``error_body`` its body if it is an error: the SDKs report them inconsistently.
+    ``headers`` are the response's, ``body`` its body, ``error_body`` if it is an error: the SDKs report them
+    inconsistently.
 
     ``before_sending`` runs right before anything is sent and may raise ``Withheld``. ``on_error`` runs when an error
     response has arrived, before the SDKs process it. Both run in a thread, so they may wait for the quota store.
@@ -50,6 +51,7 @@ class Call:
         self.sent_at: float | None = None
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
+        self.body = b""
         self.error_body = b""
         self.abort: Callable[[], None] = lambda: None
         self._clock = clock

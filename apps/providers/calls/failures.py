@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from apps.providers.calls.connection import Call
+from apps.providers.calls.usage import usage_in
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 
 MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
@@ -103,7 +104,7 @@ def failure_of(call: Call, error: Exception) -> CallFailed:
     detail = f"HTTP {call.status}: {detail}" if call.status else detail
     detail = "".join(letter if letter.isprintable() else " " for letter in detail[:_MAX_DETAIL_CHARS]).strip()
     facts = FailureFacts(detail, call.status, call.error_body.decode("utf-8", "replace"))
-    return CallFailed(failure, facts, sent_at=call.sent_at)
+    return CallFailed(failure, facts, sent_at=call.sent_at, usage=usage_in(call))
 
 
 def failure_of_error_response(status: int, body: str) -> Failure:

@@ -29,6 +29,7 @@ from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallIn
 from apps.providers.calls.client import Client, CompletionRequest, CompletionResponse
 from apps.providers.calls.connection import Call, CallLimits, Withheld
 from apps.providers.calls.failures import retry_after
+from apps.providers.calls.usage import TokenUsage, plausible_usage
 from apps.providers.catalog import PROBE_SECONDS, Catalog, Target
 from apps.providers.errors import (
     BREAKER_FAILURES,
@@ -50,9 +51,6 @@ Checked = TypeVar("Checked")
 MAX_QUOTA_WAIT_SECONDS = 2.0
 # The hold-off after a 429 without a Retry-After.
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
-_CHARACTERS_PER_TOKEN = 4
-# Tokenizers and images differ, but a provider's count below this share of our own estimate is wrong.
-_MIN_SHARE_OF_ESTIMATE = 0.1
 _MONEY = "money_per_day"
 
 
@@ -232,13 +230,24 @@ class Gateway:
         if failed.sent_at is None:
             self._cancel(in_flight)
         else:
-            ledger.fail_call(in_flight.row, failed, seconds=in_flight.seconds)
+            cost = ledger.fail_call(in_flight.row, target, failed, seconds=in_flight.seconds)
+            with _tolerating_the_store():
+                self._settle(reservation, failed.usage or TokenUsage(0, 0), cost, sent_at=failed.sent_at)
         with _tolerating_the_store():
-            if failed.sent_at is not None:
-                self._store.settle(reservation, input_tokens=0, output_tokens=0, money=0, sent_at=failed.sent_at)
             self._report_health(target, failed)
         attempt.note_failure(target, failed.failure, str(failed))
         call_traces.call_failed(attempt, in_flight, failed)
+
+    def _settle(
+        self, reservation: Reservation, usage: TokenUsage, cost_nanos: int | None, *, sent_at: float | None
+    ) -> None:
+        self._store.settle(
+            reservation,
+            input_tokens=usage.input_tokens or 0,
+            output_tokens=usage.output_tokens or 0,
+            money=-(-(cost_nanos or 0) // ledger.NANOS_PER_MICRO),
+            sent_at=sent_at,
+        )
 
     def _cancel(self, in_flight: CallInFlight) -> None:
         """Release and delete a call that was never sent."""
@@ -269,30 +278,20 @@ class Gateway:
     ) -> Completion[Checked] | None:
         in_flight.end()
         target, row = in_flight.target, in_flight.row
-        counted = _counted(response, attempt.estimated_input_tokens)
+        usage, is_suspect = plausible_usage(
+            response.usage,
+            estimated_input_tokens=attempt.estimated_input_tokens,
+            visible_characters=len(response.text) + sum(len(str(tool.arguments)) for tool in response.tool_calls),
+        )
         if target.has_fault:
             deployment_faults.clear(target)
             self._catalog.forget()
-        cost = ledger.end_call(
-            row,
-            target,
-            input_tokens=counted.input_tokens,
-            output_tokens=counted.output_tokens,
-            seconds=in_flight.seconds,
-            usage_suspect=counted.suspect,
-        )
+        cost = ledger.end_call(row, target, usage, seconds=in_flight.seconds, usage_suspect=is_suspect)
         with _tolerating_the_store():
             self._store.note_success(target.limits.key)
-            self._store.settle(
-                in_flight.reservation,
-                input_tokens=counted.input_tokens,
-                output_tokens=counted.output_tokens,
-                money=(cost or 0) // ledger.NANOS_PER_MICRO,
-                sent_at=call.sent_at,
-            )
-        trace = partial(
-            call_traces.call_answered, attempt, in_flight, counted.input_tokens, counted.output_tokens, cost
-        )
+            self._settle(in_flight.reservation, usage, cost, sent_at=call.sent_at)
+        input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
+        trace = partial(call_traces.call_answered, attempt, in_flight, input_tokens, output_tokens, cost)
         try:
             checked = check(response)
         except ParseError as error:
@@ -303,7 +302,7 @@ class Gateway:
             return None
         attempt.calls += 1
         trace()
-        return Completion(checked, response, target, counted.input_tokens, counted.output_tokens, cost, attempt.calls)
+        return Completion(checked, response, target, input_tokens, output_tokens, cost, attempt.calls)
 
 
 def _is_budget(denial: QuotaDenied) -> bool:
@@ -318,24 +317,3 @@ def _tolerating_the_store() -> Iterator[None]:
         yield
     except QuotaStoreUnavailable as error:
         logger.warning("The quota store is unavailable, so the result of a call was not stored there (%s)", error)
-
-
-@dataclass(frozen=True)
-class _Counted:
-    input_tokens: int
-    output_tokens: int
-    suspect: bool
-
-
-def _counted(response: CompletionResponse, estimate: int) -> _Counted:
-    """Return the provider's counts of tokens, or our own estimate of those that are implausible."""
-    visible = len(response.text) + sum(len(str(call.arguments)) for call in response.tool_calls)
-    own_output = -(-visible // _CHARACTERS_PER_TOKEN)
-    input_tokens = _plausible(response.input_tokens, estimate * _MIN_SHARE_OF_ESTIMATE)
-    output_tokens = _plausible(response.output_tokens, own_output * _MIN_SHARE_OF_ESTIMATE)
-    suspect = input_tokens is None or output_tokens is None
-    return _Counted(input_tokens or estimate, output_tokens or own_output, suspect)
-
-
-def _plausible(count: int | None, minimum: float) -> int | None:
-    return count if count is not None and count >= minimum else None

@@ -75,12 +75,8 @@ class _Transport(httpx.AsyncBaseTransport):
         finally:
             if call.status is not None and call.status >= _FIRST_ERROR:
                 await call.note_error(body)
-        return httpx.Response(
-            call.status or 0,
-            headers=list(call.headers.items()),
-            content=_COUNT_AS_TEXT.sub(rb"\g<1>0", body),
-            request=request,
-        )
+        call.body = _COUNT_AS_TEXT.sub(rb"\g<1>0", body)
+        return httpx.Response(call.status or 0, headers=list(call.headers.items()), content=call.body, request=request)
 
     async def _exchange(self, request: httpx.Request, content: bytes, call: Call) -> bytes:
         """Send the request, store status and headers in the call, and return the body."""

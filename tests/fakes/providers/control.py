@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from tests.fakes.providers.server import Server
-from tests.fakes.providers.specifications import Answer, Fault, Latency, Limit, Models, Zoom
+from tests.fakes.providers.specifications import Answer, Fault, Latency, Limit, Models, Tokens, Zoom
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Setting = TypeVar("Setting", bound=msgspec.Struct)
@@ -24,6 +24,9 @@ def routes(server: Server) -> list[web.RouteDef]:
     def set_latency(latency: Latency) -> None:
         server.latency = latency
 
+    def set_tokens(tokens: Tokens) -> None:
+        server.tokens = tokens
+
     def set_zoom(zoom: Zoom) -> None:
         server.model.zoom = zoom
 
@@ -33,6 +36,7 @@ def routes(server: Server) -> list[web.RouteDef]:
         _post("answers", _setting(Answer, lambda answer: server.model.register(answer))),
         _post("faults", _setting(Fault, lambda fault: server.faults.add(fault))),
         _post("limits", _setting(Limit, lambda limit: server.limits.enforce(limit))),
+        _post("tokens", _setting(Tokens, set_tokens)),
         _post("latency", _setting(Latency, set_latency)),
         _post("zoom", _setting(Zoom, set_zoom)),
         _post("models", _setting(Models, know_models)),

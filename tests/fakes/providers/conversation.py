@@ -132,14 +132,29 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """The tokens that a provider counts apart: parts of the input, of the output, and the tier that served them."""
+
+    cached: int = 0
+    written: int = 0
+    written_for_an_hour: int = 0
+    thinking: int = 0
+    tier: str = ""
+
+
+@dataclass(frozen=True)
 class Completion:
-    """The model's response. ``tool`` is sent with ``text`` if the API allows both; token counts go into the usage."""
+    """The model's response. ``tool`` is sent with ``text`` if the API allows both; token counts go into the usage.
+
+    ``input_tokens`` and ``output_tokens`` are all of them; ``counted`` says how the provider divides them.
+    """
 
     text: str
     finish: Finish
     input_tokens: int
     output_tokens: int
     tool: ToolCall | None = None
+    counted: Counted = field(default_factory=Counted)
 
 
 def media_type_of(image: bytes) -> str | None:

@@ -6,16 +6,17 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp import web
 
 from tests.fakes.providers import credentials, faults, specifications, transport
-from tests.fakes.providers.conversation import Call, Conversation, Refusal, Reply
+from tests.fakes.providers.conversation import Call, Completion, Conversation, Counted, Refusal, Reply
 from tests.fakes.providers.faults import Faults
 from tests.fakes.providers.ledger import Entry, Ledger
 from tests.fakes.providers.limits import Limits
 from tests.fakes.providers.model import Model
-from tests.fakes.providers.specifications import Fault, Latency
+from tests.fakes.providers.specifications import Fault, Latency, Tokens
 from tests.fakes.providers.wires.anthropic import Anthropic
 from tests.fakes.providers.wires.azure import Azure
 from tests.fakes.providers.wires.base import Wire
@@ -42,6 +43,7 @@ class Server:
         self.limits = Limits()
         self.ledger = Ledger()
         self.latency = Latency()
+        self.tokens = Tokens()
         self.wires = _wires(self.token_endpoint)
 
     def know_models(self, family: str, names: tuple[str, ...]) -> None:
@@ -112,13 +114,24 @@ class Server:
             if fault.kind == "refusal" and wire.filters_by_error:
                 raise Refusal("filtered")
         spoils_text = fault is not None and fault.kind in specifications.TEXTS
-        completion = await self.model.complete(conversation, fault if spoils_text else None)
+        completion = self._counted(await self.model.complete(conversation, fault if spoils_text else None))
         await asyncio.sleep(self._pause_seconds(entry))
         entry.input_tokens, entry.output_tokens = completion.input_tokens, completion.output_tokens
         for slot in slots:
             slot.settle(completion.output_tokens)
         reply = faults.write_body(wire.answer(conversation, completion), wire.usage_key, fault)
         return fault, Reply(reply.status, reply.body, {**wire.answer_headers(), **reply.headers})
+
+    def _counted(self, completion: Completion) -> Completion:
+        """Return the completion with the token counts that a test set."""
+        tokens = self.tokens
+        parts = Counted(tokens.cached, tokens.written, tokens.written_for_an_hour, tokens.thinking, tokens.tier)
+        return replace(
+            completion,
+            input_tokens=completion.input_tokens if tokens.input is None else tokens.input,
+            output_tokens=completion.output_tokens if tokens.output is None else tokens.output,
+            counted=parts,
+        )
 
     def _pause_seconds(self, entry: Entry) -> float:
         if not self.latency.jitter:

@@ -82,6 +82,18 @@ class Limit(Scope, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retry_after: float | None = None
 
 
+class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the provider counts every call: all input and output tokens (None: as they are), and parts of them."""
+
+    input: int | None = None
+    output: int | None = None
+    cached: int = 0
+    written: int = 0
+    written_for_an_hour: int = 0
+    thinking: int = 0
+    tier: str = ""
+
+
 class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Seconds before a response. ``jitter`` is the maximum that is added or subtracted."""
 

@@ -27,7 +27,7 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.ledger import CallFor, spent_by_job
+from apps.providers.ledger import CallFor, job_quota_key, spent_by_job
 from apps.providers.models import CallOutcome, Deployment, Provider, Usage
 from tests.fakes.deployments import FAMILIES, deploy
 from tests.fakes.fixtures import MakeGateway
@@ -105,6 +105,110 @@ def test_ledger_contains_every_call_with_its_cost(provider: FakeProvider, gatewa
     assert (row.outcome, row.page_number, row.model) == (CallOutcome.ANSWERED, 1, "gpt-4o-mini")
     assert row.cost_nanos == completion.input_tokens * 2500 + completion.output_tokens * 10_000
     assert spent_by_job("pjb-1").cost_nanos == completion.cost_nanos == row.cost_nanos
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tokens_from_the_cache_are_booked_at_their_price_in_every_family(
+    provider: FakeProvider, gateway: Gateway, family: str
+) -> None:
+    deploy(provider, family, cached_input_price="1.25")
+    provider.count_tokens(input=793, cached=700)
+
+    completion = complete(gateway)
+
+    row = Usage.objects.get()
+    assert (row.input_tokens, row.cached_tokens, row.usage_suspect) == (793, 700, False)
+    assert row.cost_nanos == 93 * 2500 + 700 * 1250 + row.output_tokens * 10_000 == completion.cost_nanos
+
+
+@pytest.mark.parametrize("family", ["anthropic", "vertex-claude", "bedrock"])
+def test_cache_writes_are_booked_at_their_price(provider: FakeProvider, gateway: Gateway, family: str) -> None:
+    listed = {"input": "3", "cached": "0.3", "cache_write": "3.75", "cache_write_hour": "6", "output": "15"}
+    deploy(provider, family, prices=None, listed_prices=listed)
+    provider.count_tokens(input=1000, cached=300, written=500, written_for_an_hour=200)
+
+    complete(gateway)
+
+    row = Usage.objects.get()
+    assert (row.input_tokens, row.cached_tokens, row.cache_write_tokens) == (1000, 300, 500)
+    assert row.cost_nanos == 200 * 3000 + 300 * 300 + 300 * 3750 + 200 * 6000 + row.output_tokens * 15_000
+
+
+@pytest.mark.parametrize("family", ["openai", "azure", "local", "gemini", "vertex", "anthropic"])
+def test_thinking_is_booked_as_output(provider: FakeProvider, gateway: Gateway, family: str) -> None:
+    deploy(provider, family)
+    provider.count_tokens(input=100, output=1500, thinking=1400)
+
+    complete(gateway)
+
+    row = Usage.objects.get()
+    assert (row.output_tokens, row.reasoning_tokens) == (1500, 1400)
+    assert row.cost_nanos == 100 * 2500 + 1500 * 10_000
+
+
+@pytest.mark.parametrize(
+    ("family", "tier", "share"),
+    [
+        ("openai", "flex", 0.5),
+        ("openai", "priority", 2),
+        ("openai", "default", 1),
+        ("bedrock", "flex", 0.5),
+        ("gemini", "flex", 0.5),
+        ("vertex", "ON_DEMAND_PRIORITY", 2),
+        ("anthropic", "batch", 0.5),
+    ],
+)
+def test_a_call_costs_what_its_service_tier_costs(
+    provider: FakeProvider, gateway: Gateway, family: str, tier: str, share: float
+) -> None:
+    tiers = {"flex": 0.5, "priority": 2, "batch": 0.5}
+    listed = {
+        f"{kind} {name}": str(base * by) for kind, base in (("input", 2), ("output", 8)) for name, by in tiers.items()
+    }
+    deploy(provider, family, prices=None, listed_prices={"input": "2", "output": "8", **listed})
+    provider.count_tokens(input=1000, output=100, tier=tier)
+
+    assert complete(gateway).cost_nanos == share * (1000 * 2000 + 100 * 8000)
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "azure"])
+def test_a_refusal_is_booked_by_what_the_provider_counted(
+    provider: FakeProvider, gateway: Gateway, family: str
+) -> None:
+    deploy(provider, family)
+    provider.fault("refusal")
+    provider.count_tokens(input=900, output=30)
+
+    with pytest.raises(AllProvidersFailed):
+        complete(gateway, job_money=1_000_000)
+
+    costs = list(Usage.objects.values_list("error_code", "input_tokens", "output_tokens", "cost_nanos"))
+    assert set(costs) == {("provider_refused", 900, 30, 900 * 2500 + 30 * 10_000)}
+    [state] = gateway._store.state([job_quota_key("pjb-1")])
+    assert state.money_today == len(costs) * 2550
+
+
+@pytest.mark.parametrize("kind", ["invalid_utf8", "cut_text", "prose"])
+def test_an_answer_that_cannot_be_used_is_booked(provider: FakeProvider, gateway: Gateway, kind: str) -> None:
+    deploy(provider)
+    provider.fault(kind)
+    provider.count_tokens(input=900, output=30)
+
+    with pytest.raises(AllProvidersFailed):
+        complete(gateway)
+
+    assert set(Usage.objects.values_list("cost_nanos", flat=True)) == {900 * 2500 + 30 * 10_000}
+
+
+def test_an_answer_cut_by_thinking_is_booked(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, "gemini")
+    provider.fault("cut_text", finish="length")
+    provider.count_tokens(input=900, output=1500, thinking=1500)
+
+    with pytest.raises(AllProvidersFailed):
+        complete(gateway)
+
+    assert set(Usage.objects.values_list("cost_nanos", flat=True)) == {900 * 2500 + 1500 * 10_000}
 
 
 def test_cost_without_a_price_is_unknown_and_not_zero(provider: FakeProvider, gateway: Gateway) -> None:

@@ -153,6 +153,7 @@ def read_messages(body: dict[str, Any], model: str, *, fields: frozenset[str]) -
 
 def message_body(conversation: Conversation, completion: Completion) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
+    counted = completion.counted
     if completion.tool is not None:
         content.append(
             {
@@ -173,11 +174,16 @@ def message_body(conversation: Conversation, completion: Completion) -> dict[str
         "stop_reason": FINISH[completion.finish],
         "stop_sequence": None,
         "usage": {
-            "input_tokens": completion.input_tokens,
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
+            "input_tokens": completion.input_tokens - counted.cached - counted.written,
+            "cache_creation_input_tokens": counted.written,
+            "cache_read_input_tokens": counted.cached,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": counted.written - counted.written_for_an_hour,
+                "ephemeral_1h_input_tokens": counted.written_for_an_hour,
+            },
             "output_tokens": completion.output_tokens,
-            "service_tier": "standard",
+            "output_tokens_details": {"thinking_tokens": counted.thinking},
+            "service_tier": counted.tier or "standard",
         },
     }
 

@@ -87,6 +87,7 @@ class Bedrock:
 
     def answer(self, conversation: Conversation, completion: Completion) -> dict[str, Any]:
         content: dict[str, Any] = {"text": completion.text}
+        counted = completion.counted
         if completion.tool is not None:
             use_id = f"tooluse_{number():022d}"
             content = {
@@ -98,10 +99,21 @@ class Bedrock:
             "output": {"message": {"role": "assistant", "content": blocks}},
             "stopReason": FINISH[completion.finish],
             "usage": {
-                "inputTokens": completion.input_tokens,
+                "inputTokens": completion.input_tokens - counted.cached - counted.written,
                 "outputTokens": completion.output_tokens,
                 "totalTokens": completion.input_tokens + completion.output_tokens,
+                "cacheReadInputTokens": counted.cached,
+                "cacheWriteInputTokens": counted.written,
+                "cacheDetails": [
+                    {"ttl": ttl, "inputTokens": tokens}
+                    for ttl, tokens in (
+                        ("1h", counted.written_for_an_hour),
+                        ("5m", counted.written - counted.written_for_an_hour),
+                    )
+                    if tokens
+                ],
             },
+            **({"serviceTier": {"type": counted.tier}} if counted.tier else {}),
         }
 
     def answer_headers(self) -> dict[str, str]:

@@ -196,7 +196,8 @@ def read_contents(body: dict[str, Any], model: str, *, fields: frozenset[str]) -
     return conversation
 
 
-def candidates(conversation: Conversation, completion: Completion) -> dict[str, Any]:
+def candidates(conversation: Conversation, completion: Completion, *, tier_key: str = "serviceTier") -> dict[str, Any]:
+    counted = completion.counted
     parts: list[dict[str, Any]] = [{"text": completion.text}]
     if completion.tool is not None:
         parts = [{"functionCall": {"name": completion.tool.name, "args": completion.tool.arguments}}]
@@ -212,8 +213,11 @@ def candidates(conversation: Conversation, completion: Completion) -> dict[str, 
         "candidates": [candidate],
         "usageMetadata": {
             "promptTokenCount": completion.input_tokens,
-            "candidatesTokenCount": completion.output_tokens,
+            "candidatesTokenCount": completion.output_tokens - counted.thinking,
             "totalTokenCount": completion.input_tokens + completion.output_tokens,
+            **({"cachedContentTokenCount": counted.cached} if counted.cached else {}),
+            **({"thoughtsTokenCount": counted.thinking} if counted.thinking else {}),
+            **({tier_key: counted.tier} if counted.tier else {}),
         },
         "modelVersion": conversation.model,
         "responseId": f"fake{number():08d}",

@@ -174,7 +174,7 @@ def read_chat(body: dict[str, Any], model: str) -> Conversation:
 
 
 def chat_completion(conversation: Conversation, completion: Completion) -> dict[str, Any]:
-    filtered = completion.finish == "filter"
+    filtered, counted = completion.finish == "filter", completion.counted
     content = None if completion.tool is not None or filtered else completion.text
     message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
     if filtered:
@@ -193,10 +193,11 @@ def chat_completion(conversation: Conversation, completion: Completion) -> dict[
             "prompt_tokens": completion.input_tokens,
             "completion_tokens": completion.output_tokens,
             "total_tokens": completion.input_tokens + completion.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+            "prompt_tokens_details": {"cached_tokens": counted.cached, "audio_tokens": 0}
+            | ({"cache_write_tokens": counted.written} if counted.written else {}),
+            "completion_tokens_details": {"reasoning_tokens": counted.thinking, "audio_tokens": 0},
         },
-        "service_tier": "default",
+        "service_tier": counted.tier or "default",
         "system_fingerprint": "fp_fake",
     }
 

@@ -211,7 +211,7 @@ class Vertex:
     def answer(self, conversation: Conversation, completion: Completion) -> dict[str, Any]:
         if self.is_claude:
             return anthropic.message_body(conversation, completion)
-        return gemini.candidates(conversation, completion)
+        return gemini.candidates(conversation, completion, tier_key="trafficType")
 
     def answer_headers(self) -> dict[str, str]:
         return {"Server": "scaffolding on HTTPServer2", "x-vertex-ai-internal-request-id": f"fake-{number():08d}"}
