@@ -45,16 +45,16 @@ _SENTENCE_END = re.compile("[.!?:;。！？：]['\")\\]”’»]*$")
 def analyse(raw: RawPage) -> list[Block]:
     """Return the blocks of a page in reading order. Headings and running lines are found later, over the document."""
     inline_marks.mark_runs(raw)
-    upright = [run for run in raw.runs if rotated_pages.is_upright(run)]
+    upright, turned = rotated_pages.parted(raw.runs)
     tags = tagged_tables.trusted_tags(raw.tags, upright)
     tagged, upright = tagged_tables.tagged_tables(tags, upright, [*raw.rulings, *raw.fills]) if tags else ([], upright)
     across, down = rulings.rulings_of(raw.rulings)
-    turned = [run for run in raw.runs if not rotated_pages.is_upright(run)]
     drawn = diagrams.Diagrams(raw)
     found, remaining = ruled_tables.ruled_tables(across, down, [*upright, *turned], drawn)
     half_ruled, remaining = half_ruled_tables.half_ruled_tables(across, down, remaining, drawn)
     found += half_ruled + tagged
-    upright, stamps = without_watermarks([run for run in remaining if rotated_pages.is_upright(run)])
+    upright, turned = rotated_pages.parted(remaining)
+    upright, stamps = without_watermarks(upright)
     code, upright = code_blocks.code_blocks(upright)
     segments, line_numbers = without_line_numbers(segments_with_drop_caps(upright))
     rtl = scripts.is_rtl("".join(segment.text for segment in segments))
@@ -100,8 +100,7 @@ def analyse(raw: RawPage) -> list[Block]:
     if line_numbers:
         blocks.append(_text_block(line_numbers, None))
     # Watermarks and rotated runs, such as stamps and axis labels, come last, outside the reading order.
-    stamps += [run for run in remaining if not rotated_pages.is_upright(run)]
-    return blocks + [_text_block([segment_of(run)], None) for run in stamps]
+    return blocks + [_text_block([segment_of(run)], None) for run in [*stamps, *turned]]
 
 
 def _rows_of_region(region: Sequence[Segment]) -> list[list[Segment]]:

@@ -19,8 +19,17 @@ def is_upright(run: TextRun | Char) -> bool:
     return run.angle < MAX_SLANT_DEGREES or run.angle > 360 - MAX_SLANT_DEGREES
 
 
+def parted(runs: Sequence[TextRun]) -> tuple[list[TextRun], list[TextRun]]:
+    """Return the upright runs and the others."""
+    if {run.angle for run in runs} <= {0.0}:
+        return list(runs), []
+    return [run for run in runs if is_upright(run)], [run for run in runs if not is_upright(run)]
+
+
 def angle_of(runs: Sequence[TextRun]) -> int:
     """Return the clockwise rotation of most of the text: 0, 90, 180 or 270 degrees."""
+    if {run.angle for run in runs} <= {0.0}:
+        return 0
     letters: Counter[int] = Counter()
     for run in runs:
         letters[0 if is_upright(run) else round(run.angle / 90) * 90 % 360] += len(run.text)

@@ -68,5 +68,10 @@ class Box(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def union(boxes: Iterable[Box]) -> Box:
     """Return the smallest box around all boxes. Raise ValueError when there are none."""
-    x0s, tops, x1s, bottoms = zip(*((b.x0, b.top, b.x1, b.bottom) for b in boxes), strict=True)
-    return Box(min(x0s), min(tops), max(x1s), max(bottoms))
+    all_boxes = list(boxes)
+    return Box(
+        min([box.x0 for box in all_boxes]),
+        min([box.top for box in all_boxes]),
+        max([box.x1 for box in all_boxes]),
+        max([box.bottom for box in all_boxes]),
+    )

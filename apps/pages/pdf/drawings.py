@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import math
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from apps.pages.model.geometry import Box
 from apps.pages.pdf.pdfium import FORM, IMAGE, PATH, SHADING, TEXT, Pdfium
@@ -49,9 +49,9 @@ class DrawingReader:
 
     def __init__(self, library: Pdfium) -> None:
         self._library = library
-        self._values = np.zeros(6, "f4")
-        self._modes = np.zeros(2, "i4")
-        self._colour = np.zeros(4, "u4")
+        # Arrays of ctypes, because numpy takes several times as long to give single values.
+        self._values = (ctypes.c_float * 6)()
+        self._modes = (ctypes.c_int * 2)()
         self._layers: LayerMarks | None = None
 
     def read(self, page: int, frame: Frame, *, layers: LayerMarks | None = None) -> Drawings:
@@ -71,7 +71,7 @@ class DrawingReader:
 
     def _walk(self, walk: _Walk, parent: int, count: Any, get: Any, matrix: _Matrix, depth: int, hidden: bool) -> None:
         library, values, layers = self._library, self._values, self._layers
-        at = values.ctypes.data
+        at = ctypes.addressof(values)
         for index in range(count(parent)):
             walk.left -= 1
             if walk.left < 0:
@@ -86,12 +86,12 @@ class DrawingReader:
             if kind == FORM:
                 if depth < MAX_FORM_DEPTH and library.FPDFPageObj_GetMatrix(item, at):
                     inside = library.FPDFFormObj_CountObjects, library.FPDFFormObj_GetObject
-                    self._walk(walk, item, *inside, _product(tuple(values.tolist()), matrix), depth + 1, unseen)
+                    self._walk(walk, item, *inside, _product(values, matrix), depth + 1, unseen)
                 continue
             if unseen:
                 continue
             if library.FPDFPageObj_GetBounds(item, at, at + 4, at + 8, at + 12):
-                left, bottom, right, top, _, _ = values.tolist()
+                left, bottom, right, top, _, _ = values
                 box = walk.box(left, bottom, right, top, matrix)
                 if box is not None:
                     self._mark(walk, item, kind, box, matrix)
@@ -109,10 +109,10 @@ class DrawingReader:
 
     def _path(self, walk: _Walk, item: int, box: Box, matrix: _Matrix) -> None:
         library, modes = self._library, self._modes
-        at = modes.ctypes.data
+        at = ctypes.addressof(modes)
         if not library.FPDFPath_GetDrawMode(item, at, at + 4):
             return
-        filled, stroked = modes.tolist()
+        filled, stroked = modes
         if not filled and not stroked:
             return
         drawings = walk.drawings
@@ -125,11 +125,11 @@ class DrawingReader:
             return
         if segments > MAX_SEGMENTS:
             return
-        at = self._values.ctypes.data
+        at = ctypes.addressof(self._values)
         if not library.FPDFPageObj_GetMatrix(item, at):
             return
         # Bounds come in the space of the page, the points of a path in the space in which it was drawn.
-        matrix = _product(tuple(self._values.tolist()), matrix)
+        matrix = _product(self._values, matrix)
         if _is_dot(box) or (_is_dot(box, MAX_DISC_POINTS) and self._is_round(item, segments)):
             # Bullets are discs, circles and squares, filled or hollow. A square is no cell of a table.
             drawings.dots.append(box)
@@ -144,7 +144,7 @@ class DrawingReader:
     def _subpaths(self, item: int, segments: int) -> list[tuple[list[tuple[float, float]], bool, bool]]:
         """Return the points of each part of a path, whether it is closed, and whether it has curves."""
         library, values = self._library, self._values
-        at = values.ctypes.data
+        at = ctypes.addressof(values)
         parts: list[tuple[list[tuple[float, float]], bool, bool]] = []
         points: list[tuple[float, float]] = []
         closed = curves = False
@@ -152,7 +152,7 @@ class DrawingReader:
             segment = library.FPDFPath_GetPathSegment(item, index)
             kind = library.FPDFPathSegment_GetType(segment)
             library.FPDFPathSegment_GetPoint(segment, at, at + 4)
-            point = (float(values[0]), float(values[1]))
+            point = values[0], values[1]
             if kind == _MOVE_TO:
                 if len(points) > 1:
                     parts.append((points, closed, curves))
@@ -213,8 +213,12 @@ class _Walk:
             )
         x0, y0 = self._frame.displayed(left, top)
         x1, y1 = self._frame.displayed(right, bottom)
-        x0, x1 = max(0.0, min(x0, x1)), min(self._width, max(x0, x1))
-        y0, y1 = max(0.0, min(y0, y1)), min(self._height, max(y0, y1))
+        if x1 < x0:
+            x0, x1 = x1, x0
+        if y1 < y0:
+            y0, y1 = y1, y0
+        if x0 < 0.0 or y0 < 0.0 or x1 > self._width or y1 > self._height:
+            x0, y0, x1, y1 = max(0.0, x0), max(0.0, y0), min(self._width, x1), min(self._height, y1)
         return Box(x0, y0, x1, y1) if x0 <= x1 and y0 <= y1 else None
 
     def extend(self, box: Box) -> None:

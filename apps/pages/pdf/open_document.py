@@ -50,11 +50,17 @@ class OpenDocument:
         self._rendered: Any = None
         self._structure: Any = None
         self._vast: dict[int, Frame] = {}
+        self._last_page = (0, 0)
 
-    @contextmanager
-    def loaded(self, number: int) -> Iterator[int]:
-        """Load a page; 0 for one that the page tree counts and that does not exist. Raise PageError."""
+    def loaded(self, number: int) -> int:
+        """Load a page; 0 for one that the page tree counts and that does not exist. Raise PageError.
+
+        It stays loaded until another page is, because a page may be read, turned and rendered one after the other.
+        """
         library = self._library
+        if self._last_page[0] == number and self._last_page[1]:
+            return self._last_page[1]
+        self._close_page()
         if not self.handle:
             self._open()
         page = self._page(number)
@@ -72,11 +78,8 @@ class OpenDocument:
                 page, count = self._page(number), library.FPDF_GetPageCount(self.handle)
         if not page and number > count:
             raise errors.PageError
-        try:
-            yield page
-        finally:
-            if page:
-                library.FPDF_ClosePage(page)
+        self._last_page = number, page
+        return page
 
     def frame_of(self, page: int, number: int) -> Frame:
         """Return the visible part of a loaded page; of a vast page its own, not the one it was cut to."""
@@ -191,7 +194,13 @@ class OpenDocument:
         self.is_tagged = bool(document) and self._library.FPDFCatalog_IsTagged(document) == 1
         return document
 
+    def _close_page(self) -> None:
+        if self._last_page[1]:
+            self._library.FPDF_ClosePage(self._last_page[1])
+        self._last_page = 0, 0
+
     def _close_document(self) -> None:
+        self._close_page()
         if self.handle:
             self._library.FPDF_CloseDocument(self.handle)
             self.handle = 0

@@ -16,8 +16,9 @@ from apps.pages.model import errors
 from apps.pages.model.blocks import Bookmark, PageFailure
 from apps.pages.model.geometry import Box
 from apps.pages.model.page_tags import PageTags
-from apps.pages.model.raw_page import Char, Link, RawPage, TextRun
+from apps.pages.model.raw_page import NO_PRINT, Char, Link, PicturePrint, RawPage, TextRun
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, REPLACEMENT
+from apps.pages.pdf import unread_print
 from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.drawings import DrawingReader, Drawings
@@ -111,8 +112,8 @@ class PdfFile:
         if self._suspect and form_calls(self._document.structure(), number) > MAX_FORM_CALLS:
             return PageFailure(number=number, code=errors.PageMemoryExceeded.code, detail=TOO_MANY_FORMS)
         try:
-            with self._document.loaded(number) as page:
-                return self._raw_page(page, number, turned) if page else blank_page(number)
+            page = self._document.loaded(number)
+            return self._raw_page(page, number, turned) if page else blank_page(number)
         except errors.PageError as error:
             second = self._second_reading(number)
             if second is None or not second.characters.text:
@@ -256,6 +257,14 @@ class PdfFile:
         characters = appearance_characters(self._library, content, frame) if content else None
         drawn = [] if characters is None else text_runs(characters, *frame.size, turned=turned)
         return runs + drawn, sum(len(run.text) for run in drawn)
+
+    def print_in_pictures(self, raw: RawPage, *, min_unread: int) -> PicturePrint:
+        """Return how much print the pictures of a page show; none if less than ``min_unread`` squares lack text."""
+        try:
+            page = self._document.loaded(raw.page_number)
+        except errors.PageError:
+            return NO_PRINT
+        return unread_print.print_in_pictures(raw, self._library, page, min_unread=min_unread) if page else NO_PRINT
 
     def rendered(self) -> Any:
         """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""

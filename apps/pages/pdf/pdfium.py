@@ -1,4 +1,4 @@
-"""PDFium by ctypes: the functions that read characters, drawings and fields, with their types.
+"""PDFium by ctypes: the functions that read characters, drawings and fields, and render, with their types.
 
 One PDFium is not thread-safe: use it from one thread. ``pdfium_library`` loads the shared library.
 """
@@ -85,6 +85,9 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "FPDFAction_GetType": (_LONG, (_POINTER,)),
     "FPDFAction_GetURIPath": (_LONG, (_POINTER, _POINTER, _POINTER, _LONG)),
     "FPDFCatalog_IsTagged": (_INT, (_POINTER,)),
+    "FPDFBitmap_CreateEx": (_POINTER, (_INT, _INT, _INT, _POINTER, _INT)),
+    "FPDFBitmap_Destroy": (None, (_POINTER,)),
+    "FPDF_RenderPageBitmap": (None, (_POINTER, _POINTER, _INT, _INT, _INT, _INT, _INT, _INT)),
     "FPDF_StructTree_GetForPage": (_POINTER, (_POINTER,)),
     "FPDF_StructTree_Close": (None, (_POINTER,)),
     "FPDF_StructTree_CountChildren": (_INT, (_POINTER,)),

@@ -6,14 +6,16 @@ do those of its neighbours. Photographs change as often, but have no paper: no l
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from apps.pages.model.errors import PageError
-from apps.pages.model.geometry import Box
-from apps.pages.model.raw_page import PicturePrint, RawPage, TextRun
+from apps.pages.model.geometry import Box, union
+from apps.pages.model.ocr_image import MAX_OCR_PIXELS
+from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage, TextRun
 from apps.pages.pdf import rasters
+from apps.pages.pdf.pdfium import Pdfium
 
 DPI = 72.0
 _SIDE_PIXELS = 8
@@ -23,34 +25,52 @@ MIN_STEP, MIN_STEPS, MAX_STEPS = 32, 5, 50
 MIN_SQUARES_IN_A_ROW = 3
 # This share of the picture differs from its most frequent level by less than this many levels: it is paper.
 MIN_PAPER_SHARE, MAX_PAPER_DIFFERENCE = 0.5, 16
+# PDFium's numbers: a bitmap of one byte a pixel, and how to render into it.
+_GREY_BITMAP, _WITH_ANNOTATIONS, _IN_GREY = 1, 0x01, 0x08
 
 
-def print_in_pictures(raw: RawPage, document: Any) -> PicturePrint:
-    """Return how much print the pictures of a page show. ``document``: pypdfium2's, None if it cannot be opened."""
-    if document is None:
-        return PicturePrint()
-    try:
-        image = rasters.render(document, raw.page_number, dpi=DPI, max_dpi=DPI)
-    except PageError:
-        return PicturePrint()
-    grey = np.frombuffer(image.pixels, "u1").reshape(image.height, image.width)
-    scale = image.dpi / 72.0
-    pictured = np.zeros((image.height // _SIDE_PIXELS, image.width // _SIDE_PIXELS), bool)
+def print_in_pictures(raw: RawPage, library: Pdfium, page: int, *, min_unread: int) -> PicturePrint:
+    """Return how much print the pictures of a loaded page show; none if less than ``min_unread`` squares lack text."""
+    scale = rasters.bounded_dpi(DPI, raw.width, raw.height, max_pixels=MAX_OCR_PIXELS) / 72.0
+    height, width = (math.ceil(side * scale) // _SIDE_PIXELS for side in (raw.height, raw.width))
+    pictured, covered = np.zeros((height, width), bool), np.zeros((height, width), bool)
     for box in raw.pictures:
-        x0, top, x1, bottom = (max(0, round(edge * scale)) for edge in (box.x0, box.top, box.x1, box.bottom))
-        if _has_paper(grey[top:bottom, x0:x1]):
-            pictured[_squares(box, scale)] = True
-    rows = np.flatnonzero(pictured.any(axis=1))
-    if not rows.size:
-        return PicturePrint()
-    shown = np.zeros_like(pictured)
-    first, end = int(rows[0]), int(rows[-1]) + 1
-    shown[first:end] = _print_squares(grey[first * _SIDE_PIXELS : end * _SIDE_PIXELS]) & pictured[first:end]
-    covered = np.zeros_like(shown)
+        pictured[_squares(box, scale)] = True
     for run in raw.runs:
         covered[_squares(run, scale)] = True
+    if np.count_nonzero(pictured & ~covered) < min_unread:
+        return NO_PRINT
+    around = _squares(union(raw.pictures), scale)
+    top, left = (side.start * _SIDE_PIXELS for side in around)
+    grey = _rendered(library, page, scale, (top, left), pictured[around].shape)
+    pictured[:] = False
+    for box in raw.pictures:
+        edges = (box.x0 * scale - left, box.top * scale - top, box.x1 * scale - left, box.bottom * scale - top)
+        x0, y0, x1, y1 = (max(0, round(edge)) for edge in edges)
+        if _has_paper(grey[y0:y1, x0:x1]):
+            pictured[_squares(box, scale)] = True
+    shown = np.zeros_like(pictured)
+    shown[around] = _print_squares(grey) & pictured[around]
     unread = shown & ~covered
     return PicturePrint(int((shown & covered).sum()), int(unread.sum()), int(unread.any(axis=1).sum()))
+
+
+def _rendered(library: Pdfium, page: int, scale: float, start: tuple[int, int], squares: tuple[int, int]) -> Any:
+    """Return a part of a loaded page in grey, 0-255: this many rows and columns of squares from this row and column.
+
+    Only the part is rendered, with everything that is drawn there.
+    """
+    rows, columns = (side * _SIDE_PIXELS for side in squares)
+    grey = np.full((rows, columns), 255, "u1")
+    if not grey.size:
+        return grey
+    bitmap = library.FPDFBitmap_CreateEx(columns, rows, _GREY_BITMAP, grey.ctypes.data, columns)
+    if bitmap:
+        width, height = library.FPDF_GetPageWidthF(page), library.FPDF_GetPageHeightF(page)
+        whole = math.ceil(width * scale), math.ceil(height * scale)
+        library.FPDF_RenderPageBitmap(bitmap, page, -start[1], -start[0], *whole, 0, _WITH_ANNOTATIONS | _IN_GREY)
+        library.FPDFBitmap_Destroy(bitmap)
+    return grey
 
 
 def _has_paper(grey: Any) -> bool:

@@ -26,7 +26,6 @@ from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text
 from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
-from apps.pages.pdf.unread_print import print_in_pictures
 from apps.pages.reading import directions, images
 from apps.pages.reading.inspection import PDF, inspect_document
 
@@ -145,7 +144,9 @@ def _best_reading(pdf: PdfFile, raw: RawPage) -> tuple[RawPage, PicturePrint, te
 
 
 def _print_found(pdf: PdfFile, raw: RawPage) -> PicturePrint:
-    return print_in_pictures(raw, pdf.rendered()) if text_quality.may_hide_print(raw) else NO_PRINT
+    if not text_quality.may_hide_print(raw):
+        return NO_PRINT
+    return pdf.print_in_pictures(raw, min_unread=text_quality.MIN_UNREAD_SQUARES)
 
 
 def _analysed(

@@ -60,8 +60,8 @@ class Verdict(NamedTuple):
 def verdict(page: RawPage, found: PicturePrint = NO_PRINT) -> Verdict:
     """Judge the text of a page as the file has it, before it is cleaned. ``found``: the print in its pictures."""
     text = garbled_text(page.runs)
-    count, characters = max(text.characters, len(page.unmapped)), sum(len(run.text) for run in page.runs)
-    placed = max(sum(len(run.text) for run in text.runs), len(page.unmapped))
+    count, characters = max(text.characters, len(page.unmapped)), sum([len(run.text) for run in page.runs])
+    placed = max(sum([len(run.text) for run in text.runs]), len(page.unmapped))
     is_wrong = count >= MIN_GARBLED_SHARE * characters > 0
     is_most = count >= MIN_MOSTLY_GARBLED_SHARE * characters or placed < count or placed > MAX_PARTS
     needs_ocr = reason_for_ocr(page, found, garbled=is_wrong and is_most)
@@ -74,8 +74,8 @@ def verdict(page: RawPage, found: PicturePrint = NO_PRINT) -> Verdict:
 
 def reason_for_ocr(page: RawPage, found: PicturePrint = NO_PRINT, *, garbled: bool = False) -> str:
     """Return why the page or its pictures need OCR. ``garbled``: most of its text is not what the page shows."""
-    characters = sum(len(run.text) for run in page.runs)
-    invisible = sum(len(run.text) for run in page.runs if run.style.invisible)
+    characters = sum([len(run.text) for run in page.runs])
+    invisible = sum([len(run.text) for run in page.runs if run.style.invisible])
     share = picture_share(page, page.pictures)
     if share >= MIN_SCAN_SHARE and characters - page.stamp_characters <= MAX_STAMP_CHARACTERS:
         return GARBLED_TEXT if invisible else NO_TEXT_LAYER

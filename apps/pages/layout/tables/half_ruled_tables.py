@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from apps.pages.layout.regions import flows
-from apps.pages.layout.rotated_pages import is_upright
+from apps.pages.layout.rotated_pages import parted
 from apps.pages.layout.tables import unruled_tables
 from apps.pages.layout.tables.diagrams import Diagrams
 from apps.pages.layout.tables.rulings import SNAP_POINTS, Ruling
@@ -58,8 +58,10 @@ def half_ruled_tables(
     tables: list[Block] = []
     taken: set[int] = set()
     chains = _chains(across)
-    from_top = sorted([run for run in runs if is_upright(run)], key=_middle) if chains else []
-    turned = [run for run in runs if not is_upright(run)] if chains else []
+    if not chains:
+        return [], list(runs)
+    upright, turned = parted(runs)
+    from_top = sorted(upright, key=_middle)
     for chain in chains:
         heads = turned_heads(turned, chain[0], chain[1]) if turned else []
         lines = sorted([*from_top, *(head.upright for head in heads)], key=_middle) if heads else from_top
@@ -67,7 +69,7 @@ def half_ruled_tables(
         for is_tabular, group in itertools.groupby(intervals, lambda interval: interval.is_tabular):
             region = list(group)
             inside = {id(run) for interval in region for run in interval.runs} if is_tabular else set()
-            inside |= {id(run) for run, upright in heads if id(upright) in inside}
+            inside |= {id(run) for run, head in heads if id(head) in inside}
             is_free = inside and not inside & taken and not _has_labels_beside(region, chain[0], from_top)
             table = _table(region, chain[0], across, down) if is_free else None
             if table is not None and not drawn.touch(table):
@@ -114,7 +116,10 @@ def _interval(from_top: Sequence[TextRun], above: Ruling, below: Ruling) -> _Int
         if run.x0 < high and run.x1 > low:
             inside.append(run)
             is_crossed = is_crossed or run.x0 < low or run.x1 > high
-    rows = rows_of(segments_of(inside)) if inside and not is_crossed else []
+    lines = rows_of(inside) if not is_crossed else []
+    # A line with one run has one cell, so most intervals of prose end here.
+    may_be_tabular = lines and sum([len(line) > 1 for line in lines]) >= MIN_TABULAR_SHARE * len(lines)
+    rows = rows_of(segments_of(inside)) if may_be_tabular else []
     if rows and _is_underline(below, rows[-1]):
         rows = []
     several = sum(1 for row in rows if len(row) > 1)

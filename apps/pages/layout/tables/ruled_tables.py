@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.layout.rotated_pages import is_upright
+from apps.pages.layout.rotated_pages import is_upright, parted
 from apps.pages.layout.tables import rulings, table_titles, unruled_tables
 from apps.pages.layout.tables.diagrams import Diagrams
 from apps.pages.layout.tables.rulings import Grid, GridCell, Ruling
@@ -85,7 +85,7 @@ def _inside(box: Box, runs: Sequence[TextRun]) -> list[TextRun]:
 
 def _table(grid: Grid, runs: Sequence[TextRun], across: Sequence[Ruling], down: Sequence[Ruling]) -> Block | None:
     """Return the grid with these runs in its cells as a table; None if it is a frame, a form field or a chart."""
-    upright, turned = [run for run in runs if is_upright(run)], [run for run in runs if not is_upright(run)]
+    upright, turned = parted(runs)
     grid = _opened(grid, upright)
     contents = _contents(grid, upright)
     written = sum(1 for content in contents if content)

@@ -11,7 +11,7 @@ from apps.pages.layout.text import overprint
 from apps.pages.layout.text.formulas import formula_lines
 from apps.pages.layout.text.hyphenation import joined_lines
 from apps.pages.model.blocks import Line
-from apps.pages.model.geometry import Box, union
+from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Segment
 from apps.pages.model.text import scripts
@@ -28,6 +28,8 @@ MIN_NUMBER_GAP_EMS = 0.4
 MIN_SPACE_EMS = 0.13
 # Runs are on one line when their heights share this much of the smaller one.
 MIN_LINE_OVERLAP = 0.5
+# A run is compared with the last lines only, because those before them end above it.
+ROWS_COMPARED = 4
 # Of runs that differ more in height, each is on the other's line only if the baselines differ less than this.
 MAX_HEIGHT_RATIO = 1.6
 MAX_BASELINE_SHIFT = 0.2
@@ -52,21 +54,21 @@ def rows_of(parts: Sequence[Spanned]) -> list[list[Spanned]]:
     anchors: list[Spanned] = []
     for part in sorted(parts, key=lambda p: p.top + p.bottom):
         top, bottom = part.top, part.bottom
-        nearest, least = -1, math.inf
-        for back in range(len(rows) - 1, max(-1, len(rows) - 5), -1):
-            anchor = anchors[back]
-            shared = (anchor.bottom if anchor.bottom < bottom else bottom) - (anchor.top if anchor.top > top else top)
-            if shared > 0 and shared > MIN_LINE_OVERLAP * min(bottom - top, anchor.bottom - anchor.top):
+        nearest, least = 0, math.inf
+        for back, anchor in enumerate(anchors[: -ROWS_COMPARED - 1 : -1], 1):
+            low, high = anchor.top, anchor.bottom
+            shared = (high if high < bottom else bottom) - (low if low > top else top)
+            if shared > 0 and shared > MIN_LINE_OVERLAP * min(bottom - top, high - low):
                 distance = _distance(anchor, part)
                 if distance < least:
                     nearest, least = back, distance
-        if nearest < 0:
+        if not nearest:
             rows.append([part])
             anchors.append(part)
         else:
-            rows[nearest].append(part)
-            if bottom - top > anchors[nearest].bottom - anchors[nearest].top:
-                anchors[nearest] = part
+            rows[-nearest].append(part)
+            if bottom - top > anchors[-nearest].bottom - anchors[-nearest].top:
+                anchors[-nearest] = part
     result: list[list[Spanned]] = []
     for row in rows:
         if len(row) == 1:
@@ -264,6 +266,8 @@ def split_at_gaps(segment: Segment) -> list[Segment]:
     """Split a segment where its words are as far apart as table cells. Only for tables: it is slow, word by word."""
     if segment.block is not None or not segment.runs or " " not in segment.text:
         return [segment]
+    if len(segment.runs) == 1 and _is_dense(segment.runs[0]):
+        return [segment]
     words = [word for run in segment.runs for word in words_of(run)]
     words.sort(key=lambda word: word.x0)
     pieces = [[words[0]]]
@@ -278,7 +282,19 @@ def split_at_gaps(segment: Segment) -> list[Segment]:
     return [segment] if len(pieces) == 1 else [_segment(piece) for piece in pieces]
 
 
+def _is_dense(run: TextRun) -> bool:
+    """Return True if the words of a run follow each other from the left with gaps that part no cells."""
+    limit = MIN_NUMBER_GAP_EMS * run.size
+    return all(
+        before.x <= word.x <= before.x + before.width + limit for before, word in itertools.pairwise(run.words or ())
+    )
+
+
 def box_around(parts: Sequence[Spanned]) -> Box:
     """Return the box around runs or segments."""
-    box = union(Box(part.x0, part.top, part.x1, part.bottom) for part in parts)
-    return Box(round(box.x0, 2), round(box.top, 2), round(box.x1, 2), round(box.bottom, 2))
+    return Box(
+        round(min([part.x0 for part in parts]), 2),
+        round(min([part.top for part in parts]), 2),
+        round(max([part.x1 for part in parts]), 2),
+        round(max([part.bottom for part in parts]), 2),
+    )

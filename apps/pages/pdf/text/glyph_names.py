@@ -25,8 +25,11 @@ def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any, facts: Calla
     Arrays of one length. ``real``: the records. ``facts``: of a font. The names of TeX's fonts of mathematics also
     replace code points that look like letters.
     """
-    unmapped, control = real["type"] == UNMAPPED, codes < 0x20
-    unclear = control & (unmapped | (codes != 9) & (codes != 10) & (codes != 13)) | (real["type"] == HYPHEN)
+    kinds = real["type"]
+    if kinds.max() < UNMAPPED and codes.min() >= _BLANK and codes.max() < _FIRST_PRIVATE:
+        return
+    unmapped, control = kinds == UNMAPPED, codes < _BLANK
+    unclear = control & (unmapped | (codes != 9) & (codes != 10) & (codes != 13)) | (kinds == HYPHEN)
     unclear |= (codes >= _FIRST_PRIVATE) & (codes < _AFTER_PRIVATE) | (codes == _REPLACEMENT)
     known: dict[tuple[int, int], int] = {}
     for at in np.flatnonzero(unclear | unmapped).tolist():
@@ -42,21 +45,18 @@ def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any, facts: Calla
         public = known[key] or piece_of_bracket(int(codes[at]))
         if public:
             codes[at] = public
-    control &= (codes < 0x20) & _is_empty(real)
-    used = [font for font in np.unique(fonts[control]).tolist() if font]
-    codes[control & np.isin(fonts, [font for font in used if facts(font).embedded])] = _BLANK
+    for at in np.flatnonzero(control & (codes < _BLANK)).tolist():
+        if fonts[at] and _is_empty(real[at]) and facts(int(fonts[at])).embedded:
+            codes[at] = _BLANK
     if tex_glyphs.NEGATION in known.values():
         tex_glyphs.join_negations(codes, JOINED)
 
 
-def _is_empty(records: Any) -> Any:
-    """Return which glyphs have no ink: they are blanks, whatever their code is."""
-    width, height = records["right"] - records["left"], records["top"] - records["bottom"]
-    font_width, font_height = (
-        np.abs(records["loose_right"] - records["loose_left"]),
-        np.abs(records["loose_top"] - records["loose_bottom"]),
-    )
-    return np.minimum(width, height) <= _MAX_THINNESS * np.maximum(font_width, font_height)
+def _is_empty(record: Any) -> bool:
+    """Return True for a glyph without ink: it is a blank, whatever its code is."""
+    width, height = record["right"] - record["left"], record["top"] - record["bottom"]
+    font_width, font_height = record["loose_right"] - record["loose_left"], record["loose_top"] - record["loose_bottom"]
+    return bool(min(width, height) <= _MAX_THINNESS * max(abs(font_width), abs(font_height)))
 
 
 def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, named: bool) -> int:

@@ -18,7 +18,6 @@ MAX_BLANK_SHARE = 0.05
 MAX_SHARE = 0.6
 # An edge of the ink that is this near to the edge of the box, in points, may be what widens it.
 _SAME_POINTS = 0.005
-_Key = tuple[int, int]
 _Shares = tuple[float, float]
 # The direction and scale of the line of a character, and the edges of its box along it.
 _Extent = tuple[Any, float, float]
@@ -30,7 +29,7 @@ class Overhangs:
 
     def __init__(self, library: Pdfium) -> None:
         self._library = library
-        self._known: dict[_Key, _Shares] = {}
+        self._known: dict[int, _Shares] = {}  # by font and code, in one number
 
     def of(self, text_page: int, real: Any, index: Any, fonts: Any, along: Any) -> Any:
         """Return by how many points characters reach out of their advances, before and after: two rows.
@@ -50,21 +49,14 @@ class Overhangs:
         if not len(places):
             return found
         keys = fonts[places].astype("u8") << 20 ^ real["code"][places]
-        _, firsts, numbers = np.unique(keys, return_index=True, return_inverse=True)
-        shares = np.array(
-            [
-                self._shares(text_page, real[at], int(index[at]), int(fonts[at]), (along[at], start[at], end[at]))
-                for at in places[firsts]
-            ]
-        )
+        distinct, firsts, numbers = np.unique(keys, return_index=True, return_inverse=True)
+        known = self._known
+        for key, at in zip(distinct.tolist(), places[firsts].tolist(), strict=True):
+            if key not in known:
+                extent = along[at], start[at], end[at]
+                known[key] = self._measured(text_page, real[at], int(index[at]), int(fonts[at]), extent)
+        shares = np.array([known[key] for key in distinct.tolist()])
         found[:, places] = shares[numbers].T * (end[places] - start[places])
-        return found
-
-    def _shares(self, text_page: int, record: Any, place: int, font: int, extent: _Extent) -> _Shares:
-        key = font, int(record["code"])
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._measured(text_page, record, place, font, extent)
         return found
 
     def _measured(self, text_page: int, record: Any, place: int, font: int, extent: _Extent) -> _Shares:
@@ -89,8 +81,11 @@ def _edges(real: Any, along: Any, kind: str = "") -> tuple[Any, Any]:
 
     ``kind``: of the boxes, ``loose_`` or, of the ink, nothing.
     """
-    left, right, bottom, top = (real[kind + side].astype("f8") for side in ("left", "right", "bottom", "top"))
     x, y = along.T
+    left, right = real[kind + "left"].astype("f8"), real[kind + "right"].astype("f8")
+    if (x > 0).all():
+        return left, right
+    bottom, top = real[kind + "bottom"].astype("f8"), real[kind + "top"].astype("f8")
     start = np.select([x > 0, x < 0, y > 0], [left, -right, bottom], -top)
     end = np.select([x > 0, x < 0, y > 0], [right, -left, top], -bottom)
     return start, end

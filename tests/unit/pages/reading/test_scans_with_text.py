@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pikepdf
@@ -13,8 +12,7 @@ import pytest
 from PIL import Image
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.ocr_image import OcrImage
-from apps.pages.pdf import rasters
+from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.reading.page_reading import read_pages
 from tests.documents.scans import LINES, picture
 
@@ -116,13 +114,14 @@ def test_a_page_is_drawn_only_where_its_pictures_decide(
     times: int,
 ) -> None:
     drawn: list[int] = []
-    render = rasters.render
+    library = pdfium()
+    render = library.FPDF_RenderPageBitmap
 
-    def counted(document: Any, page_number: int, *, dpi: float, max_dpi: float) -> OcrImage:
-        drawn.append(page_number)
-        return render(document, page_number, dpi=dpi, max_dpi=max_dpi)
+    def counted(bitmap: int, page: int, *how: int) -> None:
+        drawn.append(page)
+        render(bitmap, page, *how)
 
-    monkeypatch.setattr(rasters, "render", counted)
+    monkeypatch.setattr(library, "FPDF_RenderPageBitmap", counted)
 
     page = read(tmp_path / "a.pdf", photograph(), texts, box=box)
 
