@@ -21,6 +21,7 @@ from apps.providers.errors import Failure
 from apps.providers.forms import FORGET, DeploymentForm, ProviderForm, QuotaForm, secret_names
 from apps.providers.learnt import Learnt
 from apps.providers.models import Deployment, PageParserName, Provider, Quota, Usage, dollars_in_words
+from apps.providers.prices import Kind, PriceKey
 from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
 
 NOT_KNOWN = "not known"
@@ -182,7 +183,7 @@ class DeploymentAdmin(Controlled):
             row.quota_state = state
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["state", "fault_detail", "learnt_facts"] if obj else []
+        return ["prices_in_use", "state", "fault_detail", "learnt_facts"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Deployment, form: Any, change: bool) -> None:
         may_fix_fault = not ASKED_WITH.isdisjoint(form.changed_data)
@@ -198,11 +199,15 @@ class DeploymentAdmin(Controlled):
 
     @admin.display(description="$/M input", ordering="input_price")
     def input_dollars(self, deployment: Deployment) -> str:
-        return "unknown" if deployment.input_price is None else f"{deployment.input_price}"
+        return _dollars(deployment, "input")
 
     @admin.display(description="$/M output", ordering="output_price")
     def output_dollars(self, deployment: Deployment) -> str:
-        return "unknown" if deployment.output_price is None else f"{deployment.output_price}"
+        return _dollars(deployment, "output")
+
+    @admin.display(description="prices in use")
+    def prices_in_use(self, deployment: Deployment) -> str:
+        return deployment.prices_in_words()
 
     @admin.display(description="quota now")
     def use_now(self, deployment: Deployment) -> str:
@@ -260,7 +265,7 @@ class CallErrorCodeFilter(admin.SimpleListFilter):
 class UsageAdmin(ReadOnlyAdmin):
     list_display = [
         *("job_id", "page_number", "at", "model", "page_parser", "outcome", "error_code"),
-        *("input_tokens", "output_tokens", "cost", "seconds", "started_at"),
+        *("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost", "seconds", "started_at"),
     ]
     list_filter = ["outcome", "page_parser", CallErrorCodeFilter]
     list_select_related = ["deployment"]
@@ -290,6 +295,15 @@ def _row_state(row: Provider | Deployment) -> str:
 def _quota_state(deployment: Deployment) -> QuotaState | None:
     """Return the state that ``add_facts`` read; None if it was not read or the quota store is unavailable."""
     return getattr(deployment, "quota_state", None)
+
+
+def _dollars(deployment: Deployment, kind: Kind) -> str:
+    """Return the price in use for a million of these tokens, and whether it is from the price table."""
+    price = None if deployment.prices is None else deployment.prices.rate(PriceKey(kind))
+    if price is None:
+        return "unknown"
+    typed = deployment.input_price if kind == "input" else deployment.output_price
+    return f"{float(price):g}" if typed is not None else f"{float(price):g} (listed)"
 
 
 def _use(unit: str, used: int, limit: int | None) -> str:

@@ -9,10 +9,12 @@ import json
 import logging
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 
 from apps.core import sealed_secrets
+from apps.providers import price_table
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import catalog, deployment_quota_key, unsealed
 from apps.providers.deployment_faults import NO_FAULT
@@ -31,11 +33,33 @@ def save_provider(*, provider: Provider, secrets: Mapping[str, str] | None = Non
     if secrets is not None:
         provider.secrets_sealed = sealed_secrets.seal(json.dumps(dict(secrets)))
     _save(provider, may_fix_fault=may_fix_fault)
+    for row in provider.deployments.all():  # the region in the settings decides prices, too
+        refresh_listed_prices(row)
+
+
+def listed_price_columns(provider: Provider, model: str) -> dict[str, Any]:
+    """Return a deployment's columns with the prices of the price table; empty ones if it does not have them."""
+    found = price_table.find_prices(provider.family, model, provider.settings)
+    return {"listed_prices": found.prices if found else None, "prices_from": found.source if found else ""}
 
 
 def save_deployment(*, deployment: Deployment, may_fix_fault: bool = False) -> None:
-    """Save the row. ``may_fix_fault``: the change can have fixed its fault, so it is called again at once."""
+    """Save the row with the prices of the price table, which hold where none was entered.
+
+    ``may_fix_fault``: the change can have fixed its fault, so it is called again at once.
+    """
+    for name, value in listed_price_columns(deployment.provider, deployment.base_model or deployment.model).items():
+        setattr(deployment, name, value)
     _save(deployment, may_fix_fault=may_fix_fault)
+
+
+def refresh_listed_prices(row: Deployment) -> None:
+    """Store the prices of the present price table, which an update of this software can have changed."""
+    columns = listed_price_columns(row.provider, row.base_model or row.model)
+    if columns["listed_prices"] != row.listed_prices:
+        Deployment.objects.filter(pk=row.pk).update(**columns)
+        row.listed_prices, row.prices_from = columns["listed_prices"], columns["prices_from"]
+        reread()
 
 
 def kept_secrets(provider: Provider) -> dict[str, str]:

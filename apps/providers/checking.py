@@ -9,7 +9,7 @@ from functools import partial
 from apps.accounts.services import default_project
 from apps.core import sealed_secrets
 from apps.providers import deployment_faults, ledger
-from apps.providers.administration import clear_fault_or_warn
+from apps.providers.administration import clear_fault_or_warn, refresh_listed_prices
 from apps.providers.calls.client import Client, CompletionRequest
 from apps.providers.calls.connection import Call
 from apps.providers.calls.families import problems_of
@@ -27,10 +27,11 @@ _INPUT_TOKENS = 16
 
 @dataclass(frozen=True)
 class DeploymentCheck:
-    """The result of checking one deployment. ``works`` is None if it was not called."""
+    """The result of checking one deployment. ``works`` is None if it was not called. ``prices`` are in words."""
 
     name: str
     provider: str
+    prices: str
     works: bool | None
     detail: str
     seconds: float | None = None
@@ -42,7 +43,8 @@ def check_deployment(row: Deployment, *, call: bool = True) -> DeploymentCheck:
     The call is in the ledger like any other. A good response clears a fault; a failure that waiting does not fix is
     stored as one.
     """
-    result = partial(DeploymentCheck, row.name, row.provider.name)
+    refresh_listed_prices(row)
+    result = partial(DeploymentCheck, row.name, row.provider.name, row.prices_in_words())
     try:
         problems = problems_of(row.provider.family, row.provider.settings, unsealed(row.provider.secrets_sealed))
     except sealed_secrets.BrokenSeal:

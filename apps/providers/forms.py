@@ -88,7 +88,7 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
         problem = thinking_problem(values.get("thinking") or "")
         if problem:
             self.add_error("thinking", problem[0].upper() + problem[1:])
-        for name in ("input_price", "output_price"):
+        for name in ("input_price", "output_price", "cached_input_price", "cache_write_price"):
             if (values.get(name) or 0) < 0:
                 self.add_error(name, "A price is 0 or more; leave it empty if it is unknown")
         if values.get("max_output_tokens") == 0:

@@ -143,6 +143,8 @@ class Spent:
     requests: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
     cost_nanos: int | None
 
     @property
@@ -154,6 +156,8 @@ _SUMS = {
     "requests": Count("pk"),
     "tokens_in": Sum("input_tokens"),
     "tokens_out": Sum("output_tokens"),
+    "cached": Sum("cached_tokens"),
+    "reasoning": Sum("reasoning_tokens"),
     "cost": Sum("cost_nanos"),
     "unknown": Count("pk", filter=Q(cost_nanos=None)),
 }
@@ -172,7 +176,14 @@ def spent_by_providers() -> dict[str, Spent]:
 
 def _spent_of(sums: Mapping[str, Any]) -> Spent:
     cost = None if sums["unknown"] else sums["cost"] or 0
-    return Spent(sums["requests"], sums["tokens_in"] or 0, sums["tokens_out"] or 0, cost)
+    return Spent(
+        requests=sums["requests"],
+        input_tokens=sums["tokens_in"] or 0,
+        output_tokens=sums["tokens_out"] or 0,
+        cached_tokens=sums["cached"] or 0,
+        reasoning_tokens=sums["reasoning"] or 0,
+        cost_nanos=cost,
+    )
 
 
 def spent_by_job(job_id: str) -> Spent:

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.core import sealed_secrets
-from apps.providers.administration import clear_fault_or_warn
+from apps.providers.administration import clear_fault_or_warn, listed_price_columns
 from apps.providers.catalog import catalog, unsealed
 from apps.providers.deployment_faults import NO_FAULT
 from apps.providers.learnt import NOTHING_LEARNT
@@ -83,7 +83,9 @@ def save_entry(entry: ProviderEntry) -> Iterator[Change]:
 
     for name, (fields, quota) in entry.deployments.items():
         row = Deployment.objects.select_related("quota").filter(name=name).first()
-        changed = list(_differences(row, {**fields, "provider_id": provider.pk}))
+        listed = listed_price_columns(provider, fields["base_model"] or fields["model"])
+        shown = {**fields, "provider_id": provider.pk, "prices_from": listed["prices_from"]}
+        changed = list(_differences(row, shown))
         old_quota = getattr(row, "quota", None)
         if row is not None and quota is not None and old_quota is not None:
             changed += [f"quota.{difference}" for difference in _differences(old_quota, quota)]
@@ -92,7 +94,7 @@ def save_entry(entry: ProviderEntry) -> Iterator[Change]:
         if row is not None and row.trouble_code:
             changed.append("fault cleared")
         if row is None or changed or provider_changed:  # the change can have fixed a fault, and what was learnt
-            defaults = {**fields, "provider": provider, **NO_FAULT, **NOTHING_LEARNT}
+            defaults = {**fields, **listed, "provider": provider, **NO_FAULT, **NOTHING_LEARNT}
             row, _ = Deployment.objects.update_or_create(name=name, defaults=defaults)
             if quota is None:
                 Quota.objects.filter(deployment=row).delete()

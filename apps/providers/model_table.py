@@ -30,11 +30,10 @@ _DATE = re.compile(r"[-@]\d{4}-?\d{2}-?\d{2}(?:-v\d+(?::\d+)?)?$|-v\d+(?::\d+)?$
 @lru_cache(maxsize=512)
 def entry_of(family: str, model: str) -> Mapping[str, Any]:
     """Return what the table says about a family's model; {} if it does not list it."""
-    table = _table()
     for prefix in _PREFIXES.get(family, ()):
         for name in _spellings(model):
-            if prefix + name in table:
-                return table[prefix + name]
+            if prefix + name in table():
+                return table()[prefix + name]
     return {}
 
 
@@ -52,9 +51,10 @@ def _spellings(model: str) -> Iterator[str]:
 
 
 @cache
-def _table() -> dict[str, dict[str, Any]]:
+def table() -> dict[str, dict[str, Any]]:
+    """Return the whole table, by the names of the models; {} if litellm is not installed."""
     found = find_spec("litellm")
     if found is None or found.origin is None:
         return {}
-    table: dict[str, dict[str, Any]] = json.loads(Path(found.origin).with_name(_FILE).read_text(encoding="utf-8"))
-    return table
+    entries: dict[str, dict[str, Any]] = json.loads(Path(found.origin).with_name(_FILE).read_text(encoding="utf-8"))
+    return entries

@@ -9,7 +9,7 @@ from django.db import models
 
 from apps.providers.calls.families import FAMILIES
 from apps.providers.calls.usage import TokenUsage, tier_named
-from apps.providers.prices import NANOS_PER_DOLLAR, Kind, Prices
+from apps.providers.prices import NANOS_PER_DOLLAR, Kind, PriceKey, Prices
 
 
 def dollars_in_words(nanos: int | None) -> str:
@@ -125,6 +125,19 @@ class Deployment(models.Model):
             "cache_write": self.cache_write_price,
         }
         return Prices.of(self.listed_prices or {}, typed, typed_tier=tier_named(self.parameters.get("service_tier")))
+
+    def prices_in_words(self) -> str:
+        """Describe the prices in use and where they are from."""
+        if self.prices is None:
+            return "unknown: costs are unknown, and jobs with max_cost are refused"
+        kinds: tuple[Kind, ...] = ("input", "cached", "cache_write", "output")
+        known = ((kind, self.prices.rates.get(PriceKey(kind))) for kind in kinds)
+        each = ", ".join(f"{kind.replace('_', ' ')} {float(price):g}" for kind, price in known if price is not None)
+        typed = [price for price in (self.input_price, self.output_price) if price is not None]
+        source = self.prices_from if len(typed) < len(("input", "output")) else "entered"
+        if typed and self.prices_from and source == "entered":
+            source += f"; the others follow from {self.prices_from}"
+        return f"{each} US dollars per million tokens ({source})"
 
     @property
     def has_price(self) -> bool:

@@ -1,24 +1,19 @@
-"""Find a model's prices in litellm's price table, for deployments whose prices nobody entered.
-
-The table is a file of the installed package. It is read here without the network and without importing litellm.
-"""
+"""Find a model's prices in litellm's table of models, for deployments whose prices nobody entered."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from importlib.metadata import distribution
-from pathlib import Path
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
 from apps.providers.calls.usage import tier_named
+from apps.providers.model_table import table
 from apps.providers.prices import Kind, PriceKey
 
-_FILE = "litellm/model_prices_and_context_window_backup.json"
 PUBLISHED = {"1.106.2": "2026-10-21"}
 """When the releases of litellm that this release was tested with were published. The file itself has no date."""
 _COLUMN = re.compile(
@@ -34,15 +29,8 @@ _KINDS: dict[str, Kind] = {
     "cache_creation_input_token_cost": "cache_write",
     "cache_creation_input_token_cost_above_1hr": "cache_write_hour",
 }
-_SELLERS = {
-    "openai": "openai",
-    "azure": "azure",
-    "anthropic": "anthropic",
-    "bedrock": "bedrock",
-    "vertex_ai": "vertex_ai",
-    "gemini": "gemini",
-}
-"""How the table's name of a seller begins, for each family."""
+_SELLERS = frozenset({"openai", "azure", "anthropic", "bedrock", "vertex_ai", "gemini"})
+"""The families of one seller. The table's name of the seller begins like the family's."""
 _HOSTS = {
     "api.deepseek.com": "deepseek",
     "api.fireworks.ai": "fireworks_ai",
@@ -64,26 +52,23 @@ class ListedPrices:
     prices: dict[str, str]
 
 
-class PriceTable:
-    """The table of the installed litellm."""
-
-    def __init__(self) -> None:
-        package = distribution("litellm")
-        self.name = f"litellm {package.version}, published {PUBLISHED.get(package.version, 'at an unknown date')}"
-        text = Path(str(package.locate_file(_FILE))).read_text(encoding="utf-8")
-        self._entries: dict[str, dict[str, Any]] = json.loads(text, parse_float=Decimal)
-
-    def find(self, *, family: str, model: str, settings: Mapping[str, Any]) -> ListedPrices | None:
-        """Return the prices of the model at this provider; None if the table does not have them."""
-        host = urlsplit(str(settings.get("base_url") or "")).hostname or ""
-        seller = _SELLERS.get(family) or _HOSTS.get(host)
-        if seller is None:
-            return None
-        for name in _names(seller, model, settings):
-            entry = self._entries.get(name, {})
-            if str(entry.get("litellm_provider", "")).startswith(seller) and "input_cost_per_token" in entry:
-                return ListedPrices(f"{self.name}: {name}", _prices(entry, host, settings))
+def find_prices(family: str, model: str, settings: Mapping[str, Any]) -> ListedPrices | None:
+    """Return the prices of the model at a provider with these settings; None if the table does not have them."""
+    host = urlsplit(str(settings.get("base_url") or "")).hostname or ""
+    seller = family if family in _SELLERS else _HOSTS.get(host)
+    if seller is None:
         return None
+    for name in _names(seller, model, settings):
+        entry = table().get(name, {})
+        if str(entry.get("litellm_provider", "")).startswith(seller) and "input_cost_per_token" in entry:
+            return ListedPrices(f"{table_name()}: {name}", _prices(entry, host, settings))
+    return None
+
+
+def table_name() -> str:
+    """Return which table it is: the release of litellm that it is from, and when that was published."""
+    release = version("litellm")
+    return f"litellm {release}, published {PUBLISHED.get(release, 'at an unknown date')}"
 
 
 def _names(seller: str, model: str, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -103,17 +88,17 @@ def _prices(entry: Mapping[str, Any], host: str, settings: Mapping[str, Any]) ->
     """Return the entry's prices in our form, with what the provider adds for the region in the settings."""
     uplift = Decimal(1)
     if host in ("eu.api.openai.com", "us.api.openai.com"):
-        uplift = Decimal(entry.get(f"regional_processing_uplift_multiplier_{host[:2]}", 1))
+        uplift = Decimal(str(entry.get(f"regional_processing_uplift_multiplier_{host[:2]}", 1)))
     if settings.get("location", "global") != "global":
-        uplift = Decimal(entry.get("regional_endpoint_uplift_multiplier", 1))
+        uplift = Decimal(str(entry.get("regional_endpoint_uplift_multiplier", 1)))
     prices = {}
     for column, dollars in entry.items():
         found = _COLUMN.fullmatch(column)
-        if found is None or not isinstance(dollars, int | Decimal):
+        if found is None or not isinstance(dollars, int | float):
             continue
         tier = tier_named("batch" if found["tier"] == "batches" else found["tier"])
         key = PriceKey(_KINDS[found["kind"]], tier, int(found["above"] or 0) * 1000)
-        prices[str(key)] = f"{(Decimal(dollars) * 1_000_000 * uplift).normalize():f}"
+        prices[str(key)] = f"{(Decimal(str(dollars)) * 1_000_000 * uplift).normalize():f}"
     extra = entry.get("provider_specific_entry")
     region = extra.get("us") if isinstance(extra, dict) else None
-    return prices | ({"region us": str(region)} if isinstance(region, int | Decimal) else {})
+    return prices | ({"region us": str(region)} if isinstance(region, int | float) else {})

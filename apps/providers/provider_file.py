@@ -34,6 +34,12 @@ _QUOTA_FIELDS = {
     "rpd": "requests_per_day",
     "calls_in_flight": "calls_in_flight",
 }
+_PRICE_FIELDS = {
+    "input": "input_price",
+    "output": "output_price",
+    "cached_input": "cached_input_price",
+    "cache_write": "cache_write_price",
+}
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
 _MIN_PRICE_EXPONENT = -3  # the columns have three decimals
@@ -157,6 +163,7 @@ class FileReader:
         if unknown or not parsers:
             self.problems.append(f"{where}.page_parsers: a list of {', '.join(PageParserName.values)} is expected")
         price = self._mapping(where, raw, "price")
+        self._is_mapping(f"{where}.price", price, frozenset(_PRICE_FIELDS))
         parameters = self._mapping(where, raw, "parameters")
         problems = parameter_problems(entry.fields["family"], parameters)
         self.problems += [f"{where}.parameters.{problem}" for problem in problems]
@@ -173,8 +180,7 @@ class FileReader:
             "thinking": thinking[:10],
             **{f"serves_{parser}": parser in parsers for parser in PageParserName.values},
             "order": self._whole_number(f"{where}.order", raw.get("order", 1), minimum=1, maximum=32_767),
-            "input_price": self._price(f"{where}.price.input", price.get("input")),
-            "output_price": self._price(f"{where}.price.output", price.get("output")),
+            **{column: self._price(f"{where}.price.{key}", price.get(key)) for key, column in _PRICE_FIELDS.items()},
             "max_output_tokens": self._whole_number(
                 f"{where}.max_output_tokens", raw.get("max_output_tokens", 32_000), minimum=16
             ),

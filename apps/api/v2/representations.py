@@ -43,11 +43,16 @@ class CreditUsage(BaseModel):
 
 
 class ModelUsage(CreditUsage):
-    """The sums of the job's model calls. ``cost_usd`` is null if a price is unknown."""
+    """The sums of the job's model calls. ``cost_usd`` is null if a price is unknown.
+
+    ``cached_input_tokens`` are a part of the input, ``reasoning_tokens`` (thinking) of the output.
+    """
 
     requests: int
     input_tokens: int
     output_tokens: int
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
     cost_usd: float | None
 
 

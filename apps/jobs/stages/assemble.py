@@ -165,5 +165,7 @@ def usage_of(job: ParseJob) -> dict[str, object]:
         "requests": used.requests,
         "input_tokens": used.input_tokens,
         "output_tokens": used.output_tokens,
+        "cached_input_tokens": used.cached_tokens,
+        "reasoning_tokens": used.reasoning_tokens,
         "cost_usd": used.dollars,
     }

@@ -120,6 +120,22 @@ def test_the_cache_follows_the_options(
     assert len(provider.requests()) == requests
 
 
+def test_usage_of_a_job_counts_cached_and_thinking_tokens(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider, cached_input_price="1.25")
+    provider.count_tokens(input=793, cached=700, output=500, thinking=300)
+
+    job = run(submit(pages=2, **BALANCED))
+
+    assert job.result_facts["usage"] == {
+        "requests": 2,
+        "input_tokens": 1586,
+        "output_tokens": 1000,
+        "cached_input_tokens": 1400,
+        "reasoning_tokens": 600,
+        "cost_usd": 2 * (93 * 2.5 + 700 * 1.25 + 5000) / 1e6,
+    }
+
+
 def test_cached_answers_are_not_shared_between_projects(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
     run(submit(pages=1, **BALANCED))

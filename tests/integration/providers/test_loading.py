@@ -11,8 +11,10 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from apps.providers.calls.usage import TokenUsage
 from apps.providers.catalog import deployment_quota_key
 from apps.providers.models import Deployment, Provider, Quota, Usage
+from apps.providers.price_table import table_name
 from apps.providers.quota.store import QuotaStore
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
@@ -212,6 +214,61 @@ def test_example_has_every_family_and_loads_the_configured_ones(
     assert Provider.objects.count() == 10
     assert Deployment.objects.count() == 10
     assert Provider.objects.values("family").distinct().count() == 7
+
+
+# --- prices ---
+
+WITHOUT_PRICE = ENTRY.replace("        price: {input: 0.15, output: 0.6}\n", "").replace("//eu.api", "//api")
+
+
+def test_prices_that_the_file_leaves_out_are_those_of_the_price_table(tmp_path: Path) -> None:
+    load(tmp_path, WITHOUT_PRICE)
+
+    row = Deployment.objects.get()
+    assert row.has_price
+    assert row.prices_in_words() == (
+        f"input 0.15, cached 0.075, output 0.6 US dollars per million tokens ({table_name()}: gpt-4o-mini)"
+    )
+    assert row.cost_nanos(TokenUsage(793, 100, cached_tokens=700)) == 93 * 150 + 700 * 75 + 100 * 600
+    assert row.input_price is None
+
+
+def test_prices_in_the_file_replace_those_of_the_table(tmp_path: Path) -> None:
+    load(tmp_path, WITHOUT_PRICE.replace("order: 2", "price: {input: 0.3, output: 0.6, cache_write: 0.5}"))
+
+    row = Deployment.objects.get()
+    usage = TokenUsage(1000, 100, cached_tokens=500, cache_write_tokens=200)
+    assert row.cost_nanos(usage) == 300 * 300 + 500 * 150 + 200 * 500 + 100 * 600
+    assert "(entered; the others follow from litellm" in row.prices_in_words()
+
+
+def test_a_model_of_ones_own_has_the_prices_of_the_model_behind_it(tmp_path: Path) -> None:
+    own_name = WITHOUT_PRICE.replace("model: gpt-4o-mini", "model: ft-of-ours")
+    load(tmp_path, own_name)
+    assert Deployment.objects.get().prices_in_words().startswith("unknown")
+
+    output = load(tmp_path, own_name.replace("order: 2", "base_model: gpt-4o-mini"))
+
+    assert f"prices_from:  -> {table_name()}: gpt-4o-mini" in output
+    assert Deployment.objects.get().has_price
+
+
+def test_an_unknown_name_of_a_price_is_refused(tmp_path: Path) -> None:
+    problems = refused(tmp_path, ENTRY.replace("input: 0.15", "inptu: 0.15"))
+
+    assert (
+        "deployments[0].price.inptu: unknown; the known names are cache_write, cached_input, input, output" in problems
+    )
+
+
+def test_check_shows_prices_and_refreshes_those_of_an_old_table(tmp_path: Path) -> None:
+    load(tmp_path, WITHOUT_PRICE)
+    Deployment.objects.update(listed_prices={"input": "9", "output": "9"}, prices_from="litellm of last year")
+
+    output, _ = check("--no-call")
+
+    assert f"prices: input 0.15, cached 0.075, output 0.6 US dollars per million tokens ({table_name()}" in output
+    assert Deployment.objects.get().prices_from == f"{table_name()}: gpt-4o-mini"
 
 
 # --- check_providers ---

@@ -21,6 +21,7 @@ from apps.providers import deployment_faults
 from apps.providers.catalog import catalog, deployment_quota_key, target_of
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
+from apps.providers.price_table import table_name
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, QuotaStore, Reservation
 
 PROVIDERS, DEPLOYMENTS, CALLS = "/admin/providers/provider/", "/admin/providers/deployment/", "/admin/providers/usage/"
@@ -249,6 +250,22 @@ def test_deployment_list_shows_use_and_unknown_prices(
     assert "llm, agent" in row_of(page, "plain")
     assert row_of(page, "plain").count(">unknown<") == 2
     assert "cost unknown" in row_of(page, "plain")
+
+
+def test_prices_that_nobody_entered_are_listed_and_shown_with_their_source(admin: Client, account: Provider) -> None:
+    entry = {"name": "priceless", "provider": account.pk, "model": "gpt-4o-mini", "order": 1, "max_output_tokens": 100}
+    entry |= {"quota-TOTAL_FORMS": "0", "quota-INITIAL_FORMS": "0", "parameters": "{}"}
+    admin.post(f"{DEPLOYMENTS}add/", entry)
+    row = Deployment.objects.get()
+
+    assert "0.15 (listed)" in admin.get(DEPLOYMENTS).content.decode()
+    page = admin.get(f"{DEPLOYMENTS}{row.pk}/change/").content.decode()
+    assert f"input 0.15, cached 0.075, output 0.6 US dollars per million tokens ({table_name()}: gpt-4o-mini)" in page
+
+    admin.post(f"{DEPLOYMENTS}{row.pk}/change/", entry | {"model": "unheard-of"})
+    assert "unknown: costs are unknown, and jobs with max_cost are refused" in (
+        admin.get(f"{DEPLOYMENTS}{row.pk}/change/").content.decode()
+    )
 
 
 @pytest.mark.parametrize(

@@ -28,5 +28,6 @@ class Command(BaseCommand):
             verdict = {True: "ok", False: "FAILED", None: "-"}[checked.works]
             seconds = f" ({checked.seconds:.1f} s)" if checked.seconds is not None else ""
             self.stdout.write(f"{checked.name:<{width}}  {verdict:<6}  {checked.provider}: {checked.detail}{seconds}")
+            self.stdout.write(f"{'':<{width}}  {'':<6}  prices: {checked.prices}")
         if failed:
             raise CommandError(f"{failed} of {len(rows)} deployments do not work.")
