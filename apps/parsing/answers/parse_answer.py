@@ -1,7 +1,8 @@
 """A model's answer -> blocks, or ``UnusableAnswer``.
 
 The prompt asks for the page as Markdown, followed by the line ``<!-- end MARK -->`` with a mark made for this call. The
-mark shows that the answer is complete; the provider's finish reason is not used. Inline formatting becomes spans of the
+mark shows that the answer is complete. An answer without it is read if the provider says that it is complete; the check
+of its words has the last word, because that has been wrong. Inline formatting becomes spans of the
 text; other tags and the addresses of pictures are removed, nothing is fetched, nothing is executed.
 """
 
@@ -41,28 +42,27 @@ def end_line(marker: str) -> str:
     return f"<!-- end {marker} -->"
 
 
-def read_answer(text: str, *, marker: str) -> list[Draft]:
+def read_answer(text: str, *, marker: str, is_finished: bool = False) -> list[Draft]:
     """Return the blocks of an answer, in order, without boxes; an empty page has none.
 
+    ``is_finished``: the provider says that the answer is complete, so it may lack the end line.
     Raise ``UnusableAnswer``: ``output_truncated`` if the end line is missing, ``provider_bad_response`` if the answer
     is empty, too long, belongs to another page or is not a page.
     """
-    from apps.parsing.answers import markdown
+    from apps.parsing.answers.markup import markdown
 
-    if len(text) > MAX_ANSWER_CHARS:
-        raise UnusableAnswer(f"The answer is longer than {MAX_ANSWER_CHARS} characters.")
-    text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
-    if not text.strip():
-        raise UnusableAnswer("The answer is empty.")
-    ends = list(_END.finditer(text))
+    text = _cleaned(text)
+    ends = list(_END.finditer(text)) if marker else []
     own = [found for found in ends if found.group(1) == marker]
-    if not own:
-        if ends:
-            raise UnusableAnswer("The answer ends with the mark of another page.")
-        if _HTML_PAGE.match(text):
-            raise UnusableAnswer("The answer is a web page.")
+    before, after = text, ""
+    if own:
+        before, after = text[: own[-1].start()], text[own[-1].end() :]
+    elif ends:
+        raise UnusableAnswer("The answer ends with the mark of another page.")
+    elif _HTML_PAGE.match(text):
+        raise UnusableAnswer("The answer is a web page.")
+    elif not is_finished:
         raise UnusableAnswer("The answer stops before its end.", code="output_truncated")
-    before, after = text[: own[-1].start()], text[own[-1].end() :]
     body = _unwrapped(before, closed_after=_FENCE.fullmatch(after.strip()) is not None)
     first, _, rest = body.lstrip().partition("\n")
     if rest.strip() and _CHAT.fullmatch(first.strip().strip("*")):  # the model announces its work
@@ -72,16 +72,43 @@ def read_answer(text: str, *, marker: str) -> list[Draft]:
     return markdown.drafts_of(body)
 
 
-def parsed_page(page: Page, text: str, *, marker: str, words: PageWords | None = None) -> Page:
+def _cleaned(text: str) -> str:
+    """Return the text without dangerous characters. Raise ``UnusableAnswer`` for an empty or too long answer."""
+    if len(text) > MAX_ANSWER_CHARS:
+        raise UnusableAnswer(f"The answer is longer than {MAX_ANSWER_CHARS} characters.")
+    text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not text.strip():
+        raise UnusableAnswer("The answer is empty.")
+    return text
+
+
+def parsed_page(
+    page: Page,
+    text: str,
+    *,
+    marker: str = "",
+    is_finished: bool = False,
+    dialect: str = "",
+    picture_size: tuple[int, int] = (0, 0),
+    words: PageWords | None = None,
+) -> Page:
     """Return the page with the blocks of the answer instead of its own.
 
-    Raise ``UnusableAnswer`` as ``read_answer`` does, and for an empty answer to a page with words. ``words``: the
-    words of the page, if already known.
+    ``dialect``: a name in ``apps.providers.dialects``; one with a form of its own has no end line. ``picture_size``:
+    pixels of the page's picture as it was sent. ``words``: the words of the page, if already known.
+    Raise ``UnusableAnswer`` as ``read_answer`` does, and for an empty answer to a page with words.
     """
     from apps.parsing.answers import alignment, page_knowledge
+    from apps.parsing.answers.dialects.frame import Frame
+    from apps.parsing.answers.dialects.readers import READERS
 
     words = words or page_words(page)
-    drafts = read_answer(text, marker=marker)
+    if dialect not in READERS:
+        drafts = read_answer(text, marker=marker, is_finished=is_finished)
+    elif is_finished:
+        drafts = READERS[dialect](_cleaned(text), Frame(page.width, page.height, *picture_size))
+    else:
+        raise UnusableAnswer("The answer stops before its end.", code="output_truncated")
     if not drafts and words.tokens:
         raise UnusableAnswer("The answer is empty, but the page has text.")
     blocks = page_knowledge.with_pictures_of_page(alignment.align(page, drafts, words))

@@ -118,6 +118,16 @@ def test_an_answer_without_its_end_line_is_truncated() -> None:
     assert refused("# A page\n\nthat stops in the mid") == "output_truncated"
 
 
+def test_a_complete_answer_without_its_end_line_is_read() -> None:
+    found = read_answer("# A page\n\nthat ends", marker=MARK, is_finished=True)
+    assert [draft.text for draft in found] == ["A page", "that ends"]
+
+
+def test_the_end_line_of_another_page_is_refused_although_the_answer_is_complete() -> None:
+    with pytest.raises(UnusableAnswer, match="another page"):
+        read_answer("# A page\n<!-- end 9999 -->", marker=MARK, is_finished=True)
+
+
 @pytest.mark.parametrize(
     "answer",
     ["", "  \n", "# A page\n<!-- end 9999 -->", "<!DOCTYPE html><html><body>502 Bad Gateway</body></html>"],

@@ -15,9 +15,9 @@ from apps.pages.layout.text.inline_spans import moved
 from apps.pages.model.blocks import BlockType, Cell
 from apps.pages.model.text import list_markers
 from apps.pages.model.text.shifted_text import without_tags
-from apps.parsing.answers import formulas, html
 from apps.parsing.answers.drafts import Draft
-from apps.parsing.answers.styled_text import StyledText
+from apps.parsing.answers.markup import formulas, html
+from apps.parsing.answers.markup.styled_text import StyledText
 from apps.parsing.errors import UnusableAnswer
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import msgspec
 
 from apps.pages.model.blocks import BlockType, Cell
 from apps.parsing.answers.drafts import Draft
-from apps.parsing.answers.styled_text import STYLES, StyledText
+from apps.parsing.answers.markup.styled_text import STYLES, StyledText
 from apps.parsing.errors import UnusableAnswer
 
 MAX_TABLE_COLUMNS = 500

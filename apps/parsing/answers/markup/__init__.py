@@ -1,0 +1,1 @@
+"""Markdown, HTML and LaTeX of an answer -> drafts with spans."""
