@@ -15,6 +15,7 @@ from apps.pages.model.blocks import BlockType, Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.output.render import table_pipes
+from apps.parsing import requests
 from apps.parsing.answers import fidelity
 from apps.parsing.answers.parse_answer import end_line, parsed_page
 from apps.parsing.errors import UnusableAnswer
@@ -22,16 +23,15 @@ from apps.parsing.page_parser import (
     CheckedAnswer,
     PageToParse,
     ParsedPage,
-    answer_tokens,
     check_answer,
     findings,
     new_end_mark,
 )
 from apps.parsing.prompts import agent_tools
 from apps.parsing.prompts import messages as prompting
-from apps.parsing.prompts.token_estimate import estimate_tokens
-from apps.providers.calls.client import CompletionRequest, CompletionResponse, ToolCall
+from apps.providers.calls.client import CompletionResponse, ToolCall
 from apps.providers.calls.gateway import Completion, Gateway
+from apps.providers.catalog import Target
 from apps.providers.errors import AllProvidersFailed
 
 MAX_REQUESTS = 6
@@ -101,24 +101,24 @@ class PageWithAgent:
         """Send one request. The draft that follows a reviewed draft is the answer and must pass the fidelity check."""
         last = session.requests >= MAX_REQUESTS - 1
         offered = [tool for tool in agent_tools.TOOLS if not last or tool["function"]["name"] == agent_tools.FINISH]
-        tokens = estimate_tokens(session.messages, offered)
 
-        def check(answer: CompletionResponse) -> CheckedAnswer | None:
+        def check(answer: CompletionResponse, target: Target) -> CheckedAnswer | None:
             draft = draft_of(answer)
             if draft is None:
                 if not answer.tool_calls:
                     raise UnusableAnswer("The model neither finished the page nor used a tool.")
                 return None
             if session.drafts or last:
-                return check_answer(page, draft, marker=marker, sees_picture=True)
+                return check_answer(
+                    page, draft, marker=marker, sees_picture=True, is_finished=requests.is_finished(answer)
+                )
             # Raise for a draft that is not a page: it is not worth a review.
-            parsed_page(page.page, draft, marker=marker, words=page.words)
+            parsed_page(page.page, draft, marker=marker, is_finished=requests.is_finished(answer), words=page.words)
             return None
 
         return gateway.complete(
             page.scope,
-            CompletionRequest(session.messages, tools=offered, max_tokens=answer_tokens(page.page)),
-            estimated_input_tokens=tokens,
+            lambda target: requests.request_of(session.messages, page.page, target, offered),
             check=check,
         )
 
@@ -141,7 +141,7 @@ class PageWithAgent:
 
     def _review(self, page: PageToParse, session: _AgentSession, draft: str, marker: str) -> str:
         session.drafts.append(draft)
-        made = parsed_page(page.page, draft, marker=marker, words=page.words)
+        made = parsed_page(page.page, draft, marker=marker, is_finished=True, words=page.words)
         found = fidelity.compare(page.page, made.blocks, page.words)
         return _REVIEW.format(findings=findings(found) or "No difference was found.", end_line=end_line(marker))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from apps.pages.model.blocks import Page
-from apps.parsing.page_parser import PageToParse, ParsedPage, answer_tokens, check_answer, new_end_mark, parsed
+from apps.parsing import requests
+from apps.parsing.page_parser import CheckedAnswer, PageToParse, ParsedPage, check_answer, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
-from apps.parsing.prompts.token_estimate import estimate_tokens
-from apps.providers.calls.client import CompletionRequest
+from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
+from apps.providers.catalog import Target
 
 
 class PageWithLlm:
@@ -27,11 +28,13 @@ class PageWithLlm:
         messages = prompting.page_messages(
             prompting.load("llm"), page.page, instructions=page.instructions, mark=marker
         ).messages
-        tokens = estimate_tokens(messages)
-        completion = gateway.complete(
-            page.scope,
-            CompletionRequest(messages, max_tokens=answer_tokens(page.page)),
-            estimated_input_tokens=tokens,
-            check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=False),
-        )
-        return parsed(completion, prompt_version=self.prompt_version)
+
+        def request_for(target: Target) -> CompletionRequest:
+            return requests.request_of(messages, page.page, target)
+
+        def check(answer: CompletionResponse, target: Target) -> CheckedAnswer:
+            return check_answer(
+                page, answer.text, marker=marker, sees_picture=False, is_finished=requests.is_finished(answer)
+            )
+
+        return parsed(gateway.complete(page.scope, request_for, check=check), prompt_version=self.prompt_version)

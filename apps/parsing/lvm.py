@@ -1,13 +1,15 @@
-"""parse_page_with_lvm: the page as a picture in, Markdown out."""
+"""parse_page_with_lvm: the page as a picture in, Markdown or the form of a document model out."""
 
 from __future__ import annotations
 
 from apps.pages.model.blocks import Page
-from apps.parsing.page_parser import PageToParse, ParsedPage, answer_tokens, check_answer, new_end_mark, parsed
+from apps.parsing import requests
+from apps.parsing.page_parser import CheckedAnswer, PageToParse, ParsedPage, check_answer, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
-from apps.parsing.prompts.token_estimate import estimate_tokens
-from apps.providers.calls.client import CompletionRequest
+from apps.parsing.prompts.token_estimate import jpeg_size
+from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
+from apps.providers.catalog import Target
 
 
 class PageWithLvm:
@@ -24,15 +26,33 @@ class PageWithLvm:
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
         marker = new_end_mark()
-        picture = page.pictures.page(page.page)
-        messages = prompting.page_messages(
-            prompting.load("lvm"), page.page, instructions=page.instructions, image=picture, mark=marker
-        ).messages
-        tokens = estimate_tokens(messages)
-        completion = gateway.complete(
-            page.scope,
-            CompletionRequest(messages, max_tokens=answer_tokens(page.page)),
-            estimated_input_tokens=tokens,
-            check=lambda answer: check_answer(page, answer.text, marker=marker, sees_picture=True),
-        )
-        return parsed(completion, prompt_version=self.prompt_version)
+        pictures: dict[int, bytes] = {}  # by the pixels of their longest side
+
+        def picture_for(target: Target) -> bytes:
+            pixels = requests.picture_pixels(target)
+            if pixels not in pictures:
+                pictures[pixels] = page.pictures.page(page.page, pixels)
+            return pictures[pixels]
+
+        def request_for(target: Target) -> CompletionRequest:
+            picture, prompt = picture_for(target), requests.own_prompt(target)
+            if prompt:
+                messages = prompting.dialect_messages(prompt, picture)
+            else:
+                messages = prompting.page_messages(
+                    prompting.load("lvm"), page.page, instructions=page.instructions, image=picture, mark=marker
+                ).messages
+            return requests.request_of(messages, page.page, target)
+
+        def check(answer: CompletionResponse, target: Target) -> CheckedAnswer:
+            return check_answer(
+                page,
+                answer.text,
+                marker="" if target.dialect else marker,
+                sees_picture=True,
+                is_finished=requests.is_finished(answer),
+                dialect=target.dialect,
+                picture_size=jpeg_size(picture_for(target)) or (0, 0),
+            )
+
+        return parsed(gateway.complete(page.scope, request_for, check=check), prompt_version=self.prompt_version)

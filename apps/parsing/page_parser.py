@@ -14,7 +14,7 @@ from apps.pages.output.render import table_html
 from apps.parsing.answers import fidelity
 from apps.parsing.answers.fidelity import Fidelity
 from apps.parsing.answers.normalized_words import PageWords, page_words
-from apps.parsing.answers.parse_answer import parsed_page
+from apps.parsing.answers.parse_answer import end_line, parsed_page
 from apps.parsing.errors import UnusableAnswer
 from apps.parsing.page_pictures import Pictures
 from apps.parsing.prompts.messages import CustomInstructions
@@ -92,16 +92,35 @@ def new_end_mark() -> str:
     return secrets.token_hex(6)
 
 
-def check_answer(to_parse: PageToParse, text: str, *, marker: str, sees_picture: bool) -> CheckedAnswer:
+def check_answer(
+    to_parse: PageToParse,
+    text: str,
+    *,
+    marker: str,
+    sees_picture: bool,
+    is_finished: bool = False,
+    dialect: str = "",
+    picture_size: tuple[int, int] = (0, 0),
+) -> CheckedAnswer:
     """Return the page that an answer makes. Raise ``UnusableAnswer`` if it fails the fidelity check.
 
-    With custom instructions the answer may differ from the page on purpose, so the check is only recorded.
+    With custom instructions the answer may differ from the page on purpose, so the check is only recorded. An answer
+    without its end line must pass it all the same. The arguments are those of ``parsed_page``.
     """
     page = to_parse.page
-    made = parsed_page(page, text, marker=marker, words=to_parse.words)
+    made = parsed_page(
+        page,
+        text,
+        marker=marker,
+        is_finished=is_finished,
+        dialect=dialect,
+        picture_size=picture_size,
+        words=to_parse.words,
+    )
     found = fidelity.compare(page, made.blocks, to_parse.words)
     code = fidelity.verdict(found, source=source_of(page), image=sees_picture)
-    if code and not to_parse.instructions.texts:
+    may_differ = bool(to_parse.instructions.texts) and end_line(marker) in text
+    if code and not may_differ:
         raise UnusableAnswer(findings(found), code=code)
     return CheckedAnswer(made, found)
 

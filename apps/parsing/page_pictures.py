@@ -14,6 +14,7 @@ from apps.pages.model.geometry import Box
 from apps.pages.sandbox import pool
 from apps.pages.sandbox.client import Limits
 
+POINTS_PER_INCH = 72
 PAGE_DPI = 144.0
 # The largest resolution of a region.
 ZOOM_DPI = 300.0
@@ -30,14 +31,19 @@ class DocumentGone(PageError):
 class Pictures(Protocol):
     """The source of a page parser's pictures."""
 
-    def page(self, page: Page) -> bytes:
-        """Return the whole page as a JPEG."""
+    def page(self, page: Page, pixels: int = 0) -> bytes:
+        """Return the whole page as a JPEG. ``pixels``: its longest side; 0: as ``PAGE_DPI`` gives it."""
 
     def region(self, page: Page, box: Box) -> bytes:
         """Return a part of the page (points, page as displayed) enlarged, as a JPEG, or raise PageError."""
 
     def text(self, page: Page, box: Box) -> str:
         """Return the text that OCR reads in a part of the page, or raise PageError."""
+
+
+def dpi_for(page: Page, pixels: int) -> float:
+    """Return the resolution at which the longest side of the page has this many pixels; 0: the usual resolution."""
+    return pixels * POINTS_PER_INCH / max(page.width, page.height, 1.0) if pixels else PAGE_DPI
 
 
 class DocumentPictures:
@@ -62,8 +68,8 @@ class DocumentPictures:
         self._path: Path | None = None
         self._stack = ExitStack()
 
-    def page(self, page: Page) -> bytes:
-        return self._picture(page, None, PAGE_DPI)
+    def page(self, page: Page, pixels: int = 0) -> bytes:
+        return self._picture(page, None, dpi_for(page, pixels))
 
     def region(self, page: Page, box: Box) -> bytes:
         return self._picture(page, box, ZOOM_DPI)

@@ -53,6 +53,9 @@ class Target:
     base_model: str = ""
     thinking: str = ""
     learnt: Learnt = field(default_factory=Learnt)
+    dialect: str = ""
+    prompt: str = ""
+    picture_pixels: int = 0
     revision: str = ""
     has_fault: bool = False
 
@@ -188,6 +191,9 @@ def target_of(row: Deployment) -> Target:
         base_model=row.base_model,
         thinking=row.thinking,
         learnt=Learnt.of(row.learnt),
+        dialect=row.dialect,
+        prompt=row.prompt,
+        picture_pixels=row.picture_pixels or 0,
         revision=f"{row.pk}:{row.updated_at.timestamp()}:{provider.updated_at.timestamp()}",
         has_fault=has_fault,
     )

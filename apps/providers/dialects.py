@@ -6,7 +6,7 @@ words, and so are the sizes of pictures; ``documentation`` says where they are f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,19 +102,19 @@ DIALECTS: dict[str, Dialect] = {
 MIN_PICTURE_PIXELS, MAX_PICTURE_PIXELS = 256, 8_000
 
 
-def dialect_problems(dialect: object, prompt: object, picture_pixels: object, page_parsers: list[str]) -> list[str]:
+def dialect_problems(
+    *, dialect: object, prompt: object, picture_pixels: object, page_parsers: Sequence[object]
+) -> list[str]:
     """Return the problems of a deployment's form as sentences that begin with the name of the setting."""
     if dialect not in DIALECTS:
         known = ", ".join(name for name in DIALECTS if name)
         return [f"dialect: {str(dialect)[:60]!r} is not one of {known}"]
     problems = []
     if not isinstance(prompt, str) or (prompt and dialect == OWN):
-        problems.append("prompt: a text is expected, and a dialect beside it: without one our own prompts are used")
-    is_size = isinstance(picture_pixels, int) and not isinstance(picture_pixels, bool)
-    if picture_pixels and not (is_size and MIN_PICTURE_PIXELS <= picture_pixels <= MAX_PICTURE_PIXELS):  # type: ignore[operator]
-        problems.append(
-            f"picture_pixels: {MIN_PICTURE_PIXELS} to {MAX_PICTURE_PIXELS} is expected, or 0 for the usual size"
-        )
-    if dialect != OWN and page_parsers != ["lvm"]:
-        problems.append("dialect: a model with its own form reads pictures of pages; page_parsers must be [lvm]")
+        problems.append("prompt: a text is expected, beside a dialect; a general model gets our own prompts")
+    is_number = isinstance(picture_pixels, int) and not isinstance(picture_pixels, bool)
+    if picture_pixels is not None and not (is_number and MIN_PICTURE_PIXELS <= picture_pixels <= MAX_PICTURE_PIXELS):  # type: ignore[operator]
+        problems.append(f"picture_pixels: {MIN_PICTURE_PIXELS} to {MAX_PICTURE_PIXELS} is expected")
+    if dialect != OWN and list(page_parsers) != ["lvm"]:
+        problems.append("dialect: a model with its own form reads the pictures of pages, so it can serve lvm only")
     return problems

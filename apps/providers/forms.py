@@ -9,7 +9,8 @@ from django import forms
 from apps.providers import administration
 from apps.providers.calls.families import FAMILIES, parameter_problems, problems_of, thinking_problem
 from apps.providers.catalog import limits_of
-from apps.providers.models import Deployment, Quota
+from apps.providers.dialects import dialect_problems
+from apps.providers.models import Deployment, PageParserName, Quota
 
 FORGET = "forget_secrets"
 
@@ -88,6 +89,11 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
         problem = thinking_problem(values.get("thinking") or "")
         if problem:
             self.add_error("thinking", problem[0].upper() + problem[1:])
+        parsers = [name for name in PageParserName.values if values.get(f"serves_{name}")]
+        form = {name: values.get(name) or "" for name in ("dialect", "prompt")}
+        for problem in dialect_problems(**form, picture_pixels=values.get("picture_pixels"), page_parsers=parsers):
+            name, _, sentence = problem.partition(": ")
+            self.add_error(name, sentence[0].upper() + sentence[1:])
         for name in ("input_price", "output_price", "cached_input_price", "cache_write_price"):
             if (values.get(name) or 0) < 0:
                 self.add_error(name, "A price is 0 or more; leave it empty if it is unknown")

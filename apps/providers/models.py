@@ -9,6 +9,7 @@ from django.db import models
 
 from apps.providers.calls.families import FAMILIES
 from apps.providers.calls.usage import TokenUsage, tier_named
+from apps.providers.dialects import DIALECTS
 from apps.providers.prices import NANOS_PER_DOLLAR, Kind, PriceKey, Prices
 
 
@@ -100,6 +101,17 @@ class Deployment(models.Model):
         blank=True,
         db_default="",
         help_text="off, low, medium, high or a number of tokens; empty: as little as the model can",
+    )
+    dialect = models.CharField(
+        max_length=20,
+        blank=True,
+        db_default="",
+        choices=[(name, dialect.label) for name, dialect in DIALECTS.items() if name],
+        help_text="how a document model is asked, and the form of its answer; empty for general models",
+    )
+    prompt = models.TextField(blank=True, db_default="", help_text="instead of the dialect's own prompt")
+    picture_pixels = models.PositiveIntegerField(
+        null=True, blank=True, help_text="the longest side of a page's picture; empty: as the model is used to it"
     )
     parameters = models.JSONField(default=dict, blank=True, help_text="sent with every request: temperature...")
     learnt = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True, editable=False)

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from apps.providers.calls.families import parameter_problems, problems_of, thinking_problem
+from apps.providers.dialects import dialect_problems
 from apps.providers.models import PageParserName
 
 MAX_BYTES = 1 << 20
@@ -23,7 +24,7 @@ _PROVIDER_KEYS = frozenset({"name", "family", "external", "region", "optional", 
 _DEPLOYMENT_KEYS = frozenset(
     {
         *("name", "model", "base_model", "page_parsers", "order", "price", "max_output_tokens", "thinking"),
-        *("parameters", "quota"),
+        *("parameters", "quota", "dialect", "prompt", "picture_pixels"),
     }
 )
 _QUOTA_FIELDS = {
@@ -174,7 +175,11 @@ class FileReader:
         thinking = "off" if thinking is False else str(thinking)  # YAML reads off as false
         if thinking_problem(thinking):
             self.problems.append(f"{where}.thinking: {thinking_problem(thinking)}")
+        form = {"dialect": raw.get("dialect", ""), "prompt": raw.get("prompt", "")}
+        form["picture_pixels"] = raw.get("picture_pixels")
+        self.problems += [f"{where}.{problem}" for problem in dialect_problems(**form, page_parsers=parsers)]
         fields = {
+            **form,
             "model": model,
             "base_model": base_model,
             "thinking": thinking[:10],

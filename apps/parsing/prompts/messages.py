@@ -123,14 +123,23 @@ def page_messages(
     if prompt.parser != "llm":
         if not image:
             raise ValueError(f"The parser {prompt.parser} needs the page's image.")
-        url = "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")
-        user.append({"type": "image_url", "image_url": {"url": url, "detail": "high"}})
+        user.append(_picture(image, detail="high"))
     user.append({"type": "text", "text": demand})
     messages = (
         {"role": "system", "content": "\n\n".join(system)},
         {"role": "user", "content": "\n\n".join(each["text"] for each in user) if prompt.parser == "llm" else user},
     )
     return Conversation(messages, end_line, TOOLS if prompt.parser == "agent" else ())
+
+
+def dialect_messages(prompt: str, image: bytes) -> tuple[Message, ...]:
+    """Return the conversation with a document model: the page's image (JPEG), then the prompt that it knows."""
+    return ({"role": "user", "content": [_picture(image), {"type": "text", "text": prompt}]},)
+
+
+def _picture(image: bytes, **fields: str) -> Message:
+    url = "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")
+    return {"type": "image_url", "image_url": {"url": url, **fields}}
 
 
 def defused(text: str) -> str:

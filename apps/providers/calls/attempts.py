@@ -24,6 +24,7 @@ from apps.providers.ledger import CallFor, job_quota_key, project_quota_key
 from apps.providers.models import Usage
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, Reservation
 
+RequestFor = Callable[[Target], CompletionRequest]
 TRIES_PER_DEPLOYMENT = 2
 # A page is tried again after at most this time, and at least half of it, if its providers are down.
 OUTAGE_PAUSE_SECONDS = 5.0
@@ -67,12 +68,10 @@ class CallInFlight:
 class Attempts:
     """The attempts at one page: the deployments that are left, and why the others are excluded."""
 
-    def __init__(
-        self, scope: CallScope, targets: Sequence[Target], request: CompletionRequest, estimated_input_tokens: int
-    ) -> None:
+    def __init__(self, scope: CallScope, targets: Sequence[Target], request_for: RequestFor) -> None:
         self.scope = scope
-        self.request = request
-        self.estimated_input_tokens = estimated_input_tokens
+        self._request_for = request_for
+        self._requests: dict[int, CompletionRequest] = {}  # by id of the deployment
         self.calls = 0
         self.out_of_order = False
         self._targets = [target for target in targets if target.id not in scope.exhausted]
@@ -80,9 +79,11 @@ class Attempts:
         self._retryable_failures: dict[int, int] = {}  # by id of the deployment
         self._excluded: set[int] = set()
 
-    @property
-    def max_tokens(self) -> int:
-        return self.request.max_tokens
+    def request(self, target: Target) -> CompletionRequest:
+        """Return the request to the deployment: prompt, picture and form depend on its model."""
+        if target.id not in self._requests:
+            self._requests[target.id] = self._request_for(target)
+        return self._requests[target.id]
 
     def candidates(self) -> list[Target]:
         """Return the deployments that are left to try, in order."""
@@ -103,10 +104,11 @@ class Attempts:
 
     def demand(self, target: Target) -> QuotaDemand:
         """Return the maximum that a call to the deployment can use."""
-        output = min(self.max_tokens, target.max_output_tokens)
-        cost = target.max_cost_nanos(input_tokens=self.estimated_input_tokens, output_tokens=output)
+        request = self.request(target)
+        output = min(request.max_tokens, target.max_output_tokens)
+        cost = target.max_cost_nanos(input_tokens=request.input_tokens, output_tokens=output)
         money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)  # rounded up
-        return QuotaDemand(input_tokens=self.estimated_input_tokens, output_tokens=output, money=money)
+        return QuotaDemand(input_tokens=request.input_tokens, output_tokens=output, money=money)
 
     def note_failure(self, target: Target, failure: Failure, detail: str) -> None:
         """Note a failed call, and exclude its deployment unless a retry there can succeed."""

@@ -55,11 +55,12 @@ class CompletionResponse:
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """A request to a deployment: messages and tools in OpenAI's shape."""
+    """A request to a deployment: messages and tools in OpenAI's shape. ``input_tokens``: our own estimate."""
 
     messages: Sequence[Mapping[str, Any]] = field(repr=False)
     tools: Sequence[Mapping[str, Any]] = ()
     max_tokens: int = 4096
+    input_tokens: int = 0
 
 
 class Client:

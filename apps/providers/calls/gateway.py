@@ -25,8 +25,8 @@ from django.db import IntegrityError
 from apps.pages.model.errors import ParseError, Stopped
 from apps.providers import deployment_faults, ledger
 from apps.providers.calls import call_traces
-from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallInFlight, CallScope
-from apps.providers.calls.client import Client, CompletionRequest, CompletionResponse
+from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallInFlight, CallScope, RequestFor
+from apps.providers.calls.client import Client, CompletionResponse
 from apps.providers.calls.connection import Call, CallLimits, Withheld
 from apps.providers.calls.failures import retry_after
 from apps.providers.calls.usage import TokenUsage, plausible_usage
@@ -47,6 +47,7 @@ from apps.providers.quota.store import QuotaDenied, QuotaStore, QuotaStoreUnavai
 logger = logging.getLogger(__name__)
 
 Checked = TypeVar("Checked")
+Check = Callable[[CompletionResponse, Target], Checked]
 # Wait for quota in the thread for at most this long; otherwise snooze the page and free the slot.
 MAX_QUOTA_WAIT_SECONDS = 2.0
 # The hold-off after a 429 without a Retry-After.
@@ -86,17 +87,18 @@ class Gateway:
     def complete(
         self,
         scope: CallScope,
-        request: CompletionRequest,
+        request_for: RequestFor,
         *,
-        estimated_input_tokens: int,
-        check: Callable[[CompletionResponse], Checked],
+        check: Check[Checked],
     ) -> Completion[Checked]:
         """Return the first response that ``check`` accepts. ``check`` raises a ParseError with the code of a Failure.
+
+        ``request_for``: returns the request to a deployment; called once for each that is tried.
 
         Raise QuotaExhausted and ProvidersUnavailable (both with ``wait_seconds``), AllProvidersFailed, BudgetExceeded,
         ProviderNotAllowed, and Stopped once ``scope.should_stop()``.
         """
-        attempt = Attempts(scope, self._allowed(scope), request, estimated_input_tokens)
+        attempt = Attempts(scope, self._allowed(scope), request_for)
         while True:
             try:
                 completion = self._attempt(attempt, check)
@@ -125,7 +127,7 @@ class Gateway:
         finally:
             width.release()
 
-    def _attempt(self, attempt: Attempts, check: Callable[[CompletionResponse], Checked]) -> Completion[Checked] | None:
+    def _attempt(self, attempt: Attempts, check: Check[Checked]) -> Completion[Checked] | None:
         """Make one call. Return None if it failed and another may follow."""
         if attempt.scope.should_stop():
             raise Stopped
@@ -133,7 +135,7 @@ class Gateway:
             in_flight = self._start_call(attempt)
             call = self._new_call(in_flight)
             try:
-                response = self._client.send(in_flight.target, attempt.request, call)
+                response = self._client.send(in_flight.target, attempt.request(in_flight.target), call)
             except CallFailed as failed:
                 self._record_failure(attempt, in_flight, failed)
                 return None
@@ -274,13 +276,13 @@ class Gateway:
         in_flight: CallInFlight,
         response: CompletionResponse,
         call: Call,
-        check: Callable[[CompletionResponse], Checked],
+        check: Check[Checked],
     ) -> Completion[Checked] | None:
         in_flight.end()
         target, row = in_flight.target, in_flight.row
         usage, is_suspect = plausible_usage(
             response.usage,
-            estimated_input_tokens=attempt.estimated_input_tokens,
+            estimated_input_tokens=attempt.request(target).input_tokens,
             visible_characters=len(response.text) + sum(len(str(tool.arguments)) for tool in response.tool_calls),
         )
         if target.has_fault:
@@ -293,7 +295,7 @@ class Gateway:
         input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
         trace = partial(call_traces.call_answered, attempt, in_flight, input_tokens, output_tokens, cost)
         try:
-            checked = check(response)
+            checked = check(response, target)
         except ParseError as error:
             failure = Failure(error.code)
             ledger.mark_unusable(row, failure)

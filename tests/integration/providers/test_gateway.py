@@ -19,7 +19,7 @@ from apps.parsing.errors import UnusableAnswer
 from apps.providers.calls.attempts import CallScope
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
-from apps.providers.catalog import ProviderRules
+from apps.providers.catalog import ProviderRules, Target
 from apps.providers.errors import (
     AllProvidersFailed,
     BudgetExceeded,
@@ -43,20 +43,22 @@ PIXEL = base64.b64encode(
         "00000000000000000000000affc40014100100000000000000000000000000000000ffda0008010100003f0054bfffd9"
     )
 ).decode()
-REQUEST = CompletionRequest([{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}])
+REQUEST = CompletionRequest(
+    [{"role": "system", "content": "You read pages."}, {"role": "user", "content": PROMPT}], input_tokens=100
+)
 
 
 def scope(page: int = 1, *, parser: str = "llm", job: str = "pjb-1", **fields: Any) -> CallScope:
     return CallScope(CallFor(uuid.UUID(int=7), job, page, parser), **fields)
 
 
-def check(response: CompletionResponse) -> str:
+def check(response: CompletionResponse, target: Target) -> str:
     read_answer(response.text, marker=MARK)
     return response.text
 
 
 def complete(gateway: Gateway, *arguments: Any, request: CompletionRequest = REQUEST, **fields: Any) -> Any:
-    return gateway.complete(scope(*arguments, **fields), request, estimated_input_tokens=100, check=check)
+    return gateway.complete(scope(*arguments, **fields), lambda target: request, check=check)
 
 
 def in_another_thread(work: Callable[[], Any]) -> Any:
@@ -500,11 +502,11 @@ def test_response_refused_by_the_check_everywhere_fails_only_the_page(provider: 
     deploy(provider, "openai")
     deploy(provider, "anthropic", order=2)
 
-    def refuse(response: CompletionResponse) -> str:
+    def refuse(response: CompletionResponse, target: Target) -> str:
         raise UnusableAnswer("half of the page is missing", code="output_incomplete")
 
     with pytest.raises(AllProvidersFailed):
-        gateway.complete(scope(), REQUEST, estimated_input_tokens=100, check=refuse)
+        gateway.complete(scope(), lambda target: REQUEST, check=refuse)
 
     assert [entry["family"] for entry in provider.requests()] == ["openai", "openai", "anthropic", "anthropic"]
     assert set(Usage.objects.values_list("error_code", flat=True)) == {"output_incomplete"}

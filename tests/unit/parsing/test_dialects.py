@@ -244,20 +244,24 @@ def test_blocks_without_words_on_the_page_are_where_the_model_says() -> None:
     assert page_markdown(made.blocks, RenderOptions()).startswith("# Annual report\n\nSales **rose** by 4 %.")
 
 
+def form_problems(dialect: str, prompt: str, picture_pixels: int | None, page_parsers: list[str]) -> list[str]:
+    return dialect_problems(dialect=dialect, prompt=prompt, picture_pixels=picture_pixels, page_parsers=page_parsers)
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        (("dots", "", 0, ["lvm"]), "dialect: 'dots' is not one of"),
-        (("dots_ocr", "", 0, ["lvm", "llm"]), "page_parsers must be"),
-        (("", "Read this", 0, ["lvm"]), "prompt: "),
+        (("dots", "", None, ["lvm"]), "dialect: 'dots' is not one of"),
+        (("dots_ocr", "", None, ["lvm", "llm"]), "dialect: a model with its own form"),
+        (("", "Read this", None, ["lvm"]), "prompt: "),
         (("olmocr", "", 10, ["lvm"]), "picture_pixels: 256 to 8000"),
         (("olmocr", "", True, ["lvm"]), "picture_pixels"),
     ],
 )
-def test_a_form_that_cannot_work_is_refused(settings: tuple[str, str, int, list[str]], problem: str) -> None:
-    assert [found for found in dialect_problems(*settings) if problem in found]
+def test_a_form_that_cannot_work_is_refused(settings: tuple[str, str, int | None, list[str]], problem: str) -> None:
+    assert [found for found in form_problems(*settings) if problem in found]
 
 
 def test_a_form_with_its_own_prompt_and_picture_is_accepted() -> None:
-    assert dialect_problems("markdown", "Read it all.", 1024, ["lvm"]) == []
-    assert dialect_problems("", "", 0, ["llm", "lvm", "agent"]) == []
+    assert form_problems("markdown", "Read it all.", 1024, ["lvm"]) == []
+    assert form_problems("", "", None, ["llm", "lvm", "agent"]) == []

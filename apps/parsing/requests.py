@@ -1,0 +1,53 @@
+"""What a request for a page has for a deployment: the size of its picture, its prompt, its limit, cache marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apps.pages.model.blocks import Page
+from apps.parsing.page_parser import answer_tokens
+from apps.parsing.prompts.token_estimate import estimate_tokens
+from apps.providers.calls.client import CompletionRequest, CompletionResponse
+from apps.providers.calls.request_parameters import model_of
+from apps.providers.catalog import Target
+from apps.providers.dialects import DIALECTS
+
+# Claude scales larger pictures down to this, https://docs.anthropic.com/en/docs/build-with-claude/vision
+CLAUDE_PIXELS, NEW_CLAUDE_PIXELS = 1568, 2576
+_FIRST_NEW_CLAUDE = (4, 7)
+_CLAUDE = re.compile(r"claude-(?:opus|sonnet|haiku)-(\d{1,2})(?:-(\d{1,2})(?!\d))?")
+# A form with boxes has about twice the tokens of Markdown.
+_TOKENS_OF_DIALECT = 2
+_FINISHED = frozenset({"stop", "tool_calls", "end_turn"})
+
+
+def picture_pixels(target: Target) -> int:
+    """Return the longest side of a page's picture for the deployment; 0 for that of the usual resolution."""
+    if target.picture_pixels or DIALECTS[target.dialect].picture_pixels:
+        return target.picture_pixels or DIALECTS[target.dialect].picture_pixels
+    model = model_of(target).lower()
+    if "claude" not in model:
+        return 0
+    version = _CLAUDE.search(model)
+    is_new = version is not None and (int(version.group(1)), int(version.group(2) or 0)) >= _FIRST_NEW_CLAUDE
+    return NEW_CLAUDE_PIXELS if is_new else CLAUDE_PIXELS
+
+
+def own_prompt(target: Target) -> str:
+    """Return the prompt of a deployment's dialect; "" for a general model, which gets ours."""
+    return target.prompt or DIALECTS[target.dialect].prompt
+
+
+def is_finished(answer: CompletionResponse) -> bool:
+    """Return whether the provider says that the answer is complete."""
+    return answer.finish_reason in _FINISHED
+
+
+def request_of(
+    messages: Sequence[Mapping[str, Any]], page: Page, target: Target, tools: Sequence[Mapping[str, Any]] = ()
+) -> CompletionRequest:
+    """Return the request with these messages to the deployment."""
+    limit = answer_tokens(page) * (_TOKENS_OF_DIALECT if target.dialect else 1)
+    return CompletionRequest(messages, tools=tools, max_tokens=limit, input_tokens=estimate_tokens(messages, tools))
