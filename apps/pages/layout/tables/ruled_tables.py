@@ -17,6 +17,7 @@ from apps.pages.layout.tables.diagrams import Diagrams
 from apps.pages.layout.tables.rulings import Grid, GridCell, Ruling
 from apps.pages.layout.text.inline_spans import spans_of
 from apps.pages.layout.text.lines import (
+    box_around,
     joined,
     paragraph_text,
     rows_of,
@@ -225,12 +226,13 @@ def _holds_strips(band: Sequence[Sequence[TextRun]]) -> bool:
     # The lines of columns with other leadings are nearer to each other than those of one column.
     least = [min((step for step in _steps(rows_of(content)) if step > 0), default=0.0) for content in band]
     leading = max((step for step in least if step < MAX_LEADING_EMS * lines[0][0].size), default=0.0)
-    owner = {id(run): number for number, content in enumerate(band) for run in content}
+    bounds = [box_around(content) for content in band]
     full, parts = 0, 0
     for line, step in zip(lines, [math.inf, *steps], strict=True):
         if step > MIN_STRIP_STEP_RATIO * leading:
             parts += 1
-            full += len({owner[id(run)] for run in line}) == len(band)
+            middles = [(run.x0 + run.x1) / 2 for run in line]
+            full += all(any(box.x0 <= middle <= box.x1 for middle in middles) for box in bounds)
     return full >= 2 and full >= MIN_FULL_STRIPS_SHARE * parts
 
 

@@ -292,3 +292,14 @@ def test_labels_on_the_left_of_the_rulings_of_numbers_are_in_the_table() -> None
     grid = grid_of(table.cells)
     assert grid[-3:] == rows[-3:]
     assert "Year ended" in grid[0]
+
+
+def test_a_sign_in_the_word_gap_of_a_cell_of_several_lines() -> None:
+    words = [WordBox("Gross", 76, 124, 30, 12), WordBox("total", 126, 124, 30, 12)]
+    parted = TextRun("Gross total", 76, 124, 156, 136, 10, False, False, words=words)
+    runs = [run("Item", 76, 104), parted, run("1", 112, 124), run("Net", 76, 144), run("paid", 204, 104)]
+    rules = grid_rules([72, 200, 300], [100, 160, 180])
+
+    table = only_table(page_layout.analyse(raw_page([*runs, *written([["Sum", "12"]], [72, 200], [160])], rules=rules)))
+
+    assert grid_of(table.cells)[0] == ["Item Gross 1 total Net", "paid"]
