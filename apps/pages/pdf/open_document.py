@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import io
 import mmap
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from apps.pages.pdf.structure.layers import MAX_COPIED_BYTES, LayerMarks, copy_w
 from apps.pages.pdf.text.characters import Frame
 
 _HEADER = b"%PDF-"
+_SHOWS_TEXT = re.compile(rb"[)>\]]\s*T[jJ]\b")
 _LOOP = "Loop detected"  # how qpdf names it
 # PDFium's text reader takes memory for each point of the width and the height of a page.
 MAX_SIDE_POINTS = 200_000.0
@@ -65,21 +67,41 @@ class OpenDocument:
             self._open()
         page = self._page(number)
         count = library.FPDF_GetPageCount(self.handle)
-        if not page and self._repaired is None and not self._is_irreparable:
+        is_repairable = self._repaired is None and not self._is_irreparable
+        if is_repairable and (not page or self._has_lost_text(page, number)):
             # qpdf repairs more than PDFium does; only broken files pay for this second chance.
+            if page:
+                library.FPDF_ClosePage(page)
             try:
                 self._open_repaired()
             except errors.PageError as error:
                 self._is_irreparable = True
                 # A tree that loops has no such page; one without pages shows an empty sheet, as viewers do.
-                if number > count or _LOOP in error.detail:
+                if not page and (number > count or _LOOP in error.detail):
                     raise
+                page = self._page(number)
             else:
                 page, count = self._page(number), library.FPDF_GetPageCount(self.handle)
         if not page and number > count:
             raise errors.PageError
         self._last_page = number, page
         return page
+
+    def _has_lost_text(self, page: int, number: int) -> bool:
+        """Return True if PDFium found nothing on a page whose content shows text, as in a file with broken streams."""
+        if self._library.FPDFPage_CountObjects(page):
+            return False
+        document = self.structure()
+        if document is None:
+            return False
+        import pikepdf
+
+        try:
+            content = document.pages[number - 1].obj.get("/Contents", ())
+            streams = [content] if hasattr(content, "read_bytes") else list(content)
+            return any(_SHOWS_TEXT.search(stream.read_bytes()) for stream in streams)
+        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError, pikepdf.PdfError):  # no stream to read
+            return False
 
     def frame_of(self, page: int, number: int) -> Frame:
         """Return the visible part of a loaded page; of a vast page its own, not the one it was cut to."""

@@ -14,7 +14,7 @@ from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.raw_page import Char, TextRun
 from apps.pages.model.text.safe_text import clean
 from apps.pages.reading.page_reading import inspect_document, read_pages
-from apps.pages.sandbox.preload import assembled_pdf
+from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
@@ -152,6 +152,27 @@ def test_an_empty_page_needs_no_ocr_and_a_missing_one_fails_alone(tmp_path: Path
     assert isinstance(words, Page)
     assert words.number == 2
     assert words.blocks[0].text == "Words"
+
+
+def test_a_page_whose_content_is_not_where_the_file_says_has_its_text(saved: Save) -> None:
+    content = small_pdf()
+    place = b"%010d" % content.index(b"4 0 obj")
+    assert content.count(place) == 1
+
+    (page,) = read_pages(saved(content.replace(place, b"%010d" % (int(place) + 1))), [1])
+
+    assert isinstance(page, Page)
+    assert [block.text for block in page.blocks] == ["Ready"]
+
+
+def test_an_empty_page_whose_content_cannot_be_decoded(saved: Save) -> None:
+    content = b"<</Length 4/Filter/FlateDecode>>stream\nnone\nendstream"
+    kids, sheet = b"<</Type/Pages/Kids[3 0 R]/Count 1>>", b"<</Type/Page/Parent 2 0 R/Contents 4 0 R>>"
+
+    (page,) = read_pages(saved(assembled_pdf(b"<</Type/Catalog/Pages 2 0 R>>", kids, sheet, content)), [1])
+
+    assert isinstance(page, Page)
+    assert page.blocks == ()
 
 
 def test_dangerous_characters_are_removed(saved: Save) -> None:
