@@ -16,6 +16,8 @@ from apps.pages.pdf.text.symbol_fonts import piece_of_bracket
 _BLANK, _REPLACEMENT = 0x20, 0xFFFD
 # PDFium gives a glyph without ink a box this thin, as a share of its font's height.
 _MAX_THINNESS = 0.002
+# The number of the blank in nearly all TrueType fonts that are not cut down to a few glyphs.
+_SPACE_GLYPH = 3
 _FIRST_PRIVATE, _AFTER_PRIVATE = 0xE000, 0xF900
 
 
@@ -46,17 +48,20 @@ def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any, facts: Calla
         if public:
             codes[at] = public
     for at in np.flatnonzero(control & (codes < _BLANK)).tolist():
-        if fonts[at] and _is_empty(real[at]) and facts(int(fonts[at])).embedded:
+        if fonts[at] and _is_blank(real[at], facts(int(fonts[at]))):
             codes[at] = _BLANK
     if tex_glyphs.NEGATION in known.values():
         tex_glyphs.join_negations(codes, JOINED)
 
 
-def _is_empty(record: Any) -> bool:
-    """Return True for a glyph without ink: it is a blank, whatever its code is."""
+def _is_blank(record: Any, font: FontFacts) -> bool:
+    """Return True for a glyph without ink, whatever its code is, and for glyph 3 of a font that is not in the file."""
+    if not font.embedded:
+        return bool(record["type"] == UNMAPPED and record["code"] == _SPACE_GLYPH and font.encoding[:8] == "Identity")
     width, height = record["right"] - record["left"], record["top"] - record["bottom"]
-    font_width, font_height = record["loose_right"] - record["loose_left"], record["loose_top"] - record["loose_bottom"]
-    return bool(min(width, height) <= _MAX_THINNESS * max(abs(font_width), abs(font_height)))
+    font_width = abs(record["loose_right"] - record["loose_left"])
+    font_height = abs(record["loose_top"] - record["loose_bottom"])
+    return bool(min(width, height) <= _MAX_THINNESS * max(font_width, font_height))
 
 
 def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, named: bool) -> int:

@@ -28,8 +28,8 @@ MIN_UNSPACED_GAP_EMS, MIN_PHRASE_GAP_EMS = 0.45, 0.18
 # Letters are spaced when most gaps of a run of at least this many letters are this wide and alike.
 MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
 MIN_SPACED_LETTERS = 4
-# Signs at even places are a table if they are this far apart.
-MIN_EVEN_GAP_EMS = 0.5
+# Signs at even places are a table if they are this far apart; ink that reaches out of its advance moves them a little.
+MIN_EVEN_GAP_EMS, MAX_UNEVEN_EMS = 0.5, 0.02
 # Letters set so far apart that each would be a run have unlike widths; their words are at most this many gaps apart.
 MIN_WIDTH_DIFFERENCE_EMS, MAX_SPACED_WORD_GAP = 0.08, 3.0
 # Extents of a font that its descriptor does not give, and the bounds of those that it gives, in ems.
@@ -92,7 +92,7 @@ def _runs_between(
     cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, widths)
     starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
     ends = np.append(starts[1:], end - start)
-    parted = _word_gaps(gap, spacing, blanks, cut, piece, code, starts, ends)
+    parted = _word_gaps(gap, spacing, blanks, cut, piece, code, widths, starts, ends)
     word_starts = np.concatenate(([0], np.flatnonzero(cut | parted) + 1))
     run_boxes = boxes_of(characters, here).turned(turned, *page_size)
     if angle == turned:
@@ -180,7 +180,7 @@ def _at_even_places(gap: Any, widths: Any) -> bool:
     """
     pitch = gap + widths
     uneven_gaps, uneven_places = (np.median(np.abs(found - np.median(found))) for found in (gap, pitch))
-    return bool(uneven_places <= uneven_gaps and np.median(gap) > MIN_EVEN_GAP_EMS)
+    return bool(uneven_places <= uneven_gaps + MAX_UNEVEN_EMS and np.median(gap) > MIN_EVEN_GAP_EMS)
 
 
 def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) -> Any:
@@ -206,10 +206,12 @@ def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) ->
     return spaced
 
 
-def _word_gaps(gap: Any, spacing: Any, blanks: Any, cut: Any, piece: Any, code: Any, starts: Any, ends: Any) -> Any:
+def _word_gaps(
+    gap: Any, spacing: Any, blanks: Any, cut: Any, piece: Any, code: Any, widths: Any, starts: Any, ends: Any
+) -> Any:
     """Return where a new word begins inside a run: True at ``i`` parts the characters ``i`` and ``i + 1``.
 
-    ``spacing``: by how much the letters of the line are set apart.
+    ``spacing``: by how much the letters of the line are set apart. ``widths``: of the characters.
     """
     if not len(gap):
         return np.zeros(0, bool)
@@ -233,6 +235,8 @@ def _word_gaps(gap: Any, spacing: Any, blanks: Any, cut: Any, piece: Any, code: 
     free &= ~_in_leader(code)
     for start, end in _unclear_runs(gap, free, starts, ends):
         here = slice(start, end)
+        if _at_even_places(gap[here], (widths[1:][here] + widths[:-1][here]) / 2):
+            continue  # a table of signs
         threshold = _word_gap(gap[here][free[here]].tolist(), gap[here][blanks[here] == 1].tolist())
         parted[here] = np.where(free[here], gap[here] > threshold, parted[here])
     return ~cut & (blank | parted)

@@ -10,6 +10,7 @@ import pytest
 
 from apps.pages.model.blocks import Page
 from apps.pages.reading import page_reading
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
@@ -102,6 +103,34 @@ def test_single_letters_at_even_places_stay_apart(tmp_path: Path) -> None:
     read = text_of(tmp_path / "a.pdf", " ".join(f"({letter}) Tj 30 0 Td" for letter in "AIMJSR"))
 
     assert read.split() == list("AIMJSR")
+
+
+@pytest.mark.parametrize("font", ["F0", "F2"])
+def test_signs_at_even_places_near_each_other_stay_apart(tmp_path: Path, font: str) -> None:
+    read = text_of(tmp_path / "a.pdf", f"/{font} 10 Tf " + " ".join(f"({sign}) Tj 12 0 Td" for sign in "0123456"))
+
+    assert read.split() == list("0123456")
+
+
+def test_the_glyph_of_a_blank_in_a_font_without_a_map(tmp_path: Path) -> None:
+    shown = b"BT /F 12 Tf 72 700 Td <002400250003002600030027> Tj ET"
+    path = tmp_path / "a.pdf"
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
+            b"<</Type/Font/Subtype/Type0/BaseFont/Arial/Encoding/Identity-H/DescendantFonts[6 0 R]>>",
+            b"<</Type/Font/Subtype/CIDFontType2/BaseFont/Arial/DW 600/CIDToGIDMap/Identity"
+            b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>",
+        )
+    )
+
+    (page,) = page_reading.read_pages(str(path), [1])
+
+    assert isinstance(page, Page)
+    assert [len(word) for word in page.blocks[0].text.split(" ")] == [2, 1, 1]
 
 
 @pytest.mark.parametrize(("blank", "expected"), [(" ", "存在的 FOSS 政策"), ("", "存在的FOSS政策")])
