@@ -32,6 +32,8 @@ _CHUNK = 1 << 16
 MAX_LONE_BLANK_EMS, MAX_LONE_BLANKS = 0.7, 2
 # The width of such a blank beside letters written to the left, whose real width PDFium does not give.
 LONE_BLANK_POINTS = 0.5
+# A letter that the side of the page cuts is on it when this much of its width shows.
+MIN_SHOWN_POINTS = 0.5
 _FIRST_LOW_SURROGATE, _FIRST_HIGH_SURROGATE, _AFTER_SURROGATES = 0xDC00, 0xD800, 0xE000
 _REPLACEMENT = 0xFFFD
 _FIRST_EAST_ASIAN, _AFTER_EAST_ASIAN = 0x2E80, 0xA000
@@ -214,6 +216,11 @@ class CharacterReader:
             near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
             counted += np.cumsum(_follows_lone_blank(codes, handles, near, drawn))
         blanks = []
+        if not inside.all():
+            # The side of the page may cut a letter of a line.
+            shown = np.minimum(x1, width) - np.maximum(x0, 0) >= MIN_SHOWN_POINTS
+            inside |= shown & (angles % 180 == 0)[object_of] & (np.abs(middle_y - height / 2) <= height / 2)
+            x0, x1 = np.where(inside, np.maximum(x0, 0), x0), np.where(inside, np.minimum(x1, width), x1)
         if has_leftward(codes):
             blanks = np.column_stack((x0, top, x1, bottom))[blank & inside].tolist()
             for at in lone_blanks(self._library, objects, each, drawn):

@@ -76,6 +76,16 @@ def test_characters_outside_the_page_are_counted(tmp_path: Path) -> None:
     assert page.quality == {"off_page_characters": 7}
 
 
+def test_a_letter_that_the_side_of_the_page_cuts_is_read(tmp_path: Path) -> None:
+    sheet = Sheet().text(-9, 100, "Wide", size=11).text(606, 300, "WWW", size=11)
+
+    page = read(write_pdf(tmp_path / "a.pdf", sheet))
+
+    assert sorted(block.text for block in page.blocks) == ["W", "Wide"]
+    assert page.quality == {"off_page_characters": 2}
+    assert all(0 <= block.box.x0 < block.box.x1 <= page.width for block in page.blocks)
+
+
 @pytest.mark.parametrize(
     ("visible", "written", "lost"),
     [
