@@ -18,7 +18,7 @@ from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import actual_text, glyph_names
 from apps.pages.pdf.text.character_records import GENERATED, JOINED, RECORD, UNMAPPED, drawn_sizes, single_records
 from apps.pages.pdf.text.overhang import MAX_BLANK_SHARE, Overhangs
-from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects, lone_blanks
+from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects, across_the_page, lone_blanks
 
 # Text this close to a right angle is laid out as if it were at it.
 MAX_SKEW_DEGREES = 3.0
@@ -187,6 +187,8 @@ class CharacterReader:
         fonts = objects.font[object_of]
         codes = self._code_points(real, fonts)
         # A negative font size turns the letters by half a circle.
+        if objects.vertical.any():
+            objects.vertical &= ~across_the_page(objects, lengths, np.abs(real["size"][starts]))
         objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
         angles = _angles(objects, frame)
         backward = (angles[object_of] >= 180) & (angles[object_of] < _FIRST_FORWARD_DEGREES)

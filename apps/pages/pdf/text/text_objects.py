@@ -19,6 +19,8 @@ INVISIBLE_MODE = 3
 _FILL_AND_STROKE_MODE = 2
 # A blank that is an object of its own has no ink and is on the baseline of its line.
 MAX_OFF_LINE_POINTS, MAX_BLANK_INK_POINTS = 0.5, 0.01
+# From one glyph of a line to the next: the greatest step, and the greatest step aside.
+MAX_GLYPH_STEP_EMS, MAX_OFF_LINE_EMS = 2.0, 0.3
 _Style = tuple[int, int, int]
 """Font, rendering mode and colour, as PDFium's numbers."""
 
@@ -146,6 +148,21 @@ class TextObjectReader:
             if number < 0 and self._marks.is_artifact(handles[row]):
                 numbers[row] = ARTIFACT
         return np.array(numbers, "i4")
+
+
+def across_the_page(objects: TextObjects, lengths: Any, sizes: Any) -> Any:
+    """Return which objects of vertical fonts show one glyph each in lines that run across the page.
+
+    Some programs use such a font and place each glyph themselves. ``lengths``: characters of each object. ``sizes``:
+    of their fonts.
+    """
+    alone = objects.vertical & (lengths == 1)
+    em = sizes * np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
+    aside, down = np.abs(np.diff(objects.pen_x)), np.abs(np.diff(objects.pen_y))
+    reach, near = MAX_GLYPH_STEP_EMS * em[1:], MAX_OFF_LINE_EMS * em[1:]
+    both = alone[1:] & alone[:-1]
+    across = np.count_nonzero(both & (aside < reach) & (down < near))
+    return alone & (across > np.count_nonzero(both & (down < reach) & (aside < near)))
 
 
 def lone_blanks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from apps.pages.model.blocks import Page
 from apps.pages.pdf.text.character_records import RECORD
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 from apps.pages.reading.page_reading import read_pages
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.columns_pdf import Letters, columns_pdf, letters_pdf
 from tests.unit.pages.conftest import Outputs
 
@@ -87,3 +89,55 @@ def test_text_in_fonts_that_are_missing_is_read_with_a_warning(tmp_path: Path, m
 
 def _nothing(reader: CharacterReader, page: int, text_page: int, frame: Frame, **_: object) -> Characters:
     return reader._characters(text_page, np.zeros(0, RECORD), np.zeros(0, int), frame)
+
+
+def vertical_font(path: Path, places: Sequence[tuple[str, float, float]]) -> str:
+    """A page whose font writes downwards; each letter is placed by itself, from the left and the bottom."""
+    shown = "\n".join(
+        f"BT /F 12 Tf 1 0 0 1 {x:g} {y:g} Tm <{ord(letter):04X}> Tj ET" for letter, x, y in places
+    ).encode()
+    codes = sorted({letter for letter, _, _ in places})
+    mapped = b"\n".join(b"<%04X> <%04X>" % (ord(letter), ord(letter)) for letter in codes)
+    to_unicode = (
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /A def /CMapType 2 def\n"
+        b"1 begincodespacerange <0000> <FFFF> endcodespacerange\n%d beginbfchar\n%s\nendbfchar\n"
+        b"endcmap CMapName currentdict /CMap defineresource pop end end" % (len(codes), mapped)
+    )
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
+            b"<</Type/Font/Subtype/Type0/BaseFont/Any/Encoding/Identity-V/DescendantFonts[6 0 R]/ToUnicode 8 0 R>>",
+            b"<</Type/Font/Subtype/CIDFontType2/BaseFont/Any/FontDescriptor 7 0 R/DW 600/DW2[880 -1000]"
+            b"/CIDToGIDMap/Identity/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>",
+            b"<</Type/FontDescriptor/FontName/Any/Flags 4/FontBBox[0 -250 1000 900]/ItalicAngle 0"
+            b"/Ascent 900/Descent -250/CapHeight 700/StemV 80>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(to_unicode), to_unicode),
+        )
+    )
+    return str(path)
+
+
+def test_a_vertical_font_in_lines_that_run_to_the_right(tmp_path: Path) -> None:
+    lines = ["NOTICE OF A HEARING", "to be held in April"]
+    places = [
+        (letter, 72 + 7.5 * at, 700 - 16 * number)
+        for number, line in enumerate(lines)
+        for at, letter in enumerate(line)
+        if letter != " "
+    ]
+
+    page = page_of(vertical_font(tmp_path / "a.pdf", places))
+
+    assert text_of(page).split() == " ".join(lines).split()
+    assert page.rotation == 0
+
+
+def test_a_vertical_font_in_columns(tmp_path: Path) -> None:
+    places = [(letter, 300, 700 - 12 * at) for at, letter in enumerate("いつもおせわになっております")]
+
+    page = page_of(vertical_font(tmp_path / "a.pdf", places))
+
+    assert text_of(page) == "いつもおせわになっております"
