@@ -146,8 +146,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     ``outline``: the bookmarks of the whole document, only on its first page.
     ``parsing``: how the content was produced: mode, model, fidelity.
     ``quality``: what is known about the text: ``lost_characters`` (visible and in no block), ``off_page_characters``
-    (drawn outside the visible part), ``layout`` ("lines" when tables and paragraphs were not looked for), ``reader``
-    (the second reader, if the first could not read the page).
+    (drawn outside the visible part), ``doubled_characters`` (drawn again over equal ones), ``layout`` ("lines" when
+    tables and paragraphs were not looked for), ``reader`` (the second reader, if the first could not read the page).
     """
 
     number: int

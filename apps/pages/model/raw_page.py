@@ -113,10 +113,11 @@ class RawPage(msgspec.Struct, gc=False):
     draws beside text, or is None when unknown. ``truncated``: the page has more characters than are read. ``struck``:
     places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
     0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
-    only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``unmapped``:
-    the places of those that are glyph numbers, which name no letters. ``reader``: the library that read the text, if
-    it is not the usual one. ``tags``: the structure of the text in a tagged PDF, which may be wrong. ``hidden``: the
-    text of layers that are not shown. ``stamp_characters``: how many are of stamps and signatures.
+    only the runs are known. ``outside``: how many more are drawn outside the visible part of the page. ``doubled``: how
+    many more are drawn over equal ones. ``unmapped``: the places of those that are glyph numbers, which name no
+    letters. ``reader``: the library that read the text, if it is not the usual one. ``tags``: the structure of the text
+    in a tagged PDF, which may be wrong. ``hidden``: the text of layers that are not shown. ``stamp_characters``: how
+    many are of stamps and signatures.
     """
 
     page_number: int
@@ -135,6 +136,7 @@ class RawPage(msgspec.Struct, gc=False):
     columns_share: float = 0.0
     text: str = ""
     outside: int = 0
+    doubled: int = 0
     unmapped: list[Box] = []
     reader: str = ""
     tags: PageTags | None = None

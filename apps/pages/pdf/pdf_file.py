@@ -30,6 +30,7 @@ from apps.pages.pdf.structure.outline import read_outline
 from apps.pages.pdf.structure.structure_tree import MAX_TAGS, MIN_VAST_TREE_BYTES, is_vast_tree, read_tags
 from apps.pages.pdf.text.character_boxes import Boxes, boxes_of
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
+from apps.pages.pdf.text.doubled_text import without_doubles
 from apps.pages.pdf.text.text_runs import text_runs
 from apps.pages.pdf.text.vertical_writing import mark_vertical
 
@@ -145,7 +146,7 @@ class PdfFile:
         width, height = frame.size
         drawings = self._drawings.read(page, frame, layers=self._document.layers)
         characters, warnings, reader = self._best_characters(page, number, frame, drawings)
-        characters = mark_vertical(characters)
+        characters = without_doubles(mark_vertical(characters))
         self._last = number, characters
 
         def placed(boxes: list[Box]) -> list[Box]:
@@ -173,6 +174,7 @@ class PdfFile:
             truncated=characters.truncated,
             text=characters.text + "".join([run.text for run in over]),
             outside=characters.outside,
+            doubled=characters.doubled,
             unmapped=placed(_unmapped_places(characters)),
             links=[Link(placed([link.box])[0], link.url) for link in noted.links],
             struck=placed(noted.struck),

@@ -226,6 +226,7 @@ def _conserved(
     facts: dict[str, str | int] = {
         "reader": raw.reader,
         "off_page_characters": raw.outside,
+        "doubled_characters": raw.doubled,
         "layout": "",
         "lost_characters": lost,
     }

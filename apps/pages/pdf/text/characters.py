@@ -79,7 +79,8 @@ class Characters(msgspec.Struct):
     the left. ``outside``: how many characters are not on the visible page. ``truncated``: characters are missing at the
     end of the page or of a string. ``objects``: handles of the text objects that have a character, and of the marks of
     groups of glyphs with a text of their own. ``hidden_text``: the text of hidden objects. ``overhang``: by how many
-    points boxes reach out of the advances, before and after, on a page without blanks; else None.
+    points boxes reach out of the advances, before and after, on a page without blanks; else None. ``doubled``: how many
+    more characters are drawn at the place of an equal one. ``object``: the number of its text object, None if unknown.
     """
 
     text: str
@@ -104,6 +105,8 @@ class Characters(msgspec.Struct):
     objects: frozenset[int] = frozenset()
     hidden_text: str = ""
     overhang: Any = None
+    doubled: int = 0
+    object: Any = None
 
 
 class CharacterReader:
@@ -184,11 +187,11 @@ class CharacterReader:
         each = handles[starts].tolist()
         objects = self._objects.read(text_page, index[starts].tolist(), each, real["mode"][starts].tolist())
         object_of = np.repeat(np.arange(len(starts)), lengths)
+        if objects.vertical.any():
+            objects.vertical &= ~across_the_page(objects, lengths, np.abs(real["size"][starts]))
         fonts = objects.font[object_of]
         codes = self._code_points(real, fonts)
         # A negative font size turns the letters by half a circle.
-        if objects.vertical.any():
-            objects.vertical &= ~across_the_page(objects, lengths, np.abs(real["size"][starts]))
         objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
         angles = _angles(objects, frame)
         backward = (angles[object_of] >= 180) & (angles[object_of] < _FIRST_FORWARD_DEGREES)
@@ -213,16 +216,16 @@ class CharacterReader:
         width, height = frame.size
         middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
         inside = (np.abs(middle_x - width / 2) <= width / 2 + 1) & (np.abs(middle_y - height / 2) <= height / 2 + 1)
-        counted = np.cumsum(blank)
-        if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
-            near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
-            counted += np.cumsum(_follows_lone_blank(codes, handles, near, drawn))
-        blanks = []
         if not inside.all():
             # The side of the page may cut a letter of a line.
             shown = np.minimum(x1, width) - np.maximum(x0, 0) >= MIN_SHOWN_POINTS
             inside |= shown & (angles % 180 == 0)[object_of] & (np.abs(middle_y - height / 2) <= height / 2)
             x0, x1 = np.where(inside, np.maximum(x0, 0), x0), np.where(inside, np.minimum(x1, width), x1)
+        counted = np.cumsum(blank)
+        if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
+            near = np.append(False, (x0[1:] - x1[:-1] < MAX_LONE_BLANK_EMS * size[1:]) & (index[1:] - index[:-1] == 2))
+            counted += np.cumsum(_follows_lone_blank(codes, handles, near, drawn))
+        blanks = []
         if has_leftward(codes):
             blanks = np.column_stack((x0, top, x1, bottom))[blank & inside].tolist()
             for at in lone_blanks(self._library, objects, each, drawn):
@@ -235,7 +238,7 @@ class CharacterReader:
         same_box = np.zeros(count, bool)
         if count > 1:
             same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (top[1:] == top[:-1])
-            same_box[1:] &= real["code"][1:] == real["code"][:-1]
+            same_box[1:] &= (real["code"][1:] == real["code"][:-1]) & (handles[1:] == handles[:-1])
         object_of = object_of[kept]
         return Characters(
             text=_text_of(codes[kept]),
@@ -259,6 +262,7 @@ class CharacterReader:
             truncated=bool(len(lengths)) and int(lengths.max()) >= _MAX_STRING_CHARACTERS,
             outside=count - int(np.count_nonzero(inside | skipped)),
             objects=frozenset(each),
+            object=object_of,
         )
 
     def _unmapped(self, real: Any, codes: Any, fonts: Any) -> Any:
