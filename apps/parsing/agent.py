@@ -85,9 +85,7 @@ class PageWithAgent:
                 return ParsedPage(
                     page=completion.checked.page,
                     fidelity=completion.checked.fidelity,
-                    deployment=completion.target.name,
-                    provider=completion.target.provider,
-                    model=completion.target.model,
+                    target=completion.target,
                     prompt_version=self.prompt_version,
                     requests=session.requests,
                     cost_nanos=session.cost_nanos,

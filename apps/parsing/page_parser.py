@@ -21,6 +21,7 @@ from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.prompts.token_estimate import text_tokens
 from apps.providers.calls.attempts import CallScope
 from apps.providers.calls.gateway import Completion, Gateway
+from apps.providers.catalog import Target
 
 # An answer has about as many tokens as its page; the markup of tables doubles them.
 _MIN_ANSWER_TOKENS = 500
@@ -49,9 +50,7 @@ class ParsedPage:
 
     page: Page
     fidelity: Fidelity
-    deployment: str
-    provider: str
-    model: str
+    target: Target
     prompt_version: str
     requests: int
     cost_nanos: int | None
@@ -161,9 +160,7 @@ def parsed(completion: Completion[CheckedAnswer], *, prompt_version: str) -> Par
     return ParsedPage(
         page=completion.checked.page,
         fidelity=completion.checked.fidelity,
-        deployment=completion.target.name,
-        provider=completion.target.provider,
-        model=completion.target.model,
+        target=completion.target,
         prompt_version=prompt_version,
         requests=completion.calls,
         cost_nanos=completion.cost_nanos,

@@ -11,6 +11,7 @@ from typing import Protocol
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
+from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.sandbox import pool
 from apps.pages.sandbox.client import Limits
 
@@ -69,7 +70,7 @@ class DocumentPictures:
         self._stack = ExitStack()
 
     def page(self, page: Page, pixels: int = 0) -> bytes:
-        return self._picture(page, None, dpi_for(page, pixels))
+        return self._picture(page, None, dpi_for(page, pixels), max_pixels=max(MAX_VISION_PIXELS, pixels**2))
 
     def region(self, page: Page, box: Box) -> bytes:
         return self._picture(page, box, ZOOM_DPI)
@@ -96,13 +97,14 @@ class DocumentPictures:
             self._path = self._stack.enter_context(self._open_document(self._document_id))
         return self._path
 
-    def _picture(self, page: Page, box: Box | None, dpi: float) -> bytes:
+    def _picture(self, page: Page, box: Box | None, dpi: float, max_pixels: int = MAX_VISION_PIXELS) -> bytes:
         with pool.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
             return reader.picture(
                 self._opened(),
                 page.number,
                 dpi=dpi,
                 region=box,
+                max_pixels=max_pixels,
                 password=self._password,
                 media_type=self._media_type,
                 limits=self._limits,

@@ -59,6 +59,12 @@ class Target:
     revision: str = ""
     has_fault: bool = False
 
+    @property
+    def answer_settings(self) -> str:
+        """Return everything of the deployment that its answers depend on, for cache keys."""
+        form = [self.dialect, self.prompt, self.picture_pixels]
+        return json.dumps([self.base_model or self.model, self.thinking, *form, self.parameters], sort_keys=True)
+
     def cost_nanos(self, usage: TokenUsage) -> int | None:
         return self.row.cost_nanos(usage)
 

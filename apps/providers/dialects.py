@@ -26,7 +26,8 @@ class Dialect:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-_WITH_SPECIAL_TOKENS = {"skip_special_tokens": False}
+_EXACT = {"temperature": 0.0}
+_WITH_SPECIAL_TOKENS = {**_EXACT, "skip_special_tokens": False}
 _DOTS_PROMPT = """\
 Please output the layout information from the PDF image, including each layout element's bbox, its category, and the \
 corresponding text content within the bbox.
@@ -73,9 +74,9 @@ DIALECTS: dict[str, Dialect] = {
         "LaTeX. Answer with the Markdown and nothing else.",
         1540,
     ),
-    "olmocr": Dialect("olmOCR", "https://github.com/allenai/olmocr", _OLMOCR_PROMPT, 1288),
-    "dots_ocr": Dialect("dots.ocr", "https://github.com/rednote-hilab/dots.ocr", _DOTS_PROMPT, 2324),
-    "paddleocr_vl": Dialect("PaddleOCR-VL", "https://github.com/PaddlePaddle/PaddleOCR", "OCR:", 1540),
+    "olmocr": Dialect("olmOCR", "https://github.com/allenai/olmocr", _OLMOCR_PROMPT, 1288, _EXACT),
+    "dots_ocr": Dialect("dots.ocr", "https://github.com/rednote-hilab/dots.ocr", _DOTS_PROMPT, 2324, _EXACT),
+    "paddleocr_vl": Dialect("PaddleOCR-VL", "https://github.com/PaddlePaddle/PaddleOCR", "OCR:", 1540, _EXACT),
     "doctags": Dialect(
         "DocTags (granite-docling, SmolDocling)",
         "https://huggingface.co/ibm-granite/granite-docling-258M",
@@ -83,7 +84,9 @@ DIALECTS: dict[str, Dialect] = {
         1540,
         _WITH_SPECIAL_TOKENS,
     ),
-    "nanonets_ocr": Dialect("Nanonets-OCR", "https://huggingface.co/nanonets/Nanonets-OCR2-3B", _NANONETS_PROMPT, 1540),
+    "nanonets_ocr": Dialect(
+        "Nanonets-OCR", "https://huggingface.co/nanonets/Nanonets-OCR2-3B", _NANONETS_PROMPT, 1540, _EXACT
+    ),
     "mineru": Dialect(
         "MinerU 2.5",
         "https://github.com/opendatalab/mineru-vl-utils",
@@ -99,7 +102,7 @@ DIALECTS: dict[str, Dialect] = {
         _WITH_SPECIAL_TOKENS,
     ),
 }
-MIN_PICTURE_PIXELS, MAX_PICTURE_PIXELS = 256, 8_000
+MIN_PICTURE_PIXELS, MAX_PICTURE_PIXELS = 256, 4_000
 
 
 def dialect_problems(

@@ -1,7 +1,8 @@
 """A cache of models' answers for pages, so that the same page is not paid for twice.
 
-An answer belongs to one project. It depends on the page as it was extracted, on the page image if the model sees it, on
-the version of the prompt, on the customer's instructions, and on the model.
+An answer belongs to one project. It depends on the page as it was extracted, on the page image and its size if the
+model sees it, on the version of the prompt, on the customer's instructions, on the model and its settings, and on how
+its text becomes blocks.
 """
 
 from __future__ import annotations
@@ -20,15 +21,20 @@ from apps.documents import storage
 from apps.jobs.models import JobPage, PageAnswer, ParseJob
 from apps.pages.model.blocks import Page, decode_page, encode_page
 from apps.pages.model.errors import GarbledPage
+from apps.parsing.page_pictures import PAGE_DPI
 from apps.parsing.prompts.messages import CustomInstructions
+from apps.parsing.requests import picture_pixels
+from apps.providers.catalog import Target
 
 logger = logging.getLogger(__name__)
 MAX_PURGED_PER_CALL = 200
+READING = "2"
+"""How an answer's text becomes blocks. Change it when it changes: answers cached before are not used again."""
 
 
 @dataclass(frozen=True)
 class AnswerInputs:
-    """Everything that an answer depends on except the model."""
+    """Everything that an answer depends on except the deployment."""
 
     job: ParseJob
     row: JobPage
@@ -37,22 +43,24 @@ class AnswerInputs:
     instructions: CustomInstructions
     sees_picture: bool
 
-    def key(self, model: str) -> str:
-        """Return the key of the answer of this model."""
+    def key(self, target: Target) -> str:
+        """Return the key of the answer of this deployment, or of another with the same model and settings."""
+        picture = f"{self.row.number} {picture_pixels(target)} {PAGE_DPI}"
         parts = [
             str(self.job.project_id),
-            model,
+            target.answer_settings,
+            READING,
             self.prompt_version,
             msgspec.json.encode(self.instructions).decode(),
-            f"{self.job.document.sha256} {self.row.number}" if self.sees_picture and self.job.document else "",
+            f"{self.job.document.sha256} {picture}" if self.sees_picture and self.job.document else "",
             encode_page(msgspec.structs.replace(self.page, number=1)).decode(),
         ]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def find(inputs: AnswerInputs, models: Sequence[str]) -> tuple[Page, dict[str, object]] | None:
-    """Return the cached answer of the first of these models that has one, and the facts about it; None if none has."""
-    keys = [inputs.key(model) for model in models]
+def find(inputs: AnswerInputs, targets: Sequence[Target]) -> tuple[Page, dict[str, object]] | None:
+    """Return the cached answer of the first of these deployments that has one, and its facts; None if none has."""
+    keys = list(dict.fromkeys(inputs.key(target) for target in targets))
     kept = {row.key: row for row in PageAnswer.objects.filter(key__in=keys, expires_at__gt=Now())}
     for key in keys:
         if key in kept:
@@ -65,11 +73,11 @@ def find(inputs: AnswerInputs, models: Sequence[str]) -> tuple[Page, dict[str, o
     return None
 
 
-def keep(inputs: AnswerInputs, model: str, page: Page, facts: dict[str, object]) -> None:
+def keep(inputs: AnswerInputs, target: Target, page: Page, facts: dict[str, object]) -> None:
     """Store a good answer. Do nothing if the document was deleted meanwhile."""
     if inputs.job.document_id is None:
         return
-    key = inputs.key(model)
+    key = inputs.key(target)
     storage.write(storage.page_answer(key), encode_page(page))
     answer = PageAnswer(
         key=key,

@@ -31,6 +31,7 @@ from apps.pages.model.errors import PageError, Stopped
 from apps.parsing import parsers
 from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.parsers import PageToParse
+from apps.parsing.prompts.messages import CustomInstructions
 from apps.providers import ledger
 from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, CallScope
 from apps.providers.calls.process_gateway import process_gateway
@@ -87,6 +88,7 @@ class _PageContext:
                 )
         self.page = stored_page(self.row)
         self.parser = parsers.PARSERS[step.queue]
+        instructions = self.options.instructions(self.row.facts.get("rule"))
         dollars_per_day = quota.dollars_per_day if quota else None
         self.scope = CallScope(
             call_for=CallFor(job.project_id, job.pk, step.first_page, step.queue),
@@ -94,6 +96,7 @@ class _PageContext:
             project_money_per_day=None if dollars_per_day is None else int(dollars_per_day * MICROS_PER_DOLLAR),
             job_money=self.options.max_cost_micros,
             exhausted=frozenset(exhausted),
+            has_instructions=instructions != CustomInstructions(),
             should_stop=claim.lease.is_lost,
         )
         self.cache_inputs = answer_cache.AnswerInputs(
@@ -101,7 +104,7 @@ class _PageContext:
             row=self.row,
             page=self.page,
             prompt_version=self.parser.prompt_version,
-            instructions=self.options.instructions(self.row.facts.get("rule")),
+            instructions=instructions,
             sees_picture=self.parser.sees_picture,
         )
 
@@ -114,9 +117,9 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
         return
     if context.options.reads_cache:
         targets = catalog.targets(context.scope.call_for.page_parser)
-        models = [target.model for target in targets if not context.scope.rules.refusal(target)]
+        allowed = [target for target in targets if not context.scope.rules.refusal(target)]
         with borrowed_connection():
-            cached = answer_cache.find(context.cache_inputs, list(dict.fromkeys(models)))
+            cached = answer_cache.find(context.cache_inputs, allowed)
         if cached is not None:
             page, facts = cached
             _complete(claim, context, page, {**facts, "cache": "hit", "requests": 0, "cost_nanos": 0})
@@ -136,9 +139,9 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
             process_gateway(),
         )
     facts = {
-        "deployment": parsed.deployment,
-        "provider": parsed.provider,
-        "model": parsed.model,
+        "deployment": parsed.target.name,
+        "provider": parsed.target.provider,
+        "model": parsed.target.model,
         "prompt": parsed.prompt_version,
         **parsed.fidelity_facts(),
     }
@@ -146,7 +149,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
     _complete(claim, context, parsed.page, facts | used)
     if context.options.writes_cache:
         with borrowed_connection():
-            answer_cache.keep(context.cache_inputs, parsed.model, parsed.page, facts)
+            answer_cache.keep(context.cache_inputs, parsed.target, parsed.page, facts)
 
 
 def _complete(claim: Claim, context: _PageContext, page: Page, facts: dict[str, Any]) -> None:

@@ -34,7 +34,8 @@ OUTAGE_PAUSE_SECONDS = 5.0
 class CallScope:
     """The page that a call is for, and its limits. Money in millionths of a US dollar.
 
-    ``exhausted``: deployments that already used all their attempts at this page.
+    ``exhausted``: deployments that already used all their attempts at this page. ``has_instructions``: the sender has
+    wishes, which a model with a dialect of its own cannot follow.
     """
 
     call_for: CallFor
@@ -42,6 +43,7 @@ class CallScope:
     project_money_per_day: int | None = None
     job_money: int | None = None
     exhausted: frozenset[int] = frozenset()
+    has_instructions: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
 
@@ -78,6 +80,9 @@ class Attempts:
         self._failures: list[str] = []
         self._retryable_failures: dict[int, int] = {}  # by id of the deployment
         self._excluded: set[int] = set()
+        for target in self._targets if scope.has_instructions else ():
+            if target.dialect:
+                self.exclude(target, f"its dialect {target.dialect} takes no instructions")
 
     def request(self, target: Target) -> CompletionRequest:
         """Return the request to the deployment: prompt, picture and form depend on its model."""

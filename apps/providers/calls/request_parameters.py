@@ -11,6 +11,7 @@ from typing import Any
 from apps.providers.calls.families import FAMILIES
 from apps.providers.calls.thinking import DISABLED, MIN_BUDGET_TOKENS, Thinking, refuses_sampling, thinking_of
 from apps.providers.catalog import Target
+from apps.providers.dialects import DIALECTS
 from apps.providers.model_table import entry_of
 
 SAMPLING = frozenset({"temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty"})
@@ -49,7 +50,8 @@ def request_parameters(target: Target, *, answer_tokens: int, limit: int) -> dic
     ``limit``: the limit of the answer with its thinking. A budget of thinking is reduced to what fits below it.
     """
     plan, refused = _thinking(target), target.learnt.refused
-    sent: dict[str, Any] = {**target.parameters, **plan.parameters}
+    form = DIALECTS[target.dialect].parameters if target.family == "openai_compatible" else {}
+    sent: dict[str, Any] = {**form, **target.parameters, **plan.parameters}
     sent.update(sent.pop("extra_body", None) or {})
     if plan.is_budget and isinstance(sent.get("thinking"), dict):
         sent["thinking"] = _fitting(sent["thinking"], limit - answer_tokens)

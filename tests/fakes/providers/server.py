@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from apps.parsing.prompts.token_estimate import jpeg_size
 from tests.fakes.providers import credentials, faults, specifications, transport
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Counted, Refusal, Reply
 from tests.fakes.providers.faults import Faults
@@ -96,6 +97,7 @@ class Server:
     def _note(self, entry: Entry, conversation: Conversation) -> None:
         entry.sha256 = conversation.sha256
         entry.has_image = bool(conversation.images)
+        entry.image_sizes = [jpeg_size(image) or (0, 0) for image in conversation.images]
         self.ledger.keep_text(entry, conversation.text)
 
     async def _complete(self, wire: Wire, conversation: Conversation, entry: Entry) -> tuple[Fault | None, Reply]:

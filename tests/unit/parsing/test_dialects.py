@@ -254,7 +254,7 @@ def form_problems(dialect: str, prompt: str, picture_pixels: int | None, page_pa
         (("dots", "", None, ["lvm"]), "dialect: 'dots' is not one of"),
         (("dots_ocr", "", None, ["lvm", "llm"]), "dialect: a model with its own form"),
         (("", "Read this", None, ["lvm"]), "prompt: "),
-        (("olmocr", "", 10, ["lvm"]), "picture_pixels: 256 to 8000"),
+        (("olmocr", "", 10, ["lvm"]), "picture_pixels: 256 to 4000"),
         (("olmocr", "", True, ["lvm"]), "picture_pixels"),
     ],
 )
