@@ -146,7 +146,8 @@ class Step(models.Model):
     The row exists before the message. A claim is one guarded UPDATE that raises ``fence`` and counts ``starts``; a
     result is accepted once, and only with the fence of the latest claim. ``window`` is the chord it was sent in.
     ``image`` is the page image that waits for OCR; while it is empty, the message waits to be rendered.
-    ``outage_since``: since when the providers that the page needs have been unavailable.
+    ``outage_since``: since when the providers that the page needs have been unavailable. ``needs_micros``: the money
+    that the page waits for, in millionths of a US dollar; ``budget_waits``: how often it has waited for money.
     """
 
     job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="steps")
@@ -165,6 +166,8 @@ class Step(models.Model):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     image = models.CharField(max_length=120, blank=True)
     outage_since = models.DateTimeField(null=True, blank=True)
+    needs_micros = models.PositiveBigIntegerField(null=True, blank=True)
+    budget_waits = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [
@@ -184,6 +187,11 @@ class Step(models.Model):
                 name="step_sent_and_open",
             ),
             models.Index(fields=["lease_expires_at"], condition=Q(state=StepState.RUNNING), name="step_leases"),
+            models.Index(
+                fields=["project_id", "id"],
+                condition=Q(state=StepState.PENDING, needs_micros__isnull=False),
+                name="step_waits_for_money",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -121,6 +121,7 @@ class StepChange:
     image: Effect = KEEP
     queue: Effect = KEEP
     outage_since: Effect = KEEP
+    needs_micros: Effect = KEEP
 
 
 _PENDING, _RUNNING = frozenset({StepState.PENDING}), frozenset({StepState.RUNNING})
@@ -156,6 +157,7 @@ class StepMove(Enum):
         sent_at=NOW_IF_EMPTY,
         begun_at=NOW,
         lease_expires_at=NEW_LEASE,
+        needs_micros=CLEAR,
     )
     CLAIM_FOR_OCR = StepChange(_PENDING, StepState.RUNNING, starts=+1, begun_at=NOW, lease_expires_at=NEW_LEASE)
 

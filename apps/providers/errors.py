@@ -3,6 +3,7 @@
 PageError
   ProviderError            a provider, or a rule about providers
     QuotaExhausted         wait_seconds; nothing failed
+      BudgetReserved       micros: the money that the next call needs, in millionths of a US dollar
     ProvidersUnavailable   every deployment is out of order now; wait_seconds
     AllProvidersFailed     every deployment failed on this page or refused it; lists the failures
     BudgetExceeded         the job's or the project's money is spent
@@ -63,6 +64,14 @@ class QuotaExhausted(ProviderError):
     def __init__(self, wait_seconds: float) -> None:
         super().__init__()
         self.wait_seconds = wait_seconds
+
+
+class BudgetReserved(QuotaExhausted):
+    """Calls in flight have reserved the rest of the budget; the page waits until one of them gives some back."""
+
+    def __init__(self, wait_seconds: float, micros: int) -> None:
+        super().__init__(wait_seconds)
+        self.micros = micros
 
 
 class ProvidersUnavailable(ProviderError):

@@ -211,13 +211,6 @@ def mean_seconds(page_parser: str) -> float | None:
     return mean
 
 
-def calls_running(job_id: str) -> bool:
-    """Return whether calls of the job are in flight. A killed worker's calls count until ``max_call_duration``."""
-    recently = Now() - max_call_duration()
-    with borrowed_connection():
-        return Usage.objects.filter(job_id=job_id, outcome=CallOutcome.RUNNING, started_at__gte=recently).exists()
-
-
 def past_calls() -> Iterator[PastCall]:
     """Yield the last day's calls for each quota that counted them, to fill an empty quota store.
 

@@ -109,7 +109,8 @@ class QuotaModel:
                     latest, denied = allowed_at, (limits, name)
         if denied:
             limits, name = denied
-            return QuotaDenied(limits.key, name, self._stagger_retry(limits, demand, latest, moment))
+            flying = len(self._quotas[limits.key].in_flight(moment))
+            return QuotaDenied(limits.key, name, self._stagger_retry(limits, demand, latest, moment), flying)
         reservation = Reservation(str(next(self._ids)), tuple(quotas), demand, moment / MICROSECONDS, epoch="")
         for limits in quotas:
             self._count_reservation(limits, reservation, moment)

@@ -11,7 +11,10 @@ from django.db.models.functions import Coalesce, Now
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.states import JOB_SOURCES, PAGE_SOURCES, Effect, JobState, PageState, Stage, StepMove
 
-COLUMNS = ("sent_at", "window", "begun_at", "lease_expires_at", "not_before", "image", "queue", "outage_since")
+COLUMNS = (
+    *("sent_at", "window", "begun_at", "lease_expires_at", "not_before", "image", "queue", "outage_since"),
+    "needs_micros",
+)
 _EMPTY = {"window": "", "image": ""}
 
 

@@ -18,7 +18,7 @@ from apps.core.database_connections import borrowed_connection
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, PageAttempt, Step
-from apps.jobs.scheduling import wake_up_timer
+from apps.jobs.scheduling import budget_waits, wake_up_timer
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail, fail_pages, pages_of, snooze
 from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.scheduling.moves import move_pages
@@ -36,7 +36,7 @@ from apps.providers import ledger
 from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, CallScope
 from apps.providers.calls.process_gateway import process_gateway
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
-from apps.providers.errors import BudgetExceeded, ProviderError, ProvidersUnavailable, QuotaExhausted
+from apps.providers.errors import BudgetExceeded, BudgetReserved, ProviderError, ProvidersUnavailable, QuotaExhausted
 from apps.providers.ledger import CallFor
 
 logger = logging.getLogger(__name__)
@@ -51,6 +51,9 @@ def parse_page(*, step_id: int, fence: int) -> None:
         with record_errors(claim):
             try:
                 _complete_with_answer(claim, _PageContext(claim))
+            except BudgetReserved as reserved:
+                if not budget_waits.wait_for_money(claim, reserved):
+                    _fall_back(claim, BudgetExceeded("Other pages took the money for which the page waited."))
             except QuotaExhausted as quota:
                 _snooze(claim, quota.wait_seconds)
             except ProvidersUnavailable as error:
@@ -68,6 +71,7 @@ def parse_page(*, step_id: int, fence: int) -> None:
                     complete(claim)  # records the attempt as refused: the claim was lost
             except ProviderError as error:
                 _fall_back(claim, error)
+    budget_waits.wake_pages(claim.job)
     advance_soon(job_id=claim.job.pk, stage=Stage.MODEL)
 
 

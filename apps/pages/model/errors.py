@@ -15,7 +15,9 @@ ParseError
     UnplannedError           a fault of ours; another attempt may succeed
       StorageUnavailable
     ProviderError            a model call
-      QuotaExhausted, ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
+      QuotaExhausted
+        BudgetReserved
+      ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
   JobError                   a command that the state or the options of a job forbid
     JobNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
     IllegalMove

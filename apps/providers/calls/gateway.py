@@ -35,6 +35,7 @@ from apps.providers.errors import (
     BREAKER_FAILURES,
     FAULT_FAILURES,
     BudgetExceeded,
+    BudgetReserved,
     CallFailed,
     Failure,
     ProviderError,
@@ -42,7 +43,7 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.quota.store import QuotaDenied, QuotaStore, QuotaStoreUnavailable, Reservation
+from apps.providers.quota.store import QuotaDenied, QuotaState, QuotaStore, QuotaStoreUnavailable, Reservation
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,10 @@ class Gateway:
         self._store = store
         self._catalog = catalog
         self._semaphores = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
+
+    def quota_states(self, keys: Sequence[str]) -> list[QuotaState]:
+        """Return the state of each quota, as the quota store does."""
+        return self._store.state(keys)
 
     def warm_up(self) -> None:
         """Import the provider client ahead of the first call."""
@@ -151,7 +156,8 @@ class Gateway:
         """
         until = time.monotonic() + MAX_QUOTA_WAIT_SECONDS
         while True:
-            denials = []
+            denials: list[QuotaDenied] = []
+            needed = []
             for target in attempt.candidates():
                 outcome = self._store.reserve(attempt.quotas(target), attempt.demand(target))
                 if isinstance(outcome, Reservation):
@@ -162,9 +168,10 @@ class Gateway:
                     attempt.exclude(target, f"its quota of {outcome.limit} is smaller than one call")
                 else:
                     denials.append(outcome)
+                    needed.append(attempt.demand(target).money or 0)
             wait = self._wait_seconds(attempt, denials)
             if time.monotonic() + wait > until:
-                raise self._denied(attempt, denials, wait)
+                raise self._denied(attempt, denials, wait, min(needed))
             time.sleep(wait)
             if attempt.scope.should_stop():
                 raise Stopped
@@ -216,12 +223,17 @@ class Gateway:
         if not denials:
             raise attempt.final_error()
         spent = [denial for denial in denials if _is_budget(denial)]
-        if len(spent) == len(denials) and not ledger.calls_running(attempt.scope.call_for.job_id):
-            raise BudgetExceeded
-        # Calls in flight have reserved their maximum cost, and the unused part is released.
-        return min(1.0 if denial in spent else denial.wait_seconds for denial in denials)
+        if len(spent) == len(denials):
+            if not any(denial.in_flight and math.isfinite(denial.wait_seconds) for denial in spent):
+                raise BudgetExceeded
+            return 1.0
+        return min(denial.wait_seconds for denial in denials if denial not in spent)
 
-    def _denied(self, attempt: Attempts, denials: Sequence[QuotaDenied], wait: float) -> ProviderError:
+    def _denied(
+        self, attempt: Attempts, denials: Sequence[QuotaDenied], wait: float, needed_micros: int
+    ) -> ProviderError:
+        if all(_is_budget(denial) for denial in denials):
+            return BudgetReserved(ledger.max_call_duration().total_seconds(), needed_micros)
         if attempt.out_of_order or all(denial.limit == "breaker" for denial in denials):
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
         return QuotaExhausted(wait)

@@ -355,7 +355,7 @@ local function reserve()
   end
   local answer = { "granted", now, epoch }
   if late then
-    answer = { "denied", late.position - 1, limit, stagger_retry(late, latest) }
+    answer = { "denied", late.position - 1, limit, stagger_retry(late, latest), late.in_flight }
   end
   for _, quota in ipairs(quotas) do
     if not late then

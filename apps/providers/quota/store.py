@@ -112,8 +112,8 @@ class QuotaStore:
                 return self.reserve(quotas, demand, now=now)
             return QuotaDenied(quotas[0].key if quotas else "", "rebuilding", quota_rebuild.RECHECK_SECONDS)
         if answer[0] == "denied":
-            _, position, limit, wait = answer
-            return QuotaDenied(quotas[position].key, limit, math.inf if wait < 0 else wait / MICROSECONDS)
+            _, position, limit, wait, in_flight = answer
+            return QuotaDenied(quotas[position].key, limit, math.inf if wait < 0 else wait / MICROSECONDS, in_flight)
         _, reserved_at, epoch = answer
         return Reservation(reservation_id, tuple(quotas), demand, reserved_at / MICROSECONDS, epoch)
 

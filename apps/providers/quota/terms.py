@@ -150,11 +150,13 @@ class QuotaDenied:
 
     Callers get staggered retry times, none earlier than the limit named here can allow the call. For "calls_in_flight"
     the time is estimated from the duration of calls. A caller that waits for the result of a probe retries shortly.
+    ``in_flight``: the quota's calls in flight. They hold their maximum cost, and give back what they do not use.
     """
 
     key: str
     limit: LimitName
     wait_seconds: float
+    in_flight: int = 0
 
 
 @dataclass(frozen=True)

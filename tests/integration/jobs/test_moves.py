@@ -18,6 +18,7 @@ BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2036, 1, 1, tzinfo=UTC)
 FILLED: dict[str, Any] = {
     **dict.fromkeys(("sent_at", "begun_at", "lease_expires_at", "not_before", "outage_since"), BEFORE),
+    "needs_micros": 5,
     "window": "old",
     "image": "old.png",
     "queue": "ocr_gpu",
@@ -35,7 +36,7 @@ MOVES: list[tuple[StepMove, set[StepState], StepState, dict[str, Any], dict[str,
     (StepMove.RESEND, {PENDING}, PENDING, {"window": "new"}, {"sent_at": "now", "image": ""}),
     (StepMove.CHANGE_QUEUE, {PENDING}, PENDING, {"queue": "ocr_cpu"}, {**UNSENT, "image": "", "fence": 6}),
     (StepMove.REPLACE_BY_PAGES, {PENDING}, StepState.SPLIT, {}, {}),
-    (StepMove.CLAIM, {PENDING}, RUNNING, {}, {**BEGUN, "fence": 6}),
+    (StepMove.CLAIM, {PENDING}, RUNNING, {}, {**BEGUN, "fence": 6, "needs_micros": None}),
     (StepMove.CLAIM_FOR_OCR, {PENDING}, RUNNING, {}, BEGUN),
     (StepMove.COMPLETE, {RUNNING}, StepState.SUCCEEDED, {}, ENDED),
     (StepMove.FAIL, {RUNNING}, StepState.FAILED, {}, ENDED),
