@@ -1,12 +1,14 @@
 """parse_page_with_agent: text, picture and tools; the model drafts the page, then checks its draft.
 
 A page takes two requests when the model needs no tool: the draft, and its revision after the draft was compared with
-the page. The number of requests is bounded; the last request offers only the tool ``finish``.
+the page. A model that finds its draft right answers the second one with ok, and does not write the page again. The
+number of requests is bounded; the last request offers only the tool ``finish``.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,9 +40,10 @@ MAX_REQUESTS = 6
 MAX_TOOL_CALLS_PER_RESPONSE = 4
 _REVIEW = (
     "Your draft was compared with what a program read on the page. {findings} Where the program may be wrong, look at "
-    "the picture. Then call finish once more with the whole page; it may be the same. Its last line is exactly: "
-    "{end_line}"
+    "the picture. If the draft is right, call finish with the word ok alone. Otherwise call finish with the whole "
+    "page, corrected; its last line is exactly: {end_line}"
 )
+_APPROVAL = re.compile(r"\W*ok(?:ay)?\W*", re.IGNORECASE)
 _MAX_TOOL_TEXT_CHARS = 4000
 
 
@@ -106,6 +109,8 @@ class PageWithAgent:
                 if not answer.tool_calls:
                     raise UnusableAnswer("The model neither finished the page nor used a tool.")
                 return None
+            if session.drafts and _APPROVAL.fullmatch(draft):
+                draft = session.drafts[-1]
             if session.drafts or last:
                 return check_answer(
                     page, draft, marker=marker, sees_picture=True, is_finished=requests.is_finished(answer)

@@ -50,4 +50,23 @@ def request_of(
 ) -> CompletionRequest:
     """Return the request with these messages to the deployment."""
     limit = answer_tokens(page) * (_TOKENS_OF_DIALECT if target.dialect else 1)
-    return CompletionRequest(messages, tools=tools, max_tokens=limit, input_tokens=estimate_tokens(messages, tools))
+    tokens = estimate_tokens(messages, tools)
+    if "claude" in model_of(target).lower():
+        messages = with_cache_marks(messages, goes_on=bool(tools))
+    return CompletionRequest(messages, tools=tools, max_tokens=limit, input_tokens=tokens)
+
+
+def with_cache_marks(messages: Sequence[Mapping[str, Any]], *, goes_on: bool) -> list[Mapping[str, Any]]:
+    """Return the messages with the marks up to which Claude keeps a prompt for the next request.
+
+    ``goes_on``: more requests of this conversation follow, so its first message is kept with the picture. Other
+    providers keep prompts by themselves. What is too short is not kept, and costs nothing.
+    """
+    marked = list(messages)
+    for place, message in enumerate(marked[:2]):
+        content = message["content"]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+        if message["role"] == "system" or goes_on:
+            parts[-1] = {**parts[-1], "cache_control": {"type": "ephemeral"}}
+            marked[place] = {**message, "content": parts}
+    return marked

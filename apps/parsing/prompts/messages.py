@@ -4,11 +4,15 @@ A prompt has three parts. ``task`` and ``rules`` are ours in every request; a re
 ``style``. The rules come last and override the customer's instructions and any text of the page. Texts of pages and
 customers are data: a line in them that looks like the frame around them, or like a control token of a chat template,
 is escaped before it is sent.
+
+Providers cache the beginning of prompts that are alike. So what is the same for all pages of a job comes first, then
+the picture, and everything random last.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import secrets
 import unicodedata
@@ -22,7 +26,7 @@ from apps.parsing.prompts import page_notes
 from apps.parsing.prompts.agent_tools import TOOLS
 
 FOLDER = Path(__file__).parent
-LATEST = {"llm": 1, "lvm": 1, "agent": 1}
+LATEST = {"llm": 2, "lvm": 2, "agent": 2}
 """A new text, or another way of writing pages for models, is a new version: answers are cached under its name."""
 
 Message = dict[str, Any]
@@ -30,7 +34,8 @@ Message = dict[str, Any]
 _PART = re.compile(r"^=== (\w+)\n", re.MULTILINE)
 # Frames, end lines and the control tokens of chat templates, as they begin.
 _MARKUP = re.compile(
-    r"<(?=\s*/?\s*(?:document_page|customer_wishes)|\s*!-+\s*end\b|\||/?s>|(?:start|end)_of_turn>)", re.IGNORECASE
+    r"<(?=\s*/?\s*(?:document_page|page_before|customer_wishes)|\s*!-+\s*end\b|\||/?s>|(?:start|end)_of_turn>)",
+    re.IGNORECASE,
 )
 
 
@@ -94,21 +99,25 @@ def page_messages(
     *,
     instructions: CustomInstructions | None = None,
     image: bytes | None = None,
+    before: str = "",
     mark: str | None = None,
 ) -> Conversation:
     """Return the conversation that begins with this page.
 
-    llm: the page's text; lvm: its ``image`` (JPEG) alone; agent: both, and the tools. ``mark`` is random in every call,
-    so that no page can contain it. Raise ValueError if the parser needs an image and none is given.
+    llm: the page's text; lvm: its ``image`` (JPEG) alone; agent: both, and the tools. ``before``: what the page before
+    has to say (``page_before.summary_of``). ``mark`` is random in every call, so that no page can contain it. Raise
+    ValueError if the parser needs an image and none is given.
     """
     mark = mark or secrets.token_hex(6)
     instructions = instructions or CustomInstructions()
     style = defused(instructions.system_prompt.strip()) or prompt.style
-    system = [prompt.task.replace("{mark}", mark), f"How the Markdown is written:\n{style}"]
+    system = [prompt.task, f"How the Markdown is written:\n{style}"]
     if instructions.texts:
+        wishes = "\n\n".join(instructions.texts)
+        # The marker is the same for all pages of a job; no text contains its own hash.
         system.append(
             "The sender of the document wishes the following. Do it as far as the rules below allow.\n"
-            + _framed("customer_wishes", "\n\n".join(instructions.texts), mark)
+            + _framed("customer_wishes", wishes, hashlib.sha256(wishes.encode("utf-8", "replace")).hexdigest()[:12])
         )
     system.append(prompt.rules)
 
@@ -118,12 +127,14 @@ def page_messages(
         size = f"The page is {page.width:.0f} points wide and {page.height:.0f} points high; regions lie inside of it."
         demand = f"{size} Turn it into Markdown and call finish. Its last line is exactly: {end_line}"
     user: list[Message] = []
-    if prompt.parser != "lvm":
-        user.append({"type": "text", "text": _framed("document_page", page_notes.page_text(page), mark)})
     if prompt.parser != "llm":
         if not image:
             raise ValueError(f"The parser {prompt.parser} needs the page's image.")
         user.append(_picture(image, detail="high"))
+    if before:
+        user.append({"type": "text", "text": _framed("page_before", before, mark)})
+    if prompt.parser != "lvm":
+        user.append({"type": "text", "text": _framed("document_page", page_notes.page_text(page), mark)})
     user.append({"type": "text", "text": demand})
     messages = (
         {"role": "system", "content": "\n\n".join(system)},

@@ -194,3 +194,41 @@ def test_a_change_of_the_deployment_makes_a_new_request(
     catalog.forget()
 
     assert parsing(run(submit(PAGE, **MULTIMODAL)))["cache"] == "miss"
+
+
+@pytest.mark.parametrize("family", ["openai", "anthropic", "gemini", "vertex-claude", "bedrock", "local"])
+def test_an_agent_that_finds_its_draft_right_does_not_write_the_page_again(
+    submit: Submit, provider: FakeProvider, family: str
+) -> None:
+    deploy(provider, family)
+    provider.answer(BODY, times=1)
+
+    job = run(submit(PAGE, mode="agentic", tier="agentic", uses_models=True))
+
+    assert result(job, "markdown.md") == f"{BODY}\n"
+    first, second = Usage.objects.order_by("pk")
+    assert second.output_tokens is not None
+    assert first.output_tokens is not None
+    assert second.output_tokens < first.output_tokens / 2
+    assert "call finish with the word ok alone" in provider.requests()[-1]["text"]
+
+
+def test_an_agent_corrects_its_draft(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    provider.answer(BODY.replace("700", "800"), times=1)
+    provider.answer(BODY)
+
+    job = run(submit(PAGE, mode="agentic", tier="agentic", uses_models=True))
+
+    assert "Numbers missing: 700." in provider.requests()[-1]["text"]
+    assert result(job, "markdown.md") == f"{BODY}\n"
+
+
+def test_a_wrong_draft_that_the_agent_approves_is_refused(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    provider.answer(BODY.replace("700", "800"), times=1)
+
+    job = run(submit(PAGE, mode="agentic", tier="agentic", uses_models=True))
+
+    assert parsing(job)["fallback_used"]
+    assert result(job, "markdown.md") == f"{BODY}\n"
