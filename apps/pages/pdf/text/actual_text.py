@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from apps.pages.pdf.pdfium import TEXT, Pdfium
+from apps.pages.pdf.text.character_records import UNMAPPED
+from apps.pages.pdf.text.ligatures import letters_of_glyphs
 
 ACTUAL_TEXT = 5
 """Type of the records of such text."""
@@ -40,9 +42,7 @@ def settled(library: Pdfium, page: int, records: Any) -> tuple[Any, Any, frozens
     code = records["unicode"]
     if not len(places) and (not len(code) or (code.min() >= _FIRST_PRINTED and code.max() < _FIRST_PRIVATE)):
         return None
-    control = (code < _FIRST_PRINTED) & (code != 9) & (code != 10) & (code != 13)
-    unread = np.flatnonzero(control | (code >= _FIRST_PRIVATE) & (code < _AFTER_PRIVATE))
-    given = _given_texts(library, records, unread) if len(unread) else {}
+    given = _given_texts(library, records)
     if not len(places) and not given:
         return None
     records = records.copy()
@@ -74,9 +74,16 @@ def settled(library: Pdfium, page: int, records: Any) -> tuple[Any, Any, frozens
     return kept, result, frozenset(groups)
 
 
-def _given_texts(library: Pdfium, records: Any, unread: Any) -> dict[tuple[int, int], str]:
-    """Return the texts given for stretches of records that are read as nothing else."""
-    texts: dict[tuple[int, int], str] = {}
+def _given_texts(library: Pdfium, records: Any) -> dict[tuple[int, int], str]:
+    """Return the texts given for stretches of records that are read as nothing else, or the letters of their glyphs."""
+    code, is_unmapped = records["unicode"], records["type"] == UNMAPPED
+    control = (code < _FIRST_PRINTED) & (is_unmapped | (code != 9) & (code != 10) & (code != 13))
+    unread = np.flatnonzero(control | (code >= _FIRST_PRIVATE) & (code < _AFTER_PRIVATE))
+    if not len(unread):
+        return {}
+    texts = {
+        (at, at + 1): text for at, text in letters_of_glyphs(library, records, unread[is_unmapped[unread]]).items()
+    }
     objects = records["object"]
     for start, end in _stretches(objects, unread):
         handle = int(objects[start])
@@ -84,6 +91,8 @@ def _given_texts(library: Pdfium, records: Any, unread: Any) -> dict[tuple[int, 
         mark = mark_of(library, handle) if handle and whole else 0
         text = _text_of(library, mark).strip() if mark else ""
         if text and text != _SOFT_HYPHEN and text.isprintable() and len(text) <= MAX_GIVEN_TEXT:
+            for at in range(start, end):
+                texts.pop((at, at + 1), None)
             texts[start, end] = text
     return texts
 

@@ -52,6 +52,41 @@ def test_letters_whose_codes_are_those_of_line_ends(tmp_path: Path) -> None:
     assert text_of(tmp_path / "a.pdf", names, bytes([9, 10, 11, 12, 13])) == "Brain"
 
 
+@pytest.mark.parametrize(
+    ("names", "codes", "expected"),
+    [
+        ({31: "f_i", 108: "l", 101: "e"}, [31, 108, 101], "file"),
+        ({30: "f_f_j", 29: "T_h", 111: "o", 101: "e"}, [29, 101, 111, 30, 111], "Theoffjo"),
+        ({28: "a28", 100: "d", 110: "n"}, [28, 110, 100], "find"),
+        ({16: "a16", 17: "a17", 30: "a30", 120: "x"}, [16, 120, 30, 17], "“xffi”"),
+        ({12: "a12", 13: "a13", 14: "a14", 120: "x"}, [12, 13, 14, 120], "fiflffix"),
+    ],
+    ids=["names of letters", "letters without a character", "T1", "quotes of T1", "OT1"],
+)
+def test_letters_of_a_ligature(tmp_path: Path, names: dict[int, str], codes: list[int], expected: str) -> None:
+    assert text_of(tmp_path / "a.pdf", names, bytes(codes)) == expected
+
+
+def test_a_ligature_named_by_its_letters_in_a_font_of_outlines(tmp_path: Path) -> None:
+    shown = b"BT /F 12 Tf 72 700 Td (con\\037rmed by the o\\036ce) Tj ET"
+    path = tmp_path / "a.pdf"
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</Type/Encoding/Differences[30/f_f_i/f_i]>>>>",
+        )
+    )
+
+    (page,) = page_reading.read_pages(str(path), [1])
+
+    assert isinstance(page, Page)
+    assert page.blocks[0].text == "confirmed by the office"
+    assert page.warnings == ()
+
+
 def test_a_glyph_without_ink_is_a_blank(tmp_path: Path) -> None:
     names = {3: "e3", 4: "r", 5: "a"}
 
