@@ -85,7 +85,7 @@ def mark_symbol_bullets(segments: Sequence[Segment]) -> None:
         if "symbol" in first.style.font.lower() and not is_lost:
             continue  # Greek letters and signs of formulas in Symbol are no bullets
         is_marker = sign in list_markers.BULLET_SIGNS or sign in list_markers.CHECK_BOXES
-        if sign and (is_lost or sign == "o" or not is_marker):
+        if sign and (is_lost or sign == "o" or not (is_marker or sign.isnumeric())):
             segment.text = f"{BULLET} {rest}".strip()
             segment.runs = [msgspec.structs.replace(first, text=f"{BULLET} "), *segment.runs[1:]]
         elif rest:

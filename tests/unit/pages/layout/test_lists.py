@@ -169,6 +169,18 @@ def test_a_sign_of_a_symbol_font_without_a_public_character_is_a_bullet(characte
     assert (block.marker, block.text) == ("•", "One reason to go")
 
 
+def test_a_number_of_a_symbol_font_is_no_bullet() -> None:
+    signs = [
+        msgspec.structs.replace(run(f"{sign} ", 72, 100 + 13 * row), style=TextStyle(font="ZapfDingbats"))
+        for row, sign in enumerate("❶➁⑩")
+    ]
+    reasons = [run(f"reason {row}", 84, 100 + 13 * row) for row in range(3)]
+
+    text = " ".join(f"{block.marker}{block.text}" for block in analyse(raw_page([*signs, *reasons])))
+
+    assert text == "❶ reason 0 ➁ reason 1 ⑩ reason 2"
+
+
 def test_bullets_at_the_right_of_an_arabic_page_begin_items() -> None:
     runs = [run("متطلبات التحقق من الأمان في التطبيقات كلها", 300, top) for top in (60, 74, 88)]
     for number in range(3):
