@@ -10,7 +10,7 @@ import numpy as np
 from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.text import tex_glyphs
 from apps.pages.pdf.text.character_records import HYPHEN, JOINED, UNMAPPED
-from apps.pages.pdf.text.fonts import FontFacts, character_of_glyph, glyph_name
+from apps.pages.pdf.text.fonts import NO_FONT, FontFacts, character_of_glyph, glyph_name
 from apps.pages.pdf.text.symbol_fonts import piece_of_bracket
 
 _BLANK, _REPLACEMENT = 0x20, 0xFFFD
@@ -48,20 +48,27 @@ def name_glyphs(library: Pdfium, codes: Any, real: Any, fonts: Any, facts: Calla
         if public:
             codes[at] = public
     for at in np.flatnonzero(control & (codes < _BLANK)).tolist():
-        if fonts[at] and _is_blank(real[at], facts(int(fonts[at]))):
-            codes[at] = _BLANK
+        codes[at] = _shown(int(codes[at]), real[at], facts(int(fonts[at])))
     if tex_glyphs.NEGATION in known.values():
         tex_glyphs.join_negations(codes, JOINED)
 
 
-def _is_blank(record: Any, font: FontFacts) -> bool:
-    """Return True for a glyph without ink, whatever its code is, and for glyph 3 of a font that is not in the file."""
-    if not font.embedded:
-        return bool(record["type"] == UNMAPPED and record["code"] == _SPACE_GLYPH and font.encoding[:8] == "Identity")
-    width, height = record["right"] - record["left"], record["top"] - record["bottom"]
-    font_width = abs(record["loose_right"] - record["loose_left"])
-    font_height = abs(record["loose_top"] - record["loose_bottom"])
-    return bool(min(width, height) <= _MAX_THINNESS * max(font_width, font_height))
+def _shown(code: int, record: Any, font: FontFacts) -> int:
+    """Return what a control code shows: a blank, nothing (as a part of its neighbour), or the code where it is unknown.
+
+    A glyph without ink is a blank, whatever its code is, and so is glyph 3 of a TrueType font that is not in the file.
+    """
+    if font is NO_FONT:
+        return code
+    if font.embedded:
+        width, height = record["right"] - record["left"], record["top"] - record["bottom"]
+        font_width = abs(record["loose_right"] - record["loose_left"])
+        font_height = abs(record["loose_top"] - record["loose_bottom"])
+        return _BLANK if min(width, height) <= _MAX_THINNESS * max(font_width, font_height) else code
+    if font.encoding.startswith("Identity") and record["type"] == UNMAPPED and code == _SPACE_GLYPH:
+        return _BLANK
+    # The first byte of characters of two bytes, in a font whose codes have one.
+    return JOINED if not code and not font.encoding.endswith(("-H", "-V")) else code
 
 
 def _readable(library: Pdfium, codes: Any, real: Any, fonts: Any, key: tuple[int, int], *, named: bool) -> int:

@@ -133,6 +133,18 @@ def test_the_glyph_of_a_blank_in_a_font_without_a_map(tmp_path: Path) -> None:
     assert [len(word) for word in page.blocks[0].text.split(" ")] == [2, 1, 1]
 
 
+def test_characters_of_two_bytes_in_a_font_of_one(tmp_path: Path) -> None:
+    read = text_of(tmp_path / "a.pdf", f"<{'Ready'.encode('utf-16-be').hex()}> Tj")
+
+    assert read == "Ready"
+
+
+def test_words_over_the_end_of_others_stay_apart(tmp_path: Path) -> None:
+    read = text_of(tmp_path / "a.pdf", "(Once upon a time there) Tj 88 0 Td (was a king) Tj")
+
+    assert read == "Once upon a time there was a king"
+
+
 @pytest.mark.parametrize(("blank", "expected"), [(" ", "存在的 FOSS 政策"), ("", "存在的FOSS政策")])
 def test_a_blank_of_its_own_beside_ideographs(tmp_path: Path, blank: str, expected: str) -> None:
     characters = [*"存在的FOS 政策"]
