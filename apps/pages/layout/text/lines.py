@@ -26,6 +26,8 @@ MIN_CELL_GAP_EMS = 0.9
 MIN_NUMBER_GAP_EMS = 0.4
 # Narrower than this, in ems, two runs are one word in two fonts.
 MIN_SPACE_EMS = 0.13
+# Accents and signs above or below others have at most this many characters.
+MAX_ACCENT = 2
 # Runs are on one line when their heights share this much of the smaller one.
 MIN_LINE_OVERLAP = 0.5
 # A run is compared with the last lines only, because those before them end above it.
@@ -188,7 +190,8 @@ def joined(runs: Sequence[Spanned]) -> str:
         gap = run.x0 - previous.x1 if run.x0 >= previous.x0 else previous.x0 - run.x1
         spaced = previous.text[-1:].isspace() or run.text[:1].isspace()
         ems = scripts.mixed_gap_ems(text[-1:], piece[:1]) or MIN_SPACE_EMS
-        apart = spaced or gap > ems * min(run.size, previous.size)
+        is_over = gap < -run.size and min(len(piece), len(previous.text)) > MAX_ACCENT  # drawn over other text
+        apart = spaced or is_over or gap > ems * min(run.size, previous.size)
         if apart and (scripts.needs_space(text, piece) or gap > run.size):
             text += " "
         text += piece
