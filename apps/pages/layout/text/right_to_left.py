@@ -197,19 +197,25 @@ def _with_gaps(stretch: Sequence[Cluster], size: float, joint: str, *, spaced: b
     smallest = (MIN_SPACE_BESIDE_BLANKS_EMS if spaced else MIN_SPACE_EMS) * size
     result: list[Cluster] = []
     edge = stretch[0].x1
-    drawn = made_up = False
+    drawn = made_up = has_room = False
+    letters = 0
     for cluster in stretch:
         if cluster.text == " ":
-            drawn, made_up = drawn or spaced or _is_drawn(cluster), True
+            drawn, made_up, has_room = drawn or spaced or _is_drawn(cluster), True, has_room or _is_drawn(cluster)
             continue
         gap = edge - cluster.x1
-        if result and made_up and gap < MAX_NO_ROOM_EMS * size and _are_arabic(result[-1], cluster):
+        touches = made_up and gap < MAX_NO_ROOM_EMS * size
+        if touches and letters == 1 and not has_room:
+            pass  # PDFium puts the blank that ends a word after its first letter
+        elif result and touches and _are_arabic(result[-1], cluster):
             result[-1].text += joint
         elif result and (drawn or gap > smallest):
             result.append(Cluster(" ", cluster.x1, cluster.top, edge, cluster.bottom))
+            letters = 0
         edge = min(edge, cluster.x0) if result else cluster.x0
         result.append(cluster)
-        drawn = made_up = False
+        letters += 1
+        drawn = made_up = has_room = False
     return result
 
 

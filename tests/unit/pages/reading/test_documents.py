@@ -202,6 +202,18 @@ def test_a_right_to_left_line_is_read_from_the_right() -> None:
     assert [word.text for word in line.words] == ["רב", "OWASP", "שלום"]
 
 
+@pytest.mark.parametrize("word", ["ישראל", "پاکستان"])
+def test_a_blank_without_width_after_the_first_letter_is_none(word: str) -> None:
+    run = TextRun(word[::-1], 100, 50, 100 + 6 * len(word), 60, 10, False, False)
+    chars = [Char(text, 100 + 6 * place, 50, 106 + 6 * place, 60) for place, text in enumerate(word[::-1])]
+    between = 100 + 6 * (len(word) - 1)
+    blanks = [Char(" ", between + 0.2, 58, between + 0.2, 58), Char(" ", 400, 90, 403, 100)]
+
+    (line,) = rebuild_runs([run], [*chars, *blanks])
+
+    assert line.text == word
+
+
 def test_turned_text_beside_right_to_left_lines_is_read_once() -> None:
     """A stamp up the margin crosses the heights of the lines beside it."""
     display = "םולש"
