@@ -238,14 +238,15 @@ def paragraph_text(lines: Sequence[str]) -> str:
     return text
 
 
-def words_of(run: TextRun) -> list[TextRun]:
-    """Return the words of a run as runs, or the run itself when its word boxes are unknown."""
+def words_of(run: TextRun, *, blanks: bool = False) -> list[TextRun]:
+    """Return the words of a run as runs, with the ``blanks`` after them or without, or the run itself if it is one."""
     words = run.words
     if not words or len(words) < 2:
         return [run]
+    last = words[-1]
     return [
         TextRun(
-            word.text,
+            word.text + " " if blanks and word is not last else word.text,
             word.x,
             word.y,
             word.x + word.width,

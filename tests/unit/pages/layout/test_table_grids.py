@@ -303,3 +303,15 @@ def test_a_sign_in_the_word_gap_of_a_cell_of_several_lines() -> None:
     table = only_table(page_layout.analyse(raw_page([*runs, *written([["Sum", "12"]], [72, 200], [160])], rules=rules)))
 
     assert grid_of(table.cells)[0] == ["Item Gross 1 total Net", "paid"]
+
+
+def test_words_near_each_other_in_a_run_over_two_cells_stay_apart() -> None:
+    words = [WordBox("Cancer", 76, 124, 60, 12), WordBox("Fund", 137, 124, 40, 12), WordBox("yes", 204, 124, 20, 12)]
+    over_both = TextRun("Cancer Fund yes", 76, 124, 224, 136, 10, False, False, words=words)
+    rows = [["Gift to", "Given"], ["", ""], ["Other", "no"]]
+
+    table = only_table(
+        page_layout.analyse(raw_page([over_both, *written(rows, XS[:3], YS)], rules=grid_rules(XS[:3], YS)))
+    )
+
+    assert grid_of(table.cells)[1] == ["Cancer Fund", "yes"]
