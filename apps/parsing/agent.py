@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.pages.model.blocks import BlockType, Page
+from apps.pages.model.blocks import BlockType, Cell, Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
-from apps.pages.output.render import table_pipes
+from apps.pages.output.render import table_html, table_pipes
 from apps.parsing import requests
 from apps.parsing.answers import fidelity
 from apps.parsing.answers.parse_answer import end_line, parsed_page
@@ -44,7 +44,8 @@ _REVIEW = (
     "page, corrected; its last line is exactly: {end_line}"
 )
 _APPROVAL = re.compile(r"\W*ok(?:ay)?\W*", re.IGNORECASE)
-_MAX_TOOL_TEXT_CHARS = 4000
+_MAX_TOOL_TEXT_CHARS = 8000
+MAX_COLUMN_BORDERS = 60
 
 
 @dataclass
@@ -135,7 +136,9 @@ class PageWithAgent:
             elif call.name == agent_tools.FINISH:
                 text = self._review(page, session, str(call.arguments.get("markdown", "")), marker)
             else:
-                text = use_tool(page, call, pictures)[:_MAX_TOOL_TEXT_CHARS]
+                text = use_tool(page, call, pictures)
+                if len(text) > _MAX_TOOL_TEXT_CHARS:
+                    text = f"{text[:_MAX_TOOL_TEXT_CHARS]}\nThe rest is cut off. Ask for a smaller region."
             session.messages.append({"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text})
         if not answer.tool_calls:
             session.messages.append({"role": "user", "content": self._review(page, session, answer.text, marker)})
@@ -172,14 +175,24 @@ def use_tool(page: PageToParse, call: ToolCall, pictures: list[dict[str, Any]]) 
             return "The region follows as a picture."
         if call.name == agent_tools.READ_REGION:
             return _lines_in(page.page, box) or page.pictures.text(page.page, box) or "No text was found there."
+        if call.name == agent_tools.READ_TABLE:
+            return _read_table(page, box, call.arguments.get("columns"))
     except PageError as error:
         return error.detail
-    if call.name == agent_tools.READ_TABLE:
-        blocks = page.page.blocks
-        tables = [block for block in blocks if block.type is BlockType.TABLE and block.box.overlaps(box)]
-        text = "\n\n".join(table_pipes(table.cells) for table in tables) or _lines_in(page.page, box)
-        return text or "No table was found there; zoom and read it yourself."
     return f"There is no tool {call.name[:40]!r}."
+
+
+def _read_table(page: PageToParse, box: Box, columns: object) -> str:
+    """Return the table in a region as HTML, and how well it fits; where that finds none, what was extracted there."""
+    borders = [float(x) for x in columns if isinstance(x, int | float)] if isinstance(columns, list) else []
+    try:
+        found = page.pictures.table(page.page, box, borders[:MAX_COLUMN_BORDERS])
+    except PageError as error:
+        tables = [each for each in page.page.blocks if each.type is BlockType.TABLE and each.box.overlaps(box)]
+        text = "\n\n".join(table_pipes(table.cells) for table in tables) or _lines_in(page.page, box)
+        return text or f"{error.detail} Zoom and read it yourself."
+    cells = [Cell(row, column, text) for row, texts in enumerate(found.rows) for column, text in enumerate(texts)]
+    return f"Read by {found.strategy}; {found.score:.0%} of the region fits.\n{table_html(cells)}"
 
 
 def _region_of(arguments: Mapping[str, Any], page: Page) -> Box | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +11,10 @@ from typing import Protocol
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
+from apps.pages.model.region_table import RegionTable
 from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.sandbox import pool
-from apps.pages.sandbox.client import Limits
+from apps.pages.sandbox.client import TABLE_WORK, Limits
 
 POINTS_PER_INCH = 72
 PAGE_DPI = 144.0
@@ -21,6 +22,8 @@ PAGE_DPI = 144.0
 ZOOM_DPI = 300.0
 OCR_DPI = 200.0
 READERS = 2
+# pdfplumber is imported by a reader of its own, which starts when an agent first reads a table.
+TABLE_READERS = 1
 
 
 class DocumentGone(PageError):
@@ -40,6 +43,9 @@ class Pictures(Protocol):
 
     def text(self, page: Page, box: Box) -> str:
         """Return the text that OCR reads in a part of the page, or raise PageError."""
+
+    def table(self, page: Page, box: Box, columns: Sequence[float]) -> RegionTable:
+        """Return the table in a part of the page, or raise PageError. ``columns``: borders of columns, if known."""
 
 
 def dpi_for(page: Page, pixels: int) -> float:
@@ -89,6 +95,19 @@ class DocumentPictures:
                 should_stop=self._should_stop,
             )
         return recognized_text(image, box)
+
+    def table(self, page: Page, box: Box, columns: Sequence[float]) -> RegionTable:
+        with pool.reader_pool(TABLE_READERS, TABLE_WORK).reader(should_stop=self._should_stop) as reader:
+            return reader.table(
+                self._opened(),
+                page.number,
+                region=box,
+                columns=columns,
+                password=self._password,
+                media_type=self._media_type,
+                limits=self._limits,
+                should_stop=self._should_stop,
+            )
 
     def _opened(self) -> Path:
         if self._path is None:

@@ -172,13 +172,13 @@ def inspect(child: Child, *, password: str | None, limits: Limits, should_stop: 
 def rendered(
     child: Child, kind: Kind, request: ReadRequest, *, limits: Limits, should_stop: ShouldStop | None
 ) -> bytes:
-    """Return the encoded image of the requested page (``kind``: RENDER or PICTURE). Raise ``PageError``."""
+    """Return the encoded image of a page (``kind``: RENDER or PICTURE) or table (TABLE). Raise ``PageError``."""
     try:
         child.send(kind, request)
         reply, body = child.next_frame(within_seconds=limits.wall_seconds, should_stop=should_stop)
         if reply == Kind.REFUSED:
             raise _error_of(msgspec.json.decode(body, type=Refusal))
-        if reply != Kind.IMAGE:
+        if reply != (Kind.CELLS if kind == Kind.TABLE else Kind.IMAGE):
             raise Garbage(f"the child sent {reply.name} out of turn")
     except _CHILD_PROBLEMS as problem:
         raise child.end_after(problem) from problem

@@ -25,6 +25,7 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import Stopped, UnplannedError
 from apps.pages.model.geometry import Box
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
+from apps.pages.model.region_table import RegionTable, decode_region_table
 from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, inspect, rendered
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.open_document import FileIdentity, ReadableCopies, identity_of
@@ -33,6 +34,8 @@ from apps.pages.sandbox.protocol import Hangup, Kind, ReadRequest, ShouldStop
 
 __all__ = ["Limits", "Reader", "Stopped", "shared_reader"]
 
+PAGE_WORK, TABLE_WORK = "apps.pages.reading.page_reading", "apps.pages.reading.table_reading"
+"""The modules with what a reader can do. Tables of a region need pdfplumber, which other readers do not import."""
 DEFAULT_LIMITS = Limits()
 # A child reads at most this many ranges of one document, one after the other; then a fresh child takes over.
 _MAX_RANGES_PER_CHILD = 8
@@ -55,7 +58,7 @@ class Reader:
         self,
         *,
         user: str | None = None,
-        work: str = "apps.pages.reading.page_reading",
+        work: str = PAGE_WORK,
         start_process: StartProcess | None = None,
     ) -> None:
         self._user_id = reader_user(user)
@@ -179,6 +182,32 @@ class Reader:
         )
         jpeg = self._rendered(document, Kind.PICTURE, request, limits, should_stop)
         return vision_image.check_vision_image(jpeg, max_pixels=max_pixels)
+
+    def table(
+        self,
+        document: Path,
+        page_number: int,
+        *,
+        region: Box,
+        columns: Sequence[float] = (),
+        password: str | None = None,
+        media_type: str = "application/pdf",
+        limits: Limits = DEFAULT_LIMITS,
+        should_stop: ShouldStop | None = None,
+    ) -> RegionTable:
+        """Return the table in a region (points of the page as displayed); the reader's work must be ``TABLE_WORK``.
+
+        ``columns``: the x of the borders of its columns, if they are known. Raise ``PageError`` if there is none, and
+        the errors of ``render``.
+        """
+        request = ReadRequest(
+            page_numbers=(page_number,),
+            password=password,
+            media_type=media_type,
+            region=region,
+            columns=tuple(columns),
+        )
+        return decode_region_table(self._rendered(document, Kind.TABLE, request, limits, should_stop))
 
     def inspect_and_read(
         self,

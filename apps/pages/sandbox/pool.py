@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from apps.pages.model.errors import Stopped
 from apps.pages.per_process import PerProcess
-from apps.pages.sandbox.client import Reader
+from apps.pages.sandbox.client import PAGE_WORK, Reader
 
 _STOP_CHECK_SECONDS = 0.15
 
@@ -24,9 +24,10 @@ class ReaderPool:
     starts them all and lives as long as the pool.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, work: str = PAGE_WORK) -> None:
         if size < 1:
             raise ValueError("A pool needs at least one reader.")
+        self._work = work
         self._readers: list[Reader] = []
         self._made_by = os.getpid()
         # Last in, first out: None (a reader not started yet) is at the bottom, so that a started one is lent first.
@@ -51,7 +52,10 @@ class ReaderPool:
                     raise Stopped from None
         try:
             if reader is None:
-                reader = Reader(start_process=lambda make_process: self._starter.submit(make_process).result())
+                reader = Reader(
+                    work=self._work,
+                    start_process=lambda make_process: self._starter.submit(make_process).result(),
+                )
                 self._readers.append(reader)
             yield reader
         finally:
@@ -67,26 +71,28 @@ class ReaderPool:
 
 
 class _Pools:
-    """The pools of one process, one for each size."""
+    """The pools of one process, one for each size and work."""
 
     def __init__(self) -> None:
-        self._by_size: dict[int, ReaderPool] = {}
+        self._known: dict[tuple[int, str], ReaderPool] = {}
         self._lock = threading.Lock()
 
-    def of(self, size: int) -> ReaderPool:
+    def of(self, size: int, work: str) -> ReaderPool:
         with self._lock:
-            if size not in self._by_size:
-                self._by_size[size] = ReaderPool(size)
-                atexit.register(self._by_size[size].close)
-            return self._by_size[size]
+            if (size, work) not in self._known:
+                self._known[size, work] = ReaderPool(size, work)
+                atexit.register(self._known[size, work].close)
+            return self._known[size, work]
 
 
 _pools = PerProcess(_Pools)
 
 
-def reader_pool(size: int) -> ReaderPool:
+def reader_pool(size: int, work: str = PAGE_WORK) -> ReaderPool:
     """Return this process's pool of at most ``size`` readers, for any number of threads. It ends with the process.
+
+    ``work``: the module with what its readers can do.
 
     with pool.reader_pool(4).reader() as reader: ...
     """
-    return _pools().of(size)
+    return _pools().of(size, work)

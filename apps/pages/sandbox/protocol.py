@@ -47,10 +47,12 @@ class Kind(StrEnum):
     READ = "r"  # ReadRequest
     RENDER = "n"  # ReadRequest with one page number and a dpi
     PICTURE = "p"  # ReadRequest with one page number, a dpi, max_pixels and perhaps a region
+    TABLE = "t"  # ReadRequest with one page number, a region and perhaps columns
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
     IMAGE = "I"  # a page image for OCR, or a JPEG in reply to PICTURE
+    CELLS = "C"  # a RegionTable
     REFUSED = "E"  # Refusal: the request ends here
     DONE = "D"  # the request is complete
 
@@ -72,7 +74,8 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     to scans too.
     ``hidden_text``: "remove" takes out text that people cannot see, and tiny text unless ``preserve_very_small_text``.
     ``word_boxes``: lines and cells have the boxes of their words.
-    ``region``: the part of the page as displayed that a picture shows; None for the whole page.
+    ``region``: the part of the page as displayed that a picture shows, None for the whole page; or that of a table.
+    ``columns``: the x of the borders of its columns, if they are known.
     """
 
     page_numbers: tuple[int, ...] = ()
@@ -85,6 +88,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     dpi: float = 0.0
     max_dpi: float = 0.0
     region: Box | None = None
+    columns: tuple[float, ...] = ()
     max_pixels: int = 0
     hidden_text: str = "keep"
     preserve_very_small_text: bool = False

@@ -197,6 +197,8 @@ class DocumentChild:
                     protocol.send(self._reply, Kind.FACTS, facts)
                 elif kind == Kind.READ:
                     self._read(request)
+                elif kind == Kind.TABLE:
+                    self._read_table(request)
                 else:
                     self._render(kind, request)
             except Hangup:
@@ -228,6 +230,20 @@ class DocumentChild:
         for page in pages:
             protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))
             confinement.allow_cpu_for_another_page(request.cpu_seconds)
+
+    def _read_table(self, request: ReadRequest) -> None:
+        """Send the table in a region of one page."""
+        confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+        (page_number,) = request.page_numbers
+        table = self._work.read_table(
+            self._path,
+            page_number,
+            password=request.password,
+            media_type=request.media_type,
+            region=request.region,
+            columns=request.columns,
+        )
+        protocol.send(self._reply, Kind.CELLS, table)
 
     def _render(self, kind: Kind, request: ReadRequest) -> None:
         """Send the image of one page: grey for OCR (``RENDER``), or a JPEG for a vision model (``PICTURE``)."""

@@ -15,11 +15,11 @@ _REGION: dict[str, Any] = {
 }
 
 
-def _tool(name: str, description: str, **properties: dict[str, Any]) -> dict[str, Any]:
+def _tool(name: str, description: str, optional: tuple[str, ...] = (), **properties: dict[str, Any]) -> dict[str, Any]:
     parameters = {
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [each for each in properties if each not in optional],
         "additionalProperties": False,
     }
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
@@ -34,8 +34,15 @@ TOOLS: tuple[dict[str, Any], ...] = (
     ),
     _tool(
         READ_TABLE,
-        "Let a program read a region as one table, by its lines and columns. Returns HTML.",
+        "Let a program read a region of the text layer as one table: by its ruled lines, by aligned words, or with the "
+        "columns that you name. Returns HTML and how well the words fit.",
+        ("columns",),
         region=_REGION,
+        columns={
+            "type": "array",
+            "items": {"type": "number", "minimum": 0},
+            "description": "x of the borders of the columns in points, from left to right; leave it out at first",
+        },
     ),
     _tool(
         FINISH,
