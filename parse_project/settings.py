@@ -198,6 +198,9 @@ PROVIDER_IDLE_SECONDS = env.number(
     "PROVIDER_IDLE_SECONDS", 20, "seconds between two bytes of a provider's response", minimum=0.1
 )
 PROVIDER_TOTAL_SECONDS = env.number("PROVIDER_TOTAL_SECONDS", 180, "seconds for one call to a provider", minimum=0.1)
+PROVIDER_FLEX_SECONDS = env.number(
+    "PROVIDER_FLEX_SECONDS", 900, "seconds for one call of a job that can wait, at half price (flex)", minimum=0.1
+)
 PROVIDERS_REREAD_SECONDS = env.number(
     "PROVIDERS_REREAD_SECONDS", 5, "seconds until workers notice a change of providers in the admin", minimum=0.1
 )

@@ -56,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("stop", "degrade"),
         help="pages beyond the maximum cost fail, or keep their fallback text (default: degrade)",
     )
+    models.add_argument(
+        "--urgency",
+        choices=["now", "hours"],
+        help="hours: slow answers at about half the price, where a provider offers them",
+    )
     models.add_argument("--providers", metavar="NAME,NAME", help="use only these providers")
     models.add_argument("--no-external", action="store_true", help="send no page to an external provider")
     models.add_argument("--prompt", metavar="TEXT", help="additional instructions for the model")

@@ -27,6 +27,7 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
         "output_options": {"granular_bboxes": sorted(options.boxes) or None},
         "max_cost": options.max_cost,
         "on_budget": options.on_budget,
+        "urgency": options.urgency,
         "providers": providers if options.providers else None,
         "allow_external": False if options.no_external else None,
         "agentic_options": {"custom_prompt": options.prompt or None},

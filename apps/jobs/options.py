@@ -62,6 +62,10 @@ class JobOptions(Options):
         Literal["stop", "degrade"] | None,
         Field(description="pages beyond max_cost: stop fails them, degrade keeps their fallback text"),
     ] = None
+    urgency: Annotated[
+        Literal["now", "hours"] | None,
+        Field(description="hours: models may answer slowly, at about half the price where the provider offers it"),
+    ] = None
     fast_options: WithoutEffect[dict[str, Any]] = None
     agentic_options: AgenticOptions | None = None
     crop_box: CropBox | None = None
@@ -186,6 +190,11 @@ class JobOptions(Options):
     def stops_on_budget(self) -> bool:
         """Pages beyond ``max_cost`` fail; otherwise they keep their fallback text."""
         return self.on_budget == "stop"
+
+    @property
+    def can_wait(self) -> bool:
+        """Models may answer slowly where that is cheaper."""
+        return self.urgency == "hours"
 
     @property
     def reads_cache(self) -> bool:

@@ -23,12 +23,15 @@ from apps.providers.calls.addresses import with_address
 from apps.providers.calls.usage import TokenUsage
 from apps.providers.learnt import Learnt
 from apps.providers.models import Deployment, PageParserName
+from apps.providers.prices import PriceKey
 from apps.providers.quota.store import QuotaLimits
 
 logger = logging.getLogger(__name__)
 
 PROBE_SECONDS = 600.0  # a deployment with a fault gets one call per this interval
 MICROS_PER_DOLLAR = 1_000_000
+# The families whose requests name the service tier. Vertex AI wants headers instead; Anthropic has no such tier.
+FLEX_FAMILIES = frozenset({"openai", "gemini", "bedrock"})
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,14 @@ class Target:
         """Return everything of the deployment that its answers depend on, for cache keys."""
         form = [self.dialect, self.prompt, self.picture_pixels]
         return json.dumps([self.base_model or self.model, self.thinking, *form, self.parameters], sort_keys=True)
+
+    @property
+    def offers_flex(self) -> bool:
+        """Whether the provider serves the model for less to requests that can wait (service tier "flex")."""
+        prices = self.row.prices
+        is_free_to_choose = "service_tier" not in self.parameters and "service_tier" not in self.learnt.refused
+        is_offered = prices is not None and PriceKey("input", "flex") in prices.rates
+        return self.family in FLEX_FAMILIES and is_free_to_choose and is_offered
 
     def cost_nanos(self, usage: TokenUsage) -> int | None:
         return self.row.cost_nanos(usage)
@@ -213,6 +224,11 @@ def unsealed(sealed: str) -> dict[str, str]:
 def deployment_quota_key(deployment_id: int) -> str:
     """Return the key of the deployment's quota in the quota store."""
     return f"deployment:{deployment_id}"
+
+
+def flex_quota_key(target: Target) -> str:
+    """Return the key of the quota that keeps Retry-After and circuit breaker of the deployment's flex tier."""
+    return f"{target.limits.key}:flex"
 
 
 def limits_of(row: Deployment) -> QuotaLimits:

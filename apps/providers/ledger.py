@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.database_connections import borrowed_connection
-from apps.providers.calls.usage import TokenUsage
+from apps.providers.calls.usage import ServiceTier, TokenUsage
 from apps.providers.catalog import Target, deployment_quota_key
 from apps.providers.errors import CallFailed, Failure
 from apps.providers.models import CallOutcome, Usage
@@ -46,7 +46,9 @@ class CallFor:
     page_parser: str
 
 
-def begin_call(call_for: CallFor, target: Target, demand: QuotaDemand, reservation_id: str) -> Usage:
+def begin_call(
+    call_for: CallFor, target: Target, demand: QuotaDemand, reservation_id: str, *, tier: ServiceTier = ""
+) -> Usage:
     """Write the row of a call that is about to be sent, with its maximum of tokens and cost."""
     with borrowed_connection():
         return Usage.objects.create(
@@ -62,6 +64,7 @@ def begin_call(call_for: CallFor, target: Target, demand: QuotaDemand, reservati
             output_tokens=demand.output_tokens,
             cost_nanos=target.max_cost_nanos(input_tokens=demand.input_tokens, output_tokens=demand.output_tokens),
             reservation_id=reservation_id,
+            service_tier=tier,
         )
 
 
@@ -138,7 +141,7 @@ def exhausted_deployments(*, job_id: str, page_number: int, tries: int, since: d
 
 @dataclass(frozen=True)
 class Spent:
-    """A sum over calls. ``cost_nanos`` is None if the price of any call is unknown."""
+    """A sum over calls. ``cost_nanos`` is None if the price of any call is unknown; ``known_nanos`` skips those."""
 
     requests: int
     input_tokens: int
@@ -146,6 +149,7 @@ class Spent:
     cached_tokens: int
     reasoning_tokens: int
     cost_nanos: int | None
+    known_nanos: int
 
     @property
     def dollars(self) -> float | None:
@@ -183,6 +187,7 @@ def _spent_of(sums: Mapping[str, Any]) -> Spent:
         cached_tokens=sums["cached"] or 0,
         reasoning_tokens=sums["reasoning"] or 0,
         cost_nanos=cost,
+        known_nanos=sums["cost"] or 0,
     )
 
 
@@ -198,9 +203,10 @@ def cost_by_jobs(job_ids: Sequence[str]) -> dict[str, int | None]:
     return {job_id: None if unknown else cost or 0 for job_id, cost, unknown in rows}
 
 
-def max_call_duration() -> timedelta:
+def max_call_duration(tier: str = "") -> timedelta:
     """Return the age at which a call counts as ended even if its worker died: its maximum duration and a minute."""
-    return timedelta(seconds=settings.PROVIDER_TOTAL_SECONDS + 60)
+    seconds = settings.PROVIDER_FLEX_SECONDS if tier == "flex" else settings.PROVIDER_TOTAL_SECONDS
+    return timedelta(seconds=seconds + 60)
 
 
 def mean_seconds(page_parser: str) -> float | None:
@@ -220,10 +226,10 @@ def past_calls() -> Iterator[PastCall]:
     columns = ("deployment_id", "project_id", "job_id", "started_at", "seconds", "input_tokens", "output_tokens")
     with borrowed_connection():
         calls = Usage.objects.filter(started_at__gte=Now() - DAY)
-        rows = list(calls.values_list(*columns, "cost_nanos", "reservation_id", "outcome", named=True))
+        rows = list(calls.values_list(*columns, "cost_nanos", "reservation_id", "outcome", "service_tier", named=True))
     now = timezone.now()
     for row in rows:
-        took = max_call_duration() if row.seconds is None else timedelta(seconds=row.seconds)
+        took = max_call_duration(row.service_tier) if row.seconds is None else timedelta(seconds=row.seconds)
         ended_at = row.started_at + took
         for key in (
             deployment_quota_key(row.deployment_id or 0),

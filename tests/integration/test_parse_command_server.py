@@ -130,6 +130,7 @@ def test_a_terminal_shows_how_many_pages_wait_for_a_model(server: str, small: Pa
 
 def test_options_for_models_are_sent_to_the_server(server: str, small: Path) -> None:
     limits = ["--max-cost", "0.5", "--on-budget", "stop", "--providers", "house, azure-eu", "--no-external"]
+    limits += ["--urgency", "hours"]
     others = ["--prompt", "Write sums in bold.", "--no-cache"]
 
     done = parse(small, "--server", server, "--mode", "agentic", *limits, *others, LEAFMILL_API_KEY="right")
@@ -142,6 +143,7 @@ def test_options_for_models_are_sent_to_the_server(server: str, small: Path) -> 
         "version": "latest",
         "max_cost": 0.5,
         "on_budget": "stop",
+        "urgency": "hours",
         "providers": ["house", "azure-eu"],
         "allow_external": False,
         "agentic_options": {"custom_prompt": "Write sums in bold."},

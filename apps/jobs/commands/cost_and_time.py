@@ -37,11 +37,13 @@ class Range:
         return Range(self.low + other.low, self.high + other.high)
 
 
-def estimate_cost(usage: Mapping[str, UsageEstimate], targets: Mapping[str, Sequence[Target]]) -> Range | None:
+def estimate_cost(
+    usage: Mapping[str, UsageEstimate], targets: Mapping[str, Sequence[Target]], *, can_wait: bool
+) -> Range | None:
     """Return the cost in US dollars; None if a price is unknown or no provider serves a mode.
 
-    The low end is the cheapest of the deployments that are used first, without retries; the high end is the most
-    expensive of all deployments, with retries.
+    The low end is the cheapest of the deployments that are used first, without retries, in the flex tier if the job
+    ``can_wait``; the high end is the most expensive of all deployments, with retries.
     """
     total = Range(0.0, 0.0)
     for mode, demand in usage.items():
@@ -49,14 +51,18 @@ def estimate_cost(usage: Mapping[str, UsageEstimate], targets: Mapping[str, Sequ
         if not allowed or not all(target.row.has_price for target in allowed):
             return None
         first = [target for target in allowed if target.order == allowed[0].order]
-        low = min(_dollars(target, demand.input.least, demand.output.least) for target in first)
+        low = min(
+            _dollars(target, demand.input.least, demand.output.least, is_flex=can_wait and target.offers_flex)
+            for target in first
+        )
         high = max(_dollars(target, demand.input.most, demand.output.most) for target in allowed)
         total += Range(low, high * RETRIES)
     return total
 
 
-def _dollars(target: Target, input_tokens: float, output_tokens: float) -> float:
-    return (target.cost_nanos(TokenUsage(round(input_tokens), round(output_tokens))) or 0) / 1e9
+def _dollars(target: Target, input_tokens: float, output_tokens: float, *, is_flex: bool = False) -> float:
+    usage = TokenUsage(round(input_tokens), round(output_tokens), service_tier="flex" if is_flex else "")
+    return (target.cost_nanos(usage) or 0) / 1e9
 
 
 def estimate_seconds(

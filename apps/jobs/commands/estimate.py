@@ -113,7 +113,7 @@ def _estimate_mode(sample: PageSample, job: ParseJob, quota: ProjectQuota | None
         requests=round(total.requests),
         input_tokens=round(total.input.likely),
         output_tokens=round(total.output.likely),
-        cost=estimate_cost(usage_of_modes, targets),
+        cost=estimate_cost(usage_of_modes, targets, can_wait=options.can_wait),
         seconds=estimate_seconds(usage_of_modes, targets, pages=sample.pages, pages_for_ocr=sample.pages_needing_ocr),
         without_price=list(dict.fromkeys(unpriced)),
         why_not=why_not,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -49,7 +50,7 @@ def admit(*, project: Project, mode: str, options: JobOptions, tier: str) -> Adm
             )
         if quota.dollars_per_day is not None:
             today = spent(Usage.objects.filter(project_id=quota.project_id, started_at__gte=Now() - DAY))
-            if (today.cost_nanos or 0) // NANOS_PER_MICRO >= quota.dollars_per_day * MICROS_PER_DOLLAR:
+            if today.known_nanos // NANOS_PER_MICRO >= quota.dollars_per_day * MICROS_PER_DOLLAR:
                 raise QuotaExceeded("The project has spent its money for one day. Wait, or ask for a higher quota.")
     if options.providers:
         known = set(Provider.objects.values_list("name", flat=True))
@@ -60,16 +61,29 @@ def admit(*, project: Project, mode: str, options: JobOptions, tier: str) -> Adm
     unserved = {wanted for wanted in modes if not targets_of(wanted, rules)} - {FAST}
     if mode in unserved:
         return _admit_in_fast_mode(mode, tier, rules)
-    warnings = tuple(_ignore_auto_mode_rule(wanted, rules) for wanted in sorted(unserved))
-    if options.max_cost_micros is not None:
-        targets = (target for wanted in modes for target in targets_of(wanted, rules))
-        if unpriced := [target.name for target in targets if not target.row.has_price]:
-            raise InvalidOption(
-                f"max_cost cannot be guaranteed: the price of {unpriced[0]} is unknown. Set its price, or leave "
-                "max_cost out.",
-                location=("body", "max_cost"),
-            )
-    return Admission(mode, uses_models=modes - unserved != {FAST}, warnings=warnings)
+    warnings = [_ignore_auto_mode_rule(wanted, rules) for wanted in sorted(unserved)]
+    targets = [target for wanted in sorted(modes) for target in targets_of(wanted, rules)]
+    warnings += check_prices(targets, options, quota)
+    return Admission(mode, uses_models=modes - unserved != {FAST}, warnings=tuple(warnings))
+
+
+def check_prices(
+    targets: Sequence[Target], options: JobOptions, quota: ProjectQuota | None
+) -> Iterator[dict[str, str]]:
+    """Yield warnings about prices that the job counts on. Raise InvalidOption if ``max_cost`` cannot be guaranteed."""
+    unpriced = [target.name for target in targets if not target.row.has_price]
+    if unpriced and options.max_cost_micros is not None:
+        raise InvalidOption(
+            f"max_cost cannot be guaranteed: the price of {unpriced[0]} is unknown. Set its price, or leave "
+            "max_cost out.",
+            location=("body", "max_cost"),
+        )
+    if unpriced and quota is not None and quota.dollars_per_day is not None:
+        detail = f"The price of {unpriced[0]} is unknown, so its calls do not count towards the project's money a day."
+        yield {"code": "price_unknown", "detail": detail}
+    if options.can_wait and targets and not any(target.offers_flex for target in targets):
+        detail = "No model of this mode is cheaper for requests that can wait. Its pages cost the usual price."
+        yield {"code": "option_without_effect", "detail": detail, "option": "urgency"}
 
 
 def targets_of(mode: str, rules: ProviderRules) -> list[Target]:

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.core import tracing
 from apps.core.database_connections import borrowed_connection
@@ -100,6 +101,8 @@ class _PageContext:
             project_money_per_day=None if dollars_per_day is None else int(dollars_per_day * MICROS_PER_DOLLAR),
             job_money=self.options.max_cost_micros,
             exhausted=frozenset(exhausted),
+            # In the second half of its time a job pays the usual price, so that it ends with answers.
+            can_wait=self.options.can_wait and timezone.now() - job.created_at < job.deadline_at - timezone.now(),
             has_instructions=instructions != CustomInstructions(),
             should_stop=claim.lease.is_lost,
         )

@@ -113,7 +113,8 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     for name, known in (("attachments", facts.attachments), ("page_labels", facts.page_labels)):
         if known:
             job.result_facts = {**job.result_facts, name: msgspec.to_builtins(known)}
-    base = job.parsed_options.base_seconds or settings.JOB_BASE_SECONDS
+    usual = settings.MAX_JOB_SECONDS if job.parsed_options.can_wait else settings.JOB_BASE_SECONDS
+    base = job.parsed_options.base_seconds or usual
     per_page = job.parsed_options.seconds_per_page or settings.JOB_SECONDS_PER_PAGE
     move_to_stage(
         job.pk,

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from apps.providers import ledger
 from apps.providers.calls.client import CompletionRequest
-from apps.providers.catalog import ProviderRules, Target
+from apps.providers.calls.usage import ServiceTier
+from apps.providers.catalog import ProviderRules, Target, flex_quota_key
 from apps.providers.errors import (
     BREAKER_FAILURES,
     RETRYABLE_FAILURES,
@@ -26,6 +27,8 @@ from apps.providers.quota.store import QuotaDemand, QuotaLimits, Reservation
 
 RequestFor = Callable[[Target], CompletionRequest]
 TRIES_PER_DEPLOYMENT = 2
+FLEX_FAILURES = BREAKER_FAILURES | {Failure.BAD_REQUEST}
+"""Failures of a call in the flex tier after which the same deployment is called in the usual tier."""
 # A page is tried again after at most this time, and at least half of it, if its providers are down.
 OUTAGE_PAUSE_SECONDS = 5.0
 
@@ -35,7 +38,8 @@ class CallScope:
     """The page that a call is for, and its limits. Money in millionths of a US dollar.
 
     ``exhausted``: deployments that already used all their attempts at this page. ``has_instructions``: the sender has
-    wishes, which a model with a dialect of its own cannot follow.
+    wishes, which a model with a dialect of its own cannot follow. ``can_wait``: slow answers are welcome if they are
+    cheaper.
     """
 
     call_for: CallFor
@@ -44,18 +48,25 @@ class CallScope:
     job_money: int | None = None
     exhausted: frozenset[int] = frozenset()
     has_instructions: bool = False
+    can_wait: bool = False
     should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
 
 class CallInFlight:
     """A call until it is settled: its target, reservation and ledger row."""
 
-    def __init__(self, target: Target, reservation: Reservation, row: Usage) -> None:
+    def __init__(self, target: Target, reservation: Reservation, row: Usage, tier: ServiceTier = "") -> None:
         self.target = target
+        self.tier = tier
         self.reservation = reservation
         self.row = row
         self.begun_at = self.ended_at = timezone.now()
         self._since = time.monotonic()
+
+    @property
+    def health_key(self) -> str:
+        """The quota that keeps Retry-After and circuit breaker: a lack of flex capacity stops no other calls."""
+        return flex_quota_key(self.target) if self.tier == "flex" else self.target.limits.key
 
     def end(self) -> None:
         """Note the time at which the response or the failure arrived."""
@@ -80,9 +91,19 @@ class Attempts:
         self._failures: list[str] = []
         self._retryable_failures: dict[int, int] = {}  # by id of the deployment
         self._excluded: set[int] = set()
+        self._without_flex: set[int] = set()
         for target in self._targets if scope.has_instructions else ():
             if target.dialect:
                 self.exclude(target, f"its dialect {target.dialect} takes no instructions")
+
+    def tier(self, target: Target) -> ServiceTier:
+        """Return the service tier of the next call to the deployment: flex if the page can wait and it is offered."""
+        is_flex = self.scope.can_wait and target.offers_flex and target.id not in self._without_flex
+        return "flex" if is_flex else ""
+
+    def leave_flex(self, target: Target) -> None:
+        """Call the deployment in the usual tier from now on."""
+        self._without_flex.add(target.id)
 
     def request(self, target: Target) -> CompletionRequest:
         """Return the request to the deployment: prompt, picture and form depend on its model."""
@@ -98,6 +119,8 @@ class Attempts:
         """Return the quotas of a call to the deployment: its own, the project's and the job's."""
         call_for = self.scope.call_for
         found = [target.limits]
+        if self.tier(target) == "flex":
+            found.append(QuotaLimits(flex_quota_key(target)))
         if self.scope.project_money_per_day is not None:
             found.append(
                 QuotaLimits(project_quota_key(call_for.project_id), money_per_day=self.scope.project_money_per_day)
@@ -119,6 +142,9 @@ class Attempts:
         """Note a failed call, and exclude its deployment unless a retry there can succeed."""
         self.calls += 1
         self._failures.append(f"{target.name}: {detail}")
+        if self.tier(target) == "flex" and failure in FLEX_FAILURES:
+            self.leave_flex(target)
+            return
         if failure in BREAKER_FAILURES:
             self.out_of_order = True
         if failure in RETRYABLE_FAILURES:

@@ -14,12 +14,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Generic, TypeVar
 
+from django.conf import settings
 from django.db import IntegrityError
 
 from apps.pages.model.errors import ParseError, Stopped
@@ -29,7 +30,7 @@ from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallIn
 from apps.providers.calls.client import Client, CompletionResponse
 from apps.providers.calls.connection import Call, CallLimits, Withheld
 from apps.providers.calls.failures import retry_after
-from apps.providers.calls.usage import TokenUsage, plausible_usage
+from apps.providers.calls.usage import ServiceTier, TokenUsage, plausible_usage
 from apps.providers.catalog import PROBE_SECONDS, Catalog, Target
 from apps.providers.errors import (
     BREAKER_FAILURES,
@@ -53,6 +54,7 @@ Check = Callable[[CompletionResponse, Target], Checked]
 MAX_QUOTA_WAIT_SECONDS = 2.0
 # The hold-off after a 429 without a Retry-After.
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
+FLEX_RETRY_AFTER_SECONDS = 60.0
 _MONEY = "money_per_day"
 
 
@@ -80,6 +82,7 @@ class Gateway:
         self._store = store
         self._catalog = catalog
         self._semaphores = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
+        self._slow_semaphores = {name: threading.BoundedSemaphore(-(-width // 2)) for name, width in widths.items()}
 
     def quota_states(self, keys: Sequence[str]) -> list[QuotaState]:
         """Return the state of each quota, as the quota store does."""
@@ -123,24 +126,28 @@ class Gateway:
         raise ProvidersUnavailable(OUTAGE_PAUSE_SECONDS, "No provider of this mode is in working order.")
 
     @contextmanager
-    def _concurrency_slot(self, page_parser: str) -> Iterator[None]:
-        width = self._semaphores[page_parser]
-        if not width.acquire(timeout=MAX_QUOTA_WAIT_SECONDS):
-            raise QuotaExhausted(random.uniform(0.5, 1.5))
-        try:
+    def _concurrency_slot(self, scope: CallScope) -> Iterator[None]:
+        """Hold a slot during the block. Pages that can wait use at most half of the slots, because they are slow."""
+        page_parser = scope.call_for.page_parser
+        slots = [self._semaphores[page_parser], *([self._slow_semaphores[page_parser]] if scope.can_wait else [])]
+        with ExitStack() as held:
+            for slot in reversed(slots):
+                if not slot.acquire(timeout=MAX_QUOTA_WAIT_SECONDS):
+                    raise QuotaExhausted(random.uniform(0.5, 1.5) * (10 if scope.can_wait else 1))
+                held.callback(slot.release)
             yield
-        finally:
-            width.release()
 
     def _attempt(self, attempt: Attempts, check: Check[Checked]) -> Completion[Checked] | None:
         """Make one call. Return None if it failed and another may follow."""
         if attempt.scope.should_stop():
             raise Stopped
-        with self._concurrency_slot(attempt.scope.call_for.page_parser):
+        with self._concurrency_slot(attempt.scope):
             in_flight = self._start_call(attempt)
             call = self._new_call(in_flight)
             try:
-                response = self._client.send(in_flight.target, attempt.request(in_flight.target), call)
+                response = self._client.send(
+                    _in_tier(in_flight.target, in_flight.tier), attempt.request(in_flight.target), call
+                )
             except CallFailed as failed:
                 self._record_failure(attempt, in_flight, failed)
                 return None
@@ -159,7 +166,7 @@ class Gateway:
             denials: list[QuotaDenied] = []
             needed = []
             for target in attempt.candidates():
-                outcome = self._store.reserve(attempt.quotas(target), attempt.demand(target))
+                outcome = self._reserve(attempt, target)
                 if isinstance(outcome, Reservation):
                     in_flight = self._write_call(attempt, target, outcome)
                     if in_flight is not None:
@@ -176,10 +183,20 @@ class Gateway:
             if attempt.scope.should_stop():
                 raise Stopped
 
+    def _reserve(self, attempt: Attempts, target: Target) -> Reservation | QuotaDenied:
+        """Reserve a call in the tier of the page. If the flex tier is out of order, reserve it in the usual one."""
+        seconds = ledger.max_call_duration(attempt.tier(target)).total_seconds()
+        outcome = self._store.reserve(attempt.quotas(target), attempt.demand(target), seconds=seconds)
+        if isinstance(outcome, QuotaDenied) and outcome.limit == "breaker" and attempt.tier(target) == "flex":
+            attempt.leave_flex(target)
+            return self._reserve(attempt, target)
+        return outcome
+
     def _write_call(self, attempt: Attempts, target: Target, reservation: Reservation) -> CallInFlight | None:
         """Write the call to the ledger. Return None if its deployment was deleted since the catalog was read."""
         try:
-            row = ledger.begin_call(attempt.scope.call_for, target, reservation.demand, reservation.id)
+            tier = attempt.tier(target)
+            row = ledger.begin_call(attempt.scope.call_for, target, reservation.demand, reservation.id, tier=tier)
         except IntegrityError:
             self._catalog.forget()
             attempt.out_of_order = True  # the page is tried again, with the deployments that exist then
@@ -187,14 +204,15 @@ class Gateway:
             with _tolerating_the_store():
                 self._store.release(reservation)
             return None
-        return CallInFlight(target, reservation, row)
+        return CallInFlight(target, reservation, row, tier)
 
     def _new_call(self, in_flight: CallInFlight) -> Call:
         """Return a call that checks for a hold-off right before sending, and stores a Retry-After when it arrives.
 
         Between the reservation and the network are a ledger row and the SDKs, which take time.
         """
-        key = in_flight.target.limits.key
+        key = in_flight.health_key
+        is_flex = in_flight.tier == "flex"
 
         def withhold_if_held_off() -> None:
             with _tolerating_the_store():
@@ -207,13 +225,15 @@ class Gateway:
                 seconds += random.uniform(0.0, 0.2)
             elif call.status == HTTPStatus.TOO_MANY_REQUESTS:
                 # Equal jitter: at least half of the default, to spare per-minute limits.
-                seconds = DEFAULT_RETRY_AFTER_SECONDS * random.uniform(0.5, 1.0)
+                seconds = FLEX_RETRY_AFTER_SECONDS if is_flex else DEFAULT_RETRY_AFTER_SECONDS
+                seconds *= random.uniform(0.5, 1.0)
             if seconds is not None:
                 with _tolerating_the_store():
                     self._store.hold_off(key, seconds=seconds)
 
+        slow = settings.PROVIDER_FLEX_SECONDS
         return Call(
-            self._limits,
+            replace(self._limits, first_byte_seconds=slow, total_seconds=slow) if is_flex else self._limits,
             clock=in_flight.reservation.store_clock,
             before_sending=withhold_if_held_off,
             on_error=hold_off_if_requested,
@@ -233,7 +253,8 @@ class Gateway:
         self, attempt: Attempts, denials: Sequence[QuotaDenied], wait: float, needed_micros: int
     ) -> ProviderError:
         if all(_is_budget(denial) for denial in denials):
-            return BudgetReserved(ledger.max_call_duration().total_seconds(), needed_micros)
+            tier = "flex" if attempt.scope.can_wait else ""
+            return BudgetReserved(ledger.max_call_duration(tier).total_seconds(), needed_micros)
         if attempt.out_of_order or all(denial.limit == "breaker" for denial in denials):
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
         return QuotaExhausted(wait)
@@ -248,7 +269,7 @@ class Gateway:
             with _tolerating_the_store():
                 self._settle(reservation, failed.usage or TokenUsage(0, 0), cost, sent_at=failed.sent_at)
         with _tolerating_the_store():
-            self._report_health(target, failed)
+            self._report_health(in_flight, failed)
         attempt.note_failure(target, failed.failure, str(failed))
         call_traces.call_failed(attempt, in_flight, failed)
 
@@ -269,15 +290,15 @@ class Gateway:
         with _tolerating_the_store():
             self._store.release(in_flight.reservation)
 
-    def _report_health(self, target: Target, failed: CallFailed) -> None:
+    def _report_health(self, in_flight: CallInFlight, failed: CallFailed) -> None:
         """Record the failure for all processes: circuit breaker, and fault of the deployment."""
-        key = target.limits.key
+        target, key = in_flight.target, in_flight.health_key
         if failed.failure in BREAKER_FAILURES:
             self._store.note_failure(key)
         else:
             self._store.note_success(key)  # it responds, even if with an error
         if failed.failure in FAULT_FAILURES:
-            self._store.hold_off(key, seconds=PROBE_SECONDS)
+            self._store.hold_off(target.limits.key, seconds=PROBE_SECONDS)
             deployment_faults.report(target, failed)
             self._catalog.forget()
         logger.warning("%s (%s) failed: %s", target.name, target.provider, failed)
@@ -302,7 +323,7 @@ class Gateway:
             self._catalog.forget()
         cost = ledger.end_call(row, target, usage, seconds=in_flight.seconds, usage_suspect=is_suspect)
         with _tolerating_the_store():
-            self._store.note_success(target.limits.key)
+            self._store.note_success(in_flight.health_key)
             self._settle(in_flight.reservation, usage, cost, sent_at=call.sent_at)
         input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
         trace = partial(call_traces.call_answered, attempt, in_flight, input_tokens, output_tokens, cost)
@@ -317,6 +338,11 @@ class Gateway:
         attempt.calls += 1
         trace()
         return Completion(checked, response, target, input_tokens, output_tokens, cost, attempt.calls)
+
+
+def _in_tier(target: Target, tier: ServiceTier) -> Target:
+    """Return the deployment with the service tier in its parameters."""
+    return replace(target, parameters={**target.parameters, "service_tier": tier}) if tier else target
 
 
 def _is_budget(denial: QuotaDenied) -> bool:

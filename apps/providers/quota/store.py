@@ -86,9 +86,14 @@ class QuotaStore:
         self._breaker = breaker or BreakerRules()
 
     def reserve(
-        self, quotas: Sequence[QuotaLimits], demand: QuotaDemand, *, now: float | None = None
+        self,
+        quotas: Sequence[QuotaLimits],
+        demand: QuotaDemand,
+        *,
+        seconds: float | None = None,
+        now: float | None = None,
     ) -> Reservation | QuotaDenied:
-        """Reserve one call in all these quotas, or in none of them.
+        """Reserve one call in all these quotas, or in none of them. ``seconds``: until it expires, if not as usual.
 
         If the store is empty, fill it first. While another process fills it, deny the call.
         """
@@ -99,7 +104,7 @@ class QuotaStore:
             "input": demand.input_tokens,
             "output": demand.output_tokens,
             "money": demand.money or 0,
-            "ttl": self.reservation_ttl,
+            "ttl": self.reservation_ttl if seconds is None else microseconds(seconds),
             "probe": microseconds(self._breaker.probe_seconds),
         }
         answer = self._run_operation("reserve", [limits.key for limits in quotas], arguments, now)
@@ -109,7 +114,7 @@ class QuotaStore:
                     self.client, self._rebuild, run=self._run, reservation_ttl=self.reservation_ttl, now=now
                 )
             if is_filled:
-                return self.reserve(quotas, demand, now=now)
+                return self.reserve(quotas, demand, seconds=seconds, now=now)
             return QuotaDenied(quotas[0].key if quotas else "", "rebuilding", quota_rebuild.RECHECK_SECONDS)
         if answer[0] == "denied":
             _, position, limit, wait, in_flight = answer

@@ -76,6 +76,7 @@ class Conversation:
 
     model: str
     max_tokens: int | None = None
+    tier: str = ""
     texts: list[str] = field(default_factory=list)
     images: list[bytes] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)

@@ -116,7 +116,9 @@ class Server:
             if fault.kind == "refusal" and wire.filters_by_error:
                 raise Refusal("filtered")
         spoils_text = fault is not None and fault.kind in specifications.TEXTS
-        completion = self._counted(await self.model.complete(conversation, fault if spoils_text else None))
+        completion = self._counted(
+            conversation, await self.model.complete(conversation, fault if spoils_text else None)
+        )
         await asyncio.sleep(self._pause_seconds(entry))
         entry.input_tokens, entry.output_tokens = completion.input_tokens, completion.output_tokens
         for slot in slots:
@@ -124,10 +126,11 @@ class Server:
         reply = faults.write_body(wire.answer(conversation, completion), wire.usage_key, fault)
         return fault, Reply(reply.status, reply.body, {**wire.answer_headers(), **reply.headers})
 
-    def _counted(self, completion: Completion) -> Completion:
-        """Return the completion with the token counts that a test set."""
+    def _counted(self, conversation: Conversation, completion: Completion) -> Completion:
+        """Return the completion with the token counts that a test set, and the tier that it or the request names."""
         tokens = self.tokens
-        parts = Counted(tokens.cached, tokens.written, tokens.written_for_an_hour, tokens.thinking, tokens.tier)
+        tier = tokens.tier or conversation.tier
+        parts = Counted(tokens.cached, tokens.written, tokens.written_for_an_hour, tokens.thinking, tier)
         return replace(
             completion,
             input_tokens=completion.input_tokens if tokens.input is None else tokens.input,

@@ -1,4 +1,4 @@
-"""The reason in the error when no provider can serve a request for models."""
+"""The reason in the error when no provider can serve a request for models, and warnings about prices."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from apps.accounts.models import Project
-from apps.jobs.errors import ModeNotAvailable
+from apps.accounts.models import Project, ProjectQuota
+from apps.jobs.errors import InvalidOption, ModeNotAvailable, QuotaExceeded
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit
 from apps.providers.catalog import catalog
-from apps.providers.models import Provider
+from apps.providers.models import Provider, Usage
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 
@@ -83,3 +83,47 @@ def test_the_warning_about_fast_mode_contains_the_reason(
     assert warning["detail"] == (
         "No provider serves the mode balanced (openai of openai-account is paused); fast mode takes its place."
     )
+
+
+def warnings(project: Project, **options: Any) -> list[tuple[str, str]]:
+    """Request balanced mode with these options, and return the codes and options of the warnings."""
+    chosen = JobOptions.model_validate(options)
+    admission = admit(project=project, mode="balanced", options=chosen, tier="balanced")
+    return [(warning["code"], warning.get("option", "")) for warning in admission.warnings]
+
+
+def test_a_job_that_waits_in_vain_for_a_lower_price_is_warned(project: Project, provider: FakeProvider) -> None:
+    deploy(provider)
+
+    assert warnings(project, urgency="hours") == [("option_without_effect", "urgency")]
+    assert warnings(project) == []
+
+    deploy(provider, name="cheap", listed_prices={"input flex": "1", "input": "2", "output": "8"})
+    assert warnings(project, urgency="hours") == []
+
+
+def test_a_cost_limit_without_a_price_is_refused(project: Project, provider: FakeProvider) -> None:
+    deploy(provider, prices=None)
+
+    with pytest.raises(InvalidOption) as error:
+        warnings(project, max_cost=1)
+
+    assert "max_cost cannot be guaranteed: the price of openai is unknown" in error.value.detail
+    assert warnings(project) == []
+
+
+def test_a_projects_money_for_a_day_counts_the_calls_whose_cost_is_known(
+    project: Project, provider: FakeProvider
+) -> None:
+    ProjectQuota.objects.create(project=project, dollars_per_day="0.50")
+    deploy(provider, prices=None)
+    call = {"project_id": project.pk, "job_id": "pjb-1", "page_number": 1, "started_at": Now()}
+    call |= {"input_tokens": 1, "output_tokens": 1}
+    Usage.objects.create(**call, cost_nanos=None)
+    Usage.objects.create(**call, cost_nanos=499_000_000)
+    assert warnings(project) == [("price_unknown", "")]
+
+    Usage.objects.create(**call, cost_nanos=1_000_000)
+
+    with pytest.raises(QuotaExceeded):
+        warnings(project)

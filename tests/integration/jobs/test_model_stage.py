@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -134,6 +135,31 @@ def test_usage_of_a_job_counts_cached_and_thinking_tokens(submit: Submit, provid
         "reasoning_tokens": 600,
         "cost_usd": 2 * (93 * 2.5 + 700 * 1.25 + 5000) / 1e6,
     }
+
+
+LISTED = {"input": "2", "output": "8", "input flex": "1", "output flex": "4"}
+
+
+def test_a_job_that_can_wait_costs_half(submit: Submit, provider: FakeProvider, settings: Any) -> None:
+    deploy(provider, prices=None, listed_prices=LISTED)
+    provider.count_tokens(input=1800, output=1000)
+
+    job = run(submit(pages=2, **BALANCED, options={"urgency": "hours", "max_cost": 1}))
+
+    assert usage_of(job)["cost_usd"] == 2 * (1800 * 1 + 1000 * 4) / 1e6
+    assert set(Usage.objects.values_list("service_tier", flat=True)) == {"flex"}
+    assert job.warnings == []
+    assert job.deadline_at - job.created_at > timedelta(seconds=settings.MAX_JOB_SECONDS - 60)
+
+
+def test_a_job_pays_the_usual_price_in_the_second_half_of_its_time(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider, prices=None, listed_prices=LISTED)
+    job = run_to(submit(pages=1, **BALANCED, options={"urgency": "hours"}), Stage.MODEL)
+    ParseJob.objects.filter(pk=job.pk).update(created_at=job.deadline_at - timedelta(hours=12))
+
+    run(job)
+
+    assert Usage.objects.get().service_tier == ""
 
 
 def test_cached_answers_are_not_shared_between_projects(submit: Submit, provider: FakeProvider) -> None:

@@ -194,7 +194,9 @@ def _read_converse(body: dict[str, Any], model: str) -> Conversation:
     max_tokens = (body.get("inferenceConfig") or {}).get("maxTokens")
     if max_tokens is not None and not is_positive(max_tokens):
         raise _constraint("inferenceConfig.maxTokens", "Member must have value greater than or equal to 1")
+    tier = body.get("serviceTier")
     conversation = Conversation(model, max_tokens=max_tokens, tools=_tools(body))
+    conversation.tier = str(tier.get("type", "")) if isinstance(tier, dict) else ""
     for block in objects(body.get("system") or [], lambda: _constraint("system", "Member must be a list"), empty=True):
         if "text" in block:
             conversation.texts.append(str(block["text"]))

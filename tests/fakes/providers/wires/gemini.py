@@ -179,7 +179,7 @@ def read_contents(body: dict[str, Any], model: str, *, fields: frozenset[str]) -
     max_tokens = config.get("maxOutputTokens")
     if max_tokens is not None and not is_positive(max_tokens):
         raise Refusal("invalid", "max_output_tokens must be positive.")
-    conversation = Conversation(model, max_tokens=max_tokens)
+    conversation = Conversation(model, max_tokens=max_tokens, tier=str(body.get("serviceTier") or ""))
     for tool in objects(body.get("tools") or [], lambda: Refusal("invalid"), empty=True):
         declared = _camel(tool).get("functionDeclarations") or []
         for index, function in enumerate(objects(declared, lambda: Refusal("invalid"), empty=True)):

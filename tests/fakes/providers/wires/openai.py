@@ -162,6 +162,7 @@ def read_chat(body: dict[str, Any], model: str) -> Conversation:
         if tool.get("type") != "function" or not isinstance(function, dict) or not function.get("name"):
             raise _invalid(f"tools[{index}].function.name", f"Missing required parameter: 'tools[{index}].function'.")
         conversation.tools.append(str(function["name"]))
+    conversation.tier = str(body.get("service_tier") or "")
     if "messages" not in body:
         raise _invalid("messages", "Missing required parameter: 'messages'.")
     messages = objects(body["messages"], lambda: _invalid("messages", "Invalid 'messages': empty array."))
