@@ -147,7 +147,10 @@ async def _read(response: aiohttp.ClientResponse, call: Call) -> bytes:
 
 @contextmanager
 def _as_httpx_errors() -> Iterator[None]:
-    """Turn errors of aiohttp into those of httpx, which the SDKs expect."""
+    """Turn errors of aiohttp into those of httpx, which the SDKs expect.
+
+    None becomes a ConnectError or RemoteProtocolError, because litellm sends the request again after these.
+    """
     try:
         yield
     except aiohttp.ConnectionTimeoutError as error:
@@ -155,10 +158,10 @@ def _as_httpx_errors() -> Iterator[None]:
     except TimeoutError as error:
         raise httpx.ReadTimeout(str(error) or "the call exceeded its time limit") from error
     except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-        raise httpx.ConnectError(str(error)) from error
+        raise httpx.NetworkError(str(error)) from error
     except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, aiohttp.ClientResponseError) as error:
         if _HEADERS_TOO_LARGE.search(str(error)):
             raise ResponseTooLarge(str(error)) from error
-        raise httpx.RemoteProtocolError(str(error)) from error
+        raise httpx.ReadError(str(error)) from error
     except (aiohttp.ClientError, OSError) as error:
         raise httpx.ReadError(str(error)) from error

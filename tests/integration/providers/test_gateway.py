@@ -98,6 +98,17 @@ def test_every_family_gets_the_page_image(provider: FakeProvider, gateway: Gatew
     assert provider.requests()[-1]["has_image"]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_library_sends_a_request_again(provider: FakeProvider, gateway: Gateway, family: str) -> None:
+    deploy(provider, family)
+    provider.fault("reset")
+
+    with pytest.raises(ProvidersUnavailable):
+        complete(gateway)
+
+    assert len(provider.requests()) == Usage.objects.count() == 1
+
+
 def test_ledger_contains_every_call_with_its_cost(provider: FakeProvider, gateway: Gateway) -> None:
     deploy(provider, prices=("2.5", "10"))
 
