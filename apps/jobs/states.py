@@ -143,6 +143,7 @@ class StepMove(Enum):
 
     SEND = StepChange(_PENDING, StepState.PENDING, sent_at=NOW, window=GIVEN)
     UNSEND = StepChange(_PENDING, StepState.PENDING, sent_at=CLEAR, window=CLEAR)
+    POSTPONE = StepChange(_PENDING, StepState.PENDING, sent_at=CLEAR, window=CLEAR, not_before=GIVEN)
     RESEND = StepChange(_PENDING, StepState.PENDING, sent_at=NOW, window=GIVEN, image=CLEAR)
     CHANGE_QUEUE = StepChange(
         _PENDING, StepState.PENDING, fence=+1, sent_at=CLEAR, window=CLEAR, image=CLEAR, queue=GIVEN

@@ -6,6 +6,7 @@ a queue.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from celery import shared_task
@@ -14,6 +15,8 @@ from apps.jobs import workflow
 from apps.jobs.commands import clean_up as expired_jobs
 from apps.jobs.scheduling import advance, workers
 from apps.jobs.stages import assemble, extract, model, plan, recognize, split
+
+Steps = Iterable[tuple[int, int]]  # ids and fences
 
 
 @shared_task(name=workflow.SPLIT_DOCUMENT)
@@ -37,18 +40,18 @@ def route_pages(*, step_id: int, fence: int, **later: Any) -> None:
 
 
 @shared_task(name=workflow.PARSE_PAGE_WITH["llm"])
-def parse_page_with_llm(*, step_id: int, fence: int, **later: Any) -> None:
-    model.parse_page(step_id=step_id, fence=fence)
+def parse_page_with_llm(*, step_id: int, fence: int, others: Steps = (), **later: Any) -> None:
+    model.parse_pages(queue="llm", fences=dict([(step_id, fence), *others]))
 
 
 @shared_task(name=workflow.PARSE_PAGE_WITH["lvm"])
-def parse_page_with_lvm(*, step_id: int, fence: int, **later: Any) -> None:
-    model.parse_page(step_id=step_id, fence=fence)
+def parse_page_with_lvm(*, step_id: int, fence: int, others: Steps = (), **later: Any) -> None:
+    model.parse_pages(queue="lvm", fences=dict([(step_id, fence), *others]))
 
 
 @shared_task(name=workflow.PARSE_PAGE_WITH["agent"])
-def parse_page_with_agent(*, step_id: int, fence: int, **later: Any) -> None:
-    model.parse_page(step_id=step_id, fence=fence)
+def parse_page_with_agent(*, step_id: int, fence: int, others: Steps = (), **later: Any) -> None:
+    model.parse_pages(queue="agent", fences=dict([(step_id, fence), *others]))
 
 
 # resultrepr_maxsize: the result holds signed links, which Celery must not log or show in Flower.

@@ -40,12 +40,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from apps.core import logs, tracing, worker_heartbeat
+from apps.core import grouped_writes, logs, tracing, worker_heartbeat
 from apps.core.background_thread import log_failure
 from apps.core.database_connections import borrowed_connection, close_idle_connections
 from apps.jobs.commands import clean_up
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
 from apps.jobs.stages import recognize
+from apps.jobs.stages.page_threads import page_threads
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages.sandbox import client
 from apps.providers.calls.process_gateway import process_gateway, width_of
@@ -89,6 +90,7 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
     if any(settings.QUEUES[queue.name].page_parser for queue in sender.task_consumer.queues):
         wake_up_timer.start()
         debounce.start()
+        grouped_writes.start()
         sys.setswitchinterval(SWITCH_SECONDS)
 
         def warm_up() -> None:
@@ -160,6 +162,8 @@ def collect_worker_facts(instance: Any, **_: Any) -> None:
     global _this_worker
     width = instance.concurrency
     queues = instance.app.amqp.queues.consume_from
+    if model_queues := [name for name in queues if settings.QUEUES[name].page_parser]:
+        page_threads().start(model_queues)
     _this_worker = workers.WorkerFacts(
         id=uuid.uuid4().hex,
         name=instance.hostname,
@@ -184,10 +188,11 @@ def report_stopping(**_: Any) -> None:
 
 @worker_shutdown.connect
 def leave(**_: Any) -> None:
-    """Record the end of this worker here: the pool has ended and may not have read the last event.
+    """Wait for the pages of models, then record the end of this worker: the pool may not have read the last event.
 
     The main process may use the database now, because nothing is forked any more.
     """
+    page_threads().finish()
     debounce.end()
     if _this_worker is not None:
         with log_failure("Recording the end of this worker"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,10 @@ OCR_CPU_QUEUE, OCR_GPU_QUEUE = "ocr_cpu", "ocr_gpu"
 HOUSEKEEPING_QUEUE = "housekeeping"
 
 BROKER_TIMEOUT_SECONDS = 5
+# A message for a model queue contains several pages: claims, and what Celery does per message, cost less CPU together.
+# A worker takes so many of them that one message is a small part of its width.
+MAX_PAGES_PER_MESSAGE = 16
+MESSAGES_PER_WIDTH = 16
 
 TASK_OF_STAGE = {
     Stage.SPLIT: SPLIT_DOCUMENT,
@@ -77,7 +81,10 @@ QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEU
 
 @dataclass(frozen=True)
 class Message:
-    """The contents of a step's message; ``pages`` and ``job`` are for people who read Flower."""
+    """The contents of a step's message; ``pages`` and ``job`` are for people who read Flower.
+
+    ``others``: ids and fences of further steps, if it is the message of several pages.
+    """
 
     step_id: int
     fence: int
@@ -85,6 +92,7 @@ class Message:
     queue: str
     job: str
     pages: str
+    others: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, step: Step) -> Message:
@@ -102,8 +110,24 @@ def publish_window(messages: Sequence[Message]) -> bool:
 
     job = messages[0].job
     body = _app().signature(CLOSE_WINDOW, kwargs={"job": job}, queue=PARSE_QUEUE, immutable=True, ignore_result=True)
-    header = [signature_of(message) for message in messages]
+    header = [signature_of(message) for message in merge_pages(messages)]
     return _publish(lambda: chord(header, body).apply_async(), f"a window of {len(messages)} steps of {job}")
+
+
+def merge_pages(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return messages with several pages each if they are for a model, otherwise the same messages."""
+    if messages[0].stage is not Stage.MODEL:
+        return messages
+    size = max(1, min(MAX_PAGES_PER_MESSAGE, settings.QUEUES[messages[0].queue].width // MESSAGES_PER_WIDTH))
+    groups = [messages[start : start + size] for start in range(0, len(messages), size)]
+    return [
+        replace(
+            group[0],
+            pages=",".join(message.pages for message in group),
+            others=tuple((message.step_id, message.fence) for message in group[1:]),
+        )
+        for group in groups
+    ]
 
 
 def publish_clean_up(*, expires_seconds: float) -> bool:
@@ -194,7 +218,8 @@ def _shown(message: Message) -> dict[str, str]:
 
 
 def _arguments(message: Message) -> dict[str, Any]:
-    return {"step_id": message.step_id, "fence": message.fence, "job": message.job, "pages": message.pages}
+    arguments = {"step_id": message.step_id, "fence": message.fence, "job": message.job, "pages": message.pages}
+    return arguments | ({"others": message.others} if message.others else {})
 
 
 def _task(message: Message, name: str, queue: str) -> Signature[Any]:

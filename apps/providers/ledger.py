@@ -14,6 +14,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.database_connections import borrowed_connection
+from apps.core.grouped_writes import GroupedWrites
+from apps.pages.per_process import PerProcess
 from apps.providers.calls.usage import ServiceTier, TokenUsage
 from apps.providers.catalog import Target, deployment_quota_key
 from apps.providers.errors import CallFailed, Failure
@@ -49,39 +51,37 @@ class CallFor:
 def begin_call(
     call_for: CallFor, target: Target, demand: QuotaDemand, reservation_id: str, *, tier: ServiceTier = ""
 ) -> Usage:
-    """Write the row of a call that is about to be sent, with its maximum of tokens and cost."""
-    with borrowed_connection():
-        return Usage.objects.create(
-            project_id=call_for.project_id,
-            job_id=call_for.job_id,
-            page_number=call_for.page_number,
-            page_parser=call_for.page_parser,
-            deployment_id=target.id,
-            provider_name=target.provider,
-            model=target.model,
-            started_at=timezone.now(),
-            input_tokens=demand.input_tokens,
-            output_tokens=demand.output_tokens,
-            cost_nanos=target.max_cost_nanos(input_tokens=demand.input_tokens, output_tokens=demand.output_tokens),
-            reservation_id=reservation_id,
-            service_tier=tier,
-        )
+    """Write the row of a call that is about to be sent, with its maximum of tokens and cost.
+
+    Raise IntegrityError if the deployment was deleted.
+    """
+    row = Usage(
+        project_id=call_for.project_id,
+        job_id=call_for.job_id,
+        page_number=call_for.page_number,
+        page_parser=call_for.page_parser,
+        deployment_id=target.id,
+        provider_name=target.provider,
+        model=target.model,
+        started_at=timezone.now(),
+        input_tokens=demand.input_tokens,
+        output_tokens=demand.output_tokens,
+        cost_nanos=target.max_cost_nanos(input_tokens=demand.input_tokens, output_tokens=demand.output_tokens),
+        reservation_id=reservation_id,
+        service_tier=tier,
+    )
+    return _begun().write(row)
 
 
 def end_call(
     row: Usage, target: Target, usage: TokenUsage, *, seconds: float, usage_suspect: bool = False
 ) -> int | None:
     """Write the result of an answered call. Return its cost in billionths of a dollar; None if unknown."""
-    cost = target.cost_nanos(usage)
-    with borrowed_connection():
-        Usage.objects.filter(pk=row.pk).update(
-            outcome=CallOutcome.ANSWERED,
-            seconds=round(seconds, 3),
-            cost_nanos=cost,
-            usage_suspect=usage_suspect,
-            **_columns(usage),
-        )
-    return cost
+    row.outcome, row.seconds, row.usage_suspect = CallOutcome.ANSWERED, round(seconds, 3), usage_suspect
+    row.cost_nanos = target.cost_nanos(usage)
+    _set_usage(row, usage)
+    _ended().write(row)
+    return row.cost_nanos
 
 
 def mark_unusable(row: Usage, code: str) -> None:
@@ -96,28 +96,44 @@ def fail_call(row: Usage, target: Target, failed: CallFailed, *, seconds: float)
     It costs what the provider counted: a refusal is billed like an answer. Without a count it costs nothing.
     """
     usage = failed.usage or TokenUsage(0, 0)
-    cost = target.cost_nanos(usage)
-    with borrowed_connection():
-        Usage.objects.filter(pk=row.pk).update(
-            outcome=CallOutcome.FAILED,
-            error_code=failed.failure,
-            http_status=failed.facts.http_status,
-            seconds=round(seconds, 3),
-            cost_nanos=cost,
-            **_columns(usage),
+    row.outcome, row.seconds = CallOutcome.FAILED, round(seconds, 3)
+    row.error_code, row.http_status = failed.failure, failed.facts.http_status
+    row.cost_nanos = target.cost_nanos(usage)
+    _set_usage(row, usage)
+    _ended().write(row)
+    return row.cost_nanos
+
+
+def _set_usage(row: Usage, usage: TokenUsage) -> None:
+    row.input_tokens, row.output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
+    row.cached_tokens, row.cache_write_tokens = usage.cached_tokens, usage.cache_write_tokens
+    row.reasoning_tokens, row.service_tier = usage.reasoning_tokens, usage.service_tier
+
+
+_RESULT_COLUMNS = (
+    *("outcome", "error_code", "http_status", "seconds", "cost_nanos", "usage_suspect", "service_tier"),
+    *("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens"),
+)
+
+
+def _write_ended(rows: Sequence[Usage]) -> Sequence[None]:
+    """Update the rows of calls that ended. An upsert takes less CPU than an UPDATE with a CASE for each value."""
+    if len(rows) > 1:
+        Usage.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["id"], update_fields=list(_RESULT_COLUMNS)
         )
-    return cost
+    for row in rows if len(rows) == 1 else ():
+        Usage.objects.filter(pk=row.pk).update(**{column: getattr(row, column) for column in _RESULT_COLUMNS})
+    return [None] * len(rows)
 
 
-def _columns(usage: TokenUsage) -> dict[str, int | str]:
-    return {
-        "input_tokens": usage.input_tokens or 0,
-        "output_tokens": usage.output_tokens or 0,
-        "cached_tokens": usage.cached_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "service_tier": usage.service_tier,
-    }
+_begun: PerProcess[GroupedWrites[Usage, Usage]] = PerProcess(
+    lambda: GroupedWrites("calls-begun", lambda rows: Usage.objects.bulk_create(rows), seconds=0.02)
+)
+# A page whose call has ended occupies no part of the width, so it may wait longer.
+_ended: PerProcess[GroupedWrites[Usage, None]] = PerProcess(
+    lambda: GroupedWrites("calls-ended", _write_ended, seconds=0.1)
+)
 
 
 def forget_call(row: Usage) -> None:

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from apps.accounts.models import ProjectQuota
 from apps.core.database_connections import borrowed_connection
-from apps.jobs import queries
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.claims import Claim, snooze
 from apps.jobs.scheduling.dispatch import dispatch_due
@@ -53,16 +53,16 @@ class _Budget:
     has_calls: bool
 
 
-def wake_pages(job: ParseJob) -> None:
+def wake_pages(job: ParseJob, quota: ProjectQuota | None) -> None:
     """Send the waiting pages that the budgets have money for, in order, and those for which none can come back.
 
     Call it after a page of the job has ended or waits: a call may have given money back before the page waited.
+    ``quota`` is the project's.
     """
+    per_day = quota.dollars_per_day if quota else None
+    if per_day is None and job.parsed_options.max_cost_micros is None:
+        return
     with borrowed_connection():
-        project = queries.project_quota(job.project_id)
-        per_day = project.dollars_per_day if project else None
-        if per_day is None and job.parsed_options.max_cost_micros is None:
-            return
         waiting = Step.objects.filter(
             project_id=job.project_id, state=StepState.PENDING, sent_at=None, needs_micros__isnull=False
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from apps.core import logs, tracing
 from apps.core.database_connections import borrowed_connection
@@ -85,27 +86,51 @@ def create_claimed_step(*, job: ParseJob, stage: Stage) -> Step:
     step.state, step.fence, step.starts = StepState.RUNNING, 1, 1
     step.sent_at, step.begun_at, step.lease_expires_at = Now(), Now(), Now() + settings.LEASE
     step.save(force_insert=True)
-    _record_attempt(step)
+    _record_attempts([step])
     return step
+
+
+def start_attempt(*, step_id: int, fence: int) -> Step | None:
+    """Claim a step, and record the attempt before the work begins. Return None if it cannot be claimed."""
+    claimed = start_attempts({step_id: fence})
+    return claimed[0] if claimed else None
 
 
 @transaction.atomic
-def start_attempt(*, step_id: int, fence: int) -> Step | None:
-    """Claim a step by one guarded UPDATE, and record the attempt before the work begins.
+def start_attempts(fences: Mapping[int, int]) -> list[Step]:
+    """Claim steps of one job by one guarded UPDATE, and record the attempts before the work begins.
 
-    Return None if the step cannot be claimed. ``claim_step`` also renews the lease.
+    ``fences`` maps the ids of the steps to the fences in their messages. Return the steps that could be claimed.
+    ``renewed_lease`` renews their leases.
     """
     due = Q(not_before=None) | Q(not_before__lte=Now())
-    if not move_steps(Step.objects.filter(due, pk=step_id, fence=fence), StepMove.CLAIM):
-        return None
-    step = Step.objects.select_related("job").get(pk=step_id)
-    _record_attempt(step)
-    if step.first_page:
-        move_pages(pages_of(step), PageState.RUNNING, attempts=F("attempts") + 1)
-    elif step.stage == Stage.SPLIT:
-        first_start = ParseJob.objects.filter(pk=step.job_id, state=JobState.PENDING)
+    # A row that another process has locked is being claimed or cancelled there.
+    rows = Step.objects.select_for_update(skip_locked=True, of=("self",)).select_related("job")
+    waiting = rows.filter(due, pk__in=fences, state=StepState.PENDING).order_by("pk")
+    steps = [step for step in waiting if step.fence == fences[step.pk]]
+    if not steps:
+        return []
+    move_steps(Step.objects.filter(pk__in=[step.pk for step in steps]), StepMove.CLAIM)
+    for step in steps:
+        step.job = steps[0].job
+        step.state, step.fence, step.starts = StepState.RUNNING, step.fence + 1, step.starts + 1
+        step.begun_at = timezone.now()
+    _record_attempts(steps)
+    numbers = [number for step in steps if step.first_page for number in range(step.first_page, step.last_page + 1)]
+    if numbers:
+        pages = JobPage.objects.filter(job_id=steps[0].job_id, number__in=numbers)
+        move_pages(pages, PageState.RUNNING, attempts=F("attempts") + 1)
+    elif steps[0].stage == Stage.SPLIT:
+        first_start = ParseJob.objects.filter(pk=steps[0].job_id, state=JobState.PENDING)
         move_jobs(first_start, JobState.RUNNING, started_at=Now())
-    return step
+    return steps
+
+
+def postpone(fences: Mapping[int, int], *, delay: timedelta) -> None:
+    """Return steps that were sent, and not claimed yet, to their rows for after ``delay``."""
+    for fence in set(fences.values()):
+        steps = [step_id for step_id, each in fences.items() if each == fence]
+        move_steps(Step.objects.filter(pk__in=steps, fence=fence), StepMove.POSTPONE, not_before=Now() + delay)
 
 
 @transaction.atomic
@@ -118,21 +143,24 @@ def claim_for_ocr(*, step_id: int, fence: int, worker: str) -> bool:
     if not move_steps(rendered, StepMove.CLAIM_FOR_OCR):
         return False
     step = Step.objects.get(pk=step_id)
-    _record_attempt(step, worker=worker)
+    _record_attempts([step], worker=worker)
     move_pages(pages_of(step), PageState.RUNNING, attempts=F("attempts") + 1)
     return True
 
 
-def _record_attempt(step: Step, *, worker: str = "") -> None:
-    PageAttempt.objects.create(
-        job_id=step.job_id,
-        stage=step.stage,
-        step_id=step.pk,
-        fence=step.fence,
-        first_page=step.first_page,
-        last_page=step.last_page,
-        worker=worker or f"{socket.gethostname()}:{os.getpid()}",
-        started_at=Now(),
+def _record_attempts(steps: Iterable[Step], *, worker: str = "") -> None:
+    PageAttempt.objects.bulk_create(
+        PageAttempt(
+            job_id=step.job_id,
+            stage=step.stage,
+            step_id=step.pk,
+            fence=step.fence,
+            first_page=step.first_page,
+            last_page=step.last_page,
+            worker=worker or f"{socket.gethostname()}:{os.getpid()}",
+            started_at=Now(),
+        )
+        for step in steps
     )
 
 
@@ -142,6 +170,27 @@ def complete(claim: Claim) -> bool:
     In that case the caller must write nothing else: the results of a lost claim are discarded.
     """
     return _end(claim, StepMove.COMPLETE, AttemptOutcome.ACCEPTED)
+
+
+def complete_together(claims: Iterable[Claim]) -> list[Claim]:
+    """Accept the results of several claims, inside the caller's transaction. Return those that were accepted.
+
+    A step that another transaction has locked is left out, so that two transactions never wait for each other. Call
+    ``complete`` for it afterwards.
+    """
+    by_step = {claim.step.pk: claim for claim in claims}
+    running = Step.objects.select_for_update(skip_locked=True).filter(pk__in=by_step, state=StepState.RUNNING)
+    fences = dict(running.values_list("pk", "fence"))
+    accepted = [claim for step_id, claim in by_step.items() if fences.get(step_id) == claim.fence]
+    steps = [claim.step.pk for claim in accepted]
+    move_steps(Step.objects.filter(pk__in=steps), StepMove.COMPLETE)
+    # Of all attempts at a step only the one with the current fence is running.
+    PageAttempt.objects.filter(step_id__in=steps, outcome=AttemptOutcome.RUNNING).update(
+        outcome=AttemptOutcome.ACCEPTED, ended_at=Now()
+    )
+    for claim in accepted:
+        job_traces.attempt_ended(claim.step, AttemptOutcome.ACCEPTED)
+    return accepted
 
 
 def fail(claim: Claim, *, error_code: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -85,9 +86,15 @@ class LeaseRenewer:
             renew(steps.exclude(pk__in=[lease.step_id for lease in lost]))
 
 
+@transaction.atomic
 def renew(steps: QuerySet[Step]) -> int:
-    """Renew the leases of those of ``steps`` that are running. Return their number."""
-    return steps.filter(state=StepState.RUNNING).update(lease_expires_at=Now() + settings.LEASE)
+    """Renew the leases of those of ``steps`` that are running. Return their number.
+
+    A step that another process or thread has locked is skipped: it ends, or it is renewed the next time.
+    """
+    running = steps.filter(state=StepState.RUNNING).select_for_update(skip_locked=True)
+    renewed = list(running.values_list("pk", flat=True))
+    return Step.objects.filter(pk__in=renewed).update(lease_expires_at=Now() + settings.LEASE)
 
 
 lease_renewer = PerProcess(LeaseRenewer)

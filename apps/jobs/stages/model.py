@@ -1,4 +1,4 @@
-"""Parse one page with a model (llm, lvm or agent).
+"""Parse pages with a model (llm, lvm or agent).
 
 Waiting is not counted as an attempt. A page that no model can parse keeps its fallback text.
 """
@@ -6,35 +6,55 @@ Waiting is not counted as an attempt. A page that no model can parse keeps its f
 from __future__ import annotations
 
 import logging
+import random
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.accounts.models import ProjectQuota
 from apps.core import tracing
 from apps.core.database_connections import borrowed_connection
+from apps.core.grouped_writes import GroupedWrites
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, PageAttempt, Step
 from apps.jobs.scheduling import budget_waits, wake_up_timer
-from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail, fail_pages, pages_of, snooze
+from apps.jobs.scheduling.claims import (
+    Claim,
+    complete,
+    complete_together,
+    fail,
+    fail_pages,
+    pages_of,
+    postpone,
+    renewed_lease,
+    snooze,
+    start_attempts,
+)
 from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages import answer_cache
 from apps.jobs.stages.page_contents import stored_page
+from apps.jobs.stages.page_threads import PageThreads, page_threads
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, encode_page
 from apps.pages.model.errors import PageError, Stopped
+from apps.pages.per_process import PerProcess
 from apps.parsing import parsers
 from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.parsers import PageToParse
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.providers import ledger
 from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, CallScope
+from apps.providers.calls.gateway import MAX_QUOTA_WAIT_SECONDS
 from apps.providers.calls.process_gateway import process_gateway
 from apps.providers.catalog import MICROS_PER_DOLLAR, catalog
 from apps.providers.errors import BudgetExceeded, BudgetReserved, ProviderError, ProvidersUnavailable, QuotaExhausted
@@ -44,50 +64,93 @@ logger = logging.getLogger(__name__)
 _EXTRA_WAIT_SECONDS = 0.2
 
 
+def parse_pages(*, queue: str, fences: Mapping[int, int]) -> None:
+    """Claim pages of one job and parse each in a thread of its own. Return when the last one has begun.
+
+    ``fences`` maps the ids of the steps to the fences in their message. Pages for which no thread is free in time are
+    postponed.
+    """
+    threads = page_threads()
+    wanted, limit = list(fences.items()), threads.limit(queue)
+    for start in range(0, len(wanted), limit):
+        part = dict(wanted[start : start + limit])
+        if threads.acquire(queue, len(part), seconds=MAX_QUOTA_WAIT_SECONDS):
+            _begin(queue, part, threads)
+        else:
+            seconds = random.uniform(0.5, 1.5)
+            with borrowed_connection():
+                postpone(part, delay=timedelta(seconds=seconds))
+            wake_up_timer.wake_up_in(seconds)
+
+
+def _begin(queue: str, fences: Mapping[int, int], threads: PageThreads) -> None:
+    """Claim the pages with one borrowed connection, and start the thread of each page that could be claimed."""
+    begun = 0
+    try:
+        with borrowed_connection():
+            steps = start_attempts(fences)
+            numbers = [step.first_page for step in steps]
+            rows = {
+                row.number: row
+                for row in JobPage.objects.filter(job_id__in={step.job_id for step in steps}, number__in=numbers)
+            }
+            quota = queries.project_quota(steps[0].project_id) if steps else None
+        for step in steps:
+            threads.run(queue, partial(_parse_claimed, step, rows[step.first_page], quota))
+            begun += 1
+    finally:
+        threads.release(queue, len(fences) - begun)
+    if begun < len(fences):
+        missing = len(fences) - begun
+        logger.info("%s of %s pages could not be claimed: done, cancelled or claimed elsewhere", missing, len(fences))
+
+
 def parse_page(*, step_id: int, fence: int) -> None:
-    """Parse one page with the model of its mode. Snooze it while it must wait; fall back to its text if models fail."""
-    with claim_step(step_id=step_id, fence=fence) as claim:
-        if claim is None:
-            return
-        with record_errors(claim):
-            try:
-                _complete_with_answer(claim, _PageContext(claim))
-            except BudgetReserved as reserved:
-                if not budget_waits.wait_for_money(claim, reserved):
-                    _fall_back(claim, BudgetExceeded("Other pages took the money for which the page waited."))
-            except QuotaExhausted as quota:
-                _snooze(claim, quota.wait_seconds)
-            except ProvidersUnavailable as error:
-                max_outage = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
-                with borrowed_connection():
-                    is_too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - max_outage).exists()
-                if is_too_long:
-                    _fall_back(claim, error)
-                else:
-                    # A circuit breaker may stay open for longer than pages wait for it.
-                    max_wait_seconds = max_outage.total_seconds() + _EXTRA_WAIT_SECONDS
-                    _snooze(claim, min(error.wait_seconds, max_wait_seconds), outage=True)
-            except Stopped:
-                with borrowed_connection(), transaction.atomic():
-                    complete(claim)  # records the attempt as refused: the claim was lost
-            except ProviderError as error:
+    """Parse one page with the model of its mode."""
+    queue = Step.objects.values_list("queue", flat=True).get(pk=step_id)
+    parse_pages(queue=queue, fences={step_id: fence})
+
+
+def _parse_claimed(step: Step, row: JobPage, quota: ProjectQuota | None) -> None:
+    """Parse a claimed page. Snooze it while it must wait; fall back to its text if models fail."""
+    with renewed_lease(step) as claim, record_errors(claim):
+        try:
+            _complete_with_answer(claim, _PageContext(claim, row, quota))
+        except BudgetReserved as reserved:
+            if not budget_waits.wait_for_money(claim, reserved):
+                _fall_back(claim, BudgetExceeded("Other pages took the money for which the page waited."))
+        except QuotaExhausted as exhausted:
+            _snooze(claim, exhausted.wait_seconds)
+        except ProvidersUnavailable as error:
+            max_outage = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
+            with borrowed_connection():
+                is_too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - max_outage).exists()
+            if is_too_long:
                 _fall_back(claim, error)
-    budget_waits.wake_pages(claim.job)
+            else:
+                # A circuit breaker may stay open for longer than pages wait for it.
+                max_wait_seconds = max_outage.total_seconds() + _EXTRA_WAIT_SECONDS
+                _snooze(claim, min(error.wait_seconds, max_wait_seconds), outage=True)
+        except Stopped:
+            with borrowed_connection(), transaction.atomic():
+                complete(claim)  # records the attempt as refused: the claim was lost
+        except ProviderError as error:
+            _fall_back(claim, error)
+    budget_waits.wake_pages(claim.job, quota)
     advance_soon(job_id=claim.job.pk, stage=Stage.MODEL)
 
 
 class _PageContext:
-    """Everything that parsing a page needs from the database, read with one borrowed connection."""
+    """Everything that parsing a page needs to know."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, row: JobPage, quota: ProjectQuota | None) -> None:
         job, step = claim.job, claim.step
         self.options = job.parsed_options
+        self.row = row
         exhausted: set[int] = set()
-        with borrowed_connection():
-            self.row = JobPage.objects.get(job=job, number=step.first_page)
-            quota = queries.project_quota(job.project_id)
-            if step.starts > 1 or step.not_before is not None:
-                # Deployments that have used up their tries for this page.
+        if step.starts > 1 or step.not_before is not None:
+            # Deployments that have used up their tries for this page.
+            with borrowed_connection():
                 exhausted = ledger.exhausted_deployments(
                     job_id=job.pk, page_number=step.first_page, tries=TRIES_PER_DEPLOYMENT, since=job.created_at
                 )
@@ -162,21 +225,38 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
 def _complete(claim: Claim, context: _PageContext, page: Page, facts: dict[str, Any]) -> None:
     """Complete the page with this content. If the claim was lost, the content is refused; its cost stays recorded."""
     tracing.add_attributes(cache=str(facts.get("cache", "")))
-    content = context.row.content
+    row = context.row
     if page is not context.page:
-        content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)
-        storage.write(content, encode_page(page) + b"\n")
-    with borrowed_connection(), transaction.atomic():
-        if complete(claim):
-            move_pages(
-                pages_of(claim.step),
-                PageState.SUCCEEDED,
-                content=content,
-                fallback="",
-                facts={**context.row.facts, **facts},
-                error_code="",
-                error_detail="",
-            )
+        row.content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)
+        storage.write(row.content, encode_page(page) + b"\n")
+    row.facts = {**row.facts, **facts}
+    _completed().write((claim, row))
+
+
+def _write_completed(pages: Sequence[tuple[Claim, JobPage]]) -> Sequence[None]:
+    """Complete pages with the content and facts in their rows. Pages whose claim was lost keep their old ones."""
+    accepted: list[Claim] = []
+    if len(pages) > 1:
+        with transaction.atomic():
+            accepted = complete_together(claim for claim, _ in pages)
+            rows = [row for claim, row in pages if claim in accepted]
+            _move_to_succeeded(JobPage.objects.filter(pk__in=[row.pk for row in rows]))
+            JobPage.objects.bulk_update(rows, ["content", "facts"])
+    for claim, row in pages:
+        if claim not in accepted:
+            with transaction.atomic():
+                if complete(claim):
+                    _move_to_succeeded(pages_of(claim.step), content=row.content, facts=row.facts)
+    return [None] * len(pages)
+
+
+def _move_to_succeeded(pages: QuerySet[JobPage], **columns: Any) -> None:
+    move_pages(pages, PageState.SUCCEEDED, fallback="", error_code="", error_detail="", **columns)
+
+
+_completed: PerProcess[GroupedWrites[tuple[Claim, JobPage], None]] = PerProcess(
+    lambda: GroupedWrites("completed-pages", _write_completed, seconds=0.1)
+)
 
 
 def _snooze(claim: Claim, seconds: float, *, outage: bool = False) -> None:

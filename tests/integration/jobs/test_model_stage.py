@@ -338,14 +338,14 @@ def test_a_late_answer_is_paid_for_and_discarded(
     [step] = open_steps(job)
     provider.set_latency(0.3)
     Step.objects.filter(pk=step.pk).update(starts=0)
-    create = Usage.objects.create
+    create = Usage.objects.bulk_create
 
-    def create_and_claim(**fields: Any) -> Usage:
-        row = create(**fields)
+    def create_and_claim(rows: list[Usage]) -> list[Usage]:
+        created = create(rows)
         Step.objects.filter(pk=step.pk).update(fence=99)  # another worker claimed the page during the call
-        return row
+        return created
 
-    monkeypatch.setattr(Usage.objects, "create", create_and_claim)
+    monkeypatch.setattr(Usage.objects, "bulk_create", create_and_claim)
     deliver(step)
 
     assert Usage.objects.get().outcome == "answered"

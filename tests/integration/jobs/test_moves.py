@@ -33,6 +33,7 @@ BEGUN = {"begun_at": "now", "lease_expires_at": "lease", "starts": 3}
 MOVES: list[tuple[StepMove, set[StepState], StepState, dict[str, Any], dict[str, Any]]] = [
     (StepMove.SEND, {PENDING}, PENDING, {"window": "new"}, {"sent_at": "now"}),
     (StepMove.UNSEND, {PENDING}, PENDING, {}, UNSENT),
+    (StepMove.POSTPONE, {PENDING}, PENDING, {"not_before": LATER}, UNSENT),
     (StepMove.RESEND, {PENDING}, PENDING, {"window": "new"}, {"sent_at": "now", "image": ""}),
     (StepMove.CHANGE_QUEUE, {PENDING}, PENDING, {"queue": "ocr_cpu"}, {**UNSENT, "image": "", "fence": 6}),
     (StepMove.REPLACE_BY_PAGES, {PENDING}, StepState.SPLIT, {}, {}),

@@ -373,15 +373,15 @@ def test_call_reserved_before_a_retry_after_is_not_sent(
     deploy(provider)
     provider.fault("status", times=1, code=429, retry_after="3600")
     first, second = make_gateway(), make_gateway()
-    create = Usage.objects.create
+    create = Usage.objects.bulk_create
 
-    def create_late(**fields: Any) -> Usage:
-        monkeypatch.setattr(Usage.objects, "create", create)
+    def create_late(rows: list[Usage]) -> list[Usage]:
+        monkeypatch.setattr(Usage.objects, "bulk_create", create)
         with pytest.raises(QuotaExhausted):
             in_another_thread(lambda: complete(second, 2))
-        return create(**fields)
+        return create(rows)
 
-    monkeypatch.setattr(Usage.objects, "create", create_late)
+    monkeypatch.setattr(Usage.objects, "bulk_create", create_late)
     with pytest.raises(QuotaExhausted):
         complete(first)
 

@@ -14,8 +14,8 @@ from apps.providers.calls.process_gateway import share_widths
 from apps.providers.models import Deployment
 
 DEPLOYMENT_POLL_SECONDS = 3.0
-# Additional threads per call in flight, for the work before and after a call. The gateway itself enforces the width.
-SPARE_THREADS = 0.25
+# Messages of a model queue that a worker takes at once. Their pages have threads of their own (page_threads.py).
+MESSAGES_PER_MODEL_QUEUE = 4
 
 
 class Command(BaseCommand):
@@ -49,10 +49,10 @@ class Command(BaseCommand):
         if any(queue.page_parser for queue in queues):
             share_widths(share)
             share_connections()
-        # Queues of models add up, each with its share of the width. The other queues use the same processes by turns.
-        calls = sum(max(1, -(-queue.width // share)) for queue in queues if queue.page_parser)
+        # Queues of models add up. The other queues use the same processes by turns.
+        for_models = MESSAGES_PER_MODEL_QUEUE * sum(bool(queue.page_parser) for queue in queues)
         others = max((queue.width for queue in queues if not queue.page_parser), default=0)
-        width = options["width"] or calls + int(calls * SPARE_THREADS) + others
+        width = options["width"] or for_models + others
         import_module(settings.CELERY_APP).app.worker_main(
             [
                 *(["--quiet"] if settings.LOG_FORMAT == "json" else []),  # the banner is not JSON
