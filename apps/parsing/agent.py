@@ -34,7 +34,7 @@ from apps.parsing.prompts import messages as prompting
 from apps.providers.calls.client import CompletionResponse, ToolCall
 from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.catalog import Target
-from apps.providers.errors import AllProvidersFailed
+from apps.providers.errors import AllProvidersFailed, BudgetExceeded, BudgetReserved
 
 MAX_REQUESTS = 6
 MAX_TOOL_CALLS_PER_RESPONSE = 4
@@ -56,9 +56,11 @@ class _AgentSession:
     requests: int = 0
     cost_nanos: int | None = 0
     drafts: list[str] = field(default_factory=list)
+    target: Target | None = None
 
     def count(self, completion: Completion[Any]) -> None:
         self.requests += completion.calls
+        self.target = completion.target
         known = self.cost_nanos is not None and completion.cost_nanos is not None
         self.cost_nanos = (self.cost_nanos or 0) + (completion.cost_nanos or 0) if known else None
 
@@ -83,19 +85,40 @@ class PageWithAgent:
         )
         session = _AgentSession(list(opening.messages))
         while session.requests < MAX_REQUESTS:
-            completion = self._ask(page, gateway, session, marker)
+            try:
+                completion = self._ask(page, gateway, session, marker)
+            except (BudgetExceeded, BudgetReserved) as error:
+                return self._parsed(session, self._paid_draft(page, session, marker, error))
             session.count(completion)
             if isinstance(completion.checked, CheckedAnswer):
-                return ParsedPage(
-                    page=completion.checked.page,
-                    fidelity=completion.checked.fidelity,
-                    target=completion.target,
-                    prompt_version=self.prompt_version,
-                    requests=session.requests,
-                    cost_nanos=session.cost_nanos,
-                )
+                return self._parsed(session, completion.checked)
             self._reply(page, session, completion.response, marker)
         raise AllProvidersFailed([f"the model did not finish the page in {MAX_REQUESTS} requests"])
+
+    def _parsed(self, session: _AgentSession, answer: CheckedAnswer) -> ParsedPage:
+        assert session.target is not None
+        return ParsedPage(
+            page=answer.page,
+            fidelity=answer.fidelity,
+            target=session.target,
+            prompt_version=self.prompt_version,
+            requests=session.requests,
+            cost_nanos=session.cost_nanos,
+        )
+
+    def _paid_draft(
+        self, page: PageToParse, session: _AgentSession, marker: str, error: BudgetExceeded | BudgetReserved
+    ) -> CheckedAnswer:
+        """Return the last draft, because there is no money for its review: starting again would pay for it twice.
+
+        Raise ``error`` if there is no draft, or if it fails the fidelity check.
+        """
+        if not session.drafts:
+            raise error
+        try:
+            return check_answer(page, session.drafts[-1], marker=marker, sees_picture=True, is_finished=True)
+        except UnusableAnswer:
+            raise error from None
 
     def _ask(
         self, page: PageToParse, gateway: Gateway, session: _AgentSession, marker: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.utils import timezone
 
@@ -62,6 +62,12 @@ class CallInFlight:
         self.row = row
         self.begun_at = self.ended_at = timezone.now()
         self._since = time.monotonic()
+
+    @property
+    def target_in_tier(self) -> Target:
+        """The deployment with the call's service tier in its parameters."""
+        tier = {"service_tier": self.tier} if self.tier else {}
+        return replace(self.target, parameters={**self.target.parameters, **tier})
 
     @property
     def health_key(self) -> str:

@@ -30,7 +30,7 @@ from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallIn
 from apps.providers.calls.client import Client, CompletionResponse
 from apps.providers.calls.connection import Call, CallLimits, Withheld
 from apps.providers.calls.failures import retry_after
-from apps.providers.calls.usage import ServiceTier, TokenUsage, plausible_usage
+from apps.providers.calls.usage import TokenUsage, plausible_usage
 from apps.providers.catalog import PROBE_SECONDS, Catalog, Target
 from apps.providers.errors import (
     BREAKER_FAILURES,
@@ -145,9 +145,7 @@ class Gateway:
             in_flight = self._start_call(attempt)
             call = self._new_call(in_flight)
             try:
-                response = self._client.send(
-                    _in_tier(in_flight.target, in_flight.tier), attempt.request(in_flight.target), call
-                )
+                response = self._client.send(in_flight.target_in_tier, attempt.request(in_flight.target), call)
             except CallFailed as failed:
                 self._record_failure(attempt, in_flight, failed)
                 return None
@@ -338,11 +336,6 @@ class Gateway:
         attempt.calls += 1
         trace()
         return Completion(checked, response, target, input_tokens, output_tokens, cost, attempt.calls)
-
-
-def _in_tier(target: Target, tier: ServiceTier) -> Target:
-    """Return the deployment with the service tier in its parameters."""
-    return replace(target, parameters={**target.parameters, "service_tier": tier}) if tier else target
 
 
 def _is_budget(denial: QuotaDenied) -> bool:

@@ -199,3 +199,18 @@ def test_24_pages_on_a_small_budget_are_claimed_at_most_ten_times_each(submit: S
     assert usage_of(job)["cost_usd"] == pytest.approx(24 * 0.007536)
     assert max(claims(job).values()) <= 10
     assert sum(claims(job).values()) <= 24 * 4
+
+
+def test_a_draft_that_was_paid_for_is_the_answer_if_there_is_no_money_for_its_review(
+    submit: Submit, provider: FakeProvider
+) -> None:
+    deploy(provider, prices=PRICES)
+    asked = {"mode": "agentic", "tier": "agentic", "uses_models": True}
+    rich = run(submit(pages=1, **asked, options={"disable_cache": True}))
+    assert usage_of(rich)["requests"] == 2
+
+    poor = run(submit(pages=1, **asked, options={"disable_cache": True, "max_cost": 0.08}))
+
+    assert usage_of(poor)["requests"] == 1
+    assert JobPage.objects.get(job=poor).fallback == ""
+    assert JobPage.objects.get(job=poor).facts["requests"] == 1
