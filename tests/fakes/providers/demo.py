@@ -30,8 +30,8 @@ _BACKENDS = ("DATABASE_URL", "CELERY_BROKER_URL", "REDIS_URL", "STORAGE_URL", "S
 _WELCOME = """\
 This is a demonstration. Its models are FAKES on this machine ({url}): no page leaves it and
 nothing costs money; the prices are made up. In balanced and agentic mode they repeat the text of the page. In
-multimodal mode they read its picture with Tesseract, and a page that they misread keeps its fallback text. They show
-what the modes do, not how well models read."""
+multimodal mode they read its picture with OCR, and a page that they misread keeps its fallback text. They show what the
+modes do, not how well models read."""
 
 
 def main() -> int:

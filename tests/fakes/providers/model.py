@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from statistics import StatisticsError
 
+from apps.pages.model.errors import PageError
 from tests.fakes.providers.conversation import CHARACTERS_PER_TOKEN, Completion, Conversation, Finish, ToolCall
 from tests.fakes.providers.specifications import Answer, Fault, Zoom
 
@@ -24,7 +24,7 @@ _SURROGATE = "\ud83d"
 _HEADING = re.compile(r"\{~ ([\d.]+)pt bold[ \d]*\}")
 # Minimum font size in points of each level. A whole document would decide, but the model sees one page.
 _RANKS = ((18, "# "), (13, "## "), (11, "### "))
-_MAX_OCR = 2  # images that are read at the same time
+_MAX_OCR = 2  # threads that read images
 
 
 @dataclass
@@ -136,16 +136,14 @@ def _completion(conversation: Conversation, text: str, finish: Finish, tool: Too
 
 
 def _read(image: bytes) -> str:
-    """Return the text on an image; SEEN if OCR is not installed or finds nothing."""
+    """Return the Markdown of the page on an image; SEEN if no OCR engine is installed or it finds nothing."""
     try:
-        import pytesseract
-        from PIL import Image
+        from tests.fakes.providers.sight import read_picture
 
-        with Image.open(io.BytesIO(image)) as picture:
-            found: Any = pytesseract.image_to_string(picture)
-    except (ImportError, OSError, pytesseract.TesseractError):
+        found = read_picture(image)
+    except (ImportError, OSError, PageError, StatisticsError):
         return SEEN
-    return str(found).strip() or SEEN
+    return found.strip() or SEEN
 
 
 def _rebuilt(page: str) -> str:
