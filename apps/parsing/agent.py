@@ -81,7 +81,12 @@ class PageWithAgent:
         marker = new_end_mark()
         picture = page.pictures.page(page.page)
         opening = prompting.page_messages(
-            prompting.load("agent"), page.page, instructions=page.instructions, image=picture, mark=marker
+            prompting.load("agent"),
+            page.page,
+            instructions=page.instructions,
+            image=picture,
+            before=page.before,
+            mark=marker,
         )
         session = _AgentSession(list(opening.messages))
         while session.requests < MAX_REQUESTS:

@@ -26,7 +26,7 @@ class PageWithLlm:
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
         marker = new_end_mark()
         messages = prompting.page_messages(
-            prompting.load("llm"), page.page, instructions=page.instructions, mark=marker
+            prompting.load("llm"), page.page, instructions=page.instructions, before=page.before, mark=marker
         ).messages
 
         def request_for(target: Target) -> CompletionRequest:

@@ -40,7 +40,12 @@ class PageWithLvm:
                 messages = prompting.dialect_messages(prompt, picture)
             else:
                 messages = prompting.page_messages(
-                    prompting.load("lvm"), page.page, instructions=page.instructions, image=picture, mark=marker
+                    prompting.load("lvm"),
+                    page.page,
+                    instructions=page.instructions,
+                    image=picture,
+                    before=page.before,
+                    mark=marker,
                 ).messages
             return requests.request_of(messages, page.page, target)
 

@@ -32,12 +32,16 @@ _PICTURE_ANSWER_TOKENS = 6000
 
 @dataclass(frozen=True)
 class PageToParse:
-    """A page as extracted, with the instructions, the pictures and the scope of the calls that a parser needs."""
+    """A page as extracted, with the instructions, the pictures and the scope of the calls that a parser needs.
+
+    ``before``: what a model is told of the page before (``page_before.summary_of``).
+    """
 
     page: Page
     instructions: CustomInstructions
     scope: CallScope
     pictures: Pictures = field(repr=False)
+    before: str = ""
 
     @cached_property
     def words(self) -> PageWords:

@@ -39,6 +39,7 @@ class AnswerInputs:
     job: ParseJob
     row: JobPage
     page: Page
+    before: str
     prompt_version: str
     instructions: CustomInstructions
     sees_picture: bool
@@ -51,6 +52,7 @@ class AnswerInputs:
             target.answer_settings,
             READING,
             self.prompt_version,
+            self.before,
             msgspec.json.encode(self.instructions).decode(),
             f"{self.job.document.sha256} {picture}" if self.sees_picture and self.job.document else "",
             encode_page(msgspec.structs.replace(self.page, number=1)).decode(),

@@ -41,7 +41,7 @@ from apps.jobs.scheduling.claims import (
 from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages import answer_cache
-from apps.jobs.stages.page_contents import stored_page
+from apps.jobs.stages.page_contents import stored_page_and_before
 from apps.jobs.stages.page_threads import PageThreads, page_threads
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
@@ -52,6 +52,7 @@ from apps.parsing import parsers
 from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.parsers import PageToParse
 from apps.parsing.prompts.messages import CustomInstructions
+from apps.parsing.prompts.page_before import summary_of
 from apps.providers import ledger
 from apps.providers.calls.attempts import TRIES_PER_DEPLOYMENT, CallScope
 from apps.providers.calls.gateway import MAX_QUOTA_WAIT_SECONDS
@@ -154,7 +155,7 @@ class _PageContext:
                 exhausted = ledger.exhausted_deployments(
                     job_id=job.pk, page_number=step.first_page, tries=TRIES_PER_DEPLOYMENT, since=job.created_at
                 )
-        self.page = stored_page(self.row)
+        self.page, before = stored_page_and_before(self.row)
         self.parser = parsers.PARSERS[step.queue]
         instructions = self.options.instructions(self.row.facts.get("rule"))
         dollars_per_day = quota.dollars_per_day if quota else None
@@ -173,6 +174,7 @@ class _PageContext:
             job=job,
             row=self.row,
             page=self.page,
+            before=summary_of(before) if before else "",
             prompt_version=self.parser.prompt_version,
             instructions=instructions,
             sees_picture=self.parser.sees_picture,
@@ -204,7 +206,11 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
     ) as pictures:
         parsed = context.parser.parse(
             PageToParse(
-                page=page, instructions=context.cache_inputs.instructions, pictures=pictures, scope=context.scope
+                page=page,
+                instructions=context.cache_inputs.instructions,
+                pictures=pictures,
+                scope=context.scope,
+                before=context.cache_inputs.before,
             ),
             process_gateway(),
         )

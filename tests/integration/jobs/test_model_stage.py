@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -375,3 +376,16 @@ def test_jobs_beyond_the_projects_limit_wait(submit: Submit, project: Project) -
 
     assert queries.jobs_that_may_start(project.pk) == 1
     assert run(second).state == JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("mode", ["balanced", "multimodal", "agentic"])
+def test_a_model_is_told_how_the_page_before_ends(submit: Submit, provider: FakeProvider, mode: str) -> None:
+    deploy(provider)
+
+    run(submit(pages=5, mode=mode, tier=mode, uses_models=True))
+
+    ends = [re.findall(r"It ends: 52\. .* (\d)\n</page_before", entry["text"]) for entry in provider.requests()]
+    # Ranges have four pages here, and a page is told of another in its own range only.
+    assert {number for found in ends for number in found} == {"1", "2", "3"}
+    assert [] in ends
+    assert all(len(found) < 2 for found in ends)

@@ -1,0 +1,40 @@
+"""What a model is told of the page before, so that it continues a sentence, a list, a table or a numbering."""
+
+from __future__ import annotations
+
+from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.output.render import grid_of
+
+MAX_HEADINGS = 3
+MAX_TAIL_CHARS = 300
+MAX_CELL_CHARS = 60
+MAX_CELLS = 12
+_NOT_TOLD = (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER, BlockType.FOOTNOTE, BlockType.CAPTION)
+
+
+def summary_of(page: Page) -> str:
+    """Return the last headings of the page and how its text ends; of a table at its end, the head and the last row."""
+    told = [block for block in page.blocks if block.type not in _NOT_TOLD]
+    if not told:
+        return ""
+    headings = [block.text for block in told if block.type is BlockType.HEADING][-MAX_HEADINGS:]
+    lines = [f"Headings: {' / '.join(heading[:MAX_TAIL_CHARS] for heading in headings)}"] if headings else []
+    last = told[-1]
+    if last.type is BlockType.TABLE and last.cells:
+        rows = grid_of(last.cells)
+        lines += [f"It ends with a table. Its head: {_row(rows[0])}", f"Its last row: {_row(rows[-1])}"]
+    elif last.text and last.type is not BlockType.HEADING:
+        lines.append(f"It ends: {_tail(last)}")
+    return "\n".join(lines)
+
+
+def _row(cells: list[str]) -> str:
+    return " | ".join(" ".join(cell.split())[:MAX_CELL_CHARS] for cell in cells[:MAX_CELLS])
+
+
+def _tail(block: Block) -> str:
+    """Return the end of the text, from the beginning of a word, with the marker of a list item."""
+    text = f"{block.marker} {block.text}".strip()
+    if len(text) <= MAX_TAIL_CHARS:
+        return text
+    return f"... {text[-MAX_TAIL_CHARS:].partition(' ')[2]}"
