@@ -18,6 +18,7 @@ from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
 from apps.providers import ledger
 from apps.providers.catalog import limits_of
 from apps.providers.models import Deployment
+from apps.providers.prices import PriceKey
 
 MAX_PAGES_PER_MINUTE = 1_000_000
 
@@ -142,10 +143,12 @@ def servings_of(page_parser: str) -> list[Serving]:
     rows = Deployment.objects.filter(paused=False, provider__paused=False, **{f"serves_{page_parser}": True})
     if not settings.EXTERNAL_PROVIDERS:
         rows = rows.filter(provider__external=False)
-    return [
-        Serving(row.name, limits_of(row), row.max_output_tokens, row.input_price, row.output_price)
-        for row in rows.select_related("quota").order_by("order", "pk")
-    ]
+    servings = []
+    for row in rows.select_related("quota").order_by("order", "pk"):
+        prices = row.prices
+        usual = [None if prices is None else prices.rate(PriceKey(kind)) for kind in ("input", "output")]
+        servings.append(Serving(row.name, limits_of(row), row.max_output_tokens, *usual))
+    return servings
 
 
 def model_plan(wanted: LoadRequest, overlay: Overlay) -> ModelPlan:

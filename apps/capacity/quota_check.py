@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from typing import SupportsFloat
 
 from apps.capacity.sizing import ModelDemand, model_demand
 from apps.providers.quota.terms import MICROSECONDS, QuotaLimits
@@ -34,8 +34,8 @@ class Serving:
     name: str
     limits: QuotaLimits
     max_output_tokens: int
-    input_price: Decimal | None = None
-    output_price: Decimal | None = None
+    input_price: SupportsFloat | None = None
+    output_price: SupportsFloat | None = None
 
     @property
     def has_price(self) -> bool:

@@ -7,7 +7,7 @@ of use.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 
@@ -16,6 +16,7 @@ from apps.parsing.usage_estimate import UsageEstimate
 from apps.providers import ledger
 from apps.providers.calls.usage import TokenUsage
 from apps.providers.catalog import Target
+from apps.providers.prices import NANOS_PER_DOLLAR
 
 # Requests per needed request. Our own checks refuse no correct answer (docs/quality-and-speed.md), and failed calls
 # cost nothing, but real models make errors. LlamaParse's guide counts 1.01 for language and 1.2 for vision models.
@@ -51,18 +52,15 @@ def estimate_cost(
         if not allowed or not all(target.row.has_price for target in allowed):
             return None
         first = [target for target in allowed if target.order == allowed[0].order]
-        low = min(
-            _dollars(target, demand.input.least, demand.output.least, is_flex=can_wait and target.offers_flex)
-            for target in first
-        )
-        high = max(_dollars(target, demand.input.most, demand.output.most) for target in allowed)
-        total += Range(low, high * RETRIES)
+        each = 1 / demand.requests if demand.requests else 0.0
+        least = TokenUsage(round(demand.input.least * each), round(demand.output.least * each))
+        most = TokenUsage(round(demand.input.most * each), round(demand.output.most * each))
+        slow = replace(least, service_tier="flex")
+        low = min(target.cost_nanos(slow if can_wait and target.offers_flex else least) or 0 for target in first)
+        high = max(target.cost_nanos(most) or 0 for target in allowed)
+        nanos = demand.requests / NANOS_PER_DOLLAR
+        total += Range(low * nanos, high * nanos * RETRIES)
     return total
-
-
-def _dollars(target: Target, input_tokens: float, output_tokens: float, *, is_flex: bool = False) -> float:
-    usage = TokenUsage(round(input_tokens), round(output_tokens), service_tier="flex" if is_flex else "")
-    return (target.cost_nanos(usage) or 0) / 1e9
 
 
 def estimate_seconds(

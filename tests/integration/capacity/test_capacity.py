@@ -119,6 +119,17 @@ def test_costs_are_unknown_without_a_price() -> None:
     assert "costs unknown: no price is set for house." in text
 
 
+def test_prices_that_nobody_entered_are_those_of_the_price_table() -> None:
+    deployment(price="3")
+    entered = as_json("capacity", "--pages-per-minute", "1000")[0]["plan"]["model"]
+    Deployment.objects.update(input_price=None, output_price=None, listed_prices={"input": "3", "output": "3"})
+
+    listed = as_json("capacity", "--pages-per-minute", "1000")[0]["plan"]["model"]
+
+    assert listed["dollars_per_hour"] == entered["dollars_per_hour"] > 0
+    assert listed["without_price"] == []
+
+
 def test_a_plan_needs_no_database(tmp_path: Path) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment |= {"LEAFMILL_DATA": str(tmp_path)}

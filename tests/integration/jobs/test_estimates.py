@@ -12,8 +12,9 @@ from apps.jobs.commands.estimate import Estimate, estimate_parse
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.options import JobOptions
 from apps.jobs.states import JobState
+from apps.providers.catalog import catalog
 from apps.providers.ledger import spent_by_job
-from apps.providers.models import Usage
+from apps.providers.models import Deployment, Usage
 from tests.documents.long import long_document
 from tests.documents.scans import scanned_pdf
 from tests.fakes.deployments import deploy
@@ -49,6 +50,26 @@ def test_the_cost_of_the_job_is_within_the_estimated_range(
     assert found.cost is not None
     assert used.dollars is not None
     assert found.cost.low <= used.dollars <= found.cost.high
+
+
+def test_listed_prices_count_for_each_call_and_not_for_the_sum_of_all(
+    project: Project, provider: FakeProvider, tmp_path: Path
+) -> None:
+    listed = {"input": "2", "output": "8", "input flex": "1", "output flex": "4"}
+    row = deploy(provider, prices=None, listed_prices=listed)
+    usual = estimate(project, long_document(200), tmp_path).modes["balanced"]
+    patient = estimate(project, long_document(200), tmp_path, options={"urgency": "hours"}).modes["balanced"]
+    Deployment.objects.filter(pk=row.pk).update(listed_prices=listed | {"input above 200000": "4"})
+    catalog.forget()
+
+    assert usual.input_tokens > 200_000
+    again = estimate(project, long_document(200), tmp_path).modes["balanced"].cost
+    assert usual.cost
+    assert patient.cost
+    assert again
+    assert again.high == pytest.approx(usual.cost.high, rel=0.01)  # a sample of the pages differs each time
+    assert patient.cost.low == pytest.approx(usual.cost.low / 2, rel=0.01)
+    assert patient.cost.high == pytest.approx(usual.cost.high, rel=0.01)
 
 
 def test_pages_that_need_ocr_count_with_typical_text(project: Project, provider: FakeProvider, tmp_path: Path) -> None:
