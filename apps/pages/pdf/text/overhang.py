@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from apps.pages.pdf.pdfium import Pdfium
+from apps.pages.pdf.text.character_records import UNMAPPED
 
 # Where more of the characters are blanks, these part the words.
 MAX_BLANK_SHARE = 0.05
@@ -43,6 +44,7 @@ class Overhangs:
         shared = (start[1:] == start[:-1]) & (end[1:] == end[:-1])  # the letters of a ligature
         wide[1:] &= ~shared
         wide[:-1] &= ~shared
+        wide &= real["type"] != UNMAPPED  # PDFium gives widths by character, not by code
         wide &= (np.abs(ink_start - start) < _SAME_POINTS) | (np.abs(ink_end - end) < _SAME_POINTS)
         places = np.flatnonzero(wide)
         found = np.zeros((2, len(real)))

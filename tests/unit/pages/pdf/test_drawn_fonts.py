@@ -52,6 +52,33 @@ def test_letters_whose_codes_are_those_of_line_ends(tmp_path: Path) -> None:
     assert text_of(tmp_path / "a.pdf", names, bytes([9, 10, 11, 12, 13])) == "Brain"
 
 
+def test_wide_letters_of_drawings_that_touch_the_next(tmp_path: Path) -> None:
+    advances = {b"E": 700, b"S": 600, b"W": 1100}
+    shown = b"BT /F 12 Tf 72 700 Td (SWEWS) Tj ET"
+    drawings = [
+        b"%d 0 -8 0 %d 700 d1 -8 0 %d 700 re f" % (advance, advance + 12, advance + 20) for advance in advances.values()
+    ]
+    path = tmp_path / "a.pdf"
+    path.write_bytes(
+        assembled_pdf(
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
+            b"<</Type/Font/Subtype/Type3/FontBBox[-100 -300 1300 900]/FontMatrix[.001 0 0 .001 0 0]"
+            b"/FirstChar 0/LastChar 255/Widths[%s]/Encoding<</Type/Encoding/Differences[69/E 83/S 87/W]>>"
+            b"/CharProcs<</E 6 0 R/S 7 0 R/W 8 0 R>>>>"
+            % b" ".join(b"%d" % advances.get(bytes([code]), 600) for code in range(256)),
+            *(b"<</Length %d>>stream\n%s\nendstream" % (len(drawing), drawing) for drawing in drawings),
+        )
+    )
+
+    (page,) = page_reading.read_pages(str(path), [1])
+
+    assert isinstance(page, Page)
+    assert page.blocks[0].text == "SWEWS"
+
+
 @pytest.mark.parametrize(
     ("names", "codes", "expected"),
     [
