@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -42,6 +43,7 @@ MAX_SIGN_SHIFT = 0.6
 # lines have equal steps, within these bounds in ems, they are the lines of one text.
 MAX_RAG_SHARE, MAX_RAG_EMS = 0.15, 1.3
 MIN_WIDE_STEPS, MIN_ALIKE_SHARE, MIN_LEADING_EMS, MAX_LEADING_EMS = 3, 0.7, 1.5, 2.8
+_TWO_NUMBERS = re.compile(r"\d[.,]\d+\|\d+[.,]\d")
 
 
 Spanned = TypeVar("Spanned", TextRun, Segment)
@@ -192,6 +194,8 @@ def joined(runs: Sequence[Spanned]) -> str:
         ems = scripts.mixed_gap_ems(text[-1:], piece[:1]) or MIN_SPACE_EMS
         is_over = gap < -run.size and min(len(piece), len(previous.text)) > MAX_ACCENT  # drawn over other text
         apart = spaced or is_over or gap > ems * min(run.size, previous.size)
+        # Two numbers with decimals are labels near each other on a chart.
+        apart = apart or _TWO_NUMBERS.search(f"{text[-8:]}|{piece[:8]}") is not None
         if apart and (scripts.needs_space(text, piece) or gap > run.size):
             text += " "
         text += piece

@@ -145,6 +145,14 @@ def test_words_over_the_end_of_others_stay_apart(tmp_path: Path) -> None:
     assert read == "Once upon a time there was a king"
 
 
+def test_labels_with_decimals_near_each_other_are_two_numbers(tmp_path: Path) -> None:
+    assert text_of(tmp_path / "a.pdf", "(73.8) Tj /F1 10 Tf 20 0 Td (74.6) Tj") == "73.8 74.6"
+
+
+def test_a_number_in_two_weights_is_one(tmp_path: Path) -> None:
+    assert text_of(tmp_path / "a.pdf", "(73.8) Tj /F1 10 Tf 19.5 0 Td (42) Tj") == "73.842"
+
+
 @pytest.mark.parametrize(("blank", "expected"), [(" ", "存在的 FOSS 政策"), ("", "存在的FOSS政策")])
 def test_a_blank_of_its_own_beside_ideographs(tmp_path: Path, blank: str, expected: str) -> None:
     characters = [*"存在的FOS 政策"]
