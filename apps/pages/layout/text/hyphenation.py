@@ -20,6 +20,7 @@ MIN_FIRST_HALVES, MIN_SECOND_HALVES = 2, 3
 MIN_CAPITALS = 3
 HYPHENS = "-\u2010\u2011"
 LINE_END_HYPHENS = (*HYPHENS, "\xad")
+_SIGNS = ",.;:)\u201d\u2019"
 _HYPHENS = re.compile(f"[{HYPHENS}]")
 _COMPOUND = re.compile(rf"[^\W\d_]+(?:[{HYPHENS}][^\W\d_]+)+")
 _LAST_WORD = re.compile(rf"[{HYPHENS}\w'’]*$")
@@ -51,8 +52,11 @@ class DocumentWords(msgspec.Struct):
         texts = []
         for line in block.lines:
             text = line.text.strip()
+            cut_by_syllable = _ends_with_hangul(text) and line is not block.lines[-1]
             texts.append(text.partition(" ")[2] if cut else text)
-            cut = text.endswith(LINE_END_HYPHENS)
+            if cut_by_syllable:
+                texts[-1] = texts[-1].rpartition(" ")[0]
+            cut = cut_by_syllable or text.endswith(LINE_END_HYPHENS)
         self._add("\n".join(texts))
 
     def _add(self, text: str) -> None:
@@ -80,6 +84,11 @@ class DocumentWords(msgspec.Struct):
             return False
         second = len(self.seconds.get(right, ())) >= MIN_FIRST_HALVES and self._has(left)
         return second or (len(self.firsts.get(left, ())) >= MIN_SECOND_HALVES and self._has(right))
+
+    def is_cut(self, left: str, right: str) -> bool:
+        """Return True if a line end is inside a Korean word, as where lines are filled syllable by syllable."""
+        first, second = left.rpartition(" ")[2], right.partition(" ")[0].rstrip(_SIGNS)
+        return self._has(first + second) and not (self._has(first) and self._has(second))
 
     def _has(self, word: str) -> bool:
         words = self.words
@@ -111,7 +120,8 @@ def rejoined(block: Block, words: DocumentWords) -> Block:
     """Return a block with the words at its line ends joined as the document writes them elsewhere."""
     if block.source is Source.MODEL or len(block.lines) < 2:
         return block
-    if not any(ends_cut(line.text.rstrip()) for line in block.lines[:-1]):
+    texts = [line.text.rstrip() for line in block.lines[:-1]]
+    if not any(ends_cut(text) or _ends_with_hangul(text) for text in texts):
         return block
     old = new = block.lines[0].text.strip()
     moves: list[tuple[int, int]] = []
@@ -151,6 +161,8 @@ def joined_lines(text: str, line: str, words: DocumentWords = NO_WORDS) -> str:
         return text
     if ends_cut(text):
         return appended(text, line, words)
+    if _ends_with_hangul(text) and words is not NO_WORDS and words.is_cut(text, line):
+        return text + line
     return f"{text} {line}" if scripts.needs_space_at_line_end(text, line) else text + line
 
 
@@ -165,6 +177,10 @@ def _is_compound(left: str, right: str, sign: str, words: DocumentWords) -> bool
     is_capitals = left.isupper() and right.isupper() and min(len(left), len(right)) >= MIN_CAPITALS
     # A name whose second half begins with a capital keeps its hyphen.
     return not is_capitals and not right[0].islower()
+
+
+def _ends_with_hangul(text: str) -> bool:
+    return "\uac00" <= text[-1:] < "\ud7a4"
 
 
 def _matched(found: re.Match[str] | None) -> str:

@@ -44,6 +44,28 @@ def test_a_line_end_with_a_hyphen(text: str, line: str, elsewhere: str, joined: 
     assert joined_lines(text, line, words_of(elsewhere)) == joined
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "joined"),
+    [
+        ("공급업체는 책임을 진다.", "모든 공급업체는 안다."),
+        ("공급 업체는 책임을 진다. 공급업체는", "모든 공급 업체는 안다."),
+        ("책임을 진다.", "모든 공급 업체는 안다."),
+    ],
+    ids=["one word elsewhere", "two words elsewhere too", "unknown"],
+)
+def test_a_line_end_inside_a_korean_word(elsewhere: str, joined: str) -> None:
+    assert joined_lines("모든 공급", "업체는 안다.", words_of(elsewhere)) == joined
+
+
+def test_the_halves_of_a_korean_word_at_line_ends_are_no_words() -> None:
+    lines = tuple(Line(text, BOX) for text in ("모든 공급", "업체는 안다."))
+    block = Block(BlockType.PARAGRAPH, BOX, "모든 공급 업체는 안다.", lines)
+    words = words_of("공급업체는 책임을 진다.")
+    words.add(block)
+
+    assert rejoined(block, words).text == "모든 공급업체는 안다."
+
+
 def test_a_word_on_another_page_decides(parse: Parse) -> None:
     cut = Sheet().lines(
         72, 100, ["The claim that was made is self-", "asserted, and the imple-", "mentation is short."]
