@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from apps.pages.layout.text.lines import segment_of, segment_of_runs, words_of
+from apps.pages.layout.text.lines import segment_of, segment_of_words, words_of
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Band, Gutters, Row
 
@@ -71,7 +71,7 @@ def _parted(row: Row, gutters: Gutters) -> Row:
         if not _leaves_free([segment_of(word)], gutters, MIN_FREE_POINTS):
             return []
         columns.setdefault(sum(1 for low, high in gutters if word.x0 + word.x1 > low + high), []).append(word)
-    parts = [segment_of_runs(columns[number]) for number in sorted(columns)]
+    parts = [segment_of_words(columns[number]) for number in sorted(columns)]
     # A line of prose may keep out of narrow gutters too.
     numbers = all(any(map(str.isdigit, part.text)) for part in parts[1:])
     return parts if numbers and len(parts) >= MIN_PARTED_SHARE * (len(gutters) + 1) else []

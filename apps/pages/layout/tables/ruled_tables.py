@@ -124,7 +124,7 @@ def _contents(grid: Grid, runs: Sequence[TextRun]) -> list[list[TextRun]]:
         row = _slot(grid.ys, (run.top + run.bottom) / 2)
         first, last = _slot(grid.xs, run.x0 + 1), _slot(grid.xs, run.x1 - 1)
         # A run that crosses the border of a cell is split into words.
-        for piece in [run] if owner[row, first] == owner[row, last] else words_of(run, blanks=True):
+        for piece in [run] if owner[row, first] == owner[row, last] else words_of(run):
             contents[owner[row, _slot(grid.xs, (piece.x0 + piece.x1) / 2)]].append(piece)
     return contents
 

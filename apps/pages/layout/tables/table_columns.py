@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from apps.pages.layout.regions.columns import gaps_of
 from apps.pages.layout.tables.rulings import Ruling
-from apps.pages.layout.text.lines import segment_of_runs, split_at_gaps, words_of
+from apps.pages.layout.text.lines import segment_of_words, split_at_gaps, words_of
 from apps.pages.model.raw_page import TextRun
 from apps.pages.model.segments import Gutters, Row, Segment
 
@@ -96,7 +96,7 @@ def _split_at_borders(segment: Segment, borders: Sequence[float]) -> list[Segmen
     parts: dict[int, list[TextRun]] = {}
     for word in words:
         parts.setdefault(sum(1 for place in inside if (word.x0 + word.x1) / 2 > place), []).append(word)
-    return [segment_of_runs(part) for part in parts.values()]
+    return [segment_of_words(part) for part in parts.values()]
 
 
 def gutters_of(lines: Sequence[Row], header_lines: int, *, enough: int | None = None) -> Gutters:
@@ -212,7 +212,7 @@ def _split_at_gutters(segment: Segment, gutters: Gutters) -> list[Segment]:
             parts.append([word])
         else:
             parts[-1].append(word)
-    return [segment] if len(parts) == 1 else [segment_of_runs(part) for part in parts]
+    return [segment] if len(parts) == 1 else [segment_of_words(part) for part in parts]
 
 
 def reach(segment: Segment, gutters: Gutters) -> tuple[int, int]:

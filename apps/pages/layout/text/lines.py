@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+import msgspec
+
 from apps.pages.layout.text import overprint
 from apps.pages.layout.text.formulas import formula_lines
 from apps.pages.layout.text.hyphenation import joined_lines
@@ -166,6 +168,14 @@ def segment_of_runs(runs: Sequence[TextRun]) -> Segment:
     return _segment(runs)
 
 
+def segment_of_words(words: Sequence[TextRun]) -> Segment:
+    """Return words of one line, from the left, as a segment; the blank after the last one parts it from the next."""
+    last = words[-1]
+    if last.text.endswith(" "):
+        words = [*words[:-1], msgspec.structs.replace(last, text=last.text.rstrip())]
+    return _segment(words)
+
+
 def segment_of(run: TextRun) -> Segment:
     """Return one run as a segment."""
     return _segment([run])
@@ -250,7 +260,7 @@ def words_of(run: TextRun, *, blanks: bool = False) -> list[TextRun]:
     last = words[-1]
     return [
         TextRun(
-            word.text + " " if blanks and word is not last else word.text,
+            word.text if word is last else word.text + " ",
             word.x,
             word.y,
             word.x + word.width,
@@ -280,7 +290,7 @@ def split_at_gaps(segment: Segment) -> list[Segment]:
     words.sort(key=lambda word: word.x0)
     pieces = [[words[0]]]
     for previous, word in itertools.pairwise(words):
-        numbers = previous.text[-1:].isdigit() and word.text[:1].isdigit()
+        numbers = previous.text.rstrip()[-1:].isdigit() and word.text[:1].isdigit()
         if word.x0 - previous.x1 > (MIN_NUMBER_GAP_EMS if numbers else MIN_CELL_GAP_EMS) * max(
             word.size, previous.size
         ):

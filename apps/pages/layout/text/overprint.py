@@ -40,11 +40,7 @@ def lines_of_row(row: list[Part]) -> list[list[Part]]:
         ]
         if cuts:
             edges = [0, *cuts, len(words)]
-            ends = [*(" " for _ in cuts), " " if part.text.endswith(" ") else ""]
-            result += [
-                _with_words(part, words[low:high], end)
-                for (low, high), end in zip(itertools.pairwise(edges), ends, strict=True)
-            ]
+            result += [_with_words(part, words[low:high]) for low, high in itertools.pairwise(edges)]
         else:
             result.append(part)
     parted = sorted(result, key=lambda part: part.x0)
@@ -63,11 +59,11 @@ def _overlap(row: Sequence[Part], min_heights: float) -> bool:
     return False
 
 
-def _with_words(run: Part, words: list[WordBox], end: str) -> Part:
-    """Return some neighbouring words of a run as a run; ``end``: the blank after them, if any."""
+def _with_words(run: Part, words: list[WordBox]) -> Part:
+    """Return some neighbouring words of a run as a run."""
     return msgspec.structs.replace(
         run,
-        text=" ".join(word.text for word in words) + end,
+        text=" ".join(word.text for word in words),
         x0=words[0].x,
         x1=words[-1].x + words[-1].width,
         words=words if len(words) > 1 else None,

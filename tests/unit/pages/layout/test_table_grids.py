@@ -8,6 +8,7 @@ import pytest
 
 from apps.pages.layout import page_layout
 from apps.pages.layout.document.continuations import ContinuationJoiner
+from apps.pages.layout.text.lines import segment_of, split_at_gaps
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun, WordBox
@@ -315,3 +316,10 @@ def test_words_near_each_other_in_a_run_over_two_cells_stay_apart() -> None:
     )
 
     assert grid_of(table.cells)[1] == ["Cancer Fund", "yes"]
+
+
+def test_words_near_each_other_in_a_line_that_is_split_at_its_gaps_stay_apart() -> None:
+    words = [WordBox("Cancer", 76, 104, 60, 12), WordBox("Fund", 137, 104, 40, 12), WordBox("21", 204, 104, 10, 12)]
+    line = TextRun("Cancer Fund 21", 76, 104, 214, 116, 10, False, False, words=words)
+
+    assert [part.text for part in split_at_gaps(segment_of(line))] == ["Cancer Fund", "21"]
