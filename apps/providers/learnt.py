@@ -67,15 +67,19 @@ def learn_max_output_tokens(deployment_id: int, tokens: int) -> None:
     logger.warning("Deployment %s accepts at most %s tokens for an answer", deployment_id, tokens)
 
 
-def learn_thinking(deployment_id: int, known: int | None, tokens: int) -> None:
-    """Note how many tokens of thinking an answer had. ``known``: the estimate so far, which falls slowly."""
+def learn_thinking(deployment_id: int, known: int | None, tokens: int) -> int | None:
+    """Note how many tokens of thinking an answer had. ``known``: the estimate so far, which falls slowly.
+
+    Return the new estimate; None if it stays.
+    """
     if known is None or tokens > known:
         estimate = tokens
     elif known - tokens > _MIN_FALL * known and random.random() < _FALL_SHARE:
         estimate = known - round((known - tokens) * _FALL)
     else:
-        return
+        return None
     _update(deployment_id, lambda facts: {**facts, "thinking_tokens": estimate})
+    return estimate
 
 
 def _update(deployment_id: int, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

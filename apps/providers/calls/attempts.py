@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.providers import ledger
 from apps.providers.calls.client import CompletionRequest
+from apps.providers.calls.request_parameters import max_output_tokens, output_limit
 from apps.providers.calls.usage import ServiceTier
 from apps.providers.catalog import ProviderRules, Target, flex_quota_key
 from apps.providers.errors import (
@@ -74,6 +75,11 @@ class CallInFlight:
         """The quota that keeps Retry-After and circuit breaker: a lack of flex capacity stops no other calls."""
         return flex_quota_key(self.target) if self.tier == "flex" else self.target.limits.key
 
+    @property
+    def limit(self) -> int:
+        """The limit of the answer, thinking included: as much was reserved."""
+        return self.reservation.demand.output_tokens
+
     def end(self) -> None:
         """Note the time at which the response or the failure arrived."""
         self.ended_at = timezone.now()
@@ -98,6 +104,7 @@ class Attempts:
         self._retryable_failures: dict[int, int] = {}  # by id of the deployment
         self._excluded: set[int] = set()
         self._without_flex: set[int] = set()
+        self._raised: dict[int, int] = {}  # limits of answers that were cut, by id of the deployment
         for target in self._targets if scope.has_instructions else ():
             if target.dialect:
                 self.exclude(target, f"its dialect {target.dialect} takes no instructions")
@@ -139,10 +146,26 @@ class Attempts:
     def demand(self, target: Target) -> QuotaDemand:
         """Return the maximum that a call to the deployment can use."""
         request = self.request(target)
-        output = min(request.max_tokens, target.max_output_tokens)
+        output = self.output_limit(target)
         cost = target.max_cost_nanos(input_tokens=request.input_tokens, output_tokens=output)
         money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)  # rounded up
         return QuotaDemand(input_tokens=request.input_tokens, output_tokens=output, money=money)
+
+    def output_limit(self, target: Target) -> int:
+        """Return the limit of the next answer of the deployment, its thinking included."""
+        raised = self._raised.get(target.id, 0)
+        return min(max(raised, output_limit(target, self.request(target).max_tokens)), max_output_tokens(target))
+
+    def raise_limit(self, target: Target, limit: int | None) -> None:
+        """Ask the deployment for a longer answer; None: it accepts none, so it is excluded."""
+        if limit is None:
+            self._excluded.add(target.id)
+        else:
+            self._raised[target.id] = limit
+
+    def replace_target(self, target: Target) -> None:
+        """Call the deployment of this id as described from now on."""
+        self._targets = [target if each.id == target.id else each for each in self._targets]
 
     def note_failure(self, target: Target, failure: Failure, detail: str) -> None:
         """Note a failed call, and exclude its deployment unless a retry there can succeed."""
@@ -157,7 +180,8 @@ class Attempts:
             self._retryable_failures[target.id] = self._retryable_failures.get(target.id, 0) + 1
             if self._retryable_failures[target.id] < TRIES_PER_DEPLOYMENT:
                 return
-        if failure is not Failure.RATE_LIMITED:  # the quota store delays further calls to the deployment
+        # The quota store delays further calls to the deployment; a refused parameter is no longer sent.
+        if failure not in (Failure.RATE_LIMITED, Failure.PARAMETER_REFUSED):
             self._excluded.add(target.id)
 
     def exclude(self, target: Target, reason: str) -> None:

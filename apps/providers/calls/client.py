@@ -26,6 +26,9 @@ from apps.pages.per_process import PerProcess
 from apps.providers.calls.connection import Call, Withheld, calling
 from apps.providers.calls.failures import failure_of
 from apps.providers.calls.families import FAMILIES
+from apps.providers.calls.learning import thinking_tokens_of
+from apps.providers.calls.messages import messages_for
+from apps.providers.calls.request_parameters import model_of, output_limit, request_parameters
 from apps.providers.calls.usage import TokenUsage, usage_in
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
@@ -52,16 +55,26 @@ class CompletionResponse:
     finish_reason: str
     usage: TokenUsage | None
     message: dict[str, Any] = field(repr=False)
+    thinking_tokens: int = 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the answer ended at its limit of tokens."""
+        return self.finish_reason == "length"
 
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """A request to a deployment: messages and tools in OpenAI's shape. ``input_tokens``: our own estimate."""
+    """A request to a deployment: messages and tools in OpenAI's shape. ``input_tokens``: our own estimate.
+
+    ``max_tokens``: of the answer without thinking. ``limit``: with it; None: as the deployment thinks.
+    """
 
     messages: Sequence[Mapping[str, Any]] = field(repr=False)
     tools: Sequence[Mapping[str, Any]] = ()
     max_tokens: int = 4096
     input_tokens: int = 0
+    limit: int | None = None
 
 
 class Client:
@@ -187,16 +200,16 @@ def request_arguments(target: Target, request: CompletionRequest) -> dict[str, A
     """Return litellm's arguments for the request to the deployment, except its client and time-out."""
     family = FAMILIES[target.family]
     parameters = family.litellm_parameters(target.settings, target.secrets)
+    limit = output_limit(target, request.max_tokens) if request.limit is None else request.limit
     return {
         "model": family.prefix + target.model,
-        "messages": [dict(message) for message in request.messages],
+        "messages": messages_for(target.family, model_of(target), request.messages),
         # The flag keeps litellm from searching for tools that it would run itself.
         **({"tools": list(request.tools), "_skip_mcp_handler": True} if request.tools else {}),
-        "max_tokens": min(request.max_tokens, target.max_output_tokens),
         "max_retries": 0,
         "num_retries": 0,
         **({"api_key": "none"} if family.sdk and "api_key" not in parameters else {}),
-        **target.parameters,
+        **request_parameters(target, answer_tokens=request.max_tokens, limit=limit),
         **parameters,
     }
 
@@ -264,4 +277,5 @@ def completion_response(response: Any, usage: TokenUsage | None) -> CompletionRe
         finish_reason=finish,
         usage=usage,
         message=message.model_dump(exclude_none=True),
+        thinking_tokens=thinking_tokens_of(message, usage, text=text),
     )

@@ -30,11 +30,11 @@ from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallIn
 from apps.providers.calls.client import Client, CompletionResponse
 from apps.providers.calls.connection import Call, CallLimits, Withheld
 from apps.providers.calls.failures import retry_after
+from apps.providers.calls.learning import cut_off, raised_limit, taught
 from apps.providers.calls.usage import TokenUsage, plausible_usage
 from apps.providers.catalog import PROBE_SECONDS, Catalog, Target
 from apps.providers.errors import (
     BREAKER_FAILURES,
-    FAULT_FAILURES,
     BudgetExceeded,
     BudgetReserved,
     CallFailed,
@@ -44,6 +44,7 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
+from apps.providers.learnt import learn_thinking
 from apps.providers.quota.store import QuotaDenied, QuotaState, QuotaStore, QuotaStoreUnavailable, Reservation
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Gateway:
         self._limits = limits
         self._store = store
         self._catalog = catalog
+        self._thinking: dict[str, int] = {}  # what this process learnt, by revision of the deployment
         self._semaphores = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
         self._slow_semaphores = {name: threading.BoundedSemaphore(-(-width // 2)) for name, width in widths.items()}
 
@@ -144,8 +146,9 @@ class Gateway:
         with self._concurrency_slot(attempt.scope):
             in_flight = self._start_call(attempt)
             call = self._new_call(in_flight)
+            request = replace(attempt.request(in_flight.target), limit=in_flight.limit)
             try:
-                response = self._client.send(in_flight.target_in_tier, attempt.request(in_flight.target), call)
+                response = self._client.send(in_flight.target_in_tier, request, call)
             except CallFailed as failed:
                 self._record_failure(attempt, in_flight, failed)
                 return None
@@ -260,6 +263,11 @@ class Gateway:
     def _record_failure(self, attempt: Attempts, in_flight: CallInFlight, failed: CallFailed) -> None:
         in_flight.end()
         target, reservation = in_flight.target, in_flight.reservation
+        better = taught(target, failed, limit=in_flight.limit)
+        if better is not None:
+            attempt.replace_target(better)
+            self._catalog.forget()
+            failed = CallFailed(Failure.PARAMETER_REFUSED, failed.facts, sent_at=failed.sent_at)
         if failed.sent_at is None:
             self._cancel(in_flight)
         else:
@@ -295,9 +303,10 @@ class Gateway:
             self._store.note_failure(key)
         else:
             self._store.note_success(key)  # it responds, even if with an error
-        if failed.failure in FAULT_FAILURES:
+        fault = deployment_faults.fault_of(target, failed)
+        if fault is not None:
             self._store.hold_off(target.limits.key, seconds=PROBE_SECONDS)
-            deployment_faults.report(target, failed)
+            deployment_faults.report(target, fault)
             self._catalog.forget()
         logger.warning("%s (%s) failed: %s", target.name, target.provider, failed)
 
@@ -325,17 +334,32 @@ class Gateway:
             self._settle(in_flight.reservation, usage, cost, sent_at=call.sent_at)
         input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
         trace = partial(call_traces.call_answered, attempt, in_flight, input_tokens, output_tokens, cost)
+        self._note_thinking(target, response.thinking_tokens)
         try:
             checked = check(response, target)
         except ParseError as error:
-            failure = Failure(error.code)
+            failure, detail = Failure(error.code), error.detail
+            if response.is_cut:
+                thinking = {"limit": in_flight.limit, "thinking_tokens": response.thinking_tokens}
+                failure, detail = Failure.TRUNCATED, cut_off(target, **thinking)
+                answer_tokens = attempt.request(target).max_tokens
+                attempt.raise_limit(target, raised_limit(target, answer_tokens=answer_tokens, **thinking))
             ledger.mark_unusable(row, failure)
-            attempt.note_failure(target, failure, f"{failure}: {error.detail}")
+            attempt.note_failure(target, failure, f"{failure}: {detail}")
             trace(error=failure)
             return None
         attempt.calls += 1
         trace()
         return Completion(checked, response, target, input_tokens, output_tokens, cost, attempt.calls)
+
+    def _note_thinking(self, target: Target, tokens: int) -> None:
+        """Learn how much the deployment thinks. The catalog is read now and then, so the news are kept here, too."""
+        key = target.revision
+        known = self._thinking.get(key, target.learnt.thinking_tokens)
+        estimate = learn_thinking(target.id, known, tokens)
+        if estimate is not None:
+            self._thinking[key] = estimate
+            self._catalog.forget()
 
 
 def _is_budget(denial: QuotaDenied) -> bool:
