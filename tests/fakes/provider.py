@@ -95,6 +95,10 @@ class FakeProvider:
         """Answer prompts that contain ``when`` with this text. The first matching answer applies."""
         self._post("answers", markdown=markdown, when=when, times=times, end_line=end_line)
 
+    def think(self, model: str, tokens: int) -> None:
+        """Let models of this name (with * and ?) think with so many tokens, whatever the request says."""
+        self._post("thinking", model=model, tokens=tokens)
+
     def zoom(self, zoom_first: int, *, region: tuple[float, float, float, float] = (0.0, 0.0, 100.0, 100.0)) -> None:
         """Call the tool zoom ``zoom_first`` times before the tool finish, if the request offers both."""
         self._post("zoom", zoom_first=zoom_first, region=region)

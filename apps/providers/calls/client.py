@@ -277,5 +277,10 @@ def completion_response(response: Any, usage: TokenUsage | None) -> CompletionRe
         finish_reason=finish,
         usage=usage,
         message=message.model_dump(exclude_none=True),
-        thinking_tokens=thinking_tokens_of(message, usage, text=text),
+        thinking_tokens=thinking_tokens_of(
+            message,
+            usage,
+            visible_characters=len(text) + sum(len(str(call.arguments)) for call in tool_calls),
+            is_cut=finish == "length",
+        ),
     )

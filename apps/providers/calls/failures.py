@@ -33,7 +33,7 @@ _BAD_KEY = re.compile(
 )
 _NO_MODEL = re.compile(
     r"model identifier is invalid|model_not_found|DeploymentNotFound|model .{0,80}(?:does not exist|not found)"
-    r"|on-demand throughput isn.{1,3}t supported|don.{1,3}t have access to the model|model .{0,80}end of its life",
+    r"|on-demand throughput isn.{1,8}t supported|don.{1,8}t have access to the model|model .{0,80}end of its life",
     re.I,
 )
 _HTML = re.compile(r"\s{0,100}(?:<!doctype html|<html)", re.I)

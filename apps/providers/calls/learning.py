@@ -15,6 +15,7 @@ from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed
 
 _CHARACTERS_PER_TOKEN = 4
+_MIN_CHARACTERS_PER_TOKEN = 3
 _MIN_THINKING_TOKENS = EFFORT_TOKENS["medium"]  # to leave for a model whose thinking did not fit
 
 
@@ -55,13 +56,16 @@ def cut_off(target: Target, *, limit: int, thinking_tokens: int) -> str:
     return f"the answer of {target.name} ended at its limit of {limit:,} tokens{thinking}. {remedy}."
 
 
-def thinking_tokens_of(message: Any, usage: TokenUsage | None, *, text: str) -> int:
-    """Return how many tokens of thinking a response has, by its usage or by the thinking that it shows."""
+def thinking_tokens_of(message: Any, usage: TokenUsage | None, *, visible_characters: int, is_cut: bool) -> int:
+    """Return how many tokens of thinking a response has.
+
+    Many servers do not count them, and some show only a summary. Then they are the output without what is visible, if
+    the response shows thinking, or if it has reached its limit with nothing to see.
+    """
     if usage is not None and usage.reasoning_tokens:
         return usage.reasoning_tokens
-    shown = getattr(message, "reasoning_content", None)
-    if not isinstance(shown, str) or not shown:
+    shown = getattr(message, "reasoning_content", None) or ""
+    if not shown and not (is_cut and not visible_characters):
         return 0
-    if usage is None or usage.output_tokens is None:
-        return len(shown) // _CHARACTERS_PER_TOKEN
-    return round(usage.output_tokens * len(shown) / (len(text) + len(shown)))
+    output = (usage.output_tokens if usage is not None else None) or 0
+    return max(output - visible_characters // _MIN_CHARACTERS_PER_TOKEN, len(shown) // _CHARACTERS_PER_TOKEN)

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from tests.fakes.providers.server import Server
-from tests.fakes.providers.specifications import Answer, Fault, Latency, Limit, Models, Tokens, Zoom
+from tests.fakes.providers.specifications import Answer, Fault, Latency, Limit, Models, Thinking, Tokens, Zoom
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Setting = TypeVar("Setting", bound=msgspec.Struct)
@@ -30,7 +30,11 @@ def routes(server: Server) -> list[web.RouteDef]:
     def set_zoom(zoom: Zoom) -> None:
         server.model.zoom = zoom
 
+    def set_thinking(setting: Thinking) -> None:
+        server.thinking[setting.model] = setting.tokens
+
     return [
+        _post("thinking", _setting(Thinking, set_thinking)),
         _post("reset", _plain(server.reset)),
         _post("expire-tokens", _plain(server.token_endpoint.expire_all)),
         _post("answers", _setting(Answer, lambda answer: server.model.register(answer))),

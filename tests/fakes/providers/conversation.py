@@ -77,6 +77,8 @@ class Conversation:
     model: str
     max_tokens: int | None = None
     tier: str = ""
+    thinking_tokens: int = 0
+    shows_thinking: bool = False
     texts: list[str] = field(default_factory=list)
     images: list[bytes] = field(default_factory=list)
     tools: list[str] = field(default_factory=list)

@@ -28,7 +28,7 @@ MODELS: Final[dict[str, tuple[str, ...]]] = {
     "openai": ("gpt-*", "o1*", "o3*", "o4*"),
     "openai-eu": ("gpt-*", "o1*", "o3*", "o4*"),
     "local": ("*",),
-    "azure": ("gpt-*", "reader*", "deployment-*"),
+    "azure": ("gpt-*", "reader*", "deployment-*", "pages-*"),
     "anthropic": ("claude-*",),
     "gemini": ("gemini-*",),
     "vertex": ("gemini-*",),

@@ -7,11 +7,12 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from aiohttp import web
 
 from apps.parsing.prompts.token_estimate import jpeg_size
-from tests.fakes.providers import credentials, faults, specifications, transport
+from tests.fakes.providers import credentials, faults, specifications, thinking, transport
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Counted, Refusal, Reply
 from tests.fakes.providers.faults import Faults
 from tests.fakes.providers.ledger import Entry, Ledger
@@ -45,6 +46,7 @@ class Server:
         self.ledger = Ledger()
         self.latency = Latency()
         self.tokens = Tokens()
+        self.thinking: dict[str, int] = {}
         self.wires = _wires(self.token_endpoint)
 
     def know_models(self, family: str, names: tuple[str, ...]) -> None:
@@ -115,10 +117,15 @@ class Server:
                 raise faults.refusal(fault)
             if fault.kind == "refusal" and wire.filters_by_error:
                 raise Refusal("filtered")
+        for model, tokens in self.thinking.items():
+            if fnmatchcase(conversation.model, model):
+                conversation.thinking_tokens = tokens
+                conversation.shows_thinking |= wire.family == "bedrock"  # it does not count thinking apart
         spoils_text = fault is not None and fault.kind in specifications.TEXTS
         completion = self._counted(
             conversation, await self.model.complete(conversation, fault if spoils_text else None)
         )
+        completion = thinking.with_thinking(conversation, completion)
         await asyncio.sleep(self._pause_seconds(entry))
         entry.input_tokens, entry.output_tokens = completion.input_tokens, completion.output_tokens
         for slot in slots:

@@ -94,6 +94,13 @@ class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     tier: str = ""
 
 
+class Thinking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many tokens models of this name (with * and ?) think, whatever the request says."""
+
+    model: str
+    tokens: int
+
+
 class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Seconds before a response. ``jitter`` is the maximum that is added or subtracted."""
 

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from apps.providers.calls.messages import messages_for
 from tests.documents import scans
 from tests.fakes import provider as fake
 from tests.fakes.provider import FakeProvider
@@ -30,6 +31,7 @@ PROMPT = (
 IMAGE_PROMPT = "Write what the picture shows. End with the line <!-- end k8 -->"
 PICTURE = "data:image/png;base64," + base64.b64encode(scans.png(scans.picture())).decode()
 MESSAGES = [{"role": "user", "content": "hello"}]
+KINDS = {"openai-eu": "openai", "local": "openai_compatible", "vertex": "vertex_ai", "vertex-claude": "vertex_ai"}
 FAMILIES = ("openai", "openai-eu", "local", "azure", "anthropic", "gemini", "vertex", "vertex-claude", "bedrock")
 
 
@@ -79,7 +81,7 @@ def deployment(server: FakeProvider, family: str) -> dict[str, Any]:
         "bedrock": ("bedrock/converse/eu.anthropic.claude-sonnet-4-5-20250929-v1:0", aws),
     }
     model, parameters = by_family[family]
-    return {"model": model, **parameters, "max_tokens": 1000, "num_retries": 0, "timeout": 20}
+    return {"model": model, **parameters, "max_tokens": 3000, "num_retries": 0, "timeout": 20}
 
 
 def _key(server: FakeProvider, path: str, key: str) -> dict[str, str]:
@@ -127,7 +129,8 @@ def test_every_family_zooms_into_an_image_and_finishes(provider: FakeProvider, l
     first = litellm.completion(messages=messages, tools=TOOLS, _skip_mcp_handler=True, **target).choices[0].message
     call = first.tool_calls[0]
     result = {"role": "tool", "tool_call_id": call.id, "name": "zoom", "content": "a closer look"}
-    messages += [first.model_dump(exclude_none=True), result]
+    kind = KINDS.get(family, family)
+    messages = messages_for(kind, target["model"], [*messages, first.model_dump(exclude_none=True), result])
     last = litellm.completion(messages=messages, tools=TOOLS, _skip_mcp_handler=True, **target).choices[0].message
 
     assert (call.function.name, json.loads(call.function.arguments)) == ("zoom", {"region": [10, 20, 110, 220.5]})

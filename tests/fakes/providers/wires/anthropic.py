@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.fakes.providers import thinking
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply
 from tests.fakes.providers.wires.base import check_model, is_positive, json_reply, number, objects
 
+SIGNATURE = "EqQBCgIYAhIkZmFrZQ=="
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 FINISH = {"stop": "end_turn", "length": "max_tokens", "tool": "tool_use", "filter": "refusal", None: None}
 _TYPES = {
@@ -143,6 +145,10 @@ def read_messages(body: dict[str, Any], model: str, *, fields: frozenset[str]) -
     conversation = Conversation(model, max_tokens=body["max_tokens"], tools=_tools(body))
     if body.get("system"):
         _read_content(conversation, body["system"], "system")
+    conversation.thinking_tokens = thinking.claude(
+        model, body.get("thinking"), body["max_tokens"], body.get("temperature")
+    )
+    conversation.shows_thinking = conversation.thinking_tokens > 0
     open_calls: set[str] = set()
     for index, message in enumerate(objects(body.get("messages"), lambda: required("messages"))):
         open_calls = _read_message(conversation, message, index, open_calls)
@@ -154,6 +160,8 @@ def read_messages(body: dict[str, Any], model: str, *, fields: frozenset[str]) -
 def message_body(conversation: Conversation, completion: Completion) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     counted = completion.counted
+    if conversation.shows_thinking:
+        content.append({"type": "thinking", "thinking": "Let me read the page.", "signature": SIGNATURE})
     if completion.tool is not None:
         content.append(
             {
@@ -163,7 +171,7 @@ def message_body(conversation: Conversation, completion: Completion) -> dict[str
                 "input": completion.tool.arguments,
             }
         )
-    elif completion.finish != "filter":
+    elif completion.finish != "filter" and (completion.text or completion.finish != "length"):
         content.append({"type": "text", "text": completion.text})
     return {
         "id": f"msg_{number():024d}",
@@ -256,7 +264,7 @@ def _read_block(conversation: Conversation, block: dict[str, Any], where: str) -
         case {"type": "tool_result", "tool_use_id": str()}:
             if block.get("content"):
                 _read_content(conversation, block["content"], f"{where}.content")
-        case {"type": "thinking" | "redacted_thinking"}:
+        case {"type": "thinking", "signature": "EqQBCgIYAhIkZmFrZQ=="} | {"type": "redacted_thinking"}:
             pass
         case _:
             raise Refusal("invalid", f"{where}: Input does not match any of the expected content blocks")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply
 from tests.fakes.providers.wires.base import check_model, json_reply, number
-from tests.fakes.providers.wires.openai import chat_completion, openai_error, read_chat
+from tests.fakes.providers.wires.openai import chat_completion, openai_error, read_own_chat
 
 _PATH = re.compile(r"/openai/deployments/([^/]+)/chat/completions")
 _VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
@@ -86,7 +86,7 @@ class Azure:
         if call.method != "POST":
             raise Refusal("wrong_method")
         check_model(self, call.model)
-        return read_chat(call.json_object(), call.model)
+        return read_own_chat(call.json_object(), call.model)
 
     def answer(self, conversation: Conversation, completion: Completion) -> dict[str, Any]:
         body = chat_completion(conversation, completion)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
-from tests.fakes.providers import credentials
+from tests.fakes.providers import credentials, thinking
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply
 from tests.fakes.providers.wires.base import check_model, is_positive, json_reply, number, objects
 
@@ -55,6 +55,10 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "context_exceeded": (400, "ValidationException", "Input is too long for requested model."),
     "status": (500, "InternalServerException", "The system encountered an unexpected error. Try your request again."),
 }
+_ON_DEMAND = (
+    "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request with the ID or ARN "
+    "of an inference profile that contains this model."
+)
 _EXCEPTIONS = {
     400: "ValidationException",
     403: "AccessDeniedException",
@@ -93,7 +97,10 @@ class Bedrock:
             content = {
                 "toolUse": {"toolUseId": use_id, "name": completion.tool.name, "input": completion.tool.arguments}
             }
-        blocks = [] if completion.finish == "filter" else [content]
+        blocks = [] if completion.finish == "filter" or not (completion.tool or completion.text) else [content]
+        if conversation.shows_thinking:
+            reasoning = {"text": "Let me read the page.", "signature": "c2lnbmVk"}
+            blocks.insert(0, {"reasoningContent": {"reasoningText": reasoning}})
         return {
             "metrics": {"latencyMs": 1},
             "output": {"message": {"role": "assistant", "content": blocks}},
@@ -196,6 +203,15 @@ def _read_converse(body: dict[str, Any], model: str) -> Conversation:
         raise _constraint("inferenceConfig.maxTokens", "Member must have value greater than or equal to 1")
     tier = body.get("serviceTier")
     conversation = Conversation(model, max_tokens=max_tokens, tools=_tools(body))
+    extra = body.get("additionalModelRequestFields") or {}
+    if "claude" in model:
+        temperature = (body.get("inferenceConfig") or {}).get("temperature")
+        conversation.thinking_tokens = thinking.claude(model, extra.get("thinking"), max_tokens or 4096, temperature)
+        conversation.shows_thinking = conversation.thinking_tokens > 0
+    elif "thinking" in extra:
+        raise Refusal("invalid", "Malformed input request: #: extraneous key [thinking] is not permitted")
+    if re.match(r"anthropic\.claude-(?:opus|sonnet|haiku)-4", model):
+        raise Refusal("invalid", _ON_DEMAND.format(model=model))
     conversation.tier = str(tier.get("type", "")) if isinstance(tier, dict) else ""
     for block in objects(body.get("system") or [], lambda: _constraint("system", "Member must be a list"), empty=True):
         if "text" in block:

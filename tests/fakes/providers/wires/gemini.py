@@ -10,10 +10,12 @@ import json
 import re
 from typing import Any
 
+from tests.fakes.providers import thinking
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply
 from tests.fakes.providers.wires.base import check_model, is_positive, json_reply, number, objects
 
 FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "tool": "STOP", "filter": "SAFETY", None: None}
+SIGNATURE = "c2lnbmVkLWJ5LWdlbWluaQ=="
 _PATH = re.compile(r"/(v1|v1alpha|v1beta)/models/([^/:]+):(\w+)")
 _STATUS = {
     400: "INVALID_ARGUMENT",
@@ -180,6 +182,8 @@ def read_contents(body: dict[str, Any], model: str, *, fields: frozenset[str]) -
     if max_tokens is not None and not is_positive(max_tokens):
         raise Refusal("invalid", "max_output_tokens must be positive.")
     conversation = Conversation(model, max_tokens=max_tokens, tier=str(body.get("serviceTier") or ""))
+    conversation.thinking_tokens = thinking.gemini(model, config)
+    conversation.shows_thinking = "gemini-3" in model
     for tool in objects(body.get("tools") or [], lambda: Refusal("invalid"), empty=True):
         declared = _camel(tool).get("functionDeclarations") or []
         for index, function in enumerate(objects(declared, lambda: Refusal("invalid"), empty=True)):
@@ -201,7 +205,11 @@ def candidates(conversation: Conversation, completion: Completion, *, tier_key: 
     parts: list[dict[str, Any]] = [{"text": completion.text}]
     if completion.tool is not None:
         parts = [{"functionCall": {"name": completion.tool.name, "args": completion.tool.arguments}}]
+        if conversation.shows_thinking:
+            parts[0]["thoughtSignature"] = SIGNATURE
     candidate: dict[str, Any] = {"index": 0, "content": {"parts": parts, "role": "model"}}
+    if completion.finish == "length" and not completion.text:
+        candidate["content"] = {"role": "model"}
     if completion.finish == "filter":
         del candidate["content"]
         candidate["safetyRatings"] = [
@@ -251,6 +259,8 @@ def _read_part(conversation: Conversation, part: dict[str, Any], where: str) -> 
                 report = "Please retry or report in https://developers.google.com/generative-ai/troubleshooting"
                 raise Refusal("invalid", f"Unable to process input image. {report}") from error
         case {"functionCall": {"name": str(name), **rest}}:
+            if conversation.shows_thinking and part.get("thoughtSignature") != SIGNATURE:
+                raise Refusal("invalid", f"Function call is missing a thought_signature in functionCall parts. {where}")
             conversation.called.append(name)
             conversation.texts.append(json.dumps(rest.get("args", {}), ensure_ascii=False))
         case {"functionResponse": {"name": str(), "response": dict(response)}}:

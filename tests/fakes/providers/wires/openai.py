@@ -10,13 +10,26 @@ import json
 import re
 from typing import Any
 
+from tests.fakes.providers import thinking
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply
 from tests.fakes.providers.wires.base import check_model, is_positive, json_reply, number, objects
 
 CREATED_AT = 1_750_000_000
 FINISH = {"stop": "stop", "length": "length", "tool": "tool_calls", "filter": "content_filter", None: None}
 _DATA_URL = re.compile(r"data:(image/[a-z]+);base64,(.*)", re.DOTALL)
-_REASONING_MODEL = re.compile(r"o\d|gpt-5")
+GPT_4O_MAX_TOKENS = 16_384
+_MESSAGE_FIELDS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", "refusal"})
+_COMPATIBLE_FIELDS = frozenset(
+    {
+        *("model", "messages", "max_tokens", "tools", "tool_choice", "temperature", "top_p", "seed", "stop", "stream"),
+        *("presence_penalty", "frequency_penalty", "response_format", "user", "n"),
+    }
+)
+_FIELDS = _COMPATIBLE_FIELDS | {
+    *("max_completion_tokens", "reasoning_effort", "verbosity", "service_tier", "parallel_tool_calls", "store"),
+    *("metadata", "logit_bias", "logprobs", "top_logprobs", "prediction", "modalities", "prompt_cache_key"),
+    *("safety_identifier", "stream_options", "prompt_cache_retention"),
+}
 
 # kind -> status, type, code, message
 _ERRORS: dict[str, tuple[int, str, str | None, str]] = {
@@ -116,9 +129,13 @@ class OpenAI:
             raise _invalid("model", "you must provide a model parameter")
         call.model = body["model"]
         check_model(self, call.model)
-        if self.key is not None and _REASONING_MODEL.match(call.model):
-            _check_reasoning_parameters(body)
-        return read_chat(body, call.model)
+        if self.key is None:
+            check_strict_server(call.model, body)
+            conversation = read_chat(body, call.model)
+            conversation.thinking_tokens = thinking.compatible(call.model, body)
+            conversation.shows_thinking = True
+            return conversation
+        return read_own_chat(body, call.model)
 
     def answer(self, conversation: Conversation, completion: Completion) -> dict[str, Any]:
         return chat_completion(conversation, completion)
@@ -174,6 +191,47 @@ def read_chat(body: dict[str, Any], model: str) -> Conversation:
     return conversation
 
 
+def read_own_chat(body: dict[str, Any], model: str) -> Conversation:
+    """Read a chat request as OpenAI and Azure do, which refuse every field that they do not document."""
+    for name in body:
+        if name not in _FIELDS:
+            raise Refusal("invalid", f"Unrecognized request argument supplied: {name}")
+    _check_message_fields(body)
+    tokens = thinking.openai(model, body)
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    if model.startswith("gpt-4o") and isinstance(limit, int) and limit > GPT_4O_MAX_TOKENS:
+        raise _invalid(
+            "max_tokens",
+            f"max_tokens is too large: {limit}. This model supports at most {GPT_4O_MAX_TOKENS} completion tokens, "
+            f"whereas you provided {limit}.",
+        )
+    conversation = read_chat(body, model)
+    conversation.thinking_tokens = tokens
+    return conversation
+
+
+def check_strict_server(model: str, body: dict[str, Any]) -> None:
+    """Refuse what Groq and Mistral refuse, for models whose names begin with "strict"."""
+    if not model.startswith("strict"):
+        return
+    for name in body:
+        if name not in _COMPATIBLE_FIELDS:
+            raise Refusal("invalid", f"property '{name}' is unsupported", param=name)
+    _check_message_fields(body)
+
+
+def _check_message_fields(body: dict[str, Any]) -> None:
+    for index, message in enumerate(body.get("messages") or []):
+        for name in message if isinstance(message, dict) else ():
+            if name not in _MESSAGE_FIELDS:
+                raise Refusal(
+                    "invalid", f"Additional properties are not allowed ('{name}' was unexpected) - 'messages.{index}'"
+                )
+        for call in (message.get("tool_calls") or []) if isinstance(message, dict) else ():
+            if isinstance(call, dict) and (set(call) - {"id", "type", "function"} or len(str(call.get("id"))) > 40):
+                raise Refusal("invalid", f"Invalid 'messages[{index}].tool_calls[0]': unexpected field or id too long")
+
+
 def chat_completion(conversation: Conversation, completion: Completion) -> dict[str, Any]:
     filtered, counted = completion.finish == "filter", completion.counted
     content = None if completion.tool is not None or filtered else completion.text
@@ -184,6 +242,8 @@ def chat_completion(conversation: Conversation, completion: Completion) -> dict[
         arguments = json.dumps(completion.tool.arguments, ensure_ascii=False)
         function = {"name": completion.tool.name, "arguments": arguments}
         message["tool_calls"] = [{"id": f"call_{number():024d}", "type": "function", "function": function}]
+    if conversation.shows_thinking and counted.thinking:
+        message["reasoning_content"] = "Hmm " * counted.thinking
     return {
         "id": f"chatcmpl-fake{number():08d}",
         "object": "chat.completion",
@@ -201,22 +261,6 @@ def chat_completion(conversation: Conversation, completion: Completion) -> dict[
         "service_tier": counted.tier or "default",
         "system_fingerprint": "fp_fake",
     }
-
-
-def _check_reasoning_parameters(body: dict[str, Any]) -> None:
-    """Refuse two parameters that reasoning models do not support."""
-    if "max_tokens" in body:
-        raise _invalid(
-            "max_tokens",
-            "Unsupported parameter: 'max_tokens' is not supported with this model. "
-            "Use 'max_completion_tokens' instead.",
-        )
-    if body.get("temperature", 1) != 1:
-        raise _invalid(
-            "temperature",
-            "Unsupported value: 'temperature' does not support this value with this model. Only the default (1) value "
-            "is supported.",
-        )
 
 
 def _read_message(conversation: Conversation, message: dict[str, Any], where: str, open_calls: set[str]) -> set[str]:
