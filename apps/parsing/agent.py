@@ -31,7 +31,7 @@ from apps.parsing.page_parser import (
 )
 from apps.parsing.prompts import agent_tools
 from apps.parsing.prompts import messages as prompting
-from apps.providers.calls.client import CompletionResponse, ToolCall
+from apps.providers.calls.client import CompletionRequest, CompletionResponse, ToolCall
 from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.catalog import Target
 from apps.providers.errors import AllProvidersFailed, BudgetExceeded, BudgetReserved
@@ -50,9 +50,9 @@ MAX_COLUMN_BORDERS = 60
 
 @dataclass
 class _AgentSession:
-    """The messages so far, and what they cost."""
+    """The messages after the opening, and what all of them cost."""
 
-    messages: list[dict[str, Any]]
+    messages: list[dict[str, Any]] = field(default_factory=list)
     requests: int = 0
     cost_nanos: int | None = 0
     drafts: list[str] = field(default_factory=list)
@@ -79,16 +79,7 @@ class PageWithAgent:
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
         marker = new_end_mark()
-        picture = page.pictures.page(page.page)
-        opening = prompting.page_messages(
-            prompting.load("agent"),
-            page.page,
-            instructions=page.instructions,
-            image=picture,
-            before=page.before,
-            mark=marker,
-        )
-        session = _AgentSession(list(opening.messages))
+        session = _AgentSession()
         while session.requests < MAX_REQUESTS:
             try:
                 completion = self._ask(page, gateway, session, marker)
@@ -148,11 +139,18 @@ class PageWithAgent:
             parsed_page(page.page, draft, marker=marker, is_finished=requests.is_finished(answer), words=page.words)
             return None
 
-        return gateway.complete(
-            page.scope,
-            lambda target: requests.request_of(session.messages, page.page, target, offered),
-            check=check,
-        )
+        def request_for(target: Target) -> CompletionRequest:
+            opening = prompting.page_messages(
+                prompting.load("agent"),
+                page.page,
+                instructions=page.instructions,
+                image=page.pictures.page(page.page, requests.picture_pixels(target)),
+                before=page.before,
+                mark=marker,
+            )
+            return requests.request_of([*opening.messages, *session.messages], page.page, target, offered)
+
+        return gateway.complete(page.scope, request_for, check=check)
 
     def _reply(self, page: PageToParse, session: _AgentSession, answer: CompletionResponse, marker: str) -> None:
         """Append the results of the tools, or the review of the draft, to the messages."""

@@ -26,13 +26,9 @@ class PageWithLvm:
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
         marker = new_end_mark()
-        pictures: dict[int, bytes] = {}  # by the pixels of their longest side
 
         def picture_for(target: Target) -> bytes:
-            pixels = requests.picture_pixels(target)
-            if pixels not in pictures:
-                pictures[pixels] = page.pictures.page(page.page, pixels)
-            return pictures[pixels]
+            return page.pictures.page(page.page, requests.picture_pixels(target))
 
         def request_for(target: Target) -> CompletionRequest:
             picture, prompt = picture_for(target), requests.own_prompt(target)

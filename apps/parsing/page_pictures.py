@@ -48,13 +48,8 @@ class Pictures(Protocol):
         """Return the table in a part of the page, or raise PageError. ``columns``: borders of columns, if known."""
 
 
-def dpi_for(page: Page, pixels: int) -> float:
-    """Return the resolution at which the longest side of the page has this many pixels; 0: the usual resolution."""
-    return pixels * POINTS_PER_INCH / max(page.width, page.height, 1.0) if pixels else PAGE_DPI
-
-
 class DocumentPictures:
-    """Pictures of one document, which is opened when the first picture is needed."""
+    """Pictures of one document, which is opened when the first picture is needed. Whole pages are rendered once."""
 
     def __init__(
         self,
@@ -73,10 +68,15 @@ class DocumentPictures:
         self._should_stop = should_stop
         self._open_document = open_document
         self._path: Path | None = None
+        self._pages: dict[tuple[int, int], bytes] = {}  # by page number and longest side
         self._stack = ExitStack()
 
     def page(self, page: Page, pixels: int = 0) -> bytes:
-        return self._picture(page, None, dpi_for(page, pixels), max_pixels=max(MAX_VISION_PIXELS, pixels**2))
+        key = page.number, pixels
+        if key not in self._pages:
+            dpi = pixels * POINTS_PER_INCH / max(page.width, page.height, 1.0) if pixels else PAGE_DPI
+            self._pages[key] = self._picture(page, None, dpi, max_pixels=max(MAX_VISION_PIXELS, pixels**2))
+        return self._pages[key]
 
     def region(self, page: Page, box: Box) -> bytes:
         return self._picture(page, box, ZOOM_DPI)

@@ -21,8 +21,9 @@ from apps.core import sealed_secrets
 from apps.core.database_connections import borrowed_connection
 from apps.providers.calls.addresses import with_address
 from apps.providers.calls.usage import TokenUsage
+from apps.providers.dialects import DIALECTS
 from apps.providers.learnt import Learnt
-from apps.providers.models import Deployment, PageParserName
+from apps.providers.models import Deployment
 from apps.providers.prices import PriceKey
 from apps.providers.quota.store import QuotaLimits
 
@@ -172,6 +173,9 @@ def read_targets() -> list[Target]:
         )
     targets = []
     for row in rows:
+        if row.dialect not in DIALECTS:
+            logger.error("%s is not called: this release does not know its dialect %r", row, row.dialect)
+            continue
         try:
             targets.append(target_of(row))
         except sealed_secrets.BrokenSeal:
@@ -184,11 +188,6 @@ def target_of(row: Deployment) -> Target:
     provider = row.provider
     has_fault = bool(row.trouble_code or provider.trouble_code)
     limits = limits_of(row)
-    serves = {
-        PageParserName.LLM: row.serves_llm,
-        PageParserName.LVM: row.serves_lvm,
-        PageParserName.AGENT: row.serves_agent,
-    }
     return Target(
         id=row.pk,
         name=row.name,
@@ -198,7 +197,7 @@ def target_of(row: Deployment) -> Target:
         external=provider.external,
         region=provider.region,
         order=row.order,
-        page_parsers=frozenset(parser.value for parser, served in serves.items() if served),
+        page_parsers=frozenset(row.page_parsers),
         limits=replace(limits, calls_in_flight=1) if has_fault else limits,
         max_output_tokens=row.max_output_tokens,
         row=row,

@@ -16,6 +16,7 @@ from apps.providers.calls.families import problems_of
 from apps.providers.calls.process_gateway import call_limits, configured_quota_store
 from apps.providers.calls.usage import plausible_usage
 from apps.providers.catalog import ProviderRules, Target, deployment_quota_key, target_of, unsealed
+from apps.providers.dialects import dialect_problems
 from apps.providers.errors import FAULT_FAILURES, CallFailed
 from apps.providers.ledger import CallFor
 from apps.providers.models import Deployment
@@ -49,6 +50,9 @@ def check_deployment(row: Deployment, *, call: bool = True) -> DeploymentCheck:
         problems = problems_of(row.provider.family, row.provider.settings, unsealed(row.provider.secrets_sealed))
     except sealed_secrets.BrokenSeal:
         problems = ["the secrets cannot be read: SECRET_KEY changed since they were loaded. Load them again"]
+    problems += dialect_problems(
+        dialect=row.dialect, prompt=row.prompt, picture_pixels=row.picture_pixels, page_parsers=row.page_parsers
+    )
     if problems:
         return result(works=False, detail="; ".join(problems))
     known = _known_state(row)

@@ -152,6 +152,11 @@ class Deployment(models.Model):
         return f"{each} US dollars per million tokens ({source})"
 
     @property
+    def page_parsers(self) -> list[str]:
+        """Return the names of the page parsers that it serves."""
+        return [name for name in PageParserName.values if getattr(self, f"serves_{name}")]
+
+    @property
     def has_price(self) -> bool:
         return self.prices is not None
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pdfplumber
+from pdfplumber.utils import cluster_objects
 
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import PageError
@@ -26,6 +27,8 @@ logging.getLogger("pdfminer").setLevel(logging.CRITICAL)
 MIN_INSIDE = 0.8
 # The edge of a region may cut a border by this, in points.
 SLACK_POINTS = 3.0
+# Words whose middles differ by less are in one row.
+ROW_TOLERANCE_POINTS = 3
 # A grid of fewer rows or columns is a paragraph or a list.
 MIN_ROWS, MIN_COLUMNS = 2, 2
 _SMALL_GRID = 0.5
@@ -49,25 +52,21 @@ def region_table(
                 page = document.pages[0]
                 # pdfplumber measures from the corner of the sheet, and we from that of what is visible.
                 left, top = page.cropbox[0] - page.bbox[0], page.cropbox[1] - page.bbox[1]
-                part = _cropped(page, Box(region.x0 + left, region.top + top, region.x1 + left, region.bottom + top))
+                x0, y0, x1, y1 = page.bbox
+                part = page.crop(
+                    (
+                        max(x0, region.x0 + left - SLACK_POINTS),
+                        max(y0, region.top + top - SLACK_POINTS),
+                        min(x1, region.x1 + left + SLACK_POINTS),
+                        min(y1, region.bottom + top + SLACK_POINTS),
+                    )
+                )
                 found = list(_candidates(part, [x + left for x in columns]))
         except Exception as error:  # pdfminer raises errors of every kind on a damaged file
             raise PageError from error
     if not found:
         raise PageError("No table was found there.")
     return max(found, key=lambda table: table.score)
-
-
-def _cropped(page: Any, region: Box) -> Any:
-    x0, top, x1, bottom = page.bbox
-    return page.crop(
-        (
-            max(x0, region.x0 - SLACK_POINTS),
-            max(top, region.top - SLACK_POINTS),
-            min(x1, region.x1 + SLACK_POINTS),
-            min(bottom, region.bottom + SLACK_POINTS),
-        )
-    )
 
 
 def _candidates(part: Any, columns: Sequence[float]) -> Iterator[RegionTable]:
@@ -82,7 +81,11 @@ def _candidates(part: Any, columns: Sequence[float]) -> Iterator[RegionTable]:
     if columns:
         borders = sorted({min(max(x, part.bbox[0]), part.bbox[2]) for x in columns})
         given = {"vertical_strategy": _EXPLICIT, "explicit_vertical_lines": borders}
-        aligned = {"horizontal_strategy": _EXPLICIT, "explicit_horizontal_lines": _borders_of_rows(words)}
+        rows_of_words = cluster_objects(words, lambda word: (word["top"] + word["bottom"]) / 2, ROW_TOLERANCE_POINTS)
+        tops, bottoms = ([row[0][side] for row in rows_of_words] for side in ("top", "bottom"))
+        between = [(bottom + top) / 2 for bottom, top in zip(bottoms, tops[1:], strict=False)]
+        rows = [*tops[:1], *between, *bottoms[-1:]]
+        aligned = {"horizontal_strategy": _EXPLICIT, "explicit_horizontal_lines": rows}
         ways = [
             ("given columns, ruled rows", {**given, "horizontal_strategy": _LINES}),
             *([("given columns, aligned rows", {**given, **aligned})] if words else []),
@@ -95,17 +98,6 @@ def _candidates(part: Any, columns: Sequence[float]) -> Iterator[RegionTable]:
         rows = [row[:MAX_COLUMNS] for row in rows if any(row)][:MAX_ROWS]
         if rows:
             yield RegionTable(rows, name, _score(words, table.cells, rows))
-
-
-def _borders_of_rows(words: Sequence[dict[str, Any]]) -> list[float]:
-    """Return the y between the rows of words, and those above the first and below the last."""
-    borders: list[float] = []
-    bottom = float("-inf")
-    for word in sorted(words, key=lambda word: word["top"]):
-        if word["top"] >= bottom:
-            borders.append(word["top"] if not borders else (bottom + word["top"]) / 2)
-        bottom = max(bottom, word["bottom"])
-    return [*borders, bottom] if words else []
 
 
 def _score(words: Sequence[dict[str, Any]], cells: Sequence[Any], rows: Sequence[Sequence[str]]) -> float:

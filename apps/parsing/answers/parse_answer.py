@@ -99,14 +99,14 @@ def parsed_page(
     Raise ``UnusableAnswer`` as ``read_answer`` does, and for an empty answer to a page with words.
     """
     from apps.parsing.answers import alignment, page_knowledge
-    from apps.parsing.answers.dialects.frame import Frame
+    from apps.parsing.answers.dialects.page_scale import PageScale
     from apps.parsing.answers.dialects.readers import READERS
 
     words = words or page_words(page)
     if dialect not in READERS:
         drafts = read_answer(text, marker=marker, is_finished=is_finished)
     elif is_finished:
-        drafts = READERS[dialect](_cleaned(text), Frame(page.width, page.height, *picture_size))
+        drafts = READERS[dialect](_cleaned(text), PageScale(page.width, page.height, *picture_size))
     else:
         raise UnusableAnswer("The answer stops before its end.", code="output_truncated")
     if not drafts and words.tokens:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.blocks import BlockType, Page
 from apps.pages.output.render import grid_of
 
 MAX_HEADINGS = 3
@@ -24,17 +24,12 @@ def summary_of(page: Page) -> str:
         rows = grid_of(last.cells)
         lines += [f"It ends with a table. Its head: {_row(rows[0])}", f"Its last row: {_row(rows[-1])}"]
     elif last.text and last.type is not BlockType.HEADING:
-        lines.append(f"It ends: {_tail(last)}")
+        end = f"{last.marker} {last.text}".strip()
+        if len(end) > MAX_TAIL_CHARS:  # from the beginning of a word
+            end = f"... {end[-MAX_TAIL_CHARS:].partition(' ')[2]}"
+        lines.append(f"It ends: {end}")
     return "\n".join(lines)
 
 
 def _row(cells: list[str]) -> str:
     return " | ".join(" ".join(cell.split())[:MAX_CELL_CHARS] for cell in cells[:MAX_CELLS])
-
-
-def _tail(block: Block) -> str:
-    """Return the end of the text, from the beginning of a word, with the marker of a list item."""
-    text = f"{block.marker} {block.text}".strip()
-    if len(text) <= MAX_TAIL_CHARS:
-        return text
-    return f"... {text[-MAX_TAIL_CHARS:].partition(' ')[2]}"

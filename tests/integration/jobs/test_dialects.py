@@ -158,15 +158,19 @@ def test_an_incomplete_answer_without_the_end_line_is_refused(submit: Submit, pr
     assert set(Usage.objects.values_list("error_code", flat=True)) == {"output_incomplete"}
 
 
+@pytest.mark.parametrize("mode", ["multimodal", "agentic"])
 @pytest.mark.parametrize("family", ["anthropic", "bedrock", "vertex-claude"])
-def test_claude_gets_a_picture_of_the_size_that_it_sees(submit: Submit, provider: FakeProvider, family: str) -> None:
+def test_claude_gets_a_picture_of_the_size_that_it_sees(
+    submit: Submit, provider: FakeProvider, family: str, mode: str
+) -> None:
     deploy(provider, family)
     provider.answer(BODY)
 
-    run(submit(PAGE, **MULTIMODAL))
+    run(submit(PAGE, mode=mode, tier=mode, uses_models=True))
 
-    [sizes] = [entry["image_sizes"] for entry in provider.requests() if entry["has_image"]]
-    assert max(sizes[0]) == pytest.approx(1568, abs=1)
+    sizes = [entry["image_sizes"] for entry in provider.requests() if entry["has_image"]]
+    assert sizes
+    assert all(max(pictures[0]) == pytest.approx(1568, abs=1) for pictures in sizes)
 
 
 CHANGES: list[dict[str, Any]] = [

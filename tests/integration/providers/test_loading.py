@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from apps.providers.calls.usage import TokenUsage
-from apps.providers.catalog import deployment_quota_key
+from apps.providers.catalog import deployment_quota_key, read_targets
 from apps.providers.models import Deployment, Provider, Quota, Usage
 from apps.providers.price_table import table_name
 from apps.providers.quota.store import QuotaStore
@@ -129,6 +129,10 @@ def test_rows_not_in_the_file_stay_unless_pruned(tmp_path: Path) -> None:
         ("counts: max_tokens", "counts: all", "providers[0].deployments[0].quota.counts: actual or max_tokens"),
         ("https://eu.api.openai.com/v1", "ftp://somewhere", "providers[0].base_url: an http(s) address"),
         ("name: gpt\n", "name: a b/c\n", "providers[0].deployments[0].name: at most 60"),
+        ("order: 2", "dialect: dots", "providers[0].deployments[0].dialect: 'dots' is not one of markdown, olmocr"),
+        ("order: 2", "dialect: dots_ocr", "providers[0].deployments[0].dialect: a model with its own form reads the"),
+        ("order: 2", "prompt: Read.", "providers[0].deployments[0].prompt: a text is expected, beside a dialect"),
+        ("order: 2", "picture_pixels: 9", "providers[0].deployments[0].picture_pixels: 256 to 4000"),
         ("providers:", "provider:", "providers: a list is expected"),
         ("providers:", "providers: [", "The file is not YAML"),
     ],
@@ -158,6 +162,17 @@ def test_invalid_file_is_refused_with_the_position(tmp_path: Path, old: str, new
 )
 def test_no_message_repeats_a_possible_secret(tmp_path: Path, old: str, new: str) -> None:
     assert "LITERAL" not in refused(tmp_path, ENTRY.replace(old, new))
+
+
+def test_a_dialect_is_loaded_with_its_prompt_and_size_of_picture(tmp_path: Path) -> None:
+    form = "page_parsers: [lvm]\n        dialect: markdown\n        prompt: Read it.\n        picture_pixels: 1000"
+    load(tmp_path, ENTRY.replace("page_parsers: [llm]", form))
+
+    row = Deployment.objects.get()
+    assert (row.dialect, row.prompt, row.picture_pixels, row.page_parsers) == ("markdown", "Read it.", 1000, ["lvm"])
+    load(tmp_path, ENTRY)
+    row.refresh_from_db()
+    assert (row.dialect, row.prompt, row.picture_pixels) == ("", "", None)
 
 
 def test_date_is_read_as_a_string(tmp_path: Path) -> None:
@@ -334,6 +349,30 @@ def test_check_without_calls_sends_no_request(provider: FakeProvider, quota_stor
 
     assert check("--no-call")[1] == 0
     assert provider.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [({"dialect": "of-a-later-release"}, "is not one of markdown"), ({"dialect": "mineru"}, "it can serve lvm only")],
+)
+def test_check_reports_a_dialect_that_cannot_work(
+    provider: FakeProvider, quota_store: QuotaStore, fields: dict[str, str], problem: str
+) -> None:
+    row = deploy(provider, "local")
+    Deployment.objects.filter(pk=row.pk).update(**fields)
+
+    output, code = check()
+
+    assert (code, problem in output) == (1, True)
+    assert provider.requests() == []
+
+
+def test_a_dialect_of_a_later_release_is_not_called(provider: FakeProvider) -> None:
+    deploy(provider, "local", name="known")
+    row = deploy(provider, "openai", name="unknown")
+    Deployment.objects.filter(pk=row.pk).update(dialect="of-a-later-release")
+
+    assert [target.name for target in read_targets()] == ["known"]
 
 
 def test_check_reports_an_unreachable_provider(quota_store: QuotaStore, provider: FakeProvider) -> None:

@@ -275,6 +275,9 @@ def test_prices_that_nobody_entered_are_listed_and_shown_with_their_source(admin
         ({"quota-0-dollars_per_day": "-1"}, "money_per_day must be a whole number"),
         ({"parameters": "[]"}, "A JSON object is expected"),
         ({"input_price": "-1"}, "A price is 0 or more"),
+        ({"dialect": "dots_ocr"}, "A model with its own form reads the pictures of pages"),
+        ({"prompt": "Read it."}, "A text is expected, beside a dialect"),
+        ({"picture_pixels": "9"}, "256 to 4000 is expected"),
     ],
 )
 def test_form_refuses_values_that_no_worker_could_use(

@@ -9,7 +9,7 @@ import pytest
 from apps.pages.model.blocks import Block, BlockType, Line, Page, TextSpan
 from apps.pages.model.geometry import Box
 from apps.pages.output.render import RenderOptions, page_markdown
-from apps.parsing.answers.dialects.frame import Frame
+from apps.parsing.answers.dialects.page_scale import PageScale
 from apps.parsing.answers.dialects.readers import READERS
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.parse_answer import parsed_page
@@ -17,7 +17,7 @@ from apps.parsing.errors import UnusableAnswer
 from apps.providers.dialects import DIALECTS, dialect_problems
 
 # A page of 500 x 1000 points, whose picture has 1000 x 2000 pixels.
-FRAME = Frame(500, 1000, 1008, 2016)
+SCALE = PageScale(500, 1000, 1008, 2016)
 
 DOTS = json.dumps(
     [
@@ -120,7 +120,7 @@ def test_every_dialect_has_a_reader_and_an_answer_here() -> None:
 
 @pytest.mark.parametrize("dialect", ANSWERS)
 def test_an_answer_becomes_blocks(dialect: str) -> None:
-    drafts = READERS[dialect](ANSWERS[dialect], FRAME)
+    drafts = READERS[dialect](ANSWERS[dialect], SCALE)
     title, section = of_type(drafts, BlockType.HEADING)
     assert (title.text, title.level, section.text, section.level) == ("Annual report", 1, "2 Costs", 2)
     assert "Sales rose by 4 %." in [draft.text for draft in of_type(drafts, BlockType.PARAGRAPH)]
@@ -134,7 +134,7 @@ def test_an_answer_becomes_blocks(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["dots_ocr", "deepseek_ocr", "mineru", "doctags"])
 def test_boxes_of_an_answer_are_places_on_the_page(dialect: str) -> None:
-    drafts = READERS[dialect](ANSWERS[dialect], FRAME)
+    drafts = READERS[dialect](ANSWERS[dialect], SCALE)
     [table] = of_type(drafts, BlockType.TABLE)
     [picture] = of_type(drafts, BlockType.PICTURE)
     [caption] = of_type(drafts, BlockType.CAPTION)
@@ -146,27 +146,27 @@ def test_boxes_of_an_answer_are_places_on_the_page(dialect: str) -> None:
 
 
 def test_a_picture_has_the_place_and_the_description_of_olmocr() -> None:
-    [picture] = of_type(READERS["olmocr"](OLMOCR, FRAME), BlockType.PICTURE)
+    [picture] = of_type(READERS["olmocr"](OLMOCR, SCALE), BlockType.PICTURE)
     assert picture.text == "A chart"
     assert picture.box is not None
     assert (picture.box.x0, picture.box.top) == pytest.approx((50.1, 457.3), abs=0.1)
 
 
 def test_nanonets_tags_are_a_picture_a_page_number_and_a_watermark() -> None:
-    drafts = READERS["nanonets_ocr"]("<watermark>DRAFT</watermark>\nText\n<img>A <b>seal</b></img>", FRAME)
+    drafts = READERS["nanonets_ocr"]("<watermark>DRAFT</watermark>\nText\n<img>A <b>seal</b></img>", SCALE)
     assert [draft.text for draft in of_type(drafts, BlockType.PICTURE)] == ["A seal"]
     assert {draft.text for draft in of_type(drafts, BlockType.PARAGRAPH)} >= {"Text", "DRAFT"}
-    assert [draft.text for draft in of_type(READERS["nanonets_ocr"](NANONETS, FRAME), BlockType.PAGE_FOOTER)] == ["3"]
+    assert [draft.text for draft in of_type(READERS["nanonets_ocr"](NANONETS, SCALE), BlockType.PAGE_FOOTER)] == ["3"]
 
 
 def test_deepseek_without_its_special_tokens_is_read() -> None:
     plain = DEEPSEEK.replace("<|ref|>", "").replace("<|/ref|><|det|>", "").replace("<|/det|>", "")
-    assert READERS["deepseek_ocr"](plain, FRAME) == READERS["deepseek_ocr"](DEEPSEEK, FRAME)
+    assert READERS["deepseek_ocr"](plain, SCALE) == READERS["deepseek_ocr"](DEEPSEEK, SCALE)
 
 
 def test_merged_cells_of_otsl() -> None:
     otsl = "<ched>Year<ched>Sales<lcel><nl><ucel><fcel>A<fcel>**B**<nl><fcel>1<fcel>2<xcel><nl>"
-    [table] = READERS["doctags"](f"<doctag><otsl>{otsl}</otsl></doctag>", FRAME)
+    [table] = READERS["doctags"](f"<doctag><otsl>{otsl}</otsl></doctag>", SCALE)
     cells = {cell.text: cell for cell in table.cells}
     assert (cells["Year"].row_span, cells["Year"].header, cells["Sales"].column_span) == (2, True, 2)
     assert cells["B"].spans == (TextSpan(0, 1, bold=True),)
@@ -179,13 +179,13 @@ def test_doctags_lists_keep_their_numbers_levels_and_check_boxes() -> None:
         "<unordered_list><list_item>deep</list_item></unordered_list></ordered_list>"
         "<checkbox_selected>Yes</checkbox_selected><list_item>b) letter</list_item></doctag>"
     )
-    found = [(draft.marker, draft.level, draft.text) for draft in READERS["doctags"](answer, FRAME)]
+    found = [(draft.marker, draft.level, draft.text) for draft in READERS["doctags"](answer, SCALE)]
     assert found == [("1.", 1, "one"), ("2.", 1, "two"), ("-", 2, "deep"), ("[x]", 1, "Yes"), ("b)", 1, "letter")]
 
 
 def test_code_in_doctags_keeps_its_lines() -> None:
     [code] = READERS["doctags"](
-        "<doctag><code><loc_1><loc_1><loc_9><loc_9><_Python_>def f():\n    pass</code></doctag>", FRAME
+        "<doctag><code><loc_1><loc_1><loc_9><loc_9><_Python_>def f():\n    pass</code></doctag>", SCALE
     )
     assert (code.type, code.text) == (BlockType.CODE, "def f():\n    pass")
 
@@ -195,7 +195,7 @@ def test_no_text_of_an_answer_is_lost(dialect: str) -> None:
     """What stands outside of the expected form is kept as text, or the answer is refused."""
     for answer in ("Just a sentence of the page.", ANSWERS[dialect] + "\n\nOne more line at the end."):
         try:
-            drafts = READERS[dialect](answer, FRAME)
+            drafts = READERS[dialect](answer, SCALE)
         except UnusableAnswer:
             continue
         said = " ".join(draft.text for draft in drafts)
@@ -222,7 +222,7 @@ def test_no_text_of_an_answer_is_lost(dialect: str) -> None:
 @pytest.mark.timeout(30)
 def test_hostile_answers_are_read_or_refused_in_time(dialect: str, hostile: str) -> None:
     try:
-        drafts = READERS[dialect](hostile, FRAME)
+        drafts = READERS[dialect](hostile, SCALE)
     except UnusableAnswer:
         return
     assert all(draft.box is None or 0 <= draft.box.x0 <= draft.box.x1 <= 500 for draft in drafts)

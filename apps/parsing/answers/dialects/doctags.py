@@ -12,7 +12,7 @@ from apps.pages.model.blocks import BlockType
 from apps.pages.model.geometry import Box
 from apps.pages.model.text import list_markers
 from apps.parsing.answers.dialects import otsl
-from apps.parsing.answers.dialects.frame import Frame
+from apps.parsing.answers.dialects.page_scale import PageScale
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.markup import formulas
 from apps.parsing.errors import UnusableAnswer
@@ -47,12 +47,12 @@ _TAG = re.compile(rf"<(/?)({_NAMES}|loc_\d{{1,4}}|_[\w+#.-]{{1,30}}_)/?>")
 _PICTURE_CLASS = re.compile(r"^\s*<[a-z_]{1,40}>")
 
 
-def read_doctags(text: str, frame: Frame) -> list[Draft]:
+def read_doctags(text: str, scale: PageScale) -> list[Draft]:
     """Read one page. Raise ``UnusableAnswer`` for an answer without a tag of DocTags or with too many elements."""
     pieces = _TAG.split(text)
     if len(pieces) < 4 or len(pieces) > 10 * MAX_ELEMENTS:
         raise UnusableAnswer("The answer is not a page in DocTags.")
-    reader = _Reader(frame)
+    reader = _Reader(scale)
     reader.text(pieces[0])
     for closing, name, following in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
         if name.startswith("loc_"):
@@ -75,8 +75,8 @@ class _Open:
 class _Reader:
     """Collect the elements. Text outside of them becomes a paragraph at the end."""
 
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
+    def __init__(self, scale: PageScale) -> None:
+        self._frame = scale
         self._drafts: list[Draft] = []
         self._open: list[_Open] = []
         self._outside = ""

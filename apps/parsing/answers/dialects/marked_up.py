@@ -10,7 +10,7 @@ import msgspec
 
 from apps.pages.model.blocks import BlockType
 from apps.parsing.answers.dialects import otsl
-from apps.parsing.answers.dialects.frame import Frame
+from apps.parsing.answers.dialects.page_scale import PageScale
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.markup import markdown
 from apps.parsing.answers.markup.html import text_of
@@ -24,14 +24,14 @@ _NANONETS_PICTURE = re.compile(r"<img>((?:[^<]|<(?!/?img)){0,4000})</img>", re.I
 _NANONETS_NOTE = re.compile(r"<(watermark|page_number)>([^<]{0,500})</\1>", re.IGNORECASE)
 
 
-def read_olmocr(text: str, frame: Frame) -> list[Draft]:
+def read_olmocr(text: str, scale: PageScale) -> list[Draft]:
     """Read Markdown with facts about the page in front. A picture's address has its place in pixels of the picture."""
     found = _FRONT_MATTER.match(text)
     body = text[found.end() :] if found else text
     boxes = []
     for place in _OLMOCR_PICTURE.finditer(body):
         x0, top, width, height = map(float, place.groups())
-        boxes.append(frame.box([x0, top, x0 + width, top + height], frame.picture_width, frame.picture_height))
+        boxes.append(scale.box([x0, top, x0 + width, top + height], scale.picture_width, scale.picture_height))
     drafts = markdown.drafts_of(body)
     pictures = [number for number, draft in enumerate(drafts) if draft.type is BlockType.PICTURE]
     for number, box in zip(pictures, boxes, strict=False):
@@ -39,7 +39,7 @@ def read_olmocr(text: str, frame: Frame) -> list[Draft]:
     return drafts
 
 
-def read_nanonets(text: str, frame: Frame) -> list[Draft]:
+def read_nanonets(text: str, scale: PageScale) -> list[Draft]:
     """Read Markdown with pictures, page numbers and watermarks in tags of its own."""
     notes: list[Draft] = []
     for found in _NANONETS_NOTE.finditer(text):
@@ -50,7 +50,7 @@ def read_nanonets(text: str, frame: Frame) -> list[Draft]:
     return [*markdown.drafts_of(text), *(note for note in notes if note.text)]
 
 
-def read_paddleocr(text: str, frame: Frame) -> list[Draft]:
+def read_paddleocr(text: str, scale: PageScale) -> list[Draft]:
     """Read plain text and LaTeX, with tables in OTSL."""
     drafts: list[Draft] = []
     start = 0

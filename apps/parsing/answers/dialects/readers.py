@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from apps.parsing.answers.dialects import doctags, marked_up, regions
-from apps.parsing.answers.dialects.frame import Frame
+from apps.parsing.answers.dialects.page_scale import PageScale
 from apps.parsing.answers.drafts import Draft
 
-READERS: dict[str, Callable[[str, Frame], list[Draft]]] = {
+READERS: dict[str, Callable[[str, PageScale], list[Draft]]] = {
     "olmocr": marked_up.read_olmocr,
     "nanonets_ocr": marked_up.read_nanonets,
     "paddleocr_vl": marked_up.read_paddleocr,

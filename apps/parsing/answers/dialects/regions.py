@@ -10,7 +10,7 @@ import msgspec
 from apps.pages.model.blocks import BlockType
 from apps.pages.model.geometry import Box
 from apps.parsing.answers.dialects import otsl
-from apps.parsing.answers.dialects.frame import Frame
+from apps.parsing.answers.dialects.page_scale import PageScale
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.markup import formulas, markdown
 from apps.parsing.errors import UnusableAnswer
@@ -52,7 +52,7 @@ class _Element(msgspec.Struct):
     text: str = ""
 
 
-def read_dots(text: str, frame: Frame) -> list[Draft]:
+def read_dots(text: str, scale: PageScale) -> list[Draft]:
     """Read dots.ocr's JSON: a list of elements, whose text is Markdown, HTML (tables) or LaTeX (formulas)."""
     begin, end = text.find("["), text.rfind("]")
     try:
@@ -61,22 +61,24 @@ def read_dots(text: str, frame: Frame) -> list[Draft]:
         raise UnusableAnswer("The answer is not a list of elements in JSON.") from error
     width, height = (
         max(DOTS_GRID_PIXELS, round(side / DOTS_GRID_PIXELS) * DOTS_GRID_PIXELS)
-        for side in (frame.picture_width, frame.picture_height)
+        for side in (scale.picture_width, scale.picture_height)
     )
-    return _drafts([(each.category.lower(), frame.box(each.bbox, width, height), each.text) for each in elements])
+    return _drafts([(each.category.lower(), scale.box(each.bbox, width, height), each.text) for each in elements])
 
 
-def read_deepseek(text: str, frame: Frame) -> list[Draft]:
+def read_deepseek(text: str, scale: PageScale) -> list[Draft]:
     """Read DeepSeek-OCR's Markdown with a mark before each region; its boxes are thousandths of the picture."""
-    return _drafts(_marked_regions(text, _DEEPSEEK, frame, DEEPSEEK_GRID))
+    return _drafts(_marked_regions(text, _DEEPSEEK, scale, DEEPSEEK_GRID))
 
 
-def read_mineru(text: str, frame: Frame) -> list[Draft]:
+def read_mineru(text: str, scale: PageScale) -> list[Draft]:
     """Read MinerU's regions; their text is Markdown, OTSL or HTML (tables) or LaTeX (formulas)."""
-    return _drafts(_marked_regions(text.replace("<|md_end|>", ""), _MINERU, frame, MINERU_GRID))
+    return _drafts(_marked_regions(text.replace("<|md_end|>", ""), _MINERU, scale, MINERU_GRID))
 
 
-def _marked_regions(text: str, mark: re.Pattern[str], frame: Frame, grid: int) -> Iterator[tuple[str, Box | None, str]]:
+def _marked_regions(
+    text: str, mark: re.Pattern[str], scale: PageScale, grid: int
+) -> Iterator[tuple[str, Box | None, str]]:
     """Yield the kind, box and content of each region; text before the first mark has no box."""
     found = list(mark.finditer(text))
     yield "text", None, text[: found[0].start()] if found else text
@@ -86,7 +88,7 @@ def _marked_regions(text: str, mark: re.Pattern[str], frame: Frame, grid: int) -
         numbers = next(part for part in parts if part[0].isdigit())
         kind = next(part for part in parts if not part[0].isdigit())
         sides = [float(number) for number in re.findall(r"\d{1,9}(?:\.\d{1,9})?", numbers)]
-        yield kind.strip().lower(), frame.box(sides[:4], grid, grid), text[each.end() : following]
+        yield kind.strip().lower(), scale.box(sides[:4], grid, grid), text[each.end() : following]
 
 
 def _drafts(regions: Iterator[tuple[str, Box | None, str]] | list[tuple[str, Box | None, str]]) -> list[Draft]:

@@ -7,7 +7,7 @@ import msgspec
 from apps.pages.model.geometry import Box
 
 
-class Frame(msgspec.Struct, frozen=True):
+class PageScale(msgspec.Struct, frozen=True):
     """The size of a page in points, and of its picture in pixels as it was sent (0 where none was sent)."""
 
     page_width: float
