@@ -141,7 +141,7 @@ class Deployment(models.Model):
     def prices_in_words(self) -> str:
         """Describe the prices in use and where they are from."""
         if self.prices is None:
-            return "unknown: costs are unknown, and jobs with max_cost are refused"
+            return "unknown: costs are unknown, no limit of money counts them, and jobs with max_cost are refused"
         kinds: tuple[Kind, ...] = ("input", "cached", "cache_write", "output")
         known = ((kind, self.prices.rates.get(PriceKey(kind))) for kind in kinds)
         each = ", ".join(f"{kind.replace('_', ' ')} {float(price):g}" for kind, price in known if price is not None)

@@ -29,6 +29,7 @@ class Entry:
     fault: str | None = None
     sha256: str = ""
     has_image: bool = False
+    max_tokens: int | None = None
     image_sizes: list[tuple[int, int]] = field(default_factory=list)
     text: str = ""
     over_limit: bool = False

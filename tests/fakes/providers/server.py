@@ -99,6 +99,7 @@ class Server:
     def _note(self, entry: Entry, conversation: Conversation) -> None:
         entry.sha256 = conversation.sha256
         entry.has_image = bool(conversation.images)
+        entry.max_tokens = conversation.max_tokens
         entry.image_sizes = [jpeg_size(image) or (0, 0) for image in conversation.images]
         self.ledger.keep_text(entry, conversation.text)
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
+import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from apps.providers.calls.gateway import Gateway
 from apps.providers.errors import QuotaExhausted
+from apps.providers.ledger import past_calls
 from apps.providers.models import Usage
+from apps.providers.quota.store import QuotaDemand, QuotaLimits, QuotaStore, Reservation
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 from tests.integration.providers.test_gateway import complete
@@ -116,3 +122,29 @@ def test_a_slow_call_has_its_own_time_limit(provider: FakeProvider, make_gateway
     complete(gateway, can_wait=True)
 
     assert booked() == [("flex", "", FULL // 2)]
+
+
+def test_a_call_of_a_killed_worker_counts_for_as_long_as_it_could_have_run(quota_store: QuotaStore, db: None) -> None:
+    now = timezone.now()
+    for tier in ("", "flex"):
+        Usage.objects.create(
+            project_id=uuid.UUID(int=7),
+            job_id=f"pjb-{tier}",
+            page_number=1,
+            page_parser="llm",
+            service_tier=tier,
+            started_at=now - timedelta(seconds=400),
+            input_tokens=1,
+            output_tokens=1,
+        )
+
+    restored = {call.key: call.in_flight for call in past_calls() if call.key.startswith("job:")}
+    reserved_at = time.time()
+    for key, seconds in (("job:usual", None), ("job:slow", 960.0)):
+        assert isinstance(
+            quota_store.reserve([QuotaLimits(key)], QuotaDemand(1, 1), seconds=seconds, now=reserved_at), Reservation
+        )
+    states = quota_store.state(["job:usual", "job:slow"], now=reserved_at + 400)
+
+    assert restored == {"job:pjb-": False, "job:pjb-flex": True}
+    assert [state.in_flight for state in states] == [0, 1]

@@ -19,7 +19,7 @@ from apps.parsing.errors import UnusableAnswer
 from apps.providers.calls.attempts import CallScope
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
-from apps.providers.catalog import ProviderRules, Target
+from apps.providers.catalog import ProviderRules, Target, deployment_quota_key
 from apps.providers.errors import (
     AllProvidersFailed,
     BudgetExceeded,
@@ -140,6 +140,18 @@ def test_tokens_from_the_cache_are_booked_at_their_price_in_every_family(
     row = Usage.objects.get()
     assert (row.input_tokens, row.cached_tokens, row.usage_suspect) == (793, 700, False)
     assert row.cost_nanos == 93 * 2500 + 700 * 1250 + row.output_tokens * 10_000 == completion.cost_nanos
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_call_reserves_the_longest_answer_that_it_allows(
+    provider: FakeProvider, gateway: Gateway, family: str
+) -> None:
+    row = deploy(provider, family, quota={"counts_max_tokens": True})
+
+    complete(gateway)
+
+    [state] = gateway.quota_states([deployment_quota_key(row.pk)])
+    assert 0 < provider.requests()[-1]["max_tokens"] <= state.output_tokens
 
 
 @pytest.mark.parametrize("family", ["anthropic", "vertex-claude", "bedrock"])

@@ -263,7 +263,7 @@ def test_prices_that_nobody_entered_are_listed_and_shown_with_their_source(admin
     assert f"input 0.15, cached 0.075, output 0.6 US dollars per million tokens ({table_name()}: gpt-4o-mini)" in page
 
     admin.post(f"{DEPLOYMENTS}{row.pk}/change/", entry | {"model": "unheard-of"})
-    assert "unknown: costs are unknown, and jobs with max_cost are refused" in (
+    assert "unknown: costs are unknown, no limit of money counts them, and jobs with max_cost are refused" in (
         admin.get(f"{DEPLOYMENTS}{row.pk}/change/").content.decode()
     )
 
