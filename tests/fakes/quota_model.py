@@ -125,6 +125,7 @@ class QuotaModel:
         money: int,
         now: float,
         sent_at: float | None = None,
+        answered: str = "",
     ) -> None:
         moment, reserved_at, demand = microseconds(now), microseconds(reservation.reserved_at), reservation.demand
         for limits in reservation.quotas:
@@ -141,6 +142,8 @@ class QuotaModel:
             counts.hours[reserved_at // HOUR].money += money - (demand.money or 0)
             took = max(1, moment - reserved_at)
             counts.took = counts.took + (took - counts.took) // 8 if counts.took else took
+        if answered:
+            self.note_success(answered, now=now)
 
     def release(self, reservation: Reservation, *, now: float) -> None:
         moment, demand = microseconds(now), reservation.demand

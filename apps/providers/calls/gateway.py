@@ -280,7 +280,13 @@ class Gateway:
         call_traces.call_failed(attempt, in_flight, failed)
 
     def _settle(
-        self, reservation: Reservation, usage: TokenUsage, cost_nanos: int | None, *, sent_at: float | None
+        self,
+        reservation: Reservation,
+        usage: TokenUsage,
+        cost_nanos: int | None,
+        *,
+        sent_at: float | None,
+        answered: str = "",
     ) -> None:
         self._store.settle(
             reservation,
@@ -288,6 +294,7 @@ class Gateway:
             output_tokens=usage.output_tokens or 0,
             money=-(-(cost_nanos or 0) // ledger.NANOS_PER_MICRO),
             sent_at=sent_at,
+            answered=answered,
         )
 
     def _cancel(self, in_flight: CallInFlight) -> None:
@@ -330,8 +337,7 @@ class Gateway:
             self._catalog.forget()
         cost = ledger.end_call(row, target, usage, seconds=in_flight.seconds, usage_suspect=is_suspect)
         with _tolerating_the_store():
-            self._store.note_success(in_flight.health_key)
-            self._settle(in_flight.reservation, usage, cost, sent_at=call.sent_at)
+            self._settle(in_flight.reservation, usage, cost, sent_at=call.sent_at, answered=in_flight.health_key)
         input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
         trace = partial(call_traces.call_answered, attempt, in_flight, input_tokens, output_tokens, cost)
         self._note_thinking(target, response.thinking_tokens)

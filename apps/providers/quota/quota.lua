@@ -387,6 +387,13 @@ local function settle_quota(quota, sent_at)
   quota.took = quota.took == 0 and took or quota.took + floor((took - quota.took) / 8)
 end
 
+local function note_success(position)
+  local quota = load_quota(position or 1)
+  quota.failures, quota.open_until, quota.cooldown, quota.probe_until = 0, 0, 0, 0
+  quota.succeeded = now
+  save(quota)
+end
+
 local function settle()
   local epoch = call("GET", KEYS[1])
   local sent_at = args.reserved_at
@@ -403,6 +410,9 @@ local function settle()
       end
     end
     save(quota)
+  end
+  if args.answered then -- its key comes after those of the reservation, and may be one of them
+    note_success(#args.quotas + 1)
   end
 end
 
@@ -428,13 +438,6 @@ end
 
 local function held_off()
   return max(0, load_quota(1).not_before - now)
-end
-
-local function note_success()
-  local quota = load_quota(1)
-  quota.failures, quota.open_until, quota.cooldown, quota.probe_until = 0, 0, 0, 0
-  quota.succeeded = now
-  save(quota)
 end
 
 local function note_failure()

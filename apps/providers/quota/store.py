@@ -130,12 +130,15 @@ class QuotaStore:
         output_tokens: int,
         money: int,
         sent_at: float | None = None,
+        answered: str = "",
         now: float | None = None,
     ) -> None:
         """Count the actual use instead of the reserved maximum, from ``sent_at`` on (``Reservation.store_clock``).
 
-        Only the first report on a call counts, and only before its reservation expires.
+        Only the first report on a call counts, and only before its reservation expires. ``answered`` is the key of a
+        quota whose provider answered: ``note_success`` in the same operation.
         """
+        keys = [limits.key for limits in reservation.quotas]
         arguments = _script_reservation(reservation) | {
             "epoch": reservation.epoch,
             "input_used": whole_number(input_tokens, maximum=MAX_CALL_TOKENS, name="input_tokens"),
@@ -144,7 +147,10 @@ class QuotaStore:
         }
         if sent_at is not None:
             arguments["sent_at"] = microseconds(sent_at)
-        self._run_operation("settle", [limits.key for limits in reservation.quotas], arguments, now)
+        if answered:
+            arguments["answered"] = True
+            keys.append(answered)
+        self._run_operation("settle", keys, arguments, now)
 
     def release(self, reservation: Reservation, *, now: float | None = None) -> None:
         """Undo the reservation of a call that was never sent."""

@@ -45,7 +45,9 @@ reserve = st.tuples(
     st.builds(QuotaDemand, tokens, tokens, st.none() | money),
     st.sampled_from([1, 1, 2, 5, 12]),
 )
-settle = st.tuples(st.just("settle"), which, tokens, tokens, money, st.none() | st.floats(-1, 3))
+settle = st.tuples(
+    st.just("settle"), which, tokens, tokens, money, st.none() | st.floats(-1, 3), st.none() | quota_index
+)
 broken = st.tuples(st.just("fail"), quota_index, st.integers(1, 6))
 operation = st.one_of(
     reserve,
@@ -97,14 +99,17 @@ class Both:
             assert answer.reserved_at == expected.reserved_at
             self.open.append((answer, expected))
 
-    def settle(self, which: int, input_tokens: int, output_tokens: int, money: int, delay: float | None) -> None:
+    def settle(
+        self, which: int, input_tokens: int, output_tokens: int, money: int, delay: float | None, index: int | None
+    ) -> None:
         """Settle a call, perhaps for the second time: settled calls stay in the list."""
         if self.open:
             answer, expected = self.open[-1 - which % len(self.open)]
             sent_at = None if delay is None else answer.reserved_at + delay
             used = {"input_tokens": input_tokens, "output_tokens": output_tokens, "money": money}
-            self.store.settle(answer, **used, sent_at=sent_at, now=self.now)
-            self.model.settle(expected, **used, sent_at=sent_at, now=self.now)
+            answered = "" if index is None else self.quotas[index].key
+            self.store.settle(answer, **used, sent_at=sent_at, answered=answered, now=self.now)
+            self.model.settle(expected, **used, sent_at=sent_at, answered=answered, now=self.now)
 
     def release(self, which: int) -> None:
         if self.open:
