@@ -17,6 +17,7 @@ from apps.pages.layout.tables import (
     charts,
     diagrams,
     half_ruled_tables,
+    notes_in_tables,
     ruled_tables,
     rulings,
     tagged_tables,
@@ -82,7 +83,8 @@ def analyse(raw: RawPage) -> list[Block]:
     for region in found_regions:
         region_rows = body if len(found_regions) == 1 and not areas else _rows_of_region(region)
         region_rows = with_tall_apart(region_rows, rtl=rtl)
-        for band in unruled_tables.joined_grids(columns.bands_of(region_rows)):
+        bands = notes_in_tables.with_notes_joined(columns.bands_of(region_rows))
+        for band in unruled_tables.joined_grids(bands):
             table = unruled_tables.aligned_table(band, across, rtl=rtl, down=down) if band.is_grid else None
             if table is not None and not charts.is_chart(table, raw.fills) and not drawn.touch(table):
                 blocks.append(table)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -70,7 +70,7 @@ def half_ruled_tables(
             region = list(group)
             inside = {id(run) for interval in region for run in interval.runs} if is_tabular else set()
             inside |= {id(run) for run, head in heads if id(head) in inside}
-            is_free = inside and not inside & taken and not _has_labels_beside(region, chain[0], from_top)
+            is_free = inside and not inside & taken and not _has_labels_beside(region, chain[0], from_top, taken)
             table = _table(region, chain[0], across, down) if is_free else None
             if table is not None and not drawn.touch(table):
                 tables.append(with_boxes_of_runs(table, heads) if heads else table)
@@ -126,11 +126,16 @@ def _interval(from_top: Sequence[TextRun], above: Ruling, below: Ruling) -> _Int
     return _Interval(above.at, below.at, inside, rows, bool(rows) and several >= MIN_TABULAR_SHARE * len(rows))
 
 
-def _has_labels_beside(region: Sequence[_Interval], ruling: Ruling, from_top: Sequence[TextRun]) -> bool:
-    """Return True if rulings are only over the columns of numbers: most rows have a label on the left of them."""
+def _has_labels_beside(
+    region: Sequence[_Interval], ruling: Ruling, from_top: Sequence[TextRun], taken: Container[int]
+) -> bool:
+    """Return True if rulings are only over the columns of numbers: most rows have a label on the left of them.
+
+    ``taken``: the ids of the runs that are in other tables.
+    """
     start = bisect_left(from_top, region[0].top, key=_middle)
     end = bisect_right(from_top, region[-1].bottom, key=_middle)
-    labels = segments_of([run for run in from_top[start:end] if run.x1 <= ruling.low])
+    labels = segments_of([run for run in from_top[start:end] if run.x1 <= ruling.low and id(run) not in taken])
     cells = [segment for interval in region for row in interval.rows for segment in row]
     rows = [baseline_of(row[0]) for interval in region for row in interval.rows]
     slack = flows.SAME_BASELINE_EMS * flows.usual_size(cells)

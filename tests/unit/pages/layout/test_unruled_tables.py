@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from apps.pages.layout.tables import table_columns, unruled_tables
 from apps.pages.model.segments import Band, Segment
 from tests.unit.pages.conftest import Parse
@@ -243,3 +245,42 @@ def test_rows_that_leave_the_same_cell_empty_stay_in_their_table(parse: Parse) -
     assert found[8] == (
         "<td>1.8</td><td>A cutter that carries cloth</td><td></td><td>x</td><td>x</td><td>870</td></tr></table>\n"
     )
+
+
+HEADS = ("Order", "Product", "Cost", "Sacks")
+ORDERS = [(f"03/1{number}/2024", f"PART {number}", f"{number}7.40", f"{number}3") for number in range(4)]
+NOTE = "Customer 2231: weighed twice, terms thirty days net"
+
+
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_note_between_the_rows_of_a_table_is_a_row_across_it(parse: Parse, place: int) -> None:
+    lines = [HEADS, *ORDERS]
+    sheet = typed([*lines[:place], (NOTE,), *lines[place:]])
+
+    found = rows(parse(sheet.text(60, 80, "The orders of the spring are these:")).markdown)
+
+    assert found[place] == f'<td colspan="4">{NOTE}</td></tr>'
+    assert [row for row in found if "<th>" in row] == [found[0]]
+    assert [row.split("</td>")[0] for row in found if "PART" in row] == [f"<td>{order[0]}" for order in ORDERS]
+
+
+def test_a_caption_between_two_tables_is_in_none_of_them(parse: Parse) -> None:
+    sheet = typed([HEADS, *ORDERS, ("Table 7. The orders of the autumn, by their day",), HEADS, *ORDERS])
+
+    assert parse(sheet).markdown.count("<table>") == 2
+
+
+def test_tables_between_rules_side_by_side_are_two(parse: Parse) -> None:
+    sheet = Sheet()
+    for left, name in ((60, "Sort"), (330, "Grain")):
+        lines = [(name, "Sacks", "Cost"), ("Rye", "21", "4.50"), ("Wheat", "32", "5.75")]
+        for number, line in enumerate(lines):
+            for x, text in zip((left, left + 90, left + 150), line, strict=True):
+                sheet.text(x, 120 + 16 * number, text)
+        for y in (116, 135, 168):
+            sheet.rule(left, y, left + 200, y)
+
+    markdown = parse(sheet).markdown
+
+    for name in ("Sort", "Grain"):
+        assert f"<table><tr><th>{name}</th><th>Sacks</th><th>Cost</th></tr><tr><td>Rye</td><td>21</td>" in markdown
