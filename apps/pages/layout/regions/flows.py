@@ -44,8 +44,8 @@ MIN_SHARE_TOGETHER = 0.8
 MIN_TITLED, MIN_HEADING_SIZE_RATIO = 2, 1.1
 MIN_MARKED_SHARE = 0.4
 MIN_BULLETS, MIN_BULLETS_SHARE = 3, 0.3
-# A block of authors has at most this many lines.
-MAX_CENTRED_LINES = 9
+# A block of authors has at most this many lines, and at most so many are beside each other.
+MAX_CENTRED_LINES, MAX_CENTRED_BLOCKS = 9, 6
 
 
 def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
@@ -66,11 +66,13 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     few, many = (one, two) if len(one) < len(two) else (two, one)
     if len(few) < 3 and usual_size(few) > 1.8 * usual_size(many):
         return True  # a single large word beside small lines
+    # Titles and footers of the whole page are no sign of its columns.
+    top, bottom = max(one[0].top, two[0].top), min(one[-1].bottom, two[-1].bottom)
+    if _are_centred_blocks([s for side in (one, two) for s in side if s.bottom > top and s.top < bottom]):
+        return True
     if _are_prose(one, two):
         return not _begin_together(one, two)
     lone_one, lone_two = _lone_lines(one), _lone_lines(two)
-    # Titles and footers of the whole page are no sign of its columns.
-    top, bottom = max(one[0].top, two[0].top), min(one[-1].bottom, two[-1].bottom)
     beside_one, beside_two = ([s for s in side if s.bottom > top and s.top < bottom] for side in (lone_one, lone_two))
     for left_lines, right_lines in ((lone_one, lone_two), (beside_one, beside_two)):
         if min(len(left_lines), len(right_lines)) >= MIN_LONE_LINES and _are_prose(left_lines, right_lines):
@@ -79,9 +81,8 @@ def are_columns(left: Sequence[Segment], right: Sequence[Segment]) -> bool:
     shared = _shared_baselines(one, two)
     if shared < MAX_SHARED_BASELINES and letters >= MIN_LETTERS_OF_SHORT_LINES and _is_dense(one) and _is_dense(two):
         return True
-    if min(_marked_share(one), _marked_share(two)) >= MIN_MARKED_SHARE or (_has_bullets(one) and _has_bullets(two)):
-        return True
-    return letters >= MIN_LETTERS_OF_SHORT_LINES and _is_centred(one) and _is_centred(two)
+    is_marked = min(_marked_share(one), _marked_share(two)) >= MIN_MARKED_SHARE
+    return is_marked or (_has_bullets(one) and _has_bullets(two))
 
 
 def _are_prose(one: Sequence[Segment], two: Sequence[Segment]) -> bool:
@@ -213,15 +214,26 @@ def _has_bullets(segments: Sequence[Segment]) -> bool:
     return bullets >= MIN_BULLETS and bullets >= MIN_BULLETS_SHARE * len(lines)
 
 
-def _is_centred(segments: Sequence[Segment]) -> bool:
-    """Return True if few lines share their middle and neither of their edges, as in a block of authors."""
-    if len(segments) > MAX_CENTRED_LINES:
+def _are_centred_blocks(segments: Sequence[Segment]) -> bool:
+    """Return True if the lines are blocks of few lines beside each other, each with a middle and no edge.
+
+    So are authors set. White space is between two blocks from top to bottom.
+    """
+    if not 2 * MIN_LINES <= len(segments) <= MAX_CENTRED_BLOCKS * MAX_CENTRED_LINES:
         return False
-    middles = [(s.x0 + s.x1) / 2 for s in segments]
-    size = usual_size(segments)
-    spread = max(middles) - min(middles)
-    edges = min(
-        max(s.x0 for s in segments) - min(s.x0 for s in segments),
-        max(s.x1 for s in segments) - min(s.x1 for s in segments),
-    )
-    return spread < 0.5 * size and edges > size
+    blocks: list[list[Segment]] = []
+    right = -1e9
+    for segment in sorted(segments, key=lambda s: s.x0):
+        if segment.x0 > right:
+            blocks.append([])
+        blocks[-1].append(segment)
+        right = max(right, segment.x1)
+    for block in blocks:
+        middles = [(s.x0 + s.x1) / 2 for s in block]
+        size, spread = usual_size(block), max(middles) - min(middles)
+        edges = min(max(side) - min(side) for side in ([s.x0 for s in block], [s.x1 for s in block]))
+        if len(block) > MAX_CENTRED_LINES or _mean_letters(block) < MIN_LETTERS_OF_SHORT_LINES:
+            return False
+        if spread > 0.5 * size or edges < max(2 * spread, 0.4 * size):
+            return False
+    return len(blocks) > 1

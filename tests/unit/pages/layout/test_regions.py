@@ -11,6 +11,7 @@ import pytest
 
 from apps.pages.model.blocks import Block, Page
 from apps.pages.reading.page_reading import read_pages
+from tests.unit.pages.any_script_pdf import Surface, write_surface
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.layout.test_reading_order import LEFT, RIGHT
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
@@ -136,6 +137,40 @@ def test_numbers_of_lines_are_apart_from_the_text(parse: Parse) -> None:
 
     assert "it runs for two hundred miles before it meets the sea" in text
     assert text.split()[-12:] == [str(number) for number in range(1, 13)]
+
+
+def test_numbers_of_every_fifth_line_are_apart_from_the_text(parse: Parse) -> None:
+    sheet = Sheet().lines(90, 100, LEFT * 3)
+    for number in (5, 10, 15):
+        sheet.text(62, 104 + 13 * (number - 1), str(number), size=7)
+
+    markdown = parse(sheet).markdown
+
+    assert "<table>" not in markdown
+    assert markdown.split()[-3:] == ["5", "10", "15"]
+
+
+def test_authors_in_centred_blocks_beside_each_other_are_no_table(tmp_path: Path) -> None:
+    surface = Surface(612, 792)
+    surface.text(140, 60, "On the Wear of Stones", 17, "Sans-Bold")
+    blocks = [
+        ["Anna Miller", "Institute of Mills", "Hull University", "anna@mill.example"],
+        ["Bertram Baker", "Bakers of Hull", "Goole University", "baker@hull.example"],
+        ["Clara Dyer", "School of Dyers", "Weir University", "c.dyer@weir.example"],
+    ]
+    for middle, block in zip((120, 300, 480), blocks, strict=True):
+        for number, text in enumerate(block):
+            surface.text(middle - surface.width(text, 10, "Sans") / 2, 100 + 13 * number, text, 10, "Sans")
+    surface.text(60, 165, "Abstract", 13, "Sans-Bold")
+    for number, text in enumerate(LEFT):
+        surface.text(60, 190 + 13 * number, f"{text}, {RIGHT[number]}", 10, "Sans")
+
+    (page,) = read_pages(write_surface(tmp_path / "a.pdf", surface), [1])
+
+    assert isinstance(page, Page)
+    assert not any(block.cells for block in page.blocks)
+    read = " ".join(block.text for block in page.blocks)
+    assert read.startswith(" ".join(["On the Wear of Stones", *itertools.chain(*blocks), "Abstract"]))
 
 
 def test_numbers_of_table_rows_stay_in_their_rows(parse: Parse) -> None:
