@@ -194,12 +194,12 @@ def _is_code(
     *,
     is_typewritten: bool,
 ) -> bool:
-    if body_size and region[0].size > MAX_SIZE_RATIO * body_size:
-        return False
     texts = [" ".join(run.text.strip() for run in line.runs) for line in region]
     if sum(map(scripts.is_unspaced, "".join(texts))) > MAX_EAST_ASIAN_SHARE * sum(map(len, texts)):
         return False
     signed = sum(1 for text in texts if _SIGNS.search(text)) / len(texts)
+    if body_size and region[0].size > MAX_SIZE_RATIO * body_size and (len(region) < 3 or signed < 0.5):
+        return False  # a heading
     if sum(line.beside for line in region) > 0.5 * len(region) or _is_table(region, signed, fonts):
         return False
     if is_typewritten:

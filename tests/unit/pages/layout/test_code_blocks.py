@@ -31,6 +31,20 @@ def test_code_keeps_line_ends_indentation_and_blank_lines(parse: Parse) -> None:
     assert outputs.items()[1]["type"] == "code"
 
 
+def test_code_larger_than_the_text_is_code_and_a_large_line_is_a_heading(parse: Parse) -> None:
+    prose = [
+        "The wheel turns by day and by night, and the stones",
+        "grind rye and wheat for the bakers of the town.",
+    ] * 3
+    sheet = Sheet().typed(72, 70, ["mill.turn"], size=14).lines(72, 100, prose, size=8)
+    sheet.typed(72, 190, ["def turn(wheel):", "    if wheel.stuck:", "        raise Jammed(wheel)"], size=10, step=12)
+
+    markdown = parse(sheet).markdown
+
+    assert "```\ndef turn(wheel):\n    if wheel.stuck:\n        raise Jammed(wheel)\n```" in markdown
+    assert markdown.startswith("# ")
+
+
 def test_code_in_a_column_stays_in_its_column(parse: Parse) -> None:
     prose = ["the leaves of this column are green and they", "stand in long rows which nobody has counted"] * 6
     sheet = Sheet().lines(60, 100, prose, step=13).lines(330, 100, prose[:4], step=13).lines(330, 230, prose[:2])
