@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from apps.pages.model.blocks import Block, BlockType, Line
@@ -51,3 +52,27 @@ def test_formulas_between_paragraphs_are_no_quotation() -> None:
     _, files = assembled([page(paragraph(100, 72, 540), formulas, paragraph(220, 72, 540))])
 
     assert "> " not in files["markdown.md"].decode()
+
+
+SHORT = paragraph(220, 72, 180, lines=1, text="The oaks are old.")
+HEADING = msgspec.structs.replace(paragraph(220, 72, 200, lines=1, text="Elms"), type=BlockType.HEADING, level=2)
+QUOTE = paragraph(160, 100, 472)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "is_quote"),
+    [
+        ([QUOTE, paragraph(220, 72, 540)], True),  # the text before is on another page
+        ([paragraph(100, 72, 540), QUOTE], True),
+        ([paragraph(100, 72, 540), QUOTE, SHORT], True),
+        ([paragraph(100, 72, 540), QUOTE, HEADING], True),
+        ([QUOTE], False),
+        ([QUOTE, SHORT], False),
+        ([paragraph(160, 100, 472, text=f"Table 3. {TEXT}"), paragraph(220, 72, 540)], False),
+        ([Block(BlockType.PICTURE, Box(72, 20, 540, 150)), QUOTE, paragraph(220, 72, 540)], False),
+    ],
+)
+def test_a_quotation_at_a_page_end_or_beside_a_short_line(blocks: list[Block], is_quote: bool) -> None:
+    _, files = assembled([page(*blocks)])
+
+    assert ("> The leaves" in files["markdown.md"].decode()) is is_quote
