@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from apps.pages.layout.lists.list_items import MAX_LEVEL_SHIFT_EMS
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.text import list_markers
 
@@ -35,12 +36,17 @@ class ListsOverPages:
         return shift
 
     def _level_of(self, block: Block) -> int:
-        """Return the level on which an item goes on with the open list; 0 when it does not."""
+        """Return the level on which an item goes on with the open list; 0 when it does not.
+
+        Of several it is the one that begins where the item does, else the deepest: the margins of pages may differ.
+        """
         if list_markers.is_ordered(block.marker):
-            levels = [item.level for item in self._open if list_markers.follows(item.marker, block.marker)]
+            items = [item for item in self._open if list_markers.follows(item.marker, block.marker)]
         else:
-            levels = [item.level for item in self._open if item.marker == block.marker]
-        return levels[-1] if levels else 0
+            items = [item for item in self._open if item.marker == block.marker]
+        slack = MAX_LEVEL_SHIFT_EMS * (block.lines[0].size if block.lines else 10.0)
+        level = [item for item in items if abs(item.box.x0 - block.box.x0) <= slack]
+        return next((item.level for item in reversed(level or items)), 0)
 
 
 def shifted(blocks: Sequence[Block], levels: int) -> list[Block]:

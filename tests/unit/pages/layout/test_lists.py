@@ -122,6 +122,16 @@ def test_a_number_at_the_start_of_a_line_inside_a_sentence_is_no_item(parse: Par
     assert "chapter 12. a line" in item["value"]
 
 
+def test_an_item_after_a_page_break_is_on_the_level_where_it_begins(parse: Parse) -> None:
+    first = Sheet().text(72, 690, "- outer one").lines(96, 703, ["- inner one", "- inner two"])
+    second = Sheet().text(72, 72, "- outer two").lines(96, 85, ["- inner three"]).text(72, 300, "Leaves.")
+
+    markdown = parse(first, second).markdown
+
+    assert "- outer one\n    - inner one\n    - inner two\n" in markdown
+    assert "\n- outer two\n    - inner three\n" in markdown
+
+
 def test_a_list_goes_on_over_a_page_break_at_its_level(parse: Parse) -> None:
     first = Sheet().lines(72, 100, ["1. outer", "2. outer again"]).lines(96, 126, ["- inner", "- inner again"])
     second = Sheet().lines(96, 72, ["- inner on the next page"]).text(72, 85, "3. outer on the next page")
