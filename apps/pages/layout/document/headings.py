@@ -16,7 +16,7 @@ import msgspec
 from apps.pages.layout.document.captions_notes import has_caption_label
 from apps.pages.layout.document.page_margins import block_text, is_turned
 from apps.pages.layout.text.watermarks import is_watermark
-from apps.pages.model.blocks import Block, BlockType, Bookmark, Page
+from apps.pages.model.blocks import Block, BlockType, Bookmark, Page, Source
 from apps.pages.model.text import list_markers
 
 MAX_HEADING_CHARACTERS = 200
@@ -36,6 +36,8 @@ MIN_OUTLINE_MATCHES = 0.5
 # A page on which more of the blocks are entries of the outline is a list of contents.
 MAX_OUTLINE_SHARE = 0.6
 MAX_REMEMBERED_STYLES = 2_000
+# Labels of a picture reach out of it by so much. A picture of a larger share of the page is no illustration.
+PICTURE_SLACK_POINTS, MAX_PICTURE_SHARE = 3.0, 0.6
 # Tags of headings are trusted when there are some, and no more of the letters are in headings.
 MIN_TAGGED, MAX_TAGGED_SHARE = 2, 0.25
 
@@ -138,7 +140,9 @@ class HeadingSurvey:
         matches = [self._title_of(block) if self._outline else "" for block in page.blocks]
         is_contents = sum(map(bool, matches)) > max(6, MAX_OUTLINE_SHARE * len(matches))
         for index, block in enumerate(page.blocks):
-            if not block.lines or block.type is BlockType.CODE or is_turned(block) or is_watermark(page, block):
+            if not block.lines or block.type is BlockType.CODE or is_turned(block):
+                continue
+            if is_watermark(page, block) or is_label(page, block):
                 continue
             style = style_of(block)
             letters = msgspec.structs.replace(style, capitals=False) if style.capitals else style
@@ -277,7 +281,7 @@ class HeadingSurvey:
         block = page.blocks[index]
         if block.tagged_level and self._tagged and may_be_tagged(block):
             return block.tagged_level
-        if not may_be_heading(block) or is_watermark(page, block):
+        if not may_be_heading(block) or is_watermark(page, block) or is_label(page, block):
             return 0
         style = style_of(block)
         level = self._levels.get(style, 0)
@@ -298,6 +302,16 @@ class HeadingSurvey:
         if title:
             return min(MAX_LEVEL, self._outline[title])
         return self._depth_levels.get(depth, level)
+
+
+def is_label(page: Page, block: Block) -> bool:
+    """Return True for text that OCR read in a picture; a picture of most of the page is a page itself."""
+    return block.source is Source.OCR and any(
+        other.type is BlockType.PICTURE
+        and other.box.contains(block.box, slack=PICTURE_SLACK_POINTS)
+        and other.box.width * other.box.height < MAX_PICTURE_SHARE * page.width * page.height
+        for other in page.blocks
+    )
 
 
 def is_lead(page: Page, index: int) -> bool:

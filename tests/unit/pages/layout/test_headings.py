@@ -8,7 +8,7 @@ import msgspec
 import pikepdf
 import pytest
 
-from apps.pages.model.blocks import Block, Bookmark, Page
+from apps.pages.model.blocks import Block, BlockType, Bookmark, Page, Source
 from apps.pages.model.geometry import Box
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.drawing import Sheet, assembled, page, text_block, write_pdf
@@ -38,6 +38,26 @@ def test_the_outline_decides_about_levels() -> None:
     )
 
     assert found == ["# Of Leaves", "# Oak", "## Its bark"]
+
+
+@pytest.mark.parametrize(
+    ("bottom", "found"), [(330, ["# Of Leaves", "## Oak"]), (830, ["# Of Leaves", "## Level of the water", "## Oak"])]
+)
+def test_labels_that_ocr_read_in_a_picture_are_no_headings(bottom: float, found: list[str]) -> None:
+    picture = Block(BlockType.PICTURE, Box(20, 160, 580, bottom))
+    label = msgspec.structs.replace(text_block("Level of the water", 200, size=16), source=Source.OCR)
+
+    text = markdown(
+        text_block("Of Leaves", 60, size=20),
+        text_block(BODY, 100),
+        picture,
+        label,
+        text_block("Oak", 350, size=14),
+        text_block(BODY, 380),
+    )
+
+    assert [line.replace("###", "##") for line in headings(text)] == found
+    assert "Level of the water" in text
 
 
 def test_the_depth_of_numbers_decides_where_sizes_do_not() -> None:
