@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from apps.providers.calls.usage import TokenUsage
 from apps.providers.catalog import deployment_quota_key, read_targets
@@ -384,3 +385,78 @@ def test_check_reports_an_unreachable_provider(quota_store: QuotaStore, provider
     assert (code, "provider_unavailable" in output) == (1, True)
     assert "Connection refused" in output
     assert not Usage.objects.filter(deployment=row).exists()
+
+
+def test_check_asks_for_a_page_and_looks_at_the_answer(provider: FakeProvider, quota_store: QuotaStore) -> None:
+    deploy(provider, "local", model="thinker-8b", max_output_tokens=7_000)
+    provider.think("thinker-8b", 9_000)
+
+    output, code = check()
+
+    assert code == 1
+    assert "7,000 went into thinking. Raise max_output_tokens" in output
+    Deployment.objects.update(max_output_tokens=32_000)
+    output, code = check()
+    assert (code, "answers a page of text" in output, "thinks with up to 9,000 tokens" in output) == (0, True, True)
+
+
+def test_check_fails_if_the_answer_is_not_the_page(provider: FakeProvider, quota_store: QuotaStore) -> None:
+    deploy(provider, "openai")
+    provider.answer("OK", end_line=False)
+
+    output, code = check()
+
+    assert code == 1
+    assert "only 0% of the words" in output
+
+
+def test_check_learns_what_a_deployment_refuses(provider: FakeProvider, quota_store: QuotaStore) -> None:
+    deploy(provider, "azure", model="pages-prod", parameters={"temperature": 0})
+
+    output, code = check()
+
+    assert code == 0
+    assert "refuses max_tokens, temperature, which is no longer sent" in output
+
+
+def test_loading_again_clears_the_faults_of_provider_and_deployment(tmp_path: Path, quota_store: QuotaStore) -> None:
+    load(tmp_path)
+    fault = {"trouble_code": "provider_model_not_found", "trouble_detail": "no", "trouble_at": timezone.now()}
+    Deployment.objects.update(**fault)
+    Provider.objects.update(**fault)
+
+    load(tmp_path)
+
+    assert Deployment.objects.get().trouble_code == Provider.objects.get().trouble_code == ""
+
+
+def test_changed_provider_forgets_what_its_deployments_taught(tmp_path: Path, quota_store: QuotaStore) -> None:
+    load(tmp_path)
+    Deployment.objects.update(trouble_code="provider_model_not_found", learnt={"refused": ["temperature"]})
+
+    load(tmp_path, ENTRY.replace("https://eu.api.openai.com/v1", "https://us.api.openai.com/v1"))
+
+    assert (Deployment.objects.get().trouble_code, Deployment.objects.get().learnt) == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("extra", "values"),
+    [
+        ("base_model: gpt-5-mini", {"base_model": "gpt-5-mini"}),
+        ("thinking: off", {"thinking": "off"}),
+        ("thinking: high", {"thinking": "high"}),
+        ("thinking: 4000", {"thinking": "4000"}),
+        ("max_output_tokens: 64000", {"max_output_tokens": 64_000}),
+    ],
+)
+def test_file_says_how_a_model_thinks(tmp_path: Path, extra: str, values: dict[str, Any]) -> None:
+    load(tmp_path, ENTRY.replace("order: 2", f"order: 2\n        {extra}"))
+
+    row = Deployment.objects.get()
+    assert {name: getattr(row, name) for name in values} == values
+
+
+def test_file_with_an_unknown_thinking_is_refused(tmp_path: Path) -> None:
+    problem = refused(tmp_path, ENTRY.replace("order: 2", "order: 2\n        thinking: hard"))
+
+    assert "deployments[0].thinking: off, low, medium, high or a number of tokens" in problem

@@ -11,7 +11,7 @@ from apps.providers.models import Deployment
 
 
 class Command(BaseCommand):
-    help = "Send a small request to every deployment and report the problems. Exit code 1 if any does not work."
+    help = "Send a page of text to every deployment and report the problems. Exit code 1 if any does not work."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-call", action="store_true", help="report only the known state, without any request")
