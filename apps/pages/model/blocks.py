@@ -143,6 +143,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
     ``hidden``: invisible text that was removed on request, at most about a page of it.
     ``separators``: horizontal lines near the top and in the lower half, outside tables.
+    ``figures``: where charts are drawn, with the labels of their axes; they are no pictures.
     ``outline``: the bookmarks of the whole document, only on its first page.
     ``parsing``: how the content was produced: mode, model, fidelity.
     ``quality``: what is known about the text: ``lost_characters`` (visible and in no block), ``off_page_characters``
@@ -161,6 +162,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     hidden: tuple[str, ...] = ()
     quality: dict[str, str | int] = {}
     separators: tuple[Box, ...] = ()
+    figures: tuple[Box, ...] = ()
     garbled: tuple[Box, ...] = ()
     outline: tuple[Bookmark, ...] = ()
 

@@ -6,7 +6,10 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from apps.pages.model.blocks import Block
+import msgspec
+
+from apps.pages.layout import rotated_pages
+from apps.pages.model.blocks import Block, Page
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import RawPage, TextRun
 
@@ -44,6 +47,23 @@ class Diagrams:
             sign.overlaps(table.box) and not any(cell.box and cell.box.contains(sign) for cell in table.cells)
             for sign in self._signs
         )
+
+
+def with_charts(page: Page, raw: RawPage) -> Page:
+    """Return the page with the places of its charts: bars and scales that are near each other, with their labels.
+
+    ``raw``: the page turned upright.
+    """
+    if not (raw.rulings or raw.fills) or len(raw.rulings) + len(raw.fills) > MAX_COMPARED:
+        return page
+    charts: list[Box] = []
+    for sign in [*_bars(raw.fills), *_scales(raw)]:
+        space = MAX_LABEL_SPACE_POINTS
+        area = Box(sign.x0 - space, sign.top - space, sign.x1 + space, sign.bottom + space)
+        near = [chart for chart in charts if chart.overlaps(area)]
+        charts = [chart for chart in charts if chart not in near] + [union([area, *near])]
+    boxes = [rotated_pages.box_laid_back(box, page.rotation, page.width, page.height) for box in charts]
+    return msgspec.structs.replace(page, figures=tuple(boxes)) if boxes else page
 
 
 def _are_steps_equal(places: Sequence[float]) -> bool:
