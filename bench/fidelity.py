@@ -26,9 +26,11 @@ from apps.pages.output.assembly import finished_pages
 from apps.pages.sandbox.client import Reader
 from apps.parsing.answers.alignment import align
 from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
+from apps.parsing.answers.normalized_words import page_words
 from apps.parsing.answers.parse_answer import end_line, read_answer
+from bench.alterations import OCR_WRONG, WRONG
 from bench.figures import CORPUS, Figure, report
-from bench.rewritings import OCR_WRONG, RIGHT, WRONG, Case, markdown
+from bench.rewritings import RIGHT, Case, markdown
 
 MAX_PAGES_PER_DOCUMENT = 3
 SETS = {"chosen": 1, "held-out": 1 + MAX_PAGES_PER_DOCUMENT}
@@ -79,8 +81,10 @@ def with_ocr_errors(page: Page, rng: random.Random) -> Page:
     return msgspec.structs.replace(page, blocks=tuple(blocks))
 
 
-def measured(page: Page, answer: str) -> Fidelity:
-    return compare(page, align(page, read_answer(f"{answer}\n{end_line(MARKER)}", marker=MARKER)))
+def measured(page: Page, answer: str, *, image: bool = False) -> Fidelity:
+    words = page_words(page)
+    drafts = read_answer(f"{answer}\n{end_line(MARKER)}", marker=MARKER)
+    return compare(page, align(page, drafts, words), words, image=image)
 
 
 def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: dict[str, bool]) -> list[Figure]:
@@ -98,9 +102,9 @@ def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: 
             answer = rewrite(case, rng)
             if answer is None:
                 continue
-            fidelity = measured(page, answer)
             for judge, image in judges.items():
-                refused = bool(verdict(fidelity, source=source, image=image))
+                fidelity = measured(page, answer, image=image)
+                refused = bool(verdict(fidelity, source=source))
                 counts[judge, name].append(refused)
                 if "-v" in sys.argv and refused == name.startswith("right"):
                     print(judge, name, page.number, fidelity)

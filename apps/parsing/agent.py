@@ -18,17 +18,11 @@ from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.output.render import table_html, table_pipes
 from apps.parsing import requests
+from apps.parsing.answer_check import CheckedAnswer, PageToParse, check_answer, findings
 from apps.parsing.answers import fidelity
 from apps.parsing.answers.parse_answer import end_line, parsed_page
 from apps.parsing.errors import UnusableAnswer
-from apps.parsing.page_parser import (
-    CheckedAnswer,
-    PageToParse,
-    ParsedPage,
-    check_answer,
-    findings,
-    new_end_mark,
-)
+from apps.parsing.page_parser import ParsedPage, new_end_mark
 from apps.parsing.prompts import agent_tools
 from apps.parsing.prompts import messages as prompting
 from apps.providers.calls.client import CompletionRequest, CompletionResponse, ToolCall
@@ -174,7 +168,7 @@ class PageWithAgent:
     def _review(self, page: PageToParse, session: _AgentSession, draft: str, marker: str) -> str:
         session.drafts.append(draft)
         made = parsed_page(page.page, draft, marker=marker, is_finished=True, words=page.words)
-        found = fidelity.compare(page.page, made.blocks, page.words)
+        found = fidelity.compare(page.page, made.blocks, page.words, image=True)
         return _REVIEW.format(findings=findings(found) or "No difference was found.", end_line=end_line(marker))
 
 

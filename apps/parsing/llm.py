@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from apps.pages.model.blocks import Page
 from apps.parsing import requests
-from apps.parsing.page_parser import CheckedAnswer, PageToParse, ParsedPage, check_answer, new_end_mark, parsed
+from apps.parsing.answer_check import CheckedAnswer, PageToParse, check_answer
+from apps.parsing.page_parser import ParsedPage, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway

@@ -1,25 +1,18 @@
-"""The interface of the three page parsers, and the check of their answers."""
+"""The interface of the three page parsers."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-from apps.pages.model.blocks import Page, Source
+from apps.pages.model.blocks import Page
 from apps.pages.output.render import table_html
-from apps.parsing.answers import fidelity
+from apps.parsing.answer_check import CheckedAnswer, PageToParse
 from apps.parsing.answers.fidelity import Fidelity
-from apps.parsing.answers.normalized_words import PageWords, page_words
-from apps.parsing.answers.parse_answer import end_line, parsed_page
-from apps.parsing.errors import UnusableAnswer
-from apps.parsing.page_pictures import Pictures
-from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.prompts.token_estimate import text_tokens
-from apps.providers.calls.attempts import CallScope
 from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.catalog import Target
 
@@ -28,24 +21,6 @@ _MIN_ANSWER_TOKENS = 500
 _ANSWER_TOKENS_PER_PAGE_TOKEN = 2
 # For a page whose text is not known yet: a full page of small print.
 _PICTURE_ANSWER_TOKENS = 6000
-
-
-@dataclass(frozen=True)
-class PageToParse:
-    """A page as extracted, with the instructions, the pictures and the scope of the calls that a parser needs.
-
-    ``before``: what a model is told of the page before (``page_before.summary_of``).
-    """
-
-    page: Page
-    instructions: CustomInstructions
-    scope: CallScope
-    pictures: Pictures = field(repr=False)
-    before: str = ""
-
-    @cached_property
-    def words(self) -> PageWords:
-        return page_words(self.page)
 
 
 @dataclass(frozen=True)
@@ -82,72 +57,9 @@ class PageParser(Protocol):
         """Send requests until an answer is acceptable. Raise the errors of ``Gateway.complete``."""
 
 
-@dataclass(frozen=True)
-class CheckedAnswer:
-    """An answer that passed the fidelity check."""
-
-    page: Page
-    fidelity: Fidelity
-
-
 def new_end_mark() -> str:
     """Return a random word that the document cannot contain."""
     return secrets.token_hex(6)
-
-
-def check_answer(
-    to_parse: PageToParse,
-    text: str,
-    *,
-    marker: str,
-    sees_picture: bool,
-    is_finished: bool = False,
-    dialect: str = "",
-    picture_size: tuple[int, int] = (0, 0),
-) -> CheckedAnswer:
-    """Return the page that an answer makes. Raise ``UnusableAnswer`` if it fails the fidelity check.
-
-    With custom instructions the answer may differ from the page on purpose, so the check is only recorded. An answer
-    without its end line must pass it all the same. The arguments are those of ``parsed_page``.
-    """
-    page = to_parse.page
-    made = parsed_page(
-        page,
-        text,
-        marker=marker,
-        is_finished=is_finished,
-        dialect=dialect,
-        picture_size=picture_size,
-        words=to_parse.words,
-    )
-    found = fidelity.compare(page, made.blocks, to_parse.words)
-    code = fidelity.verdict(found, source=source_of(page), image=sees_picture)
-    may_differ = bool(to_parse.instructions.texts) and end_line(marker) in text
-    if code and not may_differ:
-        raise UnusableAnswer(findings(found), code=code)
-    return CheckedAnswer(made, found)
-
-
-def findings(found: Fidelity) -> str:
-    """Describe in a few sentences how an answer differs from its page; "" if it does not."""
-    differences = []
-    if found.coverage < 1.0:
-        differences.append(f"{1 - found.coverage:.1%} of the page's words are missing.")
-    if found.added > 0.0:
-        differences.append(f"{found.added:.1%} of the words are not on the page.")
-    if found.numbers_missing:
-        differences.append(f"Numbers missing: {', '.join(found.numbers_missing)}.")
-    if found.numbers_added:
-        differences.append(f"Numbers that are not on the page: {', '.join(found.numbers_added)}.")
-    return " ".join(differences)
-
-
-def source_of(page: Page) -> str:
-    """Return the source of most of the page's text: "text_layer" or "ocr"."""
-    letters = {Source.OCR: 0, Source.TEXT_LAYER: 0, Source.MODEL: 0}
-    for block in page.blocks:
-        letters[block.source] += len(block.text)
-    return "ocr" if letters[Source.OCR] > letters[Source.TEXT_LAYER] else "text_layer"
 
 
 def answer_tokens(page: Page) -> int:

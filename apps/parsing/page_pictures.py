@@ -47,6 +47,9 @@ class Pictures(Protocol):
     def table(self, page: Page, box: Box, columns: Sequence[float]) -> RegionTable:
         """Return the table in a part of the page, or raise PageError. ``columns``: borders of columns, if known."""
 
+    def recognized(self, page: Page) -> Page:
+        """Return the page as OCR reads it, or raise PageError."""
+
 
 class DocumentPictures:
     """Pictures of one document, which is opened when the first picture is needed. Whole pages are rendered once."""
@@ -84,8 +87,16 @@ class DocumentPictures:
     def text(self, page: Page, box: Box) -> str:
         from apps.parsing.region_ocr import recognized_text
 
+        return recognized_text(self._image_for_ocr(page), box)
+
+    def recognized(self, page: Page) -> Page:
+        from apps.parsing.region_ocr import recognized_page
+
+        return recognized_page(page, self._image_for_ocr(page))
+
+    def _image_for_ocr(self, page: Page) -> bytes:
         with pool.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
-            image = reader.render(
+            return reader.render(
                 self._opened(),
                 page.number,
                 dpi=OCR_DPI,
@@ -94,7 +105,6 @@ class DocumentPictures:
                 limits=self._limits,
                 should_stop=self._should_stop,
             )
-        return recognized_text(image, box)
 
     def table(self, page: Page, box: Box, columns: Sequence[float]) -> RegionTable:
         with pool.reader_pool(TABLE_READERS, TABLE_WORK).reader(should_stop=self._should_stop) as reader:

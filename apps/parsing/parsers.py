@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from apps.parsing.agent import PageWithAgent
+from apps.parsing.answer_check import PageToParse
 from apps.parsing.llm import PageWithLlm
 from apps.parsing.lvm import PageWithLvm
-from apps.parsing.page_parser import PageParser, PageToParse, ParsedPage
+from apps.parsing.page_parser import PageParser, ParsedPage
 
 __all__ = ["PARSERS", "PageParser", "PageToParse", "ParsedPage"]
 

@@ -1,12 +1,17 @@
-"""OCR of a part of a page image for the page agent. Each process starts one engine, at the first call."""
+"""OCR of a page, and of a part of one, while a model parses it. Each process starts one engine, at the first call."""
 
 from __future__ import annotations
 
 import threading
 
+import msgspec
+
+from apps.pages.layout.recognized_page import apply_recognition
+from apps.pages.model.blocks import BlockType, Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
+from apps.pages.model.ocr_reasons import NO_TEXT_LAYER
 from apps.pages.model.recognition import decode_recognition
 from apps.pages.per_process import PerProcess
 
@@ -43,6 +48,13 @@ def recognized_text(image: bytes, box: Box) -> str:
     part = encode_ocr_image(cut_out(decode_ocr_image(image), box))
     recognition = decode_recognition(_engine().recognize(part))
     return "\n".join(" ".join(word.text for word in line.words) for line in recognition.lines)
+
+
+def recognized_page(page: Page, image: bytes) -> Page:
+    """Return the page as an engine reads its encoded image, without its text layer. Raise PageError."""
+    pictures = tuple(block for block in page.blocks if block.type is BlockType.PICTURE)
+    blank = msgspec.structs.replace(page, blocks=pictures, needs_ocr=NO_TEXT_LAYER, warnings=(), rotation=0)
+    return apply_recognition(blank, decode_recognition(_engine().recognize(image)))
 
 
 def cut_out(image: OcrImage, box: Box) -> OcrImage:

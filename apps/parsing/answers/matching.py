@@ -22,8 +22,11 @@ MAX_NEIGHBOUR_WORDS = 40
 def match_words(answer: Sequence[str], page: Sequence[str]) -> list[int]:
     """Return for each word of the answer its index on the page, or -1; no index occurs twice."""
     matching = _Matching(answer, page)
-    for length in ANCHOR_LENGTHS:
+    for length in ANCHOR_LENGTHS[:-1]:
         matching.grow_from_runs(length)
+    matching.grow_over_differences()
+    matching.grow_from_runs(ANCHOR_LENGTHS[-1])
+    matching.grow_over_differences()
     matching.fill()
     return matching.places
 
@@ -57,14 +60,23 @@ class _Matching:
             there = there_once.get(run, -1)
             if there >= 0 and self.places[here] < 0 and not self._matched[there]:
                 self._match(here, there)
-                self._grow(here, there, 1)
-                self._grow(here, there, -1)
+                self._grow(here, there, 1, skips=False)
+                self._grow(here, there, -1, skips=False)
+
+    def grow_over_differences(self) -> None:
+        """Extend all matches past a few words that differ."""
+        for step in (1, -1):
+            ends = [here for here, there in enumerate(self.places) if there >= 0]
+            for here in ends if step > 0 else reversed(ends):
+                beside = here + step
+                if 0 <= beside < len(self.places) and self.places[beside] < 0:
+                    self._grow(here, self.places[here], step, skips=True)
 
     def _match(self, here: int, there: int) -> None:
         self.places[here] = there
         self._matched[there] = True
 
-    def _grow(self, here: int, there: int, step: int) -> None:
+    def _grow(self, here: int, there: int, step: int, *, skips: bool) -> None:
         """Extend the match from a matched pair while the words agree."""
         answer, page, places, matched = self._answer, self._page, self.places, self._matched
         last_here, last_there = (len(answer) - 1, len(page) - 1) if step > 0 else (0, 0)
@@ -73,7 +85,7 @@ class _Matching:
             if places[here] >= 0 or matched[there]:
                 return
             if answer[here] != page[there]:
-                found = self._skipped(here, there, step)
+                found = self._skipped(here, there, step) if skips else None
                 if found is None:
                     return
                 here, there = found

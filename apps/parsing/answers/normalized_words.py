@@ -1,39 +1,56 @@
 """Normalize the words of a page and of an answer so that they can be compared.
 
 Letters are folded (NFKC, case). Hyphens and soft hyphens inside words are removed, so a hyphenated line end does not
-matter. Punctuation and single letters are skipped, because formulas and list markers have many spellings. A number is
-one word, with its inner points and commas; raised digits are another. In scripts without spaces each character is a
-word.
+matter. Punctuation and most single letters are skipped, because formulas and list markers have many spellings. A number
+is one word, with its inner points and commas; raised digits are another. So are signs before a number, the letter of a
+unit after it, and the signs of currencies, degrees and percent. In scripts without spaces each character is a word.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import msgspec
 
-from apps.pages.layout.document.page_margins import margin_of
-from apps.pages.model.blocks import Block, BlockType, Line, Page
+from apps.pages.layout.document.page_margins import has_inner_margins, inner_margin_of, margin_of
+from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page
 from apps.pages.model.geometry import Box
 from apps.pages.model.text import scripts
 from apps.pages.model.text.shifted_text import SHIFTED_CHARACTERS
+from apps.parsing.answers import latex
+from apps.parsing.answers.drafts import Draft
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_FIRST_UNSPACED = "\u3040"
 _LETTER = rf"[^\W\d_{_UNSPACED}]"
 _HYPHEN = "[-\u00ad\u2010\u2011]"
+_CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9\u20ba\u20aa\u0e3f\u20ab\u20b4"
+_MINUS = frozenset("-\u2010\u2212\u2013")
+MINUS = "-"
 _WORD = re.compile(
-    rf"{_LETTER}{{2,}}(?:{_HYPHEN}{_LETTER}+)*|\d+(?:[.,]\d+)*|[{_UNSPACED}]|{_LETTER}(?:{_HYPHEN}{_LETTER}+)+"
+    rf"{_LETTER}{{2,}}(?:{_HYPHEN}{_LETTER}+)*(?:['\u2019]t\b)?|\d+(?:[.,]\d+)*|[{_UNSPACED}]"
+    rf"|{_LETTER}(?:{_HYPHEN}{_LETTER}+)+"
+    # The sign of a number, no hyphen or range; brackets around an amount, which mean minus; comparisons.
+    rf"|(?<![\w)\]}}{{^.,'\u2019-])[-\u2010\u2212\u2013](?=(?:[{_CURRENCIES}]\s?)?[.,]?\d)"
+    rf"|\((?=[{_CURRENCIES}]?\s?\d[\d.,]{{2,30}}\s?%?\))"
+    rf"|[<>\u2264\u2265\u00b1](?=\s?[-\u2212{_CURRENCIES}]?\d)"
+    rf"|[%\u2030\u00b0{_CURRENCIES}]"
+    # The letter of a unit; x is a multiplication.
+    rf"|(?:(?<=\d)|(?<=\d\s)|(?<=\u00b0)|(?<=\u00b0\s))(?!x){_LETTER}(?!\w)"
 )
 # Raised and lowered characters are words of their own: 1,234¹ is 1,234 with a note.
 _SHIFTED = re.compile(rf"(?<=\w)([{SHIFTED_CHARACTERS}]+)")
 _HYPHENS = re.compile(_HYPHEN)
-_CUT = re.compile(r"[^\W\d_]([-\u00ad\u2010\u2011])\s*$")
+_CUT = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010\u2011]\s{0,9}$")
 # A block in the margin with more spaces than this is not a running line.
 MAX_RUNNING_LINE_SPACES = 60
 MAX_PAGE_NUMBER_CHARS = 12
 # Up to this many letters before the first word and after the last are punctuation that belongs to them.
 MAX_MARGIN_LETTERS = 2
+
+NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
@@ -46,10 +63,11 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
 
 
 class PageWords(msgspec.Struct):
-    """The words of a page in reading order: four lists of the same length, and three lists about their units.
+    """The words of a page or an answer in reading order: four lists of the same length, and lists about their units.
 
     ``units``: the index of each word's unit. ``spans``: its first and last letter in the unit. ``optional``: whether an
-    answer may leave it out, as list markers and page numbers. ``lengths``: letters per unit; ``sizes``: words per unit.
+    answer may leave it out, as list markers and page numbers. ``lengths``: letters per unit; ``sizes``: words
+    per unit; ``is_cell``: whether a unit is a cell of a table.
     """
 
     tokens: list[str] = []
@@ -59,18 +77,19 @@ class PageWords(msgspec.Struct):
     all_units: list[Unit] = []
     lengths: list[int] = []
     sizes: list[int] = []
+    is_cell: list[bool] = []
 
-    def add(self, unit: Unit, *, marker: str, optional: bool, cut: bool) -> bool:
+    def add(
+        self, unit: Unit, *, marker: str = "", optional: bool = False, cut: bool = False, cell: bool = False
+    ) -> bool:
         """Add the words of a unit; return whether its last word continues in the next line.
 
         ``cut``: the last word added continues in this unit.
         """
         text = folded(unit.text)
         found = list(_WORD.finditer(text))
-        tokens = [match.group() for match in found]
-        if _HYPHENS.search(text):
-            tokens = [_HYPHENS.sub("", token) for token in tokens]
-        if cut and tokens and not is_number(tokens[0]) and not text[: found[0].start()].strip():
+        tokens = _normalized(text, [match.group() for match in found])
+        if cut and tokens and tokens[0][0].isalpha() and not text[: found[0].start()].strip():
             self.tokens[-1] += tokens.pop(0)
             del found[0]
         marked = words_of(marker) if marker else []
@@ -83,7 +102,15 @@ class PageWords(msgspec.Struct):
         self.all_units.append(unit)
         self.lengths.append(len(text))
         self.sizes.append(len(tokens))
-        return bool(tokens) and unit.line is not None and _CUT.search(text[-4:]) is not None
+        self.is_cell.append(cell)
+        hyphen = _CUT.search(text) if unit.line is not None and tokens else None
+        return hyphen is not None and found[-1].end() == hyphen.start()
+
+    def starts_unit(self, word: int) -> bool:
+        return word == 0 or self.units[word - 1] != self.units[word]
+
+    def ends_unit(self, word: int) -> bool:
+        return word + 1 == len(self.units) or self.units[word + 1] != self.units[word]
 
     def box_of_letters(self, unit: int, start: int, end: int) -> Box:
         """Return the box of some letters of a line, assuming letters of equal width; the whole box of a cell, which may
@@ -109,12 +136,26 @@ def folded(text: str) -> str:
 def words_of(text: str) -> list[str]:
     """Return the normalized words of a text."""
     text = folded(text)
-    words: list[str] = _WORD.findall(text)
-    return [_HYPHENS.sub("", word) for word in words] if _HYPHENS.search(text) else words
+    return _normalized(text, _WORD.findall(text))
+
+
+def _normalized(text: str, words: list[str]) -> list[str]:
+    """Return the words of a text without hyphens, with one sign for minus and one for the apostrophe."""
+    if text.isascii() and "-" not in text:
+        return words
+    return [
+        MINUS if word in _MINUS else _HYPHENS.sub("", word).replace("\u2019", "'") if len(word) > 1 else word
+        for word in words
+    ]
 
 
 def is_number(token: str) -> bool:
     return token[0].isdigit()
+
+
+def is_sign(token: str) -> bool:
+    """Return whether the token is the sign of a number or the letter of a unit."""
+    return not token[0].isalnum() or (len(token) == 1 and token < _FIRST_UNSPACED and not is_number(token))
 
 
 def page_words(page: Page) -> PageWords:
@@ -132,12 +173,62 @@ def page_words(page: Page) -> PageWords:
         is_page_number = len(block.text) <= MAX_PAGE_NUMBER_CHARS and is_running_line(page, block)
         cut = False
         for number, unit in enumerate(units):
-            cut = words.add(unit, marker=block.marker if not number else "", optional=is_page_number, cut=cut)
+            cut = words.add(
+                unit,
+                marker=block.marker if not number else "",
+                optional=is_page_number,
+                cut=cut,
+                cell=bool(block.cells),
+            )
     return words
+
+
+def answer_words(blocks: Sequence[Block | Draft]) -> PageWords:
+    """Return the words of an answer, in its order, without commands of LaTeX; each text and each cell is a unit."""
+    words = PageWords()
+    for index, block in enumerate(blocks):
+        if block.type is BlockType.PICTURE:
+            continue
+        if not block.cells:
+            text = f"{block.marker} {block.text}" if block.marker else block.text
+            words.add(Unit(latex.without_commands(text), NOWHERE, index), marker=block.marker)
+            continue
+        repeated = repeated_cells(block.cells)
+        for number, cell in enumerate(block.cells):
+            unit = Unit(latex.without_commands(cell.text), NOWHERE, index)
+            words.add(unit, optional=number in repeated, cell=True)
+    return words
+
+
+def repeated_cells(cells: Sequence[Cell]) -> frozenset[int]:
+    """Return the indexes of the cells that repeat the words above or before them: models write merged cells so.
+
+    A row that repeats the whole row above it has none.
+    """
+    texts = {(cell.row, cell.column): cell.text for cell in cells if cell.text}
+    rows: dict[int, list[str]] = {}
+    for cell in cells:
+        rows.setdefault(cell.row, []).append(cell.text)
+    found = set()
+    for number, cell in enumerate(cells):
+        if not cell.text or (not cell.header and any(sign.isdigit() for sign in cell.text)):
+            continue
+        is_below = texts.get((cell.row - 1, cell.column)) == cell.text and rows[cell.row] != rows.get(cell.row - 1)
+        if is_below or texts.get((cell.row, cell.column - 1)) == cell.text:
+            found.add(number)
+    return frozenset(found)
 
 
 def is_running_line(page: Page, block: Block) -> bool:
     """Return whether the block may be a running header or footer. Only the whole document can confirm it."""
     if block.type in (BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
         return True
-    return bool(margin_of(page, block)) and block.text.count(" ") < MAX_RUNNING_LINE_SPACES
+    if block.text.count(" ") >= MAX_RUNNING_LINE_SPACES:
+        return False
+    if margin_of(page, block):
+        return True
+    # A page printed smaller than its paper, or a page number below a page that ends early.
+    is_lone_number = len(block.text) <= MAX_PAGE_NUMBER_CHARS and all(
+        other is block or other.box.bottom < block.box.top for other in page.blocks
+    )
+    return bool(inner_margin_of(page, block)) and (is_lone_number or has_inner_margins(page))

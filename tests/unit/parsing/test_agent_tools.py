@@ -14,7 +14,7 @@ from apps.pages.model.blocks import Block, BlockType, Cell, Page
 from apps.pages.model.geometry import Box
 from apps.pages.sandbox.client import Limits
 from apps.parsing.agent import use_tool
-from apps.parsing.page_parser import PageToParse
+from apps.parsing.answer_check import PageToParse
 from apps.parsing.page_pictures import DocumentPictures
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.providers.calls.attempts import CallScope
