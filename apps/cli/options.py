@@ -14,7 +14,7 @@ MODES = ("fast", "balanced", "multimodal", "agentic")
 # Options that need a service, with their defaults.
 _SERVICE_OPTIONS = {
     **dict.fromkeys(("max-cost", "on-budget", "providers", "prompt")),
-    **dict.fromkeys(("no-external", "no-cache", "estimate"), False),
+    **dict.fromkeys(("no-external", "no-cache", "no-check", "estimate"), False),
 }
 
 
@@ -64,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument("--providers", metavar="NAME,NAME", help="use only these providers")
     models.add_argument("--no-external", action="store_true", help="send no page to an external provider")
     models.add_argument("--prompt", metavar="TEXT", help="additional instructions for the model")
+    models.add_argument(
+        "--no-check", action="store_true", help="keep answers that differ from the page, with a warning"
+    )
     models.add_argument("--no-cache", action="store_true", help="neither use nor store cached responses")
     models.add_argument("--estimate", action="store_true", help="print what each mode would need, and parse nothing")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress on stderr")

@@ -30,7 +30,10 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
         "urgency": options.urgency,
         "providers": providers if options.providers else None,
         "allow_external": False if options.no_external else None,
-        "agentic_options": {"custom_prompt": options.prompt or None},
+        "agentic_options": {
+            "custom_prompt": options.prompt or None,
+            "check_answers": False if options.no_check else None,
+        },
         "disable_cache": options.no_cache or None,
     }
     return _without_unset(body)

@@ -49,8 +49,12 @@ def _stored(value: object) -> object:
 
 
 class AgenticOptions(Options):
-    """``custom_prompt`` is in LlamaParse's second API, the others are in its first."""
+    """``custom_prompt`` is in LlamaParse's second API, the other prompts in its first; ``check_answers`` is ours."""
 
+    check_answers: (
+        Annotated[bool, Field(description="Refuse answers that differ from the page (default); false: only report it.")]
+        | None
+    ) = None
     custom_prompt: Prompt | None = None
     system_prompt: Prompt | None = None
     system_prompt_append: Prompt | None = None

@@ -213,6 +213,11 @@ class JobOptions(Options):
             job_providers=None if self.providers is None else tuple(self.providers),
         )
 
+    @property
+    def refuses_answers(self) -> bool:
+        """A model's answer that differs from its page is refused; otherwise the page gets a warning."""
+        return (self.agentic_options or AgenticOptions()).check_answers is not False
+
     def instructions(self, rule: int | None) -> CustomInstructions:
         """Return the prompts for a page whose mode this rule of auto mode chose; None: no rule chose it."""
         prompts = self.agentic_options or AgenticOptions()

@@ -131,7 +131,7 @@ def test_a_terminal_shows_how_many_pages_wait_for_a_model(server: str, small: Pa
 def test_options_for_models_are_sent_to_the_server(server: str, small: Path) -> None:
     limits = ["--max-cost", "0.5", "--on-budget", "stop", "--providers", "house, azure-eu", "--no-external"]
     limits += ["--urgency", "hours"]
-    others = ["--prompt", "Write sums in bold.", "--no-cache"]
+    others = ["--prompt", "Write sums in bold.", "--no-cache", "--no-check"]
 
     done = parse(small, "--server", server, "--mode", "agentic", *limits, *others, LEAFMILL_API_KEY="right")
 
@@ -146,7 +146,7 @@ def test_options_for_models_are_sent_to_the_server(server: str, small: Path) -> 
         "urgency": "hours",
         "providers": ["house", "azure-eu"],
         "allow_external": False,
-        "agentic_options": {"custom_prompt": "Write sums in bold."},
+        "agentic_options": {"custom_prompt": "Write sums in bold.", "check_answers": False},
         "disable_cache": True,
     }
 

@@ -28,8 +28,8 @@ from apps.providers.catalog import Target
 
 logger = logging.getLogger(__name__)
 MAX_PURGED_PER_CALL = 200
-READING = "2"
-"""How an answer's text becomes blocks. Change it when it changes: answers cached before are not used again."""
+READING = "3"
+"""How an answer becomes blocks and is checked. A change needs a new number: answers cached before are not used."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class AnswerInputs:
     prompt_version: str
     instructions: CustomInstructions
     sees_picture: bool
+    refuses: bool = True
 
     def key(self, target: Target) -> str:
         """Return the key of the answer of this deployment, or of another with the same model and settings."""
@@ -51,6 +52,7 @@ class AnswerInputs:
             str(self.job.project_id),
             target.answer_settings,
             READING,
+            "" if self.refuses else "unchecked",
             self.prompt_version,
             self.before,
             msgspec.json.encode(self.instructions).decode(),

@@ -178,6 +178,7 @@ class _PageContext:
             prompt_version=self.parser.prompt_version,
             instructions=instructions,
             sees_picture=self.parser.sees_picture,
+            refuses=self.options.refuses_answers,
         )
 
 
@@ -211,6 +212,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
                 pictures=pictures,
                 scope=context.scope,
                 before=context.cache_inputs.before,
+                refuses=context.options.refuses_answers,
             ),
             process_gateway(),
         )

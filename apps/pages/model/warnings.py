@@ -28,6 +28,9 @@ _SENTENCES = {
         "letters remain. Parse the document again, or name its languages and install their packs."
     ),
     "fallback_used": "No model could parse these pages; they keep their fallback text, extracted without a model.",
+    "answer_differs": (
+        "A model's answer differs from what was read on its page; the metadata says how (parsing.fidelity)."
+    ),
     "script_not_read": (
         "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "
         "missing or wrong. Name its language and install its pack."

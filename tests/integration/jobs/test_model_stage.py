@@ -62,7 +62,11 @@ def test_a_page_parsed_by_a_model_has_boxes(submit: Submit, provider: FakeProvid
 
     job = run(
         submit(
-            pages=1, mode=mode, tier=mode, uses_models=True, options={"agentic_options": {"custom_prompt": "Be brief."}}
+            pages=1,
+            mode=mode,
+            tier=mode,
+            uses_models=True,
+            options={"agentic_options": {"custom_prompt": "Be brief.", "check_answers": False}},
         )
     )
 
@@ -109,6 +113,7 @@ def test_the_second_job_of_the_same_file_uses_cached_answers(submit: Submit, pro
         ({}, {"invalidate_cache": True}, 2),
         ({"do_not_cache": True}, {}, 2),
         ({}, {"agentic_options": {"custom_prompt": "Otherwise."}}, 2),
+        ({"agentic_options": {"check_answers": False}}, {}, 2),
         ({}, {}, 1),
     ],
 )
@@ -120,6 +125,26 @@ def test_the_cache_follows_the_options(
         run(submit(pages=1, **BALANCED, options=options))
 
     assert len(provider.requests()) == requests
+
+
+@pytest.mark.parametrize("mode", ["balanced", "multimodal"])
+def test_an_answer_is_compared_with_its_page_whatever_the_prompt(
+    submit: Submit, provider: FakeProvider, mode: str
+) -> None:
+    deploy(provider)
+    provider.answer("Invoice 9999, nothing else to see.")
+    prompts: dict[str, Any] = {"custom_prompt": "Be brief."}
+
+    refused, kept = (
+        run(submit(pages=1, mode=mode, tier=mode, uses_models=True, options={"agentic_options": {**prompts, **check}}))
+        for check in ({}, {"check_answers": False})
+    )
+
+    assert "9999" not in markdown(refused)
+    assert parsing(refused)[0]["fallback_used"]
+    assert "9999" in markdown(kept)
+    assert "answer_differs" in [warning["code"] for warning in kept.warnings]
+    assert parsing(kept)[0]["fidelity"]["numbers_added"] == ["9999"]
 
 
 def test_usage_of_a_job_counts_cached_and_thinking_tokens(submit: Submit, provider: FakeProvider) -> None:
