@@ -14,11 +14,11 @@ from typing import Any
 from django.db import transaction
 
 from apps.core import sealed_secrets
-from apps.providers import price_table
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import catalog, deployment_quota_key, unsealed
 from apps.providers.deployment_faults import NO_FAULT
 from apps.providers.learnt import NOTHING_LEARNT
+from apps.providers.model_facts import price_table
 from apps.providers.models import Deployment, Provider
 from apps.providers.quota.store import QuotaStoreUnavailable
 

@@ -21,8 +21,8 @@ from apps.core import sealed_secrets
 from apps.core.database_connections import borrowed_connection
 from apps.providers.calls.addresses import with_address
 from apps.providers.calls.usage import TokenUsage
-from apps.providers.dialects import DIALECTS
 from apps.providers.learnt import Learnt
+from apps.providers.model_facts.dialects import DIALECTS
 from apps.providers.models import Deployment
 from apps.providers.prices import PriceKey
 from apps.providers.quota.store import QuotaLimits

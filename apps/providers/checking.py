@@ -20,10 +20,10 @@ from apps.providers.calls.process_gateway import call_limits, configured_quota_s
 from apps.providers.calls.request_parameters import max_output_tokens, output_limit
 from apps.providers.calls.usage import plausible_usage
 from apps.providers.catalog import ProviderRules, Target, deployment_quota_key, target_of, unsealed
-from apps.providers.dialects import dialect_problems
 from apps.providers.errors import FAULT_FAILURES, CallFailed, Failure, FailureFacts
 from apps.providers.learnt import Learnt, learn_thinking
 from apps.providers.ledger import CallFor
+from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import Deployment
 from apps.providers.quota.store import QuotaDemand, QuotaStoreUnavailable
 

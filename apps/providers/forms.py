@@ -9,7 +9,7 @@ from django import forms
 from apps.providers import administration
 from apps.providers.calls.families import FAMILIES, parameter_problems, problems_of, thinking_problem
 from apps.providers.catalog import limits_of
-from apps.providers.dialects import dialect_problems
+from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import Deployment, PageParserName, Quota
 
 FORGET = "forget_secrets"

@@ -9,7 +9,7 @@ from django.db import models
 
 from apps.providers.calls.families import FAMILIES
 from apps.providers.calls.usage import TokenUsage, tier_named
-from apps.providers.dialects import DIALECTS
+from apps.providers.model_facts.dialects import DIALECTS
 from apps.providers.prices import NANOS_PER_DOLLAR, Kind, PriceKey, Prices
 
 

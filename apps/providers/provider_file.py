@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from apps.providers.calls.families import parameter_problems, problems_of, thinking_problem
-from apps.providers.dialects import dialect_problems
+from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import PageParserName
 
 MAX_BYTES = 1 << 20

@@ -94,7 +94,7 @@ def parsed_page(
 ) -> Page:
     """Return the page with the blocks of the answer instead of its own.
 
-    ``dialect``: a name in ``apps.providers.dialects``; one with a form of its own has no end line. ``picture_size``:
+    ``dialect``: a name in ``model_facts.dialects``; one with a form of its own has no end line. ``picture_size``: the
     pixels of the page's picture as it was sent. ``words``: the words of the page, if already known.
     Raise ``UnusableAnswer`` as ``read_answer`` does, and for an empty answer to a page with words.
     """

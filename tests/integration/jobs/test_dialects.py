@@ -12,7 +12,7 @@ from apps.jobs.models import ParseJob
 from apps.jobs.states import JobState
 from apps.pages.sandbox.preload import assembled_pdf
 from apps.providers.catalog import catalog
-from apps.providers.dialects import DIALECTS
+from apps.providers.model_facts.dialects import DIALECTS
 from apps.providers.models import Deployment, Usage
 from tests.documents.hostile import stream
 from tests.fakes.deployments import deploy

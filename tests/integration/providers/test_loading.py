@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from apps.providers.calls.usage import TokenUsage
 from apps.providers.catalog import deployment_quota_key, read_targets
+from apps.providers.model_facts.price_table import table_name
 from apps.providers.models import Deployment, Provider, Quota, Usage
-from apps.providers.price_table import table_name
 from apps.providers.quota.store import QuotaStore
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider

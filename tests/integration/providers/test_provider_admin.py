@@ -20,8 +20,8 @@ from apps.parsing import modes
 from apps.providers import deployment_faults
 from apps.providers.catalog import catalog, deployment_quota_key, target_of
 from apps.providers.errors import CallFailed, Failure, FailureFacts
+from apps.providers.model_facts.price_table import table_name
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
-from apps.providers.price_table import table_name
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, QuotaStore, Reservation
 
 PROVIDERS, DEPLOYMENTS, CALLS = "/admin/providers/provider/", "/admin/providers/deployment/", "/admin/providers/usage/"

@@ -14,7 +14,7 @@ from apps.parsing.answers.dialects.readers import READERS
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.parse_answer import parsed_page
 from apps.parsing.errors import UnusableAnswer
-from apps.providers.dialects import DIALECTS, dialect_problems
+from apps.providers.model_facts.dialects import DIALECTS, dialect_problems
 
 # A page of 500 x 1000 points, whose picture has 1000 x 2000 pixels.
 SCALE = PageScale(500, 1000, 1008, 2016)

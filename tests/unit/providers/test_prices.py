@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 import pytest
 
 from apps.providers.calls.usage import ServiceTier, TokenUsage
-from apps.providers.price_table import PUBLISHED, find_prices, table_name
+from apps.providers.model_facts.price_table import PUBLISHED, find_prices, table_name
 from apps.providers.prices import KINDS, Kind, PriceKey, Prices
 
 MINI = {"input": "0.15", "cached": "0.075", "output": "0.6"}

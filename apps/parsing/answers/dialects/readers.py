@@ -1,4 +1,4 @@
-"""The reader of each dialect that has a form of its own, by its name (``apps.providers.dialects``)."""
+"""The reader of each dialect that has a form of its own, by its name (``apps.providers.model_facts.dialects``)."""
 
 from __future__ import annotations
 

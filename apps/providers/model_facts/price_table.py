@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apps.providers.calls.usage import tier_named
-from apps.providers.model_table import table
+from apps.providers.model_facts.model_table import table
 from apps.providers.prices import Kind, PriceKey
 
 PUBLISHED = {"1.106.2": "2026-10-21"}

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.providers.model_table import entry_of
+from apps.providers.model_facts.model_table import entry_of
 
 OFF = "off"
 DISABLED = {"type": "disabled"}
