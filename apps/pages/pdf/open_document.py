@@ -6,6 +6,7 @@ import ctypes
 import io
 import mmap
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -22,6 +23,7 @@ from apps.pages.pdf.text.characters import Frame
 
 _HEADER = b"%PDF-"
 _SHOWS_TEXT = re.compile(rb"[)>\]]\s*T[jJ]\b")
+_START_BYTES = 1 << 16
 _LOOP = "Loop detected"  # how qpdf names it
 # PDFium's text reader takes memory for each point of the width and the height of a page.
 MAX_SIDE_POINTS = 200_000.0
@@ -98,10 +100,15 @@ class OpenDocument:
 
         try:
             content = document.pages[number - 1].obj.get("/Contents", ())
-            streams = [content] if hasattr(content, "read_bytes") else list(content)
-            return any(_SHOWS_TEXT.search(stream.read_bytes()) for stream in streams)
-        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError, pikepdf.PdfError):  # no stream to read
-            return False
+            for stream in [content] if hasattr(content, "read_raw_bytes") else list(content):
+                start: bytes = stream.read_raw_bytes()
+                if "/Filter" in stream:  # a short stream may decode to gigabytes, so only its start is decoded
+                    start = zlib.decompressobj().decompress(start, _START_BYTES)
+                if _SHOWS_TEXT.search(start, 0, _START_BYTES):
+                    return True
+        except (AttributeError, IndexError, TypeError, ValueError, RuntimeError, zlib.error, pikepdf.PdfError):
+            return False  # no stream, or one that is compressed in another way
+        return False
 
     def frame_of(self, page: int, number: int) -> Frame:
         """Return the visible part of a loaded page; of a vast page its own, not the one it was cut to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.raw_page import Char, TextRun
 from apps.pages.model.text.safe_text import clean
 from apps.pages.reading.page_reading import inspect_document, read_pages
-from apps.pages.sandbox.preload import assembled_pdf, small_pdf
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
@@ -154,8 +155,18 @@ def test_an_empty_page_needs_no_ocr_and_a_missing_one_fails_alone(tmp_path: Path
     assert words.blocks[0].text == "Words"
 
 
-def test_a_page_whose_content_is_not_where_the_file_says_has_its_text(saved: Save) -> None:
-    content = small_pdf()
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_a_page_whose_content_is_not_where_the_file_says_has_its_text(saved: Save, *, is_compressed: bool) -> None:
+    shown = b"BT /F 12 Tf 72 720 Td (Ready) Tj ET"
+    stream = zlib.compress(shown) if is_compressed else shown
+    content = assembled_pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length %d%s>>stream\n%s\nendstream"
+        % (len(stream), b"/Filter/FlateDecode" if is_compressed else b"", stream),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
     place = b"%010d" % content.index(b"4 0 obj")
     assert content.count(place) == 1
 
