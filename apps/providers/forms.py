@@ -7,7 +7,14 @@ from typing import Any
 from django import forms
 
 from apps.providers import administration
-from apps.providers.calls.families import FAMILIES, parameter_problems, problems_of, thinking_problem
+from apps.providers.calls.families import (
+    COMMON_SECRETS,
+    COMMON_SETTINGS,
+    FAMILIES,
+    parameter_problems,
+    problems_of,
+    thinking_problem,
+)
 from apps.providers.catalog import limits_of
 from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import Deployment, PageParserName, Quota
@@ -18,7 +25,7 @@ FORGET = "forget_secrets"
 def secret_names(family: str | None) -> list[str]:
     """Return the names of a family's secrets; of all families if None."""
     families = [FAMILIES[family]] if family in FAMILIES else list(FAMILIES.values())
-    return list(dict.fromkeys(name for found in families for name in found.secrets))
+    return list(dict.fromkeys([*(name for found in families for name in found.secrets), *sorted(COMMON_SECRETS)]))
 
 
 class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -34,7 +41,8 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in self._names:
             help_text = "stored; leave empty to keep it" if name in self._kept else "not stored"
             if known is None:
-                help_text = f"for {', '.join(found.label for found in FAMILIES.values() if name in found.secrets)}"
+                labels = ", ".join(found.label for found in FAMILIES.values() if name in found.secrets)
+                help_text = f"for {labels or 'every family'}"
             self.fields[name] = forms.CharField(
                 required=False,
                 widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
@@ -46,7 +54,10 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
             families = [FAMILIES[known]] if known else list(FAMILIES.values())
             lines = [
                 f"{family.label}: "
-                + ", ".join(f"{name} (required)" if name in family.required else name for name in family.settings)
+                + ", ".join(
+                    f"{name} (required)" if name in family.required else name
+                    for name in [*family.settings, *sorted(COMMON_SETTINGS)]
+                )
                 for family in families
             ]
             self.fields["settings"].help_text = f"A JSON object. {'; '.join(lines)}"
@@ -67,7 +78,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         if not family or not _is_object(self, "settings"):
             return values
         settings = values["settings"]
-        for name in [name for name in settings if name in secret_names(None)]:
+        for name in [name for name in settings if name in secret_names(None) and name not in COMMON_SETTINGS]:
             self.add_error("settings", f"{name}: this is a secret; enter it in its own field")
         for problem in problems_of(family, settings, secrets):
             # Show it beside the field with which the sentence begins: a secret's own, or the settings.

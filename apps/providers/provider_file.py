@@ -218,7 +218,7 @@ class FileReader:
         found = {}
         for key, value in raw.items() if isinstance(raw, Mapping) else ():
             place = f"{where}.{key}"
-            if isinstance(value, Mapping):
+            if isinstance(value, Mapping) and (secret or key != "headers"):
                 found[key] = self._resolved(place, value)
             elif secret:
                 self.problems.append(

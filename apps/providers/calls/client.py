@@ -23,6 +23,7 @@ import httpx
 from apps.core.event_loop import event_loop
 from apps.pages.model.text.safe_text import clean
 from apps.pages.per_process import PerProcess
+from apps.providers.calls.access import headers_of
 from apps.providers.calls.connection import Call, Withheld, calling
 from apps.providers.calls.failures import failure_of
 from apps.providers.calls.families import FAMILIES
@@ -92,6 +93,7 @@ class Client:
         """Send the request to the deployment, and note in ``call`` what happens. Raise CallFailed and Withheld."""
         litellm = _litellm()
         arguments = request_arguments(target, request)
+        call.extra_headers, call.proxy = headers_of(target.settings, target.secrets), target.settings.get("proxy")
         try:
             response = event_loop().run(self._complete(litellm, target, call, arguments))
             return completion_response(response, usage_in(call))
@@ -217,7 +219,7 @@ def request_arguments(target: Target, request: CompletionRequest) -> dict[str, A
 def _without_secrets(failed: CallFailed, target: Target) -> CallFailed:
     """Return the failure without secrets: some providers repeat the key that they refuse."""
     detail = failed.facts.detail
-    for secret in target.secrets.values():
+    for secret in [*target.secrets.values(), *headers_of({}, target.secrets).values()]:
         detail = detail.replace(secret, "(secret)") if secret else detail
     return CallFailed(failed.failure, replace(failed.facts, detail=detail), sent_at=failed.sent_at, usage=failed.usage)
 

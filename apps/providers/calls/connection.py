@@ -34,7 +34,7 @@ class Call:
 
     ``before_sending`` runs right before anything is sent and may raise ``Withheld``. ``on_error`` runs when an error
     response has arrived, before the SDKs process it. Both run in a thread, so they may wait for the quota store.
-    ``abort`` closes its connection at once.
+    ``abort`` closes its connection at once. ``extra_headers`` and ``proxy`` are the provider's own (access.py).
     """
 
     def __init__(
@@ -54,6 +54,8 @@ class Call:
         self.body = b""
         self.error_body = b""
         self.abort: Callable[[], None] = lambda: None
+        self.extra_headers: Mapping[str, str] = {}
+        self.proxy: str | None = None
         self._clock = clock
         self._before_sending = before_sending
         self._on_error = on_error

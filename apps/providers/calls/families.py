@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.providers.calls.access import HEADERS, PROXY, access_problems
 from apps.providers.calls.addresses import address_problem
 
 
@@ -34,6 +35,9 @@ class Family:
         return named
 
 
+COMMON_SETTINGS = frozenset({HEADERS, PROXY})
+"""Settings of every family (access.py), which litellm does not get."""
+COMMON_SECRETS = frozenset({HEADERS})
 _KEY = {"api_key": "api_key"}
 _BASE = {"base_url": "api_base"}
 
@@ -72,9 +76,15 @@ FAMILIES: dict[str, Family] = {
             "access_key_id": "aws_access_key_id",
             "secret_access_key": "aws_secret_access_key",
             "session_token": "aws_session_token",
+            "api_key": "api_key",
         },
-        settings={"aws_region": "aws_region_name", "base_url": "aws_bedrock_runtime_endpoint"},
-        required=("access_key_id", "secret_access_key", "aws_region"),
+        settings={
+            "aws_region": "aws_region_name",
+            "base_url": "aws_bedrock_runtime_endpoint",
+            "role_arn": "aws_role_name",
+            "role_session_name": "aws_session_name",
+        },
+        required=("aws_region",),
     ),
     "vertex_ai": Family(
         "Google Vertex AI",
@@ -82,7 +92,7 @@ FAMILIES: dict[str, Family] = {
         "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
         secrets={"service_account": "vertex_credentials"},
         settings={"project": "vertex_project", "location": "vertex_location", "base_url": "api_base"},
-        required=("service_account", "project", "location"),
+        required=("project", "location"),
     ),
     "gemini": Family(
         "Google GenAI",
@@ -127,8 +137,14 @@ def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, 
     if found is None:
         return [f"family: {family!r} is not one of {', '.join(FAMILIES)}"]
     problems = [f"{name}: {found.label} needs it" for name in found.required if not {**settings, **secrets}.get(name)]
-    problems += [f"{name}: {found.label} has no such setting" for name in settings if name not in found.settings]
-    problems += [f"{name}: {found.label} has no such secret" for name in secrets if name not in found.secrets]
+    known_settings, known_secrets = {*found.settings, *COMMON_SETTINGS}, {*found.secrets, *COMMON_SECRETS}
+    problems += [f"{name}: {found.label} has no such setting" for name in settings if name not in known_settings]
+    problems += [f"{name}: {found.label} has no such secret" for name in secrets if name not in known_secrets]
+    if bool(secrets.get("access_key_id")) != bool(secrets.get("secret_access_key")):
+        problems.append("secret_access_key: it belongs to access_key_id; set both, or neither for the machine's role")
+    if settings.get("role_arn") and not settings.get("role_session_name"):
+        problems.append("role_session_name: it is needed with role_arn")
+    problems += access_problems(settings, secrets)
     base = settings.get("base_url")
     problem = "" if base is None else address_problem(family, base)
     return [*problems, problem] if problem else problems

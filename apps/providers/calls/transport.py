@@ -63,7 +63,7 @@ class _Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         call, body = current_call(), b""
-        request.headers["Accept-Encoding"] = "identity"
+        request.headers.update({"Accept-Encoding": "identity", **call.extra_headers})
         content = await request.aread()
         try:
             with _as_httpx_errors():
@@ -90,7 +90,7 @@ class _Transport(httpx.AsyncBaseTransport):
             headers=request.headers.multi_items(),
             data=_parts(content, call) if content else None,
             allow_redirects=False,
-            proxy=self._proxy_for(request.url),
+            proxy=call.proxy or self._proxy_for(request.url),
             timeout=timeout,
         ) as response:
             call.status, call.headers = response.status, response.headers

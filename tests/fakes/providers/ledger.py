@@ -36,6 +36,8 @@ class Entry:
     early: bool = False
     client_gone: bool = False
     seconds: float = 0.0
+    own_headers: dict[str, str] = field(default_factory=dict)
+    host: str = ""
 
     @property
     def answered(self) -> bool:

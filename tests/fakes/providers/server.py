@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,6 +29,7 @@ from tests.fakes.providers.wires.openai import OpenAI
 from tests.fakes.providers.wires.vertex import TokenEndpoint, Vertex
 
 MAX_REQUEST_BYTES = 64 * 2**20
+_ABSOLUTE = re.compile(r"^http://[^/]+")
 TOKEN_FAMILY = "vertex-token"
 
 
@@ -56,7 +58,7 @@ class Server:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        raw_path = request.raw_path
+        raw_path = _ABSOLUTE.sub("", request.raw_path)  # a proxy gets the whole address
         whole = raw_path.partition("?")[0]
         prefix, _, rest = whole.lstrip("/").partition("/")
         if prefix in {"v1", "v1beta1"}:
@@ -80,6 +82,10 @@ class Server:
             refused = refusal
         ledger = self.ledger
         entry = ledger.arrive(wire.family, call.model, call.credential)
+        entry.own_headers = {
+            name.lower(): value for name, value in call.headers.items() if name.lower().startswith("x-own-")
+        }
+        entry.host = request.host
         fault: Fault | None = None
         try:
             try:
