@@ -37,8 +37,9 @@ def queue_table(
         Queue("ocr_cpu", "prefork", ocr_processes, ocr_per_document, window_per_project),
         Queue("ocr_gpu", "threads", ocr_processes, ocr_per_document, window_per_project),
         *(
-            # Twice the calls that one worker has in flight, so that it never waits for the next messages.
-            Queue(name, "threads", width, 2 * width, 4 * width, page_parser=name)
+            # More is sent when half of a window is open. The other half is more than the calls that one worker has in
+            # flight and the pages that it has prepared, so that it never waits for the next messages.
+            Queue(name, "threads", width, 3 * width, 6 * width, page_parser=name)
             for name, width in model_widths.items()
         ),
         Queue("housekeeping", "threads", 4, window_per_job, window_per_project),

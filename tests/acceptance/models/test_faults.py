@@ -10,7 +10,7 @@ import pytest
 
 from apps.providers.catalog import deployment_quota_key
 from apps.providers.quota.store import QuotaStore, connect
-from tests.acceptance.backends import EMBEDDED, RABBITMQ, REDIS, mostly_on_rabbitmq
+from tests.acceptance.backends import EMBEDDED, RABBITMQ, REDIS, mostly_on_rabbitmq, on_backends
 from tests.acceptance.models.conftest import Document
 from tests.acceptance.models.model_workers import (
     ModelWorkers,
@@ -133,3 +133,26 @@ def calls_counted_by_quota_store(service: RunningService, *, seconds_from_now: f
     store = QuotaStore(connect(service.backends.environment["REDIS_URL"]), rebuild=list)
     keys = [deployment_quota_key(deployment) for (deployment,) in service.rows("SELECT id FROM providers_deployment")]
     return sum(account.in_flight for account in store.state(keys, now=time.time() + seconds_from_now))
+
+
+@on_backends(EMBEDDED)
+def test_workers_that_stop_finish_the_pages_that_they_have_begun(
+    workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
+) -> None:
+    provider.set_latency(3.0)
+    workers.deploy(deployed(provider))
+    job_id = upload(service, document(12))
+    wait_for(lambda: len(provider.requests()) == 12, "all pages are at the provider", seconds=60)
+
+    for process in workers.processes:
+        process.popen.terminate()
+    for process in workers.processes:
+        process.popen.wait(20)
+
+    assert service.rows(
+        f"SELECT outcome, count(*) FROM jobs_pageattempt WHERE job_id='{job_id}' AND stage='model' GROUP BY outcome"
+    ) == [("accepted", 12)]
+    for process in list(workers.processes):
+        workers.kill(process)  # it has ended; the next test starts another
+    assert service.wait(job_id) == "COMPLETED"
+    assert len(provider.requests()) == 12
