@@ -25,7 +25,7 @@ from apps.core.grouped_writes import GroupedWrites
 from apps.documents import storage
 from apps.jobs import queries
 from apps.jobs.models import JobPage, PageAttempt, Step
-from apps.jobs.scheduling import budget_waits, wake_up_timer
+from apps.jobs.scheduling import wake_up_timer
 from apps.jobs.scheduling.claims import (
     Claim,
     complete,
@@ -40,7 +40,7 @@ from apps.jobs.scheduling.claims import (
 )
 from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.scheduling.moves import move_pages
-from apps.jobs.stages import answer_cache
+from apps.jobs.stages import answer_cache, budget_waits
 from apps.jobs.stages.page_contents import stored_page_and_before
 from apps.jobs.stages.page_threads import PageThreads, page_threads
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors

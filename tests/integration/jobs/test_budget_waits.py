@@ -16,9 +16,9 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.scheduling.budget_waits import MAX_WAITS
 from apps.jobs.scheduling.claims import snooze
 from apps.jobs.stages.assemble import usage_of
+from apps.jobs.stages.budget_waits import MAX_WAITS
 from apps.jobs.states import OPEN_STEPS, JobState, PageState, Stage, StepState
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
@@ -145,7 +145,7 @@ def test_money_given_back_before_the_page_began_to_wait_is_not_missed(
             worker.join()
             return snooze(*arguments, **options)
 
-        monkeypatch.setattr("apps.jobs.scheduling.budget_waits.snooze", snooze_late)
+        monkeypatch.setattr("apps.jobs.stages.budget_waits.snooze", snooze_late)
         while not provider.requests():
             time.sleep(0.01)
         deliver(second)
