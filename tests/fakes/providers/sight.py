@@ -46,7 +46,14 @@ def read_picture(picture: bytes) -> str:
         recognition = decode_recognition(_engine().recognize(encode_ocr_image(image), OcrRequest()))
     bottom = recognition.height - MARGIN_POINTS
     blocks = [block for block in lay_out(recognition) if block.box.bottom > MARGIN_POINTS and block.box.top < bottom]
-    return page_markdown(_in_order(_with_headings(blocks, grey)), RenderOptions())
+    blocks = _with_headings(blocks, grey)
+    for heading in [block for block in blocks if block.type is BlockType.HEADING]:
+        # Layout puts a heading across the page into the column above it; it belongs below all columns.
+        above = [place for place, other in enumerate(blocks) if other.box.bottom <= heading.box.top]
+        place = blocks.index(heading)
+        if above and above[-1] > place:
+            blocks.insert(above[-1], blocks.pop(place))
+    return page_markdown(blocks, RenderOptions())
 
 
 def _with_headings(blocks: list[Block], grey: Image.Image) -> list[Block]:
@@ -67,14 +74,3 @@ def _with_headings(blocks: list[Block], grey: Image.Image) -> list[Block]:
         else block
         for number, block in enumerate(blocks)
     ]
-
-
-def _in_order(blocks: list[Block]) -> list[Block]:
-    """Move a heading below columns behind them: layout puts it into one of them."""
-    ordered = list(blocks)
-    for heading in [block for block in blocks if block.type is BlockType.HEADING]:
-        above = [place for place, other in enumerate(ordered) if other.box.bottom <= heading.box.top]
-        place = ordered.index(heading)
-        if above and above[-1] > place:
-            ordered.insert(above[-1], ordered.pop(place))
-    return ordered

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import escape
 
 import msgspec
@@ -53,20 +52,13 @@ def read_nanonets(text: str, scale: PageScale) -> list[Draft]:
 def read_paddleocr(text: str, scale: PageScale) -> list[Draft]:
     """Read plain text and LaTeX, with tables in OTSL."""
     drafts: list[Draft] = []
-    start = 0
-    for begin, end in _otsl_tables(text):
-        drafts += [*markdown.drafts_of(text[start:begin]), otsl.table_of(text[begin:end])]
-        start = end
-    return drafts + markdown.drafts_of(text[start:])
-
-
-def _otsl_tables(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each table: it ends with the row after which no cell follows."""
-    begin = -1
+    start, begin = 0, -1
     for found in otsl.TOKEN.finditer(text):
         begin = found.start() if begin < 0 else begin
-        if found.group(1) == "nl" and not otsl.TOKEN.match(text[found.end() : found.end() + MAX_BLANKS].lstrip()):
-            yield begin, found.end()
-            begin = -1
+        goes_on = otsl.TOKEN.match(text[found.end() : found.end() + MAX_BLANKS].lstrip())
+        if found.group(1) == "nl" and not goes_on:  # the table ends with the row after which no cell follows
+            drafts += [*markdown.drafts_of(text[start:begin]), otsl.table_of(text[begin : found.end()])]
+            start, begin = found.end(), -1
     if begin >= 0:
-        yield begin, len(text)
+        return [*drafts, *markdown.drafts_of(text[start:begin]), otsl.table_of(text[begin:])]
+    return drafts + markdown.drafts_of(text[start:])
