@@ -197,31 +197,39 @@ def _with_gaps(stretch: Sequence[Cluster], size: float, joint: str, *, spaced: b
     smallest = (MIN_SPACE_BESIDE_BLANKS_EMS if spaced else MIN_SPACE_EMS) * size
     result: list[Cluster] = []
     edge = stretch[0].x1
-    drawn = made_up = has_room = False
+    drawn = made_up = False
     letters = 0
     for cluster in stretch:
         if cluster.text == " ":
-            drawn, made_up, has_room = drawn or spaced or _is_drawn(cluster), True, has_room or _is_drawn(cluster)
+            drawn, made_up = drawn or _is_drawn(cluster), True
             continue
         gap = edge - cluster.x1
+        # Letters of two directions never touch, and a blank that PDFium makes up needs the gap of one.
+        is_likely = made_up or (bool(result) and _is_letter(result[-1]) != _is_letter(cluster))
+        is_joint = bool(joint) and drawn and gap < MIN_SPACE_EMS * size
         touches = made_up and gap < MAX_NO_ROOM_EMS * size
-        if touches and letters == 1 and not has_room:
+        if touches and letters == 1 and not drawn:
             pass  # PDFium puts the blank that ends a word after its first letter
-        elif result and touches and _are_arabic(result[-1], cluster):
+        elif result and (touches or is_joint) and _are_arabic(result[-1], cluster):
             result[-1].text += joint
-        elif result and (drawn or gap > smallest):
+        elif result and (drawn or gap > (MIN_SPACE_EMS * size if is_likely else smallest)):
             result.append(Cluster(" ", cluster.x1, cluster.top, edge, cluster.bottom))
             letters = 0
         edge = min(edge, cluster.x0) if result else cluster.x0
         result.append(cluster)
         letters += 1
-        drawn = made_up = has_room = False
+        drawn = made_up = False
     return result
 
 
 def _is_drawn(blank: Cluster) -> bool:
     """Return True for a blank of the file; PDFium makes up blanks without width."""
     return blank.x1 - blank.x0 > MIN_BLANK_POINTS
+
+
+def _is_letter(cluster: Cluster) -> bool:
+    """Return True for a letter written to the left, False for digits, signs and letters written to the right."""
+    return unicodedata.bidirectional(cluster.text[0]) in ("R", "AL")
 
 
 def _are_arabic(left: Cluster, right: Cluster) -> bool:

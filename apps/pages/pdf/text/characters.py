@@ -228,9 +228,9 @@ class CharacterReader:
         blanks = []
         if has_leftward(codes):
             blanks = np.column_stack((x0, top, x1, bottom))[blank & inside].tolist()
-            for at in lone_blanks(self._library, objects, each, drawn):
-                x, y = frame.displayed(*at)
-                blanks.append((x, y - 1, x + LONE_BLANK_POINTS, y))
+            for left, pen, beside in lone_blanks(self._library, objects, each, drawn):
+                x, y = frame.displayed(left, pen)
+                blanks.append(_lone_blank_box(x, y, int(angles[beside])))
         skipped = blank | (codes == JOINED)
         kept = np.flatnonzero(inside & ~skipped)
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
@@ -338,6 +338,18 @@ def _order_of_file(handles: Any, backward: Any, drawn: Sequence[int]) -> Any:
     order = np.arange(len(handles))
     order[backward] = backward[np.argsort(drawn_at, kind="stable")]
     return order
+
+
+def _lone_blank_box(x: float, y: float, angle: int) -> tuple[float, float, float, float]:
+    """Return the box of a blank whose pen is at a place of the page as displayed, in a line turned clockwise."""
+    wide, high = LONE_BLANK_POINTS, 1.0
+    if angle == 90:
+        return x, y, x + high, y + wide
+    if angle == 180:
+        return x - wide, y, x, y + high
+    if angle == 270:
+        return x - high, y - wide, x, y
+    return x, y - high, x + wide, y
 
 
 def _is_blank(codes: Any) -> Any:

@@ -167,8 +167,8 @@ def across_the_page(objects: TextObjects, lengths: Any, sizes: Any) -> Any:
 
 def lone_blanks(
     library: Pdfium, objects: TextObjects, handles: Sequence[int], drawn: Sequence[int]
-) -> list[tuple[float, float]]:
-    """Return the places of text objects without ink, which PDFium leaves out, beside an object on the same line.
+) -> list[tuple[float, float, int]]:
+    """Return the places of text objects without ink, which PDFium leaves out, and the object beside on the same line.
 
     ``handles``: those of ``objects``; ``drawn``: all text objects of the page in the order of the file.
     """
@@ -182,7 +182,8 @@ def lone_blanks(
             continue
         left, bottom, right, top = edges.tolist()
         # The bounds of an object of a form are in the form's space, where its line is elsewhere.
-        on_line = np.abs(objects.pen_y[beside] - bottom).min() <= MAX_OFF_LINE_POINTS
-        if on_line and max(right - left, top - bottom) <= MAX_BLANK_INK_POINTS:
-            places.append((left, bottom))
+        along, up = np.abs(objects.matrix[beside, :2]).T
+        off = np.where(along >= up, np.abs(objects.pen_y[beside] - bottom), np.abs(objects.pen_x[beside] - left))
+        if off.min() <= MAX_OFF_LINE_POINTS and max(right - left, top - bottom) <= MAX_BLANK_INK_POINTS:
+            places.append((left, bottom, beside[int(off.argmin())]))
     return places

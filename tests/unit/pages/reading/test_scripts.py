@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from apps.pages.layout.text import right_to_left
 from apps.pages.model.blocks import Page
+from apps.pages.model.raw_page import Char, TextRun
 from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
 
@@ -107,6 +109,38 @@ def test_a_narrow_blank_of_its_own_between_hebrew_words(tmp_path: Path, blank: s
     drawing.draw("לודג", 72, 72)
 
     assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {" ": 125}, drawing.content())) == read
+
+
+def test_a_narrow_blank_of_its_own_in_a_line_upside_down(tmp_path: Path) -> None:
+    letters = [*dict.fromkeys("ביתגדול"), " "]
+    drawing = Drawing(letters).draw("תיב", 97.5, 72).draw(" ", 96, 72).draw("לודג", 72, 72)
+    content = f"q -1 0 0 -1 612 792 cm {drawing.content()} Q"
+
+    assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, {" ": 125}, content)) == "בית גדול"
+
+
+@pytest.mark.parametrize("before", ["kg", "25"])
+def test_a_narrow_gap_between_hebrew_and_what_is_written_to_the_right_parts_words(before: str) -> None:
+    chars: list[Char] = []
+    x = 72.0
+    for character in f"שדח לכ|{before}":
+        width = 3.0 if character == "|" else 6.0  # a gap that has no blank in the file
+        if character != "|":
+            chars.append(Char(character, x, 72, x + width, 84))
+        x += width
+    row = [TextRun(f"שדח לכ{before}", 72, 72, x, 84, 12.0, False, False)]
+
+    assert [run.text for run in right_to_left.rebuild_runs(row, chars)] == [f"{before} כל חדש"]
+
+
+def test_a_blank_without_the_gap_of_one_joins_the_parts_of_a_persian_word(tmp_path: Path) -> None:
+    letters = [*dict.fromkeys("درخیمگ"), " "]
+    drawing = Drawing(letters).draw("درخ", 72, 72).draw(" ", 90, 72).draw("یم", 91.5, 72).draw(" ", 103.5, 72)
+    drawing.draw("گرد", 109.5, 72)
+
+    found = text_of(mapped_pdf(tmp_path / "a.pdf", letters, {" ": 125}, drawing.content()))
+
+    assert found == "درگ می\u200cخرد"
 
 
 def test_latin_letters_set_apart_from_ideographs_have_no_blank(tmp_path: Path) -> None:
