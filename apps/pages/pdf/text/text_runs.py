@@ -25,6 +25,8 @@ MIN_SHARE_OF_WORD_GAP, MIN_NARROW_WORD_GAP_EMS = 0.6, 0.085
 MIN_UNCLEAR_WORD_GAP_EMS = 0.13
 # Between letters of scripts that write no spaces, and between these and others; some part phrases by a blank.
 MIN_UNSPACED_GAP_EMS, MIN_PHRASE_GAP_EMS = 0.45, 0.18
+# Between letters that hang on one line, and between these and others.
+MIN_HANGING_GAP_EMS = 0.15
 # Letters are spaced when most gaps of a run of at least this many letters are this wide and alike.
 MIN_LETTER_SPACING_EMS, MAX_SPACING_DIFFERENCE_EMS = 0.05, 0.06
 MIN_SPACED_LETTERS = 4
@@ -37,8 +39,9 @@ DEFAULT_ASCENT, DEFAULT_DESCENT = 0.75, 0.22
 MIN_ASCENT, MAX_ASCENT, MAX_DESCENT = 0.45, 1.15, 0.45
 # The baseline of vertical writing is the middle of its column; that of the page turned is this much lower.
 _VERTICAL_BASELINE_EMS = 0.38
-# Code points below this are of scripts written from left to right; those below the second have spaces between words.
-_FIRST_LEFTWARD, _FIRST_WITHOUT_SPACES = 0x590, 0xE00
+# Code points below this are of scripts written from left to right; those below the second have
+# letters that may be set apart, and spaces between words.
+_FIRST_LEFTWARD, _FIRST_HANGING = 0x590, 0x900
 _DOT = 0x2E
 
 
@@ -217,7 +220,7 @@ def _word_gaps(
         return np.zeros(0, bool)
     blank = blanks > 0
     free = ~(cut | blank | piece)
-    if code.max() < _FIRST_WITHOUT_SPACES:
+    if code.max() < _FIRST_HANGING:
         parted = free & (gap > MIN_WORD_GAP_EMS + spacing)
     else:
         unspaced = _is_unspaced(code)
@@ -225,13 +228,15 @@ def _word_gaps(
         phrased = (code >= 0x0E00) & (code < 0x0F00)
         phrased |= (code >= 0x1000) & (code < 0x10A0) | (code >= 0x1780) & (code < 0x1800)
         unspaced, phrased = unspaced[1:] | unspaced[:-1], phrased[1:] | phrased[:-1]
-        parted = free & (
-            gap > np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
-        )
+        # The letters of a word hang on one line in Devanagari, Bengali and Gurmukhi, so they are never set apart.
+        hanging = (code >= 0x0900) & (code < 0x0A80)
+        hanging = hanging[1:] | hanging[:-1]
+        least = np.where(unspaced, MIN_UNSPACED_GAP_EMS, np.where(phrased, MIN_PHRASE_GAP_EMS, MIN_WORD_GAP_EMS))
+        parted = free & (gap > np.where(hanging, MIN_HANGING_GAP_EMS, least))
         hangul = (code >= 0xAC00) & (code < 0xD7A4)
         mixed = hangul[1:] != hangul[:-1]
         parted = np.where(free & mixed & ~unspaced, gap > MIN_HANGUL_LATIN_EMS, parted)
-        free &= ~(unspaced | phrased | mixed)
+        free &= ~(unspaced | phrased | mixed | hanging)
     free &= ~_in_leader(code)
     for start, end in _unclear_runs(gap, free, starts, ends):
         here = slice(start, end)

@@ -71,6 +71,19 @@ def test_lines_of_korean_are_joined_with_blanks(tmp_path: Path) -> None:
     assert text_of(mapped_pdf(tmp_path / "a.pdf", letters, widths, drawing.content())) == " ".join(["한국어"] * 20)
 
 
+def test_short_words_of_hindi_are_no_letters_set_apart(tmp_path: Path) -> None:
+    letters = [*dict.fromkeys("यहचककनदसल")]
+    drawing = Drawing(letters)
+    x = 72.0
+    for word in ("यह", "च", "क", "न", "द", "सल", "स", "ह"):
+        drawing.draw(word, x, 72)
+        x += 6 * len(word) + 2.8
+
+    found = text_of(mapped_pdf(tmp_path / "a.pdf", letters, {}, drawing.content()))
+
+    assert found == "यह च क न द सल स ह"
+
+
 HEBREW = [*"שלוםעיהבנדכחמקט", *"0123456789", "%", "(", ")", "k", "g", " ", "."]
 
 
