@@ -23,6 +23,8 @@ MIN_TICK_POINTS, MAX_TICK_POINTS = 1.5, 8.0
 # The label of a tick is centred on it and this near; at least this share of the ticks has one.
 MAX_LABEL_SPACE_POINTS = 16.0
 MIN_LABELLED_SHARE = 0.5
+# The labels of the axes of a chart are this near.
+LABELS_BESIDE_POINTS, LABELS_BELOW_POINTS = 40.0, 24.0
 # The head of an arrow is a small filled area at the end of a line.
 MIN_ARROW_POINTS, MAX_ARROW_POINTS = 3.0, 10.0
 MAX_SLACK_POINTS = 1.5
@@ -58,8 +60,12 @@ def with_charts(page: Page, raw: RawPage) -> Page:
         return page
     charts: list[Box] = []
     for sign in [*_bars(raw.fills), *_scales(raw)]:
-        space = MAX_LABEL_SPACE_POINTS
-        area = Box(sign.x0 - space, sign.top - space, sign.x1 + space, sign.bottom + space)
+        area = Box(
+            sign.x0 - LABELS_BESIDE_POINTS,
+            sign.top - LABELS_BELOW_POINTS,
+            sign.x1 + LABELS_BESIDE_POINTS,
+            sign.bottom + LABELS_BELOW_POINTS,
+        )
         near = [chart for chart in charts if chart.overlaps(area)]
         charts = [chart for chart in charts if chart not in near] + [union([area, *near])]
     boxes = [rotated_pages.box_laid_back(box, page.rotation, page.width, page.height) for box in charts]

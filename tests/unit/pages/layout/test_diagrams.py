@@ -72,5 +72,5 @@ def test_the_place_of_a_chart_is_known_with_its_labels() -> None:
     (chart,) = diagrams.with_charts(Page(1, WIDTH, HEIGHT), raw).figures
 
     assert chart.contains(Box(100, 180, 370, 312))
-    assert chart.height < 160
+    assert chart.height < 180
     assert diagrams.with_charts(Page(1, WIDTH, HEIGHT), RawPage(1, WIDTH, HEIGHT, [], [], bars[:3], [])).figures == ()
