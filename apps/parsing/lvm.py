@@ -57,4 +57,5 @@ class PageWithLvm:
                 picture_size=jpeg_size(picture_for(target)) or (0, 0),
             )
 
-        return parsed(gateway.complete(page.scope, request_for, check=check), prompt_version=self.prompt_version)
+        completion = gateway.complete(page.scope, request_for, check=check)
+        return parsed(completion, prompt_version=completion.target.dialect or self.prompt_version)

@@ -83,6 +83,7 @@ def test_a_page_is_parsed_by_a_document_model(submit: Submit, provider: FakeProv
     assert job.state == JobState.SUCCEEDED
     assert "fallback_reason" not in parsing(job)
     assert result(job, "markdown.md") == f"{BODY}\n"
+    assert parsing(job)["prompt"] == dialect
     [request] = provider.requests()
     assert request["text"].strip() == DIALECTS[dialect].prompt.strip()
     assert max(request["image_sizes"][0]) == pytest.approx(DIALECTS[dialect].picture_pixels, abs=1)
