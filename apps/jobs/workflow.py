@@ -52,7 +52,7 @@ HOUSEKEEPING_QUEUE = "housekeeping"
 
 BROKER_TIMEOUT_SECONDS = 5
 # A message for a model queue contains several pages: claims, and what Celery does per message, cost less CPU together.
-# A worker takes so many of them that one message is a small part of its width.
+# It has a small part of a worker's width, because a worker waits until it has threads for all pages of a message.
 MAX_PAGES_PER_MESSAGE = 16
 MESSAGES_PER_WIDTH = 16
 

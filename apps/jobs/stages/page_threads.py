@@ -22,7 +22,7 @@ SPARE_THREADS = 0.25
 
 
 class PageThreads:
-    """The threads of one process, for each queue so many as its width needs."""
+    """The threads of one process. Each queue has a quarter more than its width."""
 
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None

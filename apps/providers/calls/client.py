@@ -22,7 +22,6 @@ import httpx
 
 from apps.core.event_loop import event_loop
 from apps.pages.model.text.safe_text import clean
-from apps.pages.per_process import PerProcess
 from apps.providers.calls.access import headers_of
 from apps.providers.calls.connection import Call, Withheld, calling
 from apps.providers.calls.failures import failure_of
@@ -120,41 +119,33 @@ class Client:
         with self._lock:
             revision, client = self._sdk_clients.get(target.id, ("", None))
             if client is None or revision != target.revision:
-                client = _new_sdk_client(target)
+                client = self._new_sdk_client(target)
                 self._sdk_clients[target.id] = (target.revision, client)
             return client
 
+    def _new_sdk_client(self, target: Target) -> Any:
+        from apps.providers.calls.transport import shared_http_client
 
-def _new_http_client() -> httpx.AsyncClient:
-    from apps.providers.calls.transport import http_client
+        sdk = FAMILIES[target.family].sdk
+        key = target.secrets.get("api_key", "none")
+        base = target.settings.get("base_url")
+        if sdk == "openai":
+            return OpenAIChat(str(base or OPENAI_ADDRESS), key, shared_http_client())
+        if sdk == "azure":
+            import openai
 
-    return http_client()
+            return openai.AsyncAzureOpenAI(
+                api_key=key,
+                azure_endpoint=str(base),
+                api_version=str(target.settings.get("api_version")),
+                http_client=shared_http_client(),
+                max_retries=0,
+            )
+        from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 
-
-_http_client = PerProcess(_new_http_client)
-
-
-def _new_sdk_client(target: Target) -> Any:
-    sdk = FAMILIES[target.family].sdk
-    key = target.secrets.get("api_key", "none")
-    base = target.settings.get("base_url")
-    if sdk == "openai":
-        return OpenAIChat(str(base or OPENAI_ADDRESS), key)
-    if sdk == "azure":
-        import openai
-
-        return openai.AsyncAzureOpenAI(
-            api_key=key,
-            azure_endpoint=str(base),
-            api_version=str(target.settings.get("api_version")),
-            http_client=_http_client(),
-            max_retries=0,
-        )
-    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
-
-    handler = AsyncHTTPHandler()
-    handler.client = _http_client()
-    return handler
+        handler = AsyncHTTPHandler()
+        handler.client = shared_http_client()
+        return handler
 
 
 class OpenAIChat:
@@ -164,8 +155,9 @@ class OpenAIChat:
     exceptions also make litellm send a request again (422 with ``drop_params``).
     """
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    def __init__(self, base_url: str, api_key: str, http: httpx.AsyncClient) -> None:
         self.api_key = api_key
+        self._http = http
         self._base_url = SimpleNamespace(_uri_reference=base_url)  # litellm reads it to log the call
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self.chat = SimpleNamespace(completions=SimpleNamespace(with_raw_response=self))
@@ -180,7 +172,7 @@ class OpenAIChat:
         **body: Any,
     ) -> Any:
         """Send the request. Return its response as litellm expects it: with ``headers`` and ``parse``."""
-        response = await _http_client().post(
+        response = await self._http.post(
             self._url,
             json={**body, **(extra_body or {})},
             headers={"Authorization": f"Bearer {self.api_key}", **(extra_headers or {})},

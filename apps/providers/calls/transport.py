@@ -18,6 +18,7 @@ import aiohttp
 import httpx
 from yarl import URL
 
+from apps.pages.per_process import PerProcess
 from apps.providers.calls.connection import Call, current_call
 
 _FIRST_ERROR = 300
@@ -41,6 +42,10 @@ def http_client() -> httpx.AsyncClient:
     It follows no redirects, so a page and a key go only to the configured host.
     """
     return httpx.AsyncClient(transport=_Transport(), follow_redirects=False, timeout=None)  # noqa: S113
+
+
+shared_http_client = PerProcess(http_client)
+"""The client of this process, for its event loop."""
 
 
 class _Request(aiohttp.ClientRequest):
@@ -96,7 +101,17 @@ class _Transport(httpx.AsyncBaseTransport):
             call.status, call.headers = response.status, response.headers
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise httpx.DecodingError("the response is compressed, although that was not requested")
-            return await _read(response, call)
+            parts: list[bytes] = []
+            received = 0
+            while True:
+                async with asyncio.timeout(limits.idle_seconds):
+                    part = await response.content.readany()
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+                received += len(part)
+                if received > limits.response_bytes:
+                    raise ResponseTooLarge(f"more than {limits.response_bytes} bytes")
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -128,21 +143,6 @@ async def _parts(content: bytes, call: Call) -> AsyncIterator[bytes]:
     for start in range(0, len(content), _WRITTEN_AT_ONCE):
         yield content[start : start + _WRITTEN_AT_ONCE]
         call.note_write()
-
-
-async def _read(response: aiohttp.ClientResponse, call: Call) -> bytes:
-    """Return the body of the response. Raise ``ResponseTooLarge``, and TimeoutError if it stops arriving."""
-    limits, received = call.limits, 0
-    parts: list[bytes] = []
-    while True:
-        async with asyncio.timeout(limits.idle_seconds):
-            part = await response.content.readany()
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-        received += len(part)
-        if received > limits.response_bytes:
-            raise ResponseTooLarge(f"more than {limits.response_bytes} bytes")
 
 
 @contextmanager
