@@ -23,7 +23,7 @@ from apps.providers.calls.addresses import with_address
 from apps.providers.calls.usage import TokenUsage
 from apps.providers.learnt import Learnt
 from apps.providers.model_facts.dialects import DIALECTS
-from apps.providers.models import Deployment
+from apps.providers.models import Deployment, Quota
 from apps.providers.prices import PriceKey
 from apps.providers.quota.store import QuotaLimits
 
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 PROBE_SECONDS = 600.0  # a deployment with a fault gets one call per this interval
 MICROS_PER_DOLLAR = 1_000_000
+ANNOUNCED_SECONDS = 60.0  # providers announce limits of a minute
 # The families whose requests name the service tier. Vertex AI wants headers instead; Anthropic has no such tier.
 FLEX_FAMILIES = frozenset({"openai", "gemini", "bedrock"})
 
@@ -231,12 +232,13 @@ def flex_quota_key(target: Target) -> str:
 
 
 def limits_of(row: Deployment) -> QuotaLimits:
-    """Return the limits of the deployment's quota. Raise ValueError if they are out of range."""
-    quota = getattr(row, "quota", None)
-    if quota is None:
-        return QuotaLimits(deployment_quota_key(row.pk))
+    """Return the limits of the deployment: its quota, and what its provider announces for a minute where that is empty.
+
+    Raise ValueError if they are out of range.
+    """
+    quota = getattr(row, "quota", None) or Quota()
     dollars = quota.dollars_per_day
-    return QuotaLimits(
+    limits = QuotaLimits(
         key=deployment_quota_key(row.pk),
         requests=quota.requests_per_window,
         tokens=quota.tokens_per_window,
@@ -248,3 +250,7 @@ def limits_of(row: Deployment) -> QuotaLimits:
         money_per_day=None if dollars is None else int(dollars * MICROS_PER_DOLLAR),
         counts_max_tokens=quota.counts_max_tokens,
     )
+    if quota.window_seconds != ANNOUNCED_SECONDS:
+        return limits
+    announced: dict[str, Any] = dict(Learnt.of(row.learnt).limits)
+    return replace(limits, **{name: limit for name, limit in announced.items() if getattr(limits, name) is None})

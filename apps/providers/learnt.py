@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -32,16 +32,23 @@ class Learnt:
 
     ``refused``: parameters that it refuses. ``max_output_tokens``: the largest limit that it accepts.
     ``thinking_tokens``: how many tokens of thinking its answers had lately, an upper estimate; None: no answer yet.
+    ``limits``: requests and tokens a minute, as its provider announces them.
     """
 
     refused: frozenset[str] = frozenset()
     max_output_tokens: int | None = None
     thinking_tokens: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Learnt:
         """Return the facts of a row's column ``learnt``."""
-        return cls(frozenset(stored.get("refused", ())), stored.get("max_output_tokens"), stored.get("thinking_tokens"))
+        return cls(
+            frozenset(stored.get("refused", ())),
+            stored.get("max_output_tokens"),
+            stored.get("thinking_tokens"),
+            stored.get("limits", {}),
+        )
 
     def in_words(self) -> str:
         """Describe the facts for people; "" if there are none."""
@@ -52,6 +59,9 @@ class Learnt:
             facts.append(f"accepts at most {self.max_output_tokens:,} tokens for an answer")
         if self.thinking_tokens:
             facts.append(f"thinks with up to {self.thinking_tokens:,} tokens")
+        facts += [
+            f"its provider allows {limit:,} {name.replace('_', ' ')} a minute" for name, limit in self.limits.items()
+        ]
         return "; ".join(facts)
 
 
@@ -65,6 +75,11 @@ def learn_max_output_tokens(deployment_id: int, tokens: int) -> None:
     """Note the largest limit of an answer that the deployment accepts."""
     _update(deployment_id, lambda facts: {**facts, "max_output_tokens": tokens})
     logger.warning("Deployment %s accepts at most %s tokens for an answer", deployment_id, tokens)
+
+
+def learn_limits(deployment_id: int, limits: Mapping[str, int]) -> None:
+    """Note the limits of a minute that the provider announces."""
+    _update(deployment_id, lambda facts: {**facts, "limits": dict(limits)})
 
 
 def learn_thinking(deployment_id: int, known: int | None, tokens: int) -> int | None:

@@ -95,6 +95,11 @@ class FakeProvider:
         """Answer prompts that contain ``when`` with this text. The first matching answer applies."""
         self._post("answers", markdown=markdown, when=when, times=times, end_line=end_line)
 
+    def announce(self, family: str, **headers: int) -> None:
+        """Let a family's answers carry these headers; ``_`` in their names means ``-``."""
+        named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
+        self._post("announced", family=family, headers=named)
+
     def think(self, model: str, tokens: int) -> None:
         """Let models of this name (with * and ?) think with so many tokens, whatever the request says."""
         self._post("thinking", model=model, tokens=tokens)

@@ -26,6 +26,7 @@ from django.db import IntegrityError
 from apps.pages.model.errors import ParseError, Stopped
 from apps.providers import deployment_faults, ledger
 from apps.providers.calls import call_traces
+from apps.providers.calls.announced_limits import announced_limits, quota_tokens_per_output_token
 from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallInFlight, CallScope, RequestFor
 from apps.providers.calls.client import Client, CompletionResponse
 from apps.providers.calls.connection import Call, CallLimits, Withheld
@@ -44,7 +45,7 @@ from apps.providers.errors import (
     ProvidersUnavailable,
     QuotaExhausted,
 )
-from apps.providers.learnt import learn_thinking
+from apps.providers.learnt import learn_limits, learn_thinking
 from apps.providers.quota.store import QuotaDenied, QuotaState, QuotaStore, QuotaStoreUnavailable, Reservation
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ Check = Callable[[CompletionResponse, Target], Checked]
 MAX_QUOTA_WAIT_SECONDS = 2.0
 # The hold-off after a 429 without a Retry-After.
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
+SHARED_RETRY_AFTER_SECONDS = 1.0
 FLEX_RETRY_AFTER_SECONDS = 60.0
 _MONEY = "money_per_day"
 
@@ -83,6 +85,7 @@ class Gateway:
         self._store = store
         self._catalog = catalog
         self._thinking: dict[str, int] = {}  # what this process learnt, by revision of the deployment
+        self._announced: dict[str, dict[str, int]] = {}
         self._semaphores = {name: threading.BoundedSemaphore(width) for name, width in widths.items()}
         self._slow_semaphores = {name: threading.BoundedSemaphore(-(-width // 2)) for name, width in widths.items()}
 
@@ -227,6 +230,8 @@ class Gateway:
             elif call.status == HTTPStatus.TOO_MANY_REQUESTS:
                 # Equal jitter: at least half of the default, to spare per-minute limits.
                 seconds = FLEX_RETRY_AFTER_SECONDS if is_flex else DEFAULT_RETRY_AFTER_SECONDS
+                if in_flight.target.family == "vertex_ai":  # its quota is shared: the 429 is about one request
+                    seconds = SHARED_RETRY_AFTER_SECONDS
                 seconds *= random.uniform(0.5, 1.0)
             if seconds is not None:
                 with _tolerating_the_store():
@@ -262,7 +267,7 @@ class Gateway:
 
     def _record_failure(self, attempt: Attempts, in_flight: CallInFlight, failed: CallFailed) -> None:
         in_flight.end()
-        target, reservation = in_flight.target, in_flight.reservation
+        target = in_flight.target
         better = taught(target, failed, limit=in_flight.limit)
         if better is not None:
             attempt.replace_target(better)
@@ -273,7 +278,7 @@ class Gateway:
         else:
             cost = ledger.fail_call(in_flight.row, target, failed, seconds=in_flight.seconds)
             with _tolerating_the_store():
-                self._settle(reservation, failed.usage or TokenUsage(0, 0), cost, sent_at=failed.sent_at)
+                self._settle(in_flight, failed.usage or TokenUsage(0, 0), cost, sent_at=failed.sent_at)
         with _tolerating_the_store():
             self._report_health(in_flight, failed)
         attempt.note_failure(target, failed.failure, str(failed))
@@ -281,17 +286,19 @@ class Gateway:
 
     def _settle(
         self,
-        reservation: Reservation,
+        in_flight: CallInFlight,
         usage: TokenUsage,
         cost_nanos: int | None,
         *,
         sent_at: float | None,
         answered: str = "",
     ) -> None:
+        target = in_flight.target
+        burned = quota_tokens_per_output_token(target.family, target.model)
         self._store.settle(
-            reservation,
+            in_flight.reservation,
             input_tokens=usage.input_tokens or 0,
-            output_tokens=usage.output_tokens or 0,
+            output_tokens=burned * (usage.output_tokens or 0),
             money=-(-(cost_nanos or 0) // ledger.NANOS_PER_MICRO),
             sent_at=sent_at,
             answered=answered,
@@ -337,10 +344,15 @@ class Gateway:
             self._catalog.forget()
         cost = ledger.end_call(row, target, usage, seconds=in_flight.seconds, usage_suspect=is_suspect)
         with _tolerating_the_store():
-            self._settle(in_flight.reservation, usage, cost, sent_at=call.sent_at, answered=in_flight.health_key)
+            self._settle(in_flight, usage, cost, sent_at=call.sent_at, answered=in_flight.health_key)
         input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
         trace = partial(call_traces.call_answered, attempt, in_flight, input_tokens, output_tokens, cost)
         self._note_thinking(target, response.thinking_tokens)
+        limits = announced_limits(target.family, call.headers)
+        if limits and limits != target.learnt.limits and self._announced.get(target.revision) != limits:
+            self._announced[target.revision] = limits
+            learn_limits(target.id, limits)
+            self._catalog.forget()
         try:
             checked = check(response, target)
         except ParseError as error:

@@ -9,7 +9,17 @@ import msgspec
 from aiohttp import web
 
 from tests.fakes.providers.server import Server
-from tests.fakes.providers.specifications import Answer, Fault, Latency, Limit, Models, Thinking, Tokens, Zoom
+from tests.fakes.providers.specifications import (
+    Announced,
+    Answer,
+    Fault,
+    Latency,
+    Limit,
+    Models,
+    Thinking,
+    Tokens,
+    Zoom,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Setting = TypeVar("Setting", bound=msgspec.Struct)
@@ -33,7 +43,11 @@ def routes(server: Server) -> list[web.RouteDef]:
     def set_thinking(setting: Thinking) -> None:
         server.thinking[setting.model] = setting.tokens
 
+    def announce(setting: Announced) -> None:
+        server.announced[setting.family] = setting.headers
+
     return [
+        _post("announced", _setting(Announced, announce)),
         _post("thinking", _setting(Thinking, set_thinking)),
         _post("reset", _plain(server.reset)),
         _post("expire-tokens", _plain(server.token_endpoint.expire_all)),

@@ -49,6 +49,7 @@ class Server:
         self.latency = Latency()
         self.tokens = Tokens()
         self.thinking: dict[str, int] = {}
+        self.announced: dict[str, dict[str, str]] = {}
         self.wires = _wires(self.token_endpoint)
 
     def know_models(self, family: str, names: tuple[str, ...]) -> None:
@@ -138,7 +139,8 @@ class Server:
         for slot in slots:
             slot.settle(completion.output_tokens)
         reply = faults.write_body(wire.answer(conversation, completion), wire.usage_key, fault)
-        return fault, Reply(reply.status, reply.body, {**wire.answer_headers(), **reply.headers})
+        headers = {**wire.answer_headers(), **self.announced.get(wire.family, {}), **reply.headers}
+        return fault, Reply(reply.status, reply.body, headers)
 
     def _counted(self, conversation: Conversation, completion: Completion) -> Completion:
         """Return the completion with the token counts that a test set, and the tier that it or the request names."""

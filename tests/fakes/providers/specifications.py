@@ -94,6 +94,13 @@ class Tokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     tier: str = ""
 
 
+class Announced(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Headers that a family's answers carry."""
+
+    family: str
+    headers: dict[str, str]
+
+
 class Thinking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How many tokens models of this name (with * and ?) think, whatever the request says."""
 

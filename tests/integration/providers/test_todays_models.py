@@ -8,9 +8,10 @@ import pytest
 
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
-from apps.providers.catalog import Catalog
-from apps.providers.errors import AllProvidersFailed, ProviderError
+from apps.providers.catalog import Catalog, deployment_quota_key
+from apps.providers.errors import AllProvidersFailed, ProviderError, QuotaExhausted
 from apps.providers.models import CallOutcome, Deployment, Provider, Usage
+from apps.providers.quota.store import QuotaStore
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import MakeGateway
 from tests.fakes.provider import FakeProvider
@@ -304,3 +305,61 @@ def test_address_with_and_without_its_version_is_right(
 
     assert complete(gateway).checked
     assert statuses(provider) == [200]
+
+
+# --- limits learnt ---
+
+
+def test_announced_limits_are_kept_by_all_processes(provider: FakeProvider, make_gateway: MakeGateway) -> None:
+    deploy(provider)
+    provider.announce("openai", x_ratelimit_limit_requests=2, x_ratelimit_limit_tokens=200_000)
+    complete(make_gateway())
+    other = make_gateway()
+    other._catalog = Catalog()
+    complete(other, 2)
+
+    with pytest.raises(QuotaExhausted):
+        complete(other, 3)
+
+    assert len(provider.requests()) == 2
+    assert Deployment.objects.get().learnt["limits"] == {"requests": 2, "tokens": 200_000}
+
+
+def test_limits_of_the_operator_come_first(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, quota={"requests_per_window": 100})
+    provider.announce("openai", x_ratelimit_limit_requests=1)
+
+    for page in range(1, 4):
+        complete(gateway, page)
+
+    assert len(provider.requests()) == 3
+
+
+def test_claudes_input_and_output_limits_are_learnt(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, "anthropic")
+    provider.announce(
+        "anthropic", anthropic_ratelimit_input_tokens_limit=400_000, anthropic_ratelimit_output_tokens_limit=80_000
+    )
+
+    complete(gateway)
+
+    assert Deployment.objects.get().learnt["limits"] == {"input_tokens": 400_000, "output_tokens": 80_000}
+
+
+def test_claude_on_bedrock_burns_five_tokens_of_quota_for_one(
+    provider: FakeProvider, gateway: Gateway, quota_store: QuotaStore
+) -> None:
+    row = deploy(provider, "bedrock")
+
+    completion = complete(gateway)
+
+    [state] = quota_store.state([deployment_quota_key(row.pk)])
+    assert state.output_tokens == 5 * completion.output_tokens
+    assert Usage.objects.get().output_tokens == completion.output_tokens
+
+
+def test_bare_429_of_vertex_is_about_one_request(provider: FakeProvider, gateway: Gateway) -> None:
+    deploy(provider, "vertex")
+    provider.fault("status", code=429, family="vertex", times=1)
+
+    assert complete(gateway).checked
