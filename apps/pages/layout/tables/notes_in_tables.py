@@ -25,6 +25,12 @@ def with_notes_joined(bands: Sequence[Band]) -> list[Band]:
         if last is None or last.is_grid or not band.is_grid or not band.continues:
             result.append(band)
             continue
+        # Gutters cost time, so first look for one line below a row of several texts, or between two grids.
+        is_between = len(result) > 1 and result[-2].is_grid and len(last.rows) <= MAX_NOTE_LINES
+        near = last.rows[-MAX_NOTE_LINES - 1 :]
+        if len(near[-1]) > 1 or not (is_between or any(len(row) > 1 for row in near)):
+            result.append(band)
+            continue
         lines = table_columns.table_lines(band.rows)
         gutters = table_columns.gutters_of(lines, table_headers.lines_above_numbers(lines))
         count = _note_count(last.rows, band, gutters) if len(gutters) + 1 >= MIN_COLUMNS else 0
