@@ -63,25 +63,25 @@ def _do(line: str) -> str:
         return f"refused: {type(error).__name__} {error.errno}"
 
 
-def _spin(_argument: str) -> str:
+def spin(_argument: str) -> str:
     while True:
         pass
 
 
-def _work(seconds: str) -> str:
+def work_for(seconds: str) -> str:
     until = time.process_time() + float(seconds)
     while time.process_time() < until:
         pass
     return f"worked for {seconds} s"
 
 
-def _fill_memory(_argument: str) -> list[bytearray]:
+def fill_memory(_argument: str) -> list[bytearray]:
     held = []
     while True:
         held.append(bytearray(16 << 20))
 
 
-def _fill_memory_and_abort(_argument: str) -> str:
+def fill_memory_and_abort(_argument: str) -> str:
     held = []
     try:
         while True:
@@ -90,12 +90,12 @@ def _fill_memory_and_abort(_argument: str) -> str:
         os.abort()
 
 
-def _signal_self(name: str) -> str:
+def signal_self(name: str) -> str:
     ctypes.CDLL(None)["raise"](int(getattr(signal, name)))
     return "still here"
 
 
-def _send_raw(content: str) -> str:
+def send_raw(content: str) -> str:
     """Write to the worker directly, as code that took over the child could."""
     for file in range(3, 64):
         try:
@@ -107,26 +107,26 @@ def _send_raw(content: str) -> str:
     return ""
 
 
-def _fork(count: str) -> str:
+def fork(count: str) -> str:
     for _ in range(int(count)):
         if os.fork() == 0:
             os._exit(0)
     return "forked"
 
 
-def _connect(address: str) -> str:
+def connect(address: str) -> str:
     host, port = address.split(":")
     with socket.socket() as end:
         end.connect((host, int(port)))
     return "connected"
 
 
-def _write(path: str) -> str:
+def write_file(path: str) -> str:
     Path(path).write_text("I was here")
     return "written"
 
 
-def _raise(_argument: str) -> str:
+def raise_error(_argument: str) -> str:
     raise RuntimeError("a bug with a secret path in it")
 
 
@@ -135,23 +135,23 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "password": lambda text: text,
     "hang": lambda _: time.sleep(600),
     "slow": lambda _: time.sleep(600),
-    "spin": _spin,
-    "work": _work,
-    "memory": _fill_memory,
-    "memory-abort": _fill_memory_and_abort,
-    "signal": _signal_self,
-    "fragile": lambda _: _signal_self("SIGSEGV"),
-    "raw": _send_raw,
+    "spin": spin,
+    "work": work_for,
+    "memory": fill_memory,
+    "memory-abort": fill_memory_and_abort,
+    "signal": signal_self,
+    "fragile": lambda _: signal_self("SIGSEGV"),
+    "raw": send_raw,
     "lie": lambda _: "LIE",
     "hex": lambda digits: f"HEX{digits}",
     "long": lambda size: "x" * int(size),
-    "raise": _raise,
+    "raise": raise_error,
     "environment": lambda _: "\n".join(f"{name}={value}" for name, value in os.environ.items()),
     "files": lambda _: sorted(int(name) for name in os.listdir("/proc/self/fd")),  # noqa: PTH208
     "user": lambda _: os.getuid(),
-    "fork": _fork,
-    "connect": _connect,
-    "write": _write,
+    "fork": fork,
+    "connect": connect,
+    "write": write_file,
     "read": lambda path: Path(path).read_text(),
     "kill": lambda pid: os.kill(int(pid), signal.SIGKILL),
     "leave": lambda name: Path(name).write_text("left") and "left",

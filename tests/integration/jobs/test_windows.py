@@ -86,7 +86,7 @@ def test_the_job_advances_after_pages_that_end_together(
     debounce.start()
     job = run_to(submit(pages=10, **BALANCED), Stage.MODEL)
     for number in range(10):
-        wait_for(partial(_is_sent, sent, number), "the next window is sent", seconds=5)
+        wait_for(partial(has_sent, sent, number), "the next window is sent", seconds=5)
         deliver(Step.objects.get(pk=sent[number].step_id))
 
     wait_for(lambda: stage_of(job) != Stage.MODEL, "the job advances", seconds=5)
@@ -131,7 +131,8 @@ def test_a_failed_check_is_logged_and_the_next_one_advances_the_job(
     wait_for(lambda: stage_of(job) != Stage.MODEL, "the job advances", seconds=5)
 
 
-def _is_sent(sent: Sent, number: int) -> bool:
+def has_sent(sent: Sent, number: int) -> bool:
+    """Return True if more messages than ``number`` were sent."""
     return len(sent) > number
 
 

@@ -87,8 +87,7 @@ def rows_of(parts: Sequence[Spanned]) -> list[list[Spanned]]:
 
 def _distance(anchor: Spanned, part: Spanned) -> float:
     """Return how far a part is from the baseline of a line that it overlaps; infinite if it is not of that line."""
-    low, high = anchor.baseline, part.baseline
-    distance = abs(anchor.bottom - part.bottom) if low is None or high is None else abs(low - high)
+    distance = overprint.baseline_distance(anchor, part)
     tall, small = anchor.bottom - anchor.top, part.bottom - part.top
     if tall < small:
         tall, small = small, tall

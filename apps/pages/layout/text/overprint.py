@@ -77,12 +77,13 @@ def _layers(row: Sequence[Part]) -> list[list[Part]]:
         slack = 0.3 * min(part.bottom - part.top, part.x1 - part.x0)
         free = [layer for layer in layers if layer[-1].x1 - slack <= part.x0]
         if free:
-            min(free, key=lambda layer: (_shift(layer[-1], part), part.x0 - layer[-1].x1)).append(part)
+            min(free, key=lambda layer: (baseline_distance(layer[-1], part), part.x0 - layer[-1].x1)).append(part)
         else:
             layers.append([part])
     return sorted(layers, key=lambda layer: layer[0].bottom)
 
 
-def _shift(one: Part, two: Part) -> float:
+def baseline_distance(one: Part, two: Part) -> float:
+    """Return by how many points the baselines of two parts differ, or their lower edges where one is unknown."""
     low, high = one.baseline, two.baseline
     return abs(one.bottom - two.bottom) if low is None or high is None else abs(low - high)

@@ -79,16 +79,16 @@ def test_rows_stay_rows(tmp_path: Path) -> None:
 def test_text_in_fonts_that_are_missing_is_read_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Whether PDFium finds such a font depends on the machine.
     monkeypatch.setattr(CharacterReader, "has_silent_fonts", lambda *_: True)
-    monkeypatch.setattr(CharacterReader, "read", _nothing)
+
+    def read_nothing(reader: CharacterReader, page: int, text_page: int, frame: Frame, **_: object) -> Characters:
+        return reader._characters(text_page, np.zeros(0, RECORD), np.zeros(0, int), frame)
+
+    monkeypatch.setattr(CharacterReader, "read", read_nothing)
 
     page = page_of(columns_pdf(tmp_path / "a.pdf", "いつもおせわに"))
 
     assert text_of(page) == "いつもおせわに"
     assert page.warnings == ("fonts_missing",)
-
-
-def _nothing(reader: CharacterReader, page: int, text_page: int, frame: Frame, **_: object) -> Characters:
-    return reader._characters(text_page, np.zeros(0, RECORD), np.zeros(0, int), frame)
 
 
 def vertical_font(path: Path, places: Sequence[tuple[str, float, float]]) -> str:
