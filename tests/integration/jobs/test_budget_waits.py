@@ -173,15 +173,15 @@ def test_24_pages_on_a_small_budget_are_claimed_at_most_ten_times_each(submit: S
     provider.count_tokens(**CHEAP)
     provider.set_latency(2.5)
     job = at_the_model(submit, pages=24, max_cost=0.25)
-    lock, taken = threading.Lock(), set[tuple[int, int]]()
+    lock, taken = threading.Lock(), set[tuple[object, ...]]()
 
     def work() -> None:
         while Step.objects.filter(job=job, stage=Stage.MODEL, state__in=OPEN_STEPS).exists():
             with lock:
                 due = Step.objects.filter(DUE, job=job, stage=Stage.MODEL, state=StepState.PENDING).order_by("pk")
-                step = next((step for step in due if (step.pk, step.fence) not in taken), None)
+                step = next((step for step in due if (step.pk, step.fence, step.not_before) not in taken), None)
                 if step is not None:
-                    taken.add((step.pk, step.fence))
+                    taken.add((step.pk, step.fence, step.not_before))
             if step is not None:
                 deliver(step)
             else:
