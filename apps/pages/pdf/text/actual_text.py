@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from apps.pages.pdf.fonts.ligatures import letters_of_glyphs
 from apps.pages.pdf.pdfium import TEXT, Pdfium
 from apps.pages.pdf.text.character_records import UNMAPPED
-from apps.pages.pdf.text.ligatures import letters_of_glyphs
 
 ACTUAL_TEXT = 5
 """Type of the records of such text."""

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from apps.pages.model.raw_page import TextStyle
+from apps.pages.pdf.fonts import glyph_names
 from apps.pages.pdf.pdfium import Pdfium
-from apps.pages.pdf.text import actual_text, glyph_names
+from apps.pages.pdf.text import actual_text
 from apps.pages.pdf.text.character_records import GENERATED, JOINED, RECORD, UNMAPPED, drawn_sizes, single_records
 from apps.pages.pdf.text.overhang import MAX_BLANK_SHARE, Overhangs
 from apps.pages.pdf.text.text_objects import TextObjectReader, TextObjects, across_the_page, lone_blanks

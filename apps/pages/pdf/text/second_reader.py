@@ -28,9 +28,9 @@ from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import PageError
 from apps.pages.model.raw_page import TextRun, TextStyle
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.pdf.fonts.font_facts import FontFacts, facts_of_name
 from apps.pages.pdf.structure.layers import HIDDEN_NAME
 from apps.pages.pdf.text.characters import MAX_SKEW_DEGREES, Characters
-from apps.pages.pdf.text.fonts import FontFacts, facts_of_name
 from apps.pages.pdf.text.text_objects import INVISIBLE_MODE
 from apps.pages.pdf.text.text_runs import text_runs
 from apps.pages.pdf.text.vertical_writing import mark_vertical

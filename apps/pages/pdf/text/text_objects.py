@@ -10,10 +10,10 @@ import numpy as np
 
 from apps.pages.model.page_tags import ARTIFACT
 from apps.pages.model.raw_page import TextStyle
+from apps.pages.pdf.fonts.font_facts import NO_FONT, FontFacts, font_facts
+from apps.pages.pdf.fonts.font_maps import FontMaps
 from apps.pages.pdf.pdfium import Pdfium
 from apps.pages.pdf.structure.structure_tree import MarkReader
-from apps.pages.pdf.text.font_maps import FontMaps
-from apps.pages.pdf.text.fonts import NO_FONT, FontFacts, font_facts
 
 INVISIBLE_MODE = 3
 _FILL_AND_STROKE_MODE = 2

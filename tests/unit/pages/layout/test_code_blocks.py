@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from apps.pages.pdf.text import fonts
+from apps.pages.pdf.fonts import font_facts
 from tests.unit.pages.conftest import Parse
 from tests.unit.pages.tiny_pdf import Sheet
 
@@ -102,7 +102,7 @@ def test_numbers_of_lines_stay_before_their_lines(parse: Parse) -> None:
 
 
 def test_a_font_of_equal_widths_is_fixed_whatever_its_name(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fonts, "_FIXED_PITCH", re.compile("never"))
+    monkeypatch.setattr(font_facts, "_FIXED_PITCH", re.compile("never"))
     sheet = typed(Sheet().text(72, 80, "This function turns the wheel:"), 72, 105, CODE)
 
     assert "```\n" + "\n".join(CODE) + "\n```" in parse(sheet).markdown

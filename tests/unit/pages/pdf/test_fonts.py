@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.pages.pdf.text.fonts import facts_of_name
+from apps.pages.pdf.fonts.font_facts import facts_of_name
 
 
 @pytest.mark.parametrize(

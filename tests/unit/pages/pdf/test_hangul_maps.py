@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apps.pages.model.blocks import Page
-from apps.pages.pdf.text.hangul_maps import standard_syllables
+from apps.pages.pdf.fonts.hangul_maps import standard_syllables
 from apps.pages.reading import page_reading
 from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
 

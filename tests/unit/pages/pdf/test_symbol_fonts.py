@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from apps.pages.model.blocks import Page
-from apps.pages.pdf.text import symbol_fonts
+from apps.pages.pdf.fonts import symbol_fonts
 from apps.pages.reading import page_reading
 from tests.unit.pages.mapped_pdf import Drawing, mapped_pdf
 

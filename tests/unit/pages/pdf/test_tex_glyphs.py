@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.pages.model.blocks import Page
-from apps.pages.pdf.text import tex_glyphs
+from apps.pages.pdf.fonts import tex_glyphs
 from apps.pages.reading import page_reading
 from apps.pages.sandbox.preload import assembled_pdf
 from tests.unit.pages.mapped_pdf import mapped_pdf

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from apps.pages.pdf.fonts import symbol_fonts
+from apps.pages.pdf.fonts.font_facts import FontFacts, character_of_glyph
+from apps.pages.pdf.fonts.hangul_maps import FIRST_SYLLABLE, HangulMaps
 from apps.pages.pdf.pdfium import Pdfium
-from apps.pages.pdf.text import symbol_fonts
-from apps.pages.pdf.text.fonts import FontFacts, character_of_glyph
-from apps.pages.pdf.text.hangul_maps import FIRST_SYLLABLE, HangulMaps
 
 # The letters that a font must show before its map is judged; a map that is right for half of them is right.
 MIN_LETTERS = 10

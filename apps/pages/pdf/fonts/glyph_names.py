@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from apps.pages.pdf.fonts import tex_glyphs
+from apps.pages.pdf.fonts.font_facts import NO_FONT, FontFacts, character_of_glyph, glyph_name
+from apps.pages.pdf.fonts.symbol_fonts import piece_of_bracket
 from apps.pages.pdf.pdfium import Pdfium
-from apps.pages.pdf.text import tex_glyphs
 from apps.pages.pdf.text.character_records import HYPHEN, JOINED, UNMAPPED
-from apps.pages.pdf.text.fonts import NO_FONT, FontFacts, character_of_glyph, glyph_name
-from apps.pages.pdf.text.symbol_fonts import piece_of_bracket
 
 _BLANK, _REPLACEMENT = 0x20, 0xFFFD
 # PDFium gives a glyph without ink a box this thin, as a share of its font's height.

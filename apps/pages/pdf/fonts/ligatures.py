@@ -10,8 +10,8 @@ import re
 from collections import defaultdict
 from typing import Any
 
+from apps.pages.pdf.fonts.font_facts import character_of_glyph, glyph_name
 from apps.pages.pdf.pdfium import Pdfium
-from apps.pages.pdf.text.fonts import character_of_glyph, glyph_name
 
 _LETTERS = ("ff", "fi", "fl", "ffi", "ffl")
 _OT1 = dict(enumerate(_LETTERS, 11))
