@@ -63,6 +63,7 @@ def test_variables_missing_in_env_have_their_default(tmp_path: Path) -> None:
         "print(json.dumps({n: str(getattr(settings, n)) for n in dir(settings) if n.isupper()}))"
     )
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited["DATABASE_URL"] = "postgresql://leafmill@db/leafmill"  # some defaults differ on SQLite
     inherited |= {"LEAFMILL_DATA": str(tmp_path), "SECRET_KEY": "a", "DJANGO_SETTINGS_MODULE": "parse_project.settings"}
     optional = {name: "" for name, value in OURS["api"]["environment"].items() if value == f"${{{name}:-}}"}
 

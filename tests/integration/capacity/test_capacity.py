@@ -234,8 +234,8 @@ def test_the_windows_of_projects_delay_pages(settings: Any) -> None:
 
     assert "The projects' windows (model) delay pages" in alone
     assert "The projects' windows" not in many
-    # Calls of 4 s, two per page: 100 pages at the same time are 750 a minute.
-    assert "One project has at most 100 pages there at the same time: 750 a minute." in plan
+    # Calls of 4 s, two per page: 150 pages at the same time are 1,125 a minute.
+    assert "One project has at most 150 pages there at the same time: 1,125 a minute." in plan
 
 
 def test_capacity_also_simulates_on_request() -> None:

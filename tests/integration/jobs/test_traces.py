@@ -89,7 +89,7 @@ def test_the_span_of_a_call_is_a_child_of_its_page(
         for call in calls
     ]
     assert found == [
-        ("1", 1, "unusable", "output_truncated"),
+        ("1", 1, "unusable", "output_incomplete"),
         ("1", 2, "answered", ""),
         ("2", 1, "answered", ""),
     ]
