@@ -10,9 +10,9 @@ from apps.pages.model.blocks import Page
 from apps.parsing.page_parser import answer_tokens
 from apps.parsing.prompts.token_estimate import estimate_tokens
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
-from apps.providers.calls.request_parameters import model_of
 from apps.providers.catalog import Target
 from apps.providers.model_facts.dialects import DIALECTS
+from apps.providers.requests.request_parameters import model_of
 
 # Claude scales larger pictures down to this, https://docs.anthropic.com/en/docs/build-with-claude/vision
 CLAUDE_PIXELS, NEW_CLAUDE_PIXELS = 1568, 2576

@@ -19,13 +19,13 @@ from django.db.models.functions import Now
 
 from apps.core import sealed_secrets
 from apps.core.database_connections import borrowed_connection
-from apps.providers.calls.addresses import with_address
 from apps.providers.calls.usage import TokenUsage
 from apps.providers.learnt import Learnt
 from apps.providers.model_facts.dialects import DIALECTS
 from apps.providers.models import Deployment, Quota
 from apps.providers.prices import PriceKey
 from apps.providers.quota.store import QuotaLimits
+from apps.providers.requests.addresses import with_address
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,8 @@ from apps.providers import deployment_faults, ledger
 from apps.providers.administration import clear_fault_or_warn, refresh_listed_prices
 from apps.providers.calls.client import Client, CompletionRequest, CompletionResponse
 from apps.providers.calls.connection import Call
-from apps.providers.calls.families import problems_of
 from apps.providers.calls.learning import cut_off, raised_limit, taught
 from apps.providers.calls.process_gateway import call_limits, configured_quota_store
-from apps.providers.calls.request_parameters import max_output_tokens, output_limit
 from apps.providers.calls.usage import plausible_usage
 from apps.providers.catalog import ProviderRules, Target, deployment_quota_key, target_of, unsealed
 from apps.providers.errors import FAULT_FAILURES, CallFailed, Failure, FailureFacts
@@ -26,6 +24,8 @@ from apps.providers.ledger import CallFor
 from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import Deployment
 from apps.providers.quota.store import QuotaDemand, QuotaStoreUnavailable
+from apps.providers.requests.families import problems_of
+from apps.providers.requests.request_parameters import max_output_tokens, output_limit
 
 _MARK = "c4e1"
 _END = f"<!-- end {_MARK} -->"

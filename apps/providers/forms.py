@@ -7,7 +7,10 @@ from typing import Any
 from django import forms
 
 from apps.providers import administration
-from apps.providers.calls.families import (
+from apps.providers.catalog import limits_of
+from apps.providers.model_facts.dialects import dialect_problems
+from apps.providers.models import Deployment, PageParserName, Quota
+from apps.providers.requests.families import (
     COMMON_SECRETS,
     COMMON_SETTINGS,
     FAMILIES,
@@ -15,9 +18,6 @@ from apps.providers.calls.families import (
     problems_of,
     thinking_problem,
 )
-from apps.providers.catalog import limits_of
-from apps.providers.model_facts.dialects import dialect_problems
-from apps.providers.models import Deployment, PageParserName, Quota
 
 FORGET = "forget_secrets"
 

@@ -7,10 +7,10 @@ from functools import cached_property
 
 from django.db import models
 
-from apps.providers.calls.families import FAMILIES
 from apps.providers.calls.usage import TokenUsage, tier_named
 from apps.providers.model_facts.dialects import DIALECTS
 from apps.providers.prices import NANOS_PER_DOLLAR, Kind, PriceKey, Prices
+from apps.providers.requests.families import FAMILIES
 
 
 def dollars_in_words(nanos: int | None) -> str:

@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from apps.providers.calls.families import parameter_problems, problems_of, thinking_problem
 from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import PageParserName
+from apps.providers.requests.families import parameter_problems, problems_of, thinking_problem
 
 MAX_BYTES = 1 << 20
 _PROVIDER_KEYS = frozenset({"name", "family", "external", "region", "optional", "settings", "secrets", "deployments"})

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from apps.providers import ledger
 from apps.providers.calls.client import CompletionRequest
-from apps.providers.calls.request_parameters import max_output_tokens, output_limit
 from apps.providers.calls.usage import ServiceTier
 from apps.providers.catalog import ProviderRules, Target, flex_quota_key
 from apps.providers.errors import (
@@ -25,6 +24,7 @@ from apps.providers.errors import (
 from apps.providers.ledger import CallFor, job_quota_key, project_quota_key
 from apps.providers.models import Usage
 from apps.providers.quota.store import QuotaDemand, QuotaLimits, Reservation
+from apps.providers.requests.request_parameters import max_output_tokens, output_limit
 
 RequestFor = Callable[[Target], CompletionRequest]
 TRIES_PER_DEPLOYMENT = 2

@@ -22,16 +22,16 @@ import httpx
 
 from apps.core.event_loop import event_loop
 from apps.pages.model.text.safe_text import clean
-from apps.providers.calls.access import headers_of
 from apps.providers.calls.connection import Call, Withheld, calling
 from apps.providers.calls.failures import failure_of
-from apps.providers.calls.families import FAMILIES
 from apps.providers.calls.learning import thinking_tokens_of
-from apps.providers.calls.messages import messages_for
-from apps.providers.calls.request_parameters import model_of, output_limit, request_parameters
 from apps.providers.calls.usage import TokenUsage, usage_in
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
+from apps.providers.requests.access import headers_of
+from apps.providers.requests.families import FAMILIES
+from apps.providers.requests.messages import messages_for
+from apps.providers.requests.request_parameters import model_of, output_limit, request_parameters
 
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 _REFUSALS = frozenset({"content_filter", "refusal", "safety", "guardrail_intervened"})

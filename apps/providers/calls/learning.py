@@ -8,11 +8,11 @@ from typing import Any
 
 from apps.providers import learnt
 from apps.providers.calls.lessons import lesson_of
-from apps.providers.calls.request_parameters import max_output_tokens, optional_parameters
 from apps.providers.calls.usage import TokenUsage
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed
 from apps.providers.model_facts.thinking import EFFORT_TOKENS
+from apps.providers.requests.request_parameters import max_output_tokens, optional_parameters
 
 _CHARACTERS_PER_TOKEN = 4
 _MIN_CHARACTERS_PER_TOKEN = 3

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from apps.core import sealed_secrets
-from apps.providers.calls.families import problems_of
 from apps.providers.calls.gateway import Gateway
 from apps.providers.models import Provider
+from apps.providers.requests.families import problems_of
 from tests.fakes.deployments import FAMILIES, deploy
 from tests.fakes.provider import FakeProvider
 from tests.fakes.providers import credentials

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apps.providers.calls.messages import messages_for
+from apps.providers.requests.messages import messages_for
 from tests.documents import scans
 from tests.fakes import provider as fake
 from tests.fakes.provider import FakeProvider

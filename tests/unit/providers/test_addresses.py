@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.providers.calls.addresses import with_address
-from apps.providers.calls.families import problems_of
+from apps.providers.requests.addresses import with_address
+from apps.providers.requests.families import problems_of
 
 PLACE = {"project": "p", "location": "europe-west4"}
 MODELS = "v1/projects/p/locations/europe-west4/publishers"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.providers.calls.messages import messages_for
+from apps.providers.requests.messages import messages_for
 
 ANSWER: dict[str, Any] = {
     "role": "assistant",

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from apps.providers.calls.request_parameters import output_limit, request_parameters
 from apps.providers.catalog import Target
 from apps.providers.learnt import Learnt
 from apps.providers.models import Deployment
 from apps.providers.quota.store import QuotaLimits
+from apps.providers.requests.request_parameters import output_limit, request_parameters
 
 ANSWER = 1_000
 PHOENIX = "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/eu.anthropic.claude-opus-4-6-v1"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.providers.calls.families import FAMILIES
 from apps.providers.catalog import Target
 from apps.providers.model_facts.dialects import DIALECTS
 from apps.providers.model_facts.model_table import entry_of
 from apps.providers.model_facts.thinking import DISABLED, MIN_BUDGET_TOKENS, Thinking, refuses_sampling, thinking_of
+from apps.providers.requests.families import FAMILIES
 
 SAMPLING = frozenset({"temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty"})
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.providers.calls.access import HEADERS, PROXY, access_problems
-from apps.providers.calls.addresses import address_problem
+from apps.providers.requests.access import HEADERS, PROXY, access_problems
+from apps.providers.requests.addresses import address_problem
 
 
 @dataclass(frozen=True)
