@@ -16,10 +16,11 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
 from apps.jobs.models import JobPage, ParseJob, Step
-from apps.jobs.scheduling.claims import snooze
+from apps.jobs.scheduling.claims import Claim
 from apps.jobs.stages.assemble import usage_of
-from apps.jobs.stages.budget_waits import MAX_WAITS
+from apps.jobs.stages.budget_waits import MAX_WAITS, wait_for_money
 from apps.jobs.states import OPEN_STEPS, JobState, PageState, Stage, StepState
+from apps.providers.errors import BudgetReserved
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
@@ -141,11 +142,11 @@ def test_money_given_back_before_the_page_began_to_wait_is_not_missed(
     first, second = open_steps(job, Stage.MODEL)
     with in_a_thread(first) as worker:
 
-        def snooze_late(*arguments: Any, **options: Any) -> bool:
-            worker.join()
-            return snooze(*arguments, **options)
+        def wait_late(claim: Claim, reserved: BudgetReserved) -> bool:
+            worker.join()  # before a connection is borrowed: on SQLite there is one
+            return wait_for_money(claim, reserved)
 
-        monkeypatch.setattr("apps.jobs.stages.budget_waits.snooze", snooze_late)
+        monkeypatch.setattr("apps.jobs.stages.budget_waits.wait_for_money", wait_late)
         while not provider.requests():
             time.sleep(0.01)
         deliver(second)
