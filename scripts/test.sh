@@ -45,15 +45,14 @@ run_beside() { # SET SET
     [ "$of_first" -eq 0 ] && [ "$of_second" -eq 0 ]
 }
 
-jobs_and_deployment() {
-    run_tier "jobs" tests/integration/jobs &&
-        run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs &&
-        scripts/test_deployment.sh &&
-        run_tier "deployment" tests/deployment
+jobs() {
+    run_tier "jobs" tests/integration/jobs && run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs
 }
 
-other_integration() {
-    run_tier "integration" --ignore=tests/integration/jobs tests/integration
+other_integration_and_deployment() {
+    run_tier "integration" --ignore=tests/integration/jobs tests/integration &&
+        scripts/test_deployment.sh &&
+        run_tier "deployment" tests/deployment
 }
 
 ALONE=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause)
@@ -68,7 +67,7 @@ acceptance_on_parts() {
 
 run_tier "unit" tests/unit &&
     scripts/test_servers.sh &&
-    run_beside other_integration jobs_and_deployment &&
+    run_beside other_integration_and_deployment jobs &&
     run_beside acceptance_on_parts acceptance_alone || status=1
 
 echo "--- all tiers"
