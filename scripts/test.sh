@@ -45,7 +45,7 @@ run_beside() { # SET SET
     [ "$of_first" -eq 0 ] && [ "$of_second" -eq 0 ]
 }
 
-jobs() {
+jobs_on_each_database() {
     run_tier "jobs" tests/integration/jobs && run_tier "jobs on SQLite" --database=sqlite tests/integration/jobs
 }
 
@@ -55,20 +55,20 @@ other_integration_and_deployment() {
         run_tier "deployment" tests/deployment
 }
 
-ALONE=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause)
+OTHERS=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause ocr command_line)
 
-acceptance_alone() {
-    run_tier "acceptance, programs alone" $ALONE tests/test_documentation.py
+acceptance_others() {
+    run_tier "acceptance, other programs" $OTHERS tests/test_documentation.py
 }
 
 acceptance_on_parts() {
-    run_tier "acceptance, on each set of backends" $(printf -- '--ignore=%s ' $ALONE) tests/acceptance
+    run_tier "acceptance, on each set of backends" $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
 }
 
 run_tier "unit" tests/unit &&
     scripts/test_servers.sh &&
-    run_beside other_integration_and_deployment jobs &&
-    run_beside acceptance_on_parts acceptance_alone || status=1
+    run_beside other_integration_and_deployment jobs_on_each_database &&
+    run_beside acceptance_on_parts acceptance_others || status=1
 
 echo "--- all tiers"
 cat "$summary"
