@@ -54,7 +54,7 @@ class Deployment(models.Model):
     """A model at a provider, with the page parsers that it serves, its place in the order, and its prices.
 
     Prices are US dollars per million tokens. An unknown price is None, never 0. ``listed_prices`` are those of a price
-    table (price_table.py), ``prices_from`` names it; they hold where nobody entered a price. ``learnt`` is what its
+    table (price_table.py), ``prices_from`` names it; they apply where no price was entered. ``learnt`` is what its
     answers taught (learnt.py).
     """
 

@@ -1,6 +1,6 @@
 """Read a region of a page as one table with pdfplumber: several strategies are tried, and the best one is kept.
 
-pdfplumber finds borders of cells in ruled lines, in the edges of words that are in one column, or where it is told. It
+pdfplumber finds borders of cells in ruled lines, in the edges of words that are in one column, or at given places. It
 is slow and knows nothing of reading order, so it reads a region on request, never whole documents. Runs only inside a
 sandboxed child.
 """

@@ -1,4 +1,4 @@
-"""What a model is told of the page before, so that it continues a sentence, a list, a table or a numbering."""
+"""A summary of the page before, so that a model continues a sentence, a list, a table or a numbering."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ MAX_HEADINGS = 3
 MAX_TAIL_CHARS = 300
 MAX_CELL_CHARS = 60
 MAX_CELLS = 12
-_NOT_TOLD = (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER, BlockType.FOOTNOTE, BlockType.CAPTION)
+_LEFT_OUT = (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER, BlockType.FOOTNOTE, BlockType.CAPTION)
 
 
 def summary_of(page: Page) -> str:
     """Return the last headings of the page and how its text ends; of a table at its end, the head and the last row."""
-    told = [block for block in page.blocks if block.type not in _NOT_TOLD]
-    if not told:
+    blocks = [block for block in page.blocks if block.type not in _LEFT_OUT]
+    if not blocks:
         return ""
-    headings = [block.text for block in told if block.type is BlockType.HEADING][-MAX_HEADINGS:]
+    headings = [block.text for block in blocks if block.type is BlockType.HEADING][-MAX_HEADINGS:]
     lines = [f"Headings: {' / '.join(heading[:MAX_TAIL_CHARS] for heading in headings)}"] if headings else []
-    last = told[-1]
+    last = blocks[-1]
     if last.type is BlockType.TABLE and last.cells:
         rows = grid_of(last.cells)
         lines += [f"It ends with a table. Its head: {_row(rows[0])}", f"Its last row: {_row(rows[-1])}"]

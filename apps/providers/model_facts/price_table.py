@@ -1,4 +1,4 @@
-"""Find a model's prices in litellm's table of models, for deployments whose prices nobody entered."""
+"""Find a model's prices in litellm's table of models, for deployments without entered prices."""
 
 from __future__ import annotations
 

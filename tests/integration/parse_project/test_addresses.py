@@ -9,20 +9,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.integration.parse_project.processes import ROOT, run_python
 
-
-def started(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a process that only reads the settings."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-c", "import parse_project.settings"],
-        cwd=ROOT,
-        env=inherited | {"LEAFMILL_DATA": str(folder)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+PROGRAM = "import parse_project.settings"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +25,7 @@ def started(folder: Path, **environment: str) -> subprocess.CompletedProcess[str
     ],
 )
 def test_an_unencoded_password_is_reported_but_not_shown(tmp_path: Path, name: str, address: str) -> None:
-    done = started(tmp_path, **{name: address})
+    done = run_python(PROGRAM, tmp_path, **{name: address})
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"{name}=")
@@ -55,7 +44,7 @@ def test_an_unencoded_password_is_reported_but_not_shown(tmp_path: Path, name: s
     ],
 )
 def test_valid_addresses_are_accepted(tmp_path: Path, name: str, address: str) -> None:
-    done = started(tmp_path, **{name: address})
+    done = run_python(PROGRAM, tmp_path, **{name: address})
 
     assert (done.returncode, done.stderr) == (0, "")
 

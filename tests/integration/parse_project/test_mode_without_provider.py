@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.integration.parse_project.processes import run_python
 
-
-def started(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a process that prints the setting."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-c", "from parse_project import settings; print(repr(settings.MODE_WITHOUT_PROVIDER))"],
-        cwd=ROOT,
-        env=inherited | {"LEAFMILL_DATA": str(folder)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+PROGRAM = "from parse_project import settings; print(repr(settings.MODE_WITHOUT_PROVIDER))"
 
 
 @pytest.mark.parametrize(
@@ -36,11 +22,11 @@ def started(folder: Path, **environment: str) -> subprocess.CompletedProcess[str
     ],
 )
 def test_empty_value_is_not_the_default(tmp_path: Path, environment: dict[str, str], mode: str) -> None:
-    assert started(tmp_path, **environment).stdout.strip() == repr(mode)
+    assert run_python(PROGRAM, tmp_path, **environment).stdout.strip() == repr(mode)
 
 
 def test_another_value_is_refused(tmp_path: Path) -> None:
-    done = started(tmp_path, MODE_WITHOUT_PROVIDER="quick")
+    done = run_python(PROGRAM, tmp_path, MODE_WITHOUT_PROVIDER="quick")
 
     assert done.returncode == 1
     assert "fast or nothing is expected" in done.stderr

@@ -1,4 +1,4 @@
-"""The page before is told in a few lines: what its headings are, and how it ends."""
+"""The page before is summed up in a few lines: its headings, and how it ends."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from apps.pages.layout.text.lines import baseline_of, rows_of
 from apps.pages.model.segments import Segment
 
 MIN_NUMBERS = 8
-# So many will do if each counts the lines between it and the one before.
+# Fewer numbers are enough if each counts the lines since the number before it.
 MIN_EXACT_NUMBERS = 3
 # Numbers end, or begin, within this distance of each other.
 MAX_EDGE_POINTS = 3.0

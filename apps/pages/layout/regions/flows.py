@@ -44,7 +44,7 @@ MIN_SHARE_TOGETHER = 0.8
 MIN_TITLED, MIN_HEADING_SIZE_RATIO = 2, 1.1
 MIN_MARKED_SHARE = 0.4
 MIN_BULLETS, MIN_BULLETS_SHARE = 3, 0.3
-# A block of authors has at most this many lines, and at most so many are beside each other.
+# A block of authors has at most this many lines, and at most this many blocks are beside each other.
 MAX_CENTRED_LINES, MAX_CENTRED_BLOCKS = 9, 6
 
 
