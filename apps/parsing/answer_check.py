@@ -6,6 +6,7 @@ is the third, and two agree: a right answer wins over a text layer whose charact
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from apps.pages.model.errors import PageError
 from apps.parsing.answers import fidelity
 from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity
 from apps.parsing.answers.normalized_words import PageWords, page_words
-from apps.parsing.answers.parse_answer import end_line, parsed_page
+from apps.parsing.answers.parse_answer import Draft, drafts_of, end_line, page_of_drafts
 from apps.parsing.errors import UnusableAnswer
 from apps.parsing.page_pictures import Pictures
 from apps.parsing.prompts.messages import CustomInstructions
@@ -78,22 +79,26 @@ def check_answer(
     """Return the page that an answer makes. Raise ``UnusableAnswer`` if it fails the check.
 
     An answer without its end line must pass even if the check refuses nothing. The arguments are those of
-    ``parsed_page``.
+    ``drafts_of``.
     """
+    drafts = drafts_of(
+        to_parse.page,
+        text,
+        marker=marker,
+        is_finished=is_finished,
+        dialect=dialect,
+        picture_size=picture_size,
+    )
+    is_whole = bool(dialect) or end_line(marker) in text
+    return check_drafts(to_parse, drafts, sees_picture=sees_picture, must_pass=to_parse.refuses or not is_whole)
 
-    def made_of(page: Page, words: PageWords) -> Page:
-        return parsed_page(
-            page,
-            text,
-            marker=marker,
-            is_finished=is_finished,
-            dialect=dialect,
-            picture_size=picture_size,
-            words=words,
-        )
 
+def check_drafts(
+    to_parse: PageToParse, drafts: Sequence[Draft], *, sees_picture: bool, must_pass: bool
+) -> CheckedAnswer:
+    """Return the page that the blocks of an answer make. Raise ``UnusableAnswer`` if they must pass and do not."""
     page, source = to_parse.page, source_of(to_parse.page)
-    made = made_of(page, to_parse.words)
+    made = page_of_drafts(page, drafts, to_parse.words)
     found = fidelity.compare(page, made.blocks, to_parse.words, image=sees_picture)
     code = fidelity.verdict(found, source=source)
     is_disputed = code and source == TEXT_LAYER
@@ -102,12 +107,12 @@ def check_answer(
         found = fidelity.compare(page, made.blocks, to_parse.words, image=True, witness=seen)
         code = fidelity.verdict(found, source=source)
         if code and is_disputed and fidelity.compare(read, page.blocks, seen).coverage < MIN_AGREEMENT:
-            other = made_of(read, seen)
+            other = page_of_drafts(read, drafts, seen)
             with_ocr = fidelity.compare(read, other.blocks, seen, image=True)
             if not fidelity.verdict(with_ocr, source=OCR):
                 made = msgspec.structs.replace(page, blocks=other.blocks)
                 found, code = msgspec.structs.replace(with_ocr, witness=OCR), ""
-    if code and (to_parse.refuses or (not dialect and end_line(marker) not in text)):
+    if code and must_pass:
         raise UnusableAnswer(findings(found), code=code)
     if code or (source == TEXT_LAYER and (found.coverage < 1.0 or found.added > 0.0)):
         made = msgspec.structs.replace(made, warnings=(*made.warnings, ANSWER_DIFFERS))

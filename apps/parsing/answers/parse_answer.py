@@ -19,7 +19,7 @@ from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.normalized_words import PageWords, page_words
 from apps.parsing.errors import UnusableAnswer
 
-__all__ = ["Draft", "end_line", "parsed_page", "read_answer"]
+__all__ = ["Draft", "drafts_of", "end_line", "page_of_drafts", "parsed_page", "read_answer"]
 
 # The markup of HTML tables doubles the characters of their text.
 MAX_ANSWER_CHARS = 2 * MAX_TEXT_CHARACTERS
@@ -82,7 +82,7 @@ def _cleaned(text: str) -> str:
     return text
 
 
-def parsed_page(
+def drafts_of(
     page: Page,
     text: str,
     *,
@@ -90,29 +90,47 @@ def parsed_page(
     is_finished: bool = False,
     dialect: str = "",
     picture_size: tuple[int, int] = (0, 0),
-    words: PageWords | None = None,
-) -> Page:
-    """Return the page with the blocks of the answer instead of its own.
+) -> list[Draft]:
+    """Return the blocks of an answer to a page, in order.
 
     ``dialect``: a name in ``model_facts.dialects``; one with a form of its own has no end line. ``picture_size``: the
-    pixels of the page's picture as it was sent. ``words``: the words of the page, if already known.
-    Raise ``UnusableAnswer`` as ``read_answer`` does, and for an empty answer to a page with words.
+    pixels of the page's picture as it was sent. Raise ``UnusableAnswer`` as ``read_answer`` does.
     """
-    from apps.parsing.answers import alignment, page_knowledge
     from apps.parsing.answers.dialects.page_scale import PageScale
     from apps.parsing.answers.dialects.readers import READERS
 
-    words = words or page_words(page)
     if dialect not in READERS:
-        drafts = read_answer(text, marker=marker, is_finished=is_finished)
-    elif is_finished:
-        drafts = READERS[dialect](_cleaned(text), PageScale(page.width, page.height, *picture_size))
-    else:
+        return read_answer(text, marker=marker, is_finished=is_finished)
+    if not is_finished:
         raise UnusableAnswer("The answer stops before its end.", code="output_truncated")
+    return READERS[dialect](_cleaned(text), PageScale(page.width, page.height, *picture_size))
+
+
+def page_of_drafts(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -> Page:
+    """Return the page with the blocks of an answer instead of its own.
+
+    ``words``: the words of the page, if already known.
+    Raise ``UnusableAnswer`` for an empty answer to a page with words.
+    """
+    from apps.parsing.answers import alignment, page_knowledge
+
+    words = words or page_words(page)
     if not drafts and words.tokens:
         raise UnusableAnswer("The answer is empty, but the page has text.")
     blocks = page_knowledge.with_pictures_of_page(alignment.align(page, drafts, words))
     return msgspec.structs.replace(page, blocks=tuple(page_knowledge.with_links_of_page(page, blocks)))
+
+
+def parsed_page(
+    page: Page,
+    text: str,
+    *,
+    marker: str = "",
+    is_finished: bool = False,
+    words: PageWords | None = None,
+) -> Page:
+    """Return the page with the blocks of an answer in Markdown. Raise as ``drafts_of`` and ``page_of_drafts`` do."""
+    return page_of_drafts(page, drafts_of(page, text, marker=marker, is_finished=is_finished), words)
 
 
 def _unwrapped(text: str, *, closed_after: bool) -> str:

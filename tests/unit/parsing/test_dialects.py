@@ -12,7 +12,7 @@ from apps.pages.output.render import RenderOptions, page_markdown
 from apps.parsing.answers.dialects.page_scale import PageScale
 from apps.parsing.answers.dialects.readers import READERS
 from apps.parsing.answers.drafts import Draft
-from apps.parsing.answers.parse_answer import parsed_page
+from apps.parsing.answers.parse_answer import drafts_of, page_of_drafts
 from apps.parsing.errors import UnusableAnswer
 from apps.providers.model_facts.dialects import DIALECTS, dialect_problems
 
@@ -236,7 +236,7 @@ def test_blocks_without_words_on_the_page_are_where_the_model_says() -> None:
         1000,
         blocks=(Block(BlockType.PARAGRAPH, place, "Figure 1: A chart", (Line("Figure 1: A chart", place),)),),
     )
-    made = parsed_page(page, DEEPSEEK, dialect="deepseek_ocr", is_finished=True)
+    made = page_of_drafts(page, drafts_of(page, DEEPSEEK, dialect="deepseek_ocr", is_finished=True))
     boxes = {block.text: block.box for block in made.blocks}
     title = boxes["Annual report"]
     assert (title.x0, title.top, title.x1, title.bottom) == pytest.approx((49.55, 50.05, 450.45, 70.07), abs=0.01)
