@@ -18,6 +18,7 @@ from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.extract import make_ranges
+from apps.jobs.stages.page_contents import READ_CONTENT
 from apps.jobs.stages.step_work import StorageUnavailable, record_errors
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure, decode_pages
@@ -132,7 +133,7 @@ def how_parsed(row: JobPage) -> dict[str, object]:
         "reason": row.mode_reason,
         "fallback_used": bool(row.fallback) or None,
         "fallback_reason": row.fallback,
-        **{name: value for name, value in row.facts.items() if name != "cost_nanos"},
+        **{name: value for name, value in row.facts.items() if name not in ("cost_nanos", READ_CONTENT)},
         "cost_usd": cost / 1e9 if cost is not None else None,
     }
     return {name: value for name, value in facts.items() if value not in ("", None)}

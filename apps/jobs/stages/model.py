@@ -41,7 +41,7 @@ from apps.jobs.scheduling.claims import (
 from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages import answer_cache, budget_waits
-from apps.jobs.stages.page_contents import stored_page_and_before
+from apps.jobs.stages.page_contents import READ_CONTENT, read_content, stored_page_and_before
 from apps.jobs.stages.page_threads import PageThreads, page_threads
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
@@ -90,14 +90,16 @@ def _begin(queue: str, fences: Mapping[int, int], threads: PageThreads) -> None:
     try:
         with borrowed_connection():
             steps = start_attempts(fences)
-            numbers = [step.first_page for step in steps]
+            numbers = {number for step in steps for number in (step.first_page, step.first_page - 1)}
             rows = {
                 row.number: row
                 for row in JobPage.objects.filter(job_id__in={step.job_id for step in steps}, number__in=numbers)
             }
+            contents = {number: read_content(row) for number, row in rows.items()}
             quota = queries.project_quota(steps[0].project_id) if steps else None
         for step in steps:
-            threads.run(queue, partial(_parse_claimed, step, rows[step.first_page], quota))
+            number = step.first_page
+            threads.run(queue, partial(_parse_claimed, step, rows[number], contents.get(number - 1, ""), quota))
             begun += 1
     finally:
         threads.release(queue, len(fences) - begun)
@@ -112,11 +114,14 @@ def parse_page(*, step_id: int, fence: int) -> None:
     parse_pages(queue=queue, fences={step_id: fence})
 
 
-def _parse_claimed(step: Step, row: JobPage, quota: ProjectQuota | None) -> None:
-    """Parse a claimed page. Snooze it while it must wait; fall back to its text if models fail."""
+def _parse_claimed(step: Step, row: JobPage, before: str, quota: ProjectQuota | None) -> None:
+    """Parse a claimed page. Snooze it while it must wait; fall back to its text if models fail.
+
+    ``before``: the key of the content of the page before; "" if there is none.
+    """
     with renewed_lease(step) as claim, record_errors(claim):
         try:
-            _complete_with_answer(claim, _PageContext(claim, row, quota))
+            _complete_with_answer(claim, _PageContext(claim, row, before, quota))
         except BudgetReserved as reserved:
             if not budget_waits.wait_for_money(claim, reserved):
                 _fall_back(claim, BudgetExceeded("Other pages took the money for which the page waited."))
@@ -144,7 +149,7 @@ def _parse_claimed(step: Step, row: JobPage, quota: ProjectQuota | None) -> None
 class _PageContext:
     """Everything that parsing a page needs to know."""
 
-    def __init__(self, claim: Claim, row: JobPage, quota: ProjectQuota | None) -> None:
+    def __init__(self, claim: Claim, row: JobPage, before_content: str, quota: ProjectQuota | None) -> None:
         job, step = claim.job, claim.step
         self.options = job.parsed_options
         self.row = row
@@ -155,7 +160,7 @@ class _PageContext:
                 exhausted = ledger.exhausted_deployments(
                     job_id=job.pk, page_number=step.first_page, tries=TRIES_PER_DEPLOYMENT, since=job.created_at
                 )
-        self.page, before = stored_page_and_before(self.row)
+        self.page, before = stored_page_and_before(self.row, before_content)
         self.parser = parsers.PARSERS[step.queue]
         instructions = self.options.instructions(self.row.facts.get("rule"))
         dollars_per_day = quota.dollars_per_day if quota else None
@@ -235,6 +240,7 @@ def _complete(claim: Claim, context: _PageContext, page: Page, facts: dict[str, 
     tracing.add_attributes(cache=str(facts.get("cache", "")))
     row = context.row
     if page is not context.page:
+        facts = {**facts, READ_CONTENT: read_content(row)}
         row.content = storage.page_content(claim.job.pk, first=page.number, last=page.number, attempt=claim.attempt)
         storage.write(row.content, encode_page(page) + b"\n")
     row.facts = {**row.facts, **facts}

@@ -7,17 +7,30 @@ from apps.jobs.models import JobPage
 from apps.pages.model.blocks import Page, find_page
 from apps.pages.model.errors import GarbledPage
 
+READ_CONTENT = "read_content"
+"""The fact of a page parsed by a model that names its content as extracted and recognized."""
+
 
 def stored_page(row: JobPage) -> Page:
     """Return the accepted content of a page. Raise GarbledPage if the stored file does not contain the page."""
     return find_page(storage.read(row.content), row.number)
 
 
-def stored_page_and_before(row: JobPage) -> tuple[Page, Page | None]:
-    """Return the accepted content of a page, and the page before as extracted in the same range, if there is one."""
+def read_content(row: JobPage) -> str:
+    """Return the key of a page's content as extracted and recognized, before a model parsed it; "" if there is none."""
+    return str(row.facts.get(READ_CONTENT) or row.content)
+
+
+def stored_page_and_before(row: JobPage, before: str) -> tuple[Page, Page | None]:
+    """Return the accepted content of a page, and that of the page before.
+
+    ``before``: the key of the content of the page before; "" if there is none.
+    """
     content = storage.read(row.content)
+    page = find_page(content, row.number)
+    if not before:
+        return page, None
     try:
-        before = find_page(content, row.number - 1)
-    except GarbledPage:  # the first page of its range, or the page before could not be read
-        before = None
-    return find_page(content, row.number), before
+        return page, find_page(content if before == row.content else storage.read(before), row.number - 1)
+    except (FileNotFoundError, GarbledPage):  # it is context only
+        return page, None

@@ -11,14 +11,17 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
+from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries
 from apps.jobs.commands import delete
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.models import JobPage, PageAnswer, ParseJob, Step
 from apps.jobs.scheduling import dispatch
-from apps.jobs.stages.assemble import usage_of
+from apps.jobs.stages.assemble import how_parsed, usage_of
+from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.states import JobState, PageState, Stage
+from apps.pages.model.blocks import encode_page
 from apps.providers.models import Usage
 from tests.documents.long import heading_of
 from tests.fakes.deployments import deploy
@@ -410,7 +413,23 @@ def test_a_model_is_told_how_the_page_before_ends(submit: Submit, provider: Fake
     run(submit(pages=5, mode=mode, tier=mode, uses_models=True))
 
     ends = [re.findall(r"It ends: 52\. .* (\d)\n</page_before", entry["text"]) for entry in provider.requests()]
-    # Ranges have four pages here, and a page is told of another in its own range only.
-    assert {number for found in ends for number in found} == {"1", "2", "3"}
+    # Ranges have four pages here. In agentic mode each page is asked for twice, and the request has its context twice.
+    assert {number for found in ends for number in found} == {"1", "2", "3", "4"}
     assert [] in ends
     assert all(len(found) < 2 for found in ends)
+
+
+def test_a_model_is_told_how_a_recognized_page_before_ends(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    job = run_to(submit(pages=3, mode="balanced", tier="balanced", uses_models=True), Stage.ROUTE)
+    for row in JobPage.objects.filter(job=job):  # OCR writes a file for each page
+        page = stored_page(row)
+        row.content = storage.page_content(job.pk, first=row.number, last=row.number, attempt="ocr")
+        storage.write(row.content, encode_page(page) + b"\n")
+        row.save()
+
+    run(job)
+
+    ends = [re.findall(r"It ends: 52\. .* (\d)\n</page_before", entry["text"]) for entry in provider.requests()]
+    assert sorted(ends) == [[], ["1"], ["2"]]
+    assert all("read_content" not in how_parsed(row) for row in JobPage.objects.filter(job=job))
