@@ -5,8 +5,10 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
-application = get_wsgi_application()
+_django = get_wsgi_application()
 
-from apps.core import tracing  # noqa: E402 (after the settings)
+from apps.api.requests.unread_bodies import DrainUnreadBodies  # noqa: E402 (after the settings)
+from apps.core import tracing  # noqa: E402
 
+application = DrainUnreadBodies(_django)
 tracing.start()

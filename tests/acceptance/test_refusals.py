@@ -1,0 +1,142 @@
+"""A refusal reaches a client that is still sending, whatever is refused and however large the body is.
+
+The asynchronous Python client and Node's fetch send the body after the headers; a response before that, followed by a
+closed connection, arrives as a connection error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import llama_cloud
+import pytest
+from llama_cloud import AsyncLlamaCloud
+
+from tests.acceptance.backends import EMBEDDED, Backends
+from tests.acceptance.running_service import RunningService
+from tests.documents.long import long_document
+
+pytestmark = pytest.mark.parametrize("backends", [EMBEDDED], indirect=True, scope="module")
+MB = 1024 * 1024
+SIZES = (2_000, 4_000, 7_000, 60_000, 400_000, 3 * MB)
+NODE = shutil.which("node")
+Call = Callable[[AsyncLlamaCloud, bytes], Awaitable[object]]
+
+
+@pytest.fixture(scope="module")
+def service(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    service = RunningService(backends, tmp_path_factory.mktemp("refusals"), {"MAX_UPLOAD_MB": "16"})
+    service.prepare()
+    service.start_web()
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def of_size(size: int) -> bytes:
+    content = long_document(1)
+    return content + b"\n%" + b"x" * (size - len(content) - 2) if size > len(content) else content[:size]
+
+
+async def upload(client: AsyncLlamaCloud, content: bytes) -> object:
+    return await client.parsing.create(upload_file=("a.pdf", content), tier="fast", version="latest")
+
+
+async def upload_to_another_project(client: AsyncLlamaCloud, content: bytes) -> object:
+    project = "00000000-0000-4000-8000-000000000000"
+    return await client.parsing.create(
+        upload_file=("a.pdf", content), tier="fast", version="latest", project_id=project
+    )
+
+
+async def put_the_document(client: AsyncLlamaCloud, content: bytes) -> object:
+    return await client.put(
+        "/api/v2/parse", cast_to=object, body=None, options={}, files=[("file", ("a.pdf", content))]
+    )
+
+
+async def post_somewhere(client: AsyncLlamaCloud, content: bytes) -> object:
+    return await client.post("/api/v9/nothing", cast_to=object, files=[("file", ("a.pdf", content))])
+
+
+async def upload_as_json(client: AsyncLlamaCloud, content: bytes) -> object:
+    return await client.post("/api/v2/parse/upload", cast_to=object, body={"file": "x" * len(content)})
+
+
+@pytest.mark.parametrize(
+    ("status", "call", "options", "sizes"),
+    [
+        (401, upload, {"api_key": "lm-wrong"}, SIZES),
+        (401, upload, {"api_key": "lm-wrong"}, (15 * MB, 20 * MB)),
+        (400, upload, {"default_headers": {"Host": "elsewhere.example"}}, SIZES),
+        (404, upload_to_another_project, {}, SIZES),
+        (404, post_somewhere, {}, SIZES),
+        (405, put_the_document, {}, SIZES),
+        (413, upload, {}, (18 * MB, 20 * MB)),
+        (415, upload_as_json, {}, SIZES),
+    ],
+)
+def test_the_asynchronous_client_sees_every_refusal(
+    service: RunningService, status: int, call: Call, options: dict[str, Any], sizes: tuple[int, ...]
+) -> None:
+    async def send_all() -> Counter[object]:
+        async with AsyncLlamaCloud(
+            base_url=service.url, max_retries=0, timeout=30, **{"api_key": service.key, **options}
+        ) as client:
+            bodies = [of_size(size) for size in sizes] * (12 // len(sizes))
+            results = await asyncio.gather(*(call(client, body) for body in bodies), return_exceptions=True)
+        return Counter(getattr(result, "status_code", None) or repr(result) for result in results)
+
+    assert asyncio.run(send_all()) == {status: 12}
+
+
+def test_a_document_of_another_type_is_refused_to_the_asynchronous_client(service: RunningService) -> None:
+    async def send() -> llama_cloud.APIStatusError:
+        async with AsyncLlamaCloud(base_url=service.url, api_key=service.key, max_retries=0) as client:
+            with pytest.raises(llama_cloud.APIStatusError) as refused:
+                await upload(client, b"<html>" + b"x" * 3 * MB)
+            return refused.value
+
+    assert asyncio.run(send()).status_code == 415
+
+
+@pytest.mark.skipif(NODE is None, reason="Node is not installed")
+def test_nodes_fetch_sees_every_refusal(service: RunningService) -> None:
+    script = Path(__file__).with_name("send_refused.mjs")
+    sizes = json.dumps([*SIZES, 20 * MB] * 2)
+    done = subprocess.run(
+        [str(NODE), str(script), service.url, sizes], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert json.loads(done.stdout) == {"401": 28, "404": 14}
+
+
+def test_a_client_that_waits_for_permission_is_refused_at_once(service: RunningService) -> None:
+    """It has sent nothing, so there is nothing to read."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        head = f"POST /api/v2/parse HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 401")
+
+
+def test_stalled_clients_leave_threads_for_others(service: RunningService) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    head = f"POST /api/v2/parse HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n\r\nbeginning"
+    stalled = [socket.create_connection((host, int(port)), timeout=5) for _ in range(40)]
+    try:
+        for connection in stalled:
+            connection.sendall(head.encode())
+        with service.client() as client:
+            assert client.get("/api/v2/parse").status_code == 200
+    finally:
+        for connection in stalled:
+            connection.close()
