@@ -27,7 +27,7 @@ def make_app(broker_url: str) -> Celery:
     """Return the application for this broker: ``amqp://``, ``redis://`` or ``redis+socket://``."""
     rabbitmq = broker_url.startswith("amqp")
     arguments = {"x-queue-type": "quorum"} if rabbitmq else None
-    app = Celery("ocr_worker")
+    app = Celery("ocr_worker", amqp="apps.core.broker_connection:AMQP")
     app.conf.update(
         broker_url=broker_url,
         broker_transport_options=(
@@ -46,6 +46,7 @@ def make_app(broker_url: str) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=False,
         worker_prefetch_multiplier=1,
+        worker_proc_alive_timeout=120.0,  # Celery's 4 seconds are too short to start an engine on a busy machine
         worker_send_task_events=True,
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,

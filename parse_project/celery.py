@@ -19,7 +19,7 @@ from parse_project.chords import backend_url
 
 def make_app() -> Celery:
     broker.install()
-    app = Celery("leafmill")
+    app = Celery("leafmill", amqp="apps.core.broker_connection:AMQP")
     app.conf.update(configuration())
     # Celery would close the database connection after each task, which costs more than a short task;
     # apps/jobs/worker.py keeps it as long as Django does.
@@ -76,6 +76,8 @@ def configuration() -> dict[str, Any]:
         "task_send_sent_event": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
+        # Celery kills a pool process that has not started by then. Its 4 seconds are too short on a busy machine.
+        "worker_proc_alive_timeout": 120.0,
         "worker_max_tasks_per_child": 5000,
         "worker_max_memory_per_child": 700_000,
         "task_serializer": "json",

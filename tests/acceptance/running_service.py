@@ -182,14 +182,33 @@ class RunningService:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    def wait(self, job_id: str, *, seconds: float = 60, pause: float = 0.02) -> str:
+    def wait(self, job_id: str, *, seconds: float = 180, pause: float = 0.02) -> str:
         """Wait until a job ends and return its status; ``pause`` is the polling interval in seconds."""
 
         def status() -> str:
             return str(self.job(job_id)["job"]["status"])
 
-        wait_for(lambda: status() not in ("PENDING", "RUNNING"), f"{job_id} ends", seconds=seconds, pause=pause)
+        try:
+            wait_for(lambda: status() not in ("PENDING", "RUNNING"), f"{job_id} ends", seconds=seconds, pause=pause)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.open_work(job_id)}") from None
         return status()
+
+    def open_work(self, job_id: str) -> str:
+        """Describe what an unfinished job waits for: its open steps, and the end of the log of every process."""
+        moments = "sent_at, begun_at, not_before, lease_expires_at"
+        steps = self.rows(
+            f"SELECT stage, state, first_page, last_page, fence, starts, {moments} FROM jobs_step"
+            f" WHERE job_id='{job_id}' AND state IN ('pending', 'running') ORDER BY id LIMIT 20"
+        )
+        job = self.rows(f"SELECT stage, state FROM jobs_parsejob WHERE id='{job_id}'")
+        lines = [f"The job is in {job}; its open steps ({moments} at the end):"]
+        lines += [f"  {step}" for step in steps]
+        for process in self.processes:
+            ended = "runs" if process.popen.poll() is None else f"has ended with {process.popen.returncode}"
+            lines.append(f"--- {process.name} (pid {process.popen.pid}) {ended}. The end of its log:")
+            lines += process.log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
+        return "\n".join(lines)
 
     def result(self, job_id: str) -> dict[str, Any]:
         """Return text, Markdown and items of every page."""

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +20,8 @@ from tests import services
 from tests.fakes.providers import credentials
 
 ROOT = Path(__file__).resolve().parents[2]
-SWITCH_SECONDS = 10.0
+SWITCH_SECONDS = 30.0
+ARRIVAL_SECONDS = 120.0
 
 
 class FakeProvider:
@@ -84,6 +87,26 @@ class FakeProvider:
 
     def set_latency(self, seconds: float, *, jitter: float = 0.0, seed: int = 0) -> None:
         self._post("latency", seconds=seconds, jitter=jitter, seed=seed)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the answers of all requests back until the block ends or calls ``release``."""
+        self._post("hold", held=True)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Send the answers that were kept back."""
+        self._post("hold", held=False)
+
+    def wait_for_requests(self, count: int) -> None:
+        """Wait until this number of requests has arrived since the last ``reset``."""
+        until = time.monotonic() + ARRIVAL_SECONDS
+        while len(arrived := self.requests()) < count:
+            assert time.monotonic() < until, f"{len(arrived)} of {count} requests arrived within {ARRIVAL_SECONDS} s"
+            time.sleep(0.01)
 
     def count_tokens(self, *, input: int | None = None, output: int | None = None, **parts: int | str) -> None:  # noqa: A002
         """Count every call with these tokens. ``parts``: cached, written, written_for_an_hour, thinking and tier."""

@@ -13,6 +13,7 @@ from tests.fakes.providers.specifications import (
     Announced,
     Answer,
     Fault,
+    Hold,
     Latency,
     Limit,
     Models,
@@ -33,6 +34,9 @@ def routes(server: Server) -> list[web.RouteDef]:
 
     def set_latency(latency: Latency) -> None:
         server.latency = latency
+
+    def hold(setting: Hold) -> None:
+        server.hold(held=setting.held)
 
     def set_tokens(tokens: Tokens) -> None:
         server.tokens = tokens
@@ -56,6 +60,7 @@ def routes(server: Server) -> list[web.RouteDef]:
         _post("limits", _setting(Limit, lambda limit: server.limits.enforce(limit))),
         _post("tokens", _setting(Tokens, set_tokens)),
         _post("latency", _setting(Latency, set_latency)),
+        _post("hold", _setting(Hold, hold)),
         _post("zoom", _setting(Zoom, set_zoom)),
         _post("models", _setting(Models, know_models)),
         _get("stats", lambda: server.ledger.stats()),

@@ -39,6 +39,7 @@ class Server:
     def __init__(self, service_account: Mapping[str, str], *, sees: bool = False) -> None:
         self.token_endpoint = TokenEndpoint(service_account)
         self.sees = sees
+        self._may_answer = asyncio.Event()
         self.reset()
 
     def reset(self) -> None:
@@ -51,6 +52,14 @@ class Server:
         self.thinking: dict[str, int] = {}
         self.announced: dict[str, dict[str, str]] = {}
         self.wires = _wires(self.token_endpoint)
+        self._may_answer.set()
+
+    def hold(self, *, held: bool) -> None:
+        """Let requests wait for their answers, or release them all."""
+        if held:
+            self._may_answer.clear()
+        else:
+            self._may_answer.set()
 
     def know_models(self, family: str, names: tuple[str, ...]) -> None:
         for wire in self.wires.values():
@@ -135,6 +144,7 @@ class Server:
         )
         completion = thinking.with_thinking(conversation, completion)
         await asyncio.sleep(self._pause_seconds(entry))
+        await self._may_answer.wait()
         entry.input_tokens, entry.output_tokens = completion.input_tokens, completion.output_tokens
         for slot in slots:
             slot.settle(completion.output_tokens)

@@ -116,6 +116,12 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     seed: int = 0
 
 
+class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether requests that arrive wait for their answers until a later setting releases them."""
+
+    held: bool
+
+
 class Zoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How often the model calls the zoom tool before it finishes, and with which x0, top, x1, bottom."""
 

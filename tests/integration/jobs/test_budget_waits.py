@@ -35,19 +35,19 @@ LONG = timedelta(seconds=60)
 
 
 @contextmanager
-def in_a_thread(step: Step) -> Iterator[threading.Thread]:
-    """Let another worker do this step while the block runs, and wait for it at the end."""
+def at_the_provider(step: Step, provider: FakeProvider) -> Iterator[threading.Thread]:
+    """Let another worker do this step. Its call is in flight while the block runs, and has ended after it."""
 
     def work() -> None:
         deliver(step)
         connection.close()
 
     worker = threading.Thread(target=work)
-    worker.start()
-    try:
+    with provider.held():
+        worker.start()
+        provider.wait_for_requests(1)
         yield worker
-    finally:
-        worker.join()
+    worker.join()
 
 
 def waiting_pages(job: ParseJob) -> list[int]:
@@ -72,19 +72,15 @@ def at_the_model(submit: Submit, *, pages: int, **options: Any) -> ParseJob:
 def test_a_page_waits_until_a_call_gives_money_back(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider, prices=PRICES)
     provider.count_tokens(**CHEAP)
-    provider.set_latency(5)
     job = at_the_model(submit, pages=3, max_cost=0.1)
     first, second, third = open_steps(job, Stage.MODEL)
 
-    with in_a_thread(first):
-        while not provider.requests():
-            time.sleep(0.01)
+    with at_the_provider(first, provider):
         deliver(second)
         deliver(third)
         assert waiting_pages(job) == [2, 3]
     assert waiting_pages(job) == [3]  # the first page left enough for one
 
-    provider.set_latency(0)
     run(job)
     assert (job.state, claims(job)) == (JobState.SUCCEEDED, {1: 1, 2: 2, 3: 2})
     assert JobPage.objects.filter(job=job, fallback="").count() == 3
@@ -94,13 +90,10 @@ def test_pages_for_which_nothing_is_left_fail_at_once_when_the_last_call_has_end
     submit: Submit, provider: FakeProvider
 ) -> None:
     deploy(provider, prices=PRICES)
-    provider.set_latency(5)
     job = at_the_model(submit, pages=3, max_cost=0.08, on_budget="stop")
     first, *others = open_steps(job, Stage.MODEL)
 
-    with in_a_thread(first):
-        while not provider.requests():
-            time.sleep(0.01)
+    with at_the_provider(first, provider):
         for step in others:
             deliver(step)
         assert waiting_pages(job) == [2, 3]
@@ -117,13 +110,10 @@ def test_a_call_of_another_job_gives_the_projects_money_back(
 ) -> None:
     deploy(provider, prices=PRICES)
     provider.count_tokens(**CHEAP)
-    provider.set_latency(5)
     ProjectQuota.objects.create(project=project, dollars_per_day="0.10")
     one, other = at_the_model(submit, pages=1), at_the_model(submit, pages=1)
 
-    with in_a_thread(open_steps(one, Stage.MODEL)[0]):
-        while not provider.requests():
-            time.sleep(0.01)
+    with at_the_provider(open_steps(one, Stage.MODEL)[0], provider):
         deliver(open_steps(other, Stage.MODEL)[0])
         assert waiting_pages(other) == [1]
 
@@ -137,18 +127,16 @@ def test_money_given_back_before_the_page_began_to_wait_is_not_missed(
 ) -> None:
     deploy(provider, prices=PRICES)
     provider.count_tokens(**CHEAP)
-    provider.set_latency(3)
     job = at_the_model(submit, pages=2, max_cost=0.1)
     first, second = open_steps(job, Stage.MODEL)
-    with in_a_thread(first) as worker:
+    with at_the_provider(first, provider) as worker:
 
         def wait_late(claim: Claim, reserved: BudgetReserved) -> bool:
+            provider.release()
             worker.join()  # before a connection is borrowed: on SQLite there is one
             return wait_for_money(claim, reserved)
 
         monkeypatch.setattr("apps.jobs.stages.budget_waits.wait_for_money", wait_late)
-        while not provider.requests():
-            time.sleep(0.01)
         deliver(second)
 
     assert waiting_pages(job) == []
@@ -156,14 +144,11 @@ def test_money_given_back_before_the_page_began_to_wait_is_not_missed(
 
 def test_a_page_that_always_loses_to_others_ends_over_the_budget(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider, prices=PRICES)
-    provider.set_latency(5)
     job = at_the_model(submit, pages=2, max_cost=0.1)
     first, second = open_steps(job, Stage.MODEL)
     Step.objects.filter(pk=second.pk).update(budget_waits=MAX_WAITS)
 
-    with in_a_thread(first):
-        while not provider.requests():
-            time.sleep(0.01)
+    with at_the_provider(first, provider):
         deliver(second)
 
     assert JobPage.objects.get(job=job, number=2).fallback == "budget_exceeded"
@@ -172,7 +157,7 @@ def test_a_page_that_always_loses_to_others_ends_over_the_budget(submit: Submit,
 def test_24_pages_on_a_small_budget_are_claimed_at_most_ten_times_each(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider, prices=PRICES)
     provider.count_tokens(**CHEAP)
-    provider.set_latency(2.5)
+    provider.set_latency(0.5)
     job = at_the_model(submit, pages=24, max_cost=0.25)
     lock, taken = threading.Lock(), set[tuple[object, ...]]()
 

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 import redis
+from celery import Celery
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
+from ocr_worker.celery import app as ocr_app
+from parse_project.celery import app as service_app
 from parse_project.celery import configuration
 from tests import services
 from tests.services import Service
@@ -73,6 +77,22 @@ def test_messages_share_one_client(queue: Any, monkeypatch: pytest.MonkeyPatch) 
         exchange(queue, str(number))
 
     assert built == []
+
+
+@pytest.mark.parametrize("app", [service_app, ocr_app], ids=["service", "ocr"])
+def test_a_worker_never_waits_long_before_it_tries_an_unreachable_broker_again(
+    app: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _seconds: None)
+    with (
+        app.connection_for_read(f"redis://127.0.0.1:{services.free_port()}/0") as connection,
+        pytest.raises(OperationalError),
+    ):
+        connection.ensure_connection(lambda _error, wait: waits.append(wait), max_retries=30)
+
+    assert len(waits) == 30
+    assert max(waits) <= 3
 
 
 def test_a_client_sends_again_after_a_restart_of_the_server(server: Service, connection: Connection) -> None:
