@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from apps.pages.layout.document.captions_notes import has_caption_label
 from apps.pages.layout.document.page_margins import margin_of
 from apps.pages.model.blocks import Block, BlockType, Cell
 from bench.rewritings import SENTENCE, Case, Rewriting, in_prose, markdown, shown
@@ -100,7 +101,11 @@ def without_paragraph(case: Case, rng: random.Random) -> str | None:
 
 def without_list_item(case: Case, rng: random.Random) -> str | None:
     blocks = shown(case)
-    items = [n for n, b in enumerate(blocks) if b.type is BlockType.LIST_ITEM and b.text.count(" ") >= 3]
+    items = [
+        number
+        for number, block in enumerate(blocks)
+        if block.type is BlockType.LIST_ITEM and block.text.count(" ") >= 3 and not margin_of(case[0], block)
+    ]
     if not items:
         return None
     del blocks[rng.choice(items)]
@@ -113,7 +118,10 @@ def heading_moved(case: Case, rng: random.Random) -> str | None:
     places = [
         number
         for number, (one, two) in enumerate(itertools.pairwise(blocks))
-        if one.type is BlockType.HEADING and two.type is BlockType.PARAGRAPH and two.text.count(" ") >= 12
+        if one.type is BlockType.HEADING
+        and not has_caption_label(one.text)
+        and two.type is BlockType.PARAGRAPH
+        and two.text.count(" ") >= 12
         if one.box.bottom <= two.box.top and min(one.box.x1, two.box.x1) > max(one.box.x0, two.box.x0)
     ]
     if not places:

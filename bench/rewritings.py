@@ -159,7 +159,7 @@ def fenced_with_chat(case: Case, rng: random.Random) -> str:
 
 def one_line_per_line(case: Case, rng: random.Random) -> str:
     return "\n\n".join(
-        "\n".join(line.text for line in block.lines)
+        "\n".join(line.text.replace("<", "&lt;") for line in block.lines)
         if block.type is BlockType.PARAGRAPH and block.lines
         else markdown([block])
         for block in shown(case)

@@ -54,8 +54,8 @@ class Run(msgspec.Struct, gc=False):
 def in_order(page: PageWords, answer: PageWords, places: Sequence[int]) -> list[int]:
     """Return the places that ``match_words`` found, with -1 for words that do not follow those before them in their
     unit."""
-    kept = list(places)
-    claimed = set(places)
+    kept = _joined_at_edges(page, answer, places)
+    claimed = set(kept)
     chain: list[int] = []  # indexes of the answer
     for here, place in enumerate(places):
         if place < 0:
@@ -71,10 +71,31 @@ def in_order(page: PageWords, answer: PageWords, places: Sequence[int]) -> list[
     return kept
 
 
+def _joined_at_edges(page: PageWords, answer: PageWords, places: Sequence[int]) -> list[int]:
+    """Return the places with the first word of each unit beside its second one, where the page has the same word.
+
+    A title often begins the text below it, so that one may have been matched with the word of the other.
+    """
+    kept = list(places)
+    where = {place: here for here, place in enumerate(places) if place >= 0}
+    start = 0
+    for size in answer.sizes:
+        beside = kept[start + 1] - 1 if size > 1 else -1
+        if beside >= 0 and kept[start] != beside and page.tokens[beside] == answer.tokens[start]:
+            other = where.get(beside, -1)
+            if other >= 0:
+                kept[other], where[kept[start]] = kept[start], other
+            kept[start], where[beside] = beside, start
+        start += size
+    return kept
+
+
 def _may_go_on(page: PageWords, before: int, place: int) -> bool:
     """Return whether an answer may go on at another place: from the end of a line to the start of one, not upwards."""
     if not (page.ends_unit(before) and page.starts_unit(place)):
         return False
+    if page.units[place] == page.units[before]:
+        return place > before
     line, last = page.all_units[page.units[place]], page.all_units[page.units[before]]
     box, below = line.box, last.box
     return line.block != last.block or box.middle >= below.top or box.x0 >= below.x1 or below.x0 >= box.x1
@@ -207,15 +228,14 @@ def _change(
     if [word for word in old if is_number(word)] == [word for word in new if is_number(word)]:
         if "".join(old) == "".join(new):
             return None
-        signs = all(is_sign(word) for word in (*lost, *gained))
         there, here = _raw(page, first, last), _raw(answer, start, end)
-        if signs and lost + gained:
-            if all(any(sign in here for sign in _ALIKE.get(word, word)) for word in lost) and all(
-                word == _DOLLAR or any(sign in there for sign in _ALIKE.get(word, word)) for word in gained
-            ):
+        if all(any(sign in here for sign in _ALIKE.get(word, word)) for word in lost if is_sign(word)) and all(
+            word == _DOLLAR or any(sign in there for sign in _ALIKE.get(word, word)) for word in gained if is_sign(word)
+        ):
+            if lost + gained and all(map(is_sign, (*lost, *gained))):
                 return None
-        elif (old and new and _letters(there) == _letters(here)) or _LIGATURE.sub("", "".join(new)) == "".join(old):
-            return None
+            if (old and new and _letters(there) == _letters(here)) or _LIGATURE.sub("", "".join(new)) == "".join(old):
+                return None
     unit = answer.units[added.first] if added else -1
     if not lost and not gained and _FORMULA.search(answer.all_units[unit].text):
         return None  # the parts of a formula have no one order

@@ -27,6 +27,8 @@ MIN_ACROSS = 2
 MIN_BODY_TYPE = 0.93
 # A title is bold, or larger than the page's type by this factor.
 MIN_TITLE_TYPE = 1.1
+# A title precedes the text right below it if that text has at least this many words.
+MIN_TITLED_WORDS = 4
 # Two blocks are in one column if they share this part of the narrower one's width.
 MIN_SHARED_WIDTH = 0.5
 # The boxes of lines below each other overlap by up to this much.
@@ -37,8 +39,9 @@ MAX_BLOCKS = 400
 
 
 class _Seen(msgspec.Struct, gc=False):
-    """A block of the page and the index of its first word in the answer."""
+    """A block of the page, its number there, and the place of its words in the answer."""
 
+    number: int
     block: Block
     words: int
     at: int
@@ -46,7 +49,10 @@ class _Seen(msgspec.Struct, gc=False):
 
 
 def out_of_column_order(page: Page, words: PageWords, places: Sequence[int]) -> Iterator[str]:
-    """Yield the beginnings of the texts that an answer has after those below them."""
+    """Yield the beginnings of the texts that an answer has after those below them.
+
+    Only texts that the page itself has in the order of their places are compared.
+    """
     sizes: dict[int, int] = {}
     for unit, size in zip(words.all_units, words.sizes, strict=True):
         sizes[unit.block] = sizes.get(unit.block, 0) + size
@@ -60,7 +66,9 @@ def out_of_column_order(page: Page, words: PageWords, places: Sequence[int]) -> 
     types = [line.size for block in page.blocks for line in block.lines]
     body = median(types) if types else 0.0
     seen = [
-        _Seen(page.blocks[number], sizes[number], int(median(found[number])), _is_flow(page.blocks[number], body))
+        _Seen(
+            number, page.blocks[number], sizes[number], int(median(found[number])), _is_flow(page.blocks[number], body)
+        )
         for number in order
         if 2 * len(found[number]) >= sizes[number]
     ]
@@ -68,8 +76,8 @@ def out_of_column_order(page: Page, words: PageWords, places: Sequence[int]) -> 
         for lower in seen:
             if (
                 upper.at > lower.at
+                and upper.number < lower.number
                 and upper.block.box.bottom <= lower.block.box.top + MAX_OVERLAP_POINTS
-                and _shared_width(upper.block.box, lower.block.box) > MIN_SHARED_WIDTH
                 and _must_follow(upper, lower, body)
             ):
                 yield (upper.block.text or "table")[:MAX_SHOWN_CHARS]
@@ -86,11 +94,16 @@ def _is_flow(block: Block, body: float) -> bool:
 
 
 def _must_follow(upper: _Seen, lower: _Seen, body: float) -> bool:
-    if upper.is_flow and lower.is_flow:
-        return max(upper.words, lower.words) >= MIN_BLOCK_WORDS
+    shared = _shared_width(upper.block.box, lower.block.box)
+    if upper.is_flow and lower.is_flow and max(upper.words, lower.words) >= MIN_BLOCK_WORDS:
+        return shared > MIN_SHARED_WIDTH
     lines = upper.block.lines
-    is_title = upper.is_flow and len(lines) == 1 and (lines[0].bold or lines[0].size > MIN_TITLE_TYPE * body)
-    return lower.block.type is BlockType.TABLE and is_title
+    if not upper.is_flow or len(lines) != 1 or not (lines[0].bold or lines[0].size > MIN_TITLE_TYPE * body):
+        return False
+    if lower.block.type is BlockType.TABLE:
+        return shared > MIN_SHARED_WIDTH
+    is_next = lower.number == upper.number + 1 and lower.words >= MIN_TITLED_WORDS
+    return is_next and shared > 0 and not has_caption_label(lower.block.text)
 
 
 def _shared_width(one: Box, other: Box) -> float:

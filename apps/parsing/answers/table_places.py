@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from statistics import median
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from apps.pages.model.blocks import Block, Cell
 from apps.pages.model.geometry import Box, union
 from apps.parsing.answers.drafts import Draft
-from apps.parsing.answers.normalized_words import PageWords, is_number, repeated_cells
+from apps.parsing.answers.normalized_words import PageWords, is_number, is_sign, repeated_cells
 
 # A cell is placed if at least this share of its words was found.
 MIN_FOUND_SHARE = 0.6
@@ -24,6 +24,8 @@ MIN_FOUND_SHARE = 0.6
 MIN_OWN_SHARE = 0.8
 # Centres of cells of one row differ by less than this share of their height.
 MAX_SHIFT_HEIGHTS = 0.6
+# The boxes of two rows, with the leading of their lines, overlap by up to this share of the lower one's height.
+MAX_OVERLAP_HEIGHTS = 0.3
 
 
 class _PlacedCell(msgspec.Struct, gc=False):
@@ -55,8 +57,9 @@ def misplaced_cells(
     flat = [one for one in placed if one.cell.row_span == 1]
     single = [one for one in flat if one.cell.column_span == 1]
     times = Counter(page.tokens)
-    bands: dict[int, list[_PlacedCell]] = defaultdict(list)  # of each row, the cell that occurs least often first
-    for one in sorted(flat, key=lambda one: min(times[word] for word in one.words)):
+    # Of each row, first the cells that cover no row below, and the words that occur least often.
+    bands: dict[int, list[_PlacedCell]] = defaultdict(list)
+    for one in sorted(flat, key=lambda one: (len(one.rows) > 1, min(times[word] for word in one.words))):
         if one.is_line:
             bands[one.cell.row].append(one)
     columns: dict[int, list[_PlacedCell]] = defaultdict(list)
@@ -64,6 +67,8 @@ def misplaced_cells(
         if one.is_own:
             columns[one.cell.column].append(one)
     found = [one.cell.text for one in single if _is_misplaced(one, bands, columns, page)]
+    filled = {(cell.row, cell.column) for cell in table.cells if cell.text}
+    found += [one.cell.text for one in _in_empty_columns(columns, filled)]
     found += [one.cell.text for one in _out_of_order(single, page)]
     found += [one.cell.text for one in _out_of_row_order(flat, page)]
     found += _rows_out_of_order(bands)
@@ -85,7 +90,7 @@ def _placed_cells(
             counts = Counter(page.units[place] for place in found)
             is_own = all(count >= MIN_OWN_SHARE * page.sizes[one] for one, count in counts.items())
             down, right = cell.row + cell.row_span, cell.column + cell.column_span
-            if not any(map(is_number, answer.tokens[start:end])):
+            if not all(is_number(word) or is_sign(word) for word in answer.tokens[start:end]):
                 while down < height and (down, cell.column) not in filled:
                     down += 1
                 while right < width and (cell.row, right) not in filled:
@@ -127,6 +132,20 @@ def _is_misplaced(
         and (column is None or not one.is_own or _overlap(box.x0, box.x1, column.x0, column.x1))
         for box in _other_places(one, page)
     )
+
+
+def _in_empty_columns(
+    columns: dict[int, list[_PlacedCell]], filled: Container[tuple[int, int]]
+) -> Iterator[_PlacedCell]:
+    """Yield numbers alone in their column that are printed in a column which has nothing in their row."""
+    for one, *others_below in columns.values():
+        if others_below or not is_number(one.words[0]) or not all(is_number(w) or is_sign(w) for w in one.words):
+            continue
+        extents = (
+            _extent_of(one, others) for column, others in columns.items() if (one.cell.row, column) not in filled
+        )
+        if any(extent is not None and extent.x0 <= one.centre <= extent.x1 for extent in extents):
+            yield one
 
 
 def _other_places(one: _PlacedCell, page: PageWords) -> Iterator[Box]:
@@ -207,7 +226,8 @@ def _rows_out_of_order(rows: dict[int, list[_PlacedCell]]) -> list[str]:
     for number in sorted(rows):
         row = rows[number]
         box = union(one.box for one in row if one is row[0] or _is_level(one.box, row[0].box))
-        if before is not None and box.bottom <= before.top and _overlap(box.x0, box.x1, before.x0, before.x1):
+        slack = MAX_OVERLAP_HEIGHTS * min(box.height, before.height) if before is not None else 0.0
+        if before is not None and box.bottom <= before.top + slack and _overlap(box.x0, box.x1, before.x0, before.x1):
             found.append(min(row, key=lambda one: one.cell.column).cell.text)
         before = box
     return found

@@ -203,3 +203,82 @@ def test_a_chart_as_a_table_of_its_values_is_accepted_from_a_model_that_sees_it(
     assert verdict(measured(answer, chart_page()), source=TEXT_LAYER) != ""
     changed = measured(answer.replace("250.00", "205.00"), chart_page(), image=True)
     assert verdict(changed, source=TEXT_LAYER) == "output_altered"
+
+
+def test_a_title_behind_small_or_short_text_below_it_is_found() -> None:
+    title = lines_block("Sowing oats", top=170)
+    title = msgspec.structs.replace(title, lines=(msgspec.structs.replace(title.lines[0], bold=True),))
+    small = lines_block("Sow them after the frost", top=190)
+    small = msgspec.structs.replace(small, lines=(msgspec.structs.replace(small.lines[0], size=8.0),))
+    body = lines_block(*PROSE, top=300, width=420)
+    of = page(title, small, body)
+    assert judged(f"# {title.text}\n\n{small.text}\n\n{WHOLE}", of) == ""
+    assert judged(f"{small.text}\n\n# {title.text}\n\n{WHOLE}", of) == "output_altered"
+
+
+def test_a_title_with_the_first_word_of_its_text_is_found_behind_it() -> None:
+    text = "Barley grows on fields that are dry and far from the river"
+    of = page(lines_block(*PROSE, top=100, width=420), lines_block("Barley", top=170), lines_block(text, top=200))
+    assert judged(f"{WHOLE}\n\n# Barley\n\n{text}", of) == ""
+    assert judged(f"{WHOLE}\n\n{text}\n\n# Barley", of) == "output_altered"
+
+
+def test_a_merged_cell_of_a_header_is_no_measure_for_the_row_beside_it() -> None:
+    head = (("Age group", "Rate", "", ""), ("", "of men", "of women", "Cases"))
+    rows = (*head, ("45-54", "24.1", "8.7", "91"), ("55-64", "73.8", "31.9", "224"))
+    table = table_block(rows)
+    heights = {"Age group": (320.0, 336.0), "of men": (313.0, 321.0), "of women": (313.0, 321.0), "Cases": (328.0, 336)}
+    cells = [
+        msgspec.structs.replace(cell, box=Box(cell.box.x0, top, cell.box.x1, bottom))
+        for cell in table.cells
+        if cell.box
+        for top, bottom in [heights.get(cell.text, (cell.box.top, cell.box.bottom))]
+    ]
+    of = page(lines_block(*PROSE, top=150, width=420), msgspec.structs.replace(table, cells=tuple(cells)))
+    assert judged(with_table(*rows), of) == ""
+
+
+def test_sentences_swapped_within_one_printed_line_are_found() -> None:
+    of = page(lines_block("The mill stands still today. Its wheel turns again tomorrow.", width=420))
+    assert judged("Its wheel turns again tomorrow. The mill stands still today.", of) != ""
+
+
+def test_a_percent_sign_before_a_korean_particle_is_not_lost_unseen() -> None:
+    of = page(lines_block("적어도 소프트웨어 공급담당자의 85%가 현재 교육 이수 상태 위의 정의 문서화된 방법"))
+    assert judged(of.blocks[0].text, of) == ""
+    assert judged(of.blocks[0].text.replace("%", ""), of) != ""
+
+
+def test_rows_whose_boxes_overlap_are_found_in_another_order() -> None:
+    table = table_block(PRICES)
+    boxes = [cell.box for cell in table.cells if cell.box]
+    tall = [
+        msgspec.structs.replace(cell, box=Box(box.x0, box.top, box.x1, box.bottom + 10))
+        for cell, box in zip(table.cells, boxes, strict=True)
+    ]
+    of = page(lines_block(*PROSE, top=150, width=420), msgspec.structs.replace(table, cells=tuple(tall)))
+    assert judged(with_table(*PRICES), of) == ""
+    assert judged(with_table(PRICES[0], PRICES[2], PRICES[1], *PRICES[3:]), of) == "output_altered"
+
+
+def test_an_amount_in_an_empty_column_is_found() -> None:
+    rows = [(one, two, "", three) for one, two, three in (("Year", "Public", "Private"), ("1996", "2,667", "384"))]
+    rows += [("1997", "2,746", "", "391"), ("1998", "2,830", "", "400")]
+    of = page(lines_block(*PROSE, top=150, width=420), table_block(tuple(rows)))
+    assert judged(with_table(*rows), of) == ""
+    assert judged(with_table(*rows[:3], ("1998", "", "2,830", "400")), of) == "output_altered"
+
+
+def test_captions_behind_a_figure_with_rotated_labels_are_accepted() -> None:
+    label = lines_block("Molecular orbital of the first kind in eV per atom", top=100)
+    axis = lines_block("Atomic orbital and its number in the usual order", top=60)
+    caption = lines_block("Figure 1: The coefficient matrix", top=200)
+    of = page(label, axis, caption, lines_block(*PROSE, top=300, width=420))
+    assert judged(f"{label.text}\n\n{axis.text}\n\n{WHOLE}\n\n{caption.text}", of) == ""
+
+
+def test_text_in_brackets_is_no_formula() -> None:
+    of = page(lines_block("The ring of polynomials R[X1 and X2] over the real numbers is not a field"))
+    answer = of.blocks[0].text.replace("[X1", "\\[X<sub>1</sub>").replace("X2]", "X<sub>2</sub>\\]")
+    made = parsed_page(of, f"{answer}\n{end_line('m')}", marker="m")
+    assert made.blocks[0].text == "The ring of polynomials R[X₁ and X₂] over the real numbers is not a field"

@@ -24,6 +24,7 @@ _INLINE = re.compile(
     re.DOTALL,
 )
 _IS_LATEX = re.compile(r"\\[A-Za-z%,;!{}|]|[_^=<>+*/-]|^\s*[A-Za-z]'*\s*$|^[\d.,\s]+$")
+_TAG = re.compile(r"</?(?:su[bp]|[bi]|em|strong|br|a|code)\b[^<>]{0,200}>", re.IGNORECASE)
 _CLOSED_BY = {"$$": "$$", "\\[": "\\]"}
 # Harmless with a blank between their signs, which LaTeX ignores.
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[:])")
@@ -32,6 +33,8 @@ _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[:])")
 def safe_latex(latex: str) -> str:
     """Return LaTeX on one line in which no program finds a tag or a link; "" if it is no LaTeX or cannot be made so."""
     latex = " ".join(latex.split())
+    if _TAG.search(latex):
+        return ""  # text in brackets, which Markdown escapes as LaTeX opens a formula
     if not _IS_LATEX.search(latex) or "`" in latex or latex.replace("\\\\", "").endswith("\\"):
         return ""
     return _MARKUP.sub(lambda found: found.group() + " ", latex)
