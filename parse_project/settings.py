@@ -183,6 +183,13 @@ MODE_WITHOUT_PROVIDER = env.choice(
     values=("fast", ""),
 )
 
+UNSUPPORTED_OPTIONS = env.choice(
+    "UNSUPPORTED_OPTIONS",
+    "refuse",
+    "requests with options whose effect outside the result does not exist yet: refuse them, or warn and parse",
+    values=("refuse", "warn"),
+)
+
 # --- Model providers ------------------------------------------------------------------------------------------------
 
 EXTERNAL_PROVIDERS = env.boolean(

@@ -19,7 +19,7 @@ class ApiView(APIView):
     """A view that returns JSON for any ``Accept`` header and reads bodies itself (bodies.py, uploads.py)."""
 
     parser_classes = ()
-    http_method_names = ["get", "head", "post", "delete"]  # noqa: RUF012
+    http_method_names = ["get", "head", "post", "put", "delete"]  # noqa: RUF012
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         return JSONRenderer(), "application/json"

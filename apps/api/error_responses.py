@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -55,15 +56,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
     """Return the error response for ``error``, with the headers that control retries."""
-    options: tuple[OptionProblem, ...] = ()
-    if isinstance(error, InvalidOptions):
-        options = error.problems
-    elif isinstance(error, InvalidOption):
-        kind_of_option = "mode_not_available" if isinstance(error, ModeNotAvailable) else "value_error"
-        options = (OptionProblem(kind_of_option, error.location, error.detail, error.value),)
-    elif isinstance(error, PageOutOfRange):
-        options = (OptionProblem("invalid_range", ("body", "page_ranges", "target_pages"), error.detail),)
-
+    options = problems_of(error)
     kind = error_kind(error.code)
     body = describe_error(error.code, error.detail) | {"status": kind.status, "request_id": request_id_of(request)}
     body["errors"] = [{"field": option.field, "code": option.type, "detail": option.message} for option in options]
@@ -84,6 +77,18 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
     return response
 
 
+def problems_of(error: ParseError) -> tuple[OptionProblem, ...]:
+    """Return the invalid options that an error is about; none for an error about something else."""
+    if isinstance(error, InvalidOptions):
+        return error.problems
+    if isinstance(error, InvalidOption):
+        kind = "mode_not_available" if isinstance(error, ModeNotAvailable) else "value_error"
+        return (OptionProblem(kind, error.location, error.detail, error.value),)
+    if isinstance(error, PageOutOfRange):
+        return (OptionProblem("invalid_range", ("body", "page_ranges", "target_pages"), error.detail),)
+    return ()
+
+
 def problem_of_status(request: HttpRequest | Request, status: int) -> HttpResponse:
     """Return the error response for a status that Django or the REST framework chose."""
     code = _CODES_BY_STATUS.get(status, "internal_error" if status >= 500 else "invalid_request")
@@ -100,7 +105,7 @@ def describe_error(code: str, detail: str) -> dict[str, Any]:
     """Return the fields that error responses, failed jobs and failed pages have in common."""
     kind = error_kind(code)
     return {
-        "type": f"/errors#{code}",
+        "type": f"{settings.PUBLIC_URL}/errors#{code}",
         "title": kind.title,
         "code": code,
         "detail": detail,

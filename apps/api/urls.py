@@ -6,10 +6,11 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
-from apps.api.v2 import estimate, files, parse, result_files
+from apps.api.v2 import configurations, estimate, files, parse, result_files
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
+CONFIGURATIONS = "api/v1/beta/configurations"
 DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models use the JSON Schema of OpenAPI 3.1
 
 urlpatterns = [
@@ -26,6 +27,8 @@ urlpatterns = [
     path(f"{FILES}/signed/<str:token>", files.SignedFile.as_view()),
     path(f"{FILES}/<str:file_id>", files.FileById.as_view()),
     path(f"{FILES}/<str:file_id>/content", files.FileContent.as_view()),
+    path(CONFIGURATIONS, configurations.Configurations.as_view()),
+    path(f"{CONFIGURATIONS}/<str:configuration_id>", configurations.ConfigurationById.as_view()),
     path("api/ocr-exchange/<str:token>", ocr_exchange.OcrExchange.as_view()),
     path(PARSE, parse.ParseJobs.as_view()),
     path(f"{PARSE}/upload", parse.ParseUpload.as_view()),

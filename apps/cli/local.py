@@ -14,7 +14,7 @@ import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES, parse_page_ranges
+from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES, last_page, parse_page_ranges
 from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
 
@@ -72,6 +72,8 @@ def parse_document(
         limits=limits,
         max_pages=DEFAULT_RANGE_PAGES,
     )
+    if last_page(pages) > facts.page_count:
+        facts = msgspec.structs.replace(facts, warnings=(*facts.warnings, "pages_out_of_range"))
     options = RenderOptions(granular_boxes=boxes, page_labels=facts.page_labels)
     if short is not None:
         if recognizer is not None:

@@ -1,7 +1,7 @@
 """The errors of commands on jobs.
 
 JobError (a ParseError)
-  JobNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+  JobNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
   IllegalMove       NotCancellable
   InvalidOption     ModeNotAvailable
 BrokerUnavailable (a ParseError)
@@ -21,6 +21,12 @@ class JobError(ParseError):
 
 class JobNotFound(JobError):
     """No such job. It may have been deleted, or the id belongs to another project."""
+
+    code = "not_found"
+
+
+class ConfigurationNotFound(JobError):
+    """This saved configuration does not exist. Send the id of one of GET /api/v1/beta/configurations, or a tier."""
 
     code = "not_found"
 

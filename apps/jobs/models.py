@@ -327,3 +327,24 @@ class PageAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stage} of {self.job_id}, pages {self.first_page}-{self.last_page}, {self.outcome}"
+
+
+def new_configuration_id() -> str:
+    return f"cfg-{uuid.uuid4()}"
+
+
+class SavedConfiguration(models.Model):
+    """Options that a request can name instead of sending them: ``parameters``, as they were sent and validated."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_configuration_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="configurations")
+    name = models.CharField(max_length=200)
+    parameters = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-created_at", "id"], name="configuration_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id})"

@@ -1,29 +1,39 @@
 """The groups of options below ``JobOptions`` (options.py), named and shaped as in LlamaParse's second API.
 
-``WithoutEffect`` marks an option that is accepted and changes nothing; a request that sets one gets a warning. The
-mark goes when code reads the option: tests/unit/jobs/test_options.py compares. ``None`` means that an option is left
-out, everywhere.
+``WithoutEffect`` marks an option that is accepted and changes nothing; a request that sets one gets a warning.
+``Refused`` marks one that a client relies on outside the result, such as a webhook: a request that sets it is refused,
+unless UNSUPPORTED_OPTIONS=warn. A mark goes when code reads the option: tests/unit/jobs/test_options.py compares.
+``None`` means that an option is left out, everywhere.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Optional, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from apps.pages.model.text import languages
 
 WITHOUT_EFFECT = "without_effect"
 Value = TypeVar("Value")
 WithoutEffect = Annotated[Optional[Value], WITHOUT_EFFECT]  # noqa: UP045 (an alias that takes a type)
+REFUSED = "refused"
+Refused = Annotated[Optional[Value], WITHOUT_EFFECT, REFUSED]  # noqa: UP045
 
+
+def _whole(value: object) -> object:
+    """Return 5 for 5.0: JSON has one kind of number, and some clients write every number with a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
 Share = Annotated[float, Field(ge=0, le=1)]
 TierName = Literal["fast", "cost_effective", "balanced", "multimodal", "agentic", "agentic_plus"]
 ChartEffort = Literal["efficient", "agentic", "agentic_plus"]
 ShortText = Annotated[str, Field(max_length=1000)]
 Prompt = Annotated[str, Field(max_length=20_000)]
 Names = Annotated[list[ShortText], Field(max_length=200)]
-_SECRETS = frozenset({"password", "webhook_signing_secret", "webhook_headers"})
+SECRETS = frozenset({"password", "webhook_signing_secret", "webhook_headers"})
 
 
 class Options(BaseModel):
@@ -38,7 +48,7 @@ class Options(BaseModel):
         return {
             name: _stored(value)
             for name, value in self
-            if name in type(self).model_fields and name not in _SECRETS and value is not None
+            if name in type(self).model_fields and name not in SECRETS and value is not None
         }
 
 
@@ -66,17 +76,17 @@ class AgenticOptions(Options):
 
 
 class CropBox(Options):
-    top: WithoutEffect[Share] = None
-    right: WithoutEffect[Share] = None
-    bottom: WithoutEffect[Share] = None
-    left: WithoutEffect[Share] = None
+    top: Refused[Share] = None
+    right: Refused[Share] = None
+    bottom: Refused[Share] = None
+    left: Refused[Share] = None
 
 
 class PageRanges(Options):
     target_pages: (
         Annotated[str, Field(description="Pages from 1 and ranges of them: 1,3,5-8", max_length=4096)] | None
     ) = None
-    max_pages: Annotated[int, Field(ge=1, le=1_000_000, description="target_pages wins over it")] | None = None
+    max_pages: Annotated[WholeNumber, Field(ge=1, le=1_000_000, description="target_pages wins over it")] | None = None
 
 
 class HtmlInput(Options):
@@ -277,16 +287,16 @@ class ProcessingOptions(Options):
 
 
 class Timeouts(Options):
-    base_in_seconds: Annotated[int, Field(ge=1, le=7200)] | None = None
-    extra_time_per_page_in_seconds: Annotated[int, Field(ge=0, le=300)] | None = None
+    base_in_seconds: Annotated[WholeNumber, Field(ge=1, le=7200)] | None = None
+    extra_time_per_page_in_seconds: Annotated[WholeNumber, Field(ge=0, le=300)] | None = None
 
 
 class JobFailureConditions(Options):
     allowed_page_failure_ratio: Share | None = None
-    fail_on_buggy_font: WithoutEffect[bool] = None
-    fail_on_image_extraction_error: WithoutEffect[bool] = None
-    fail_on_image_ocr_error: WithoutEffect[bool] = None
-    fail_on_markdown_reconstruction_error: WithoutEffect[bool] = None
+    fail_on_buggy_font: Refused[bool] = None
+    fail_on_image_extraction_error: Refused[bool] = None
+    fail_on_image_ocr_error: Refused[bool] = None
+    fail_on_markdown_reconstruction_error: Refused[bool] = None
 
 
 class ProcessingControl(Options):

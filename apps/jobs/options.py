@@ -29,6 +29,7 @@ from apps.jobs.option_groups import (
     PageRanges,
     ProcessingControl,
     ProcessingOptions,
+    Refused,
     ShortText,
     SpatialText,
     Timeouts,
@@ -74,8 +75,8 @@ class JobOptions(Options):
     output_options: OutputOptions | None = None
     processing_options: ProcessingOptions | None = None
     processing_control: ProcessingControl | None = None
-    webhook_configurations: WithoutEffect[Annotated[list[WebhookConfiguration], Field(max_length=50)]] = None
-    webhook_configuration_ids: WithoutEffect[Names] = None
+    webhook_configurations: Refused[Annotated[list[WebhookConfiguration], Field(max_length=50)]] = None
+    webhook_configuration_ids: Refused[Names] = None
 
     def stored(self) -> dict[str, Any]:
         """Return the options that a job keeps, as JSON. Those that only a request has are left out."""

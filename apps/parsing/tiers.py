@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from apps.parsing import tier_versions
+
 LATEST = "latest"
 
 
 @dataclass(frozen=True)
 class Tier:
-    """``versions``: oldest first; the last is what ``latest`` means."""
+    """``versions``: oldest first; the last is what ``latest`` means, and every job is parsed with it."""
 
     mode: str
     versions: tuple[str, ...]
 
+    @property
+    def own_version(self) -> str:
+        return self.versions[-1]
+
+    def accepts(self, version: str) -> bool:
+        """Return whether a client may pin this version."""
+        return version in self.versions or version in tier_versions.OF_OLD_CLIENTS
+
 
 TIERS: dict[str, Tier] = {
-    "fast": Tier("fast", ("2026-06-15",)),
-    "cost_effective": Tier("balanced", ("2026-09-28",)),
-    "balanced": Tier("balanced", ("2026-09-28",)),
-    "multimodal": Tier("multimodal", ("2026-09-28",)),
-    "agentic": Tier("agentic", ("2026-10-16",)),
-    "agentic_plus": Tier("agentic", ("2026-09-28",)),
+    "fast": Tier("fast", tier_versions.FAST),
+    "cost_effective": Tier("balanced", tier_versions.COST_EFFECTIVE),
+    "balanced": Tier("balanced", tier_versions.COST_EFFECTIVE),
+    "multimodal": Tier("multimodal", tier_versions.COST_EFFECTIVE),
+    "agentic": Tier("agentic", tier_versions.AGENTIC),
+    "agentic_plus": Tier("agentic", tier_versions.AGENTIC_PLUS),
 }

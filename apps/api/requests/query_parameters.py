@@ -46,6 +46,11 @@ def integer(request: Request, name: str, default: int, *, minimum: int, maximum:
     return min(int(raw), maximum)
 
 
+def page_size(request: Request, default: int = DEFAULT_PAGE_SIZE) -> int:
+    """Return ``page_size``, at most MAX_PAGE_SIZE."""
+    return integer(request, "page_size", default, minimum=1, maximum=MAX_PAGE_SIZE)
+
+
 def moment(request: Request, name: str) -> datetime | None:
     """Return the time of an ISO 8601 text: in UTC if it has no time zone, midnight if it is only a date."""
     raw = request.GET.get(name)

@@ -14,9 +14,10 @@ from rest_framework.request import Request
 
 from apps.accounts.models import Project
 from apps.api.base import ApiView, json_response, project_of
-from apps.api.requests.bodies import content_type, read_json, validated
+from apps.api.requests.bodies import content_type, read_json
 from apps.api.requests.uploads import read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
+from apps.api.v2.configured import request_options
 from apps.api.v2.files import storage_errors
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import ParseRequest
@@ -94,7 +95,7 @@ class ParseEstimate(ApiView):
         project = project_of(request)
         if content_type(request) == FORM:
             with read_upload(request) as upload:
-                job_request = request_to_estimate(options_of(upload))
+                job_request = request_to_estimate(options_of(project, upload))
                 check_type(upload.content.read(HEAD_BYTES))
                 # Readers open documents by path.
                 with storage_errors(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
@@ -102,7 +103,7 @@ class ParseEstimate(ApiView):
                     shutil.copyfileobj(upload.content, copy, 1024 * 1024)
                     copy.flush()
                     return _estimate(project, Path(copy.name), clean_name(upload.name), job_request)
-        options = validated(EstimateRequest, read_json(request))
+        options = request_options(EstimateRequest, project, read_json(request))
         job_request = request_to_estimate(options)
         document = named_document(project, options)
         with storage_errors(), storage.local_original(document.pk) as path:

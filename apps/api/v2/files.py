@@ -35,7 +35,7 @@ from apps.documents.queries import find_document_of_link, list_documents
 from apps.jobs import queries as job_queries
 from apps.jobs.commands.delete import delete_document
 from apps.jobs.errors import InvalidOption
-from apps.jobs.option_groups import Options
+from apps.jobs.option_groups import Options, WholeNumber
 
 Purpose = Literal["user_data", "parse", "extract", "classify", "split", "sheet", "agent_app"]
 PURPOSES: tuple[str, ...] = get_args(Purpose)
@@ -79,9 +79,7 @@ class Files(ApiView):
             file_name=query_parameters.text(request, "file_name"),
             external_file_id=query_parameters.text(request, "external_file_id"),
         )
-        size = query_parameters.integer(
-            request, "page_size", query_parameters.DEFAULT_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
-        )
+        size = query_parameters.page_size(request)
         order = _order(query_parameters.text(request, "order_by"), "query")
         return _listed(request, rows, order, size, query_parameters.text(request, "page_token"))
 
@@ -98,7 +96,7 @@ class FileFilter(Options):
 class FileQuery(Options):
     filter: FileFilter | None = None
     order_by: str | None = None
-    page_size: Annotated[int, Field(ge=1)] | None = None
+    page_size: Annotated[WholeNumber, Field(ge=1)] | None = None
     page_token: str | None = None
 
 

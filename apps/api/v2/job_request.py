@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+
+from django.conf import settings
 
 from apps.accounts.models import Project
 from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.api.v2.options import ParseOptions
-from apps.api.v2.tiers import CONFIGURATIONS, LATEST, TIERS
+from apps.api.v2.tiers import LATEST, TIERS
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
-from apps.jobs.option_groups import WITHOUT_EFFECT, Options
+from apps.jobs.option_effects import NOT_SUPPORTED, set_options, what_happens
+from apps.jobs.option_groups import Options
 from apps.jobs.scheduling.admission import admit
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing.routing import auto_mode
 
 MAX_WARNINGS = 50
-# Values that request the default behaviour need no warning.
-_HARMLESS: tuple[object, ...] = (None, False, "", [], {}, "move_to_end")
 
 
 def accept_request(project: Project, options: ParseOptions) -> JobRequest:
@@ -40,18 +41,12 @@ def accept_request(project: Project, options: ParseOptions) -> JobRequest:
 
 def request_to_estimate(options: ParseOptions) -> JobRequest:
     """Return the job request without checking the limits of the project. Without a tier, its mode is ""."""
-    has_tier = options.tier or options.configuration_id
-    return _job_request(options, _tier(options) if has_tier else "")
+    return _job_request(options, _tier(options) if options.tier else "")
 
 
 def _job_request(options: ParseOptions, tier: str) -> JobRequest:
-    version = ""
-    if tier:
-        versions, version = TIERS[tier].versions, options.version or LATEST
-        if version == LATEST or (version == "configured" and options.configuration_id):
-            version = versions[-1]
-        if version not in versions:
-            raise _unknown_version(tier, version, ("body", "version"))
+    version, about_version = _version(tier, options.version or LATEST) if tier else ("", ())
+    _refuse_unsupported(options)
 
     where = ("body", "processing_options", "auto_mode_configuration")
     try:
@@ -62,7 +57,7 @@ def _job_request(options: ParseOptions, tier: str) -> JobRequest:
         ) from error
     for index, rule in enumerate(rules):
         conf = rule.parsing_conf
-        if conf.version and conf.version not in (LATEST, *TIERS[conf.tier].versions):
+        if conf.version and conf.version != LATEST and not TIERS[conf.tier].accepts(conf.version):
             raise _unknown_version(conf.tier, conf.version, (*where, index, "parsing_conf", "version"))
 
     if options.target_pages:
@@ -76,47 +71,50 @@ def _job_request(options: ParseOptions, tier: str) -> JobRequest:
         options=options.as_kept(),
         user_metadata=options.user_metadata or {},
         password=options.password,
-        warnings=tuple(islice(_option_warnings(options), MAX_WARNINGS)),
+        warnings=(*about_version, *islice(_option_warnings(options), MAX_WARNINGS)),
     )
 
 
 def _tier(options: ParseOptions) -> str:
-    configuration = options.configuration_id
-    if configuration and configuration not in CONFIGURATIONS:
-        raise InvalidOption(
-            "This saved configuration does not exist. Send tier and version instead.",
-            location=("body", "configuration_id"),
-            value=configuration,
-        )
-    tier = options.tier or CONFIGURATIONS.get(configuration or "")
-    if tier is None:
+    if options.tier is None or options.tier == "configured":
         detail = f"A tier is required. Send one of: {', '.join(TIERS)}."
-        raise InvalidOptions([OptionProblem("missing", ("body", "tier"), detail)])
-    return tier
+        raise InvalidOptions([OptionProblem("missing", ("body", "tier"), detail, options.tier)])
+    return options.tier
+
+
+def _version(tier: str, version: str) -> tuple[str, Sequence[dict[str, str]]]:
+    """Return the version of the job, and a warning if it is another than the one that this service has."""
+    own = TIERS[tier].own_version
+    if version in (LATEST, own):
+        return own, ()
+    if not TIERS[tier].accepts(version):
+        raise _unknown_version(tier, version, ("body", "version"))
+    detail = f"The document is parsed with version {own}: this service has one version of each tier."
+    return version, ({"code": "version_replaced", "detail": detail, "option": "version", "parsed_with": own},)
 
 
 def _unknown_version(tier: str, version: str, location: tuple[str | int, ...]) -> InvalidOption:
-    known = ", ".join(TIERS[tier].versions)
-    detail = f"The tier {tier} does not have this version. Send latest or one of: {known}."
+    detail = f"The tier {tier} does not have this version. Send latest, or one of GET /api/v2/parse/versions."
     return InvalidOption(detail, location=location, value=version)
 
 
-def _option_warnings(options: Options, path: str = "", *, has_effect: bool = True) -> Iterator[dict[str, str]]:
-    """Yield a warning for each unknown option and for each option without effect.
+def _refuse_unsupported(options: Options) -> None:
+    """Raise InvalidOptions for options that would have an effect outside the result, but have none here."""
+    if settings.UNSUPPORTED_OPTIONS == "warn":
+        return
+    problems = [
+        OptionProblem("not_supported", ("body", *found.location), NOT_SUPPORTED)
+        for found in set_options(options)
+        if found.is_refused and not found.has_effect
+    ]
+    if problems:
+        raise InvalidOptions(problems)
 
-    ``path`` is the path of the group and ends with a dot. ``has_effect`` is False in a group without effect.
-    """
-    for name in options.model_extra or {}:
-        yield {"code": "unknown_option", "detail": options.unknown_warning, "option": path + printable(name)}
-    values = dict(options)
-    for name, field in type(options).model_fields.items():
-        value, option = values[name], path + name
-        effective = has_effect and WITHOUT_EFFECT not in field.metadata
-        if isinstance(value, Options):
-            yield from _option_warnings(value, option + ".", has_effect=effective)
-            continue
-        for index, item in enumerate(value) if isinstance(value, list) else ():
-            if isinstance(item, Options):
-                yield from _option_warnings(item, f"{option}.{index}.")
-        if not effective and value not in _HARMLESS:
-            yield {"code": "option_without_effect", "detail": "This option has no effect yet.", "option": option}
+
+def _option_warnings(options: Options) -> Iterator[dict[str, str]]:
+    """Yield a warning for each unknown option and for each option without effect."""
+    for found in set_options(options):
+        if found.is_unknown:
+            yield {"code": "unknown_option", "detail": found.group.unknown_warning, "option": printable(found.path)}
+        elif not found.has_effect:
+            yield {"code": "option_without_effect", "detail": what_happens(found.path), "option": found.path}

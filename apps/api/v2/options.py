@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,9 +11,12 @@ from apps.jobs.options import JobOptions
 
 
 class ParseOptions(JobOptions):
-    """The options for parsing a document. ``tier`` is required unless ``configuration_id`` is given."""
+    """The options for parsing a document.
 
-    tier: TierName | None = None
+    ``tier`` is required unless ``configuration_id`` is given; "configured" takes it from there.
+    """
+
+    tier: Literal[TierName, "configured"] | None = None
     version: Annotated[str, Field(max_length=20, description="latest, or one of GET /api/v2/parse/versions")] | None = (
         None
     )

@@ -18,6 +18,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
+from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
 from apps.api.v2.job_request import accept_request
 from apps.api.v2.options import ParseOptions, ParseRequest
@@ -43,7 +44,7 @@ from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import submit_job
 from apps.jobs.errors import InvalidOption, JobNotFound
 from apps.jobs.models import ParseJob
-from apps.jobs.option_groups import Options
+from apps.jobs.option_groups import Options, WholeNumber
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile
 from apps.pages.reading.inspection import media_type_of
@@ -59,8 +60,8 @@ class ParseJobs(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a job for a file that is already uploaded."""
-        options = validated(ParseRequest, read_json(request))
         caller = caller_of(request)
+        options = request_options(ParseRequest, caller.project, read_json(request))
         accepted = accept_request(caller.project, options)
         document = named_document(caller.project, options)
         job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
@@ -93,9 +94,7 @@ class ParseJobs(ApiView):
             created_from=query_parameters.moment(request, "created_at_on_or_after"),
             created_until=query_parameters.moment(request, "created_at_on_or_before"),
         )
-        size = query_parameters.integer(
-            request, "page_size", query_parameters.DEFAULT_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
-        )
+        size = query_parameters.page_size(request)
         token = query_parameters.text(request, "page_token")
         page = query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
         items = [represent_job(job) for job in page.rows]
@@ -108,7 +107,7 @@ class ParseUpload(ApiView):
         """Upload a document and create a job for it. The options are JSON text in the field ``configuration``."""
         caller = caller_of(request)
         with read_upload(request) as upload:
-            accepted = accept_request(caller.project, options_of(upload))
+            accepted = accept_request(caller.project, options_of(caller.project, upload))
             check_type(upload.content.read(HEAD_BYTES))
             document = store(caller.project, upload, kept_as_file=False)
         job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
@@ -152,7 +151,7 @@ class CancelParse(ApiView):
         return json_response(represent_job(cancel_job(job=find_job(project_of(request), job_id))))
 
 
-PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
+PageNumber = Annotated[WholeNumber, Field(ge=1, le=1_000_000)]
 
 
 class RetryRequest(Options):
@@ -182,9 +181,7 @@ class ParsePages(ApiView):
     def get(self, request: Request, job_id: str) -> HttpResponse:
         """List the pages of the job with their states."""
         job = find_job(project_of(request), job_id)
-        size = query_parameters.integer(
-            request, "page_size", query_parameters.MAX_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
-        )
+        size = query_parameters.page_size(request, query_parameters.MAX_PAGE_SIZE)
         rows = job_queries.list_pages(job.pk)
         token = query_parameters.text(request, "page_token")
         listed = query_parameters.paginate(rows, order=SortOrder("number", descending=False), size=size, token=token)
@@ -193,10 +190,10 @@ class ParsePages(ApiView):
         return json_response(JobPageList(counts=counts, items=items, next_page_token=listed.next_token))
 
 
-def options_of(upload: Upload) -> ParseOptions:
+def options_of(project: Project, upload: Upload) -> ParseOptions:
     """Return the options in the form field ``configuration``. Raise InvalidJson or InvalidOptions."""
     configuration = upload.fields.get("configuration") or "{}"
-    return validated(ParseOptions, parse_json(configuration.encode("utf-8", "surrogatepass")))
+    return request_options(ParseOptions, project, parse_json(configuration.encode("utf-8", "surrogatepass")))
 
 
 def find_job(project: Project, job_id: str) -> ParseJob:

@@ -70,6 +70,7 @@ def job_metadata(job: ParseJob) -> dict[str, Any]:
     return {
         "tier": job.tier,
         "version": job.version,
+        "parsed_with_version": _parsed_with(job),
         "mode": job.mode,
         "media_type": job.media_type or None,
         "document_pages": job.document_pages,
@@ -82,6 +83,11 @@ def job_metadata(job: ParseJob) -> dict[str, Any]:
         "duration_seconds": seconds,
         **job.result_facts,
     }
+
+
+def _parsed_with(job: ParseJob) -> str:
+    """Return the version of the tier that parses the job; a client may have pinned another one."""
+    return next((str(each["parsed_with"]) for each in job.warnings if "parsed_with" in each), job.version)
 
 
 class _StreamedResult(StreamingHttpResponse):

@@ -13,8 +13,8 @@ CONFIGURATIONS = {f"cfg-PARSE_{name.upper()}": name for name in OFFICIAL}
 
 
 def known_versions() -> dict[str, object]:
-    """Return the response to the client's ``parsing.list_versions``."""
+    """Return the response to the client's ``parsing.list_versions``: the newest first."""
     return {
-        **{name: list(TIERS[name].versions) for name in OFFICIAL},
-        "latest": {name: TIERS[name].versions[-1] for name in OFFICIAL},
+        **{name: list(reversed(TIERS[name].versions)) for name in OFFICIAL},
+        "latest": {name: TIERS[name].own_version for name in OFFICIAL},
     }

@@ -95,7 +95,7 @@ def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
     request = JobRequest(
         mode=admission.mode,
         tier=mode,
-        version=TIERS[mode].versions[-1],
+        version=TIERS[mode].own_version,
         target_pages=job.target_pages,
         max_pages=job.max_pages,
         options=job.parsed_options,

@@ -28,7 +28,7 @@ from apps.jobs.stages.step_work import password_of, reader_limits, reading_optio
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.page_ranges import parse_page_ranges
+from apps.pages.model.page_ranges import last_page, parse_page_ranges
 from apps.pages.model.warnings import describe
 from apps.pages.sandbox import client
 
@@ -108,7 +108,8 @@ def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Pa
 
 def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: int) -> None:
     """Move the job to the stage, and record the facts of its document and the deadline for this number of pages."""
-    job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in facts.warnings)]
+    codes = [*facts.warnings, *(("pages_out_of_range",) if last_page(job.target_pages) > facts.page_count else ())]
+    job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in codes)]
     job.page_count = pages
     for name, known in (("attachments", facts.attachments), ("page_labels", facts.page_labels)):
         if known:
@@ -131,7 +132,7 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
 def wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:
     """Return the numbers of the pages to parse, of a document with ``page_count`` pages.
 
-    Raise PageOutOfRange if the job asks for a page that the document does not have.
+    Raise PageOutOfRange if the document has none of the pages that the job asks for.
     """
     if job.target_pages:
         return parse_page_ranges(job.target_pages, page_count=page_count)

@@ -19,20 +19,27 @@ def check_page_ranges(text: str) -> None:
 
 
 def parse_page_ranges(text: str, *, page_count: int) -> tuple[int, ...]:
-    """Return the requested pages in ascending order, without duplicates; all pages for an empty text.
+    """Return the requested pages that exist, in ascending order, without duplicates; all pages for an empty text.
 
-    Raise ``PageOutOfRange`` for a text that is not a list of pages and for pages that the document does not have. The
-    ends of a range are checked before it is expanded, so a huge range costs nothing.
+    Raise ``PageOutOfRange`` for a text that is not a list of pages, and if none of the pages exists. A range is cut
+    before it is expanded, so a huge one costs nothing.
     """
     if not text.strip():
         return tuple(range(1, page_count + 1))
     wanted: set[int] = set()
     for first, last in _parts(text):
-        if last > page_count:
-            have = f"{page_count} page{'' if page_count == 1 else 's'}"
-            raise PageOutOfRange(f"Page {last} was requested, but the document has {have}. Send pages that exist.")
-        wanted.update(range(first, last + 1))
+        wanted.update(range(first, min(last, page_count) + 1))
+    if not wanted:
+        have = f"{page_count} page{'' if page_count == 1 else 's'}"
+        raise PageOutOfRange(
+            f"Page {last_page(text)} was requested, but the document has {have}. Send pages that exist."
+        )
     return tuple(sorted(wanted))
+
+
+def last_page(text: str) -> int:
+    """Return the highest page of the list, 0 for an empty one; the document may not have it."""
+    return max((last for _, last in _parts(text)), default=0) if text.strip() else 0
 
 
 def _parts(text: str) -> list[tuple[int, int]]:

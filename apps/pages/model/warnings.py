@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _SENTENCES = {
+    "pages_out_of_range": "Some of the requested pages do not exist; the others are given.",
     "type_mismatch": "The file's content does not match its extension; the content was used.",
     "document_repaired": "The file was damaged and has been repaired; check that nothing is missing.",
     "dpi_reduced": "A page is so large that it was rendered at a lower resolution.",

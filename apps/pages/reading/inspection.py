@@ -94,6 +94,8 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
     except Exception as error:
         if "encryption" in str(error).lower() and "unsupported" in str(error).lower():
             raise UnsupportedEncryption from error
+        if "loop detected in /pages" in str(error).lower():  # PDFium would count the tree itself as an empty page
+            raise DamagedDocument("The page tree of the PDF contains itself. Save it with another program.") from error
         return _inspect_with_pdfium(path, password)
     warnings = ("document_repaired",) if repaired else ()
     return DocumentFacts(PDF, page_count, title, warnings, attachments, page_labels)

@@ -13,6 +13,7 @@ import pytest
 from apps.api.v2.results import MAX_UNSTREAMED_BYTES
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import Stage
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.long import heading_of, long_document
 from tests.integration.api.conftest import PARSE, Api, Finish, body_of, code_of
 from tests.integration.jobs.conftest import run_to
@@ -145,7 +146,7 @@ def test_too_many_failed_pages_fail_the_job_only_if_requested(
     ("content", "options", "beginning", "code"),
     [
         (b"%PDF-1.7\n", {}, "PDF_IS_BROKEN: ", "document_corrupt"),
-        (long_document(2), {"page_ranges": {"target_pages": "2-3"}}, "NO_DATA_FOUND_IN_FILE: ", "invalid_option"),
+        (long_document(2), {"page_ranges": {"target_pages": "3-4"}}, "NO_DATA_FOUND_IN_FILE: ", "invalid_option"),
     ],
 )
 def test_a_failed_job_has_its_error(
@@ -273,3 +274,19 @@ def test_a_document_is_accepted_while_the_broker_is_down(api: Api, finish: Finis
     job_id = api.parse().json()["id"]
     finish(job_id)
     assert api.job(job_id).json()["job"]["status"] == "COMPLETED"
+
+
+def test_pages_beyond_the_end_are_left_out_with_a_warning(api: Api, finish: Finish) -> None:
+    job_id = api.parse(long_document(3), page_ranges={"target_pages": "2,3-9"}).json()["id"]
+    assert [each["code"] for each in finish(job_id).warnings] == ["pages_out_of_range"]
+    assert [page["page_number"] for page in body_of(api.job(job_id, "text"))["text"]["pages"]] == [2, 3]
+
+    job_id = api.parse(long_document(3), page_ranges={"target_pages": "4-9"}).json()["id"]
+    finish(job_id)
+    assert "NO_DATA_FOUND_IN_FILE" in body_of(api.job(job_id))["job"]["error_message"]
+
+
+def test_a_page_tree_that_contains_itself_is_damaged(api: Api, finish: Finish) -> None:
+    tree = assembled_pdf(b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R]/Count 1>>")
+    job_id = api.parse(tree).json()["id"]
+    assert finish(job_id).error_code == "document_corrupt"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from llama_cloud.types.parsing_list_versions_response import ParsingListVersionsResponse
 
 from apps.jobs.models import ParseJob
 from tests.integration.api.conftest import PARSE, Api, body_of, code_of
@@ -96,15 +97,43 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
             "extract_printed_page_number": False,
             "markdown": {"tables": {"output_tables_as_markdown": True}},
         },
-        webhook_configurations=[{"webhook_url": "https://example.org/", "sparkle": 1}],
     ).json()
     assert warnings_of(job) == {
         ("option_without_effect", "http_proxy"),
         ("option_without_effect", "input_options.html.remove_fixed_elements"),
         ("option_without_effect", "output_options.save_output_pdf"),
-        ("option_without_effect", "webhook_configurations"),
-        ("unknown_option", "webhook_configurations.0.sparkle"),
     }
+    assert "This option has no effect yet." not in str(job["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("options", "location"),
+    [
+        ({"webhook_configuration_ids": ["whc-1"]}, ["webhook_configuration_ids"]),
+        ({"crop_box": {"bottom": 0.1}}, ["crop_box", "bottom"]),
+        (
+            {"processing_control": {"job_failure_conditions": {"fail_on_buggy_font": True}}},
+            ["processing_control", "job_failure_conditions", "fail_on_buggy_font"],
+        ),
+    ],
+)
+def test_what_would_not_happen_is_refused_unless_the_operator_wants_a_warning(
+    api: Api, settings: Any, options: dict[str, Any], location: list[str]
+) -> None:
+    response = api.parse(**options)
+    assert code_of(response, 422) == "invalid_option"
+    problem = response.json()["detail"][0]
+    assert (problem["type"], problem["loc"]) == ("not_supported", ["body", *location])
+    assert not ParseJob.objects.exists()
+
+    settings.UNSUPPORTED_OPTIONS = "warn"
+    assert ("option_without_effect", ".".join(location)) in warnings_of(api.parse(**options).json())
+
+
+def test_a_whole_number_may_be_written_with_a_point(api: Api) -> None:
+    job = api.parse(page_ranges={"max_pages": 5.0})
+    assert job.status_code == 200
+    assert code_of(api.parse(page_ranges={"max_pages": 5.5}), 422) == "invalid_option"
 
 
 def test_the_table_format_is_stored_with_the_job(api: Api) -> None:
@@ -174,4 +203,36 @@ def test_listed_versions_are_accepted(api: Api) -> None:
     for tier, version in versions["latest"].items():
         assert version in versions[tier]
         assert api.parse(tier=tier, version=version).json()["version"] == version
+        assert not [
+            each for each in api.parse(tier=tier, version=version).json()["warnings"] if "version" in each["code"]
+        ]
     assert api.parse(tier=None, version="configured", configuration_id="cfg-PARSE_AGENTIC").json()["tier"] == "agentic"
+
+
+def test_every_version_of_the_client_is_listed_and_accepted(api: Api, settings: Any) -> None:
+    settings.MODE_WITHOUT_PROVIDER = "fast"
+    listed = api.get(f"{PARSE}/versions").json()
+    for tier in ("fast", "cost_effective", "agentic", "agentic_plus"):
+        named = get_args(get_args(ParsingListVersionsResponse.model_fields[tier].annotation)[0])
+        assert listed[tier] == list(named)
+    assert sum(len(listed[tier]) for tier in listed if tier != "latest") == 112
+    assert listed["latest"]["agentic"] == listed["agentic"][0]
+
+
+def test_a_pinned_version_is_parsed_with_ours_and_says_so(api: Api) -> None:
+    job = api.parse(version="2025-12-11").json()
+    assert job["version"] == "2025-12-11"
+    assert [(each["code"], each["parsed_with"]) for each in job["warnings"]] == [("version_replaced", "2026-06-15")]
+    metadata = body_of(api.job(job["id"], "job_metadata"))["job_metadata"]
+    assert (metadata["version"], metadata["parsed_with_version"]) == ("2025-12-11", "2026-06-15")
+
+
+def test_the_versions_of_the_first_client_are_accepted_for_every_tier(api: Api, settings: Any) -> None:
+    settings.MODE_WITHOUT_PROVIDER = "fast"
+    assert api.parse(tier="cost_effective", version="2026-01-08").status_code == 200
+    assert code_of(api.parse(tier="cost_effective", version="2026-01-09"), 422) == "invalid_option"
+
+
+def test_types_of_problems_are_addresses_of_this_service(api: Api, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://parse.example.org"
+    assert api.parse(tier="best").json()["type"] == "https://parse.example.org/errors#invalid_option"
