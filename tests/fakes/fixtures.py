@@ -44,10 +44,10 @@ def quota_store(redis_url: str, settings: Any) -> QuotaStore:
 def make_gateway(
     quota_store: QuotaStore, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeGateway]:
-    """A function that makes the test's own gateway, with its limits, and makes jobs use it."""
+    """A function that makes the test's own gateway, with its width and limits, and makes jobs use it."""
 
-    def make(**limits: Any) -> Gateway:
-        widths = {"llm": 20, "lvm": 20, "agent": 20}
+    def make(*, width: int = 20, **limits: Any) -> Gateway:
+        widths = dict.fromkeys(("llm", "lvm", "agent"), width)
         gateway = Gateway(
             client=Client(), store=quota_store, catalog=catalog, widths=widths, limits=CallLimits(**limits)
         )

@@ -132,14 +132,23 @@ class Gateway:
 
     @contextmanager
     def _concurrency_slot(self, scope: CallScope) -> Iterator[None]:
-        """Hold a slot during the block. Pages that can wait use at most half of the slots, because they are slow."""
+        """Hold a slot during the block, waiting for it in the thread: only few more pages have begun than slots exist.
+
+        Pages that can wait use at most half of the slots, because they are slow. They are snoozed instead, so that they
+        do not occupy the threads of the others.
+        """
         page_parser = scope.call_for.page_parser
-        slots = [self._semaphores[page_parser], *([self._slow_semaphores[page_parser]] if scope.can_wait else [])]
         with ExitStack() as held:
-            for slot in reversed(slots):
-                if not slot.acquire(timeout=MAX_QUOTA_WAIT_SECONDS):
-                    raise QuotaExhausted(random.uniform(0.5, 1.5) * (10 if scope.can_wait else 1))
-                held.callback(slot.release)
+            if scope.can_wait:
+                slow_slot = self._slow_semaphores[page_parser]
+                if not slow_slot.acquire(timeout=MAX_QUOTA_WAIT_SECONDS):
+                    raise QuotaExhausted(random.uniform(0.5, 1.5) * 10)
+                held.callback(slow_slot.release)
+            slot = self._semaphores[page_parser]
+            while not slot.acquire(timeout=MAX_QUOTA_WAIT_SECONDS):
+                if scope.should_stop():
+                    raise Stopped
+            held.callback(slot.release)
             yield
 
     def _attempt(self, attempt: Attempts, check: Check[Checked]) -> Completion[Checked] | None:

@@ -15,7 +15,9 @@ from apps.jobs.scheduling import claims
 from apps.jobs.stages import model, page_threads
 from apps.jobs.states import JobState, Stage, StepState
 from apps.pages.per_process import PerProcess
+from apps.providers.calls import gateway
 from tests.fakes.deployments import deploy
+from tests.fakes.fixtures import MakeGateway
 from tests.fakes.provider import FakeProvider
 from tests.integration.jobs.conftest import Submit, open_steps, run, run_to
 
@@ -92,6 +94,21 @@ def test_pages_without_a_free_thread_return_to_their_rows(
     model.parse_pages(queue="llm", fences=fences(job))
     threads.finish()
     assert run(job).state == JobState.SUCCEEDED
+
+
+def test_pages_wait_in_their_threads_while_others_call(
+    job: ParseJob, provider: FakeProvider, threads: Threads, make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "MAX_QUOTA_WAIT_SECONDS", 0.01)
+    make_gateway(width=1)
+    provider.set_latency(0.05)
+    message = fences(job)
+
+    model.parse_pages(queue="llm", fences=message)
+    threads.finish()
+
+    steps = Step.objects.filter(pk__in=message)
+    assert [(step.state, step.fence) for step in steps] == [(StepState.SUCCEEDED, 1)] * 6  # none was snoozed
 
 
 def test_one_message_has_several_pages(job: ParseJob, settings: Any) -> None:
