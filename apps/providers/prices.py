@@ -123,7 +123,11 @@ class Prices:
         lengths = (key.above for key in self.rates if key.kind == "input" and key.above < total)
         above = max(lengths, default=0)
         dollars = sum(
-            (count * (self.rate(PriceKey(kind, usage.service_tier, above)) or 0) for kind, count in counts.items()),
+            (
+                count * (self.rate(PriceKey(kind, usage.service_tier, above)) or 0)
+                for kind, count in counts.items()
+                if count
+            ),
             start=Fraction(0),
         )
         return round(dollars * self.regions.get(usage.region, Fraction(1)) * _NANOS)
@@ -134,6 +138,6 @@ class Prices:
         whole = [
             TokenUsage(input_tokens, output_tokens, cache_write_tokens=written, service_tier=billed)
             for written in (0, input_tokens)
-            for billed in ("", tier)
+            for billed in {"", tier}
         ]
         return max(self.cost_nanos(usage) for usage in whole)

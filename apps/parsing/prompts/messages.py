@@ -155,14 +155,20 @@ def _picture(image: bytes, **fields: str) -> Message:
 
 def defused(text: str) -> str:
     """Escape everything that looks like a frame, an end line or a control token; keep every word."""
-    if "<" not in text and text.isascii():
+    # Only a sign that is "<" in its normal form can begin such a thing.
+    if "<" not in text and (text.isascii() or "<" not in unicodedata.normalize("NFKC", text)):
         return text
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if line.isascii():
             lines[number] = _MARKUP.sub("&lt;", line)
             continue
-        plain = "".join(sign for sign in unicodedata.normalize("NFKC", line) if unicodedata.category(sign) != "Cf")
+        plain = unicodedata.normalize("NFKC", line)
+        if "<" not in plain:
+            continue
+        for sign in set(plain):
+            if unicodedata.category(sign) == "Cf":
+                plain = plain.replace(sign, "")
         if _MARKUP.search(plain):
             lines[number] = "".join("&lt;" if unicodedata.normalize("NFKC", sign) == "<" else sign for sign in line)
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import binascii
 import json
 import math
 import re
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,25 +23,31 @@ MIN_IMAGE_TOKENS = 260
 UNKNOWN_IMAGE_TOKENS = 4_000
 _HEAD = 48_000  # characters of base64 that contain a JPEG's size
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_ASCII_KINDS = 5
-# A kind of character sequence, tokens for each sequence, tokens for each of its characters.
-_COSTS = (
-    (re.compile(r"[A-Za-z]+"), 0.7, 0.155),
-    (
-        re.compile(r"[A-Za-z]{13,}"),
-        0.0,
-        0.15,
-    ),  # in addition to the line above: no tokenizer has such words as one token
-    (re.compile(r"[0-9]+"), 1.6, 0.2),
-    (re.compile(r"[!-/:-@\[-`{-~]+"), 1.0, 0.2),
-    (re.compile(r"\n+"), 0.8, 0.0),
-    (re.compile("[\u00a0-\u036f]+"), 0.0, 1.3),  # from here on: never in ASCII text
-    (re.compile("[\u0370-\u1fff]+"), 0.0, 1.0),  # Greek, Cyrillic, Hebrew, Arabic, India, Thai
-    (re.compile("[\u2000-\u2fff]+"), 0.0, 2.0),  # typographic signs, arrows, maths
-    (re.compile("[\u3000-\u9fff\uf900-\uffef]+"), 0.0, 1.6),
-    (re.compile("[\ua000-\ud7ff]+"), 0.0, 1.35),
-    (re.compile("[\ue000-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]+"), 0.0, 3.0),
+# The kinds of ASCII characters: tokens for each sequence, tokens for each of its characters.
+_A_WORD, _A_LETTER = 0.7, 0.155
+_LONG_WORD, _A_LONG_LETTER = 13, 0.15  # in addition: no tokenizer has such words as one token
+_A_NUMBER, _A_DIGIT = 1.6, 0.2
+_A_MARK, _A_SIGN = 1.0, 0.2
+_A_BREAK = 0.8
+# The same for other characters, whose sequences have no cost of their own.
+_NOT_ASCII = re.compile("[^\x00-\x7f]+")
+_OTHERS = (
+    (re.compile("[\u00a0-\u036f]+"), 1.3),
+    (re.compile("[\u0370-\u1fff]+"), 1.0),  # Greek, Cyrillic, Hebrew, Arabic, India, Thai
+    (re.compile("[\u2000-\u2fff]+"), 2.0),  # typographic signs, arrows, maths
+    (re.compile("[\u3000-\u9fff\uf900-\uffef]+"), 1.6),
+    (re.compile("[\ua000-\ud7ff]+"), 1.35),
+    (re.compile("[\ue000-\uf8ff\ufff0-\uffff\U00010000-\U0010ffff]+"), 3.0),
 )
+
+
+def _only(kept: str) -> bytes:
+    """Return the table for ``bytes.translate`` that keeps these ASCII characters, as x, and makes blanks of others."""
+    return bytes(ord("x") if chr(code) in kept else ord(" ") for code in range(256))
+
+
+_LETTERS, _DIGITS = _only(string.ascii_letters), _only(string.digits)
+_SIGNS, _BREAKS = _only(string.punctuation), _only("\n")
 
 
 def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> int:
@@ -65,10 +72,18 @@ def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mappi
 
 def text_tokens(text: str) -> int:
     """Return the tokens of a text."""
-    total = 0.0
-    for kind, a_run, a_sign in _COSTS[:_ASCII_KINDS] if text.isascii() else _COSTS:
-        runs = kind.findall(text)
-        total += a_run * len(runs) + a_sign * sum(map(len, runs))
+    data = text.encode("utf-8", "surrogatepass")
+    words = list(map(len, data.translate(_LETTERS).split()))
+    total = _A_WORD * len(words) + _A_LETTER * sum(words)
+    total += _A_LONG_LETTER * sum(length for length in words if length >= _LONG_WORD)
+    for table, a_sequence, a_sign in ((_DIGITS, _A_NUMBER, _A_DIGIT), (_SIGNS, _A_MARK, _A_SIGN)):
+        sequences = data.translate(table).split()
+        total += a_sequence * len(sequences) + a_sign * sum(map(len, sequences))
+    total += _A_BREAK * len(data.translate(_BREAKS).split())
+    if not text.isascii():
+        others = "".join(_NOT_ASCII.findall(text))
+        for kind, a_sign in _OTHERS:
+            total += a_sign * sum(map(len, kind.findall(others)))
     return math.ceil(total)
 
 

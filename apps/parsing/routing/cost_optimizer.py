@@ -76,8 +76,10 @@ def is_simple_table(cells: Sequence[Cell]) -> bool:
 
 def is_beside(box: Box, other: Box) -> bool:
     """Return whether the other box is to the left or right of this one, at about the same height."""
+    if other.x0 < box.x1 and other.x1 > box.x0:
+        return False
     shared = min(box.bottom, other.bottom) - max(box.top, other.top)
-    return shared > 0.5 * min(box.height, other.height) and (other.x0 >= box.x1 or other.x1 <= box.x0)
+    return shared > 0.5 * min(box.height, other.height)
 
 
 def _objections_to_text(facts: PageFacts) -> Iterator[str]:
