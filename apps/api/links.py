@@ -33,7 +33,13 @@ def document_id_of(token: str) -> str | None:
 
 def signed_result_path(job_id: str, name: str, *, seconds: int) -> str:
     """Return a path that serves a file of a job's result without a key."""
-    return f"/api/v2/parse/signed/{_signed([job_id, name], _RESULT_SALT, seconds)[0]}"
+    return signed_result_link(job_id, name, seconds=seconds)[0]
+
+
+def signed_result_link(job_id: str, name: str, *, seconds: int) -> tuple[str, datetime]:
+    """Return a path that serves a file of a job's result without a key, and when the path expires."""
+    token, expires_at = _signed([job_id, name], _RESULT_SALT, seconds)
+    return f"/api/v2/parse/signed/{token}", expires_at
 
 
 def result_of(token: str) -> tuple[str, str] | None:

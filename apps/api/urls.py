@@ -6,6 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
+from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, parse, result_files
 
 FILES = "api/v1/beta/files"
@@ -39,4 +40,5 @@ urlpatterns = [
     path(f"{PARSE}/<str:job_id>/cancel", parse.CancelParse.as_view()),
     path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),
     path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
+    *first_api.urlpatterns,
 ]

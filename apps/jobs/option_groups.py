@@ -8,6 +8,7 @@ unless UNSUPPORTED_OPTIONS=warn. A mark goes when code reads the option: tests/u
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Optional, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -310,3 +311,47 @@ class WebhookConfiguration(Options):
     webhook_headers: dict[str, str] | None = None
     webhook_output_format: Literal["string", "json"] | None = None
     webhook_signing_secret: ShortText | None = None
+
+
+class FirstApiOutput(Options):
+    """How ``/api/v1/parsing`` presents the result of the job; see LlamaParse's first API. The second ignores it.
+
+    In the texts around pages, ``{page_number}`` is the number of the page; in ``page_separator``, of the next one.
+    """
+
+    page_separator: ShortText | None = None
+    page_prefix: ShortText | None = None
+    page_suffix: ShortText | None = None
+    hide_headers: bool | None = None
+    hide_footers: bool | None = None
+    page_header_prefix: ShortText | None = None
+    page_header_suffix: ShortText | None = None
+    page_footer_prefix: ShortText | None = None
+    page_footer_suffix: ShortText | None = None
+    replace_failed_page_mode: Literal["raw_text", "blank_page", "error_message"] | None = None
+    replace_failed_page_with_error_message_prefix: ShortText | None = None
+    replace_failed_page_with_error_message_suffix: ShortText | None = None
+    extract_layout: bool | None = None
+    take_screenshot: bool | None = None
+    save_images: bool | None = None
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """The values of ``FirstApiOutput`` with their defaults."""
+
+    page_separator: str = "\n---\n"
+    page_prefix: str = ""
+    page_suffix: str = ""
+    hide_headers: bool = False
+    hide_footers: bool = False
+    page_header_prefix: str = ""
+    page_header_suffix: str = ""
+    page_footer_prefix: str = ""
+    page_footer_suffix: str = ""
+    replace_failed_page_mode: str = "raw_text"
+    replace_failed_page_with_error_message_prefix: str = ""
+    replace_failed_page_with_error_message_suffix: str = ""
+    extract_layout: bool = False
+    take_screenshot: bool = False
+    save_images: bool = True

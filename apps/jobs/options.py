@@ -17,6 +17,7 @@ from apps.accounts.models import ProjectQuota
 from apps.jobs.option_groups import (
     AgenticOptions,
     CropBox,
+    FirstApiOutput,
     Ignore,
     InputOptions,
     JobFailureConditions,
@@ -27,6 +28,7 @@ from apps.jobs.option_groups import (
     Options,
     OutputOptions,
     PageRanges,
+    Presentation,
     ProcessingControl,
     ProcessingOptions,
     Refused,
@@ -77,6 +79,7 @@ class JobOptions(Options):
     processing_control: ProcessingControl | None = None
     webhook_configurations: Refused[Annotated[list[WebhookConfiguration], Field(max_length=50)]] = None
     webhook_configuration_ids: Refused[Names] = None
+    first_api: FirstApiOutput | None = None
 
     def stored(self) -> dict[str, Any]:
         """Return the options that a job keeps, as JSON. Those that only a request has are left out."""
@@ -226,6 +229,13 @@ class JobOptions(Options):
         if rule is not None and (prompt := self.auto_mode_rules[rule].parsing_conf.custom_prompt):
             texts["custom_prompt"] = prompt
         return CustomInstructions(**{name: text for name, text in texts.items() if text})
+
+    @property
+    def presentation(self) -> Presentation:
+        """How the first API presents the result."""
+        group = self.first_api or FirstApiOutput()
+        chosen = {each.name: getattr(group, each.name) for each in fields(Presentation)}
+        return Presentation(**{name: value for name, value in chosen.items() if value is not None})
 
     @property
     def _processing(self) -> ProcessingOptions:

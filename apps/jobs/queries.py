@@ -82,6 +82,11 @@ def page_counts(job_id: str) -> dict[str, int]:
     return dict(rows)
 
 
+def auto_mode_pages(job_id: str) -> int:
+    """Return the number of the job's pages whose mode a rule of auto mode chose."""
+    return JobPage.objects.filter(job_id=job_id, facts__has_key="rule").count()
+
+
 def open_result(job: ParseJob, name: str) -> BinaryIO | None:
     """Open a file of the accepted result (``text.json``, ``markdown.md``...). Return None if there is none."""
     if not job.result_folder:

@@ -29,6 +29,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
     """Return the JSON object in the body. If ``optional``, an empty body is an empty object."""
+    raw = read_raw(request)
+    if not raw:
+        if optional:
+            return {}
+        raise InvalidRequest("The request has no body. Send a JSON object.")
+    if content_type(request) != "application/json":
+        raise UnsupportedMediaType("The body must be JSON. Send it with Content-Type: application/json.")
+    return parse_json(raw)
+
+
+def read_raw(request: Request) -> bytes:
+    """Return a body of at most ``MAX_BODY_BYTES``. Raise UnsupportedEncoding, FieldTooLarge or IncompleteUpload."""
     check_encoding(request)
     source, announced = source_of(request)
     too_large = FieldTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB. Send a smaller one.")
@@ -44,13 +56,7 @@ def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
         raise too_large
     if len(raw) < announced:
         raise IncompleteUpload
-    if not raw:
-        if optional:
-            return {}
-        raise InvalidRequest("The request has no body. Send a JSON object.")
-    if content_type(request) != "application/json":
-        raise UnsupportedMediaType("The body must be JSON. Send it with Content-Type: application/json.")
-    return parse_json(raw)
+    return raw
 
 
 def content_type(request: Request) -> str:

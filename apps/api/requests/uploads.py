@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
@@ -47,12 +47,32 @@ class Upload:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Form:
+    """A form: the values of each field in the order they were sent, and its file, if it has one."""
+
+    values: dict[str, list[str]]
+    upload: Upload | None
+
+
 @contextmanager
 def read_upload(request: Request) -> Iterator[Upload]:
     """Yield the form of the request. When the block ends, even with an error, nothing of the form is left on disk.
 
+    Raises FileMissing and the errors of ``read_form``.
+    """
+    with read_form(request) as form:
+        if form.upload is None:
+            raise FileMissing("The form has no file part. Send the document as the part file, with a file name.")
+        yield form.upload
+
+
+@contextmanager
+def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> Iterator[Form]:
+    """Yield the form of the request, with or without a file. When the block ends, nothing of it is left on disk.
+
     Raises UnsupportedMediaType, UnsupportedEncoding, FileTooLarge, FieldTooLarge, TooManyFields, TooManyFiles,
-    FileMissing, IncompleteUpload, InvalidRequest.
+    IncompleteUpload, InvalidRequest.
     """
     check_encoding(request)
     if content_type(request) != "multipart/form-data":
@@ -68,31 +88,36 @@ def read_upload(request: Request) -> Iterator[Upload]:
         except TooManyFilesSent as error:
             raise TooManyFiles from error
         except TooManyFieldsSent as error:
-            raise _too_many_fields() from error
+            raise too_many_fields(max_fields) from error
         except RequestDataTooBig as error:
             raise FieldTooLarge from error
         except OSError as error:  # also Django's UnreadablePostError
             raise IncompleteUpload from error
         except (MultiPartParserError, SuspiciousOperation) as error:
             raise InvalidRequest("The form is malformed. Check its boundary and its parts.") from error
-        if sum(len(values) for _, values in fields.lists()) > MAX_FIELDS:
-            raise _too_many_fields()
-        if any(len(value) > MAX_FIELD_BYTES for value in fields.values()):
-            raise FieldTooLarge
+        values = {name: [str(value) for value in sent] for name, sent in fields.lists()}
+        check_fields(values, max_fields=max_fields)
         body.check_end()
-        if handler.spool is None:
-            raise FileMissing("The form has no file part. Send the document as the part file, with a file name.")
-        handler.spool.seek(0)
-        texts = {name: str(value) for name, value in fields.items()}
-        yield Upload(handler.shown_name, cast(BinaryIO, handler.spool), handler.size_bytes, texts)
+        upload = None
+        if handler.spool is not None:
+            handler.spool.seek(0)
+            last = {name: sent[-1] for name, sent in values.items()}
+            upload = Upload(handler.shown_name, cast(BinaryIO, handler.spool), handler.size_bytes, last)
+        yield Form(values, upload)
     finally:
         handler.close()
 
 
-def _too_many_fields() -> TooManyFields:
-    return TooManyFields(
-        f"The form has more than {MAX_FIELDS} fields. Send the options as JSON in the field configuration."
-    )
+def check_fields(values: Mapping[str, Sequence[str]], *, max_fields: int) -> None:
+    """Raise TooManyFields or FieldTooLarge if the fields of a form exceed the limits."""
+    if sum(len(sent) for sent in values.values()) > max_fields:
+        raise too_many_fields(max_fields)
+    if any(len(value) > MAX_FIELD_BYTES for sent in values.values() for value in sent):
+        raise FieldTooLarge
+
+
+def too_many_fields(max_fields: int) -> TooManyFields:
+    return TooManyFields(f"The form has more than {max_fields} fields. Send only the options that you need.")
 
 
 class _Parser(MultiPartParser):

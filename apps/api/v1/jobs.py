@@ -1,0 +1,280 @@
+"""/api/v1/parsing: uploads and jobs of LlamaParse's first API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, RootModel
+from rest_framework.request import Request
+
+from apps.api import links
+from apps.api.base import ApiView, PublicView, caller_of, json_response, project_of
+from apps.api.error_codes import llamaparse_code
+from apps.api.request_errors import FileMissing, InvalidRequest, NotFound, UnsupportedMediaType
+from apps.api.requests import query_parameters
+from apps.api.requests.bodies import content_type, read_raw
+from apps.api.requests.uploads import Form, check_fields, read_form
+from apps.api.schema import PROBLEMS, query
+from apps.api.v1.form_fields import FIELDS
+from apps.api.v1.job_metadata import job_metadata
+from apps.api.v1.upload_request import translate
+from apps.api.v2 import results as second_api
+from apps.api.v2.files import storage_errors, store
+from apps.api.v2.parse import HEAD_BYTES, check_type, find_job, named_document
+from apps.api.v2.representations import JobPageState, PresignedUrl, represent_page
+from apps.core.pagination import NEWEST_FIRST
+from apps.jobs import queries
+from apps.jobs.commands.submit import submit_job
+from apps.jobs.models import ParseJob
+from apps.jobs.states import JobState, PageState
+from apps.pages.output.assembly import OUTPUTS
+
+MAX_FIELDS = 200  # there are about 110
+MAX_PAGES_OF_DETAILS = 1000
+EXTENSIONS = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".webp")
+FirstStatus = Literal["PENDING", "SUCCESS", "ERROR", "CANCELLED"]
+# The clients fail on PARTIAL_SUCCESS, so a job with failed pages is SUCCESS, and the pages say what failed.
+STATUS: dict[str, FirstStatus] = {
+    JobState.PENDING: "PENDING",
+    JobState.RUNNING: "PENDING",
+    JobState.SUCCEEDED: "SUCCESS",
+    JobState.PARTIAL: "SUCCESS",
+    JobState.FAILED: "ERROR",
+    JobState.CANCELLED: "CANCELLED",
+}
+_TYPES: dict[str, dict[str, Any]] = {
+    "switch": {"type": "boolean"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "text": {"type": "string"},
+    "json": {"type": "string", "description": "JSON"},
+}
+_FORM = {
+    "type": "object",
+    "properties": {name: _TYPES[known.kind] for name, known in FIELDS.items()},
+}
+UPLOAD_FORMS = {
+    "multipart/form-data": {
+        **_FORM,
+        "properties": {"file": {"type": "string", "format": "binary"}, **_FORM["properties"]},  # type: ignore[dict-item]
+    },
+    "application/x-www-form-urlencoded": _FORM,
+}
+
+
+class ParsingJob(BaseModel):
+    """A job. ``warnings`` are an addition to LlamaParse's fields."""
+
+    id: str
+    status: FirstStatus
+    error_code: str | None = None
+    error_message: str | None = None
+    warnings: list[dict[str, Any]] = []
+
+
+class ParsingJobDetails(ParsingJob):
+    file_name: str
+    parameters: dict[str, Any]
+    job_metadata: dict[str, Any]
+    failed_pages: list[JobPageState]
+
+
+class ParsingHistoryEntry(BaseModel):
+    """A job in the history. ``day`` is the day on which it was accepted, ``time`` its duration in seconds."""
+
+    user_id: str
+    day: datetime
+    job_id: str
+    file_name: str
+    original_file_name: str
+    expired: bool
+    pages: int | None
+    images: int | None = None
+    time: float | None
+
+
+class ParsingHistory(RootModel[list[ParsingHistoryEntry]]):
+    """The jobs of a project."""
+
+
+class Upload(ApiView):
+    """``added_fields``: fields of the form that the address itself sets."""
+
+    added_fields: dict[str, list[str]] = {}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="upload_parsing_file",
+        tags=["parsing (v1)"],
+        request=UPLOAD_FORMS,
+        responses={200: ParsingJob, **PROBLEMS},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Upload a document and create a job for it. The fields of the form are the options."""
+        caller = caller_of(request)
+        with _form_of(request) as form:
+            translated = translate(form.values | self.added_fields)
+            options = translated.request
+            accepted = translated.accept(caller.project, options)
+            if form.upload is not None:
+                check_type(form.upload.content.read(HEAD_BYTES))
+                document = store(caller.project, form.upload, kept_as_file=False)
+            elif options.source_url:
+                with translated.errors_by_field():
+                    document = named_document(caller.project, options)
+            else:
+                raise FileMissing("The form has no document. Send it as the part file, or its address as input_url.")
+        job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
+        return json_response(represent(job))
+
+
+class Screenshot(Upload):
+    added_fields = {"take_screenshot": ["true"], "tier": ["fast"]}  # noqa: RUF012
+
+    @extend_schema(
+        operation_id="screenshot_parsing_file",
+        tags=["parsing (v1)"],
+        request=UPLOAD_FORMS,
+        responses={200: ParsingJob, **PROBLEMS},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Upload a document and create a job for images of its pages; its result has their text, too."""
+        return super().post(request)
+
+
+class JobById(ApiView):
+    @extend_schema(operation_id="get_parsing_job", tags=["parsing (v1)"], responses={200: ParsingJob, **PROBLEMS})
+    def get(self, request: Request, job_id: str) -> HttpResponse:
+        """Return the status of a job, and its error if it failed."""
+        return json_response(represent(find_job(project_of(request), job_id)))
+
+
+class JobDetails(ApiView):
+    @extend_schema(
+        operation_id="get_parsing_job_details", tags=["parsing (v1)"], responses={200: ParsingJobDetails, **PROBLEMS}
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponse:
+        """Return a job with its options, its times and its failed pages, at most 1,000."""
+        job = find_job(project_of(request), job_id)
+        failed = queries.list_pages(job.pk).filter(state=PageState.FAILED).order_by("number")[:MAX_PAGES_OF_DETAILS]
+        details = ParsingJobDetails(
+            **represent(job).model_dump(),
+            file_name=job.document_name,
+            parameters=job.options,
+            job_metadata={**second_api.job_metadata(job), **job_metadata(job)},
+            failed_pages=[represent_page(page) for page in failed],
+        )
+        return json_response(details)
+
+
+class JobParameters(ApiView):
+    @extend_schema(
+        operation_id="get_parsing_job_parameters",
+        tags=["parsing (v1)"],
+        responses={200: dict[str, Any], **PROBLEMS},
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponse:
+        """Return the options of a job, by their names in the second API. Secrets are never returned."""
+        job = find_job(project_of(request), job_id)
+        known = {"tier": job.tier, "version": job.version, "mode": job.mode}
+        pages = {"target_pages": job.target_pages or None, "max_pages": job.max_pages}
+        return json_response({**known, **pages, **job.options})
+
+
+class JobFile(ApiView):
+    @extend_schema(
+        operation_id="read_parsing_job_file", tags=["parsing (v1)"], responses={200: PresignedUrl, **PROBLEMS}
+    )
+    def get(self, request: Request, job_id: str, name: str) -> HttpResponse:
+        """Return a link to a file of the result, such as ``markdown.md``. It needs no key and expires."""
+        job = find_job(project_of(request), job_id)
+        with storage_errors():
+            size = queries.result_size(job, name) if name in OUTPUTS else None
+        if size is None:
+            raise NotFound(f"The job has no such file. Ask for one of: {', '.join(OUTPUTS)}.")
+        path, expires_at = links.signed_result_link(job.pk, name, seconds=settings.SIGNED_URL_SECONDS)
+        return json_response(PresignedUrl(url=links.origin(request) + path, expires_at=expires_at))
+
+
+class SupportedExtensions(PublicView):
+    @extend_schema(
+        operation_id="list_supported_file_extensions", tags=["parsing (v1)"], responses={200: list[str], **PROBLEMS}
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List the extensions of the file types that can be parsed."""
+        return json_response(list(EXTENSIONS))
+
+
+class History(ApiView):
+    @extend_schema(
+        operation_id="list_parsing_history",
+        tags=["parsing (v1)"],
+        parameters=query(page_size=int, page_token=str),
+        responses={200: ParsingHistory, **PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List the project's jobs, newest first. The header ``X-Next-Page-Token`` is that of the next page."""
+        size = query_parameters.integer(
+            request, "page_size", query_parameters.MAX_PAGE_SIZE, minimum=1, maximum=query_parameters.MAX_PAGE_SIZE
+        )
+        token = query_parameters.text(request, "page_token")
+        rows = queries.list_jobs(project=project_of(request))
+        page = query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
+        response = json_response(ParsingHistory([_history_entry(job) for job in page.rows]))
+        if page.next_token:
+            response["X-Next-Page-Token"] = page.next_token
+        return response
+
+
+def represent(job: ParseJob) -> ParsingJob:
+    return ParsingJob(
+        id=job.pk,
+        status=STATUS[job.state],
+        error_code=llamaparse_code(job.error_code) if job.error_code else None,
+        error_message=job.error_detail or None,
+        warnings=job.warnings,
+    )
+
+
+def _history_entry(job: ParseJob) -> ParsingHistoryEntry:
+    seconds = (job.finished_at - job.created_at).total_seconds() if job.finished_at else None
+    return ParsingHistoryEntry(
+        user_id=str(job.project_id),
+        day=job.created_at.replace(hour=0, minute=0, second=0, microsecond=0),
+        job_id=job.pk,
+        file_name=job.document_name,
+        original_file_name=job.document_name,
+        expired=job.document_id is None,
+        pages=job.page_count,
+        time=seconds,
+    )
+
+
+@contextmanager
+def _form_of(request: Request) -> Iterator[Form]:
+    """Yield the form of an upload: with a file, or urlencoded, as clients send the address of a document."""
+    if content_type(request) == "multipart/form-data":
+        with read_form(request, max_fields=MAX_FIELDS) as form:
+            yield form
+        return
+    if content_type(request) != "application/x-www-form-urlencoded":
+        raise UnsupportedMediaType(
+            "The body must be a form. Send multipart/form-data with the document in the part file, or "
+            "application/x-www-form-urlencoded with its address in input_url."
+        )
+    try:
+        values = parse_qs(
+            read_raw(request).decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"
+        )
+    except ValueError as error:
+        raise InvalidRequest("The form is malformed or has too many fields. Send it in UTF-8.") from error
+    if any("\x00" in value for sent in values.values() for value in sent):
+        raise InvalidRequest("The form contains NUL. Remove it.")
+    check_fields(values, max_fields=MAX_FIELDS)
+    yield Form(values, None)

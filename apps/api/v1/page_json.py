@@ -1,0 +1,167 @@
+"""The pages of ``result/json``, in the names and units of the first API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from apps.api.v1.page_texts import error_of, markdown_of, text_of
+from apps.api.v1.stored_pages import StoredPage
+from apps.jobs.commands.draw import DRAWING_DPI, POINTS_PER_INCH
+from apps.jobs.option_groups import Presentation
+
+Json = dict[str, Any]
+MODE_NAMES = {
+    "fast": "parse_page_without_llm",
+    "balanced": "parse_page_with_llm",
+    "multimodal": "parse_page_with_lvm",
+    "agentic": "parse_page_with_agent",
+}
+_LAYOUT_LABELS = {"heading": "titles", "table": "tables", "image": "figures", "list": "lists"}
+_LINK = re.compile(r"(?<!!)\[((?:[^\]\\]|\\.)+)\]\(([^()\s]+)\)")
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def page_json(page: StoredPage, presentation: Presentation, mode: str) -> Json:
+    """Return one page. ``mode``: that of the job, for pages without one of their own."""
+    items = page.items.get("items", [])
+    width, height = page.items.get("page_width", 0.0), page.items.get("page_height", 0.0)
+    text, markdown = text_of(page, presentation), markdown_of(page, presentation)
+    parsing, error = page.parsing, error_of(page)
+    content: Json = {
+        "page": page.number,
+        "text": text,
+        "md": markdown,
+        "images": list(images_of(page, presentation)),
+        "charts": [],
+        "tables": [],
+        "layout": [_layout(item, width, height) for item in items] if presentation.extract_layout else [],
+        "items": [_item(item) for item in items if item["type"] != "image" or item["md"]],
+        "status": "ERROR" if page.has_failed else "OK",
+        "links": [link for item in items for link in _links(item)],
+        "width": width,
+        "height": height,
+        "triggeredAutoMode": "rule" in parsing,
+        "costOptimized": str(parsing.get("reason", "")).startswith("cost optimizer"),
+        "parsingMode": MODE_NAMES.get(parsing.get("mode", mode), ""),
+        "structuredData": None,
+        "noStructuredContent": True,
+        "noTextContent": not text.strip(),
+        "isAudioTranscript": False,
+        "pageHeaderMarkdown": page.markdown.get("header"),
+        "pageFooterMarkdown": page.markdown.get("footer"),
+        "printedPageNumber": page.metadata.get("printed_page_number"),
+        "originalOrientationAngle": page.metadata.get("original_orientation_angle", 0),
+        "confidence": page.metadata.get("confidence"),
+        "slideSpeakerNotes": page.metadata.get("speaker_notes"),
+    }
+    if error:
+        content["error"] = error
+    return content
+
+
+def images_of(page: StoredPage, presentation: Presentation) -> Iterator[Json]:
+    """Yield the images of a page by the names under which ``result/image`` draws them."""
+    if presentation.take_screenshot and not page.has_failed:
+        size = {"x": 0.0, "y": 0.0, "w": page.items["page_width"], "h": page.items["page_height"]}
+        yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot")
+    if presentation.save_images:
+        for count, box in enumerate(picture_boxes(page), 1):
+            yield _image(f"img_p{page.number - 1}_{count}.jpg", box, "object")
+
+
+def picture_boxes(page: StoredPage) -> list[Json]:
+    """Return the boxes of the pictures on a page, in reading order."""
+    return [box for item in page.items.get("items", []) if item["type"] == "image" for box in item["bbox"][:1]]
+
+
+def _image(name: str, box: Json, kind: str) -> Json:
+    pixels = DRAWING_DPI / POINTS_PER_INCH
+    return {
+        "name": name,
+        "x": box["x"],
+        "y": box["y"],
+        "width": box["w"],
+        "height": box["h"],
+        "original_width": round(box["w"] * pixels),
+        "original_height": round(box["h"] * pixels),
+        "type": kind,
+    }
+
+
+def _item(item: Json) -> Json:
+    kind = item["type"]
+    found: Json = {"type": kind, "md": item["md"], "value": _value(item)}
+    if kind == "heading":
+        found["lvl"] = item["level"]
+    elif kind == "table":
+        widths = {len(row) for row in item["rows"]}
+        found |= {"rows": item["rows"], "html": item["html"], "csv": item["csv"], "isPerfectTable": len(widths) == 1}
+    elif kind == "link":
+        found["url"] = item["url"]
+    if box := _box(item):
+        found["bBox"] = box
+    lines = list(_lines(item))
+    if lines:
+        found["lines"] = lines
+    return found
+
+
+def _value(item: Json) -> str | None:
+    """Return the plain text of an item; None for a table, which has rows."""
+    if "items" in item:
+        return "\n".join(filter(None, (_value(inner) for inner in item["items"])))
+    value = item.get("value", item.get("text", item.get("caption")))
+    return None if value is None else str(value)
+
+
+def _box(item: Json) -> Json | None:
+    """Return the smallest box around an item, and its lowest confidence if it has one."""
+    boxes = item.get("bbox")
+    if not boxes:
+        return None
+    left, top = min(box["x"] for box in boxes), min(box["y"] for box in boxes)
+    right, bottom = max(box["x"] + box["w"] for box in boxes), max(box["y"] + box["h"] for box in boxes)
+    found = {"x": left, "y": top, "w": round(right - left, 2), "h": round(bottom - top, 2)}
+    known = [box["confidence"] for box in boxes if "confidence" in box]
+    return found | ({"confidence": min(known)} if known else {})
+
+
+def _lines(item: Json, offset: int = 0) -> Iterator[Json]:
+    """Yield the lines of an item. ``startIndex`` and ``endIndex`` are the first and last character in ``value``."""
+    for inner in item.get("items", ()):
+        yield from _lines(inner, offset)
+        offset += len(_value(inner) or "") + 1
+    grounding = item.get("grounding") or {}
+    text = item.get(grounding.get("source", ""), "")
+    for line in grounding.get("lines", ()):
+        start, end = line["span"]
+        words = text[start:end]
+        box = {name: line["bbox"][name] for name in ("x", "y", "w", "h")}
+        yield {"md": words, "text": words, "bBox": box, "startIndex": offset + start, "endIndex": offset + end - 1}
+
+
+def _layout(item: Json, width: float, height: float) -> Json:
+    """Return an entry of ``layout``, with the box in parts of the page. Text that was not guessed has confidence 1."""
+    box = _box(item) or {"x": 0.0, "y": 0.0, "w": 0.0, "h": 0.0}
+    return {
+        "label": _LAYOUT_LABELS.get(item["type"], "text"),
+        "bbox": {
+            "x": round(box["x"] / width, 4),
+            "y": round(box["y"] / height, 4),
+            "w": round(box["w"] / width, 4),
+            "h": round(box["h"] / height, 4),
+        },
+        "confidence": box.get("confidence", 1.0),
+        "image": "",
+        "isLikelyNoise": False,
+    }
+
+
+def _links(item: Json) -> Iterator[Json]:
+    if item["type"] == "link":
+        yield {"url": item["url"], "text": item["text"]}
+    elif item["type"] != "image":
+        for text, url in _LINK.findall(item["md"]):
+            yield {"url": url, "text": _ESCAPED.sub(r"\1", text)}

@@ -1,0 +1,210 @@
+"""/api/v1/parsing/job/{job_id}/result: the result of a job in the forms of the first API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from tempfile import SpooledTemporaryFile
+from typing import Any, cast
+
+import msgspec
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+
+from apps.api.base import ApiView, project_of
+from apps.api.request_errors import NotFound
+from apps.api.schema import PROBLEMS
+from apps.api.v1.job_metadata import job_metadata
+from apps.api.v1.page_json import page_json, picture_boxes
+from apps.api.v1.page_texts import PageText, joined, markdown_of, text_of
+from apps.api.v1.stored_pages import StoredPage, stored_pages
+from apps.api.v2.files import storage_errors
+from apps.api.v2.parse import find_job
+from apps.documents import storage
+from apps.documents.errors import DocumentNotFound
+from apps.jobs.commands.draw import draw_page
+from apps.jobs.models import ParseJob
+from apps.pages.model.geometry import Box
+from apps.pages.output.spreadsheet import SheetTable, write_workbook
+
+SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PDF = "application/pdf"
+MAX_UNSTREAMED_BYTES = 256 * 1024
+MAX_MEMORY_BYTES = 4 * 1024 * 1024
+_SCREENSHOT = re.compile(r"page[-_](\d{1,7})\.jpg", re.ASCII)
+_PICTURE = re.compile(r"img_p(\d{1,7})_(\d{1,5})\.jpg", re.ASCII)
+_TEXTS: dict[str, PageText] = {"text": text_of, "markdown": markdown_of}
+
+
+class ResultView(ApiView):
+    """A view of the result of a job. LlamaParse's documentation uses POST for some of these addresses."""
+
+    http_method_names = ["get", "head", "post"]  # noqa: RUF012
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request, **named: str) -> HttpResponseBase:
+        """Do the same as GET."""
+        handler: Callable[..., HttpResponseBase] = getattr(self, "get")  # noqa: B009
+        return handler(request, **named)
+
+
+def _describe(name: str, response: Any) -> Callable[[Any], Any]:
+    return extend_schema(
+        operation_id=f"get_parsing_job_{name}", tags=["parsing (v1)"], responses={200: response, **PROBLEMS}
+    )
+
+
+class TextResult(ResultView):
+    @_describe("result", dict[str, Any])
+    def get(self, request: Request, job_id: str, kind: str) -> HttpResponseBase:
+        """Return ``{"text": ...}`` or ``{"markdown": ...}`` with ``job_metadata``."""
+        job = find_job(project_of(request), job_id)
+        pages = result_pages(job)
+        parts = joined(pages, _TEXTS[kind], job.parsed_options.presentation)
+        escaped = (msgspec.json.encode(part)[1:-1] for part in parts)
+        metadata = msgspec.json.encode(job_metadata(job))
+        body = chain((b'{"%s":"' % kind.encode(),), escaped, (b'","job_metadata":', metadata, b"}"))
+        return streamed(body, "application/json")
+
+
+class RawText(ResultView):
+    @_describe("raw_result", OpenApiResponse(str, "Text in UTF-8, not JSON"))
+    def get(self, request: Request, job_id: str, kind: str) -> HttpResponseBase:
+        """Return the whole document's text or Markdown, as it is."""
+        job = find_job(project_of(request), job_id)
+        parts = joined(result_pages(job), _TEXTS[kind], job.parsed_options.presentation)
+        media_type = "text/markdown" if kind == "markdown" else "text/plain"
+        return streamed((part.encode() for part in parts), f"{media_type}; charset=utf-8")
+
+
+class JsonResult(ResultView):
+    @_describe("json_result", dict[str, Any])
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        """Return the pages with their texts, items and images."""
+        job = find_job(project_of(request), job_id)
+        presentation = job.parsed_options.presentation
+        pages = (msgspec.json.encode(page_json(page, presentation, job.mode)) for page in result_pages(job))
+        metadata = msgspec.json.encode(job_metadata(job))
+        body = chain((b'{"pages":[',), _separated(pages), (b'],"job_metadata":', metadata, b"}"))
+        return streamed(body, "application/json")
+
+
+class StructuredResult(ResultView):
+    @_describe("structured_result", dict[str, Any])
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        """Return the structured output of a job. No job has one yet."""
+        find_job(project_of(request), job_id)
+        raise NotFound("The job has no structured output. Fetch result/json, which has the tables with their cells.")
+
+
+class SpreadsheetResult(ResultView):
+    @_describe("xlsx_result", OpenApiResponse(bytes, "An Excel workbook"))
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        """Return the tables of the document as a workbook, with a sheet for each table."""
+        job = find_job(project_of(request), job_id)
+        with storage_errors():
+            out = SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)  # noqa: SIM115 (the response closes it)
+            if write_workbook(_tables(result_pages(job)), cast(Any, out)) == 0:
+                out.close()
+                raise NotFound("The document has no tables, so there is no spreadsheet. Fetch result/markdown.")
+        out.seek(0)
+        return _download(out, f"{job.document_name}.xlsx", SPREADSHEET)
+
+
+class PdfResult(ResultView):
+    @_describe("pdf_result", OpenApiResponse(bytes, "A PDF"))
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        """Return the document of the job, if it is a PDF."""
+        job = find_job(project_of(request), job_id)
+        if job.document_id is None:
+            raise DocumentNotFound
+        if job.media_type != PDF:
+            raise NotFound("The document is not a PDF. Other types are not converted; fetch result/markdown.")
+        with storage_errors():
+            content = storage.open_for_reading(storage.original(job.document_id))
+        return _download(content, job.document_name, PDF)
+
+
+class ImageResult(ResultView):
+    @_describe("image_result", OpenApiResponse(bytes, "A JPEG"))
+    def get(self, request: Request, job_id: str, name: str) -> HttpResponseBase:
+        """Return a page (``page_1.jpg``) or a picture of one (``img_p0_1.jpg``), by its name in ``result/json``."""
+        job = find_job(project_of(request), job_id)
+        with storage_errors():
+            if found := _SCREENSHOT.fullmatch(name):
+                page, region = _page(job, int(found[1])), None
+            elif found := _PICTURE.fullmatch(name):
+                page = _page(job, int(found[1]) + 1)
+                region = _picture_box(page, int(found[2]))
+            else:
+                raise _no_image()
+            image = draw_page(job=job, page_number=page.number, region=region)
+        response = HttpResponse(image, content_type="image/jpeg")
+        return _private(response)
+
+
+def result_pages(job: ParseJob) -> Iterator[StoredPage]:
+    """Return the pages of the job's result. Raise NotFound while there is none."""
+    with storage_errors():
+        pages = stored_pages(job)
+    if pages is None:
+        raise NotFound("The job has no result. Check its status: GET /api/v1/parsing/job/{job_id}.")
+    return pages
+
+
+def streamed(chunks: Iterable[bytes], content_type: str) -> HttpResponseBase:
+    """Return a response with these bytes, whole if it is short."""
+    rest = iter(chunks)
+    begun = b""
+    for chunk in rest:
+        begun += chunk
+        if len(begun) > MAX_UNSTREAMED_BYTES:
+            return _private(StreamingHttpResponse(chain((begun,), rest), content_type=content_type))
+    return _private(HttpResponse(begun, content_type=content_type))
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    """Keep texts of documents out of shared caches, and browsers from showing them as pages of this service."""
+    response["Cache-Control"] = "private, no-store"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _download(content: Any, name: str, content_type: str) -> HttpResponseBase:
+    return _private(FileResponse(content, as_attachment=True, filename=name, content_type=content_type))
+
+
+def _separated(parts: Iterable[bytes]) -> Iterator[bytes]:
+    between = b""
+    for part in parts:
+        yield between + part
+        between = b","
+
+
+def _tables(pages: Iterable[StoredPage]) -> Iterator[SheetTable]:
+    for page in pages:
+        tables = [item["rows"] for item in page.items.get("items", []) if item["type"] == "table"]
+        for count, rows in enumerate(tables, 1):
+            yield SheetTable(f"Page {page.number}, table {count}", rows)
+
+
+def _page(job: ParseJob, number: int) -> StoredPage:
+    page = next((page for page in result_pages(job) if page.number == number), None)
+    if page is None:
+        raise _no_image()
+    return page
+
+
+def _picture_box(page: StoredPage, count: int) -> Box:
+    boxes = picture_boxes(page)
+    if not 1 <= count <= len(boxes):
+        raise _no_image()
+    box = boxes[count - 1]
+    return Box(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"])
+
+
+def _no_image() -> NotFound:
+    return NotFound("The result has no image of this name. The names are in result/json: pages[].images[].name.")
