@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.conf import settings
+
 from apps.accounts.models import Project
 from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.api.requests.bodies import validated
@@ -67,6 +69,15 @@ class UploadRequest:
         group[name] = value
         self.sources[path] = source
 
+    def warn(self, code: str, detail: str, option: str) -> None:
+        self.warnings.append({"code": code, "detail": detail, "option": option})
+
+    def refuse(self, field: str, detail: str) -> None:
+        """Refuse a field whose effect outside the result does not exist; only warn if UNSUPPORTED_OPTIONS says so."""
+        if settings.UNSUPPORTED_OPTIONS != "warn":
+            raise InvalidOptions([OptionProblem("not_supported", ("body", field), detail)])
+        self.warn("option_without_effect", detail, field)
+
     @property
     def request(self) -> ParseRequest:
         """The validated request. Raise InvalidOptions that name the form fields."""
@@ -115,15 +126,13 @@ def translate(form: Mapping[str, Sequence[str]]) -> UploadRequest:
         raise InvalidOptions(problems)
     for name in form:
         if name not in FIELDS and name not in MARKERS:
-            detail = "This form field is not known and was ignored."
-            request.warnings.append({"code": "unknown_option", "detail": detail, "option": printable(name)})
+            request.warn("unknown_option", "This form field is not known and was ignored.", printable(name))
     for name, value in values.items():
         known = FIELDS[name]
         if known.option:
             request.set(known.option, value, source=name)
         elif not known.has_effect and value not in _HARMLESS:
-            detail = "This option has no effect."
-            request.warnings.append({"code": "option_without_effect", "detail": detail, "option": name})
+            request.warn("option_without_effect", "This option has no effect.", name)
     for step in (_set_source, _set_mode, _set_auto_mode, _set_pages, _set_output, _set_control, _set_webhooks):
         step(request, values)
     return request
@@ -186,9 +195,11 @@ _EXPECTED = {
 
 def _set_source(request: UploadRequest, values: dict[str, Any]) -> None:
     request.set("source_url", values.get("input_url"), source="input_url")
-    for name in ("input_s3_path", "output_s3_path_prefix"):
-        if values.get(name):
-            raise _not_supported(name, "S3 is not supported here. Upload the file, and fetch its result.")
+    if values.get("input_s3_path"):
+        detail = "S3 is not supported here. Upload the file."
+        raise InvalidOptions([OptionProblem("not_supported", ("body", "input_s3_path"), detail)])
+    if values.get("output_s3_path_prefix"):
+        request.refuse("output_s3_path_prefix", "Results are not written to S3 here. Fetch the result of the job.")
 
 
 def _set_mode(request: UploadRequest, values: dict[str, Any]) -> None:
@@ -286,7 +297,7 @@ def _set_output(request: UploadRequest, values: dict[str, Any]) -> None:
             request.set("processing_options.specialized_chart_parsing", effort, source=source)
             break
     if values.get("structured_output") or values.get("structured_output_json_schema"):
-        raise _not_supported("structured_output", "Structured output is not supported yet. Leave the option out.")
+        request.refuse("structured_output", "Structured output is not supported yet. Leave the option out.")
 
 
 def _set_control(request: UploadRequest, values: dict[str, Any]) -> None:
@@ -306,7 +317,3 @@ def _set_webhooks(request: UploadRequest, values: dict[str, Any]) -> None:
         request.set("webhook_configurations", values["webhook_configurations"], source="webhook_configurations")
     elif "webhook_url" in values:
         request.set("webhook_configurations", [{"webhook_url": values["webhook_url"]}], source="webhook_url")
-
-
-def _not_supported(name: str, detail: str) -> InvalidOptions:
-    return InvalidOptions([OptionProblem("not_supported", ("body", name), detail)])

@@ -252,7 +252,7 @@ def test_every_field_of_the_clients_is_accepted_and_unknown_ones_are_named(api: 
         ({"input_s3_path": "s3://bucket/a.pdf"}, "input_s3_path"),
     ],
 )
-def test_an_invalid_value_is_refused_with_the_name_of_its_field(api: Api, fields: dict[str, str], field: str) -> None:
+def test_an_invalid_value_is_refused_with_the_name_of_its_field(api: Api, fields: dict[str, Any], field: str) -> None:
     response = upload(api, **fields)
     assert response.status_code == 422, response.content
     assert response.json()["errors"][0]["field"].split(".")[0] == field
