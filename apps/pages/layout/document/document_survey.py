@@ -13,6 +13,7 @@ import msgspec
 from apps.pages.layout import rotated_pages
 from apps.pages.layout.document.captions_notes import with_captions_and_notes
 from apps.pages.layout.document.headings import MIN_LARGER, HeadingSurvey, title_key
+from apps.pages.layout.document.model_headings import ModelHeadings, is_model_heading
 from apps.pages.layout.document.notes_at_end import NoteNumbers
 from apps.pages.layout.document.page_margins import block_text, margin_of
 from apps.pages.layout.document.quotes import with_quotes
@@ -31,6 +32,7 @@ class DocumentSurvey(msgspec.Struct):
     """Facts about a whole document; ``words`` decide about hyphens."""
 
     headings: HeadingSurvey
+    model_headings: ModelHeadings
     running: RunningLines
     words: DocumentWords
     # Page number -> by how many levels the list with which the page begins is deeper than the page alone shows.
@@ -49,7 +51,10 @@ class DocumentSurvey(msgspec.Struct):
         blocks: list[Block] = []
         for index, (block, zone) in enumerate(zip(page.blocks, zones, strict=True)):
             # A model has seen the page, so its headings are better than those by size and weight.
-            level = 0 if block.source is Source.MODEL else self.headings.level_of(page, index)
+            is_model = block.source is Source.MODEL
+            level = 0 if is_model else self.headings.level_of(page, index)
+            if is_model_heading(block):
+                block = msgspec.structs.replace(block, level=self.model_headings.level_of(block))
             if zone and not (level and self._is_title(page, block, zones)):
                 blocks.append(_changed(block, _MARGIN_TYPES[zone]))
             elif level:
@@ -74,6 +79,7 @@ class DocumentSurvey(msgspec.Struct):
 def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     """Read all pages once and return the facts."""
     headings, running = HeadingSurvey(), RunningLines()
+    model_headings = ModelHeadings(headings)
     seen: set[tuple[str, int]] = set()
     words = DocumentWords()
     lists, notes = ListsOverPages(), NoteNumbers()
@@ -84,6 +90,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
         page = rotated_pages.upright_page(page)
         headings.read_outline(page.outline)
         running.add(page)
+        model_headings.add(page)
         notes.add(page)
         levels = lists.add([b for b in page.blocks if b.type is BlockType.LIST_ITEM or not margin_of(page, b)])
         if levels:
@@ -99,8 +106,9 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
                 seen.add(key)
         headings.add(page, counted)
     headings.finish()
+    model_headings.finish()
     running.finish(headings.body.size)
-    return DocumentSurvey(headings, running, words, list_levels, notes.go_on(headings.body.size))
+    return DocumentSurvey(headings, model_headings, running, words, list_levels, notes.go_on(headings.body.size))
 
 
 def _changed(block: Block, kind: BlockType, level: int = 0) -> Block:

@@ -276,6 +276,16 @@ class HeadingSurvey:
             if style in self._levels:
                 self._levels[style] = max(levels, key=lambda level: (levels[level], -level))
 
+    def looks(self) -> Iterator[tuple[float, bool, int]]:
+        """Yield size, weight and level of each heading style, the highest level first."""
+        for style, level in sorted(self._levels.items(), key=lambda item: item[1]):
+            yield style.size, style.bold, level
+
+    def level_in_outline(self, block: Block) -> int:
+        """Return the level that the outline has for a block, 0 if it has none or is not that of the document."""
+        title = self._title_of(block) if self._matched else ""
+        return min(MAX_LEVEL, self._outline[title]) if title else 0
+
     def level_of(self, page: Page, index: int) -> int:
         """Return the heading level of a block of a page, 0 when it is no heading."""
         block = page.blocks[index]

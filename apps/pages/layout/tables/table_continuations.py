@@ -15,7 +15,7 @@ from apps.pages.layout.tables.table_rows import is_number
 from apps.pages.layout.text import hyphenation
 from apps.pages.layout.text.hyphenation import DocumentWords
 from apps.pages.layout.text.inline_spans import moved
-from apps.pages.model.blocks import Block, Cell
+from apps.pages.model.blocks import Block, Cell, Source
 
 # Stop joining a table at this size: a document that is one table must not fill the memory.
 MAX_TABLE_CELLS = 50_000
@@ -31,7 +31,11 @@ def joined_tables(first: Block, second: Block, words: DocumentWords) -> Block | 
     repeated = _repeated_rows(first.cells, second.cells)
     if not repeated and _has_own_heads(first.cells, second.cells):
         return None
+    if not repeated and _has_another_header(first, second):
+        return None
     is_as_wide = abs(first.box.width - second.box.width) <= MAX_WIDTH_DIFFERENCE_POINTS
+    if second.source is Source.MODEL:  # its box is that of its words
+        is_as_wide = is_as_wide or _has_same_columns(first, second)
     continuation: Sequence[Cell] | None = second.cells
     if _width(first.cells) != _width(second.cells):
         continuation = None if repeated else _in_columns_of(first, second)
@@ -60,6 +64,28 @@ def _has_own_heads(first: Sequence[Cell], second: Sequence[Cell]) -> bool:
     heads = {cell.column: cell.text for cell in _cells_of(second, 0) if cell.text}
     numeric = [column for column, found in numbers.items() if len(found) > 2 and sum(found) > 0.8 * len(found)]
     return bool(numeric) and all(column in heads and not is_number(heads[column]) for column in numeric)
+
+
+def _has_another_header(first: Block, second: Block) -> bool:
+    """Return True if a model gives both tables a header, and they differ; the row of a header has no numbers."""
+    heads = [cell for cell in _cells_of(second.cells, 0) if cell.text]
+    return (
+        second.source is Source.MODEL
+        and any(cell.header for cell in _cells_of(first.cells, 0))
+        and bool(heads)
+        and all(cell.header and not is_number(cell.text) for cell in heads)
+    )
+
+
+def _has_same_columns(first: Block, second: Block) -> bool:
+    """Return True if each column of the second table is below the same column of the first, and below no other."""
+    places, lower = _extents(first.cells), _extents(second.cells)
+    shared = places.keys() & lower.keys()
+    return len(shared) > 1 and all(
+        [place for place, (low, high) in places.items() if lower[column][0] < high and low < lower[column][1]]
+        == [column]
+        for column in shared
+    )
 
 
 def _repeated_rows(first: Sequence[Cell], second: Sequence[Cell]) -> int:
