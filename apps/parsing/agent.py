@@ -25,6 +25,8 @@ from apps.parsing.errors import UnusableAnswer
 from apps.parsing.page_parser import ParsedPage, new_end_mark
 from apps.parsing.prompts import agent_tools
 from apps.parsing.prompts import messages as prompting
+from apps.parsing.second_look.disputed_numbers import with_settled_numbers
+from apps.parsing.second_look.second_try import SecondTry
 from apps.providers.calls.client import CompletionRequest, CompletionResponse, ToolCall
 from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.catalog import Target
@@ -81,7 +83,7 @@ class PageWithAgent:
                 return self._parsed(session, self._paid_draft(page, session, marker, error))
             session.count(completion)
             if isinstance(completion.checked, CheckedAnswer):
-                return self._parsed(session, completion.checked)
+                return with_settled_numbers(self._parsed(session, completion.checked), page, gateway)
             self._reply(page, session, completion.response, marker)
         raise AllProvidersFailed([f"the model did not finish the page in {MAX_REQUESTS} requests"])
 
@@ -94,6 +96,7 @@ class PageWithAgent:
             prompt_version=self.prompt_version,
             requests=session.requests,
             cost_nanos=session.cost_nanos,
+            facts=answer.facts,
         )
 
     def _paid_draft(
@@ -115,6 +118,7 @@ class PageWithAgent:
     ) -> Completion[CheckedAnswer | None]:
         """Send one request. The draft that follows a reviewed draft is the answer and must pass the fidelity check."""
         last = session.requests >= MAX_REQUESTS - 1
+        tries = SecondTry(page, prompting.load("agent"), marker)
         offered = [tool for tool in agent_tools.TOOLS if not last or tool["function"]["name"] == agent_tools.FINISH]
 
         def check(answer: CompletionResponse, target: Target) -> CheckedAnswer | None:
@@ -123,26 +127,27 @@ class PageWithAgent:
                 if not answer.tool_calls:
                     raise UnusableAnswer("The model neither finished the page nor used a tool.")
                 return None
-            if session.drafts and _APPROVAL.fullmatch(draft):
+            if session.drafts and _APPROVAL.fullmatch(draft) and not tries.asks_for_parts(target):
                 draft = session.drafts[-1]
             if session.drafts or last:
-                return check_answer(
-                    page, draft, marker=marker, sees_picture=True, is_finished=requests.is_finished(answer)
-                )
+                return tries.checked(target, draft, is_finished=requests.is_finished(answer))
             # Raise for a draft that is not a page: it is not worth a review.
             parsed_page(page.page, draft, marker=marker, is_finished=requests.is_finished(answer), words=page.words)
             return None
 
         def request_for(target: Target) -> CompletionRequest:
-            opening = prompting.page_messages(
-                prompting.load("agent"),
-                page.page,
-                instructions=page.instructions,
-                image=page.pictures.page(page.page, requests.picture_pixels(target)),
-                before=page.before,
-                mark=marker,
-            )
-            return requests.request_of([*opening.messages, *session.messages], page.page, target, offered)
+            def messages() -> list[prompting.Message]:
+                opening = prompting.page_messages(
+                    prompting.load("agent"),
+                    page.page,
+                    instructions=page.instructions,
+                    image=page.pictures.page(page.page, requests.picture_pixels(target)),
+                    before=page.before,
+                    mark=marker,
+                )
+                return [*opening.messages, *session.messages]
+
+            return tries.request(target, messages, offered)
 
         return gateway.complete(page.scope, request_for, check=check)
 

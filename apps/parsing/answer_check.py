@@ -60,10 +60,15 @@ class PageToParse:
 
 @dataclass(frozen=True)
 class CheckedAnswer:
-    """An answer that passed the check."""
+    """An answer that passed the check. ``repaired_parts``: the number of its parts that were asked for again."""
 
     page: Page
     fidelity: Fidelity
+    repaired_parts: int = 0
+
+    @property
+    def facts(self) -> dict[str, object]:
+        return {"repaired_parts": self.repaired_parts} if self.repaired_parts else {}
 
 
 def check_answer(
@@ -106,10 +111,12 @@ def check_drafts(
         seen = page_words(read)
         found = fidelity.compare(page, made.blocks, to_parse.words, image=True, witness=seen)
         code = fidelity.verdict(found, source=source)
-        if code and is_disputed and fidelity.compare(read, page.blocks, seen).coverage < MIN_AGREEMENT:
+        if code and is_disputed:
             other = page_of_drafts(read, drafts, seen)
             with_ocr = fidelity.compare(read, other.blocks, seen, image=True)
-            if not fidelity.verdict(with_ocr, source=OCR):
+            # Two readings that agree win; they must agree wholly where the text layer is like them.
+            is_alike = fidelity.compare(read, page.blocks, seen).coverage >= MIN_AGREEMENT
+            if not fidelity.verdict(with_ocr, source=TEXT_LAYER if is_alike else OCR):
                 made = msgspec.structs.replace(page, blocks=other.blocks)
                 found, code = msgspec.structs.replace(with_ocr, witness=OCR), ""
     if code and must_pass:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from apps.pages.model.blocks import Page
 from apps.parsing import requests
-from apps.parsing.answer_check import CheckedAnswer, PageToParse, check_answer
+from apps.parsing.answer_check import CheckedAnswer, PageToParse
 from apps.parsing.page_parser import ParsedPage, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
+from apps.parsing.second_look.second_try import SecondTry
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
 from apps.providers.catalog import Target
@@ -25,17 +26,16 @@ class PageWithLlm:
         return any(block.text or block.cells for block in page.blocks)
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
-        marker = new_end_mark()
+        marker, prompt = new_end_mark(), prompting.load("llm")
         messages = prompting.page_messages(
-            prompting.load("llm"), page.page, instructions=page.instructions, before=page.before, mark=marker
+            prompt, page.page, instructions=page.instructions, before=page.before, mark=marker
         ).messages
+        tries = SecondTry(page, prompt, marker)
 
         def request_for(target: Target) -> CompletionRequest:
-            return requests.request_of(messages, page.page, target)
+            return tries.request(target, lambda: messages)
 
         def check(answer: CompletionResponse, target: Target) -> CheckedAnswer:
-            return check_answer(
-                page, answer.text, marker=marker, sees_picture=False, is_finished=requests.is_finished(answer)
-            )
+            return tries.checked(target, answer.text, is_finished=requests.is_finished(answer))
 
         return parsed(gateway.complete(page.scope, request_for, check=check), prompt_version=self.prompt_version)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from apps.pages.model.blocks import Page
 from apps.parsing import requests
-from apps.parsing.answer_check import CheckedAnswer, PageToParse, check_answer
+from apps.parsing.answer_check import CheckedAnswer, PageToParse
 from apps.parsing.page_parser import ParsedPage, new_end_mark, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import jpeg_size
+from apps.parsing.second_look.disputed_numbers import with_settled_numbers
+from apps.parsing.second_look.second_try import SecondTry
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
 from apps.providers.catalog import Target
@@ -26,36 +30,31 @@ class PageWithLvm:
         return bool(page.blocks) or bool(page.needs_ocr)
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
-        marker = new_end_mark()
+        marker, prompt = new_end_mark(), prompting.load("lvm")
+        tries = SecondTry(page, prompt, marker)
 
         def picture_for(target: Target) -> bytes:
             return page.pictures.page(page.page, requests.picture_pixels(target))
 
+        def messages_for(target: Target) -> Sequence[prompting.Message]:
+            picture, own_prompt = picture_for(target), requests.own_prompt(target)
+            if own_prompt:
+                return prompting.dialect_messages(own_prompt, picture)
+            return prompting.page_messages(
+                prompt, page.page, instructions=page.instructions, image=picture, before=page.before, mark=marker
+            ).messages
+
         def request_for(target: Target) -> CompletionRequest:
-            picture, prompt = picture_for(target), requests.own_prompt(target)
-            if prompt:
-                messages = prompting.dialect_messages(prompt, picture)
-            else:
-                messages = prompting.page_messages(
-                    prompting.load("lvm"),
-                    page.page,
-                    instructions=page.instructions,
-                    image=picture,
-                    before=page.before,
-                    mark=marker,
-                ).messages
-            return requests.request_of(messages, page.page, target)
+            return tries.request(target, lambda: messages_for(target))
 
         def check(answer: CompletionResponse, target: Target) -> CheckedAnswer:
-            return check_answer(
-                page,
+            return tries.checked(
+                target,
                 answer.text,
-                marker="" if target.dialect else marker,
-                sees_picture=True,
                 is_finished=requests.is_finished(answer),
-                dialect=target.dialect,
                 picture_size=jpeg_size(picture_for(target)) or (0, 0),
             )
 
         completion = gateway.complete(page.scope, request_for, check=check)
-        return parsed(completion, prompt_version=completion.target.dialect or self.prompt_version)
+        made = parsed(completion, prompt_version=completion.target.dialect or self.prompt_version)
+        return with_settled_numbers(made, page, gateway)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -25,7 +26,10 @@ _PICTURE_ANSWER_TOKENS = 6000
 
 @dataclass(frozen=True)
 class ParsedPage:
-    """A page as a model rebuilt it. ``cost_nanos`` is None if the price of any call is unknown."""
+    """A page as a model rebuilt it. ``cost_nanos`` is None if the price of any call is unknown.
+
+    ``facts``: what else is known about it, for the result.
+    """
 
     page: Page
     fidelity: Fidelity
@@ -33,10 +37,11 @@ class ParsedPage:
     prompt_version: str
     requests: int
     cost_nanos: int | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def fidelity_facts(self) -> dict[str, Any]:
-        """Return the result of the fidelity check for the page's stored facts."""
-        return {"fidelity": msgspec.to_builtins(self.fidelity)}
+    def stored_facts(self) -> dict[str, Any]:
+        """Return the result of the fidelity check, and the other facts."""
+        return {"fidelity": msgspec.to_builtins(self.fidelity), **self.facts}
 
 
 class PageParser(Protocol):
@@ -80,4 +85,5 @@ def parsed(completion: Completion[CheckedAnswer], *, prompt_version: str) -> Par
         prompt_version=prompt_version,
         requests=completion.calls,
         cost_nanos=completion.cost_nanos,
+        facts=completion.checked.facts,
     )

@@ -38,7 +38,7 @@ class Pictures(Protocol):
     def page(self, page: Page, pixels: int = 0) -> bytes:
         """Return the whole page as a JPEG. ``pixels``: its longest side; 0: as ``PAGE_DPI`` gives it."""
 
-    def region(self, page: Page, box: Box) -> bytes:
+    def region(self, page: Page, box: Box, dpi: float = ZOOM_DPI) -> bytes:
         """Return a part of the page (points, page as displayed) enlarged, as a JPEG, or raise PageError."""
 
     def text(self, page: Page, box: Box) -> str:
@@ -81,8 +81,8 @@ class DocumentPictures:
             self._pages[key] = self._picture(page, None, dpi, max_pixels=max(MAX_VISION_PIXELS, pixels**2))
         return self._pages[key]
 
-    def region(self, page: Page, box: Box) -> bytes:
-        return self._picture(page, box, ZOOM_DPI)
+    def region(self, page: Page, box: Box, dpi: float = ZOOM_DPI) -> bytes:
+        return self._picture(page, box, dpi)
 
     def text(self, page: Page, box: Box) -> str:
         from apps.parsing.region_ocr import recognized_text

@@ -113,10 +113,20 @@ class FakeProvider:
         self._post("tokens", input=input, output=output, **parts)
 
     def answer(
-        self, markdown: str, *, when: str | None = None, times: int | None = None, end_line: bool = True
+        self,
+        markdown: str,
+        *,
+        when: str | None = None,
+        times: int | None = None,
+        end_line: bool = True,
+        model: str | None = None,
     ) -> None:
         """Answer prompts that contain ``when`` with this text. The first matching answer applies."""
-        self._post("answers", markdown=markdown, when=when, times=times, end_line=end_line)
+        self._post("answers", markdown=markdown, when=when, times=times, end_line=end_line, model=model)
+
+    def read_pictures(self) -> None:
+        """Let models answer with what Tesseract reads in the pictures they are sent; see ``sight.picture_reader``."""
+        self._post("sight", reads=True)
 
     def announce(self, family: str, **headers: int) -> None:
         """Let a family's answers carry these headers; ``_`` in their names means ``-``."""

@@ -226,7 +226,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
         "provider": parsed.target.provider,
         "model": parsed.target.model,
         "prompt": parsed.prompt_version,
-        **parsed.fidelity_facts(),
+        **parsed.stored_facts(),
     }
     used = {"cache": "miss", "requests": parsed.requests, "cost_nanos": parsed.cost_nanos}
     _complete(claim, context, parsed.page, facts | used)

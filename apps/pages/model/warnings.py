@@ -32,6 +32,14 @@ _SENTENCES = {
     "answer_differs": (
         "A model's answer differs from what was read on its page; the metadata says how (parsing.fidelity)."
     ),
+    "numbers_agreed": (
+        "Two readings of a page disagreed on numbers, and a third one decided; the metadata has the places and the "
+        "values (parsing.disputed_numbers)."
+    ),
+    "numbers_disputed": (
+        "Readings of a page disagree on numbers, so they may be wrong: look at the page; the metadata has the places "
+        "and the values (parsing.disputed_numbers)."
+    ),
     "script_not_read": (
         "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "
         "missing or wrong. Name its language and install its pack."

@@ -34,7 +34,7 @@ Message = dict[str, Any]
 _PART = re.compile(r"^=== (\w+)\n", re.MULTILINE)
 # Frames, end lines and the control tokens of chat templates, as they begin.
 _MARKUP = re.compile(
-    r"<(?=\s*/?\s*(?:document_page|page_before|customer_wishes)|\s*!-+\s*end\b|\||/?s>|(?:start|end)_of_turn>)",
+    r"<(?=\s*/?\s*(?:document_page|page_before|customer_wishes|findings)|\s*!-+\s*end\b|\||/?s>|(?:start|end)_of_turn>)",
     re.IGNORECASE,
 )
 
@@ -110,17 +110,6 @@ def page_messages(
     """
     mark = mark or secrets.token_hex(6)
     instructions = instructions or CustomInstructions()
-    style = defused(instructions.system_prompt.strip()) or prompt.style
-    system = [prompt.task, f"How the Markdown is written:\n{style}"]
-    if instructions.texts:
-        wishes = "\n\n".join(instructions.texts)
-        # The marker is the same for all pages of a job; no text contains its own hash.
-        system.append(
-            "The sender of the document wishes the following. Do it as far as the rules below allow.\n"
-            + _framed("customer_wishes", wishes, hashlib.sha256(wishes.encode("utf-8", "replace")).hexdigest()[:12])
-        )
-    system.append(prompt.rules)
-
     end_line = f"<!-- end {mark} -->"
     demand = f"Write this page as Markdown. The last line of the answer is exactly: {end_line}"
     if prompt.parser == "agent":
@@ -130,25 +119,41 @@ def page_messages(
     if prompt.parser != "llm":
         if not image:
             raise ValueError(f"The parser {prompt.parser} needs the page's image.")
-        user.append(_picture(image, detail="high"))
+        user.append(picture(image, detail="high"))
     if before:
-        user.append({"type": "text", "text": _framed("page_before", before, mark)})
+        user.append({"type": "text", "text": framed("page_before", before, mark)})
     if prompt.parser != "lvm":
-        user.append({"type": "text", "text": _framed("document_page", page_notes.page_text(page), mark)})
+        user.append({"type": "text", "text": framed("document_page", page_notes.page_text(page), mark)})
     user.append({"type": "text", "text": demand})
     messages = (
-        {"role": "system", "content": "\n\n".join(system)},
+        system_message(prompt, instructions),
         {"role": "user", "content": "\n\n".join(each["text"] for each in user) if prompt.parser == "llm" else user},
     )
     return Conversation(messages, end_line, TOOLS if prompt.parser == "agent" else ())
 
 
+def system_message(prompt: Prompt, instructions: CustomInstructions) -> Message:
+    """Return the first message, which is the same for all requests of a job."""
+    style = defused(instructions.system_prompt.strip()) or prompt.style
+    system = [prompt.task, f"How the Markdown is written:\n{style}"]
+    if instructions.texts:
+        wishes = "\n\n".join(instructions.texts)
+        # The marker is the same for all pages of a job; no text contains its own hash.
+        system.append(
+            "The sender of the document wishes the following. Do it as far as the rules below allow.\n"
+            + framed("customer_wishes", wishes, hashlib.sha256(wishes.encode("utf-8", "replace")).hexdigest()[:12])
+        )
+    system.append(prompt.rules)
+    return {"role": "system", "content": "\n\n".join(system)}
+
+
 def dialect_messages(prompt: str, image: bytes) -> tuple[Message, ...]:
     """Return the conversation with a document model: the page's image (JPEG), then the prompt that it knows."""
-    return ({"role": "user", "content": [_picture(image), {"type": "text", "text": prompt}]},)
+    return ({"role": "user", "content": [picture(image), {"type": "text", "text": prompt}]},)
 
 
-def _picture(image: bytes, **fields: str) -> Message:
+def picture(image: bytes, **fields: str) -> Message:
+    """Return the part of a message that shows a JPEG."""
     url = "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")
     return {"type": "image_url", "image_url": {"url": url, **fields}}
 
@@ -174,5 +179,6 @@ def defused(text: str) -> str:
     return "\n".join(lines)
 
 
-def _framed(name: str, text: str, mark: str) -> str:
+def framed(name: str, text: str, mark: str) -> str:
+    """Return a text between the two lines that show where it begins and ends."""
     return f'<{name} marker="{mark}">\n{defused(text)}\n</{name} marker="{mark}">'

@@ -124,6 +124,10 @@ class Attempts:
             self._requests[target.id] = self._request_for(target)
         return self._requests[target.id]
 
+    def renew_request(self, target: Target) -> None:
+        """Make the next request to the deployment anew: it may say what was wrong with the last answer."""
+        self._requests.pop(target.id, None)
+
     def candidates(self) -> list[Target]:
         """Return the deployments that are left to try, in order."""
         return [target for target in self._targets if target.id not in self._excluded]

@@ -106,7 +106,8 @@ class Gateway:
     ) -> Completion[Checked]:
         """Return the first response that ``check`` accepts. ``check`` raises a ParseError with the code of a Failure.
 
-        ``request_for``: returns the request to a deployment; called once for each that is tried.
+        ``request_for``: returns the request to a deployment; called once for each that is tried, and again after each
+        answer that ``check`` refused.
 
         Raise QuotaExhausted and ProvidersUnavailable (both with ``wait_seconds``), AllProvidersFailed, BudgetExceeded,
         ProviderNotAllowed, and Stopped once ``scope.should_stop()``.
@@ -372,6 +373,7 @@ class Gateway:
                 answer_tokens = attempt.request(target).max_tokens
                 attempt.raise_limit(target, raised_limit(target, answer_tokens=answer_tokens, **thinking))
             ledger.mark_unusable(row, failure)
+            attempt.renew_request(target)
             attempt.note_failure(target, failure, f"{failure}: {detail}")
             trace(error=failure)
             return None

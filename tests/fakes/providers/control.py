@@ -17,6 +17,7 @@ from tests.fakes.providers.specifications import (
     Latency,
     Limit,
     Models,
+    Sight,
     Thinking,
     Tokens,
     Zoom,
@@ -44,6 +45,9 @@ def routes(server: Server) -> list[web.RouteDef]:
     def set_zoom(zoom: Zoom) -> None:
         server.model.zoom = zoom
 
+    def set_sight(setting: Sight) -> None:
+        server.model.reads = setting.reads
+
     def set_thinking(setting: Thinking) -> None:
         server.thinking[setting.model] = setting.tokens
 
@@ -62,6 +66,7 @@ def routes(server: Server) -> list[web.RouteDef]:
         _post("latency", _setting(Latency, set_latency)),
         _post("hold", _setting(Hold, hold)),
         _post("zoom", _setting(Zoom, set_zoom)),
+        _post("sight", _setting(Sight, set_sight)),
         _post("models", _setting(Models, know_models)),
         _get("stats", lambda: server.ledger.stats()),
         _get("requests", lambda: server.ledger.requests()),

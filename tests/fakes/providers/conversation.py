@@ -25,6 +25,7 @@ _PAGE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _END = re.compile(r"<!-- end ([A-Za-z0-9]+) -->")
+_END_OF_PART = re.compile(r"after part \d+ <!-- end ([A-Za-z0-9]+) -->")
 
 
 @dataclass
@@ -105,6 +106,11 @@ class Conversation:
             return self.page[0]
         named = _END.findall(self.text)
         return str(named[-1]) if named else None
+
+    @property
+    def marks_of_parts(self) -> list[str]:
+        """Return the marks of the end lines of the parts, if parts of a page are asked for."""
+        return [str(mark) for mark in _END_OF_PART.findall(self.text)]
 
     @cached_property
     def sha256(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from statistics import StatisticsError
 
 from apps.pages.model.errors import PageError
@@ -35,14 +36,19 @@ class _Registered:
     def fits(self, conversation: Conversation) -> bool:
         if self.answer.times is not None and self.given >= self.answer.times:
             return False
+        if self.answer.model is not None and not fnmatchcase(conversation.model, self.answer.model):
+            return False
         return self.answer.when is None or self.answer.when in conversation.text
 
 
 @dataclass
 class Model:
-    """The model. ``sees``: it reads images without a registered answer by OCR."""
+    """The model. ``sees``: it reads images without a registered answer by OCR. ``reads``: it does so in every mode, and
+    answers nothing but what they show.
+    """
 
     sees: bool = False
+    reads: bool = False
     zoom: Zoom = field(default_factory=Zoom)
     answers: list[_Registered] = field(default_factory=list)
     _recent: list[tuple[str, str]] = field(default_factory=list)  # prompt and answer of the last two prompts
@@ -77,6 +83,9 @@ class Model:
                 return registered.answer.markdown, end_line if wanted else ""
         if "finish" in conversation.called:
             return APPROVAL, ""  # it finds its draft right
+        if self.reads and conversation.images:
+            async with self._ocr_slots:
+                return await asyncio.to_thread(_seen, conversation)
         if conversation.page is not None:
             return _rebuilt(conversation.page[1]), end_line
         if not end_line:
@@ -138,12 +147,23 @@ def _completion(conversation: Conversation, text: str, finish: Finish, tool: Too
 def _read(image: bytes) -> str:
     """Return the Markdown of the page on an image; SEEN if no OCR engine is installed or it finds nothing."""
     try:
-        from tests.fakes.providers.sight import read_picture
+        from tests.fakes.providers.sight.layout_reader import read_picture
 
         found = read_picture(image)
     except (ImportError, OSError, PageError, StatisticsError):
         return SEEN
     return found.strip() or SEEN
+
+
+def _seen(conversation: Conversation) -> tuple[str, str]:
+    """Return what the pictures show, and the last line. Parts of a page each have a picture and an end line."""
+    from tests.fakes.providers.sight.picture_reader import markdown_of
+
+    marks = conversation.marks_of_parts or [conversation.marker or ""]
+    images = conversation.images if conversation.marks_of_parts else conversation.images[:1]
+    pages = [f"{markdown_of(image)}\n<!-- end {mark} -->" for image, mark in zip(images, marks, strict=True)]
+    text, _, end_line = "\n".join(pages).rpartition("\n")
+    return text, end_line
 
 
 def _rebuilt(page: str) -> str:

@@ -41,10 +41,14 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The answer to prompts that contain ``when``. ``end_line`` False omits the end line that the prompt requests."""
+    """The answer to prompts that contain ``when``. ``end_line`` False omits the end line that the prompt requests.
+
+    ``model``: of models of this name alone, with * and ? as in a shell.
+    """
 
     markdown: str
     when: str | None = None
+    model: str | None = None
     times: int | None = None
     end_line: bool = True
 
@@ -120,6 +124,12 @@ class Hold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Whether requests that arrive wait for their answers until a later setting releases them."""
 
     held: bool
+
+
+class Sight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether models read the pictures that they are sent, in every mode."""
+
+    reads: bool
 
 
 class Zoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -48,7 +48,7 @@ class Scan:
     def page(self, page: Page, pixels: int = 0) -> bytes:
         raise NotImplementedError
 
-    def region(self, page: Page, box: Box) -> bytes:
+    def region(self, page: Page, box: Box, dpi: float = 300.0) -> bytes:
         raise NotImplementedError
 
     def text(self, page: Page, box: Box) -> str:

@@ -1,0 +1,1 @@
+"""Ask models again for the parts of a page that are wrong or disputed, as enlarged pictures."""
