@@ -36,6 +36,7 @@ CODES: dict[str, ErrorKind] = {
     "unsupported_media_type": ErrorKind(415, "The content type of the body is not supported"),
     "unsupported_file_type": ErrorKind(415, "The file type is not supported"),
     "unsupported_encoding": ErrorKind(415, "Compressed request bodies are not supported"),
+    "range_not_satisfiable": ErrorKind(416, "The file does not have this part"),
     "invalid_option": ErrorKind(422, "An option has an invalid value"),
     "mode_not_available": ErrorKind(422, "The mode is not available"),
     "mode_not_allowed": ErrorKind(403, "The project does not allow the mode"),
@@ -90,6 +91,7 @@ CODES: dict[str, ErrorKind] = {
     "provider_misconfigured": ErrorKind(422, "The provider's settings do not fit it"),
     "provider_not_allowed": ErrorKind(422, "The rules exclude every provider"),
     "all_providers_failed": ErrorKind(422, "Every provider failed on the page"),
+    "failure_condition_met": ErrorKind(422, "A failure condition of the request was met"),
     "budget_exceeded": ErrorKind(422, "The budget of the job is used up"),
     # The execution of a job
     "worker_lost": ErrorKind(503, "The worker process stopped", retryable=True),

@@ -3,7 +3,7 @@
 ParseError (apps/pages/model/errors.py)
   RequestError                 the request itself
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
-    UnsupportedMediaType, UnsupportedEncoding, Unauthenticated, NotFound
+    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, Unauthenticated, NotFound
     InvalidOptions        holds every invalid option
   Unavailable             a part of the service does not respond
     DatabaseUnavailable, StorageUnreachable, StorageFull
@@ -83,6 +83,12 @@ class UnsupportedEncoding(RequestError):
     """Compressed bodies are not supported. Send the request again without Content-Encoding."""
 
     code = "unsupported_encoding"
+
+
+class RangeNotSatisfiable(RequestError):
+    """The file does not have the part that the header Range asks for. Send another range, or none."""
+
+    code = "range_not_satisfiable"
 
 
 class Unauthenticated(RequestError):

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.v1 import urls as first_api
-from apps.api.v2 import configurations, estimate, files, parse, result_files
+from apps.api.v2 import configurations, estimate, files, images, parse, result_files
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
@@ -39,6 +39,7 @@ urlpatterns = [
     path(f"{PARSE}/<str:job_id>", parse.ParseJobById.as_view()),
     path(f"{PARSE}/<str:job_id>/cancel", parse.CancelParse.as_view()),
     path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),
+    path(f"{PARSE}/<str:job_id>/images/<str:name>", images.JobImage.as_view()),
     path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
     *first_api.urlpatterns,
 ]

@@ -37,10 +37,12 @@ _WHAT_HAPPENS = {
     "output_options.markdown.tables.markdown_table_multiline_separator": "Lines of a cell are joined as in HTML.",
     "output_options.spatial_text": "Text is in reading order, not in a grid.",
     "output_options.tables_as_spreadsheet": "No spreadsheet is written; table items have rows, html and csv.",
-    "output_options.images_to_save": "No pictures are saved.",
     "output_options.save_output_pdf": "No PDF is written.",
     "output_options.additional_outputs": "These files are not written. For boxes of words, send granular_bboxes.",
     "output_options.watermark_handling": "Watermarks stay where they are in the text.",
+    "processing_control.job_failure_conditions.fail_on_image_extraction_error": (
+        "Pictures are rendered when they are fetched, so none can fail while the document is parsed."
+    ),
     "processing_options.ignore.ignore_diagonal_text": "Diagonal text is read like other text.",
     "processing_options.aggressive_table_extraction": "Tables are looked for in one way only.",
     "processing_options.disable_heuristics": "Layout is always found by rules.",

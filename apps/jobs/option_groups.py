@@ -156,7 +156,15 @@ class OutputOptions(Options):
     markdown: MarkdownOutput | None = None
     spatial_text: SpatialText | None = None
     tables_as_spreadsheet: TablesAsSpreadsheet | None = None
-    images_to_save: WithoutEffect[list[Literal["screenshot", "embedded", "layout"]]] = None
+    images_to_save: (
+        Annotated[
+            list[Literal["screenshot", "embedded", "layout"]],
+            Field(
+                max_length=3, description="pictures in images_content_metadata; layout (default) and embedded are alike"
+            ),
+        ]
+        | None
+    ) = None
     save_output_pdf: WithoutEffect[bool] = None
     extract_printed_page_number: bool | None = None
     granular_bboxes: (
@@ -294,10 +302,10 @@ class Timeouts(Options):
 
 class JobFailureConditions(Options):
     allowed_page_failure_ratio: Share | None = None
-    fail_on_buggy_font: Refused[bool] = None
-    fail_on_image_extraction_error: Refused[bool] = None
-    fail_on_image_ocr_error: Refused[bool] = None
-    fail_on_markdown_reconstruction_error: Refused[bool] = None
+    fail_on_buggy_font: bool | None = None
+    fail_on_image_extraction_error: WithoutEffect[bool] = None
+    fail_on_image_ocr_error: bool | None = None
+    fail_on_markdown_reconstruction_error: bool | None = None
 
 
 class ProcessingControl(Options):

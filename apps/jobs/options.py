@@ -156,6 +156,12 @@ class JobOptions(Options):
         return frozenset(self._output.granular_bboxes or ())
 
     @property
+    def images_to_save(self) -> frozenset[str]:
+        """The kinds of pictures that the result lists: "screenshot", "layout", "embedded"."""
+        kinds = self._output.images_to_save
+        return frozenset(("layout",) if kinds is None else kinds)
+
+    @property
     def needs_word_boxes(self) -> bool:
         """The reader and OCR return the boxes of words: lines inside table cells are made of them, too."""
         return bool(self.granular_boxes & {"line", "word"})
@@ -174,6 +180,18 @@ class JobOptions(Options):
     def allowed_page_failure_ratio(self) -> float | None:
         """The share of failed pages above which the job fails; None: only a job without any good page fails."""
         return (self._control.job_failure_conditions or JobFailureConditions()).allowed_page_failure_ratio
+
+    @property
+    def failing_warnings(self) -> frozenset[str]:
+        """The warning codes of pages with which the whole job fails."""
+        conditions = self._control.job_failure_conditions or JobFailureConditions()
+        wanted = {
+            "text_unreliable": conditions.fail_on_buggy_font,
+            "text_layer_only": conditions.fail_on_image_ocr_error,
+            "needs_ocr": conditions.fail_on_image_ocr_error and self.uses_ocr,
+            "fallback_used": conditions.fail_on_markdown_reconstruction_error,
+        }
+        return frozenset(code for code, fails in wanted.items() if fails)
 
     @cached_property
     def auto_mode_rules(self) -> tuple[auto_mode.Rule, ...]:

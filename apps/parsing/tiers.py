@@ -25,6 +25,15 @@ class Tier:
         return version in self.versions or version in tier_versions.OF_OLD_CLIENTS
 
 
+_CREDITS = {"": 1, "fast": 1, "balanced": 3, "multimodal": 10, "agentic": 10}
+_CREDITS_OF_AGENTIC_PLUS = 45
+
+
+def credits_per_page(mode: str, *, plus: bool) -> int:
+    """Return LlamaParse's price of a page in credits. ``plus``: of the tier agentic_plus."""
+    return _CREDITS_OF_AGENTIC_PLUS if plus and mode == "agentic" else _CREDITS[mode]
+
+
 TIERS: dict[str, Tier] = {
     "fast": Tier("fast", tier_versions.FAST),
     "cost_effective": Tier("balanced", tier_versions.COST_EFFECTIVE),

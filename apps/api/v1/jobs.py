@@ -27,7 +27,8 @@ from apps.api.v1.job_metadata import job_metadata
 from apps.api.v1.upload_request import translate
 from apps.api.v2 import results as second_api
 from apps.api.v2.files import storage_errors, store
-from apps.api.v2.parse import HEAD_BYTES, check_type, find_job, named_document
+from apps.api.v2.find_jobs import find_job
+from apps.api.v2.parse import HEAD_BYTES, check_type, named_document
 from apps.api.v2.representations import JobPageState, PresignedUrl, represent_page
 from apps.core.pagination import NEWEST_FIRST
 from apps.jobs import queries

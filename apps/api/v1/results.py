@@ -22,7 +22,7 @@ from apps.api.v1.page_json import page_json, picture_boxes
 from apps.api.v1.page_texts import PageText, joined, markdown_of, text_of
 from apps.api.v1.stored_pages import StoredPage, stored_pages
 from apps.api.v2.files import storage_errors
-from apps.api.v2.parse import find_job
+from apps.api.v2.find_jobs import find_job
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs.commands.draw import draw_page

@@ -11,14 +11,14 @@ from typing import Annotated, Literal, get_args
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from pydantic import Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
-from apps.api import links
+from apps.api import delivery, links
 from apps.api.base import ApiView, PublicView, json_response, project_of
 from apps.api.request_errors import WRONG_PROJECT, NotFound, StorageFull, StorageUnreachable
 from apps.api.requests import query_parameters
@@ -162,13 +162,15 @@ class SignedFile(PublicView):
             raise NotFound("This link is no longer valid. Request a new one: GET /api/v1/beta/files/{file_id}/content.")
         with storage_errors():
             content = storage.open_for_reading(storage.original(document.pk))
-        response = FileResponse(
-            content, as_attachment=True, filename=document.name, content_type="application/octet-stream"
+        response = delivery.file_response(
+            request,
+            content,
+            size=document.size_bytes,
+            name=document.name,
+            media_type="application/octet-stream",
+            tag=delivery.entity_tag(document.pk, document.sha256),
         )
-        response["Content-Length"] = str(document.size_bytes)
-        response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        response["Cache-Control"] = "private, no-store"
         return response
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from django.http import HttpResponse
@@ -12,7 +11,9 @@ from pydantic import Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
+from apps.api import delivery
 from apps.api.base import ApiView, caller_of, json_response, project_of
+from apps.api.delivery import entity_tag
 from apps.api.request_errors import FileMissing, InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
@@ -20,6 +21,7 @@ from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
+from apps.api.v2.find_jobs import find_job
 from apps.api.v2.job_request import accept_request
 from apps.api.v2.options import ParseOptions, ParseRequest
 from apps.api.v2.representations import (
@@ -31,7 +33,7 @@ from apps.api.v2.representations import (
     represent_job,
     represent_page,
 )
-from apps.api.v2.result_files import content_metadata
+from apps.api.v2.result_files import links_of_result
 from apps.api.v2.results import job_with_sections
 from apps.api.v2.tiers import known_versions
 from apps.core.pagination import NEWEST_FIRST, SortOrder
@@ -42,8 +44,7 @@ from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import submit_job
-from apps.jobs.errors import InvalidOption, JobNotFound
-from apps.jobs.models import ParseJob
+from apps.jobs.errors import InvalidOption
 from apps.jobs.option_groups import Options, WholeNumber
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile
@@ -51,7 +52,6 @@ from apps.pages.reading.inspection import media_type_of
 
 # The signature of a PDF has 5 bytes and starts within the limit.
 HEAD_BYTES = MAX_HEADER_OFFSET_BYTES + 4
-_JOB_ID = re.compile(r"pjb-[0-9a-f-]{36}")
 
 
 class ParseJobs(ApiView):
@@ -123,18 +123,28 @@ class ParseVersions(ApiView):
 
 class ParseJobById(ApiView):
     @extend_schema(
-        operation_id="get_parse", tags=["parse"], parameters=query(expand=list), responses={200: JobResult, **PROBLEMS}
+        operation_id="get_parse",
+        tags=["parse"],
+        parameters=query(expand=list, image_filenames=list),
+        responses={200: JobResult, **PROBLEMS},
     )
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return a job and, when it has a result, the sections listed in ``expand``.
 
         ``expand``: text, text_full, markdown, markdown_full, items, metadata, job_metadata, usage, and a section with
-        ``_content_metadata`` for a link to its file; others are ignored.
+        ``_content_metadata`` for a link to its file; others are ignored. ``image_filenames`` limits
+        ``images_content_metadata``.
         """
         job = find_job(project_of(request), job_id)
+        expand = query_parameters.values(request, "expand")
         with storage_errors():
-            expand = query_parameters.values(request, "expand")
-            return job_with_sections(job, represent_job(job), expand, content_metadata(request, job, expand))
+            links = links_of_result(request, job, expand)
+            # Links expire, and an open job changes without a new row.
+            tag = "" if links or not job.has_ended else entity_tag(job.pk, job.updated_at, job.result_folder, expand)
+            if tag and delivery.is_current(request, tag):
+                return delivery.not_modified(tag)
+            response = job_with_sections(job, represent_job(job), expand, links)
+        return delivery.compressed(request, delivery.private(response, tag))
 
     @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
     def delete(self, request: Request, job_id: str) -> HttpResponse:
@@ -194,13 +204,6 @@ def options_of(project: Project, upload: Upload) -> ParseOptions:
     """Return the options in the form field ``configuration``. Raise InvalidJson or InvalidOptions."""
     configuration = upload.fields.get("configuration") or "{}"
     return request_options(ParseOptions, project, parse_json(configuration.encode("utf-8", "surrogatepass")))
-
-
-def find_job(project: Project, job_id: str) -> ParseJob:
-    """Return the project's job. Raise JobNotFound for an unknown id and a job of another project alike."""
-    if not _JOB_ID.fullmatch(job_id):
-        raise JobNotFound
-    return job_queries.find_job(project=project, job_id=job_id)
 
 
 def named_document(project: Project, options: ParseRequest) -> Document:

@@ -37,7 +37,7 @@ class ErrorSummary(BaseModel):
 
 
 class CreditUsage(BaseModel):
-    """``credits`` is a field of LlamaParse, always null here."""
+    """``credits``: what the parsed pages would cost at LlamaParse's price list; null until there is a result."""
 
     credits: float | None = None
 
@@ -139,7 +139,7 @@ class ResultContentMetadata(BaseModel):
 
     size_bytes: int
     exists: bool = True
-    presigned_url: str
+    presigned_url: str | None = None
 
 
 class FileList(BaseModel):
@@ -159,7 +159,9 @@ def represent_job(job: ParseJob) -> Job:
         error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
         name=job.document_name,
         tier=job.tier,
-        usage=ModelUsage(**usage) if (usage := facts.get("usage")) else CreditUsage(),
+        usage=ModelUsage(**usage, credits=facts.get("credits"))
+        if (usage := facts.get("usage"))
+        else CreditUsage(credits=facts.get("credits")),
         user_metadata=job.user_metadata,
         version=job.version,
         mode=job.mode,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
-from django.http import FileResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from apps.api import links
+from apps.api import delivery, links
 from apps.api.base import PublicView
 from apps.api.request_errors import NotFound
+from apps.api.requests import query_parameters
+from apps.api.v2 import images
 from apps.api.v2.files import storage_errors
 from apps.api.v2.representations import ResultContentMetadata
 from apps.api.v2.results import JOINED, SECTIONS
@@ -23,7 +25,23 @@ from apps.pages.output.assembly import GROUNDED_ITEMS
 _GROUNDED = "grounded_items"
 _FILES = {**SECTIONS, **JOINED, _GROUNDED: GROUNDED_ITEMS}
 _SUFFIX = "_content_metadata"
+_IMAGES = "images_content_metadata"
 _TYPES = {"json": "application/json", "jsonl": "application/x-ndjson", "md": "text/markdown", "txt": "text/plain"}
+
+
+# Files of LlamaParse's results that this service does not write.
+_NOT_WRITTEN = ("forms", "raw_words", "stripped_markdown", "concatenated_stripped_markdown", "xlsx", "output_pdf")
+
+
+def links_of_result(request: Request, job: ParseJob, expand: Sequence[str]) -> dict[str, Any]:
+    """Return the sections with links: of the files that ``expand`` names, and of pictures. Empty without any."""
+    sections: dict[str, Any] = {}
+    if files := content_metadata(request, job, expand):
+        sections["result_content_metadata"] = {name: found.model_dump() for name, found in files.items()}
+    if _IMAGES in expand and job.result_folder:
+        names = query_parameters.values(request, "image_filenames")
+        sections[_IMAGES] = images.images_content_metadata(request, job, names).model_dump()
+    return sections
 
 
 def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> dict[str, ResultContentMetadata]:
@@ -39,21 +57,35 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
         if size is not None:
             path = links.signed_result_path(job.pk, _FILES[name], seconds=settings.SIGNED_URL_SECONDS)
             found[name] = ResultContentMetadata(size_bytes=size, presigned_url=links.origin(request) + path)
+        elif name in _FILES or name in _NOT_WRITTEN:
+            found[name] = ResultContentMetadata(size_bytes=0, exists=False)
     return found
 
 
 class SignedResult(PublicView):
     @extend_schema(exclude=True)
     def get(self, request: Request, token: str) -> HttpResponseBase:
-        """Return a file of the present result of a job, always as a download."""
+        """Return a file or a picture of the present result of a job; a file always as a download."""
         named = links.result_of(token)
         job = queries.find_job_of_link(named[0]) if named else None
+        if named is None or job is None:
+            raise _gone()
+        if named[1].startswith(images.IMAGES):
+            return images.image_response(request, job, named[1].removeprefix(images.IMAGES))
         with storage_errors():
-            content = queries.open_result(job, named[1]) if job and named else None
-        if content is None or named is None:
-            raise NotFound("This link is no longer valid. Request a new one: GET /api/v2/parse/{job_id}.")
+            size, content = queries.result_size(job, named[1]), queries.open_result(job, named[1])
+        if size is None or content is None:
+            raise _gone()
         kind = _TYPES[named[1].rpartition(".")[2]]
-        response = FileResponse(content, as_attachment=True, filename=named[1], content_type=f"{kind}; charset=utf-8")
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Cache-Control"] = "private, no-store"
-        return response
+        return delivery.file_response(
+            request,
+            content,
+            size=size,
+            name=named[1],
+            media_type=f"{kind}; charset=utf-8",
+            tag=delivery.entity_tag(job.pk, job.result_folder, named[1]),
+        )
+
+
+def _gone() -> NotFound:
+    return NotFound("This link is no longer valid. Request a new one: GET /api/v2/parse/{job_id}.")

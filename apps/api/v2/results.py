@@ -17,7 +17,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from apps.api.base import to_json
-from apps.api.v2.representations import Job, ResultContentMetadata
+from apps.api.v2.representations import Job
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
 from apps.jobs.stages import assemble
@@ -34,9 +34,9 @@ MAX_UNSTREAMED_BYTES = 256 * 1024  # a streamed response has a higher fixed cost
 
 
 def job_with_sections(
-    job: ParseJob, represented: Job, expand: Sequence[str], files_of_result: Mapping[str, ResultContentMetadata]
+    job: ParseJob, represented: Job, expand: Sequence[str], links: Mapping[str, Any]
 ) -> HttpResponseBase:
-    """Return ``{"job": ...}`` with the sections of ``expand`` that exist, and what is known of other files.
+    """Return ``{"job": ...}`` with the sections of ``expand`` that exist, and with the sections ``links``.
 
     Unknown sections are ignored.
     """
@@ -45,9 +45,8 @@ def job_with_sections(
         head += b',"usage":' + msgspec.json.encode(assemble.usage_of(job))
     if "job_metadata" in expand:
         head += b',"job_metadata":' + msgspec.json.encode(job_metadata(job))
-    if files_of_result:
-        known = {name: found.model_dump() for name, found in files_of_result.items()}
-        head += b',"result_content_metadata":' + msgspec.json.encode(known)
+    for name, section in links.items():
+        head += b',"' + name.encode() + b'":' + msgspec.json.encode(section)
     # Open all files before sending the first: all sections come from one result, even if a retry replaces it meanwhile.
     with ExitStack() as opened:
         sources: list[tuple[str, BinaryIO]] = []

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Count
 
 from apps.documents import storage
 from apps.jobs import queries
@@ -26,6 +28,7 @@ from apps.pages.model.errors import GarbledPage, ParseError
 from apps.pages.model.page_labels import LabelRange
 from apps.pages.model.warnings import describe
 from apps.pages.output.assembly import RenderOptions, assemble
+from apps.parsing.tiers import credits_per_page
 from apps.providers import ledger
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
         granular_boxes=job.parsed_options.granular_boxes,
         page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),
         printed_page_numbers=job.parsed_options.extracts_printed_page_number,
+        picture_urls=f"{settings.PUBLIC_URL}/api/v2/parse/{job.pk}/images/",
     )
     report = assemble(pages, options=options, open_output=open_output)
 
@@ -80,6 +84,11 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
             f"{report.failed_pages} of {job.page_count} pages failed; page {first.number}: {first.error_detail}"
         )
         error.code = first.error_code
+    counts = report.warnings | ({"needs_ocr": report.pages_needing_ocr} if report.pages_needing_ocr else {})
+    failing = sorted(job.parsed_options.failing_warnings & counts.keys())
+    if error is None and failing:
+        error = ParseError(f"The request fails the job for this: {describe(failing[0])} Pages: {counts[failing[0]]}.")
+        error.code = "failure_condition_met"
 
     facts: dict[str, object] = msgspec.to_builtins(report)
     del facts["warnings"]
@@ -88,7 +97,7 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
             facts[name] = job.result_facts[name]
     if job.uses_models:
         facts["usage"] = usage_of(job)
-    counts = report.warnings | ({"needs_ocr": report.pages_needing_ocr} if report.pages_needing_ocr else {})
+    facts["credits"] = credits_of(job)
     warnings = [warning for warning in job.warnings if "pages" not in warning]  # those about pages are of an old result
     warnings += [{"code": code, "detail": describe(code), "pages": count} for code, count in sorted(counts.items())]
     with transaction.atomic():
@@ -157,6 +166,19 @@ def _extract_lost_content(claim: Claim) -> bool:
             move_to_stage(job.pk, Stage.EXTRACT)
             transaction.on_commit(lambda: dispatch_pages_of(job, Stage.EXTRACT))
     return True
+
+
+def credits_of(job: ParseJob) -> float:
+    """Return what the succeeded pages cost by LlamaParse's price list; a page that no model parsed counts as fast.
+
+    A page that a rule or the cost optimizer gave another mode counts by that mode.
+    """
+    pages = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED)
+    counted = pages.values_list("mode", "fallback").annotate(pages=Count("pk")).order_by()
+    plus = job.tier == "agentic_plus"
+    return float(
+        sum(number * credits_per_page("" if fallback else mode, plus=plus) for mode, fallback, number in counted)
+    )
 
 
 def usage_of(job: ParseJob) -> dict[str, object]:

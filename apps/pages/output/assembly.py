@@ -95,6 +95,7 @@ class _Writer:
         self._files = files
         self._options = options
         self._pages = 0
+        self._confidences: list[float] = []
         self._flow = ContinuationJoiner(survey.words)
         shows_pages = bool(options.page_separator.strip())
         self._notes = NotesAtEnd() if survey.notes_go_on and not shows_pages else None
@@ -119,13 +120,15 @@ class _Writer:
         self._entry("markdown.json", {**number, **markdown})
 
         displayed = [_on_page(block, page) for block in rotated_pages.as_displayed(blocks, page)]
-        tree = items.items_of(displayed, self._options)
+        tree = self._with_addresses(page.number, items.items_of(displayed, self._options))
         size = {"page_width": page.width, "page_height": page.height}
         self._entry("items.json", {**number, **size, "success": True, "items": tree})
         if self._options.granular_boxes:
             tree = items.items_of(displayed, self._options, self._options.granular_boxes)
+            tree = self._with_addresses(page.number, tree)
             self._line({**number, **size, "success": True, "items": tree})
 
+        confidence = _confidence(blocks)
         label = label_of(self._options.page_labels, page.number)
         metadata: dict[str, Any] = {
             "original_orientation_angle": page.rotation,
@@ -137,7 +140,11 @@ class _Writer:
             "page_label": label,
             "printed_page_number": (_printed_number(blocks) or label) if self._options.printed_page_numbers else "",
         }
-        self._entry("metadata.json", {**number, **{name: value for name, value in metadata.items() if value}})
+        known = {name: value for name, value in metadata.items() if value}
+        if confidence is not None:
+            self._confidences.append(confidence)
+            known["confidence"] = confidence
+        self._entry("metadata.json", {**number, **known})
 
         placed = self._flow.add(page.number, blocks)
         self._write_flow(placed if self._notes is None else self._notes.add(placed))
@@ -162,11 +169,28 @@ class _Writer:
             self._write_flow(self._notes.finish())
         for name in OUTPUTS:
             if name.endswith(".json"):
-                self._files[name].write(b"]}")
+                document = self._document() if name == "metadata.json" else b""
+                self._files[name].write(b"]" + document + b"}")
         if self._last is not None:
             self._files["markdown.md"].write(b"\n")
         if self._has_text:
             self._files["text.txt"].write(b"\n")
+
+    def _document(self) -> bytes:
+        """Return the rest of the metadata: the confidence of the whole document, if a page has one."""
+        if not self._confidences:
+            return b""
+        lowest = min(self._confidences)
+        coverage = {"min_page_score": lowest, "scored_pages": len(self._confidences), "total_pages": self._pages}
+        mean = round(sum(self._confidences) / len(self._confidences), 4)
+        return b',"document":' + _encode({"confidence": mean, "confidence_breakdown": coverage})
+
+    def _with_addresses(self, number: int, tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the items with the addresses of the page's pictures, which are counted from 1."""
+        if self._options.picture_urls:
+            for count, item in enumerate((item for item in tree if item["type"] == "image"), 1):
+                item["url"] = f"{self._options.picture_urls}page_{number}_picture_{count}.jpg"
+        return tree
 
     def _write_flow(self, placed: Iterable[PlacedBlock]) -> None:
         """Add blocks to the whole document's text and Markdown."""
@@ -196,6 +220,13 @@ class _Writer:
 
     def _line(self, entry: dict[str, Any]) -> None:
         self._files[GROUNDED_ITEMS].write(_encode(entry) + b"\n")
+
+
+def _confidence(blocks: Iterable[Block]) -> float | None:
+    """Return the mean confidence of what was recognized on a page, by letters; None if nothing was."""
+    known = [(block.confidence, max(1, len(block.text))) for block in blocks if block.confidence is not None]
+    letters = sum(length for _, length in known)
+    return round(sum(score * length for score, length in known) / letters, 4) if known else None
 
 
 def _printed_number(blocks: Iterable[Block]) -> str:

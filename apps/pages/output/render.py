@@ -19,7 +19,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
 
     ``links``: whether links have their addresses. ``granular_boxes``: levels of boxes ("line", "word", "cell") that
     items have in an output of their own. ``page_labels``: what the document calls its pages. ``printed_page_numbers``:
-    whether the number printed on a page is looked for.
+    whether the number printed on a page is looked for. ``picture_urls``: what the addresses of pictures begin with.
     """
 
     table_format: str = "html"
@@ -28,6 +28,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
     granular_boxes: frozenset[str] = frozenset()
     page_labels: tuple[LabelRange, ...] = ()
     printed_page_numbers: bool = False
+    picture_urls: str = ""
 
 
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")

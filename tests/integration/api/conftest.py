@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -78,7 +79,7 @@ def code_of(response: Any, status: int) -> str:
     assert response["Content-Type"] == "application/problem+json"
     body = response.json()
     assert body["status"] == status
-    assert body["type"] == f"/errors#{body['code']}"
+    assert body["type"] == f"{settings.PUBLIC_URL}/errors#{body['code']}"
     assert body["title"]
     assert body["detail"]
     assert body["request_id"] == response["X-Request-Id"]

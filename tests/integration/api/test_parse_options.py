@@ -111,10 +111,7 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
     [
         ({"webhook_configuration_ids": ["whc-1"]}, ["webhook_configuration_ids"]),
         ({"crop_box": {"bottom": 0.1}}, ["crop_box", "bottom"]),
-        (
-            {"processing_control": {"job_failure_conditions": {"fail_on_buggy_font": True}}},
-            ["processing_control", "job_failure_conditions", "fail_on_buggy_font"],
-        ),
+        ({"crop_box": {"top": 0.2, "left": 0}}, ["crop_box", "top"]),
     ],
 )
 def test_what_would_not_happen_is_refused_unless_the_operator_wants_a_warning(

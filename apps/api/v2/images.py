@@ -1,0 +1,138 @@
+"""Pictures of a result: pages and the pictures on them, rendered from the document when they are fetched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any, Literal
+
+import msgspec
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from pydantic import BaseModel
+from rest_framework.request import Request
+
+from apps.api import delivery, links
+from apps.api.base import ApiView, project_of
+from apps.api.request_errors import NotFound
+from apps.api.schema import PROBLEMS
+from apps.api.v2.files import storage_errors
+from apps.api.v2.find_jobs import find_job
+from apps.jobs import queries
+from apps.jobs.models import ParseJob
+from apps.jobs.stages.pictures import rendered_picture
+from apps.pages.model.geometry import Box
+
+IMAGES = "images/"
+JPEG = "image/jpeg"
+_NAME = re.compile(r"page_(\d{1,9})(?:_picture_(\d{1,9}))?\.jpg", re.ASCII)
+
+
+class ImageBox(BaseModel):
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class ResultImage(BaseModel):
+    """``category``: screenshot (a whole page) or layout (a picture on a page). The link needs no key and expires."""
+
+    index: int
+    filename: str
+    content_type: str = JPEG
+    category: Literal["screenshot", "embedded", "layout"]
+    bbox: ImageBox | None = None
+    presigned_url: str
+
+
+class ImagesContentMetadata(BaseModel):
+    total_count: int
+    images: list[ResultImage]
+
+
+class JobImage(ApiView):
+    @extend_schema(
+        operation_id="get_parse_image",
+        tags=["parse"],
+        responses={(200, JPEG): OpenApiResponse(bytes, "The picture"), **PROBLEMS},
+    )
+    def get(self, request: Request, job_id: str, name: str) -> HttpResponseBase:
+        """Return a page (``page_3.jpg``) or a picture on it (``page_3_picture_1.jpg``), as the document shows it."""
+        return image_response(request, find_job(project_of(request), job_id), name)
+
+
+def image_response(request: Request, job: ParseJob, name: str) -> HttpResponseBase:
+    """Raise NotFound for a picture that the result does not have, and when the document was deleted."""
+    found = _NAME.fullmatch(name)
+    page = _page(job, int(found[1])) if found else None
+    if found is None or page is None:
+        raise NotFound("The result has no such picture. Request the list: expand=images_content_metadata.")
+    tag = delivery.entity_tag(job.pk, job.result_folder, name)
+    if delivery.is_current(request, tag):
+        return delivery.not_modified(tag)
+    box = None
+    if found[2]:
+        boxes = _boxes(page)
+        if not 0 < int(found[2]) <= len(boxes):
+            raise NotFound("The page has no such picture. Request the list: expand=images_content_metadata.")
+        box = boxes[int(found[2]) - 1]
+    with storage_errors():
+        jpeg = rendered_picture(job, page["page_number"], page["page_width"], page["page_height"], box)
+    response = HttpResponse(jpeg, content_type=JPEG)
+    response["X-Content-Type-Options"] = "nosniff"
+    return delivery.private(response, tag)
+
+
+def images_content_metadata(request: Request, job: ParseJob, names: Collection[str]) -> ImagesContentMetadata:
+    """List the pictures that the job's ``images_to_save`` asks for; ``names``: only these, all if there are none."""
+    wanted = job.parsed_options.images_to_save
+    images: list[ResultImage] = []
+
+    def add(name: str, category: Any, box: Box | None = None) -> None:
+        if names and name not in names:
+            return
+        path = links.signed_result_path(job.pk, IMAGES + name, seconds=settings.SIGNED_URL_SECONDS)
+        images.append(
+            ResultImage(
+                index=len(images),
+                filename=name,
+                category=category,
+                bbox=_whole_box(box) if box else None,
+                presigned_url=links.origin(request) + path,
+            )
+        )
+
+    for page in _pages(job) if job.document_id else ():
+        number = page["page_number"]
+        if "screenshot" in wanted and page["success"]:
+            add(f"page_{number}.jpg", "screenshot")
+        if wanted - {"screenshot"}:
+            category = "layout" if "layout" in wanted else "embedded"
+            for index, box in enumerate(_boxes(page), 1):
+                add(f"page_{number}_picture_{index}.jpg", category, box)
+    return ImagesContentMetadata(total_count=len(images), images=images)
+
+
+def _pages(job: ParseJob) -> list[dict[str, Any]]:
+    with storage_errors():
+        content = queries.open_result(job, "items.json")
+        if content is None:
+            return []
+        with content:
+            return list(msgspec.json.decode(content.read())["pages"])
+
+
+def _page(job: ParseJob, number: int) -> dict[str, Any] | None:
+    return next((page for page in _pages(job) if page["page_number"] == number and page["success"]), None)
+
+
+def _boxes(page: dict[str, Any]) -> list[Box]:
+    found = [item["bbox"][0] for item in page.get("items", ()) if item["type"] == "image"]
+    return [Box(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]) for box in found]
+
+
+def _whole_box(box: Box) -> ImageBox:
+    return ImageBox(x=int(box.x0), y=int(box.top), w=round(box.x1 - box.x0), h=round(box.bottom - box.top))

@@ -1,0 +1,27 @@
+"""Pictures of a job's document for people and programs, rendered in the sandbox on demand."""
+
+from __future__ import annotations
+
+from apps.documents import storage
+from apps.jobs.models import ParseJob
+from apps.jobs.stages.step_work import password_of, reader_limits
+from apps.pages.model.blocks import Page
+from apps.pages.model.geometry import Box
+from apps.parsing.page_pictures import DocumentPictures
+
+
+def rendered_picture(job: ParseJob, number: int, width: float, height: float, box: Box | None) -> bytes:
+    """Return a page, or the part of it in ``box``, as a JPEG. Raise PageError, DocumentGone if the file was deleted.
+
+    ``width`` and ``height`` of the page and ``box`` are in points, of the page as displayed.
+    """
+    page = Page(number, width, height)
+    with DocumentPictures(
+        job.document_id,
+        password=password_of(job),
+        media_type=job.media_type,
+        limits=reader_limits(),
+        should_stop=lambda: False,
+        open_document=storage.local_original,
+    ) as pictures:
+        return pictures.page(page) if box is None else pictures.region(page, box)
