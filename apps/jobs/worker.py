@@ -45,7 +45,7 @@ from apps.core.background_thread import log_failure
 from apps.core.database_connections import borrowed_connection, close_idle_connections
 from apps.jobs.commands import clean_up
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
-from apps.jobs.stages import recognize
+from apps.jobs.stages import batches, recognize
 from apps.jobs.stages.page_threads import page_threads
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages.sandbox import client
@@ -99,6 +99,7 @@ def start_main_process(sender: Any = None, **_: Any) -> None:
 
         # Importing the provider client takes seconds: do it before hundreds of threads wait for it.
         threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+        threading.Thread(target=_look_after_batches, name="batches", daemon=True).start()
 
 
 def _queues() -> list[str]:
@@ -214,6 +215,13 @@ def _rescue_on_a_timer() -> None:
         with log_failure("Rescuing lost work"), borrowed_connection():
             if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
                 clean_up.request_clean_up()
+
+
+def _look_after_batches() -> None:
+    while True:
+        time.sleep(batches.INTERVAL_SECONDS * random.uniform(0.9, 1.1))
+        with log_failure("Looking after batches"), borrowed_connection():
+            batches.look_after_batches()
 
 
 def _handle_events() -> None:

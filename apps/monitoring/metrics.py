@@ -23,6 +23,7 @@ from apps.jobs.scheduling import pauses, queue_status
 from apps.jobs.scheduling.queue_status import QueueStatus
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.monitoring import request_counts, running_totals
+from apps.providers.batches import polling
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.models import Deployment
@@ -163,6 +164,11 @@ def call_metrics(totals: Totals) -> Iterator[Metric]:
         if name[0] == "cost_nanos":
             spent.add_metric([name[1]], nanos / NANOS_PER_DOLLAR)
     yield spent
+    yield GaugeMetricFamily("leafmill_batches", "Batches under way at providers", value=polling.open_batches())
+    pages = GaugeMetricFamily("leafmill_batch_pages", "Pages that wait for a batch or are in one", labels=["state"])
+    for state, count in polling.counts().items():
+        pages.add_metric([state], count)
+    yield pages
     for what, meaning, parsers in (
         ("llm_calls", "A call for parse_page_with_llm", ("llm",)),
         ("multimodal_llm_calls", "A call for parse_page_with_lvm or _agent", ("lvm", "agent")),

@@ -92,15 +92,15 @@ def count_attempts(added: Totals, mark: TallyMark) -> None:
 
 def count_calls(added: Totals, mark: TallyMark) -> None:
     """Count newly ended provider calls with their tokens, costs and durations, and move the mark."""
-    columns = ("pk", "started_at", "outcome", "provider_name", "page_parser", "error_code", "seconds")
+    columns = ("pk", "started_at", "outcome", "provider_name", "page_parser", "error_code", "seconds", "service_tier")
     rows = Usage.objects.values_list(*columns, "input_tokens", "output_tokens", "cost_nanos", named=True)
-    for row in _newly_ended(rows, mark, open_since=timezone.now() - ledger.max_call_duration()):
+    for row in _newly_ended(rows, mark, open_since=timezone.now() - ledger.max_call_duration("batch")):
         provider = row.provider_name.replace("|", " ")  # the separator in the names of totals
         added["calls", provider, row.page_parser, row.outcome, row.error_code] += 1
         added["tokens", provider, "input"] += row.input_tokens
         added["tokens", provider, "output"] += row.output_tokens
         added["cost_nanos", provider] += row.cost_nanos or 0
-        if row.seconds is not None:
+        if row.seconds is not None and row.service_tier != "batch":  # hours, which say nothing about the provider
             _count_seconds(added, ("call_seconds", row.page_parser), row.seconds)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from apps.pages.model.blocks import Page
 from apps.parsing import requests
 from apps.parsing.answer_check import CheckedAnswer, PageToParse
-from apps.parsing.page_parser import ParsedPage, new_end_mark, parsed
+from apps.parsing.page_parser import ParsedPage, end_mark_of, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.second_look.second_try import SecondTry
 from apps.providers.calls.client import CompletionRequest, CompletionResponse
@@ -26,7 +26,7 @@ class PageWithLlm:
         return any(block.text or block.cells for block in page.blocks)
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
-        marker, prompt = new_end_mark(), prompting.load("llm")
+        marker, prompt = end_mark_of(page.scope.call_for), prompting.load("llm")
         messages = prompting.page_messages(
             prompt, page.page, instructions=page.instructions, before=page.before, mark=marker
         ).messages

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from apps.pages.model.blocks import Page
 from apps.parsing import requests
 from apps.parsing.answer_check import CheckedAnswer, PageToParse
-from apps.parsing.page_parser import ParsedPage, new_end_mark, parsed
+from apps.parsing.page_parser import ParsedPage, end_mark_of, parsed
 from apps.parsing.prompts import messages as prompting
 from apps.parsing.prompts.token_estimate import jpeg_size
 from apps.parsing.second_look.disputed_numbers import with_settled_numbers
@@ -30,7 +30,7 @@ class PageWithLvm:
         return bool(page.blocks) or bool(page.needs_ocr)
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
-        marker, prompt = new_end_mark(), prompting.load("lvm")
+        marker, prompt = end_mark_of(page.scope.call_for), prompting.load("lvm")
         tries = SecondTry(page, prompt, marker)
 
         def picture_for(target: Target) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
+from django.utils.crypto import salted_hmac
 
 from apps.pages.model.blocks import Page
 from apps.pages.output.render import table_html
@@ -16,7 +17,9 @@ from apps.parsing.answers.fidelity import Fidelity
 from apps.parsing.prompts.token_estimate import text_tokens
 from apps.providers.calls.gateway import Completion, Gateway
 from apps.providers.catalog import Target
+from apps.providers.ledger import CallFor
 
+BATCH_UNANSWERED = "batch_unanswered"
 # An answer has about as many tokens as its page; the markup of tables doubles them.
 _MIN_ANSWER_TOKENS = 500
 _ANSWER_TOKENS_PER_PAGE_TOKEN = 2
@@ -67,6 +70,14 @@ def new_end_mark() -> str:
     return secrets.token_hex(6)
 
 
+def end_mark_of(call_for: CallFor) -> str:
+    """Return a word for the end of the page's answers that its document cannot contain.
+
+    It is the same for each claim of the page, because its answer may come from a batch, hours later.
+    """
+    return salted_hmac(__name__, f"{call_for.job_id}/{call_for.page_number}/{call_for.page_parser}").hexdigest()[:12]
+
+
 def answer_tokens(page: Page) -> int:
     """Return the maximum number of tokens of a good answer; a longer answer is a loop.
 
@@ -78,8 +89,11 @@ def answer_tokens(page: Page) -> int:
 
 def parsed(completion: Completion[CheckedAnswer], *, prompt_version: str) -> ParsedPage:
     """Return the page of a single completion."""
+    page = completion.checked.page
+    if completion.unanswered_batch:
+        page = msgspec.structs.replace(page, warnings=(*page.warnings, BATCH_UNANSWERED))
     return ParsedPage(
-        page=completion.checked.page,
+        page=page,
         fidelity=completion.checked.fidelity,
         target=completion.target,
         prompt_version=prompt_version,

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.formats import localize
@@ -15,18 +15,28 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from apps.core.read_only_admin import ReadOnlyAdmin
 from apps.providers import administration, ledger
+from apps.providers.batches import polling
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.errors import Failure
 from apps.providers.forms import FORGET, DeploymentForm, ProviderForm, QuotaForm, secret_names
 from apps.providers.learnt import Learnt
-from apps.providers.models import Deployment, PageParserName, Provider, Quota, Usage, dollars_in_words
+from apps.providers.models import (
+    Batch,
+    BatchRequestState,
+    Deployment,
+    PageParserName,
+    Provider,
+    Quota,
+    Usage,
+    dollars_in_words,
+)
 from apps.providers.prices import Kind, PriceKey
 from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
 
 NOT_KNOWN = "not known"
 IN_ORDER = "in order"
-ASKED_WITH = {"model", "base_model", "max_output_tokens", "thinking", "parameters", "provider"}
+ASKED_WITH = {"batch", "model", "base_model", "max_output_tokens", "thinking", "parameters", "provider"}
 FACTS = ["name", "family", "external", "region", "paused", "settings"]
 SERVES = {PageParserName.LLM: "serves_llm", PageParserName.LVM: "serves_lvm", PageParserName.AGENT: "serves_agent"}
 
@@ -283,6 +293,33 @@ class UsageAdmin(ReadOnlyAdmin):
     @admin.display
     def cost(self, call: Usage) -> str:
         return dollars_in_words(call.cost_nanos)
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    """The batches of the last days, and what their providers say about them."""
+
+    list_display = ["created_at", "deployment", "state", "requests", "answered", "provider_batch", "check_at", "detail"]
+    list_filter = ["state", "deployment"]
+    list_select_related = ["deployment"]
+    search_fields = ["provider_batch__exact", "key__exact", "pages__job_id__exact"]
+    search_help_text = "a whole id: the provider's, or a job's"
+    ordering = ["-created_at"]
+    actions = ["cancel"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
+        batches: QuerySet[Batch] = super().get_queryset(request)
+        return batches.annotate(answered=Count("pages", filter=Q(pages__state=BatchRequestState.ANSWERED)))
+
+    @admin.display(description="answers kept", ordering="answered")
+    def answered(self, batch: Any) -> int:
+        count: int = batch.answered
+        return count
+
+    @admin.action(description="Cancel at the provider: its pages are asked for one by one")
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Batch]) -> None:
+        cancelled = sum(polling.cancel(batch) for batch in queryset)
+        self.message_user(request, f"{cancelled} batch(es) will be cancelled. What is answered is kept and billed.")
 
 
 def _row_state(row: Provider | Deployment) -> str:

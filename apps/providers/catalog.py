@@ -19,13 +19,14 @@ from django.db.models.functions import Now
 
 from apps.core import sealed_secrets
 from apps.core.database_connections import borrowed_connection
-from apps.providers.calls.usage import TokenUsage
+from apps.providers.calls.usage import ServiceTier, TokenUsage
 from apps.providers.learnt import Learnt
 from apps.providers.model_facts.dialects import DIALECTS
 from apps.providers.models import Deployment, Quota
 from apps.providers.prices import PriceKey
 from apps.providers.quota.store import QuotaLimits
 from apps.providers.requests.addresses import with_address
+from apps.providers.requests.families import FAMILIES
 
 logger = logging.getLogger(__name__)
 
@@ -78,11 +79,22 @@ class Target:
         is_offered = prices is not None and PriceKey("input", "flex") in prices.rates
         return self.family in FLEX_FAMILIES and is_free_to_choose and is_offered
 
+    @property
+    def offers_batch(self) -> bool:
+        """Whether pages that can wait go through the provider's batch API."""
+        return self.row.batch and FAMILIES[self.family].has_batches and not self.has_fault
+
+    @property
+    def cheaper_tiers(self) -> list[ServiceTier]:
+        """Return the tiers that cost less for requests that can wait, the cheapest first."""
+        offered: dict[ServiceTier, bool] = {"batch": self.offers_batch, "flex": self.offers_flex}
+        return [tier for tier, is_offered in offered.items() if is_offered]
+
     def cost_nanos(self, usage: TokenUsage) -> int | None:
         return self.row.cost_nanos(usage)
 
-    def max_cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
-        return self.row.max_cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens)
+    def max_cost_nanos(self, *, input_tokens: int, output_tokens: int, is_batch: bool = False) -> int | None:
+        return self.row.max_cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens, is_batch=is_batch)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 PageError
   ProviderError            a provider, or a rule about providers
     QuotaExhausted         wait_seconds; nothing failed
+      AnswersLater         the page's request is in a batch
       BudgetReserved       micros: the money that the next call needs, in millionths of a US dollar
     ProvidersUnavailable   every deployment is out of order now; wait_seconds
     AllProvidersFailed     every deployment failed on this page or refused it; lists the failures
@@ -64,6 +65,10 @@ class QuotaExhausted(ProviderError):
     def __init__(self, wait_seconds: float) -> None:
         super().__init__()
         self.wait_seconds = wait_seconds
+
+
+class AnswersLater(QuotaExhausted):
+    """The request is in a batch; the page is tried again as soon as the answer is there."""
 
 
 class BudgetReserved(QuotaExhausted):

@@ -14,6 +14,7 @@ from apps.providers.requests.families import (
     COMMON_SECRETS,
     COMMON_SETTINGS,
     FAMILIES,
+    batch_problem,
     parameter_problems,
     problems_of,
     thinking_problem,
@@ -97,6 +98,10 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
         if _is_object(self, "parameters") and values.get("provider"):
             for problem in parameter_problems(values["provider"].family, values["parameters"]):
                 self.add_error("parameters", problem)
+        if values.get("provider") and (
+            problem := batch_problem(values["provider"].family, batch=values.get("batch", False))
+        ):
+            self.add_error("batch", problem.partition(": ")[2])
         problem = thinking_problem(values.get("thinking") or "")
         if problem:
             self.add_error("thinking", problem[0].upper() + problem[1:])

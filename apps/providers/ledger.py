@@ -55,7 +55,15 @@ def begin_call(
 
     Raise IntegrityError if the deployment was deleted.
     """
-    row = Usage(
+    return _begun().write(new_call(call_for, target, demand, reservation_id, tier=tier))
+
+
+def new_call(
+    call_for: CallFor, target: Target, demand: QuotaDemand, reservation_id: str, *, tier: ServiceTier = ""
+) -> Usage:
+    """Return the row of a call with its maximum of tokens and cost, which the caller saves."""
+    most = {"input_tokens": demand.input_tokens, "output_tokens": demand.output_tokens}
+    return Usage(
         project_id=call_for.project_id,
         job_id=call_for.job_id,
         page_number=call_for.page_number,
@@ -64,13 +72,11 @@ def begin_call(
         provider_name=target.provider,
         model=target.model,
         started_at=timezone.now(),
-        input_tokens=demand.input_tokens,
-        output_tokens=demand.output_tokens,
-        cost_nanos=target.max_cost_nanos(input_tokens=demand.input_tokens, output_tokens=demand.output_tokens),
+        **most,
+        cost_nanos=target.max_cost_nanos(**most, is_batch=tier == "batch"),
         reservation_id=reservation_id,
         service_tier=tier,
     )
-    return _begun().write(row)
 
 
 def end_call(
@@ -134,6 +140,19 @@ _begun: PerProcess[GroupedWrites[Usage, Usage]] = PerProcess(
 _ended: PerProcess[GroupedWrites[Usage, None]] = PerProcess(
     lambda: GroupedWrites("calls-ended", _write_ended, seconds=0.1)
 )
+
+
+def end_batch_call(
+    row: Usage, target: Target, usage: TokenUsage, *, failure: str = "", http_status: int | None = None
+) -> bool:
+    """Write the result of a request that was in a batch. Return False if it has one already."""
+    row.outcome = CallOutcome.FAILED if failure else CallOutcome.ANSWERED
+    row.seconds = (timezone.now() - row.started_at).total_seconds()
+    row.error_code, row.http_status = failure, http_status
+    row.cost_nanos = target.cost_nanos(usage)
+    _set_usage(row, usage)
+    values = {column: getattr(row, column) for column in _RESULT_COLUMNS}
+    return Usage.objects.filter(pk=row.pk, outcome=CallOutcome.RUNNING).update(**values) == 1
 
 
 def forget_call(row: Usage) -> None:
@@ -221,13 +240,18 @@ def cost_by_jobs(job_ids: Sequence[str]) -> dict[str, int | None]:
 
 def max_call_duration(tier: str = "") -> timedelta:
     """Return the age at which a call counts as ended even if its worker died: its maximum duration and a minute."""
-    seconds = settings.PROVIDER_FLEX_SECONDS if tier == "flex" else settings.PROVIDER_TOTAL_SECONDS
+    of_tier = {"flex": settings.PROVIDER_FLEX_SECONDS, "batch": settings.MAX_JOB_SECONDS}
+    seconds = of_tier.get(tier, settings.PROVIDER_TOTAL_SECONDS)
     return timedelta(seconds=seconds + 60)
 
 
 def mean_seconds(page_parser: str) -> float | None:
-    """Return the mean duration of the newest thousand answered calls of the last day; None if there are none."""
+    """Return the mean duration of the newest thousand answered calls of the last day; None if there are none.
+
+    Requests in batches do not count: they take hours.
+    """
     answered = Usage.objects.filter(page_parser=page_parser, outcome=CallOutcome.ANSWERED, seconds__isnull=False)
+    answered = answered.exclude(service_tier="batch")
     newest = answered.filter(started_at__gte=Now() - DAY).order_by("-started_at")[:1000]
     mean: float | None = newest.aggregate(mean=Avg("seconds"))["mean"]
     return mean

@@ -113,6 +113,11 @@ class Deployment(models.Model):
     picture_pixels = models.PositiveIntegerField(
         null=True, blank=True, help_text="the longest side of a page's picture; empty: as the model is used to it"
     )
+    batch = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="pages of jobs with urgency hours go through the provider's batch API, at half price",
+    )
     parameters = models.JSONField(default=dict, blank=True, help_text="sent with every request: temperature...")
     learnt = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True, editable=False)
     paused = models.BooleanField(default=False, help_text="not called until it is resumed")
@@ -164,13 +169,13 @@ class Deployment(models.Model):
         """Return the cost of these tokens in billionths of a US dollar; None if a price is unknown."""
         return None if self.prices is None else self.prices.cost_nanos(usage)
 
-    def max_cost_nanos(self, *, input_tokens: int, output_tokens: int) -> int | None:
+    def max_cost_nanos(self, *, input_tokens: int, output_tokens: int, is_batch: bool = False) -> int | None:
         """Return the most that a call with these tokens can cost, as ``cost_nanos`` does."""
         if self.prices is None:
             return None
         # "auto" leaves the tier to the settings of the account.
         tier = self.parameters.get("service_tier")
-        dearest = "priority" if tier == "auto" else tier_named(tier)
+        dearest = "batch" if is_batch else "priority" if tier == "auto" else tier_named(tier)
         return self.prices.max_cost_nanos(input_tokens=input_tokens, output_tokens=output_tokens, tier=dearest)
 
 
@@ -244,3 +249,105 @@ class Usage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} for {self.job_id} page {self.page_number}, {self.outcome}"
+
+
+class BatchState(models.TextChoices):
+    """The states of a batch. ``SENDING``: the provider may have it already, and its id is not known yet."""
+
+    SENDING = "sending"
+    SENT = "sent"
+    CANCELLING = "cancelling"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+OPEN_BATCHES = (BatchState.SENDING, BatchState.SENT, BatchState.CANCELLING)
+
+
+class Batch(models.Model):
+    """Requests of many pages that went to a deployment's batch API together.
+
+    The row is written before anything is sent. ``key`` goes with the batch, so that it is found again at the provider
+    if the process that sent it died before it could store ``provider_batch``, the provider's id.
+    """
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="batches")
+    key = models.CharField(max_length=32, unique=True)
+    state = models.CharField(max_length=10, choices=BatchState, default=BatchState.SENDING)
+    provider_batch = models.CharField("the provider's id", max_length=200, blank=True, default="")
+    input_file = models.CharField(max_length=200, blank=True, default="")
+    requests = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    checks = models.PositiveIntegerField(default=0, help_text="how often the provider was asked for its state")
+    check_at = models.DateTimeField(help_text="when the provider is asked next")
+    detail = models.TextField(blank=True, default="")
+
+    class Meta:
+        verbose_name_plural = "batches"
+        indexes = [models.Index(fields=["state", "check_at"], name="batches_due")]
+
+    def __str__(self) -> str:
+        return f"batch {self.key} of {self.requests} pages"
+
+
+class BatchRequestState(models.TextChoices):
+    """The states of a page's request in a batch. ``USED``: its answer was not usable, so the page is asked again."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    ANSWERED = "answered"
+    FAILED = "failed"
+    USED = "used"
+
+
+OPEN_BATCH_REQUESTS = (BatchRequestState.WAITING, BatchRequestState.SENT)
+
+
+class BatchRequest(models.Model):
+    """The request for one page, which waits for a batch or is in one; later its answer.
+
+    ``body`` is there until the provider has it, ``answer`` until the job has ended, both compressed. ``until`` is when
+    the page must be asked for in another way. ``reservation`` is the one in the quota store.
+    """
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="batch_requests")
+    batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.CASCADE, related_name="pages")
+    usage = models.ForeignKey(Usage, on_delete=models.CASCADE, related_name="+")
+    job_id = models.CharField(max_length=40)
+    page_number = models.PositiveIntegerField()
+    page_parser = models.CharField(max_length=10, choices=PageParserName)
+    state = models.CharField(max_length=10, choices=BatchRequestState, default=BatchRequestState.WAITING)
+    body = models.BinaryField(null=True)
+    body_bytes = models.PositiveIntegerField()
+    answer = models.BinaryField(null=True)
+    limit = models.PositiveIntegerField(help_text="the largest answer that was asked for, in tokens")
+    input_tokens = models.PositiveIntegerField()
+    reservation = models.JSONField(default=dict)
+    detail = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job_id", "page_number", "page_parser", "deployment"], name="one_batch_request_a_page"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["deployment", "created_at"],
+                condition=models.Q(state="waiting"),
+                name="batch_requests_waiting",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"page {self.page_number} of {self.job_id}"
+
+    @property
+    def custom_id(self) -> str:
+        """The name of the request inside its batch."""
+        return f"{self.batch.key if self.batch else ''}-{self.pk}"

@@ -25,6 +25,8 @@ _WITHOUT_OWN_PRICE: dict[Kind, Kind] = {
     "thinking": "output",
 }
 """The kind whose price applies to a kind of tokens without a price of its own."""
+_OF_TIER: dict[ServiceTier, Fraction] = {"batch": Fraction(1, 2)}
+"""The part of the usual price that a tier without a price of its own costs. All providers' batches cost half."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Prices:
         if wanted.kind != leader:
             now, before = self.rate(PriceKey(leader, wanted.tier, wanted.above)), self.rate(PriceKey(leader))
             return usual * now / before if now and before else usual
-        of_tier = self.rates.get(PriceKey(leader, wanted.tier), usual)
+        of_tier = self.rates.get(PriceKey(leader, wanted.tier), usual * _OF_TIER.get(wanted.tier, 1))
         of_length = self.rates.get(PriceKey(leader, "", wanted.above), usual)
         return of_tier * of_length / usual
 
@@ -134,10 +136,11 @@ class Prices:
 
     def max_cost_nanos(self, *, input_tokens: int, output_tokens: int, tier: ServiceTier = "") -> int:
         """Return the most that a call can cost: at the dearer of the usual tier and ``tier``, all input written to the
-        provider's cache."""
+        provider's cache. A batch has no other tier."""
+        tiers: tuple[ServiceTier, ...] = (tier,) if tier == "batch" else ("", tier)
         whole = [
             TokenUsage(input_tokens, output_tokens, cache_write_tokens=written, service_tier=billed)
             for written in (0, input_tokens)
-            for billed in {"", tier}
+            for billed in tiers
         ]
         return max(self.cost_nanos(usage) for usage in whole)

@@ -17,14 +17,14 @@ import yaml
 
 from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import PageParserName
-from apps.providers.requests.families import parameter_problems, problems_of, thinking_problem
+from apps.providers.requests.families import batch_problem, parameter_problems, problems_of, thinking_problem
 
 MAX_BYTES = 1 << 20
 _PROVIDER_KEYS = frozenset({"name", "family", "external", "region", "optional", "settings", "secrets", "deployments"})
 _DEPLOYMENT_KEYS = frozenset(
     {
         *("name", "model", "base_model", "page_parsers", "order", "price", "max_output_tokens", "thinking"),
-        *("parameters", "quota", "dialect", "prompt", "picture_pixels"),
+        *("parameters", "quota", "dialect", "prompt", "picture_pixels", "batch"),
     }
 )
 _QUOTA_FIELDS = {
@@ -175,6 +175,9 @@ class FileReader:
         thinking = "off" if thinking is False else str(thinking)  # YAML reads off as false
         if thinking_problem(thinking):
             self.problems.append(f"{where}.thinking: {thinking_problem(thinking)}")
+        batch = raw.get("batch", False)
+        if problem := batch_problem(entry.fields["family"], batch=batch):
+            self.problems.append(f"{where}.{problem}")
         form = {"dialect": raw.get("dialect", ""), "prompt": raw.get("prompt", "")}
         form["picture_pixels"] = raw.get("picture_pixels")
         self.problems += [f"{where}.{problem}" for problem in dialect_problems(**form, page_parsers=parsers)]
@@ -190,6 +193,7 @@ class FileReader:
                 f"{where}.max_output_tokens", raw.get("max_output_tokens", 32_000), minimum=16
             ),
             "parameters": dict(parameters),
+            "batch": batch is True,
         }
         entry.deployments[name] = fields, self._quota(f"{where}.quota", raw.get("quota"))
 

@@ -191,6 +191,15 @@ class FakeProvider:
         """Refuse every access token for Vertex AI that was issued so far."""
         self._post("expire-tokens")
 
+    def end_batches(self, status: str = "completed", **how: object) -> None:
+        """End every open batch; see ``specifications.BatchEnd``."""
+        self._post("batches", status=status, **how)
+
+    def batches(self) -> dict[str, Any]:
+        """Return what the batch APIs store, and how many batches were ever created."""
+        found: dict[str, Any] = self._get("batches")
+        return found
+
     def stats(self) -> dict[str, dict[str, Any]]:
         """Return counts by "family/model"; see ``ledger``."""
         found: dict[str, dict[str, Any]] = self._get("stats")

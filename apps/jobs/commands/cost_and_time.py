@@ -14,7 +14,8 @@ from django.conf import settings
 from apps.parsing.modes import PAGE_PARSER_OF_MODE
 from apps.parsing.usage_estimate import UsageEstimate
 from apps.providers import ledger
-from apps.providers.calls.usage import TokenUsage
+from apps.providers.calls.attempts import BATCHED_PARSERS
+from apps.providers.calls.usage import ServiceTier, TokenUsage
 from apps.providers.catalog import Target
 from apps.providers.prices import NANOS_PER_DOLLAR
 
@@ -43,8 +44,8 @@ def estimate_cost(
 ) -> Range | None:
     """Return the cost in US dollars; None if a price is unknown or no provider serves a mode.
 
-    The low end is the cheapest of the deployments that are used first, without retries, in the flex tier if the job
-    ``can_wait``; the high end is the most expensive of all deployments, with retries.
+    The low end is the cheapest of the deployments that are used first, without retries, in a batch or the flex tier
+    if the job ``can_wait``; the high end is the most expensive of all deployments, with retries.
     """
     total = Range(0.0, 0.0)
     for mode, demand in usage.items():
@@ -55,12 +56,21 @@ def estimate_cost(
         each = 1 / demand.requests if demand.requests else 0.0
         least = TokenUsage(round(demand.input.least * each), round(demand.output.least * each))
         most = TokenUsage(round(demand.input.most * each), round(demand.output.most * each))
-        slow = replace(least, service_tier="flex")
-        low = min(target.cost_nanos(slow if can_wait and target.offers_flex else least) or 0 for target in first)
+        low = min(
+            target.cost_nanos(replace(least, service_tier=tier)) or 0
+            for target in first
+            for tier in ("", *cheap_tiers(target, mode, can_wait=can_wait))
+        )
         high = max(target.cost_nanos(most) or 0 for target in allowed)
         nanos = demand.requests / NANOS_PER_DOLLAR
         total += Range(low * nanos, high * nanos * RETRIES)
     return total
+
+
+def cheap_tiers(target: Target, mode: str, *, can_wait: bool) -> list[ServiceTier]:
+    """Return the tiers in which the deployment serves a job's pages for less."""
+    is_batched = PAGE_PARSER_OF_MODE[mode] in BATCHED_PARSERS
+    return [tier for tier in target.cheaper_tiers if tier != "batch" or is_batched] if can_wait else []
 
 
 def estimate_seconds(

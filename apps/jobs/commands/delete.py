@@ -22,6 +22,7 @@ from apps.documents.models import Document, Removal
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import PageAnswer, ParseJob, RemovedJobs
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS
+from apps.providers.batches import polling as batches
 
 # A worker may go on writing files of a job for at most this long after the job has ended, before it notices.
 WRITTEN_FOR = timedelta(hours=1)
@@ -70,6 +71,7 @@ def _delete_job_rows(job_id: str, condition: Q, *, why: str) -> bool:
     if job is None or not job.may_go:
         return False
     ParseJob.objects.filter(pk=job.pk).delete()
+    transaction.on_commit(partial(batches.withdraw, [job.pk]))
     ended_recently = job.finished_at is None or job.finished_at > timezone.now() - WRITTEN_FOR
     removals = documents.record_removals(
         [storage.job_folder(job.pk)], written_for=WRITTEN_FOR if ended_recently else None

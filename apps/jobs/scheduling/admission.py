@@ -81,7 +81,7 @@ def check_prices(
     if unpriced and quota is not None and quota.dollars_per_day is not None:
         detail = f"The price of {unpriced[0]} is unknown, so its calls do not count towards the project's money a day."
         yield {"code": "price_unknown", "detail": detail}
-    if options.can_wait and targets and not any(target.offers_flex for target in targets):
+    if options.can_wait and targets and not any(target.cheaper_tiers for target in targets):
         detail = "No model of this mode is cheaper for requests that can wait. Its pages cost the usual price."
         yield {"code": "option_without_effect", "detail": detail, "option": "urgency"}
 

@@ -164,6 +164,7 @@ class _PageContext:
         self.parser = parsers.PARSERS[step.queue]
         instructions = self.options.instructions(self.row.facts.get("rule"))
         dollars_per_day = quota.dollars_per_day if quota else None
+        half_of_its_time = job.created_at + (job.deadline_at - job.created_at) / 2
         self.scope = CallScope(
             call_for=CallFor(job.project_id, job.pk, step.first_page, step.queue),
             rules=self.options.provider_rules(quota),
@@ -171,7 +172,8 @@ class _PageContext:
             job_money=self.options.max_cost_micros,
             exhausted=frozenset(exhausted),
             # In the second half of its time a job pays the usual price, so that it ends with answers.
-            can_wait=self.options.can_wait and timezone.now() - job.created_at < job.deadline_at - timezone.now(),
+            can_wait=self.options.can_wait and timezone.now() < half_of_its_time,
+            batch_until=half_of_its_time if self.options.can_wait else None,
             has_instructions=instructions != CustomInstructions(),
             should_stop=claim.lease.is_lost,
         )

@@ -40,6 +40,9 @@ _SENTENCES = {
         "Readings of a page disagree on numbers, so they may be wrong: look at the page; the metadata has the places "
         "and the values (parsing.disputed_numbers)."
     ),
+    "batch_unanswered": (
+        "The provider's batch did not answer these pages, so they were asked for one by one, at a higher price."
+    ),
     "script_not_read": (
         "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "
         "missing or wrong. Name its language and install its pack."

@@ -145,7 +145,8 @@ def _second_reading(
         return [list(_words_of(text, mark)) for text, mark in prompting.texts_of_parts(answer.text, marks)]
 
     # Models with a dialect of their own read whole pages only.
-    scope = replace(to_parse.scope, exhausted=to_parse.scope.exhausted | {first.id}, has_instructions=True)
+    others = to_parse.scope.exhausted | {first.id}
+    scope = replace(to_parse.scope, exhausted=others, has_instructions=True, batch_until=None)
     try:
         return gateway.complete(scope, request_for, check=check)
     except PageError:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -28,6 +29,9 @@ from apps.providers.requests.request_parameters import max_output_tokens, output
 
 RequestFor = Callable[[Target], CompletionRequest]
 TRIES_PER_DEPLOYMENT = 2
+BATCHED_PARSERS = frozenset({"llm", "lvm"})
+MIN_BATCH_TIME = timedelta(minutes=15)
+"""Most batches take longer than this, so a page with less time is asked for at once."""
 FLEX_FAILURES = BREAKER_FAILURES | {Failure.BAD_REQUEST}
 """Failures of a call in the flex tier after which the same deployment is called in the usual tier."""
 # A page is tried again after at most this time, and at least half of it, if its providers are down.
@@ -40,7 +44,7 @@ class CallScope:
 
     ``exhausted``: deployments that already used all their attempts at this page. ``has_instructions``: the sender has
     wishes, which a model with a dialect of its own cannot follow. ``can_wait``: slow answers are welcome if they are
-    cheaper.
+    cheaper. ``batch_until``: until when answers may come from a batch; None: the job has none, and never had.
     """
 
     call_for: CallFor
@@ -50,6 +54,7 @@ class CallScope:
     exhausted: frozenset[int] = frozenset()
     has_instructions: bool = False
     can_wait: bool = False
+    batch_until: datetime | None = None
     should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
 
@@ -103,20 +108,30 @@ class Attempts:
         self._failures: list[str] = []
         self._retryable_failures: dict[int, int] = {}  # by id of the deployment
         self._excluded: set[int] = set()
-        self._without_flex: set[int] = set()
+        self._left: set[tuple[int, ServiceTier]] = set()
+        self.unanswered_batch = ""  # why a batch did not answer the page
         self._raised: dict[int, int] = {}  # limits of answers that were cut, by id of the deployment
         for target in self._targets if scope.has_instructions else ():
             if target.dialect:
                 self.exclude(target, f"its dialect {target.dialect} takes no instructions")
 
     def tier(self, target: Target) -> ServiceTier:
-        """Return the service tier of the next call to the deployment: flex if the page can wait and it is offered."""
-        is_flex = self.scope.can_wait and target.offers_flex and target.id not in self._without_flex
-        return "flex" if is_flex else ""
+        """Return the service tier of the next call to the deployment: the cheapest one if the page can wait."""
+        for tier in target.cheaper_tiers if self.scope.can_wait else ():
+            if (target.id, tier) not in self._left and (tier != "batch" or self._may_batch):
+                return tier
+        return ""
 
-    def leave_flex(self, target: Target) -> None:
-        """Call the deployment in the usual tier from now on."""
-        self._without_flex.add(target.id)
+    def leave_tier(self, target: Target, tier: ServiceTier) -> None:
+        """Call the deployment in another tier from now on."""
+        self._left.add((target.id, tier))
+
+    @property
+    def _may_batch(self) -> bool:
+        """Whether a batch can answer in time. The agent's requests follow from each other, so they are not batched."""
+        until = self.scope.batch_until
+        is_single = self.scope.call_for.page_parser in BATCHED_PARSERS
+        return is_single and until is not None and until - timezone.now() > MIN_BATCH_TIME
 
     def request(self, target: Target) -> CompletionRequest:
         """Return the request to the deployment: prompt, picture and form depend on its model."""
@@ -138,6 +153,9 @@ class Attempts:
         found = [target.limits]
         if self.tier(target) == "flex":
             found.append(QuotaLimits(flex_quota_key(target)))
+        if self.tier(target) == "batch":  # a batch has limits of its own at the provider, except for money
+            daily = target.limits.money_per_day
+            found = [] if daily is None else [QuotaLimits(target.limits.key, money_per_day=daily)]
         if self.scope.project_money_per_day is not None:
             found.append(
                 QuotaLimits(project_quota_key(call_for.project_id), money_per_day=self.scope.project_money_per_day)
@@ -151,7 +169,8 @@ class Attempts:
         """Return the maximum that a call to the deployment can use."""
         request = self.request(target)
         output = self.output_limit(target)
-        cost = target.max_cost_nanos(input_tokens=request.input_tokens, output_tokens=output)
+        is_batch = self.tier(target) == "batch"
+        cost = target.max_cost_nanos(input_tokens=request.input_tokens, output_tokens=output, is_batch=is_batch)
         money = None if cost is None else -(-cost // ledger.NANOS_PER_MICRO)  # rounded up
         return QuotaDemand(input_tokens=request.input_tokens, output_tokens=output, money=money)
 
@@ -176,7 +195,7 @@ class Attempts:
         self.calls += 1
         self._failures.append(f"{target.name}: {detail}")
         if self.tier(target) == "flex" and failure in FLEX_FAILURES:
-            self.leave_flex(target)
+            self.leave_tier(target, "flex")
             return
         if failure in BREAKER_FAILURES:
             self.out_of_order = True

@@ -22,7 +22,7 @@ import httpx
 
 from apps.core.event_loop import event_loop
 from apps.pages.model.text.safe_text import clean
-from apps.providers.calls.connection import Call, Withheld, calling
+from apps.providers.calls.connection import Call, CallLimits, Withheld, calling
 from apps.providers.calls.failures import failure_of
 from apps.providers.calls.learning import thinking_tokens_of
 from apps.providers.calls.usage import TokenUsage, usage_in
@@ -102,7 +102,27 @@ class Client:
         except Exception as error:
             if call.is_withheld:
                 raise Withheld from None
-            raise _without_secrets(failure_of(call, error), target) from None
+            raise without_secrets(failure_of(call, error), target) from None
+
+    def body_of(self, target: Target, request: CompletionRequest) -> dict[str, Any]:
+        """Return the body of the request in the form of the deployment's API. Nothing is sent. Raise CallFailed."""
+        written: list[bytes] = []
+
+        def keep(body: bytes) -> bytes:
+            written.append(body)
+            raise httpx.ReadError("the request was written, not sent")
+
+        try:
+            self.send(target, request, Call(CallLimits(), offline=keep))
+        except CallFailed:
+            if not written:
+                raise
+        body: dict[str, Any] = json.loads(written[0])
+        return body
+
+    def read(self, target: Target, request: CompletionRequest, body: bytes) -> CompletionResponse:
+        """Read a response to the request that arrived in another way (a batch). Raise CallFailed."""
+        return self.send(target, request, Call(CallLimits(), offline=lambda _: body))
 
     async def _complete(self, litellm: ModuleType, target: Target, call: Call, arguments: dict[str, Any]) -> Any:
         from litellm.utils import is_internal_call  # True: litellm does no bookkeeping after the call
@@ -208,7 +228,7 @@ def request_arguments(target: Target, request: CompletionRequest) -> dict[str, A
     }
 
 
-def _without_secrets(failed: CallFailed, target: Target) -> CallFailed:
+def without_secrets(failed: CallFailed, target: Target) -> CallFailed:
     """Return the failure without secrets: some providers repeat the key that they refuse."""
     detail = failed.facts.detail
     for secret in [*target.secrets.values(), *headers_of({}, target.secrets).values()]:

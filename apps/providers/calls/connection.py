@@ -35,6 +35,9 @@ class Call:
     ``before_sending`` runs right before anything is sent and may raise ``Withheld``. ``on_error`` runs when an error
     response has arrived, before the SDKs process it. Both run in a thread, so they may wait for the quota store.
     ``abort`` closes its connection at once. ``extra_headers`` and ``proxy`` are the provider's own (access.py).
+
+    ``offline``: gets the body of the request instead of the network, and returns the body of the response. Batches use
+    it, which carry many requests at once.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Call:
         clock: Callable[[], float] = time.time,
         before_sending: Callable[[], None] | None = None,
         on_error: Callable[[Call], None] | None = None,
+        offline: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self.limits = limits
         self.deadline = time.monotonic() + limits.total_seconds
@@ -56,6 +60,7 @@ class Call:
         self.abort: Callable[[], None] = lambda: None
         self.extra_headers: Mapping[str, str] = {}
         self.proxy: str | None = None
+        self.offline = offline
         self._clock = clock
         self._before_sending = before_sending
         self._on_error = on_error

@@ -28,6 +28,7 @@ from apps.providers import deployment_faults, ledger
 from apps.providers.calls import call_traces
 from apps.providers.calls.announced_limits import announced_limits, quota_tokens_per_output_token
 from apps.providers.calls.attempts import OUTAGE_PAUSE_SECONDS, Attempts, CallInFlight, CallScope, RequestFor
+from apps.providers.calls.batched_pages import BatchedPages
 from apps.providers.calls.client import Client, CompletionResponse
 from apps.providers.calls.connection import Call, CallLimits, Withheld
 from apps.providers.calls.failures import retry_after
@@ -46,6 +47,7 @@ from apps.providers.errors import (
     QuotaExhausted,
 )
 from apps.providers.learnt import learn_limits, learn_thinking
+from apps.providers.models import Usage
 from apps.providers.quota.store import QuotaDenied, QuotaState, QuotaStore, QuotaStoreUnavailable, Reservation
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,10 @@ _MONEY = "money_per_day"
 
 @dataclass(frozen=True)
 class Completion(Generic[Checked]):
-    """A usable response, the result of its check, its deployment and its cost (nanos; None: unknown)."""
+    """A usable response, the result of its check, its deployment and its cost (nanos; None: unknown).
+
+    ``unanswered_batch``: why a batch did not answer the page before; "" if none was asked, or one did.
+    """
 
     checked: Checked
     response: CompletionResponse
@@ -72,6 +77,7 @@ class Completion(Generic[Checked]):
     output_tokens: int
     cost_nanos: int | None
     calls: int
+    unanswered_batch: str = ""
 
 
 class Gateway:
@@ -81,6 +87,7 @@ class Gateway:
         self, *, client: Client, store: QuotaStore, catalog: Catalog, widths: dict[str, int], limits: CallLimits
     ) -> None:
         self._client = client
+        self._batched = BatchedPages(client, store, catalog)
         self._limits = limits
         self._store = store
         self._catalog = catalog
@@ -113,6 +120,10 @@ class Gateway:
         ProviderNotAllowed, and Stopped once ``scope.should_stop()``.
         """
         attempt = Attempts(scope, self._allowed(scope), request_for)
+        if scope.batch_until is not None:
+            completion = self._batched.take(attempt, partial(self._checked, attempt, check=check))
+            if completion is not None:
+                return completion
         while True:
             try:
                 completion = self._attempt(attempt, check)
@@ -158,6 +169,8 @@ class Gateway:
             raise Stopped
         with self._concurrency_slot(attempt.scope):
             in_flight = self._start_call(attempt)
+            if in_flight.tier == "batch":
+                self._batched.put(attempt, in_flight)
             call = self._new_call(in_flight)
             request = replace(attempt.request(in_flight.target), limit=in_flight.limit)
             try:
@@ -199,10 +212,13 @@ class Gateway:
 
     def _reserve(self, attempt: Attempts, target: Target) -> Reservation | QuotaDenied:
         """Reserve a call in the tier of the page. If the flex tier is out of order, reserve it in the usual one."""
-        seconds = ledger.max_call_duration(attempt.tier(target)).total_seconds()
-        outcome = self._store.reserve(attempt.quotas(target), attempt.demand(target), seconds=seconds)
-        if isinstance(outcome, QuotaDenied) and outcome.limit == "breaker" and attempt.tier(target) == "flex":
-            attempt.leave_flex(target)
+        tier, quotas, demand = attempt.tier(target), attempt.quotas(target), attempt.demand(target)
+        seconds = ledger.max_call_duration(tier).total_seconds()
+        if tier == "batch":
+            return self._batched.reserve(quotas, demand, seconds=seconds)
+        outcome = self._store.reserve(quotas, demand, seconds=seconds)
+        if isinstance(outcome, QuotaDenied) and outcome.limit == "breaker" and tier == "flex":
+            attempt.leave_tier(target, "flex")
             return self._reserve(attempt, target)
         return outcome
 
@@ -210,7 +226,8 @@ class Gateway:
         """Write the call to the ledger. Return None if its deployment was deleted since the catalog was read."""
         try:
             tier = attempt.tier(target)
-            row = ledger.begin_call(attempt.scope.call_for, target, reservation.demand, reservation.id, tier=tier)
+            begin = ledger.new_call if tier == "batch" else ledger.begin_call
+            row = begin(attempt.scope.call_for, target, attempt.demand(target), reservation.id, tier=tier)
         except IntegrityError:
             self._catalog.forget()
             attempt.out_of_order = True  # the page is tried again, with the deployments that exist then
@@ -269,7 +286,8 @@ class Gateway:
         self, attempt: Attempts, denials: Sequence[QuotaDenied], wait: float, needed_micros: int
     ) -> ProviderError:
         if all(_is_budget(denial) for denial in denials):
-            tier = "flex" if attempt.scope.can_wait else ""
+            tiers = {attempt.tier(target) for target in attempt.candidates()}
+            tier = "batch" if "batch" in tiers else "flex" if attempt.scope.can_wait else ""
             return BudgetReserved(ledger.max_call_duration(tier).total_seconds(), needed_micros)
         if attempt.out_of_order or all(denial.limit == "breaker" for denial in denials):
             return ProvidersUnavailable(max(wait, random.uniform(0.5, 1.0) * OUTAGE_PAUSE_SECONDS))
@@ -355,31 +373,58 @@ class Gateway:
         cost = ledger.end_call(row, target, usage, seconds=in_flight.seconds, usage_suspect=is_suspect)
         with _tolerating_the_store():
             self._settle(in_flight, usage, cost, sent_at=call.sent_at, answered=in_flight.health_key)
-        input_tokens, output_tokens = usage.input_tokens or 0, usage.output_tokens or 0
-        trace = partial(call_traces.call_answered, attempt, in_flight, input_tokens, output_tokens, cost)
-        self._note_thinking(target, response.thinking_tokens)
+        trace = partial(
+            call_traces.call_answered, attempt, in_flight, usage.input_tokens or 0, usage.output_tokens or 0, cost
+        )
         limits = announced_limits(target.family, call.headers)
         if limits and limits != target.learnt.limits and self._announced.get(target.revision) != limits:
             self._announced[target.revision] = limits
             learn_limits(target.id, limits)
             self._catalog.forget()
+        completion = self._checked(attempt, target, response, row, limit=in_flight.limit, check=check)
+        trace(**({"error": row.error_code} if completion is None else {}))
+        return completion
+
+    def _checked(
+        self,
+        attempt: Attempts,
+        target: Target,
+        response: CompletionResponse,
+        row: Usage,
+        *,
+        limit: int,
+        check: Check[Checked],
+    ) -> Completion[Checked] | None:
+        """Return the completion if ``check`` accepts the response; otherwise note why not and return None.
+
+        ``row``: the call in the ledger, with what it used. ``limit``: of the answer.
+        """
+        self._note_thinking(target, response.thinking_tokens)
         try:
             checked = check(response, target)
         except ParseError as error:
             failure, detail = Failure(error.code), error.detail
             if response.is_cut:
-                thinking = {"limit": in_flight.limit, "thinking_tokens": response.thinking_tokens}
+                thinking = {"limit": limit, "thinking_tokens": response.thinking_tokens}
                 failure, detail = Failure.TRUNCATED, cut_off(target, **thinking)
                 answer_tokens = attempt.request(target).max_tokens
                 attempt.raise_limit(target, raised_limit(target, answer_tokens=answer_tokens, **thinking))
+            row.error_code = failure
             ledger.mark_unusable(row, failure)
             attempt.renew_request(target)
             attempt.note_failure(target, failure, f"{failure}: {detail}")
-            trace(error=failure)
             return None
         attempt.calls += 1
-        trace()
-        return Completion(checked, response, target, input_tokens, output_tokens, cost, attempt.calls)
+        return Completion(
+            checked,
+            response,
+            target,
+            row.input_tokens,
+            row.output_tokens,
+            row.cost_nanos,
+            attempt.calls,
+            attempt.unanswered_batch,
+        )
 
     def _note_thinking(self, target: Target, tokens: int) -> None:
         """Learn how much the deployment thinks. The catalog is read now and then, so the news are kept here, too."""

@@ -12,6 +12,7 @@ import re
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -70,6 +71,9 @@ class _Transport(httpx.AsyncBaseTransport):
         call, body = current_call(), b""
         request.headers.update({"Accept-Encoding": "identity", **call.extra_headers})
         content = await request.aread()
+        if call.offline is not None:
+            call.status, call.body = HTTPStatus.OK, _with_counts(call.offline(content))
+            return httpx.Response(HTTPStatus.OK, content=call.body, request=request)
         try:
             with _as_httpx_errors():
                 async with asyncio.timeout(call.seconds_left()):
@@ -80,7 +84,7 @@ class _Transport(httpx.AsyncBaseTransport):
         finally:
             if call.status is not None and call.status >= _FIRST_ERROR:
                 await call.note_error(body)
-        call.body = _COUNT_AS_TEXT.sub(rb"\g<1>0", body)
+        call.body = _with_counts(body)
         return httpx.Response(call.status or 0, headers=list(call.headers.items()), content=call.body, request=request)
 
     async def _exchange(self, request: httpx.Request, content: bytes, call: Call) -> bytes:
@@ -143,6 +147,10 @@ async def _parts(content: bytes, call: Call) -> AsyncIterator[bytes]:
     for start in range(0, len(content), _WRITTEN_AT_ONCE):
         yield content[start : start + _WRITTEN_AT_ONCE]
         call.note_write()
+
+
+def _with_counts(body: bytes) -> bytes:
+    return _COUNT_AS_TEXT.sub(rb"\g<1>0", body)
 
 
 @contextmanager

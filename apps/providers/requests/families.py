@@ -18,6 +18,7 @@ class Family:
     """A family of providers with the same API.
 
     ``prefix`` is litellm's name of the API. ``settings`` and ``secrets`` map our names to litellm's parameters.
+    ``has_batches``: it has a batch API that the package ``batches`` speaks.
     """
 
     label: str
@@ -27,6 +28,7 @@ class Family:
     settings: Mapping[str, str]
     required: tuple[str, ...] = ()
     sdk: str = ""
+    has_batches: bool = False
 
     def litellm_parameters(self, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
         """Return litellm's parameters for these settings and secrets."""
@@ -50,6 +52,7 @@ FAMILIES: dict[str, Family] = {
         settings=_BASE,
         required=("api_key",),
         sdk="openai",
+        has_batches=True,
     ),
     "azure": Family(
         "Azure OpenAI",
@@ -59,6 +62,7 @@ FAMILIES: dict[str, Family] = {
         settings={"base_url": "api_base", "api_version": "api_version"},
         required=("api_key", "base_url", "api_version"),
         sdk="azure",
+        has_batches=True,
     ),
     "anthropic": Family(
         "Anthropic",
@@ -67,6 +71,7 @@ FAMILIES: dict[str, Family] = {
         secrets=_KEY,
         settings=_BASE,
         required=("api_key",),
+        has_batches=True,
     ),
     "bedrock": Family(
         "AWS Bedrock",
@@ -157,6 +162,16 @@ def parameter_problems(family: str, parameters: Mapping[str, Any]) -> list[str]:
         return [f"{name}: every request has its own; leave it out" for name in own]
     unknown = (str(name)[:60] for name in parameters if name not in PARAMETERS)
     return [f"{name}: not one of {', '.join(sorted(PARAMETERS))}" for name in unknown]
+
+
+def batch_problem(family: str, *, batch: object) -> str:
+    """Return what is wrong with a deployment's ``batch``, as a sentence; "" if it can be used."""
+    if not isinstance(batch, bool):
+        return "batch: true or false is expected"
+    if batch and family in FAMILIES and not FAMILIES[family].has_batches:
+        having = ", ".join(name for name, each in FAMILIES.items() if each.has_batches)
+        return f"batch: {FAMILIES[family].label} has no batch API that is supported; {having} have one"
+    return ""
 
 
 def thinking_problem(wish: str) -> str:

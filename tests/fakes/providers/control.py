@@ -12,6 +12,7 @@ from tests.fakes.providers.server import Server
 from tests.fakes.providers.specifications import (
     Announced,
     Answer,
+    BatchEnd,
     Fault,
     Hold,
     Latency,
@@ -55,6 +56,8 @@ def routes(server: Server) -> list[web.RouteDef]:
         server.announced[setting.family] = setting.headers
 
     return [
+        _post("batches", _waiting(BatchEnd, lambda how: server.batches.end(how, server.wires))),
+        _get("batches", lambda: server.batches.kept()),
         _post("announced", _setting(Announced, announce)),
         _post("thinking", _setting(Thinking, set_thinking)),
         _post("reset", _plain(server.reset)),
@@ -95,6 +98,14 @@ def _setting(kind: type[Setting], act: Callable[[Setting], None]) -> Handler:
             act(msgspec.json.decode(await request.read(), type=kind))
         except msgspec.MsgspecError as error:
             return web.Response(status=400, text=str(error))
+        return web.Response(status=204)
+
+    return handle
+
+
+def _waiting(kind: type[Setting], act: Callable[[Setting], Awaitable[None]]) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await act(msgspec.json.decode(await request.read(), type=kind))
         return web.Response(status=204)
 
     return handle

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from aiohttp import web
 
 from apps.parsing.prompts.token_estimate import jpeg_size
 from tests.fakes.providers import credentials, faults, specifications, thinking, transport
+from tests.fakes.providers.batches import Batches
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Counted, Refusal, Reply
 from tests.fakes.providers.faults import Faults
 from tests.fakes.providers.ledger import Entry, Ledger
@@ -51,6 +54,7 @@ class Server:
         self.tokens = Tokens()
         self.thinking: dict[str, int] = {}
         self.announced: dict[str, dict[str, str]] = {}
+        self.batches = Batches(self._answer_alone)
         self.wires = _wires(self.token_endpoint)
         self._may_answer.set()
 
@@ -82,7 +86,32 @@ class Server:
         wire = self.wires.get(prefix)
         if wire is None:
             return web.Response(status=404, text="no provider is served under this path")
+        if self.batches.serves(prefix, path):
+            return await self._answer_batch(request, wire, call)
         return await self._answer(request, wire, call)
+
+    async def _answer_batch(self, request: web.Request, wire: Wire, call: Call) -> web.StreamResponse:
+        """Answer a request to a batch API. Faults of the family "openai-batch" (and so on) come after its work."""
+        fault = self.faults.pick(f"{wire.family}-batch", Conversation(f"{call.method} {call.path}"), by_name=True)
+        try:
+            if fault is not None and fault.kind in specifications.REFUSALS:
+                raise faults.refusal(fault)
+            reply = await self.batches.handle(wire, call)
+        except Refusal as refusal:
+            reply = wire.refuse(refusal, call)
+        return await transport.send(request, reply, fault)
+
+    async def _answer_alone(self, wire: Wire, call: Call) -> tuple[int, dict[str, Any]]:
+        """Return status and body of the answer to a request of a batch."""
+        try:
+            conversation = wire.read(call)
+            fault = self.faults.pick(wire.family, conversation)
+            spoils_text = fault is not None and fault.kind in specifications.TEXTS
+            completion = await self.model.complete(conversation, fault if spoils_text else None)
+            return 200, wire.answer(conversation, self._counted(conversation, completion))
+        except Refusal as refusal:
+            reply = wire.refuse(refusal, call)
+            return reply.status, json.loads(reply.body)
 
     async def _answer(self, request: web.Request, wire: Wire, call: Call) -> web.StreamResponse:
         read, refused = None, None

@@ -144,3 +144,11 @@ class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     family: str
     names: tuple[str, ...]
+
+
+class BatchEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How open batches end: ``answered`` of their requests have answers (None: all). ``code``: of a failed batch."""
+
+    status: Literal["completed", "expired", "cancelled", "failed"] = "completed"
+    answered: int | None = None
+    code: str = "invalid_request"

@@ -50,7 +50,7 @@ def test_a_tier_without_prices_for_caches_changes_them_as_it_changes_input() -> 
     assert prices(TIERS).rate(PriceKey("cached", "flex")) == Decimal("0.1")
     assert prices(TIERS).rate(PriceKey("cache_write_hour", "priority")) == 8
     assert prices(TIERS).rate(PriceKey("thinking", "priority")) == 16
-    assert prices(TIERS).rate(PriceKey("input", "batch")) == 2
+    assert prices(TIERS).rate(PriceKey("input", "batch")) == 1  # all providers' batches cost half
 
 
 @pytest.mark.parametrize(("tokens", "dollars"), [(200_000, 2), (200_001, 4)])
