@@ -1,8 +1,9 @@
 """parse_page_with_agent: text, picture and tools; the model drafts the page, then checks its draft.
 
 A page takes two requests when the model needs no tool: the draft, and its revision after the draft was compared with
-the page. A model that finds its draft right answers the second one with ok, and does not write the page again. The
-number of requests is bounded; the last request offers only the tool ``finish``.
+the page. A model that finds its draft right answers the second one with ok, and does not write the page again. Of a
+draft that is wrong in some parts only these are asked for again. The number of requests is bounded; the last request
+offers only the tool ``finish``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.output.render import table_html, table_pipes
 from apps.parsing import requests
-from apps.parsing.answer_check import CheckedAnswer, PageToParse, check_answer, findings
+from apps.parsing.answer_check import CheckedAnswer, PageToParse, check_answer, findings, source_of
 from apps.parsing.answers import fidelity
 from apps.parsing.answers.parse_answer import end_line, parsed_page
 from apps.parsing.errors import UnusableAnswer
@@ -46,12 +47,13 @@ MAX_COLUMN_BORDERS = 60
 
 @dataclass
 class _AgentSession:
-    """The messages after the opening, and what all of them cost."""
+    """The messages after the opening, and what all of them cost. ``findings``: how the draft differs from the page."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     requests: int = 0
     cost_nanos: int | None = 0
     drafts: list[str] = field(default_factory=list)
+    findings: str = ""
     target: Target | None = None
 
     def count(self, completion: Completion[Any]) -> None:
@@ -129,10 +131,15 @@ class PageWithAgent:
                 return None
             if session.drafts and _APPROVAL.fullmatch(draft) and not tries.asks_for_parts(target):
                 draft = session.drafts[-1]
-            if session.drafts or last:
-                return tries.checked(target, draft, is_finished=requests.is_finished(answer))
+            is_finished = requests.is_finished(answer)
+            if session.drafts or last or tries.asks_for_parts(target):
+                return tries.checked(target, draft, is_finished=is_finished)
             # Raise for a draft that is not a page: it is not worth a review.
-            parsed_page(page.page, draft, marker=marker, is_finished=requests.is_finished(answer), words=page.words)
+            made = parsed_page(page.page, draft, marker=marker, is_finished=is_finished, words=page.words)
+            found = fidelity.compare(page.page, made.blocks, page.words, image=True)
+            session.findings = findings(found)
+            if fidelity.verdict(found, source=source_of(page.page)):
+                tries.check_parts(target, draft, is_finished=is_finished)
             return None
 
         def request_for(target: Target) -> CompletionRequest:
@@ -159,22 +166,20 @@ class PageWithAgent:
             if index >= MAX_TOOL_CALLS_PER_RESPONSE:
                 text = "Too many tools at once; ask again."
             elif call.name == agent_tools.FINISH:
-                text = self._review(page, session, str(call.arguments.get("markdown", "")), marker)
+                text = self._review(session, str(call.arguments.get("markdown", "")), marker)
             else:
                 text = use_tool(page, call, pictures)
                 if len(text) > _MAX_TOOL_TEXT_CHARS:
                     text = f"{text[:_MAX_TOOL_TEXT_CHARS]}\nThe rest is cut off. Ask for a smaller region."
             session.messages.append({"role": "tool", "tool_call_id": call.id, "name": call.name, "content": text})
         if not answer.tool_calls:
-            session.messages.append({"role": "user", "content": self._review(page, session, answer.text, marker)})
+            session.messages.append({"role": "user", "content": self._review(session, answer.text, marker)})
         if pictures:  # the result of a tool is text in every provider's API; pictures follow in a user message
             session.messages.append({"role": "user", "content": pictures})
 
-    def _review(self, page: PageToParse, session: _AgentSession, draft: str, marker: str) -> str:
+    def _review(self, session: _AgentSession, draft: str, marker: str) -> str:
         session.drafts.append(draft)
-        made = parsed_page(page.page, draft, marker=marker, is_finished=True, words=page.words)
-        found = fidelity.compare(page.page, made.blocks, page.words, image=True)
-        return _REVIEW.format(findings=findings(found) or "No difference was found.", end_line=end_line(marker))
+        return _REVIEW.format(findings=session.findings or "No difference was found.", end_line=end_line(marker))
 
 
 def draft_of(answer: CompletionResponse) -> str | None:

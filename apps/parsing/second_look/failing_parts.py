@@ -40,17 +40,12 @@ class FailingPart(msgspec.Struct, frozen=True):
 def failing_parts(to_parse: PageToParse, drafts: Sequence[Draft], *, sees_picture: bool) -> list[FailingPart]:
     """Return the parts of an answer that fail, in its order; none if the answer fails as a whole."""
     page, words = to_parse.page, to_parse.words
-    witness = to_parse.recognized if sees_picture and source_of(page) == TEXT_LAYER else None
-    seen = page_words(witness) if witness else None
-    pictures = tuple(block for block in page.blocks if block.type is BlockType.PICTURE)
     parts = []
     failing_words = 0
     for blocks, places in _groups(to_parse, drafts):
         own = tuple(page.blocks[block] for block in blocks)
-        said = [drafts[place] for place in places]
-        only = msgspec.structs.replace(page, blocks=own + pictures)
-        found = fidelity.compare(only, said, image=sees_picture, witness=seen)
-        if not found.words or not _fails(found, source_of(page)):
+        found = part_fidelity(to_parse, own, [drafts[place] for place in places], sees_picture=sees_picture)
+        if not found.words or not fails(found, source_of(page)):
             continue
         if not places and all(is_running_line(page, block) for block in own):
             continue  # an answer may leave them out
@@ -66,7 +61,19 @@ def failing_parts(to_parse: PageToParse, drafts: Sequence[Draft], *, sees_pictur
     return sorted(parts, key=lambda part: part.first)
 
 
-def _fails(found: Fidelity, source: str) -> bool:
+def part_fidelity(
+    to_parse: PageToParse, blocks: Sequence[Block], drafts: Sequence[Draft], *, sees_picture: bool
+) -> Fidelity:
+    """Return how blocks of an answer compare with blocks of the page, as if these were all of the page."""
+    page = to_parse.page
+    witness = to_parse.recognized if sees_picture and source_of(page) == TEXT_LAYER else None
+    pictures = [block for block in page.blocks if block.type is BlockType.PICTURE]
+    only = msgspec.structs.replace(page, blocks=(*blocks, *pictures))
+    return fidelity.compare(only, drafts, image=sees_picture, witness=page_words(witness) if witness else None)
+
+
+def fails(found: Fidelity, source: str) -> bool:
+    """Return whether a part fails the check; a part has few words, so it is stricter than that of a page."""
     is_wrong = source == TEXT_LAYER and bool(found.altered or found.numbers_missing or found.misplaced)
     return is_wrong or bool(fidelity.verdict(found, source=source))
 

@@ -19,6 +19,8 @@ from tests.integration.jobs.test_second_look import result
 pytestmark = pytest.mark.usefixtures("gateway")
 ROWS = (("Grain", "Sacks", "Price"), ("Oats", "12", "30.00"), ("Barley", "17", "28.70"), ("Rye flour", "31", "15.75"))
 WRONG = (ROWS[0], (*ROWS[1][:2], "28.70"), (*ROWS[2][:2], "15.75"), (*ROWS[3][:2], "30.00"))
+BEGIN = "Grain is sold at the gate by the sack, from eight in the morning until noon, and only for cash."
+END = "All prices are those of the first of March, and they hold until the mill says otherwise in writing."
 MODES = pytest.mark.parametrize("mode", ["multimodal", "agentic"])
 
 
@@ -47,6 +49,11 @@ def scan(printed: str, layer: str) -> bytes:
     )
 
 
+def rows_alone(markdown: str) -> str:
+    """Return Markdown whose tables have no line breaks, and cells of one kind."""
+    return re.sub(r"\s*\n\s*|</?t(?:head|body)>", "", markdown).replace("th>", "td>")
+
+
 def read(submit: Submit, provider: FakeProvider, content: bytes, mode: str) -> str:
     """Return the Markdown of a page that a model has read; it is not the fallback text."""
     deploy(provider)
@@ -70,9 +77,25 @@ def test_a_chart_becomes_a_table_of_its_values(submit: Submit, provider: FakePro
     assert " ".join(LINES) in markdown
 
 
+def test_two_wrong_parts_are_read_again_in_their_pictures(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider)
+    wrong = f"{' '.join(LINES)}\n\n{BEGIN}\n\n{table(WRONG)}\n\n{END.replace('first', 'third')}"
+    provider.answer(wrong, times=1)
+    provider.read_pictures()
+    content = PROSE + text_at(BEGIN, 60, 630) + cells(ROWS) + text_at(END, 60, 500)
+
+    job = run(submit(pdf(content), mode="multimodal", tier="multimodal", uses_models=True))
+
+    markdown, facts, _ = result(job)
+    assert (facts["repaired_parts"], facts["fidelity"]["coverage"]) == (2, 1.0)
+    assert END in markdown
+    assert table(ROWS) in rows_alone(markdown)
+    assert [len(entry["image_sizes"]) for entry in provider.requests()] == [1, 2]
+
+
 @MODES
 def test_a_table_wins_whose_text_layer_has_its_amounts_in_other_rows(
     submit: Submit, provider: FakeProvider, mode: str
 ) -> None:
     markdown = read(submit, provider, scan(PROSE + cells(ROWS), PROSE + cells(WRONG)), mode)
-    assert re.sub(r"\s*\n\s*|</?t(?:head|body)>", "", markdown).replace("th>", "td>").endswith(table(ROWS))
+    assert rows_alone(markdown).endswith(table(ROWS))

@@ -42,12 +42,10 @@ def result(job: ParseJob) -> tuple[str, dict[str, Any], list[str]]:
     return found[0], page["parsing"], page.get("warnings", [])
 
 
-@pytest.mark.parametrize(("mode", "drafts"), [("balanced", 1), ("multimodal", 1), ("agentic", 2)])
-def test_only_the_wrong_table_is_asked_for_again(
-    submit: Submit, provider: FakeProvider, mode: str, drafts: int
-) -> None:
+@pytest.mark.parametrize("mode", ["balanced", "multimodal", "agentic"])
+def test_only_the_wrong_table_is_asked_for_again(submit: Submit, provider: FakeProvider, mode: str) -> None:
     deploy(provider)
-    provider.answer(answer(SWAPPED), times=drafts)
+    provider.answer(answer(SWAPPED), times=1)
     provider.answer(table(PRICES), when="Part 1:")
 
     job = run(submit(pdf(PROSE + CELLS + MORE), mode=mode, tier=mode, uses_models=True))
@@ -56,7 +54,7 @@ def test_only_the_wrong_table_is_asked_for_again(
     assert "<td>28.70</td>" in markdown.split("Barley")[1].split("</tr>")[0]
     assert markdown.count("The mill grinds") == 2
     assert (facts["repaired_parts"], facts["fidelity"]["coverage"], warnings) == (1, 1.0, [])
-    first, *_, last = provider.requests()
+    first, last = provider.requests()
     assert "30.00" in last["text"].split("<findings")[1]
     assert END not in last["text"]
     if mode == "balanced":
