@@ -24,10 +24,23 @@ class Project(models.Model):
         validators=[MaxValueValidator(36500)],
         help_text="days that ended jobs and their results are kept; empty: as the service does, 0: for ever",
     )
+    llama_cloud_ids = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        verbose_name="LlamaCloud ids",
+        help_text="ids of LlamaCloud projects that this one replaces, with commas between them; clients may go on "
+        "sending them as project_id",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.name
+
+    def is_called(self, project_id: str) -> bool:
+        """Return whether clients may call the project by this id."""
+        replaced = {each.strip().lower() for each in self.llama_cloud_ids.split(",")}
+        return bool(project_id) and project_id.lower() in {str(self.pk), *replaced}
 
 
 class ProjectQuota(models.Model):

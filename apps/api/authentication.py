@@ -36,7 +36,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         if api_key is None:
             raise Unauthenticated
         project_id = request.GET.get("project_id")
-        if project_id and project_id.lower() != str(api_key.project_id):
+        if project_id and not api_key.project.is_called(project_id):
             raise NotFound(WRONG_PROJECT)
         return Caller(api_key.project, api_key), None
 

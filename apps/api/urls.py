@@ -6,6 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
+from apps.api.neighbours import projects
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
 
@@ -41,5 +42,9 @@ urlpatterns = [
     path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),
     path(f"{PARSE}/<str:job_id>/images/<str:name>", images.JobImage.as_view()),
     path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
+    path("api/v1/projects", projects.ProjectsOfKey.as_view()),
+    path("api/v1/projects/<str:project_id>", projects.ProjectById.as_view()),
+    path("api/v2/projects", projects.PagedProjects.as_view()),
+    path("api/v2/projects/<str:project_id>", projects.PagedProjectById.as_view()),
     *first_api.urlpatterns,
 ]

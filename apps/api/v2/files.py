@@ -109,7 +109,7 @@ class FilesQuery(ApiView):
         query = validated(FileQuery, read_json(request, optional=True))
         filters = query.filter or FileFilter()
         project = project_of(request)
-        if filters.project_id and filters.project_id.lower() != str(project.pk):
+        if filters.project_id and not project.is_called(filters.project_id):
             raise NotFound(WRONG_PROJECT)
         rows = list_documents(
             project=project,

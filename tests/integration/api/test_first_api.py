@@ -13,9 +13,8 @@ from PIL import Image
 
 from apps.api.v1.urls import parsing_urls
 from apps.jobs.models import ParseJob
-from apps.pages.sandbox.preload import assembled_pdf
-from tests.documents.hostile import stream
 from tests.documents.long import heading_of, long_document
+from tests.documents.picture import document_with_a_picture
 from tests.integration.api.conftest import Api, Finish, body_of, code_of
 
 PARSING, OLD_PARSING = "/api/v1/parsing", "/api/parsing"
@@ -26,21 +25,6 @@ FAST = {"parse_mode": "parse_page_without_llm"}
 def upload(api: Api, content: bytes = REPORT, *, prefix: str = PARSING, **fields: str) -> Any:
     form = {**FAST, **fields, "file": SimpleUploadedFile("report.pdf", content)}
     return api.post(f"{prefix}/upload", form)
-
-
-def document_with_a_picture() -> bytes:
-    """Return a page with a line of text, and a red picture of 200 by 100 points at (100, 192)."""
-    content = b"BT /F 12 Tf 100 700 Td (A field of poppies in June) Tj ET q 200 0 0 100 100 500 cm /P Do Q"
-    picture = b"<</Type/XObject/Subtype/Image/Width 2/Height 1/ColorSpace/DeviceRGB/BitsPerComponent 8/Length 6>>"
-    return assembled_pdf(
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[4 0 R]/Count 1>>",
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 5 0 R"
-        b"/Resources<</Font<</F 3 0 R>>/XObject<</P 6 0 R>>>>>>",
-        stream(content),
-        picture + b"stream\n" + b"\xff\x00\x00" * 2 + b"\nendstream",
-    )
 
 
 @pytest.fixture

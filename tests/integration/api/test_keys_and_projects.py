@@ -78,7 +78,7 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
 
 
 def test_the_test_above_covers_every_address_with_an_id() -> None:
-    named = {"<str:file_id>", "<str:job_id>"}
+    named = {"<str:file_id>", "<str:job_id>"}  # test_projects.py has a test for ids of projects
     first_api = f"{PARSING}/"  # test_first_api.py has a test of its own
     found = {address for address in addresses() if any(name in address for name in named)}
     assert {address for address in found if not address.startswith(first_api)} == {

@@ -1,0 +1,1 @@
+"""Addresses of LlamaCloud beside parsing that clients call: projects."""

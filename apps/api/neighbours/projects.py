@@ -1,0 +1,99 @@
+"""/api/v1/projects and /api/v2/projects: the project of the key. Clients call them to test a key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel, RootModel
+from rest_framework.request import Request
+
+from apps.accounts.models import Project as ProjectRow
+from apps.api.base import ApiView, json_response, project_of
+from apps.api.request_errors import NotFound
+from apps.api.requests import query_parameters
+from apps.api.schema import PROBLEMS, query
+
+NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
+"""The id that stands for the organization, which LlamaCloud's clients require. There are no organizations here."""
+CURRENT = "current"
+
+
+class Project(BaseModel):
+    id: str
+    name: str
+    organization_id: str
+    is_default: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class Projects(RootModel[list[Project]]):
+    """The projects that the key can use: one."""
+
+
+class ProjectList(BaseModel):
+    items: list[Project]
+    next_page_token: str | None = None
+    total_size: int
+
+
+class ProjectsOfKey(ApiView):
+    @extend_schema(
+        operation_id="list_projects",
+        tags=["projects"],
+        parameters=query(project_name=str),
+        responses={200: Projects, **PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List the project of the API key; nothing if it has another ``project_name``."""
+        return json_response(Projects(_named(request)))
+
+
+class PagedProjects(ApiView):
+    @extend_schema(
+        operation_id="list_projects_v2",
+        tags=["projects"],
+        parameters=query(project_name=str, page_size=int, page_token=str),
+        responses={200: ProjectList, **PROBLEMS},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """List the project of the API key, which is one page."""
+        query_parameters.page_size(request)
+        items = _named(request)
+        return json_response(ProjectList(items=items, total_size=len(items)))
+
+
+class ProjectById(ApiView):
+    @extend_schema(operation_id="get_project", tags=["projects"], responses={200: Project, **PROBLEMS})
+    def get(self, request: Request, project_id: str) -> HttpResponse:
+        """Return the project of the API key by its id, by an id of LlamaCloud that it replaces, or ``current``."""
+        project = project_of(request)
+        if project_id != CURRENT and not project.is_called(project_id):
+            raise NotFound("No such project. An API key has one: GET /api/v1/projects.")
+        return json_response(_represent(project))
+
+
+class PagedProjectById(ProjectById):
+    @extend_schema(operation_id="get_project_v2", tags=["projects"], responses={200: Project, **PROBLEMS})
+    def get(self, request: Request, project_id: str) -> HttpResponse:
+        """Return the project of the API key."""
+        return super().get(request, project_id)
+
+
+def _named(request: Request) -> list[Project]:
+    project = project_of(request)
+    name = query_parameters.text(request, "project_name")
+    return [_represent(project)] if name in (None, project.name) else []
+
+
+def _represent(project: ProjectRow) -> Project:
+    return Project(
+        id=str(project.pk),
+        name=project.name,
+        organization_id=NO_ORGANIZATION,
+        is_default=True,
+        created_at=project.created_at,
+        updated_at=project.created_at,
+    )
