@@ -8,6 +8,9 @@ if [ -n "${TESTS:-}" ]; then
     for path in $TESTS; do
         case $path in
             tests/unit*) ;;
+            tests/acceptance | tests/acceptance/ | tests/acceptance/test_clients*)
+                scripts/test_servers.sh && scripts/test_deployment.sh && scripts/test_clients.sh || exit 1
+                ;;
             tests/deployment*) scripts/test_deployment.sh && scripts/test_servers.sh || exit 1 ;;
             *) scripts/test_servers.sh || exit 1 ;;
         esac
@@ -52,10 +55,11 @@ jobs_on_each_database() {
 other_integration_and_deployment() {
     run_tier "integration" --ignore=tests/integration/jobs tests/integration &&
         scripts/test_deployment.sh &&
+        scripts/test_clients.sh &&
         run_tier "deployment" tests/deployment
 }
 
-OTHERS=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause ocr command_line)
+OTHERS=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause ocr command_line clients)
 
 acceptance_others() {
     run_tier "acceptance, other programs" $OTHERS tests/test_documentation.py

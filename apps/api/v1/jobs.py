@@ -15,13 +15,14 @@ from pydantic import BaseModel, RootModel
 from rest_framework.request import Request
 
 from apps.api import links
-from apps.api.base import ApiView, PublicView, caller_of, json_response, project_of
+from apps.api.base import PublicView, caller_of, json_response, project_of
 from apps.api.error_codes import llamaparse_code
 from apps.api.request_errors import FileMissing, InvalidRequest, NotFound, UnsupportedMediaType
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import content_type, read_raw
 from apps.api.requests.uploads import Form, check_fields, read_form
 from apps.api.schema import PROBLEMS, query
+from apps.api.v1.base import FirstApiView
 from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata
 from apps.api.v1.upload_request import translate
@@ -105,7 +106,7 @@ class ParsingHistory(RootModel[list[ParsingHistoryEntry]]):
     """The jobs of a project."""
 
 
-class Upload(ApiView):
+class Upload(FirstApiView):
     """``added_fields``: fields of the form that the address itself sets."""
 
     added_fields: dict[str, list[str]] = {}  # noqa: RUF012
@@ -149,14 +150,14 @@ class Screenshot(Upload):
         return super().post(request)
 
 
-class JobById(ApiView):
+class JobById(FirstApiView):
     @extend_schema(operation_id="get_parsing_job", tags=["parsing (v1)"], responses={200: ParsingJob, **PROBLEMS})
     def get(self, request: Request, job_id: str) -> HttpResponse:
         """Return the status of a job, and its error if it failed."""
         return json_response(represent(find_job(project_of(request), job_id)))
 
 
-class JobDetails(ApiView):
+class JobDetails(FirstApiView):
     @extend_schema(
         operation_id="get_parsing_job_details", tags=["parsing (v1)"], responses={200: ParsingJobDetails, **PROBLEMS}
     )
@@ -174,7 +175,7 @@ class JobDetails(ApiView):
         return json_response(details)
 
 
-class JobParameters(ApiView):
+class JobParameters(FirstApiView):
     @extend_schema(
         operation_id="get_parsing_job_parameters",
         tags=["parsing (v1)"],
@@ -188,7 +189,7 @@ class JobParameters(ApiView):
         return json_response({**known, **pages, **job.options})
 
 
-class JobFile(ApiView):
+class JobFile(FirstApiView):
     @extend_schema(
         operation_id="read_parsing_job_file", tags=["parsing (v1)"], responses={200: PresignedUrl, **PROBLEMS}
     )
@@ -212,7 +213,7 @@ class SupportedExtensions(PublicView):
         return json_response(list(EXTENSIONS))
 
 
-class History(ApiView):
+class History(FirstApiView):
     @extend_schema(
         operation_id="list_parsing_history",
         tags=["parsing (v1)"],

@@ -14,9 +14,10 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from apps.api.base import ApiView, project_of
+from apps.api.base import project_of
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS
+from apps.api.v1.base import FirstApiView
 from apps.api.v1.job_metadata import job_metadata
 from apps.api.v1.page_json import page_json, picture_boxes
 from apps.api.v1.page_texts import PageText, joined, markdown_of, text_of
@@ -39,7 +40,7 @@ _PICTURE = re.compile(r"img_p(\d{1,7})_(\d{1,5})\.jpg", re.ASCII)
 _TEXTS: dict[str, PageText] = {"text": text_of, "markdown": markdown_of}
 
 
-class ResultView(ApiView):
+class ResultView(FirstApiView):
     """A view of the result of a job. LlamaParse's documentation uses POST for some of these addresses."""
 
     http_method_names = ["get", "head", "post"]  # noqa: RUF012
