@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -120,6 +121,14 @@ def _is_complete(url: str) -> bool:
 
 def listing(name: str, default: str, meaning: str) -> list[str]:
     return [item.strip() for item in text(name, default, meaning).split(",") if item.strip()]
+
+
+def networks(name: str, default: str, meaning: str) -> list[IPv4Network | IPv6Network]:
+    items = listing(name, default, meaning)
+    try:
+        return [ip_network(item) for item in items]
+    except ValueError:
+        raise BadVariable(name, ",".join(items), "networks such as 10.1.0.0/16,fd00::/8 are expected") from None
 
 
 # --- Variables that several programs read ----------------------------------------------------------------------------

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.documents",
     "apps.providers",
+    "apps.webhooks",
     "apps.jobs",
     "apps.api",
     "apps.capacity",
@@ -286,6 +287,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
+
+# --- Requests to addresses that users choose -------------------------------------------------------------------------
+
+OUTBOUND_NETWORKS = env.networks(
+    "OUTBOUND_NETWORKS",
+    "",
+    "private networks that webhooks and source_url may reach, such as 10.1.0.0/16, separated by commas; empty: none",
+)
 
 # --- Monitoring ------------------------------------------------------------------------------------------------------
 

@@ -9,10 +9,12 @@ from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.neighbours import projects
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
+from apps.api.webhooks import views as webhooks
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
 CONFIGURATIONS = "api/v1/beta/configurations"
+WEBHOOKS = "api/v1/beta/webhook-configs"
 DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models use the JSON Schema of OpenAPI 3.1
 
 urlpatterns = [
@@ -32,6 +34,9 @@ urlpatterns = [
     path(CONFIGURATIONS, configurations.Configurations.as_view()),
     path(f"{CONFIGURATIONS}/<str:configuration_id>", configurations.ConfigurationById.as_view()),
     path("api/ocr-exchange/<str:token>", ocr_exchange.OcrExchange.as_view()),
+    path(WEBHOOKS, webhooks.SavedWebhooks.as_view()),
+    path(f"{WEBHOOKS}/<str:webhook_id>", webhooks.SavedWebhookById.as_view()),
+    path("api/v2/webhook-configs", webhooks.SavedWebhooks.as_view(), name="webhooks_v2"),
     path(PARSE, parse.ParseJobs.as_view()),
     path(f"{PARSE}/upload", parse.ParseUpload.as_view()),
     path(f"{PARSE}/estimate", estimate.ParseEstimate.as_view()),

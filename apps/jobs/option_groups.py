@@ -319,6 +319,9 @@ class WebhookConfiguration(Options):
     webhook_headers: dict[str, str] | None = None
     webhook_output_format: Literal["string", "json"] | None = None
     webhook_signing_secret: ShortText | None = None
+    webhook_sends_result: Annotated[
+        bool | None, Field(description="true: at the end, send the whole result, as LlamaParse's first API does")
+    ] = None
 
 
 class FirstApiOutput(Options):

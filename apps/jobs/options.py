@@ -31,7 +31,6 @@ from apps.jobs.option_groups import (
     Presentation,
     ProcessingControl,
     ProcessingOptions,
-    Refused,
     ShortText,
     SpatialText,
     Timeouts,
@@ -77,8 +76,8 @@ class JobOptions(Options):
     output_options: OutputOptions | None = None
     processing_options: ProcessingOptions | None = None
     processing_control: ProcessingControl | None = None
-    webhook_configurations: Refused[Annotated[list[WebhookConfiguration], Field(max_length=50)]] = None
-    webhook_configuration_ids: Refused[Names] = None
+    webhook_configurations: Annotated[list[WebhookConfiguration] | None, Field(max_length=50)] = None
+    webhook_configuration_ids: Names | None = None
     first_api: FirstApiOutput | None = None
 
     def stored(self) -> dict[str, Any]:

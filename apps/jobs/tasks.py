@@ -13,6 +13,7 @@ from celery import shared_task
 
 from apps.jobs import workflow
 from apps.jobs.commands import clean_up as expired_jobs
+from apps.jobs.commands import deliver_webhooks as webhooks
 from apps.jobs.scheduling import advance, workers
 from apps.jobs.stages import assemble, extract, model, plan, recognize, split
 
@@ -97,6 +98,11 @@ def assemble_document(*, step_id: int, fence: int, **later: Any) -> None:
 @shared_task(name=workflow.CLOSE_WINDOW)
 def close_window(*, job: str, **later: Any) -> None:
     advance.close_window(job_id=job)
+
+
+@shared_task(name=workflow.DELIVER_WEBHOOKS)
+def deliver_webhooks(**later: Any) -> None:
+    webhooks.deliver_webhooks()
 
 
 @shared_task(name=workflow.CLEAN_UP)

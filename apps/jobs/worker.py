@@ -43,7 +43,7 @@ from django.dispatch import receiver
 from apps.core import grouped_writes, logs, tracing, worker_heartbeat
 from apps.core.background_thread import log_failure
 from apps.core.database_connections import borrowed_connection, close_idle_connections
-from apps.jobs.commands import clean_up
+from apps.jobs.commands import clean_up, deliver_webhooks
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
 from apps.jobs.stages import batches, recognize
 from apps.jobs.stages.page_threads import page_threads
@@ -215,6 +215,7 @@ def _rescue_on_a_timer() -> None:
         with log_failure("Rescuing lost work"), borrowed_connection():
             if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
                 clean_up.request_clean_up()
+                deliver_webhooks.request_delivery()
 
 
 def _look_after_batches() -> None:

@@ -44,6 +44,7 @@ PARSE_PAGE_WITH = {
 ASSEMBLE_DOCUMENT = "assemble_document"
 CLOSE_WINDOW = "close_window"
 CLEAN_UP = "clean_up"
+DELIVER_WEBHOOKS = "deliver_webhooks"
 
 PARSE_QUEUE = "parse_raw_file_job"
 PAGES_QUEUE = "parse_raw_file_job_pages"
@@ -51,6 +52,7 @@ OCR_CPU_QUEUE, OCR_GPU_QUEUE = "ocr_cpu", "ocr_gpu"
 HOUSEKEEPING_QUEUE = "housekeeping"
 
 BROKER_TIMEOUT_SECONDS = 5
+WEBHOOK_MESSAGE_SECONDS = 60.0
 # A message for a model queue contains several pages: claims, and what Celery does per message, cost less CPU together.
 # It has a small part of a worker's width, because a worker waits until it has threads for all pages of a message.
 MAX_PAGES_PER_MESSAGE = 16
@@ -134,6 +136,12 @@ def publish_clean_up(*, expires_seconds: float) -> bool:
     """Publish a round of housekeeping, which removes expired jobs. The message expires after ``expires_seconds``."""
     task = _app().signature(CLEAN_UP, queue=HOUSEKEEPING_QUEUE, immutable=True, ignore_result=True)
     return _publish(lambda: task.apply_async(expires=expires_seconds), "a round of housekeeping")
+
+
+def publish_webhook_delivery() -> bool:
+    """Publish a round of sending webhooks. If the message is lost, the rescue timer of a worker publishes another."""
+    task = _app().signature(DELIVER_WEBHOOKS, queue=HOUSEKEEPING_QUEUE, immutable=True, ignore_result=True)
+    return _publish(lambda: task.apply_async(expires=WEBHOOK_MESSAGE_SECONDS), "a round of webhooks")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tests.fakes.providers import credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 SWITCH_SECONDS = 30.0
-ARRIVAL_SECONDS = 120.0
+ARRIVAL_SECONDS = 240.0
 
 
 class FakeProvider:

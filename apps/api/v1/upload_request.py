@@ -313,7 +313,9 @@ def _set_control(request: UploadRequest, values: dict[str, Any]) -> None:
 
 
 def _set_webhooks(request: UploadRequest, values: dict[str, Any]) -> None:
-    if "webhook_configurations" in values:
-        request.set("webhook_configurations", values["webhook_configurations"], source="webhook_configurations")
-    elif "webhook_url" in values:
-        request.set("webhook_configurations", [{"webhook_url": values["webhook_url"]}], source="webhook_url")
+    webhooks = values.get("webhook_configurations", [])
+    if "webhook_url" in values and isinstance(webhooks, list):
+        webhooks = [*webhooks, {"webhook_url": values["webhook_url"], "webhook_sends_result": True}]
+    if webhooks:
+        source = "webhook_configurations" if "webhook_configurations" in values else "webhook_url"
+        request.set("webhook_configurations", webhooks, source=source)

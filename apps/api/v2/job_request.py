@@ -12,6 +12,7 @@ from apps.accounts.models import Project
 from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.api.v2.options import ParseOptions
 from apps.api.v2.tiers import LATEST, TIERS
+from apps.api.webhooks.targets import requested_targets
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
 from apps.jobs.option_effects import NOT_SUPPORTED, set_options, what_happens
@@ -33,6 +34,7 @@ def accept_request(project: Project, options: ParseOptions) -> JobRequest:
     admission = admit(project=project, mode=request.mode, options=request.options, tier=request.tier)
     return replace(
         request,
+        webhooks=requested_targets(project, options),
         mode=admission.mode,
         uses_models=admission.uses_models,
         warnings=(*admission.warnings, *request.warnings)[:MAX_WARNINGS],

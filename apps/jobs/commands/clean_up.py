@@ -23,6 +23,7 @@ from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
 from apps.jobs.scheduling.retention import update_expiry
 from apps.jobs.stages import answer_cache
+from apps.webhooks import services as webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def clean_up() -> int:
     """Do one round of housekeeping, and return the number of jobs removed. The next round continues its work."""
     began = time.monotonic()
     until = began + MAX_ROUND_SECONDS
-    for work in (documents.remove_due, answer_cache.purge_expired):
+    for work in (documents.remove_due, answer_cache.purge_expired, webhooks.purge_log):
         while work() and time.monotonic() < began + MAX_ROUND_SECONDS / 3:
             pass
     if not update_expiry(until=until):
@@ -66,6 +67,8 @@ def clean_up_all() -> int:
     while documents.remove_due():
         pass
     while answer_cache.purge_expired():
+        pass
+    while webhooks.purge_log():
         pass
     update_expiry()
     return _remove_overdue_jobs()

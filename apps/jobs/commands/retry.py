@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.core import tracing
+from apps.jobs import webhook_events
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.dispatch import dispatch_pages_of, start_job_step
@@ -47,6 +48,7 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         )
         if not reopened:
             raise IllegalMove("A running or cancelled job cannot be retried. Wait until it ends, or create a new job.")
+        webhook_events.record(job.pk, JobState.RUNNING)
         empty = {"error_code": "", "error_detail": "", "mode": "", "mode_reason": "", "fallback": "", "facts": {}}
         move_pages(all_pages.filter(number__in=numbers), PageState.PENDING, **empty)
         if numbers:

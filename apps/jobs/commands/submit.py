@@ -14,13 +14,16 @@ from apps.accounts.models import ApiKey, Project
 from apps.core import sealed_secrets, tracing
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
+from apps.jobs import webhook_events
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import ParseJob
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit
 from apps.jobs.scheduling.dispatch import start_job_step
-from apps.jobs.states import Stage
+from apps.jobs.states import JobState, Stage
 from apps.parsing.tiers import TIERS
+from apps.webhooks import services as webhooks
+from apps.webhooks.services import Target
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class JobRequest:
     password: str | None = field(default=None, repr=False)
     uses_models: bool = False
     warnings: tuple[dict[str, str], ...] = ()
+    webhooks: tuple[Target, ...] = ()
 
 
 def submit_job(*, project: Project, document: Document, request: JobRequest, api_key: ApiKey | None = None) -> ParseJob:
@@ -71,6 +75,9 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
     try:
         with transaction.atomic():
             job.save(force_insert=True)
+            if request.webhooks:
+                webhooks.add_to_job(project=project, job_id=job.pk, targets=request.webhooks)
+                webhook_events.record(job.pk, JobState.PENDING)
             start_job_step(job=job, stage=Stage.SPLIT)
     except IntegrityError as error:
         if Document.objects.filter(pk=document.pk).exists():

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from apps.core import logs, tracing
 from apps.core.database_connections import borrowed_connection
-from apps.jobs import workflow
+from apps.jobs import webhook_events, workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, retention
 from apps.jobs.scheduling.leases import Lease, lease_renewer
@@ -122,7 +122,8 @@ def start_attempts(fences: Mapping[int, int]) -> list[Step]:
         move_pages(pages, PageState.RUNNING, attempts=F("attempts") + 1)
     elif steps[0].stage == Stage.SPLIT:
         first_start = ParseJob.objects.filter(pk=steps[0].job_id, state=JobState.PENDING)
-        move_jobs(first_start, JobState.RUNNING, started_at=Now())
+        if move_jobs(first_start, JobState.RUNNING, started_at=Now()):
+            webhook_events.record(steps[0].job_id, JobState.RUNNING)
     return steps
 
 
@@ -344,6 +345,7 @@ def end_job(job_id: str, state: JobState, *, error: ParseError | None = None, **
             fail_pages(pages, error)
         else:
             move_pages(pages, PageState.CANCELLED)
+    webhook_events.record(job_id, state)
     job_traces.job_ended(job_id)
     return True
 

@@ -23,3 +23,13 @@ def acquire_leader_lock(name: str, *, duration: timedelta) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def renew_leader_lock(name: str, *, duration: timedelta) -> None:
+    """Keep an acquired lock for ``duration`` from now."""
+    LeaderLock.objects.filter(name=name).update(expires_at=Now() + duration)
+
+
+def release_leader_lock(name: str) -> None:
+    """Release an acquired lock before it expires."""
+    LeaderLock.objects.filter(name=name).delete()

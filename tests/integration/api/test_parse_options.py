@@ -109,7 +109,6 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
 @pytest.mark.parametrize(
     ("options", "location"),
     [
-        ({"webhook_configuration_ids": ["whc-1"]}, ["webhook_configuration_ids"]),
         ({"crop_box": {"bottom": 0.1}}, ["crop_box", "bottom"]),
         ({"crop_box": {"top": 0.2, "left": 0}}, ["crop_box", "top"]),
     ],

@@ -17,6 +17,7 @@ from apps.api.request_errors import InvalidOptions
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import ParseRequest
 from apps.api.v2.parse import named_document
+from apps.api.webhooks.targets import checked_target
 from apps.jobs.option_groups import WITHOUT_EFFECT, AutoModeParsing, AutoModeRule, Options
 from apps.jobs.options import JobOptions
 from apps.parsing.prompts.messages import CustomInstructions
@@ -71,7 +72,8 @@ def sample(model: type[Options], *, switches: bool) -> dict[str, Any]:
                 values[name] = [values[name]]
             continue
         candidates: list[Any] = [switches, 1, 0.5, "1", "en", ["en"], {"a": "b"}]
-        known = {"tier": "fast", "version": "latest", "configuration_id": "cfg-PARSE_FAST"}
+        known: dict[str, Any] = {"tier": "fast", "version": "latest", "configuration_id": "cfg-PARSE_FAST"}
+        known |= {"webhook_url": "https://8.8.8.8/", "webhook_events": ["parse.success"]}
         for value in [known.get(name), *get_literal(field.annotation), *candidates]:
             if value is not None and fits(model, name, value):
                 values[name] = value
@@ -104,8 +106,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> tuple[list[ParseRequest], set[str]]
         paths[id(options)] = path
         for name in type(options).model_fields:
             value = getattr(options, name)
-            if isinstance(value, Options):
-                note(value, f"{path}{name}.")
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, Options):
+                    note(item, f"{path}{name}.")
 
     for request in requests:
         note(request, "")
@@ -133,6 +136,9 @@ def test_the_options_declared_as_having_an_effect_are_those_that_code_reads(
         request.provider_rules(None)
         request.instructions(None)
         request_to_estimate(request)
+        for webhook in request.webhook_configurations or ():
+            checked_target(webhook, ())
+        assert request.webhook_configuration_ids  # requested_targets looks them up in the database
         with pytest.raises(InvalidOptions):
             named_document(None, request)  # type: ignore[arg-type]
 

@@ -1,0 +1,1 @@
+"""Webhooks over HTTP: those that a request names, and saved ones."""

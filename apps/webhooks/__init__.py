@@ -1,0 +1,1 @@
+"""Webhooks: who wants to hear of which events, the deliveries, and their log."""
