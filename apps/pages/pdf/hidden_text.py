@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.model.text.safe_text import clean
-from apps.pages.pdf import rasters
+from apps.pages.pdf.drawn_page import DrawnPage
 from apps.pages.pdf.page_objects import FIRST_CLIPPING_MODE, INVISIBLE, PageObjects, TextObject
 from apps.pages.pdf.visibility import RenderedRegion
 
@@ -41,6 +44,7 @@ MIN_SCAN_SHARE = 0.6
 _MIN_VISIBLE_ALPHA = 12
 
 Place = Callable[[Box], Box]
+Drawn = AbstractContextManager[DrawnPage | None]
 
 
 class _Candidate(msgspec.Struct, gc=False):
@@ -53,11 +57,11 @@ class _Candidate(msgspec.Struct, gc=False):
     hidden: bool = False
 
 
-def remove_hidden_text(raw: RawPage, document: Any, *, place: Place, keep_tiny: bool) -> tuple[str, ...] | None:
+def remove_hidden_text(raw: RawPage, drawn: Drawn, *, place: Place, keep_tiny: bool) -> tuple[str, ...] | None:
     """Remove the runs and words that cannot be seen, in place, and return their texts.
 
-    ``place`` maps the boxes of the runs to the page as displayed; ``document`` is pypdfium2's. Return None if the page
-    cannot be drawn; then only tiny text is removed.
+    ``place`` maps the boxes of the runs to the page as displayed; ``drawn`` is that page. Return None if it cannot be
+    drawn; then only tiny text is removed.
     """
     candidates: list[_Candidate] = []
     for number, run in enumerate(raw.runs):
@@ -70,7 +74,7 @@ def remove_hidden_text(raw: RawPage, document: Any, *, place: Place, keep_tiny: 
         for index, word in enumerate(words):
             box = place(Box(word.x, word.y, word.x + word.width, word.y + word.height))
             candidates.append(_Candidate(number, index, word.text, box, hidden=tiny))
-    dropped = _find_hidden(document, raw.page_number, candidates)
+    dropped = _find_hidden(drawn, candidates)
     texts = [*_remove_candidates(raw, candidates), *(dropped or ())]
     if dropped is None:
         return None
@@ -84,18 +88,14 @@ def remove_hidden_text(raw: RawPage, document: Any, *, place: Place, keep_tiny: 
     return tuple(reported)
 
 
-def _find_hidden(document: Any, page_number: int, candidates: Sequence[_Candidate]) -> list[str] | None:
+def _find_hidden(drawn: Drawn, candidates: Sequence[_Candidate]) -> list[str] | None:
     """Mark the hidden candidates; return the other hidden texts of the page, None if it cannot be drawn."""
-    from apps.pages.model.errors import PageError
-
-    if document is None:
-        return None
     try:
-        with rasters.loaded_page(document, page_number, fields=True) as page:
-            objects = PageObjects(page)
-            if not objects.complete or max(page.get_size()) > MAX_SIDE_POINTS:
+        with drawn as page:
+            if page is None or max(page.size) > MAX_SIDE_POINTS:
                 return None
-            return _HiddenTextFinder(page, objects).judge(candidates)
+            objects = PageObjects(page)
+            return _HiddenTextFinder(page, objects).judge(candidates) if objects.complete else None
     except PageError:
         return None
 
@@ -103,19 +103,18 @@ def _find_hidden(document: Any, page_number: int, candidates: Sequence[_Candidat
 class _HiddenTextFinder:
     """Find the hidden text of one page in a coarse rendering, and in a fine one where the coarse one is not clear."""
 
-    def __init__(self, page: Any, objects: PageObjects) -> None:
+    def __init__(self, page: DrawnPage, objects: PageObjects) -> None:
         self._page = page
         self._objects = objects
-        self._whole = Box(0.0, 0.0, *page.get_size())
+        self._whole = Box(0.0, 0.0, *page.size)
         self._scanned = objects.pictured_share(self._whole) >= MIN_SCAN_SHARE
         self._coarse = RenderedRegion(page, objects, dpi=COARSE_DPI, part=self._whole, max_pixels=MAX_COARSE_PIXELS)
 
     def judge(self, candidates: Sequence[_Candidate]) -> list[str]:
         """Mark the hidden candidates; return the invisible texts of the page that are in no candidate."""
-        judged = [candidate for candidate in candidates if not candidate.hidden and _letters(candidate.text)]
-        unseen = [
-            candidate for candidate in judged if not self._coarse.is_clear(_core_of(candidate.box), CLEAR_CONTRAST)
-        ]
+        judged = [candidate for candidate in candidates if not candidate.hidden and _has_letters(candidate.text)]
+        clear = self._coarse.are_clear(_cores_of([candidate.box for candidate in judged]), CLEAR_CONTRAST)
+        unseen = [candidate for candidate, is_clear in zip(judged, clear, strict=True) if not is_clear]
         boxes = [
             box for candidate in unseen if (box := _wider(candidate.box, 2.0).intersection(self._whole)) is not None
         ]
@@ -263,6 +262,10 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
+def _has_letters(text: str) -> bool:
+    return text.isalnum() or bool(_letters(text))
+
+
 def _height(box: Box) -> float:
     return min(box.width, box.height)
 
@@ -273,6 +276,16 @@ def _core_of(box: Box) -> Box:
     if box.width < 2 * box.height and box.height < 2 * box.width:
         across, down = 0.0, 0.15 * box.height
     return Box(box.x0 + across, box.top + down, box.x1 - across, box.bottom - down)
+
+
+def _cores_of(boxes: Sequence[Box]) -> Any:
+    """Return the middles of words as ``_core_of`` does: a row of x0, top, x1 and bottom for each."""
+    edges = np.array([(box.x0, box.top, box.x1, box.bottom) for box in boxes]).reshape(-1, 4)
+    width, height = edges[:, 2] - edges[:, 0], edges[:, 3] - edges[:, 1]
+    is_square = (width < 2 * height) & (height < 2 * width)
+    across = np.where((width < height) & ~is_square, 0.25 * width, 0.0)
+    down = np.where(is_square, 0.15 * height, np.where(width >= height, 0.25 * height, 0.0))
+    return edges + np.stack((across, down, -across, -down), axis=1)
 
 
 def _wider(box: Box, by: float) -> Box:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from apps.pages.model import errors
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
-from apps.pages.pdf import rasters
+from apps.pages.pdf.drawn_page import DrawnPage
 from apps.pages.pdf.page_frame import frame_of
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.repair import repaired
@@ -27,6 +27,8 @@ _START_BYTES = 1 << 16
 _LOOP = "Loop detected"  # how qpdf names it
 # PDFium's text reader takes memory for each point of the width and the height of a page.
 MAX_SIDE_POINTS = 200_000.0
+# The structure that PDFium asks for to draw form fields: its version, and more room than its callbacks take, all unset.
+_FORM_VERSION, _FORM_CALLBACKS = 2, 64
 
 
 class OpenDocument:
@@ -51,8 +53,9 @@ class OpenDocument:
         self._bytes: Any = None
         self._repaired: bytes | None = None
         self._is_irreparable = False
-        self._rendered: Any = None
         self._structure: Any = None
+        self._form = 0
+        self._callbacks: Any = None
         self._vast: dict[int, Frame] = {}
         self._last_page = (0, 0)
 
@@ -124,12 +127,35 @@ class OpenDocument:
         with open(self._path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor of a file without a name)
             yield file, self._password
 
-    def rendered(self) -> Any:
-        """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""
-        if self._rendered is None:
-            of_file = self._repaired is None
-            self._rendered = rasters.open_document(self._repaired or self._path, self._password if of_file else None)
-        return self._rendered
+    @contextmanager
+    def drawn(self, number: int) -> Iterator[DrawnPage | None]:
+        """Yield a page to be drawn with the values of its form fields; None for one that the document lacks.
+
+        Raise PageError. The page is the one that was read, because loading it costs as much as drawing it.
+        """
+        page = self.loaded(number)
+        if not page or self._library.FPDF_GetFormType(self.handle) <= 0:
+            yield DrawnPage(self._library, page) if page else None
+            return
+        # Fields are drawn on pages that are loaded after PDFium has read the form.
+        form = self._read_form()
+        page = self._page(number)
+        if not page:
+            raise errors.PageError
+        self._library.FORM_OnAfterLoadPage(page, form)
+        try:
+            yield DrawnPage(self._library, page, form)
+        finally:
+            self._library.FORM_OnBeforeClosePage(page, form)
+            self._library.FPDF_ClosePage(page)
+
+    def _read_form(self) -> int:
+        """Return the handle that draws the fields of the form; 0 if PDFium cannot read it."""
+        if not self._form:
+            self._callbacks = (ctypes.c_size_t * _FORM_CALLBACKS)(_FORM_VERSION)
+            at = ctypes.addressof(self._callbacks)
+            self._form = self._library.FPDFDOC_InitFormFillEnvironment(self.handle, at) or 0
+        return self._form
 
     def structure(self) -> Any:
         """Return the document as pikepdf opens it, None when it cannot."""
@@ -146,9 +172,6 @@ class OpenDocument:
 
     def close(self) -> None:
         self._close_document()
-        if self._rendered is not None:
-            self._rendered.close()
-            self._rendered = None
         if self._structure is not None:
             self._structure.close()
             self._structure = None
@@ -230,6 +253,9 @@ class OpenDocument:
 
     def _close_document(self) -> None:
         self._close_page()
+        if self._form:
+            self._library.FPDFDOC_ExitFormFillEnvironment(self._form)
+            self._form = 0
         if self.handle:
             self._library.FPDF_CloseDocument(self.handle)
             self.handle = 0

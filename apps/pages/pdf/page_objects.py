@@ -1,7 +1,6 @@
-"""List the objects that a page draws, with pypdfium2: its texts and its pictures, including those inside forms.
+"""List the objects that a page draws: its texts and its pictures, including those inside forms.
 
-Runs only inside the sandboxed child. Uses the raw calls, because a Python object for each of a page's thousands of
-marks costs more than loading the page.
+Runs only inside the sandboxed child.
 """
 
 from __future__ import annotations
@@ -15,6 +14,9 @@ import msgspec
 
 from apps.pages.model.geometry import Box
 from apps.pages.pdf import rasters
+from apps.pages.pdf.drawn_page import DrawnPage
+from apps.pages.pdf.page_frame import frame_of
+from apps.pages.pdf.pdfium import FORM, IMAGE, TEXT
 
 # A page that exceeds these is not checked. Both are far above real documents and bound the time and the stack.
 MAX_PAGE_OBJECTS = 200_000
@@ -34,28 +36,30 @@ class TextObject(msgspec.Struct, gc=False):
     ``colour``: red, green, blue and alpha of the fill, 0-255; None for patterns.
     """
 
-    handle: Any
+    handle: int
     box: Box
     mode: int
     colour: tuple[int, int, int, int] | None
 
 
 class PageObjects:
-    """The texts and pictures of a loaded page (pypdfium2's). ``complete``: False if the page has too many objects."""
+    """The texts and pictures of a loaded page. ``complete``: False if the page has too many objects."""
 
-    def __init__(self, page: Any) -> None:
-        from pypdfium2 import raw
-
-        self._raw = raw
-        self._page = page
-        self._frame = rasters.frame_of(raw, page.raw)
-        self._rotation = raw.FPDFPage_GetRotation(page.raw) * 90
+    def __init__(self, page: DrawnPage) -> None:
+        self._library = library = page.library
+        self._page = page.handle
+        # Arrays of ctypes, because numpy takes several times as long to give single values.
+        self._values = (ctypes.c_float * 6)()
+        self._colours = (ctypes.c_uint * 4)()
+        frame = frame_of(library, page.handle)
+        self._frame = frame.left, frame.bottom, frame.right, frame.top
+        self._rotation = frame.rotation
         self._left = MAX_PAGE_OBJECTS
         self.complete = True
         self.texts: list[TextObject] = []
-        self.pictures: list[Any] = []
+        self.pictures: list[int] = []
         self._picture_boxes: list[Box | None] = []
-        self._walk(page.raw, raw.FPDFPage_CountObjects, raw.FPDFPage_GetObject, _SAME, 0)
+        self._walk(page.handle, library.FPDFPage_CountObjects, library.FPDFPage_GetObject, _SAME, 0)
         self._strips: dict[int, list[TextObject]] | None = None
 
     def pictured_share(self, whole: Box) -> float:
@@ -66,15 +70,15 @@ class PageObjects:
         return min(1.0, sum(part.width * part.height for part in parts) / (whole.width * whole.height))
 
     @contextmanager
-    def without(self, objects: Sequence[Any]) -> Iterator[None]:
+    def without(self, objects: Sequence[int]) -> Iterator[None]:
         """Draw the page without these objects inside the ``with`` block."""
         for handle in objects:
-            self._raw.FPDFPageObj_SetIsActive(handle, False)
+            self._library.FPDFPageObj_SetIsActive(handle, False)
         try:
             yield
         finally:
             for handle in objects:
-                self._raw.FPDFPageObj_SetIsActive(handle, True)
+                self._library.FPDFPageObj_SetIsActive(handle, True)
 
     def texts_at(self, box: Box, share: float = 0.5) -> list[TextObject]:
         """Return the texts that cover this share of the box's height and touch its width, in drawing order."""
@@ -96,73 +100,73 @@ class PageObjects:
 
     def contents(self, items: Sequence[TextObject]) -> list[str]:
         """Return the text of these objects."""
-        text_page = self._raw.FPDFText_LoadPage(self._page.raw)
+        library = self._library
+        text_page = library.FPDFText_LoadPage(self._page)
         texts = []
         try:
             for item in items:
-                size = min(self._raw.FPDFTextObj_GetText(item.handle, text_page, None, 0), 2 * _MAX_TEXT_CHARACTERS)
+                size = min(library.FPDFTextObj_GetText(item.handle, text_page, None, 0), 2 * _MAX_TEXT_CHARACTERS)
                 buffer = ctypes.create_string_buffer(size)
-                characters = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
-                self._raw.FPDFTextObj_GetText(item.handle, text_page, characters, size)
+                library.FPDFTextObj_GetText(item.handle, text_page, buffer, size)
                 texts.append(buffer.raw.decode("utf-16-le", "replace").rstrip("\x00"))
         finally:
-            self._raw.FPDFText_ClosePage(text_page)
+            library.FPDFText_ClosePage(text_page)
         return texts
 
     def can_draw(self, item: TextObject, letter: str) -> bool:
         """Return whether PDFium has a shape for the letter; it draws nothing if the font is missing, others do."""
-        font = self._raw.FPDFTextObj_GetFont(item.handle)
-        if not font or self._raw.FPDFFont_GetIsEmbedded(font) == 1:
+        library = self._library
+        font = library.FPDFTextObj_GetFont(item.handle)
+        if not font or library.FPDFFont_GetIsEmbedded(font) == 1:
             return True
-        path = self._raw.FPDFFont_GetGlyphPath(font, ord(letter), 10.0)
-        return bool(path) and self._raw.FPDFGlyphPath_CountGlyphSegments(path) > 0
+        path = library.FPDFFont_GetGlyphPath(font, ord(letter), 10.0)
+        return bool(path) and library.FPDFGlyphPath_CountGlyphSegments(path) > 0
 
-    def _walk(self, parent: Any, count: Any, get: Any, matrix: _Matrix, depth: int) -> None:
-        raw = self._raw
+    def _walk(self, parent: int, count: Any, get: Any, matrix: _Matrix, depth: int) -> None:
+        library = self._library
         for index in range(count(parent)):
             self._left -= 1
             if self._left < 0 or depth > MAX_FORM_DEPTH:
                 self.complete = False
                 return
             item = get(parent, index)
-            kind = raw.FPDFPageObj_GetType(item)
-            if kind == raw.FPDF_PAGEOBJ_TEXT:
+            kind = library.FPDFPageObj_GetType(item)
+            if kind == TEXT:
                 box = self._box(item, matrix)
                 if box is not None:
-                    mode = raw.FPDFTextObj_GetTextRenderMode(item)
+                    mode = library.FPDFTextObj_GetTextRenderMode(item)
                     self.texts.append(TextObject(item, box, mode, self._colour(item)))
-            elif kind == raw.FPDF_PAGEOBJ_IMAGE:
+            elif kind == IMAGE:
                 self.pictures.append(item)
                 self._picture_boxes.append(self._box(item, matrix))
-            elif kind == raw.FPDF_PAGEOBJ_FORM:
-                inner = self._matrix_inside(item, matrix)
-                self._walk(item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, inner, depth + 1)
+            elif kind == FORM:
+                inside = library.FPDFFormObj_CountObjects, library.FPDFFormObj_GetObject
+                self._walk(item, *inside, self._matrix_inside(item, matrix), depth + 1)
 
-    def _box(self, item: Any, matrix: _Matrix) -> Box | None:
-        bounds = rasters.bounds_of(self._raw, item)
-        if bounds is None:
+    def _box(self, item: int, matrix: _Matrix) -> Box | None:
+        at = ctypes.addressof(self._values)
+        if not self._library.FPDFPageObj_GetBounds(item, at, at + 4, at + 8, at + 12):
             return None
-        if matrix != _SAME:
+        left, bottom, right, top, _, _ = self._values
+        if matrix is not _SAME:
             a, b, c, d, e, f = matrix
-            left, bottom, right, top = bounds
             xs = [a * x + c * y + e for x in (left, right) for y in (bottom, top)]
             ys = [b * x + d * y + f for x in (left, right) for y in (bottom, top)]
-            bounds = min(xs), min(ys), max(xs), max(ys)
-        return rasters.displayed(bounds, self._frame, self._rotation)
+            left, bottom, right, top = min(xs), min(ys), max(xs), max(ys)
+        return rasters.displayed((left, bottom, right, top), self._frame, self._rotation)
 
-    def _colour(self, item: Any) -> tuple[int, int, int, int] | None:
-        parts = [ctypes.c_uint() for _ in range(4)]
-        if not self._raw.FPDFPageObj_GetFillColor(item, *parts):
+    def _colour(self, item: int) -> tuple[int, int, int, int] | None:
+        at = ctypes.addressof(self._colours)
+        if not self._library.FPDFPageObj_GetFillColor(item, at, at + 4, at + 8, at + 12):
             return None
-        red, green, blue, alpha = (part.value for part in parts)
+        red, green, blue, alpha = self._colours
         return red, green, blue, alpha
 
-    def _matrix_inside(self, form: Any, outer: _Matrix) -> _Matrix:
+    def _matrix_inside(self, form: int, outer: _Matrix) -> _Matrix:
         """Return the matrix of the objects inside a form: the form's own, then the one of its place."""
-        own = self._raw.FS_MATRIX()
-        if not self._raw.FPDFPageObj_GetMatrix(form, own):
-            own.a, own.b, own.c, own.d, own.e, own.f = _SAME
-        a, b, c, d, e, f = own.a, own.b, own.c, own.d, own.e, own.f
+        if not self._library.FPDFPageObj_GetMatrix(form, ctypes.addressof(self._values)):
+            return outer
+        a, b, c, d, e, f = self._values
         p, q, r, s, t, u = outer
         return a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s, e * p + f * r + t, e * q + f * s + u
 

@@ -7,7 +7,8 @@ docs/decisions/text-engine.md gives the reasons for the engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +23,7 @@ from apps.pages.pdf import unread_print
 from apps.pages.pdf.annotations import field_runs, read_annotations
 from apps.pages.pdf.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.drawings import DrawingReader, Drawings
+from apps.pages.pdf.drawn_page import DrawnPage
 from apps.pages.pdf.open_document import OpenDocument
 from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium
@@ -268,9 +270,9 @@ class PdfFile:
             return NO_PRINT
         return unread_print.print_in_pictures(raw, self._library, page, min_unread=min_unread) if page else NO_PRINT
 
-    def rendered(self) -> Any:
-        """Return the document as pypdfium2 opens it, for rendering; None when it cannot be opened."""
-        return self._document.rendered()
+    def drawn(self, number: int) -> AbstractContextManager[DrawnPage | None]:
+        """Yield a page to be drawn; None for one that the document lacks. Raise PageError."""
+        return self._document.drawn(number)
 
     def outline(self) -> tuple[Bookmark, ...]:
         """Return the bookmarks; () for a document that has crashed a reader or that pikepdf cannot read."""

@@ -208,9 +208,11 @@ def _without_hidden(
     """Remove hidden text, in place, from a page of this size turned back by ``angle``. Return it, None if unchecked."""
     if FONTS_MISSING in raw.warnings:
         return None  # the picture of the page lacks the text
-    return remove_hidden_text(
-        raw, pdf.rendered(), place=lambda box: rotated_pages.box_laid_back(box, angle, *size), keep_tiny=keep_tiny
-    )
+
+    def place(box: Box) -> Box:
+        return rotated_pages.box_laid_back(box, angle, *size) if angle else box
+
+    return remove_hidden_text(raw, pdf.drawn(raw.page_number), place=place, keep_tiny=keep_tiny)
 
 
 def _conserved(
