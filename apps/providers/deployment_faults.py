@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from apps.core.database_connections import borrowed_connection
 from apps.providers.calls.failures import AN_HTML_PAGE
 from apps.providers.catalog import Target
-from apps.providers.errors import FAULT_FAILURES, CallFailed, Failure
+from apps.providers.errors import FAULT_FAILURES, NO_TOKEN, CallFailed, Failure
 from apps.providers.models import CallOutcome, Deployment, Provider, Usage
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,10 @@ _REMEDIES = {
 }
 _PROFILE = re.compile(r"on-demand throughput", re.I)
 _PROFILE_REMEDY = "Set `model` to the ID of an inference profile, such as eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+_IDENTITY_REMEDY = (
+    "Check the identity: its names in `settings`, its secret, certificate, key file or token file, that it exists "
+    "where workers run, and that it may use this model"
+)
 NO_FAULT: dict[str, Any] = {"trouble_code": "", "trouble_detail": "", "trouble_at": None}
 
 
@@ -62,6 +66,7 @@ def report(target: Target, failed: CallFailed) -> None:
     """Store the fault and its remedy: with the deployment if its requests are wrong, otherwise with its provider."""
     detail = failed.facts.detail
     remedy = _PROFILE_REMEDY if _PROFILE.search(detail) else _REMEDIES[failed.failure]
+    remedy = _IDENTITY_REMEDY if detail.startswith(NO_TOKEN) else remedy
     if not any(each in detail for each in _REMEDIES.values()):
         detail = f"{detail.rstrip('.')}. {remedy}"
     for name, secret in target.secrets.items():  # some providers repeat the key that they refuse

@@ -51,6 +51,10 @@ RETRYABLE_FAILURES = frozenset({Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure
 """Failures of one response: a retry at the same deployment can succeed."""
 
 
+NO_TOKEN = "no access token"  # noqa: S105 (words, no token)
+"""How the detail of a failure begins if the provider was not asked because no token could be fetched."""
+
+
 class ProviderError(PageError):
     """A model provider could not be used for this page."""
 

@@ -26,7 +26,11 @@ FORGET = "forget_secrets"
 def secret_names(family: str | None) -> list[str]:
     """Return the names of a family's secrets; of all families if None."""
     families = [FAMILIES[family]] if family in FAMILIES else list(FAMILIES.values())
-    return list(dict.fromkeys([*(name for found in families for name in found.secrets), *sorted(COMMON_SECRETS)]))
+    return list(
+        dict.fromkeys(
+            [*(name for found in families for name in (*found.secrets, *found.own_secrets)), *sorted(COMMON_SECRETS)]
+        )
+    )
 
 
 class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -42,7 +46,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         for name in self._names:
             help_text = "stored; leave empty to keep it" if name in self._kept else "not stored"
             if known is None:
-                labels = ", ".join(found.label for found in FAMILIES.values() if name in found.secrets)
+                labels = ", ".join(found.label for found in FAMILIES.values() if name in found.secret_names)
                 help_text = f"for {labels or 'every family'}"
             self.fields[name] = forms.CharField(
                 required=False,
@@ -57,7 +61,7 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
                 f"{family.label}: "
                 + ", ".join(
                     f"{name} (required)" if name in family.required else name
-                    for name in [*family.settings, *sorted(COMMON_SETTINGS)]
+                    for name in [*family.settings, *family.own_settings, *sorted(COMMON_SETTINGS)]
                 )
                 for family in families
             ]

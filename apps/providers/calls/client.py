@@ -22,6 +22,7 @@ import httpx
 
 from apps.core.event_loop import event_loop
 from apps.pages.model.text.safe_text import clean
+from apps.providers.calls.access_tokens import access_tokens
 from apps.providers.calls.connection import Call, CallLimits, Withheld, calling
 from apps.providers.calls.failures import failure_of
 from apps.providers.calls.learning import thinking_tokens_of
@@ -29,6 +30,7 @@ from apps.providers.calls.usage import TokenUsage, usage_in
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed, Failure, FailureFacts
 from apps.providers.requests.access import headers_of
+from apps.providers.requests.entra import identity_of
 from apps.providers.requests.families import FAMILIES
 from apps.providers.requests.messages import messages_for
 from apps.providers.requests.request_parameters import model_of, output_limit, request_parameters
@@ -98,10 +100,12 @@ class Client:
             return completion_response(response, usage_in(call))
         except CallFailed as failed:
             failed.sent_at, failed.usage = call.sent_at, usage_in(call)
-            raise
+            raise without_secrets(failed, target) from None
         except Exception as error:
             if call.is_withheld:
                 raise Withheld from None
+            if call.status == HTTPStatus.UNAUTHORIZED:
+                access_tokens().forget(target)
             raise without_secrets(failure_of(call, error), target) from None
 
     def body_of(self, target: Target, request: CompletionRequest) -> dict[str, Any]:
@@ -129,6 +133,9 @@ class Client:
 
         is_internal_call.set(True)  # in the context of this task only
         limit = call.limits.total_seconds
+        token = "" if call.offline else await access_tokens().token_of(target)
+        if token:
+            call.extra_headers = {**call.extra_headers, "Authorization": f"Bearer {token}"}
         with calling(call):
             # The connection keeps the limits of the call. A library that waits for something else must end, too.
             async with asyncio.timeout(limit + call.limits.connect_seconds):
@@ -154,8 +161,11 @@ class Client:
         if sdk == "azure":
             import openai
 
+            has_identity = bool(identity_of(target.settings, target.secrets))
             return openai.AsyncAzureOpenAI(
-                api_key=key,
+                api_key=None if has_identity else key,
+                # The token of the identity takes the place of this one right before sending.
+                azure_ad_token="none" if has_identity else None,
                 azure_endpoint=str(base),
                 api_version=str(target.settings.get("api_version")),
                 http_client=shared_http_client(),

@@ -16,7 +16,7 @@ from typing import Any
 
 from apps.providers.calls.connection import Call
 from apps.providers.calls.usage import usage_in
-from apps.providers.errors import CallFailed, Failure, FailureFacts
+from apps.providers.errors import NO_TOKEN, CallFailed, Failure, FailureFacts
 
 MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600.0
 _MAX_DETAIL_CHARS = 300
@@ -59,6 +59,17 @@ _OF_STATUS = {
     503: Failure.OVERLOADED,
     529: Failure.OVERLOADED,
 }
+# The errors of botocore and google-auth that say that an identity is missing, wrong or may not do this.
+_NO_ACCESS: dict[str, frozenset[str]] = {
+    "botocore": frozenset(
+        {
+            *("ClientError", "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
+            *("ProfileNotFound", "TokenRetrievalError", "UnauthorizedSSOTokenError", "SSOTokenLoadError"),
+            *("AccessDenied", "AccessDeniedException", "InvalidIdentityToken", "ExpiredTokenException"),
+        }
+    ),
+    "google": frozenset({"DefaultCredentialsError", "RefreshError", "MalformedError", "OAuthError"}),
+}
 AN_HTML_PAGE = "an HTML page instead of an answer"
 # With an HTML body these come from a web page, a proxy or a login, not from a model's API.
 _STATUSES_OF_PAGES = frozenset({400, 401, 403, 404, 405, 407, 410, 451, 511})
@@ -78,6 +89,8 @@ def failure_of(call: Call, error: Exception) -> CallFailed:
     Its detail is a line for people: the provider's message, the system's error or the kind of error, never our request.
     """
     if call.status is None:
+        if (reason := _without_access(error)) is not None:
+            return CallFailed(Failure.AUTH, FailureFacts(f"{NO_TOKEN}: {reason}"))
         failure = Failure.TIMEOUT if _is_timeout(error) else Failure.UNAVAILABLE
         is_too_large = any(
             "ResponseTooLarge" in type(cause).__name__ or "more than" in str(cause) for cause in _causes(error)
@@ -117,6 +130,18 @@ def failure_of_error_response(status: int, body: str) -> Failure:
     if status in _OF_STATUS:
         return _OF_STATUS[status]
     return Failure.UNAVAILABLE if status >= 500 else Failure.BAD_REQUEST
+
+
+def _without_access(error: Exception) -> str | None:
+    """Return why AWS or Google gave us no token or key for the call; None if that was not the reason, or can pass."""
+    for cause in _causes(error):
+        module, name = type(cause).__module__.partition(".")[0], type(cause).__name__
+        if name in _NO_ACCESS.get(module, ()) and not getattr(cause, "retryable", False):
+            response = getattr(cause, "response", None)
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+            if status is None or status < 500:
+                return " ".join(str(cause).split())[:_MAX_DETAIL_CHARS]
+    return None
 
 
 def _is_timeout(error: Exception) -> bool:

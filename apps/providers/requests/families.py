@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from apps.providers.requests import entra
 from apps.providers.requests.access import HEADERS, PROXY, access_problems
 from apps.providers.requests.addresses import address_problem
+from apps.providers.requests.entra import entra_problems
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Family:
     """A family of providers with the same API.
 
     ``prefix`` is litellm's name of the API. ``settings`` and ``secrets`` map our names to litellm's parameters.
+    ``own_*``: further names, which litellm does not get.
     ``has_batches``: it has a batch API that the package ``batches`` speaks.
     """
 
@@ -29,6 +32,18 @@ class Family:
     required: tuple[str, ...] = ()
     sdk: str = ""
     has_batches: bool = False
+    own_settings: tuple[str, ...] = ()
+    own_secrets: tuple[str, ...] = ()
+
+    @property
+    def setting_names(self) -> set[str]:
+        """The names of all its settings."""
+        return {*self.settings, *self.own_settings, *COMMON_SETTINGS}
+
+    @property
+    def secret_names(self) -> set[str]:
+        """The names of all its secrets."""
+        return {*self.secrets, *self.own_secrets, *COMMON_SECRETS}
 
     def litellm_parameters(self, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
         """Return litellm's parameters for these settings and secrets."""
@@ -60,7 +75,9 @@ FAMILIES: dict[str, Family] = {
         "https://learn.microsoft.com/azure/ai-services/openai/reference",
         secrets=_KEY,
         settings={"base_url": "api_base", "api_version": "api_version"},
-        required=("api_key", "base_url", "api_version"),
+        required=("base_url", "api_version"),
+        own_settings=entra.SETTINGS,
+        own_secrets=entra.SECRETS,
         sdk="azure",
         has_batches=True,
     ),
@@ -142,14 +159,14 @@ def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, 
     if found is None:
         return [f"family: {family!r} is not one of {', '.join(FAMILIES)}"]
     problems = [f"{name}: {found.label} needs it" for name in found.required if not {**settings, **secrets}.get(name)]
-    known_settings, known_secrets = {*found.settings, *COMMON_SETTINGS}, {*found.secrets, *COMMON_SECRETS}
-    problems += [f"{name}: {found.label} has no such setting" for name in settings if name not in known_settings]
-    problems += [f"{name}: {found.label} has no such secret" for name in secrets if name not in known_secrets]
+    problems += [f"{name}: {found.label} has no such setting" for name in settings if name not in found.setting_names]
+    problems += [f"{name}: {found.label} has no such secret" for name in secrets if name not in found.secret_names]
     if bool(secrets.get("access_key_id")) != bool(secrets.get("secret_access_key")):
         problems.append("secret_access_key: it belongs to access_key_id; set both, or neither for the machine's role")
     if settings.get("role_arn") and not settings.get("role_session_name"):
         problems.append("role_session_name: it is needed with role_arn")
     problems += access_problems(settings, secrets)
+    problems += entra_problems(settings, secrets) if family == "azure" else []
     base = settings.get("base_url")
     problem = "" if base is None else address_problem(family, base)
     return [*problems, problem] if problem else problems

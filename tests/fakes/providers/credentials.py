@@ -8,6 +8,7 @@ from typing import Final
 OPENAI_KEY: Final = "sk-proj-fake-openai-3f9c1d7a"
 OPENAI_EU_KEY: Final = "sk-proj-fake-openai-eu-82b0e64c"
 AZURE_KEY: Final = "fakeazure0d1c2b3a4f5e69788796a5b4"
+ENTRA_TOKEN: Final = "eyJ0eXAi.fake-entra-access-token.5b0c"
 ANTHROPIC_KEY: Final = "sk-ant-api03-fake-5d2e8f10"
 GEMINI_KEY: Final = "AIzaSyFakeGemini-7c41a9b2e6d8f0135792468ac"
 
@@ -21,6 +22,8 @@ BEDROCK_API_KEY: Final = "ABSKFakeBedrockKey-e3b0c44298fc1c14"
 
 VERTEX_PROJECT: Final = "leafmill-test"
 VERTEX_LOCATION: Final = "europe-west4"
+POD_TOKEN: Final = "token-of-the-pod"
+GOOGLE_AUDIENCE: Final = "//iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/pods/providers/own"
 SERVICE_ACCOUNT_EMAIL: Final = "parser@leafmill-test.iam.gserviceaccount.com"
 
 # Names with * and ? as in a shell. A name outside them is an unknown model; Azure's are names of deployments.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.fakes.providers import credentials
 from tests.fakes.providers.conversation import Call, Completion, Conversation, Refusal, Reply
 from tests.fakes.providers.wires.base import check_model, json_reply, number
 from tests.fakes.providers.wires.openai import chat_completion, openai_error, read_own_chat
@@ -79,7 +80,9 @@ class Azure:
         found = _PATH.fullmatch(call.path)
         call.model = found[1] if found else ""
         call.credential = call.headers.get("api-key", "")
-        if call.credential != self.key:
+        if not call.credential:
+            call.credential = call.headers.get("Authorization", "").removeprefix("Bearer ")
+        if call.credential not in (self.key, credentials.ENTRA_TOKEN):
             raise Refusal("auth")
         if found is None or not _VERSION.fullmatch(call.query.get("api-version", "")):
             raise Refusal("wrong_path")

@@ -23,6 +23,7 @@ from tests.fakes.providers.wires.base import check_model, json_reply, number
 
 TOKEN_SECONDS = 3599
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+FEDERATED_GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 AUDIENCE = "https://oauth2.googleapis.com/token"  # google-auth uses it for any token_uri of the key file
 CLOCK_SKEW_SECONDS = 60
@@ -114,17 +115,29 @@ class TokenEndpoint:
     def exchange(self, call: Call) -> Reply:
         """Exchange an assertion as Google's token endpoint does (RFC 7523)."""
         form = {name: values[0] for name, values in parse_qs(call.body.decode("utf-8", "replace")).items()}
+        if call.method == "POST" and form.get("grant_type") == FEDERATED_GRANT_TYPE:
+            return self._exchange_federated(form)
         if call.method != "POST" or form.get("grant_type") != GRANT_TYPE:
             return _token_error("unsupported_grant_type", "Invalid grant_type: " + form.get("grant_type", ""))
         wrong = self._wrong_with(form.get("assertion", ""))
         if wrong is not None:
             return _token_error(*wrong)
+        return json_reply(200, {"access_token": self._issue(), "expires_in": TOKEN_SECONDS, "token_type": "Bearer"}, {})
+
+    def _exchange_federated(self, form: dict[str, str]) -> Reply:
+        """Exchange another issuer's token as Google's Security Token Service does (RFC 8693)."""
+        if form.get("subject_token") != credentials.POD_TOKEN or form.get("audience") != credentials.GOOGLE_AUDIENCE:
+            return _token_error("invalid_grant", "The subject token or the audience is invalid.")
+        issued = {"issued_token_type": "urn:ietf:params:oauth:token-type:access_token", "token_type": "Bearer"}
+        return json_reply(200, {**issued, "access_token": self._issue(), "expires_in": TOKEN_SECONDS}, {})
+
+    def _issue(self) -> str:
         now = time.time()
         self._expires_at = {token: at for token, at in self._expires_at.items() if at > now}
         token = "ya29.fake-" + secrets.token_urlsafe(24)
         self._expires_at[token] = now + TOKEN_SECONDS
         self.issued += 1
-        return json_reply(200, {"access_token": token, "expires_in": TOKEN_SECONDS, "token_type": "Bearer"}, {})
+        return token
 
     def accepts(self, token: str) -> bool:
         return self._expires_at.get(token, 0.0) > time.time()
