@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.core.computing import computing_lock
 from apps.pages.model.blocks import Page
 from apps.parsing import requests
 from apps.parsing.answer_check import CheckedAnswer, PageToParse
@@ -27,15 +28,17 @@ class PageWithLlm:
 
     def parse(self, page: PageToParse, gateway: Gateway) -> ParsedPage:
         marker, prompt = end_mark_of(page.scope.call_for), prompting.load("llm")
-        messages = prompting.page_messages(
-            prompt, page.page, instructions=page.instructions, before=page.before, mark=marker
-        ).messages
+        with computing_lock():
+            messages = prompting.page_messages(
+                prompt, page.page, instructions=page.instructions, before=page.before, mark=marker
+            ).messages
         tries = SecondTry(page, prompt, marker)
 
         def request_for(target: Target) -> CompletionRequest:
             return tries.request(target, lambda: messages)
 
         def check(answer: CompletionResponse, target: Target) -> CheckedAnswer:
-            return tries.checked(target, answer.text, is_finished=requests.is_finished(answer))
+            with computing_lock():
+                return tries.checked(target, answer.text, is_finished=requests.is_finished(answer))
 
         return parsed(gateway.complete(page.scope, request_for, check=check), prompt_version=self.prompt_version)

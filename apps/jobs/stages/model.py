@@ -154,8 +154,7 @@ class _PageContext:
         self.options = job.parsed_options
         self.row = row
         exhausted: set[int] = set()
-        if step.starts > 1 or step.not_before is not None:
-            # Deployments that have used up their tries for this page.
+        if step.fence > 1:  # claimed before: deployments may have used up their tries for this page
             with borrowed_connection():
                 exhausted = ledger.exhausted_deployments(
                     job_id=job.pk, page_number=step.first_page, tries=TRIES_PER_DEPLOYMENT, since=job.created_at
@@ -257,7 +256,11 @@ def _write_completed(pages: Sequence[tuple[Claim, JobPage]]) -> Sequence[None]:
             accepted = complete_together(claim for claim, _ in pages)
             rows = [row for claim, row in pages if claim in accepted]
             _move_to_succeeded(JobPage.objects.filter(pk__in=[row.pk for row in rows]))
-            JobPage.objects.bulk_update(rows, ["content", "facts"])
+            # An upsert takes less CPU than an UPDATE with a CASE for each value. A page deleted meanwhile violates the
+            # foreign key, and then pages are written one by one.
+            JobPage.objects.bulk_create(
+                rows, update_conflicts=True, unique_fields=["id"], update_fields=["content", "facts"]
+            )
     for claim, row in pages:
         if claim not in accepted:
             with transaction.atomic():
