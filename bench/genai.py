@@ -1,8 +1,9 @@
 """Pages with models: throughput by width and latency, use of quotas, and the delay of an outage.
 
 "share of width/latency" is that of the middle of the job; the figures of the whole job, from upload to result, follow.
+CPU depends on what else the machine does, so that of a reference loop stands beside it.
 
-    python -m bench.genai [widths] [widths-2] [requests] [requests-4] [tokens] [tokens-4] [fallback]
+    python -m bench.genai [widths] [widths-2] [wide-2] [requests] [requests-4] [tokens] [tokens-4] [fallback]
 
 The provider is the fake server of the tests, on the same machine; service and load share its cores. Prints tables and
 writes bench/results/genai-NAME.json.
@@ -14,8 +15,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -30,13 +32,40 @@ from tests.acceptance.running_service import SHORT_TIMES, Process, RunningServic
 from tests.fakes.provider import FakeProvider
 
 LATENCY_SECONDS = 4.0
-# mode, queue, width, pages, target in pages a minute. The fake model does not see images, so in multimodal mode each
-# page is requested twice and then gets its fallback text.
-MODES = (
-    ("balanced", "llm", 250, 1969, 2500),
-    ("multimodal", "lvm", 50, 400, None),
-    ("agentic", "agent", 25, 160, 130),
+BUSY_PERCENT = 20
+PROVIDER = "provider"
+MIN_RUNS = 5
+LOOP_STEPS = 200_000
+
+
+@dataclass(frozen=True)
+class Job:
+    """A document in one mode: its queue, its calls in flight, the provider's latency, pages, and a target of pages/min.
+
+    There are enough pages that the middle of the job lasts for several latencies. The fake model does not see images,
+    so in multimodal mode each page is requested twice and then gets its fallback text.
+    """
+
+    mode: str
+    queue: str
+    width: int
+    latency_seconds: float
+    pages: int
+    target: float | None = None
+
+
+JOBS = (
+    Job("balanced", "llm", 250, LATENCY_SECONDS, 1500, 2500),
+    Job("multimodal", "lvm", 50, LATENCY_SECONDS, 250),
+    Job("agentic", "agent", 25, LATENCY_SECONDS, 120, 130),
 )
+# Models that look at pictures take longer: as many calls wait as in balanced mode.
+WIDE_JOBS = (Job("multimodal", "lvm", 250, 20.0, 500), Job("agentic", "agent", 250, 20.0, 500))
+WIDTHS = {
+    "llm": "ACCURATE_MODE_LLM_CONCURRENCY",
+    "lvm": "MULTIMODAL_MODEL_CONCURRENCY",
+    "agent": "PREMIUM_MODE_MODEL_CONCURRENCY",
+}
 TIER = {"balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
 # The text in pictures is not read: this measures the path of a page to the model, not OCR.
 _NO_OCR = {"ocr_parameters": {"disable_ocr": True}}
@@ -69,7 +98,18 @@ class Bench:
                 *(sys.executable, "manage.py", "work", queue, "--share", str(processes), "--name", f"{queue}{before}"),
             )
             wait_for(partial(is_ready, worker), "the worker is ready", seconds=30)
-        time.sleep(6)  # litellm is imported in the background
+        self.wait_until_idle(queue)
+
+    def wait_until_idle(self, queue: str) -> None:
+        """Wait until the model workers have imported litellm, which they do in the background."""
+
+        def is_idle(worker: psutil.Process) -> bool:
+            return worker.cpu_percent(interval=1.0) < BUSY_PERCENT
+
+        for process in self.service.processes:
+            if process.name == "models":
+                worker = psutil.Process(process.popen.pid)
+                wait_for(partial(is_idle, worker), f"{queue} is idle", seconds=90)
 
     def parse(self, mode: str, pages: int, **options: Any) -> str:
         configuration = {
@@ -87,58 +127,81 @@ class Bench:
         return self.arrivals()[0]
 
     def arrivals(self) -> list[float]:
-        return sorted(entry["arrived_at"] for entry in self.provider.requests())
+        return sorted(moment for moment, _ in self.provider.arrivals())
 
 
-def steady_rate(arrivals: Sequence[float], *, skip_seconds: float) -> float:
-    """Return requests a second without the ramp at the start and the end, when fewer pages than the width are left."""
-    begin, end = arrivals[0] + skip_seconds, arrivals[-1] - 1.0
-    inside = [moment for moment in arrivals if begin <= moment < end]
-    return len(inside) / (end - begin)
+def steady_rate(arrivals: Sequence[float], *, latency_seconds: float) -> float:
+    """Return requests a second in the middle: without two latencies at the start, and before the last page was sent.
+
+    Calls that began together end together, so whole latencies are counted.
+    """
+    begin = arrivals[0] + 2 * latency_seconds
+    latencies = int((arrivals[-1] - begin) / latency_seconds)
+    if latencies < 1:
+        sys.exit("The job ended before its middle: it needs more pages.")
+    end = begin + latencies * latency_seconds
+    return sum(begin <= moment < end for moment in arrivals) / (end - begin)
 
 
-def widths(processes: int, wanted: Sequence[str] = ()) -> Iterator[Figure]:
-    for mode, queue, width, pages, target in MODES:
-        if wanted and mode not in wanted:
-            continue
-        with running_service() as bench:
-            bench.provider.set_latency(LATENCY_SECONDS)
+def reference_loop_ms() -> float:
+    """Return the CPU time of a fixed loop, smallest of several: other work on the machine slows down everything."""
+
+    def once() -> float:
+        begun = time.process_time()
+        sum(step * step % 7 for step in range(LOOP_STEPS))
+        return (time.process_time() - begun) * 1000
+
+    return min(once() for _ in range(MIN_RUNS))
+
+
+def widths(processes: int, jobs: Sequence[Job] = JOBS) -> Iterator[Figure]:
+    for job in jobs:
+        with running_service({WIDTHS[job.queue]: str(job.width)}) as bench:
+            bench.provider.set_latency(job.latency_seconds)
             bench.deploy()
-            bench.start_models(queue, processes)
-            workers = [process.popen.pid for process in bench.service.processes if process.name == "models"]
-            members = {process.name: process.popen.pid for process in bench.service.processes}
-            members |= bench.service.backends.pids() | {"provider": bench.provider.pid}
-            threads = 0
-            with Watch(members | {f"models {pid}": pid for pid in workers}) as watch:
-                uploaded = time.monotonic()
-                job = bench.parse(mode, pages)
-                while bench.service.job(job)["job"]["status"] in ("PENDING", "RUNNING"):
-                    time.sleep(0.5)
-                    threads = max(threads, *(psutil.Process(pid).num_threads() for pid in workers))
-                whole_seconds = time.monotonic() - uploaded
-            arrivals = bench.arrivals()
-            rate = steady_rate(arrivals, skip_seconds=2 * LATENCY_SECONDS)
-            ideal = processes * -(-width // processes) / LATENCY_SECONDS  # shares are rounded up
-            calls = len(arrivals)
-            used = watch.cpu_seconds
-            yield Figure(f"{mode}, {width} wide: pages a minute", rate * pages / calls * 60, "pages/min", target)
-            yield Figure(f"{mode}: share of width/latency", rate / ideal, "", 0.95)
-            yield Figure(f"{mode}, upload to result: pages a minute", pages / whole_seconds * 60, "pages/min")
-            yield Figure(f"{mode}, upload to result: share of width/latency", calls / whole_seconds / ideal, "", 0.95)
-            yield Figure(f"{mode}: requests a page", calls / pages, "")
-            models = sum(seconds for name, seconds in used.items() if name.startswith("models "))
-            yield Figure(f"{mode}: CPU a call, model workers", models / calls * 1000, "ms")
-            ours = {name: seconds for name, seconds in used.items() if name not in ("models", "provider")}
-            target_ms = 25 if mode == "balanced" else None
-            yield Figure(
-                f"{mode}: CPU a page, all processes of the service", sum(ours.values()) / pages * 1000, "ms", target_ms
-            )
-            for name, seconds in ours.items():
-                if not name.startswith("models "):
-                    yield Figure(f"{mode}: CPU a page, {name}", seconds / pages * 1000, "ms")
-            memory = max(mb for name, mb in watch.peak_mb.items() if name.startswith("models "))
-            yield Figure(f"{mode}: peak memory of a model worker", memory, "MB")
-            yield Figure(f"{mode}: threads of a model worker", threads, "")
+            bench.start_models(job.queue, processes)
+            yield from run_job(bench, job, processes)
+
+
+def run_job(bench: Bench, job: Job, processes: int) -> Iterator[Figure]:
+    """Parse the document and measure the middle of the job, the whole job, and the CPU of each process."""
+    loop_ms = reference_loop_ms()
+    workers = [process.popen.pid for process in bench.service.processes if process.name == "models"]
+    members = {process.name: process.popen.pid for process in bench.service.processes if process.name != "models"}
+    members |= bench.service.backends.pids() | {PROVIDER: bench.provider.pid}
+    threads = 0
+    with Watch(members | {f"models {pid}": pid for pid in workers}) as watch:
+        uploaded = time.monotonic()
+        job_id = bench.parse(job.mode, job.pages)
+        while bench.service.job(job_id)["job"]["status"] in ("PENDING", "RUNNING"):
+            time.sleep(1.0)
+            threads = max(threads, *(psutil.Process(pid).num_threads() for pid in workers))
+        seconds = time.monotonic() - uploaded
+    arrivals = bench.arrivals()
+    calls, ideal = len(arrivals), job.width / job.latency_seconds
+    rate = steady_rate(arrivals, latency_seconds=job.latency_seconds)
+    mode = job.mode if job in JOBS else f"{job.mode} {job.width} wide"
+    print(f"{mode}: {rate / ideal:.2f} of width/latency in {seconds:.0f} s", flush=True)
+    yield Figure(
+        f"{job.mode}, {job.width} wide: pages a minute", rate * job.pages / calls * 60, "pages/min", job.target
+    )
+    yield Figure(f"{mode}: share of width/latency", rate / ideal, "", 0.95)
+    yield Figure(f"{mode}, upload to result: pages a minute", job.pages / seconds * 60, "pages/min")
+    yield Figure(f"{mode}, upload to result: share of width/latency", calls / seconds / ideal, "")
+    yield Figure(f"{mode}: requests a page", calls / job.pages, "")
+    used: dict[str, float] = {}
+    for name, cpu in watch.cpu_seconds.items():
+        used[name.split()[0]] = used.get(name.split()[0], 0.0) + cpu / job.pages * 1000
+    provider_ms = used.pop(PROVIDER)
+    target = 25 if job.mode == "balanced" else None
+    yield Figure(f"{mode}: CPU a page, all processes of the service", sum(used.values()), "ms", target)
+    for name, page_ms in used.items():
+        yield Figure(f"{mode}: CPU a page, {name}", page_ms, "ms")
+    yield Figure(f"{mode}: CPU a page of the fake provider, not included", provider_ms, "ms")
+    yield Figure(f"{mode}: CPU of the reference loop", (loop_ms + reference_loop_ms()) / 2, "ms")
+    memory = max(mb for name, mb in watch.peak_mb.items() if name.startswith("models "))
+    yield Figure(f"{mode}: peak memory of a model worker", memory, "MB")
+    yield Figure(f"{mode}: threads of a model worker", threads, "")
 
 
 def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
@@ -153,11 +216,8 @@ def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
         bench.parse("balanced", 1969)
         began = bench.first_arrival()
         time.sleep(max(0.0, began + 122 - time.time()))
-        requests = [entry for entry in bench.provider.requests() if entry["arrived_at"] < began + 120]
-        counts = {
-            "requests": len(requests),
-            "tokens": sum(entry["input_tokens"] + entry["output_tokens"] for entry in requests),
-        }
+        tokens = [tokens for moment, tokens in bench.provider.arrivals() if moment < began + 120]
+        counts = {"requests": len(tokens), "tokens": sum(tokens)}
         stats = bench.provider.stats()
         share = counts[unit] / (2 * limit)
         name = f"{limit:,} {unit}/min, {processes} process{'es' if processes > 1 else ''}"
@@ -167,7 +227,7 @@ def quota(unit: str, limit: int, processes: int) -> Iterator[Figure]:
 
 
 def arrivals_since(provider: FakeProvider, moment: float) -> list[float]:
-    return sorted(entry["arrived_at"] for entry in provider.requests() if entry["arrived_at"] > moment)
+    return sorted(arrived for arrived, _ in provider.arrivals() if arrived > moment)
 
 
 def fallback() -> Iterator[Figure]:
@@ -181,7 +241,7 @@ def fallback() -> Iterator[Figure]:
         bench.deploy(family="anthropic", name="second", order=2)
         bench.start_models("llm", 1)
         bench.parse("balanced", 1969)
-        wait_for(lambda: len(first.requests()) > 300, "pages go to the first provider", seconds=120)
+        wait_for(lambda: len(first.arrivals()) > 300, "pages go to the first provider", seconds=120)
         stopped = time.time()
         first.stop()
         time.sleep(15)
@@ -197,7 +257,7 @@ def fallback() -> Iterator[Figure]:
 
 
 @contextmanager
-def running_service() -> Iterator[Bench]:
+def running_service(settings: Mapping[str, str] | None = None) -> Iterator[Bench]:
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-bench-")))
         for name in ("backends", "data"):
@@ -205,7 +265,9 @@ def running_service() -> Iterator[Bench]:
         folder.chmod(0o755)  # the database server runs as another user and must reach its folder below
         backends = cleanup.enter_context(BACKENDS["postgres+redis"](folder / "backends"))
         provider = cleanup.enter_context(FakeProvider())
-        service = RunningService(backends, folder / "data", settings=dict.fromkeys(SHORT_TIMES, ""))
+        service = RunningService(
+            backends, folder / "data", settings={**dict.fromkeys(SHORT_TIMES, ""), **(settings or {})}
+        )
         cleanup.callback(service.stop)
         service.prepare()
         service.start_web()
@@ -219,6 +281,7 @@ def main(arguments: Sequence[str]) -> None:
     benchmarks: dict[str, Callable[[], Iterator[Figure]]] = {
         "widths": lambda: widths(1),
         "widths-2": lambda: widths(2),
+        "wide-2": lambda: widths(2, WIDE_JOBS),
         "requests-4": lambda: quota("requests", 600, 4),
         "requests": lambda: quota("requests", 600, 1),
         "tokens-4": lambda: quota("tokens", 900_000, 4),

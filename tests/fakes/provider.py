@@ -210,6 +210,10 @@ class FakeProvider:
         found: list[dict[str, Any]] = self._get("requests")
         return found
 
+    def arrivals(self) -> list[tuple[float, int]]:
+        """Return when each recorded request arrived and its tokens, in the order of arrival. Cheap for thousands."""
+        return [(moment, tokens) for moment, tokens in self._get("arrivals")]
+
     def service_account(self) -> dict[str, str]:
         """Return the key file for Vertex AI, whose token_uri is this server."""
         found: dict[str, str] = self._get("service-account")

@@ -73,6 +73,7 @@ def routes(server: Server) -> list[web.RouteDef]:
         _post("models", _setting(Models, know_models)),
         _get("stats", lambda: server.ledger.stats()),
         _get("requests", lambda: server.ledger.requests()),
+        _get("arrivals", lambda: server.ledger.arrivals()),
         _get("service-account", lambda: dict(server.token_endpoint.service_account)),
     ]
 

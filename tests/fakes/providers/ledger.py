@@ -134,6 +134,9 @@ class Ledger:
     def requests(self) -> list[dict[str, Any]]:
         return [asdict(entry) for entry in self._entries]
 
+    def arrivals(self) -> list[tuple[float, int]]:
+        return [(entry.arrived_at, entry.input_tokens + entry.output_tokens) for entry in self._entries]
+
     def _tally(self, entry: Entry) -> _Tally:
         return self._tallies.setdefault((entry.family, entry.model), _Tally())
 
