@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from tests.documents.long import long_document
 from tests.documents.picture import document_with_a_picture
 
 CLIENTS = ROOT / "tests" / "clients"
+SECOND_API = str(CLIENTS / "second_api" / "calls.py")
 COMMANDS = {
+    "second_api_newest": [sys.executable, SECOND_API],
+    "second_api_1.0.0": [str(CLIENTS / "second_api" / ".venv" / "bin" / "python"), SECOND_API],
     "first_api": [str(CLIENTS / "first_api" / ".venv" / "bin" / "python"), str(CLIENTS / "first_api" / "calls.py")],
     "typescript": ["node", str(CLIENTS / "typescript" / "calls.mjs")],
 }
