@@ -167,3 +167,11 @@ def test_words_keep_their_styles_when_markdown_is_read_again(words: list[tuple[s
         asked = {place for span in spans if getattr(span, kind) for place in range(span.start, span.end)}
         kept = {place for span in draft.spans if getattr(span, kind) for place in range(span.start, span.end)}
         assert {place for place in kept if text[place] != " "} == asked
+
+
+@pytest.mark.parametrize("between", [" and so on", " [1] [2] [3]"], ids=["letters", "brackets"])
+def test_formatting_survives_in_a_long_paragraph(between: str) -> None:
+    [draft] = read(("The sum is **41.50 EUR** and *rises*" + between + " of the year. ") * 300)
+    bold = [draft.text[span.start : span.end] for span in draft.spans if span.bold]
+    assert bold == ["41.50 EUR"] * 300
+    assert "*" not in draft.text

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from apps.pages.layout.text.inline_spans import moved
 from apps.pages.model.blocks import BlockType, Cell
 from apps.pages.model.text import list_markers
-from apps.pages.model.text.shifted_text import without_tags
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.markup import formulas, html
 from apps.parsing.answers.markup.styled_text import StyledText
@@ -26,15 +25,20 @@ if TYPE_CHECKING:
 
 # Allows lists ten levels deep. Deeper text is not read, and the fidelity check finds it missing.
 MAX_NESTING = 30
-# Some inline rules take time that is quadratic in a paragraph's length; no paragraph of a page is as long as this.
+# Some inline rules take time that is quadratic in a text's length, so a long paragraph is read in pieces of this size.
 MAX_MARKED_CHARS = 8_000
 MAX_BRACKETS = 300
+# No paragraph of a page has more pieces.
+MAX_PIECES = 8
+# Blanks that are tried as the end of a piece.
+MAX_CUTS = 200
 MAX_DRAFTS = 5_000
 _LOOK_BACK = 200
 _TABLE = re.compile(r"<(/?)table(?=[\s>])", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)")
 _MARKED = re.compile(r"[\\`*_~$\[\]<&!\n]")
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+_BLANK = re.compile(r"\s+")
+_OPENED = re.compile(r"\[")
 _TEXTS: dict[str, dict[str, bool]] = {
     "text": {},
     "text_special": {},
@@ -120,9 +124,35 @@ def styled(content: str, *, line_break: str = " ") -> StyledText:
     if not _MARKED.search(content):
         text.add(content)
         return text
-    if len(content) > MAX_MARKED_CHARS or content.count("[") > MAX_BRACKETS:
-        text.add(_ESCAPED.sub(r"\1", html.text_of(without_tags(content))))
-        return text
+    if len(content) > MAX_PIECES * MAX_MARKED_CHARS or content.count("[") > MAX_PIECES * MAX_BRACKETS:
+        raise UnusableAnswer("The answer has a paragraph that is too long for a page.")
+    for piece in _pieces(content):
+        _read_inline(piece, text, line_break=line_break)
+    return text
+
+
+def _pieces(content: str) -> Iterator[str]:
+    """Yield a text in pieces that are short enough to read. They end between words, outside of markup if possible."""
+    while len(content) > MAX_MARKED_CHARS or content.count("[") > MAX_BRACKETS:
+        end = min(len(content), MAX_MARKED_CHARS)
+        opened = [found.start() for found in _OPENED.finditer(content, 0, end)]
+        if len(opened) > MAX_BRACKETS:
+            end = opened[MAX_BRACKETS]
+        blanks = [found.end() for found in _BLANK.finditer(content, 0, end)][:-MAX_CUTS:-1]
+        end = next((place for place in blanks if _is_closed(content[:place])), blanks[0] if blanks else end)
+        yield content[:end]
+        content = content[end:]
+    yield content
+
+
+def _is_closed(text: str) -> bool:
+    """Return whether no markup is open at the end of a text, as far as counting tells."""
+    pairs = text.count("[") == text.count("]") and text.count("<") == text.count(">")
+    return pairs and not any(text.count(sign) % 2 for sign in ("**", "~~", "`", "$", "*", "_"))
+
+
+def _read_inline(content: str, text: StyledText, *, line_break: str) -> None:
+    """Append inline Markdown to a text."""
     tokens: list[Token] = []
     parser = _parser()
     parser.inline.parse(content, parser, {}, tokens)
@@ -141,7 +171,6 @@ def styled(content: str, *, line_break: str = " ") -> StyledText:
             text.open(token.tag, str(token.attrGet("href") or ""))
         else:
             text.close(token.tag)
-    return text
 
 
 class _MarkdownReader:
