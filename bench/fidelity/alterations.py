@@ -9,14 +9,16 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from apps.pages.layout.document.captions_notes import has_caption_label
 from apps.pages.layout.document.page_margins import margin_of
-from apps.pages.model.blocks import Block, BlockType, Cell
-from bench.rewritings import SENTENCE, Case, Rewriting, in_prose, markdown, shown
+from apps.pages.model.blocks import BlockType, Cell
+from bench.fidelity.changes import cells_swapped, found_changed, one_text_changed, rows_changed, with_texts
+from bench.fidelity.fluent_alterations import FLUENT
+from bench.fidelity.rewritings import SENTENCE, Case, Rewriting, in_prose, markdown, shown
 
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _NOT = re.compile(
@@ -49,7 +51,7 @@ def without_sentence(case: Case, rng: random.Random) -> str | None:
         del sentences[rng.choice(long)]
         return " ".join(sentences)
 
-    return _one_text_changed(case, rng, drop_sentence)
+    return one_text_changed(case, rng, drop_sentence)
 
 
 def sentences_swapped(case: Case, rng: random.Random) -> str | None:
@@ -59,7 +61,7 @@ def sentences_swapped(case: Case, rng: random.Random) -> str | None:
             return None
         return " ".join([sentences[1], sentences[0], *sentences[2:]])
 
-    return _one_text_changed(case, rng, swap)
+    return one_text_changed(case, rng, swap)
 
 
 def sentence_invented(case: Case, rng: random.Random) -> str:
@@ -82,7 +84,7 @@ def paragraph_shuffled(case: Case, rng: random.Random) -> str | None:
         rng.shuffle(words)
         return " ".join(words)
 
-    return _one_text_changed(case, rng, shuffle)
+    return one_text_changed(case, rng, shuffle)
 
 
 def without_paragraph(case: Case, rng: random.Random) -> str | None:
@@ -162,7 +164,7 @@ def digit_changed(case: Case, rng: random.Random) -> str | None:
         place = rng.choice([place for place, sign in enumerate(number) if sign.isdigit()])
         return number[:place] + rng.choice([d for d in "0123456789" if d != number[place]]) + number[place + 1 :]
 
-    return _found_changed(case, rng, _DIGITS, change)
+    return found_changed(case, rng, _DIGITS, change)
 
 
 def digits_swapped(case: Case, rng: random.Random) -> str | None:
@@ -173,7 +175,7 @@ def digits_swapped(case: Case, rng: random.Random) -> str | None:
         place = rng.choice(places)
         return number[:place] + number[place + 1] + number[place] + number[place + 2 :]
 
-    return _found_changed(case, rng, _DIGITS, change)
+    return found_changed(case, rng, _DIGITS, change)
 
 
 def point_moved(case: Case, rng: random.Random) -> str | None:
@@ -185,14 +187,14 @@ def point_moved(case: Case, rng: random.Random) -> str | None:
             return f"{whole}{rest[0]}.{rest[1:]}"
         return f"{whole[:-1]}.{whole[-1]}{rest}" if len(whole) > 1 else None
 
-    return _found_changed(case, rng, _DIGITS, change)
+    return found_changed(case, rng, _DIGITS, change)
 
 
 def separator_changed(case: Case, rng: random.Random) -> str | None:
     def change(number: str) -> str | None:
         return number.translate(str.maketrans(".,", ",.")) if len(number) > 3 and re.search("[.,]", number) else None
 
-    return _found_changed(case, rng, _DIGITS, change)
+    return found_changed(case, rng, _DIGITS, change)
 
 
 def date_changed(case: Case, rng: random.Random) -> str | None:
@@ -205,38 +207,38 @@ def date_changed(case: Case, rng: random.Random) -> str | None:
 
     months = "|".join(_MONTHS)
     pattern = re.compile(rf"\b(?:{months})\b|\b\d{{1,4}}([./-])\d{{1,2}}\1\d{{1,4}}\b")
-    return _found_changed(case, rng, pattern, change)
+    return found_changed(case, rng, pattern, change)
 
 
 def minus_dropped(case: Case, rng: random.Random) -> str | None:
     pattern = re.compile(r"(?<![\w)\]}.,%'’-])[-−–](?=[.,]?\d)|(?<![\w])\(\d[\d.,]{2,}\)")
-    return _found_changed(case, rng, pattern, lambda found: found.strip("-−–()"))
+    return found_changed(case, rng, pattern, lambda found: found.strip("-−–()"))
 
 
 def percent_dropped(case: Case, rng: random.Random) -> str | None:
-    return _found_changed(case, rng, re.compile(r"(?<=\d)\s?%"), lambda _: "")
+    return found_changed(case, rng, re.compile(r"(?<=\d)\s?%"), lambda _: "")
 
 
 def negation_dropped(case: Case, rng: random.Random) -> str | None:
-    return _found_changed(case, rng, _NOT, lambda _: "")
+    return found_changed(case, rng, _NOT, lambda _: "")
 
 
 def numeral_changed(case: Case, rng: random.Random) -> str | None:
-    return _found_changed(case, rng, _any_of(_NUMERALS), lambda word: _NUMERALS[word])
+    return found_changed(case, rng, _any_of(_NUMERALS), lambda word: _NUMERALS[word])
 
 
 def currency_changed(case: Case, rng: random.Random) -> str | None:
     pattern = re.compile(r"\b(?:EUR|USD|GBP)\b|[€£]|\$(?=\d)")
-    return _found_changed(case, rng, pattern, lambda sign: _CURRENCIES[sign])
+    return found_changed(case, rng, pattern, lambda sign: _CURRENCIES[sign])
 
 
 def unit_changed(case: Case, rng: random.Random) -> str | None:
     pattern = re.compile(rf"(?<=\d)\s?(?:{'|'.join(_UNITS)})\b")
-    return _found_changed(case, rng, pattern, lambda unit: unit.replace(unit.strip(), _UNITS[unit.strip()]))
+    return found_changed(case, rng, pattern, lambda unit: unit.replace(unit.strip(), _UNITS[unit.strip()]))
 
 
 def opposite(case: Case, rng: random.Random) -> str | None:
-    return _found_changed(case, rng, _any_of(_OPPOSITES), lambda word: _OPPOSITES[word])
+    return found_changed(case, rng, _any_of(_OPPOSITES), lambda word: _OPPOSITES[word])
 
 
 def word_replaced(case: Case, rng: random.Random) -> str | None:
@@ -247,11 +249,11 @@ def word_replaced(case: Case, rng: random.Random) -> str | None:
         others = [other for other in words if other[:2].lower() != word[:2].lower()]
         return rng.choice(others) if others else None
 
-    return _found_changed(case, rng, re.compile(r"(?<= )[^\W\d_]{5,}(?= )"), change)
+    return found_changed(case, rng, re.compile(r"(?<= )[^\W\d_]{5,}(?= )"), change)
 
 
 def note_merged(case: Case, rng: random.Random) -> str | None:
-    return _found_changed(case, rng, re.compile(r"(?<=\d)[¹²³⁴⁵⁶⁷⁸⁹]"), lambda sign: str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(sign)))
+    return found_changed(case, rng, re.compile(r"(?<=\d)[¹²³⁴⁵⁶⁷⁸⁹]"), lambda sign: str("⁰¹²³⁴⁵⁶⁷⁸⁹".index(sign)))
 
 
 # --- tables ---
@@ -263,7 +265,7 @@ def without_row(case: Case, rng: random.Random) -> str | None:
         dropped = rng.choice(full) if full else None
         return [row for row in rows if row is not dropped] if dropped else None
 
-    return _rows_changed(case, rng, drop)
+    return rows_changed(case, rng, drop)
 
 
 def row_doubled(case: Case, rng: random.Random) -> str | None:
@@ -274,7 +276,7 @@ def row_doubled(case: Case, rng: random.Random) -> str | None:
         place = rng.choice(full)
         return [*rows[: place + 1], rows[place], *rows[place + 1 :]]
 
-    return _rows_changed(case, rng, double)
+    return rows_changed(case, rng, double)
 
 
 def rows_swapped(case: Case, rng: random.Random) -> str | None:
@@ -288,15 +290,15 @@ def rows_swapped(case: Case, rng: random.Random) -> str | None:
         rows[one], rows[other] = rows[other], rows[one]
         return rows
 
-    return _rows_changed(case, rng, swap)
+    return rows_changed(case, rng, swap)
 
 
 def values_swapped_in_column(case: Case, rng: random.Random) -> str | None:
-    return _cells_swapped(case, rng, lambda one, other: one.column == other.column and one.row != other.row)
+    return cells_swapped(case, rng, lambda one, other: one.column == other.column and one.row != other.row)
 
 
 def values_swapped_in_row(case: Case, rng: random.Random) -> str | None:
-    return _cells_swapped(case, rng, lambda one, other: one.row == other.row and one.column != other.column)
+    return cells_swapped(case, rng, lambda one, other: one.row == other.row and one.column != other.column)
 
 
 def header_shifted(case: Case, rng: random.Random) -> str | None:
@@ -310,7 +312,7 @@ def header_shifted(case: Case, rng: random.Random) -> str | None:
         moved = [texts[-1], *texts[:-1]]
         return [[msgspec.structs.replace(c, text=t, spans=()) for c, t in zip(head, moved, strict=True)], *rows[1:]]
 
-    return _rows_changed(case, rng, shift)
+    return rows_changed(case, rng, shift)
 
 
 def value_in_next_column(case: Case, rng: random.Random) -> str | None:
@@ -326,7 +328,7 @@ def value_in_next_column(case: Case, rng: random.Random) -> str | None:
     if not places:
         return None
     number, one, other = rng.choice(places)
-    blocks[number] = _with_texts(blocks[number], {one: "", other: blocks[number].cells[one].text})
+    blocks[number] = with_texts(blocks[number], {one: "", other: blocks[number].cells[one].text})
     return markdown(blocks)
 
 
@@ -338,7 +340,7 @@ def cell_emptied(case: Case, rng: random.Random) -> str | None:
     if not places:
         return None
     number, cell = rng.choice(places)
-    blocks[number] = _with_texts(blocks[number], {cell: ""})
+    blocks[number] = with_texts(blocks[number], {cell: ""})
     return markdown(blocks)
 
 
@@ -364,99 +366,6 @@ def repeated(case: Case, rng: random.Random) -> str | None:
 
 def _any_of(words: Sequence[str] | dict[str, str]) -> re.Pattern[str]:
     return re.compile(rf"(?<= )(?:{'|'.join(words)})(?= )")
-
-
-def _one_text_changed(case: Case, rng: random.Random, change: Callable[[str], str | None]) -> str | None:
-    blocks = shown(case)
-    order = [number for number, block in enumerate(blocks) if block.text]
-    rng.shuffle(order)
-    for number in order:
-        text = change(blocks[number].text)
-        if text is not None and text != blocks[number].text:
-            blocks[number] = msgspec.structs.replace(blocks[number], text=text, spans=())
-            return markdown(blocks)
-    return None
-
-
-def _found_changed(
-    case: Case, rng: random.Random, pattern: re.Pattern[str], change: Callable[[str], str | None]
-) -> str | None:
-    """Return the answer with one match of the pattern changed, in a text or a cell."""
-    blocks = shown(case)
-    places: list[tuple[int, int | None, re.Match[str]]] = []
-    for n, block in enumerate(blocks):
-        if not block.latex:
-            places += [(n, None, found) for found in pattern.finditer(block.text)]
-        places += [(n, c, found) for c, cell in enumerate(block.cells) for found in pattern.finditer(cell.text)]
-    rng.shuffle(places)
-    for number, index, found in places:
-        new = change(found.group())
-        if new is None or new == found.group():
-            continue
-        block = blocks[number]
-        text = block.text if index is None else block.cells[index].text
-        text = text[: found.start()] + new + text[found.end() :]
-        if index is None:
-            blocks[number] = msgspec.structs.replace(block, text=text, spans=())
-        else:
-            blocks[number] = _with_texts(block, {index: text})
-        return markdown(blocks)
-    return None
-
-
-def _with_texts(block: Block, texts: dict[int, str]) -> Block:
-    cells = tuple(
-        msgspec.structs.replace(cell, text=texts[n], spans=()) if n in texts else cell
-        for n, cell in enumerate(block.cells)
-    )
-    return msgspec.structs.replace(block, cells=cells)
-
-
-def _rows_changed(
-    case: Case, rng: random.Random, change: Callable[[list[list[Cell]]], list[list[Cell]] | None]
-) -> str | None:
-    """Return the answer with the rows of one table changed; tables with cells merged over rows stay."""
-    blocks = shown(case)
-    tables = [
-        number
-        for number, block in enumerate(blocks)
-        if block.cells and all(cell.row_span == 1 for cell in block.cells) and max(c.row for c in block.cells) > 1
-    ]
-    rng.shuffle(tables)
-    for number in tables:
-        rows: dict[int, list[Cell]] = {}
-        for cell in blocks[number].cells:
-            rows.setdefault(cell.row, []).append(cell)
-        changed = change([rows[row] for row in sorted(rows)])
-        if changed is not None:
-            cells = [msgspec.structs.replace(cell, row=n) for n, row in enumerate(changed) for cell in row]
-            blocks[number] = msgspec.structs.replace(blocks[number], cells=tuple(cells))
-            return markdown(blocks)
-    return None
-
-
-def _cells_swapped(case: Case, rng: random.Random, may_swap: Callable[[Cell, Cell], bool]) -> str | None:
-    """Return the answer with two different numbers of a table swapped."""
-    blocks = shown(case)
-    pairs = []
-    for number, block in enumerate(blocks):
-        figures = [
-            (n, cell) for n, cell in enumerate(block.cells) if re.fullmatch(r"[\d.,%$€£ -]*\d[\d.,%$€£ -]*", cell.text)
-        ]
-        if len(figures) > 200:
-            figures = rng.sample(figures, 200)
-        pairs += [
-            (number, n, m)
-            for n, one in figures
-            for m, other in figures
-            if n < m and one.text != other.text and may_swap(one, other)
-        ]
-    if not pairs:
-        return None
-    number, one, other = rng.choice(pairs)
-    cells = blocks[number].cells
-    blocks[number] = _with_texts(blocks[number], {one: cells[other].text, other: cells[one].text})
-    return markdown(blocks)
 
 
 WRONG: dict[str, Rewriting] = {
@@ -495,6 +404,7 @@ WRONG: dict[str, Rewriting] = {
     "the last 30 % left out": without_last(0.3),
     "the answer of another page": another_page,
     "a loop at the end": repeated,
+    **FLUENT,
 }
 # The wrong answers that are measured on pages read by OCR, where the model corrects OCR errors.
 OCR_WRONG = [name for name in WRONG if not re.search("digit|point|date|sign|unit|note|numeral|replaced", name)]
