@@ -12,26 +12,34 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import msgspec
 
-from apps.parsing.answers.normalized_words import PageWords, folded, is_number, is_sign
+from apps.parsing.answers.normalized_words import PageWords, is_number, is_sign
 
 # Letters that are lost with a ligature.
 _LIGATURE = re.compile("ffi|ffl|ff|fi|fl|ft|st|tt|ti")
 # What the other side may have instead of a sign: a dash with spaces, the bracket of an exponent or of a tag.
-_ALIKE = {"-": "-\u2010\u2011\u2212\u2013\u2014(", "(": "([{-\u2212\u2013", "<": "<\u2264", ">": ">\u2265"}
+_ALIKE = dict.fromkeys("\u2610\u2713\u2717", "[\u25a1\u2751\u2752\uf0fc\uf0fe\uf0a8\uf06f*-\u2022")
+_ALIKE |= {"-": "-\u2010\u2011\u2212\u2013\u2014(", "(": "([{-\u2212\u2013", "<": "<\u2264", ">": ">\u2265"}
 # A dollar sign begins a formula, so one that the page lacks is no currency.
 _DOLLAR = "$"
 _FORMULA = re.compile(r"[{}^]|\$.*\$")
+
+
+# Words at the end of a line that OCR misread, and that the answer therefore has otherwise.
+MAX_MISREAD = 2
+# Folding a text moves its letters by up to this many places.
+MAX_SHIFT_LETTERS = 3
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
     """The words that only the page has at a place, and those that only the answer has there.
 
     ``place``: the index of the first such word of the page, or of the next one; ``unit``: the unit of the answer that
-    has the words, or -1. ``is_spelling``: a word became a similar one.
+    has the words, or -1. ``is_spelling``: a word became a similar one; names have none. ``is_whole``: all words of a
+    title or of a cell are missing or added.
     """
 
     page: tuple[str, ...]
@@ -39,6 +47,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
     place: int
     unit: int
     is_spelling: bool = False
+    is_whole: bool = False
 
 
 class Run(msgspec.Struct, gc=False):
@@ -57,12 +66,12 @@ def in_order(page: PageWords, answer: PageWords, places: Sequence[int]) -> list[
     kept = _joined_at_edges(page, answer, places)
     claimed = set(kept)
     chain: list[int] = []  # indexes of the answer
-    for here, place in enumerate(places):
+    for here, place in enumerate(kept):
         if place < 0:
             continue
         if chain and (
             answer.units[here] != answer.units[chain[-1]]
-            or (place != places[chain[-1]] + 1 and _may_go_on(page, places[chain[-1]], place))
+            or (place != kept[chain[-1]] + 1 and _may_go_on(page, kept[chain[-1]], place, claimed))
         ):
             _keep_rising(page, chain, kept, claimed)
             chain = []
@@ -90,15 +99,37 @@ def _joined_at_edges(page: PageWords, answer: PageWords, places: Sequence[int]) 
     return kept
 
 
-def _may_go_on(page: PageWords, before: int, place: int) -> bool:
+def _may_go_on(page: PageWords, before: int, place: int, claimed: Container[int]) -> bool:
     """Return whether an answer may go on at another place: from the end of a line to the start of one, not upwards."""
-    if not (page.ends_unit(before) and page.starts_unit(place)):
+    if not (_is_last(page, before, claimed) and _is_first(page, place, claimed)):
         return False
     if page.units[place] == page.units[before]:
         return place > before
     line, last = page.all_units[page.units[place]], page.all_units[page.units[before]]
     box, below = line.box, last.box
     return line.block != last.block or box.middle >= below.top or box.x0 >= below.x1 or below.x0 >= box.x1
+
+
+def _is_last(page: PageWords, place: int, claimed: Container[int]) -> bool:
+    """Return whether a word ends its unit, but for words that the answer does not have."""
+    for _ in range(MAX_MISREAD):
+        if page.ends_unit(place):
+            return True
+        place += 1
+        if place in claimed:
+            return False
+    return page.ends_unit(place)
+
+
+def _is_first(page: PageWords, place: int, claimed: Container[int]) -> bool:
+    """Return whether a word starts its unit, but for words that the answer does not have."""
+    for _ in range(MAX_MISREAD):
+        if page.starts_unit(place):
+            return True
+        place -= 1
+        if place in claimed:
+            return False
+    return page.starts_unit(place)
 
 
 def _keep_rising(page: PageWords, chain: Sequence[int], kept: list[int], claimed: set[int]) -> None:
@@ -111,9 +142,9 @@ def _keep_rising(page: PageWords, chain: Sequence[int], kept: list[int], claimed
             before, place = kept[parts[-1][-1]], kept[here]
             skipped = range(before + 1, place)
             if (
-                not page.ends_unit(before)
-                and not page.starts_unit(place)
-                and any(one in claimed and not page.optional[one] for one in skipped)
+                not _is_last(page, before, claimed)
+                and not _is_first(page, place, claimed)
+                and sum(one in claimed and not page.optional[one] for one in skipped) > MAX_MISREAD
             ):
                 parts.append([])
         parts[-1].append(here)
@@ -239,7 +270,35 @@ def _change(
     unit = answer.units[added.first] if added else -1
     if not lost and not gained and _FORMULA.search(answer.all_units[unit].text):
         return None  # the parts of a formula have no one order
-    return Difference(tuple(old), tuple(new), first, unit, len(old) == len(new) and all(map(_is_respelled, old, new)))
+    is_spelling = len(old) == len(new) and all(map(_is_respelled, old, new)) and not _has_capital(page, first, last)
+    return Difference(
+        tuple(old), tuple(new), first, unit, is_spelling, _is_whole(page, missing) or _is_whole(answer, added)
+    )
+
+
+def _is_whole(words: PageWords, run: Run | None) -> bool:
+    """Return whether a run contains all words of a cell or a title."""
+    if run is None:
+        return False
+    return any(
+        (words.is_cell[unit] or words.is_title[unit])
+        and words.sizes[unit] == words.units[run.first : run.last + 1].count(unit)
+        for unit in range(words.units[run.first], words.units[run.last] + 1)
+        if words.sizes[unit]
+    )
+
+
+def _has_capital(page: PageWords, first: int, last: int) -> bool:
+    """Return whether one of the words is printed with a capital, as a name is."""
+    for place in range(first, last + 1):
+        text = page.all_units[page.units[place]].text
+        start, end = page.spans[place]
+        if len(text) != page.lengths[page.units[place]]:
+            text, start, end = unicodedata.normalize("NFKC", text), start, end + MAX_SHIFT_LETTERS
+            start = max(0, start - MAX_SHIFT_LETTERS)
+        if any(letter.isupper() for letter in text[start:end]):
+            return True
+    return False
 
 
 def _raw(words: PageWords, first: int, last: int) -> str:
@@ -249,7 +308,7 @@ def _raw(words: PageWords, first: int, last: int) -> str:
         return ""
     parts = []
     for unit in range(words.units[before], words.units[after] + 1):
-        text = folded(words.all_units[unit].text)
+        text = words.texts[unit]
         end = words.spans[after][0] if unit == words.units[after] and after > last else len(text)
         start = words.spans[before][1] if unit == words.units[before] and before < first else 0
         parts.append(text[start:end])

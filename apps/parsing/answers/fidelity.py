@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.parsing.answers.critical_words import is_critical
 from apps.parsing.answers.differences import Difference, changes, in_order
 from apps.parsing.answers.drafts import Draft
 from apps.parsing.answers.figure_texts import figures_of, set_apart
+from apps.parsing.answers.formula_signs import exchanged_signs
 from apps.parsing.answers.matching import match_words
 from apps.parsing.answers.normalized_words import PageWords, answer_words, is_number, page_words
 from apps.parsing.answers.reading_order import out_of_column_order, read_across
 from apps.parsing.answers.table_places import misplaced_cells
-from apps.parsing.answers.witness import is_confirmed, is_recognized
+from apps.parsing.answers.witness import is_confirmed, judged_words
 
 TEXT_LAYER = "text_layer"
 OCR = "ocr"
@@ -77,7 +78,7 @@ class Thresholds(msgspec.Struct, frozen=True):
 # Pages with fewer words than this need only FEW_WORDS_COVERAGE.
 FEW_WORDS = 8
 FEW_WORDS_COVERAGE = 0.5
-TEXT_LAYER_THRESHOLDS = Thresholds(coverage=0.95, added=0.10, gap=2, inserted=2, moved=2, numbers=0, numbers_kept=1.0)
+TEXT_LAYER_THRESHOLDS = Thresholds(coverage=0.95, added=0.10, gap=2, inserted=2, moved=0, numbers=0, numbers_kept=1.0)
 # OCR misreads words and numbers, and the model corrects them.
 OCR_THRESHOLDS = Thresholds(coverage=0.80, added=0.25, gap=8, inserted=8, moved=8, numbers=4, numbers_kept=0.6)
 # On a page of few words, a number of this many digits is not one of a list or a chapter.
@@ -119,7 +120,8 @@ def compare(
     lost = sum(count for word, count in missing.items() if is_number(word))
     known = set(words.tokens)
     size = len(answer.tokens)
-    printed = [change for change in disputed if not is_recognized(page, words, change)]
+    signs = () if any(block.source is Source.OCR for block in page.blocks) else exchanged_signs(words, answer, places)
+    judged = filter(None, (judged_words(page, words, change, image=image) for change in disputed))
     return Fidelity(
         words=len(required),
         coverage=_share(len(required) - missing.total(), len(required), nothing=1.0),
@@ -131,7 +133,7 @@ def compare(
         numbers_added=_numbers(extra),
         numbers_kept=_share(numbers - lost, numbers, nothing=1.0),
         moved=(missing & extra).total(),
-        altered=tuple(filter(None, map(_alteration, printed)))[:MAX_LISTED],
+        altered=(*filter(None, map(_alteration, judged)), *signs)[:MAX_LISTED],
         misplaced=tuple(_misplaced(page, blocks, words, answer, places))[:MAX_LISTED],
         unknown=unknown.total(),
         confirmed=len(found) - len(disputed),
@@ -168,7 +170,7 @@ def verdict(fidelity: Fidelity, *, source: str) -> str:
         return INCOMPLETE
     if len(fidelity.numbers_missing) > limits.numbers and fidelity.numbers_kept < limits.numbers_kept:
         return ALTERED if fidelity.numbers_added else INCOMPLETE
-    if fidelity.misplaced or fidelity.moved > limits.moved or (fidelity.altered and source != OCR):
+    if fidelity.misplaced or fidelity.moved > limits.moved or fidelity.altered:
         return ALTERED
     if fidelity.added > limits.added or fidelity.inserted > limits.inserted:
         return ALTERED
@@ -181,9 +183,9 @@ def _alteration(change: Difference) -> str:
     old, new = " ".join(change.page), " ".join(change.answer)
     if change.page and change.answer:
         return "" if change.is_spelling else f"{old} -> {new}"
-    if any(map(is_critical, change.page)):
-        return f"-{old}"
-    return f"+{new}" if any(map(is_critical, change.answer)) else ""
+    if change.is_whole or any(map(is_critical, (*change.page, *change.answer))):
+        return f"-{old}" if change.page else f"+{new}"
+    return ""
 
 
 def _share(part: int, whole: int, *, nothing: float) -> float:

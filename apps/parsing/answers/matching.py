@@ -24,6 +24,8 @@ def match_words(answer: Sequence[str], page: Sequence[str]) -> list[int]:
     matching = _Matching(answer, page)
     for length in ANCHOR_LENGTHS[:-1]:
         matching.grow_from_runs(length)
+        if min(matching.places, default=0) >= 0:
+            return matching.places
     matching.grow_over_differences()
     matching.grow_from_runs(ANCHOR_LENGTHS[-1])
     matching.grow_over_differences()

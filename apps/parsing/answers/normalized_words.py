@@ -3,7 +3,8 @@
 Letters are folded (NFKC, case). Hyphens and soft hyphens inside words are removed, so a hyphenated line end does not
 matter. Punctuation and most single letters are skipped, because formulas and list markers have many spellings. A number
 is one word, with its inner points and commas; raised digits are another. So are signs before a number, the letter of a
-unit after it, and the signs of currencies, degrees and percent. In scripts without spaces each character is a word.
+unit after it, the signs of currencies, degrees and percent, and ticked boxes. In scripts without spaces each character
+is a word.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from statistics import median
 
 import msgspec
 
@@ -27,6 +29,8 @@ _FIRST_UNSPACED = "\u3040"
 _LETTER = rf"[^\W\d_{_UNSPACED}]"
 _HYPHEN = "[-\u00ad\u2010\u2011]"
 _CURRENCIES = "$\u20ac\u00a3\u00a5\u20b9\u20bd\u20a9\u20ba\u20aa\u0e3f\u20ab\u20b4"
+_TICKS = "\u2610\u2611\u2612\u2713\u2714\u2717\u2718"
+_SAME_TICKS = str.maketrans("\u2611\u2714\u2612\u2718", "\u2713\u2713\u2717\u2717")
 _MINUS = frozenset("-\u2010\u2212\u2013")
 MINUS = "-"
 _WORD = re.compile(
@@ -36,7 +40,7 @@ _WORD = re.compile(
     rf"|(?<![\w)\]}}{{^.,'\u2019-])[-\u2010\u2212\u2013](?=(?:[{_CURRENCIES}]\s?)?[.,]?\d)"
     rf"|\((?=[{_CURRENCIES}]?\s?\d[\d.,]{{2,30}}\s?%?\))"
     rf"|[<>\u2264\u2265\u00b1](?=\s?[-\u2212{_CURRENCIES}]?\d)"
-    rf"|[%\u2030\u00b0{_CURRENCIES}]"
+    rf"|[%\u2030\u00b0{_CURRENCIES}{_TICKS}]"
     # The letter of a unit; x is a multiplication.
     rf"|(?:(?<=\d)|(?<=\d\s)|(?<=\u00b0)|(?<=\u00b0\s))(?!x){_LETTER}(?!\w)"
 )
@@ -47,6 +51,10 @@ _CUT = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010\u2011]\s{0,9}$")
 # A block in the margin with more spaces than this is not a running line.
 MAX_RUNNING_LINE_SPACES = 60
 MAX_PAGE_NUMBER_CHARS = 12
+# A cell with fewer letters, as a tick, is not merged with the one above that has the same.
+MIN_MERGED_LETTERS = 2
+# A title is bold, or larger than the page's type by this factor.
+MIN_TITLE_TYPE = 1.1
 # Up to this many letters before the first word and after the last are punctuation that belongs to them.
 MAX_MARGIN_LETTERS = 2
 
@@ -66,8 +74,9 @@ class PageWords(msgspec.Struct):
     """The words of a page or an answer in reading order: four lists of the same length, and lists about their units.
 
     ``units``: the index of each word's unit. ``spans``: its first and last letter in the unit. ``optional``: whether an
-    answer may leave it out, as list markers and page numbers. ``lengths``: letters per unit; ``sizes``: words
-    per unit; ``is_cell``: whether a unit is a cell of a table.
+    answer may leave it out, as list markers and page numbers. ``texts``: the folded text of each unit; ``lengths``: its
+    letters; ``sizes``: its words; ``is_cell`` and ``is_title``: whether a unit is a cell of a table, or the one line of
+    a title.
     """
 
     tokens: list[str] = []
@@ -75,12 +84,21 @@ class PageWords(msgspec.Struct):
     spans: list[tuple[int, int]] = []
     optional: list[bool] = []
     all_units: list[Unit] = []
+    texts: list[str] = []
     lengths: list[int] = []
     sizes: list[int] = []
     is_cell: list[bool] = []
+    is_title: list[bool] = []
 
     def add(
-        self, unit: Unit, *, marker: str = "", optional: bool = False, cut: bool = False, cell: bool = False
+        self,
+        unit: Unit,
+        *,
+        marker: str = "",
+        optional: bool = False,
+        cut: bool = False,
+        cell: bool = False,
+        title: bool = False,
     ) -> bool:
         """Add the words of a unit; return whether its last word continues in the next line.
 
@@ -100,9 +118,11 @@ class PageWords(msgspec.Struct):
         self.spans += [match.span() for match in found]
         self.optional += [True] * len(marked) + [optional] * (len(tokens) - len(marked))
         self.all_units.append(unit)
+        self.texts.append(text)
         self.lengths.append(len(text))
         self.sizes.append(len(tokens))
         self.is_cell.append(cell)
+        self.is_title.append(title)
         hyphen = _CUT.search(text) if unit.line is not None and tokens else None
         return hyphen is not None and found[-1].end() == hyphen.start()
 
@@ -144,7 +164,11 @@ def _normalized(text: str, words: list[str]) -> list[str]:
     if text.isascii() and "-" not in text:
         return words
     return [
-        MINUS if word in _MINUS else _HYPHENS.sub("", word).replace("\u2019", "'") if len(word) > 1 else word
+        _HYPHENS.sub("", word).replace("\u2019", "'")
+        if len(word) > 1
+        else MINUS
+        if word in _MINUS
+        else word.translate(_SAME_TICKS)
         for word in words
     ]
 
@@ -161,6 +185,8 @@ def is_sign(token: str) -> bool:
 def page_words(page: Page) -> PageWords:
     """Return the words of a page with their positions; a word hyphenated over two lines belongs to the first line."""
     words = PageWords()
+    sizes = [line.size for block in page.blocks for line in block.lines]
+    title_size = MIN_TITLE_TYPE * median(sizes) if sizes else 0.0
     for index, block in enumerate(page.blocks):
         if block.type is BlockType.PICTURE:
             continue
@@ -179,6 +205,7 @@ def page_words(page: Page) -> PageWords:
                 optional=is_page_number,
                 cut=cut,
                 cell=bool(block.cells),
+                title=len(block.lines) == 1 and (block.lines[0].bold or block.lines[0].size > title_size),
             )
     return words
 
@@ -190,12 +217,14 @@ def answer_words(blocks: Sequence[Block | Draft]) -> PageWords:
         if block.type is BlockType.PICTURE:
             continue
         if not block.cells:
-            text = f"{block.marker} {block.text}" if block.marker else block.text
+            text = latex.without_dollars(block.text, block.spans)
+            text = f"{block.marker} {text}" if block.marker else text
             words.add(Unit(latex.without_commands(text), NOWHERE, index), marker=block.marker)
             continue
         repeated = repeated_cells(block.cells)
         for number, cell in enumerate(block.cells):
-            unit = Unit(latex.without_commands(cell.text), NOWHERE, index)
+            text = latex.without_dollars(cell.text, cell.spans)
+            unit = Unit(latex.without_commands(text), NOWHERE, index)
             words.add(unit, optional=number in repeated, cell=True)
     return words
 
@@ -211,7 +240,9 @@ def repeated_cells(cells: Sequence[Cell]) -> frozenset[int]:
         rows.setdefault(cell.row, []).append(cell.text)
     found = set()
     for number, cell in enumerate(cells):
-        if not cell.text or (not cell.header and any(sign.isdigit() for sign in cell.text)):
+        if sum(map(str.isalpha, cell.text)) < MIN_MERGED_LETTERS or (
+            not cell.header and any(sign.isdigit() for sign in cell.text)
+        ):
             continue
         is_below = texts.get((cell.row - 1, cell.column)) == cell.text and rows[cell.row] != rows.get(cell.row - 1)
         if is_below or texts.get((cell.row, cell.column - 1)) == cell.text:

@@ -1,4 +1,4 @@
-"""Complete the blocks of an answer with what the page itself has: its links, and the places of its pictures."""
+"""Complete the blocks of an answer with what the page itself has: links, numbers of lists, places of pictures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from apps.pages.model.blocks import Block, BlockType, Page, Source, TextSpan
+from apps.pages.model.text import list_markers
 
 MAX_LINKS = 300
 _SCHEME = re.compile(r"^(?:https?://|ftp://|mailto:|tel:)(?:www\.)?", re.IGNORECASE)
@@ -31,6 +32,24 @@ def with_pictures_of_page(blocks: Sequence[Block]) -> list[Block]:
         result[place] = None
         result[nearest] = msgspec.structs.replace(blocks[nearest], text="", description=blocks[place].text)
     return [block for block in result if block is not None]
+
+
+def with_list_numbers_of_page(page: Page, blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks with the numbers that the text layer prints before their first lines.
+
+    Markdown numbers lists anew, and a model counts on where the page does not.
+    """
+    printed = {
+        block.lines[0].box: block.marker
+        for block in page.blocks
+        if block.lines and block.source is Source.TEXT_LAYER and list_markers.is_ordered(block.marker)
+    }
+    return [
+        msgspec.structs.replace(block, marker=printed[block.lines[0].box])
+        if block.type is BlockType.LIST_ITEM and block.lines and block.lines[0].box in printed
+        else block
+        for block in blocks
+    ]
 
 
 def with_links_of_page(page: Page, blocks: Sequence[Block]) -> list[Block]:

@@ -118,6 +118,7 @@ def page_of_drafts(page: Page, drafts: Sequence[Draft], words: PageWords | None 
     if not drafts and words.tokens:
         raise UnusableAnswer("The answer is empty, but the page has text.")
     blocks = page_knowledge.with_pictures_of_page(alignment.align(page, drafts, words))
+    blocks = page_knowledge.with_list_numbers_of_page(page, blocks)
     return msgspec.structs.replace(page, blocks=tuple(page_knowledge.with_links_of_page(page, blocks)))
 
 

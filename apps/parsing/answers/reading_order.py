@@ -15,7 +15,7 @@ import msgspec
 from apps.pages.layout.document.captions_notes import has_caption_label
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.geometry import Box
-from apps.parsing.answers.normalized_words import PageWords
+from apps.parsing.answers.normalized_words import MIN_TITLE_TYPE, PageWords
 
 # One of two blocks in the wrong order has at least this many words.
 MIN_BLOCK_WORDS = 8
@@ -25,8 +25,6 @@ MIN_PROSE_WORDS = 4
 MIN_ACROSS = 2
 # Type smaller than this share of the page's is that of notes, which may be anywhere.
 MIN_BODY_TYPE = 0.93
-# A title is bold, or larger than the page's type by this factor.
-MIN_TITLE_TYPE = 1.1
 # A title precedes the text right below it if that text has at least this many words.
 MIN_TITLED_WORDS = 4
 # Two blocks are in one column if they share this part of the narrower one's width.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
+
 from apps.pages.model.blocks import Page, Source
 from apps.pages.model.geometry import union
 from apps.parsing.answers.critical_words import is_critical
 from apps.parsing.answers.differences import Difference
-from apps.parsing.answers.normalized_words import PageWords
+from apps.parsing.answers.normalized_words import PageWords, is_number
 
 # OCR has read the words of one side if it has at least this share of them; all, where one is critical.
 MIN_READ_SHARE = 0.75
@@ -17,15 +19,46 @@ MIN_READ_SHARE = 0.75
 MAX_OTHER_SHARE = 0.34
 # Where a word is missing, this many words on each side are looked at.
 MIN_BESIDE = 4
+# OCR is sure of a line with this confidence: of 1,620 words on such lines of scans .99 were right, of others .9.
+MIN_SURE = 0.98
 # OCR puts a line this much higher or lower.
 MAX_SHIFT_HEIGHTS = 0.8
 
 
-def is_recognized(page: Page, words: PageWords, change: Difference) -> bool:
-    """Return whether the words of the page that a change concerns were themselves read by OCR."""
-    if not change.page:
-        return False
-    return page.blocks[words.all_units[words.units[change.place]].block].source is Source.OCR
+def judged_words(page: Page, words: PageWords, change: Difference, *, image: bool) -> Difference | None:
+    """Return the part of a change that counts where the page was read by OCR; the whole change where it was not.
+
+    A model corrects words that OCR misread. Where OCR is sure, it may not lose numbers and negations. One that does not
+    see the page may not read other numbers either; of one that does, they are disputed (``second_look``).
+    """
+    if not words.units:
+        return change
+    place = min(change.place, len(words.units) - 1)
+    unit = words.all_units[words.units[place]]
+    block = page.blocks[unit.block]
+    if block.source is not Source.OCR:
+        return change
+    confidence = unit.line.confidence if unit.line is not None else block.confidence
+    if (confidence or 0.0) < MIN_SURE:
+        return None
+    lost, gained = Counter(change.page) - Counter(change.answer), Counter(change.answer) - Counter(change.page)
+    places = range(change.place, change.place + len(change.page))
+    sure = [words.tokens[here] for here in places if words.tokens[here] in lost and _is_legible(words, here)]
+    new = tuple(filter(is_number, gained))
+    if change.answer:
+        sure = [word for word in sure if is_number(word)] if new and not image else []
+    else:
+        sure = [word for word in sure if len(word) > 1 or word == "%"]
+    return msgspec.structs.replace(change, page=tuple(sure), answer=new, is_whole=False) if sure else None
+
+
+def _is_legible(words: PageWords, place: int) -> bool:
+    """Return whether OCR does not make a word out of a spot, a bullet or a part of another word."""
+    word, text = words.tokens[place], words.texts[words.units[place]]
+    start, end = words.spans[place]
+    if is_number(word):
+        return not (text[max(start - 1, 0) : start] + text[end : end + 1]).strip(" .,:;()[]%-/")
+    return word == "%" or (len(word) > 1 and is_critical(word))
 
 
 def is_confirmed(change: Difference, words: PageWords, witness: PageWords) -> bool:

@@ -282,3 +282,64 @@ def test_text_in_brackets_is_no_formula() -> None:
     answer = of.blocks[0].text.replace("[X1", "\\[X<sub>1</sub>").replace("X2]", "X<sub>2</sub>\\]")
     made = parsed_page(of, f"{answer}\n{end_line('m')}", marker="m")
     assert made.blocks[0].text == "The ring of polynomials R[X₁ and X₂] over the real numbers is not a field"
+
+
+@pytest.mark.parametrize(
+    ("printed", "answered"),
+    [
+        ("goods within", "within goods"),
+        ("Miller", "Muller"),
+        ("x ∪ y", "x ∩ y"),
+        ("x ∪ y", "$x \\cap y$"),
+        ("x ∪ y", "x ∪ z"),
+        ("a + b", "a − b"),
+        ("☑ paid", "☐ paid"),
+    ],
+)
+def test_a_fluent_change_is_found(printed: str, answered: str) -> None:
+    text = f"{WHOLE} as John Miller writes of x ∪ y and of a + b with its box ☑ paid"
+    of = page(lines_block(*PROSE, text.removeprefix(WHOLE).strip(), top=150, width=420))
+    assert judged(text, of) == ""
+    assert judged(text.replace(printed, answered, 1), of) == "output_altered"
+
+
+@pytest.mark.parametrize(
+    ("printed", "answered"),
+    [("x ∪ y ≤ z", "$x \\cup y \\leq z$"), ("log x", "$\\log x$"), ("☑ paid", "[x] paid"), ("⇔", "$\\iff$")],
+)
+def test_a_formula_in_latex_is_the_same(printed: str, answered: str) -> None:
+    text = f"{WHOLE} of x ∪ y ≤ z and of log x ⇔ w with its box ☑ paid"
+    of = page(lines_block(*PROSE, text.removeprefix(WHOLE).strip(), top=150, width=420))
+    assert judged(text.replace(printed, answered, 1), of) == ""
+
+
+def test_a_title_or_a_cell_of_one_word_is_not_left_out_unseen() -> None:
+    title = lines_block("Conditions", top=240)
+    title = msgspec.structs.replace(title, lines=(msgspec.structs.replace(title.lines[0], bold=True),))
+    of = page(lines_block(*PROSE, top=150, width=420), title, table_block((*PRICES, ("Lentils", "", "", ""))))
+    whole = with_table(*PRICES, ("Lentils", "", "", ""))
+    titled = whole.replace("<table>", "# Conditions\n\n<table>")
+    assert judged(titled, of) == ""
+    assert judged(whole, of) == "output_altered"
+    row = html((("Lentils", "", "", ""),)).removeprefix("<table>").removesuffix("</table>")
+    assert judged(titled.replace(row, ""), of) == "output_altered"
+    assert judged(titled.replace(row, 2 * row), of) == "output_altered"
+
+
+def test_a_tick_in_another_column_is_found() -> None:
+    rows = (("Rule", "Level one", "Level two"), ("Passwords", "✓", "✓"), ("Sessions", "", "✓"), ("Logs", "", "✓"))
+    of = page(lines_block(*PROSE, top=150, width=420), table_block(rows))
+    assert judged(with_table(*rows), of) == ""
+    assert judged(with_table(*rows[:3], ("Logs", "✓", "")), of) == "output_altered"
+
+
+def test_the_numbers_of_a_list_are_those_of_the_page() -> None:
+    texts = ("The buyer pays within thirty days", "The seller stores the goods")
+    items = [
+        msgspec.structs.replace(lines_block(f"{n}. {text}", top=100 + 20 * n), type=BlockType.LIST_ITEM, text=text)
+        for n, text in enumerate(texts, 4)
+    ]
+    printed = [msgspec.structs.replace(item, marker=f"{n}.") for n, item in enumerate(items, 4)]
+    for answer in ("1. {}\n1. {}", "6. {}\n7. {}", "- {}\n- {}"):
+        made = parsed_page(page(*printed), f"{answer.format(*texts)}\n{end_line('m')}", marker="m")
+        assert [block.marker for block in made.blocks] == ["4.", "5."]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.blocks import Block, BlockType, Page, Source
 from apps.pages.model.geometry import Box
 from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, verdict
 from apps.parsing.answers.parse_answer import end_line, parsed_page
@@ -18,6 +19,19 @@ THIRD = "Visitors are welcome on Sundays between 10 and 16, when the miller show
 
 def of_paragraphs(*texts: str) -> Page:
     return page(*(lines_block(text, top=200 + 60.0 * n) for n, text in enumerate(texts)))
+
+
+def recognized(page: Page, *, confidence: float) -> Page:
+    """The page as OCR reads it."""
+    blocks = [
+        msgspec.structs.replace(
+            block,
+            source=Source.OCR,
+            lines=tuple(msgspec.structs.replace(line, confidence=confidence) for line in block.lines),
+        )
+        for block in page.blocks
+    ]
+    return msgspec.structs.replace(page, blocks=tuple(blocks))
 
 
 PAGE = of_paragraphs(FIRST, SECOND, THIRD)
@@ -89,10 +103,22 @@ def test_a_model_that_sees_the_page_may_add_text_of_its_pictures() -> None:
 
 def test_a_model_may_correct_words_that_ocr_misread() -> None:
     first = FIRST.replace("oats", "0ats").replace("mill", "rnill")
-    misread = of_paragraphs(first, SECOND.replace("1871", "I87I"), THIRD)
+    misread = recognized(of_paragraphs(first, SECOND.replace("1871", "I87I"), THIRD), confidence=0.99)
     assert judged(WHOLE, misread, source=OCR) == ""
     assert judged(WHOLE, misread) != ""
     assert judged(FIRST, misread, source=OCR) == "output_incomplete"
+
+
+@pytest.mark.parametrize(("printed", "answered"), [("1871", "1817"), ("88", "83"), ("1,234.50 ", "")])
+def test_a_number_that_ocr_is_sure_of_is_judged(printed: str, answered: str) -> None:
+    answer = WHOLE.replace(printed, answered)
+    assert judged(answer, recognized(PAGE, confidence=0.99), source=OCR) == "output_altered"
+    assert judged(answer, recognized(PAGE, confidence=0.7), source=OCR) == ""
+
+
+def test_a_model_that_sees_the_page_may_read_a_number_otherwise_than_ocr() -> None:
+    answer = WHOLE.replace("1871", "1817")
+    assert judged(answer, recognized(PAGE, confidence=0.99), source=OCR, image=True) == ""
 
 
 def test_a_renumbered_list_is_accepted() -> None:
