@@ -36,7 +36,8 @@ from apps.providers.catalog import Target
 
 Text = TypeVar("Text", Block, Cell)
 NUMBERS_AGREED, NUMBERS_DISPUTED = "numbers_agreed", "numbers_disputed"
-MAX_DISPUTES = 8
+# Places that another deployment is asked for; the other numbers of the page stay disputed.
+MAX_ASKED = 8
 MARGIN_POINTS = 12.0
 # So many words on each side of a number are shown with it.
 WORDS_BESIDE = 4
@@ -64,12 +65,15 @@ def with_settled_numbers(parsed: ParsedPage, to_parse: PageToParse, gateway: Gat
     """
     if not to_parse.refuses or to_parse.instructions.texts:
         return parsed
-    found = list(_disputes(to_parse, parsed))[:MAX_DISPUTES]
-    unsettled = [dispute for dispute in found if not dispute.agreed]
+    found = list(_disputes(to_parse, parsed))
+    unsettled = [dispute for dispute in found if not dispute.agreed][:MAX_ASKED]
     completion = _second_reading(to_parse, unsettled, gateway, first=parsed.target) if unsettled else None
     if completion is not None:
-        readings = iter(completion.checked)
-        found = [each if each.agreed else _judged(each, next(readings), completion.target.name) for each in found]
+        judged = [
+            _judged(dispute, reading, completion.target.name)
+            for dispute, reading in zip(unsettled, completion.checked, strict=True)
+        ]
+        found = [judged.pop(0) if judged and not dispute.agreed else dispute for dispute in found]
     page = parsed.page
     disputes = []
     for dispute in found:
