@@ -42,6 +42,10 @@ CODES: dict[str, ErrorKind] = {
     "mode_not_allowed": ErrorKind(403, "The project does not allow the mode"),
     "quota_exceeded": ErrorKind(402, "The project's quota is used up"),
     "url_not_allowed": ErrorKind(422, "The address must not be fetched"),
+    "fetch_failed": ErrorKind(422, "The document could not be fetched"),
+    "fetch_timeout": ErrorKind(422, "The server of the document was too slow"),
+    "fetch_forbidden": ErrorKind(422, "The server of the document refused the request"),
+    "fetch_tls_error": ErrorKind(422, "The certificate of the document's server is not valid"),
     # The state of a job or a file
     "conflict": ErrorKind(400, "The current state does not allow this"),
     "job_not_cancellable": ErrorKind(400, "The job cannot be cancelled"),

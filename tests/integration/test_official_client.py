@@ -155,9 +155,9 @@ def test_waiting_for_a_failed_job_raises_its_error(client: LlamaCloud) -> None:
             "invalid_option",
         ),
         (
-            lambda c: c.parsing.create(source_url="https://example.org/a", tier="fast", version="latest"),
+            lambda c: c.parsing.create(source_url="https://127.0.0.1/a", tier="fast", version="latest"),
             llama_cloud.UnprocessableEntityError,
-            "invalid_option",
+            "url_not_allowed",
         ),
         (
             lambda c: c.parsing.create(upload_file=("a.html", b"<html>"), tier="fast", version="latest"),

@@ -105,7 +105,7 @@ class ParseEstimate(ApiView):
                     return _estimate(project, Path(copy.name), clean_name(upload.name), job_request)
         options = request_options(EstimateRequest, project, read_json(request))
         job_request = request_to_estimate(options)
-        document = named_document(project, options)
+        document = named_document(project, options, may_fetch=False)
         with storage_errors(), storage.local_original(document.pk) as path:
             return _estimate(project, path, document.name, job_request)
 

@@ -25,7 +25,7 @@ class ParseOptions(JobOptions):
 
 
 class ParseRequest(ParseOptions):
-    """A request without an upload. The document is that of ``file_id``; ``source_url`` is not supported yet."""
+    """A request without an upload. The document is that of ``file_id`` or at ``source_url``."""
 
     file_id: ShortText | None = None
     source_url: Annotated[str, Field(max_length=8192)] | None = None

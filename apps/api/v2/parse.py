@@ -17,6 +17,7 @@ from apps.api.delivery import entity_tag
 from apps.api.request_errors import FileMissing, InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
+from apps.api.requests.fetched import fetched
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
 from apps.api.v2.configured import request_options
@@ -59,7 +60,7 @@ class ParseJobs(ApiView):
         operation_id="create_parse", tags=["parse"], request={JSON: ParseRequest}, responses={200: Job, **PROBLEMS}
     )
     def post(self, request: Request) -> HttpResponse:
-        """Create a job for a file that is already uploaded."""
+        """Create a job for a file that is already uploaded, or for the document at a URL."""
         caller = caller_of(request)
         options = request_options(ParseRequest, caller.project, read_json(request))
         accepted = accept_request(caller.project, options)
@@ -206,17 +207,22 @@ def options_of(project: Project, upload: Upload) -> ParseOptions:
     return request_options(ParseOptions, project, parse_json(configuration.encode("utf-8", "surrogatepass")))
 
 
-def named_document(project: Project, options: ParseRequest) -> Document:
-    """Return the document that ``file_id`` names.
+def named_document(project: Project, options: ParseRequest, *, may_fetch: bool = True) -> Document:
+    """Return the document that ``file_id`` names, or the one at ``source_url``, which is fetched now.
 
-    Raise FileMissing, InvalidOptions, DocumentNotFound, EmptyFile or UnsupportedDocument.
+    Raise FileMissing, InvalidOptions, DocumentNotFound, EmptyFile, UnsupportedDocument, or what ``fetched`` raises.
     """
     if options.file_id and options.source_url:
         message = "The request has both file_id and source_url. Send one of them."
         raise InvalidOptions([OptionProblem("value_error", ("body",), message)])
-    if options.source_url:
-        message = "source_url is not supported yet. Upload the file instead: POST /api/v2/parse/upload."
+    if options.source_url and not may_fetch:
+        message = "An estimate does not fetch documents. Upload the file instead."
         raise InvalidOptions([OptionProblem("not_supported", ("body", "source_url"), message)])
+    if options.source_url:
+        with fetched(options.source_url, proxy=options.http_proxy or "") as upload:
+            check_type(upload.content.read(HEAD_BYTES))
+            upload.content.seek(0)
+            return store(project, upload, kept_as_file=False)
     if not options.file_id:
         raise FileMissing
     document = find_file(project, options.file_id)

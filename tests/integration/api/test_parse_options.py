@@ -186,10 +186,6 @@ def test_a_request_must_have_exactly_one_document(api: Api) -> None:
 
     assert code_of(create(), 400) == "file_missing"
     assert code_of(create(file_id="dfl-1", source_url="https://example.org/a.pdf"), 422) == "invalid_option"
-    response = create(source_url="https://example.org/a.pdf")
-    assert code_of(response, 422) == "invalid_option"
-    assert response.json()["detail"][0]["loc"] == ["body", "source_url"]
-    assert "upload" in response.json()["detail"][0]["msg"].lower()
     assert code_of(create(file_id="dfl-1"), 404) == "not_found"
 
 

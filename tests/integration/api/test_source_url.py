@@ -1,0 +1,94 @@
+"""Documents by URL: what is fetched, and what must never be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from apps.api.requests import fetched
+from tests.documents.long import heading_of, long_document
+from tests.fakes.receiver import Answer, Received, Receiver
+from tests.integration.api.conftest import PARSE, Api, Finish, code_of
+
+PDF = Answer(body=long_document(1))
+
+
+@pytest.fixture
+def server(settings: Any) -> Iterator[Receiver]:
+    """A server of documents in a network that the operator allows."""
+    settings.OUTBOUND_NETWORKS = [ip_network("127.0.0.0/8")]
+    with Receiver(lambda _: PDF) as server:
+        yield server
+
+
+def create(api: Api, url: str, **options: Any) -> Any:
+    body = {"tier": "fast", "version": "latest", "source_url": url, **options}
+    return api.post(PARSE, body, content_type="application/json")
+
+
+def test_the_document_at_a_url_is_parsed(api: Api, finish: Finish, server: Receiver) -> None:
+    def answer(received: Received) -> Answer:
+        return PDF if "%20" in received.path else Answer(status=302, headers=(("Location", "/my%20report.pdf"),))
+
+    server.answer = answer
+    job = create(api, f"{server.url}/start").json()
+    finish(job["id"])
+
+    assert job["name"] == "my report.pdf"
+    assert job["warnings"] == []
+    assert heading_of(1) in api.job(job["id"], "text_full").json()["text_full"]
+
+
+def test_the_document_comes_through_the_proxy_of_the_request(api: Api, server: Receiver) -> None:
+    job = create(api, "http://documents.example.org/a.pdf", http_proxy=server.url)
+
+    assert job.status_code == 200, job.content
+    assert server.received[0].path == "http://documents.example.org/a.pdf"
+    assert job.json()["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        (Answer(status=404), 422, "fetch_forbidden"),
+        (Answer(status=500), 422, "fetch_failed"),
+        (Answer(body=b""), 400, "file_empty"),
+        (Answer(body=b"<html>Log in</html>"), 415, "unsupported_file_type"),
+        (Answer(status=302, headers=(("Location", "/again"),)), 422, "fetch_failed"),
+        (Answer(status=302, headers=(("Location", "file:///etc/passwd"),)), 422, "url_not_allowed"),
+        (Answer(status=307, headers=(("Location", "http://169.254.169.254/latest"),)), 422, "url_not_allowed"),
+        (Answer(status=308, headers=(("Location", "http://10.0.0.1/"),)), 422, "url_not_allowed"),
+    ],
+)
+def test_what_cannot_be_fetched_has_its_own_code(
+    api: Api, server: Receiver, answer: Answer, status: int, code: str
+) -> None:
+    server.answer = lambda _: answer
+
+    assert code_of(create(api, f"{server.url}/a.pdf"), status) == code
+
+
+def test_a_document_that_is_too_large_is_not_fetched(api: Api, server: Receiver, settings: Any) -> None:
+    settings.MAX_UPLOAD_BYTES = 100
+
+    assert code_of(create(api, server.url), 413) == "file_too_large"
+
+
+def test_a_server_that_does_not_answer_in_time_ends_the_request(
+    api: Api, server: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetched, "FETCH_SECONDS", 0.0)
+
+    assert code_of(create(api, server.url), 422) == "fetch_timeout"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://localhost:8000/", "http://2130706433/", "ftp://a.b/c"])
+def test_private_addresses_are_refused_before_a_connection(api: Api, server: Receiver, settings: Any, url: str) -> None:
+    settings.OUTBOUND_NETWORKS = []
+
+    assert code_of(create(api, url), 422) == "url_not_allowed"
+    assert code_of(create(api, server.url), 422) == "url_not_allowed"
+    assert server.received == []
