@@ -343,8 +343,6 @@ class FirstApiOutput(Options):
     replace_failed_page_with_error_message_prefix: ShortText | None = None
     replace_failed_page_with_error_message_suffix: ShortText | None = None
     extract_layout: bool | None = None
-    take_screenshot: bool | None = None
-    save_images: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -364,5 +362,3 @@ class Presentation:
     replace_failed_page_with_error_message_prefix: str = ""
     replace_failed_page_with_error_message_suffix: str = ""
     extract_layout: bool = False
-    take_screenshot: bool = False
-    save_images: bool = True

@@ -14,5 +14,6 @@ def job_metadata(job: ParseJob) -> dict[str, Any]:
         "job_pages": job.page_count or 0,
         "job_auto_mode_triggered_pages": queries.auto_mode_pages(job.pk) if job.uses_models else 0,
         "job_is_cache_hit": False,
+        "credits_used": job.result_facts.get("credits"),
         "warnings": job.warnings,
     }

@@ -8,8 +8,9 @@ from typing import Any
 
 from apps.api.v1.page_texts import error_of, markdown_of, text_of
 from apps.api.v1.stored_pages import StoredPage
-from apps.jobs.commands.draw import DRAWING_DPI, POINTS_PER_INCH
+from apps.jobs.models import ParseJob
 from apps.jobs.option_groups import Presentation
+from apps.parsing.page_pictures import PAGE_DPI, POINTS_PER_INCH, ZOOM_DPI
 
 Json = dict[str, Any]
 MODE_NAMES = {
@@ -23,8 +24,8 @@ _LINK = re.compile(r"(?<!!)\[((?:[^\]\\]|\\.)+)\]\(([^()\s]+)\)")
 _ESCAPED = re.compile(r"\\(.)")
 
 
-def page_json(page: StoredPage, presentation: Presentation, mode: str) -> Json:
-    """Return one page. ``mode``: that of the job, for pages without one of their own."""
+def page_json(page: StoredPage, job: ParseJob, presentation: Presentation) -> Json:
+    """Return one page of the job's result."""
     items = page.items.get("items", [])
     width, height = page.items.get("page_width", 0.0), page.items.get("page_height", 0.0)
     text, markdown = text_of(page, presentation), markdown_of(page, presentation)
@@ -33,7 +34,7 @@ def page_json(page: StoredPage, presentation: Presentation, mode: str) -> Json:
         "page": page.number,
         "text": text,
         "md": markdown,
-        "images": list(images_of(page, presentation)),
+        "images": list(_images(page, job.parsed_options.images_to_save)),
         "charts": [],
         "tables": [],
         "layout": [_layout(item, width, height) for item in items] if presentation.extract_layout else [],
@@ -44,7 +45,7 @@ def page_json(page: StoredPage, presentation: Presentation, mode: str) -> Json:
         "height": height,
         "triggeredAutoMode": "rule" in parsing,
         "costOptimized": str(parsing.get("reason", "")).startswith("cost optimizer"),
-        "parsingMode": MODE_NAMES.get(parsing.get("mode", mode), ""),
+        "parsingMode": MODE_NAMES.get(parsing.get("mode", job.mode), ""),
         "structuredData": None,
         "noStructuredContent": True,
         "noTextContent": not text.strip(),
@@ -61,31 +62,26 @@ def page_json(page: StoredPage, presentation: Presentation, mode: str) -> Json:
     return content
 
 
-def images_of(page: StoredPage, presentation: Presentation) -> Iterator[Json]:
-    """Yield the images of a page by the names under which ``result/image`` draws them."""
-    if presentation.take_screenshot and not page.has_failed:
+def _images(page: StoredPage, kinds: frozenset[str]) -> Iterator[Json]:
+    """Yield the images of a page by the names under which ``result/image`` has them."""
+    if "screenshot" in kinds and not page.has_failed:
         size = {"x": 0.0, "y": 0.0, "w": page.items["page_width"], "h": page.items["page_height"]}
-        yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot")
-    if presentation.save_images:
-        for count, box in enumerate(picture_boxes(page), 1):
-            yield _image(f"img_p{page.number - 1}_{count}.jpg", box, "object")
+        yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot", PAGE_DPI)
+    if kinds & {"layout", "embedded"}:
+        boxes = [box for item in page.items.get("items", []) if item["type"] == "image" for box in item["bbox"][:1]]
+        for count, box in enumerate(boxes, 1):
+            yield _image(f"img_p{page.number - 1}_{count}.jpg", box, "object", ZOOM_DPI)
 
 
-def picture_boxes(page: StoredPage) -> list[Json]:
-    """Return the boxes of the pictures on a page, in reading order."""
-    return [box for item in page.items.get("items", []) if item["type"] == "image" for box in item["bbox"][:1]]
-
-
-def _image(name: str, box: Json, kind: str) -> Json:
-    pixels = DRAWING_DPI / POINTS_PER_INCH
+def _image(name: str, box: Json, kind: str, dpi: float) -> Json:
     return {
         "name": name,
         "x": box["x"],
         "y": box["y"],
         "width": box["w"],
         "height": box["h"],
-        "original_width": round(box["w"] * pixels),
-        "original_height": round(box["h"] * pixels),
+        "original_width": round(box["w"] * dpi / POINTS_PER_INCH),
+        "original_height": round(box["h"] * dpi / POINTS_PER_INCH),
         "type": kind,
     }
 

@@ -14,28 +14,27 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
+from apps.api import delivery
 from apps.api.base import project_of
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.job_metadata import job_metadata
-from apps.api.v1.page_json import page_json, picture_boxes
+from apps.api.v1.page_json import page_json
 from apps.api.v1.page_texts import PageText, joined, markdown_of, text_of
 from apps.api.v1.stored_pages import StoredPage, stored_pages
 from apps.api.v2.files import storage_errors
 from apps.api.v2.find_jobs import find_job
+from apps.api.v2.images import image_response
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
-from apps.jobs.commands.draw import draw_page
 from apps.jobs.models import ParseJob
-from apps.pages.model.geometry import Box
 from apps.pages.output.spreadsheet import SheetTable, write_workbook
 
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PDF = "application/pdf"
 MAX_UNSTREAMED_BYTES = 256 * 1024
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
-_SCREENSHOT = re.compile(r"page[-_](\d{1,7})\.jpg", re.ASCII)
 _PICTURE = re.compile(r"img_p(\d{1,7})_(\d{1,5})\.jpg", re.ASCII)
 _TEXTS: dict[str, PageText] = {"text": text_of, "markdown": markdown_of}
 
@@ -68,7 +67,7 @@ class TextResult(ResultView):
         escaped = (msgspec.json.encode(part)[1:-1] for part in parts)
         metadata = msgspec.json.encode(job_metadata(job))
         body = chain((b'{"%s":"' % kind.encode(),), escaped, (b'","job_metadata":', metadata, b"}"))
-        return streamed(body, "application/json")
+        return streamed(request, body, "application/json")
 
 
 class RawText(ResultView):
@@ -78,7 +77,7 @@ class RawText(ResultView):
         job = find_job(project_of(request), job_id)
         parts = joined(result_pages(job), _TEXTS[kind], job.parsed_options.presentation)
         media_type = "text/markdown" if kind == "markdown" else "text/plain"
-        return streamed((part.encode() for part in parts), f"{media_type}; charset=utf-8")
+        return streamed(request, (part.encode() for part in parts), f"{media_type}; charset=utf-8")
 
 
 class JsonResult(ResultView):
@@ -87,10 +86,10 @@ class JsonResult(ResultView):
         """Return the pages with their texts, items and images."""
         job = find_job(project_of(request), job_id)
         presentation = job.parsed_options.presentation
-        pages = (msgspec.json.encode(page_json(page, presentation, job.mode)) for page in result_pages(job))
+        pages = (msgspec.json.encode(page_json(page, job, presentation)) for page in result_pages(job))
         metadata = msgspec.json.encode(job_metadata(job))
         body = chain((b'{"pages":[',), _separated(pages), (b'],"job_metadata":', metadata, b"}"))
-        return streamed(body, "application/json")
+        return streamed(request, body, "application/json")
 
 
 class StructuredResult(ResultView):
@@ -134,17 +133,9 @@ class ImageResult(ResultView):
     def get(self, request: Request, job_id: str, name: str) -> HttpResponseBase:
         """Return a page (``page_1.jpg``) or a picture of one (``img_p0_1.jpg``), by its name in ``result/json``."""
         job = find_job(project_of(request), job_id)
-        with storage_errors():
-            if found := _SCREENSHOT.fullmatch(name):
-                page, region = _page(job, int(found[1])), None
-            elif found := _PICTURE.fullmatch(name):
-                page = _page(job, int(found[1]) + 1)
-                region = _picture_box(page, int(found[2]))
-            else:
-                raise _no_image()
-            image = draw_page(job=job, page_number=page.number, region=region)
-        response = HttpResponse(image, content_type="image/jpeg")
-        return _private(response)
+        if found := _PICTURE.fullmatch(name):
+            name = f"page_{int(found[1]) + 1}_picture_{found[2]}.jpg"
+        return image_response(request, job, name.replace("page-", "page_"))
 
 
 def result_pages(job: ParseJob) -> Iterator[StoredPage]:
@@ -156,22 +147,23 @@ def result_pages(job: ParseJob) -> Iterator[StoredPage]:
     return pages
 
 
-def streamed(chunks: Iterable[bytes], content_type: str) -> HttpResponseBase:
+def streamed(request: Request, chunks: Iterable[bytes], content_type: str) -> HttpResponseBase:
     """Return a response with these bytes, whole if it is short."""
     rest = iter(chunks)
     begun = b""
+    response: HttpResponseBase | None = None
     for chunk in rest:
         begun += chunk
         if len(begun) > MAX_UNSTREAMED_BYTES:
-            return _private(StreamingHttpResponse(chain((begun,), rest), content_type=content_type))
-    return _private(HttpResponse(begun, content_type=content_type))
+            response = StreamingHttpResponse(chain((begun,), rest), content_type=content_type)
+            break
+    return delivery.compressed(request, _private(response or HttpResponse(begun, content_type=content_type)))
 
 
 def _private(response: HttpResponseBase) -> HttpResponseBase:
     """Keep texts of documents out of shared caches, and browsers from showing them as pages of this service."""
-    response["Cache-Control"] = "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return delivery.private(response)
 
 
 def _download(content: Any, name: str, content_type: str) -> HttpResponseBase:
@@ -190,22 +182,3 @@ def _tables(pages: Iterable[StoredPage]) -> Iterator[SheetTable]:
         tables = [item["rows"] for item in page.items.get("items", []) if item["type"] == "table"]
         for count, rows in enumerate(tables, 1):
             yield SheetTable(f"Page {page.number}, table {count}", rows)
-
-
-def _page(job: ParseJob, number: int) -> StoredPage:
-    page = next((page for page in result_pages(job) if page.number == number), None)
-    if page is None:
-        raise _no_image()
-    return page
-
-
-def _picture_box(page: StoredPage, count: int) -> Box:
-    boxes = picture_boxes(page)
-    if not 1 <= count <= len(boxes):
-        raise _no_image()
-    box = boxes[count - 1]
-    return Box(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"])
-
-
-def _no_image() -> NotFound:
-    return NotFound("The result has no image of this name. The names are in result/json: pages[].images[].name.")

@@ -290,7 +290,8 @@ def _set_output(request: UploadRequest, values: dict[str, Any]) -> None:
     if values.get("line_level_bounding_box"):
         request.set("output_options.granular_bboxes", ["line"], source="line_level_bounding_box")
     keeps_images = values.get("save_images", True) and not values.get("disable_image_extraction", False)
-    request.set("first_api.save_images", keeps_images, source="save_images")
+    images = (["screenshot"] if values.get("take_screenshot") else []) + (["layout"] if keeps_images else [])
+    request.set("output_options.images_to_save", images, source="take_screenshot")
     for name, effort in _CHARTS.items():
         source = f"specialized_chart_parsing_{name}"
         if values.get(source):
