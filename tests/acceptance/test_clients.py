@@ -19,6 +19,7 @@ from tests.acceptance.backends import embedded_backends
 from tests.acceptance.running_service import ROOT, RunningService
 from tests.documents.long import long_document
 from tests.documents.picture import document_with_a_picture
+from tests.test_documentation import FENCED
 
 CLIENTS = ROOT / "tests" / "clients"
 SECOND_API = str(CLIENTS / "second_api" / "calls.py")
@@ -27,6 +28,11 @@ COMMANDS = {
     "second_api_1.0.0": [str(CLIENTS / "second_api" / ".venv" / "bin" / "python"), SECOND_API],
     "first_api": [str(CLIENTS / "first_api" / ".venv" / "bin" / "python"), str(CLIENTS / "first_api" / "calls.py")],
     "typescript": ["node", str(CLIENTS / "typescript" / "calls.mjs")],
+}
+# The ending of a program, and the arguments with which several run one after the other.
+RUNNERS = {
+    "first_api": (".py", ["-c", "import runpy, sys; [runpy.run_path(path) for path in sys.argv[1:]]"]),
+    "typescript": (".mjs", ["run_all.mjs"]),
 }
 MAX_SECONDS = 240
 
@@ -58,20 +64,52 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def environment_of(service: RunningService) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME")}
+    return inherited | {"LLAMA_CLOUD_BASE_URL": service.url, "LLAMA_CLOUD_API_KEY": service.key}
+
+
+def examples_of(client: str) -> list[str]:
+    """Return the examples in docs/clients.md that need the environment of this client."""
+    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+    return [found["body"] for found in FENCED.finditer(page) if found["kind"].strip().endswith(f" {client}")]
+
+
 @pytest.mark.parametrize("client", COMMANDS)
 def test_every_call_of_the_client_works(client: str, service: RunningService, documents: Path) -> None:
     assert Path(COMMANDS[client][0]).exists() or client == "typescript", "Run scripts/test_clients.sh first"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ["HOME"],
-        "LLAMA_CLOUD_BASE_URL": service.url,
-        "LLAMA_CLOUD_API_KEY": service.key,
-    }
     done = subprocess.run(
-        [*COMMANDS[client], str(documents)], env=environment, capture_output=True, text=True, timeout=MAX_SECONDS
+        [*COMMANDS[client], str(documents)],
+        env=environment_of(service),
+        capture_output=True,
+        text=True,
+        timeout=MAX_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     outcomes: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     failures = {name: error for name, error in outcomes.items() if error}
     assert outcomes
     assert not failures, "\n\n".join(f"{name}:\n{error}" for name, error in failures.items())
+
+
+@pytest.mark.parametrize("client", COMMANDS)
+def test_the_examples_of_the_documentation_run(client: str, service: RunningService, tmp_path: Path) -> None:
+    """The Python examples run in one process, because importing the client takes seconds."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "node_modules").symlink_to(CLIENTS / "typescript" / "node_modules")
+    ending, run_all = RUNNERS[client]
+    programs = [f"./example{number}{ending}" for number, _code in enumerate(examples_of(client))]
+    for program, code in zip(programs, examples_of(client), strict=True):
+        (tmp_path / program).write_text(code, encoding="utf-8")
+    (tmp_path / "run_all.mjs").write_text("for (const path of process.argv.slice(2)) await import(path);")
+    done = subprocess.run(
+        [COMMANDS[client][0], *run_all, *programs],
+        cwd=tmp_path,
+        env=environment_of(service),
+        capture_output=True,
+        text=True,
+        timeout=MAX_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(programs) >= 2
+    assert "The river in its second year" in done.stdout
