@@ -135,6 +135,7 @@ class _Writer:
             "needs_ocr": page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else "",
             "warnings": list(page.warnings),
             "parsing": page.parsing,
+            **_mode_changes(str(page.parsing.get("reason", ""))),
             "hidden_text": list(page.hidden),
             "quality": page.quality,
             "page_label": label,
@@ -220,6 +221,11 @@ class _Writer:
 
     def _line(self, entry: dict[str, Any]) -> None:
         self._files[GROUNDED_ITEMS].write(_encode(entry) + b"\n")
+
+
+def _mode_changes(reason: str) -> dict[str, bool]:
+    """Return what the metadata say about the reason for a page's mode, as LlamaParse names it."""
+    return {"triggered_auto_mode": reason.startswith("rule "), "cost_optimized": reason.startswith("cost optimizer")}
 
 
 def _confidence(blocks: Iterable[Block]) -> float | None:

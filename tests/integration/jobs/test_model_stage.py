@@ -51,10 +51,14 @@ def markdown(job: ParseJob) -> str:
 
 
 def parsing(job: ParseJob) -> list[dict[str, Any]]:
+    return [page["parsing"] for page in metadata(job)]
+
+
+def metadata(job: ParseJob) -> list[dict[str, Any]]:
     source = queries.open_result(job, "metadata.json")
     assert source is not None
     with source:
-        return [page["parsing"] for page in json.loads(source.read())["pages"]]
+        return list(json.loads(source.read())["pages"])
 
 
 @pytest.mark.parametrize("mode", ["balanced", "multimodal", "agentic"])
@@ -335,6 +339,8 @@ def test_auto_mode_rules_choose_the_mode_of_a_page_and_record_the_reason(
     pages = parsing(job)
     assert [page["mode"] for page in pages] == ["balanced", "agentic", "balanced"]
     assert pages[1]["reason"] == "rule 1: text_in_page"
+    assert [page.get("triggered_auto_mode") for page in metadata(job)] == [None, True, None]
+    assert job.result_facts["credits"] == 3 + 10 + 3
 
 
 def test_easy_pages_of_an_expensive_job_go_to_the_cheaper_mode(submit: Submit, provider: FakeProvider) -> None:
@@ -345,6 +351,7 @@ def test_easy_pages_of_an_expensive_job_go_to_the_cheaper_mode(submit: Submit, p
 
     assert [page["mode"] for page in parsing(job)] == ["balanced", "balanced"]
     assert parsing(job)[0]["reason"].startswith("cost optimizer: ")
+    assert [page.get("cost_optimized") for page in metadata(job)] == [True, True]
 
 
 def test_pages_of_a_cancelled_job_make_no_calls(submit: Submit, provider: FakeProvider) -> None:
