@@ -17,6 +17,7 @@ from apps.jobs import workflow
 from apps.parsing.modes import MODES, PAGE_PARSER_OF_MODE
 from apps.providers import ledger
 from apps.providers.catalog import limits_of
+from apps.providers.learnt import Learnt
 from apps.providers.models import Deployment
 from apps.providers.prices import PriceKey
 
@@ -146,8 +147,16 @@ def servings_of(page_parser: str) -> list[Serving]:
     servings = []
     for row in rows.select_related("quota").order_by("order", "pk"):
         prices = row.prices
-        usual = [None if prices is None else prices.rate(PriceKey(kind)) for kind in ("input", "output")]
-        servings.append(Serving(row.name, limits_of(row), row.max_output_tokens, *usual))
+        servings.append(
+            Serving(
+                row.name,
+                limits_of(row),
+                row.max_output_tokens,
+                input_price=None if prices is None else prices.rate(PriceKey("input")),
+                output_price=None if prices is None else prices.rate(PriceKey("output")),
+                thinking_tokens=Learnt.of(row.learnt).thinking_tokens or 0,
+            )
+        )
     return servings
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import SupportsFloat
 
 from apps.capacity.sizing import ModelDemand, model_demand
+from apps.parsing.page_parser import ANSWER_TOKENS_PER_PAGE_TOKEN, MIN_ANSWER_TOKENS
 from apps.providers.quota.terms import MICROSECONDS, QuotaLimits
 
 MINUTES_PER_DAY = 1440
@@ -29,17 +30,27 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Serving:
-    """The facts of a deployment that matter for a load; prices in US dollars per million tokens, None: unknown."""
+    """The facts of a deployment that matter for a load; prices in US dollars per million tokens, None: unknown.
+
+    ``thinking_tokens``: those of its answers so far.
+    """
 
     name: str
     limits: QuotaLimits
     max_output_tokens: int
     input_price: SupportsFloat | None = None
     output_price: SupportsFloat | None = None
+    thinking_tokens: int = 0
 
     @property
     def has_price(self) -> bool:
         return self.input_price is not None and self.output_price is not None
+
+    def requested_tokens(self, demand: ModelDemand) -> float:
+        """Return the output tokens that requests allow, which some providers count in place of the actual ones."""
+        answer = demand.output_tokens / demand.requests
+        limit = MIN_ANSWER_TOKENS + ANSWER_TOKENS_PER_PAGE_TOKEN * answer + self.thinking_tokens
+        return demand.requests * min(limit, self.max_output_tokens)
 
     def dollars(self, demand: ModelDemand) -> float | None:
         if self.input_price is None or self.output_price is None:
@@ -106,7 +117,7 @@ def allowance(serving: Serving, page_parser: str, *, call_seconds: float) -> All
     page = model_demand(page_parser, 1)
     output = page.output_tokens
     if serving.limits.counts_max_tokens:
-        output = page.requests * serving.max_output_tokens
+        output = serving.requested_tokens(page)
     per_page = {
         "requests": page.requests,
         "tokens": page.input_tokens + output,

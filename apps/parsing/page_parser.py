@@ -21,8 +21,8 @@ from apps.providers.ledger import CallFor
 
 BATCH_UNANSWERED = "batch_unanswered"
 # An answer has about as many tokens as its page; the markup of tables doubles them.
-_MIN_ANSWER_TOKENS = 500
-_ANSWER_TOKENS_PER_PAGE_TOKEN = 2
+MIN_ANSWER_TOKENS = 500
+ANSWER_TOKENS_PER_PAGE_TOKEN = 2
 # For a page whose text is not known yet: a full page of small print.
 _PICTURE_ANSWER_TOKENS = 6000
 
@@ -84,7 +84,7 @@ def answer_tokens(page: Page) -> int:
     They are reserved from the quota. Some providers count this maximum instead of the tokens that they produce.
     """
     text = "\n".join(table_html(block.cells) if block.cells else block.text for block in page.blocks)
-    return _MIN_ANSWER_TOKENS + _ANSWER_TOKENS_PER_PAGE_TOKEN * text_tokens(text) if text else _PICTURE_ANSWER_TOKENS
+    return MIN_ANSWER_TOKENS + ANSWER_TOKENS_PER_PAGE_TOKEN * text_tokens(text) if text else _PICTURE_ANSWER_TOKENS
 
 
 def parsed(completion: Completion[CheckedAnswer], *, prompt_version: str) -> ParsedPage:

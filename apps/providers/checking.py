@@ -24,7 +24,7 @@ from apps.providers.ledger import CallFor
 from apps.providers.model_facts.dialects import dialect_problems
 from apps.providers.models import Deployment
 from apps.providers.quota.store import QuotaDemand, QuotaStoreUnavailable
-from apps.providers.requests.families import problems_of
+from apps.providers.requests.families import parameter_problems, problems_of
 from apps.providers.requests.request_parameters import max_output_tokens, output_limit
 
 _MARK = "c4e1"
@@ -80,6 +80,9 @@ def check_deployment(row: Deployment, *, call: bool = True) -> DeploymentCheck:
     problems += dialect_problems(
         dialect=row.dialect, prompt=row.prompt, picture_pixels=row.picture_pixels, page_parsers=row.page_parsers
     )
+    behind = row.base_model or row.model
+    found = parameter_problems(row.provider.family, row.parameters, model=behind)
+    problems += [f"parameters.{problem}" for problem in found]
     if problems:
         return result(works=False, detail="; ".join(problems))
     known = _known_state(row)

@@ -100,7 +100,11 @@ class DeploymentForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if _is_object(self, "parameters") and values.get("provider"):
-            for problem in parameter_problems(values["provider"].family, values["parameters"]):
+            for problem in parameter_problems(
+                values["provider"].family,
+                values["parameters"],
+                model=values.get("base_model") or values.get("model") or "",
+            ):
                 self.add_error("parameters", problem)
         if values.get("provider") and (
             problem := batch_problem(values["provider"].family, batch=values.get("batch", False))

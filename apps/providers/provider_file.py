@@ -166,7 +166,8 @@ class FileReader:
         price = self._mapping(where, raw, "price")
         self._is_mapping(f"{where}.price", price, frozenset(_PRICE_FIELDS))
         parameters = self._mapping(where, raw, "parameters")
-        problems = parameter_problems(entry.fields["family"], parameters)
+        behind = str(raw.get("base_model") or model)
+        problems = parameter_problems(entry.fields["family"], parameters, model=behind)
         self.problems += [f"{where}.parameters.{problem}" for problem in problems]
         base_model = raw.get("base_model", "")
         if not isinstance(base_model, str):

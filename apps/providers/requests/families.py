@@ -143,6 +143,13 @@ PARAMETERS = frozenset(
     }
 )
 """The parameters that a deployment may add to its requests. Any other could send a page or a key elsewhere."""
+_DROPPED: dict[str, frozenset[str]] = {
+    "anthropic": frozenset({"seed", "presence_penalty", "frequency_penalty", "service_tier", "verbosity"}),
+    "bedrock": frozenset({"seed", "presence_penalty", "frequency_penalty", "verbosity"}),
+    "gemini": frozenset({"verbosity"}),
+    "vertex_ai": frozenset({"verbosity"}),
+}
+"""The parameters that litellm leaves out of requests without a word, because the provider's API has none like them."""
 RESERVED_PARAMETERS = frozenset(
     {
         *("model", "messages", "max_tokens", "max_completion_tokens", "tools", "tool_choice", "functions"),
@@ -172,13 +179,21 @@ def problems_of(family: str, settings: Mapping[str, Any], secrets: Mapping[str, 
     return [*problems, problem] if problem else problems
 
 
-def parameter_problems(family: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Return the problems of the parameters that a deployment adds to its requests, as sentences."""
+def parameter_problems(family: str, parameters: Mapping[str, Any], *, model: str = "") -> list[str]:
+    """Return the problems of the parameters that a deployment adds to its requests, as sentences.
+
+    ``model``: the model behind the deployment, which decides what litellm writes into the request.
+    """
     if family == "openai_compatible":
         own = sorted(RESERVED_PARAMETERS & parameters.keys())
         return [f"{name}: every request has its own; leave it out" for name in own]
     unknown = (str(name)[:60] for name in parameters if name not in PARAMETERS)
-    return [f"{name}: not one of {', '.join(sorted(PARAMETERS))}" for name in unknown]
+    problems = [f"{name}: not one of {', '.join(sorted(PARAMETERS))}" for name in unknown]
+    is_claude = family == "anthropic" or (family == "vertex_ai" and "claude" in model.lower())
+    dropped = sorted(_DROPPED["anthropic" if is_claude else family] & parameters.keys()) if family in _DROPPED else []
+    return problems + [
+        f"{name}: it does not reach this model, so it would have no effect; leave it out" for name in dropped
+    ]
 
 
 def batch_problem(family: str, *, batch: object) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from apps.providers.calls.client import CompletionRequest, CompletionResponse
+from apps.providers.calls.client import Client, CompletionRequest, CompletionResponse
 from apps.providers.calls.gateway import Gateway
-from apps.providers.catalog import Catalog, deployment_quota_key
+from apps.providers.catalog import Catalog, deployment_quota_key, target_of
 from apps.providers.errors import AllProvidersFailed, ProviderError, QuotaExhausted
 from apps.providers.models import CallOutcome, Deployment, Provider, Usage
 from apps.providers.quota.store import QuotaStore
+from apps.providers.requests.families import parameter_problems
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import MakeGateway
 from tests.fakes.provider import FakeProvider
-from tests.integration.providers.test_gateway import MARK, PAGE, PROMPT, complete, scope
+from tests.integration.providers.test_gateway import MARK, PAGE, PROMPT, REQUEST, complete, scope
 
 SONNET = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
 MODELS = [
@@ -363,3 +365,36 @@ def test_bare_429_of_vertex_is_about_one_request(provider: FakeProvider, gateway
     provider.fault("status", code=429, family="vertex", times=1)
 
     assert complete(gateway).checked
+
+
+WORTH_SENDING: dict[str, Any] = {
+    "temperature": 0.3,
+    "top_p": 0.4,
+    "top_k": 7,
+    "seed": 11,
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.6,
+    "reasoning_effort": "low",
+    "thinking": {"type": "enabled", "budget_tokens": 1024},
+    "service_tier": "flex",
+    "verbosity": "low",
+    "safety_settings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+}
+
+
+@pytest.mark.parametrize("family", ["anthropic", "gemini", "vertex", "vertex-claude", "bedrock"])
+def test_a_parameter_is_sent_or_refused_but_never_dropped(
+    provider: FakeProvider, gateway: Gateway, family: str
+) -> None:
+    target = target_of(deploy(provider, family))
+    client, request = Client(), replace(REQUEST, limit=5000)
+    plain = client.body_of(target, request)
+
+    refused = {name for name in WORTH_SENDING if parameter_problems(target.family, {name: 1}, model=target.model)}
+    without_effect = {
+        name
+        for name, value in WORTH_SENDING.items()
+        if client.body_of(replace(target, parameters={name: value}), request) == plain
+    }
+
+    assert refused == without_effect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ GUARD = 151 / 150
 
 
 def serving(name: str = "house", price: str | None = None, **limits: Any) -> Serving:
-    priced = {"input_price": Decimal(price), "output_price": Decimal(price)} if price else {}
+    priced: dict[str, Any] = {"input_price": Decimal(price), "output_price": Decimal(price)} if price else {}
     return Serving(name, QuotaLimits(f"deployment:{name}", **limits), 8192, **priced)
 
 
@@ -88,7 +89,17 @@ def test_a_window_of_a_second_counts_sixty_times_a_minute() -> None:
 def test_a_provider_that_counts_requested_tokens_needs_more_of_them() -> None:
     [found_limit] = check(serving(output_tokens=1_000_000, counts_max_tokens=True)).too_small
 
-    assert found_limit.needs == math.ceil(1_010 * 8192 * GUARD)
+    # A request allows 500 tokens and twice those of the answer, of which the guide has 1.5 million.
+    assert found_limit.needs == math.ceil((1_010 * 500 + 2 * 1_500_000) * GUARD)
+
+
+@pytest.mark.parametrize(("thinking", "requested"), [(1_000, 1_010 * 1_500 + 2 * 1_500_000), (90_000, 1_010 * 8192)])
+def test_the_thinking_that_a_provider_allows_counts_up_to_the_limit(thinking: int, requested: int) -> None:
+    counting = serving(output_tokens=1_000_000, counts_max_tokens=True)
+
+    [found_limit] = check(replace(counting, thinking_tokens=thinking)).too_small
+
+    assert found_limit.needs == math.ceil(requested * GUARD)
 
 
 def test_deployments_add_up_and_the_missing_rest_is_reported_for_each() -> None:
