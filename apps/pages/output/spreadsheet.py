@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO, NamedTuple
 
@@ -58,4 +59,5 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if text in (repr(number), repr(number).removesuffix(".0")) and number == number else None
+    is_exact = text in (repr(number), repr(number).removesuffix(".0"))
+    return number if is_exact and math.isfinite(number) else None
