@@ -34,7 +34,7 @@ run_tier() { # NAME PATH...
     return "$status"
 }
 
-# Run two sets of tiers at the same time, because each set mostly waits. The second is printed after the first.
+# Run two sets of tiers at the same time: each mostly waits, or uses one core. The second is printed after the first.
 run_beside() { # SET SET
     second=$(mktemp)
     "$2" >"$second" 2>&1 &
@@ -46,6 +46,14 @@ run_beside() { # SET SET
     cat "$second"
     rm -f "$second"
     [ "$of_first" -eq 0 ] && [ "$of_second" -eq 0 ]
+}
+
+unit_pages() {
+    run_tier "unit, pages" tests/unit/pages
+}
+
+unit_others() {
+    run_tier "unit, others" --ignore=tests/unit/pages tests/unit
 }
 
 jobs_on_each_database() {
@@ -69,7 +77,7 @@ acceptance_on_parts() {
     run_tier "acceptance, on each set of backends" $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
 }
 
-run_tier "unit" tests/unit &&
+run_beside unit_pages unit_others &&
     scripts/test_servers.sh &&
     run_beside other_integration_and_deployment jobs_on_each_database &&
     run_beside acceptance_on_parts acceptance_others || status=1
