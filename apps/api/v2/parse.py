@@ -20,6 +20,7 @@ from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
+from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
 from apps.api.v2.find_jobs import find_job
@@ -126,7 +127,7 @@ class ParseJobById(ApiView):
     @extend_schema(
         operation_id="get_parse",
         tags=["parse"],
-        parameters=query(expand=list, image_filenames=list),
+        parameters=query(expand=list, image_filenames=list, wait=int),
         responses={200: JobResult, **PROBLEMS},
     )
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
@@ -134,9 +135,11 @@ class ParseJobById(ApiView):
 
         ``expand``: text, text_full, markdown, markdown_full, items, metadata, job_metadata, usage, and a section with
         ``_content_metadata`` for a link to its file; others are ignored. ``image_filenames`` limits
-        ``images_content_metadata``.
+        ``images_content_metadata``. ``wait``: seconds to wait for the end of an open job before answering.
         """
         job = find_job(project_of(request), job_id)
+        seconds = query_parameters.integer(request, "wait", 0, minimum=0, maximum=long_poll.MAX_WAIT_SECONDS)
+        job = long_poll.wait_for_end(job, seconds=seconds)
         expand = query_parameters.values(request, "expand")
         with storage_errors():
             links = links_of_result(request, job, expand)
