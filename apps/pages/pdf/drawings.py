@@ -197,7 +197,7 @@ class _Walk:
     def __init__(self, drawings: Drawings, frame: Frame, objects: int) -> None:
         self.drawings = drawings
         self.left = objects
-        self.extent = [math.inf, math.inf, -math.inf, -math.inf]
+        self.extent = (math.inf, math.inf, -math.inf, -math.inf)
         self._frame = frame
         self._width, self._height = frame.size
 
@@ -211,8 +211,12 @@ class _Walk:
                 min(b * left, b * right) + min(d * bottom, d * top) + f,
                 max(b * left, b * right) + max(d * bottom, d * top) + f,
             )
-        x0, y0 = self._frame.displayed(left, top)
-        x1, y1 = self._frame.displayed(right, bottom)
+        frame = self._frame
+        if frame.rotation:
+            (x0, y0), (x1, y1) = frame.displayed(left, top), frame.displayed(right, bottom)
+        else:
+            x0, y0 = left - frame.left, self._height - (top - frame.bottom)
+            x1, y1 = right - frame.left, self._height - (bottom - frame.bottom)
         if x1 < x0:
             x0, x1 = x1, x0
         if y1 < y0:
@@ -222,9 +226,13 @@ class _Walk:
         return Box(x0, y0, x1, y1) if x0 <= x1 and y0 <= y1 else None
 
     def extend(self, box: Box) -> None:
-        extent = self.extent
-        extent[0], extent[1] = min(extent[0], box.x0), min(extent[1], box.top)
-        extent[2], extent[3] = max(extent[2], box.x1), max(extent[3], box.bottom)
+        x0, top, x1, bottom = self.extent
+        self.extent = (
+            box.x0 if box.x0 < x0 else x0,
+            box.top if box.top < top else top,
+            box.x1 if box.x1 > x1 else x1,
+            box.bottom if box.bottom > bottom else bottom,
+        )
 
 
 def _product(inner: Any, outer: _Matrix) -> _Matrix:

@@ -296,9 +296,9 @@ def _readable(characters: Characters) -> int:
 
 def _unmapped_places(characters: Characters) -> list[Box]:
     """Return the boxes of the characters whose code points are numbers of glyphs."""
-    which = characters.unmapped & (characters.code >= 0x100)
-    if not which.any():
+    if not np.count_nonzero(characters.unmapped):
         return []
+    which = characters.unmapped & (characters.code >= 0x100)
     edges = (characters.x0, characters.top, characters.x1, characters.bottom)
     return [Box(*edge) for edge in zip(*(side[which].tolist() for side in edges), strict=True)]
 

@@ -60,14 +60,17 @@ def rows_of(parts: Sequence[Spanned]) -> list[list[Spanned]]:
     anchors: list[Spanned] = []
     for part in sorted(parts, key=lambda p: p.top + p.bottom):
         top, bottom = part.top, part.bottom
+        height = bottom - top
         nearest, least = 0, math.inf
         for back, anchor in enumerate(anchors[: -ROWS_COMPARED - 1 : -1], 1):
             low, high = anchor.top, anchor.bottom
             shared = (high if high < bottom else bottom) - (low if low > top else top)
-            if shared > 0 and shared > MIN_LINE_OVERLAP * min(bottom - top, high - low):
-                distance = _distance(anchor, part)
-                if distance < least:
-                    nearest, least = back, distance
+            if shared > 0:
+                smaller = high - low
+                if shared > MIN_LINE_OVERLAP * (height if height < smaller else smaller):
+                    distance = _distance(anchor, part)
+                    if distance < least:
+                        nearest, least = back, distance
         if not nearest:
             rows.append([part])
             anchors.append(part)
@@ -127,7 +130,9 @@ def segments_of(runs: Sequence[TextRun]) -> list[Segment]:
 def _join_gap(run: TextRun, following: TextRun) -> float:
     """Return the widest gap, in points, across which two runs of a row are one stretch of a line."""
     ems = MAX_BLANK_GAP_EMS if run.text.endswith(" ") else MAX_JOIN_GAP_EMS
-    low, high = sorted((run.size, following.size))
+    low, high = run.size, following.size
+    if low > high:
+        low, high = high, low
     return ems * (low if high > MAX_HEIGHT_RATIO * low and len(following.text) > 3 else high)
 
 

@@ -50,12 +50,18 @@ def lines_of_row(row: list[Part]) -> list[list[Part]]:
 def _overlap(row: Sequence[Part], min_heights: float) -> bool:
     right, widest = row[0].x1, row[0].x1 - row[0].x0
     for part in row[1:]:
-        width = part.x1 - part.x0
-        overlap = min(right, part.x1) - part.x0
-        if overlap > MIN_SHARE * min(width, widest) and overlap > min_heights * (part.bottom - part.top):
+        left, end = part.x0, part.x1
+        width = end - left
+        overlap = (right if right < end else end) - left
+        # Most parts do not overlap the one before.
+        if (
+            overlap > 0.0
+            and overlap > MIN_SHARE * min(width, widest)
+            and overlap > min_heights * (part.bottom - part.top)
+        ):
             return True
-        if part.x1 > right:
-            right, widest = part.x1, width
+        if end > right:
+            right, widest = end, width
     return False
 
 

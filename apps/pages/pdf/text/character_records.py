@@ -97,7 +97,7 @@ def drawn_sizes(size: Any, height: Any, fonts: Any) -> Any:
     ``height``: of the ink.
     """
     large = height > MAX_INK_EMS * size
-    if not large.any():
+    if not np.count_nonzero(large):
         return size
     size = np.maximum(size, MIN_SIZE_POINTS)
     for font in np.unique(fonts[large]).tolist():

@@ -57,7 +57,8 @@ class Frame(msgspec.Struct, frozen=True):
 
     def displayed(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Map points (numbers or arrays) to the page as displayed, origin top-left."""
-        x, y = x - self.left, y - self.bottom
+        if self.left or self.bottom:
+            x, y = x - self.left, y - self.bottom
         width, height = self.right - self.left, self.top - self.bottom
         if self.rotation == 90:
             return y, x
@@ -195,8 +196,11 @@ class CharacterReader:
         # A negative font size turns the letters by half a circle.
         objects.matrix[:, :4] *= np.where(real["size"][starts] < 0, -1.0, 1.0)[:, np.newaxis]
         angles = _angles(objects, frame)
-        backward = (angles[object_of] >= 180) & (angles[object_of] < _FIRST_FORWARD_DEGREES)
-        if backward.any() and (order := _order_of_file(handles, np.flatnonzero(backward), drawn)) is not None:
+        backward = ((angles >= 180) & (angles < _FIRST_FORWARD_DEGREES))[object_of]
+        if (
+            np.count_nonzero(backward)
+            and (order := _order_of_file(handles, np.flatnonzero(backward), drawn)) is not None
+        ):
             return self._characters(text_page, real[order], index[order], frame, drawn)
         scale = np.hypot(objects.matrix[:, 2], objects.matrix[:, 3])
         size = np.abs(real["size"]) * np.where(scale > 0, scale, 1.0)[object_of]
@@ -215,12 +219,11 @@ class CharacterReader:
         pen_x, pen_y = frame.displayed(objects.pen_x, objects.pen_y)
         baseline = np.where((angles == 90) | (angles == 270), pen_x, pen_y)
         width, height = frame.size
-        middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
-        inside = (np.abs(middle_x - width / 2) <= width / 2 + 1) & (np.abs(middle_y - height / 2) <= height / 2 + 1)
-        if not inside.all():
+        inside = _inside_page(x0, top, x1, bottom, (width, height))
+        if np.count_nonzero(inside) < count:
             # The side of the page may cut a letter of a line.
             shown = np.minimum(x1, width) - np.maximum(x0, 0) >= MIN_SHOWN_POINTS
-            inside |= shown & (angles % 180 == 0)[object_of] & (np.abs(middle_y - height / 2) <= height / 2)
+            inside |= shown & (angles % 180 == 0)[object_of] & (np.abs((top + bottom) / 2 - height / 2) <= height / 2)
             x0, x1 = np.where(inside, np.maximum(x0, 0), x0), np.where(inside, np.minimum(x1, width), x1)
         counted = np.cumsum(blank)
         if drawn and count and codes.max() >= _FIRST_EAST_ASIAN:
@@ -237,7 +240,7 @@ class CharacterReader:
         blanks_before = np.diff(np.concatenate(([0], counted[kept]))) if len(kept) else np.zeros(0, int)
         # Characters of one glyph, as of a ligature, have one box and one code.
         same_box = np.zeros(count, bool)
-        if count > 1:
+        if count > 1 and np.count_nonzero(x0[1:] == x0[:-1]):
             same_box[1:] = (x0[1:] == x0[:-1]) & (x1[1:] == x1[:-1]) & (top[1:] == top[:-1])
             same_box[1:] &= (real["code"][1:] == real["code"][:-1]) & (handles[1:] == handles[:-1])
         object_of = object_of[kept]
@@ -268,8 +271,9 @@ class CharacterReader:
 
     def _unmapped(self, real: Any, codes: Any, fonts: Any) -> Any:
         """Return which characters have only their code, in a font whose codes are no code points."""
-        unmapped = (real["type"] == UNMAPPED) & (codes == real["code"])
-        if unmapped.any():
+        unmapped = real["type"] == UNMAPPED
+        if np.count_nonzero(unmapped):
+            unmapped &= codes == real["code"]
             used = [(font, self._fonts.facts(font)) for font in np.unique(fonts[unmapped]).tolist()]
             unmapped &= ~np.isin(fonts, [font for font, facts in used if facts.encoding.startswith("Uni")])
             # Code points of Chinese and Japanese are higher than the numbers of the glyphs that most texts need.
@@ -298,6 +302,15 @@ def _lines_of(records: Any, index: Any) -> str:
     """Return the text of records, with a line end where others are between two neighbours. ``index``: their places."""
     cuts = np.flatnonzero(np.diff(index) > 1) + 1
     return "\n".join(_text_of(part) for part in np.split(records["unicode"], cuts))
+
+
+def _inside_page(x0: Any, top: Any, x1: Any, bottom: Any, size: tuple[float, float]) -> Any:
+    """Return which boxes have their middle on a page of this size, or next to it."""
+    width, height = size
+    if len(x0) and x0.min() >= 0 and top.min() >= 0 and x1.max() <= width and bottom.max() <= height:
+        return np.ones(len(x0), bool)
+    middle_x, middle_y = (x0 + x1) / 2, (top + bottom) / 2
+    return (np.abs(middle_x - width / 2) <= width / 2 + 1) & (np.abs(middle_y - height / 2) <= height / 2 + 1)
 
 
 def has_leftward(codes: Any) -> bool:
@@ -357,7 +370,7 @@ def _is_blank(codes: Any) -> Any:
     """Return which code points are blanks of any width."""
     blank = (codes == 0x20) | (codes == 0x09) | (codes == 0x0A) | (codes == 0x0D)
     rare = codes >= 0xA0
-    if rare.any():
+    if np.count_nonzero(rare):
         wide = (codes >= 0x2000) & (codes <= 0x200A) | (codes == 0x202F) | (codes == 0x205F) | (codes == 0x3000)
         blank |= rare & (wide | (codes == 0xA0))
     return blank

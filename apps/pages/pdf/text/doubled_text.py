@@ -34,7 +34,7 @@ def without_doubles(characters: Characters) -> Characters:
     before, after = order[:-1], order[1:]
     near = (along[after] - along[before] < MAX_ALONG_EMS * size[after]) & (line[before] == line[after])
     near &= code[starts[before]] == code[starts[after]]
-    if not near.any():
+    if not np.count_nonzero(near):
         return characters
     near &= np.abs(across[after] - across[before]) < MAX_ACROSS_EMS * size[after]
     near &= (np.abs(size[after] - size[before]) <= MAX_SIZE_CHANGE * size[after]) & (angle[before] == angle[after])

@@ -40,7 +40,7 @@ class Overhangs:
         """
         start, end = _edges(real, along, "loose_")
         ink_start, ink_end = _edges(real, along)
-        wide = (along != 0).any(axis=1) & (end > start)
+        wide = ((along[:, 0] != 0) | (along[:, 1] != 0)) & (end > start)
         shared = (start[1:] == start[:-1]) & (end[1:] == end[:-1])  # the letters of a ligature
         wide[1:] &= ~shared
         wide[:-1] &= ~shared

@@ -94,7 +94,7 @@ def _runs_between(
     apart = gap > widest + spacing
     cut |= apart & ~_widely_spaced(apart & ~cut, gap, blanks, code, widths)
     starts = np.concatenate(([0], np.flatnonzero(cut) + 1))
-    ends = np.append(starts[1:], end - start)
+    ends = np.concatenate((starts[1:], [end - start]))
     parted = _word_gaps(gap, spacing, blanks, cut, piece, code, widths, starts, ends)
     word_starts = np.concatenate(([0], np.flatnonzero(cut | parted) + 1))
     run_boxes = boxes_of(characters, here).turned(turned, *page_size)
@@ -103,32 +103,22 @@ def _runs_between(
         ascent = np.where((ascent >= MIN_ASCENT * size) & (ascent <= MAX_ASCENT * size), ascent, DEFAULT_ASCENT * size)
         descent = np.where((descent >= 0) & (descent <= MAX_DESCENT * size), descent, DEFAULT_DESCENT * size)
         run_boxes = Boxes(upright.x0, base - ascent, upright.x1, base + descent)
-    run_edges, word_edges = (
-        [
-            np.round(function.reduceat(side, at), 3)
-            for function, side in (
-                (np.minimum, run_boxes.x0),
-                (np.minimum, run_boxes.top),
-                (np.maximum, run_boxes.x1),
-                (np.maximum, run_boxes.bottom),
-            )
-        ]
-        for at in (starts, word_starts)
-    )
-    x0, top, x1, bottom = word_edges
+    x0, top, x1, bottom = word_edges = _edges(run_boxes, word_starts).round(3)
+    first_words = np.searchsorted(word_starts, starts)
+    run_edges = _edges(Boxes(*word_edges), first_words)
     bounds = word_starts.tolist()
     text = characters.text[start:end]
     texts = [text[a:b] for a, b in itertools.pairwise([*bounds, end - start])]
     words = list(map(WordBox, texts, x0.tolist(), top.tolist(), (x1 - x0).tolist(), (bottom - top).tolist()))
-    word_bounds = np.searchsorted(word_starts, np.append(starts, end - start)).tolist()
-    followed = np.append(blanks > 0, False)[ends - 1].tolist()
+    word_bounds = [*first_words.tolist(), len(words)]
+    followed = np.concatenate((blanks > 0, [False]))[ends - 1].tolist()
     relative = (angle - turned) % 360
     return [
         _run(texts[a:b], words[a:b], box, run_size, characters.styles[number], relative, baseline, follows, marked)
         for a, b, box, run_size, number, baseline, follows, marked in zip(
             word_bounds,
             word_bounds[1:],
-            zip(*[edge.tolist() for edge in run_edges], strict=True),
+            zip(*run_edges.tolist(), strict=True),
             size[starts].tolist(),
             style[starts].tolist(),
             base[starts].tolist(),
@@ -137,6 +127,16 @@ def _runs_between(
             strict=False,
         )
     ]
+
+
+def _edges(boxes: Boxes, starts: Any) -> Any:
+    """Return the left, upper, right and lower edges around neighbours from each of ``starts`` on: four rows."""
+    edges = np.empty((4, len(starts)))
+    np.minimum.reduceat(boxes.x0, starts, out=edges[0])
+    np.minimum.reduceat(boxes.top, starts, out=edges[1])
+    np.maximum.reduceat(boxes.x1, starts, out=edges[2])
+    np.maximum.reduceat(boxes.bottom, starts, out=edges[3])
+    return edges
 
 
 def _gaps(boxes: Boxes, code: Any) -> Any:
@@ -164,16 +164,24 @@ def _spacing_of_lines(gap: Any, blanks: Any, cut: Any, wide: Any, widths: Any) -
     """
     spacing = np.zeros(len(gap))
     spaced = (gap > MIN_LETTER_SPACING_EMS) & (gap < MAX_GAP_EMS + MAX_SPACING_DIFFERENCE_EMS) & (blanks == 0) & ~cut
-    if not (wide & ~cut).any() or not (spaced[1:] & spaced[:-1]).any():
+    if not np.count_nonzero(wide & ~cut) or not np.count_nonzero(spaced[1:] & spaced[:-1]):
         return spacing
-    bounds = [-1, *np.flatnonzero(cut).tolist(), len(gap)]
-    for before, end in itertools.pairwise(bounds):
-        here = slice(before + 1, end)
-        if wide[here].any() and 2 * np.count_nonzero(spaced[here]) > end - before - 1 >= MIN_SPACED_LETTERS - 1:
-            if _at_even_places(gap[here], (widths[1:][here] + widths[:-1][here]) / 2):
-                continue
+    cuts = np.flatnonzero(cut)
+    starts, ends = np.concatenate(([0], cuts + 1)), np.concatenate((cuts, [len(gap)]))
+    lengths = ends - starts
+    chosen = (lengths >= MIN_SPACED_LETTERS - 1) & (2 * _counts_between(spaced, starts, ends) > lengths)
+    chosen &= _counts_between(wide, starts, ends) > 0
+    for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True):
+        here = slice(start, end)
+        if not _at_even_places(gap[here], (widths[1:][here] + widths[:-1][here]) / 2):
             spacing[here] = _letter_spacing(sorted(gap[here][blanks[here] == 0].tolist()))
     return np.minimum(spacing, MAX_GAP_EMS)
+
+
+def _counts_between(which: Any, starts: Any, ends: Any) -> Any:
+    """Return how many of ``which`` are true from each start to its end."""
+    counted = np.concatenate(([0], np.cumsum(which)))
+    return counted[ends] - counted[starts]
 
 
 def _at_even_places(gap: Any, widths: Any) -> bool:
@@ -192,7 +200,7 @@ def _widely_spaced(apart: Any, gap: Any, blanks: Any, code: Any, widths: Any) ->
     The gaps of such letters are alike and their widths are not; letters in columns of a table are at even places.
     """
     spaced = np.zeros(len(gap), bool)
-    if not (apart[2:] & apart[1:-1] & apart[:-2]).any():
+    if not np.count_nonzero(apart[2:] & apart[1:-1] & apart[:-2]):
         return spaced
     places = np.flatnonzero(apart)
     for chain in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
@@ -250,14 +258,11 @@ def _word_gaps(
 def _unclear_runs(gap: Any, free: Any, starts: Any, ends: Any) -> list[tuple[int, int]]:
     """Return the runs, as bounds of their gaps, whose letters are spaced or that have gaps of no clear meaning."""
     spaced = free & (gap > MIN_LETTER_SPACING_EMS)
-    if not spaced.any():
+    if not np.count_nonzero(spaced):
         return []
     unclear = spaced & (gap > MIN_NARROW_WORD_GAP_EMS) & (gap <= MIN_WORD_GAP_EMS)
     lasts = ends - 1
-    all_free, all_spaced, all_unclear = (
-        (counted := np.concatenate(([0], np.cumsum(which))))[lasts] - counted[starts]
-        for which in (free, spaced, unclear)
-    )
+    all_free, all_spaced, all_unclear = (_counts_between(which, starts, lasts) for which in (free, spaced, unclear))
     chosen = (all_unclear > 0) | (2 * all_spaced > all_free) & (lasts - starts + 1 >= MIN_SPACED_LETTERS)
     return list(zip(starts[chosen].tolist(), lasts[chosen].tolist(), strict=True))
 
