@@ -25,6 +25,7 @@ _ALIKE = dict.fromkeys("\u2610\u2713\u2717", "[\u25a1\u2751\u2752\uf0fc\uf0fe\uf
 _ALIKE |= {"-": "-\u2010\u2011\u2212\u2013\u2014(", "(": "([{-\u2212\u2013", "<": "<\u2264", ">": ">\u2265"}
 # A dollar sign begins a formula, so one that the page lacks is no currency.
 _DOLLAR = "$"
+_BLANK = re.compile(r"_{4,}")
 _FORMULA = re.compile(r"[{}^]|\$.*\$")
 
 
@@ -39,7 +40,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
     ``place``: the index of the first such word of the page, or of the next one; ``unit``: the unit of the answer that
     has the words, or -1. ``is_spelling``: a word became a similar one; names have none. ``is_whole``: all words of a
-    title or of a cell are missing or added.
+    title or of a cell are missing or added, or a blank is filled in.
     """
 
     page: tuple[str, ...]
@@ -271,9 +272,13 @@ def _change(
     if not lost and not gained and _FORMULA.search(answer.all_units[unit].text):
         return None  # the parts of a formula have no one order
     is_spelling = len(old) == len(new) and all(map(_is_respelled, old, new)) and not _has_capital(page, first, last)
-    return Difference(
-        tuple(old), tuple(new), first, unit, is_spelling, _is_whole(page, missing) or _is_whole(answer, added)
-    )
+    is_whole = _is_whole(page, missing) or _is_whole(answer, added) or (not old and _is_blank(page, first, last))
+    return Difference(tuple(old), tuple(new), first, unit, is_spelling, is_whole)
+
+
+def _is_blank(page: PageWords, first: int, last: int) -> bool:
+    """Return whether the page has a line to write on in this place."""
+    return _BLANK.search(_raw(page, first, last)) is not None
 
 
 def _is_whole(words: PageWords, run: Run | None) -> bool:

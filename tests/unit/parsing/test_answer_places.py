@@ -343,3 +343,10 @@ def test_the_numbers_of_a_list_are_those_of_the_page() -> None:
     for answer in ("1. {}\n1. {}", "6. {}\n7. {}", "- {}\n- {}"):
         made = parsed_page(page(*printed), f"{answer.format(*texts)}\n{end_line('m')}", marker="m")
         assert [block.marker for block in made.blocks] == ["4.", "5."]
+
+
+def test_a_blank_that_a_model_fills_in_is_found() -> None:
+    text = f"{WHOLE} signed by ________ at the mill"
+    of = page(lines_block(*PROSE, text.removeprefix(WHOLE).strip(), top=150, width=420))
+    assert judged(text.replace("_", "\\_"), of) == ""
+    assert judged(text.replace("________", "John Miller"), of) == "output_altered"
