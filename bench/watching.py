@@ -84,9 +84,10 @@ def processes_below(member: str, pid: int) -> list[tuple[psutil.Process, str]]:
 def _children(pid: int) -> list[int]:
     """Return the ids of the children of a process. It reads one file a thread, not those of every process."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # the thread has ended meanwhile
-            found += map(int, task.read_text().split())
+    with suppress(OSError):  # the process has ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # the thread has ended meanwhile
+                found += map(int, (task / "children").read_text().split())
     return found
 
 
