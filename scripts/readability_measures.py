@@ -82,8 +82,11 @@ def markdown_files(roots: Iterable[str]) -> list[Passage]:
 
 
 def _files(root: str, suffix: str) -> list[Path]:
+    """Return the files below a root, or the root itself; without those of environments that tests install."""
     path = ROOT / root
-    return sorted(path.rglob(f"*{suffix}")) if path.is_dir() else [path] if path.suffix == suffix else []
+    if not path.is_dir():
+        return [path] if path.suffix == suffix else []
+    return sorted(found for found in path.rglob(f"*{suffix}") if not {".venv", "node_modules"} & {*found.parts})
 
 
 def is_in(path: str, folders: Iterable[str]) -> bool:
