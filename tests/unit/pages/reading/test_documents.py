@@ -16,7 +16,7 @@ from apps.pages.model.raw_page import Char, TextRun
 from apps.pages.model.text.safe_text import clean
 from apps.pages.reading.page_reading import inspect_document, read_pages
 from apps.pages.sandbox.preload import assembled_pdf
-from tests.documents.hostile import encrypted, looping_page_tree, unspeakable_text
+from tests.documents.hostile import encrypted, unspeakable_text
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 IMAGES = {
@@ -82,14 +82,6 @@ def test_too_many_pages_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(errors.TooManyPages, match="3 pages"):
         inspect_document(path, max_pages=2)
-
-
-def test_a_loop_of_pages_ends_in_a_failed_page(saved: Save) -> None:
-    path = saved(looping_page_tree())
-
-    count = inspect_document(path, max_pages=10).page_count
-
-    assert all(isinstance(page, PageFailure) for page in read_pages(path, range(1, count + 1)))
 
 
 def test_a_page_tree_without_pages_gives_an_empty_sheet(saved: Save) -> None:

@@ -14,6 +14,7 @@ from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.reading import page_reading
+from tests.documents.hostile import looping_page_tree
 from tests.unit.pages.drawing import Sheet, write_pdf
 
 
@@ -47,11 +48,12 @@ def test_pages_are_counted_if_the_declared_count_is_wrong(tmp_path: Path) -> Non
     assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
 
 
-def test_a_page_tree_that_contains_itself_is_read_once(tmp_path: Path) -> None:
-    path = write_pdf(tmp_path / "a.pdf", [Sheet()])
-    path.write_bytes(path.read_bytes().replace(b"/Kids [7 0 R]", b"/Kids [2 0 R]"))
+def test_a_page_tree_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(looping_page_tree())
 
-    assert page_reading.inspect_document(str(path), max_pages=10).page_count == 1
+    with pytest.raises(errors.DamagedDocument, match="The page tree of the PDF contains itself"):
+        page_reading.inspect_document(str(path), max_pages=10)
 
 
 @pytest.mark.parametrize(
