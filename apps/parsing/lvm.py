@@ -37,9 +37,9 @@ class PageWithLvm:
             return page.pictures.page(page.page, requests.picture_pixels(target))
 
         def messages_for(target: Target) -> Sequence[prompting.Message]:
-            picture, own_prompt = picture_for(target), requests.own_prompt(target)
-            if own_prompt:
-                return prompting.dialect_messages(own_prompt, picture)
+            picture = picture_for(target)
+            if target.own_prompt:
+                return prompting.dialect_messages(target.own_prompt, picture)
             return prompting.page_messages(
                 prompt, page.page, instructions=page.instructions, image=picture, before=page.before, mark=marker
             ).messages

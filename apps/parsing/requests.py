@@ -35,11 +35,6 @@ def picture_pixels(target: Target) -> int:
     return NEW_CLAUDE_PIXELS if is_new else CLAUDE_PIXELS
 
 
-def own_prompt(target: Target) -> str:
-    """Return the prompt of a deployment's dialect; "" for a general model, which gets ours."""
-    return target.prompt or DIALECTS[target.dialect].prompt
-
-
 def is_finished(answer: CompletionResponse) -> bool:
     """Return whether the provider says that the answer is complete."""
     return answer.finish_reason in _FINISHED

@@ -66,6 +66,11 @@ class Target:
     has_fault: bool = False
 
     @property
+    def own_prompt(self) -> str:
+        """Return the prompt of its dialect; "" for a general model, which gets ours."""
+        return self.prompt or DIALECTS[self.dialect].prompt
+
+    @property
     def answer_settings(self) -> str:
         """Return everything of the deployment that its answers depend on, for cache keys."""
         form = [self.dialect, self.prompt, self.picture_pixels]

@@ -11,7 +11,6 @@ the picture, and everything random last.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import secrets
@@ -24,6 +23,7 @@ from typing import Any
 from apps.pages.model.blocks import Page
 from apps.parsing.prompts import page_notes
 from apps.parsing.prompts.agent_tools import TOOLS
+from apps.providers.requests.messages import picture_part
 
 FOLDER = Path(__file__).parent
 LATEST = {"llm": 2, "lvm": 2, "agent": 2}
@@ -119,7 +119,7 @@ def page_messages(
     if prompt.parser != "llm":
         if not image:
             raise ValueError(f"The parser {prompt.parser} needs the page's image.")
-        user.append(picture(image, detail="high"))
+        user.append(picture_part(image, detail="high"))
     if before:
         user.append({"type": "text", "text": framed("page_before", before, mark)})
     if prompt.parser != "lvm":
@@ -149,13 +149,7 @@ def system_message(prompt: Prompt, instructions: CustomInstructions) -> Message:
 
 def dialect_messages(prompt: str, image: bytes) -> tuple[Message, ...]:
     """Return the conversation with a document model: the page's image (JPEG), then the prompt that it knows."""
-    return ({"role": "user", "content": [picture(image), {"type": "text", "text": prompt}]},)
-
-
-def picture(image: bytes, **fields: str) -> Message:
-    """Return the part of a message that shows a JPEG."""
-    url = "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")
-    return {"type": "image_url", "image_url": {"url": url, **fields}}
+    return ({"role": "user", "content": [picture_part(image), {"type": "text", "text": prompt}]},)
 
 
 def defused(text: str) -> str:

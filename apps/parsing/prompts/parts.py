@@ -9,7 +9,8 @@ from string import ascii_lowercase
 
 from apps.pages.model.blocks import Page
 from apps.parsing.prompts import page_notes
-from apps.parsing.prompts.messages import CustomInstructions, Message, Prompt, framed, picture, system_message
+from apps.parsing.prompts.messages import CustomInstructions, Message, Prompt, framed, system_message
+from apps.providers.requests.messages import picture_part
 
 _WRONG = (
     "You have read this page before. Your answer was compared with what a program read, and parts of it were wrong. "
@@ -60,7 +61,7 @@ def part_messages(
         if reads_text:
             texts.append(framed("document_page", page_notes.page_text(part.page), mark))
         if part.image is not None:
-            content += [{"type": "text", "text": "\n".join(texts)}, picture(part.image, detail="high")]
+            content += [{"type": "text", "text": "\n".join(texts)}, picture_part(part.image, detail="high")]
             texts = []
     lines = "; ".join(f"after part {number} {_end_line(mark)}" for number, mark in enumerate(marks, 1))
     texts.append(f"{_DEMAND} {lines}")

@@ -67,7 +67,7 @@ class SecondTry:
             except PageError:  # a part cannot be shown enlarged
                 refused = self._refused[target.id] = replace(refused, parts=())
         messages = whole()
-        if not requests.own_prompt(target):
+        if not target.own_prompt:
             messages = prompting.with_refusal(messages, refused.wrong, self.marker)
         return requests.request_of(messages, self.page.page, target, tools)
 
@@ -112,7 +112,7 @@ class SecondTry:
         try:
             return check_drafts(self.page, drafts, sees_picture=self.sees_picture, must_pass=must_pass)
         except UnusableAnswer as error:
-            can_ask = not requests.own_prompt(target) and not self.page.instructions.texts
+            can_ask = not target.own_prompt and not self.page.instructions.texts
             parts = failing_parts(self.page, drafts, sees_picture=self.sees_picture) if can_ask else []
             self._refused[target.id] = _Refused(drafts, error.detail, parts)
             raise

@@ -6,11 +6,18 @@ sent: Gemini its thought signatures, Claude its thinking blocks.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 _FIELDS = ("role", "content", "tool_calls", "tool_call_id")
 _SIGNATURE_MARK = "__thought__"  # litellm appends Gemini's signature to the id of a tool call
+
+
+def picture_part(image: bytes, **fields: str) -> dict[str, Any]:
+    """Return the part of a message that shows a JPEG."""
+    url = "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")
+    return {"type": "image_url", "image_url": {"url": url, **fields}}
 
 
 def messages_for(family: str, model: str, messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -295,6 +295,7 @@ def test_live_workers_are_found(redis: Service) -> None:
 
 
 def test_providers_are_called_only_with_the_option(redis: Service, provider: FakeProvider) -> None:
+    provider.read_pictures()
     deploy(provider, "openai", name="house")
     deploy(provider, "azure", name="free", prices=None)  # no price list has a model of this name
 
@@ -304,7 +305,7 @@ def test_providers_are_called_only_with_the_option(redis: Service, provider: Fak
     assert without["deployment house"]["state"] == "not checked"
     assert "--providers" in without["deployment house"]["sentence"]
     assert called["deployment house"]["state"] == "ok"
-    assert len(provider.requests()) == 2
+    assert len(provider.requests()) == 4  # each a page of text and a picture
     for parts in (without, called):
         assert "Its price is not set" in parts["deployment free"]["sentence"]
         assert "price" not in parts["deployment house"]["sentence"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,13 @@ def test_check_shows_prices_and_refreshes_those_of_an_old_table(tmp_path: Path) 
 # --- check_providers ---
 
 
+@pytest.fixture
+def provider(provider: FakeProvider) -> FakeProvider:
+    """The models of these tests read the pictures that they are sent."""
+    provider.read_pictures()
+    return provider
+
+
 def check(*options: str) -> tuple[str, int]:
     out = io.StringIO()
     try:
@@ -319,7 +327,7 @@ def test_check_reports_which_deployments_work(
     assert "provider_auth_failed" in lines["anthropic"]
     assert "provider_model_not_found" in lines["gemini"]
     assert "paused" in lines["local"]
-    assert Usage.objects.filter(job_id="check").count() == 3
+    assert Usage.objects.filter(job_id="check").count() == 4
     assert "sk-" not in output + caplog.text
 
 
@@ -408,6 +416,53 @@ def test_check_fails_if_the_answer_is_not_the_page(provider: FakeProvider, quota
 
     assert code == 1
     assert "only 0% of the words" in output
+
+
+def test_check_looks_whether_a_model_reads_pictures(provider: FakeProvider, quota_store: QuotaStore) -> None:
+    deploy(provider, "openai")
+    deploy(provider, "anthropic", order=2, serves_lvm=False, serves_agent=False)
+
+    output, code = check()
+
+    lines = {line.split()[0]: line for line in output.splitlines()}
+    assert code == 0
+    assert "answers a page of text; reads a picture" in lines["openai"]
+    assert "picture" not in lines["anthropic"]
+    assert list(Usage.objects.order_by("pk").values_list("page_parser", flat=True)) == ["llm", "lvm", "llm"]
+
+
+@pytest.mark.parametrize(
+    "make_blind",
+    [
+        pytest.param(lambda fake: fake.answer("I see no picture.", when="this picture"), id="dropped"),
+        pytest.param(lambda fake: fake.fault("status", code=400, when="this picture"), id="refused"),
+        pytest.param(lambda fake: fake.fault("status", code=500, when="this picture"), id="failed"),
+    ],
+)
+def test_check_says_what_to_do_about_a_model_that_sees_nothing(
+    provider: FakeProvider, quota_store: QuotaStore, make_blind: Callable[[FakeProvider], None]
+) -> None:
+    deploy(provider, "local")
+    make_blind(provider)
+
+    output, code = check()
+
+    assert code == 1
+    assert "answers a page of text. " in output
+    assert "choose a model that sees pictures, or take lvm and agent out of page_parsers" in output
+
+
+def test_check_asks_a_document_model_in_its_own_words(provider: FakeProvider, quota_store: QuotaStore) -> None:
+    deploy(provider, "local", dialect="paddleocr_vl", serves_llm=False, serves_agent=False)
+
+    output, code = check()
+
+    assert (code, "local  ok" in output, "reads a picture" in output) == (0, True, True)
+    provider.answer("OK", end_line=False)
+    output, code = check()
+    assert code == 1
+    assert "only 0% of the words of a small picture: 'OK'" in output
+    assert "check that the dialect is the model's" in output
 
 
 def test_check_learns_what_a_deployment_refuses(provider: FakeProvider, quota_store: QuotaStore) -> None:
