@@ -102,15 +102,21 @@ def write_body(body: dict[str, Any], usage_key: str, fault: Fault | None) -> Rep
         case "huge_int":
             body[usage_key] = _every_number(body[usage_key], _STAND_IN)
             return _json(json.dumps(body).encode().replace(b"%d" % _STAND_IN, b"9" * _HUGE_DIGITS))
+        case "no_finish_reason":  # OpenAI's API, as some servers speak it
+            for choice in body["choices"]:
+                del choice["finish_reason"]
         case "usage":
             assert fault is not None
-            value = str(fault.details.get("value", "missing"))
-            if value == "missing":
-                del body[usage_key]
-            else:
-                wrong: dict[str, object] = {"negative": -1000, "string": "many", "1e12": 10**12, "too_small": 1}
-                body[usage_key] = _every_number(body[usage_key], wrong[value])
+            _spoil_usage(body, usage_key, str(fault.details.get("value", "missing")))
     return _json(json.dumps(body).encode())
+
+
+def _spoil_usage(body: dict[str, Any], usage_key: str, value: str) -> None:
+    if value == "missing":
+        del body[usage_key]
+    else:
+        wrong: dict[str, object] = {"negative": -1000, "string": "many", "1e12": 10**12, "too_small": 1}
+        body[usage_key] = _every_number(body[usage_key], wrong[value])
 
 
 def _every_number(usage: dict[str, Any], value: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import msgspec
 
 REFUSALS = frozenset({"status", "insufficient_quota", "auth", "model_not_found", "overloaded", "context_exceeded"})
 TEXTS = frozenset({"cut_text", "prose", "other_page", "nested_fences", "surrogate", "invalid_utf8", "refusal"})
-BODIES = frozenset({"html", "empty", "nan", "deep", "huge_int", "usage"})
+BODIES = frozenset({"html", "empty", "nan", "deep", "huge_int", "usage", "no_finish_reason"})
 TRANSPORTS = frozenset(
     {"huge_body", "gzip_bomb", "cut_body", "reset", "slow_headers", "trickle", "trickle_headers", "late"}
 )

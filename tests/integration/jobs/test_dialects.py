@@ -89,6 +89,18 @@ def test_a_page_is_parsed_by_a_document_model(submit: Submit, provider: FakeProv
     assert max(request["image_sizes"][0]) == pytest.approx(DIALECTS[dialect].picture_pixels, abs=1)
 
 
+def test_an_answer_without_a_finish_reason_is_taken(submit: Submit, provider: FakeProvider) -> None:
+    deploy(provider, "local", dialect="markdown", **LVM_ONLY)
+    provider.answer(ANSWERS["markdown"], end_line=False)
+    provider.fault("no_finish_reason")
+
+    job = run(submit(PAGE, **MULTIMODAL))
+
+    assert "fallback_reason" not in parsing(job)
+    assert result(job, "markdown.md") == f"{BODY}\n"
+    assert len(provider.requests()) == 1
+
+
 def test_every_dialect_is_tried_here() -> None:
     assert set(ANSWERS) == set(DIALECTS) - {""}
 
