@@ -8,19 +8,27 @@ https://docs.anthropic.com/en/docs/build-with-claude/batch-processing
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from apps.providers.batches.wire import NotReady, Progress, Result, exchange, exchange_json, json_lines
+from apps.providers.batches.wire import (
+    CLOCKS_DIFFER,
+    MAX_LISTS,
+    NotReady,
+    Progress,
+    Result,
+    exchange,
+    exchange_json,
+    json_lines,
+)
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed
 from apps.providers.models import Batch
 
 ADDRESS = "https://api.anthropic.com"
 _HEADERS = {"anthropic-version": "2023-06-01"}
-_CLOCKS_DIFFER = timedelta(minutes=10)
 _DETAILS = {
     "canceled": "The batch was cancelled before the provider came to this page.",
     "expired": "The batch expired before the provider came to this page.",
@@ -29,11 +37,9 @@ _DETAILS = {
 
 class AnthropicBatches:
     async def find(self, target: Target, batch: Batch, known: frozenset[str]) -> str:
-        listed = await self._json(target, "GET", "", params={"limit": "100"})
         undecided = False
-        for entry in listed.get("data") or []:
-            created = datetime.fromisoformat(str(entry["created_at"]).replace("Z", "+00:00"))
-            if entry["id"] in known or created < batch.created_at - _CLOCKS_DIFFER:
+        async for entry in self._newest(target, since=batch.created_at - CLOCKS_DIFFER):
+            if entry["id"] in known:
                 continue
             if entry.get("processing_status") == "ended":
                 content = await self._results_of(target, str(entry["id"]))
@@ -44,6 +50,21 @@ class AnthropicBatches:
         if undecided:  # one of them can be ours: sending it again could cost its price twice
             raise NotReady
         return ""
+
+    async def _newest(self, target: Target, *, since: datetime) -> AsyncIterator[dict[str, Any]]:
+        """Yield the batches that were created since then, the newest first. Raise NotReady if there are too many."""
+        after: dict[str, str] = {}
+        for _ in range(MAX_LISTS):
+            listed = await self._json(target, "GET", "", params={"limit": "100", **after})
+            entries = listed.get("data") or []
+            for entry in entries:
+                if datetime.fromisoformat(str(entry["created_at"]).replace("Z", "+00:00")) < since:
+                    return
+                yield entry
+            if not listed.get("has_more") or not entries:
+                return
+            after = {"after_id": str(entries[-1]["id"])}
+        raise NotReady
 
     def written(self, requests: Iterator[tuple[str, dict[str, Any]]]) -> bytes:
         return json.dumps({"requests": [{"custom_id": name, "params": body} for name, body in requests]}).encode()

@@ -11,7 +11,16 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from apps.providers.batches.wire import NotReady, Progress, Result, exchange, exchange_json, json_lines
+from apps.providers.batches.wire import (
+    CLOCKS_DIFFER,
+    MAX_LISTS,
+    NotReady,
+    Progress,
+    Result,
+    exchange,
+    exchange_json,
+    json_lines,
+)
 from apps.providers.calls.client import OPENAI_ADDRESS
 from apps.providers.catalog import Target
 from apps.providers.errors import CallFailed
@@ -20,7 +29,6 @@ from apps.providers.models import Batch
 KEY = "leafmill_batch"
 """The name of our key in the batch's metadata."""
 _ENDED = frozenset({"completed", "expired", "cancelled"})
-_MAX_LISTED = 1_000
 _TOO_MUCH = "token_limit_exceeded"  # of tokens in all batches under way; it passes
 _EXPIRED = "The batch expired before the provider came to this page."
 
@@ -33,17 +41,18 @@ class OpenAIBatches:
         self._is_azure = is_azure
 
     async def find(self, target: Target, batch: Batch, known: frozenset[str]) -> str:
+        oldest = (batch.created_at - CLOCKS_DIFFER).timestamp()
         after: dict[str, str] = {}
-        for _ in range(_MAX_LISTED // 100):
+        for _ in range(MAX_LISTS):
             listed = await self._json(target, "GET", "batches", params={"limit": "100", **after})
             entries = [entry for entry in listed.get("data") or [] if isinstance(entry, dict)]
             for entry in entries:
                 if (entry.get("metadata") or {}).get(KEY) == batch.key:
                     return str(entry["id"])
-            if not listed.get("has_more") or not entries:
-                break
+            if not listed.get("has_more") or not entries or (entries[-1].get("created_at") or oldest) < oldest:
+                return ""
             after = {"after": str(entries[-1]["id"])}
-        return ""
+        raise NotReady  # sending it again could cost its price twice
 
     def written(self, requests: Iterator[tuple[str, dict[str, Any]]]) -> bytes:
         lines = (

@@ -15,7 +15,7 @@ from apps.providers import deployment_faults
 from apps.providers.batches import sending, settling
 from apps.providers.batches.anthropic_api import AnthropicBatches
 from apps.providers.batches.openai_api import OpenAIBatches
-from apps.providers.batches.sending import check_later, claimed_batches, give_up
+from apps.providers.batches.sending import claimed_batches, give_up, wait_or_give_up
 from apps.providers.batches.settling import JobPages
 from apps.providers.batches.wire import BatchApi, Progress
 from apps.providers.catalog import Target, target_of
@@ -35,8 +35,6 @@ APIS: dict[str, BatchApi] = {
     "azure": OpenAIBatches(is_azure=True),
     "anthropic": AnthropicBatches(),
 }
-MAX_CANCELLING = timedelta(minutes=20)
-"""A provider that has not ended a cancelled batch after this time is not waited for."""
 _BEING_CANCELLED = frozenset({"cancelling", "canceling"})
 KEPT = timedelta(days=7)
 
@@ -55,12 +53,12 @@ def tend_batches(*, ended_jobs: Collection[str]) -> JobPages:
             target = target_of(batch.deployment)  # paused or not: what was sent is billed
             pages += _look_at(batch, target, APIS[target.family])
         except sealed_secrets.BrokenSeal:
-            pages += _after_waiting(batch, "The secrets cannot be read: SECRET_KEY changed. Load the providers again.")
+            pages += wait_or_give_up(batch, "The secrets cannot be read: SECRET_KEY changed. Load the providers again.")
         except CallFailed as failed:
             logger.warning("%s could not be looked at: %s", batch, failed)
             if failed.failure in FAULT_FAILURES:
                 deployment_faults.report(target, failed)
-            pages += _after_waiting(batch, str(failed))
+            pages += wait_or_give_up(batch, str(failed))
     Batch.objects.filter(ended_at__lt=Now() - KEPT).delete()
     return pages
 
@@ -120,16 +118,7 @@ def _look_at(batch: Batch, target: Target, api: BatchApi) -> JobPages:
         logger.warning("%s is cancelled: half of a job's time has passed", batch)
         cancel(batch)
         return []
-    return _after_waiting(batch, progress.detail)
-
-
-def _after_waiting(batch: Batch, detail: str) -> JobPages:
-    """Look at the batch later. One that should have ended long ago is not waited for."""
-    if batch.pages.filter(state=BatchRequestState.SENT, until__lte=Now() - MAX_CANCELLING).exists():
-        detail = "The provider did not end the batch in time; its pages are booked with their largest cost."
-        return give_up(batch, detail, is_known_unsent=False)
-    check_later(batch, detail=detail)
-    return []
+    return wait_or_give_up(batch, progress.detail)
 
 
 def _take_results(batch: Batch, target: Target, api: BatchApi, progress: Progress) -> JobPages:

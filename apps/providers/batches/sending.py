@@ -41,6 +41,8 @@ WORK_LEASE = timedelta(minutes=12)
 """A process that works on a batch keeps others from it for this long, which no request takes."""
 FIRST_CHECK = timedelta(seconds=20)
 MAX_BACKOFF = timedelta(minutes=10)
+MAX_OVERDUE = timedelta(minutes=20)
+"""A batch that has not ended so long after half of its job's time is not waited for."""
 TOKENS_PAUSE = timedelta(minutes=10)
 _NOT_ACCEPTED = frozenset({Failure.BAD_REQUEST, Failure.CONTEXT, Failure.REFUSED, Failure.PARAMETER_REFUSED})
 
@@ -105,7 +107,7 @@ def send_batches(apis: dict[str, BatchApi]) -> JobPages:
             else:
                 pages += _send(batch, target, apis[target.family])
         except NotReady:
-            check_later(batch)
+            pages += wait_or_give_up(batch, "")
         except CallFailed as failed:
             pages += _after_failure(batch, target, failed)
     return pages
@@ -176,6 +178,15 @@ def give_up(batch: Batch, detail: str, *, is_known_unsent: bool) -> JobPages:
         pages = fail_requests(requests, detail, is_free=is_known_unsent)
     release_unsent(requests, is_free=is_known_unsent)
     return pages
+
+
+def wait_or_give_up(batch: Batch, detail: str) -> JobPages:
+    """Look at the batch later. One that should have ended long ago is not waited for."""
+    if batch.pages.filter(state=BatchRequestState.SENT, until__lte=Now() - MAX_OVERDUE).exists():
+        detail = "The provider did not end the batch in time; its pages are booked with their largest cost."
+        return give_up(batch, detail, is_known_unsent=False)
+    check_later(batch, detail=detail)
+    return []
 
 
 def check_later(batch: Batch, *, detail: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from apps.providers.calls.authorization import authorization_headers
@@ -43,6 +44,11 @@ class Result:
     status: int | None
     body: bytes = field(repr=False, default=b"")
     detail: str = ""
+
+
+MAX_LISTS = 100
+"""Lists of a provider's newest batches that are read to find one again, with 100 batches each."""
+CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 class NotReady(Exception):

@@ -27,7 +27,7 @@ FAMILIES = frozenset({"openai", "azure", "anthropic"})
 _OPENAI_PATH = re.compile(r"/(?:v1|openai)/(?P<kind>files|batches)(?:/(?P<id>[\w-]+))?(?:/(?P<verb>content|cancel))?")
 _ANTHROPIC_PATH = re.compile(r"/v1/messages/batches(?:/(?P<id>[\w-]+))?(?:/(?P<verb>results|cancel))?")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MAX_METADATA = 16
+_MAX_METADATA, _MAX_LISTED = 16, 100
 EXPIRED = {
     "code": "batch_expired",
     "message": "This request could not be executed before the completion window expired.",
@@ -43,6 +43,7 @@ class Batch:
     lines: dict[str, Call]
     facts: dict[str, Any]
     status: str = "validating"
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     files: dict[str, str] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: list[dict[str, Any]] = field(default_factory=list)
@@ -147,9 +148,9 @@ class Batches:
             case "POST", None, None if not found["id"]:
                 return self._create(wire, call)
             case "GET", None, None if not found["id"]:
-                own = [batch for batch in self._batches.values() if batch.family == wire.family]
-                data = [_batch_object(batch) for batch in reversed(own)]
-                return json_reply(200, {"object": "list", "data": data, "has_more": False}, {})
+                page, has_more = self._page(call, wire.family, "after")
+                data = [_batch_object(batch) for batch in page]
+                return json_reply(200, {"object": "list", "data": data, "has_more": has_more}, {})
             case "GET", Batch() as batch, None:
                 reply = json_reply(200, _batch_object(batch), {})
                 batch.status = "in_progress" if batch.status == "validating" else batch.status
@@ -220,9 +221,12 @@ class Batches:
             case "POST", None, None if not name:
                 return self._create_message_batch(wire, call)
             case "GET", None, None if not name:
-                own = [each for each in self._batches.values() if each.family == "anthropic"]
-                data = [_message_batch(each) for each in reversed(own)]
-                return json_reply(200, {"data": data, "has_more": False, "first_id": None, "last_id": None}, {})
+                page, has_more = self._page(call, "anthropic", "after_id")
+                data = [_message_batch(each) for each in page]
+                ends = {"first_id": page[0].id, "last_id": page[-1].id} if page else {}
+                return json_reply(
+                    200, {"data": data, "has_more": has_more, "first_id": None, "last_id": None, **ends}, {}
+                )
             case "GET", Batch() as batch, None:
                 return json_reply(200, _message_batch(batch), {})
             case "POST", Batch() as batch, "cancel":
@@ -248,6 +252,15 @@ class Batches:
         return json_reply(200, _message_batch(self._new("msgbatch_", "anthropic", lines, {})), {})
 
     # --- both ---
+
+    def _page(self, call: Call, family: str, cursor: str) -> tuple[list[Batch], bool]:
+        """Return the newest batches, or those after the one that the cursor names, and whether there are more."""
+        own = [batch for batch in reversed(self._batches.values()) if batch.family == family]
+        limit, after = int(call.query.get("limit", "20")), call.query.get(cursor)
+        if not 1 <= limit <= _MAX_LISTED or (after and after not in self._batches):
+            raise Refusal("invalid", f"Invalid limit or {cursor}.")
+        first = own.index(self._batches[after]) + 1 if after else 0
+        return own[first : first + limit], first + limit < len(own)
 
     def _line(self, wire: Wire, call: Call, body: dict[str, Any]) -> Call:
         path = {"azure": f"/openai/deployments/{body.get('model')}/chat/completions", "anthropic": "/v1/messages"}
@@ -283,7 +296,7 @@ def _batch_object(batch: Batch) -> dict[str, Any]:
         "object": "batch",
         "completion_window": "24h",
         "status": batch.status,
-        "created_at": 1_750_000_000,
+        "created_at": int(batch.created_at.timestamp()),
         "errors": {"object": "list", "data": batch.errors} if batch.errors else None,
         "output_file_id": batch.files.get("output_file_id"),
         "error_file_id": batch.files.get("error_file_id"),
@@ -301,7 +314,7 @@ def _message_batch(batch: Batch) -> dict[str, Any]:
         "type": "message_batch",
         "processing_status": status,
         "request_counts": {"processing": len(batch.lines) - len(kinds), **counts},
-        "created_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "created_at": batch.created_at.isoformat().replace("+00:00", "Z"),
         "ended_at": None,
         "results_url": "https://elsewhere.invalid/results" if batch.status == "ended" else None,
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from django.db.models import F
 from django.utils import timezone
@@ -19,6 +21,7 @@ from apps.providers.ledger import job_quota_key
 from apps.providers.models import Batch, BatchRequest, BatchState, CallOutcome, Deployment, Usage
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
+from tests.fakes.providers import credentials
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 
 HOURS: dict[str, Any] = {"mode": "balanced", "tier": "balanced", "uses_models": True, "options": {"urgency": "hours"}}
@@ -126,6 +129,44 @@ def test_a_batch_whose_response_was_lost_is_found_again_and_not_sent_twice(
     run(job)
 
     assert provider.batches()["created"] == 1
+    assert booked() == [("batch", CallOutcome.ANSWERED, PAGE_NANOS // 2)] * 2
+
+
+def sent_by_others(provider: FakeProvider, family: str, count: int) -> None:
+    """Create batches with one request each, as another program with the same key would."""
+    body: dict[str, Any]
+    if family == "anthropic":
+        headers = {"x-api-key": credentials.ANTHROPIC_KEY, "anthropic-version": "2023-06-01"}
+        url, body = f"{provider.url}/anthropic/v1/messages/batches", {"requests": [{"custom_id": "a", "params": {}}]}
+    else:
+        headers = {"Authorization": f"Bearer {credentials.OPENAI_KEY}"}
+        url = f"{provider.url}/openai/v1/batches"
+        line = json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {}})
+        files = {"file": ("others.jsonl", line)}
+        stored = httpx.post(f"{provider.url}/openai/v1/files", headers=headers, data={"purpose": "batch"}, files=files)
+        file = stored.raise_for_status().json()["id"]
+        body = {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    with httpx.Client(headers=headers, trust_env=False) as client:
+        for _ in range(count):
+            client.post(url, json=body).raise_for_status()
+
+
+@pytest.mark.parametrize("family", ["openai", "anthropic"])
+def test_a_lost_batch_is_found_behind_more_batches_than_one_list_has(
+    submit: Submit, provider: FakeProvider, family: str
+) -> None:
+    batched(provider, family)
+    job = put_in(submit(pages=2, **HOURS))
+    provider.fault("reset", family=f"{family}-batch", model="POST */batches", times=1)
+    pass_time()
+    provider.end_batches()
+    sent_by_others(provider, family, 101)
+
+    for _ in range(3):
+        pass_time()
+    run(job)
+
+    assert provider.batches()["created"] == 102
     assert booked() == [("batch", CallOutcome.ANSWERED, PAGE_NANOS // 2)] * 2
 
 
