@@ -1,4 +1,4 @@
-"""Projects and their API keys."""
+"""Projects, their API keys, and the keys by which clients repeat requests."""
 
 from __future__ import annotations
 
@@ -88,3 +88,26 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.beginning}...)"
+
+
+class IdempotencyKey(models.Model):
+    """A key that a client sent with a request, and the first response to that request.
+
+    ``status`` None: the request is being processed, under the lease, or its process stopped. ``fingerprint``: SHA-256
+    of the request's address and body.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    body = models.TextField(blank=True)
+    fence = models.PositiveIntegerField(default=1)
+    lease_expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "key"], name="idempotency_key_of_project")]
+
+    def __str__(self) -> str:
+        return self.key

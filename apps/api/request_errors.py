@@ -3,7 +3,7 @@
 ParseError (apps/pages/model/errors.py)
   RequestError                 the request itself
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
-    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, Unauthenticated, NotFound
+    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound
     InvalidOptions        holds every invalid option
   Unavailable             a part of the service does not respond
     DatabaseUnavailable, StorageUnreachable, StorageFull
@@ -89,6 +89,12 @@ class RangeNotSatisfiable(RequestError):
     """The file does not have the part that the header Range asks for. Send another range, or none."""
 
     code = "range_not_satisfiable"
+
+
+class InvalidIdempotencyKey(RequestError):
+    """The Idempotency-Key is not valid. Send 1 to 255 printable ASCII characters, such as a new UUID."""
+
+    code = "invalid_idempotency_key"
 
 
 class Unauthenticated(RequestError):

@@ -99,6 +99,16 @@ def query(**names: type) -> list[OpenApiParameter]:
     ]
 
 
+IDEMPOTENCY_KEY = [
+    OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "minLength": 1, "maxLength": 255},
+        OpenApiParameter.HEADER,
+        description="A new UUID for each request. The same request with the same key creates nothing a second time.",
+    ),
+]
+
+
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "apps.api.authentication.ApiKeyAuthentication"
     name = "ApiKey"

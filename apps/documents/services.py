@@ -41,6 +41,28 @@ def store_upload(
 
     ``kept_as_file`` False: the document is deleted with the last of its jobs.
     """
+    document = store_bytes(
+        project=project,
+        name=name,
+        content=content,
+        purpose=purpose,
+        external_file_id=external_file_id,
+        kept_as_file=kept_as_file,
+    )
+    document.save(force_insert=True)
+    return document
+
+
+def store_bytes(
+    *,
+    project: Project,
+    name: str,
+    content: BinaryIO,
+    purpose: str = "parse",
+    external_file_id: str = "",
+    kept_as_file: bool = True,
+) -> Document:
+    """Store the bytes as ``store_upload`` does, and return the document without saving its row."""
     sha256, size = hashlib.sha256(), 0
     content.seek(0)
     while chunk := content.read(1024 * 1024):
@@ -60,7 +82,6 @@ def store_upload(
     )
     content.seek(0)
     storage.write(storage.original(document.id), content, durable=True)
-    document.save(force_insert=True)
     return document
 
 

@@ -19,6 +19,7 @@ from apps.api.request_errors import (
     UnsupportedEncoding,
     UnsupportedMediaType,
 )
+from apps.api.requests import idempotency
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_DEPTH = 32
@@ -28,7 +29,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
-    """Return the JSON object in the body. If ``optional``, an empty body is an empty object."""
+    """Return the JSON object in the body. If ``optional``, an empty body is an empty object.
+
+    Ends the request if it was answered before (``idempotency.begin``).
+    """
     raw = read_raw(request)
     if not raw:
         if optional:
@@ -36,7 +40,9 @@ def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
         raise InvalidRequest("The request has no body. Send a JSON object.")
     if content_type(request) != "application/json":
         raise UnsupportedMediaType("The body must be JSON. Send it with Content-Type: application/json.")
-    return parse_json(raw)
+    content = parse_json(raw)
+    idempotency.begin(request, lambda: idempotency.fingerprint_of(raw), transaction_id=content.get("transaction_id"))
+    return content
 
 
 def read_raw(request: Request) -> bytes:

@@ -24,6 +24,7 @@ from apps.api.request_errors import (
     TooManyFiles,
     UnsupportedMediaType,
 )
+from apps.api.requests import idempotency
 from apps.api.requests.bodies import check_encoding, content_type, source_of
 from apps.documents.errors import FileTooLarge
 
@@ -71,8 +72,8 @@ def read_upload(request: Request) -> Iterator[Upload]:
 def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> Iterator[Form]:
     """Yield the form of the request, with or without a file. When the block ends, nothing of it is left on disk.
 
-    Raises UnsupportedMediaType, UnsupportedEncoding, FileTooLarge, FieldTooLarge, TooManyFields, TooManyFiles,
-    IncompleteUpload, InvalidRequest.
+    Ends the request if it was answered before (``idempotency.begin``). Raises UnsupportedMediaType,
+    UnsupportedEncoding, FileTooLarge, FieldTooLarge, TooManyFields, TooManyFiles, IncompleteUpload, InvalidRequest.
     """
     check_encoding(request)
     if content_type(request) != "multipart/form-data":
@@ -103,6 +104,8 @@ def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> Iterator[For
             handler.spool.seek(0)
             last = {name: sent[-1] for name, sent in values.items()}
             upload = Upload(handler.shown_name, cast(BinaryIO, handler.spool), handler.size_bytes, last)
+        name, content = (upload.name, upload.content) if upload else ("", None)
+        idempotency.begin(request, lambda: idempotency.fingerprint_of_form(values, name, content))
         yield Form(values, upload)
     finally:
         handler.close()

@@ -18,10 +18,11 @@ from apps.api import links
 from apps.api.base import PublicView, caller_of, json_response, project_of
 from apps.api.error_codes import llamaparse_code
 from apps.api.request_errors import FileMissing, InvalidRequest, NotFound, UnsupportedMediaType
-from apps.api.requests import query_parameters
+from apps.api.requests import idempotency, query_parameters
 from apps.api.requests.bodies import content_type, read_raw
+from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Form, check_fields, read_form
-from apps.api.schema import PROBLEMS, query
+from apps.api.schema import IDEMPOTENCY_KEY, PROBLEMS, query
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata
@@ -114,9 +115,11 @@ class Upload(FirstApiView):
     @extend_schema(
         operation_id="upload_parsing_file",
         tags=["parsing (v1)"],
+        parameters=IDEMPOTENCY_KEY,
         request=UPLOAD_FORMS,
         responses={200: ParsingJob, **PROBLEMS},
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Upload a document and create a job for it. The fields of the form are the options."""
         caller = caller_of(request)
@@ -132,8 +135,12 @@ class Upload(FirstApiView):
                     document = named_document(caller.project, options)
             else:
                 raise FileMissing("The form has no document. Send it as the part file, or its address as input_url.")
-        job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
-        return json_response(represent(job))
+
+        def create() -> HttpResponse:
+            job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
+            return json_response(represent(job))
+
+        return create_once(request, create)
 
 
 class Screenshot(Upload):
@@ -142,6 +149,7 @@ class Screenshot(Upload):
     @extend_schema(
         operation_id="screenshot_parsing_file",
         tags=["parsing (v1)"],
+        parameters=IDEMPOTENCY_KEY,
         request=UPLOAD_FORMS,
         responses={200: ParsingJob, **PROBLEMS},
     )
@@ -271,12 +279,12 @@ def _form_of(request: Request) -> Iterator[Form]:
             "application/x-www-form-urlencoded with its address in input_url."
         )
     try:
-        values = parse_qs(
-            read_raw(request).decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"
-        )
+        raw = read_raw(request)
+        values = parse_qs(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError as error:
         raise InvalidRequest("The form is malformed or has too many fields. Send it in UTF-8.") from error
     if any("\x00" in value for sent in values.values() for value in sent):
         raise InvalidRequest("The form contains NUL. Remove it.")
     check_fields(values, max_fields=MAX_FIELDS)
+    idempotency.begin(request, lambda: idempotency.fingerprint_of(raw))
     yield Form(values, None)

@@ -17,7 +17,8 @@ from apps.api.error_responses import problems_of
 from apps.api.request_errors import InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
-from apps.api.schema import JSON, PROBLEMS, query
+from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
 from apps.api.v2.configured import PRODUCT_TYPE
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import ParseOptions
@@ -70,17 +71,22 @@ class Configurations(ApiView):
     @extend_schema(
         operation_id="create_configuration",
         tags=["configurations"],
+        parameters=IDEMPOTENCY_KEY,
         request={JSON: NewConfiguration},
         responses={200: Configuration, **PROBLEMS},
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Save options under a name. A request uses them by ``configuration_id``."""
         sent = read_json(request)
         new = validated(NewConfiguration, sent)
-        saved = configurations.save_configuration(
-            project=project_of(request), name=new.name, parameters=_checked(new.parameters, sent["parameters"])
-        )
-        return json_response(_represent(saved))
+        project, parameters = project_of(request), _checked(new.parameters, sent["parameters"])
+
+        def create() -> HttpResponse:
+            saved = configurations.save_configuration(project=project, name=new.name, parameters=parameters)
+            return json_response(_represent(saved))
+
+        return create_once(request, create)
 
     @extend_schema(
         operation_id="list_configurations",

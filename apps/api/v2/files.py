@@ -23,8 +23,9 @@ from apps.api.base import ApiView, PublicView, json_response, project_of
 from apps.api.request_errors import WRONG_PROJECT, NotFound, StorageFull, StorageUnreachable
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
+from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
-from apps.api.schema import FILE_FORM, JSON, PROBLEMS, query
+from apps.api.schema import FILE_FORM, IDEMPOTENCY_KEY, JSON, PROBLEMS, query
 from apps.api.v2.representations import File, FileList, PresignedUrl, represent_file
 from apps.core.pagination import NEWEST_FIRST, SortOrder
 from apps.documents import services as documents
@@ -50,7 +51,14 @@ _PAGING = {"page_size": int, "page_token": str}
 
 
 class Files(ApiView):
-    @extend_schema(operation_id="create_file", tags=["files"], request=FILE_FORM, responses={200: File, **PROBLEMS})
+    @extend_schema(
+        operation_id="create_file",
+        tags=["files"],
+        parameters=IDEMPOTENCY_KEY,
+        request=FILE_FORM,
+        responses={200: File, **PROBLEMS},
+    )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Upload a file of any type. The service checks whether it can be parsed when a job is created for it."""
         with read_upload(request) as upload:
@@ -62,8 +70,20 @@ class Files(ApiView):
             if len(external_id) > MAX_EXTERNAL_ID_CHARS or "\x00" in external_id:
                 detail = f"The external_file_id is not valid. Send at most {MAX_EXTERNAL_ID_CHARS} characters, no NUL."
                 raise InvalidOption(detail, location=("body", "external_file_id"))
-            document = store(project_of(request), upload, purpose=purpose, external_file_id=external_id)
-        return json_response(represent_file(document))
+            with storage_errors():
+                document = documents.store_bytes(
+                    project=project_of(request),
+                    name=upload.name,
+                    content=upload.content,
+                    purpose=purpose,
+                    external_file_id=external_id,
+                )
+
+        def create() -> HttpResponse:
+            document.save(force_insert=True)
+            return json_response(represent_file(document))
+
+        return create_once(request, create)
 
     @extend_schema(
         operation_id="list_files",
@@ -181,22 +201,10 @@ def find_file(project: Project, file_id: str) -> Document:
     return documents.find_document(project=project, document_id=file_id)
 
 
-def store(
-    project: Project,
-    upload: Upload,
-    *,
-    purpose: str = "parse",
-    external_file_id: str = "",
-    kept_as_file: bool = True,
-) -> Document:
+def store(project: Project, upload: Upload, *, kept_as_file: bool = True) -> Document:
     with storage_errors():
         return documents.store_upload(
-            project=project,
-            name=upload.name,
-            content=upload.content,
-            purpose=purpose,
-            external_file_id=external_file_id,
-            kept_as_file=kept_as_file,
+            project=project, name=upload.name, content=upload.content, kept_as_file=kept_as_file
         )
 
 

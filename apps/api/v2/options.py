@@ -29,3 +29,4 @@ class ParseRequest(ParseOptions):
 
     file_id: ShortText | None = None
     source_url: Annotated[str, Field(max_length=8192)] | None = None
+    transaction_id: Annotated[str, Field(description="the same as the header Idempotency-Key")] | None = None

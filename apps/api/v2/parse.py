@@ -18,8 +18,9 @@ from apps.api.request_errors import FileMissing, InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.fetched import fetched
+from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
-from apps.api.schema import JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
 from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
@@ -45,7 +46,7 @@ from apps.jobs import queries as job_queries
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.commands.retry import retry_pages
-from apps.jobs.commands.submit import submit_job
+from apps.jobs.commands.submit import JobRequest, submit_job
 from apps.jobs.errors import InvalidOption
 from apps.jobs.option_groups import Options, WholeNumber
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
@@ -58,16 +59,20 @@ HEAD_BYTES = MAX_HEADER_OFFSET_BYTES + 4
 
 class ParseJobs(ApiView):
     @extend_schema(
-        operation_id="create_parse", tags=["parse"], request={JSON: ParseRequest}, responses={200: Job, **PROBLEMS}
+        operation_id="create_parse",
+        tags=["parse"],
+        parameters=IDEMPOTENCY_KEY,
+        request={JSON: ParseRequest},
+        responses={200: Job, **PROBLEMS},
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Create a job for a file that is already uploaded, or for the document at a URL."""
-        caller = caller_of(request)
-        options = request_options(ParseRequest, caller.project, read_json(request))
-        accepted = accept_request(caller.project, options)
-        document = named_document(caller.project, options)
-        job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
-        return json_response(represent_job(job))
+        project = project_of(request)
+        options = request_options(ParseRequest, project, read_json(request))
+        accepted = accept_request(project, options)
+        document = named_document(project, options)
+        return _submit_once(request, document, accepted)
 
     @extend_schema(
         operation_id="list_parse",
@@ -104,16 +109,22 @@ class ParseJobs(ApiView):
 
 
 class ParseUpload(ApiView):
-    @extend_schema(operation_id="upload_parse", tags=["parse"], request=PARSE_FORM, responses={200: Job, **PROBLEMS})
+    @extend_schema(
+        operation_id="upload_parse",
+        tags=["parse"],
+        parameters=IDEMPOTENCY_KEY,
+        request=PARSE_FORM,
+        responses={200: Job, **PROBLEMS},
+    )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Upload a document and create a job for it. The options are JSON text in the field ``configuration``."""
-        caller = caller_of(request)
+        project = project_of(request)
         with read_upload(request) as upload:
-            accepted = accept_request(caller.project, options_of(caller.project, upload))
+            accepted = accept_request(project, options_of(project, upload))
             check_type(upload.content.read(HEAD_BYTES))
-            document = store(caller.project, upload, kept_as_file=False)
-        job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
-        return json_response(represent_job(job))
+            document = store(project, upload, kept_as_file=False)
+        return _submit_once(request, document, accepted)
 
 
 class ParseVersions(ApiView):
@@ -202,6 +213,15 @@ class ParsePages(ApiView):
         items = [represent_page(page) for page in listed.rows]
         counts = job_queries.page_counts(job.pk)
         return json_response(JobPageList(counts=counts, items=items, next_page_token=listed.next_token))
+
+
+def _submit_once(request: Request, document: Document, accepted: JobRequest) -> HttpResponse:
+    def create() -> HttpResponse:
+        caller = caller_of(request)
+        job = submit_job(project=caller.project, document=document, request=accepted, api_key=caller.api_key)
+        return json_response(represent_job(job))
+
+    return create_once(request, create)
 
 
 def options_of(project: Project, upload: Upload) -> ParseOptions:

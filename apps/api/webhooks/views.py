@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from apps.api.base import ApiView, json_response, project_of
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
-from apps.api.schema import JSON, PROBLEMS, query
+from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
 from apps.api.webhooks.targets import checked_target
 from apps.core.pagination import NEWEST_FIRST
 from apps.jobs.errors import InvalidOption
@@ -50,12 +51,17 @@ class SavedWebhooks(ApiView):
     @extend_schema(
         operation_id="create_webhook_config",
         tags=["webhooks"],
+        parameters=IDEMPOTENCY_KEY,
         request={JSON: WebhookConfiguration},
         responses={200: SavedWebhook, **PROBLEMS},
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Save a webhook, so that requests for jobs can name it in ``webhook_configuration_ids``."""
-        return json_response(_represent(webhooks.save_endpoint(project=project_of(request), target=_sent(request))))
+        project, target = project_of(request), _sent(request)
+        return create_once(
+            request, lambda: json_response(_represent(webhooks.save_endpoint(project=project, target=target)))
+        )
 
     @extend_schema(
         operation_id="list_webhook_configs",

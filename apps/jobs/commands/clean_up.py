@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Exists, OuterRef, Sum
 
+from apps.accounts import idempotency
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.models import Document
@@ -51,7 +52,7 @@ def clean_up() -> int:
     """Do one round of housekeeping, and return the number of jobs removed. The next round continues its work."""
     began = time.monotonic()
     until = began + MAX_ROUND_SECONDS
-    for work in (documents.remove_due, answer_cache.purge_expired, webhooks.purge_log):
+    for work in (documents.remove_due, answer_cache.purge_expired, webhooks.purge_log, idempotency.purge_keys):
         while work() and time.monotonic() < began + MAX_ROUND_SECONDS / 3:
             pass
     if not update_expiry(until=until):
@@ -69,6 +70,8 @@ def clean_up_all() -> int:
     while answer_cache.purge_expired():
         pass
     while webhooks.purge_log():
+        pass
+    while idempotency.purge_keys():
         pass
     update_expiry()
     return _remove_overdue_jobs()

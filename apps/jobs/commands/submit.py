@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts.models import ApiKey, Project
 from apps.core import sealed_secrets, tracing
+from apps.core.database_connections import durable_transaction
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs import webhook_events
@@ -68,12 +69,8 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
         updated_at=now,
         deadline_at=Now() + timedelta(seconds=settings.MAX_JOB_SECONDS),
     )
-    # On SQLite the commit that accepts a job waits for the disk; other commits may be lost in a power cut.
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous=FULL")
     try:
-        with transaction.atomic():
+        with durable_transaction():
             job.save(force_insert=True)
             if request.webhooks:
                 webhooks.add_to_job(project=project, job_id=job.pk, targets=request.webhooks)
