@@ -77,7 +77,11 @@ def processes_below(member: str, pid: int) -> list[tuple[psutil.Process, str]]:
     for child in _children(pid):
         with suppress(psutil.Error):  # it has ended meanwhile
             process = psutil.Process(child)
-            found += [(process, "readers")] if _is_reader(process) else processes_below(member, child)
+            found += (
+                [(process, "readers")]
+                if "apps.pages.sandbox.server" in process.cmdline()
+                else processes_below(member, child)
+            )
     return found
 
 
@@ -89,7 +93,3 @@ def _children(pid: int) -> list[int]:
             with suppress(OSError):  # the thread has ended meanwhile
                 found += map(int, (task / "children").read_text().split())
     return found
-
-
-def _is_reader(process: psutil.Process) -> bool:
-    return "apps.pages.sandbox.server" in process.cmdline()

@@ -21,12 +21,12 @@ _folder = tempfile.mkdtemp(prefix="leafmill-tests-")
 _owner = os.getpid()
 
 
+@atexit.register
 def _remove() -> None:
     if os.getpid() == _owner:  # not in a forked child
         shutil.rmtree(_folder, ignore_errors=True)
 
 
-atexit.register(_remove)
 os.environ["LEAFMILL_DATA"] = _folder
 (Path(_folder) / "static").mkdir()
 

@@ -75,7 +75,9 @@ def file_response(
 def compressed(request: Request, response: HttpResponseBase) -> HttpResponseBase:
     """Return the response compressed with gzip if the client takes it, and if it is text and long enough."""
     response["Vary"] = "Accept-Encoding"
-    if not _takes_gzip(request) or not response["Content-Type"].startswith(_TEXT):
+    accepted = request.META.get("HTTP_ACCEPT_ENCODING", "").lower().replace(" ", "").split(",")
+    takes_gzip = any(each.startswith("gzip") and not each.endswith((";q=0", ";q=0.0")) for each in accepted)
+    if not takes_gzip or not response["Content-Type"].startswith(_TEXT):
         return response
     if isinstance(response, HttpResponse):
         if len(response.content) < MIN_COMPRESSED_BYTES:
@@ -92,11 +94,6 @@ def compressed(request: Request, response: HttpResponseBase) -> HttpResponseBase
     if tag := response.headers.get("ETag"):
         response["ETag"] = f"W/{tag}"
     return response
-
-
-def _takes_gzip(request: Request) -> bool:
-    accepted = request.META.get("HTTP_ACCEPT_ENCODING", "").lower().replace(" ", "").split(",")
-    return any(each.startswith("gzip") and not each.endswith((";q=0", ";q=0.0")) for each in accepted)
 
 
 def _part(request: Request, size: int, tag: str) -> tuple[int, int] | None:

@@ -105,7 +105,9 @@ def option_states(model: type[Options], path: str = "", *, has_effect: bool = Tr
         is_refused = refused or REFUSED in field.metadata
         group = _group_in(field.annotation)
         if group is None or "auto_mode" in name:
-            found.append((path + name, effective, is_refused, _description(field)))
+            parts = (each for part in get_args(field.annotation) for each in getattr(part, "__metadata__", ()))
+            inner = (each.description for each in parts if isinstance(each, FieldInfo) and each.description)
+            found.append((path + name, effective, is_refused, field.description or next(inner, "")))
         else:
             dots = "[]." if "list" in str(field.annotation) else "."
             found += option_states(group, path + name + dots, has_effect=effective, refused=is_refused)
@@ -116,10 +118,3 @@ def _group_in(annotation: Any) -> type[Options] | None:
     if inspect.isclass(annotation) and issubclass(annotation, Options):
         return annotation
     return next((found for part in get_args(annotation) if (found := _group_in(part))), None)
-
-
-def _description(field: FieldInfo) -> str:
-    if field.description:
-        return field.description
-    inner = (each for part in get_args(field.annotation) for each in getattr(part, "__metadata__", ()))
-    return next((each.description for each in inner if isinstance(each, FieldInfo) and each.description), "")

@@ -31,7 +31,6 @@ from apps.core.outbound import requests as outbound
 from apps.webhooks import services
 from apps.webhooks.models import (
     DeliveryState,
-    JobWebhook,
     OutputFormat,
     WebhookAttempt,
     WebhookDelivery,
@@ -118,21 +117,17 @@ def _claim(running: Any) -> list[WebhookDelivery]:
             break
         for delivery in batch:
             host = delivery.webhook.host
-            if per_host[host] >= MAX_AT_ONCE_PER_HOST or not _claim_one(delivery):
+            if per_host[host] >= MAX_AT_ONCE_PER_HOST:
                 continue
+            # The attempt is counted before it begins.
+            row = _due().filter(pk=delivery.pk, fence=delivery.fence)
+            if not row.update(fence=F("fence") + 1, attempts=F("attempts") + 1, lease_expires_at=Now() + LEASE):
+                continue  # another worker was faster
+            delivery.fence, delivery.attempts = delivery.fence + 1, delivery.attempts + 1
             per_host[host] += 1
             free -= 1
             claimed.append(delivery)
     return claimed
-
-
-def _claim_one(delivery: WebhookDelivery) -> bool:
-    """Count the attempt before it begins. Return False if another worker was faster."""
-    won = _due().filter(pk=delivery.pk, fence=delivery.fence)
-    if not won.update(fence=F("fence") + 1, attempts=F("attempts") + 1, lease_expires_at=Now() + LEASE):
-        return False
-    delivery.fence, delivery.attempts = delivery.fence + 1, delivery.attempts + 1
-    return True
 
 
 def _attempt(delivery: WebhookDelivery, read_result: ReadResult) -> Callable[[], _Outcome]:
@@ -244,15 +239,11 @@ def _record(delivery: WebhookDelivery, outcome: _Outcome) -> None:
         changes["due_at"] = Now() + max(delay, outcome.retry_after or timedelta())
     claimed = WebhookDelivery.objects.filter(pk=delivery.pk, fence=delivery.fence, state=DeliveryState.PENDING)
     if claimed.update(**changes) and outcome.status == HTTPStatus.GONE:
-        _disable(delivery.webhook)
+        # The receiver is gone for good: send nothing more for this webhook.
+        WebhookEndpoint.objects.filter(pk=delivery.webhook.endpoint_id, disabled_at=None).update(disabled_at=Now())
+        rest = WebhookDelivery.objects.filter(webhook=delivery.webhook, state=DeliveryState.PENDING)
+        reason = "The receiver answered 410 Gone before."
+        rest.update(state=DeliveryState.FAILED, due_at=None, ended_at=Now(), last_error=reason)
     if has_failed and not outcome.is_delivered:
         reason = outcome.error or f"status {outcome.status}"
         logger.warning("Webhook %s of %s failed for good: %s", delivery.event, delivery.job_id, reason)
-
-
-def _disable(webhook: JobWebhook) -> None:
-    """Send nothing more for this webhook: its receiver answered that it is gone for good."""
-    WebhookEndpoint.objects.filter(pk=webhook.endpoint_id, disabled_at=None).update(disabled_at=Now())
-    WebhookDelivery.objects.filter(webhook=webhook, state=DeliveryState.PENDING).update(
-        state=DeliveryState.FAILED, due_at=None, ended_at=Now(), last_error="The receiver answered 410 Gone before."
-    )

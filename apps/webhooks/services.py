@@ -50,20 +50,15 @@ def targets_of_endpoints(*, project: Project, endpoint_ids: Collection[str]) -> 
     found = {each.pk: each for each in WebhookEndpoint.objects.filter(project=project, pk__in=endpoint_ids)}
     if unknown := [each for each in endpoint_ids if each not in found]:
         raise WebhookNotFound(f"The webhook configuration {unknown[0][:60]} does not exist. Check its id.")
-    return [_target_of(found[each]) for each in dict.fromkeys(endpoint_ids) if found[each].disabled_at is None]
-
-
-def _target_of(endpoint: WebhookEndpoint) -> Target:
-    headers, secret = unsealed(endpoint)
-    return Target(
-        endpoint.url,
-        tuple(endpoint.events),
-        headers,
-        secret,
-        endpoint.output_format,
-        endpoint.sends_result,
-        endpoint_id=endpoint.pk,
-    )
+    targets = []
+    for endpoint in (found[each] for each in dict.fromkeys(endpoint_ids)):
+        if endpoint.disabled_at is None:
+            headers, secret = unsealed(endpoint)
+            events, output_format = tuple(endpoint.events), endpoint.output_format
+            targets.append(
+                Target(endpoint.url, events, headers, secret, output_format, endpoint.sends_result, endpoint.pk)
+            )
+    return targets
 
 
 def add_to_job(*, project: Project, job_id: str, targets: Iterable[Target]) -> None:

@@ -146,14 +146,11 @@ def columns_read_across(case: Case, rng: random.Random) -> str | None:
         for other in beside
         if abs(one.box.middle - other.box.middle) < 0.4 * one.box.height
     ]
-    if len(rows) < 8 or not _are_columns(rows[0][0].box.x0, [one.box.x0 for one, _ in rows]):
+    aligned = [one for one, _ in rows if abs(one.box.x0 - rows[0][0].box.x0) < 20]
+    if len(rows) < 8 or len(aligned) < 0.8 * len(rows):
         return None
     others = [block for block in blocks if not any(one in block.lines or other in block.lines for one, other in rows)]
     return " ".join(f"{one.text} {other.text}" for one, other in rows) + "\n\n" + markdown(others)
-
-
-def _are_columns(first: float, starts: Sequence[float]) -> bool:
-    return sum(abs(start - first) < 20 for start in starts) >= 0.8 * len(starts)
 
 
 # --- numbers and words that change what a sentence says ---

@@ -72,7 +72,8 @@ def fetched(url: str, *, proxy: str = "") -> Iterator[Upload]:
                 is_tls = isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError)
                 raise (FetchTlsError if is_tls else FetchFailed) from error
             content.seek(0)
-            yield Upload(_name_of(last_url), content, size_bytes)
+            name = unquote(urlsplit(last_url).path.rpartition("/")[2]) or "document"
+            yield Upload(name, content, size_bytes)
     finally:
         _slots.release()
 
@@ -84,7 +85,12 @@ def _download(url: str, proxy: str, target: BinaryIO) -> tuple[str, int]:
         seconds = max(0.0, until - time.monotonic())
         with outbound.send("GET", url, headers={"User-Agent": "leafmill"}, seconds=seconds, proxy=proxy) as response:
             if response.status in _REDIRECTS:
-                url = _next_url(url, outbound.header(response, "Location"))
+                following = urljoin(url, outbound.header(response, "Location"))
+                has_tls = addresses.check_url(following).scheme == "https"
+                if url.lower().startswith("https:") and not has_tls:
+                    detail = "The address redirects from https to http. Send an address that keeps https."
+                    raise UrlNotAllowed(detail)
+                url = following
                 continue
             if 400 <= response.status < 500:
                 raise FetchForbidden(f"The server of the document answered {response.status}. {_HINT}")
@@ -103,16 +109,3 @@ def _download(url: str, proxy: str, target: BinaryIO) -> tuple[str, int]:
 
 
 _HINT = "Check the address, or upload the document."
-
-
-def _next_url(url: str, location: str) -> str:
-    """Return the address of a redirect. Raise UrlNotAllowed if it gives up TLS or is no http address."""
-    following = urljoin(url, location)
-    target = addresses.check_url(following)
-    if url.lower().startswith("https:") and target.scheme != "https":
-        raise UrlNotAllowed("The address redirects from https to http. Send an address that keeps https.")
-    return following
-
-
-def _name_of(url: str) -> str:
-    return unquote(urlsplit(url).path.rpartition("/")[2]) or "document"

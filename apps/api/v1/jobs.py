@@ -236,7 +236,20 @@ class History(FirstApiView):
         token = query_parameters.text(request, "page_token")
         rows = queries.list_jobs(project=project_of(request))
         page = query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
-        response = json_response(ParsingHistory([_history_entry(job) for job in page.rows]))
+        entries = [
+            ParsingHistoryEntry(
+                user_id=str(job.project_id),
+                day=job.created_at.replace(hour=0, minute=0, second=0, microsecond=0),
+                job_id=job.pk,
+                file_name=job.document_name,
+                original_file_name=job.document_name,
+                expired=job.document_id is None,
+                pages=job.page_count,
+                time=(job.finished_at - job.created_at).total_seconds() if job.finished_at else None,
+            )
+            for job in page.rows
+        ]
+        response = json_response(ParsingHistory(entries))
         if page.next_token:
             response["X-Next-Page-Token"] = page.next_token
         return response
@@ -249,20 +262,6 @@ def represent(job: ParseJob) -> ParsingJob:
         error_code=llamaparse_code(job.error_code) if job.error_code else None,
         error_message=job.error_detail or None,
         warnings=job.warnings,
-    )
-
-
-def _history_entry(job: ParseJob) -> ParsingHistoryEntry:
-    seconds = (job.finished_at - job.created_at).total_seconds() if job.finished_at else None
-    return ParsingHistoryEntry(
-        user_id=str(job.project_id),
-        day=job.created_at.replace(hour=0, minute=0, second=0, microsecond=0),
-        job_id=job.pk,
-        file_name=job.document_name,
-        original_file_name=job.document_name,
-        expired=job.document_id is None,
-        pages=job.page_count,
-        time=seconds,
     )
 
 

@@ -86,9 +86,12 @@ class JsonResult(ResultView):
         """Return the pages with their texts, items and images."""
         job = find_job(project_of(request), job_id)
         presentation = job.parsed_options.presentation
-        pages = (msgspec.json.encode(page_json(page, job, presentation)) for page in result_pages(job))
+        pages = (
+            (b"," if number else b"") + msgspec.json.encode(page_json(page, job, presentation))
+            for number, page in enumerate(result_pages(job))
+        )
         metadata = msgspec.json.encode(job_metadata(job))
-        body = chain((b'{"pages":[',), _separated(pages), (b'],"job_metadata":', metadata, b"}"))
+        body = chain((b'{"pages":[',), pages, (b'],"job_metadata":', metadata, b"}"))
         return streamed(request, body, "application/json")
 
 
@@ -106,8 +109,15 @@ class SpreadsheetResult(ResultView):
         """Return the tables of the document as a workbook, with a sheet for each table."""
         job = find_job(project_of(request), job_id)
         with storage_errors():
+            tables = (
+                SheetTable(f"Page {page.number}, table {count}", item["rows"])
+                for page in result_pages(job)
+                for count, item in enumerate(
+                    (each for each in page.items.get("items", []) if each["type"] == "table"), 1
+                )
+            )
             out = SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)  # noqa: SIM115 (the response closes it)
-            if write_workbook(_tables(result_pages(job)), cast(Any, out)) == 0:
+            if write_workbook(tables, cast(Any, out)) == 0:
                 out.close()
                 raise NotFound("The document has no tables, so there is no spreadsheet. Fetch result/markdown.")
         out.seek(0)
@@ -168,17 +178,3 @@ def _private(response: HttpResponseBase) -> HttpResponseBase:
 
 def _download(content: Any, name: str, content_type: str) -> HttpResponseBase:
     return _private(FileResponse(content, as_attachment=True, filename=name, content_type=content_type))
-
-
-def _separated(parts: Iterable[bytes]) -> Iterator[bytes]:
-    between = b""
-    for part in parts:
-        yield between + part
-        between = b","
-
-
-def _tables(pages: Iterable[StoredPage]) -> Iterator[SheetTable]:
-    for page in pages:
-        tables = [item["rows"] for item in page.items.get("items", []) if item["type"] == "table"]
-        for count, rows in enumerate(tables, 1):
-            yield SheetTable(f"Page {page.number}, table {count}", rows)

@@ -133,7 +133,7 @@ def translate(form: Mapping[str, Sequence[str]]) -> UploadRequest:
             request.set(known.option, value, source=name)
         elif not known.has_effect and value not in _HARMLESS:
             request.warn("option_without_effect", "This option has no effect.", name)
-    for step in (_set_source, _set_mode, _set_auto_mode, _set_pages, _set_output, _set_control, _set_webhooks):
+    for step in (_set_source, _set_mode, _set_auto_mode, _set_pages, _set_output, _set_control):
         step(request, values)
     return request
 
@@ -311,9 +311,6 @@ def _set_control(request: UploadRequest, values: dict[str, Any]) -> None:
     if mode := values.get("replace_failed_page_mode"):
         name = "replace_failed_page_mode"
         request.set(f"first_api.{name}", mode.removeprefix("FailedPageMode."), source=name)
-
-
-def _set_webhooks(request: UploadRequest, values: dict[str, Any]) -> None:
     webhooks = values.get("webhook_configurations", [])
     if "webhook_url" in values and isinstance(webhooks, list):
         webhooks = [*webhooks, {"webhook_url": values["webhook_url"], "webhook_sends_result": True}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -161,13 +162,10 @@ def _checked(parameters: Parameters, sent: dict[str, Any]) -> dict[str, Any]:
     try:
         request_to_estimate(parameters)
     except (InvalidOptions, InvalidOption, PageOutOfRange) as error:
-        raise InvalidOptions([_below_parameters(each) for each in problems_of(error)]) from None
+        raise InvalidOptions(
+            [replace(each, location=("body", "parameters", *each.location[1:])) for each in problems_of(error)]
+        ) from None
     return sent
-
-
-def _below_parameters(problem: OptionProblem) -> OptionProblem:
-    location = ("body", "parameters", *problem.location[1:])
-    return OptionProblem(problem.type, location, problem.message, problem.value)
 
 
 def _secrets_in(value: object, location: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:

@@ -23,7 +23,15 @@ def request_options(model: type[Model], project: Project, values: dict[str, Any]
     """
     named = values.get("configuration_id")
     if isinstance(named, str) and named:
-        return validated(model, _completed(values, _saved(project, named)))
+        saved = _saved(project, named)
+        sent = {name: value for name, value in values.items() if name not in ("tier", "version")}
+        for name in ("tier", "version"):
+            if values.get(name) not in (None, CONFIGURED):
+                sent[name] = values[name]
+        if "tier" in sent and "version" not in sent and sent["tier"] != saved.get("tier"):
+            saved = saved | {"version": None}  # the saved version belongs to the saved tier
+        saved.pop("product_type", None)
+        return validated(model, _merged(saved, sent))
     if values.get("tier") == CONFIGURED or values.get("version") == CONFIGURED:
         detail = (
             "A request with tier or version configured needs a configuration_id. Send one, or a tier and a version."
@@ -39,17 +47,6 @@ def _saved(project: Project, configuration_id: str) -> dict[str, Any]:
         return dict(configurations.find_configuration(project=project, configuration_id=configuration_id).parameters)
     except ConfigurationNotFound as error:
         raise InvalidOption(error.detail, location=("body", "configuration_id"), value=configuration_id) from None
-
-
-def _completed(values: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
-    sent = {name: value for name, value in values.items() if name not in ("tier", "version")}
-    for name in ("tier", "version"):
-        if values.get(name) not in (None, CONFIGURED):
-            sent[name] = values[name]
-    if "tier" in sent and "version" not in sent and sent["tier"] != saved.get("tier"):
-        saved = saved | {"version": None}  # the saved version belongs to the saved tier
-    saved.pop("product_type", None)
-    return _merged(saved, sent)
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

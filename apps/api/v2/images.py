@@ -100,7 +100,9 @@ def images_content_metadata(request: Request, job: ParseJob, names: Collection[s
                 index=len(images),
                 filename=name,
                 category=category,
-                bbox=_whole_box(box) if box else None,
+                bbox=ImageBox(x=int(box.x0), y=int(box.top), w=round(box.x1 - box.x0), h=round(box.bottom - box.top))
+                if box
+                else None,
                 presigned_url=links.origin(request) + path,
             )
         )
@@ -132,7 +134,3 @@ def _page(job: ParseJob, number: int) -> dict[str, Any] | None:
 def _boxes(page: dict[str, Any]) -> list[Box]:
     found = [item["bbox"][0] for item in page.get("items", ()) if item["type"] == "image"]
     return [Box(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]) for box in found]
-
-
-def _whole_box(box: Box) -> ImageBox:
-    return ImageBox(x=int(box.x0), y=int(box.top), w=round(box.x1 - box.x0), h=round(box.bottom - box.top))

@@ -66,10 +66,12 @@ def job_with_sections(
 def job_metadata(job: ParseJob) -> dict[str, Any]:
     """Return the section ``job_metadata``: options, times and facts of the result, never the password."""
     seconds = (job.finished_at - job.created_at).total_seconds() if job.finished_at else None
+    # The version of the tier that parses the job; a client may have pinned another one.
+    parsed_with = next((str(each["parsed_with"]) for each in job.warnings if "parsed_with" in each), job.version)
     return {
         "tier": job.tier,
         "version": job.version,
-        "parsed_with_version": _parsed_with(job),
+        "parsed_with_version": parsed_with,
         "mode": job.mode,
         "media_type": job.media_type or None,
         "document_pages": job.document_pages,
@@ -82,11 +84,6 @@ def job_metadata(job: ParseJob) -> dict[str, Any]:
         "duration_seconds": seconds,
         **job.result_facts,
     }
-
-
-def _parsed_with(job: ParseJob) -> str:
-    """Return the version of the tier that parses the job; a client may have pinned another one."""
-    return next((str(each["parsed_with"]) for each in job.warnings if "parsed_with" in each), job.version)
 
 
 class _StreamedResult(StreamingHttpResponse):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from apps.accounts.models import Project
 from apps.core.outbound.addresses import UrlNotAllowed
@@ -36,20 +36,23 @@ def requested_targets(project: Project, options: JobOptions) -> tuple[Target, ..
 
     Raise InvalidOption, UrlNotAllowed or WebhookNotFound.
     """
-    return tuple(_targets(project, options))
-
-
-def _targets(project: Project, options: JobOptions) -> Iterator[Target]:
-    for index, configuration in enumerate(options.webhook_configurations or ()):
-        yield checked_target(configuration, ("body", "webhook_configurations", index))
-    yield from webhooks.targets_of_endpoints(project=project, endpoint_ids=options.webhook_configuration_ids or ())
+    own = [
+        checked_target(configuration, ("body", "webhook_configurations", index))
+        for index, configuration in enumerate(options.webhook_configurations or ())
+    ]
+    saved = webhooks.targets_of_endpoints(project=project, endpoint_ids=options.webhook_configuration_ids or ())
+    return (*own, *saved)
 
 
 def checked_target(configuration: WebhookConfiguration, where: Location) -> Target:
     """Return the webhook. Raise InvalidOption or UrlNotAllowed."""
     if not configuration.webhook_url:
         raise InvalidOption("A webhook needs a URL. Send webhook_url.", location=(*where, "webhook_url"))
-    _check_url(configuration.webhook_url, (*where, "webhook_url"))
+    try:
+        webhooks.check_target(configuration.webhook_url)
+    except UrlNotAllowed as error:
+        path = ".".join(str(each) for each in (*where[1:], "webhook_url"))
+        raise UrlNotAllowed(f"{path}: {error.detail}") from None
     events = configuration.webhook_events or ()
     for index, event in enumerate(events):
         if event not in EVENTS:
@@ -64,14 +67,6 @@ def checked_target(configuration: WebhookConfiguration, where: Location) -> Targ
         configuration.webhook_output_format or OutputFormat.STRING,
         bool(configuration.webhook_sends_result),
     )
-
-
-def _check_url(url: str, where: Location) -> None:
-    try:
-        webhooks.check_target(url)
-    except UrlNotAllowed as error:
-        path = ".".join(str(each) for each in where[1:])
-        raise UrlNotAllowed(f"{path}: {error.detail}") from None
 
 
 def _check_headers(headers: Mapping[str, str], where: Location) -> None:

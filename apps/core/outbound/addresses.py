@@ -7,6 +7,7 @@ that resolves to a different address later gains nothing.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -73,9 +74,8 @@ def check_url(url: str) -> Target:
     if "%" in host:
         raise UrlNotAllowed("The host of the URL is not a plain name or address.")
     port = port if port is not None else 443 if scheme == "https" else 80
-    address = _literal(host)
-    if address is not None:
-        check_address(address, port)
+    with suppress(ValueError):  # a name is resolved when the request is sent
+        check_address(ip_address(host), port)
     return Target(scheme, host, port)
 
 
@@ -98,7 +98,11 @@ def check_address(address: IPv4Address | IPv6Address, port: int) -> None:
     """Raise UrlNotAllowed unless the address is public and the port usual, or the operator allows the network."""
     if is_allowed_network(address):
         return
-    if not _is_public(address):
+    if isinstance(address, IPv4Address):
+        is_public = not any(address in network for network in _DENIED_V4)
+    else:
+        is_public = address in _PUBLIC_V6 and not any(address in network for network in _DENIED_V6)
+    if not is_public:
         raise UrlNotAllowed(
             "The URL leads to a private or reserved address. The operator can allow its network: OUTBOUND_NETWORKS."
         )
@@ -120,16 +124,3 @@ def check_host(host: str, port: int, *, needs_tls: bool = False) -> list[str]:
 
 def is_allowed_network(address: IPv4Address | IPv6Address) -> bool:
     return any(address.version == network.version and address in network for network in settings.OUTBOUND_NETWORKS)
-
-
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv4Address):
-        return not any(address in network for network in _DENIED_V4)
-    return address in _PUBLIC_V6 and not any(address in network for network in _DENIED_V6)
-
-
-def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None

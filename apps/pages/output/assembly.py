@@ -128,14 +128,15 @@ class _Writer:
             tree = self._with_addresses(page.number, tree)
             self._line({**number, **size, "success": True, "items": tree})
 
-        confidence = _confidence(blocks)
+        confidence, reason = _confidence(blocks), str(page.parsing.get("reason", ""))
         label = label_of(self._options.page_labels, page.number)
         metadata: dict[str, Any] = {
             "original_orientation_angle": page.rotation,
             "needs_ocr": page.needs_ocr if page.needs_ocr in WHOLE_PAGE_REASONS else "",
             "warnings": list(page.warnings),
             "parsing": page.parsing,
-            **_mode_changes(str(page.parsing.get("reason", ""))),
+            "triggered_auto_mode": reason.startswith("rule "),
+            "cost_optimized": reason.startswith("cost optimizer"),
             "hidden_text": list(page.hidden),
             "quality": page.quality,
             "page_label": label,
@@ -221,11 +222,6 @@ class _Writer:
 
     def _line(self, entry: dict[str, Any]) -> None:
         self._files[GROUNDED_ITEMS].write(_encode(entry) + b"\n")
-
-
-def _mode_changes(reason: str) -> dict[str, bool]:
-    """Return what the metadata say about the reason for a page's mode, as LlamaParse names it."""
-    return {"triggered_auto_mode": reason.startswith("rule "), "cost_optimized": reason.startswith("cost optimizer")}
 
 
 def _confidence(blocks: Iterable[Block]) -> float | None:

@@ -36,19 +36,16 @@ def write_workbook(tables: Iterable[SheetTable], out: BinaryIO) -> int:
         for row, cells in enumerate(table.rows):
             for column, text in enumerate(cells):
                 number = _number(text)
-                if number is None:
-                    sheet.write_string(row, column, _fitting(text))
-                else:
+                if number is not None:
                     sheet.write_number(row, column, number)
+                elif len(text) <= MAX_CELL_CHARACTERS:
+                    sheet.write_string(row, column, text)
+                else:
+                    sheet.write_string(row, column, text[: MAX_CELL_CHARACTERS - len(_CUT)] + _CUT)
         count += 1
     if workbook is not None:
         workbook.close()
     return count
-
-
-def _fitting(text: str) -> str:
-    """Return the text, cut visibly if Excel does not take it whole."""
-    return text if len(text) <= MAX_CELL_CHARACTERS else text[: MAX_CELL_CHARACTERS - len(_CUT)] + _CUT
 
 
 def _number(text: str) -> float | None:

@@ -41,7 +41,9 @@ def appearance_page(document: Any, page_number: int, frame: Frame) -> bytes | No
                 name = f"/A{len(drawn)}"
                 operators = shown.get_page_content_for_appearance(pikepdf.Name(name), frame.rotation)
                 stream = shown.get_appearance_stream(pikepdf.Name.N)
-                if operators and isinstance(stream, pikepdf.Stream) and _draws_text(stream):
+                resources = stream.get("/Resources") if isinstance(stream, pikepdf.Stream) else None
+                # An appearance has text with a font, or in a drawing inside it.
+                if operators and resources is not None and ("/Font" in resources or "/XObject" in resources):
                     forms[name] = copy.copy_foreign(stream)
                     drawn.append(operators)
             except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
@@ -71,12 +73,6 @@ def _has_text_of_its_own(annotation: Any) -> bool:
         caption = annotation.get("/MK", {}).get("/CA", "")
         return field == "/Sig" or (field == "/Btn" and is_push_button(annotation) and not str(caption).strip())
     return True
-
-
-def _draws_text(stream: Any) -> bool:
-    """Return whether an appearance can have text: with a font, or with drawings inside it that may have one."""
-    resources = stream.get("/Resources")
-    return resources is not None and ("/Font" in resources or "/XObject" in resources)
 
 
 def appearance_characters(library: Pdfium, content: bytes, frame: Frame) -> Characters | None:

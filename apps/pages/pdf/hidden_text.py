@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import msgspec
@@ -74,7 +74,11 @@ def remove_hidden_text(raw: RawPage, drawn: Drawn, *, place: Place, keep_tiny: b
         for index, word in enumerate(words):
             box = place(Box(word.x, word.y, word.x + word.width, word.y + word.height))
             candidates.append(_Candidate(number, index, word.text, box, hidden=tiny))
-    dropped = _find_hidden(drawn, candidates)
+    dropped = None  # the other hidden texts of the page
+    with suppress(PageError), drawn as page:
+        if page is not None and max(page.size) <= MAX_SIDE_POINTS:
+            objects = PageObjects(page)
+            dropped = _HiddenTextFinder(page, objects).judge(candidates) if objects.complete else None
     texts = [*_remove_candidates(raw, candidates), *(dropped or ())]
     if dropped is None:
         return None
@@ -86,18 +90,6 @@ def remove_hidden_text(raw: RawPage, drawn: Drawn, *, place: Place, keep_tiny: b
             reported.append(text)
             left -= len(text)
     return tuple(reported)
-
-
-def _find_hidden(drawn: Drawn, candidates: Sequence[_Candidate]) -> list[str] | None:
-    """Mark the hidden candidates; return the other hidden texts of the page, None if it cannot be drawn."""
-    try:
-        with drawn as page:
-            if page is None or max(page.size) > MAX_SIDE_POINTS:
-                return None
-            objects = PageObjects(page)
-            return _HiddenTextFinder(page, objects).judge(candidates) if objects.complete else None
-    except PageError:
-        return None
 
 
 class _HiddenTextFinder:
@@ -112,7 +104,11 @@ class _HiddenTextFinder:
 
     def judge(self, candidates: Sequence[_Candidate]) -> list[str]:
         """Mark the hidden candidates; return the invisible texts of the page that are in no candidate."""
-        judged = [candidate for candidate in candidates if not candidate.hidden and _has_letters(candidate.text)]
+        judged = [
+            candidate
+            for candidate in candidates
+            if not candidate.hidden and (candidate.text.isalnum() or _letters(candidate.text))
+        ]
         clear = self._coarse.are_clear(_cores_of([candidate.box for candidate in judged]), CLEAR_CONTRAST)
         unseen = [candidate for candidate, is_clear in zip(judged, clear, strict=True) if not is_clear]
         boxes = [
@@ -260,10 +256,6 @@ def _remove_candidates(raw: RawPage, candidates: Sequence[_Candidate]) -> list[s
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
-
-
-def _has_letters(text: str) -> bool:
-    return text.isalnum() or bool(_letters(text))
 
 
 def _height(box: Box) -> float:

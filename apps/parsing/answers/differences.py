@@ -272,13 +272,9 @@ def _change(
     if not lost and not gained and _FORMULA.search(answer.all_units[unit].text):
         return None  # the parts of a formula have no one order
     is_spelling = len(old) == len(new) and all(map(_is_respelled, old, new)) and not _has_capital(page, first, last)
-    is_whole = _is_whole(page, missing) or _is_whole(answer, added) or (not old and _is_blank(page, first, last))
+    is_line_to_write_on = not old and _BLANK.search(_raw(page, first, last)) is not None
+    is_whole = _is_whole(page, missing) or _is_whole(answer, added) or is_line_to_write_on
     return Difference(tuple(old), tuple(new), first, unit, is_spelling, is_whole)
-
-
-def _is_blank(page: PageWords, first: int, last: int) -> bool:
-    """Return whether the page has a line to write on in this place."""
-    return _BLANK.search(_raw(page, first, last)) is not None
 
 
 def _is_whole(words: PageWords, run: Run | None) -> bool:

@@ -184,8 +184,8 @@ def _with_number(page: Page, dispute: Dispute) -> Page | None:
     found = [
         (place, index)
         for place in near
-        for index, text in enumerate(_texts(page.blocks[place]))
-        for _ in number.finditer(text.text)
+        for index, text in enumerate([cell.text for cell in page.blocks[place].cells] or [page.blocks[place].text])
+        for _ in number.finditer(text)
     ]
     if len(found) != 1:
         return None
@@ -198,10 +198,6 @@ def _with_number(page: Page, dispute: Dispute) -> Page | None:
     else:
         block = _replaced(block, number, dispute.read)
     return msgspec.structs.replace(page, blocks=(*page.blocks[:place], block, *page.blocks[place + 1 :]))
-
-
-def _texts(block: Block) -> Sequence[Block | Cell]:
-    return block.cells or (block,)
 
 
 def _replaced(text: Text, number: re.Pattern[str], read: str) -> Text:

@@ -51,9 +51,18 @@ def failing_parts(to_parse: PageToParse, drafts: Sequence[Draft], *, sees_pictur
             continue  # an answer may leave them out
         if len(places) > 1 and places[-1] - places[0] >= len(places):
             return []
-        first = places[0] if places else _place_of_missing(blocks[0], words, drafts)
-        last = places[-1] + 1 if places else first
-        box = _with_margin(union(block.box for block in own), page.width, page.height)
+        if places:
+            first, last = places[0], places[-1] + 1
+        else:  # the text is missing before this block of the answer
+            above = [place for other, place in _links(words, answer_words(drafts)) if other < blocks[0]]
+            first = last = max(above, default=-1) + 1
+        around = union(block.box for block in own)
+        box = Box(
+            max(0.0, around.x0 - CROP_MARGIN_POINTS),
+            max(0.0, around.top - CROP_MARGIN_POINTS),
+            min(page.width, around.x1 + CROP_MARGIN_POINTS),
+            min(page.height, around.bottom + CROP_MARGIN_POINTS),
+        )
         parts.append(FailingPart(own, first, last, box, findings(found)))
         failing_words += found.words
     if len(parts) > MAX_PARTS or failing_words > MAX_FAILING_SHARE * max(len(words.tokens), 1):
@@ -112,18 +121,3 @@ def _links(words: PageWords, answer: PageWords) -> list[tuple[int, int]]:
     sizes = Counter(words.all_units[unit].block for unit in words.units)
     said = Counter(answer.all_units[unit].block for unit in answer.units)
     return [pair for pair, count in common.items() if count >= MIN_COMMON_SHARE * min(sizes[pair[0]], said[pair[1]])]
-
-
-def _place_of_missing(block: int, words: PageWords, drafts: Sequence[Draft]) -> int:
-    """Return before which block of the answer the text of a block is missing."""
-    above = [place for other, place in _links(words, answer_words(drafts)) if other < block]
-    return max(above) + 1 if above else 0
-
-
-def _with_margin(box: Box, width: float, height: float) -> Box:
-    return Box(
-        max(0.0, box.x0 - CROP_MARGIN_POINTS),
-        max(0.0, box.top - CROP_MARGIN_POINTS),
-        min(width, box.x1 + CROP_MARGIN_POINTS),
-        min(height, box.bottom + CROP_MARGIN_POINTS),
-    )

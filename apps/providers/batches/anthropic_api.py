@@ -8,7 +8,7 @@ https://docs.anthropic.com/en/docs/build-with-claude/batch-processing
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -81,7 +81,20 @@ class AnthropicBatches:
         return [await self._results_of(target, batch.provider_batch)]
 
     def read(self, content: bytes) -> Iterator[Result]:
-        return map(_result_of, json_lines(content))
+        for line in json_lines(content):
+            name, result = str(line.get("custom_id")), line.get("result")
+            result = result if isinstance(result, dict) else {}
+            kind = result.get("type")
+            if kind == "succeeded":
+                yield Result(name, HTTPStatus.OK, json.dumps(result.get("message")).encode())
+            elif kind == "errored":
+                error = result.get("error") or {}
+                is_request = (error.get("error") or {}).get("type") == "invalid_request_error"
+                status = HTTPStatus.BAD_REQUEST if is_request else HTTPStatus.INTERNAL_SERVER_ERROR
+                yield Result(name, status, json.dumps(error).encode())
+            else:
+                detail = _DETAILS.get(str(kind), "The batch has no answer for this page.")
+                yield Result(name, None, detail=detail)
 
     async def cancel(self, target: Target, batch: Batch) -> None:
         await self._json(target, "POST", f"/{batch.provider_batch}/cancel")
@@ -103,17 +116,3 @@ class AnthropicBatches:
 
 def _url(target: Target) -> str:
     return f"{str(target.settings.get('base_url') or ADDRESS).rstrip('/')}/v1/messages/batches"
-
-
-def _result_of(line: Mapping[str, Any]) -> Result:
-    name, result = str(line.get("custom_id")), line.get("result")
-    result = result if isinstance(result, dict) else {}
-    kind = result.get("type")
-    if kind == "succeeded":
-        return Result(name, HTTPStatus.OK, json.dumps(result.get("message")).encode())
-    if kind == "errored":
-        error = result.get("error") or {}
-        is_request = (error.get("error") or {}).get("type") == "invalid_request_error"
-        status = HTTPStatus.BAD_REQUEST if is_request else HTTPStatus.INTERNAL_SERVER_ERROR
-        return Result(name, status, json.dumps(error).encode())
-    return Result(name, None, detail=_DETAILS.get(str(kind), "The batch has no answer for this page."))

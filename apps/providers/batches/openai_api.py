@@ -7,7 +7,7 @@ https://learn.microsoft.com/azure/ai-foundry/openai/how-to/batch
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -100,7 +100,14 @@ class OpenAIBatches:
         ]
 
     def read(self, content: bytes) -> Iterator[Result]:
-        return map(_result_of, json_lines(content))
+        for line in json_lines(content):
+            name, response, error = str(line.get("custom_id")), line.get("response"), line.get("error")
+            if isinstance(response, dict) and isinstance(response.get("body"), dict):
+                status = int(response.get("status_code") or HTTPStatus.OK)
+                yield Result(name, status, json.dumps(response["body"]).encode())
+            else:
+                detail = str(error.get("message") or error.get("code")) if isinstance(error, dict) else _EXPIRED
+                yield Result(name, None, detail=detail)
 
     async def cancel(self, target: Target, batch: Batch) -> None:
         await self._json(target, "POST", f"batches/{batch.provider_batch}/cancel")
@@ -124,12 +131,3 @@ class OpenAIBatches:
 
     def _version(self, target: Target) -> dict[str, str]:
         return {"api-version": str(target.settings.get("api_version"))} if self._is_azure else {}
-
-
-def _result_of(line: Mapping[str, Any]) -> Result:
-    name, response, error = str(line.get("custom_id")), line.get("response"), line.get("error")
-    if isinstance(response, dict) and isinstance(response.get("body"), dict):
-        status = int(response.get("status_code") or HTTPStatus.OK)
-        return Result(name, status, json.dumps(response["body"]).encode())
-    detail = str(error.get("message") or error.get("code")) if isinstance(error, dict) else _EXPIRED
-    return Result(name, None, detail=detail)

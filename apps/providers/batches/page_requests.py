@@ -34,6 +34,15 @@ def put(call_for: CallFor, body: Mapping[str, Any], *, row: Usage, reservation: 
     deleted.
     """
     written = json.dumps(body).encode()
+    kept_reservation: dict[str, Any] = {}
+    if reservation.quotas:
+        kept_reservation = {
+            "id": reservation.id,
+            "quotas": [asdict(limits) for limits in reservation.quotas],
+            "demand": asdict(reservation.demand),
+            "reserved_at": reservation.reserved_at,
+            "epoch": reservation.epoch,
+        }
     with borrowed_connection(), transaction.atomic():
         row.save(force_insert=True)
         BatchRequest.objects.create(
@@ -46,7 +55,7 @@ def put(call_for: CallFor, body: Mapping[str, Any], *, row: Usage, reservation: 
             body_bytes=len(written),
             limit=row.output_tokens,
             input_tokens=row.input_tokens,
-            reservation=_stored(reservation),
+            reservation=kept_reservation,
             created_at=timezone.now(),
             until=until,
         )
@@ -71,15 +80,3 @@ def reservation_of(request: BatchRequest) -> Reservation | None:
     quotas = tuple(QuotaLimits(**limits) for limits in stored["quotas"])
     demand = QuotaDemand(**stored["demand"])
     return Reservation(stored["id"], quotas, demand, stored["reserved_at"], stored["epoch"])
-
-
-def _stored(reservation: Reservation) -> dict[str, Any]:
-    if not reservation.quotas:
-        return {}
-    return {
-        "id": reservation.id,
-        "quotas": [asdict(limits) for limits in reservation.quotas],
-        "demand": asdict(reservation.demand),
-        "reserved_at": reservation.reserved_at,
-        "epoch": reservation.epoch,
-    }

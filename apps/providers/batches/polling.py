@@ -106,7 +106,11 @@ def open_batches() -> int:
 def _look_at(batch: Batch, target: Target, api: BatchApi) -> JobPages:
     progress = event_loop().run(api.progress(target, batch))
     if progress.has_failed:
-        return _send_again(batch, progress) if progress.may_retry else _end_unanswered(batch, progress.detail)
+        if progress.may_retry:  # too many tokens were in batches at once: the pages wait for another batch
+            pause = timezone.now() + sending.TOKENS_PAUSE
+            pages = batch.pages.filter(state=BatchRequestState.SENT, body__isnull=False, until__gt=pause)
+            pages.update(state=BatchRequestState.WAITING, batch=None, not_before=pause)
+        return _end_unanswered(batch, progress.detail)
     if progress.has_ended:
         return _take_results(batch, target, api, progress)
     if progress.accepted:
@@ -147,11 +151,3 @@ def _take_results(batch: Batch, target: Target, api: BatchApi, progress: Progres
 
 def _end_unanswered(batch: Batch, detail: str) -> JobPages:
     return give_up(batch, f"The provider refused the batch: {detail}", is_known_unsent=True)
-
-
-def _send_again(batch: Batch, progress: Progress) -> JobPages:
-    """Let the pages wait for another batch: too many tokens were in batches at once."""
-    pause = timezone.now() + sending.TOKENS_PAUSE
-    pages = batch.pages.filter(state=BatchRequestState.SENT, body__isnull=False, until__gt=pause)
-    pages.update(state=BatchRequestState.WAITING, batch=None, not_before=pause)
-    return _end_unanswered(batch, progress.detail)

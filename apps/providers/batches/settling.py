@@ -43,8 +43,12 @@ def settle(request: BatchRequest, target: Target, result: Result) -> JobPages:
     """Book the result of a request and keep its answer. Harmless if that was done before."""
     is_answer = result.status == HTTPStatus.OK
     if is_answer:
-        usage, is_suspect = _counted(request, result.body)
-        request.usage.usage_suspect = is_suspect
+        counted, request.usage.usage_suspect = plausible_usage(
+            read_usage(result.body, {}),
+            estimated_input_tokens=request.input_tokens,
+            visible_characters=len(_text_of(result.body)),
+        )
+        usage = replace(counted, service_tier="batch")
         failure, detail = "", ""
     else:
         body = result.body.decode("utf-8", "replace")
@@ -90,13 +94,6 @@ def _give_back(request: BatchRequest, cost_nanos: int | None) -> None:
         configured_quota_store().settle(reservation, input_tokens=0, output_tokens=0, money=money)
     except QuotaStoreUnavailable as error:
         logger.warning("The quota store is unavailable, so the cost of a page in a batch is only booked (%s)", error)
-
-
-def _counted(request: BatchRequest, body: bytes) -> tuple[TokenUsage, bool]:
-    counted, is_suspect = plausible_usage(
-        read_usage(body, {}), estimated_input_tokens=request.input_tokens, visible_characters=len(_text_of(body))
-    )
-    return replace(counted, service_tier="batch"), is_suspect
 
 
 def _text_of(body: bytes) -> str:

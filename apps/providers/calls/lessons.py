@@ -74,12 +74,18 @@ def lesson_of(body: str, *, sent: Collection[str], limit: int) -> Lesson | None:
     if left is not None:
         tokens = int(left["whole"] or left["length"]) - int(left["prompt"] or left["messages"])
         return Lesson(max_output_tokens=tokens, of_page=True) if _MIN_LIMIT <= tokens < limit else None
-    about = [name for name in sorted(sent, key=len, reverse=True) if _mentions(name, named, text)]
+    about = [
+        name
+        for name in sorted(sent, key=len, reverse=True)
+        if named.split(".")[0] == name or _position(name, named, text) < len(text)
+    ]
     if not about:
         return None
     if about[0] in _LIMITS or (_LIMITS & set(about) and _TOO_LARGE.search(text)):
-        largest = _largest_limit(text, limit)
-        if largest is not None:
+        numbers = [int(number) for number in _NUMBER.findall(text)] if _TOO_LARGE.search(text) else []
+        largest = max((number for number in numbers if number < limit), default=0)
+        largest -= 1 if _EXCLUSIVE.search(text) else 0
+        if largest >= _MIN_LIMIT:
             return Lesson(max_output_tokens=largest)
     first = min(about, key=lambda name: _position(name, named, text))
     return Lesson(refused=first)
@@ -100,10 +106,6 @@ def _named(body: str) -> tuple[str, str]:
     return "", str(error.get("message") or body) if isinstance(error, dict) else body
 
 
-def _mentions(name: str, named: str, text: str) -> bool:
-    return named.split(".")[0] == name or _position(name, named, text) < len(text)
-
-
 def _position(name: str, named: str, text: str) -> int:
     """Return where the message names the parameter; -1 if a field of its own names it, the text's length if nothing."""
     if named.split(".")[0] == name:
@@ -111,11 +113,3 @@ def _position(name: str, named: str, text: str) -> int:
     spelled = (name, *_SPELLINGS.get(name, ()))
     places = [found.start() for word in spelled if (found := re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text))]
     return min(places, default=len(text))
-
-
-def _largest_limit(text: str, sent: int) -> int | None:
-    """Return the largest number in a message about a too large limit that is below the limit that was sent."""
-    numbers = [int(number) for number in _NUMBER.findall(text)] if _TOO_LARGE.search(text) else []
-    largest = max((number for number in numbers if number < sent), default=0)
-    largest -= 1 if _EXCLUSIVE.search(text) else 0
-    return largest if largest >= _MIN_LIMIT else None

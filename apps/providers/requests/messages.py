@@ -36,14 +36,17 @@ def messages_for(family: str, model: str, messages: Iterable[Mapping[str, Any]])
             if "tool_call_id" in found:
                 found["tool_call_id"] = _plain_id(found["tool_call_id"])
             if "tool_calls" in found:
-                found["tool_calls"] = [_plain_call(call) for call in found["tool_calls"]]
+                calls = [(_plain_id(call["id"]), call["function"]) for call in found["tool_calls"]]
+                found["tool_calls"] = [
+                    {
+                        "id": plain_id,
+                        "type": "function",
+                        "function": {"name": function["name"], "arguments": function.get("arguments") or "{}"},
+                    }
+                    for plain_id, function in calls
+                ]
         kept.append(found)
     return kept
-
-
-def _plain_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = {"name": call["function"]["name"], "arguments": call["function"].get("arguments") or "{}"}
-    return {"id": _plain_id(call["id"]), "type": "function", "function": function}
 
 
 def _plain_id(identifier: str) -> str:

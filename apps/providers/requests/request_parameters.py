@@ -54,7 +54,8 @@ def request_parameters(target: Target, *, answer_tokens: int, limit: int) -> dic
     sent: dict[str, Any] = {**form, **target.parameters, **plan.parameters}
     sent.update(sent.pop("extra_body", None) or {})
     if plan.is_budget and isinstance(sent.get("thinking"), dict):
-        sent["thinking"] = _fitting(sent["thinking"], limit - answer_tokens)
+        budget = min(int(sent["thinking"].get("budget_tokens", 0)), limit - answer_tokens)
+        sent["thinking"] = {**sent["thinking"], "budget_tokens": budget} if budget >= MIN_BUDGET_TOKENS else DISABLED
     if refuses_sampling(target.family, model_of(target), plan):
         refused |= SAMPLING
     sent = {name: value for name, value in sent.items() if name not in refused}
@@ -70,12 +71,6 @@ def optional_parameters(target: Target) -> set[str]:
 
 def _thinking(target: Target) -> Thinking:
     return thinking_of(target.family, model_of(target), target.thinking, target.parameters)
-
-
-def _fitting(thinking: dict[str, Any], tokens: int) -> dict[str, Any]:
-    """Return the budget reduced to ``tokens``; thinking is off if that is less than the smallest budget."""
-    budget = min(int(thinking.get("budget_tokens", 0)), tokens)
-    return {**thinking, "budget_tokens": budget} if budget >= MIN_BUDGET_TOKENS else DISABLED
 
 
 def _limit_name(target: Target) -> str:

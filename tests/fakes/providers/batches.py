@@ -236,7 +236,12 @@ class Batches:
                 del self._batches[batch.id]
                 return json_reply(200, {"id": batch.id, "type": "message_batch_deleted"}, {})
             case "GET", Batch(status="ended") as batch, "results":
-                lines = [_anthropic_result(each, result) for each, result in reversed(batch.results.items())]
+                lines = []
+                for custom_id, result in reversed(batch.results.items()):
+                    kind = _anthropic_kind(result)
+                    content = {"message": result["body"]} if kind == "succeeded" else {"error": result.get("body")}
+                    shown = {"type": kind, **(content if kind in ("succeeded", "errored") else {})}
+                    lines.append({"custom_id": custom_id, "result": shown})
                 return Reply(200, "\n".join(map(json.dumps, lines)).encode(), {"Content-Type": "application/x-jsonl"})
         return None
 
@@ -324,9 +329,3 @@ def _anthropic_kind(result: Mapping[str, Any]) -> str:
     if result["status"] is None:
         return str(result["kind"])
     return "succeeded" if result["status"] == 200 else "errored"
-
-
-def _anthropic_result(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    kind = _anthropic_kind(result)
-    inner = {"message": result["body"]} if kind == "succeeded" else {"error": result.get("body")}
-    return {"custom_id": name, "result": {"type": kind, **(inner if kind in ("succeeded", "errored") else {})}}

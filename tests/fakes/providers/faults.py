@@ -51,8 +51,10 @@ class _ActiveFault:
         if fault.at_most_per_prompt is not None and self.applied_prompts[prompt] >= fault.at_most_per_prompt:
             return False
         self.seen.add(prompt)
-        if fault.share is not None and _draw(fault, prompt, self.seen[prompt]) >= fault.share:
-            return False
+        if fault.share is not None:  # drawn by seed, kind, prompt and occurrence alone
+            drawn = hashlib.sha256(f"{fault.seed}/{fault.kind}/{prompt}/{self.seen[prompt]}".encode()).digest()
+            if int.from_bytes(drawn[:8], "big") / 2**64 >= fault.share:
+                return False
         self.applied += 1
         self.applied_prompts.add(prompt)
         return True
@@ -125,9 +127,3 @@ def _every_number(usage: dict[str, Any], value: object) -> dict[str, Any]:
 
 def _json(body: bytes) -> Reply:
     return Reply(200, body, {"Content-Type": "application/json"})
-
-
-def _draw(fault: Fault, prompt: str, occurrence: int) -> float:
-    """Return a number in [0, 1) that depends only on seed, kind, prompt and occurrence."""
-    digest = hashlib.sha256(f"{fault.seed}/{fault.kind}/{prompt}/{occurrence}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64

@@ -49,7 +49,17 @@ def with_contents(rows: Sequence[Row]) -> list[Row]:
         if entry is None:
             result.append(row)
             continue
-        block = _item(entry, starts)
+        first = entry.segments[0]
+        lines = tuple(map(line_of, entry.segments))
+        level = 1 + sum(first.x0 - start > MAX_LEVEL_SHIFT_EMS * first.size for start in starts)
+        block = Block(
+            BlockType.LIST_ITEM,
+            union(line.box for line in lines),
+            f"{entry.title} {entry.page}",
+            lines,
+            level=min(level, MAX_LEVEL),
+            marker="-",
+        )
         part = Segment("", block.box.x0, block.box.top, block.box.x1, block.box.bottom, 0.0, block=block)
         result.append(sorted([*(s for s in row if s not in entry.segments), part], key=lambda s: s.x0))
     return result
@@ -85,12 +95,3 @@ def leaders_of(block: Block) -> str:
     if block.type is not BlockType.LIST_ITEM or _LEADER.search(block.text):
         return ""
     return "".join(found.group() for line in block.lines for found in _LEADER.finditer(line.text))
-
-
-def _item(entry: Entry, starts: Sequence[float]) -> Block:
-    first = entry.segments[0]
-    lines = tuple(map(line_of, entry.segments))
-    box = union(line.box for line in lines)
-    level = 1 + sum(first.x0 - start > MAX_LEVEL_SHIFT_EMS * first.size for start in starts)
-    text = f"{entry.title} {entry.page}"
-    return Block(BlockType.LIST_ITEM, box, text, lines, level=min(level, MAX_LEVEL), marker="-")

@@ -47,7 +47,9 @@ def _has_scales_only(table: Block) -> bool:
     columns: dict[int, list[float]] = {}
     for cell in table.cells:
         if _NUMBER.fullmatch(cell.text):
-            columns.setdefault(cell.column, []).append(_value(cell.text))
+            digits = re.sub(r"[^\d.]", "", cell.text.replace(",", ".")).strip(".")
+            value = float(digits) if digits.count(".") < 2 and digits else 0.0
+            columns.setdefault(cell.column, []).append(-value if cell.text[0] in "-–−" else value)
     long = [numbers for numbers in columns.values() if len(numbers) >= MIN_SCALE_NUMBERS]
     written = sum(1 for cell in table.cells if cell.text)
     in_scales = sum(map(len, long))
@@ -55,9 +57,3 @@ def _has_scales_only(table: Block) -> bool:
         return False
     steps = [{round(low - high, 6) for high, low in itertools.pairwise(numbers)} for numbers in long]
     return all(len(step) == 1 and max(step) < 0 for step in steps)
-
-
-def _value(text: str) -> float:
-    digits = re.sub(r"[^\d.]", "", text.replace(",", ".")).strip(".")
-    value = float(digits) if digits.count(".") < 2 and digits else 0.0
-    return -value if text[0] in "-–−" else value

@@ -125,7 +125,11 @@ def _wrapped_labels(cells: Sequence[Cells]) -> set[int]:
     found: set[int] = set()
     for index in range(1, len(cells)):
         above, label = labels[index - 1], labels[index]
-        if not label or not all(_is_remark(part.text) for column in cells[index][1:] for part in column):
+        beside = [part.text for column in cells[index][1:] for part in column]
+        # Shares and words in brackets are remarks; an amount in brackets is below zero, and of a row of its own.
+        if not label or not all(
+            text.startswith("(") and text.endswith(")") and not is_number(text.replace("%", "x")) for text in beside
+        ):
             continue
         first, _, rest = label[0].text.partition(" ")
         width = (label[0].x1 - label[0].x0) * len(first) / max(1, len(first) + len(rest))
@@ -135,11 +139,6 @@ def _wrapped_labels(cells: Sequence[Cells]) -> set[int]:
         elif not _is_lower(label) and not any(cells[index][1:]):
             return set()
     return found if len(found) >= MIN_WRAPPED_LABELS else set()
-
-
-def _is_remark(text: str) -> bool:
-    """Return True for a share or a word in brackets; an amount in brackets is below zero, and of a row of its own."""
-    return text.startswith("(") and text.endswith(")") and not is_number(text.replace("%", "x"))
 
 
 def _starts(cells: Sequence[Cells], first: int, index: int) -> bool:

@@ -93,7 +93,12 @@ def _looks(runs: Sequence[TextRun]) -> list[_Look]:
 
     bold = differs([run.bold for run in runs])
     italic = differs([run.italic and not run.style.mathematics for run in runs])
-    code = [_is_code(run) for run in runs]
+    code = [
+        run.style.fixed_pitch
+        and run.size > 0
+        and MIN_PITCH_EMS < (run.x1 - run.x0) / max(1, len(run.text.rstrip())) / run.size < MAX_PITCH_EMS
+        for run in runs
+    ]
     if sum(count for count, one in zip(letters, code, strict=True) if one) > MAX_CODE_SHARE * total:
         code = [False] * len(runs)
     looks = []
@@ -102,12 +107,6 @@ def _looks(runs: Sequence[TextRun]) -> list[_Look]:
         level, struck, url = (mark.level, mark.struck, mark.url) if mark is not None else (0, False, "")
         looks.append((bold[index], italic[index], struck, code[index], level, url))
     return looks
-
-
-def _is_code(run: TextRun) -> bool:
-    if not run.style.fixed_pitch or run.size <= 0:
-        return False
-    return MIN_PITCH_EMS < (run.x1 - run.x0) / max(1, len(run.text.rstrip())) / run.size < MAX_PITCH_EMS
 
 
 def moved(spans: Iterable[TextSpan], by: int) -> tuple[TextSpan, ...]:

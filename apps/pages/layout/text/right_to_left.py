@@ -62,7 +62,10 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
         middle = (cluster.top + cluster.bottom) / 2
         level = [i for i, (top, bottom) in enumerate(bands) if top - 2 <= middle <= bottom + 2]
         # Lines of two columns may overlap, so a letter goes to the nearest row that has text at its place.
-        here = [i for i in level if _is_beside(rows[i], cluster)] if len(level) > 1 else level
+        here = level
+        if len(level) > 1:
+            at = cluster.middle
+            here = [i for i in level if any(run.x0 - run.size <= at <= run.x1 + run.size for run in rows[i])]
         if level:
             inside[min(here or level, key=lambda i: abs(sum(bands[i]) - 2 * middle))].append(cluster)
     result = [run for run in runs if not is_upright(run)]
@@ -79,11 +82,6 @@ def rebuild_runs(runs: Sequence[TextRun], chars: Iterable[Char]) -> list[TextRun
         words = [run for run in row if any(map(str.isalnum, run.text))]  # marks went with their letters
         result += [run for run in words if not any(run.x0 < cluster.middle < run.x1 for cluster in found)]
     return result
-
-
-def _is_beside(row: Sequence[TextRun], cluster: Cluster) -> bool:
-    """Return True if a run of the row is at most one em from the cluster, along the line."""
-    return any(run.x0 - run.size <= cluster.middle <= run.x1 + run.size for run in row)
 
 
 def _clusters(chars: Iterable[Char]) -> list[Cluster]:
@@ -210,7 +208,11 @@ def _with_gaps(stretch: Sequence[Cluster], size: float, joint: str, *, spaced: b
         touches = made_up and gap < MAX_NO_ROOM_EMS * size
         if touches and letters == 1 and not drawn:
             pass  # PDFium puts the blank that ends a word after its first letter
-        elif result and (touches or is_joint) and _are_arabic(result[-1], cluster):
+        elif (
+            result
+            and (touches or is_joint)
+            and all(unicodedata.bidirectional(each.text[0]) == "AL" for each in (result[-1], cluster))
+        ):
             result[-1].text += joint
         elif result and (drawn or gap > (MIN_SPACE_EMS * size if is_likely else smallest)):
             result.append(Cluster(" ", cluster.x1, cluster.top, edge, cluster.bottom))
@@ -230,10 +232,6 @@ def _is_drawn(blank: Cluster) -> bool:
 def _is_letter(cluster: Cluster) -> bool:
     """Return True for a letter written to the left, False for digits, signs and letters written to the right."""
     return unicodedata.bidirectional(cluster.text[0]) in ("R", "AL")
-
-
-def _are_arabic(left: Cluster, right: Cluster) -> bool:
-    return all(unicodedata.bidirectional(cluster.text[0]) == "AL" for cluster in (left, right))
 
 
 def _words(clusters: Sequence[Cluster]) -> list[WordBox]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -66,22 +65,19 @@ def facts_of_name(full: str, flags: int) -> FontFacts:
 def character_of_glyph(library: Pdfium, font: int, code: int) -> str:
     """Return the characters that a code's glyph name means (Adobe Glyph List); "" for an unknown name."""
     name = glyph_name(library, font, code)
-    return _characters_of_name(name) if name and name != ".notdef" else ""
-
-
-def glyph_name(library: Pdfium, font: int, code: int) -> str:
-    """Return the name of a code's glyph, "" if it has none."""
-    return _string(library.FPDFFont_GetCharGlyphName, font, code)
-
-
-@cache
-def _characters_of_name(name: str) -> str:
+    if not name or name == ".notdef":
+        return ""
     from pdfminer.encodingdb import name2unicode
 
     try:
         return name2unicode(name)
     except (KeyError, ValueError):  # KeyError is how pdfminer reports an unknown name
         return ""
+
+
+def glyph_name(library: Pdfium, font: int, code: int) -> str:
+    """Return the name of a code's glyph, "" if it has none."""
+    return _string(library.FPDFFont_GetCharGlyphName, font, code)
 
 
 def _string(function: Any, font: int, *arguments: int) -> str:

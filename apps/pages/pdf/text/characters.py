@@ -154,7 +154,8 @@ class CharacterReader:
         hidden_text = ""
         if hidden:
             shown = ~np.isin(real["object"], np.fromiter(hidden, "u8", len(hidden)))
-            hidden_text = _lines_of(real[~shown], index[~shown])
+            cuts = np.flatnonzero(np.diff(index[~shown]) > 1) + 1  # where others are between two neighbours
+            hidden_text = "\n".join(_text_of(part) for part in np.split(real[~shown]["unicode"], cuts))
             index, real = index[shown], real[shown]
         objects = real["object"]
         settled = actual_text.settled(self._library, page, real)
@@ -296,12 +297,6 @@ class CharacterReader:
         self._fonts.maps.correct(codes, real["code"], fonts)
         glyph_names.name_glyphs(self._library, codes, real, fonts, self._fonts.facts)
         return codes
-
-
-def _lines_of(records: Any, index: Any) -> str:
-    """Return the text of records, with a line end where others are between two neighbours. ``index``: their places."""
-    cuts = np.flatnonzero(np.diff(index) > 1) + 1
-    return "\n".join(_text_of(part) for part in np.split(records["unicode"], cuts))
 
 
 def _inside_page(x0: Any, top: Any, x1: Any, bottom: Any, size: tuple[float, float]) -> Any:

@@ -46,21 +46,18 @@ def markdown_of(picture: bytes) -> str:
     with Image.open(io.BytesIO(picture)) as opened:
         grey = opened.convert("L")
     grey = grey.resize((ENLARGED * grey.width, ENLARGED * grey.height), Image.Resampling.LANCZOS)
-    lines = _lines(_words(grey))
-    chart, used = _chart(grey, lines)
-    parts = [*_parts([line for line in lines if not used & set(line)]), *([chart] if chart else [])]
-    return "\n\n".join(parts)
-
-
-def _words(grey: Image.Image) -> list[Word]:
     found = pytesseract.image_to_data(grey, config="--psm 11", output_type=pytesseract.Output.DICT)
-    return [
+    words = [
         Word(text.strip(), left, top, left + width, top + height)
         for text, left, top, width, height, confidence in zip(
             *(found[name] for name in ("text", "left", "top", "width", "height", "conf")), strict=True
         )
         if text.strip() and float(confidence) >= MIN_CONFIDENCE
     ]
+    lines = _lines(words)
+    chart, used = _chart(grey, lines)
+    parts = [*_parts([line for line in lines if not used & set(line)]), *([chart] if chart else [])]
+    return "\n\n".join(parts)
 
 
 def _lines(words: list[Word]) -> list[list[Word]]:
