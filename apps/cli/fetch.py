@@ -31,7 +31,7 @@ _FORWARDS_TO_OTHER_ADDRESSES = tuple(
 _CLOUD_SERVICES = {ipaddress.ip_address(address) for address in ("168.63.129.16", "192.0.0.192", "100.100.100.200")}
 
 
-class UrlNotAllowed(DocumentError):
+class AddressNotPublic(DocumentError):
     """Only public http and https addresses are fetched. Download the document and pass the file."""
 
     code = "url_not_allowed"
@@ -50,7 +50,7 @@ class FetchTooLarge(DocumentError):
 
 
 def fetch_document(url: str, target: Path) -> Path:
-    """Fetch ``url`` into ``target`` and return it. Raise UrlNotAllowed, FetchFailed or FetchTooLarge."""
+    """Fetch ``url`` into ``target`` and return it. Raise AddressNotPublic, FetchFailed or FetchTooLarge."""
     deadline = time.monotonic() + _TOTAL_SECONDS
     try:
         for _redirect in range(_MAX_REDIRECTS + 1):
@@ -75,19 +75,19 @@ def fetch_document(url: str, target: Path) -> Path:
 
 
 def connect(url: SplitResult) -> http.client.HTTPConnection:
-    """Connect to a checked IP address of the host. TLS and the Host header use the host's name. Raise UrlNotAllowed."""
+    """Connect to a checked IP address of the host. TLS and the Host header use its name. Raise AddressNotPublic."""
     if (
         url.scheme not in _PORTS
         or not url.hostname
         or url.username
         or (url.port or _PORTS[url.scheme]) not in {80, 443}
     ):
-        raise UrlNotAllowed
+        raise AddressNotPublic
     port = url.port or _PORTS[url.scheme]
     found = socket.getaddrinfo(url.hostname, port, type=socket.SOCK_STREAM)
     addresses = [str(socket_address[0]) for *_, socket_address in found]
     if not addresses or not all(is_public(address) for address in addresses):
-        raise UrlNotAllowed
+        raise AddressNotPublic
     plain = socket.create_connection((addresses[0], port), timeout=_CONNECT_SECONDS)
     plain.settimeout(_IDLE_SECONDS)
     if url.scheme == "http":

@@ -8,7 +8,8 @@ ParseError
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
     DocumentNotFound, FileTooLarge, DocumentInUse
     QuotaExceeded
-    RefusedByServer, UrlNotAllowed, FetchFailed, FetchTooLarge
+    RefusedByServer, AddressNotPublic
+    FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage
     DeadlineExceeded, DocumentGone, NoOcrHere
@@ -16,19 +17,23 @@ ParseError
       StorageUnavailable
     ProviderError            a model call
       QuotaExhausted
-        BudgetReserved
+        BudgetReserved, AnswersLater
       ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
   JobError                   a command that the state or the options of a job forbid
-    JobNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+    JobNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
     IllegalMove
       NotCancellable
     InvalidOption
       ModeNotAvailable
   RequestError               an HTTP request that cannot be read
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge
-    IncompleteUpload, UnsupportedMediaType, UnsupportedEncoding, Unauthenticated, NotFound, InvalidOptions
+    IncompleteUpload, UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey
+    Unauthenticated, NotFound, InvalidOptions
   Unavailable                a part of the service does not answer
     DatabaseUnavailable, StorageUnreachable, StorageFull
+  IdempotencyKeyError        a key that another request has
+    IdempotencyKeyReused, IdempotencyKeyInUse
+  UrlNotAllowed, WebhookNotFound
   BrokerUnavailable
   InvalidRules
   ServerProblem
