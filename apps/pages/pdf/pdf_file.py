@@ -20,10 +20,10 @@ from apps.pages.model.page_tags import PageTags
 from apps.pages.model.raw_page import NO_PRINT, Char, Link, PicturePrint, RawPage, TextRun
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, REPLACEMENT
 from apps.pages.pdf import unread_print
-from apps.pages.pdf.annotations import field_runs, read_annotations
-from apps.pages.pdf.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.drawings import DrawingReader, Drawings
 from apps.pages.pdf.drawn_page import DrawnPage
+from apps.pages.pdf.forms.annotations import field_runs, read_annotations
+from apps.pages.pdf.forms.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.open_document import OpenDocument
 from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium

@@ -10,7 +10,7 @@ import io
 from typing import Any
 
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
-from apps.pages.pdf.annotations import inherited, is_push_button
+from apps.pages.pdf.forms.annotations import inherited, is_push_button
 from apps.pages.pdf.pdfium import Pdfium, first_page
 from apps.pages.pdf.text.characters import CharacterReader, Characters, Frame
 

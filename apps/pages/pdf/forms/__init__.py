@@ -1,0 +1,1 @@
+"""Annotations and form fields of a PDF: their texts, links and drawings."""
