@@ -57,7 +57,7 @@ ReadResult = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
-class _Request:
+class _SignedRequest:
     url: str
     body: bytes
     headers: Mapping[str, str] = field(repr=False)
@@ -146,7 +146,7 @@ def _attempt(delivery: WebhookDelivery, read_result: ReadResult) -> Callable[[],
     return lambda: _send(request)
 
 
-def _request(delivery: WebhookDelivery, read_result: ReadResult) -> _Request:
+def _request(delivery: WebhookDelivery, read_result: ReadResult) -> _SignedRequest:
     webhook, sent_at = delivery.webhook, int(time.time())
     own_headers, secret = services.unsealed(webhook)
     body = read_result(delivery.job_id) if webhook.sends_result else event_body(delivery)
@@ -164,7 +164,7 @@ def _request(delivery: WebhookDelivery, read_result: ReadResult) -> _Request:
         headers["webhook-signature"] = standard_signature(
             secret, message_id=str(delivery.pk), timestamp=sent_at, body=body
         )
-    return _Request(webhook.url, body, headers)
+    return _SignedRequest(webhook.url, body, headers)
 
 
 def event_body(delivery: WebhookDelivery) -> bytes:
@@ -179,7 +179,7 @@ def event_body(delivery: WebhookDelivery) -> bytes:
     return (json.dumps(body) if delivery.webhook.output_format == OutputFormat.STRING else body).encode()
 
 
-def _send(request: _Request) -> _Outcome:
+def _send(request: _SignedRequest) -> _Outcome:
     outcome, began = _Outcome(), time.monotonic()
     try:
         with outbound.send(

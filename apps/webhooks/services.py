@@ -24,7 +24,7 @@ MAX_ROWS_PER_PURGE = 1000
 
 
 @dataclass(frozen=True)
-class Target:
+class WebhookTarget:
     """A webhook that a request names. ``sends_result``: the body is the job's result, as in LlamaParse's first form."""
 
     url: str
@@ -45,7 +45,7 @@ def check_target(url: str) -> None:
         return
 
 
-def targets_of_endpoints(*, project: Project, endpoint_ids: Collection[str]) -> list[Target]:
+def targets_of_endpoints(*, project: Project, endpoint_ids: Collection[str]) -> list[WebhookTarget]:
     """Return the saved webhooks with these ids. Raise WebhookNotFound if one of them is not of the project."""
     found = {each.pk: each for each in WebhookEndpoint.objects.filter(project=project, pk__in=endpoint_ids)}
     if unknown := [each for each in endpoint_ids if each not in found]:
@@ -56,12 +56,12 @@ def targets_of_endpoints(*, project: Project, endpoint_ids: Collection[str]) -> 
             headers, secret = unsealed(endpoint)
             events, output_format = tuple(endpoint.events), endpoint.output_format
             targets.append(
-                Target(endpoint.url, events, headers, secret, output_format, endpoint.sends_result, endpoint.pk)
+                WebhookTarget(endpoint.url, events, headers, secret, output_format, endpoint.sends_result, endpoint.pk)
             )
     return targets
 
 
-def add_to_job(*, project: Project, job_id: str, targets: Iterable[Target]) -> None:
+def add_to_job(*, project: Project, job_id: str, targets: Iterable[WebhookTarget]) -> None:
     """Store the webhooks of a new job, in the transaction that creates it."""
     JobWebhook.objects.bulk_create(
         JobWebhook(
@@ -139,7 +139,9 @@ def purge_log() -> int:
 # --- saved webhooks ---
 
 
-def save_endpoint(*, project: Project, target: Target, endpoint: WebhookEndpoint | None = None) -> WebhookEndpoint:
+def save_endpoint(
+    *, project: Project, target: WebhookTarget, endpoint: WebhookEndpoint | None = None
+) -> WebhookEndpoint:
     """Create a saved webhook, or replace one. A replacement that names no secret keeps the old one."""
     check_target(target.url)
     if endpoint is None:
@@ -169,7 +171,7 @@ def unsealed(receiver: WebhookEndpoint | JobWebhook) -> tuple[dict[str, str], st
     return dict(line.split(":", 1) for line in lines), secret
 
 
-def _sealed(target: Target) -> dict[str, str]:
+def _sealed(target: WebhookTarget) -> dict[str, str]:
     lines = "\n".join(f"{name}:{value}" for name, value in target.headers.items())
     return {
         "headers_sealed": sealed_secrets.seal(lines) if lines else "",

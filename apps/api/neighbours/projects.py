@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel, RootModel
 from rest_framework.request import Request
 
-from apps.accounts.models import Project as ProjectRow
+from apps.accounts.models import Project
 from apps.api.base import ApiView, json_response, project_of
 from apps.api.request_errors import NotFound
 from apps.api.requests import query_parameters
@@ -20,7 +20,7 @@ NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 CURRENT = "current"
 
 
-class Project(BaseModel):
+class ProjectFacts(BaseModel):
     id: str
     name: str
     organization_id: str
@@ -29,12 +29,12 @@ class Project(BaseModel):
     updated_at: datetime
 
 
-class Projects(RootModel[list[Project]]):
+class Projects(RootModel[list[ProjectFacts]]):
     """The projects that the key can use: one."""
 
 
 class ProjectList(BaseModel):
-    items: list[Project]
+    items: list[ProjectFacts]
     next_page_token: str | None = None
     total_size: int
 
@@ -66,7 +66,7 @@ class PagedProjects(ApiView):
 
 
 class ProjectById(ApiView):
-    @extend_schema(operation_id="get_project", tags=["projects"], responses={200: Project, **PROBLEMS})
+    @extend_schema(operation_id="get_project", tags=["projects"], responses={200: ProjectFacts, **PROBLEMS})
     def get(self, request: Request, project_id: str) -> HttpResponse:
         """Return the project of the API key by its id, by an id of LlamaCloud that it replaces, or ``current``."""
         project = project_of(request)
@@ -76,20 +76,20 @@ class ProjectById(ApiView):
 
 
 class PagedProjectById(ProjectById):
-    @extend_schema(operation_id="get_project_v2", tags=["projects"], responses={200: Project, **PROBLEMS})
+    @extend_schema(operation_id="get_project_v2", tags=["projects"], responses={200: ProjectFacts, **PROBLEMS})
     def get(self, request: Request, project_id: str) -> HttpResponse:
         """Return the project of the API key."""
         return super().get(request, project_id)
 
 
-def _named(request: Request) -> list[Project]:
+def _named(request: Request) -> list[ProjectFacts]:
     project = project_of(request)
     name = query_parameters.text(request, "project_name")
     return [_represent(project)] if name in (None, project.name) else []
 
 
-def _represent(project: ProjectRow) -> Project:
-    return Project(
+def _represent(project: Project) -> ProjectFacts:
+    return ProjectFacts(
         id=str(project.pk),
         name=project.name,
         organization_id=NO_ORGANIZATION,

@@ -107,7 +107,7 @@ class ParsingHistory(RootModel[list[ParsingHistoryEntry]]):
     """The jobs of a project."""
 
 
-class Upload(FirstApiView):
+class UploadView(FirstApiView):
     """``added_fields``: fields of the form that the address itself sets."""
 
     added_fields: dict[str, list[str]] = {}  # noqa: RUF012
@@ -143,7 +143,7 @@ class Upload(FirstApiView):
         return create_once(request, create)
 
 
-class Screenshot(Upload):
+class Screenshot(UploadView):
     added_fields = {"take_screenshot": ["true"], "tier": ["fast"]}  # noqa: RUF012
 
     @extend_schema(

@@ -16,7 +16,7 @@ def parsing_urls(prefix: str, **settings_of_views: Any) -> list[URLPattern]:
     """Return the addresses below ``prefix``."""
     job = f"{prefix}/job/<str:job_id>"
     addresses: list[tuple[str, Any, dict[str, str]]] = [
-        (f"{prefix}/upload", jobs.Upload, {}),
+        (f"{prefix}/upload", jobs.UploadView, {}),
         (f"{prefix}/screenshot", jobs.Screenshot, {}),
         (f"{prefix}/supported_file_extensions", jobs.SupportedExtensions, {}),
         (f"{prefix}/history", jobs.History, {}),

@@ -13,7 +13,7 @@ from apps.jobs.options import JobOptions
 from apps.webhooks import services as webhooks
 from apps.webhooks.events import EVENTS
 from apps.webhooks.models import OutputFormat
-from apps.webhooks.services import Target
+from apps.webhooks.services import WebhookTarget
 
 MAX_HEADERS = 20
 MAX_HEADER_CHARS = 2000
@@ -31,7 +31,7 @@ _RESERVED = frozenset(
 Location = tuple[str | int, ...]
 
 
-def requested_targets(project: Project, options: JobOptions) -> tuple[Target, ...]:
+def requested_targets(project: Project, options: JobOptions) -> tuple[WebhookTarget, ...]:
     """Return the webhooks of a request for a job, the saved ones included.
 
     Raise InvalidOption, UrlNotAllowed or WebhookNotFound.
@@ -44,7 +44,7 @@ def requested_targets(project: Project, options: JobOptions) -> tuple[Target, ..
     return (*own, *saved)
 
 
-def checked_target(configuration: WebhookConfiguration, where: Location) -> Target:
+def checked_target(configuration: WebhookConfiguration, where: Location) -> WebhookTarget:
     """Return the webhook. Raise InvalidOption or UrlNotAllowed."""
     if not configuration.webhook_url:
         raise InvalidOption("A webhook needs a URL. Send webhook_url.", location=(*where, "webhook_url"))
@@ -59,7 +59,7 @@ def checked_target(configuration: WebhookConfiguration, where: Location) -> Targ
             detail = f"This event does not exist. Send some of: {', '.join(EVENTS)}."
             raise InvalidOption(detail, location=(*where, "webhook_events", index), value=event)
     _check_headers(configuration.webhook_headers or {}, (*where, "webhook_headers"))
-    return Target(
+    return WebhookTarget(
         configuration.webhook_url,
         tuple(dict.fromkeys(events)),
         dict(configuration.webhook_headers or {}),

@@ -21,7 +21,7 @@ from apps.jobs.errors import InvalidOption
 from apps.jobs.option_groups import WebhookConfiguration
 from apps.webhooks import services as webhooks
 from apps.webhooks.models import WebhookEndpoint
-from apps.webhooks.services import Target
+from apps.webhooks.services import WebhookTarget
 
 
 class SavedWebhook(BaseModel):
@@ -112,7 +112,7 @@ def _find(request: Request, webhook_id: str) -> WebhookEndpoint:
     return webhooks.find_endpoint(project=project_of(request), endpoint_id=webhook_id)
 
 
-def _sent(request: Request) -> Target:
+def _sent(request: Request) -> WebhookTarget:
     configuration = validated(WebhookConfiguration, read_json(request))
     if configuration.webhook_events == []:
         detail = "A saved webhook without events would send nothing. Send some, or leave them out for all."

@@ -44,7 +44,7 @@ class HostUnknown(OSError):
 
 
 @dataclass(frozen=True)
-class Target:
+class CheckedUrl:
     """The parts of a URL that passed ``check_url``."""
 
     scheme: str
@@ -52,7 +52,7 @@ class Target:
     port: int
 
 
-def check_url(url: str) -> Target:
+def check_url(url: str) -> CheckedUrl:
     """Return the parts of an http or https URL. Raise UrlNotAllowed for one that no request may be sent to.
 
     Nothing is resolved: a name that has a forbidden address is refused when the request is sent.
@@ -76,7 +76,7 @@ def check_url(url: str) -> Target:
     port = port if port is not None else 443 if scheme == "https" else 80
     with suppress(ValueError):  # a name is resolved when the request is sent
         check_address(ip_address(host), port)
-    return Target(scheme, host, port)
+    return CheckedUrl(scheme, host, port)
 
 
 def resolve(host: str, port: int) -> list[str]:

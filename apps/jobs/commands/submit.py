@@ -24,7 +24,7 @@ from apps.jobs.scheduling.dispatch import start_job_step
 from apps.jobs.states import JobState, Stage
 from apps.parsing.tiers import TIERS
 from apps.webhooks import services as webhooks
-from apps.webhooks.services import Target
+from apps.webhooks.services import WebhookTarget
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class JobRequest:
     password: str | None = field(default=None, repr=False)
     uses_models: bool = False
     warnings: tuple[dict[str, str], ...] = ()
-    webhooks: tuple[Target, ...] = ()
+    webhooks: tuple[WebhookTarget, ...] = ()
 
 
 def submit_job(*, project: Project, document: Document, request: JobRequest, api_key: ApiKey | None = None) -> ParseJob:

@@ -12,7 +12,7 @@ from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
 from apps.jobs.states import OPEN_JOBS, Stage, StepState
 from apps.providers.batches import polling
-from apps.providers.batches.settling import JobPages
+from apps.providers.batches.settling import ReadyPages
 from apps.providers.models import BatchRequest
 
 INTERVAL_SECONDS = 5.0
@@ -30,7 +30,7 @@ def look_after_batches() -> bool:
     return True
 
 
-def wake(pages: JobPages) -> None:
+def wake(pages: ReadyPages) -> None:
     """Send these pages now: they are snoozed until their answer is there."""
     numbers: dict[tuple[str, str], list[int]] = defaultdict(list)
     for page in pages:

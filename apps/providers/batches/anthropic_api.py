@@ -16,8 +16,8 @@ from typing import Any
 from apps.providers.batches.wire import (
     CLOCKS_DIFFER,
     MAX_LISTS,
+    BatchProgress,
     NotReady,
-    Progress,
     Result,
     exchange,
     exchange_json,
@@ -72,12 +72,12 @@ class AnthropicBatches:
     async def send(self, target: Target, batch: Batch, content: bytes) -> str:
         return str((await self._json(target, "POST", "", content=content)).get("id") or "")
 
-    async def progress(self, target: Target, batch: Batch) -> Progress:
+    async def progress(self, target: Target, batch: Batch) -> BatchProgress:
         found = await self._json(target, "GET", f"/{batch.provider_batch}")
         status = str(found.get("processing_status") or "")
-        return Progress(accepted=bool(status), has_ended=status == "ended", detail=status)
+        return BatchProgress(accepted=bool(status), has_ended=status == "ended", detail=status)
 
-    async def results(self, target: Target, batch: Batch, progress: Progress) -> list[bytes]:
+    async def results(self, target: Target, batch: Batch, progress: BatchProgress) -> list[bytes]:
         return [await self._results_of(target, batch.provider_batch)]
 
     def read(self, content: bytes) -> Iterator[Result]:
@@ -99,7 +99,7 @@ class AnthropicBatches:
     async def cancel(self, target: Target, batch: Batch) -> None:
         await self._json(target, "POST", f"/{batch.provider_batch}/cancel")
 
-    async def delete(self, target: Target, batch: Batch, progress: Progress) -> None:
+    async def delete(self, target: Target, batch: Batch, progress: BatchProgress) -> None:
         try:
             await self._json(target, "DELETE", f"/{batch.provider_batch}")
         except CallFailed as failed:

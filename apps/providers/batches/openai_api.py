@@ -14,8 +14,8 @@ from typing import Any
 from apps.providers.batches.wire import (
     CLOCKS_DIFFER,
     MAX_LISTS,
+    BatchProgress,
     NotReady,
-    Progress,
     Result,
     exchange,
     exchange_json,
@@ -78,11 +78,11 @@ class OpenAIBatches:
         }
         return str((await self._json(target, "POST", "batches", body=body)).get("id") or "")
 
-    async def progress(self, target: Target, batch: Batch) -> Progress:
+    async def progress(self, target: Target, batch: Batch) -> BatchProgress:
         found = await self._json(target, "GET", f"batches/{batch.provider_batch}")
         status = found.get("status")
         errors = [each for each in (found.get("errors") or {}).get("data") or [] if isinstance(each, dict)]
-        return Progress(
+        return BatchProgress(
             accepted=status not in (None, "validating", "failed"),
             has_ended=status in _ENDED,
             has_failed=status == "failed",
@@ -91,7 +91,7 @@ class OpenAIBatches:
             results=[str(found[name]) for name in ("output_file_id", "error_file_id") if found.get(name)],
         )
 
-    async def results(self, target: Target, batch: Batch, progress: Progress) -> list[bytes]:
+    async def results(self, target: Target, batch: Batch, progress: BatchProgress) -> list[bytes]:
         return [
             await exchange(
                 target, "GET", self._url(target, f"files/{file}/content"), headers={}, params=self._version(target)
@@ -112,7 +112,7 @@ class OpenAIBatches:
     async def cancel(self, target: Target, batch: Batch) -> None:
         await self._json(target, "POST", f"batches/{batch.provider_batch}/cancel")
 
-    async def delete(self, target: Target, batch: Batch, progress: Progress) -> None:
+    async def delete(self, target: Target, batch: Batch, progress: BatchProgress) -> None:
         for file in (batch.input_file, *progress.results):
             try:
                 if file:

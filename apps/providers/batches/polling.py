@@ -16,8 +16,8 @@ from apps.providers.batches import sending, settling
 from apps.providers.batches.anthropic_api import AnthropicBatches
 from apps.providers.batches.openai_api import OpenAIBatches
 from apps.providers.batches.sending import claimed_batches, give_up, wait_or_give_up
-from apps.providers.batches.settling import JobPages
-from apps.providers.batches.wire import BatchApi, Progress
+from apps.providers.batches.settling import ReadyPages
+from apps.providers.batches.wire import BatchApi, BatchProgress
 from apps.providers.catalog import Target, target_of
 from apps.providers.errors import FAULT_FAILURES, CallFailed
 from apps.providers.models import (
@@ -39,7 +39,7 @@ _BEING_CANCELLED = frozenset({"cancelling", "canceling"})
 KEPT = timedelta(days=7)
 
 
-def tend_batches(*, ended_jobs: Collection[str]) -> JobPages:
+def tend_batches(*, ended_jobs: Collection[str]) -> ReadyPages:
     """Form, send and look after batches. ``ended_jobs``: jobs whose pages want no answer any more.
 
     Return the pages whose answers are there, or that have to be asked for in another way. Any process may call it at
@@ -103,7 +103,7 @@ def open_batches() -> int:
     return Batch.objects.filter(state__in=OPEN_BATCHES).count()
 
 
-def _look_at(batch: Batch, target: Target, api: BatchApi) -> JobPages:
+def _look_at(batch: Batch, target: Target, api: BatchApi) -> ReadyPages:
     progress = event_loop().run(api.progress(target, batch))
     if progress.has_failed:
         if progress.may_retry:  # too many tokens were in batches at once: the pages wait for another batch
@@ -125,12 +125,12 @@ def _look_at(batch: Batch, target: Target, api: BatchApi) -> JobPages:
     return wait_or_give_up(batch, progress.detail)
 
 
-def _take_results(batch: Batch, target: Target, api: BatchApi, progress: Progress) -> JobPages:
+def _take_results(batch: Batch, target: Target, api: BatchApi, progress: BatchProgress) -> ReadyPages:
     requests = {}
     for request in batch.pages.select_related("usage").defer("body", "answer"):
         request.batch = batch
         requests[request.custom_id] = request
-    pages: JobPages = []
+    pages: ReadyPages = []
     files = event_loop().run(api.results(target, batch, progress))
     for result in (result for content in files for result in api.read(content)):
         asked = requests.get(result.custom_id)
@@ -149,5 +149,5 @@ def _take_results(batch: Batch, target: Target, api: BatchApi, progress: Progres
     return pages
 
 
-def _end_unanswered(batch: Batch, detail: str) -> JobPages:
+def _end_unanswered(batch: Batch, detail: str) -> ReadyPages:
     return give_up(batch, f"The provider refused the batch: {detail}", is_known_unsent=True)

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from apps.core.event_loop import event_loop
 from apps.providers import deployment_faults
-from apps.providers.batches.settling import JobPages, fail_requests, release_unsent
+from apps.providers.batches.settling import ReadyPages, fail_requests, release_unsent
 from apps.providers.batches.wire import BatchApi, NotReady
 from apps.providers.catalog import ProviderRules, Target, target_of
 from apps.providers.errors import FAULT_FAILURES, CallFailed, Failure
@@ -96,9 +96,9 @@ def claimed_batches(*states: BatchState) -> Iterator[Batch]:
             yield batch
 
 
-def send_batches(apis: dict[str, BatchApi]) -> JobPages:
+def send_batches(apis: dict[str, BatchApi]) -> ReadyPages:
     """Send the batches that were formed. Return the pages that have to be asked for in another way."""
-    pages: JobPages = []
+    pages: ReadyPages = []
     for batch in claimed_batches(BatchState.SENDING):
         target, problem = callable_target(batch.deployment)
         try:
@@ -122,7 +122,7 @@ def callable_target(row: Deployment) -> tuple[Target | None, str]:
     return (None, f"{refusal}.") if refusal else (target, "")
 
 
-def _send(batch: Batch, target: Target, api: BatchApi) -> JobPages:
+def _send(batch: Batch, target: Target, api: BatchApi) -> ReadyPages:
     found = ""
     if batch.checks:  # an earlier try may have reached the provider
         known = Batch.objects.exclude(provider_batch="").filter(deployment__provider=batch.deployment.provider_id)
@@ -153,7 +153,7 @@ def _bodies(batch: Batch) -> Iterator[tuple[str, dict[str, Any]]]:
         yield request.custom_id, json.loads(zlib.decompress(request.body or b""))
 
 
-def _after_failure(batch: Batch, target: Target | None, failed: CallFailed) -> JobPages:
+def _after_failure(batch: Batch, target: Target | None, failed: CallFailed) -> ReadyPages:
     """Decide what follows a failure to send: the pages go another way if the provider took nothing and never will."""
     logger.warning("%s could not be sent: %s", batch, failed)
     if target is not None and failed.failure in FAULT_FAILURES:
@@ -167,7 +167,7 @@ def _after_failure(batch: Batch, target: Target | None, failed: CallFailed) -> J
     return []
 
 
-def give_up(batch: Batch, detail: str, *, is_known_unsent: bool) -> JobPages:
+def give_up(batch: Batch, detail: str, *, is_known_unsent: bool) -> ReadyPages:
     """End a batch that is not answered. Its pages go another way.
 
     ``is_known_unsent``: nothing can be billed for it. Otherwise its calls keep their largest cost in the ledger.
@@ -180,7 +180,7 @@ def give_up(batch: Batch, detail: str, *, is_known_unsent: bool) -> JobPages:
     return pages
 
 
-def wait_or_give_up(batch: Batch, detail: str) -> JobPages:
+def wait_or_give_up(batch: Batch, detail: str) -> ReadyPages:
     """Look at the batch later. One that should have ended long ago is not waited for."""
     if batch.pages.filter(state=BatchRequestState.SENT, until__lte=Now() - MAX_OVERDUE).exists():
         detail = "The provider did not end the batch in time; its pages are booked with their largest cost."

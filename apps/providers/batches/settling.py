@@ -28,7 +28,7 @@ MAX_DETAIL = 300
 
 
 @dataclass(frozen=True)
-class JobPage:
+class ReadyPage:
     """A page that can go on."""
 
     job_id: str
@@ -36,10 +36,10 @@ class JobPage:
     page_parser: str
 
 
-JobPages = list[JobPage]
+ReadyPages = list[ReadyPage]
 
 
-def settle(request: BatchRequest, target: Target, result: Result) -> JobPages:
+def settle(request: BatchRequest, target: Target, result: Result) -> ReadyPages:
     """Book the result of a request and keep its answer. Harmless if that was done before."""
     is_answer = result.status == HTTPStatus.OK
     if is_answer:
@@ -67,7 +67,7 @@ def settle(request: BatchRequest, target: Target, result: Result) -> JobPages:
     return [_page(request)] if kept else []
 
 
-def fail_requests(requests: Sequence[BatchRequest], detail: str, *, is_free: bool) -> JobPages:
+def fail_requests(requests: Sequence[BatchRequest], detail: str, *, is_free: bool) -> ReadyPages:
     """Mark the requests as failed. ``is_free``: the provider bills nothing for them; else they keep their cost."""
     ids = [request.pk for request in requests]
     BatchRequest.objects.filter(pk__in=ids).update(
@@ -107,5 +107,5 @@ def _text_of(body: bytes) -> str:
         return ""
 
 
-def _page(request: BatchRequest) -> JobPage:
-    return JobPage(request.job_id, request.page_number, request.page_parser)
+def _page(request: BatchRequest) -> ReadyPage:
+    return ReadyPage(request.job_id, request.page_number, request.page_parser)

@@ -22,7 +22,7 @@ LIMITS = CallLimits(first_byte_seconds=120.0, idle_seconds=60.0, total_seconds=3
 
 
 @dataclass(frozen=True)
-class Progress:
+class BatchProgress:
     """A batch's state. ``accepted``: the provider has checked the requests. ``has_failed``: it will answer none.
 
     ``may_retry``: the same batch can succeed later. ``results``: where the results are.
@@ -70,10 +70,10 @@ class BatchApi(Protocol):
     async def send(self, target: Target, batch: Batch, content: bytes) -> str:
         """Send what ``written`` returned, and return the batch's id. Note an uploaded file in ``batch``."""
 
-    async def progress(self, target: Target, batch: Batch) -> Progress:
+    async def progress(self, target: Target, batch: Batch) -> BatchProgress:
         """Return the state of the batch."""
 
-    async def results(self, target: Target, batch: Batch, progress: Progress) -> list[bytes]:
+    async def results(self, target: Target, batch: Batch, progress: BatchProgress) -> list[bytes]:
         """Return the files of results of a batch that has ended."""
 
     def read(self, content: bytes) -> Iterator[Result]:
@@ -82,7 +82,7 @@ class BatchApi(Protocol):
     async def cancel(self, target: Target, batch: Batch) -> None:
         """Ask for the end of the batch. Requests that are answered by then stay answered, and are billed."""
 
-    async def delete(self, target: Target, batch: Batch, progress: Progress) -> None:
+    async def delete(self, target: Target, batch: Batch, progress: BatchProgress) -> None:
         """Delete what the provider keeps of the batch."""
 
 
