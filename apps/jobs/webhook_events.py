@@ -1,4 +1,4 @@
-"""Tell the webhooks of a job what happens to it: rows in the transaction of the event, sent after its commit."""
+"""Send the events of a job to its webhooks: rows in the transaction of the event, sent after its commit."""
 
 from __future__ import annotations
 

@@ -297,7 +297,7 @@ class UsageAdmin(ReadOnlyAdmin):
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnlyAdmin):
-    """The batches of the last days, and what their providers say about them."""
+    """The batches of the last days, with the state that their providers report."""
 
     list_display = ["created_at", "deployment", "state", "requests", "answered", "provider_batch", "check_at", "detail"]
     list_filter = ["state", "deployment"]

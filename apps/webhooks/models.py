@@ -56,7 +56,7 @@ class WebhookEndpoint(Receiver):
 
 
 class JobWebhook(Receiver):
-    """A webhook of one job: a copy of what the request said.
+    """A webhook of one job: a copy of that in the request.
 
     ``host`` is that of the URL: a slow receiver may occupy only some of the threads that send.
     """

@@ -153,7 +153,7 @@ def columns_read_across(case: Case, rng: random.Random) -> str | None:
     return " ".join(f"{one.text} {other.text}" for one, other in rows) + "\n\n" + markdown(others)
 
 
-# --- numbers and words that change what a sentence says ---
+# --- numbers and words that change the meaning of a sentence ---
 
 
 def digit_changed(case: Case, rng: random.Random) -> str | None:

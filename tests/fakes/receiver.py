@@ -1,4 +1,4 @@
-"""A fake receiver of webhooks, which keeps the requests that it receives and answers as a test says."""
+"""A fake receiver of webhooks, which keeps the requests that it receives and answers as a test sets."""
 
 from __future__ import annotations
 

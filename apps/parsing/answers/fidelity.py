@@ -179,7 +179,7 @@ def verdict(fidelity: Fidelity, *, source: str) -> str:
 
 
 def _alteration(change: Difference) -> str:
-    """Describe a change of what the page says; "" for a few words left out or added, and for a corrected misprint."""
+    """Describe a change of the page's text; "" for a few words left out or added, and for a corrected misprint."""
     old, new = " ".join(change.page), " ".join(change.answer)
     if change.page and change.answer:
         return "" if change.is_spelling else f"{old} -> {new}"

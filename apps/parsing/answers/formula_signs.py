@@ -1,4 +1,4 @@
-"""Compare what stands between the words: the letters and signs of formulas, which are no words of their own.
+"""Compare the signs between the words: the letters and signs of formulas, which are no words of their own.
 
 Formulas have many spellings, so only an exchange counts: between the same two words the page has a sign that the answer
 lacks, and the answer one of the same kind that the page lacks.

@@ -1,7 +1,7 @@
 """Numbers on which two readings of a page disagree: another deployment reads them enlarged, and two that agree win.
 
 An answer to a page read by OCR may have numbers that OCR reads otherwise, because OCR misreads some. Where OCR confirms
-a number against the text layer, two readings agree already, and nobody is asked.
+a number against the text layer, two readings agree already, and no model is asked.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ NUMBERS_AGREED, NUMBERS_DISPUTED = "numbers_agreed", "numbers_disputed"
 # Places that another deployment is asked for; the other numbers of the page stay disputed.
 MAX_ASKED = 8
 MARGIN_POINTS = 12.0
-# So many words on each side of a number are shown with it.
+# Words on each side of a number that are shown with it.
 WORDS_BESIDE = 4
 
 
 class Dispute(msgspec.Struct, frozen=True, omit_defaults=True):
     """A number with two readings. ``read``: by OCR or in the text layer; ``second``: by the second deployment.
 
-    ``agreed``: the reading that won; "" if all differ or nobody could be asked. ``deployment``: who read it a second
+    ``agreed``: the reading that won; "" if all differ or none could be asked. ``deployment``: which read it a second
     time; "ocr" if OCR decided between the text layer and the answer.
     """
 

@@ -14,7 +14,7 @@ MAX_PIXELS_OF_SMALL_PARTS = 600_000
 
 
 def enlarged(page: PageToParse, box: Box, target: Target) -> bytes:
-    """Return a part of the page as a JPEG of 200 to 300 dpi, as far as the deployment's model sees so many pixels."""
+    """Return a part of the page as a JPEG of 200 to 300 dpi, or less if the deployment's model sees fewer pixels."""
     pixels = box.width * box.height * (ZOOM_DPI / POINTS_PER_INCH) ** 2
     dpi = ZOOM_DPI if pixels <= MAX_PIXELS_OF_SMALL_PARTS else MIN_DPI
     longest = requests.picture_pixels(target)

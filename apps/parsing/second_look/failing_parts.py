@@ -113,7 +113,7 @@ def _groups(to_parse: PageToParse, drafts: Sequence[Draft]) -> Iterator[tuple[li
 
 
 def _links(words: PageWords, answer: PageWords) -> list[tuple[int, int]]:
-    """Return the pairs of a block of the page and a block of the answer that say the same."""
+    """Return the pairs of a block of the page and a block of the answer with the same text."""
     common: Counter[tuple[int, int]] = Counter()
     for here, place in enumerate(match_words(answer.tokens, words.tokens)):
         if place >= 0:

@@ -1,4 +1,4 @@
-"""The second try: it says what was wrong with the first answer, and asks only for the parts that were wrong.
+"""The second try: it lists the faults of the first answer, and asks only for the parts that were wrong.
 
 The parts are shown enlarged, and what the model answers for them replaces them in its first answer. The result is
 checked as a whole. If an answer is wrong as a whole, or in many parts, the whole page is asked for again.

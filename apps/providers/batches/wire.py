@@ -1,4 +1,4 @@
-"""What the batch APIs have in common: requests over HTTP, and what a provider says about a batch."""
+"""The common part of the batch APIs: requests over HTTP, and the state of a batch."""
 
 from __future__ import annotations
 

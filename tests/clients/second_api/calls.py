@@ -1,6 +1,6 @@
 """Every call of LlamaParse's Python client for the second API, of any release, against a running service.
 
-Arguments: the folder with the documents. LLAMA_CLOUD_BASE_URL and LLAMA_CLOUD_API_KEY say where the service is. Prints
+Arguments: the folder with the documents. LLAMA_CLOUD_BASE_URL and LLAMA_CLOUD_API_KEY are read. Prints
 a JSON object: the name of each call, and what went wrong in it ("" if nothing).
 """
 

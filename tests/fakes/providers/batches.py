@@ -1,6 +1,6 @@
 """The batch APIs: OpenAI's and Azure's files and batches, Anthropic's message batches.
 
-A batch is worked on when a test says so (``end``). Until then it is checked, then in progress.
+A batch is worked on when a test calls ``end``. Until then it is checked, then in progress.
 
 https://platform.openai.com/docs/api-reference/batch
 https://docs.anthropic.com/en/api/creating-message-batches

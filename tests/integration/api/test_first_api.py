@@ -1,4 +1,4 @@
-"""LlamaParse's first API: uploads by form fields, and results with the pages joined as the fields say."""
+"""LlamaParse's first API: uploads by form fields, and results with the pages joined as the fields ask."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A number that OCR confirms against the text layer is reported; nobody else is asked."""
+"""A number that OCR confirms against the text layer is reported; no other model is asked."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def _pieces(content: str) -> Iterator[str]:
 
 
 def _is_closed(text: str) -> bool:
-    """Return whether no markup is open at the end of a text, as far as counting tells."""
+    """Return whether no markup is open at the end of a text, judged by the number of its signs."""
     pairs = text.count("[") == text.count("]") and text.count("<") == text.count(">")
     return pairs and not any(text.count(sign) % 2 for sign in ("**", "~~", "`", "$", "*", "_"))
 

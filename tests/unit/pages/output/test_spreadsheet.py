@@ -1,4 +1,4 @@
-"""Tables as a workbook: no formula, no number that says something else than its text."""
+"""Tables as a workbook: no formula, no number that differs from its text."""
 
 from __future__ import annotations
 
