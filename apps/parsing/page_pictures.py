@@ -51,6 +51,20 @@ class Pictures(Protocol):
         """Return the page as OCR reads it, or raise PageError."""
 
 
+def page_resolution(page: Page, pixels: int) -> tuple[float, int]:
+    """Return the resolution of a page's picture, and how many pixels it has at most. ``pixels``: as for a picture."""
+    dpi = pixels * POINTS_PER_INCH / max(page.width, page.height, 1.0) if pixels else PAGE_DPI
+    return dpi, max(MAX_VISION_PIXELS, pixels**2)
+
+
+def page_picture_size(page: Page, pixels: int) -> tuple[float, float]:
+    """Return width and height in pixels of a page's picture, before it is rendered."""
+    dpi, max_pixels = page_resolution(page, pixels)
+    width, height = max(1.0, page.width * dpi / POINTS_PER_INCH), max(1.0, page.height * dpi / POINTS_PER_INCH)
+    scale = min(1.0, (max_pixels / (width * height)) ** 0.5)
+    return width * scale, height * scale
+
+
 class DocumentPictures:
     """Pictures of one document, which is opened when the first picture is needed. Whole pages are rendered once."""
 
@@ -77,8 +91,8 @@ class DocumentPictures:
     def page(self, page: Page, pixels: int = 0) -> bytes:
         key = page.number, pixels
         if key not in self._pages:
-            dpi = pixels * POINTS_PER_INCH / max(page.width, page.height, 1.0) if pixels else PAGE_DPI
-            self._pages[key] = self._picture(page, None, dpi, max_pixels=max(MAX_VISION_PIXELS, pixels**2))
+            dpi, max_pixels = page_resolution(page, pixels)
+            self._pages[key] = self._picture(page, None, dpi, max_pixels=max_pixels)
         return self._pages[key]
 
     def region(self, page: Page, box: Box, dpi: float = ZOOM_DPI) -> bytes:

@@ -19,7 +19,7 @@ CLAUDE_PIXELS, NEW_CLAUDE_PIXELS = 1568, 2576
 _FIRST_NEW_CLAUDE = (4, 7)
 _CLAUDE = re.compile(r"claude-(?:opus|sonnet|haiku)-(\d{1,2})(?:-(\d{1,2})(?!\d))?")
 # A form with boxes has about twice the tokens of Markdown.
-_TOKENS_OF_DIALECT = 2
+TOKENS_OF_DIALECT = 2
 _FINISHED = frozenset({"stop", "tool_calls", "end_turn"})
 
 
@@ -44,8 +44,8 @@ def request_of(
     messages: Sequence[Mapping[str, Any]], page: Page, target: Target, tools: Sequence[Mapping[str, Any]] = ()
 ) -> CompletionRequest:
     """Return the request with these messages to the deployment."""
-    limit = answer_tokens(page) * (_TOKENS_OF_DIALECT if target.dialect else 1)
-    tokens = estimate_tokens(messages, tools)
+    limit = answer_tokens(page) * (TOKENS_OF_DIALECT if target.dialect else 1)
+    tokens = estimate_tokens(messages, tools, model=model_of(target))
     if "claude" in model_of(target).lower():
         messages = with_cache_marks(messages, goes_on=bool(tools))
     return CompletionRequest(messages, tools=tools, max_tokens=limit, input_tokens=tokens)

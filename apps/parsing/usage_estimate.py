@@ -9,20 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.parsing import parsers
-from apps.parsing.page_pictures import PAGE_DPI
+from apps.parsing.page_pictures import page_picture_size
 from apps.parsing.prompts import messages
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.prompts.page_notes import page_text, without_notes
 from apps.parsing.prompts.token_estimate import (
     MESSAGE_TOKENS,
-    MIN_IMAGE_TOKENS,
-    PIXELS_PER_TOKEN,
     UNKNOWN_IMAGE_TOKENS,
     estimate_tokens,
     text_tokens,
 )
+from apps.parsing.requests import TOKENS_OF_DIALECT, picture_pixels
+from apps.providers.catalog import Target
+from apps.providers.model_facts.picture_tokens import MIN_PICTURE_TOKENS, counts_pictures, picture_tokens
+from apps.providers.requests.request_parameters import model_of
 
 TYPICAL_PAGE_TOKENS = 1_100
 """Tokens by ``token_estimate`` of an average page of the corpus, for a page whose text is not known yet."""
@@ -70,9 +71,12 @@ def page_tokens(page: Page) -> int:
 
 
 def estimate_usage(
-    page: Page, page_parser: str, *, instructions: CustomInstructions, unread_tokens: int = 0
+    page: Page, page_parser: str, *, instructions: CustomInstructions, target: Target | None, unread_tokens: int = 0
 ) -> UsageEstimate:
-    """Return the usage of an extracted page; ``unread_tokens``: the text that OCR will probably add."""
+    """Return the usage of an extracted page at a deployment; None: at one that is not known.
+
+    ``unread_tokens``: the text that OCR will probably add.
+    """
     parser = parsers.PARSERS[page_parser]
     if not parser.has_content(page) and not unread_tokens:
         return UsageEstimate()
@@ -81,15 +85,20 @@ def estimate_usage(
     )
     # A good answer is the page's text as Markdown.
     answer = _spread(text_tokens(without_notes(page_text(page))) + _END_LINE_TOKENS) + unread
-    conversation = messages.page_messages(
-        messages.load(page_parser), page, instructions=instructions, image=_NO_PICTURE if parser.sees_picture else None
-    )
-    tokens = estimate_tokens(conversation.messages, conversation.tools)
+    if target is not None and target.dialect:  # the form of a document model has at most so many times the tokens
+        answer = TokenRange(answer.least, answer.likely, answer.most * TOKENS_OF_DIALECT)
+    if target is not None and target.own_prompt:
+        tokens = estimate_tokens(messages.dialect_messages(target.own_prompt, _NO_PICTURE))
+    else:
+        conversation = messages.page_messages(
+            messages.load(page_parser),
+            page,
+            instructions=instructions,
+            image=_NO_PICTURE if parser.sees_picture else None,
+        )
+        tokens = estimate_tokens(conversation.messages, conversation.tools)
     if parser.sees_picture:
-        # Providers count the tokens of pictures differently, Anthropic counts the most.
-        pixels = min(MAX_VISION_PIXELS, page.width * page.height * (PAGE_DPI / 72) ** 2)
-        most = max(MIN_IMAGE_TOKENS, pixels / PIXELS_PER_TOKEN)
-        opening = _spread(tokens - UNKNOWN_IMAGE_TOKENS) + TokenRange(MIN_IMAGE_TOKENS, most, most)
+        opening = _spread(tokens - UNKNOWN_IMAGE_TOKENS) + _picture(page, target)
     else:
         opening = _spread(tokens)
     if page_parser != "lvm":
@@ -99,6 +108,13 @@ def estimate_usage(
     # A draft and, after its review, the page again.
     reply = answer + _spread(_REVIEW_TOKENS + 2 * MESSAGE_TOKENS)
     return UsageEstimate(2, opening.times(2) + reply, answer.times(2))
+
+
+def _picture(page: Page, target: Target | None) -> TokenRange:
+    """Return the tokens of the page's picture. Models that publish no count need less than the estimate."""
+    pixels, model = (picture_pixels(target), model_of(target)) if target is not None else (0, "")
+    most = picture_tokens(model, *page_picture_size(page, pixels))
+    return TokenRange(most if counts_pictures(model) else MIN_PICTURE_TOKENS, most, most)
 
 
 def _spread(tokens: float) -> TokenRange:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from django.conf import settings
 
@@ -40,31 +41,37 @@ class Range:
 
 
 def estimate_cost(
-    usage: Mapping[str, UsageEstimate], targets: Mapping[str, Sequence[Target]], *, can_wait: bool
+    usage: Mapping[str, Sequence[UsageEstimate]], targets: Mapping[str, Sequence[Target]], *, can_wait: bool
 ) -> Range | None:
     """Return the cost in US dollars; None if a price is unknown or no provider serves a mode.
+
+    ``usage``: for each mode that of each of its deployments, which count pictures differently.
 
     The low end is the cheapest of the deployments that are used first, without retries, in a batch or the flex tier
     if the job ``can_wait``; the high end is the most expensive of all deployments, with retries.
     """
     total = Range(0.0, 0.0)
-    for mode, demand in usage.items():
+    for mode, of_targets in usage.items():
         allowed = targets[mode]
         if not allowed or not all(target.row.has_price for target in allowed):
             return None
-        first = [target for target in allowed if target.order == allowed[0].order]
-        each = 1 / demand.requests if demand.requests else 0.0
-        least = TokenUsage(round(demand.input.least * each), round(demand.output.least * each))
-        most = TokenUsage(round(demand.input.most * each), round(demand.output.most * each))
+        demands = list(zip(allowed, of_targets, strict=True))
         low = min(
-            target.cost_nanos(replace(least, service_tier=tier)) or 0
-            for target in first
+            target.cost_nanos(replace(_of_call(demand, "least"), service_tier=tier)) or 0
+            for target, demand in demands
             for tier in ("", *cheap_tiers(target, mode, can_wait=can_wait))
+            if target.order == allowed[0].order
         )
-        high = max(target.cost_nanos(most) or 0 for target in allowed)
-        nanos = demand.requests / NANOS_PER_DOLLAR
+        high = max(target.cost_nanos(_of_call(demand, "most")) or 0 for target, demand in demands)
+        nanos = of_targets[0].requests / NANOS_PER_DOLLAR
         total += Range(low * nanos, high * nanos * RETRIES)
     return total
+
+
+def _of_call(demand: UsageEstimate, end: Literal["least", "most"]) -> TokenUsage:
+    """Return the usage of one of the requests, at an end of the range."""
+    each = 1 / demand.requests if demand.requests else 0.0
+    return TokenUsage(round(getattr(demand.input, end) * each), round(getattr(demand.output, end) * each))
 
 
 def cheap_tiers(target: Target, mode: str, *, can_wait: bool) -> list[ServiceTier]:

@@ -22,7 +22,9 @@ from apps.jobs.stages.routing import route_of
 from apps.pages.model.errors import ParseError
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.parsing.modes import BALANCED, MODES, PAGE_PARSER_OF_MODE
+from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.usage_estimate import UsageEstimate, estimate_usage
+from apps.providers.catalog import Target
 
 
 @dataclass(frozen=True)
@@ -90,31 +92,45 @@ def _unsaved_job(project: Project, name: str, request: JobRequest, mode: str) ->
 
 def _estimate_mode(sample: PageSample, job: ParseJob, quota: ProjectQuota | None, *, why_not: str) -> ModeEstimate:
     options = job.parsed_options
-    usage: dict[str, UsageEstimate] = defaultdict(UsageEstimate)
+    rules = options.provider_rules(quota)
+    has_instructions = options.instructions(None) != CustomInstructions()
+    targets = {
+        # A model with a dialect of its own gets no page with instructions.
+        each: [target for target in targets_of(each, rules) if not (target.dialect and has_instructions)]
+        for each in PAGE_PARSER_OF_MODE
+    }
+    usage: dict[str, list[UsageEstimate]] = {}
     pages: dict[str, int] = defaultdict(int)
     for page in sample.readable:
         route = route_of(page, job)
         pages[route.mode] += 1
         if route.mode in PAGE_PARSER_OF_MODE:
+            asked: Sequence[Target | None] = targets[route.mode] or [None]
             has_no_text_yet = page.number in sample.numbers_for_ocr and page.needs_ocr in WHOLE_PAGE_REASONS
-            usage[route.mode] += estimate_usage(
-                page,
-                PAGE_PARSER_OF_MODE[route.mode],
-                instructions=options.instructions(route.rule),
-                unread_tokens=sample.typical_tokens if has_no_text_yet else 0,
-            )
-    usage_of_modes = {mode: sampled.times(sample.scale) for mode, sampled in usage.items() if sampled.requests}
-    total = sum(usage_of_modes.values(), UsageEstimate())
-    rules = options.provider_rules(quota)
-    targets = {mode: targets_of(mode, rules) for mode in usage_of_modes}
+            of_page = [
+                estimate_usage(
+                    page,
+                    PAGE_PARSER_OF_MODE[route.mode],
+                    instructions=options.instructions(route.rule),
+                    target=target,
+                    unread_tokens=sample.typical_tokens if has_no_text_yet else 0,
+                )
+                for target in asked
+            ]
+            before = usage.get(route.mode) or [UsageEstimate()] * len(of_page)
+            usage[route.mode] = [one + other for one, other in zip(before, of_page, strict=True)]
+    scaled = {mode: [each.times(sample.scale) for each in of] for mode, of in usage.items() if of[0].requests}
+    targets = {mode: targets[mode] for mode in scaled}
+    first = {mode: of_targets[0] for mode, of_targets in scaled.items()}
+    total = sum(first.values(), UsageEstimate())
     unpriced = (target.name for of_mode in targets.values() for target in of_mode if not target.row.has_price)
     return ModeEstimate(
         pages={mode: round(count * sample.scale) for mode, count in pages.items()},
         requests=round(total.requests),
         input_tokens=round(total.input.likely),
         output_tokens=round(total.output.likely),
-        cost=estimate_cost(usage_of_modes, targets, can_wait=options.can_wait),
-        seconds=estimate_seconds(usage_of_modes, targets, pages=sample.pages, pages_for_ocr=sample.pages_needing_ocr),
+        cost=estimate_cost(scaled, targets, can_wait=options.can_wait),
+        seconds=estimate_seconds(first, targets, pages=sample.pages, pages_for_ocr=sample.pages_needing_ocr),
         without_price=list(dict.fromkeys(unpriced)),
         why_not=why_not,
     )

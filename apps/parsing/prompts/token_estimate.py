@@ -15,11 +15,10 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apps.providers.model_facts.picture_tokens import picture_tokens
+
 MESSAGE_TOKENS = 4
 """Tokens of a message beside its content."""
-PIXELS_PER_TOKEN = 750
-"""Anthropic's count; OpenAI and Google count less for pictures of pages."""
-MIN_IMAGE_TOKENS = 260
 UNKNOWN_IMAGE_TOKENS = 4_000
 _HEAD = 48_000  # characters of base64 that contain a JPEG's size
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -50,8 +49,10 @@ _LETTERS, _DIGITS = _only(string.ascii_letters), _only(string.digits)
 _SIGNS, _BREAKS = _only(string.punctuation), _only("\n")
 
 
-def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = ()) -> int:
-    """Return the tokens of the messages, including pictures, and of the tools."""
+def estimate_tokens(
+    messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] = (), *, model: str = ""
+) -> int:
+    """Return the tokens of the messages, including pictures as ``model`` counts them, and of the tools."""
     total = MESSAGE_TOKENS * len(messages)
     calls: list[Any] = []
     for message in messages:
@@ -60,7 +61,7 @@ def estimate_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mappi
             total += text_tokens(content)
         for part in content if isinstance(content, list | tuple) else ():
             if part.get("type") == "image_url":
-                total += image_tokens(part["image_url"]["url"])
+                total += image_tokens(part["image_url"]["url"], model)
             else:
                 total += text_tokens(str(part.get("text") or ""))
         calls += message.get("tool_calls") or ()
@@ -87,7 +88,7 @@ def text_tokens(text: str) -> int:
     return math.ceil(total)
 
 
-def image_tokens(url: str) -> int:
+def image_tokens(url: str, model: str) -> int:
     """Return the tokens of a picture, computed from the size in the JPEG's header."""
     kind, _comma, data = url.partition(",")
     if not kind.startswith("data:"):
@@ -96,7 +97,7 @@ def image_tokens(url: str) -> int:
         size = jpeg_size(base64.b64decode(data[:_HEAD]))
     except (binascii.Error, ValueError):
         size = None
-    return max(MIN_IMAGE_TOKENS, -(-size[0] * size[1] // PIXELS_PER_TOKEN)) if size else UNKNOWN_IMAGE_TOKENS
+    return picture_tokens(model, *size) if size and all(size) else UNKNOWN_IMAGE_TOKENS
 
 
 def jpeg_size(head: bytes) -> tuple[int, int] | None:

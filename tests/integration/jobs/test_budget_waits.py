@@ -191,7 +191,7 @@ def test_24_pages_on_a_small_budget_are_claimed_at_most_ten_times_each(submit: S
 def test_a_draft_that_was_paid_for_is_the_answer_if_there_is_no_money_for_its_review(
     submit: Submit, provider: FakeProvider
 ) -> None:
-    deploy(provider, prices=PRICES)
+    deploy(provider, "local", prices=PRICES)
     asked = {"mode": "agentic", "tier": "agentic", "uses_models": True}
     rich = run(submit(pages=1, **asked, options={"disable_cache": True}))
     assert usage_of(rich)["requests"] == 2

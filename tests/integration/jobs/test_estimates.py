@@ -38,7 +38,7 @@ def estimate(project: Project, content: bytes, folder: Path, **request: Any) -> 
 def test_the_cost_of_the_job_is_within_the_estimated_range(
     submit: Submit, project: Project, provider: FakeProvider, tmp_path: Path, mode: str, document: str
 ) -> None:
-    deploy(provider)
+    deploy(provider, "local")
     content = REPORT.read_bytes() if document == "report" else long_document(40)
     found = estimate(project, content, tmp_path, mode=mode, tier=mode).modes[mode]
 
@@ -70,6 +70,38 @@ def test_listed_prices_count_for_each_call_and_not_for_the_sum_of_all(
     assert again.high == pytest.approx(usual.cost.high, rel=0.01)  # a sample of the pages differs each time
     assert patient.cost.low == pytest.approx(usual.cost.low / 2, rel=0.01)
     assert patient.cost.high == pytest.approx(usual.cost.high, rel=0.01)
+
+
+def test_the_picture_counts_as_the_model_of_the_deployment_counts_it(
+    project: Project, provider: FakeProvider, tmp_path: Path
+) -> None:
+    row = deploy(provider, model="gpt-4o")
+
+    def tokens_with(**fields: Any) -> int:
+        Deployment.objects.filter(pk=row.pk).update(**fields)
+        catalog.forget()
+        return estimate(project, long_document(1), tmp_path).modes["multimodal"].input_tokens
+
+    usual = tokens_with()
+    assert tokens_with(model="gpt-4o-mini") - usual == pytest.approx(
+        4 * (5667 - 170) + 2833 - 85, abs=30
+    )  # marks are random
+    assert tokens_with(model="qwen2.5-vl", picture_pixels=1000) < tokens_with(picture_pixels=2000) - 1000
+
+
+def test_a_document_model_counts_with_its_own_prompt(project: Project, provider: FakeProvider, tmp_path: Path) -> None:
+    row = deploy(provider, "local", serves_llm=False, serves_agent=False, picture_pixels=1540)
+    ours = estimate(project, long_document(1), tmp_path).modes["multimodal"]
+    Deployment.objects.filter(pk=row.pk).update(dialect="paddleocr_vl")
+    catalog.forget()
+
+    found = estimate(project, long_document(1), tmp_path).modes["multimodal"]
+
+    assert found.input_tokens < ours.input_tokens - 200  # "OCR:" instead of our instructions
+    wished = estimate(
+        project, long_document(1), tmp_path, options={"agentic_options": {"custom_prompt": "Translate it."}}
+    )
+    assert wished.modes["multimodal"].cost is None  # it gets no page with instructions
 
 
 def test_pages_that_need_ocr_count_with_typical_text(project: Project, provider: FakeProvider, tmp_path: Path) -> None:

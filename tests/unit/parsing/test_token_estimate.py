@@ -46,6 +46,22 @@ def test_tokens_of_a_picture_depend_on_its_pixels() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "size", "tokens"),
+    [  # the examples of OpenAI's documentation; and what its API counted for 128 x 64 pixels, less than our least
+        ("gpt-4o-2024-08-06", (1024, 1024), 765),
+        ("gpt-4.1", (2048, 4096), 1105),
+        ("gpt-4.1-mini", (1024, 1024), 1659),
+        ("openai/gpt-5-nano", (1800, 2400), 3779),
+        ("gpt-4o-mini-2024-07-18", (128, 64), 8500),
+        ("claude-sonnet-4-5", (1092, 1092), 1590),
+    ],
+)
+def test_tokens_of_a_picture_are_counted_as_its_model_does(model: str, size: tuple[int, int], tokens: int) -> None:
+    found = estimate_tokens(message_with(jpeg(*size)), model=model)
+    assert found == pytest.approx(tokens, abs=5)  # with those of the message
+
+
+@pytest.mark.parametrize(
     "url", ["https://example.org/a.jpg", "data:image/jpeg;base64,!!", "data:image/png;base64,AAAA"]
 )
 def test_a_picture_of_unknown_size_has_a_high_estimate(url: str) -> None:
