@@ -107,8 +107,14 @@ def _find_place(places: Iterable[int], words: PageWords) -> tuple[list[int], Box
     """Return the units that are close together and contain most of the words at ``places``, and the box around these
     words; a line counts only from the first of the words to the last. No word found: no units and None.
     """
-    found = [place for place in places if place >= 0]
-    counts = Counter(words.units[place] for place in found)
+    counts: dict[int, int] = {}
+    letters: dict[int, tuple[int, int]] = {}  # of each unit, from the first of the words to the last
+    for place in places:
+        if place >= 0:
+            unit, (start, end) = words.units[place], words.spans[place]
+            counts[unit] = counts.get(unit, 0) + 1
+            first, last = letters.get(unit, (start, end))
+            letters[unit] = (start if start < first else first, end if end > last else last)
     groups: list[list[int]] = []
     for unit in sorted(counts):
         if groups and unit - groups[-1][-1] <= MAX_LINES_WITHIN_PLACE:
@@ -120,13 +126,7 @@ def _find_place(places: Iterable[int], words: PageWords) -> tuple[list[int], Box
     weights = [sum(counts[unit] for unit in group) for group in groups]
     min_weight = MIN_PLACE_SHARE * max(weights)
     units = [unit for group, weight in zip(groups, weights, strict=True) if weight >= min_weight for unit in group]
-    spans: dict[int, tuple[int, int]] = {}
-    for place in found:
-        unit = words.units[place]
-        start, end = words.spans[place]
-        first, last = spans.get(unit, (start, end))
-        spans[unit] = min(first, start), max(last, end)
-    return units, union(words.box_of_letters(unit, *spans[unit]) for unit in units)
+    return units, union(words.box_of_letters(unit, *letters[unit]) for unit in units)
 
 
 def fill_gaps(page: Page, boxes: Sequence[Box | None]) -> list[Box]:

@@ -135,7 +135,10 @@ def _is_first(page: PageWords, place: int, claimed: Container[int]) -> bool:
 
 def _keep_rising(page: PageWords, chain: Sequence[int], kept: list[int], claimed: set[int]) -> None:
     """Set the places of a chain to -1 that do not rise, and those behind a leap from within a line into another."""
-    rising = _longest_rising([kept[here] for here in chain])
+    places = [kept[here] for here in chain]
+    if places and places == list(range(places[0], places[0] + len(places))):
+        return
+    rising = _longest_rising(places)
     parts: list[list[int]] = [[]]
     for index in rising:
         here = chain[index]
@@ -143,7 +146,8 @@ def _keep_rising(page: PageWords, chain: Sequence[int], kept: list[int], claimed
             before, place = kept[parts[-1][-1]], kept[here]
             skipped = range(before + 1, place)
             if (
-                not _is_last(page, before, claimed)
+                len(skipped) > MAX_MISREAD
+                and not _is_last(page, before, claimed)
                 and not _is_first(page, place, claimed)
                 and sum(one in claimed and not page.optional[one] for one in skipped) > MAX_MISREAD
             ):

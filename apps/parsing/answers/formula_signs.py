@@ -33,22 +33,27 @@ _FOLDED_SIGNS = str.maketrans(_SAME)
 
 def exchanged_signs(page: PageWords, answer: PageWords, places: Sequence[int]) -> Iterator[str]:
     """Yield what an answer exchanged between two words that follow each other on the page and in the answer."""
+    wide_on_page, wide_in_answer = _after_wide_gaps(page), _after_wide_gaps(answer)
     before = -1
     for here, place in enumerate(places):
         if (
             place > 0
             and place - 1 == before
-            and (_is_wide(page, before) or _is_wide(answer, here - 1))
+            and (place in wide_on_page or here in wide_in_answer)
             and (printed := _gap(page, before)) != (answered := _gap(answer, here - 1))
         ):
             yield from _exchanged(printed, answered)
         before = place
 
 
-def _is_wide(words: PageWords, first: int) -> bool:
-    """Return whether more than a blank and a point can be between a word and the next one."""
-    unit = words.units[first]
-    return unit != words.units[first + 1] or words.spans[first + 1][0] - words.spans[first][1] > 2
+def _after_wide_gaps(words: PageWords) -> set[int]:
+    """Return the words that more than a blank and a point can be before."""
+    units, spans = words.units, words.spans
+    return {
+        place
+        for place in range(1, len(units))
+        if units[place] != units[place - 1] or spans[place][0] - spans[place - 1][1] > 2
+    }
 
 
 def _gap(words: PageWords, first: int) -> str:

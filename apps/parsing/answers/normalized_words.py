@@ -45,6 +45,7 @@ _WORD = re.compile(
     rf"|(?:(?<=\d)|(?<=\d\s)|(?<=\u00b0)|(?<=\u00b0\s))(?!x){_LETTER}(?!\w)"
 )
 # Raised and lowered characters are words of their own: 1,234¹ is 1,234 with a note.
+_SHIFTED_SIGNS = frozenset(SHIFTED_CHARACTERS)
 _SHIFTED = re.compile(rf"(?<=\w)([{SHIFTED_CHARACTERS}]+)")
 _HYPHENS = re.compile(_HYPHEN)
 _CUT = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010\u2011]\s{0,9}$")
@@ -150,7 +151,9 @@ class PageWords(msgspec.Struct):
 def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", _SHIFTED.sub(r" \1", text)).casefold()
+    if not _SHIFTED_SIGNS.isdisjoint(text):
+        text = _SHIFTED.sub(r" \1", text)
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def words_of(text: str) -> list[str]:
@@ -164,7 +167,9 @@ def _normalized(text: str, words: list[str]) -> list[str]:
     if text.isascii() and "-" not in text:
         return words
     return [
-        _HYPHENS.sub("", word).replace("\u2019", "'")
+        word
+        if word.isalnum()
+        else _HYPHENS.sub("", word).replace("\u2019", "'")
         if len(word) > 1
         else MINUS
         if word in _MINUS
@@ -240,12 +245,12 @@ def repeated_cells(cells: Sequence[Cell]) -> frozenset[int]:
         rows.setdefault(cell.row, []).append(cell.text)
     found = set()
     for number, cell in enumerate(cells):
-        if sum(map(str.isalpha, cell.text)) < MIN_MERGED_LETTERS or (
-            not cell.header and any(sign.isdigit() for sign in cell.text)
-        ):
-            continue
         is_below = texts.get((cell.row - 1, cell.column)) == cell.text and rows[cell.row] != rows.get(cell.row - 1)
-        if is_below or texts.get((cell.row, cell.column - 1)) == cell.text:
+        if (
+            (is_below or texts.get((cell.row, cell.column - 1)) == cell.text)
+            and sum(map(str.isalpha, cell.text)) >= MIN_MERGED_LETTERS
+            and (cell.header or not any(sign.isdigit() for sign in cell.text))
+        ):
             found.add(number)
     return frozenset(found)
 
