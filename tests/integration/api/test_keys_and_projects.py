@@ -62,6 +62,7 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
             stranger.post(f"{PARSE}/{job}/cancel", **common),
             stranger.post(f"{PARSE}/{job}/retry", content_type="application/json", **common),
             stranger.get(f"{PARSE}/{job}/pages", **common),
+            stranger.get(f"{PARSE}/{job}/images/page_1.jpg", **common),
             stranger.post(PARSE, {"tier": "fast", "file_id": file}, content_type="application/json", **common),
         ]
         assert {code_of(response, 404) for response in responses} == {"not_found"}
@@ -88,6 +89,7 @@ def test_the_test_above_covers_every_address_with_an_id() -> None:
         "api/v2/parse/<str:job_id>/cancel",
         "api/v2/parse/<str:job_id>/retry",
         "api/v2/parse/<str:job_id>/pages",
+        "api/v2/parse/<str:job_id>/images/<str:name>",
     }
 
 

@@ -44,8 +44,8 @@ def test_only_the_pages_asked_for_are_parsed(submit: Submit) -> None:
     assert [page["page_number"] for page in json.loads(result(job, "text.json"))["pages"]] == [2, 5, 6, 7]
 
 
-def test_a_page_number_beyond_the_document_fails_the_job(submit: Submit) -> None:
-    job = run(submit(pages=3, target_pages="2-9"))
+def test_pages_that_all_are_beyond_the_document_fail_the_job(submit: Submit) -> None:
+    job = run(submit(pages=3, target_pages="5-9"))
 
     assert (job.state, job.error_code) == (JobState.FAILED, "invalid_option")
     assert "3 pages" in job.error_detail
