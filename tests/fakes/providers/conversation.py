@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import json
 import math
 import re
@@ -13,9 +14,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from PIL import Image, UnidentifiedImageError
+
 Finish = Literal["stop", "length", "tool", "filter"] | None
 
 TOKENS_PER_IMAGE = 800
+# OpenAI counts a picture for gpt-4o-mini as a base and its tiles of 512 pixels, with the shorter side at most 768.
+MINI_TOKENS, MINI_TOKENS_PER_TILE, TILE, MINI_SIDE = 2833, 5667, 512, 768
 CHARACTERS_PER_TOKEN = 4
 
 _PAGE = re.compile(
@@ -71,6 +76,20 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def tokens_of_image(model: str, image: bytes) -> int:
+    """Return the input tokens that the provider of this model counts for an image."""
+    if "gpt-4o-mini" not in model:
+        return TOKENS_PER_IMAGE
+    try:
+        with Image.open(io.BytesIO(image)) as picture:
+            sides = picture.size
+    except UnidentifiedImageError:
+        return TOKENS_PER_IMAGE
+    scale = min(1.0, MINI_SIDE / min(sides))
+    across, down = (math.ceil(side * scale / TILE) for side in sides)
+    return MINI_TOKENS + MINI_TOKENS_PER_TILE * across * down
+
+
 @dataclass
 class Conversation:
     """All texts and images of a request, in order. ``called``: the tools that the model called before."""
@@ -91,7 +110,8 @@ class Conversation:
 
     @property
     def input_tokens(self) -> int:
-        return math.ceil(sum(map(len, self.texts)) / CHARACTERS_PER_TOKEN) + TOKENS_PER_IMAGE * len(self.images)
+        texts = math.ceil(sum(map(len, self.texts)) / CHARACTERS_PER_TOKEN)
+        return texts + sum(tokens_of_image(self.model, image) for image in self.images)
 
     @cached_property
     def page(self) -> tuple[str, str] | None:
