@@ -21,7 +21,7 @@ MAX_ROWS_PER_PURGE = 1000
 
 
 @dataclass(frozen=True)
-class Claim:
+class KeyClaim:
     """A key that this request holds until it stores its response or releases the key."""
 
     key_id: int
@@ -36,7 +36,7 @@ class StoredResponse:
     body: str
 
 
-def claim_key(*, project: Project, key: str, fingerprint: str) -> Claim | StoredResponse:
+def claim_key(*, project: Project, key: str, fingerprint: str) -> KeyClaim | StoredResponse:
     """Claim the key, or return the response if the request was sent before. ``fingerprint``: SHA-256 of the request.
 
     Raise IdempotencyKeyReused if the key came with another request, IdempotencyKeyInUse while another process holds it.
@@ -44,13 +44,13 @@ def claim_key(*, project: Project, key: str, fingerprint: str) -> Claim | Stored
     lease = {"fingerprint": fingerprint, "lease_expires_at": Now() + LEASE, "expires_at": Now() + KEPT_FOR}
     row, is_new = IdempotencyKey.objects.get_or_create(project=project, key=key, defaults=lease)
     if is_new:
-        return Claim(row.pk, row.fence)
+        return KeyClaim(row.pk, row.fence)
     abandoned = Q(status=None, lease_expires_at__lte=Now())
     claimed = IdempotencyKey.objects.filter(abandoned | Q(expires_at__lte=Now()), pk=row.pk, fence=row.fence).update(
         **lease, status=None, body="", fence=F("fence") + 1
     )
     if claimed:
-        return Claim(row.pk, row.fence + 1)
+        return KeyClaim(row.pk, row.fence + 1)
     if row.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     if row.status is None:
@@ -58,13 +58,13 @@ def claim_key(*, project: Project, key: str, fingerprint: str) -> Claim | Stored
     return StoredResponse(row.status, row.body)
 
 
-def store_response(*, claim: Claim, response: StoredResponse) -> None:
+def store_response(*, claim: KeyClaim, response: StoredResponse) -> None:
     """Store the response in the caller's transaction. Raise IdempotencyKeyInUse if another request has the key now."""
     if not _held(claim).update(status=response.status, body=response.body):
         raise IdempotencyKeyInUse
 
 
-def release_key(*, claim: Claim) -> None:
+def release_key(*, claim: KeyClaim) -> None:
     """Give up a claim without a response, so that the key can be used again."""
     _held(claim).delete()
 
@@ -77,5 +77,5 @@ def purge_keys() -> int:
     return IdempotencyKey.objects.filter(pk__in=keys, expires_at__lte=Now()).delete()[0]
 
 
-def _held(claim: Claim) -> QuerySet[IdempotencyKey]:
+def _held(claim: KeyClaim) -> QuerySet[IdempotencyKey]:
     return IdempotencyKey.objects.filter(pk=claim.key_id, fence=claim.fence, status=None)

@@ -21,7 +21,7 @@ from rest_framework.request import Request
 
 from apps.accounts import idempotency
 from apps.accounts.errors import IdempotencyKeyInUse
-from apps.accounts.idempotency import Claim, StoredResponse
+from apps.accounts.idempotency import KeyClaim, StoredResponse
 from apps.api.base import project_of
 from apps.api.request_errors import InvalidIdempotencyKey
 from apps.core.database_connections import durable_transaction
@@ -43,7 +43,7 @@ class _Attempt:
     """A request to a view that creates something. ``key`` "": none was sent so far. ``claim`` None: it holds no key."""
 
     key: str
-    claim: Claim | None = None
+    claim: KeyClaim | None = None
 
 
 class _Repeated(Exception):
@@ -119,7 +119,7 @@ def fingerprint_of(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _claim(request: Request, key: str, fingerprint: str) -> Claim:
+def _claim(request: Request, key: str, fingerprint: str) -> KeyClaim:
     """Return the claim. Wait while another request holds the key. Raise _Repeated once there is a response."""
     until, pause = time.monotonic() + MAX_WAIT_SECONDS, _SHORTEST_PAUSE
     while True:

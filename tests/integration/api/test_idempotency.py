@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from apps.accounts import idempotency
 from apps.accounts.errors import IdempotencyKeyInUse
-from apps.accounts.idempotency import Claim
+from apps.accounts.idempotency import KeyClaim
 from apps.accounts.models import IdempotencyKey
 from apps.api.requests import idempotency as requests_with_keys
 from apps.documents.models import Document
@@ -139,7 +139,7 @@ def test_a_request_that_waited_too_long_for_another_one_is_409(api: Api, monkeyp
 def test_a_stopped_process_loses_its_key_to_the_next_request(api: Api) -> None:
     first = CREATING["create_configuration"](api, "a")
     row = IdempotencyKey.objects.get()
-    stopped = Claim(row.pk, row.fence)
+    stopped = KeyClaim(row.pk, row.fence)
     IdempotencyKey.objects.update(status=None, lease_expires_at=Now() - timedelta(seconds=1))
 
     second = CREATING["create_configuration"](api, "a")
