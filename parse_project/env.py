@@ -43,9 +43,11 @@ def text(name: str, default: str, meaning: str) -> str:
 
 
 def choice(name: str, default: str, meaning: str, *, values: tuple[str, ...]) -> str:
-    """Read one of ``values``. A variable that is set and empty means "" and not the default."""
+    """Read one of ``values``. A variable that is set and empty means "" if that is a value, otherwise the default."""
     DECLARED[name] = Variable(name, default, meaning)
     value = os.environ.get(name, default).strip()
+    if not value and "" not in values:
+        value = default
     if value not in values:
         raise BadVariable(name, value, f"{' or '.join(each or 'nothing' for each in values)} is expected")
     return value
