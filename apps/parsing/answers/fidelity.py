@@ -189,7 +189,8 @@ def _alteration(change: Difference) -> str:
 
 
 def _share(part: int, whole: int, *, nothing: float) -> float:
-    return round(part / whole, 4) if whole else nothing
+    # An answer that lacks optional words, too, may lack more words than the page requires.
+    return round(max(part, 0) / whole, 4) if whole else nothing
 
 
 def _numbers(words: Iterable[str]) -> tuple[str, ...]:

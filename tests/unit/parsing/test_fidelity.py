@@ -151,3 +151,13 @@ def test_a_raised_digit_is_no_digit_of_the_number_before_it(spelling: str) -> No
     assert measured(answer, of).numbers_kept == 1.0
     assert judged(answer, of) == ""
     assert measured(answer.replace(spelling, "1,2341"), of).numbers_missing == ("1", "1,234")
+
+
+def test_an_answer_without_the_page_lacks_all_of_its_words_and_not_more() -> None:
+    items = [msgspec.structs.replace(block, type=BlockType.LIST_ITEM, marker=f"{n}.",
+        lines=tuple(msgspec.structs.replace(line, text=f"{n}. {line.text}") for line in block.lines))
+        for n, block in enumerate(PAGE.blocks, 1)]  # fmt: skip
+
+    found = compare(msgspec.structs.replace(PAGE, blocks=tuple(items)), ())
+
+    assert (found.coverage, found.numbers_kept) == (0.0, 0.0)
