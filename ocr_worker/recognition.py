@@ -39,7 +39,7 @@ _MIN_CONFIDENCE = 0.7
 # ... or if it has fewer characters than this share of the line heights that fit into the length of the lines.
 _MIN_FILLING = 0.3
 # A sample below either value is in a script that the network does not know, whatever it read.
-_MIN_KNOWN_CONFIDENCE, _MIN_KNOWN_DENSITY = 0.65, 0.35
+_MIN_KNOWN_CONFIDENCE, _MIN_KNOWN_DENSITY = 0.7, 0.35
 # A page counts as read if this share of its lines has this many letters per line height and this confidence.
 _MIN_READ_SHARE, _MIN_READ_DENSITY, _MIN_READ_CONFIDENCE = 0.6, 0.35, 0.7
 # A page of which this share of the lines was not read at all has a warning.
