@@ -99,7 +99,7 @@ DOCUMENTS: dict[str, tuple[Make, set[str]]] = {
     "self-calling-form": (self_calling_form, {"page_memory_exceeded", "page_crashed", "page_timeout", "result"}),
     "nested-forms": (nested_forms, {"page_memory_exceeded", "page_crashed", "page_timeout", "page_failed", "result"}),
     "deep-page-tree": (deep_page_tree, {"document_corrupt", "document_empty", "page_failed", "result"}),
-    "looping-page-tree": (looping_page_tree, {"document_corrupt"}),
+    "looping-page-tree": (looping_page_tree, {"document_corrupt", "document_empty", "page_failed", "result"}),
     "stream-bomb": (stream_bomb, {"page_memory_exceeded", "page_timeout", "page_failed", "page_crashed", "result"}),
     "tiny-pattern": (tiny_pattern, {"result", "page_timeout"}),
     "unspeakable-text": (unspeakable_text, {"result"}),

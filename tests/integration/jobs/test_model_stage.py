@@ -413,7 +413,7 @@ def test_jobs_beyond_the_projects_limit_wait(submit: Submit, project: Project) -
     assert run(second).state == JobState.SUCCEEDED
 
 
-@pytest.mark.parametrize("mode", ["balanced", "multimodal", "agentic"])
+@pytest.mark.parametrize("mode", ["balanced", "agentic"])
 def test_a_model_is_told_how_the_page_before_ends(submit: Submit, provider: FakeProvider, mode: str) -> None:
     deploy(provider)
 
