@@ -92,7 +92,7 @@ def test_every_call_of_the_client_works(client: str, service: RunningService, do
     assert not failures, "\n\n".join(f"{name}:\n{error}" for name, error in failures.items())
 
 
-@pytest.mark.parametrize("client", COMMANDS)
+@pytest.mark.parametrize("client", RUNNERS)
 def test_the_examples_of_the_documentation_run(client: str, service: RunningService, tmp_path: Path) -> None:
     """The Python examples run in one process, because importing the client takes seconds."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
