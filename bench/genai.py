@@ -1,7 +1,7 @@
 """Pages with models: throughput by width and latency, use of quotas, and the delay of an outage.
 
 "share of width/latency" is that of the middle of the job; the figures of the whole job, from upload to result, follow.
-CPU depends on what else the machine does, so that of a reference loop stands beside it.
+CPU depends on what else the machine does, so that of a reference loop is printed beside it.
 
     python -m bench.genai [widths] [widths-2] [wide-2] [requests] [requests-4] [tokens] [tokens-4] [fallback]
 

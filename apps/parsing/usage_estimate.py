@@ -85,7 +85,7 @@ def estimate_usage(
     )
     # A good answer is the page's text as Markdown.
     answer = _spread(text_tokens(without_notes(page_text(page))) + _END_LINE_TOKENS) + unread
-    if target is not None and target.dialect:  # the form of a document model has at most so many times the tokens
+    if target is not None and target.dialect:  # the markup of a document model multiplies the tokens by this at most
         answer = TokenRange(answer.least, answer.likely, answer.most * TOKENS_OF_DIALECT)
     if target is not None and target.own_prompt:
         tokens = estimate_tokens(messages.dialect_messages(target.own_prompt, _NO_PICTURE))

@@ -42,7 +42,7 @@ WORK_LEASE = timedelta(minutes=12)
 FIRST_CHECK = timedelta(seconds=20)
 MAX_BACKOFF = timedelta(minutes=10)
 MAX_OVERDUE = timedelta(minutes=20)
-"""A batch that has not ended so long after half of its job's time is not waited for."""
+"""The time after half of its job's time from which a batch that has not ended is not waited for."""
 TOKENS_PAUSE = timedelta(minutes=10)
 _NOT_ACCEPTED = frozenset({Failure.BAD_REQUEST, Failure.CONTEXT, Failure.REFUSED, Failure.PARAMETER_REFUSED})
 

@@ -20,7 +20,7 @@ _PATCH, _MAX_PATCHES = 32, 1536
 
 
 def picture_tokens(model: str, width: float, height: float) -> int:
-    """Return the tokens of a picture of so many pixels, sent in full detail."""
+    """Return the tokens of a picture, sent in full detail. ``width`` and ``height`` are in pixels."""
     known = _known_name(model)
     if known in _PATCHES:
         patches = min(math.ceil(width / _PATCH) * math.ceil(height / _PATCH), _MAX_PATCHES)

@@ -16,7 +16,7 @@ from tests.unit.pages.drawing import page
 from tests.unit.parsing.test_alignment import lines_block
 from tests.unit.parsing.test_answer_check import PRINTED, RIGHT, Scan
 
-NOBODY = cast(Any, None)
+NO_GATEWAY = cast(Any, None)
 
 
 def settled(*layer: str, custom_prompt: str = "") -> ParsedPage:
@@ -29,8 +29,8 @@ def settled(*layer: str, custom_prompt: str = "") -> ParsedPage:
         Scan(*PRINTED),
     )
     answer = check_answer(to_parse, f"{RIGHT}\n{end_line('m')}", marker="m", sees_picture=True)
-    made = ParsedPage(answer.page, answer.fidelity, NOBODY, "lvm-2", requests=1, cost_nanos=5)
-    return with_settled_numbers(made, to_parse, NOBODY)
+    made = ParsedPage(answer.page, answer.fidelity, NO_GATEWAY, "lvm-2", requests=1, cost_nanos=5)
+    return with_settled_numbers(made, to_parse, NO_GATEWAY)
 
 
 def test_ocr_decides_between_the_text_layer_and_the_answer() -> None:
