@@ -94,11 +94,35 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
     except Exception as error:
         if "encryption" in str(error).lower() and "unsupported" in str(error).lower():
             raise UnsupportedEncryption from error
-        if "loop detected in /pages" in str(error).lower():  # PDFium would count the tree itself as an empty page
+        # PDFium would count a tree that contains nothing but itself as an empty page.
+        if "loop detected in /pages" in str(error).lower() and not _has_pages(path, password):
             raise DamagedDocument("The page tree of the PDF contains itself. Save it with another program.") from error
         return _inspect_with_pdfium(path, password)
     warnings = ("document_repaired",) if repaired else ()
     return DocumentFacts(PDF, page_count, title, warnings, attachments, page_labels)
+
+
+def _has_pages(path: str, password: str | None) -> bool:
+    """Return whether a page tree that contains itself has a page. qpdf does not open such a file, pdfminer does."""
+    from pdfminer.pdfdocument import PDFDocument
+    from pdfminer.pdfparser import PDFParser
+    from pdfminer.pdftypes import PDFObjRef, resolve1
+
+    with open(path, "rb") as source:  # noqa: PTH123
+        waiting: list[object] = [PDFDocument(PDFParser(source), password or "").catalog.get("Pages")]
+        seen: set[int] = set()
+        while waiting:
+            reference = waiting.pop()
+            if isinstance(reference, PDFObjRef):
+                if reference.objid in seen:
+                    continue
+                seen.add(reference.objid)
+            node = resolve1(reference)
+            if isinstance(node, dict):
+                if "Kids" not in node:
+                    return True
+                waiting += resolve1(node["Kids"]) or []
+    return False
 
 
 def _inspect_with_pdfium(path: str, password: str | None) -> DocumentFacts:
