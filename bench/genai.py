@@ -25,6 +25,11 @@ from typing import Any
 
 import psutil
 
+from apps.pages.model.blocks import Page
+from apps.pages.output.assembly import RenderOptions, finished_pages
+from apps.pages.output.render import page_markdown
+from apps.pages.reading.page_reading import read_pages, render_for_vision
+from apps.parsing.page_pictures import page_resolution
 from bench.figures import CORPUS, Figure, report
 from bench.watching import Watch
 from tests.acceptance.backends import BACKENDS
@@ -42,8 +47,8 @@ LOOP_STEPS = 200_000
 class Job:
     """A document in one mode: its queue, its calls in flight, the provider's latency, pages, and a target of pages/min.
 
-    There are enough pages that the middle of the job lasts for several latencies. The fake model does not see images,
-    so in multimodal mode each page is requested twice and then gets its fallback text.
+    There are enough pages that the middle of the job lasts for several latencies. Models that are sent a picture answer
+    with the Markdown that fast mode gives for its page.
     """
 
     mode: str
@@ -60,7 +65,7 @@ JOBS = (
     Job("agentic", "agent", 25, LATENCY_SECONDS, 120, 130),
 )
 # Models that look at pictures take longer: as many calls wait as in balanced mode.
-WIDE_JOBS = (Job("multimodal", "lvm", 250, 20.0, 500), Job("agentic", "agent", 250, 20.0, 500))
+WIDE_JOBS = (Job("multimodal", "lvm", 250, 20.0, 1250), Job("agentic", "agent", 250, 20.0, 500))
 WIDTHS = {
     "llm": "ACCURATE_MODE_LLM_CONCURRENCY",
     "lvm": "MULTIMODAL_MODEL_CONCURRENCY",
@@ -122,6 +127,18 @@ class Bench:
         }
         return self.service.upload(self.document, configuration=json.dumps(configuration))
 
+    def show_pages(self, pages: int) -> None:
+        """Let the provider know what the pictures of the first pages show."""
+        path, numbers = str(self.document), range(1, pages + 1)
+        read = list(read_pages(path, numbers))
+        markdown: dict[bytes, str] = {}
+        for page in finished_pages(lambda: iter(read)):
+            assert isinstance(page, Page), page
+            dpi, max_pixels = page_resolution(page, 0)
+            picture = render_for_vision(path, page.number, dpi=dpi, max_pixels=max_pixels)
+            markdown[picture] = page_markdown(page.blocks, RenderOptions())
+        self.provider.show(markdown)
+
     def first_arrival(self) -> float:
         wait_for(lambda: bool(self.arrivals()), "the first request", seconds=180)
         return self.arrivals()[0]
@@ -158,6 +175,8 @@ def widths(processes: int, jobs: Sequence[Job] = JOBS) -> Iterator[Figure]:
     for job in jobs:
         with running_service({WIDTHS[job.queue]: str(job.width)}) as bench:
             bench.provider.set_latency(job.latency_seconds)
+            if job.mode == "multimodal":
+                bench.show_pages(job.pages)
             bench.deploy()
             bench.start_models(job.queue, processes)
             yield from run_job(bench, job, processes)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -127,6 +128,11 @@ class FakeProvider:
     def read_pictures(self) -> None:
         """Let models answer with what Tesseract reads in the pictures they are sent; see ``sight.picture_reader``."""
         self._post("sight", reads=True)
+
+    def show(self, pages: Mapping[bytes, str]) -> None:
+        """Let models answer a page's picture with its Markdown, without looking at it."""
+        markdown = {hashlib.sha256(picture).hexdigest(): text for picture, text in pages.items()}
+        self._post("shown", pages=markdown)
 
     def announce(self, family: str, **headers: int) -> None:
         """Let a family's answers carry these headers; ``_`` in their names means ``-``."""

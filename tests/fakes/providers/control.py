@@ -18,6 +18,7 @@ from tests.fakes.providers.specifications import (
     Latency,
     Limit,
     Models,
+    Shown,
     Sight,
     Thinking,
     Tokens,
@@ -49,6 +50,9 @@ def routes(server: Server) -> list[web.RouteDef]:
     def set_sight(setting: Sight) -> None:
         server.model.reads = setting.reads
 
+    def show(setting: Shown) -> None:
+        server.model.shown.update(setting.pages)
+
     def set_thinking(setting: Thinking) -> None:
         server.thinking[setting.model] = setting.tokens
 
@@ -70,6 +74,7 @@ def routes(server: Server) -> list[web.RouteDef]:
         _post("hold", _setting(Hold, hold)),
         _post("zoom", _setting(Zoom, set_zoom)),
         _post("sight", _setting(Sight, set_sight)),
+        _post("shown", _setting(Shown, show)),
         _post("models", _setting(Models, know_models)),
         _get("stats", lambda: server.ledger.stats()),
         _get("requests", lambda: server.ledger.requests()),

@@ -132,6 +132,12 @@ class Sight(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reads: bool
 
 
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What pictures show: Markdown by the SHA-256 of a picture, in hex."""
+
+    pages: dict[str, str]
+
+
 class Zoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How often the model calls the zoom tool before it finishes, and with which x0, top, x1, bottom."""
 
