@@ -6,7 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
-from apps.api.neighbours import projects
+from apps.api.neighbours import page_images, projects
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
 from apps.api.webhooks import views as webhooks
@@ -31,6 +31,13 @@ urlpatterns = [
     path(f"{FILES}/signed/<str:token>", files.SignedFile.as_view()),
     path(f"{FILES}/<str:file_id>", files.FileById.as_view()),
     path(f"{FILES}/<str:file_id>/content", files.FileContent.as_view()),
+    path("api/v1/files/<str:file_id>/page_screenshots", page_images.ScreenshotsOfFile.as_view()),
+    path("api/v1/files/<str:file_id>/page_screenshots/<int:page_index>", page_images.ScreenshotOfPage.as_view()),
+    path("api/v1/files/<str:file_id>/page-figures", page_images.FiguresOfFile.as_view()),
+    path(
+        "api/v1/files/<str:file_id>/page-figures/<int:page_index>/<str:figure_name>",
+        page_images.FigureOfPage.as_view(),
+    ),
     path(CONFIGURATIONS, configurations.Configurations.as_view()),
     path(f"{CONFIGURATIONS}/<str:configuration_id>", configurations.ConfigurationById.as_view()),
     path("api/ocr-exchange/<str:token>", ocr_exchange.OcrExchange.as_view()),

@@ -17,7 +17,16 @@ from apps.accounts.models import Project, ProjectQuota
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.jobs.errors import JobNotFound
-from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Pause, RemovedJobs, Step, Worker
+from apps.jobs.models import (
+    AttemptOutcome,
+    JobPage,
+    PageAttempt,
+    ParseJob,
+    Pause,
+    RemovedJobs,
+    Step,
+    Worker,
+)
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
 
 # A worker that has not reported for this long is considered gone.
@@ -62,6 +71,12 @@ def list_jobs(
     if created_until is not None:
         jobs = jobs.filter(created_at__lte=created_until)
     return jobs.order_by("-created_at", "-id")
+
+
+def newest_result_of(document_id: str) -> ParseJob | None:
+    """Return the job of the document that ended last with a result; None if none has one."""
+    with_result = ParseJob.objects.filter(document_id=document_id).exclude(result_folder="")
+    return with_result.order_by("-finished_at", "-pk").first()
 
 
 def pages_by_arrival(*, since: datetime) -> Iterator[tuple[datetime, int]]:

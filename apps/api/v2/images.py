@@ -75,7 +75,7 @@ def image_response(request: Request, job: ParseJob, name: str) -> HttpResponseBa
         return delivery.not_modified(tag)
     box = None
     if found[2]:
-        boxes = _boxes(page)
+        boxes = picture_boxes(page)
         if not 0 < int(found[2]) <= len(boxes):
             raise NotFound("The page has no such picture. Request the list: expand=images_content_metadata.")
         box = boxes[int(found[2]) - 1]
@@ -100,25 +100,33 @@ def images_content_metadata(request: Request, job: ParseJob, names: Collection[s
                 index=len(images),
                 filename=name,
                 category=category,
-                bbox=ImageBox(x=int(box.x0), y=int(box.top), w=round(box.x1 - box.x0), h=round(box.bottom - box.top))
-                if box
-                else None,
+                bbox=image_box(box) if box else None,
                 presigned_url=links.origin(request) + path,
             )
         )
 
-    for page in _pages(job) if job.document_id else ():
+    for page in pages_of(job) if job.document_id else ():
         number = page["page_number"]
         if "screenshot" in wanted and page["success"]:
             add(f"page_{number}.jpg", "screenshot")
         if wanted - {"screenshot"}:
             category = "layout" if "layout" in wanted else "embedded"
-            for index, box in enumerate(_boxes(page), 1):
-                add(f"page_{number}_picture_{index}.jpg", category, box)
+            for index, box in enumerate(picture_boxes(page), 1):
+                add(picture_name(number, index), category, box)
     return ImagesContentMetadata(total_count=len(images), images=images)
 
 
-def _pages(job: ParseJob) -> list[dict[str, Any]]:
+def picture_name(page_number: int, count: int) -> str:
+    """Return the name of a picture on a page; both are counted from 1."""
+    return f"page_{page_number}_picture_{count}.jpg"
+
+
+def image_box(box: Box) -> ImageBox:
+    return ImageBox(x=int(box.x0), y=int(box.top), w=round(box.x1 - box.x0), h=round(box.bottom - box.top))
+
+
+def pages_of(job: ParseJob) -> list[dict[str, Any]]:
+    """Return the pages of the job's result with their items; [] if there is none."""
     with storage_errors():
         content = queries.open_result(job, "items.json")
         if content is None:
@@ -128,9 +136,10 @@ def _pages(job: ParseJob) -> list[dict[str, Any]]:
 
 
 def _page(job: ParseJob, number: int) -> dict[str, Any] | None:
-    return next((page for page in _pages(job) if page["page_number"] == number and page["success"]), None)
+    return next((page for page in pages_of(job) if page["page_number"] == number and page["success"]), None)
 
 
-def _boxes(page: dict[str, Any]) -> list[Box]:
+def picture_boxes(page: dict[str, Any]) -> list[Box]:
+    """Return the boxes of the pictures on a page, in points."""
     found = [item["bbox"][0] for item in page.get("items", ()) if item["type"] == "image"]
     return [Box(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]) for box in found]

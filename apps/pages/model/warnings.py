@@ -4,9 +4,7 @@ from __future__ import annotations
 
 _SENTENCES = {
     "pages_out_of_range": "Some of the requested pages do not exist; the others are given.",
-    "type_mismatch": "The file's content does not match its extension; the content was used.",
     "document_repaired": "The file was damaged and has been repaired; check that nothing is missing.",
-    "dpi_reduced": "A page is so large that it was rendered at a lower resolution.",
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
@@ -21,8 +19,6 @@ _SENTENCES = {
         "page lack that text, and some of it may be missing. Install such fonts where pages are read (Debian, Ubuntu: "
         "fonts-noto-cjk)."
     ),
-    "tables_skipped": "A page has too many objects to look for tables.",
-    "images_capped": "A page has more pictures than are kept.",
     "needs_ocr": "Pages have no usable text layer, and OCR is switched off or failed, so they were not read.",
     "text_layer_only": (
         "A page needed OCR, which failed, so its text layer alone is given: text in pictures is missing, or wrong "

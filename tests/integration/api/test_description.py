@@ -28,7 +28,9 @@ def test_the_description_is_valid_openapi(description: dict[str, Any]) -> None:
 
 def test_every_address_is_described(description: dict[str, Any]) -> None:
     described = {path.lstrip("/") for path in description["paths"]}
-    assert {address.replace("<str:", "{").replace(">", "}") for address in addresses()} <= described
+    assert {
+        address.replace("<str:", "{").replace("<int:", "{").replace(">", "}") for address in addresses()
+    } <= described
 
 
 def test_error_codes_and_the_authentication_are_described(description: dict[str, Any]) -> None:
