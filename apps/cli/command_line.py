@@ -125,6 +125,7 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
             dpi=float(env.ocr_dpi()),
             quiet=options.quiet,
             word_boxes=bool(options.boxes & {"word", "line"}),
+            margins=options.crop_box,
         )
         stack.enter_context(recognizer)
     result = parse_document(
@@ -135,6 +136,7 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
         password=password,
         hidden_text="remove" if options.ignore_hidden_text else "keep",
         boxes=options.boxes,
+        margins=options.crop_box,
         processes=env.parse_processes(),
         limits=Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document()),
         progress=Progress(quiet=options.quiet),

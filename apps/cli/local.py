@@ -14,6 +14,7 @@ import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
 from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.geometry import Margins
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES, last_page, parse_page_ranges
 from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
@@ -46,6 +47,7 @@ def parse_document(
     password: str | None = None,
     hidden_text: str = "keep",
     boxes: frozenset[str] = frozenset(),
+    margins: Margins | None = None,
     processes: int = 1,
     limits: Limits,
     progress: Progress,
@@ -55,8 +57,8 @@ def parse_document(
 
     ``progress(done, total)`` is called from this thread after each range of pages. Documents of more than 16 pages are
     read by ``processes`` readers in parallel. ``hidden_text`` is passed to ``Reader.read_range``; ``recognizer`` runs
-    OCR on pages without a text layer. ``boxes``: the levels of granular boxes. Raise DocumentError. Failed pages are in
-    the result and in the outputs.
+    OCR on pages without a text layer. ``boxes``: the levels of granular boxes. ``margins``: only what is inside of them
+    is read. Raise DocumentError. Failed pages are in the result and in the outputs.
     """
     word_boxes = bool(boxes & {"word", "line"})
 
@@ -69,6 +71,7 @@ def parse_document(
         password=password,
         hidden_text=hidden_text,
         word_boxes=word_boxes,
+        margins=margins,
         limits=limits,
         max_pages=DEFAULT_RANGE_PAGES,
     )
@@ -92,6 +95,7 @@ def parse_document(
             media_type=facts.media_type,
             hidden_text=hidden_text,
             word_boxes=word_boxes,
+            margins=margins,
             limits=limits,
             should_stop=stop.is_set,
         )

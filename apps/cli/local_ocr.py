@@ -14,6 +14,7 @@ import msgspec
 from apps.cli.progress import write_line
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
+from apps.pages.model.geometry import Margins
 from apps.pages.model.ocr_reasons import NO_TEXT_LAYER
 from apps.pages.sandbox.client import Limits, Reader
 
@@ -36,6 +37,7 @@ class LocalOcr:
         dpi: float,
         quiet: bool,
         word_boxes: bool = False,
+        margins: Margins | None = None,
     ) -> None:
         self._reader = reader
         self._languages = languages
@@ -44,6 +46,7 @@ class LocalOcr:
         self._dpi = dpi * (1.5 if high_resolution else 1.0)
         self._quiet = quiet
         self._word_boxes = word_boxes
+        self._margins = margins
         self._free: list[EngineProcess] = []
         self._rendering = threading.Lock()
 
@@ -66,7 +69,13 @@ class LocalOcr:
             try:
                 with self._rendering:
                     image = self._reader.render(
-                        document, page.number, dpi=self._dpi, password=password, media_type=media_type, limits=limits
+                        document,
+                        page.number,
+                        dpi=self._dpi,
+                        margins=self._margins,
+                        password=password,
+                        media_type=media_type,
+                        limits=limits,
                     )
                 try:
                     engine = self._free.pop()

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from apps.pages.model.errors import PageOutOfRange
+from apps.pages.model.geometry import Margins
 from apps.pages.model.page_ranges import check_page_ranges
 from parse_project import env
 
@@ -31,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="FILE|URL|-", help="the document: a file, an http(s) URL, or - for stdin")
     parser.add_argument("--mode", choices=MODES, default="fast", help="how pages are parsed (default: fast)")
     parser.add_argument("--pages", default="", metavar="1,3-5", help="only these pages, counted from 1")
+    parser.add_argument(
+        "--crop-box",
+        type=crop_box,
+        default=None,
+        metavar="TOP,RIGHT,BOTTOM,LEFT",
+        help="margins that are not read, as shares of the page: 0.1,0,0.1,0 leaves out a tenth at its top and foot",
+    )
     parser.add_argument("-o", "--output", metavar="PATH", help="write the result to this file instead of stdout")
     parser.add_argument(
         "--format", choices=("markdown", "text", "json"), default="markdown", help="(default: markdown)"
@@ -89,6 +97,17 @@ def box_levels(text: str) -> frozenset[str]:
     if not levels <= {"word", "line", "cell"}:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of word, line and cell")
     return levels
+
+
+def crop_box(text: str) -> Margins:
+    """Return the margins that are not read. Raise ArgumentTypeError."""
+    try:
+        top, right, bottom, left = sides = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not four numbers, such as 0.1,0,0.1,0") from None
+    if not all(0 <= side < 1 for side in sides) or top + bottom >= 1 or left + right >= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} leaves nothing of the page; send shares whose sums are below 1")
+    return Margins(top, right, bottom, left)
 
 
 def check_options(options: argparse.Namespace) -> None:

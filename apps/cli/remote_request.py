@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import msgspec
+
 _TIERS = {"fast": "fast", "balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
 
 
@@ -14,6 +16,7 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
     body = {
         "tier": _TIERS[options.mode],
         "version": "latest",
+        "crop_box": msgspec.structs.asdict(options.crop_box) if options.crop_box else None,
         "page_ranges": {"target_pages": options.pages or None},
         "input_options": {"pdf": {"password": password}},
         "processing_options": {

@@ -77,10 +77,14 @@ class AgenticOptions(Options):
 
 
 class CropBox(Options):
-    top: Refused[Share] = None
-    right: Refused[Share] = None
-    bottom: Refused[Share] = None
-    left: Refused[Share] = None
+    """The margins of pages that are not read: shares of the page's height and width, cut from each side."""
+
+    top: Annotated[Share, Field(description="share of the page's height that is not read, at its top")] | None = None
+    right: Annotated[Share, Field(description="share of the page's width that is not read, at its right")] | None = None
+    bottom: Annotated[Share, Field(description="share of the page's height that is not read, at its foot")] | None = (
+        None
+    )
+    left: Annotated[Share, Field(description="share of the page's width that is not read, at its left")] | None = None
 
 
 class PageRanges(Options):
@@ -216,7 +220,7 @@ class AutoModeParsing(Options):
     custom_prompt: Prompt | None = None
     adaptive_long_table: WithoutEffect[bool] = None
     aggressive_table_extraction: WithoutEffect[bool] = None
-    crop_box: CropBox | None = None
+    crop_box: Refused[CropBox] = None
     extract_layout: WithoutEffect[bool] = None
     high_res_ocr: WithoutEffect[bool] = None
     ignore: WithoutEffect[dict[str, Any]] = None

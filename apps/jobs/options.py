@@ -37,6 +37,7 @@ from apps.jobs.option_groups import (
     WebhookConfiguration,
     WithoutEffect,
 )
+from apps.pages.model.geometry import Margins
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.routing import auto_mode
 from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules
@@ -108,6 +109,13 @@ class JobOptions(Options):
     @property
     def max_pages(self) -> int | None:
         return self.page_ranges.max_pages if self.page_ranges else None
+
+    @property
+    def margins(self) -> Margins | None:
+        """The margins of pages that are not read; None: whole pages are read."""
+        box = self.crop_box or CropBox()
+        margins = Margins(box.top or 0.0, box.right or 0.0, box.bottom or 0.0, box.left or 0.0)
+        return None if margins == Margins() else margins
 
     @property
     def uses_ocr(self) -> bool:

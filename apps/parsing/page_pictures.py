@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Protocol
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.errors import PageError
-from apps.pages.model.geometry import Box
+from apps.pages.model.errors import PageError, RegionOutsidePage
+from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.region_table import RegionTable
 from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.sandbox import pool
@@ -66,7 +66,10 @@ def page_picture_size(page: Page, pixels: int) -> tuple[float, float]:
 
 
 class DocumentPictures:
-    """Pictures of one document, which is opened when the first picture is needed. Whole pages are rendered once."""
+    """Pictures of one document, which is opened when the first picture is needed. Whole pages are rendered once.
+
+    ``margins``: parts of the pages that are not read; pictures show them white.
+    """
 
     def __init__(
         self,
@@ -77,6 +80,7 @@ class DocumentPictures:
         limits: Limits,
         should_stop: Callable[[], bool],
         open_document: Callable[[str], AbstractContextManager[Path]],
+        margins: Margins | None = None,
     ) -> None:
         self._document_id = document_id
         self._password = password
@@ -84,6 +88,7 @@ class DocumentPictures:
         self._limits = limits
         self._should_stop = should_stop
         self._open_document = open_document
+        self._margins = margins
         self._path: Path | None = None
         self._pages: dict[tuple[int, int], bytes] = {}  # by page number and longest side
         self._stack = ExitStack()
@@ -114,6 +119,7 @@ class DocumentPictures:
                 self._opened(),
                 page.number,
                 dpi=OCR_DPI,
+                margins=self._margins,
                 password=self._password,
                 media_type=self._media_type,
                 limits=self._limits,
@@ -121,11 +127,14 @@ class DocumentPictures:
             )
 
     def table(self, page: Page, box: Box, columns: Sequence[float]) -> RegionTable:
+        region = box.intersection(self._margins.area(page.width, page.height)) if self._margins else box
+        if region is None:
+            raise RegionOutsidePage
         with pool.reader_pool(TABLE_READERS, TABLE_WORK).reader(should_stop=self._should_stop) as reader:
             return reader.table(
                 self._opened(),
                 page.number,
-                region=box,
+                region=region,
                 columns=columns,
                 password=self._password,
                 media_type=self._media_type,
@@ -148,6 +157,7 @@ class DocumentPictures:
                 dpi=dpi,
                 region=box,
                 max_pixels=max_pixels,
+                margins=self._margins,
                 password=self._password,
                 media_type=self._media_type,
                 limits=self._limits,

@@ -17,6 +17,7 @@ from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents import hostile
 from tests.documents.hidden import SHOWN, pdf_with_hidden_text
 from tests.documents.scans import text_beside_a_picture
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,6 +68,14 @@ def test_hidden_text_can_be_left_out(tmp_path: Path) -> None:
 
     assert b"only programs" in parse(path).stdout
     assert parse(path, "--ignore-hidden-text").stdout.decode() == f"{SHOWN}\n"
+
+
+def test_margins_can_be_left_out(tmp_path: Path) -> None:
+    sheet = Sheet().text(72, 40, "Letterhead").text(72, 300, "The text of the letter").text(72, 760, "Page 1")
+    path = write_pdf(tmp_path / "letter.pdf", sheet)
+
+    assert parse(path, "--crop-box", "0.1,0,0.1,0", "-q").stdout == b"The text of the letter\n"
+    assert parse(path, "--crop-box", "0.5,0,0.5,0").returncode == 2
 
 
 def test_stdout_has_only_the_markdown(small: Path) -> None:

@@ -18,6 +18,7 @@ from apps.jobs.errors import InvalidOption
 from apps.jobs.option_effects import NOT_SUPPORTED, set_options, what_happens
 from apps.jobs.option_groups import Options
 from apps.jobs.scheduling.admission import admit
+from apps.pages.model.geometry import Margins
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing.routing import auto_mode
 
@@ -64,6 +65,7 @@ def _job_request(options: ParseOptions, tier: str) -> JobRequest:
 
     if options.target_pages:
         check_page_ranges(options.target_pages)
+    _check_margins(options)
     return JobRequest(
         mode=TIERS[tier].mode if tier else "",
         tier=tier,
@@ -75,6 +77,18 @@ def _job_request(options: ParseOptions, tier: str) -> JobRequest:
         password=options.password,
         warnings=(*about_version, *islice(_option_warnings(options), MAX_WARNINGS)),
     )
+
+
+def _check_margins(options: ParseOptions) -> None:
+    """Raise InvalidOption if the margins of ``crop_box`` leave nothing of a page."""
+    margins = options.margins or Margins()
+    for one, other in (("top", "bottom"), ("left", "right")):
+        if getattr(margins, one) + getattr(margins, other) >= 1:
+            detail = (
+                f"Nothing of the page is left. {one} and {other} are margins: shares of the page that are cut from "
+                "these sides. Send values whose sum is below 1."
+            )
+            raise InvalidOption(detail, location=("body", "crop_box", other), value=getattr(margins, other))
 
 
 def _tier(options: ParseOptions) -> str:

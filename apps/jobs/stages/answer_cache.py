@@ -48,6 +48,8 @@ class AnswerInputs:
     def key(self, target: Target) -> str:
         """Return the key of the answer of this deployment, or of another with the same model and settings."""
         picture = f"{self.row.number} {picture_pixels(target)} {PAGE_DPI}"
+        if margins := self.job.parsed_options.margins:
+            picture += f" {margins}"
         parts = [
             str(self.job.project_id),
             target.answer_settings,

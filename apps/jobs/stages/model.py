@@ -210,6 +210,7 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
         limits=reader_limits(),
         should_stop=claim.lease.is_lost,
         open_document=storage.local_original,
+        margins=context.options.margins,
     ) as pictures:
         parsed = context.parser.parse(
             PageToParse(

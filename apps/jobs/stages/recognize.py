@@ -96,6 +96,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
                         step.first_page,
                         dpi=dpi,
                         max_dpi=dpi / 2 if has_failed else 0.0,
+                        margins=options.margins,
                         password=password_of(job),
                         media_type=job.media_type,
                         limits=reader_limits(),

@@ -15,6 +15,7 @@ from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.claims import Claim, end_job, fail, retry
 from apps.jobs.states import JobState
 from apps.pages.model.errors import DocumentError, ParseError, UnplannedError
+from apps.pages.model.geometry import Margins
 from apps.pages.sandbox import client
 
 logger = logging.getLogger(__name__)
@@ -59,10 +60,11 @@ class ReadingOptions(TypedDict):
     hidden_text: str
     preserve_very_small_text: bool
     word_boxes: bool
+    margins: Margins | None
 
 
 def reading_options_of(job: ParseJob) -> ReadingOptions:
-    """Return how the reader treats hidden text and whether it returns the boxes of words.
+    """Return how the reader treats hidden text, whether it returns the boxes of words, and what it leaves out.
 
     Hidden text is removed if the job asks for it, or if a model may read the page: it could give a model instructions
     that people do not see.
@@ -73,6 +75,7 @@ def reading_options_of(job: ParseJob) -> ReadingOptions:
         "hidden_text": "remove" if removed else "keep",
         "preserve_very_small_text": options.preserves_very_small_text,
         "word_boxes": options.needs_word_boxes,
+        "margins": options.margins,
     }
 
 

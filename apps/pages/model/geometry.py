@@ -66,6 +66,19 @@ class Box(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.x0 < other.x1 and other.x0 < self.x1 and self.top < other.bottom and other.top < self.bottom
 
 
+class Margins(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The parts of a page at its edges that are not read, as shares (0.0-1.0) of its height or width as displayed."""
+
+    top: float = 0.0
+    right: float = 0.0
+    bottom: float = 0.0
+    left: float = 0.0
+
+    def area(self, width: float, height: float) -> Box:
+        """Return what is left of a page of this size."""
+        return Box(self.left * width, self.top * height, (1 - self.right) * width, (1 - self.bottom) * height)
+
+
 def union(boxes: Iterable[Box]) -> Box:
     """Return the smallest box around all boxes. Raise ValueError when there are none."""
     all_boxes = list(boxes)

@@ -12,6 +12,7 @@ import zlib
 import msgspec
 
 from apps.pages.model.errors import GarbledPage
+from apps.pages.model.geometry import Margins
 
 MAX_OCR_PIXELS = 40_000_000
 _HEAD = re.compile(rb"leafmill-page-1 (\d{1,5}) (\d{1,5}) (\d{1,4}(?:\.\d{1,3})?)\n")
@@ -27,6 +28,17 @@ class OcrImage(msgspec.Struct, frozen=True):
     height: int
     dpi: float
     pixels: bytes
+
+
+def white_margins(image: OcrImage, margins: Margins) -> OcrImage:
+    """Return the image with margins that are white, so that OCR finds no text in them."""
+    area = margins.area(image.width, image.height)
+    left, right, top, bottom = round(area.x0), round(area.x1), round(area.top), round(area.bottom)
+    before, after = b"\xff" * left, b"\xff" * (image.width - right)
+    starts = range(top * image.width, bottom * image.width, image.width)
+    rows = b"".join([before + image.pixels[start + left : start + right] + after for start in starts])
+    above, below = b"\xff" * (top * image.width), b"\xff" * ((image.height - bottom) * image.width)
+    return msgspec.structs.replace(image, pixels=above + rows + below)
 
 
 def encode_ocr_image(image: OcrImage) -> bytes:

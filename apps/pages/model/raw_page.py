@@ -117,7 +117,7 @@ class RawPage(msgspec.Struct, gc=False):
     many more are drawn over equal ones. ``unmapped``: the places of those that are glyph numbers, which name no
     letters. ``reader``: the library that read the text, if it is not the usual one. ``tags``: the structure of the text
     in a tagged PDF, which may be wrong. ``hidden``: the text of layers that are not shown. ``stamp_characters``: how
-    many are of stamps and signatures.
+    many are of stamps and signatures. ``area``: the part of the page that is read, None for the whole page.
     """
 
     page_number: int
@@ -142,3 +142,4 @@ class RawPage(msgspec.Struct, gc=False):
     tags: PageTags | None = None
     hidden: str = ""
     stamp_characters: int = 0
+    area: Box | None = None

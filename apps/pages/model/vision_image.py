@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from apps.pages.model.errors import GarbledPage
+from apps.pages.model.geometry import Box
 
 MAX_VISION_PIXELS = 1568 * 1568
 """The largest image that vision models accept without scaling it down."""
@@ -35,6 +36,18 @@ def encode_vision_image(image: Any, *, max_pixels: int) -> bytes:
             if out.tell() <= MAX_JPEG_BYTES:
                 return out.getvalue()
         image = _within(image, int(image.width * image.height * _SHRINK_FACTOR**2))
+
+
+def paint_outside(image: Any, part: Box, area: Box) -> None:
+    """Paint white, in place, what a colour Pillow image of ``part`` of a page shows outside ``area``."""
+    across, down = image.width / part.width, image.height / part.height
+    left, right = round((area.x0 - part.x0) * across), round((area.x1 - part.x0) * across)
+    top, bottom = round((area.top - part.top) * down), round((area.bottom - part.top) * down)
+    wide, high = image.size
+    for x0, y0, x1, y1 in ((0, 0, wide, top), (0, bottom, wide, high), (0, 0, left, high), (right, 0, wide, high)):
+        box = max(0, x0), max(0, y0), min(wide, x1), min(high, y1)
+        if box[0] < box[2] and box[1] < box[3]:
+            image.paste((255, 255, 255), box)
 
 
 def check_vision_image(raw: bytes, *, max_pixels: int) -> bytes:

@@ -1,13 +1,17 @@
-"""The visible part of a page: read from PDFium, turned, or blank."""
+"""The visible part of a page: read from PDFium, blank, or the part of it that a request asks for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from apps.pages.model.raw_page import RawPage
-from apps.pages.pdf.text.characters import Frame
+from apps.pages.model.geometry import Box
+from apps.pages.model.raw_page import RawPage, TextRun
+from apps.pages.pdf.drawings import Drawings
+from apps.pages.pdf.text.characters import Characters, Frame, kept_characters
 
 LETTER = (612.0, 792.0)
 
@@ -27,3 +31,36 @@ def blank_page(number: int) -> RawPage:
     """Return an empty sheet for a page that the tree counts and that does not exist, as viewers show it."""
     width, height = LETTER
     return RawPage(page_number=number, width=width, height=height, runs=[], rulings=[], fills=[], pictures=[])
+
+
+def characters_inside(characters: Characters, area: Box) -> Characters:
+    """Return the characters that have their middle in the area."""
+    x, y = (characters.x0 + characters.x1) / 2, (characters.top + characters.bottom) / 2
+    kept = (x >= area.x0) & (x <= area.x1) & (y >= area.top) & (y <= area.bottom)
+    blanks = [blank for blank in characters.blanks if area.overlaps(Box(*blank))]
+    return msgspec.structs.replace(kept_characters(characters, kept), blanks=blanks)
+
+
+def drawings_inside(drawings: Drawings, area: Box) -> Drawings:
+    """Return what is drawn in the area; what reaches out of it is cut."""
+    content = drawings.content_box
+    return msgspec.structs.replace(
+        drawings,
+        rulings=boxes_inside(drawings.rulings, area),
+        fills=boxes_inside(drawings.fills, area),
+        dots=boxes_inside(drawings.dots, area),
+        pictures=boxes_inside(drawings.pictures, area),
+        content_box=content and content.intersection(area),
+    )
+
+
+def boxes_inside(boxes: Iterable[Box], area: Box) -> list[Box]:
+    """Return the parts of the boxes in the area."""
+    parts = (box.intersection(area) for box in boxes)
+    return [part for part in parts if part is not None]
+
+
+def runs_inside(runs: Iterable[TextRun], area: Box) -> list[TextRun]:
+    """Return the runs that have their middle in the area."""
+    middles = ((run, (run.x0 + run.x1) / 2, (run.top + run.bottom) / 2) for run in runs)
+    return [run for run, x, y in middles if area.x0 <= x <= area.x1 and area.top <= y <= area.bottom]

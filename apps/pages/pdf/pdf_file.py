@@ -15,17 +15,16 @@ import numpy as np
 
 from apps.pages.model import errors
 from apps.pages.model.blocks import Bookmark, PageFailure
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.page_tags import PageTags
 from apps.pages.model.raw_page import NO_PRINT, Char, Link, PicturePrint, RawPage, TextRun
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, REPLACEMENT
-from apps.pages.pdf import unread_print
+from apps.pages.pdf import page_frame, unread_print
 from apps.pages.pdf.drawings import DrawingReader, Drawings
 from apps.pages.pdf.drawn_page import DrawnPage
 from apps.pages.pdf.forms.annotations import field_runs, read_annotations
 from apps.pages.pdf.forms.appearances import appearance_characters, appearance_page
 from apps.pages.pdf.open_document import OpenDocument
-from apps.pages.pdf.page_frame import blank_page
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.structure.form_calls import MAX_FORM_CALLS, form_calls
 from apps.pages.pdf.structure.outline import read_outline
@@ -58,9 +57,19 @@ class PdfFile:
 
     ``careful``: read a bare copy without outline and forms, for a file that has crashed a reader before.
     ``suspect``: a page may draw forms inside of forms without end; count them before it is loaded.
+    ``margins``: only what is inside of them is read.
     """
 
-    def __init__(self, path: str, password: str | None = None, *, careful: bool = False, suspect: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        password: str | None = None,
+        *,
+        careful: bool = False,
+        suspect: bool = False,
+        margins: Margins | None = None,
+    ) -> None:
+        self._margins = margins
         self._careful = careful
         self._suspect = suspect
         self._library = pdfium()
@@ -116,7 +125,7 @@ class PdfFile:
             return PageFailure(number=number, code=errors.PageMemoryExceeded.code, detail=TOO_MANY_FORMS)
         try:
             page = self._document.loaded(number)
-            return self._raw_page(page, number, turned) if page else blank_page(number)
+            return self._raw_page(page, number, turned) if page else page_frame.blank_page(number)
         except errors.PageError as error:
             second = self._second_reading(number)
             if second is None or not second.characters.text:
@@ -125,9 +134,11 @@ class PdfFile:
 
     def _page_without_drawings(self, number: int, reading: SecondReading, turned: int) -> RawPage:
         """Return what the second reader knows of a page that PDFium cannot read."""
-        characters = mark_vertical(reading.characters)
-        self._last = number, characters
         width, height = reading.width, reading.height
+        area = self._margins.area(width, height) if self._margins else None
+        found = page_frame.characters_inside(reading.characters, area) if area else reading.characters
+        characters = mark_vertical(found)
+        self._last = number, characters
         return RawPage(
             page_number=number,
             width=height if turned in (90, 270) else width,
@@ -141,6 +152,7 @@ class PdfFile:
             outside=characters.outside,
             reader=SECOND_READER,
             hidden=characters.hidden_text,
+            area=area and area.turned(turned, width, height),
         )
 
     def _raw_page(self, page: int, number: int, turned: int) -> RawPage:
@@ -148,6 +160,10 @@ class PdfFile:
         width, height = frame.size
         drawings = self._drawings.read(page, frame, layers=self._document.layers)
         characters, warnings, reader = self._best_characters(page, number, frame, drawings)
+        area = self._margins.area(width, height) if self._margins else None
+        if area:
+            drawings = page_frame.drawings_inside(drawings, area)
+            characters = page_frame.characters_inside(characters, area)
         characters = without_doubles(mark_vertical(characters))
         self._last = number, characters
 
@@ -159,7 +175,7 @@ class PdfFile:
         over: list[TextRun] = []
         stamped = 0
         if (noted.has_fields or noted.has_appearances) and not self._careful:
-            over, stamped = self._annotation_runs(number, frame, turned, placed)
+            over, stamped = self._annotation_runs(number, frame, turned, placed, area)
             over = [run for run in over if not _is_drawn(run, runs)]
         content = drawings.content_box
         contents = {run.content_id for run in runs if run.content_id >= 0} if self._document.is_tagged else ()
@@ -178,7 +194,9 @@ class PdfFile:
             outside=characters.outside,
             doubled=characters.doubled,
             unmapped=placed(_unmapped_places(characters)),
-            links=[Link(placed([link.box])[0], link.url) for link in noted.links],
+            links=[
+                Link(placed([link.box])[0], link.url) for link in noted.links if area is None or area.overlaps(link.box)
+            ],
             struck=placed(noted.struck),
             stamp_characters=stamped,
             warnings=warnings,
@@ -186,6 +204,7 @@ class PdfFile:
             reader=reader,
             tags=self._tags(page, number) if 0 < len(contents) < MAX_TAGS else None,
             hidden=characters.hidden_text,
+            area=placed([area])[0] if area else None,
         )
 
     def _tags(self, page: int, number: int) -> PageTags | None:
@@ -247,11 +266,16 @@ class PdfFile:
         return self._second[1]
 
     def _annotation_runs(
-        self, number: int, frame: Frame, turned: int, placed: Callable[[list[Box]], list[Box]]
+        self,
+        number: int,
+        frame: Frame,
+        turned: int,
+        placed: Callable[[list[Box]], list[Box]],
+        area: Box | None,
     ) -> tuple[list[TextRun], int]:
         """Return the text of the fields, notes and stamps of a page, and how many characters are of stamps.
 
-        There is none when pikepdf cannot read the document.
+        There is none when pikepdf cannot read the document. ``area``: the part of the page that is read.
         """
         structure = self._document.structure()
         if structure is None:
@@ -260,6 +284,9 @@ class PdfFile:
         content = appearance_page(structure, number, frame)
         characters = appearance_characters(self._library, content, frame) if content else None
         drawn = [] if characters is None else text_runs(characters, *frame.size, turned=turned)
+        if area:
+            (area,) = placed([area])
+            runs, drawn = page_frame.runs_inside(runs, area), page_frame.runs_inside(drawn, area)
         return runs + drawn, sum(len(run.text) for run in drawn)
 
     def print_in_pictures(self, raw: RawPage, *, min_unread: int) -> PicturePrint:

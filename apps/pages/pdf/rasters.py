@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from apps.pages.model.errors import PageError, PageTooLarge, RegionOutsidePage
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
+from apps.pages.model.vision_image import paint_outside
 
 MAX_SEARCHED_OBJECTS = 20_000
 MIN_PICTURE_SIDE_POINTS = 8.0
@@ -72,10 +73,19 @@ def render(document: Any, page_number: int, *, dpi: float, max_dpi: float = math
             bitmap.close()
 
 
-def picture(document: Any, page_number: int, *, dpi: float, region: Box | None, max_pixels: int) -> Any:
+def picture(
+    document: Any,
+    page_number: int,
+    *,
+    dpi: float,
+    region: Box | None,
+    max_pixels: int,
+    margins: Margins | None = None,
+) -> Any:
     """Return the page, or the part of it in ``region``, as a Pillow image in colour, at ``dpi`` or less.
 
-    Raise PageError if the page cannot be loaded, RegionOutsidePage, or PageTooLarge if the image would be illegible.
+    ``margins`` are white. Raise PageError if the page cannot be loaded, RegionOutsidePage, or PageTooLarge if the
+    image would be illegible.
     """
     with loaded_page(document, page_number, fields=True) as page:
         whole = Box(0.0, 0.0, *page.get_size())
@@ -85,7 +95,10 @@ def picture(document: Any, page_number: int, *, dpi: float, region: Box | None, 
         dpi = bounded_dpi(min(dpi, MAX_VISION_DPI), part.width, part.height, max_pixels=max_pixels)
         if dpi < MIN_VISION_DPI:
             raise PageTooLarge
-        return colours(page, dpi=dpi, part=part)
+        image = colours(page, dpi=dpi, part=part)
+        if margins:
+            paint_outside(image, part, margins.area(whole.width, whole.height))
+        return image
 
 
 def colours(page: Any, *, dpi: float, part: Box) -> Any:

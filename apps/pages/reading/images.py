@@ -9,8 +9,9 @@ from typing import Any
 
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.model.errors import DamagedDocument, ImageTooLarge, PageError, RegionOutsidePage
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
+from apps.pages.model.vision_image import paint_outside
 
 FORMATS = {
     "image/png": "PNG",
@@ -35,8 +36,8 @@ def count_frames(path: str, media_type: str) -> int:
         return int(getattr(image, "n_frames", 1))
 
 
-def read_frame(path: str, page_number: int, media_type: str) -> Page | PageFailure:
-    """Return a frame as a page that contains one picture and needs OCR."""
+def read_frame(path: str, page_number: int, media_type: str, margins: Margins | None = None) -> Page | PageFailure:
+    """Return a frame as a page that contains one picture and needs OCR. ``margins``: the picture ends at them."""
     try:
         with _open(path, media_type) as image:
             if page_number > 1:
@@ -50,7 +51,7 @@ def read_frame(path: str, page_number: int, media_type: str) -> Page | PageFailu
     except (EOFError, OSError, ValueError, ImageTooLarge, DamagedDocument) as error:
         problem = PageError()
         return PageFailure(number=page_number, code=problem.code, detail=f"{problem.detail} ({type(error).__name__})")
-    box = Box(0.0, 0.0, width, height)
+    box = (margins or Margins()).area(width, height)
     picture = Block(type=BlockType.PICTURE, box=box)
     return Page(number=page_number, width=width, height=height, blocks=(picture,), needs_ocr="no_text_layer")
 
@@ -68,11 +69,19 @@ def render_frame(path: str, page_number: int, media_type: str, *, max_dpi: float
 
 
 def picture_of_frame(
-    path: str, page_number: int, media_type: str, *, dpi: float, region: Box | None, max_pixels: int
+    path: str,
+    page_number: int,
+    media_type: str,
+    *,
+    dpi: float,
+    region: Box | None,
+    max_pixels: int,
+    margins: Margins | None = None,
 ) -> Any:
     """Return a frame or a part of it as a colour Pillow image, at most at its own resolution.
 
-    ``region`` in points of the page of ``read_frame``. Raise PageError, ImageTooLarge, RegionOutsidePage.
+    ``region`` in points of the page of ``read_frame``. ``margins`` are white. Raise PageError, ImageTooLarge,
+    RegionOutsidePage.
     """
     image, own_dpi = _upright_frame(path, page_number, media_type, "RGB")
     width, height = _points(image.width, image.height, own_dpi)
@@ -86,7 +95,10 @@ def picture_of_frame(
     bottom = min(image.height, math.ceil(part.bottom * down))
     shrink = min(1.0, dpi / (72 * across), (max_pixels / ((x1 - x0) * (bottom - top))) ** 0.5)
     size = max(1, int((x1 - x0) * shrink)), max(1, int((bottom - top) * shrink))
-    return image.resize(size, box=(x0, top, x1, bottom))
+    picture = image.resize(size, box=(x0, top, x1, bottom))
+    if margins:
+        paint_outside(picture, part, margins.area(width, height))
+    return picture
 
 
 def _upright_frame(path: str, page_number: int, media_type: str, mode: str) -> tuple[Any, float]:

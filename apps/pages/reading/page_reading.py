@@ -18,8 +18,8 @@ from apps.pages.layout.text.word_boxes import with_words
 from apps.pages.model.blocks import Block, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError
-from apps.pages.model.geometry import Box
-from apps.pages.model.ocr_image import OcrImage
+from apps.pages.model.geometry import Box, Margins
+from apps.pages.model.ocr_image import OcrImage, white_margins
 from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage
 from apps.pages.model.text import scripts
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
@@ -49,6 +49,7 @@ def read_pages(
     hidden_text: str = KEEP,
     preserve_very_small_text: bool = False,
     word_boxes: bool = False,
+    margins: Margins | None = None,
 ) -> Iterator[Page | PageFailure]:
     """Yield one result per page number, in the given order. A page that cannot be read does not affect the others.
 
@@ -56,13 +57,13 @@ def read_pages(
     ``suspect``: a page took longer than pages do; count the forms that it draws before it is loaded.
     ``hidden_text``: "remove" leaves out text that people cannot see, and text below 2 points unless
     ``preserve_very_small_text``. ``Page.hidden`` lists it. ``word_boxes``: lines and cells have the boxes of
-    their words.
+    their words. ``margins``: only what is inside of them is read.
     """
     if media_type != PDF:
         for page_number in page_numbers:
-            yield images.read_frame(path, page_number, media_type)
+            yield images.read_frame(path, page_number, media_type, margins)
         return
-    with PdfFile(path, password, careful=careful, suspect=suspect) as pdf:
+    with PdfFile(path, password, careful=careful, suspect=suspect, margins=margins) as pdf:
         for raw in pdf.pages(page_numbers):
             if isinstance(raw, PageFailure):
                 yield raw
@@ -87,12 +88,15 @@ def render_for_ocr(
     media_type: str = PDF,
     dpi: float,
     max_dpi: float = math.inf,
+    margins: Margins | None = None,
 ) -> OcrImage:
-    """Return the page as displayed, in grey. A page that is one scan keeps its own resolution."""
+    """Return the page as displayed, in grey, with white ``margins``. A page that is one scan keeps its resolution."""
     if media_type != PDF:
-        return images.render_frame(path, page_number, media_type, max_dpi=max_dpi)
-    with _opened(path, password) as document:
-        return rasters.render(document, page_number, dpi=dpi, max_dpi=max_dpi)
+        image = images.render_frame(path, page_number, media_type, max_dpi=max_dpi)
+    else:
+        with _opened(path, password) as document:
+            image = rasters.render(document, page_number, dpi=dpi, max_dpi=max_dpi)
+    return white_margins(image, margins) if margins else image
 
 
 def render_for_vision(
@@ -104,13 +108,18 @@ def render_for_vision(
     dpi: float,
     region: Box | None = None,
     max_pixels: int = MAX_VISION_PIXELS,
+    margins: Margins | None = None,
 ) -> bytes:
-    """Return the page as displayed, or a ``region`` of it, as a colour JPEG of at most ``max_pixels``."""
+    """Return the page as displayed, or a ``region`` of it, as a colour JPEG of at most ``max_pixels``.
+
+    ``margins`` are white.
+    """
+    size: dict[str, Any] = {"dpi": dpi, "region": region, "max_pixels": max_pixels, "margins": margins}
     if media_type != PDF:
-        image = images.picture_of_frame(path, page_number, media_type, dpi=dpi, region=region, max_pixels=max_pixels)
+        image = images.picture_of_frame(path, page_number, media_type, **size)
         return encode_vision_image(image, max_pixels=max_pixels)
     with _opened(path, password) as document:
-        image = rasters.picture(document, page_number, dpi=dpi, region=region, max_pixels=max_pixels)
+        image = rasters.picture(document, page_number, **size)
     return encode_vision_image(image, max_pixels=max_pixels)
 
 

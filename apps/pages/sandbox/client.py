@@ -23,7 +23,7 @@ from apps.pages.model import vision_image
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import Stopped, UnplannedError
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from apps.pages.model.region_table import RegionTable, decode_region_table
 from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, inspect, rendered
@@ -106,6 +106,7 @@ class Reader:
         hidden_text: str = "keep",
         preserve_very_small_text: bool = False,
         word_boxes: bool = False,
+        margins: Margins | None = None,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> list[Page | PageFailure]:
@@ -113,7 +114,7 @@ class Reader:
 
         ``hidden_text``: "keep", or "remove" to leave out text that people cannot see (``Page.hidden`` lists it);
         text below 2 points counts as hidden unless ``preserve_very_small_text``. ``word_boxes``: lines and table cells
-        have the boxes of their words.
+        have the boxes of their words. ``margins``: only what is inside of them is read.
         Raise ``DocumentError`` if the document cannot be opened at all, ``Stopped`` within about 0.2 s after
         ``should_stop`` returns True, OSError if the file cannot be read.
         """
@@ -124,6 +125,7 @@ class Reader:
             hidden_text=hidden_text,
             preserve_very_small_text=preserve_very_small_text,
             word_boxes=word_boxes,
+            margins=margins,
         )
         self._finish(reading, document, request)
         return reading.entries()
@@ -135,6 +137,7 @@ class Reader:
         *,
         dpi: float,
         max_dpi: float = 0.0,
+        margins: Margins | None = None,
         password: str | None = None,
         media_type: str = "application/pdf",
         limits: Limits = DEFAULT_LIMITS,
@@ -142,13 +145,18 @@ class Reader:
     ) -> bytes:
         """Return a page's image in the format of ``ocr_image``, for OCR.
 
-        It is rendered at ``dpi``; a scan keeps its own resolution, up to ``max_dpi``. The bytes come from a child that
-        may have been taken over, so the process that decodes them must check them. Raise the errors of ``read_range``,
-        and ``PageError`` for a page that cannot be rendered.
+        It is rendered at ``dpi``; a scan keeps its own resolution, up to ``max_dpi``. ``margins`` are white. The bytes
+        come from a child that may have been taken over, so the process that decodes them must check them. Raise the
+        errors of ``read_range``, and ``PageError`` for a page that cannot be rendered.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=_MAX_IMAGE_BYTES)
         request = ReadRequest(
-            page_numbers=(page_number,), password=password, media_type=media_type, dpi=dpi, max_dpi=max_dpi
+            page_numbers=(page_number,),
+            password=password,
+            media_type=media_type,
+            dpi=dpi,
+            max_dpi=max_dpi,
+            margins=margins,
         )
         return self._rendered(document, Kind.RENDER, request, limits, should_stop)
 
@@ -160,6 +168,7 @@ class Reader:
         dpi: float,
         region: Box | None = None,
         max_pixels: int = vision_image.MAX_VISION_PIXELS,
+        margins: Margins | None = None,
         password: str | None = None,
         media_type: str = "application/pdf",
         limits: Limits = DEFAULT_LIMITS,
@@ -169,7 +178,7 @@ class Reader:
 
         ``dpi`` is lowered until the image fits. ``region`` (points of the page as displayed) shows that part alone,
         rendered separately at ``dpi``, so that small details can be magnified; ``RegionOutsidePage`` if it is outside
-        the page. Image documents are never enlarged. Raise the errors of ``render``.
+        the page. ``margins`` are white. Image documents are never enlarged. Raise the errors of ``render``.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=4 * vision_image.MAX_JPEG_BYTES)
         request = ReadRequest(
@@ -179,6 +188,7 @@ class Reader:
             dpi=dpi,
             region=region,
             max_pixels=max_pixels,
+            margins=margins,
         )
         jpeg = self._rendered(document, Kind.PICTURE, request, limits, should_stop)
         return vision_image.check_vision_image(jpeg, max_pixels=max_pixels)
@@ -218,6 +228,7 @@ class Reader:
         hidden_text: str = "keep",
         preserve_very_small_text: bool = False,
         word_boxes: bool = False,
+        margins: Margins | None = None,
         limits: Limits = DEFAULT_LIMITS,
         max_pages: int = DEFAULT_RANGE_PAGES,
         should_stop: ShouldStop | None = None,
@@ -241,6 +252,7 @@ class Reader:
                     hidden_text=hidden_text,
                     preserve_very_small_text=preserve_very_small_text,
                     word_boxes=word_boxes,
+                    margins=margins,
                 )
                 try:
                     reading.read_next_part(child, request, is_fresh=False)

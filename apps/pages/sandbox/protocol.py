@@ -21,7 +21,7 @@ from enum import StrEnum
 import msgspec
 
 from apps.pages.model.errors import Stopped
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import Box, Margins
 from apps.pages.sandbox.confinement import Limits
 
 _HEADER = struct.Struct("!cI")
@@ -76,6 +76,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     ``word_boxes``: lines and cells have the boxes of their words.
     ``region``: the part of the page as displayed that a picture shows, None for the whole page; or that of a table.
     ``columns``: the x of the borders of its columns, if they are known.
+    ``margins``: only what is inside of them is read; pictures show them white.
     """
 
     page_numbers: tuple[int, ...] = ()
@@ -93,6 +94,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     hidden_text: str = "keep"
     preserve_very_small_text: bool = False
     word_boxes: bool = False
+    margins: Margins | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -226,6 +226,7 @@ class DocumentChild:
             hidden_text=request.hidden_text,
             preserve_very_small_text=request.preserve_very_small_text,
             word_boxes=request.word_boxes,
+            margins=request.margins,
         )
         for page in pages:
             protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))
@@ -252,6 +253,7 @@ class DocumentChild:
             "password": request.password,
             "media_type": request.media_type,
             "dpi": request.dpi,
+            "margins": request.margins,
         }
         (page_number,) = request.page_numbers
         if kind == Kind.RENDER:

@@ -110,7 +110,7 @@ def test_configured_needs_a_configuration(api: Api) -> None:
         ({"tier": "best"}, ["tier"]),
         ({"version": "2020-01-01"}, ["version"]),
         ({"page_ranges": {"target_pages": "3-1"}}, ["page_ranges", "target_pages"]),
-        ({"crop_box": {"top": 0.1}}, ["crop_box", "top"]),
+        ({"crop_box": {"top": 1.1}}, ["crop_box", "top"]),
         ({"input_options": {"pdf": {"password": "secret"}}}, ["input_options", "pdf", "password"]),
         ({"product_type": "extract_v2"}, ["product_type"]),
     ],

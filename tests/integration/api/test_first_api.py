@@ -16,6 +16,7 @@ from apps.jobs.models import ParseJob
 from tests.documents.long import heading_of, long_document
 from tests.documents.picture import document_with_a_picture
 from tests.integration.api.conftest import Api, Finish, body_of, code_of
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 PARSING, OLD_PARSING = "/api/v1/parsing", "/api/parsing"
 REPORT = (Path(__file__).resolve().parents[3] / "examples" / "report.pdf").read_bytes()
@@ -152,6 +153,17 @@ def test_lines_and_layout_are_given_if_they_are_asked_for(api: Api, parsed: Any)
     ]
     assert {entry["label"] for entry in page["layout"]} >= {"titles", "text", "lists"}
     assert all(0 <= entry["bbox"][name] <= 1 for entry in page["layout"] for name in ("x", "y", "w", "h"))
+
+
+@pytest.mark.parametrize("margins", [{"bbox_top": "0.2", "bbox_bottom": "0.1"}, {"bounding_box": "0.2,0,0.1,0"}])
+def test_margins_are_not_read(api: Api, parsed: Any, tmp_path: Path, margins: dict[str, str]) -> None:
+    sheet = Sheet().text(72, 40, "Letterhead").text(72, 300, "The text of the letter").text(72, 760, "Page 1")
+    content = Path(write_pdf(tmp_path / "letter.pdf", sheet)).read_bytes()
+
+    page = result(api, parsed(content, **margins), "json")["pages"][0]
+
+    assert [item["value"] for item in page["items"]] == ["The text of the letter"]
+    assert page["items"][0]["bBox"]["y"] == pytest.approx(300, abs=3)
 
 
 def test_pages_are_counted_from_zero(api: Api, parsed: Any) -> None:

@@ -34,6 +34,8 @@ def warnings_of(job: dict[str, Any]) -> set[tuple[str, str]]:
             for pages in ("1-9999999999", "5-1", "-", "1,,2", "0", "a")
         ),
         ({"crop_box": {"top": 1.5}}, ["crop_box", "top"], "invalid_option"),
+        ({"crop_box": {"top": 0.1, "bottom": 0.9}}, ["crop_box", "bottom"], "invalid_option"),
+        ({"crop_box": {"left": 1}}, ["crop_box", "right"], "invalid_option"),
         ({"disable_cache": "yes"}, ["disable_cache"], "invalid_option"),
         (
             {"output_options": {"markdown": {"tables": {"output_tables_as_markdown": 1}}}},
@@ -106,16 +108,10 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
     assert "This option has no effect yet." not in str(job["warnings"])
 
 
-@pytest.mark.parametrize(
-    ("options", "location"),
-    [
-        ({"crop_box": {"bottom": 0.1}}, ["crop_box", "bottom"]),
-        ({"crop_box": {"top": 0.2, "left": 0}}, ["crop_box", "top"]),
-    ],
-)
-def test_what_would_not_happen_is_refused_unless_the_operator_wants_a_warning(
-    api: Api, settings: Any, options: dict[str, Any], location: list[str]
-) -> None:
+def test_what_would_not_happen_is_refused_unless_the_operator_wants_a_warning(api: Api, settings: Any) -> None:
+    rule = {"parsing_conf": {"crop_box": {"top": 0.2, "left": 0}}, "table_in_page": True}
+    options: dict[str, Any] = {"processing_options": {"auto_mode_configuration": [rule]}}
+    location = ["processing_options", "auto_mode_configuration", 0, "parsing_conf", "crop_box", "top"]
     response = api.parse(**options)
     assert code_of(response, 422) == "invalid_option"
     problem = response.json()["detail"][0]
@@ -123,7 +119,7 @@ def test_what_would_not_happen_is_refused_unless_the_operator_wants_a_warning(
     assert not ParseJob.objects.exists()
 
     settings.UNSUPPORTED_OPTIONS = "warn"
-    assert ("option_without_effect", ".".join(location)) in warnings_of(api.parse(**options).json())
+    assert ("option_without_effect", ".".join(map(str, location))) in warnings_of(api.parse(**options).json())
 
 
 def test_a_whole_number_may_be_written_with_a_point(api: Api) -> None:

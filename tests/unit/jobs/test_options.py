@@ -73,6 +73,7 @@ def sample(model: type[Options], *, switches: bool) -> dict[str, Any]:
             continue
         candidates: list[Any] = [switches, 1, 0.5, "1", "en", ["en"], {"a": "b"}]
         known: dict[str, Any] = {"tier": "fast", "version": "latest", "configuration_id": "cfg-PARSE_FAST"}
+        known |= dict.fromkeys(("top", "right", "bottom", "left"), 0.1)
         known |= {"webhook_url": "https://8.8.8.8/", "webhook_events": ["parse.success"]}
         for value in [known.get(name), *get_literal(field.annotation), *candidates]:
             if value is not None and fits(model, name, value):

@@ -99,7 +99,8 @@ def reason_for_ocr(page: RawPage, found: PicturePrint = NO_PRINT, *, garbled: bo
         spoiled = sum(1 for word in words if _SPOILED.search(word))
         if len(words) >= MIN_WORDS and spoiled >= MIN_SPOILED_SHARE * len(words):
             return GARBLED_TEXT
-    figures = [box for box in page.pictures if box.width * box.height < BACKGROUND_SHARE * page.width * page.height]
+    background = BACKGROUND_SHARE * _area_of(page)
+    figures = [box for box in page.pictures if box.width * box.height < background]
     return TEXT_IN_PICTURE if picture_share(page, figures) >= MIN_PICTURES_SHARE else ""
 
 
@@ -113,6 +114,10 @@ def may_hide_print(page: RawPage) -> bool:
 
 
 def picture_share(page: RawPage, pictures: Sequence[Box]) -> float:
-    """Return the share of the page that pictures cover, 0.0-1.0; overlaps count twice."""
-    area = page.width * page.height
+    """Return the share of the page, or of its part that is read, that pictures cover; overlaps count twice."""
+    area = _area_of(page)
     return min(1.0, sum(box.width * box.height for box in pictures) / area) if area > 0 else 0.0
+
+
+def _area_of(page: RawPage) -> float:
+    return page.area.width * page.area.height if page.area else page.width * page.height

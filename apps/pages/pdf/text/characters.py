@@ -111,6 +111,24 @@ class Characters(msgspec.Struct):
     object: Any = None
 
 
+_ARRAYS = (
+    "code", "x0", "top", "x1", "bottom", "baseline", "size", "angle", "style", "content_id", "blanks_before", "piece",
+    "vertical", "unmapped",
+)  # fmt: skip
+
+
+def kept_characters(characters: Characters, kept: Any) -> Characters:
+    """Return those characters for which the array ``kept`` is True."""
+    text = characters.text
+    return msgspec.structs.replace(
+        characters,
+        **{name: getattr(characters, name)[kept] for name in _ARRAYS},
+        text="".join([text[at] for at in np.flatnonzero(kept).tolist()]),
+        overhang=None if characters.overhang is None else characters.overhang[:, kept],
+        object=None if characters.object is None else characters.object[kept],
+    )
+
+
 class CharacterReader:
     """Reads the characters of loaded text pages; its buffers are reused from page to page."""
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from apps.pages.pdf.text.characters import Characters
+from apps.pages.pdf.text.characters import Characters, kept_characters
 
 # An equal text of about the same size that begins this near is the same text, along its line and across it.
 MAX_ALONG_EMS, MAX_ACROSS_EMS = 0.1, 0.2
 MAX_SIZE_CHANGE = 0.04
-_ARRAYS = (
-    "code", "x0", "top", "x1", "bottom", "baseline", "size", "angle", "style", "content_id", "blanks_before", "piece",
-    "vertical", "unmapped", "object",
-)  # fmt: skip
 
 
 def without_doubles(characters: Characters) -> Characters:
@@ -45,10 +41,4 @@ def without_doubles(characters: Characters) -> Characters:
         first, second = (slice(int(starts[at]), ends[at]) for at in sorted((one, two)))
         if text[first] == text[second]:
             kept[second] = False
-    return msgspec.structs.replace(
-        characters,
-        **{name: getattr(characters, name)[kept] for name in _ARRAYS},
-        text="".join([text[at] for at in np.flatnonzero(kept).tolist()]),
-        overhang=None if characters.overhang is None else characters.overhang[:, kept],
-        doubled=int(np.count_nonzero(~kept)),
-    )
+    return msgspec.structs.replace(kept_characters(characters, kept), doubled=int(np.count_nonzero(~kept)))
