@@ -28,6 +28,7 @@ from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
 from apps.providers.models import Deployment
 from apps.providers.quota.store import QuotaState, QuotaStoreUnavailable
+from apps.webhooks import services as webhooks
 
 logger = logging.getLogger(__name__)
 NANOS_PER_DOLLAR = 1_000_000_000
@@ -68,13 +69,14 @@ class Installation(Collector):
 
 
 def database_metrics() -> list[Metric]:
-    """Return the metrics from rows: queues, jobs, attempts, calls."""
+    """Return the metrics from rows: queues, jobs, webhooks, attempts, calls."""
     try:
         running_totals.update()
     except DatabaseError:
         logger.exception("The totals of the metrics were not updated; the next scrape counts these rows")
     totals = running_totals.totals()
-    return [*queue_metrics(), *job_metrics(totals), *attempt_metrics(totals), *call_metrics(totals)]
+    jobs = [*queue_metrics(), *job_metrics(totals), *webhook_metrics()]
+    return [*jobs, *attempt_metrics(totals), *call_metrics(totals)]
 
 
 def broker_metrics() -> list[Metric]:
@@ -127,6 +129,17 @@ def job_metrics(totals: Totals) -> Iterator[Metric]:
     yield removed
     yield GaugeMetricFamily(
         "leafmill_retention_behind_seconds", "Delay of the most overdue removal", value=queries.overdue_seconds()
+    )
+
+
+def webhook_metrics() -> Iterator[Metric]:
+    """Yield the numbers of deliveries in the log, and the delay of the most overdue one."""
+    family = GaugeMetricFamily("leafmill_webhook_deliveries", "Deliveries in the log", labels=["state"])
+    for state, count in webhooks.deliveries_by_state().items():
+        family.add_metric([state], count)
+    yield family
+    yield GaugeMetricFamily(
+        "leafmill_webhooks_behind_seconds", "Delay of the most overdue delivery", value=webhooks.overdue_seconds()
     )
 
 

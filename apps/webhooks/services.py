@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import Count, F, Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -121,6 +121,18 @@ def replay(delivery_ids: Collection[UUID]) -> int:
         lease_expires_at=None,
         ended_at=None,
     )
+
+
+def deliveries_by_state() -> dict[str, int]:
+    """Return the number of deliveries in the log by state."""
+    rows = WebhookDelivery.objects.order_by().values_list("state").annotate(Count("pk"))
+    return dict.fromkeys(DeliveryState.values, 0) | dict(rows)
+
+
+def overdue_seconds() -> float:
+    """Return for how long the most overdue delivery could have been sent, 0 if none is due."""
+    due = WebhookDelivery.objects.filter(state=DeliveryState.PENDING).aggregate(first=Min("due_at"))["first"]
+    return max(0.0, (timezone.now() - due).total_seconds()) if due else 0.0
 
 
 def purge_log() -> int:

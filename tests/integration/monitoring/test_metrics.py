@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from apps.jobs.models import JobPage, PageAttempt, ParseJob
 from apps.jobs.scheduling import pauses, retention
 from apps.monitoring.models import TallyMark
 from apps.providers.models import CallOutcome, Deployment, Provider, Quota, Usage
-from tests.integration.api.conftest import Api, Finish
+from apps.webhooks.models import DeliveryState, WebhookDelivery
+from tests.integration.api.conftest import PARSE, Api, Finish
 from tests.integration.api.test_queue_status import use_broker
 from tests.integration.monitoring.conftest import TOKEN, Metrics, Samples
 
@@ -84,6 +86,20 @@ def test_removed_jobs_and_the_delay_of_overdue_ones_are_reported(api: Api, finis
     assert after("leafmill_retention_behind_seconds") == 0
     assert after("leafmill_jobs_removed_total", why="asked_for") == 1
     assert after("leafmill_jobs_removed_total", why="expired") == 1
+
+
+def test_webhooks_are_counted_by_state_and_their_delay_is_reported(api: Api, metrics: Metrics, settings: Any) -> None:
+    settings.OUTBOUND_NETWORKS = [ip_network("127.0.0.0/8")]
+    webhook = {"webhook_url": "http://127.0.0.1:9/hook", "webhook_output_format": "json"}
+    api.post(f"{PARSE}/{api.parse(webhook_configurations=[webhook]).json()['id']}/cancel")
+    hour_ago = Now() - timedelta(hours=1)
+    WebhookDelivery.objects.filter(event="parse.pending").update(due_at=hour_ago)
+    WebhookDelivery.objects.filter(event="parse.cancelled").update(state=DeliveryState.FAILED, due_at=None)
+
+    after = metrics()
+
+    assert after("leafmill_webhooks_behind_seconds") == pytest.approx(3600, abs=60)
+    assert [after("leafmill_webhook_deliveries", state=state) for state in DeliveryState.values] == [1, 0, 1]
 
 
 def test_an_attempt_that_ends_late_is_counted_once(api: Api, finish: Finish, metrics: Metrics) -> None:
