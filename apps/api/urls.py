@@ -6,7 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
-from apps.api.neighbours import page_images, projects
+from apps.api.neighbours import batches, directories, page_images, projects
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
 from apps.api.webhooks import views as webhooks
@@ -14,6 +14,8 @@ from apps.api.webhooks import views as webhooks
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
 CONFIGURATIONS = "api/v1/beta/configurations"
+DIRECTORIES = "api/v1/beta/directories"
+BATCHES = "api/v2/batches"
 WEBHOOKS = "api/v1/beta/webhook-configs"
 DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models use the JSON Schema of OpenAPI 3.1
 
@@ -54,6 +56,14 @@ urlpatterns = [
     path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),
     path(f"{PARSE}/<str:job_id>/images/<str:name>", images.JobImage.as_view()),
     path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
+    path(DIRECTORIES, directories.Directories.as_view()),
+    path(f"{DIRECTORIES}/<str:directory_id>", directories.DirectoryById.as_view()),
+    path(f"{DIRECTORIES}/<str:directory_id>/files", directories.FilesOfDirectory.as_view()),
+    path(f"{DIRECTORIES}/<str:directory_id>/files/upload", directories.UploadToDirectory.as_view()),
+    path(f"{DIRECTORIES}/<str:directory_id>/files/<str:directory_file_id>", directories.FileOfDirectory.as_view()),
+    path(BATCHES, batches.Batches.as_view()),
+    path(f"{BATCHES}/<str:batch_id>", batches.BatchById.as_view()),
+    path(f"{BATCHES}/<str:batch_id>/cancel", batches.CancelBatch.as_view()),
     path("api/v1/projects", projects.ProjectsOfKey.as_view()),
     path("api/v1/projects/<str:project_id>", projects.ProjectById.as_view()),
     path("api/v2/projects", projects.PagedProjects.as_view()),

@@ -1,7 +1,7 @@
 """Errors of uploads and documents.
 
 DocumentError (apps/pages/model/errors.py)
-  DocumentNotFound, FileTooLarge, DocumentInUse
+  DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken
 """
 
 from __future__ import annotations
@@ -23,5 +23,17 @@ class FileTooLarge(DocumentError):
 
 class DocumentInUse(DocumentError):
     """A job of this file is still running. Cancel the job or wait until it ends, then delete the file."""
+
+    code = "conflict"
+
+
+class DirectoryNotFound(DocumentError):
+    """No such directory. It may have been deleted, or the id belongs to another project."""
+
+    code = "not_found"
+
+
+class NameTaken(DocumentError):
+    """The directory already has a file of this unique_id. Send another one, or remove that file."""
 
     code = "conflict"

@@ -1,4 +1,4 @@
-"""Rows of uploaded files, and of stored bytes to be removed."""
+"""Rows of uploaded files, of the directories that list them, and of stored bytes to be removed."""
 
 from __future__ import annotations
 
@@ -45,6 +45,49 @@ class Document(models.Model):
         """The file name extension in lower case without the dot; empty if there is none."""
         stem, dot, ending = self.name.rpartition(".")
         return ending.lower() if stem and dot else ""
+
+
+def new_directory_id() -> str:
+    return f"dir-{uuid.uuid4()}"
+
+
+def new_directory_file_id() -> str:
+    return f"dif-{uuid.uuid4()}"
+
+
+class Directory(models.Model):
+    """A named list of uploaded files. A batch parses all of them."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_directory_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="directories")
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-created_at", "id"], name="directory_newest")]
+        verbose_name_plural = "directories"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id})"
+
+
+class DirectoryFile(models.Model):
+    """An uploaded file in a directory. It is gone when the file is deleted."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_directory_file_id, editable=False)
+    directory = models.ForeignKey(Directory, on_delete=models.CASCADE, related_name="files")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="+")
+    display_name = models.CharField(max_length=255)
+    unique_id = models.CharField(max_length=255)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["directory", "unique_id"], name="one_file_per_unique_id")]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} ({self.id})"
 
 
 class Removal(models.Model):

@@ -1,7 +1,7 @@
 """The errors of commands on jobs.
 
 JobError (a ParseError)
-  JobNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+  JobNotFound, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
   IllegalMove       NotCancellable
   InvalidOption     ModeNotAvailable
 BrokerUnavailable (a ParseError)
@@ -21,6 +21,12 @@ class JobError(ParseError):
 
 class JobNotFound(JobError):
     """No such job. It may have been deleted, or the id belongs to another project."""
+
+    code = "not_found"
+
+
+class BatchNotFound(JobError):
+    """No such batch. It may have been removed with its jobs, or the id belongs to another project."""
 
     code = "not_found"
 

@@ -348,3 +348,39 @@ class SavedConfiguration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.id})"
+
+
+def new_batch_id() -> str:
+    return f"bat-{uuid.uuid4()}"
+
+
+class JobBatch(models.Model):
+    """Jobs for many files, submitted together with the options of a saved configuration.
+
+    Its state follows from its jobs. ``directory_id`` is empty if the request named the files one by one.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=new_batch_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="batches")
+    directory_id = models.CharField(max_length=40, blank=True)
+    configuration_id = models.CharField(max_length=1000)
+    created_at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-created_at", "id"], name="batch_newest")]
+        verbose_name_plural = "job batches"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class JobBatchFile(models.Model):
+    """A file of a batch and its job. ``source_id``: the id of the file, or of its entry in the directory."""
+
+    batch = models.ForeignKey(JobBatch, on_delete=models.CASCADE, related_name="files")
+    job = models.ForeignKey(ParseJob, null=True, on_delete=models.SET_NULL, related_name="+")
+    source_id = models.CharField(max_length=40)
+
+    def __str__(self) -> str:
+        return f"{self.source_id} of {self.batch_id}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -19,6 +19,8 @@ from apps.documents import storage
 from apps.jobs.errors import JobNotFound
 from apps.jobs.models import (
     AttemptOutcome,
+    JobBatch,
+    JobBatchFile,
     JobPage,
     PageAttempt,
     ParseJob,
@@ -27,7 +29,7 @@ from apps.jobs.models import (
     Step,
     Worker,
 )
-from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, JobState, Stage, StepState
+from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, BatchStatus, JobState, Stage, StepState
 
 # A worker that has not reported for this long is considered gone.
 WORKER_TIMEOUT = timedelta(seconds=45)
@@ -71,6 +73,52 @@ def list_jobs(
     if created_until is not None:
         jobs = jobs.filter(created_at__lte=created_until)
     return jobs.order_by("-created_at", "-id")
+
+
+def list_batches(
+    *,
+    project: Project,
+    status: BatchStatus | None = None,
+    directory_id: str | None = None,
+    created_from: datetime | None = None,
+    created_until: datetime | None = None,
+) -> QuerySet[JobBatch]:
+    """Return the project's batches with these values; omitted filters are ignored."""
+    jobs = JobBatchFile.objects.filter(batch=OuterRef("pk"), job__isnull=False)
+    rows = JobBatch.objects.filter(project=project)
+    if directory_id is not None:
+        rows = rows.filter(directory_id=directory_id)
+    if created_from is not None:
+        rows = rows.filter(created_at__gte=created_from)
+    if created_until is not None:
+        rows = rows.filter(created_at__lte=created_until)
+    if status is not None:
+        is_open = Exists(jobs.filter(job__state__in=OPEN_JOBS))
+        has_begun = Exists(jobs.exclude(job__state=JobState.PENDING))
+        conditions = {
+            BatchStatus.PENDING: Q(is_open, ~Q(has_begun)),
+            BatchStatus.RUNNING: Q(is_open, has_begun),
+            BatchStatus.CANCELLED: Q(~Q(is_open), cancelled_at__isnull=False),
+            BatchStatus.COMPLETED: Q(~Q(is_open), cancelled_at=None),
+        }
+        rows = rows.filter(conditions[status])
+    return rows
+
+
+def batch_counts(batch_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """Return the number of jobs by state of each batch, without jobs that were removed."""
+    counts: dict[str, dict[str, int]] = {}
+    rows = JobBatchFile.objects.filter(batch_id__in=batch_ids, job__isnull=False).values_list("batch_id", "job__state")
+    for batch_id, state, count in rows.annotate(Count("pk")).order_by():
+        counts.setdefault(batch_id, {})[str(state)] = count
+    return counts
+
+
+def batch_status(batch: JobBatch, counts: Mapping[str, int]) -> BatchStatus:
+    """Return the status of a batch from the number of its jobs by state."""
+    if any(counts.get(state) for state in OPEN_JOBS):
+        return BatchStatus.RUNNING if counts.keys() - {JobState.PENDING} else BatchStatus.PENDING
+    return BatchStatus.CANCELLED if batch.cancelled_at else BatchStatus.COMPLETED
 
 
 def newest_result_of(document_id: str) -> ParseJob | None:

@@ -61,6 +61,17 @@ class Stage(StrEnum):
 NEXT_STAGE = {Stage.EXTRACT: Stage.PLAN, Stage.RECOGNIZE: Stage.ROUTE, Stage.MODEL: Stage.ASSEMBLE}
 """For each stage of work on pages, the stage that follows when no step of it is open. Routing is skipped if no page
 needs a model."""
+
+
+class BatchStatus(StrEnum):
+    """The state of a batch, which follows from its jobs. The names are LlamaCloud's."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    CANCELLED = "CANCELLED"
+
+
 OPEN_JOBS = frozenset({JobState.PENDING, JobState.RUNNING})
 ENDED_JOBS = frozenset(JobState) - OPEN_JOBS
 RETRYABLE_JOBS = frozenset({JobState.SUCCEEDED, JobState.PARTIAL, JobState.FAILED})

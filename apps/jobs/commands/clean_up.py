@@ -19,7 +19,7 @@ from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries, workflow
-from apps.jobs.commands import delete
+from apps.jobs.commands import batches, delete
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
 from apps.jobs.scheduling.retention import update_expiry
@@ -30,6 +30,13 @@ logger = logging.getLogger(__name__)
 
 BETWEEN_ROUNDS = timedelta(minutes=1)
 MAX_ROUND_SECONDS = 45.0  # shorter than the time between rounds
+_PURGES = (
+    documents.remove_due,
+    answer_cache.purge_expired,
+    webhooks.purge_log,
+    idempotency.purge_keys,
+    batches.purge_empty,
+)
 
 
 @dataclass
@@ -52,7 +59,7 @@ def clean_up() -> int:
     """Do one round of housekeeping, and return the number of jobs removed. The next round continues its work."""
     began = time.monotonic()
     until = began + MAX_ROUND_SECONDS
-    for work in (documents.remove_due, answer_cache.purge_expired, webhooks.purge_log, idempotency.purge_keys):
+    for work in _PURGES:
         while work() and time.monotonic() < began + MAX_ROUND_SECONDS / 3:
             pass
     if not update_expiry(until=until):
@@ -65,14 +72,9 @@ def clean_up() -> int:
 
 def clean_up_all() -> int:
     """Remove everything that has expired, without pauses. Return the number of jobs removed."""
-    while documents.remove_due():
-        pass
-    while answer_cache.purge_expired():
-        pass
-    while webhooks.purge_log():
-        pass
-    while idempotency.purge_keys():
-        pass
+    for work in _PURGES:
+        while work():
+            pass
     update_expiry()
     return _remove_overdue_jobs()
 

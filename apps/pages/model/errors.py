@@ -6,7 +6,7 @@ ParseError
   DocumentError              the file; never tried again
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
-    DocumentNotFound, FileTooLarge, DocumentInUse
+    DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken
     QuotaExceeded
     RefusedByServer, AddressNotPublic
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
@@ -20,7 +20,7 @@ ParseError
         BudgetReserved, AnswersLater
       ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
   JobError                   a command that the state or the options of a job forbid
-    JobNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+    JobNotFound, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
     IllegalMove
       NotCancellable
     InvalidOption
