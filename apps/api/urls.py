@@ -6,6 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
+from apps.api.annotations import extract
 from apps.api.neighbours import batches, directories, page_images, projects
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
@@ -13,6 +14,7 @@ from apps.api.webhooks import views as webhooks
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
+EXTRACT = "api/v2/extract"
 CONFIGURATIONS = "api/v1/beta/configurations"
 DIRECTORIES = "api/v1/beta/directories"
 BATCHES = "api/v2/batches"
@@ -64,6 +66,10 @@ urlpatterns = [
     path(BATCHES, batches.Batches.as_view()),
     path(f"{BATCHES}/<str:batch_id>", batches.BatchById.as_view()),
     path(f"{BATCHES}/<str:batch_id>/cancel", batches.CancelBatch.as_view()),
+    path(EXTRACT, extract.ExtractJobs.as_view()),
+    path(f"{EXTRACT}/schema/validation", extract.ValidateSchema.as_view()),
+    path(f"{EXTRACT}/<str:job_id>", extract.ExtractJobById.as_view()),
+    path(f"{EXTRACT}/<str:job_id>/cancel", extract.CancelExtract.as_view()),
     path("api/v1/projects", projects.ProjectsOfKey.as_view()),
     path("api/v1/projects/<str:project_id>", projects.ProjectById.as_view()),
     path("api/v2/projects", projects.PagedProjects.as_view()),

@@ -77,6 +77,11 @@ def ocr_answer(job_id: str, *, number: int, attempt: str) -> str:
     return f"{job_folder(job_id)}/ocr/{number:06}.{attempt}.json"
 
 
+def annotation(job_id: str, *, number: int, attempt: str) -> str:
+    """A model's answer about a page, or about the whole document (0), by one attempt."""
+    return f"{job_folder(job_id)}/annotations/{number:06}.{attempt}.json"
+
+
 def page_answer(key: str) -> str:
     """A cached model result for a page."""
     return f"answers/{key[:2]}/{key}"

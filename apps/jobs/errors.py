@@ -1,11 +1,12 @@
 """The errors of commands on jobs.
 
 JobError (a ParseError)
-  JobNotFound, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+  JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused
+  TooSlowToEstimate
   IllegalMove       NotCancellable
   InvalidOption     ModeNotAvailable
 BrokerUnavailable (a ParseError)
-QuotaExceeded (a DocumentError: the job ends with it)
+QuotaExceeded, SourceGone (DocumentErrors: the job ends with them)
 """
 
 from __future__ import annotations
@@ -81,6 +82,19 @@ class QuotaExceeded(DocumentError):
     """The project's quota is used up. Wait, or ask for a higher quota."""
 
     code = "quota_exceeded"
+
+
+class SourceGone(DocumentError):
+    """The parsed job that this one reads was deleted. Parse the document again."""
+
+    code = "not_found"
+
+
+class JobNotFinished(JobError):
+    """The job has not finished, or has no result. Wait until its status is COMPLETED, then send the request again."""
+
+    code = "job_not_finished"
+    retryable = True
 
 
 class ModeNotAvailable(InvalidOption):

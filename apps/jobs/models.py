@@ -13,10 +13,23 @@ from apps.accounts.models import ApiKey, Project
 from apps.documents.models import Document
 from apps.jobs.options import JobOptions
 from apps.jobs.states import JobState, PageState, Stage, StepState
+from apps.parsing.annotations.tasks import AnnotationTask
 
 
-def new_job_id() -> str:
-    return f"pjb-{uuid.uuid4()}"
+class JobKind(models.TextChoices):
+    """What a job is for. All parse their document; the others then ask a model about it."""
+
+    PARSE = "parse"
+    EXTRACT = "extract"
+    CLASSIFY = "classify"
+    SPLIT = "split"
+
+
+ID_PREFIXES = {JobKind.PARSE: "pjb", JobKind.EXTRACT: "ext", JobKind.CLASSIFY: "cls", JobKind.SPLIT: "spl"}
+
+
+def new_job_id(kind: JobKind = JobKind.PARSE) -> str:
+    return f"{ID_PREFIXES[kind]}-{uuid.uuid4()}"
 
 
 def _choices(states: type[JobState] | type[PageState] | type[StepState] | type[Stage]) -> list[tuple[str, str]]:
@@ -30,6 +43,8 @@ class ParseJob(models.Model):
     the chords that were published and those whose body ran. Within a project, steps of jobs with a higher ``priority``
     are sent first; 0 is normal. An ended job is removed after ``expires_at`` (empty: never), which is
     ``retention_days`` after its end (0: for ever; empty: not computed yet) unless a person set it (``expiry_ordered``).
+    ``annotation``: what a model is asked about the parsed document, an ``AnnotationTask``; empty: nothing.
+    ``source_job``: the parsed job whose pages this one copies instead of parsing the document itself.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=new_job_id, editable=False)
@@ -37,6 +52,9 @@ class ParseJob(models.Model):
     api_key = models.ForeignKey(ApiKey, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     document = models.ForeignKey(Document, null=True, on_delete=models.SET_NULL, related_name="jobs")
     document_name = models.CharField(max_length=255)
+    kind = models.CharField(max_length=10, choices=JobKind, default=JobKind.PARSE, db_default=JobKind.PARSE)
+    annotation = models.JSONField(null=True, blank=True)
+    source_job = models.CharField(max_length=40, blank=True, default="", db_default="")
     media_type = models.CharField(max_length=60, blank=True)
 
     mode = models.CharField(max_length=20)
@@ -111,6 +129,17 @@ class ParseJob(models.Model):
         """The options as typed values. They never change after submission."""
         return JobOptions.model_validate(self.options)
 
+    @cached_property
+    def annotation_task(self) -> AnnotationTask | None:
+        """What a model is asked about the parsed document; None: nothing."""
+        return AnnotationTask.model_validate(self.annotation) if self.annotation else None
+
+    @property
+    def needs_word_boxes(self) -> bool:
+        """The reader and OCR return the boxes of words."""
+        task = self.annotation_task
+        return self.parsed_options.needs_word_boxes or (task is not None and task.cites)
+
 
 class JobPage(models.Model):
     """One page of a job: its state and the place of its accepted content.
@@ -138,6 +167,26 @@ class JobPage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id} page {self.number}"
+
+
+class Annotation(models.Model):
+    """A model's answer about a page of a job, or about the whole document (page number 0).
+
+    ``content`` is the storage key of the answer; without one, ``error_code`` says why. ``facts``: its deployment, cost.
+    """
+
+    job = models.ForeignKey(ParseJob, on_delete=models.CASCADE, related_name="annotations")
+    page_number = models.PositiveIntegerField(default=0)
+    content = models.CharField(max_length=120, blank=True)
+    facts = models.JSONField(default=dict, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error_detail = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "page_number"], name="one_annotation_per_page")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} page {self.page_number or 'all'}"
 
 
 class Step(models.Model):

@@ -21,6 +21,7 @@ from apps.jobs.models import (
     AttemptOutcome,
     JobBatch,
     JobBatchFile,
+    JobKind,
     JobPage,
     PageAttempt,
     ParseJob,
@@ -61,9 +62,10 @@ def list_jobs(
     job_ids: Collection[str] | None = None,
     created_from: datetime | None = None,
     created_until: datetime | None = None,
+    kind: JobKind = JobKind.PARSE,
 ) -> QuerySet[ParseJob]:
-    """Return the project's jobs, newest first."""
-    jobs = ParseJob.objects.filter(project=project)
+    """Return the project's jobs of this kind, newest first."""
+    jobs = ParseJob.objects.filter(project=project, kind=kind)
     if states is not None:
         jobs = jobs.filter(state__in=states)
     if job_ids is not None:

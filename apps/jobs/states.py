@@ -54,13 +54,19 @@ class Stage(StrEnum):
     RECOGNIZE = "recognize"
     ROUTE = "route"
     MODEL = "model"
+    ANNOTATE = "annotate"
     ASSEMBLE = "assemble"
     DONE = "done"
 
 
-NEXT_STAGE = {Stage.EXTRACT: Stage.PLAN, Stage.RECOGNIZE: Stage.ROUTE, Stage.MODEL: Stage.ASSEMBLE}
+NEXT_STAGE = {
+    Stage.EXTRACT: Stage.PLAN,
+    Stage.RECOGNIZE: Stage.ROUTE,
+    Stage.MODEL: Stage.ANNOTATE,
+    Stage.ANNOTATE: Stage.ASSEMBLE,
+}
 """For each stage of work on pages, the stage that follows when no step of it is open. Routing is skipped if no page
-needs a model."""
+needs a model, and annotating if the job asks for no annotation."""
 
 
 class BatchStatus(StrEnum):

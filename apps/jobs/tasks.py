@@ -16,6 +16,7 @@ from apps.jobs.commands import clean_up as expired_jobs
 from apps.jobs.commands import deliver_webhooks as webhooks
 from apps.jobs.scheduling import advance, workers
 from apps.jobs.stages import assemble, extract, model, plan, recognize, split
+from apps.jobs.stages.annotations import annotate
 
 Steps = Iterable[tuple[int, int]]  # ids and fences
 
@@ -53,6 +54,11 @@ def parse_page_with_lvm(*, step_id: int, fence: int, others: Steps = (), **later
 @shared_task(name=workflow.PARSE_PAGE_WITH["agent"])
 def parse_page_with_agent(*, step_id: int, fence: int, others: Steps = (), **later: Any) -> None:
     model.parse_pages(queue="agent", fences=dict([(step_id, fence), *others]))
+
+
+@shared_task(name=workflow.ANNOTATE_PAGES)
+def annotate_pages(*, step_id: int, fence: int, others: Steps = (), **later: Any) -> None:
+    annotate.annotate_pages(fences=dict([(step_id, fence), *others]))
 
 
 # resultrepr_maxsize: the result holds signed links, which Celery must not log or show in Flower.

@@ -41,6 +41,7 @@ PARSE_PAGE_WITH = {
     "lvm": "parse_page_with_lvm",
     "agent": "parse_page_with_agent",
 }
+ANNOTATE_PAGES = "annotate_pages"
 ASSEMBLE_DOCUMENT = "assemble_document"
 CLOSE_WINDOW = "close_window"
 CLEAN_UP = "clean_up"
@@ -49,6 +50,7 @@ DELIVER_WEBHOOKS = "deliver_webhooks"
 PARSE_QUEUE = "parse_raw_file_job"
 PAGES_QUEUE = "parse_raw_file_job_pages"
 OCR_CPU_QUEUE, OCR_GPU_QUEUE = "ocr_cpu", "ocr_gpu"
+ANNOTATION_QUEUE = "llm"
 HOUSEKEEPING_QUEUE = "housekeeping"
 
 BROKER_TIMEOUT_SECONDS = 5
@@ -64,6 +66,7 @@ TASK_OF_STAGE = {
     Stage.PLAN: PLAN_PAGES,
     Stage.RECOGNIZE: RENDER_PAGE,
     Stage.ROUTE: ROUTE_PAGES,
+    Stage.ANNOTATE: ANNOTATE_PAGES,
     Stage.ASSEMBLE: ASSEMBLE_DOCUMENT,
 }
 QUEUE_OF_STAGE = {
@@ -71,14 +74,20 @@ QUEUE_OF_STAGE = {
     Stage.EXTRACT: PAGES_QUEUE,
     Stage.PLAN: PARSE_QUEUE,
     Stage.ROUTE: PARSE_QUEUE,
+    Stage.ANNOTATE: ANNOTATION_QUEUE,
     Stage.ASSEMBLE: PARSE_QUEUE,
 }
 """A step of OCR is in one of ``OCR_QUEUES``, a step of a model in the queue of its parser."""
 OCR_QUEUES = (OCR_CPU_QUEUE, OCR_GPU_QUEUE)
 MODEL_QUEUES = tuple(PARSE_PAGE_WITH)
-PAGE_BY_PAGE = frozenset({Stage.RECOGNIZE, Stage.MODEL})
+PAGE_BY_PAGE = frozenset({Stage.RECOGNIZE, Stage.MODEL, Stage.ANNOTATE})
 """Stages with one message per page. Until the messages are sent, a row holds many pages."""
-QUEUES_OF_PAGE_STAGE = {Stage.EXTRACT: (PAGES_QUEUE,), Stage.RECOGNIZE: OCR_QUEUES, Stage.MODEL: MODEL_QUEUES}
+QUEUES_OF_PAGE_STAGE = {
+    Stage.EXTRACT: (PAGES_QUEUE,),
+    Stage.RECOGNIZE: OCR_QUEUES,
+    Stage.MODEL: MODEL_QUEUES,
+    Stage.ANNOTATE: (ANNOTATION_QUEUE,),
+}
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ def publish_window(messages: Sequence[Message]) -> bool:
 
 def merge_pages(messages: Sequence[Message]) -> Sequence[Message]:
     """Return messages with several pages each if they are for a model, otherwise the same messages."""
-    if messages[0].stage is not Stage.MODEL:
+    if messages[0].stage not in (Stage.MODEL, Stage.ANNOTATE):
         return messages
     size = max(1, min(MAX_PAGES_PER_MESSAGE, settings.QUEUES[messages[0].queue].width // MESSAGES_PER_WIDTH))
     groups = [messages[start : start + size] for start in range(0, len(messages), size)]

@@ -1,7 +1,7 @@
 """Errors about a model's answer.
 
 UnusableAnswer (a ProviderError): the answer is not this page. Codes: output_truncated, output_incomplete,
-output_altered, provider_bad_response.
+output_altered, output_invalid, provider_bad_response.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ class Failure(StrEnum):
     TRUNCATED = "output_truncated"
     INCOMPLETE = "output_incomplete"
     ALTERED = "output_altered"
+    INVALID = "output_invalid"
     REFUSED = "provider_refused"
     AUTH = "provider_auth_failed"
     MODEL_NOT_FOUND = "provider_model_not_found"
@@ -47,7 +48,9 @@ BREAKER_FAILURES = frozenset({Failure.OVERLOADED, Failure.UNAVAILABLE, Failure.T
 """Failures of the deployment's health: they count towards its circuit breaker."""
 FAULT_FAILURES = frozenset({Failure.AUTH, Failure.MODEL_NOT_FOUND, Failure.NO_MONEY, Failure.MISCONFIGURED})
 """Failures that waiting does not fix: they are stored as a fault of the deployment (deployment_faults.py)."""
-RETRYABLE_FAILURES = frozenset({Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure.INCOMPLETE, Failure.ALTERED})
+RETRYABLE_FAILURES = frozenset(
+    {Failure.BAD_RESPONSE, Failure.TRUNCATED, Failure.INCOMPLETE, Failure.ALTERED, Failure.INVALID}
+)
 """Failures of one response: a retry at the same deployment can succeed."""
 
 

@@ -31,6 +31,7 @@ PAGE_FAILURES = frozenset(
         Failure.TRUNCATED,
         Failure.INCOMPLETE,
         Failure.ALTERED,
+        Failure.INVALID,
         Failure.REFUSED,
         Failure.CONTEXT,
         Failure.BAD_REQUEST,

@@ -7,9 +7,9 @@ import re
 from apps.accounts.models import Project
 from apps.jobs import queries
 from apps.jobs.errors import JobNotFound
-from apps.jobs.models import ParseJob
+from apps.jobs.models import ID_PREFIXES, ParseJob
 
-_JOB_ID = re.compile(r"pjb-[0-9a-f-]{36}")
+_JOB_ID = re.compile(rf"(?:{'|'.join(ID_PREFIXES.values())})-[0-9a-f-]{{36}}")
 
 
 def find_job(project: Project, job_id: str) -> ParseJob:

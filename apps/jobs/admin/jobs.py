@@ -24,7 +24,7 @@ from apps.jobs.admin import display, job_page
 from apps.jobs.admin.filters import ErrorCodeFilter, KeptFilter, KeyFilter, ModeFilter, ProjectFilter, StuckFilter
 from apps.jobs.commands import cancel, delete, retry, submit
 from apps.jobs.commands.priority import set_priority
-from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.models import JobKind, JobPage, ParseJob
 from apps.jobs.scheduling import retention
 from apps.jobs.states import OPEN_JOBS, JobState, PageState
 from apps.pages.model.errors import ParseError
@@ -78,7 +78,17 @@ class ParseJobAdmin(ReadOnlyAdmin):
         *("document_and_id", "badge", "progress", "mode_and_cost", "project_and_key", "times", "created_at"),
     ]
     list_filter = [
-        *("state", StuckFilter, ModeFilter, ProjectFilter, KeyFilter, ErrorCodeFilter, KeptFilter, "created_at"),
+        *(
+            "state",
+            "kind",
+            StuckFilter,
+            ModeFilter,
+            ProjectFilter,
+            KeyFilter,
+            ErrorCodeFilter,
+            KeptFilter,
+            "created_at",
+        ),
     ]
     list_select_related = ["project", "api_key"]
     list_per_page = 50
@@ -92,7 +102,18 @@ class ParseJobAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": [
-                    *("id", "document", "document_name", "media_type", "project", "api_key", "state", "stage"),
+                    *(
+                        "id",
+                        "kind",
+                        "source_job",
+                        "document",
+                        "document_name",
+                        "media_type",
+                        "project",
+                        "api_key",
+                        "state",
+                        "stage",
+                    ),
                     *("mode", "tier", "version", "priority", "document_pages", "page_count", "pages_and_attempts"),
                     *("error_code", "error_detail", "warnings", "created_at", "started_at", "finished_at"),
                     *("deadline_at", "updated_at", "kept"),
@@ -104,7 +125,15 @@ class ParseJobAdmin(ReadOnlyAdmin):
             {
                 "classes": ["collapse"],
                 "fields": [
-                    *("target_pages", "max_pages", "options", "user_metadata", "uses_models", "result_folder"),
+                    *(
+                        "target_pages",
+                        "max_pages",
+                        "options",
+                        "annotation",
+                        "user_metadata",
+                        "uses_models",
+                        "result_folder",
+                    ),
                     *("result_facts", "windows_sent", "windows_closed"),
                 ],
             },
@@ -114,7 +143,7 @@ class ParseJobAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ParseJob]:
         jobs: QuerySet[ParseJob] = super().get_queryset(request)
-        return jobs.defer("options", "user_metadata", "password_sealed", "warnings")
+        return jobs.defer("options", "annotation", "user_metadata", "password_sealed", "warnings")
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Add page counts and costs to the jobs of one page of the list, with one query each for all of them."""
@@ -325,7 +354,8 @@ class ParseJobAdmin(ReadOnlyAdmin):
     @admin.display(description="mode / cost")
     def mode_and_cost(self, job: Any) -> str:
         cost = "-" if job.cost == "" else dollars_in_words(job.cost)
-        return format_html('{}<br><small class="lm-id">{}</small>', job.mode, cost)
+        mode = job.mode if job.kind == JobKind.PARSE else f"{job.kind}, {job.mode}"
+        return format_html('{}<br><small class="lm-id">{}</small>', mode, cost)
 
     @admin.display(description="waited / took")
     def times(self, job: ParseJob) -> str:
@@ -339,6 +369,7 @@ class ParseJobAdmin(ReadOnlyAdmin):
     @admin.display(description="all rows")
     def pages_and_attempts(self, job: ParseJob) -> str:
         links = [("pages", "jobpage"), ("steps", "step"), ("attempts", "pageattempt")]
+        links += [("annotations", "annotation")] if job.annotation else []
         addresses = [
             (f"{reverse(f'admin:jobs_{model}_changelist')}?job__id__exact={job.pk}", name) for name, model in links
         ]

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from apps.core.read_only_admin import ReadOnlyAdmin
-from apps.jobs.models import JobPage, PageAttempt, Step
+from apps.jobs.models import Annotation, JobPage, PageAttempt, Step
 
 
 @admin.register(JobPage)
@@ -22,6 +22,13 @@ class JobPageAdmin(ReadOnlyAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return lookup in ("job__id__exact", "number") or super().lookup_allowed(lookup, value, request)
+
+
+@admin.register(Annotation)
+class AnnotationAdmin(JobPageAdmin):
+    list_display = ["job_id", "page_number", "content", "error_code", "error_detail"]
+    list_filter = ["error_code"]
+    ordering = ["job_id", "page_number"]
 
 
 @admin.register(Step)

@@ -17,11 +17,12 @@ from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs import webhook_events
 from apps.jobs.errors import IllegalMove
-from apps.jobs.models import ParseJob
+from apps.jobs.models import JobKind, ParseJob, new_job_id
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit
 from apps.jobs.scheduling.dispatch import start_job_step
 from apps.jobs.states import JobState, Stage
+from apps.parsing.annotations.tasks import AnnotationTask
 from apps.parsing.tiers import TIERS
 from apps.webhooks import services as webhooks
 from apps.webhooks.services import WebhookTarget
@@ -42,19 +43,29 @@ class JobRequest:
     uses_models: bool = False
     warnings: tuple[dict[str, str], ...] = ()
     webhooks: tuple[WebhookTarget, ...] = ()
+    kind: JobKind = JobKind.PARSE
+    annotation: AnnotationTask | None = None
+    source_job: str = ""
 
 
-def submit_job(*, project: Project, document: Document, request: JobRequest, api_key: ApiKey | None = None) -> ParseJob:
+def submit_job(
+    *, project: Project, document: Document | None, request: JobRequest, api_key: ApiKey | None = None, name: str = ""
+) -> ParseJob:
     """Accept a job. Once this returns, the job is durable; its first message is published after the commit.
 
-    Raises DocumentNotFound when the document was deleted meanwhile.
+    A job that copies the pages of another needs no document, only its ``name``. Raises DocumentNotFound when the
+    document was deleted meanwhile.
     """
     now = timezone.now()
     job = ParseJob(
+        id=new_job_id(request.kind),
+        kind=request.kind,
+        annotation=request.annotation.stored() if request.annotation else None,
+        source_job=request.source_job,
         project=project,
         api_key=api_key,
         document=document,
-        document_name=document.name,
+        document_name=document.name if document else name,
         mode=request.mode,
         tier=request.tier,
         version=request.version,
@@ -77,7 +88,7 @@ def submit_job(*, project: Project, document: Document, request: JobRequest, api
                 webhook_events.record(job.pk, JobState.PENDING)
             start_job_step(job=job, stage=Stage.SPLIT)
     except IntegrityError as error:
-        if Document.objects.filter(pk=document.pk).exists():
+        if document is None or Document.objects.filter(pk=document.pk).exists():
             raise
         raise DocumentNotFound from error
     tracing.mark_affected(job.pk)
@@ -105,7 +116,9 @@ def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
         options=job.parsed_options,
         user_metadata=job.user_metadata,
         password=password,
-        uses_models=admission.uses_models,
+        uses_models=admission.uses_models or job.annotation is not None,
         warnings=admission.warnings,
+        kind=JobKind(job.kind),
+        annotation=job.annotation_task,
     )
     return submit_job(project=job.project, document=job.document, request=request, api_key=job.api_key)

@@ -18,7 +18,7 @@ from apps.jobs.errors import InvalidOption, ModeNotAllowed, ModeNotAvailable, Qu
 from apps.jobs.models import ParseJob
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.pauses import check_intake
-from apps.parsing.modes import FAST, PAGE_PARSER_OF_MODE
+from apps.parsing.modes import BALANCED, FAST, PAGE_PARSER_OF_MODE
 from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules, Target, catalog
 from apps.providers.ledger import NANOS_PER_MICRO, spent
 from apps.providers.models import Provider, Usage
@@ -65,6 +65,25 @@ def admit(*, project: Project, mode: str, options: JobOptions, tier: str) -> Adm
     targets = [target for wanted in sorted(modes) for target in targets_of(wanted, rules)]
     warnings += check_prices(targets, options, quota)
     return Admission(mode, uses_models=modes - unserved != {FAST}, warnings=tuple(warnings))
+
+
+def admit_annotation(*, project: Project, options: JobOptions, kind: str) -> Sequence[dict[str, str]]:
+    """Return the warnings about the model that annotates the documents of the project.
+
+    Raises ModeNotAllowed, ModeNotAvailable and InvalidOption. ``admit`` checks the rest.
+    """
+    quota = queries.project_quota(project.pk)
+    if quota is not None and quota.modes and BALANCED not in quota.modes:
+        raise ModeNotAllowed(f"The project does not allow {kind}, which uses the models of the mode {BALANCED}.")
+    rules = options.provider_rules(quota)
+    targets = targets_of(BALANCED, rules)
+    if not targets:
+        reasons, advice = _reasons_and_advice(BALANCED, rules)
+        raise ModeNotAvailable(
+            f"No provider serves {kind}, which uses the models of the mode {BALANCED}{reasons}. {advice}.",
+            location=("body",),
+        )
+    return list(check_prices(targets, options, quota))
 
 
 def check_prices(
@@ -158,7 +177,8 @@ def _page_quota(project_id: UUID) -> ProjectQuota | None:
 
 
 def _check_pages(quota: ProjectQuota, count: int, *, except_job: str = "") -> None:
-    jobs = ParseJob.objects.filter(project_id=quota.project_id, created_at__gte=Now() - DAY).exclude(pk=except_job)
+    jobs = ParseJob.objects.filter(project_id=quota.project_id, created_at__gte=Now() - DAY, source_job="")
+    jobs = jobs.exclude(pk=except_job)
     used = jobs.aggregate(pages=Sum("page_count"))["pages"] or 0
     if used + count > (quota.pages_per_day or 0):
         raise QuotaExceeded(

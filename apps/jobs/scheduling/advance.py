@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
 from apps.jobs import queries
-from apps.jobs.models import ParseJob, Step
-from apps.jobs.scheduling.dispatch import dispatch_pages_of, start_job_step
+from apps.jobs.models import JobPage, ParseJob, Step
+from apps.jobs.scheduling.dispatch import dispatch_pages_of, make_page_steps, start_job_step
 from apps.jobs.scheduling.moves import move_to_stage
-from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, Stage
+from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, PageState, Stage
+from apps.jobs.workflow import ANNOTATION_QUEUE
 
 
 def advance_if_done(*, job_id: str, stage: Stage) -> None:
@@ -42,6 +45,8 @@ def advance_job(*, job_id: str) -> bool:
                 job = ParseJob.objects.get(pk=job_id)
                 if following is Stage.ROUTE and not job.uses_models:
                     enter_stage(job, Stage.ASSEMBLE)
+                elif following is Stage.ANNOTATE:
+                    annotate_or_assemble(job)
                 else:
                     start_job_step(job=job, stage=following)
                 return True
@@ -52,6 +57,25 @@ def enter_stage(job: ParseJob, stage: Stage) -> None:
     """Start the next stage of a running job as one step of the whole job, inside the caller's transaction."""
     move_to_stage(job.pk, stage)
     start_job_step(job=job, stage=stage)
+
+
+def annotate_or_assemble(job: ParseJob) -> None:
+    """Start the annotation of a job whose pages are parsed, or assemble one without, in the caller's transaction."""
+    task = job.annotation_task
+    if task is None:
+        enter_stage(job, Stage.ASSEMBLE)
+        return
+    good_pages = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED)
+    numbers = list(good_pages.order_by("number").values_list("number", flat=True))
+    if not numbers:
+        enter_stage(job, Stage.ASSEMBLE)
+    elif task.target == "document":
+        enter_stage(job, Stage.ANNOTATE)
+    else:
+        steps = make_page_steps(job=job, stage=Stage.ANNOTATE, queue=ANNOTATION_QUEUE, numbers=numbers)
+        Step.objects.bulk_create(steps)
+        move_to_stage(job.pk, Stage.ANNOTATE)
+        transaction.on_commit(partial(dispatch_pages_of, job, Stage.ANNOTATE))
 
 
 def close_window(*, job_id: str) -> None:

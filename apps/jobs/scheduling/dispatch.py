@@ -133,7 +133,7 @@ class _Chosen:
 
 def _messages_of(step: Step) -> int:
     """Return how many messages an unsent row becomes: one, or one for each page."""
-    return step.page_total if step.stage in workflow.PAGE_BY_PAGE else 1
+    return step.page_total if step.first_page and step.stage in workflow.PAGE_BY_PAGE else 1
 
 
 def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[_Chosen]:

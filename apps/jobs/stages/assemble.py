@@ -13,18 +13,18 @@ from django.db import transaction
 from django.db.models import Count
 
 from apps.documents import storage
-from apps.jobs import queries
-from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.models import JobKind, JobPage, ParseJob
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, end_job, fail, snooze
 from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages import long_documents
+from apps.jobs.stages.annotations.result import write_annotations
 from apps.jobs.stages.extract import make_ranges
-from apps.jobs.stages.page_contents import READ_CONTENT
+from apps.jobs.stages.page_contents import READ_CONTENT, rows_with_pages
 from apps.jobs.stages.step_work import StorageUnavailable, record_errors
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
-from apps.pages.model.blocks import Page, PageFailure, decode_pages
-from apps.pages.model.errors import GarbledPage, ParseError
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.errors import ParseError
 from apps.pages.model.page_labels import LabelRange
 from apps.pages.model.warnings import describe
 from apps.pages.output.assembly import RenderOptions, assemble
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 # Assembly iterates over the pages twice. The pages of a longer document are read from storage each time.
 MAX_PAGES_IN_MEMORY = 500
+# LlamaParse's price of the cheapest tier of its product Extract; all tiers are extracted alike here.
+CREDITS_PER_EXTRACTED_PAGE = 5.0
 
 
 def assemble_document(*, step_id: int, fence: int) -> None:
@@ -90,6 +92,11 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
         error = ParseError(f"The request fails the job for this: {describe(failing[0])} Pages: {counts[failing[0]]}.")
         error.code = "failure_condition_met"
 
+    annotated = None
+    if error is None and job.annotation_task is not None:
+        annotated = write_annotations(job, pages, open_output=open_output)
+        error, outcome = annotated.error, JobState.PARTIAL if annotated.failed_pages else outcome
+
     facts: dict[str, object] = msgspec.to_builtins(report)
     del facts["warnings"]
     for name in ("attachments", "page_labels"):  # known since the document was opened
@@ -97,9 +104,12 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
             facts[name] = job.result_facts[name]
     if job.uses_models:
         facts["usage"] = usage_of(job)
-    facts["credits"] = credits_of(job)
+    facts["credits"] = 0.0 if job.source_job else credits_of(job)
+    if annotated is not None and job.kind == JobKind.EXTRACT:
+        facts["extract_credits"] = CREDITS_PER_EXTRACTED_PAGE * report.good_pages
     warnings = [warning for warning in job.warnings if "pages" not in warning]  # those about pages are of an old result
     warnings += [{"code": code, "detail": describe(code), "pages": count} for code, count in sorted(counts.items())]
+    warnings += annotated.warnings if annotated is not None else []
     with transaction.atomic():
         if complete(claim):
             end_job(
@@ -114,18 +124,10 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
 
 def _stored_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
     """Yield the job's pages in order, as they were accepted. The file of a range is read once for all its pages."""
-    key, pages = "", {}
-    for row in queries.page_rows(job.pk):
-        if row.state != PageState.SUCCEEDED:
+    for row, page in rows_with_pages(job.pk):
+        if page is None:
             yield PageFailure(row.number, row.error_code, row.error_detail)
             continue
-        if row.content != key:
-            key = row.content
-            results = decode_pages(storage.read(key).splitlines())
-            pages = {page.number: page for page in results if isinstance(page, Page)}
-        page = pages.get(row.number)
-        if page is None:
-            raise GarbledPage
         if row.needs_ocr and row.error_code and not row.fallback:  # OCR failed, the text layer was kept
             page = msgspec.structs.replace(page, warnings=(*page.warnings, "text_layer_only"))
         if row.mode:

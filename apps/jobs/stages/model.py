@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -71,12 +72,19 @@ def parse_pages(*, queue: str, fences: Mapping[int, int]) -> None:
     ``fences`` maps the ids of the steps to the fences in their message. Pages for which no thread is free in time are
     postponed.
     """
+    begin_in_threads(queue, fences, _begin)
+
+
+def begin_in_threads(
+    queue: str, fences: Mapping[int, int], begin: Callable[[str, Mapping[int, int], PageThreads], None]
+) -> None:
+    """Call ``begin`` for the steps in parts for which the queue has threads. Postpone those for which it has none."""
     threads = page_threads()
     wanted, limit = list(fences.items()), threads.limit(queue)
     for start in range(0, len(wanted), limit):
         part = dict(wanted[start : start + limit])
         if threads.acquire(queue, len(part), seconds=MAX_QUOTA_WAIT_SECONDS):
-            _begin(queue, part, threads)
+            begin(queue, part, threads)
         else:
             seconds = random.uniform(0.5, 1.5)
             with borrowed_connection():
@@ -119,31 +127,37 @@ def _parse_claimed(step: Step, row: JobPage, before: str, quota: ProjectQuota | 
 
     ``before``: the key of the content of the page before; "" if there is none.
     """
-    with renewed_lease(step) as claim, record_errors(claim):
-        try:
-            _complete_with_answer(claim, _PageContext(claim, row, before, quota))
-        except BudgetReserved as reserved:
-            if not budget_waits.wait_for_money(claim, reserved):
-                _fall_back(claim, BudgetExceeded("Other pages took the money for which the page waited."))
-        except QuotaExhausted as exhausted:
-            _snooze(claim, exhausted.wait_seconds)
-        except ProvidersUnavailable as error:
-            max_outage = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
-            with borrowed_connection():
-                is_too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - max_outage).exists()
-            if is_too_long:
-                _fall_back(claim, error)
-            else:
-                # A circuit breaker may stay open for longer than pages wait for it.
-                max_wait_seconds = max_outage.total_seconds() + _EXTRA_WAIT_SECONDS
-                _snooze(claim, min(error.wait_seconds, max_wait_seconds), outage=True)
-        except Stopped:
-            with borrowed_connection(), transaction.atomic():
-                complete(claim)  # records the attempt as refused: the claim was lost
-        except ProviderError as error:
-            _fall_back(claim, error)
+    with renewed_lease(step) as claim, record_errors(claim), provider_errors(claim, partial(_fall_back, claim)):
+        _complete_with_answer(claim, _PageContext(claim, row, before, quota))
     budget_waits.wake_pages(claim.job, quota)
     advance_soon(job_id=claim.job.pk, stage=Stage.MODEL)
+
+
+@contextmanager
+def provider_errors(claim: Claim, give_up: Callable[[ProviderError], None]) -> Iterator[None]:
+    """Snooze the step while it must wait for quota, money or providers. ``give_up`` ends it after any other error."""
+    try:
+        yield
+    except BudgetReserved as reserved:
+        if not budget_waits.wait_for_money(claim, reserved):
+            give_up(BudgetExceeded("Other pages took the money for which the page waited."))
+    except QuotaExhausted as exhausted:
+        _snooze(claim, exhausted.wait_seconds)
+    except ProvidersUnavailable as error:
+        max_outage = timedelta(seconds=settings.PROVIDER_OUTAGE_SECONDS)
+        with borrowed_connection():
+            is_too_long = Step.objects.filter(pk=claim.step.pk, outage_since__lt=Now() - max_outage).exists()
+        if is_too_long:
+            give_up(error)
+        else:
+            # A circuit breaker may stay open for longer than pages wait for it.
+            max_wait_seconds = max_outage.total_seconds() + _EXTRA_WAIT_SECONDS
+            _snooze(claim, min(error.wait_seconds, max_wait_seconds), outage=True)
+    except Stopped:
+        with borrowed_connection(), transaction.atomic():
+            complete(claim)  # records the attempt as refused: the claim was lost
+    except ProviderError as error:
+        give_up(error)
 
 
 class _PageContext:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from apps.jobs.models import JobPage
-from apps.jobs.scheduling.advance import enter_stage
+from apps.jobs.scheduling.advance import annotate_or_assemble, enter_stage
 from apps.jobs.scheduling.claims import claim_step, complete
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
 from apps.jobs.stages.routing import begin_models, choose_routes
@@ -41,4 +41,4 @@ def route_pages(*, step_id: int, fence: int) -> None:
             routes = choose_routes(claim.job)
             with transaction.atomic():
                 if complete(claim) and not begin_models(claim.job, routes):
-                    enter_stage(claim.job, Stage.ASSEMBLE)
+                    annotate_or_assemble(claim.job)

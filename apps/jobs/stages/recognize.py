@@ -190,7 +190,7 @@ def _complete_with_answer(claim: Claim) -> None:
     answer_key = _answer_key(step, claim.fence)
     recognition = decode_recognition(storage.read(answer_key))
     row = JobPage.objects.get(job=job, number=step.first_page)
-    page = apply_recognition(stored_page(row), recognition, word_boxes=job.parsed_options.needs_word_boxes)
+    page = apply_recognition(stored_page(row), recognition, word_boxes=job.needs_word_boxes)
     content = storage.page_content(job.pk, first=page.number, last=page.number, attempt=claim.attempt)
     storage.write(content, encode_page(page) + b"\n")
     attempts = (

@@ -21,6 +21,7 @@ from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_clai
 from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
 from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages import long_documents
+from apps.jobs.stages.annotations.copied_pages import copy_pages
 from apps.jobs.stages.assemble import write_result
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
@@ -45,6 +46,9 @@ def split_document(*, step_id: int, fence: int) -> None:
 
 def _split(claim: Claim) -> None:
     job = claim.job
+    if job.source_job:
+        copy_pages(claim)
+        return
     if job.document_id is None:
         raise DocumentNotFound
     # One of the pages may have killed the worker of an earlier start. So a later start extracts in ranges, and a range

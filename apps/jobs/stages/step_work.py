@@ -74,7 +74,7 @@ def reading_options_of(job: ParseJob) -> ReadingOptions:
     return {
         "hidden_text": "remove" if removed else "keep",
         "preserve_very_small_text": options.preserves_very_small_text,
-        "word_boxes": options.needs_word_boxes,
+        "word_boxes": job.needs_word_boxes,
         "margins": options.margins,
     }
 

@@ -7,7 +7,7 @@ ParseError
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken
-    QuotaExceeded
+    QuotaExceeded, SourceGone
     RefusedByServer, AddressNotPublic
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
@@ -20,11 +20,13 @@ ParseError
         BudgetReserved, AnswersLater
       ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
   JobError                   a command that the state or the options of a job forbid
-    JobNotFound, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused, TooSlowToEstimate
+    JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused
+    TooSlowToEstimate
     IllegalMove
       NotCancellable
     InvalidOption
       ModeNotAvailable
+  InvalidSchema, SchemaTooLarge, DocumentTooLong
   RequestError               an HTTP request that cannot be read
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge
     IncompleteUpload, UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey

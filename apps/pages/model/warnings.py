@@ -39,6 +39,10 @@ _SENTENCES = {
     "batch_unanswered": (
         "The provider's batch did not answer these pages, so they were asked for one by one, at a higher price."
     ),
+    "values_not_found": (
+        "Some extracted values are printed nowhere in the document as they are; their citation is null. Check them."
+    ),
+    "pages_not_annotated": "The model's answers for some pages could not be used; the other pages are given.",
     "script_not_read": (
         "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "
         "missing or wrong. Name its language and install its pack."

@@ -34,7 +34,7 @@ Message = dict[str, Any]
 _PART = re.compile(r"^=== (\w+)\n", re.MULTILINE)
 # Frames, end lines and the control tokens of chat templates, as they begin.
 _MARKUP = re.compile(
-    r"<(?=\s*/?\s*(?:document_page|page_before|customer_wishes|findings)|\s*!-+\s*end\b|\||/?s>|(?:start|end)_of_turn>)",
+    r"<(?=\s*/?\s*(?:document_page|page_before|customer_wishes|findings|annotated_page|answer_schema|criteria)|\s*!-+\s*end\b|\||/?s>|(?:start|end)_of_turn>)",
     re.IGNORECASE,
 )
 

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from statistics import StatisticsError
 
 from apps.pages.model.errors import PageError
+from tests.fakes.providers import json_answers
 from tests.fakes.providers.conversation import CHARACTERS_PER_TOKEN, Completion, Conversation, Finish, ToolCall
 from tests.fakes.providers.specifications import Answer, Fault, Zoom
 
@@ -83,6 +84,10 @@ class Model:
                 registered.given += 1
                 wanted = registered.answer.end_line and end_line not in registered.answer.markdown
                 return registered.answer.markdown, end_line if wanted else ""
+        annotation = json_answers.answer_to(conversation.text)
+        return await self._page(conversation, end_line) if annotation is None else (annotation, "")
+
+    async def _page(self, conversation: Conversation, end_line: str) -> tuple[str, str]:
         if "finish" in conversation.called:
             return APPROVAL, ""  # it finds its draft right
         if self.shown and conversation.images:

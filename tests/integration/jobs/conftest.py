@@ -22,6 +22,7 @@ from apps.jobs.models import LeaderLock, ParseJob, Step
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.rescue import Rescued, rescue_jobs
 from apps.jobs.stages import assemble, extract, model, plan, recognize, split
+from apps.jobs.stages.annotations import annotate
 from apps.jobs.states import OPEN_STEPS, Stage
 from tests.documents.long import long_document
 from tests.fakes.fixtures import (
@@ -40,6 +41,7 @@ DELIVER = {
     Stage.PLAN: plan.plan_pages,
     Stage.ROUTE: plan.route_pages,
     Stage.MODEL: model.parse_page,
+    Stage.ANNOTATE: annotate.annotate_step,
     Stage.ASSEMBLE: assemble.assemble_document,
 }
 Submit = Callable[..., ParseJob]

@@ -1,0 +1,216 @@
+"""What an annotation reads: a file, which is parsed first, or the pages of a job that has parsed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpResponse
+from pydantic import BaseModel
+from rest_framework.request import Request
+
+from apps.accounts.models import Project
+from apps.api.base import caller_of, json_response, project_of
+from apps.api.request_errors import InvalidOptions, OptionProblem, printable
+from apps.api.requests import query_parameters
+from apps.api.requests.idempotency import create_once
+from apps.api.v2.configured import request_options
+from apps.api.v2.files import find_file, storage_errors
+from apps.api.v2.find_jobs import find_job
+from apps.api.v2.job_request import MAX_WARNINGS, accept_request
+from apps.api.v2.options import ParseOptions
+from apps.api.v2.parse import HEAD_BYTES, check_type
+from apps.api.v2.representations import STATUS
+from apps.api.webhooks.targets import requested_targets
+from apps.core.pagination import NEWEST_FIRST, PageOfRows
+from apps.documents import storage
+from apps.documents.models import Document
+from apps.jobs import queries as job_queries
+from apps.jobs.commands.submit import JobRequest, submit_job
+from apps.jobs.errors import JobNotFinished, JobNotFound
+from apps.jobs.models import JobKind, ParseJob
+from apps.jobs.option_groups import Options, WebhookConfiguration
+from apps.jobs.options import JobOptions
+from apps.jobs.scheduling.admission import admit, admit_annotation
+from apps.jobs.stages.annotations.result import ANNOTATIONS_FILE, AnnotatedPage, read_annotations
+from apps.pages.model.page_ranges import check_page_ranges
+from apps.parsing.annotations.tasks import AnnotationTask
+from apps.parsing.modes import BALANCED
+from apps.parsing.tiers import LATEST
+
+DEFAULT_PARSE_TIER = "fast"
+Warnings = Sequence[dict[str, str]]
+
+
+class Source(BaseModel):
+    """How the document is parsed before the model reads it."""
+
+    file_input: str
+    parse_tier: str | None = None
+    parse_config_id: str | None = None
+    target_pages: str = ""
+    max_pages: int | None = None
+    webhook_configurations: list[WebhookConfiguration] | None = None
+    webhook_configuration_ids: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class AcceptedJob:
+    """A checked request: the job to submit, and its document; None if the pages of another job are read."""
+
+    document: Document | None
+    request: JobRequest
+    name: str
+
+
+def accept_annotation(project: Project, source: Source, task: AnnotationTask, warnings: Warnings = ()) -> AcceptedJob:
+    """Check a request for a job.
+
+    Raise DocumentNotFound, JobNotFound, JobNotFinished, what ``accept_request`` raises, and the errors of
+    ``admit_annotation``.
+    """
+    if source.target_pages:
+        check_page_ranges(source.target_pages)
+    document: Document | None
+    if source.file_input.startswith("dfl-"):
+        document, accepted = _of_file(project, source)
+        name = document.name
+    else:
+        of_job = find_job(project, source.file_input)
+        document, accepted = _of_job(project, of_job, source)
+        name = of_job.document_name
+    about_models = admit_annotation(project=project, options=accepted.options, kind=task.kind)
+    accepted = replace(
+        accepted,
+        kind=JobKind(task.kind),
+        annotation=task,
+        uses_models=True,
+        warnings=(*accepted.warnings, *about_models, *warnings)[:MAX_WARNINGS],
+    )
+    return AcceptedJob(document, accepted, name)
+
+
+def submit_once(request: Request, accepted: AcceptedJob, represent: Callable[[ParseJob], BaseModel]) -> HttpResponse:
+    """Submit the job, once for each idempotency key, and answer with it."""
+
+    def create() -> HttpResponse:
+        caller = caller_of(request)
+        job = submit_job(
+            project=caller.project,
+            document=accepted.document,
+            request=accepted.request,
+            api_key=caller.api_key,
+            name=accepted.name,
+        )
+        return json_response(represent(job))
+
+    return create_once(request, create)
+
+
+def find_job_of_kind(request: Request, kind: JobKind, job_id: str) -> ParseJob:
+    """Return the job of this kind. Raise JobNotFound for any other."""
+    job = find_job(project_of(request), job_id)
+    if job.kind != kind:
+        raise JobNotFound
+    return job
+
+
+def listed_jobs(request: Request, kind: JobKind) -> PageOfRows[ParseJob]:
+    """Return the page of the project's jobs of this kind that the request asks for, newest first."""
+    status = (query_parameters.text(request, "status") or "").upper()
+    rows = job_queries.list_jobs(
+        project=project_of(request),
+        states=[state for state, api_status in STATUS.items() if api_status == status] if status else None,
+        job_ids=query_parameters.values(request, "job_ids") or None,
+        created_from=query_parameters.moment(request, "created_at_on_or_after"),
+        created_until=query_parameters.moment(request, "created_at_on_or_before"),
+        kind=kind,
+    )
+    named = query_parameters.text(request, "file_input") or query_parameters.text(request, "document_input_value")
+    if named:
+        rows = rows.filter(Q(source_job=named) | Q(document_id=named, source_job=""))
+    if of_type := query_parameters.text(request, "document_input_type"):
+        rows = rows.exclude(source_job="") if of_type == "parse_job_id" else rows.filter(source_job="")
+    if query_parameters.text(request, "configuration_id"):
+        rows = rows.none()
+    size, token = query_parameters.page_size(request), query_parameters.text(request, "page_token")
+    return query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
+
+
+def file_input_of(job: ParseJob) -> str:
+    """Return what the job reads: the id of a parsed job, or of a file."""
+    return job.source_job or str(job.document_id or "")
+
+
+def read_answers(job: ParseJob) -> list[AnnotatedPage]:
+    """Return the annotations of a job that has a result; none of another."""
+    with storage_errors():
+        source = job_queries.open_result(job, ANNOTATIONS_FILE)
+        if source is None:
+            return []
+        with source:
+            return read_annotations(source.read())
+
+
+def _of_file(project: Project, source: Source) -> tuple[Document, JobRequest]:
+    document = find_file(project, source.file_input)
+    with storage_errors(), storage.open_for_reading(storage.original(document.pk)) as content:
+        check_type(content.read(HEAD_BYTES))
+    values: dict[str, Any] = {"page_ranges": _set(target_pages=source.target_pages, max_pages=source.max_pages)}
+    if source.parse_config_id:
+        values |= {"configuration_id": source.parse_config_id}
+    else:
+        values |= {"tier": source.parse_tier or DEFAULT_PARSE_TIER, "version": LATEST}
+    options = request_options(ParseOptions, project, {name: value for name, value in values.items() if value != {}})
+    accepted = accept_request(project, options)
+    return document, replace(accepted, webhooks=_webhooks(project, source))
+
+
+def _of_job(project: Project, job: ParseJob, source: Source) -> tuple[Document | None, JobRequest]:
+    if not job.has_ended or not job.result_folder:
+        raise JobNotFinished
+    options = job.parsed_options
+    admission = admit(project=project, mode=BALANCED, options=options.without_page_rules(), tier=BALANCED)
+    return job.document, JobRequest(
+        mode=job.mode,
+        tier=job.tier,
+        version=job.version,
+        target_pages=source.target_pages,
+        max_pages=source.max_pages,
+        options=options,
+        uses_models=True,
+        warnings=() if admission.uses_models else admission.warnings,
+        webhooks=_webhooks(project, source),
+        source_job=job.pk,
+    )
+
+
+def _webhooks(project: Project, source: Source) -> Any:
+    named = JobOptions(
+        webhook_configurations=source.webhook_configurations,
+        webhook_configuration_ids=source.webhook_configuration_ids,
+    )
+    return requested_targets(project, named)
+
+
+def _set(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def unknown_options(options: Options, where: str = "") -> Iterable[dict[str, str]]:
+    """Yield a warning for each option that this API does not know."""
+    for name in options.model_extra or {}:
+        path = printable(f"{where}{name}")
+        yield {"code": "unknown_option", "detail": Options.unknown_warning, "option": path}
+
+
+def without_effect(path: str, detail: str) -> dict[str, str]:
+    """Return the warning that an option is accepted and changes nothing."""
+    return {"code": "option_without_effect", "detail": detail, "option": path}
+
+
+def not_supported(path: tuple[str | int, ...], detail: str) -> InvalidOptions:
+    """Return the error for an option that would do something which is not offered here."""
+    return InvalidOptions([OptionProblem("not_supported", ("body", *path), detail)])

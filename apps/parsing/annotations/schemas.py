@@ -1,0 +1,167 @@
+"""JSON schemas that users send: what is accepted, and the validation of a model's answer against them.
+
+A schema is untrusted. It refers to nothing outside itself, its patterns run in RE2, and the work of a validation is
+limited, because branches that refer to each other can multiply without end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.exceptions import NoSuchResource, Unresolvable
+
+from apps.pages.model.errors import ParseError
+from apps.parsing.routing.patterns import UnusablePattern, compile_pattern
+
+MAX_SCHEMA_BYTES = 64 * 1024
+MAX_PROBLEMS = 10
+MAX_MESSAGE_CHARS = 300
+_MAX_KEYWORDS, _MAX_KEYWORDS_OF_NOTHING = 200_000, 5_000
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_NOT_SUPPORTED = ("patternProperties", "$id", "$anchor", "$dynamicAnchor")
+# Below these names are schemas by name, or values; everything else below a schema is a schema.
+_BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas")
+_VALUES = ("const", "enum", "default", "examples", "example")
+
+Schema = dict[str, Any]
+_keywords_left: ContextVar[list[int]] = ContextVar("keywords_left")
+
+
+class InvalidSchema(ParseError):
+    """The JSON schema cannot be used. Send a JSON Schema (2020-12) of type object, without remote references."""
+
+    code = "invalid_schema"
+
+
+class SchemaTooLarge(ParseError):
+    """The JSON schema is too large. Send one of at most 64 KB, or extract fewer values at once."""
+
+    code = "schema_too_large"
+
+
+def check_schema(schema: Schema) -> None:
+    """Raise InvalidSchema or SchemaTooLarge unless answers can be validated against the schema."""
+    if len(json.dumps(schema, ensure_ascii=False).encode("utf-8", "replace")) > MAX_SCHEMA_BYTES:
+        raise SchemaTooLarge
+    if schema.get("type") != "object":
+        raise InvalidSchema('The JSON schema describes no object. Its outermost "type" must be "object".')
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise InvalidSchema(f"The JSON schema is not valid{_place(error)}: {_short(error.message)}.") from None
+    except RecursionError:
+        raise SchemaTooLarge("The JSON schema is nested too deeply. Send a flatter one.") from None
+    for path, part in _parts(schema, "#"):
+        _check_part(path, part)
+    # References that lead nowhere are found when they are followed.
+    for path, part in _parts(schema, "#"):
+        if "$ref" in part and not _leads_somewhere(schema, part["$ref"]):
+            raise InvalidSchema(f"The $ref at {path} leads nowhere: {_short(part['$ref'])}. Define it under $defs.")
+    problems_of(schema, {}, max_keywords=_MAX_KEYWORDS_OF_NOTHING)
+
+
+def problems_of(schema: Schema, answer: object, *, max_keywords: int = _MAX_KEYWORDS) -> list[str]:
+    """Return what is wrong with an answer, a sentence each; an empty list if it fits the schema."""
+    token = _keywords_left.set([max_keywords])
+    try:
+        errors = []
+        for error in _Validator(schema, registry=_LOCAL).iter_errors(answer):
+            errors.append(best_match([error]) or error)
+            if len(errors) == MAX_PROBLEMS:
+                break
+    except RecursionError:
+        raise InvalidSchema("The JSON schema refers to itself without end. Change the reference.") from None
+    except Unresolvable:
+        raise InvalidSchema("A $ref of the JSON schema leads nowhere. Define it under $defs.") from None
+    finally:
+        _keywords_left.reset(token)
+    return [f"{error.json_path}: {_short(error.message)}" for error in errors]
+
+
+def _check_part(path: str, part: Schema) -> None:
+    for name in _REFERENCES:
+        if name in part and not str(part[name]).startswith("#"):
+            raise InvalidSchema(f"The {name} at {path} leads outside the JSON schema. Define it under $defs instead.")
+    for name in _NOT_SUPPORTED:
+        if name in part and not (name == "$id" and path == "#"):
+            raise InvalidSchema(f"{name} at {path} is not supported. Leave it out.")
+    if isinstance(part.get("pattern"), str):
+        try:
+            compile_pattern(part["pattern"])
+        except UnusablePattern as error:
+            raise InvalidSchema(f"The pattern at {path} cannot be used. {error}") from None
+
+
+def _parts(value: object, path: str) -> Iterator[tuple[str, Schema]]:
+    """Yield the schema and every schema inside it with its path."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _parts(item, f"{path}/{index}")
+        return
+    if not isinstance(value, dict):
+        return
+    yield path, value
+    for name, item in value.items():
+        if name in _VALUES:
+            continue
+        if name in _BY_NAME and isinstance(item, dict):
+            for key, each in item.items():
+                yield from _parts(each, f"{path}/{name}/{key}")
+        else:
+            yield from _parts(item, f"{path}/{name}")
+
+
+def _leads_somewhere(schema: Schema, reference: str) -> bool:
+    value: Any = schema
+    for part in reference.removeprefix("#").split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict) and name in value:
+            value = value[name]
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return False
+    return isinstance(value, dict | bool) and (reference == "#" or reference.startswith("#/"))
+
+
+def _refuse(uri: str) -> Any:
+    raise NoSuchResource(ref=uri)  # type: ignore[call-arg]  # attrs of an untyped base
+
+
+_LOCAL: Registry[Any] = Registry(retrieve=_refuse)  # type: ignore[call-arg]
+
+
+def _counted(check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
+    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        left = _keywords_left.get()
+        left[0] -= 1
+        if left[0] < 0:
+            raise SchemaTooLarge("The JSON schema has too many branches to check an answer. Send a simpler one.")
+        yield from check(validator, value, instance, schema) or ()
+
+    return counted
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and not compile_pattern(pattern).occurs_in(instance):
+        yield ValidationError(f"{_short(instance)} does not match the pattern {pattern}")
+
+
+_checks = {**Draft202012Validator.VALIDATORS, "pattern": _pattern}
+_Validator = extend(Draft202012Validator, {name: _counted(check) for name, check in _checks.items()})
+
+
+def _place(error: SchemaError) -> str:
+    return f" at {error.json_path}" if error.absolute_path else ""
+
+
+def _short(text: object) -> str:
+    words = " ".join(str(text).split())
+    return words if len(words) <= MAX_MESSAGE_CHARS else f"{words[:MAX_MESSAGE_CHARS]}…"

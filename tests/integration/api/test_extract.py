@@ -1,0 +1,225 @@
+"""/api/v2/extract on a real database, reader and storage; the model is the fake provider, which reads the request."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from apps.jobs.models import ParseJob
+from apps.providers.models import Usage
+from tests.documents.invoices import SCHEMA, Invoice, invoice
+from tests.fakes.deployments import deploy
+from tests.fakes.fixtures import (
+    gateway,
+    make_gateway,
+    provider,
+    quota_store,
+    running_provider,
+    shared_connections,
+)
+from tests.fakes.provider import FakeProvider
+from tests.integration.api.conftest import Api, Finish
+
+__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
+pytestmark = pytest.mark.usefixtures("gateway")
+EXTRACT = "/api/v2/extract"
+
+
+def create(api: Api, file_input: str, **configuration: Any) -> Any:
+    body = {"file_input": file_input, "configuration": {"data_schema": SCHEMA, **configuration}}
+    return api.post(EXTRACT, body, content_type="application/json")
+
+
+def upload(api: Api, of: Invoice) -> str:
+    return str(api.upload(of.content, name="invoice.pdf", purpose="extract").json()["id"])
+
+
+def extracted(api: Api, finish: Finish, file_input: str, **configuration: Any) -> dict[str, Any]:
+    response = create(api, file_input, **configuration)
+    assert response.status_code == 200, response.content
+    finish(response.json()["id"])
+    found: dict[str, Any] = api.get(f"{EXTRACT}/{response.json()['id']}", {"expand": "extract_metadata"}).json()
+    return found
+
+
+def entries(metadata: Any, answer: Any) -> list[tuple[Any, Any]]:
+    """Return each value with its metadata."""
+    if isinstance(answer, dict):
+        return [pair for name, value in answer.items() for pair in entries(metadata[name], value)]
+    if isinstance(answer, list):
+        return [pair for index, value in enumerate(answer) for pair in entries(metadata[index], value)]
+    return [(answer, metadata)]
+
+
+def test_ten_invoices_are_extracted_each_value_with_its_page_and_box(
+    api: Api, finish: Finish, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    for number in range(10):
+        one = invoice(number)
+
+        job = extracted(api, finish, upload(api, one))
+
+        assert job["status"] == "COMPLETED", job["error_message"]
+        assert job["extract_result"] == one.values
+        assert job["warnings"] == []
+        metadata = job["extract_metadata"]["field_metadata"]["document_metadata"]
+        for value, entry in entries(metadata, one.values):
+            if value is None:
+                assert entry == {"citation": None}
+                continue
+            [citation] = entry["citation"]
+            [box] = citation["bounding_boxes"]
+            assert 0 < box["x"] < 595
+            assert 0 < box["y"] < 842
+            assert 0 < box["w"] < 150
+            assert 5 < box["h"] < 20
+            assert citation["page_dimensions"] == {"width": 595, "height": 842}
+        assert metadata["grand_total"]["citation"][0]["page"] == one.total_page
+        places = [row["amount"]["citation"][0]["bounding_boxes"][0]["y"] for row in metadata["items"]]
+        assert places == sorted(places)
+        assert len(set(places)) == 3
+
+
+def test_a_finished_parse_job_is_extracted_without_parsing_again(
+    api: Api, finish: Finish, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    one = invoice(3)
+    parse_id = api.parse(one.content).json()["id"]
+    assert create(api, parse_id).status_code == 409
+    finish(parse_id)
+
+    job = extracted(api, finish, parse_id)
+    api.delete(f"/api/v2/parse/{parse_id}")
+    again = api.get(f"{EXTRACT}/{job['id']}", {"expand": "extract_metadata"}).json()
+
+    assert again["extract_result"] == one.values
+    assert again["extract_metadata"]["parse_job_id"] == again["file_input"] == parse_id
+    assert again["extract_metadata"]["field_metadata"]["document_metadata"]["grand_total"]["citation"][0]["page"] == 2
+    assert again["usage"]["parse_credits"] == 0
+    assert [item["id"] for item in api.get(EXTRACT, {"file_input": parse_id}).json()["items"]] == [job["id"]]
+    assert api.get("/api/v2/parse").json()["items"] == []
+
+
+def test_each_page_is_extracted_by_itself(api: Api, finish: Finish, provider: FakeProvider) -> None:
+    deploy(provider)
+    wanted = {"type": "object", "properties": {"grand_total": {"type": ["number", "null"]}}}
+
+    job = extracted(api, finish, upload(api, invoice(3)), extraction_target="per_page", data_schema=wanted)
+
+    assert job["page_numbers"] == [1, 2]
+    assert [page["grand_total"] for page in job["extract_result"]] == [None, invoice(3).values["grand_total"]]
+    first, second = job["extract_metadata"]["field_metadata"]["page_metadata"]
+    assert first["grand_total"]["citation"] is None
+    assert second["grand_total"]["citation"][0]["page"] == 2
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_once_more_with_the_reason(
+    api: Api, finish: Finish, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    provider.answer('{"invoice_number": 7}', times=1)
+
+    job = extracted(api, finish, upload(api, invoice(1)))
+
+    assert job["extract_result"] == invoice(1).values
+    second = provider.requests()[1]["text"]
+    assert "$.invoice_number: 7 is not of type 'string'" in second
+    assert job["usage"]["models"]["requests"] == 2
+    assert Usage.objects.filter(error_code="output_invalid").count() == 1
+
+
+@pytest.mark.parametrize("answer", ["Here you are!", '{"invoice_number": 7}', "[1, 2"])
+def test_a_second_unusable_answer_fails_the_job(api: Api, finish: Finish, provider: FakeProvider, answer: str) -> None:
+    deploy(provider)
+    provider.answer(answer)
+
+    job = extracted(api, finish, upload(api, invoice(1)))
+
+    assert (job["status"], job["error"]["code"]) == ("FAILED", "output_invalid")
+    assert job["extract_result"] is None
+    assert len(provider.requests()) == 2
+
+
+def test_a_value_that_is_not_printed_has_no_citation(api: Api, finish: Finish, provider: FakeProvider) -> None:
+    deploy(provider)
+    provider.answer(json.dumps({**invoice(1).values, "vendor": "Somebody Else Inc"}))
+
+    job = extracted(api, finish, upload(api, invoice(1)))
+
+    assert job["extract_result"]["vendor"] == "Somebody Else Inc"
+    assert job["extract_metadata"]["field_metadata"]["document_metadata"]["vendor"] == {"citation": None}
+    [warning] = job["warnings"]
+    assert (warning["code"], warning["values"]) == ("values_not_found", 1)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Return a schema whose branches multiply with each level."""
+    names = {f"level{level}": {"allOf": [{"$ref": f"#/$defs/level{level + 1}"}] * 2} for level in range(levels)}
+    return {"$ref": "#/$defs/level0", "$defs": {**names, f"level{levels}": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "code"),
+    [
+        ({"type": "string"}, "invalid_schema"),
+        ({"type": "object", "properties": {"a": {"type": "text"}}}, "invalid_schema"),
+        ({"type": "object", "properties": {"a": {"$ref": "https://example.com/a.json"}}}, "invalid_schema"),
+        ({"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}, "invalid_schema"),
+        ({"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}}, "invalid_schema"),
+        ({"type": "object", "allOf": [{"$ref": "#"}]}, "invalid_schema"),
+        ({"type": "object", "properties": {"a": {"pattern": "(?=x)"}}}, "invalid_schema"),
+        ({"type": "object", "patternProperties": {"(a+)+$": {}}}, "invalid_schema"),
+        ({"type": "object", "description": "x" * 65_536}, "schema_too_large"),
+        ({"type": "object", **nested(25)}, "schema_too_large"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_refused(
+    api: Api, provider: FakeProvider, schema: dict[str, Any], code: str
+) -> None:
+    deploy(provider)
+    file_id = upload(api, invoice(1))
+
+    refused = create(api, file_id, data_schema=schema)
+    checked = api.post(f"{EXTRACT}/schema/validation", {"data_schema": schema}, content_type="application/json")
+
+    assert (refused.status_code, refused.json()["code"]) == (422, code)
+    assert (checked.status_code, checked.json()["code"]) == (422, code)
+    assert not ParseJob.objects.exists()
+
+
+def test_options_that_are_not_offered_are_refused_and_others_warn(
+    api: Api, finish: Finish, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    file_id = upload(api, invoice(1))
+
+    assert create(api, file_id, extraction_target="per_table_row").json()["errors"][0]["code"] == "not_supported"
+    assert create(api, file_id, spreadsheet_mode=True).status_code == 422
+    job = create(api, file_id, tier="turbo", confidence_scores=True, colour="red").json()
+
+    assert {(each["code"], each["option"]) for each in job["warnings"]} == {
+        ("option_without_effect", "configuration.tier"),
+        ("option_without_effect", "configuration.confidence_scores"),
+        ("unknown_option", "configuration.colour"),
+    }
+
+
+def test_without_a_model_nothing_is_accepted(api: Api, gateway: Any) -> None:
+    response = create(api, upload(api, invoice(1)))
+
+    assert (response.status_code, response.json()["code"]) == (422, "mode_not_available")
+
+
+def test_a_job_can_be_cancelled_and_deleted(api: Api, stranger: Api, finish: Finish, provider: FakeProvider) -> None:
+    deploy(provider)
+    job_id = create(api, upload(api, invoice(1))).json()["id"]
+
+    assert stranger.get(f"{EXTRACT}/{job_id}").status_code == 404
+    assert api.delete(f"{EXTRACT}/{job_id}").status_code == 400
+    assert api.post(f"{EXTRACT}/{job_id}/cancel").json()["status"] == "CANCELLED"
+    assert api.delete(f"{EXTRACT}/{job_id}").json()["id"] == job_id
+    assert api.get(f"{EXTRACT}/{job_id}").status_code == 404
