@@ -21,8 +21,6 @@ NOT_SUPPORTED = (
     "set UNSUPPORTED_OPTIONS=warn."
 )
 _WHAT_HAPPENS = {
-    "fast_options": "Fast mode has no options.",
-    "http_proxy": "It is used only to fetch a source_url.",
     "input_options.html": "HTML is not parsed yet, so this option has no effect.",
     "input_options.image.camera_photo_correction": "Photos are read as they are.",
     "input_options.presentation": "Presentations are not parsed yet, so this option has no effect.",
@@ -30,11 +28,6 @@ _WHAT_HAPPENS = {
     "output_options.markdown.inline_images": "Markdown names pictures, but does not contain them.",
     "output_options.markdown.annotate_line_numbers": "Lines are not numbered.",
     "output_options.markdown.annotate_revisions": "PDFs have no revisions, and other types are not parsed yet.",
-    "output_options.markdown.tables.compact_markdown_tables": "Tables with pipes are always compact.",
-    "output_options.markdown.tables.merge_continued_tables": (
-        "Tables are given page by page; markdown_full joins those that it recognizes as continued."
-    ),
-    "output_options.markdown.tables.markdown_table_multiline_separator": "Lines of a cell are joined as in HTML.",
     "output_options.spatial_text": "Text is in reading order, not in a grid.",
     "output_options.tables_as_spreadsheet": "No spreadsheet is written; table items have rows, html and csv.",
     "output_options.save_output_pdf": "No PDF is written.",
@@ -43,7 +36,6 @@ _WHAT_HAPPENS = {
     "processing_control.job_failure_conditions.fail_on_image_extraction_error": (
         "Pictures are rendered when they are fetched, so none can fail while the document is parsed."
     ),
-    "processing_options.ignore.ignore_diagonal_text": "Diagonal text is read like other text.",
     "processing_options.aggressive_table_extraction": "Tables are looked for in one way only.",
     "processing_options.disable_heuristics": "Layout is always found by rules.",
     "processing_options.specialized_chart_parsing": "Charts are read as the mode reads pictures.",

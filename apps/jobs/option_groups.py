@@ -76,6 +76,10 @@ class AgenticOptions(Options):
     content_guideline_instruction: Prompt | None = None
 
 
+class FastOptions(Options):
+    """Empty, as in LlamaParse."""
+
+
 class CropBox(Options):
     """The margins of pages that are not read: shares of the page's height and width, cut from each side."""
 
@@ -131,10 +135,32 @@ class InputOptions(Options):
 
 
 class MarkdownTables(Options):
-    compact_markdown_tables: WithoutEffect[bool] = None
-    merge_continued_tables: WithoutEffect[bool] = None
+    compact_markdown_tables: (
+        Annotated[bool, Field(description="tables with pipes have no blanks beside their pipes")] | None
+    ) = None
+    merge_continued_tables: (
+        Annotated[
+            bool,
+            Field(
+                description="false: a table that continues on the next page stays two in markdown_full and text_full; "
+                "pages always have their own part"
+            ),
+        ]
+        | None
+    ) = None
     output_tables_as_markdown: bool | None = None
-    markdown_table_multiline_separator: WithoutEffect[ShortText] = None
+    markdown_table_multiline_separator: (
+        Annotated[
+            str,
+            Field(
+                max_length=100,
+                pattern=r"^[^|\r\n]*$",
+                description="between the lines of a cell that a model keeps apart, in tables with pipes; wrapped lines "
+                "of the text layer are one line",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class MarkdownOutput(Options):
@@ -203,7 +229,10 @@ class OcrParameters(Options):
 
 
 class Ignore(Options):
-    ignore_diagonal_text: WithoutEffect[bool] = None
+    ignore_diagonal_text: (
+        Annotated[bool, Field(description="leaves out text of the text layer that is neither horizontal nor vertical")]
+        | None
+    ) = None
     ignore_hidden_text: bool | None = None
     ignore_text_in_image: bool | None = None
 

@@ -17,6 +17,7 @@ from apps.accounts.models import ProjectQuota
 from apps.jobs.option_groups import (
     AgenticOptions,
     CropBox,
+    FastOptions,
     FirstApiOutput,
     Ignore,
     InputOptions,
@@ -35,7 +36,6 @@ from apps.jobs.option_groups import (
     SpatialText,
     Timeouts,
     WebhookConfiguration,
-    WithoutEffect,
 )
 from apps.pages.model.geometry import Margins
 from apps.parsing.prompts.messages import CustomInstructions
@@ -69,7 +69,7 @@ class JobOptions(Options):
         Literal["now", "hours"] | None,
         Field(description="hours: models may answer slowly, at about half the price where the provider offers it"),
     ] = None
-    fast_options: WithoutEffect[dict[str, Any]] = None
+    fast_options: FastOptions | None = None
     agentic_options: AgenticOptions | None = None
     crop_box: CropBox | None = None
     page_ranges: PageRanges | None = None
@@ -135,6 +135,10 @@ class JobOptions(Options):
         return bool(self._ignore.ignore_text_in_image)
 
     @property
+    def ignores_diagonal_text(self) -> bool:
+        return bool(self._ignore.ignore_diagonal_text)
+
+    @property
     def ignores_hidden_text(self) -> bool:
         return bool(self._ignore.ignore_hidden_text)
 
@@ -145,8 +149,23 @@ class JobOptions(Options):
     @property
     def writes_pipe_tables(self) -> bool:
         """Tables in Markdown are written with pipes; otherwise in HTML."""
-        markdown = self._output.markdown or MarkdownOutput()
-        return bool((markdown.tables or MarkdownTables()).output_tables_as_markdown)
+        return bool(self._tables.output_tables_as_markdown)
+
+    @property
+    def writes_compact_tables(self) -> bool:
+        """Tables with pipes have no blanks beside their pipes."""
+        return bool(self._tables.compact_markdown_tables)
+
+    @property
+    def cell_line_break(self) -> str:
+        """The text between the lines of a cell in tables with pipes."""
+        separator = self._tables.markdown_table_multiline_separator
+        return "<br>" if separator is None else separator
+
+    @property
+    def joins_continued_tables(self) -> bool:
+        """In the whole document's Markdown and text, a table that continues on the next page is one table."""
+        return self._tables.merge_continued_tables is not False
 
     @property
     def writes_links(self) -> bool:
@@ -277,6 +296,10 @@ class JobOptions(Options):
     @property
     def _output(self) -> OutputOptions:
         return self.output_options or OutputOptions()
+
+    @property
+    def _tables(self) -> MarkdownTables:
+        return (self._output.markdown or MarkdownOutput()).tables or MarkdownTables()
 
     @property
     def _control(self) -> ProcessingControl:

@@ -287,6 +287,9 @@ def _set_output(request: UploadRequest, values: dict[str, Any]) -> None:
         request.set("processing_options.ocr_parameters.languages", languages, source="language")
     as_markdown = not values.get("output_tables_as_HTML", False)
     request.set("output_options.markdown.tables.output_tables_as_markdown", as_markdown, source="output_tables_as_HTML")
+    if values.get("merge_tables_across_pages_in_markdown"):
+        detail = "Results of this API are given page by page. Fetch markdown_full: GET /api/v2/parse/{job_id}."
+        request.warn("option_without_effect", detail, "merge_tables_across_pages_in_markdown")
     if values.get("line_level_bounding_box"):
         request.set("output_options.granular_bboxes", ["line"], source="line_level_bounding_box")
     keeps_images = values.get("save_images", True) and not values.get("disable_image_extraction", False)

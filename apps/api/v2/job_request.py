@@ -132,5 +132,8 @@ def _option_warnings(options: Options) -> Iterator[dict[str, str]]:
     for found in set_options(options):
         if found.is_unknown:
             yield {"code": "unknown_option", "detail": found.group.unknown_warning, "option": printable(found.path)}
-        elif not found.has_effect and not (found.path == "http_proxy" and getattr(options, "source_url", None)):
+        elif not found.has_effect:
             yield {"code": "option_without_effect", "detail": what_happens(found.path), "option": found.path}
+        elif found.path == "http_proxy" and not getattr(options, "source_url", None):
+            detail = "It is used only to fetch a source_url, and the request has none."
+            yield {"code": "option_without_effect", "detail": detail, "option": found.path}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from apps.jobs.option_groups import ShortText, TierName, WithoutEffect
+from apps.jobs.option_groups import ShortText, TierName
 from apps.jobs.options import JobOptions
 
 
@@ -20,7 +20,7 @@ class ParseOptions(JobOptions):
     version: Annotated[str, Field(max_length=20, description="latest, or one of GET /api/v2/parse/versions")] | None = (
         None
     )
-    http_proxy: WithoutEffect[ShortText] = None
+    http_proxy: Annotated[ShortText | None, Field(description="used to fetch the source_url")] = None
     user_metadata: Annotated[dict[Annotated[str, Field(max_length=100)], ShortText] | None, Field(max_length=64)] = None
 
 

@@ -61,6 +61,7 @@ class ReadingOptions(TypedDict):
     preserve_very_small_text: bool
     word_boxes: bool
     margins: Margins | None
+    skip_diagonal: bool
 
 
 def reading_options_of(job: ParseJob) -> ReadingOptions:
@@ -76,6 +77,7 @@ def reading_options_of(job: ParseJob) -> ReadingOptions:
         "preserve_very_small_text": options.preserves_very_small_text,
         "word_boxes": job.needs_word_boxes,
         "margins": options.margins,
+        "skip_diagonal": options.ignores_diagonal_text,
     }
 
 

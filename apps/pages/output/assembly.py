@@ -96,7 +96,7 @@ class _Writer:
         self._options = options
         self._pages = 0
         self._confidences: list[float] = []
-        self._flow = ContinuationJoiner(survey.words)
+        self._flow = ContinuationJoiner(survey.words, tables=options.joins_tables)
         shows_pages = bool(options.page_separator.strip())
         self._notes = NotesAtEnd() if survey.notes_go_on and not shows_pages else None
         self._last: PlacedBlock | None = None

@@ -17,12 +17,17 @@ from apps.pages.output import inline_markup
 class RenderOptions(msgspec.Struct, frozen=True):
     """``table_format``: "html", as LlamaParse v2 does, or "pipe" (a span becomes empty cells).
 
+    In tables with pipes, ``compact_tables`` leaves out the blanks beside pipes, and ``cell_line_break`` is between the
+    lines of a cell. ``joins_tables``: a table that continues on the next page is one table in the whole document.
     ``links``: whether links have their addresses. ``granular_boxes``: levels of boxes ("line", "word", "cell") that
     items have in an output of their own. ``page_labels``: what the document calls its pages. ``printed_page_numbers``:
     whether the number printed on a page is looked for. ``picture_urls``: what the addresses of pictures begin with.
     """
 
     table_format: str = "html"
+    compact_tables: bool = False
+    cell_line_break: str = "<br>"
+    joins_tables: bool = True
     links: bool = False
     page_separator: str = "\n\n"
     granular_boxes: frozenset[str] = frozenset()
@@ -108,15 +113,18 @@ def _table_html(cells: tuple[Cell, ...], *, links: bool) -> str:
     return "".join(parts)
 
 
-def table_pipes(cells: Sequence[Cell], *, links: bool = False) -> str:
+def table_pipes(
+    cells: Sequence[Cell], *, links: bool = False, is_compact: bool = False, line_break: str = "<br>"
+) -> str:
     rows = grid_of(cells)
     if not rows:
         return ""
     for cell in cells:
         text = inline_markup.markdown(cell.text, cell.spans, links=links)
-        rows[cell.row][cell.column] = text.replace("|", "\\|").replace("\n", "<br>")
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|" + " --- |" * len(rows[0]))
+        rows[cell.row][cell.column] = text.replace("|", "\\|").replace("\n", line_break)
+    blank = "" if is_compact else " "
+    lines = [f"|{blank}" + f"{blank}|{blank}".join(row) + f"{blank}|" for row in rows]
+    lines.insert(1, "|" + f"{blank}---{blank}|" * len(rows[0]))
     return "\n".join(lines)
 
 
@@ -135,8 +143,10 @@ def csv_cell(text: str) -> str:
 
 
 def table(cells: Sequence[Cell], options: RenderOptions) -> str:
-    write = table_pipes if options.table_format == "pipe" else table_html
-    return write(cells, links=options.links)
+    if options.table_format == "pipe":
+        line_break = options.cell_line_break
+        return table_pipes(cells, links=options.links, is_compact=options.compact_tables, line_break=line_break)
+    return table_html(cells, links=options.links)
 
 
 class Nesting:

@@ -14,6 +14,8 @@ from apps.pages.pdf.drawings import Drawings
 from apps.pages.pdf.text.characters import Characters, Frame, kept_characters
 
 LETTER = (612.0, 792.0)
+# Text within this angle of a horizontal or vertical line is not diagonal: a scan may be a little crooked.
+MAX_STRAIGHT_DEGREES = 10.0
 
 
 def frame_of(library: Any, page: int) -> Frame:
@@ -39,6 +41,11 @@ def characters_inside(characters: Characters, area: Box) -> Characters:
     kept = (x >= area.x0) & (x <= area.x1) & (y >= area.top) & (y <= area.bottom)
     blanks = [blank for blank in characters.blanks if area.overlaps(Box(*blank))]
     return msgspec.structs.replace(kept_characters(characters, kept), blanks=blanks)
+
+
+def straight_characters(characters: Characters) -> Characters:
+    """Return the characters without those of diagonal text, such as watermarks across a page."""
+    return kept_characters(characters, np.abs((characters.angle + 45) % 90 - 45) <= MAX_STRAIGHT_DEGREES)
 
 
 def drawings_inside(drawings: Drawings, area: Box) -> Drawings:

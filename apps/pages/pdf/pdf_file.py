@@ -57,7 +57,7 @@ class PdfFile:
 
     ``careful``: read a bare copy without outline and forms, for a file that has crashed a reader before.
     ``suspect``: a page may draw forms inside of forms without end; count them before it is loaded.
-    ``margins``: only what is inside of them is read.
+    ``margins``: only what is inside of them is read. ``skip_diagonal``: diagonal text is not read.
     """
 
     def __init__(
@@ -68,7 +68,9 @@ class PdfFile:
         careful: bool = False,
         suspect: bool = False,
         margins: Margins | None = None,
+        skip_diagonal: bool = False,
     ) -> None:
+        self._skip_diagonal = skip_diagonal
         self._margins = margins
         self._careful = careful
         self._suspect = suspect
@@ -136,8 +138,7 @@ class PdfFile:
         """Return what the second reader knows of a page that PDFium cannot read."""
         width, height = reading.width, reading.height
         area = self._margins.area(width, height) if self._margins else None
-        found = page_frame.characters_inside(reading.characters, area) if area else reading.characters
-        characters = mark_vertical(found)
+        characters = mark_vertical(self._wanted(reading.characters, area))
         self._last = number, characters
         return RawPage(
             page_number=number,
@@ -163,8 +164,7 @@ class PdfFile:
         area = self._margins.area(width, height) if self._margins else None
         if area:
             drawings = page_frame.drawings_inside(drawings, area)
-            characters = page_frame.characters_inside(characters, area)
-        characters = without_doubles(mark_vertical(characters))
+        characters = without_doubles(mark_vertical(self._wanted(characters, area)))
         self._last = number, characters
 
         def placed(boxes: list[Box]) -> list[Box]:
@@ -206,6 +206,12 @@ class PdfFile:
             hidden=characters.hidden_text,
             area=placed([area])[0] if area else None,
         )
+
+    def _wanted(self, characters: Characters, area: Box | None) -> Characters:
+        """Return the characters that the request asks for. ``area``: the part of the page that is read."""
+        if self._skip_diagonal:
+            characters = page_frame.straight_characters(characters)
+        return page_frame.characters_inside(characters, area) if area else characters
 
     def _tags(self, page: int, number: int) -> PageTags | None:
         """Return the tags of a page; None for a page without tags, or with too many to be read in time."""

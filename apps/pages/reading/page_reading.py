@@ -50,6 +50,7 @@ def read_pages(
     preserve_very_small_text: bool = False,
     word_boxes: bool = False,
     margins: Margins | None = None,
+    skip_diagonal: bool = False,
 ) -> Iterator[Page | PageFailure]:
     """Yield one result per page number, in the given order. A page that cannot be read does not affect the others.
 
@@ -57,13 +58,13 @@ def read_pages(
     ``suspect``: a page took longer than pages do; count the forms that it draws before it is loaded.
     ``hidden_text``: "remove" leaves out text that people cannot see, and text below 2 points unless
     ``preserve_very_small_text``. ``Page.hidden`` lists it. ``word_boxes``: lines and cells have the boxes of
-    their words. ``margins``: only what is inside of them is read.
+    their words. ``margins``: only what is inside of them is read. ``skip_diagonal``: diagonal text is left out.
     """
     if media_type != PDF:
         for page_number in page_numbers:
             yield images.read_frame(path, page_number, media_type, margins)
         return
-    with PdfFile(path, password, careful=careful, suspect=suspect, margins=margins) as pdf:
+    with PdfFile(path, password, careful=careful, suspect=suspect, margins=margins, skip_diagonal=skip_diagonal) as pdf:
         for raw in pdf.pages(page_numbers):
             if isinstance(raw, PageFailure):
                 yield raw

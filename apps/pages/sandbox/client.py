@@ -107,6 +107,7 @@ class Reader:
         preserve_very_small_text: bool = False,
         word_boxes: bool = False,
         margins: Margins | None = None,
+        skip_diagonal: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> list[Page | PageFailure]:
@@ -115,6 +116,7 @@ class Reader:
         ``hidden_text``: "keep", or "remove" to leave out text that people cannot see (``Page.hidden`` lists it);
         text below 2 points counts as hidden unless ``preserve_very_small_text``. ``word_boxes``: lines and table cells
         have the boxes of their words. ``margins``: only what is inside of them is read.
+        ``skip_diagonal``: diagonal text is left out.
         Raise ``DocumentError`` if the document cannot be opened at all, ``Stopped`` within about 0.2 s after
         ``should_stop`` returns True, OSError if the file cannot be read.
         """
@@ -126,6 +128,7 @@ class Reader:
             preserve_very_small_text=preserve_very_small_text,
             word_boxes=word_boxes,
             margins=margins,
+            skip_diagonal=skip_diagonal,
         )
         self._finish(reading, document, request)
         return reading.entries()
@@ -229,6 +232,7 @@ class Reader:
         preserve_very_small_text: bool = False,
         word_boxes: bool = False,
         margins: Margins | None = None,
+        skip_diagonal: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         max_pages: int = DEFAULT_RANGE_PAGES,
         should_stop: ShouldStop | None = None,
@@ -253,6 +257,7 @@ class Reader:
                     preserve_very_small_text=preserve_very_small_text,
                     word_boxes=word_boxes,
                     margins=margins,
+                    skip_diagonal=skip_diagonal,
                 )
                 try:
                     reading.read_next_part(child, request, is_fresh=False)

@@ -76,7 +76,8 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     ``word_boxes``: lines and cells have the boxes of their words.
     ``region``: the part of the page as displayed that a picture shows, None for the whole page; or that of a table.
     ``columns``: the x of the borders of its columns, if they are known.
-    ``margins``: only what is inside of them is read; pictures show them white.
+    ``margins``: only what is inside of them is read; pictures show them white. ``skip_diagonal``: diagonal text is left
+    out.
     """
 
     page_numbers: tuple[int, ...] = ()
@@ -95,6 +96,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     preserve_very_small_text: bool = False
     word_boxes: bool = False
     margins: Margins | None = None
+    skip_diagonal: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

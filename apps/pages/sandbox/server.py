@@ -227,6 +227,7 @@ class DocumentChild:
             preserve_very_small_text=request.preserve_very_small_text,
             word_boxes=request.word_boxes,
             margins=request.margins,
+            skip_diagonal=request.skip_diagonal,
         )
         for page in pages:
             protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))

@@ -225,10 +225,12 @@ def test_pictures_of_a_page_are_drawn_under_their_names(api: Api, parsed: Any) -
 
 
 def test_every_field_of_the_clients_is_accepted_and_unknown_ones_are_named(api: Api) -> None:
-    response = upload(api, adaptive_long_table="true", from_python_package="true", sparkle="1", save_images="true")
+    fields = {"adaptive_long_table": "true", "merge_tables_across_pages_in_markdown": "true", "sparkle": "1"}
+    response = upload(api, REPORT, **fields, from_python_package="true", save_images="true")
     assert response.status_code == 200
-    warnings = {(each["code"], each["option"]) for each in response.json()["warnings"]}
-    assert warnings == {("option_without_effect", "adaptive_long_table"), ("unknown_option", "sparkle")}
+    warnings = {(each["option"], each["code"]) for each in response.json()["warnings"]}
+    codes = ("option_without_effect", "option_without_effect", "unknown_option")
+    assert warnings == set(zip(fields, codes, strict=True))
 
 
 @pytest.mark.parametrize(

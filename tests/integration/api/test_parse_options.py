@@ -38,6 +38,11 @@ def warnings_of(job: dict[str, Any]) -> set[tuple[str, str]]:
         ({"crop_box": {"left": 1}}, ["crop_box", "right"], "invalid_option"),
         ({"disable_cache": "yes"}, ["disable_cache"], "invalid_option"),
         (
+            {"output_options": {"markdown": {"tables": {"markdown_table_multiline_separator": "a|b"}}}},
+            ["output_options", "markdown", "tables", "markdown_table_multiline_separator"],
+            "invalid_option",
+        ),
+        (
             {"output_options": {"markdown": {"tables": {"output_tables_as_markdown": 1}}}},
             ["output_options", "markdown", "tables", "output_tables_as_markdown"],
             "invalid_option",

@@ -140,6 +140,7 @@ def test_the_options_declared_as_having_an_effect_are_those_that_code_reads(
         for webhook in request.webhook_configurations or ():
             checked_target(webhook, ())
         assert request.webhook_configuration_ids  # requested_targets looks them up in the database
+        assert request.http_proxy  # named_document passes it to fetched, and the request is not sent without a URL
         assert request.transaction_id  # idempotency.begin reads it from the body
         with pytest.raises(InvalidOptions):
             named_document(None, request)  # type: ignore[arg-type]

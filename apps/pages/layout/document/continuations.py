@@ -30,11 +30,13 @@ PlacedBlock = tuple[int, Block]
 class ContinuationJoiner:
     """Take blocks in reading order and yield them, joined where one continues another.
 
-    ``words``: those of the document decide whether a hyphen at the end of a page belongs to its word.
+    ``words``: those of the document decide whether a hyphen at the end of a page belongs to its word. ``tables``: also
+    join tables.
     """
 
-    def __init__(self, words: DocumentWords = NO_WORDS) -> None:
+    def __init__(self, words: DocumentWords = NO_WORDS, *, tables: bool = True) -> None:
         self._words = words
+        self._tables = tables
         self._held: PlacedBlock | None = None
         # Footnotes and stamps between the halves of a paragraph, which follow it.
         self._waiting: list[PlacedBlock] = []
@@ -48,7 +50,7 @@ class ContinuationJoiner:
                 self._waiting.append((page_number, block))
                 continue
             if self._held is not None:
-                joined = _joined(self._held[1], block, self._words)
+                joined = _joined(self._held[1], block, self._words) if self._may_join(block) else None
                 if joined is not None:
                     self._held = self._held[0], joined
                     continue
@@ -63,6 +65,9 @@ class ContinuationJoiner:
         yield from self._waiting
         self._held = None
         self._waiting.clear()
+
+    def _may_join(self, block: Block) -> bool:
+        return self._tables or block.type is not BlockType.TABLE
 
     def _may_continue_past(self, block: Block) -> bool:
         """Return True for a footnote or a stamp after a paragraph that is not at its end."""

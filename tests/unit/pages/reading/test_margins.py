@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def test_margins_are_those_of_the_page_as_displayed(tmp_path: Path) -> None:
 
     assert text_of(read(path, Margins(top=0.15))) == ["middle of the sheet"]
     assert "left" in " ".join(text_of(read(path, Margins(left=0.15))))
+
+
+def test_diagonal_text_is_left_out_on_request(tmp_path: Path) -> None:
+    sheet = Sheet().text(72, 100, "Plain words")
+    for degrees, word in ((45, "Draft"), (4, "crooked"), (90, "upwards")):
+        turn = math.radians(degrees)
+        cos, sin = round(math.cos(turn), 4), round(math.sin(turn), 4)
+        matrix = (cos, sin, -sin, cos, 200 + 3 * degrees, 300)
+        sheet.raw(b"BT /F0 20 Tf %g %g %g %g %d %d Tm (%s) Tj ET" % (*matrix, word.encode()))
+    path = write_pdf(tmp_path / "draft.pdf", sheet)
+
+    assert "Draft" in " ".join(text_of(read(path, None)))
+    page = read(path, None, skip_diagonal=True)
+    assert sorted(text_of(page)) == ["Plain words", "crooked", "upwards"]
+    assert "lost_characters" not in page.quality
 
 
 def test_a_picture_ends_at_the_margin_and_a_scan_still_goes_to_ocr(tmp_path: Path) -> None:
