@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Run:
     log: Path
     folder: Path
     port: int
+    flower_port: int
 
     @property
     def output(self) -> str:
@@ -62,19 +64,14 @@ class Run:
 Start = Callable[..., Run]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
-    """Start ``make run`` on this test's data folder; remaining processes are ended after the test."""
+@contextmanager
+def starter(folder: Path, logs: Path) -> Iterator[Start]:
+    """A function that starts ``make run`` on a data folder; remaining processes are ended after the block."""
     runs: list[Run] = []
     ports = {"PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
 
     def start(**environment: str) -> Run:
-        log = tmp_path / f"run-{len(runs)}.log"
+        log = logs / f"run-{len(runs)}.log"
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         settings = {"LEAFMILL_DATA": str(folder), "PARSE_PROCESSES": "1", **ports, **environment}
         with log.open("wb") as out:
@@ -87,93 +84,69 @@ def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
                 stderr=out,
                 start_new_session=True,
             )
-        runs.append(Run(popen, log, Path(settings["LEAFMILL_DATA"]), int(settings["PORT"])))
+        data = Path(settings["LEAFMILL_DATA"])
+        runs.append(Run(popen, log, data, int(settings["PORT"]), int(settings["FLOWER_PORT"])))
         return runs[-1]
 
-    yield start
-    for run in runs:
-        if run.popen.poll() is None:
-            os.killpg(run.popen.pid, signal.SIGKILL)
-        end(run.members(), grace_seconds=0)
+    try:
+        yield start
+    finally:
+        for run in runs:
+            if run.popen.poll() is None:
+                os.killpg(run.popen.pid, signal.SIGKILL)
+            end(run.members(), grace_seconds=0)
 
 
-def test_one_interrupt_ends_everything(start: Start) -> None:
-    run = start()
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start ``make run`` on this test's data folder."""
+    with starter(folder, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start ``make run`` on the data folder that some tests share."""
+    folder = tmp_path_factory.mktemp("shared")
+    with starter(folder / "data", folder) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def running(shared_start: Start) -> Run:
+    """A run that the tests share until one of them ends it; starting one takes most of a test's time."""
+    run = shared_start()
     run.wait_for_output("Leafmill is ready")
     # Supervisor, broker, web, Flower, two workers; below them the web child, a pool child and its reader.
     wait_for(lambda: len(run.members()) == 9, "all processes run", seconds=30)
-
-    assert run.interrupt() < END_SECONDS
-    assert run.members() == []
+    return run
 
 
-def test_an_interrupt_during_the_start_ends_everything(start: Start) -> None:
-    run = start()
-    run.wait_for_output("Starting valkey")
-
-    assert run.interrupt() < END_SECONDS
-    assert run.members() == []
-
-
-def test_a_termination_ends_everything(start: Start) -> None:
-    run = start()
-    run.wait_for_output("Leafmill is ready")
-    began = time.monotonic()
-
-    run.popen.terminate()  # as a service manager does; make forwards it
-    run.popen.wait(30)
-
-    wait_for(lambda: run.members() == [], "no process is left", seconds=END_SECONDS)
-    assert time.monotonic() - began < END_SECONDS
-
-
-def test_a_second_start_keeps_the_data_and_prints_no_secret_again(start: Start, folder: Path) -> None:
-    first = start()
-    first.wait_for_output("Leafmill is ready")
-    key, password = API_KEY.findall(first.output), PASSWORD.findall(first.output)
-    assert len(key) == len(password) == 1
-    url = f"http://127.0.0.1:{first.port}/api/v2/parse"
-    headers = {"Authorization": f"Bearer {key[0]}"}
-    assert httpx.get(url, headers=headers).status_code == 200
-    first.interrupt()
-
-    second = start()
-    second.wait_for_output("Leafmill is ready")
-
-    assert httpx.get(url, headers=headers).status_code == 200, "the key of the first start is valid"
-    assert not API_KEY.search(second.output)
-    assert not PASSWORD.search(second.output)
-    assert f"LEAFMILL_DATA={folder} .venv/bin/python manage.py create_api_key NAME" in second.output
-    assert f"export LEAFMILL_DATA={folder}\n" in second.output
-    assert folder.stat().st_mode & 0o077 == 0, "no other user may read the data folder"
-
-
-def test_flower_requires_the_password_in_the_data_folder(start: Start, folder: Path) -> None:
-    flower = free_port()
-    run = start(FLOWER_PORT=str(flower))
-    run.wait_for_output("Leafmill is ready")
-    url = f"http://127.0.0.1:{flower}/workers"
+def test_flower_requires_the_password_in_the_data_folder(running: Run) -> None:
+    url = f"http://127.0.0.1:{running.flower_port}/workers"
     wait_for(lambda: status(url) is not None, "Flower answers", seconds=30)
-    password = folder / "flower_password"
+    password = running.folder / "flower_password"
 
     assert status(url) == 401
-    assert status(f"http://127.0.0.1:{flower}/metrics") == 401
+    assert status(f"http://127.0.0.1:{running.flower_port}/metrics") == 401
     assert httpx.get(url, auth=("admin", password.read_text())).status_code == 200
     assert password.stat().st_mode & 0o077 == 0
 
 
-def test_flower_receives_events_of_finished_tasks(start: Start, folder: Path) -> None:
-    flower = free_port()
-    run = start(FLOWER_PORT=str(flower))
-    run.wait_for_output("Leafmill is ready")
-    headers = {"Authorization": f"Bearer {API_KEY.findall(run.output)[0]}"}
-    url = f"http://127.0.0.1:{flower}/metrics"
+def test_flower_receives_events_of_finished_tasks(running: Run) -> None:
+    headers = {"Authorization": f"Bearer {API_KEY.findall(running.output)[0]}"}
+    url = f"http://127.0.0.1:{running.flower_port}/metrics"
     wait_for(lambda: status(url) is not None, "Flower answers", seconds=30)
-    login = ("admin", (folder / "flower_password").read_text())
+    login = ("admin", (running.folder / "flower_password").read_text())
 
     with (ROOT / "examples/report.pdf").open("rb") as document:
         sent = httpx.post(
-            f"http://127.0.0.1:{run.port}/api/v2/parse/upload",
+            f"http://127.0.0.1:{running.port}/api/v2/parse/upload",
             headers=headers,
             files={"file": document},
             data={"configuration": '{"tier": "fast", "version": "latest", "disable_cache": true}'},
@@ -189,6 +162,71 @@ def test_flower_receives_events_of_finished_tasks(start: Start, folder: Path) ->
     )
 
 
+def test_a_second_run_on_the_same_data_folder_is_refused(running: Run, shared_start: Start) -> None:
+    second = shared_start()
+
+    assert second.popen.wait(30) == 2
+    assert "already runs on the data folder" in second.output
+    assert running.popen.poll() is None
+    assert status(f"http://127.0.0.1:{running.port}/readyz") == 200
+
+
+def test_a_crashed_member_is_restarted_and_reported(running: Run) -> None:
+    web, worker = running.leader_of("granian"), running.leader_of("work", "housekeeping")
+
+    web.kill()
+    worker.kill()
+
+    running.wait_for_output("web ended unexpectedly (terminated by SIGKILL)")
+    running.wait_for_output("housekeeping ended unexpectedly (terminated by SIGKILL)")
+    running.wait_for_output("web runs again", seconds=20)
+    running.wait_for_output("housekeeping runs again", seconds=20)
+    wait_for(lambda: status(f"http://127.0.0.1:{running.port}/readyz") == 200, "web answers again", seconds=20)
+
+
+def test_one_interrupt_ends_everything_and_a_second_start_keeps_the_data(running: Run, shared_start: Start) -> None:
+    """This must be the last test of ``running``, because it ends the run."""
+    key, password = API_KEY.findall(running.output), PASSWORD.findall(running.output)
+    assert len(key) == len(password) == 1
+    url = f"http://127.0.0.1:{running.port}/api/v2/parse"
+    headers = {"Authorization": f"Bearer {key[0]}"}
+    assert httpx.get(url, headers=headers).status_code == 200
+
+    assert running.interrupt() < END_SECONDS
+    assert running.members() == []
+
+    second = shared_start()
+    second.wait_for_output("Leafmill is ready")
+    assert httpx.get(url, headers=headers).status_code == 200, "the key of the first start is valid"
+    assert not API_KEY.search(second.output)
+    assert not PASSWORD.search(second.output)
+    assert f"LEAFMILL_DATA={second.folder} .venv/bin/python manage.py create_api_key NAME" in second.output
+    assert f"export LEAFMILL_DATA={second.folder}\n" in second.output
+    assert second.folder.stat().st_mode & 0o077 == 0, "no other user may read the data folder"
+    assert second.interrupt() < END_SECONDS
+
+
+def test_an_interrupt_during_the_start_ends_everything(start: Start) -> None:
+    run = start()
+    run.wait_for_output("Starting valkey")
+
+    assert run.interrupt() < END_SECONDS
+    assert run.members() == []
+
+
+def test_a_termination_ends_everything_even_with_a_long_path_of_the_data_folder(start: Start, tmp_path: Path) -> None:
+    """The path of a Unix socket is limited to about a hundred characters."""
+    run = start(LEAFMILL_DATA=str(tmp_path / ("x" * 120)))
+    run.wait_for_output("Leafmill is ready")
+    began = time.monotonic()
+
+    run.popen.terminate()  # as a service manager does; make forwards it
+    run.popen.wait(30)
+
+    wait_for(lambda: run.members() == [], "no process is left", seconds=END_SECONDS)
+    assert time.monotonic() - began < END_SECONDS
+
+
 @pytest.mark.parametrize("variable", ["PORT", "FLOWER_PORT"])
 def test_a_taken_port_gives_one_clear_message(start: Start, variable: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -199,35 +237,6 @@ def test_a_taken_port_gives_one_clear_message(start: Start, variable: str) -> No
     assert f"Port {port} on 127.0.0.1 is taken by another program" in run.output
     assert f"{variable}={port + 1}" in run.output
     assert "Traceback" not in run.output
-    assert run.members() == []
-
-
-def test_a_second_run_on_the_same_data_folder_is_refused(start: Start) -> None:
-    first = start()
-    first.wait_for_output("Leafmill is ready")
-
-    second = start()
-
-    assert second.popen.wait(30) == 2
-    assert "already runs on the data folder" in second.output
-    assert first.popen.poll() is None
-    assert status(f"http://127.0.0.1:{first.port}/readyz") == 200
-
-
-def test_a_crashed_member_is_restarted_and_reported(start: Start) -> None:
-    run = start()
-    run.wait_for_output("Leafmill is ready")
-    web, worker = run.leader_of("granian"), run.leader_of("work", "housekeeping")
-
-    web.kill()
-    worker.kill()
-
-    run.wait_for_output("web ended unexpectedly (terminated by SIGKILL)")
-    run.wait_for_output("housekeeping ended unexpectedly (terminated by SIGKILL)")
-    run.wait_for_output("web runs again", seconds=20)
-    run.wait_for_output("housekeeping runs again", seconds=20)
-    wait_for(lambda: status(f"http://127.0.0.1:{run.port}/readyz") == 200, "web answers again", seconds=20)
-    assert run.interrupt() < END_SECONDS
     assert run.members() == []
 
 
@@ -244,14 +253,6 @@ def test_no_process_survives_a_killed_supervisor_and_its_starter(start: Start) -
     wait_for(lambda: run.members() == [], "no process is left", seconds=END_SECONDS)
     again = start()
     again.wait_for_output("Leafmill is ready")
-
-
-def test_a_long_path_of_the_data_folder_works(start: Start, tmp_path: Path) -> None:
-    """The path of a Unix socket is limited to about a hundred characters."""
-    run = start(LEAFMILL_DATA=str(tmp_path / ("x" * 120)))
-    run.wait_for_output("Leafmill is ready")
-    assert run.interrupt() < END_SECONDS
-    assert run.members() == []
 
 
 def is_the_starter(process: psutil.Process, folder: Path) -> bool:
