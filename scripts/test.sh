@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the tests in tiers, quick ones first, and stop at the first tier that fails. The last line of each tier is printed
+# Run the tests in tiers, quick ones first, and begin no tier after one that failed. The last line of each tier is printed
 # again at the end. TESTS="PATH ..." runs only these paths; servers are installed only if a path is outside tests/unit.
 set -u
 cd "$(dirname "$0")/.."
@@ -18,34 +18,39 @@ if [ -n "${TESTS:-}" ]; then
     exec .venv/bin/python -m pytest $TESTS ${ARGS:-}
 fi
 
-summary=$(mktemp)
-trap 'rm -f "$summary"' EXIT
-status=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 run_tier() { # NAME PATH...
     name=$1
     shift
     echo "--- $name"
-    log=$(mktemp)
+    log=$(mktemp "$work/log.XXXXXX")
     { .venv/bin/python -m pytest "$@" ${ARGS:-}; echo $? >"$log.status"; } | tee "$log"
-    status=$(cat "$log.status")
-    tail -n 1 "$log" >>"$summary"
-    rm -f "$log" "$log.status"
-    return "$status"
+    tail -n 1 "$log" >>"$work/summary"
+    return "$(cat "$log.status")"
 }
 
-# Run two sets of tiers at the same time: each mostly waits, or uses one core. The second is printed after the first.
-run_beside() { # SET SET
-    second=$(mktemp)
-    "$2" >"$second" 2>&1 &
-    running=$!
-    "$1"
-    of_first=$?
-    wait "$running"
-    of_second=$?
-    cat "$second"
-    rm -f "$second"
-    [ "$of_first" -eq 0 ] && [ "$of_second" -eq 0 ]
+# Run tiers in two lanes, because a tier mostly waits or uses one core. A lane that is free begins the first tier that no
+# lane has begun; a tier's output is printed when it ends.
+run_in_lanes() { # TIER...
+    lane "$@" &
+    lane "$@"
+    wait
+    [ ! -e "$work/failed" ]
+}
+
+lane() { # TIER...
+    for tier in "$@"; do
+        [ ! -e "$work/failed" ] || break
+        mkdir "$work/$tier" 2>/dev/null || continue
+        "$tier" >"$work/$tier/output" 2>&1 || touch "$work/failed"
+        cat "$work/$tier/output"
+    done
+}
+
+set_up() {
+    scripts/test_servers.sh && scripts/test_deployment.sh && scripts/test_clients.sh
 }
 
 unit_pages() {
@@ -56,35 +61,48 @@ unit_others() {
     run_tier "unit, others" --ignore=tests/unit/pages tests/unit
 }
 
-# Readings of pictures take minutes and depend on no database.
-jobs_on_each_database() {
-    run_tier "jobs" tests/integration/jobs &&
-        run_tier "jobs on SQLite" --database=sqlite --ignore=tests/integration/jobs/test_pictures_read.py \
-            --ignore=tests/integration/jobs/test_second_look.py tests/integration/jobs
+jobs_on_postgres() {
+    run_tier "jobs" tests/integration/jobs
 }
 
-other_integration_and_deployment() {
-    run_tier "integration" --ignore=tests/integration/jobs tests/integration &&
-        scripts/test_deployment.sh &&
-        scripts/test_clients.sh &&
-        run_tier "deployment" tests/deployment
+# These tests prove what a model's answer becomes, which depends on no database.
+OF_ANSWERS=$(printf 'tests/integration/jobs/test_%s.py ' answer_check dialects hidden_text pictures_read second_look)
+
+jobs_on_sqlite() {
+    run_tier "jobs on SQLite" --database=sqlite $(printf -- '--ignore=%s ' $OF_ANSWERS) tests/integration/jobs
 }
 
-OTHERS=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces pause ocr command_line clients)
-
-acceptance_others() {
-    run_tier "acceptance, other programs" $OTHERS tests/test_documentation.py
+integration() {
+    run_tier "integration" --ignore=tests/integration/jobs tests/integration
 }
 
-acceptance_on_parts() {
-    run_tier "acceptance, on each set of backends" $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
+deployment() {
+    run_tier "deployment" tests/deployment
 }
 
-run_beside unit_pages unit_others &&
-    scripts/test_servers.sh &&
-    run_beside other_integration_and_deployment jobs_on_each_database &&
-    run_beside acceptance_on_parts acceptance_others || status=1
+OTHERS=$(printf 'tests/acceptance/test_%s.py ' make_run demo doctor backup flower logs traces clients)
+
+other_programs() {
+    run_tier "acceptance, other programs" $OTHERS
+}
+
+documentation() {
+    run_tier "documentation" tests/test_documentation.py
+}
+
+embedded() {
+    run_tier "acceptance, embedded backends" -k embedded $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
+}
+
+rabbitmq() {
+    run_tier "acceptance, other backends" -k "not embedded" $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
+}
+
+# The longest tiers first, so that both lanes end at about the same time.
+run_in_lanes set_up unit_pages unit_others &&
+    run_in_lanes jobs_on_postgres other_programs integration rabbitmq jobs_on_sqlite embedded documentation deployment
+status=$?
 
 echo "--- all tiers"
-cat "$summary"
+cat "$work/summary"
 exit "$status"
