@@ -10,6 +10,7 @@ import io
 import itertools
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 
 import pytesseract
@@ -41,8 +42,9 @@ class Word:
         return (self.left + self.right) / 2
 
 
+@lru_cache(maxsize=32)
 def markdown_of(picture: bytes) -> str:
-    """Return what a picture (JPEG) shows as Markdown."""
+    """Return what a picture (JPEG) shows as Markdown. The same picture is read once."""
     with Image.open(io.BytesIO(picture)) as opened:
         grey = opened.convert("L")
     grey = grey.resize((ENLARGED * grey.width, ENLARGED * grey.height), Image.Resampling.LANCZOS)
