@@ -191,6 +191,20 @@ UNSUPPORTED_OPTIONS = env.choice(
     values=("refuse", "warn"),
 )
 
+COMPATIBLE_API_TIER = env.choice(
+    "COMPATIBLE_API_TIER",
+    "fast",
+    "tier of documents that come over the APIs of other services and name none",
+    values=("fast", "cost_effective", "agentic", "agentic_plus"),
+)
+SYNC_WAIT_SECONDS = env.integer(
+    "SYNC_WAIT_SECONDS",
+    120,
+    "seconds for which a request over the API of another service waits for the result",
+    minimum=1,
+    maximum=600,
+)
+
 # --- Model providers ------------------------------------------------------------------------------------------------
 
 EXTERNAL_PROVIDERS = env.boolean(

@@ -28,9 +28,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Caller, None]:
         """Return the caller. Raise Unauthenticated, or NotFound if ``project_id`` is not the project of the key."""
-        scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not 0 < len(key) <= MAX_KEY_CHARS:
+        key = self.sent_key(request)
+        if not 0 < len(key) <= MAX_KEY_CHARS:
             raise Unauthenticated
         api_key = accounts.find_api_key(key)
         if api_key is None:
@@ -39,6 +38,11 @@ class ApiKeyAuthentication(BaseAuthentication):
         if project_id and not api_key.project.is_called(project_id):
             raise NotFound(WRONG_PROJECT)
         return Caller(api_key.project, api_key), None
+
+    def sent_key(self, request: Request) -> str:
+        """Return the key of the request, "" if it has none."""
+        scheme, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        return key.strip() if scheme.lower() == "bearer" else ""
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -70,7 +70,7 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
     response["X-Content-Type-Options"] = "nosniff"
     if not kind.retryable:
         response["x-should-retry"] = "false"
-    elif kind.status in (409, 429, 503, 507):
+    elif kind.status in (409, 429, 503, 504, 507):
         response["Retry-After"] = str(error.wait_seconds if isinstance(error, IntakePaused) else RETRY_AFTER_SECONDS)
     if kind.status == 401:
         response["WWW-Authenticate"] = "Bearer"

@@ -19,7 +19,7 @@ from apps.core import logs
 logger = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_API_PATHS = ("/api/", "/livez", "/readyz")
+_API_PATHS = ("/api/", "/livez", "/readyz", "/v1/", "/general/", "/process", "/by-page/", "/mcp", "/version")
 # Probes, Prometheus and autoscalers address a pod by its IP. These responses contain no link, so a forged host name
 # cannot get into one.
 ANY_HOST_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/api/queue-statusz"})

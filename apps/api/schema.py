@@ -111,6 +111,7 @@ IDEMPOTENCY_KEY = [
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "apps.api.authentication.ApiKeyAuthentication"
+    match_subclasses = True
     name = "ApiKey"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.annotations import extract
+from apps.api.compatible import urls as compatible
 from apps.api.neighbours import batches, directories, page_images, projects
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
@@ -75,4 +76,5 @@ urlpatterns = [
     path("api/v2/projects", projects.PagedProjects.as_view()),
     path("api/v2/projects/<str:project_id>", projects.PagedProjectById.as_view()),
     *first_api.urlpatterns,
+    *compatible.urlpatterns,
 ]

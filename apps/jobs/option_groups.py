@@ -378,6 +378,13 @@ class FirstApiOutput(Options):
     extract_layout: bool | None = None
 
 
+class DoclingOutput(Options):
+    """How ``/v1/convert`` presents the result of the job; see docling-serve's API. Others ignore it."""
+
+    to_formats: Annotated[list[Literal["md", "json", "html", "text"]], Field(min_length=1, max_length=4)] | None = None
+    md_page_break_placeholder: ShortText | None = None
+
+
 @dataclass(frozen=True)
 class Presentation:
     """The values of ``FirstApiOutput`` with their defaults."""

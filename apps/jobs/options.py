@@ -17,6 +17,7 @@ from apps.accounts.models import ProjectQuota
 from apps.jobs.option_groups import (
     AgenticOptions,
     CropBox,
+    DoclingOutput,
     FastOptions,
     FirstApiOutput,
     Ignore,
@@ -80,6 +81,7 @@ class JobOptions(Options):
     webhook_configurations: Annotated[list[WebhookConfiguration] | None, Field(max_length=50)] = None
     webhook_configuration_ids: Names | None = None
     first_api: FirstApiOutput | None = None
+    docling: DoclingOutput | None = None
 
     def stored(self) -> dict[str, Any]:
         """Return the options that a job keeps, as JSON. Those that only a request has are left out."""
@@ -280,6 +282,16 @@ class JobOptions(Options):
         group = self.first_api or FirstApiOutput()
         chosen = {each.name: getattr(group, each.name) for each in fields(Presentation)}
         return Presentation(**{name: value for name, value in chosen.items() if value is not None})
+
+    @property
+    def docling_formats(self) -> frozenset[str]:
+        """The forms of the result that docling-serve's API returns."""
+        return frozenset((self.docling and self.docling.to_formats) or ("md",))
+
+    @property
+    def docling_page_break(self) -> str:
+        """The text between two pages of the Markdown that docling-serve's API returns; "": join the pages as usual."""
+        return (self.docling and self.docling.md_page_break_placeholder) or ""
 
     @property
     def _processing(self) -> ProcessingOptions:

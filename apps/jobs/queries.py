@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -48,6 +48,39 @@ def find_job(*, project: Project, job_id: str) -> ParseJob:
     if job is None:
         raise JobNotFound
     return job
+
+
+def find_repeated_job(
+    *,
+    project: Project,
+    name: str,
+    sha256: str,
+    tier: str,
+    target_pages: str,
+    max_pages: int | None,
+    options: dict[str, Any],
+    waited: timedelta,
+) -> ParseJob | None:
+    """Return the job that an earlier, equal request created and whose result it did not get; None if there is none.
+
+    That job is open, or it took longer than the request ``waited``. Only the last hour counts.
+    """
+    unread = Q(state__in=OPEN_JOBS) | Q(
+        state__in=(JobState.SUCCEEDED, JobState.PARTIAL), finished_at__gt=F("created_at") + waited
+    )
+    same = ParseJob.objects.filter(
+        unread,
+        project=project,
+        created_at__gte=timezone.now() - timedelta(hours=1),
+        document_name=name,
+        document__sha256=sha256,
+        tier=tier,
+        target_pages=target_pages,
+        max_pages=max_pages,
+        options=options,
+        password_sealed="",
+    )
+    return same.order_by("-created_at").first()
 
 
 def find_job_of_link(job_id: str) -> ParseJob | None:

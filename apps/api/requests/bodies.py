@@ -22,18 +22,19 @@ from apps.api.request_errors import (
 from apps.api.requests import idempotency
 
 MAX_BODY_BYTES = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_KEYS = 1000
 MAX_PROBLEMS = 50
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
+def read_json(request: Request, *, optional: bool = False, max_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """Return the JSON object in the body. If ``optional``, an empty body is an empty object.
 
     Ends the request if it was answered before (``idempotency.begin``).
     """
-    raw = read_raw(request)
+    raw = read_raw(request, max_bytes=max_bytes)
     if not raw:
         if optional:
             return {}
@@ -45,24 +46,24 @@ def read_json(request: Request, *, optional: bool = False) -> dict[str, Any]:
     return content
 
 
-def read_raw(request: Request) -> bytes:
-    """Return a body of at most ``MAX_BODY_BYTES``. Raise UnsupportedEncoding, FieldTooLarge or IncompleteUpload."""
+def read_raw(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return a body of at most ``max_bytes``. Raise UnsupportedEncoding, FieldTooLarge or IncompleteUpload."""
     check_encoding(request)
     source, announced = source_of(request)
-    too_large = FieldTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB. Send a smaller one.")
-    if announced > MAX_BODY_BYTES:
+    too_large = FieldTooLarge(f"The body is larger than {max_bytes // 1024} KB. Send a smaller one.")
+    if announced > max_bytes:
         raise too_large
-    raw = b""
+    raw = bytearray()
     try:
-        while len(raw) <= MAX_BODY_BYTES and (chunk := source.read(MAX_BODY_BYTES + 1 - len(raw))):
+        while len(raw) <= max_bytes and (chunk := source.read(min(CHUNK_BYTES, max_bytes + 1 - len(raw)))):
             raw += chunk
     except OSError as error:  # also Django's UnreadablePostError
         raise IncompleteUpload from error
-    if len(raw) > MAX_BODY_BYTES:
+    if len(raw) > max_bytes:
         raise too_large
     if len(raw) < announced:
         raise IncompleteUpload
-    return raw
+    return bytes(raw)
 
 
 def content_type(request: Request) -> str:

@@ -16,7 +16,7 @@ def table() -> str:
     """Return the table of every option and its state."""
     rows = ["| option | state | |", "|---|---|---|"]
     for path, has_effect, is_refused, description in option_states(ParseRequest):
-        if path.startswith("first_api."):  # fields of the first API, which has a page of its own
+        if path.startswith(("first_api.", "docling.")):  # fields of other APIs, which have pages of their own
             continue
         state = "works" if has_effect else "422" if is_refused else "no effect"
         note = description if has_effect else what_happens(path)

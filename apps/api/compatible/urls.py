@@ -1,0 +1,18 @@
+"""The addresses of other services' APIs."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.api.compatible.docling import views as docling
+
+urlpatterns = [
+    path("v1/convert/file", docling.ConvertFile.as_view()),
+    path("v1/convert/file/async", docling.ConvertFileAsync.as_view()),
+    path("v1/convert/source", docling.ConvertSource.as_view()),
+    path("v1/convert/source/async", docling.ConvertSourceAsync.as_view()),
+    path("v1/status/poll/<str:task_id>", docling.PollStatus.as_view()),
+    path("v1/result/<str:task_id>", docling.Result.as_view()),
+    path("health", docling.Health.as_view()),
+    path("version", docling.Version.as_view()),
+]

@@ -1,0 +1,52 @@
+"""The APIs of other services. Their requests wait for a result, so a thread does the work of workers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from apps.accounts import services as accounts
+from apps.jobs.models import ParseJob
+from apps.jobs.states import JobState
+from tests.integration.api.conftest import Api
+from tests.integration.jobs.conftest import run
+
+REPORT = (Path(__file__).resolve().parents[4] / "examples" / "report.pdf").read_bytes()
+
+
+@pytest.fixture
+def worker(transactional_db: None) -> Iterator[None]:
+    """Run every job that is created, until the test ends."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(0.02):
+            for job in ParseJob.objects.filter(state=JobState.PENDING):
+                run(job)
+        connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.fixture
+def key(transactional_db: None) -> str:
+    return accounts.create_api_key(name="test")[1]
+
+
+@pytest.fixture
+def keyless(transactional_db: None) -> Client:
+    return Client(raise_request_exception=False)
+
+
+__all__ = ["Api"]
