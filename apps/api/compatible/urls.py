@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.api.compatible.docling import views as docling
+from apps.api.compatible.unstructured import views as unstructured
 
 urlpatterns = [
     path("v1/convert/file", docling.ConvertFile.as_view()),
@@ -15,4 +16,6 @@ urlpatterns = [
     path("v1/result/<str:task_id>", docling.Result.as_view()),
     path("health", docling.Health.as_view()),
     path("version", docling.Version.as_view()),
+    path("general/v0/general", unstructured.Partition.as_view()),
+    path("general/docs", unstructured.SplitCollection.as_view()),
 ]

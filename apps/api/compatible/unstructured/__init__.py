@@ -1,0 +1,1 @@
+"""Unstructured's API: ``/general/v0/general``."""
