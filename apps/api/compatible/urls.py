@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from apps.api.compatible import open_webui
 from apps.api.compatible.docling import views as docling
 from apps.api.compatible.unstructured import views as unstructured
 
@@ -18,4 +19,6 @@ urlpatterns = [
     path("version", docling.Version.as_view()),
     path("general/v0/general", unstructured.Partition.as_view()),
     path("general/docs", unstructured.SplitCollection.as_view()),
+    path("process", open_webui.Process.as_view()),
+    path("by-page/process", open_webui.ProcessByPage.as_view()),
 ]
