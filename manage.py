@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. ``parse`` bypasses Django: it needs no settings and must start quickly."""
+"""Django's command line. ``parse`` and ``mcp`` bypass Django: they need no settings and must start quickly."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ def main() -> None:
         from apps.cli.command_line import main as parse
 
         sys.exit(parse(sys.argv[2:]))
+    if sys.argv[1:2] == ["mcp"]:
+        from apps.cli.mcp_stdio import main as mcp
+
+        sys.exit(mcp(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
     from django.core.management import execute_from_command_line
     from django.db.utils import OperationalError, ProgrammingError

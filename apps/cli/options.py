@@ -126,7 +126,7 @@ def check_options(options: argparse.Namespace) -> None:
     if options.boxes and options.format != "json":
         raise UsageError("invalid_option", "--boxes needs --format json: Markdown and text have no boxes.")
     if options.server is not None:
-        _check_server(options)
+        check_server(options)
     if options.server:
         return
     if options.mode != "fast":
@@ -142,7 +142,8 @@ def check_options(options: argparse.Namespace) -> None:
             raise UsageError("invalid_option", f"--{name} needs a running service. Pass its address with --server URL.")
 
 
-def _check_server(options: argparse.Namespace) -> None:
+def check_server(options: argparse.Namespace) -> None:
+    """Raise UsageError for a wrong address or key. Set ``api_key`` from the environment if it is missing."""
     try:
         address = urlsplit(options.server)
         is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0

@@ -6,6 +6,7 @@ from django.urls import path
 
 from apps.api.compatible import open_webui
 from apps.api.compatible.docling import views as docling
+from apps.api.compatible.mcp import views as mcp
 from apps.api.compatible.unstructured import views as unstructured
 
 urlpatterns = [
@@ -21,4 +22,5 @@ urlpatterns = [
     path("general/docs", unstructured.SplitCollection.as_view()),
     path("process", open_webui.Process.as_view()),
     path("by-page/process", open_webui.ProcessByPage.as_view()),
+    path("mcp", mcp.Mcp.as_view()),
 ]
