@@ -19,3 +19,4 @@ compile -c requirements.txt ocr_worker/requirements-gpu.in -o ocr_worker/require
 compile requirements-setup.in -o requirements-setup.txt "$@"
 compile tests/clients/first_api/requirements.in -o tests/clients/first_api/requirements.txt "$@"
 compile tests/clients/second_api/requirements.in -o tests/clients/second_api/requirements.txt "$@"
+compile tests/clients/compatible/requirements.in -o tests/clients/compatible/requirements.txt "$@"

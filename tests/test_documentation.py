@@ -1,8 +1,8 @@
 """The documentation is correct: its examples run, its links have targets, its names exist.
 
 A fenced block of ``sh`` or ``python`` runs in a copy of the repository's root, with a service on port 8000. A block of
-``sh no-test`` does not run, and one of ``python first_api`` or ``js typescript`` runs in acceptance/test_clients.py. A
-block of ``markdown`` after an ``sh`` block is the expected output.
+``sh no-test`` does not run, and one of ``python first_api``, ``python compatible`` or ``js typescript`` runs in
+acceptance/test_clients.py. A block of ``markdown`` after an ``sh`` block is the expected output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""LlamaParse's own clients against a running service: each client makes all its calls in one process, at once.
+"""The clients of LlamaParse and of other services against a running service: each makes all its calls in one process.
 
 ``scripts/test_clients.sh`` installs them.
 """
@@ -28,10 +28,14 @@ COMMANDS = {
     "second_api_1.0.0": [str(CLIENTS / "second_api" / ".venv" / "bin" / "python"), SECOND_API],
     "first_api": [str(CLIENTS / "first_api" / ".venv" / "bin" / "python"), str(CLIENTS / "first_api" / "calls.py")],
     "typescript": ["node", str(CLIENTS / "typescript" / "calls.mjs")],
+    "compatible": [str(CLIENTS / "compatible" / ".venv" / "bin" / "python"), str(CLIENTS / "compatible" / "calls.py")],
 }
+MORE_ARGUMENTS = {"compatible": [sys.executable, str(ROOT / "manage.py"), "mcp"]}
+_RUN_ALL = ["-c", "import runpy, sys; [runpy.run_path(path) for path in sys.argv[1:]]"]
 # The ending of a program, and the arguments with which several run one after the other.
 RUNNERS = {
-    "first_api": (".py", ["-c", "import runpy, sys; [runpy.run_path(path) for path in sys.argv[1:]]"]),
+    "first_api": (".py", _RUN_ALL),
+    "compatible": (".py", _RUN_ALL),
     "typescript": (".mjs", ["run_all.mjs"]),
 }
 MAX_SECONDS = 240
@@ -66,20 +70,22 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment_of(service: RunningService) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME")}
-    return inherited | {"LLAMA_CLOUD_BASE_URL": service.url, "LLAMA_CLOUD_API_KEY": service.key}
+    ours = {"LLAMA_CLOUD_BASE_URL": service.url, "LLAMA_CLOUD_API_KEY": service.key, "LEAFMILL_API_KEY": service.key}
+    return inherited | ours
 
 
 def examples_of(client: str) -> list[str]:
-    """Return the examples in docs/clients.md that need the environment of this client."""
-    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-    return [found["body"] for found in FENCED.finditer(page) if found["kind"].strip().endswith(f" {client}")]
+    """Return the examples in the documentation that need the environment of this client."""
+    pages = (page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").rglob("*.md")))
+    found = (block for page in pages for block in FENCED.finditer(page))
+    return [block["body"] for block in found if block["kind"].strip().endswith(f" {client}")]
 
 
 @pytest.mark.parametrize("client", COMMANDS)
 def test_every_call_of_the_client_works(client: str, service: RunningService, documents: Path) -> None:
     assert Path(COMMANDS[client][0]).exists() or client == "typescript", "Run scripts/test_clients.sh first"
     done = subprocess.run(
-        [*COMMANDS[client], str(documents)],
+        [*COMMANDS[client], str(documents), *MORE_ARGUMENTS.get(client, ())],
         env=environment_of(service),
         capture_output=True,
         text=True,
@@ -100,7 +106,7 @@ def test_the_examples_of_the_documentation_run(client: str, service: RunningServ
     ending, run_all = RUNNERS[client]
     programs = [f"./example{number}{ending}" for number, _code in enumerate(examples_of(client))]
     for program, code in zip(programs, examples_of(client), strict=True):
-        (tmp_path / program).write_text(code, encoding="utf-8")
+        (tmp_path / program).write_text(code.replace("http://127.0.0.1:8000", service.url), encoding="utf-8")
     (tmp_path / "run_all.mjs").write_text("for (const path of process.argv.slice(2)) await import(path);")
     done = subprocess.run(
         [COMMANDS[client][0], *run_all, *programs],
