@@ -30,7 +30,7 @@ HIDDEN_TEXT, UNCHECKED = "hidden_text", "hidden_text_unchecked"
 # Letters smaller than this are tiny: footnotes have 5 points or more, the smallest print on a package has 3.
 TINY_POINTS = 2.0
 MAX_REPORTED_TEXTS, MAX_REPORTED_CHARACTERS = 50, 2_000
-COARSE_DPI, MAX_COARSE_PIXELS = 72.0, 4_000_000
+QUICK_DPI, COARSE_DPI, MAX_COARSE_PIXELS = 48.0, 72.0, 4_000_000
 FINE_DPI, MAX_FINE_PIXELS = 200.0, 16_000_000
 # Levels (0-255) by which text must differ from its background: in the coarse and in the fine rendering.
 CLEAR_CONTRAST, MIN_CONTRAST = 32, 16
@@ -93,14 +93,20 @@ def remove_hidden_text(raw: RawPage, drawn: Drawn, *, place: Place, keep_tiny: b
 
 
 class _HiddenTextFinder:
-    """Find the hidden text of one page in a coarse rendering, and in a fine one where the coarse one is not clear."""
+    """Find the hidden text of one page in a coarse rendering, and in a fine one where the coarse one is not clear.
+
+    On most pages a quick rendering shows that nothing is hidden.
+    """
 
     def __init__(self, page: DrawnPage, objects: PageObjects) -> None:
         self._page = page
         self._objects = objects
         self._whole = Box(0.0, 0.0, *page.size)
         self._scanned = objects.pictured_share(self._whole) >= MIN_SCAN_SHARE
-        self._coarse = RenderedRegion(page, objects, dpi=COARSE_DPI, part=self._whole, max_pixels=MAX_COARSE_PIXELS)
+        self._coarse = self._rendered(QUICK_DPI)
+
+    def _rendered(self, dpi: float) -> RenderedRegion:
+        return RenderedRegion(self._page, self._objects, dpi=dpi, part=self._whole, max_pixels=MAX_COARSE_PIXELS)
 
     def judge(self, candidates: Sequence[_Candidate]) -> list[str]:
         """Mark the hidden candidates; return the invisible texts of the page that are in no candidate."""
@@ -109,7 +115,12 @@ class _HiddenTextFinder:
             for candidate in candidates
             if not candidate.hidden and (candidate.text.isalnum() or _letters(candidate.text))
         ]
-        clear = self._coarse.are_clear(_cores_of([candidate.box for candidate in judged]), CLEAR_CONTRAST)
+        cores = _cores_of([candidate.box for candidate in judged])
+        is_all_clear = all(self._coarse.are_clear(cores, CLEAR_CONTRAST, within=True))
+        if is_all_clear and not any(self._is_invisible(item) for item in self._objects.texts):
+            return []
+        self._coarse = self._rendered(COARSE_DPI)
+        clear = self._coarse.are_clear(cores, CLEAR_CONTRAST)
         unseen = [candidate for candidate, is_clear in zip(judged, clear, strict=True) if not is_clear]
         boxes = [
             box for candidate in unseen if (box := _wider(candidate.box, 2.0).intersection(self._whole)) is not None

@@ -41,12 +41,20 @@ class RenderedRegion:
         place = self._pixels(box)
         return 0 if place is None else int(_inside(self._ink, place).max())
 
-    def are_clear(self, edges: Any, least: int) -> list[bool]:
-        """Return ``ink(box) >= least`` for boxes. ``edges``: a row of x0, top, x1 and bottom for each."""
+    def are_clear(self, edges: Any, least: int, *, within: bool = False) -> list[bool]:
+        """Return ``ink(box) >= least`` for boxes. ``edges``: a row of x0, top, x1 and bottom for each.
+
+        ``within``: only pixels that are inside the box from left to right, where it is wider than two pixels.
+        """
         (rows, columns), scale = self._ink.shape, self.dpi / 72
         start = np.array((self._part.x0, self._part.top))
-        x0, y0 = np.maximum(np.floor((edges[:, :2] - start) * scale), 0).T.astype(int)
-        x1, y1 = np.minimum(np.ceil((edges[:, 2:] - start) * scale), (columns, rows)).T.astype(int)
+        starts, ends = (edges[:, :2] - start) * scale, (edges[:, 2:] - start) * scale
+        if within:
+            margin = np.where(ends[:, 0] - starts[:, 0] > 2, 1, 0)
+            starts[:, 0] += margin
+            ends[:, 0] -= margin
+        x0, y0 = np.maximum(np.floor(starts), 0).T.astype(int)
+        x1, y1 = np.minimum(np.ceil(ends), (columns, rows)).T.astype(int)
         places = np.flatnonzero((x0 < x1) & (y0 < y1))
         clear = np.zeros(len(edges), bool)
         if not len(places):
