@@ -120,11 +120,12 @@ def parse_json(raw: bytes) -> dict[str, Any]:
         raise InvalidJson from error
     if not isinstance(value, dict):
         raise InvalidJson("The JSON is not an object. Send an object, {...}.")
-    _check_storable(value, depth=1)
+    check_storable(value)
     return value
 
 
-def _check_storable(value: object, *, depth: int) -> None:
+def check_storable(value: object, *, depth: int = 1) -> None:
+    """Raise InvalidJson for a value that is nested too deeply, or contains text that no database can store."""
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             raise InvalidJson("A text in the JSON contains NUL or half of a surrogate pair. Remove these characters.")
@@ -134,9 +135,9 @@ def _check_storable(value: object, *, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise InvalidJson(f"The JSON is nested more than {MAX_DEPTH} levels deep. Send a flatter object.")
     for item in value:
-        _check_storable(item, depth=depth + 1)
+        check_storable(item, depth=depth + 1)
         if isinstance(value, dict):
-            _check_storable(value[item], depth=depth + 1)
+            check_storable(value[item], depth=depth + 1)
 
 
 def validated(model: type[Model], values: dict[str, Any], *, where: str = "body") -> Model:

@@ -112,11 +112,13 @@ def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> Iterator[For
 
 
 def check_fields(values: Mapping[str, Sequence[str]], *, max_fields: int) -> None:
-    """Raise TooManyFields or FieldTooLarge if the fields of a form exceed the limits."""
+    """Raise TooManyFields, FieldTooLarge or InvalidRequest if the fields exceed the limits, or cannot be stored."""
     if sum(len(sent) for sent in values.values()) > max_fields:
         raise too_many_fields(max_fields)
     if any(len(value) > MAX_FIELD_BYTES for sent in values.values() for value in sent):
         raise FieldTooLarge
+    if any("\x00" in value for sent in values.values() for value in sent):
+        raise InvalidRequest("The form contains NUL. Remove it.")
 
 
 def too_many_fields(max_fields: int) -> TooManyFields:

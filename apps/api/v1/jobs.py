@@ -282,8 +282,6 @@ def _form_of(request: Request) -> Iterator[Form]:
         values = parse_qs(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError as error:
         raise InvalidRequest("The form is malformed or has too many fields. Send it in UTF-8.") from error
-    if any("\x00" in value for sent in values.values() for value in sent):
-        raise InvalidRequest("The form contains NUL. Remove it.")
     check_fields(values, max_fields=MAX_FIELDS)
     idempotency.begin(request, lambda: idempotency.fingerprint_of(raw))
     yield Form(values, None)

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from apps.accounts.models import Project
 from apps.api.request_errors import InvalidOptions, OptionProblem, printable
-from apps.api.requests.bodies import validated
+from apps.api.requests.bodies import check_storable, validated
 from apps.api.v1.form_fields import FIELDS, MARKERS, MAY_BE_EMPTY
 from apps.api.v2.job_request import MAX_WARNINGS, accept_request
 from apps.api.v2.options import ParseRequest
@@ -172,9 +172,11 @@ def _number(text: str) -> float:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except RecursionError as error:
         raise ValueError(text) from error
+    check_storable(value)
+    return value
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
