@@ -81,6 +81,8 @@ def submit_and_wait(request: Request, source: Upload | Document, accepted: JobRe
         if not may_wait:
             raise TooManyWaiting
         job = _job_of_earlier_request(request, source, accepted) or submit(request, source, accepted)
+        if isinstance(source, Upload):
+            source.content.close()  # it is stored, and the wait may be long
         job = long_poll.poll_until_end(job, seconds=settings.SYNC_WAIT_SECONDS)
     if not job.has_ended:
         raise WaitEnded(

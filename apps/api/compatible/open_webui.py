@@ -89,6 +89,7 @@ def _parsed(request: Request) -> ParseJob:
     """Return the ended job for the document in the body."""
     translated = UploadRequest()
     translated.set("tier", settings.COMPATIBLE_API_TIER, source="tier")
+    translated.set("client_name", "open-webui", source="client_name")
     accepted = translated.accept(project_of(request), translated.request)
     with _body_of(request) as upload:
         job = submit_and_wait(request, upload, accepted)

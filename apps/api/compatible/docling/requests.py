@@ -137,6 +137,7 @@ def translate(options: ConvertOptions) -> UploadRequest:
         raise InvalidOptions([OptionProblem("not_supported", ("body", "pipeline"), detail, options.pipeline)])
     tier = _TIER_OF_PIPELINE[options.pipeline] or settings.COMPATIBLE_API_TIER
     request.set("tier", tier, source="pipeline")
+    request.set("client_name", "docling-serve", source="client_name")
     request.set("docling.to_formats", sorted(set(options.to_formats)), source="to_formats")
     page_break = options.md_page_break_placeholder or None
     request.set("docling.md_page_break_placeholder", page_break, source="md_page_break_placeholder")

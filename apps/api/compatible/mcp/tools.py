@@ -139,6 +139,7 @@ def _parse_document(request: Request, sent: Json) -> Json:
     else:
         translated = UploadRequest()
         translated.set("tier", arguments.tier or settings.COMPATIBLE_API_TIER, source="tier")
+        translated.set("client_name", "mcp", source="client_name")
         translated.set("page_ranges.target_pages", arguments.pages or None, source="pages")
         accepted = translated.accept(project, translated.request)
         with _document_of(request, arguments) as source:

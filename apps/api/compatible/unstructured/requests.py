@@ -93,6 +93,7 @@ def translate(form: Mapping[str, Sequence[str]]) -> PartitionRequest:
     _check_others(options, request)
     tier = TIER_OF_STRATEGY[options.strategy] or settings.COMPATIBLE_API_TIER
     request.set("tier", tier, source="strategy")
+    request.set("client_name", "unstructured", source="client_name")
     source = "languages" if options.languages else "ocr_languages"
     codes = [code for code in options.languages or options.ocr_languages if code not in ("", "auto")]
     request.set("processing_options.ocr_parameters.languages", codes or None, source=source)
