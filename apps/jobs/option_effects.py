@@ -29,8 +29,6 @@ _WHAT_HAPPENS = {
     "output_options.markdown.annotate_line_numbers": "Lines are not numbered.",
     "output_options.markdown.annotate_revisions": "PDFs have no revisions, and other types are not parsed yet.",
     "output_options.spatial_text": "Text is in reading order, not in a grid.",
-    "output_options.tables_as_spreadsheet": "No spreadsheet is written; table items have rows, html and csv.",
-    "output_options.save_output_pdf": "No PDF is written.",
     "output_options.additional_outputs": "These files are not written. For boxes of words, send granular_bboxes.",
     "output_options.watermark_handling": "Watermarks stay where they are in the text.",
     "processing_control.job_failure_conditions.fail_on_image_extraction_error": (

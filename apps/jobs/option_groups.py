@@ -178,8 +178,10 @@ class SpatialText(Options):
 
 
 class TablesAsSpreadsheet(Options):
-    enable: WithoutEffect[bool] = None
-    guess_sheet_name: WithoutEffect[bool] = None
+    enable: Annotated[bool, Field(description="writes a workbook; its link is in xlsx_content_metadata")] | None = None
+    guess_sheet_name: Annotated[bool, Field(description="names each sheet by the heading above its table")] | None = (
+        None
+    )
 
 
 class OutputOptions(Options):
@@ -195,7 +197,13 @@ class OutputOptions(Options):
         ]
         | None
     ) = None
-    save_output_pdf: WithoutEffect[bool] = None
+    save_output_pdf: (
+        Annotated[
+            bool,
+            Field(description="output_pdf_content_metadata has a link to the document if it is a PDF"),
+        ]
+        | None
+    ) = None
     extract_printed_page_number: bool | None = None
     granular_bboxes: (
         Annotated[

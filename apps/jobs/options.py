@@ -35,6 +35,7 @@ from apps.jobs.option_groups import (
     ProcessingOptions,
     ShortText,
     SpatialText,
+    TablesAsSpreadsheet,
     Timeouts,
     WebhookConfiguration,
 )
@@ -168,6 +169,20 @@ class JobOptions(Options):
     def joins_continued_tables(self) -> bool:
         """In the whole document's Markdown and text, a table that continues on the next page is one table."""
         return self._tables.merge_continued_tables is not False
+
+    @property
+    def writes_spreadsheet(self) -> bool:
+        """The result has a workbook with the tables."""
+        return bool((self._output.tables_as_spreadsheet or TablesAsSpreadsheet()).enable)
+
+    @property
+    def guesses_sheet_names(self) -> bool:
+        return bool((self._output.tables_as_spreadsheet or TablesAsSpreadsheet()).guess_sheet_name)
+
+    @property
+    def saves_pdf(self) -> bool:
+        """The result lists the document as a PDF."""
+        return bool(self._output.save_output_pdf)
 
     @property
     def writes_links(self) -> bool:

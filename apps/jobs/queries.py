@@ -31,6 +31,7 @@ from apps.jobs.models import (
     Worker,
 )
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, BatchStatus, JobState, Stage, StepState
+from apps.parsing.modes import FAST
 
 # A worker that has not reported for this long is considered gone.
 WORKER_TIMEOUT = timedelta(seconds=45)
@@ -183,6 +184,13 @@ def page_counts(job_id: str) -> dict[str, int]:
 def auto_mode_pages(job_id: str) -> int:
     """Return the number of the job's pages whose mode a rule of auto mode chose."""
     return JobPage.objects.filter(job_id=job_id, facts__has_key="rule").count()
+
+
+def is_cache_hit(job_id: str) -> bool:
+    """Return whether the answers of all pages that were to go to a model, at least one, came from the cache."""
+    asked = JobPage.objects.filter(job_id=job_id).exclude(mode__in=("", FAST)).exclude(facts__has_key="empty")
+    counts = asked.aggregate(pages=Count("pk"), hits=Count("pk", filter=Q(facts__cache="hit")))
+    return bool(0 < counts["pages"] == counts["hits"])
 
 
 def open_result(job: ParseJob, name: str) -> BinaryIO | None:

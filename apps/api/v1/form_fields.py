@@ -106,7 +106,7 @@ FIELDS: dict[str, FormField] = {
     **_named("text", "first_api", "page_footer_prefix", "page_footer_suffix"),
     **_named("switch", _MARKDOWN, "annotate_links"),
     **_named("switch", "output_options", "extract_printed_page_number"),
-    **_handled("switch", "output_pdf_of_document"),
+    "output_pdf_of_document": FormField("switch", "output_options.save_output_pdf"),
     **_without_effect("switch", "disable_reconstruction", "is_formatting_instruction"),
     # Prompts
     **_named("text", "agentic_options", "system_prompt", "system_prompt_append", "user_prompt", "parsing_instruction"),

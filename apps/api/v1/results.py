@@ -29,12 +29,14 @@ from apps.api.v2.images import image_response
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs.models import ParseJob
-from apps.pages.output.spreadsheet import SheetTable, write_workbook
+from apps.pages.output.sheet_names import SheetNames, SheetTable
+from apps.pages.output.spreadsheet import write_workbook
 
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PDF = "application/pdf"
 MAX_UNSTREAMED_BYTES = 256 * 1024
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
+_NO_RESULT = "The job has no result. Check its status: GET /api/v1/parsing/job/{job_id}."
 _PICTURE = re.compile(r"img_p(\d{1,7})_(\d{1,5})\.jpg", re.ASCII)
 _TEXTS: dict[str, PageText] = {"text": text_of, "markdown": markdown_of}
 
@@ -108,34 +110,42 @@ class SpreadsheetResult(ResultView):
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return the tables of the document as a workbook, with a sheet for each table."""
         job = find_job(project_of(request), job_id)
+        tag = delivery.entity_tag(job.pk, job.result_folder, SPREADSHEET) if job.result_folder else ""
+        if tag and delivery.is_current(request, tag):
+            return delivery.not_modified(tag)
         with storage_errors():
-            tables = (
-                SheetTable(f"Page {page.number}, table {count}", item["rows"])
-                for page in result_pages(job)
-                for count, item in enumerate(
-                    (each for each in page.items.get("items", []) if each["type"] == "table"), 1
-                )
-            )
+            tables = _tables(job)
             out = SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)  # noqa: SIM115 (the response closes it)
             if write_workbook(tables, cast(Any, out)) == 0:
                 out.close()
                 raise NotFound("The document has no tables, so there is no spreadsheet. Fetch result/markdown.")
         out.seek(0)
-        return _download(out, f"{job.document_name}.xlsx", SPREADSHEET)
+        response = FileResponse(out, as_attachment=True, filename=f"{job.document_name}.xlsx", content_type=SPREADSHEET)
+        response["X-Content-Type-Options"] = "nosniff"
+        return delivery.private(response, tag)
 
 
 class PdfResult(ResultView):
     @_describe("pdf_result", OpenApiResponse(bytes, "A PDF"))
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """Return the document of the job, if it is a PDF."""
+        """Return the document of the job, if it is a PDF and the job has a result."""
         job = find_job(project_of(request), job_id)
-        if job.document_id is None:
+        if not job.result_folder:
+            raise NotFound(_NO_RESULT)
+        if job.document is None:
             raise DocumentNotFound
         if job.media_type != PDF:
             raise NotFound("The document is not a PDF. Other types are not converted; fetch result/markdown.")
         with storage_errors():
-            content = storage.open_for_reading(storage.original(job.document_id))
-        return _download(content, job.document_name, PDF)
+            content = storage.open_for_reading(storage.original(job.document.pk))
+        return delivery.file_response(
+            request,
+            content,
+            size=job.document.size_bytes,
+            name=job.document_name,
+            media_type=PDF,
+            tag=delivery.entity_tag(job.document.pk, job.document.sha256),
+        )
 
 
 class ImageResult(ResultView):
@@ -148,12 +158,25 @@ class ImageResult(ResultView):
         return image_response(request, job, name.replace("page-", "page_"))
 
 
+def _tables(job: ParseJob) -> Iterator[SheetTable]:
+    """Yield the tables of the result with the names of their sheets."""
+    names, heading = SheetNames(), ""
+    for page in result_pages(job):
+        count = 0
+        for item in page.items.get("items", []):
+            if item["type"] == "heading" and job.parsed_options.guesses_sheet_names:
+                heading = item["value"]
+            elif item["type"] == "table":
+                count += 1
+                yield SheetTable(names.unique(heading or f"Page {page.number}, table {count}"), item["rows"])
+
+
 def result_pages(job: ParseJob) -> Iterator[StoredPage]:
     """Return the pages of the job's result. Raise NotFound while there is none."""
     with storage_errors():
         pages = stored_pages(job)
     if pages is None:
-        raise NotFound("The job has no result. Check its status: GET /api/v1/parsing/job/{job_id}.")
+        raise NotFound(_NO_RESULT)
     return pages
 
 
@@ -174,7 +197,3 @@ def _private(response: HttpResponseBase) -> HttpResponseBase:
     """Keep texts of documents out of shared caches, and browsers from showing them as pages of this service."""
     response["X-Content-Type-Options"] = "nosniff"
     return delivery.private(response)
-
-
-def _download(content: Any, name: str, content_type: str) -> HttpResponseBase:
-    return _private(FileResponse(content, as_attachment=True, filename=name, content_type=content_type))

@@ -20,17 +20,25 @@ from apps.api.v2.representations import ResultContentMetadata
 from apps.api.v2.results import JOINED, SECTIONS
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
-from apps.pages.output.assembly import GROUNDED_ITEMS
+from apps.pages.output.assembly import GROUNDED_ITEMS, SPREADSHEET
+from apps.pages.reading.inspection import PDF
 
 _GROUNDED = "grounded_items"
-_FILES = {**SECTIONS, **JOINED, _GROUNDED: GROUNDED_ITEMS}
+_FILES = {**SECTIONS, **JOINED, _GROUNDED: GROUNDED_ITEMS, "xlsx": SPREADSHEET}
+_PDF = "output_pdf"
 _SUFFIX = "_content_metadata"
 _IMAGES = "images_content_metadata"
-_TYPES = {"json": "application/json", "jsonl": "application/x-ndjson", "md": "text/markdown", "txt": "text/plain"}
+_TYPES = {
+    "json": "application/json; charset=utf-8",
+    "jsonl": "application/x-ndjson; charset=utf-8",
+    "md": "text/markdown; charset=utf-8",
+    "txt": "text/plain; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 # Files of LlamaParse's results that this service does not write.
-_NOT_WRITTEN = ("forms", "raw_words", "stripped_markdown", "concatenated_stripped_markdown", "xlsx", "output_pdf")
+_NOT_WRITTEN = ("forms", "raw_words", "stripped_markdown", "concatenated_stripped_markdown")
 
 
 def links_of_result(request: Request, job: ParseJob, expand: Sequence[str]) -> dict[str, Any]:
@@ -57,7 +65,12 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
         if size is not None:
             path = links.signed_result_path(job.pk, _FILES[name], seconds=settings.SIGNED_URL_SECONDS)
             found[name] = ResultContentMetadata(size_bytes=size, presigned_url=links.origin(request) + path)
-        elif name in _FILES or name in _NOT_WRITTEN:
+        elif name == _PDF and job.document and job.parsed_options.saves_pdf and job.media_type == PDF:
+            path, _expires_at = links.signed_path(job.document.pk, seconds=settings.SIGNED_URL_SECONDS)
+            found[name] = ResultContentMetadata(
+                size_bytes=job.document.size_bytes, presigned_url=links.origin(request) + path
+            )
+        elif name in _FILES or name in (_PDF, *_NOT_WRITTEN):
             found[name] = ResultContentMetadata(size_bytes=0, exists=False)
     return found
 
@@ -76,13 +89,12 @@ class SignedResult(PublicView):
             size, content = queries.result_size(job, named[1]), queries.open_result(job, named[1])
         if size is None or content is None:
             raise _gone()
-        kind = _TYPES[named[1].rpartition(".")[2]]
         return delivery.file_response(
             request,
             content,
             size=size,
             name=named[1],
-            media_type=f"{kind}; charset=utf-8",
+            media_type=_TYPES[named[1].rpartition(".")[2]],
             tag=delivery.entity_tag(job.pk, job.result_folder, named[1]),
         )
 

@@ -69,6 +69,8 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
         compact_tables=job.parsed_options.writes_compact_tables,
         cell_line_break=job.parsed_options.cell_line_break,
         joins_tables=job.parsed_options.joins_continued_tables,
+        spreadsheet=job.parsed_options.writes_spreadsheet,
+        guesses_sheet_names=job.parsed_options.guesses_sheet_names,
         links=job.parsed_options.writes_links,
         granular_boxes=job.parsed_options.granular_boxes,
         page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),

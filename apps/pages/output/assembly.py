@@ -6,9 +6,11 @@ document, and the same pages give the same bytes, even if they were read in othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
@@ -22,12 +24,16 @@ from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.model.page_labels import label_of
 from apps.pages.output import items, render
 from apps.pages.output.render import RenderOptions
+from apps.pages.output.sheet_names import SheetNames, SheetTable
 
 __all__ = ["Assembly", "RenderOptions", "assemble", "finished_pages"]
 
 OUTPUTS = ("text.json", "markdown.json", "items.json", "metadata.json", "text.txt", "markdown.md")
 GROUNDED_ITEMS = "grounded_items.jsonl"
 """The output with granular boxes, if they are asked for: a line for each page."""
+SPREADSHEET = "tables.xlsx"
+"""The workbook of the tables, if it is asked for and the document has tables."""
+MAX_MEMORY_BYTES = 4 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
 
@@ -48,7 +54,7 @@ def assemble(
     options: RenderOptions,
     open_output: Callable[[str], AbstractContextManager[BinaryIO]],
 ) -> Assembly:
-    """Write every output of ``OUTPUTS``, and ``GROUNDED_ITEMS`` if the options have levels of boxes.
+    """Write every output of ``OUTPUTS``, and ``GROUNDED_ITEMS`` and ``SPREADSHEET`` if the options ask for them.
 
     ``pages`` is called twice and must return the same pages in the same order.
 
@@ -74,7 +80,21 @@ def assemble(
                 for code in page.warnings:
                     assembly.warnings[code] = assembly.warnings.get(code, 0) + 1
         writer.finish()
+    if writer.tables:
+        _write_spreadsheet(writer.tables, open_output)
     return assembly
+
+
+def _write_spreadsheet(
+    tables: Sequence[SheetTable], open_output: Callable[[str], AbstractContextManager[BinaryIO]]
+) -> None:
+    """Write the workbook. It is made in a file of its own, because a workbook is not written from start to end."""
+    from apps.pages.output.spreadsheet import write_workbook
+
+    with tempfile.SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES) as made, open_output(SPREADSHEET) as out:
+        write_workbook(tables, cast(BinaryIO, made))
+        made.seek(0)
+        shutil.copyfileobj(made, out)
 
 
 def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterator[Page | PageFailure]:
@@ -102,6 +122,9 @@ class _Writer:
         self._last: PlacedBlock | None = None
         self._nesting = render.Nesting()
         self._has_text = False
+        self.tables: list[SheetTable] = []
+        self._heading = ""
+        self._sheets = SheetNames()
         for name in OUTPUTS:
             if name.endswith(".json"):
                 files[name].write(b'{"pages":[')
@@ -128,6 +151,8 @@ class _Writer:
             tree = self._with_addresses(page.number, tree)
             self._line({**number, **size, "success": True, "items": tree})
 
+        if self._options.spreadsheet:
+            self._add_tables(page.number, blocks)
         confidence, reason = _confidence(blocks), str(page.parsing.get("reason", ""))
         label = label_of(self._options.page_labels, page.number)
         metadata: dict[str, Any] = {
@@ -152,6 +177,18 @@ class _Writer:
         self._write_flow(placed if self._notes is None else self._notes.add(placed))
         self._pages += 1
         return text
+
+    def _add_tables(self, number: int, blocks: Iterable[Block]) -> None:
+        """Note the tables of a page for the workbook, each with the name of its sheet."""
+        count = 0
+        for block in blocks:
+            if block.type is BlockType.HEADING:
+                self._heading = block.text
+            elif block.type is BlockType.TABLE:
+                count += 1
+                heading = self._heading if self._options.guesses_sheet_names else ""
+                name = self._sheets.unique(heading or f"Page {number}, table {count}")
+                self.tables.append(SheetTable(name, render.grid_of(block.cells)))
 
     def write_failure(self, failure: PageFailure) -> None:
         number = failure.number

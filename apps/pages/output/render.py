@@ -19,6 +19,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
 
     In tables with pipes, ``compact_tables`` leaves out the blanks beside pipes, and ``cell_line_break`` is between the
     lines of a cell. ``joins_tables``: a table that continues on the next page is one table in the whole document.
+    ``spreadsheet``: the tables are also written into a workbook; ``guesses_sheet_names``: named by their headings.
     ``links``: whether links have their addresses. ``granular_boxes``: levels of boxes ("line", "word", "cell") that
     items have in an output of their own. ``page_labels``: what the document calls its pages. ``printed_page_numbers``:
     whether the number printed on a page is looked for. ``picture_urls``: what the addresses of pictures begin with.
@@ -28,6 +29,8 @@ class RenderOptions(msgspec.Struct, frozen=True):
     compact_tables: bool = False
     cell_line_break: str = "<br>"
     joins_tables: bool = True
+    spreadsheet: bool = False
+    guesses_sheet_names: bool = False
     links: bool = False
     page_separator: str = "\n\n"
     granular_boxes: frozenset[str] = frozenset()

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import BinaryIO, NamedTuple
+from collections.abc import Iterable
+from typing import BinaryIO
 
 import xlsxwriter
+
+from apps.pages.output.sheet_names import SheetTable
 
 # Excel's limit: it reports a file with a longer text as damaged.
 MAX_CELL_CHARACTERS = 32_767
 _CUT = " [...]"
 MAX_NUMBER_DIGITS = 15
-
-
-class SheetTable(NamedTuple):
-    """A table with the name of its sheet, which must be unique and have at most 31 characters."""
-
-    sheet: str
-    rows: Sequence[Sequence[str]]
 
 
 def write_workbook(tables: Iterable[SheetTable], out: BinaryIO) -> int:

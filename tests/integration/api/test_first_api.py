@@ -194,7 +194,28 @@ def test_a_document_without_tables_has_no_workbook(api: Api, parsed: Any) -> Non
 
 
 def test_the_document_itself_is_the_pdf_of_the_result(api: Api, parsed: Any) -> None:
-    assert raw(api, parsed(), "pdf") == REPORT
+    job_id = parsed()
+    address = f"{PARSING}/job/{job_id}/result/pdf"
+    whole = api.get(address)
+    assert (whole["Content-Type"], b"".join(whole)) == ("application/pdf", REPORT)
+    part = api.get(address, headers={"range": "bytes=0-4"})
+    assert (part.status_code, b"".join(part)) == (206, b"%PDF-")
+    assert api.get(address, headers={"if-none-match": whole["ETag"]}).status_code == 304
+
+
+def test_a_job_without_a_result_or_of_a_picture_has_no_pdf(api: Api, parsed: Any) -> None:
+    waiting = upload(api).json()["id"]
+    for name in ("pdf", "xlsx", "json", "markdown"):
+        response = api.get(f"{PARSING}/job/{waiting}/result/{name}")
+        assert code_of(response, 404) == "not_found"
+        assert "The job has no result." in response.json()["detail"]
+
+    out = io.BytesIO()
+    Image.new("L", (60, 60), 255).save(out, "PNG")
+    of_picture = parsed(out.getvalue(), disable_ocr="true")
+    response = api.get(f"{PARSING}/job/{of_picture}/result/pdf")
+    assert code_of(response, 404) == "not_found"
+    assert "not a PDF" in response.json()["detail"]
 
 
 def test_pages_are_drawn_under_the_names_of_their_screenshots(api: Api, parsed: Any) -> None:

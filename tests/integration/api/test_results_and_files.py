@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from tests.documents.hostile import stream
 from tests.documents.long import long_document
 from tests.documents.scans import text_beside_a_picture
 from tests.integration.api.conftest import FILES, PARSE, Api, Finish, body_of, code_of
+from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 WITHOUT_OCR: dict[str, Any] = {"processing_options": {"ocr_parameters": {"disable_ocr": True}}}
 
@@ -108,6 +111,34 @@ def test_files_that_are_not_written_are_listed_as_missing(api: Api, job_id: str)
     assert sections["result_content_metadata"] == {
         name: {"size_bytes": 0, "exists": False, "presigned_url": None} for name in ("xlsx", "output_pdf")
     }
+
+
+@pytest.mark.parametrize(("guess", "sheet"), [(False, "Page 1, table 1"), (True, "Freight in May 2026")])
+def test_a_workbook_and_the_pdf_are_linked_if_they_are_asked_for(
+    api: Api, finish: Finish, tmp_path: Path, guess: bool, sheet: str
+) -> None:
+    page = Sheet().text(72, 72, "Freight in May: 2026", size=20).grid((72, 272, 472), (120, 160, 200))
+    page.lines(72, 300, ["The ships of the company carried coal to every harbour of the coast."] * 6)
+    for x, y, text in ((80, 130, "Cargo"), (280, 130, "Tons"), (80, 170, "Coal"), (280, 170, "1200")):
+        page.text(x, y, text)
+    content = Path(write_pdf(tmp_path / "freight.pdf", page)).read_bytes()
+    options = {"save_output_pdf": True, "tables_as_spreadsheet": {"enable": True, "guess_sheet_name": guess}}
+    job_id = api.parse(content, output_options=options).json()["id"]
+    finish(job_id)
+
+    expand = ("xlsx_content_metadata", "output_pdf_content_metadata")
+    files = body_of(api.job(job_id, *expand))["result_content_metadata"]
+
+    assert files["output_pdf"]["size_bytes"] == len(content)
+    assert content_of(get(files["output_pdf"]["presigned_url"])) == content
+    workbook = get(files["xlsx"]["presigned_url"])
+    assert workbook["Content-Type"].endswith("spreadsheetml.sheet")
+    with zipfile.ZipFile(io.BytesIO(content_of(workbook))) as parts:
+        assert f'name="{sheet}"' in parts.read("xl/workbook.xml").decode()
+        assert "<v>1200</v>" in parts.read("xl/worksheets/sheet1.xml").decode()
+    of_first_api = api.get(f"/api/v1/parsing/job/{job_id}/result/xlsx")
+    with zipfile.ZipFile(io.BytesIO(content_of(of_first_api))) as parts:
+        assert f'name="{sheet}"' in parts.read("xl/workbook.xml").decode()
 
 
 def test_a_picture_of_an_item_can_be_fetched(api: Api, stranger: Api, finish: Finish, settings: Any) -> None:

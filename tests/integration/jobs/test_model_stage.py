@@ -11,6 +11,7 @@ import pytest
 from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
+from apps.api.v1.job_metadata import job_metadata
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries
@@ -103,12 +104,13 @@ def test_custom_prompts_are_sent_to_the_model(submit: Submit, provider: FakeProv
 
 def test_the_second_job_of_the_same_file_uses_cached_answers(submit: Submit, provider: FakeProvider) -> None:
     deploy(provider)
-    run(submit(pages=3, **BALANCED))
+    first = run(submit(pages=3, **BALANCED))
 
     again = run(submit(pages=3, **BALANCED))
 
     assert len(provider.requests()) == 3
     assert [page["cache"] for page in parsing(again)] == ["hit"] * 3
+    assert [job_metadata(job)["job_is_cache_hit"] for job in (first, again)] == [False, True]
     assert usage_of(again)["requests"] == 0
     assert usage_of(again)["cost_usd"] == 0
 

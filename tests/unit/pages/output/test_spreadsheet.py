@@ -7,7 +7,8 @@ import zipfile
 
 import pytest
 
-from apps.pages.output.spreadsheet import MAX_CELL_CHARACTERS, SheetTable, write_workbook
+from apps.pages.output.sheet_names import SheetNames, SheetTable
+from apps.pages.output.spreadsheet import MAX_CELL_CHARACTERS, write_workbook
 
 
 def sheet_of(*cells: str) -> str:
@@ -45,3 +46,14 @@ def test_without_tables_nothing_is_written() -> None:
     out = io.BytesIO()
     assert write_workbook([], out) == 0
     assert out.getvalue() == b""
+
+
+def test_names_of_sheets_are_unique_short_and_allowed() -> None:
+    names = SheetNames()
+    assert names.unique("Sales: 2025/2026") == "Sales 2025 2026"
+    assert names.unique("SALES 2025 2026") == "SALES 2025 2026 2"
+    assert names.unique("History") == "History 2"
+    assert names.unique("'[]'") == "Table"
+    long = [names.unique("A heading that is far too long for a sheet") for _ in range(2)]
+    assert max(len(name) for name in long) == 31
+    assert len(set(long)) == 2
