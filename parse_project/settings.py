@@ -281,6 +281,30 @@ REDIS_URL = env.address(
 
 # --- API -------------------------------------------------------------------------------------------------------------
 
+KEY_REQUESTS_PER_MINUTE = env.integer(
+    "KEY_REQUESTS_PER_MINUTE",
+    0,
+    "requests a minute that an API key may send, unless its row in the admin says otherwise; 0: no limit",
+    maximum=1_000_000,
+)
+KEY_UPLOADS_AT_ONCE = env.integer(
+    "KEY_UPLOADS_AT_ONCE",
+    0,
+    "uploads that an API key may send at once, unless its row in the admin says otherwise; 0: no limit",
+    maximum=10_000,
+)
+WRONG_KEYS_PER_MINUTE = env.integer(
+    "WRONG_KEYS_PER_MINUTE",
+    30,
+    "wrong API keys a minute after which an address gets 429 for further ones; 0: no limit",
+    maximum=1_000_000,
+)
+TRUSTED_PROXIES = env.integer(
+    "TRUSTED_PROXIES",
+    0,
+    "proxies before the web process that add the client's address to X-Forwarded-For; 0: the header is ignored",
+    maximum=10,
+)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -53,7 +53,10 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["name", "beginning", "project", "created_at", "expires_at", "revoked_at"]
+    list_display = [
+        *("name", "beginning", "project", "created_at", "expires_at", "revoked_at"),
+        *("requests_per_minute", "uploads_at_once"),
+    ]
     list_select_related = ["project"]
     readonly_fields = ["project", "name", "beginning", "created_at", "expires_at", "revoked_at"]
     actions = ["revoke"]

@@ -80,6 +80,18 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(1_000_000)],
+        help_text="empty: the setting KEY_REQUESTS_PER_MINUTE, 0: no limit",
+    )
+    uploads_at_once = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(10_000)],
+        help_text="empty: the setting KEY_UPLOADS_AT_ONCE, 0: no limit",
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 

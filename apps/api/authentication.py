@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey, Project
 from apps.api.request_errors import WRONG_PROJECT, NotFound, Unauthenticated
+from apps.api.requests import rate_limits
 
 MAX_KEY_CHARS = 200
 
@@ -33,6 +34,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise Unauthenticated
         api_key = accounts.find_api_key(key)
         if api_key is None:
+            rate_limits.count_wrong_key(request)
             raise Unauthenticated
         project_id = request.GET.get("project_id")
         if project_id and not api_key.project.is_called(project_id):

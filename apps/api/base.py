@@ -9,20 +9,29 @@ from django.http import HttpResponse
 from pydantic import BaseModel
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import Project
 from apps.api.authentication import Caller
+from apps.api.requests.rate_limits import KeyRateLimit
 
 
 class ApiView(APIView):
     """A view that returns JSON for any ``Accept`` header and reads bodies itself (bodies.py, uploads.py)."""
 
     parser_classes = ()
+    throttle_classes: tuple[type[KeyRateLimit], ...] = (KeyRateLimit,)
     http_method_names = ["get", "head", "post", "put", "delete"]  # noqa: RUF012
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         return JSONRenderer(), "application/json"
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in getattr(request, "rate_limit_headers", {}).items():
+            finished[name] = value
+        return finished
 
 
 class PublicView(ApiView):
@@ -30,6 +39,7 @@ class PublicView(ApiView):
 
     authentication_classes = ()
     permission_classes = ()
+    throttle_classes = ()
 
 
 def caller_of(request: Request) -> Caller:

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 
 from apps.api import request_errors
 from apps.api.error_codes import error_kind
-from apps.api.request_errors import InvalidOptions, OptionProblem
+from apps.api.request_errors import InvalidOptions, LimitReached, OptionProblem
 from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable
 from apps.pages.model.errors import PageOutOfRange, ParseError, UnplannedError
 
@@ -68,10 +68,13 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
     response = HttpResponse(msgspec.json.encode(body), content_type="application/problem+json", status=kind.status)
     response["Content-Length"] = str(len(response.content))
     response["X-Content-Type-Options"] = "nosniff"
+    response.error_code = error.code  # type: ignore[attr-defined]
     if not kind.retryable:
         response["x-should-retry"] = "false"
-    elif kind.status in (409, 429, 503, 504, 507):
-        response["Retry-After"] = str(error.wait_seconds if isinstance(error, IntakePaused) else RETRY_AFTER_SECONDS)
+    if isinstance(error, IntakePaused | LimitReached):
+        response["Retry-After"] = str(error.wait_seconds)
+    elif kind.retryable and kind.status in (409, 503, 504, 507):
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if kind.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     return response

@@ -5,6 +5,7 @@ ParseError (apps/pages/model/errors.py)
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
     UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound
     InvalidOptions        holds every invalid option
+    LimitReached          RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable             a part of the service does not respond
     DatabaseUnavailable, StorageUnreachable, StorageFull
 """
@@ -101,6 +102,35 @@ class Unauthenticated(RequestError):
     """The API key is missing or not valid. Send the header Authorization: Bearer KEY."""
 
     code = "unauthenticated"
+
+
+class LimitReached(RequestError):
+    """The client has reached a limit of the service. Wait, then send the request again."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str | None = None, *, wait_seconds: int) -> None:
+        super().__init__(detail)
+        self.wait_seconds = wait_seconds
+
+
+class RateLimited(LimitReached):
+    """The key has sent too many requests. Wait, then send the request again."""
+
+    retryable = True
+
+
+class TooManyUploads(LimitReached):
+    """The key sends too many uploads at once. Send this one again when another has ended."""
+
+    code = "too_many_uploads"
+    retryable = True
+
+
+class TooManyWrongKeys(LimitReached):
+    """The address has sent too many wrong keys. Check the key, then try again."""
+
+    code = "too_many_wrong_keys"
 
 
 class NotFound(RequestError):

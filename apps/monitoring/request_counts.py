@@ -29,6 +29,12 @@ _SECONDS = Histogram(
     registry=_registry,
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
+_LIMITED = Counter(
+    "leafmill_limited_requests",
+    "Requests that got 429, by error code",
+    ["code"],
+    registry=_registry,
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "(none)"
 
@@ -45,6 +51,8 @@ class CountRequests:
         method = request.method if request.method in METHODS else "OTHER"
         handler = f"/{request.resolver_match.route}" if request.resolver_match else NO_ROUTE
         _REQUESTS.labels(method, handler, f"{response.status_code // 100}xx").inc()
+        if response.status_code == 429:
+            _LIMITED.labels(getattr(response, "error_code", "other")).inc()
         _SECONDS.labels(method, handler).observe(time.perf_counter() - began)
         return response
 

@@ -33,7 +33,9 @@ Call = Callable[[AsyncLlamaCloud, bytes], Awaitable[object]]
 
 @pytest.fixture(scope="module")
 def service(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    service = RunningService(backends, tmp_path_factory.mktemp("refusals"), {"MAX_UPLOAD_MB": "16"})
+    service = RunningService(
+        backends, tmp_path_factory.mktemp("refusals"), {"MAX_UPLOAD_MB": "16", "WRONG_KEYS_PER_MINUTE": "0"}
+    )
     service.prepare()
     service.start_web()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
@@ -26,6 +26,7 @@ from apps.api.request_errors import (
 )
 from apps.api.requests import idempotency
 from apps.api.requests.bodies import check_encoding, content_type, source_of
+from apps.api.requests.rate_limits import upload_slot
 from apps.documents.errors import FileTooLarge
 
 MAX_FIELD_BYTES = 64 * 1024
@@ -73,32 +74,16 @@ def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> Iterator[For
     """Yield the form of the request, with or without a file. When the block ends, nothing of it is left on disk.
 
     Ends the request if it was answered before (``idempotency.begin``). Raises UnsupportedMediaType,
-    UnsupportedEncoding, FileTooLarge, FieldTooLarge, TooManyFields, TooManyFiles, IncompleteUpload, InvalidRequest.
+    UnsupportedEncoding, FileTooLarge, FieldTooLarge, TooManyFields, TooManyFiles, IncompleteUpload, InvalidRequest,
+    TooManyUploads.
     """
     check_encoding(request)
     if content_type(request) != "multipart/form-data":
         raise UnsupportedMediaType(
             "The body must be a form. Send multipart/form-data with the document in the part file."
         )
-    body = _Body(request)
-    handler = _OneFile()
-    meta = {**request.META, "CONTENT_LENGTH": str(body.length)}
-    try:
-        try:
-            fields, _ = _Parser(meta, cast(Any, body), [handler], "utf-8").parse()
-        except TooManyFilesSent as error:
-            raise TooManyFiles from error
-        except TooManyFieldsSent as error:
-            raise too_many_fields(max_fields) from error
-        except RequestDataTooBig as error:
-            raise FieldTooLarge from error
-        except OSError as error:  # also Django's UnreadablePostError
-            raise IncompleteUpload from error
-        except (MultiPartParserError, SuspiciousOperation) as error:
-            raise InvalidRequest("The form is malformed. Check its boundary and its parts.") from error
-        values = {name: [str(value) for value in sent] for name, sent in fields.lists()}
-        check_fields(values, max_fields=max_fields)
-        body.check_end()
+    with upload_slot(request), closing(_OneFile()) as handler:
+        values = _values(request, handler, max_fields)
         upload = None
         if handler.spool is not None:
             handler.spool.seek(0)
@@ -107,8 +92,28 @@ def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> Iterator[For
         name, content = (upload.name, upload.content) if upload else ("", None)
         idempotency.begin(request, lambda: idempotency.fingerprint_of_form(values, name, content))
         yield Form(values, upload)
-    finally:
-        handler.close()
+
+
+def _values(request: Request, handler: _OneFile, max_fields: int) -> dict[str, list[str]]:
+    """Read the form to its end and return its values; its file goes to ``handler``."""
+    body = _Body(request)
+    meta = {**request.META, "CONTENT_LENGTH": str(body.length)}
+    try:
+        fields, _ = _Parser(meta, cast(Any, body), [handler], "utf-8").parse()
+    except TooManyFilesSent as error:
+        raise TooManyFiles from error
+    except TooManyFieldsSent as error:
+        raise too_many_fields(max_fields) from error
+    except RequestDataTooBig as error:
+        raise FieldTooLarge from error
+    except OSError as error:  # also Django's UnreadablePostError
+        raise IncompleteUpload from error
+    except (MultiPartParserError, SuspiciousOperation) as error:
+        raise InvalidRequest("The form is malformed. Check its boundary and its parts.") from error
+    values = {name: [str(value) for value in sent] for name, sent in fields.lists()}
+    check_fields(values, max_fields=max_fields)
+    body.check_end()
+    return values
 
 
 def check_fields(values: Mapping[str, Sequence[str]], *, max_fields: int) -> None:

@@ -1,0 +1,156 @@
+"""Limits on clients: requests a minute and uploads at once of an API key, and wrong keys a minute of an address.
+
+The counts are in Redis or Valkey, so they hold for all web processes together. A minute begins with the first request
+that it counts. A limit that is off costs nothing, the others one exchange with the store. While the store does not
+answer, requests are not limited: a limit protects the service, and must not be what stops it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import math
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import redis
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from apps.accounts.models import ApiKey
+from apps.api.request_errors import RateLimited, TooManyUploads, TooManyWrongKeys
+from apps.providers.quota.store import connect
+
+logger = logging.getLogger(__name__)
+
+WINDOW_SECONDS = 60
+MAX_UPLOAD_SECONDS = 900
+"""An upload that takes longer no longer counts. It also frees the place of a web process that died."""
+UPLOAD_WAIT_SECONDS = 5
+STORE_PAUSE_SECONDS = 5.0
+_IPV6_NETWORK = 64  # bits: one subscriber has at least a network of this size
+_store_fails_until = 0.0
+Counted = TypeVar("Counted")
+
+
+class KeyRateLimit(BaseThrottle):
+    """Count the request for its key and keep the headers that say what is left. Raise RateLimited over the limit."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        key: ApiKey = cast(Any, request.user).api_key
+        limit = settings.KEY_REQUESTS_PER_MINUTE if key.requests_per_minute is None else key.requests_per_minute
+        counted = _count(f"leafmill:requests:{key.pk}") if limit else None
+        if counted is None:
+            return True
+        used, reset_seconds = counted
+        left = max(0, limit - used)
+        # The draft's present form, and the earlier one with a header for each number, which more programs read.
+        request.rate_limit_headers = {  # type: ignore[attr-defined]
+            "RateLimit-Policy": f'"requests";q={limit};w={WINDOW_SECONDS}',
+            "RateLimit": f'"requests";r={left};t={reset_seconds}',
+            "RateLimit-Limit": str(limit),
+            "RateLimit-Remaining": str(left),
+            "RateLimit-Reset": str(reset_seconds),
+        }
+        if used > limit:
+            detail = f"This key may send {limit} requests a minute. Wait {reset_seconds} seconds."
+            raise RateLimited(detail, wait_seconds=reset_seconds)
+        return True
+
+
+@contextmanager
+def upload_slot(request: Request) -> Iterator[None]:
+    """Count an upload of the request's key until the block ends. Raise TooManyUploads over the limit."""
+    key: ApiKey = cast(Any, request.user).api_key
+    limit = settings.KEY_UPLOADS_AT_ONCE if key.uploads_at_once is None else key.uploads_at_once
+    if not limit:
+        yield
+        return
+    name, upload = f"leafmill:uploads:{key.pk}", secrets.token_hex(8)
+    under_way = _add_upload(name, upload)
+    try:
+        if under_way > limit:
+            detail = f"This key may send {limit} uploads at once. Send this one again when another has ended."
+            raise TooManyUploads(detail, wait_seconds=UPLOAD_WAIT_SECONDS)
+        yield
+    finally:
+        _exchange(lambda client: client.zrem(name, upload))
+
+
+def count_wrong_key(request: HttpRequest | Request) -> None:
+    """Count a wrong key for the address that sent it. Raise TooManyWrongKeys over the limit."""
+    limit = settings.WRONG_KEYS_PER_MINUTE
+    counted = _count(f"leafmill:wrong-keys:{client_network(request)}") if limit else None
+    if counted is not None and counted[0] > limit:
+        detail = f"This address has sent more than {limit} wrong keys in a minute. Check the key, then try again."
+        raise TooManyWrongKeys(detail, wait_seconds=counted[1])
+
+
+def client_network(request: HttpRequest | Request) -> str:
+    """Return the address of the client, or its network of 64 bits if it has IPv6.
+
+    With TRUSTED_PROXIES it is the address that the outermost of these proxies wrote into X-Forwarded-For.
+    """
+    sent = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    proxies = settings.TRUSTED_PROXIES
+    direct = str(request.META.get("REMOTE_ADDR") or "")
+    try:
+        address = ipaddress.ip_address(sent[-proxies] if 0 < proxies <= len(sent) else direct)
+    except ValueError:
+        return direct
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, _IPV6_NETWORK), strict=False))
+    return str(address)
+
+
+def _count(name: str) -> tuple[int, int] | None:
+    """Count one in the present minute. Return the count and the seconds left, or None if the store does not answer."""
+
+    def count(client: redis.Redis) -> tuple[int, int]:
+        with client.pipeline() as exchange:
+            exchange.set(name, 0, nx=True, ex=WINDOW_SECONDS)
+            exchange.incr(name)
+            exchange.pttl(name)
+            _, used, left_milliseconds = exchange.execute()
+        return used, max(1, math.ceil(left_milliseconds / 1000))
+
+    return _exchange(count)
+
+
+def _add_upload(name: str, upload: str) -> int:
+    """Count the upload. Return how many are under way, 0 if the store does not answer."""
+
+    def add(client: redis.Redis) -> int:
+        now = time.time()
+        with client.pipeline() as exchange:
+            exchange.zremrangebyscore(name, "-inf", now)
+            exchange.zadd(name, {upload: now + MAX_UPLOAD_SECONDS})
+            exchange.zcard(name)
+            exchange.expire(name, MAX_UPLOAD_SECONDS)
+            return int(exchange.execute()[2])
+
+    return _exchange(add) or 0
+
+
+def _exchange(ask: Callable[[redis.Redis], Counted]) -> Counted | None:
+    """Return ``ask(client)``; None if the store does not answer. It is not asked again for a few seconds then."""
+    global _store_fails_until
+    if time.monotonic() < _store_fails_until:
+        return None
+    try:
+        return ask(_client(settings.REDIS_URL))
+    except redis.RedisError as error:
+        _store_fails_until = time.monotonic() + STORE_PAUSE_SECONDS
+        logger.warning("Requests are not limited: the store of their counts does not answer (%s)", error)
+        return None
+
+
+@cache
+def _client(url: str) -> redis.Redis:
+    return connect(url)
