@@ -324,6 +324,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PUBLIC": True,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": ["apps.api.schema.complete"],
 }
 
 # --- Requests to addresses that users choose -------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/test_servers.sh
+scripts/test_clients.sh
 round=1
 while [ "$round" -le "${TIMES:-10}" ]; do
     echo "--- round $round of ${TIMES:-10}"

@@ -16,7 +16,7 @@ td, th {{ text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }}<
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _LINKS = (
     ("api/docs", "API documentation, with a form to try each call"),
-    ("api/schema", "OpenAPI description"),
+    ("openapi.json", "OpenAPI description"),
     ("errors", "Error codes"),
     ("admin/", "Admin: jobs, pages, projects and keys"),
     ("api/health", "Health"),

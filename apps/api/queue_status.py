@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from apps.accounts.bearer import sends_token
 from apps.api.base import PublicView, json_response
 from apps.api.request_errors import Unauthenticated
+from apps.api.schema import PROBLEMS
 from apps.jobs.scheduling import queue_status
 
 
@@ -45,7 +46,7 @@ class QueueStatusz(PublicView):
         operation_id="queue_status",
         tags=["service"],
         parameters=[OpenApiParameter("queue_prefix", str, description="only queues whose names begin with this")],
-        responses={200: QueueStatusResponse},
+        responses={200: QueueStatusResponse, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
         if not sends_token(request, settings.QUEUE_STATUS_TOKEN):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.annotations import extract
 from apps.api.compatible import urls as compatible
 from apps.api.neighbours import batches, directories, page_images, projects
+from apps.api.progress import events
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
 from apps.api.webhooks import views as webhooks
@@ -30,6 +31,7 @@ urlpatterns = [
     path("api/health", health.Health.as_view()),
     path("api/queue-statusz", queue_status.QueueStatusz.as_view()),
     path("api/schema", SpectacularAPIView.as_view(custom_settings=DESCRIPTION), name="schema"),
+    path("openapi.json", SpectacularJSONAPIView.as_view(custom_settings=DESCRIPTION)),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path(FILES, files.Files.as_view()),
     path(f"{FILES}/query", files.FilesQuery.as_view()),
@@ -57,6 +59,7 @@ urlpatterns = [
     path(f"{PARSE}/<str:job_id>", parse.ParseJobById.as_view()),
     path(f"{PARSE}/<str:job_id>/cancel", parse.CancelParse.as_view()),
     path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),
+    path(f"{PARSE}/<str:job_id>/events", events.ParseEvents.as_view()),
     path(f"{PARSE}/<str:job_id>/images/<str:name>", images.JobImage.as_view()),
     path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
     path(DIRECTORIES, directories.Directories.as_view()),

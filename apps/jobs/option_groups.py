@@ -13,7 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal, Optional, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from apps.jobs import option_schemas as schemas
 from apps.pages.model.text import languages
+from apps.webhooks.events import EVENTS
 
 WITHOUT_EFFECT = "without_effect"
 Value = TypeVar("Value")
@@ -27,7 +29,8 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)
+"""Of a whole number. It comes after the bounds, otherwise the description lacks them."""
 Share = Annotated[float, Field(ge=0, le=1)]
 TierName = Literal["fast", "cost_effective", "balanced", "multimodal", "agentic", "agentic_plus"]
 ChartEffort = Literal["efficient", "agentic", "agentic_plus"]
@@ -93,9 +96,17 @@ class CropBox(Options):
 
 class PageRanges(Options):
     target_pages: (
-        Annotated[str, Field(description="Pages from 1 and ranges of them: 1,3,5-8", max_length=4096)] | None
+        Annotated[
+            str,
+            Field(
+                description="Pages from 1 and ranges of them: 1,3,5-8",
+                max_length=4096,
+                json_schema_extra={"pattern": schemas.PAGES},
+            ),
+        ]
+        | None
     ) = None
-    max_pages: Annotated[WholeNumber, Field(ge=1, le=1_000_000, description="target_pages wins over it")] | None = None
+    max_pages: Annotated[int, Field(ge=1, le=1_000_000, description="target_pages wins over it"), WHOLE] | None = None
 
 
 class HtmlInput(Options):
@@ -222,12 +233,15 @@ def check_language(code: str) -> str:
     return code
 
 
+_LANGUAGES: Any = sorted(languages.languages_by_spelling())
+
+
 class OcrParameters(Options):
     """``disable_ocr`` and ``high_res_ocr`` are an addition; LlamaParse has them in its first API."""
 
     languages: (
         Annotated[
-            list[Annotated[str, AfterValidator(check_language)]],
+            list[Annotated[str, Field(json_schema_extra={"enum": _LANGUAGES}), AfterValidator(check_language)]],
             Field(max_length=10, description="of the text in pictures, the main one first; detected when left out"),
         ]
         | None
@@ -252,6 +266,10 @@ class CostOptimizer(Options):
 class AutoModeParsing(Options):
     """How the pages of a rule are parsed. Without a tier they keep the mode of the job."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"properties": {"version": schemas.NULL}}, *schemas.tiers_with_versions()]}
+    )
+
     tier: TierName | None = None
     version: ShortText | None = None
     custom_prompt: Prompt | None = None
@@ -269,12 +287,13 @@ class AutoModeParsing(Options):
 
 
 # The values of triggers are checked in apps/parsing/routing/auto_mode.py: a number may be a text there.
-TriggerNumber = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})]
-TriggerText = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})]
-TriggerTexts = Annotated[
-    Any, WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]})
-]
-TriggerSwitch = Annotated[Any, WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "null"}]})]
+TriggerCount = Annotated[Any, WithJsonSchema(schemas.count())]
+TriggerPercent = Annotated[Any, WithJsonSchema(schemas.number(100))]
+TriggerShare = Annotated[Any, WithJsonSchema(schemas.number(1))]
+TriggerText = Annotated[Any, WithJsonSchema(schemas.TEXT)]
+TriggerTexts = Annotated[Any, WithJsonSchema(schemas.TEXTS)]
+TriggerElement = Annotated[Any, WithJsonSchema(schemas.ELEMENT)]
+TriggerSwitch = Annotated[Any, WithJsonSchema(schemas.SWITCH)]
 
 
 class AutoModeRule(Options):
@@ -289,31 +308,31 @@ class AutoModeRule(Options):
     filename_regexp: TriggerText = None
     filename_regexp_mode: TriggerText = None
     full_page_image_in_page: TriggerSwitch = None
-    full_page_image_in_page_threshold: TriggerNumber = None
+    full_page_image_in_page_threshold: TriggerShare = None
     image_in_page: TriggerSwitch = None
-    layout_element_in_page: TriggerText = None
-    layout_element_in_page_confidence_threshold: TriggerNumber = None
-    page_contains_at_least_n_charts: TriggerNumber = None
-    page_contains_at_least_n_images: TriggerNumber = None
-    page_contains_at_least_n_layout_elements: TriggerNumber = None
-    page_contains_at_least_n_lines: TriggerNumber = None
-    page_contains_at_least_n_links: TriggerNumber = None
-    page_contains_at_least_n_numbers: TriggerNumber = None
-    page_contains_at_least_n_percent_numbers: TriggerNumber = None
-    page_contains_at_least_n_tables: TriggerNumber = None
-    page_contains_at_least_n_words: TriggerNumber = None
-    page_contains_at_most_n_charts: TriggerNumber = None
-    page_contains_at_most_n_images: TriggerNumber = None
-    page_contains_at_most_n_layout_elements: TriggerNumber = None
-    page_contains_at_most_n_lines: TriggerNumber = None
-    page_contains_at_most_n_links: TriggerNumber = None
-    page_contains_at_most_n_numbers: TriggerNumber = None
-    page_contains_at_most_n_percent_numbers: TriggerNumber = None
-    page_contains_at_most_n_tables: TriggerNumber = None
-    page_contains_at_most_n_words: TriggerNumber = None
-    page_longer_than_n_chars: TriggerNumber = None
+    layout_element_in_page: TriggerElement = None
+    layout_element_in_page_confidence_threshold: TriggerShare = None
+    page_contains_at_least_n_charts: TriggerCount = None
+    page_contains_at_least_n_images: TriggerCount = None
+    page_contains_at_least_n_layout_elements: TriggerCount = None
+    page_contains_at_least_n_lines: TriggerCount = None
+    page_contains_at_least_n_links: TriggerCount = None
+    page_contains_at_least_n_numbers: TriggerCount = None
+    page_contains_at_least_n_percent_numbers: TriggerPercent = None
+    page_contains_at_least_n_tables: TriggerCount = None
+    page_contains_at_least_n_words: TriggerCount = None
+    page_contains_at_most_n_charts: TriggerCount = None
+    page_contains_at_most_n_images: TriggerCount = None
+    page_contains_at_most_n_layout_elements: TriggerCount = None
+    page_contains_at_most_n_lines: TriggerCount = None
+    page_contains_at_most_n_links: TriggerCount = None
+    page_contains_at_most_n_numbers: TriggerCount = None
+    page_contains_at_most_n_percent_numbers: TriggerPercent = None
+    page_contains_at_most_n_tables: TriggerCount = None
+    page_contains_at_most_n_words: TriggerCount = None
+    page_longer_than_n_chars: TriggerCount = None
     page_md_error: TriggerSwitch = None
-    page_shorter_than_n_chars: TriggerNumber = None
+    page_shorter_than_n_chars: TriggerCount = None
     regexp_in_page: TriggerText = None
     regexp_in_page_mode: TriggerText = None
     table_in_page: TriggerSwitch = None
@@ -337,8 +356,8 @@ class ProcessingOptions(Options):
 
 
 class Timeouts(Options):
-    base_in_seconds: Annotated[WholeNumber, Field(ge=1, le=7200)] | None = None
-    extra_time_per_page_in_seconds: Annotated[WholeNumber, Field(ge=0, le=300)] | None = None
+    base_in_seconds: Annotated[int, Field(ge=1, le=7200), WHOLE] | None = None
+    extra_time_per_page_in_seconds: Annotated[int, Field(ge=0, le=300), WHOLE] | None = None
 
 
 class JobFailureConditions(Options):
@@ -355,8 +374,14 @@ class ProcessingControl(Options):
 
 
 class WebhookConfiguration(Options):
-    webhook_url: ShortText | None = None
-    webhook_events: Names | None = None
+    model_config = ConfigDict(json_schema_extra={"required": ["webhook_url"]})
+
+    webhook_url: Annotated[
+        ShortText | None, WithJsonSchema({"type": "string", "format": "uri", "minLength": 1, "maxLength": 1000})
+    ] = None
+    webhook_events: Annotated[
+        Names | None, WithJsonSchema(schemas.or_null({"type": "array", "items": {"enum": list(EVENTS)}, "minItems": 1}))
+    ] = None
     webhook_headers: dict[str, str] | None = None
     webhook_output_format: Literal["string", "json"] | None = None
     webhook_signing_secret: ShortText | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,11 @@ RUNNERS = {
     "typescript": (".mjs", ["run_all.mjs"]),
 }
 MAX_SECONDS = 240
+OPENAPI = CLIENTS / "openapi"
+CHECKS = (
+    *("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"),
+    "accepts_what_is_described",
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +125,24 @@ def test_the_examples_of_the_documentation_run(client: str, service: RunningServ
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(programs) >= 2
     assert "The river in its second year" in done.stdout
+
+
+# With 100 requests to each operation they are more than 5,000.
+@pytest.mark.parametrize("requests_each", [2, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
+def test_the_service_does_what_its_description_says(requests_each: int, service: RunningService) -> None:
+    """Schemathesis sends valid and invalid requests. Events have tests of their own: a stream may take a minute."""
+    done = subprocess.run(
+        [
+            *(str(OPENAPI / ".venv" / "bin" / "st"), "run", f"{service.url}/openapi.json"),
+            *("--header", f"Authorization: Bearer {service.key}", "--checks", ",".join(CHECKS)),
+            *("--phases", "fuzzing", "--max-examples", str(requests_each), "--no-shrink", "--continue-on-failure"),
+            *("--exclude-path", "/api/v2/parse/{job_id}/events", "--generation-allow-x00", "false"),
+            *("--output-truncate", "false", "--no-color"),
+        ],
+        env=environment_of(service) | {"SCHEMATHESIS_HOOKS": str(OPENAPI / "checks.py")},
+        cwd=service.folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.findall(r"(\d+) generated", done.stdout)[-1]) >= 50 * requests_each

@@ -23,7 +23,7 @@ from apps.api.v2.representations import STATUS, ApiStatus, DeletedJob, ErrorSumm
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.models import JobKind, ParseJob
-from apps.jobs.option_groups import Names, Options, Prompt, ShortText, WebhookConfiguration, WholeNumber
+from apps.jobs.option_groups import WHOLE, Names, Options, Prompt, ShortText, WebhookConfiguration
 from apps.parsing.annotations import schemas
 from apps.parsing.annotations.tasks import AnnotationTask
 
@@ -48,7 +48,7 @@ class ExtractConfiguration(Options):
     parse_tier: Literal["fast", "cost_effective", "agentic", "agentic_plus"] | None = None
     parse_config_id: ShortText | None = None
     target_pages: Annotated[str, Field(max_length=4096)] | None = None
-    max_pages: Annotated[WholeNumber, Field(ge=1, le=1_000_000)] | None = None
+    max_pages: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
     system_prompt: Prompt | None = None
     cite_sources: Annotated[bool, Field(description="false: do not look for the places of values")] | None = None
     confidence_scores: bool | None = None

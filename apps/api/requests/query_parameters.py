@@ -41,7 +41,7 @@ def integer(request: Request, name: str, default: int, *, minimum: int, maximum:
     raw = request.GET.get(name)
     if not raw:
         return default
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 10) or int(raw) < minimum:
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 100) or int(raw) < minimum:
         raise _invalid(name, f"The value is not valid. Send a whole number from {minimum} to {maximum}.", raw)
     return min(int(raw), maximum)
 

@@ -22,11 +22,11 @@ from apps.api.requests import idempotency, query_parameters
 from apps.api.requests.bodies import content_type, read_raw
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Form, check_fields, read_form
-from apps.api.schema import IDEMPOTENCY_KEY, PROBLEMS, query
+from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, PROBLEMS, query
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata
-from apps.api.v1.upload_request import translate
+from apps.api.v1.upload_request import TIER_OF_MODE, translate
 from apps.api.v2 import results as second_api
 from apps.api.v2.files import storage_errors, store
 from apps.api.v2.find_jobs import find_job
@@ -37,7 +37,9 @@ from apps.jobs import queries
 from apps.jobs.commands.submit import submit_job
 from apps.jobs.models import ParseJob
 from apps.jobs.states import JobState, PageState
+from apps.pages.model.text import languages
 from apps.pages.output.assembly import OUTPUTS
+from apps.parsing.tiers import LATEST, TIERS
 
 MAX_FIELDS = 200  # there are about 110
 MAX_PAGES_OF_DETAILS = 1000
@@ -56,19 +58,44 @@ _TYPES: dict[str, dict[str, Any]] = {
     "switch": {"type": "boolean"},
     "integer": {"type": "integer"},
     "number": {"type": "number"},
-    "text": {"type": "string"},
+    "text": {"type": "string", "maxLength": 1000},
     "json": {"type": "string", "description": "JSON"},
 }
-_FORM = {
-    "type": "object",
-    "properties": {name: _TYPES[known.kind] for name, known in FIELDS.items()},
+_MARGIN = {"type": "number", "minimum": 0, "maximum": 1}
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "tier": {"type": "string", "enum": list(TIERS)},
+    "version": {"type": "string", "enum": [LATEST]},
+    "parse_mode": {"type": "string", "enum": list(TIER_OF_MODE)},
+    "replace_failed_page_mode": {"type": "string", "enum": ["raw_text", "blank_page", "error_message"]},
+    "target_pages": {"type": "string", "pattern": "^([0-9]{1,8}(,[0-9]{1,8})*)?$"},
+    "bounding_box": {"type": "string", "pattern": "^(0|1|0[.][0-9]{1,6})(,(0|1|0[.][0-9]{1,6})){3}$"},
+    "max_pages": {"type": "integer", "minimum": 0, "maximum": 1_000_000},
+    "job_timeout_in_seconds": {"type": "number", "minimum": 1, "maximum": 7200},
+    "job_timeout_extra_time_per_page_in_seconds": {"type": "number", "minimum": 0, "maximum": 300},
+    "language": {"type": "string", "enum": sorted(languages.languages_by_spelling())},
+    "input_url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 8192},
+    "webhook_url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 1000},
+    **dict.fromkeys(("page_error_tolerance", "bbox_top", "bbox_right", "bbox_bottom", "bbox_left"), _MARGIN),
+    "auto_mode_configuration_json": {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/AutoModeRule"},
+        "maxItems": 100,
+    },
+    "webhook_configurations": {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/WebhookConfiguration"},
+        "maxItems": 50,
+    },
 }
+_FIELDS = {name: _BOUNDS.get(name, _TYPES[known.kind]) for name, known in FIELDS.items()}
+_FILE = {"type": "string", "format": "binary", "minLength": 1}
 UPLOAD_FORMS = {
     "multipart/form-data": {
-        **_FORM,
-        "properties": {"file": {"type": "string", "format": "binary"}, **_FORM["properties"]},  # type: ignore[dict-item]
+        "type": "object",
+        "properties": {"file": _FILE, **_FIELDS},
+        "anyOf": [{"required": ["file"]}, {"required": ["input_url"]}],
     },
-    "application/x-www-form-urlencoded": _FORM,
+    "application/x-www-form-urlencoded": {"type": "object", "properties": _FIELDS, "required": ["input_url"]},
 }
 
 
@@ -117,7 +144,7 @@ class UploadView(FirstApiView):
         tags=["parsing (v1)"],
         parameters=IDEMPOTENCY_KEY,
         request=UPLOAD_FORMS,
-        responses={200: ParsingJob, **PROBLEMS},
+        responses={200: ParsingJob, **JOB_PROBLEMS},
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
@@ -151,7 +178,7 @@ class Screenshot(UploadView):
         tags=["parsing (v1)"],
         parameters=IDEMPOTENCY_KEY,
         request=UPLOAD_FORMS,
-        responses={200: ParsingJob, **PROBLEMS},
+        responses={200: ParsingJob, **JOB_PROBLEMS},
     )
     def post(self, request: Request) -> HttpResponse:
         """Upload a document and create a job for images of its pages; its result has their text, too."""

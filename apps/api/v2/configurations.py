@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
@@ -24,6 +24,7 @@ from apps.api.v2.configured import PRODUCT_TYPE
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import ParseOptions
 from apps.core.pagination import NEWEST_FIRST
+from apps.jobs import option_schemas as schemas
 from apps.jobs.commands import configurations
 from apps.jobs.errors import InvalidOption
 from apps.jobs.models import SavedConfiguration
@@ -35,6 +36,8 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 class Parameters(ParseOptions):
     """The options of a parse request. ``tier`` is required; ``version`` is latest if it is left out."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": cast(Any, schemas.tiers_with_versions())})
 
     product_type: Literal["parse_v2"]
     tier: TierName
@@ -92,7 +95,7 @@ class Configurations(ApiView):
     @extend_schema(
         operation_id="list_configurations",
         tags=["configurations"],
-        parameters=query(name=str, product_type=list, latest_only=str, page_size=int, page_token=str),
+        parameters=query(name=str, product_type=list, latest_only=bool, page_size=int, page_token=str),
         responses={200: ConfigurationList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
@@ -20,10 +20,11 @@ from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import storage_errors
 from apps.api.v2.job_request import request_to_estimate
-from apps.api.v2.options import ParseRequest
+from apps.api.v2.options import WITH_SOURCE, ParseRequest
 from apps.api.v2.parse import HEAD_BYTES, check_type, named_document, options_of
 from apps.documents import storage
 from apps.documents.services import clean_name
+from apps.jobs import option_schemas as schemas
 from apps.jobs.commands import estimate
 from apps.jobs.commands.cost_and_time import Range
 from apps.jobs.commands.submit import JobRequest
@@ -31,8 +32,13 @@ from apps.jobs.commands.submit import JobRequest
 FORM = "multipart/form-data"
 
 
+_OPTIONAL_TIER: Any = {"anyOf": [{"properties": {"tier": schemas.NULL}}, *schemas.tiers_with_versions()]}
+
+
 class EstimateRequest(ParseRequest):
     """A request like that of ``POST /api/v2/parse``; ``tier`` is optional."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [_OPTIONAL_TIER, WITH_SOURCE]})
 
 
 class LowHigh(BaseModel):

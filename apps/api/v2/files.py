@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
@@ -36,7 +36,7 @@ from apps.documents.queries import find_document_of_link, list_documents
 from apps.jobs import queries as job_queries
 from apps.jobs.commands.delete import delete_document
 from apps.jobs.errors import InvalidOption
-from apps.jobs.option_groups import Options, WholeNumber
+from apps.jobs.option_groups import WHOLE, Options
 
 Purpose = Literal["user_data", "parse", "extract", "classify", "split", "sheet", "agent_app"]
 PURPOSES: tuple[str, ...] = get_args(Purpose)
@@ -47,7 +47,10 @@ SORT_ORDERS = {
     "created_at": NEWEST_FIRST,
 }
 _ID = re.compile(r"dfl-[0-9a-f-]{36}")
-_PAGING = {"page_size": int, "page_token": str}
+_PAGING: dict[str, Any] = {"page_size": int, "page_token": str}
+_ORDERS = "^(name|id|created_at)( (asc|desc))?$"
+_ORDER_BY = {"type": "string", "pattern": _ORDERS}
+_EXPAND = {"type": "array", "items": {"type": "string", "enum": ["download_url"]}}
 
 
 class Files(ApiView):
@@ -88,7 +91,9 @@ class Files(ApiView):
     @extend_schema(
         operation_id="list_files",
         tags=["files"],
-        parameters=query(file_ids=list, file_name=str, external_file_id=str, order_by=str, expand=list, **_PAGING),
+        parameters=query(
+            file_ids=list, file_name=str, external_file_id=str, order_by=_ORDER_BY, expand=_EXPAND, **_PAGING
+        ),
         responses={200: FileList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
@@ -115,8 +120,8 @@ class FileFilter(Options):
 
 class FileQuery(Options):
     filter: FileFilter | None = None
-    order_by: str | None = None
-    page_size: Annotated[WholeNumber, Field(ge=1)] | None = None
+    order_by: Annotated[str | None, WithJsonSchema({"anyOf": [_ORDER_BY, {"type": "null"}]})] = None
+    page_size: Annotated[int, Field(ge=1), WHOLE] | None = None
     page_token: str | None = None
 
 
@@ -143,7 +148,7 @@ class FilesQuery(ApiView):
 
 class FileById(ApiView):
     @extend_schema(
-        operation_id="get_file", tags=["files"], parameters=query(expand=list), responses={200: File, **PROBLEMS}
+        operation_id="get_file", tags=["files"], parameters=query(expand=_EXPAND), responses={200: File, **PROBLEMS}
     )
     def get(self, request: Request, file_id: str) -> HttpResponse:
         """Return a file; with ``expand=download_url`` also a link to its bytes."""
@@ -161,7 +166,7 @@ class FileContent(ApiView):
     @extend_schema(
         operation_id="get_file_content",
         tags=["files"],
-        parameters=query(expires_at_seconds=int),
+        parameters=query(expires_at_seconds={"type": "integer", "minimum": 1}),
         responses={200: PresignedUrl, **PROBLEMS},
     )
     def get(self, request: Request, file_id: str) -> HttpResponse:

@@ -20,7 +20,7 @@ from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
-from apps.api.schema import IDEMPOTENCY_KEY, JSON, PARSE_FORM, PROBLEMS, JobResult, Versions, query
+from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, query
 from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
@@ -36,7 +36,8 @@ from apps.api.v2.representations import (
     represent_job,
     represent_page,
 )
-from apps.api.v2.result_files import links_of_result
+from apps.api.v2.result_files import EXPANDS, links_of_result
+from apps.api.v2.result_types import JobResult
 from apps.api.v2.results import job_with_sections
 from apps.api.v2.tiers import known_versions
 from apps.core.pagination import NEWEST_FIRST, SortOrder
@@ -48,7 +49,7 @@ from apps.jobs.commands.delete import delete_job
 from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import JobRequest, submit_job
 from apps.jobs.errors import InvalidOption
-from apps.jobs.option_groups import Options, WholeNumber
+from apps.jobs.option_groups import WHOLE, Options
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile
 from apps.pages.reading.inspection import media_type_of
@@ -63,7 +64,7 @@ class ParseJobs(ApiView):
         tags=["parse"],
         parameters=IDEMPOTENCY_KEY,
         request={JSON: ParseRequest},
-        responses={200: Job, **PROBLEMS},
+        responses={200: Job, **JOB_PROBLEMS},
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
@@ -78,10 +79,10 @@ class ParseJobs(ApiView):
         operation_id="list_parse",
         tags=["parse"],
         parameters=query(
-            status=str,
+            status={"type": "string", "enum": list(dict.fromkeys(STATUS.values()))},
             job_ids=list,
-            created_at_on_or_after=str,
-            created_at_on_or_before=str,
+            created_at_on_or_after={"type": "string", "format": "date-time"},
+            created_at_on_or_before={"type": "string", "format": "date-time"},
             page_size=int,
             page_token=str,
         ),
@@ -114,7 +115,7 @@ class ParseUpload(ApiView):
         tags=["parse"],
         parameters=IDEMPOTENCY_KEY,
         request=PARSE_FORM,
-        responses={200: Job, **PROBLEMS},
+        responses={200: Job, **JOB_PROBLEMS},
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
@@ -138,7 +139,7 @@ class ParseJobById(ApiView):
     @extend_schema(
         operation_id="get_parse",
         tags=["parse"],
-        parameters=query(expand=list, image_filenames=list, wait=int),
+        parameters=query(expand=EXPANDS, image_filenames=list, wait=int),
         responses={200: JobResult, **PROBLEMS},
     )
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
@@ -176,7 +177,7 @@ class CancelParse(ApiView):
         return json_response(represent_job(cancel_job(job=find_job(project_of(request), job_id))))
 
 
-PageNumber = Annotated[WholeNumber, Field(ge=1, le=1_000_000)]
+PageNumber = Annotated[int, Field(ge=1, le=1_000_000), WHOLE]
 
 
 class RetryRequest(Options):

@@ -40,6 +40,16 @@ _TYPES = {
 # Files of LlamaParse's results that this service does not write.
 _NOT_WRITTEN = ("forms", "raw_words", "stripped_markdown", "concatenated_stripped_markdown")
 
+_INLINE = (*SECTIONS, *JOINED, "job_metadata", "usage")
+EXPANDS = {
+    "type": "array",
+    "items": {
+        "type": "string",
+        "enum": [*_INLINE, *(f"{name}{_SUFFIX}" for name in (*_FILES, *_NOT_WRITTEN)), _IMAGES],
+    },
+}
+"""The values of ``expand``. Others are ignored."""
+
 
 def links_of_result(request: Request, job: ParseJob, expand: Sequence[str]) -> dict[str, Any]:
     """Return the sections with links: of the files that ``expand`` names, and of pictures. Empty without any."""

@@ -43,7 +43,7 @@ class WrongValue(ValueError):
 Maker = Callable[[str, Mapping[str, Any]], Trigger | None]
 """Make a trigger from its name and its rule; return None if the trigger is switched off."""
 
-_ELEMENTS = {
+ELEMENTS = {
     "title": BlockType.HEADING,
     "heading": BlockType.HEADING,
     "section-header": BlockType.HEADING,
@@ -157,9 +157,9 @@ def _full_page_image(name: str, rule: Mapping[str, Any]) -> Trigger | None:
 def _layout_element(name: str, rule: Mapping[str, Any]) -> Trigger:
     """Match blocks of a type and a minimum confidence; blocks of a text layer have none and always match."""
     label = _text(rule[name], name)
-    element = _ELEMENTS.get(label.strip().lower().replace("_", "-").replace(" ", "-"))
+    element = ELEMENTS.get(label.strip().lower().replace("_", "-").replace(" ", "-"))
     if element is None:
-        raise WrongValue(f"One of {', '.join(_ELEMENTS)} is expected.", name, value=label)
+        raise WrongValue(f"One of {', '.join(ELEMENTS)} is expected.", name, value=label)
     key = f"{name}_confidence_threshold"
     min_confidence = _number(rule.get(key, 0), key, high=1, whole=False)
 

@@ -15,8 +15,8 @@ from apps.api.v1.urls import OLD_PARSING, PARSING
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
 SIGNED = {"api/v2/parse/signed/<str:token>", "api/v1/beta/files/signed/<str:token>", "api/ocr-exchange/<str:token>"}
-OPEN = SIGNED | {"", "errors", "livez", "readyz", "api/health", "api/queue-statusz", "api/schema", "api/docs"}
-OPEN |= {"api/v1/parsing/supported_file_extensions", "general/docs", "health"}
+OPEN = SIGNED | {"", "errors", "livez", "readyz", "api/health", "api/queue-statusz", "api/schema", "openapi.json"}
+OPEN |= {"api/docs", "api/v1/parsing/supported_file_extensions", "general/docs", "health"}
 
 
 def addresses() -> set[str]:
@@ -63,6 +63,7 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
             stranger.delete(f"{PARSE}/{job}", **common),
             stranger.post(f"{PARSE}/{job}/cancel", **common),
             stranger.post(f"{PARSE}/{job}/retry", content_type="application/json", **common),
+            stranger.get(f"{PARSE}/{job}/events", **common),
             stranger.get(f"{PARSE}/{job}/pages", **common),
             stranger.get(f"{PARSE}/{job}/images/page_1.jpg", **common),
             stranger.post(PARSE, {"tier": "fast", "file_id": file}, content_type="application/json", **common),
@@ -82,7 +83,8 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
 
 def test_the_test_above_covers_every_address_with_an_id() -> None:
     named = {"<str:file_id>", "<str:job_id>"}  # test_projects.py has a test for ids of projects
-    elsewhere = (f"{PARSING}/", "api/v1/files/")  # test_first_api.py and test_page_images.py have tests of their own
+    # test_first_api.py, test_page_images.py and test_extract.py have tests of their own.
+    elsewhere = (f"{PARSING}/", "api/v1/files/", "api/v2/extract/")
     found = {address for address in addresses() if any(name in address for name in named)}
     assert {address for address in found if not address.startswith(elsewhere)} == {
         "api/v1/beta/files/<str:file_id>",
@@ -90,6 +92,7 @@ def test_the_test_above_covers_every_address_with_an_id() -> None:
         "api/v2/parse/<str:job_id>",
         "api/v2/parse/<str:job_id>/cancel",
         "api/v2/parse/<str:job_id>/retry",
+        "api/v2/parse/<str:job_id>/events",
         "api/v2/parse/<str:job_id>/pages",
         "api/v2/parse/<str:job_id>/images/<str:name>",
     }

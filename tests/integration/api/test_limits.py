@@ -15,6 +15,7 @@ from django.test import Client
 from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey
 from apps.api.requests import rate_limits
+from apps.providers.quota import store as quota_store
 from tests import services
 from tests.documents.long import long_document
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
@@ -24,6 +25,8 @@ from tests.integration.api.test_bad_requests import END, FORM, PART
 @pytest.fixture(autouse=True)
 def _store(settings: Any, valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "_store_fails_until", 0.0)
+    for name in ("ANSWER_SECONDS", "CONNECT_SECONDS", "POOL_SECONDS"):  # a busy machine answers late
+        monkeypatch.setattr(quota_store, name, 10.0)
     with services.redis_client(valkey_url) as client:
         client.flushdb()
     settings.REDIS_URL = valkey_url

@@ -1,0 +1,1 @@
+"""What happens to a job while it runs: waiting for its end, its events, its single pages."""

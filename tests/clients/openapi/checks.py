@@ -1,0 +1,55 @@
+"""A check for Schemathesis: what the OpenAPI description allows, the service accepts.
+
+Schemathesis loads it by ``SCHEMATHESIS_HOOKS``. Its own check, ``positive_data_acceptance``, goes by the status alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import schemathesis
+
+ACCEPTED = frozenset({401, 402, 403, 404, 409, 429})
+# The state of an object, the bytes of a document or another server decides, not the form of the request.
+OF_STATE = frozenset(
+    {
+        *("conflict", "job_not_cancellable", "idempotency_key_reused", "mode_not_available"),
+        *("file_empty", "unsupported_file_type", "url_not_allowed", "incomplete_upload"),
+        *("fetch_failed", "fetch_timeout", "fetch_forbidden", "fetch_tls_error"),
+        *("document_corrupt", "document_empty", "document_encrypted", "image_too_large"),
+    }
+)
+# Rules that a JSON schema cannot state: a token belongs to a list, an id to an object, a range does not go backwards,
+# an expression has RE2's syntax, a rule has a trigger, a secret is not saved.
+BEYOND_SCHEMAS = re.compile(
+    r"page_token|configuration_id|.*target_pages|.*_regexp(_mode)?|.*regexp_in_page(_mode)?"
+    r"|.*auto_mode_configuration(_json)?(\.\d+)?|.*webhook_headers.*|parameters\..*(password|webhook_signing_secret)"
+)
+
+
+@schemathesis.hook
+def map_query(ctx: Any, query: Any) -> Any:
+    """Wait a second at most: jobs for which the test has no worker do not end."""
+    if query and "wait" in query:
+        query["wait"] = "1" if str(query["wait"]).isdigit() else query["wait"]
+    return query
+
+
+@schemathesis.check
+def accepts_what_is_described(ctx: Any, response: Any, case: Any) -> None:
+    meta = case.meta
+    if meta is None or not meta.generation.mode.is_positive or response.status_code < 400:
+        return
+    if response.status_code in ACCEPTED or response.status_code >= 500:  # 5xx: not_a_server_error
+        return
+    problem = response.json()
+    if problem["code"] in OF_STATE:
+        return
+    fields = [error["field"] for error in problem["errors"]]
+    beyond = [error for error in problem["errors"] if error["code"] in ("not_supported", "invalid_range")]
+    if fields and all(BEYOND_SCHEMAS.fullmatch(field) for field in fields):
+        return
+    if fields and len(beyond) == len(fields):
+        return
+    raise AssertionError(f"The description allows the request, and the service refuses it: {problem}")
