@@ -91,7 +91,13 @@ class _Relay:
             response = _error(None, "The message is not valid JSON.", code=-32700)
         except (_Refused, httpx.HTTPError, OSError) as error:
             sent_id = message.get("id") if isinstance(message, dict) else None
-            response = None if sent_id is None else _error(sent_id, str(error) or type(error).__name__)
+            fault = str(error) or type(error).__name__
+            if isinstance(error, httpx.HTTPError):
+                fault = (
+                    f"server_unavailable: {self._http.base_url} cannot be reached: {fault}. "
+                    "Check the address and that the service is running."
+                )
+            response = None if sent_id is None else _error(sent_id, fault)
         if response is not None:
             with self._lock:
                 self._out.write(json.dumps(response).encode() + b"\n")
