@@ -199,7 +199,7 @@ COMPATIBLE_API_TIER = env.choice(
 )
 SYNC_WAIT_SECONDS = env.integer(
     "SYNC_WAIT_SECONDS",
-    120,
+    80,
     "seconds for which a request over the API of another service waits for the result",
     minimum=1,
     maximum=600,

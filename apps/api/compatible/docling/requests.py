@@ -21,7 +21,7 @@ from apps.api.requests.uploads import Upload
 from apps.api.v1.upload_request import UploadRequest
 from apps.pages.reading.inspection import PDF, media_type_of
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of a JSON body, which may contain a document in base64. A larger document comes as a file."""
 MAX_PAGE = 999_999_999
 FORMATS = ("md", "json", "html", "text")

@@ -20,7 +20,7 @@ from apps.api.request_errors import InvalidJson, InvalidRequest, RequestError
 from apps.api.requests.bodies import read_json
 from apps.api.schema import JSON, PROBLEMS
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 _VERSION = OpenApiParameter("MCP-Protocol-Version", str, OpenApiParameter.HEADER, description=", ".join(VERSIONS))
 
 
