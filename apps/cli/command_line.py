@@ -18,6 +18,7 @@ from typing import BinaryIO
 from apps.cli.documents import local_document
 from apps.cli.options import UsageError, add_arguments, check_options, read_password
 from apps.cli.progress import Progress, attachments_line, write_line
+from apps.core.outbound.public_addresses import UrlNotAllowed
 from apps.pages.model.errors import DocumentError, ParseError
 from apps.pages.model.warnings import describe
 from parse_project import env
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     except env.BadVariable as error:
         return _report_failure("invalid_option", str(error), USAGE)
     except ParseError as error:
-        default = REFUSED if isinstance(error, DocumentError) else UNEXPECTED
+        default = REFUSED if isinstance(error, DocumentError | UrlNotAllowed) else UNEXPECTED
         return _report_failure(error.code, error.detail, getattr(error, "exit_code", default))
     except BrokenPipeError:
         # The reader of the output closed it, which is no failure. Without a new stdout, Python would complain at exit.

@@ -169,6 +169,7 @@ def test_only_the_requested_pages_are_parsed(long: Path) -> None:
         (["http://[::ffff:10.0.0.1]/a.pdf"], 3, b"url_not_allowed"),
         (["http://2130706433/a.pdf"], 3, b"url_not_allowed"),
         (["https://user:password@example.com/a.pdf"], 3, b"url_not_allowed"),
+        (["http://8.8.8.8:6379/a.pdf"], 3, b"url_not_allowed: The port 6379"),
     ],
 )
 def test_an_invalid_command_ends_with_a_code_and_a_message(

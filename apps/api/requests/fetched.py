@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 from django.conf import settings
 
 from apps.api.requests.uploads import Upload, check_size
-from apps.core.outbound import addresses
+from apps.core.outbound import public_addresses
 from apps.core.outbound import requests as outbound
-from apps.core.outbound.addresses import UrlNotAllowed
+from apps.core.outbound.errors import FetchFailed
 from apps.pages.model.errors import DocumentError
 
 FETCH_SECONDS = 30.0
@@ -26,12 +26,6 @@ MAX_AT_ONCE = 8
 """Threads of the web process that may wait for other servers at once; it has 32."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _slots = threading.BoundedSemaphore(MAX_AT_ONCE)
-
-
-class FetchFailed(DocumentError):
-    """The document could not be fetched. Check the address, or upload the document."""
-
-    code = "fetch_failed"
 
 
 class FetchTimeout(DocumentError):
@@ -85,12 +79,7 @@ def _download(url: str, proxy: str, target: BinaryIO) -> tuple[str, int]:
         seconds = max(0.0, until - time.monotonic())
         with outbound.send("GET", url, headers={"User-Agent": "leafmill"}, seconds=seconds, proxy=proxy) as response:
             if response.status in _REDIRECTS:
-                following = urljoin(url, outbound.header(response, "Location"))
-                has_tls = addresses.check_url(following).scheme == "https"
-                if url.lower().startswith("https:") and not has_tls:
-                    detail = "The address redirects from https to http. Send an address that keeps https."
-                    raise UrlNotAllowed(detail)
-                url = following
+                url = public_addresses.redirected(url, outbound.header(response, "Location"))
                 continue
             if 400 <= response.status < 500:
                 raise FetchForbidden(f"The server of the document answered {response.status}. {_HINT}")

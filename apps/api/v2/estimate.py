@@ -15,13 +15,13 @@ from rest_framework.request import Request
 from apps.accounts.models import Project
 from apps.api.base import ApiView, json_response, project_of
 from apps.api.requests.bodies import content_type, read_json
-from apps.api.requests.uploads import read_upload
+from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import storage_errors
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import WITH_SOURCE, ParseRequest
-from apps.api.v2.parse import HEAD_BYTES, check_type, named_document, options_of
+from apps.api.v2.parse import HEAD_BYTES, check_type, document_at_url, named_document, options_of
 from apps.documents import storage
 from apps.documents.services import clean_name
 from apps.jobs import option_schemas as schemas
@@ -95,25 +95,32 @@ class ParseEstimate(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Estimate pages, requests, tokens, cost and time of a request in each mode. No job is created.
 
-        The document is an uploaded file (JSON) or part of the request (form). It is neither stored nor sent to a
-        provider.
+        The document is an uploaded file or one at a URL (JSON), or part of the request (form). It is neither stored nor
+        sent to a provider.
         """
         project = project_of(request)
         if content_type(request) == FORM:
             with read_upload(request) as upload:
                 job_request = request_to_estimate(options_of(project, upload))
                 check_type(upload.content.read(HEAD_BYTES))
-                # Readers open documents by path.
-                with storage_errors(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
-                    upload.content.seek(0)
-                    shutil.copyfileobj(upload.content, copy, 1024 * 1024)
-                    copy.flush()
-                    return _estimate(project, Path(copy.name), clean_name(upload.name), job_request)
+                return _estimate_upload(project, upload, job_request)
         options = request_options(EstimateRequest, project, read_json(request))
         job_request = request_to_estimate(options)
-        document = named_document(project, options, may_fetch=False)
+        if options.source_url:
+            with document_at_url(options) as upload:
+                return _estimate_upload(project, upload, job_request)
+        document = named_document(project, options)
         with storage_errors(), storage.local_original(document.pk) as path:
             return _estimate(project, path, document.name, job_request)
+
+
+def _estimate_upload(project: Project, upload: Upload, job_request: JobRequest) -> HttpResponse:
+    """Estimate a document that is not stored. Readers open it by path."""
+    with storage_errors(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
+        upload.content.seek(0)
+        shutil.copyfileobj(upload.content, copy, 1024 * 1024)
+        copy.flush()
+        return _estimate(project, Path(copy.name), clean_name(upload.name), job_request)
 
 
 def _estimate(project: Project, path: Path, name: str, job_request: JobRequest) -> HttpResponse:

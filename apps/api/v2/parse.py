@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from django.http import HttpResponse
@@ -231,21 +233,13 @@ def options_of(project: Project, upload: Upload) -> ParseOptions:
     return request_options(ParseOptions, project, parse_json(configuration.encode("utf-8", "surrogatepass")))
 
 
-def named_document(project: Project, options: ParseRequest, *, may_fetch: bool = True) -> Document:
+def named_document(project: Project, options: ParseRequest) -> Document:
     """Return the document that ``file_id`` names, or the one at ``source_url``, which is fetched now.
 
     Raise FileMissing, InvalidOptions, DocumentNotFound, EmptyFile, UnsupportedDocument, or what ``fetched`` raises.
     """
-    if options.file_id and options.source_url:
-        message = "The request has both file_id and source_url. Send one of them."
-        raise InvalidOptions([OptionProblem("value_error", ("body",), message)])
-    if options.source_url and not may_fetch:
-        message = "An estimate does not fetch documents. Upload the file instead."
-        raise InvalidOptions([OptionProblem("not_supported", ("body", "source_url"), message)])
     if options.source_url:
-        with fetched(options.source_url, proxy=options.http_proxy or "") as upload:
-            check_type(upload.content.read(HEAD_BYTES))
-            upload.content.seek(0)
+        with document_at_url(options) as upload:
             return store(project, upload, kept_as_file=False)
     if not options.file_id:
         raise FileMissing
@@ -253,6 +247,18 @@ def named_document(project: Project, options: ParseRequest, *, may_fetch: bool =
     with storage_errors(), storage.open_for_reading(storage.original(document.pk)) as content:
         check_type(content.read(HEAD_BYTES))
     return document
+
+
+@contextmanager
+def document_at_url(options: ParseRequest) -> Iterator[Upload]:
+    """Yield the document at ``source_url``. Raise InvalidOptions if the request names a file, too."""
+    if options.file_id:
+        message = "The request has both file_id and source_url. Send one of them."
+        raise InvalidOptions([OptionProblem("value_error", ("body",), message)])
+    with fetched(options.source_url or "", proxy=options.http_proxy or "") as upload:
+        check_type(upload.content.read(HEAD_BYTES))
+        upload.content.seek(0)
+        yield upload
 
 
 def check_type(head: bytes) -> None:

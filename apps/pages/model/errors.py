@@ -8,7 +8,7 @@ ParseError
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken
     QuotaExceeded, SourceGone
-    RefusedByServer, AddressNotPublic
+    RefusedByServer
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from apps.api.requests import fetched
+from apps.documents.models import Document
 from tests.documents.long import heading_of, long_document
 from tests.fakes.receiver import Answer, Received, Receiver
 from tests.integration.api.conftest import PARSE, Api, Finish, code_of
@@ -48,6 +49,20 @@ def test_the_document_comes_through_the_proxy_of_the_request(api: Api, server: R
     assert job.status_code == 200, job.content
     assert server.received[0].path == "http://documents.example.org/a.pdf"
     assert job.json()["warnings"] == []
+
+
+def test_an_estimate_fetches_the_document_and_stores_nothing(api: Api, server: Receiver) -> None:
+    server.answer = lambda _: Answer(body=long_document(3))
+    body = {"tier": "fast", "version": "latest", "source_url": f"{server.url}/a.pdf"}
+
+    estimate = api.post(f"{PARSE}/estimate", body, content_type="application/json")
+
+    assert (estimate.status_code, estimate.json()["pages"]) == (200, 3)
+    assert not Document.objects.exists()
+    private = api.post(f"{PARSE}/estimate", body | {"source_url": "http://10.0.0.1/"}, content_type="application/json")
+    assert code_of(private, 422) == "url_not_allowed"
+    both = api.post(f"{PARSE}/estimate", body | {"file_id": "dfl-1"}, content_type="application/json")
+    assert code_of(both, 422) == "invalid_option"
 
 
 @pytest.mark.parametrize(
