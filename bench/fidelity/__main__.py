@@ -13,14 +13,14 @@ import itertools
 import random
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from apps.pages.model.blocks import BlockType, Line, Page, Source
+from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.errors import ParseError
 from apps.pages.output.assembly import finished_pages
 from apps.pages.sandbox.client import Reader
@@ -99,13 +99,22 @@ def measured(page: Page, answer: str, *, image: bool = False, read: PageWords | 
 
 
 def is_mended(name: str, page: Page, made: Page) -> bool:
-    """Return whether the page itself has corrected a wrong answer: its own list numbers, no links but its own."""
+    """Return whether the page itself has corrected a wrong answer: its own list numbers, no links but its own, and text
+    of its margins, which may be a running line.
+    """
+    if name.endswith("left out"):
+        return not _letters_of(page.blocks) - _letters_of(made.blocks)
     if name == "a link invented":
         return not any("invented" in span.url for block in made.blocks for span in block.spans)
     if name == "a list numbered otherwise":
         printed = {block.marker for block in page.blocks}
         return all(block.marker in printed for block in made.blocks if block.type is BlockType.LIST_ITEM)
     return False
+
+
+def _letters_of(blocks: Sequence[Block]) -> Counter[str]:
+    texts = (block.text + "".join(cell.text for cell in block.cells) for block in blocks)
+    return Counter(letter for letter in "".join(texts) if letter.isalnum())
 
 
 def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: dict[str, bool]) -> list[Figure]:

@@ -16,7 +16,7 @@ from collections.abc import Container, Iterator, Sequence
 
 import msgspec
 
-from apps.parsing.answers.normalized_words import PageWords, is_number, is_sign
+from apps.parsing.answers.normalized_words import PageWords, is_number, is_sign, with_usual_letters
 
 # Letters that are lost with a ligature.
 _LIGATURE = re.compile("ffi|ffl|ff|fi|fl|ft|st|tt|ti")
@@ -29,9 +29,11 @@ _BLANK = re.compile(r"_{4,}")
 _FORMULA = re.compile(r"[{}^]|\$.*\$")
 
 
+# A title with more words is not matched with the beginning of the text below it.
+MAX_TITLE_WORDS = 8
 # Words at the end of a line that OCR misread, and that the answer therefore has otherwise.
 MAX_MISREAD = 2
-# Folding a text moves its letters by up to this many places.
+# Folding the case of a text moves its letters by up to this many places.
 MAX_SHIFT_LETTERS = 3
 
 
@@ -40,7 +42,8 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
 
     ``place``: the index of the first such word of the page, or of the next one; ``unit``: the unit of the answer that
     has the words, or -1. ``is_spelling``: a word became a similar one; names have none. ``is_whole``: all words of a
-    title or of a cell are missing or added, or a blank is filled in.
+    title or of a cell are missing or added, or a blank is filled in. ``is_inside``: words are missing between others
+    of a paragraph or a cell.
     """
 
     page: tuple[str, ...]
@@ -49,6 +52,7 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
     unit: int
     is_spelling: bool = False
     is_whole: bool = False
+    is_inside: bool = False
 
 
 class Run(msgspec.Struct, gc=False):
@@ -82,20 +86,25 @@ def in_order(page: PageWords, answer: PageWords, places: Sequence[int]) -> list[
 
 
 def _joined_at_edges(page: PageWords, answer: PageWords, places: Sequence[int]) -> list[int]:
-    """Return the places with the first word of each unit beside its second one, where the page has the same word.
+    """Return the places with the first words of each unit beside the next one, where the page has the same words.
 
-    A title often begins the text below it, so that one may have been matched with the word of the other.
+    A title often begins the text below it, so that one may have been matched with the words of the other.
     """
     kept = list(places)
     where = {place: here for here, place in enumerate(places) if place >= 0}
     start = 0
     for size in answer.sizes:
-        beside = kept[start + 1] - 1 if size > 1 else -1
-        if beside >= 0 and kept[start] != beside and page.tokens[beside] == answer.tokens[start]:
-            other = where.get(beside, -1)
-            if other >= 0:
-                kept[other], where[kept[start]] = kept[start], other
-            kept[start], where[beside] = beside, start
+        last = min(size - 1, MAX_TITLE_WORDS)
+        if last > 0 and kept[start + last] - last != kept[start]:
+            steps = range(1, last + 1)
+            leap = next((n for n in steps if kept[start + n] >= 0 and kept[start + n - 1] != kept[start + n] - 1), 0)
+            beside = kept[start + leap] - leap
+            if leap and beside >= 0 and page.tokens[beside : beside + leap] == answer.tokens[start : start + leap]:
+                for here, place in enumerate(range(beside, beside + leap), start):
+                    other = where.get(place, -1)
+                    if other >= 0:
+                        kept[other], where[kept[here]] = kept[here], other
+                    kept[here], where[place] = place, here
         start += size
     return kept
 
@@ -278,19 +287,38 @@ def _change(
     is_spelling = len(old) == len(new) and all(map(_is_respelled, old, new)) and not _has_capital(page, first, last)
     is_line_to_write_on = not old and _BLANK.search(_raw(page, first, last)) is not None
     is_whole = _is_whole(page, missing) or _is_whole(answer, added) or is_line_to_write_on
-    return Difference(tuple(old), tuple(new), first, unit, is_spelling, is_whole)
+    is_inside = not new and _is_inside(page, answer, first, last, where)
+    return Difference(tuple(old), tuple(new), first, unit, is_spelling, is_whole, is_inside)
+
+
+def _is_inside(page: PageWords, answer: PageWords, first: int, last: int, where: dict[int, int]) -> bool:
+    """Return whether an answer leaves out words of a paragraph or a cell, and has those beside them next to each other.
+
+    A word that is printed twice may be left out once.
+    """
+    before, after = where.get(first - 1, -2), where.get(last + 1, -2)
+    if before < 0 or after != before + 1 or answer.units[before] != answer.units[after]:
+        return False
+    one, other = page.units[first - 1], page.units[last + 1]
+    is_one_text = one == other or (not page.is_cell[one] and page.all_units[one].block == page.all_units[other].block)
+    is_doubled = page.tokens[first : last + 1] in (
+        page.tokens[2 * first - last - 1 : first],
+        page.tokens[last + 1 : 2 * last + 2 - first],
+    )
+    return is_one_text and not is_doubled
 
 
 def _is_whole(words: PageWords, run: Run | None) -> bool:
-    """Return whether a run contains all words of a cell or a title."""
+    """Return whether a run contains all words of a cell or a title, but for its marker."""
     if run is None:
         return False
-    return any(
-        (words.is_cell[unit] or words.is_title[unit])
-        and words.sizes[unit] == words.units[run.first : run.last + 1].count(unit)
-        for unit in range(words.units[run.first], words.units[run.last] + 1)
-        if words.sizes[unit]
-    )
+    for unit in range(words.units[run.first], words.units[run.last] + 1):
+        if words.sizes[unit] and (words.is_cell[unit] or words.is_title[unit]):
+            first = bisect_left(words.units, unit)
+            outside = (*range(first, run.first), *range(run.last + 1, first + words.sizes[unit]))
+            if all(words.optional[place] for place in outside):
+                return True
+    return False
 
 
 def _has_capital(page: PageWords, first: int, last: int) -> bool:
@@ -299,7 +327,7 @@ def _has_capital(page: PageWords, first: int, last: int) -> bool:
         text = page.all_units[page.units[place]].text
         start, end = page.spans[place]
         if len(text) != page.lengths[page.units[place]]:
-            text, start, end = unicodedata.normalize("NFKC", text), start, end + MAX_SHIFT_LETTERS
+            text, start, end = with_usual_letters(text), start, end + MAX_SHIFT_LETTERS
             start = max(0, start - MAX_SHIFT_LETTERS)
         if any(letter.isupper() for letter in text[start:end]):
             return True

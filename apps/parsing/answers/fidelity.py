@@ -179,11 +179,11 @@ def verdict(fidelity: Fidelity, *, source: str) -> str:
 
 
 def _alteration(change: Difference) -> str:
-    """Describe a change of the page's text; "" for a few words left out or added, and for a corrected misprint."""
+    """Describe a change of the page's text; "" for a few words added or left out at an end, and corrected misprints."""
     old, new = " ".join(change.page), " ".join(change.answer)
     if change.page and change.answer:
         return "" if change.is_spelling else f"{old} -> {new}"
-    if change.is_whole or any(map(is_critical, (*change.page, *change.answer))):
+    if change.is_whole or change.is_inside or any(map(is_critical, (*change.page, *change.answer))):
         return f"-{old}" if change.page else f"+{new}"
     return ""
 

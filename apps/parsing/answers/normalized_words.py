@@ -149,11 +149,14 @@ class PageWords(msgspec.Struct):
 
 
 def folded(text: str) -> str:
-    if text.isascii():
-        return text.lower()
+    return text.lower() if text.isascii() else with_usual_letters(text).casefold()
+
+
+def with_usual_letters(text: str) -> str:
+    """Return the text in NFKC, with raised and lowered characters as words of their own."""
     if not _SHIFTED_SIGNS.isdisjoint(text):
         text = _SHIFTED.sub(r" \1", text)
-    return unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", text)
 
 
 def words_of(text: str) -> list[str]:

@@ -69,6 +69,7 @@ def misplaced_cells(
     found = [one.cell.text for one in single if _is_misplaced(one, bands, columns, page)]
     filled = {(cell.row, cell.column) for cell in table.cells if cell.text}
     found += [one.cell.text for one in _in_empty_columns(columns, filled)]
+    found += [one.cell.text for one in _beside_their_columns(columns, page)]
     found += [one.cell.text for one in _out_of_order(single, page)]
     found += [one.cell.text for one in _out_of_row_order(flat, page)]
     found += _rows_out_of_order(bands)
@@ -148,6 +149,25 @@ def _in_empty_columns(
             yield one
 
 
+def _beside_their_columns(columns: dict[int, list[_PlacedCell]], page: PageWords) -> Iterator[_PlacedCell]:
+    """Yield headers that are printed beside the cells below them, which are below another header that has none."""
+    first_row = min((one.cell.row for column in columns.values() for one in column), default=0)
+    headers = [(column[0], _extent_of(column[0], column)) for column in columns.values()]
+    for one, extent in headers:
+        if one.cell.row != first_row or len(one.columns) > 1 or extent is None or _is_above(one.box, extent):
+            continue
+        is_swapped = any(
+            other.cell.row == first_row and _is_above(other.box, extent) and not (own and _is_above(other.box, own))
+            for other, own in headers
+        )
+        if is_swapped and not any(_is_above(box, extent) for box in _other_places(one, page)):
+            yield one
+
+
+def _is_above(header: Box, column: Box) -> bool:
+    return _overlap(header.x0, header.x1, column.x0, column.x1)
+
+
 def _other_places(one: _PlacedCell, page: PageWords) -> Iterator[Box]:
     size = len(one.words)
     for place, word in enumerate(page.tokens):
@@ -213,9 +233,14 @@ def _out_of_row_order(cells: Sequence[_PlacedCell], page: PageWords) -> Iterator
     rightwards = sum(one.box.x0 < other.box.x0 for one, other in apart)
     is_rtl = 2 * rightwards < len(apart)
     for one, other in apart:
-        if (one.box.x0 < other.box.x0) == is_rtl and not any(
-            _is_level(box, place.box) for place in (one, other) for box in _other_places(place, page)
-        ):
+        if (one.box.x0 < other.box.x0) != is_rtl:
+            continue
+        # The same words may be printed elsewhere in the row, too, and have been matched with another cell.
+        before, after = (
+            [place.box, *(box for box in _other_places(place, page) if _is_level(box, place.box))]
+            for place in (one, other)
+        )
+        if all((box.x0 < beside.x0) == is_rtl for box in before for beside in after):
             yield other
 
 

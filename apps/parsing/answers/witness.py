@@ -49,7 +49,9 @@ def judged_words(page: Page, words: PageWords, change: Difference, *, image: boo
         sure = [word for word in sure if is_number(word)] if new and not image else []
     else:
         sure = [word for word in sure if len(word) > 1 or word == "%"]
-    return msgspec.structs.replace(change, page=tuple(sure), answer=new, is_whole=False) if sure else None
+    return (
+        msgspec.structs.replace(change, page=tuple(sure), answer=new, is_whole=False, is_inside=False) if sure else None
+    )
 
 
 def _is_legible(words: PageWords, place: int) -> bool:
