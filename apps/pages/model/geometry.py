@@ -82,6 +82,8 @@ class Margins(msgspec.Struct, frozen=True, array_like=True, gc=False):
 def union(boxes: Iterable[Box]) -> Box:
     """Return the smallest box around all boxes. Raise ValueError when there are none."""
     all_boxes = list(boxes)
+    if len(all_boxes) == 1:
+        return all_boxes[0]
     return Box(
         min([box.x0 for box in all_boxes]),
         min([box.top for box in all_boxes]),

@@ -28,7 +28,8 @@ MIN_REPLACED_SHARE = 0.5
 class _Placed(msgspec.Struct):
     """A draft, the index of each of its words on the page (-1: not found), and the box of the words that were found.
 
-    ``cells``: one list of indexes for each cell of a table, one list for any other draft.
+    ``cells``: one list of indexes for each cell of a table, one list for any other draft. ``counts``: of each unit, how
+    many of its words were found.
     """
 
     draft: Draft
@@ -36,9 +37,7 @@ class _Placed(msgspec.Struct):
     box: Box | None = None
     units: list[int] = []
     confidence: float = 0.0
-
-    def words_per_unit(self, words: PageWords) -> Counter[int]:
-        return Counter(words.units[place] for cell in self.cells for place in cell if place >= 0)
+    counts: dict[int, int] = {}
 
 
 def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -> tuple[Block, ...]:
@@ -56,10 +55,9 @@ def align(page: Page, drafts: Sequence[Draft], words: PageWords | None = None) -
             cell_box = _find_place(places, words)[1]
             cells.append(msgspec.structs.replace(cell, box=_within(page, cell_box)) if cell_box else cell)
         lines: list[Line] = []
-        counts = one.words_per_unit(words)
         for unit in one.units if not cells else ():
             line = words.all_units[unit].line
-            if line is not None and counts[unit] >= MIN_LINE_SHARE * words.sizes[unit]:
+            if line is not None and one.counts[unit] >= MIN_LINE_SHARE * words.sizes[unit]:
                 lines.append(line)
         blocks.append(
             Block(
@@ -95,17 +93,18 @@ def _place_drafts(drafts: Sequence[Draft], words: PageWords) -> list[_Placed]:
     for draft, counts in zip(drafts, lengths, strict=True):
         cells = [[next(matches) for _ in range(count)] for count in counts]
         places = [place for cell in cells for place in cell]
-        units, box = _find_place(places, words)
+        units, box, found_words = _find_place(places, words)
         confidence = round(sum(place >= 0 for place in places) / len(places), 3) if places else 0.0
         if draft.box is not None and confidence < MIN_CERTAIN_SHARE:
             box = draft.box  # where the model says it is
-        placed.append(_Placed(draft, cells, box, units, confidence))
+        placed.append(_Placed(draft, cells, box, units, confidence, found_words))
     return placed
 
 
-def _find_place(places: Iterable[int], words: PageWords) -> tuple[list[int], Box | None]:
-    """Return the units that are close together and contain most of the words at ``places``, and the box around these
-    words; a line counts only from the first of the words to the last. No word found: no units and None.
+def _find_place(places: Iterable[int], words: PageWords) -> tuple[list[int], Box | None, dict[int, int]]:
+    """Return the units that are close together and contain most of the words at ``places``, the box around these
+    words, and how many each unit has; a line counts only from the first of the words to the last. No word found: no
+    units and None.
     """
     counts: dict[int, int] = {}
     letters: dict[int, tuple[int, int]] = {}  # of each unit, from the first of the words to the last
@@ -115,6 +114,8 @@ def _find_place(places: Iterable[int], words: PageWords) -> tuple[list[int], Box
             counts[unit] = counts.get(unit, 0) + 1
             first, last = letters.get(unit, (start, end))
             letters[unit] = (start if start < first else first, end if end > last else last)
+    if len(counts) == 1:
+        return [unit], words.box_of_letters(unit, *letters[unit]), counts
     groups: list[list[int]] = []
     for unit in sorted(counts):
         if groups and unit - groups[-1][-1] <= MAX_LINES_WITHIN_PLACE:
@@ -122,11 +123,11 @@ def _find_place(places: Iterable[int], words: PageWords) -> tuple[list[int], Box
         else:
             groups.append([unit])
     if not groups:
-        return [], None
+        return [], None, counts
     weights = [sum(counts[unit] for unit in group) for group in groups]
     min_weight = MIN_PLACE_SHARE * max(weights)
     units = [unit for group, weight in zip(groups, weights, strict=True) if weight >= min_weight for unit in group]
-    return units, union(words.box_of_letters(unit, *letters[unit]) for unit in units)
+    return units, union(words.box_of_letters(unit, *letters[unit]) for unit in units), counts
 
 
 def fill_gaps(page: Page, boxes: Sequence[Box | None]) -> list[Box]:
@@ -165,7 +166,7 @@ def _with_kept(page: Page, words: PageWords, placed: Sequence[_Placed], blocks: 
     last: dict[int, int] = {}  # block of the page -> the last block of the answer at that place
     used: Counter[int] = Counter()
     for index, one in enumerate(placed):
-        used.update(one.words_per_unit(words))
+        used.update(one.counts)
         last |= {words.all_units[unit].block: index for unit in one.units}
     kept: dict[int, list[Block]] = {}
     after = -1

@@ -41,6 +41,7 @@ def exchanged_signs(page: PageWords, answer: PageWords, places: Sequence[int]) -
             and place - 1 == before
             and (place in wide_on_page or here in wide_in_answer)
             and (printed := _gap(page, before)) != (answered := _gap(answer, here - 1))
+            and printed.split() != answered.split()
         ):
             yield from _exchanged(printed, answered)
         before = place

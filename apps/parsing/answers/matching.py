@@ -8,8 +8,8 @@ neighbours.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 ANCHOR_LENGTHS = (4, 2, 1)  # in words; long anchors first, since they do not match by chance
 # Words that may differ between two words that agree.
@@ -22,10 +22,13 @@ MAX_NEIGHBOUR_WORDS = 40
 def match_words(answer: Sequence[str], page: Sequence[str]) -> list[int]:
     """Return for each word of the answer its index on the page, or -1; no index occurs twice."""
     matching = _Matching(answer, page)
+    matching.match_ends()
     for length in ANCHOR_LENGTHS[:-1]:
-        matching.grow_from_runs(length)
         if min(matching.places, default=0) >= 0:
             return matching.places
+        matching.grow_from_runs(length)
+    if min(matching.places) >= 0:
+        return matching.places
     matching.grow_over_differences()
     matching.grow_from_runs(ANCHOR_LENGTHS[-1])
     matching.grow_over_differences()
@@ -35,17 +38,21 @@ def match_words(answer: Sequence[str], page: Sequence[str]) -> list[int]:
 
 def _once(words: Sequence[str], length: int, free: Sequence[bool]) -> dict[tuple[str, ...], int]:
     """Return the start of each sequence of ``length`` words that occurs once among those whose first word is free."""
-    places: dict[tuple[str, ...], int] = {}
-    repeated = set()
-    for place, run in enumerate(zip(*(words[shift:] for shift in range(length)), strict=False)):
-        if not free[place]:
-            continue
-        if run in places:
-            repeated.add(run)
-        places[run] = place
-    for run in repeated:
-        del places[run]
+    runs = zip(*(words[shift:] for shift in range(length)), strict=False)
+    found = [(run, place) for place, run in enumerate(runs) if free[place]]
+    places = dict(found)
+    if len(places) < len(found):
+        times = Counter(run for run, _ in found)
+        places = {run: place for run, place in places.items() if times[run] == 1}
     return places
+
+
+def _common(pairs: Iterable[tuple[str, str]], shorter: int) -> int:
+    """Return how many words are the same; with a difference, without as many before it as may match by chance."""
+    for number, (one, other) in enumerate(pairs):
+        if one != other:
+            return max(0, number - ANCHOR_LENGTHS[0] + 1)
+    return shorter
 
 
 class _Matching:
@@ -54,6 +61,17 @@ class _Matching:
         self._page = page
         self.places = [-1] * len(answer)
         self._matched = [False] * len(page)
+
+    def match_ends(self) -> None:
+        """Match the words at the beginning and at the end that both have; those beside a difference may be chance."""
+        answer, page = self._answer, self._page
+        shorter = min(len(answer), len(page))
+        first = _common(zip(answer, page, strict=False), shorter)
+        self.places[:first] = range(first)
+        self._matched[:first] = [True] * first
+        last = min(_common(zip(reversed(answer), reversed(page), strict=False), shorter), shorter - first)
+        self.places[len(answer) - last :] = range(len(page) - last, len(page))
+        self._matched[len(page) - last :] = [True] * last
 
     def grow_from_runs(self, length: int) -> None:
         """Match around sequences of this length that occur once on both sides."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import median
 
 import msgspec
@@ -34,6 +35,8 @@ _SAME_TICKS = str.maketrans("\u2611\u2714\u2612\u2718", "\u2713\u2713\u2717\u271
 _MINUS = frozenset("-\u2010\u2212\u2013")
 MINUS = "-"
 _WORD = re.compile(
+    # Signs that begin no word are tried first, which takes a quarter of the time away.
+    r"(?![\s,.;:])(?:"
     rf"{_LETTER}{{2,}}(?:{_HYPHEN}{_LETTER}+)*(?:['\u2019]t\b)?|\d+(?:[.,]\d+)*|[{_UNSPACED}]"
     rf"|{_LETTER}(?:{_HYPHEN}{_LETTER}+)+"
     # The sign of a number, no hyphen or range; brackets around an amount, which mean minus; comparisons.
@@ -42,7 +45,7 @@ _WORD = re.compile(
     rf"|[<>\u2264\u2265\u00b1](?=\s?[-\u2212{_CURRENCIES}]?\d)"
     rf"|[%\u2030\u00b0{_CURRENCIES}{_TICKS}]"
     # The letter of a unit; x is a multiplication.
-    rf"|(?:(?<=\d)|(?<=\d\s)|(?<=\u00b0)|(?<=\u00b0\s))(?!x){_LETTER}(?!\w)"
+    rf"|(?:(?<=\d)|(?<=\d\s)|(?<=\u00b0)|(?<=\u00b0\s))(?!x){_LETTER}(?!\w))"
 )
 # Raised and lowered characters are words of their own: 1,234¹ is 1,234 with a note.
 _SHIFTED_SIGNS = frozenset(SHIFTED_CHARACTERS)
@@ -58,6 +61,8 @@ MIN_MERGED_LETTERS = 2
 MIN_TITLE_TYPE = 1.1
 # Up to this many letters before the first word and after the last are punctuation that belongs to them.
 MAX_MARGIN_LETTERS = 2
+# Texts of pages and answers whose words are remembered in a process, a few hundred bytes each.
+MAX_KNOWN_TEXTS = 1_000
 
 NOWHERE = Box(0.0, 0.0, 0.0, 0.0)
 
@@ -105,18 +110,17 @@ class PageWords(msgspec.Struct):
 
         ``cut``: the last word added continues in this unit.
         """
-        text = folded(unit.text)
-        found = list(_WORD.finditer(text))
-        tokens = _normalized(text, [match.group() for match in found])
-        if cut and tokens and tokens[0][0].isalpha() and not text[: found[0].start()].strip():
+        text, found, places = read_words(unit.text)
+        tokens, spans = list(found), list(places)
+        if cut and tokens and tokens[0][0].isalpha() and not text[: spans[0][0]].strip():
             self.tokens[-1] += tokens.pop(0)
-            del found[0]
-        marked = words_of(marker) if marker else []
-        if tokens[: len(marked)] != marked:
-            marked = []
+            del spans[0]
+        marked = words_of(marker) if marker else ()
+        if tuple(tokens[: len(marked)]) != marked:
+            marked = ()
         self.tokens += tokens
         self.units += [len(self.all_units)] * len(tokens)
-        self.spans += [match.span() for match in found]
+        self.spans += spans
         self.optional += [True] * len(marked) + [optional] * (len(tokens) - len(marked))
         self.all_units.append(unit)
         self.texts.append(text)
@@ -125,7 +129,7 @@ class PageWords(msgspec.Struct):
         self.is_cell.append(cell)
         self.is_title.append(title)
         hyphen = _CUT.search(text) if unit.line is not None and tokens else None
-        return hyphen is not None and found[-1].end() == hyphen.start()
+        return hyphen is not None and spans[-1][1] == hyphen.start()
 
     def starts_unit(self, word: int) -> bool:
         return word == 0 or self.units[word - 1] != self.units[word]
@@ -159,10 +163,18 @@ def with_usual_letters(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def words_of(text: str) -> list[str]:
+def words_of(text: str) -> tuple[str, ...]:
     """Return the normalized words of a text."""
+    return read_words(text)[1]
+
+
+# The texts of an answer are read when they are placed and when they are compared.
+@lru_cache(maxsize=MAX_KNOWN_TEXTS)
+def read_words(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Return the folded text, its normalized words, and where each begins and ends."""
     text = folded(text)
-    return _normalized(text, _WORD.findall(text))
+    found = list(_WORD.finditer(text))
+    return text, tuple(_normalized(text, [match[0] for match in found])), tuple([match.span() for match in found])
 
 
 def _normalized(text: str, words: list[str]) -> list[str]:

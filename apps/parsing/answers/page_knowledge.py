@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from apps.pages.model.blocks import Block, BlockType, Page, Source, TextSpan
+from apps.pages.model.blocks import Block, BlockType, Cell, Page, Source, TextSpan
 from apps.pages.model.text import list_markers
 
 MAX_LINKS = 300
 _SCHEME = re.compile(r"^(?:https?://|ftp://|mailto:|tel:)(?:www\.)?", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 _Text = tuple[str, tuple[TextSpan, ...]]
+Text = TypeVar("Text", Block, Cell)
 
 
 def with_pictures_of_page(blocks: Sequence[Block]) -> list[Block]:
@@ -71,29 +73,27 @@ def with_links_of_page(page: Page, blocks: Sequence[Block]) -> list[Block]:
     printed = _BLANKS.sub("", "".join(text for block in page.blocks for text, _ in _texts(block))).casefold()
     known = {_bare(url) for _, _, url in links}
 
-    def checked(text: str, spans: tuple[TextSpan, ...], near: Block) -> tuple[TextSpan, ...]:
+    def checked(text: Text, near: Sequence[tuple[str, str]]) -> Text:
+        spans = text.spans
         for span in spans:
-            bare = _bare(span.url)
-            if span.url and not (bare in known or bare in printed or bare == _bare(text[span.start : span.end])):
-                spans = _linked(spans, span.start, span.end, "")
-        for block, words, url in links:
-            place = text.find(words)
+            if span.url:
+                bare = _bare(span.url)
+                if not (bare in known or bare in printed or bare == _bare(text.text[span.start : span.end])):
+                    spans = _linked(spans, span.start, span.end, "")
+        for words, url in near:
+            place = text.text.find(words)
             while place >= 0 and any(span.url and span.start <= place < span.end for span in spans):
-                place = text.find(words, place + 1)
-            if place >= 0 and block.box.overlaps(near.box):
+                place = text.text.find(words, place + 1)
+            if place >= 0:
                 spans = _linked(spans, place, place + len(words), url)
-        return spans
+        return text if spans is text.spans else msgspec.structs.replace(text, spans=spans)
 
-    return [
-        msgspec.structs.replace(
-            block,
-            spans=checked(block.text, block.spans, block),
-            cells=tuple(
-                msgspec.structs.replace(cell, spans=checked(cell.text, cell.spans, block)) for cell in block.cells
-            ),
-        )
-        for block in blocks
-    ]
+    result = []
+    for block in blocks:
+        near = [(words, url) for other, words, url in links if other.box.overlaps(block.box)]
+        cells = tuple(checked(cell, near) for cell in block.cells)
+        result.append(msgspec.structs.replace(checked(block, near), cells=cells))
+    return result
 
 
 def _texts(block: Block) -> Iterator[_Text]:

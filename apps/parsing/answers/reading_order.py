@@ -51,6 +51,8 @@ def out_of_column_order(page: Page, words: PageWords, places: Sequence[int]) -> 
 
     Only texts that the page itself has in the order of their places are compared.
     """
+    if is_in_order_of_page(places):
+        return
     sizes: dict[int, int] = {}
     for unit, size in zip(words.all_units, words.sizes, strict=True):
         sizes[unit.block] = sizes.get(unit.block, 0) + size
@@ -82,6 +84,12 @@ def out_of_column_order(page: Page, words: PageWords, places: Sequence[int]) -> 
                 break
 
 
+def is_in_order_of_page(places: Sequence[int]) -> bool:
+    """Return whether the words of an answer that the page has are all in its order."""
+    found = [place for place in places if place >= 0]
+    return found == sorted(found)
+
+
 def _is_flow(block: Block, body: float) -> bool:
     return (
         block.type in (BlockType.PARAGRAPH, BlockType.LIST_ITEM, BlockType.HEADING)
@@ -111,6 +119,8 @@ def _shared_width(one: Box, other: Box) -> float:
 
 def read_across(words: PageWords, answer: PageWords, places: Sequence[int]) -> list[str]:
     """Return the lines after which the answer goes on in the column beside them, although their own goes on below."""
+    if is_in_order_of_page(places):
+        return []
     counts: dict[int, int] = {}
     lines: list[int] = []
     for here, place in enumerate(places):

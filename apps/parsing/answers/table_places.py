@@ -66,7 +66,8 @@ def misplaced_cells(
     for one in single:
         if one.is_own:
             columns[one.cell.column].append(one)
-    found = [one.cell.text for one in single if _is_misplaced(one, bands, columns, page)]
+    straight = frozenset(number for number, column in columns.items() if _have_common_place(column))
+    found = [one.cell.text for one in single if _is_misplaced(one, bands, columns, straight, page)]
     filled = {(cell.row, cell.column) for cell in table.cells if cell.text}
     found += [one.cell.text for one in _in_empty_columns(columns, filled)]
     found += [one.cell.text for one in _beside_their_columns(columns, page)]
@@ -112,8 +113,16 @@ def _placed_cells(
 
 
 def _is_misplaced(
-    one: _PlacedCell, rows: dict[int, list[_PlacedCell]], columns: dict[int, list[_PlacedCell]], page: PageWords
+    one: _PlacedCell,
+    rows: dict[int, list[_PlacedCell]],
+    columns: dict[int, list[_PlacedCell]],
+    straight: Container[int],
+    page: PageWords,
 ) -> bool:
+    """Return whether a cell is printed in another row or column. ``straight``: columns whose cells overlap."""
+    is_in_column = not one.is_own or one.cell.column in straight or one.cell.column not in columns
+    if is_in_column and (not one.is_line or _is_beside_first(one, rows.get(one.cell.row, ()))):
+        return False
     row = _band_of(one, rows[one.cell.row]) if one.is_line and one.cell.row in rows else None
     column = _extent_of(one, columns[one.cell.column]) if one.is_own and one.cell.column in columns else None
     is_down = row is not None and not _is_level(one.box, row)
@@ -133,6 +142,16 @@ def _is_misplaced(
         and (column is None or not one.is_own or _overlap(box.x0, box.x1, column.x0, column.x1))
         for box in _other_places(one, page)
     )
+
+
+def _is_beside_first(one: _PlacedCell, row: Sequence[_PlacedCell]) -> bool:
+    """Return whether a cell is on the height of the first other one in its row, and not higher than it."""
+    other = next((other for other in row if other is not one), None)
+    return other is None or (one.box.height <= other.box.height and _is_level(one.box, other.box))
+
+
+def _have_common_place(column: Sequence[_PlacedCell]) -> bool:
+    return max(one.box.x0 for one in column) < min(one.box.x1 for one in column)
 
 
 def _in_empty_columns(

@@ -116,6 +116,8 @@ def read_inline(html: str, text: StyledText, *, line_break: str = " ") -> None:
         text.close(name)
     elif name == "br":
         text.add(line_break)
+    elif name in STYLES and len(html) == len(name) + 2:  # no attributes
+        text.open(name)
     else:
         for piece in pieces(html):
             if isinstance(piece, HtmlTag) and piece.name == name and not piece.closes:

@@ -104,6 +104,10 @@ class StyledText:
 
     def joined(self, separator: str = "") -> StyledLine:
         """Return the lines as one text. Without a separator they are lines of a paragraph: hyphens are healed."""
+        if len(self._pieces) == 1:
+            text, style = self._pieces[0]
+            if style is _PLAIN and "\n" not in text:
+                return _BLANKS.sub(" ", text).strip(" "), ()
         text, spans = "", tuple[TextSpan, ...]()
         for line, more in self.lines():
             if not text:
