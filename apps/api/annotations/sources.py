@@ -146,6 +146,8 @@ def file_input_of(job: ParseJob) -> str:
 
 def read_answers(job: ParseJob) -> list[AnnotatedPage]:
     """Return the annotations of a job that has a result; none of another."""
+    if not job.annotation:
+        return []
     with storage_errors():
         source = job_queries.open_result(job, ANNOTATIONS_FILE)
         if source is None:

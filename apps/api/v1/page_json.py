@@ -24,8 +24,8 @@ _LINK = re.compile(r"(?<!!)\[((?:[^\]\\]|\\.)+)\]\(([^()\s]+)\)")
 _ESCAPED = re.compile(r"\\(.)")
 
 
-def page_json(page: StoredPage, job: ParseJob, presentation: Presentation) -> Json:
-    """Return one page of the job's result."""
+def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, structured: Json | None = None) -> Json:
+    """Return one page of the job's result. ``structured``: its structured output."""
     items = page.items.get("items", [])
     width, height = page.items.get("page_width", 0.0), page.items.get("page_height", 0.0)
     text, markdown = text_of(page, presentation), markdown_of(page, presentation)
@@ -46,8 +46,8 @@ def page_json(page: StoredPage, job: ParseJob, presentation: Presentation) -> Js
         "triggeredAutoMode": "rule" in parsing,
         "costOptimized": str(parsing.get("reason", "")).startswith("cost optimizer"),
         "parsingMode": MODE_NAMES.get(parsing.get("mode", job.mode), ""),
-        "structuredData": None,
-        "noStructuredContent": True,
+        "structuredData": structured,
+        "noStructuredContent": structured is None,
         "noTextContent": not text.strip(),
         "isAudioTranscript": False,
         "pageHeaderMarkdown": page.markdown.get("header"),

@@ -15,7 +15,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from apps.api import delivery
-from apps.api.base import project_of
+from apps.api.annotations.sources import read_answers
+from apps.api.base import json_response, project_of
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS
 from apps.api.v1.base import FirstApiView
@@ -28,6 +29,7 @@ from apps.api.v2.find_jobs import find_job
 from apps.api.v2.images import image_response
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
+from apps.jobs import queries
 from apps.jobs.models import ParseJob
 from apps.pages.output.sheet_names import SheetNames, SheetTable
 from apps.pages.output.spreadsheet import write_workbook
@@ -87,9 +89,10 @@ class JsonResult(ResultView):
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return the pages with their texts, items and images."""
         job = find_job(project_of(request), job_id)
-        presentation = job.parsed_options.presentation
+        presentation, structured = job.parsed_options.presentation, _structured_pages(job)
         pages = (
-            (b"," if number else b"") + msgspec.json.encode(page_json(page, job, presentation))
+            (b"," if number else b"")
+            + msgspec.json.encode(page_json(page, job, presentation, structured.get(page.number)))
             for number, page in enumerate(result_pages(job))
         )
         metadata = msgspec.json.encode(job_metadata(job))
@@ -100,9 +103,16 @@ class JsonResult(ResultView):
 class StructuredResult(ResultView):
     @_describe("structured_result", dict[str, Any])
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """Return the structured output of a job. No job has one yet."""
-        find_job(project_of(request), job_id)
-        raise NotFound("The job has no structured output. Fetch result/json, which has the tables with their cells.")
+        """Return the structured output of each page, in order; null for a page without one."""
+        job = find_job(project_of(request), job_id)
+        structured = _structured_pages(job)
+        if not structured:
+            raise NotFound("The job has no structured output. Send structured_output_json_schema with the upload.")
+        numbers = queries.list_pages(job.pk).order_by("number").values_list("number", flat=True)
+        values = [structured.get(number) for number in numbers]
+        if request.path.endswith("raw/structured"):
+            return delivery.private(json_response(values))
+        return delivery.private(json_response({"structured": values, "job_metadata": job_metadata(job)}))
 
 
 class SpreadsheetResult(ResultView):
@@ -169,6 +179,11 @@ def _tables(job: ParseJob) -> Iterator[SheetTable]:
             elif item["type"] == "table":
                 count += 1
                 yield SheetTable(names.unique(heading or f"Page {page.number}, table {count}"), item["rows"])
+
+
+def _structured_pages(job: ParseJob) -> dict[int, dict[str, Any]]:
+    """Return the structured output of the job's pages by their numbers."""
+    return {each.page_number: each.answer for each in read_answers(job) if not each.error_code}
 
 
 def result_pages(job: ParseJob) -> Iterator[StoredPage]:

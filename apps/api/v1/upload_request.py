@@ -13,14 +13,17 @@ from typing import Any
 from django.conf import settings
 
 from apps.accounts.models import Project
-from apps.api.request_errors import InvalidOptions, OptionProblem, printable
-from apps.api.requests.bodies import check_storable, validated
+from apps.api.request_errors import InvalidJson, InvalidOptions, OptionProblem, printable
+from apps.api.requests.bodies import check_storable, parse_json, validated
 from apps.api.v1.form_fields import FIELDS, MARKERS, MAY_BE_EMPTY
 from apps.api.v2.job_request import MAX_WARNINGS, accept_request
 from apps.api.v2.options import ParseRequest
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
+from apps.jobs.scheduling.admission import admit_annotation
 from apps.pages.model.page_ranges import MAX_PAGE_RANGES_CHARACTERS
+from apps.parsing.annotations.schemas import InvalidSchema, check_schema
+from apps.parsing.annotations.tasks import AnnotationTask
 
 TIER_OF_MODE = {
     "parse_page_without_llm": "fast",
@@ -52,11 +55,13 @@ class UploadRequest:
     """The options of the second API that a form means, and where each comes from.
 
     ``sources``: the path of an option -> the form field that set it. ``warnings``: about fields without an option.
+    ``annotation``: the structured output that the form asks for.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
     sources: dict[tuple[str, ...], str] = field(default_factory=dict)
     warnings: list[dict[str, str]] = field(default_factory=list)
+    annotation: AnnotationTask | None = None
 
     def set(self, option: str, value: object, *, source: str) -> None:
         """Set the option of this path, with dots. None leaves it out."""
@@ -88,6 +93,14 @@ class UploadRequest:
         """Return the job request as ``accept_request`` does. Its errors and warnings name the form fields."""
         with self.errors_by_field():
             accepted = accept_request(project, request)
+            if self.annotation is not None:
+                about_models = admit_annotation(project=project, options=accepted.options, kind="structured output")
+                accepted = replace(
+                    accepted,
+                    annotation=self.annotation,
+                    uses_models=True,
+                    warnings=(*accepted.warnings, *about_models),
+                )
         renamed = (
             {**each, "option": self._option(each["option"])} if "option" in each else each for each in accepted.warnings
         )
@@ -133,7 +146,7 @@ def translate(form: Mapping[str, Sequence[str]]) -> UploadRequest:
             request.set(known.option, value, source=name)
         elif not known.has_effect and value not in _HARMLESS:
             request.warn("option_without_effect", "This option has no effect.", name)
-    for step in (_set_source, _set_mode, _set_auto_mode, _set_pages, _set_output, _set_control):
+    for step in (_set_source, _set_mode, _set_auto_mode, _set_pages, _set_output, _set_structured_output, _set_control):
         step(request, values)
     return request
 
@@ -302,8 +315,22 @@ def _set_output(request: UploadRequest, values: dict[str, Any]) -> None:
         if values.get(source):
             request.set("processing_options.specialized_chart_parsing", effort, source=source)
             break
-    if values.get("structured_output") or values.get("structured_output_json_schema"):
-        request.refuse("structured_output", "Structured output is not supported yet. Leave the option out.")
+
+
+def _set_structured_output(request: UploadRequest, values: dict[str, Any]) -> None:
+    """Set the extraction of each page. Raise InvalidSchema or SchemaTooLarge."""
+    text = values.get("structured_output_json_schema")
+    if not text:
+        if values.get("structured_output") or values.get("structured_output_json_schema_name"):
+            detail = "Structured output needs a schema of yours. Send structured_output_json_schema."
+            request.refuse("structured_output", detail)
+        return
+    try:
+        schema = parse_json(text.encode("utf-8", "surrogatepass"))
+    except InvalidJson as error:
+        raise InvalidSchema(f"structured_output_json_schema cannot be read: {error.detail}") from None
+    check_schema(schema)
+    request.annotation = AnnotationTask(kind="extract", target="page", schema_=schema)
 
 
 def _set_control(request: UploadRequest, values: dict[str, Any]) -> None:

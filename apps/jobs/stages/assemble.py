@@ -100,7 +100,7 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     annotated = None
     if error is None and job.annotation_task is not None:
         annotated = write_annotations(job, pages, open_output=open_output)
-        error, outcome = annotated.error, JobState.PARTIAL if annotated.failed_pages else outcome
+        error, outcome = annotated.error, annotated.outcome or outcome
 
     facts: dict[str, object] = msgspec.to_builtins(report)
     del facts["warnings"]

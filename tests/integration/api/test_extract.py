@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.jobs.models import ParseJob
 from apps.providers.models import Usage
@@ -223,3 +224,45 @@ def test_a_job_can_be_cancelled_and_deleted(api: Api, stranger: Api, finish: Fin
     assert api.post(f"{EXTRACT}/{job_id}/cancel").json()["status"] == "CANCELLED"
     assert api.delete(f"{EXTRACT}/{job_id}").json()["id"] == job_id
     assert api.get(f"{EXTRACT}/{job_id}").status_code == 404
+
+
+def test_structured_output_of_the_first_api_is_extracted_page_by_page(
+    api: Api, finish: Finish, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    one, address = invoice(3), "/api/v1/parsing"
+    schema = {"type": "object", "properties": {"invoice_number": {"type": ["string", "null"]}}}
+    fields = {"structured_output": "true", "structured_output_json_schema": json.dumps(schema), "tier": "fast"}
+
+    job_id = api.post(f"{address}/upload", {"file": SimpleUploadedFile("i.pdf", one.content), **fields}).json()["id"]
+    finish(job_id)
+
+    wanted = [{"invoice_number": one.values["invoice_number"]}, {"invoice_number": None}]
+    assert api.get(f"{address}/job/{job_id}").json()["status"] == "SUCCESS"
+    assert api.get(f"{address}/job/{job_id}/result/structured").json()["structured"] == wanted
+    assert api.get(f"{address}/job/{job_id}/result/raw/structured").json() == wanted
+    pages = api.get(f"{address}/job/{job_id}/result/json").json()["pages"]
+    assert [page["structuredData"] for page in pages] == wanted
+    assert [page["noStructuredContent"] for page in pages] == [False, False]
+    fields["structured_output_json_schema"] = '{"type": "array"}'
+    refused = api.post(f"{address}/upload", {"file": SimpleUploadedFile("i.pdf", one.content), **fields})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_schema")
+
+
+def test_a_parse_job_keeps_its_pages_if_their_structured_output_fails(
+    api: Api, finish: Finish, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    provider.answer("no JSON")
+    fields = {"structured_output_json_schema": '{"type": "object"}', "tier": "fast"}
+    file = SimpleUploadedFile("i.pdf", invoice(1).content)
+
+    job_id = api.post("/api/v1/parsing/upload", {"file": file, **fields}).json()["id"]
+    finish(job_id)
+
+    job = api.job(job_id, "markdown_full").json()
+    assert (job["job"]["state"], [each["code"] for each in job["job"]["warnings"]]) == (
+        "succeeded",
+        ["pages_not_annotated"],
+    )
+    assert "INV-7001" in job["markdown_full"]

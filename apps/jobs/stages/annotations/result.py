@@ -12,8 +12,9 @@ import msgspec
 from django.utils import timezone
 
 from apps.documents import storage
-from apps.jobs.models import Annotation, ParseJob
+from apps.jobs.models import Annotation, JobKind, ParseJob
 from apps.jobs.scheduling.rescue import DeadlineExceeded
+from apps.jobs.states import JobState
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import ParseError, UnplannedError
 from apps.pages.model.warnings import describe
@@ -27,10 +28,10 @@ VALUES_NOT_FOUND, PAGES_NOT_ANNOTATED = "values_not_found", "pages_not_annotated
 
 @dataclass(frozen=True)
 class WrittenAnnotations:
-    """The warnings of a job's annotations; ``error`` if there is none that could be written."""
+    """The warnings of a job's annotations; ``outcome`` of the job if they change it, ``error`` if none can be given."""
 
     warnings: list[dict[str, Any]] = field(default_factory=list)
-    failed_pages: int = 0
+    outcome: JobState | None = None
     error: ParseError | None = None
 
 
@@ -62,7 +63,8 @@ def write_annotations(
         found.append(one)
         not_found += missed
     failed = [one for one in found if one.error_code]
-    if failed and len(failed) == len(found):
+    is_needed = job.kind != JobKind.PARSE  # the pages of a job that was to parse are good without them
+    if failed and is_needed and len(failed) == len(found):
         error = ParseError(failed[0].error_detail)
         error.code = failed[0].error_code
         return WrittenAnnotations(error=error)
@@ -76,7 +78,7 @@ def write_annotations(
         numbers = ", ".join(str(one.page_number) for one in failed[:20])
         detail = f"{describe(PAGES_NOT_ANNOTATED)} Pages: {numbers}{', …' if len(failed) > 20 else ''}."
         warnings.append({"code": PAGES_NOT_ANNOTATED, "detail": detail, "count": len(failed)})
-    return WrittenAnnotations(warnings, failed_pages=len(failed))
+    return WrittenAnnotations(warnings, JobState.PARTIAL if failed and is_needed else None)
 
 
 def read_annotations(content: bytes) -> list[AnnotatedPage]:
