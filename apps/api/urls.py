@@ -6,7 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView, SpectacularSwaggerView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
-from apps.api.annotations import extract
+from apps.api.annotations import classify, extract, split
 from apps.api.compatible import urls as compatible
 from apps.api.neighbours import batches, directories, page_images, projects
 from apps.api.progress import events
@@ -16,7 +16,8 @@ from apps.api.webhooks import views as webhooks
 
 FILES = "api/v1/beta/files"
 PARSE = "api/v2/parse"
-EXTRACT = "api/v2/extract"
+EXTRACT, CLASSIFY = "api/v2/extract", "api/v2/classify"
+SPLIT, OLD_SPLIT = "api/v1/split/jobs", "api/v1/beta/split/jobs"
 CONFIGURATIONS = "api/v1/beta/configurations"
 DIRECTORIES = "api/v1/beta/directories"
 BATCHES = "api/v2/batches"
@@ -74,6 +75,14 @@ urlpatterns = [
     path(f"{EXTRACT}/schema/validation", extract.ValidateSchema.as_view()),
     path(f"{EXTRACT}/<str:job_id>", extract.ExtractJobById.as_view()),
     path(f"{EXTRACT}/<str:job_id>/cancel", extract.CancelExtract.as_view()),
+    path(CLASSIFY, classify.ClassifyJobs.as_view()),
+    path(f"{CLASSIFY}/<str:job_id>", classify.ClassifyJobById.as_view()),
+    path(f"{CLASSIFY}/<str:job_id>/cancel", classify.CancelClassify.as_view()),
+    path(SPLIT, split.SplitJobs.as_view()),
+    path(f"{SPLIT}/<str:job_id>", split.SplitJobById.as_view()),
+    path(f"{SPLIT}/<str:job_id>/cancel", split.CancelSplit.as_view()),
+    path(OLD_SPLIT, split.SplitJobs.as_view(), name="split_beta"),
+    path(f"{OLD_SPLIT}/<str:job_id>", split.SplitJobById.as_view(), name="split_beta_by_id"),
     path("api/v1/projects", projects.ProjectsOfKey.as_view()),
     path("api/v1/projects/<str:project_id>", projects.ProjectById.as_view()),
     path("api/v2/projects", projects.PagedProjects.as_view()),

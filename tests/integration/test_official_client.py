@@ -15,14 +15,32 @@ import httpx
 import llama_cloud
 import pytest
 from llama_cloud import AsyncLlamaCloud, LlamaCloud
+from llama_cloud.types.beta.extracted_data import ExtractedData, ExtractedFieldMetadata, PageDimensions
+from pydantic import BaseModel
 
 from apps.accounts import services as accounts
 from apps.jobs.models import ParseJob
+from tests.documents.invoices import SCHEMA, invoice
 from tests.documents.long import heading_of, long_document
+from tests.fakes.deployments import deploy
+from tests.fakes.fixtures import (
+    gateway,
+    make_gateway,
+    provider,
+    quota_store,
+    running_provider,
+    shared_connections,
+)
+from tests.fakes.provider import FakeProvider
 from tests.integration.api.conftest import _own_service as _own_service
 from tests.integration.jobs.conftest import run
 
+__all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
 EVERYTHING = ["text", "text_full", "markdown", "markdown_full", "items", "metadata", "job_metadata", "usage"]
+
+
+class InvoiceValues(BaseModel):
+    grand_total: float
 
 
 @pytest.fixture
@@ -225,3 +243,66 @@ def test_the_asynchronous_client_parses_documents(base_url: str, key: str, repor
     results = [asyncio.run(fetch(job_id)) for job_id in ids]
     assert results[0].markdown == results[1].markdown
     assert len(results[0].items.pages) == 3
+
+
+@pytest.mark.usefixtures("gateway")
+def test_values_are_extracted_with_their_places(client: LlamaCloud, provider: FakeProvider, tmp_path: Path) -> None:
+    deploy(provider)
+    (tmp_path / "invoice.pdf").write_bytes(invoice(3).content)
+    file = client.files.create(file=tmp_path / "invoice.pdf", purpose="extract")
+    assert client.extract.validate_schema(data_schema=SCHEMA).data_schema == SCHEMA
+
+    created = client.extract.create(
+        file_input=file.id, configuration={"data_schema": SCHEMA, "cite_sources": True, "parse_tier": "fast"}
+    )
+    run(ParseJob.objects.get(pk=created.id))
+    job = client.extract.wait_for_completion(created.id)
+
+    assert job.extract_result == invoice(3).values
+    extracted = ExtractedData[InvoiceValues].from_extract_job(job, InvoiceValues, status="accepted")
+    assert extracted.data.grand_total == invoice(3).values["grand_total"]
+    total = extracted.field_metadata["grand_total"]
+    assert isinstance(total, ExtractedFieldMetadata)
+    assert total.citation
+    assert (total.citation[0].page, total.citation[0].page_dimensions) == (2, PageDimensions(width=595, height=842))
+    assert total.citation[0].bounding_boxes
+    assert job.usage is not None
+    assert job.usage.extract_credits == 10
+    assert [each.id for each in client.extract.list(status="COMPLETED", expand=["configuration"])] == [job.id]
+    again = client.extract.create(file_input=job.id, configuration={"data_schema": SCHEMA})
+    client.extract.cancel(again.id)
+    for each in (job, again):
+        client.extract.delete(each.id)
+    with pytest.raises(llama_cloud.NotFoundError):
+        client.extract.get(job.id)
+    with pytest.raises(llama_cloud.UnprocessableEntityError, match="invalid_schema"):
+        client.extract.create(file_input=file.id, configuration={"data_schema": {"type": "list"}})
+
+
+@pytest.mark.usefixtures("gateway")
+def test_documents_are_classified_and_split(client: LlamaCloud, provider: FakeProvider, tmp_path: Path) -> None:
+    deploy(provider)
+    (tmp_path / "invoice.pdf").write_bytes(invoice(3).content)
+    file = client.files.create(file=tmp_path / "invoice.pdf", purpose="classify")
+
+    created = client.classify.create(
+        file_input=file.id, configuration={"rules": [{"type": "invoice", "description": "an invoice with a total"}]}
+    )
+    run(ParseJob.objects.get(pk=created.id))
+    classified = client.classify.wait_for_completion(created.id)
+    assert classified.result is not None
+    assert classified.result.type == "invoice"
+    assert [each.id for each in client.classify.list()] == [created.id]
+    assert client.classify.delete(created.id).id == created.id
+
+    configuration: Any = {"categories": [{"name": "invoice", "description": "vendor, articles"}]}
+    split = client.split.create(file_input=file.id, configuration=configuration)
+    run(ParseJob.objects.get(pk=split.id))
+    found = client.split.get(split.id)
+    assert found.result is not None
+    assert [(each.category, each.pages) for each in found.result.segments] == [("invoice", [1]), ("uncategorized", [2])]
+    older = client.beta.split.create(document_input={"type": "file_id", "value": file.id}, configuration=configuration)
+    run(ParseJob.objects.get(pk=older.id))
+    assert client.beta.split.wait_for_completion(older.id).result == found.result
+    assert {each.id for each in client.split.list()} == {split.id, older.id}
+    client.split.delete(split.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
 from apps.jobs.commands.submit import JobRequest, submit_job
-from apps.jobs.errors import JobNotFinished, JobNotFound
+from apps.jobs.errors import InvalidOption, JobNotFinished, JobNotFound
 from apps.jobs.models import JobKind, ParseJob
 from apps.jobs.option_groups import Options, WebhookConfiguration
 from apps.jobs.options import JobOptions
@@ -117,12 +117,19 @@ def find_job_of_kind(request: Request, kind: JobKind, job_id: str) -> ParseJob:
     return job
 
 
-def listed_jobs(request: Request, kind: JobKind) -> PageOfRows[ParseJob]:
-    """Return the page of the project's jobs of this kind that the request asks for, newest first."""
-    status = (query_parameters.text(request, "status") or "").upper()
+def listed_jobs(request: Request, kind: JobKind, statuses: Mapping[str, str] = STATUS) -> PageOfRows[ParseJob]:
+    """Return the page of the project's jobs of this kind that the request asks for, newest first.
+
+    ``statuses``: how the API names each state.
+    """
+    status = query_parameters.text(request, "status")
+    states = [state for state, name in statuses.items() if status and name.lower() == status.lower()]
+    if status and not states and status != "THROTTLED":  # LlamaParse's clients know it, and no job has it here
+        detail = f"The status is unknown. Send one of: {', '.join(dict.fromkeys(statuses.values()))}."
+        raise InvalidOption(detail, location=("query", "status"), value=status)
     rows = job_queries.list_jobs(
         project=project_of(request),
-        states=[state for state, api_status in STATUS.items() if api_status == status] if status else None,
+        states=states if status else None,
         job_ids=query_parameters.values(request, "job_ids") or None,
         created_from=query_parameters.moment(request, "created_at_on_or_after"),
         created_until=query_parameters.moment(request, "created_at_on_or_before"),
@@ -199,6 +206,24 @@ def _webhooks(project: Project, source: Source) -> Any:
 
 def _set(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
+
+
+def one_input(*named: str | None) -> str:
+    """Return the only id of a document in a request, which has several names for it. Raise InvalidOptions."""
+    given = [each for each in named if each]
+    if len(given) != 1:
+        raise InvalidOptions(
+            [OptionProblem("missing", ("body", "file_input"), "Send one id of a file or a parse job in file_input.")]
+        )
+    return given[0]
+
+
+def check_names(names: Sequence[str], path: tuple[str, ...]) -> None:
+    """Raise InvalidOptions if a name is there twice."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            message = f"The name {printable(name)} is there twice, or is reserved. Send each name once."
+            raise InvalidOptions([OptionProblem("value_error", ("body", *path), message, name)])
 
 
 def unknown_options(options: Options, where: str = "") -> Iterable[dict[str, str]]:
