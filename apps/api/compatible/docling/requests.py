@@ -24,9 +24,7 @@ from apps.pages.reading.inspection import PDF, media_type_of
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of a JSON body, which may contain a document in base64. A larger document comes as a file."""
 MAX_PAGE = 999_999_999
-FORMATS = ("md", "json", "html", "text")
 _LISTS = frozenset({"from_formats", "to_formats", "ocr_lang", "page_range"})
-_TIER_OF_PIPELINE = {"standard": "", "legacy": "", "vlm": "agentic"}
 # What is done anyway when an option has one of these values.
 _DONE_ANYWAY: dict[str, tuple[object, ...]] = {
     "do_table_structure": (True,),
@@ -57,14 +55,16 @@ class ConvertOptions(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     from_formats: Annotated[Texts | None, Field(description="refuses other types of documents")] = None
-    to_formats: Annotated[Texts, Field(description=f"of {', '.join(FORMATS)}", min_length=1)] = ["md"]
+    to_formats: Annotated[
+        list[Literal["md", "json", "html", "text"]], BeforeValidator(_as_list), Field(min_length=1)
+    ] = ["md"]
     do_ocr: bool = True
     ocr_lang: Texts | None = None
     page_range: Annotated[list[int], Field(min_length=2, max_length=2, description="first and last page")] | None = None
     document_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     abort_on_error: bool = False
     md_page_break_placeholder: Annotated[str, Field(max_length=1000)] | None = None
-    pipeline: Annotated[str, Field(description="standard or vlm, which is the tier agentic")] = "standard"
+    pipeline: Annotated[Literal["standard", "legacy", "vlm"], Field(description="vlm is the tier agentic")] = "standard"
 
 
 class FileSource(BaseModel):
@@ -76,13 +76,13 @@ class FileSource(BaseModel):
 class HttpSource(BaseModel):
     kind: Literal["http"] = "http"
     url: Annotated[str, Field(max_length=8192)]
-    headers: dict[str, Any] = {}
+    headers: Annotated[dict[str, Any], Field(json_schema_extra={"maxProperties": 0})] = {}
 
 
 class Target(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    kind: str = "inbody"
+    kind: Annotated[str, Field(json_schema_extra={"enum": ["inbody"]})] = "inbody"
 
 
 class ConvertRequest(BaseModel):
@@ -93,7 +93,7 @@ class ConvertRequest(BaseModel):
     file_sources: list[FileSource] = []
     http_sources: list[HttpSource] = []
     target: Target = Target()
-    callbacks: list[Any] = []
+    callbacks: Annotated[list[Any], Field(json_schema_extra={"maxItems": 0})] = []
 
 
 def options_of_form(form: Mapping[str, Sequence[str]]) -> tuple[ConvertOptions, str]:
@@ -128,14 +128,7 @@ class InvalidTarget(InvalidRequest):
 def translate(options: ConvertOptions) -> UploadRequest:
     """Return the request that the options mean. Raise InvalidOptions."""
     request = UploadRequest()
-    unknown = [name for name in options.to_formats if name not in FORMATS]
-    if unknown:
-        detail = f"The result is not available as {printable(unknown[0])!r}. Send some of: {', '.join(FORMATS)}."
-        raise InvalidOptions([OptionProblem("not_supported", ("body", "to_formats"), detail, unknown[0])])
-    if options.pipeline not in _TIER_OF_PIPELINE:
-        detail = f"This pipeline does not exist here. Send one of: {', '.join(_TIER_OF_PIPELINE)}."
-        raise InvalidOptions([OptionProblem("not_supported", ("body", "pipeline"), detail, options.pipeline)])
-    tier = _TIER_OF_PIPELINE[options.pipeline] or settings.COMPATIBLE_API_TIER
+    tier = "agentic" if options.pipeline == "vlm" else settings.COMPATIBLE_API_TIER
     request.set("tier", tier, source="pipeline")
     request.set("client_name", "docling-serve", source="client_name")
     request.set("docling.to_formats", sorted(set(options.to_formats)), source="to_formats")

@@ -36,7 +36,7 @@ class Mcp(CompatibleView):
         tags=["mcp"],
         parameters=[_VERSION],
         request={JSON: dict[str, Any]},
-        responses={200: dict[str, Any], 202: None, **PROBLEMS},
+        responses={200: dict[str, Any], 202: None, (400, JSON): dict[str, Any], **PROBLEMS},
     )
     def post(self, request: Request) -> Any:
         """Answer a JSON-RPC message of the Model Context Protocol. A notification is 202."""

@@ -19,7 +19,7 @@ from apps.api.requests.bodies import validated
 from apps.api.v1.upload_request import UploadRequest
 
 DEFAULT_CHUNK_CHARS = 500
-TIER_OF_STRATEGY = {"auto": "", "hi_res": "", "fast": "fast", "vlm": "agentic"}
+_TIER_OF_STRATEGY = {"fast": "fast", "vlm": "agentic"}
 _LISTS = frozenset({"languages", "ocr_languages", "skip_infer_table_types", "extract_image_block_types"})
 # Options about other types of documents, or about work of the client.
 _NOT_OF_PDFS = ("xml_keep_tags", "encoding", "content_type", "include_slide_notes")
@@ -55,7 +55,7 @@ class PartitionOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    strategy: Annotated[str, Field(description=f"one of {', '.join(TIER_OF_STRATEGY)} (the tier agentic)")] = "auto"
+    strategy: Annotated[Literal["auto", "hi_res", "fast", "vlm"], Field(description="vlm is the tier agentic")] = "auto"
     output_format: Literal["application/json", "text/csv"] = "application/json"
     coordinates: bool = False
     include_page_breaks: bool = False
@@ -86,12 +86,10 @@ def translate(form: Mapping[str, Sequence[str]]) -> PartitionRequest:
     values = {name.removesuffix("[]"): sent for name, sent in form.items() if sent != [""]}
     options = validated(PartitionOptions, {name: _value(name, sent) for name, sent in values.items()})
     request = UploadRequest()
-    if options.strategy not in TIER_OF_STRATEGY:
-        raise _invalid("strategy", f"Send one of: {', '.join(TIER_OF_STRATEGY)}.", options.strategy)
     if options.overlap >= options.max_characters:
         raise _invalid("overlap", "The overlap must be smaller than max_characters.", options.overlap)
     _check_others(options, request)
-    tier = TIER_OF_STRATEGY[options.strategy] or settings.COMPATIBLE_API_TIER
+    tier = _TIER_OF_STRATEGY.get(options.strategy, settings.COMPATIBLE_API_TIER)
     request.set("tier", tier, source="strategy")
     request.set("client_name", "unstructured", source="client_name")
     source = "languages" if options.languages else "ocr_languages"

@@ -13,7 +13,6 @@ from django.test import Client
 from apps.accounts import services as accounts
 from apps.jobs.models import ParseJob
 from apps.jobs.states import JobState
-from tests.integration.api.conftest import Api
 from tests.integration.jobs.conftest import run
 
 REPORT = (Path(__file__).resolve().parents[4] / "examples" / "report.pdf").read_bytes()
@@ -47,6 +46,3 @@ def key(transactional_db: None) -> str:
 @pytest.fixture
 def keyless(transactional_db: None) -> Client:
     return Client(raise_request_exception=False)
-
-
-__all__ = ["Api"]

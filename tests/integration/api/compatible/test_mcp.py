@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import pytest
 from django.test import Client
 
 from apps.jobs.models import ParseJob
@@ -85,40 +84,39 @@ def test_a_slow_document_is_asked_for_again(api: Api, finish: Finish, settings: 
     assert "Birds counted" in text_of(call(api, "parse_document", job_id=job_id))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "begins"),
-    [
-        ({}, "file_missing:"),
-        ({"url": "http://127.0.0.1/a.pdf"}, "url_not_allowed:"),
-        ({"url": "https://example.com/a.pdf", "file_id": "dfl-1"}, "invalid_option: file_id:"),
-        ({"content_base64": "!"}, "invalid_option: content_base64:"),
-        ({"content_base64": "cGxhaW4="}, "unsupported_file_type:"),
-        ({"job_id": "pjb-1"}, "not_found:"),
-        ({"tier": "slow"}, "invalid_option: tier:"),
-        ({"pages": "0"}, "invalid_option:"),
-        ({"path": "/etc/passwd"}, "invalid_option: path:"),
-    ],
-)
-def test_wrong_arguments_are_results_that_a_model_can_correct(arguments: dict[str, Any], begins: str, api: Api) -> None:
-    result = call(api, "parse_document", **arguments)
+WRONG_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
+    ({}, "file_missing:"),
+    ({"url": "http://127.0.0.1/a.pdf"}, "url_not_allowed:"),
+    ({"url": "https://example.com/a.pdf", "file_id": "dfl-1"}, "invalid_option: file_id:"),
+    ({"content_base64": "!"}, "invalid_option: content_base64:"),
+    ({"content_base64": "cGxhaW4="}, "unsupported_file_type:"),
+    ({"job_id": "pjb-1"}, "not_found:"),
+    ({"tier": "slow"}, "invalid_option: tier:"),
+    ({"pages": "0"}, "invalid_option:"),
+    ({"path": "/etc/passwd"}, "invalid_option: path:"),
+]
 
-    assert result["isError"]
-    assert text_of(result).startswith(begins)
+
+def test_wrong_arguments_are_results_that_a_model_can_correct(api: Api) -> None:
+    for arguments, begins in WRONG_ARGUMENTS:
+        result = call(api, "parse_document", **arguments)
+        assert result["isError"]
+        assert text_of(result).startswith(begins)
     assert not ParseJob.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("message", "code"),
-    [
-        ({"id": 7, "method": "ping"}, -32600),
-        ({"jsonrpc": "2.0", "id": None, "method": "ping"}, -32600),
-        ({"jsonrpc": "2.0", "id": 7, "method": "server/discover"}, -32601),
-        ({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": []}, -32602),
-        ({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "rm"}}, -32602),
-    ],
-)
-def test_wrong_messages_get_the_errors_of_json_rpc(message: dict[str, Any], code: int, api: Api) -> None:
-    assert post(api, message).json()["error"]["code"] == code
+WRONG_MESSAGES: list[tuple[dict[str, Any], int]] = [
+    ({"id": 7, "method": "ping"}, -32600),
+    ({"jsonrpc": "2.0", "id": None, "method": "ping"}, -32600),
+    ({"jsonrpc": "2.0", "id": 7, "method": "server/discover"}, -32601),
+    ({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": []}, -32602),
+    ({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "rm"}}, -32602),
+]
+
+
+def test_wrong_messages_get_the_errors_of_json_rpc(api: Api) -> None:
+    for message, code in WRONG_MESSAGES:
+        assert post(api, message).json()["error"]["code"] == code
 
 
 def test_wrong_requests_are_refused(api: Api, keyless: Client) -> None:
