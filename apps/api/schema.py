@@ -114,7 +114,7 @@ PARSE_FORM = {
         "required": ["file", "configuration"],
     }
 }
-_JSON_PARTS = ("configuration", "auto_mode_configuration_json", "webhook_configurations")
+_JSON_PARTS = ("configuration", "auto_mode_configuration_json", "webhook_configurations", "metadata")
 """Parts of forms that are JSON."""
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": 1000}
 _TYPES: dict[type, Any] = {

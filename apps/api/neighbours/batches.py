@@ -8,17 +8,16 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.request import Request
 
 from apps.accounts.models import Project
 from apps.api.base import ApiView, caller_of, json_response, project_of
-from apps.api.error_responses import problems_of
 from apps.api.request_errors import InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
-from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PROBLEMS, query
 from apps.api.v2.configured import CONFIGURED, request_options
 from apps.api.v2.files import find_file
 from apps.api.v2.job_request import accept_request
@@ -28,6 +27,7 @@ from apps.core.pagination import NEWEST_FIRST
 from apps.documents import directories
 from apps.documents.models import Document
 from apps.documents.queries import list_documents
+from apps.jobs import option_schemas as schemas
 from apps.jobs import queries
 from apps.jobs.commands import batches
 from apps.jobs.commands.batches import MAX_BATCH_FILES
@@ -37,6 +37,8 @@ from apps.jobs.models import JobBatch
 from apps.jobs.option_groups import Names, Options, ShortText, WebhookConfiguration
 from apps.jobs.states import BatchStatus
 
+Location = tuple[str | int, ...]
+_CONFIGURATION: Location = ("body", "config", "job", "configuration_id")
 _OF_JOBS = ("webhook_configurations", "webhook_configuration_ids")
 
 
@@ -54,6 +56,21 @@ class NewBatch(Options):
 
     Webhooks get the events of each job.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "properties": {"source_directory_id": {"type": "string"}, "file_ids": schemas.NULL},
+                    "required": ["source_directory_id"],
+                },
+                {
+                    "properties": {"file_ids": {"type": "array"}, "source_directory_id": schemas.NULL},
+                    "required": ["file_ids"],
+                },
+            ]
+        }
+    )
 
     config: BatchConfig
     source_directory_id: ShortText | None = None
@@ -113,7 +130,7 @@ class Batches(ApiView):
         tags=["batches"],
         parameters=IDEMPOTENCY_KEY,
         request={JSON: NewBatch},
-        responses={200: Batch, **PROBLEMS},
+        responses={200: Batch, **JOB_PROBLEMS},
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
@@ -141,10 +158,10 @@ class Batches(ApiView):
         operation_id="list_batches",
         tags=["batches"],
         parameters=query(
-            status=str,
+            status={"type": "string", "enum": list(BatchStatus)},
             source_directory_id=str,
-            created_at_on_or_after=str,
-            created_at_on_or_before=str,
+            created_at_on_or_after={"type": "string", "format": "date-time"},
+            created_at_on_or_before={"type": "string", "format": "date-time"},
             page_size=int,
             page_token=str,
         ),
@@ -219,14 +236,16 @@ def _job_request(project: Project, new: NewBatch, sent: dict[str, Any]) -> JobRe
     webhooks = {name: sent[name] for name in _OF_JOBS if sent.get(name) is not None}
     try:
         return accept_request(project, request_options(ParseOptions, project, {**configured, **webhooks}))
-    except (InvalidOption, InvalidOptions) as error:
-        where = ("body", "config", "job", "configuration_id")
-        raise InvalidOptions(
-            [
-                each if len(each.location) > 1 and each.location[1] in _OF_JOBS else replace(each, location=where)
-                for each in problems_of(error)
-            ]
-        ) from None
+    except InvalidOption as error:
+        error.location = _location_of(error.location)
+        raise
+    except InvalidOptions as error:
+        raise InvalidOptions([replace(each, location=_location_of(each.location)) for each in error.problems]) from None
+
+
+def _location_of(location: Location) -> Location:
+    """Return the place in the request of a fault of the options: that of a webhook, or of the configuration."""
+    return location if len(location) > 1 and location[1] in _OF_JOBS else _CONFIGURATION
 
 
 def _status(name: str | None) -> BatchStatus | None:

@@ -30,11 +30,22 @@ UPLOAD_FORM = {
     "multipart/form-data": {
         "type": "object",
         "properties": {
-            "upload_file": {"type": "string", "format": "binary"},
+            "upload_file": {"type": "string", "format": "binary", "minLength": 1},
             "display_name": {"type": "string", "minLength": 1, "maxLength": 255},
             "unique_id": {"type": "string", "minLength": 1, "maxLength": 255},
             "external_file_id": {"type": "string", "minLength": 1, "maxLength": 255},
-            "metadata": {"type": "string", "description": "an object as JSON text"},
+            "metadata": {
+                "type": "object",
+                "additionalProperties": {
+                    "anyOf": [
+                        *({"type": kind} for kind in ("string", "number", "boolean", "null")),
+                        {"type": "array", "items": {"type": "string"}},
+                    ]
+                },
+                "propertyNames": {"maxLength": 100},
+                "maxProperties": 64,
+                "description": "JSON text",
+            },
         },
         "required": ["upload_file"],
     }
