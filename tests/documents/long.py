@@ -15,7 +15,7 @@ WORDS = _SENTENCE.split()
 LINES_PER_PAGE = 52
 
 
-def long_document(pages: int, *, columns: int = 1) -> bytes:
+def long_document(pages: int, *, columns: int = 1, lines: int = LINES_PER_PAGE) -> bytes:
     """Return a PDF with headings and numbered lines. More ``columns`` make a page take longer to read."""
     kids = b" ".join(b"%d 0 R" % (4 + 2 * number) for number in range(pages))
     objects = [
@@ -28,7 +28,7 @@ def long_document(pages: int, *, columns: int = 1) -> bytes:
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R/Resources<</Font<</F 3 0 R>>>>>>"
             % (3 + 2 * number)
         )
-        objects.append(stream(page_content(number, columns)))
+        objects.append(stream(page_content(number, columns, lines)))
     return assembled_pdf(*objects)
 
 
@@ -37,12 +37,12 @@ def heading_of(number: int) -> str:
     return " ".join(random.Random(-number).sample(WORDS, 3)).capitalize()
 
 
-def page_content(number: int, columns: int) -> bytes:
+def page_content(number: int, columns: int, lines: int) -> bytes:
     """Return the content stream of a page: its heading, then lines of random words in columns."""
     chance = random.Random(number)
     parts = [f"BT /F 16 Tf 60 740 Td ({heading_of(number)}) Tj ET"]
     width = 500 // columns
-    for line in range(LINES_PER_PAGE):
+    for line in range(lines):
         for column in range(columns):
             words = " ".join(chance.choices(WORDS, k=max(2, 12 // columns)))
             x, y = 60 + column * width, 710 - 12 * line

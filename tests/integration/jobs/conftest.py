@@ -68,12 +68,13 @@ def submit(project: Project) -> Submit:
         content: bytes | None = None,
         *,
         pages: int = 10,
+        lines: int = 12,
         owner: Project | None = None,
         kept_as_file: bool = True,
         **request: Any,
     ) -> ParseJob:
         owner = owner or project
-        body = io.BytesIO(long_document(pages) if content is None else content)
+        body = io.BytesIO(long_document(pages, lines=lines) if content is None else content)
         document = documents.store_upload(project=owner, name="long.pdf", content=body, kept_as_file=kept_as_file)
         asked = {"mode": "fast", "tier": "fast", "version": "latest"} | request
         asked["options"] = JobOptions.model_validate(asked.get("options", {}))

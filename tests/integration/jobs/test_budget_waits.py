@@ -21,6 +21,7 @@ from apps.jobs.stages.assemble import usage_of
 from apps.jobs.stages.budget_waits import MAX_WAITS, wait_for_money
 from apps.jobs.states import OPEN_STEPS, JobState, PageState, Stage, StepState
 from apps.providers.errors import BudgetReserved
+from tests.documents.long import LINES_PER_PAGE
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
@@ -64,7 +65,7 @@ def claims(job: ParseJob) -> dict[int, int]:
 
 def at_the_model(submit: Submit, *, pages: int, **options: Any) -> ParseJob:
     """Return a job whose pages wait for a model, each with a row of its own."""
-    job = run_to(submit(pages=pages, **BALANCED, options=options), Stage.MODEL)
+    job = run_to(submit(pages=pages, lines=LINES_PER_PAGE, **BALANCED, options=options), Stage.MODEL)
     assert len(open_steps(job, Stage.MODEL)) == pages
     return job
 
@@ -193,10 +194,10 @@ def test_a_draft_that_was_paid_for_is_the_answer_if_there_is_no_money_for_its_re
 ) -> None:
     deploy(provider, "local", prices=PRICES)
     asked = {"mode": "agentic", "tier": "agentic", "uses_models": True}
-    rich = run(submit(pages=1, **asked, options={"disable_cache": True}))
+    rich = run(submit(pages=1, lines=LINES_PER_PAGE, **asked, options={"disable_cache": True}))
     assert usage_of(rich)["requests"] == 2
 
-    poor = run(submit(pages=1, **asked, options={"disable_cache": True, "max_cost": 0.08}))
+    poor = run(submit(pages=1, lines=LINES_PER_PAGE, **asked, options={"disable_cache": True, "max_cost": 0.08}))
 
     assert usage_of(poor)["requests"] == 1
     assert JobPage.objects.get(job=poor).fallback == ""

@@ -39,7 +39,7 @@ def test_the_cost_of_the_job_is_within_the_estimated_range(
     submit: Submit, project: Project, provider: FakeProvider, tmp_path: Path, mode: str, document: str
 ) -> None:
     deploy(provider, "local")
-    content = REPORT.read_bytes() if document == "report" else long_document(40)
+    content = REPORT.read_bytes() if document == "report" else long_document(40, lines=12)
     found = estimate(project, content, tmp_path, mode=mode, tier=mode).modes[mode]
 
     job = run(submit(content, mode=mode, tier=mode, uses_models=True))

@@ -24,7 +24,7 @@ from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.states import JobState, PageState, Stage
 from apps.pages.model.blocks import encode_page
 from apps.providers.models import Usage
-from tests.documents.long import heading_of
+from tests.documents.long import LINES_PER_PAGE, heading_of
 from tests.fakes.deployments import deploy
 from tests.fakes.provider import FakeProvider
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
@@ -319,7 +319,8 @@ def test_the_budget_of_a_job_is_never_exceeded(
 ) -> None:
     deploy(provider, prices=("2", "20"))
 
-    job = run_without_delays(submit(pages=12, **BALANCED, options={"max_cost": 0.3, "on_budget": on_budget}))
+    options = {"max_cost": 0.3, "on_budget": on_budget}
+    job = run_without_delays(submit(pages=12, lines=LINES_PER_PAGE, **BALANCED, options=options))
 
     spent = usage_of(job)["cost_usd"]
     assert job.state == state
@@ -421,7 +422,7 @@ def test_a_model_is_told_how_the_page_before_ends(submit: Submit, provider: Fake
 
     run(submit(pages=5, mode=mode, tier=mode, uses_models=True))
 
-    ends = [re.findall(r"It ends: 52\. .* (\d)\n</page_before", entry["text"]) for entry in provider.requests()]
+    ends = [re.findall(r"It ends: 12\. .* (\d)\n</page_before", entry["text"]) for entry in provider.requests()]
     # Ranges have four pages here. In agentic mode each page is asked for twice, and the request has its context twice.
     assert {number for found in ends for number in found} == {"1", "2", "3", "4"}
     assert [] in ends
@@ -439,6 +440,6 @@ def test_a_model_is_told_how_a_recognized_page_before_ends(submit: Submit, provi
 
     run(job)
 
-    ends = [re.findall(r"It ends: 52\. .* (\d)\n</page_before", entry["text"]) for entry in provider.requests()]
+    ends = [re.findall(r"It ends: 12\. .* (\d)\n</page_before", entry["text"]) for entry in provider.requests()]
     assert sorted(ends) == [[], ["1"], ["2"]]
     assert all("read_content" not in how_parsed(row) for row in JobPage.objects.filter(job=job))
