@@ -100,7 +100,7 @@ rabbitmq() {
 
 # The longest tiers first, so that both lanes end at about the same time.
 run_in_lanes set_up unit_pages unit_others &&
-    run_in_lanes jobs_on_postgres other_programs integration rabbitmq jobs_on_sqlite embedded documentation deployment
+    run_in_lanes rabbitmq jobs_on_postgres integration other_programs jobs_on_sqlite embedded documentation deployment
 status=$?
 
 echo "--- all tiers"
