@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +30,8 @@ from apps.jobs.models import ParseJob
 
 MAX_FIELDS = 200
 WARNINGS = "X-Leafmill-Warnings"
+MAX_HEADER_CHARS = 3000
+"""Of the warnings. Proxies refuse responses with headers of more than 4 KB."""
 CSV = "text/csv"
 _COLUMNS = (
     "filename",
@@ -93,7 +96,7 @@ class Partition(CompatibleView):
         else:
             response = HttpResponse(msgspec.json.encode(list(elements)), content_type=JSON)
         if warnings := [*job.warnings, *_failed_pages(job)]:
-            response[WARNINGS] = msgspec.json.encode(warnings).decode("ascii", "replace")
+            response[WARNINGS] = _header(job, warnings)
         # Not compressed: for parts of a PDF its client decodes the body, and then again by the header.
         return delivery.private(response)
 
@@ -103,6 +106,17 @@ class SplitCollection(PublicView):
     def get(self, request: Request) -> HttpResponse:
         """Return where the API is described. Unstructured's client asks for it when it has sent a PDF in parts."""
         return json_response({"documentation": "/api/docs"})
+
+
+def _header(job: ParseJob, warnings: list[dict[str, Any]]) -> str:
+    """Return the warnings as JSON in ASCII; as many as fit, and where the others are."""
+    shown: list[dict[str, Any]] = []
+    for number, warning in enumerate(warnings):
+        if len(json.dumps([*shown, warning])) > MAX_HEADER_CHARS:
+            detail = f"{len(warnings) - number} more warnings: GET /api/v2/parse/{job.pk}."
+            return json.dumps([*shown, {"code": "more_warnings", "detail": detail}])
+        shown.append(warning)
+    return json.dumps(shown)
 
 
 def _failed_pages(job: ParseJob) -> list[dict[str, Any]]:
