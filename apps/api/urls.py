@@ -9,7 +9,7 @@ from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.annotations import classify, extract, split
 from apps.api.compatible import urls as compatible
 from apps.api.neighbours import batches, directories, page_images, projects
-from apps.api.progress import events
+from apps.api.progress import events, page_details
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
 from apps.api.webhooks import views as webhooks
@@ -63,6 +63,7 @@ urlpatterns = [
     path(f"{PARSE}/<str:job_id>/events", events.ParseEvents.as_view()),
     path(f"{PARSE}/<str:job_id>/images/<str:name>", images.JobImage.as_view()),
     path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
+    path(f"{PARSE}/<str:job_id>/pages/<str:page_number>", page_details.ParsePage.as_view()),
     path(DIRECTORIES, directories.Directories.as_view()),
     path(f"{DIRECTORIES}/<str:directory_id>", directories.DirectoryById.as_view()),
     path(f"{DIRECTORIES}/<str:directory_id>/files", directories.FilesOfDirectory.as_view()),

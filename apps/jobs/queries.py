@@ -36,6 +36,7 @@ from apps.parsing.modes import FAST
 # A worker that has not reported for this long is considered gone.
 WORKER_TIMEOUT = timedelta(seconds=45)
 RECENT_ATTEMPTS = 200
+MAX_ATTEMPTS_OF_PAGE = 100
 
 
 def project_quota(project_id: UUID) -> ProjectQuota | None:
@@ -173,6 +174,12 @@ def pages_by_arrival(*, since: datetime) -> Iterator[tuple[datetime, int]]:
 def list_pages(job_id: str) -> QuerySet[JobPage]:
     """Return the job's pages, in no order yet."""
     return JobPage.objects.filter(job_id=job_id)
+
+
+def attempts_at_page(job_id: str, number: int) -> list[PageAttempt]:
+    """Return the attempts at steps that contain the page, the newest last, at most ``MAX_ATTEMPTS_OF_PAGE``."""
+    attempts = PageAttempt.objects.filter(job_id=job_id, first_page__lte=number, last_page__gte=number)
+    return list(attempts.order_by("-pk")[:MAX_ATTEMPTS_OF_PAGE])[::-1]
 
 
 def page_counts(job_id: str) -> dict[str, int]:

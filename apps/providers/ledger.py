@@ -24,6 +24,7 @@ from apps.providers.quota.store import PastCall, QuotaDemand
 
 NANOS_PER_MICRO = 1000
 DAY = timedelta(days=1)
+MAX_CALLS_OF_PAGE = 100
 # Failures caused by the page: after TRIES_PER_DEPLOYMENT of them the deployment is not tried again with this page.
 PAGE_FAILURES = frozenset(
     {
@@ -244,6 +245,12 @@ def max_call_duration(tier: str = "") -> timedelta:
     of_tier = {"flex": settings.PROVIDER_FLEX_SECONDS, "batch": settings.MAX_JOB_SECONDS}
     seconds = of_tier.get(tier, settings.PROVIDER_TOTAL_SECONDS)
     return timedelta(seconds=seconds + 60)
+
+
+def calls_of_page(*, job_id: str, page_number: int) -> list[Usage]:
+    """Return the calls for a page, the newest last, at most ``MAX_CALLS_OF_PAGE``."""
+    calls = Usage.objects.filter(job_id=job_id, page_number=page_number)
+    return list(calls.order_by("-pk")[:MAX_CALLS_OF_PAGE])[::-1]
 
 
 def mean_seconds(page_parser: str) -> float | None:

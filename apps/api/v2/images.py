@@ -16,6 +16,7 @@ from rest_framework.request import Request
 
 from apps.api import delivery, links
 from apps.api.base import ApiView, project_of
+from apps.api.progress.overlay import drawn_boxes
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS
 from apps.api.v2.files import storage_errors
@@ -27,7 +28,7 @@ from apps.pages.model.geometry import Box
 
 IMAGES = "images/"
 JPEG = "image/jpeg"
-_NAME = re.compile(r"page_(\d{1,9})(?:_picture_(\d{1,9}))?\.jpg", re.ASCII)
+_NAME = re.compile(r"page_(\d{1,9})(?:_picture_(\d{1,9})|(_overlay))?\.jpg", re.ASCII)
 
 
 class ImageBox(BaseModel):
@@ -60,7 +61,10 @@ class JobImage(ApiView):
         responses={(200, JPEG): OpenApiResponse(bytes, "The picture"), **PROBLEMS},
     )
     def get(self, request: Request, job_id: str, name: str) -> HttpResponseBase:
-        """Return a page (``page_3.jpg``) or a picture on it (``page_3_picture_1.jpg``), as the document shows it."""
+        """Return a page (``page_3.jpg``) or a picture on it (``page_3_picture_1.jpg``), as the document shows it.
+
+        ``page_3_overlay.jpg`` is the page with the boxes of its items and their numbers in reading order.
+        """
         return image_response(request, find_job(project_of(request), job_id), name)
 
 
@@ -81,6 +85,8 @@ def image_response(request: Request, job: ParseJob, name: str) -> HttpResponseBa
         box = boxes[int(found[2]) - 1]
     with storage_errors():
         jpeg = rendered_picture(job, page["page_number"], page["page_width"], page["page_height"], box)
+    if found[3]:
+        jpeg = drawn_boxes(jpeg, page)
     response = HttpResponse(jpeg, content_type=JPEG)
     response["X-Content-Type-Options"] = "nosniff"
     return delivery.private(response, tag)

@@ -65,6 +65,7 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
             stranger.post(f"{PARSE}/{job}/retry", content_type="application/json", **common),
             stranger.get(f"{PARSE}/{job}/events", **common),
             stranger.get(f"{PARSE}/{job}/pages", **common),
+            stranger.get(f"{PARSE}/{job}/pages/1", **common),
             stranger.get(f"{PARSE}/{job}/images/page_1.jpg", **common),
             stranger.post(PARSE, {"tier": "fast", "file_id": file}, content_type="application/json", **common),
         ]
@@ -94,6 +95,7 @@ def test_the_test_above_covers_every_address_with_an_id() -> None:
         "api/v2/parse/<str:job_id>/retry",
         "api/v2/parse/<str:job_id>/events",
         "api/v2/parse/<str:job_id>/pages",
+        "api/v2/parse/<str:job_id>/pages/<str:page_number>",
         "api/v2/parse/<str:job_id>/images/<str:name>",
     }
 
