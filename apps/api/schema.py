@@ -150,6 +150,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         responses.pop(_OF_SERVICE, None)
         numbers = {*_USUAL, *(_WITH_BODY if "requestBody" in operation else ())}
         numbers |= {int(status) for status in responses if int(status) >= 400}
+        responses["414"] = {"description": "The address is too long for the web server"}
         for number in sorted(numbers):
             responses[str(number)] = {**deepcopy(problem), "description": _MEANINGS[number]}
         if "requestBody" in operation and operation["operationId"] not in _OPTIONAL_BODIES:
@@ -164,9 +165,10 @@ def _describe_parts(result: dict[str, Any]) -> None:
     for name, schema in (*described.pop("$defs", {}).items(), ("ParseOptions", described)):
         schemas.setdefault(name, schema)
     for operation in _operations(result):
-        form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
-        if form and (parts := [name for name in _JSON_PARTS if name in form["schema"].get("properties", {})]):
-            form["encoding"] = {name: {"contentType": JSON} for name in parts}
+        for body in operation.get("requestBody", {}).get("content", {}).values():
+            parts = [name for name in _JSON_PARTS if name in body.get("schema", {}).get("properties", {})]
+            if parts:
+                body["encoding"] = {name: {"contentType": JSON} for name in parts}
 
 
 def _operations(result: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -65,7 +65,8 @@ def moment(request: Request, name: str) -> datetime | None:
         found = datetime(day.year, day.month, day.day, tzinfo=UTC)
     if found is None or not pagination.is_storable(found):
         raise _invalid(name, "The time is not valid. Send ISO 8601, such as 2026-11-21T12:00:00Z.", raw)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    # PostgreSQL refuses offsets of 16 hours and more.
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def paginate(rows: QuerySet[Row], *, order: SortOrder, size: int, token: str | None) -> PageOfRows[Row]:

@@ -12,7 +12,11 @@ from apps.jobs.options import JobOptions
 
 TEXT = {"type": "string", "minLength": 1}
 _CONFIGURED: schemas.Schema = {
-    "properties": {"tier": {"enum": [None, "configured"]}, "version": {"enum": [None, "configured"]}},
+    "properties": {
+        "configuration_id": TEXT,
+        "tier": {"enum": [None, "configured"]},
+        "version": {"enum": [None, "configured"]},
+    },
     "required": ["configuration_id"],
 }
 WITH_TIER: Any = {"anyOf": [*schemas.tiers_with_versions(), _CONFIGURED]}

@@ -10,7 +10,7 @@ from typing import Any
 
 import schemathesis
 
-ACCEPTED = frozenset({401, 402, 403, 404, 409, 429})
+ACCEPTED = frozenset({401, 402, 403, 404, 409, 414, 429})
 # The state of an object, the bytes of a document or another server decides, not the form of the request.
 OF_STATE = frozenset(
     {

@@ -246,6 +246,7 @@ def test_jobs_are_filtered_by_state_id_and_time(api: Api, finish: Finish) -> Non
     assert found(created_at_on_or_after=moment) == [ids[3], ids[2]]
     assert found(created_at_on_or_before=moment) == [ids[2], ids[1], ids[0]]
     assert found(created_at_on_or_after="2999-01-01") == []
+    assert found(created_at_on_or_before="1870-08-14T11:46:53.2+22:33") == []
     assert code_of(api.get(PARSE, {"status": "DONE"}), 422) == "invalid_option"
     for wrong in ("yesterday", "0001-01-01", "9999-12-31T23:59:59-23:00"):
         assert code_of(api.get(PARSE, {"created_at_on_or_after": wrong}), 422) == "invalid_option"
