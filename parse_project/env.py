@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 _ADDRESS_SEPARATOR = re.compile(r";(?=[a-z+]+://)")  # between the addresses of a broker and its replacements
 
 
@@ -123,6 +124,15 @@ def _is_complete(url: str) -> bool:
 
 def listing(name: str, default: str, meaning: str) -> list[str]:
     return [item.strip() for item in text(name, default, meaning).split(",") if item.strip()]
+
+
+def origins(name: str, default: str, meaning: str) -> list[str]:
+    """Return origins of web pages as browsers send them: https://HOST or https://HOST:PORT; or ``["*"]``."""
+    items = [item.lower() for item in listing(name, default, meaning)]
+    if items != ["*"] and not all(_ORIGIN.fullmatch(item) for item in items):
+        expected = "origins such as https://app.example.com,http://localhost:3000 are expected, without a path, or *"
+        raise BadVariable(name, ",".join(items), expected)
+    return items
 
 
 def networks(name: str, default: str, meaning: str) -> list[IPv4Network | IPv6Network]:

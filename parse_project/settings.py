@@ -30,6 +30,12 @@ DEBUG = False
 ALLOWED_HOSTS = env.listing(
     "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "accepted host names, separated by commas; * for all"
 )
+CORS_ORIGINS = env.origins(
+    "CORS_ORIGINS",
+    "",
+    "web pages that may call the API from a browser, such as https://app.example.com, separated by commas; * for all; "
+    "empty: none",
+)
 PUBLIC_URL = env.text("PUBLIC_URL", "", "start of links to the service behind a proxy").rstrip("/")
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
 HOST = env.text("HOST", "127.0.0.1", "address on which web and Flower listen")
@@ -73,6 +79,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+if CORS_ORIGINS:
+    MIDDLEWARE.insert(1, "apps.api.middleware.CorsMiddleware")
 ROOT_URLCONF = "parse_project.urls"
 WSGI_APPLICATION = "parse_project.wsgi.application"
 APPEND_SLASH = False  # a redirect turns a client's POST into a GET

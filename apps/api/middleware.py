@@ -1,4 +1,4 @@
-"""Middleware for every request: a request id, errors in one format, a check of the host name."""
+"""Middleware for every request: a request id, errors in one format, CORS, a check of the host name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 import uuid
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
+from django.utils.cache import patch_vary_headers
 
 from apps.api.error_responses import problem, problem_of_status
 from apps.api.request_errors import UnknownHost
@@ -24,6 +26,13 @@ _API_PATHS = ("/api/", "/livez", "/readyz", "/v1/", "/general/", "/process", "/b
 # cannot get into one.
 ANY_HOST_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/api/queue-statusz"})
 MAX_LOGGED_CHARS = 400
+PREFLIGHT_SECONDS = 600
+EXPOSED_HEADERS = (
+    *("Content-Disposition", "Content-Range", "ETag", "Idempotent-Replayed", "Retry-After", "X-Request-Id"),
+    *("RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    *("X-Next-Page-Token", "Mcp-Session-Id"),
+)
+"""Headers of responses that scripts of other origins may read."""
 
 
 class RequestMiddleware:
@@ -53,6 +62,35 @@ class RequestMiddleware:
             if allowed:
                 response["Allow"] = allowed
         response["X-Request-Id"] = request_id
+        return response
+
+
+class CorsMiddleware:
+    """Let web pages of CORS_ORIGINS call the API from a browser (Fetch standard, "CORS protocol").
+
+    Cookies stay out of it (no ``Access-Control-Allow-Credentials``): the API's key is a header, and cookies belong to
+    the admin, which is excluded.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/admin"):
+            return self._get_response(request)
+        origin, origins = request.headers.get("Origin", ""), settings.CORS_ORIGINS
+        is_allowed = bool(origin) and (origins == ["*"] or origin.lower() in origins)
+        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = HttpResponse(status=204) if is_allowed and is_preflight else self._get_response(request)
+        patch_vary_headers(response, ("Origin",))
+        if is_allowed:
+            response["Access-Control-Allow-Origin"] = "*" if origins == ["*"] else origin
+            if is_preflight:
+                response["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, DELETE"
+                response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
+                response["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+            else:
+                response["Access-Control-Expose-Headers"] = ", ".join(EXPOSED_HEADERS)
         return response
 
 

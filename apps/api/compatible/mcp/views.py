@@ -57,5 +57,6 @@ class Mcp(CompatibleView):
 def _check_origin(request: Request) -> None:
     """Raise OriginNotAllowed for a request of another website's page in the browser of a person."""
     origin = request.META.get("HTTP_ORIGIN", "")
-    if origin and origin not in settings.CSRF_TRUSTED_ORIGINS and urlsplit(origin).netloc != request.get_host():
+    trusted = (*settings.CSRF_TRUSTED_ORIGINS, *settings.CORS_ORIGINS)
+    if origin and origin not in trusted and "*" not in trusted and urlsplit(origin).netloc != request.get_host():
         raise OriginNotAllowed
