@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. ``parse`` and ``mcp`` bypass Django: they need no settings and must start quickly."""
+"""Django's command line. ``parse``, ``extract`` and ``mcp`` need no settings and bypass Django, to start quickly."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ def main() -> None:
         from apps.cli.command_line import main as parse
 
         sys.exit(parse(sys.argv[2:]))
+    if sys.argv[1:2] == ["extract"]:
+        from apps.cli.extract import main as extract
+
+        sys.exit(extract(sys.argv[2:]))
     if sys.argv[1:2] == ["mcp"]:
         from apps.cli.mcp_stdio import main as mcp
 

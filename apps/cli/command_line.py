@@ -54,8 +54,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Parse, and turn every failure into one line on standard error and an exit code."""
+    return run_reporting(lambda: parse(options))
+
+
+def run_reporting(work: Callable[[], int]) -> int:
+    """Return what ``work`` returns, and turn every failure into one line on standard error and an exit code."""
     try:
-        return parse(options)
+        return work()
     except KeyboardInterrupt:
         return _report_failure("cancelled", "Interrupted.", INTERRUPTED)
     except UsageError as error:
@@ -87,7 +92,7 @@ def parse(options: argparse.Namespace) -> int:
             from apps.cli.remote import estimate_on_server
 
             estimate = estimate_on_server(options, password, folder)
-            _write(options.output, lambda out: out.write(estimate.encode()))
+            write_output(options.output, lambda out: out.write(estimate.encode()))
             return OK
         if options.server:
             from apps.cli.remote import parse_on_server
@@ -95,7 +100,7 @@ def parse(options: argparse.Namespace) -> int:
             has_failed_pages = parse_on_server(options, password, folder, Progress(quiet=options.quiet))
         else:
             has_failed_pages = parse_here(options, password, folder, stack)
-        _write(options.output, lambda out: write_result(options.format, folder, out))
+        write_output(options.output, lambda out: write_result(options.format, folder, out))
     return PARTIAL if has_failed_pages else OK
 
 
@@ -178,7 +183,7 @@ def _copy(path: Path, out: BinaryIO) -> None:
         shutil.copyfileobj(part, out)
 
 
-def _write(path: str | None, write: Callable[[BinaryIO], object]) -> None:
+def write_output(path: str | None, write: Callable[[BinaryIO], object]) -> None:
     if path:
         with Path(path).open("wb") as out:
             write(out)

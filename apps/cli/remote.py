@@ -28,11 +28,11 @@ _EXPAND = {
     "text": ("text_full", "markdown"),
     "json": ("text", "markdown", "items", "metadata"),
 }
-_FIRST_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.2, 3.0
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 3.0
 _TRIES = 5
 # The messages of these types already contain the name of the option.
 _TYPES_WITH_OPTION = {"value_error", "mode_not_available", "invalid_range"}
-_COMMAND_CODES = {"invalid_option", "mode_not_available", "mode_not_allowed"}
+_COMMAND_CODES = {"invalid_option", "mode_not_available", "mode_not_allowed", "invalid_schema", "schema_too_large"}
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0, write=300.0)
 
 
@@ -58,11 +58,11 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
 
     Raise ServerProblem or DocumentError.
     """
-    with _service(options) as http:
+    with service(options) as http:
         job = _submit(http, "/api/v2/parse", "/api/v2/parse/upload", options, password, folder)
         _wait_for_end(http, job["id"], progress)
         expand = dict.fromkeys((*_EXPAND[options.format], "metadata", "job_metadata"))
-        result = _content(_get(http, f"/api/v2/parse/{job['id']}", expand=list(expand)))
+        result = content(get(http, f"/api/v2/parse/{job['id']}", expand=list(expand)))
 
         job, pages = result["job"], (result.get("metadata") or {}).get("pages") or ()
         attached = (result.get("job_metadata") or {}).get("attachments")
@@ -95,7 +95,7 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
 def estimate_on_server(options: argparse.Namespace, password: str | None, folder: Path) -> str:
     """Return the estimate as a table, or as JSON with ``--format json``. Raise ServerProblem or DocumentError."""
     address = "/api/v2/parse/estimate"
-    with _service(options) as http:
+    with service(options) as http:
         estimate = _submit(http, address, address, options, password, folder)
         if options.format == "json":
             return msgspec.json.encode(estimate).decode() + "\n"
@@ -103,7 +103,7 @@ def estimate_on_server(options: argparse.Namespace, password: str | None, folder
 
 
 @contextmanager
-def _service(options: argparse.Namespace) -> Iterator[httpx.Client]:
+def service(options: argparse.Namespace) -> Iterator[httpx.Client]:
     """Yield a client of the service. Connection errors and malformed responses become ServerProblem."""
     key = options.api_key
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -129,11 +129,11 @@ def _submit(
 ) -> dict[str, Any]:
     body = configuration(options, password)
     if is_url(options.source):
-        return _content(http.post(address, json={**body, "source_url": options.source}))
+        return content(http.post(address, json={**body, "source_url": options.source}))
     path = local_document(options.source, folder)
     with path.open("rb") as document:
         files = {"file": (path.name, document, "application/octet-stream")}
-        return _content(http.post(upload_address, data={"configuration": json.dumps(body)}, files=files))
+        return content(http.post(upload_address, data={"configuration": json.dumps(body)}, files=files))
 
 
 def _wait_for_end(http: httpx.Client, job_id: str, progress: Progress) -> None:
@@ -142,23 +142,23 @@ def _wait_for_end(http: httpx.Client, job_id: str, progress: Progress) -> None:
     def state_of(job: dict[str, Any]) -> str:
         if job["status"] == "PENDING":
             return "waiting for the server to start the job"
-        pages = _content(_get(http, f"/api/v2/parse/{job_id}/pages", page_size=1))
+        pages = content(get(http, f"/api/v2/parse/{job_id}/pages", page_size=1))
         return pages_line(pages.get("counts") or {})
 
-    wait_seconds = _FIRST_WAIT_SECONDS
+    wait_seconds = FIRST_WAIT_SECONDS
     while True:
-        job = _content(_get(http, f"/api/v2/parse/{job_id}"))["job"]
+        job = content(get(http, f"/api/v2/parse/{job_id}"))["job"]
         if job["status"] in {"COMPLETED", "FAILED", "CANCELLED"}:
             progress.clear()
             if job["status"] == "COMPLETED":
                 return
-            raise _refusal(job.get("error") or {}, str(job.get("error_message") or "The job failed on the server."))
+            raise refusal(job.get("error") or {}, str(job.get("error_message") or "The job failed on the server."))
         progress.show(partial(state_of, job))
         time.sleep(wait_seconds)
-        wait_seconds = min(wait_seconds * 1.5, _MAX_WAIT_SECONDS)
+        wait_seconds = min(wait_seconds * 1.5, MAX_WAIT_SECONDS)
 
 
-def _get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
+def get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
     """Send a GET; retry it while the server is absent or overloaded, because reading twice is harmless."""
     for attempt in range(1, _TRIES + 1):
         try:
@@ -169,19 +169,19 @@ def _get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
         else:
             if response.status_code not in {429, 502, 503, 504} or attempt == _TRIES:
                 return response
-        time.sleep(min(2.0**attempt / 2, _MAX_WAIT_SECONDS))
+        time.sleep(min(2.0**attempt / 2, MAX_WAIT_SECONDS))
     raise AssertionError("unreachable")
 
 
 def _download(http: httpx.Client, link: str, path: Path) -> None:
     """Fetch a file of the result. Its link may begin with another address of the service than the one given here."""
-    response = _get(http, "/api/" + link.partition("/api/")[2])
+    response = get(http, "/api/" + link.partition("/api/")[2])
     if not response.is_success:
         raise ServerProblem(f"The boxes cannot be fetched: the server responded with status {response.status_code}.")
     path.write_bytes(response.content)
 
 
-def _content(response: httpx.Response) -> dict[str, Any]:
+def content(response: httpx.Response) -> dict[str, Any]:
     """Return the JSON object of a successful response.
 
     Raise RefusedByServer if the document or an option is at fault, ServerProblem for other errors.
@@ -201,7 +201,7 @@ def _content(response: httpx.Response) -> dict[str, Any]:
     # Other documents may have the pages that this one lacks, so the document is at fault, not the command.
     lacks_pages = any(option.get("code") == "invalid_range" for option in problem.get("errors") or ())
     if problem.get("code") in _COMMAND_CODES and not lacks_pages:
-        refused = _refusal(problem, detail)
+        refused = refusal(problem, detail)
         refused.exit_code = 2
         raise refused
     if response.status_code in {401, 403}:
@@ -209,7 +209,7 @@ def _content(response: httpx.Response) -> dict[str, Any]:
         fault = "refused the API key. Pass another" if sent_key else "requires an API key. Pass one"
         raise ServerProblem(f"The server {fault} with --api-key or LEAFMILL_API_KEY.", code="unauthenticated")
     if 400 <= response.status_code < 500 and response.status_code not in {404, 405, 408, 429}:
-        raise _refusal(problem, detail)
+        raise refusal(problem, detail)
     fault = f"{response.request.url.host} responded with status {response.status_code}: {detail}"
     raise ServerProblem(fault, code=str(problem.get("code") or ""))
 
@@ -229,7 +229,7 @@ def _sentences(detail: object) -> str:
     return " ".join(sentences)
 
 
-def _refusal(problem: dict[str, Any], detail: str) -> RefusedByServer:
+def refusal(problem: dict[str, Any], detail: str) -> RefusedByServer:
     error = RefusedByServer(_sentences(problem.get("detail")) or detail)
     error.code = str(problem.get("code") or "document_refused")
     return error

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.accounts import services as accounts
 from apps.jobs.models import ParseJob
 from apps.providers.models import Usage
+from tests.acceptance.running_service import wait_for
 from tests.documents.invoices import SCHEMA, Invoice, invoice
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import (
@@ -22,9 +27,11 @@ from tests.fakes.fixtures import (
 )
 from tests.fakes.provider import FakeProvider
 from tests.integration.api.conftest import Api, Finish
+from tests.integration.jobs.conftest import run
 
 __all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
 pytestmark = pytest.mark.usefixtures("gateway")
+ROOT = Path(__file__).resolve().parents[3]
 EXTRACT = "/api/v2/extract"
 
 
@@ -266,3 +273,27 @@ def test_a_parse_job_keeps_its_pages_if_their_structured_output_fails(
         ["pages_not_annotated"],
     )
     assert "INV-7001" in job["markdown_full"]
+
+
+def test_the_command_prints_the_values_and_their_places(
+    live_server: Any, provider: FakeProvider, tmp_path: Path
+) -> None:
+    deploy(provider)
+    key = accounts.create_api_key(name="command line")[1]
+    (tmp_path / "invoice.pdf").write_bytes(invoice(1).content)
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    command = [sys.executable, str(ROOT / "manage.py"), "extract", "invoice.pdf", "--schema", "schema.json"]
+    command += ["--citations", "-q", "--server", live_server.url, "--api-key", key]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        wait_for(ParseJob.objects.exists, "the command creates a job", seconds=60)
+        run(ParseJob.objects.get())
+        out, errors = running.communicate(timeout=60)
+
+    assert (running.returncode, errors) == (0, "")
+    printed = json.loads(out)
+    assert printed["result"] == invoice(1).values
+    assert printed["citations"]["grand_total"]["citation"][0]["page"] == 1
+    (tmp_path / "schema.json").write_text('{"type": "list"}')
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("invalid_schema: ")
