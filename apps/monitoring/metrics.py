@@ -160,7 +160,7 @@ def attempt_metrics(totals: Totals) -> Iterator[Metric]:
             lambda queue, stage: stage in ("split", "extract"),
         ),
         ("ocr", "OCR of a page", lambda queue, stage: stage == "recognize"),
-        ("llm", "A page with a language model", lambda queue, stage: queue == "llm"),
+        ("llm", "A page with a language model", lambda queue, stage: queue == "llm" and stage == "model"),
         ("multimodal", "A page with a vision model or an agent", lambda queue, stage: queue in ("lvm", "agent")),
     ):
         found = {key[:3] for key in totals if key[0] == "attempt_seconds" and belongs(key[1], key[2])}

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from apps.core import tracing
 from apps.jobs import webhook_events
 from apps.jobs.errors import IllegalMove
-from apps.jobs.models import JobPage, ParseJob
+from apps.jobs.models import Annotation, JobPage, ParseJob
+from apps.jobs.scheduling.advance import annotate_or_assemble
 from apps.jobs.scheduling.dispatch import dispatch_pages_of, start_job_step
 from apps.jobs.scheduling.moves import move_jobs, move_pages
 from apps.jobs.stages.extract import make_ranges
@@ -24,19 +25,20 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
     """Parse pages of an ended job again; by default the failed ones.
 
     The old result is served until the new one is accepted. A job that failed before its pages were counted starts
-    over. Raises IllegalMove and PageOutOfRange.
+    over, one whose annotation failed is annotated again. Raises IllegalMove and PageOutOfRange.
     """
     with transaction.atomic():
         all_pages = JobPage.objects.filter(job=job)
         if page_numbers is None:
             numbers = list(all_pages.filter(state=PageState.FAILED).values_list("number", flat=True))
-            if not numbers and all_pages.exists():
+            if not numbers and all_pages.exists() and not job.annotation:
                 raise IllegalMove("No page of this job failed. Send the numbers of the pages to parse again.")
         else:
             numbers = list(all_pages.filter(number__in=page_numbers).values_list("number", flat=True))
             if unknown := set(page_numbers) - set(numbers):
                 raise PageOutOfRange(f"The job has no page {min(unknown)}. Send page numbers of this job.")
-        stage = Stage.EXTRACT if numbers else Stage.SPLIT
+        is_parsed = not numbers and all_pages.exists()
+        stage = Stage.EXTRACT if numbers else Stage.ANNOTATE if is_parsed else Stage.SPLIT
         reopened = move_jobs(
             ParseJob.objects.filter(pk=job.pk, state__in=RETRYABLE_JOBS),
             JobState.RUNNING,
@@ -51,7 +53,10 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
         webhook_events.record(job.pk, JobState.RUNNING)
         empty = {"error_code": "", "error_detail": "", "mode": "", "mode_reason": "", "fallback": "", "facts": {}}
         move_pages(all_pages.filter(number__in=numbers), PageState.PENDING, **empty)
-        if numbers:
+        if is_parsed:
+            annotate_or_assemble(job)
+        elif numbers:
+            Annotation.objects.filter(job=job, page_number__in=[0, *numbers]).delete()
             make_ranges(job, numbers)
             transaction.on_commit(lambda: dispatch_pages_of(job, Stage.EXTRACT))
         else:

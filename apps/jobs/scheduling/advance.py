@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
 from apps.jobs import queries
-from apps.jobs.models import JobPage, ParseJob, Step
+from apps.jobs.models import Annotation, JobPage, ParseJob, Step
 from apps.jobs.scheduling.dispatch import dispatch_pages_of, make_page_steps, start_job_step
 from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, PageState, Stage
@@ -60,17 +60,21 @@ def enter_stage(job: ParseJob, stage: Stage) -> None:
 
 
 def annotate_or_assemble(job: ParseJob) -> None:
-    """Start the annotation of a job whose pages are parsed, or assemble one without, in the caller's transaction."""
+    """Start the annotation of a job whose pages are parsed, or assemble one without, in the caller's transaction.
+
+    Pages that have an annotation, from before a retry, keep it.
+    """
     task = job.annotation_task
     if task is None:
         enter_stage(job, Stage.ASSEMBLE)
         return
     good_pages = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED)
-    numbers = list(good_pages.order_by("number").values_list("number", flat=True))
-    if not numbers:
-        enter_stage(job, Stage.ASSEMBLE)
-    elif task.target == "document":
+    annotated = Annotation.objects.filter(job=job).exclude(content="").values("page_number")
+    numbers = list(good_pages.exclude(number__in=annotated).order_by("number").values_list("number", flat=True))
+    if task.target == "document" and good_pages.exists():
         enter_stage(job, Stage.ANNOTATE)
+    elif task.target == "document" or not numbers:
+        enter_stage(job, Stage.ASSEMBLE)
     else:
         steps = make_page_steps(job=job, stage=Stage.ANNOTATE, queue=ANNOTATION_QUEUE, numbers=numbers)
         Step.objects.bulk_create(steps)

@@ -112,7 +112,8 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     facts["credits"] = 0.0 if job.source_job else credits_of(job)
     if annotated is not None and job.kind == JobKind.EXTRACT:
         facts["extract_credits"] = CREDITS_PER_EXTRACTED_PAGE * report.good_pages
-    warnings = [warning for warning in job.warnings if "pages" not in warning]  # those about pages are of an old result
+    # Those with a count are of an old result.
+    warnings = [warning for warning in job.warnings if not warning.keys() & {"pages", "values"}]
     warnings += [{"code": code, "detail": describe(code), "pages": count} for code, count in sorted(counts.items())]
     warnings += annotated.warnings if annotated is not None else []
     with transaction.atomic():

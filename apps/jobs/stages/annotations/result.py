@@ -77,7 +77,7 @@ def write_annotations(
     if failed:
         numbers = ", ".join(str(one.page_number) for one in failed[:20])
         detail = f"{describe(PAGES_NOT_ANNOTATED)} Pages: {numbers}{', …' if len(failed) > 20 else ''}."
-        warnings.append({"code": PAGES_NOT_ANNOTATED, "detail": detail, "count": len(failed)})
+        warnings.append({"code": PAGES_NOT_ANNOTATED, "detail": detail, "pages": len(failed)})
     return WrittenAnnotations(warnings, JobState.PARTIAL if failed and is_needed else None)
 
 
