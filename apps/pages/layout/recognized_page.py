@@ -32,7 +32,7 @@ from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
 from apps.pages.model.geometry import Box
 from apps.pages.model.ocr_reasons import GARBLED_PARTS, GARBLED_TEXT, TEXT_IN_PICTURE
 from apps.pages.model.raw_page import RawPage, TextRun
-from apps.pages.model.recognition import Recognition, RecognizedLine
+from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 
 # The size of a line's letters, relative to the height that the detector reports for the line.
@@ -95,6 +95,13 @@ def lay_out(
         lines = [msgspec.structs.replace(line, confidence=confidence.get(_place(line.box))) for line in block.lines]
         is_own = exact and block.lines and all(_place(line.box) in exact for line in block.lines)
         known = [(line.confidence, len(line.text)) for line in lines if line.confidence is not None]
+        if block.cells:  # a table has no lines
+            known = [
+                (word.confidence, len(word.text))
+                for line in recognition.lines
+                for word in line.words
+                if block.box.contains(_middle(word))
+            ]
         letters = sum(length for _confidence, length in known)
         read = msgspec.structs.replace(
             block,
@@ -104,6 +111,11 @@ def lay_out(
         )
         blocks.append(rotated_pages.moved(read, lambda box: as_displayed(box, recognition)))
     return blocks
+
+
+def _middle(word: RecognizedWord) -> Box:
+    across, down = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
+    return Box(across, down, across, down)
 
 
 def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool = False) -> Page:

@@ -213,6 +213,7 @@ def test_strokes_of_letters_are_no_rulings_of_a_table() -> None:
     (table,) = apply_recognition(scan(), read).blocks
 
     assert [cell.text for cell in table.cells] == [text for row in rows for text in row]
+    assert table.confidence == 0.9
 
 
 def test_the_own_text_of_a_scan_stays_exact_and_in_its_place() -> None:
