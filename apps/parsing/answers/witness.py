@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 
 import msgspec
 
@@ -21,6 +22,15 @@ MAX_OTHER_SHARE = 0.34
 MIN_BESIDE = 4
 # OCR is sure of a line with this confidence: .99 of 1,647 words on such lines of scans were right.
 MIN_SURE = 0.98
+# More words on such a line are not left out.
+MAX_LOST_WORDS = 2
+# A misread word on such a line, if it has at least this many letters, is at least as much like the printed one, ...
+MIN_WORD_LETTERS = 3
+MIN_LIKENESS = 0.5
+# ... and has at most this many letters more or less.
+MAX_MORE_LETTERS = 2
+# Of a longer change the limits of the whole page decide.
+MAX_JUDGED_WORDS = 20
 # OCR puts a line this much higher or lower.
 MAX_SHIFT_HEIGHTS = 0.8
 
@@ -29,7 +39,8 @@ def judged_words(page: Page, words: PageWords, change: Difference, *, image: boo
     """Return the part of a change that counts where the page was read by OCR; the whole change where it was not.
 
     A model corrects words that OCR misread. Where OCR is sure, it may not lose numbers and negations. One that does not
-    see the page may not read other numbers either; of one that does, they are disputed (``second_look``).
+    see the page may not read other numbers either, leave out words or write others that are not like them; of one that
+    does, numbers are disputed (``second_look``).
     """
     if not words.units:
         return change
@@ -41,17 +52,45 @@ def judged_words(page: Page, words: PageWords, change: Difference, *, image: boo
     confidence = unit.line.confidence if unit.line is not None else block.confidence
     if (confidence or 0.0) < MIN_SURE:
         return None
-    lost, gained = Counter(change.page) - Counter(change.answer), Counter(change.answer) - Counter(change.page)
-    places = range(change.place, change.place + len(change.page))
-    sure = [words.tokens[here] for here in places if words.tokens[here] in lost and _is_legible(words, here)]
-    new = tuple(filter(is_number, gained))
-    if change.answer:
-        sure = [word for word in sure if is_number(word)] if new and not image else []
-    else:
+    if change.page and change.answer:
+        return None if image else _judged_exchange(words, change)
+    if not image and (change.is_inside or change.is_whole or len(change.page) > MAX_LOST_WORDS):
+        return msgspec.structs.replace(change, is_whole=True)
+    sure = _legible_words(words, change)
+    if not words.is_cell[words.units[place]]:  # a spot beside text is often read as a letter or a digit
         sure = [word for word in sure if len(word) > 1 or word == "%"]
-    return (
-        msgspec.structs.replace(change, page=tuple(sure), answer=new, is_whole=False, is_inside=False) if sure else None
-    )
+    return msgspec.structs.replace(change, page=tuple(sure), is_whole=False, is_inside=False) if sure else None
+
+
+def _judged_exchange(words: PageWords, change: Difference) -> Difference | None:
+    """Return the numbers that became others, or the change if it has words that are not like those that OCR read."""
+    lost, gained = Counter(change.page) - Counter(change.answer), Counter(change.answer) - Counter(change.page)
+    new = tuple(filter(is_number, gained))
+    numbers = [word for word in change.page if word in lost and is_number(word)]
+    if list(map(len, numbers)) != list(map(len, new)):  # OCR may have read a letter for a digit
+        numbers = [word for word in _legible_words(words, change) if is_number(word)]
+    if new and numbers:
+        return msgspec.structs.replace(change, page=tuple(numbers), answer=new)
+    pairs = [("".join(change.page), "".join(change.answer))]
+    if len(change.page) == len(change.answer):
+        pairs = list(zip(change.page, change.answer, strict=True))
+    is_short = len(change.page) <= MAX_JUDGED_WORDS
+    return change if is_short and any(_is_another_word(*pair) for pair in pairs) else None
+
+
+def _legible_words(words: PageWords, change: Difference) -> list[str]:
+    """Return the numbers and critical words that only the page has, without those that OCR makes out of a spot."""
+    lost = Counter(change.page) - Counter(change.answer)
+    places = range(change.place, change.place + len(change.page))
+    return [words.tokens[here] for here in places if words.tokens[here] in lost and _is_legible(words, here)]
+
+
+def _is_another_word(read: str, answered: str) -> bool:
+    """Return whether a word is no correction of a misread one."""
+    if min(len(read), len(answered)) < MIN_WORD_LETTERS or not (read.isalpha() and answered.isalpha()):
+        return False
+    is_alike = SequenceMatcher(None, read, answered, autojunk=False).ratio() >= MIN_LIKENESS
+    return not is_alike or abs(len(read) - len(answered)) > MAX_MORE_LETTERS
 
 
 def _is_legible(words: PageWords, place: int) -> bool:
@@ -59,7 +98,7 @@ def _is_legible(words: PageWords, place: int) -> bool:
     word, text = words.tokens[place], words.texts[words.units[place]]
     start, end = words.spans[place]
     if is_number(word):
-        return not (text[max(start - 1, 0) : start] + text[end : end + 1]).strip(" .,:;()[]%-/")
+        return not (text[max(start - 1, 0) : start] + text[end : end + 1]).strip(" .,:;()[]%-/$\u20ac\u00a3")
     return word == "%" or (len(word) > 1 and is_critical(word))
 
 

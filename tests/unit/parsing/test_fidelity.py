@@ -11,6 +11,7 @@ from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, ve
 from apps.parsing.answers.parse_answer import end_line, parsed_page
 from tests.unit.pages.drawing import page
 from tests.unit.parsing.test_alignment import lines_block
+from tests.unit.parsing.test_answer_places import html, table_block
 
 FIRST = "The mill at the river grinds 1,234.50 tonnes of oats and 88 tonnes of rye in a year."
 SECOND = "Its wheel was built in 1871 by carpenters from the next valley, and it turns to this day."
@@ -114,6 +115,26 @@ def test_a_number_that_ocr_is_sure_of_is_judged(printed: str, answered: str) -> 
     answer = WHOLE.replace(printed, answered)
     assert judged(answer, recognized(PAGE, confidence=0.99), source=OCR) == "output_altered"
     assert judged(answer, recognized(PAGE, confidence=0.7), source=OCR) == ""
+
+
+@pytest.mark.parametrize(
+    ("printed", "answered"),
+    [("carpenters", "butchers"), ("tonnes of oats", "tonnes oats"), ("shows", "cannot"), ("by carpenters from", "")],
+)
+def test_words_that_ocr_is_sure_of_are_judged_if_the_model_knows_nothing_else(printed: str, answered: str) -> None:
+    answer = WHOLE.replace(printed, answered)
+    assert judged(answer, recognized(PAGE, confidence=0.99), source=OCR) == "output_altered"
+    assert judged(answer, recognized(PAGE, confidence=0.7), source=OCR) == ""
+    assert judged(answer, recognized(PAGE, confidence=0.99), source=OCR, image=True) == ""
+
+
+def test_a_digit_in_a_cell_that_ocr_is_sure_of_is_judged() -> None:
+    rows = (("Article", "Pieces"), ("Oats", "7"), ("Barley", "4"))
+    table = msgspec.structs.replace(table_block(rows), source=Source.OCR, confidence=0.99)
+    of = page(*recognized(PAGE, confidence=0.99).blocks, table)
+    assert judged(f"{WHOLE}\n\n{html(rows)}", of, source=OCR) == ""
+    assert judged(f"{WHOLE}\n\n{html((*rows[:2], ('Barley', '')))}", of, source=OCR) == "output_altered"
+    assert judged(f"{WHOLE}\n\n{html((*rows[:2], ('Barley', '9')))}", of, source=OCR) == "output_altered"
 
 
 def test_a_model_that_sees_the_page_may_read_a_number_otherwise_than_ocr() -> None:
