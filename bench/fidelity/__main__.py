@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from apps.pages.model.blocks import Block, BlockType, Line, Page, Source
+from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.errors import ParseError
 from apps.pages.output.assembly import finished_pages
 from apps.pages.sandbox.client import Reader
@@ -28,24 +28,21 @@ from apps.parsing.answers.fidelity import OCR, TEXT_LAYER, Fidelity, compare, ve
 from apps.parsing.answers.figure_texts import figures_of
 from apps.parsing.answers.normalized_words import PageWords, page_words, read_words
 from apps.parsing.answers.parse_answer import end_line, parsed_page
-from bench.fidelity.alterations import OCR_WRONG, WRONG
+from bench.fidelity.alterations import WRONG
+from bench.fidelity.recognized import recognized_cases, recognized_pages
 from bench.fidelity.rewritings import RIGHT, Case, markdown
 from bench.figures import CORPUS, Figure, report
 
 # Of each document: the pages on which the thresholds were chosen, and those that verify them.
 SETS = {"chosen": range(1, 4), "held-out": range(4, 19)}
 MIN_WORDS = 30
-TEXT = "text layer"
+TEXT, FIGURES = "text layer", "page with figures seen"
 MARKER = "mark"
-OCR_CHARACTER_ERRORS = 0.012
-_CONFUSED = dict(zip("eoilantf015368", "c01lourrOlS856", strict=True))
-# The confidence of lines without and with misread letters. They overlap, as those of OCR do.
-_SURE, _UNSURE = (0.979, 1.0), (0.9, 1.0)
 MIN_DETECTED, MAX_FALSE_ALARMS = 0.98, 0.01
 
 
-def cases(documents: Sequence[Path], pages_of_each: range) -> Iterator[Case]:
-    """Yield pages with enough words, each with its finished blocks and the blocks of the next page."""
+def cases(documents: Sequence[Path], pages_of_each: range) -> Iterator[tuple[Path, Case]]:
+    """Yield documents with pages of enough words, each page with its finished blocks and those of the next page."""
     with Reader() as reader:
         for document in documents:
             try:
@@ -62,30 +59,7 @@ def cases(documents: Sequence[Path], pages_of_each: range) -> Iterator[Case]:
             for number, (page, blocks) in enumerate(pages):
                 others = pages[number + 1][1] if number + 1 < len(pages) else []
                 if compare(page, ()).words >= MIN_WORDS:
-                    yield page, blocks, others
-
-
-def with_ocr_errors(page: Page, rng: random.Random) -> Page:
-    """Return the page with some letters misread."""
-
-    def misread(text: str) -> str:
-        return "".join(
-            _CONFUSED.get(sign, sign if not sign.isalnum() else "r") if rng.random() < OCR_CHARACTER_ERRORS else sign
-            for sign in text
-        )
-
-    def line_read(line: Line) -> Line:
-        text = misread(line.text)
-        confidence = rng.uniform(*(_SURE if text == line.text else _UNSURE))
-        return msgspec.structs.replace(line, text=text, confidence=confidence)
-
-    blocks = []
-    for block in page.blocks:
-        lines = tuple(map(line_read, block.lines))
-        cells = tuple(msgspec.structs.replace(cell, text=misread(cell.text)) for cell in block.cells)
-        fields = {"lines": lines, "cells": cells, "confidence": rng.uniform(*_SURE), "source": Source.OCR}
-        blocks.append(msgspec.structs.replace(block, **fields))
-    return msgspec.structs.replace(page, blocks=tuple(blocks))
+                    yield document, (page, blocks, others)
 
 
 def measured(page: Page, answer: str, *, image: bool = False, read: PageWords | None = None) -> tuple[Page, Fidelity]:
@@ -117,38 +91,31 @@ def _letters_of(blocks: Sequence[Block]) -> Counter[str]:
     return Counter(letter for letter in "".join(texts) if letter.isalnum())
 
 
-def shares(found: Sequence[Case], *, source: str, wrong: Sequence[str], judges: dict[str, bool]) -> list[Figure]:
+def shares(found: Sequence[Case], judge: str, *, source: str, reads: Sequence[PageWords | None] = ()) -> list[Figure]:
     """Return the share of right answers that are refused and of wrong ones that are detected.
 
-    ``judges`` maps a name to whether the model counts as having seen the page's image.
+    ``reads``: what OCR reads of each page, if the model counts as having seen its image.
     """
     rng = random.Random(7)
-    counts: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    named = {f"right, {rewrite.__name__.replace('_', ' ')}": rewrite for rewrite in RIGHT}
-    named |= {name: WRONG[name] for name in wrong}
-    for case in found:
-        page = with_ocr_errors(case[0], rng) if source == OCR else case[0]
-        read = page_words(with_ocr_errors(case[0], rng))
+    counts: dict[str, list[bool]] = defaultdict(list)
+    named = {f"right, {rewrite.__name__.replace('_', ' ')}": rewrite for rewrite in RIGHT} | WRONG
+    for case, read in itertools.zip_longest(found, reads):
         for name, rewrite in named.items():
             answer = rewrite(case, rng)
             if answer is None:
                 continue
-            for judge, image in judges.items():
-                made, fidelity = measured(page, answer, image=image, read=read if image else None)
-                refused = bool(verdict(fidelity, source=source)) or is_mended(name, page, made)
-                counts[judge, name].append(refused)
-                if "-v" in sys.argv and refused == name.startswith("right"):
-                    print(judge, name, page.number, fidelity)
-    figures = []
-    for judge in judges:
-        own = {name: answers for (by, name), answers in counts.items() if by == judge}
-        right = [refused for name, answers in own.items() if name.startswith("right") for refused in answers]
-        share = round(sum(right) / len(right), 4)
-        figures.append(Figure(f"{judge}: right answers refused ({len(right)})", share, "share", MAX_FALSE_ALARMS))
-        for name, answers in own.items():
-            target = MAX_FALSE_ALARMS if name.startswith("right") else MIN_DETECTED
-            share = round(sum(answers) / len(answers), 4)
-            figures.append(Figure(f"{judge}: {name} ({len(answers)})", share, "share", target))
+            made, fidelity = measured(case[0], answer, image=bool(reads), read=read)
+            refused = bool(verdict(fidelity, source=source)) or is_mended(name, case[0], made)
+            counts[name].append(refused)
+            if "-v" in sys.argv and refused == name.startswith("right"):
+                print(judge, name, case[0].number, fidelity)
+    right = [refused for name, answers in counts.items() if name.startswith("right") for refused in answers]
+    share = round(sum(right) / len(right), 4)
+    figures = [Figure(f"{judge}: right answers refused ({len(right)})", share, "share", MAX_FALSE_ALARMS)]
+    for name, answers in counts.items():
+        target = MAX_FALSE_ALARMS if name.startswith("right") else MIN_DETECTED
+        share = round(sum(answers) / len(answers), 4)
+        figures.append(Figure(f"{judge}: {name} ({len(answers)})", share, "share", target))
     return figures
 
 
@@ -174,13 +141,15 @@ def main() -> None:
     step = int(sys.argv[sys.argv.index("--every") + 1]) if "--every" in sys.argv else 1
     figures: list[Figure] = []
     for name, pages_of_each in SETS.items():
-        found = list(cases(documents, pages_of_each))[::step]
+        pages = list(cases(documents, pages_of_each))[::step]
+        found = [case for _, case in pages]
         figures += [Figure(f"{name}: pages", len(found), "pages"), *cost(found, name)]
-        with_figures = [case for case in found if figures_of(case[0])]  # on others it does not matter
+        with_figures = [(document, case) for document, case in pages if figures_of(case[0])]  # elsewhere all is equal
+        reads = [page_words(page) if page else None for page in recognized_pages(with_figures)]
         measured_shares = [
-            *shares(found, source=TEXT_LAYER, wrong=list(WRONG), judges={TEXT: False}),
-            *shares(with_figures, source=TEXT_LAYER, wrong=list(WRONG), judges={"page with figures seen": True}),
-            *shares(found[::4], source=OCR, wrong=OCR_WRONG, judges={"OCR": False}),
+            *shares(found, TEXT, source=TEXT_LAYER),
+            *shares([case for _, case in with_figures], FIGURES, source=TEXT_LAYER, reads=reads),
+            *shares(recognized_cases(pages[::4]), "OCR", source=OCR),
         ]
         figures += [msgspec.structs.replace(figure, what=f"{name}: {figure.what}") for figure in measured_shares]
     report("fidelity", figures)

@@ -403,5 +403,3 @@ WRONG: dict[str, Rewriting] = {
     "a loop at the end": repeated,
     **FLUENT,
 }
-# The wrong answers that are measured on pages read by OCR, where the model corrects OCR errors.
-OCR_WRONG = [name for name in WRONG if not re.search("digit|point|date|sign|unit|note|numeral|replaced", name)]
