@@ -11,8 +11,10 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,40 @@ def test_stalled_clients_leave_threads_for_others(service: RunningService) -> No
     finally:
         for connection in stalled:
             connection.close()
+
+
+def test_slow_uploads_are_accepted_and_others_are_served_meanwhile(service: RunningService) -> None:
+    content = long_document(1)
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="slow.pdf"\r\n\r\n'
+    may_end = threading.Event()
+
+    def trickle() -> Iterator[bytes]:
+        yield head + content[:200]
+        assert may_end.wait(20)
+        yield content[200:] + b"\r\n--b--\r\n"
+
+    def send(_number: int) -> int:
+        with service.client() as client:
+            form = {"Content-Type": "multipart/form-data; boundary=b"}
+            return client.post("/api/v1/beta/files", content=trickle(), headers=form).status_code
+
+    with ThreadPoolExecutor(20) as senders, service.client() as client:
+        slow = [senders.submit(send, number) for number in range(20)]
+        assert [client.get("/api/v2/parse").status_code for _ in range(5)] == [200] * 5
+        assert not any(each.done() for each in slow)
+        may_end.set()
+        assert [each.result(20) for each in slow] == [200] * 20
+
+
+def test_an_upload_that_ends_early_leaves_nothing(service: RunningService) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    head = (
+        f"POST /api/v1/beta/files HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {service.key}\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="early.pdf"\r\n\r\n%PDF'
+    )
+    for _ in range(40):  # more than the process has threads
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(head.encode())
+    with service.client() as client:
+        assert client.get("/api/v1/beta/files", params={"file_name": "early.pdf"}).json()["items"] == []
