@@ -29,6 +29,8 @@ _EXPAND = {
     "json": ("text", "markdown", "items", "metadata"),
 }
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 3.0
+_LONG_POLL_SECONDS = 2
+_MAX_LIMITED_SECONDS = 60.0
 _TRIES = 5
 # The messages of these types already contain the name of the option.
 _TYPES_WITH_OPTION = {"value_error", "mode_not_available", "invalid_range"}
@@ -137,7 +139,11 @@ def _submit(
 
 
 def _wait_for_end(http: httpx.Client, job_id: str, progress: Progress) -> None:
-    """Poll the job with growing intervals until it ends. Raise RefusedByServer unless it is completed."""
+    """Wait until the job ends. Raise RefusedByServer unless it is completed.
+
+    The server waits with its response for the end of the job. One that is busy, or older, responds at once; then the
+    job is polled with growing intervals.
+    """
 
     def state_of(job: dict[str, Any]) -> str:
         if job["status"] == "PENDING":
@@ -147,20 +153,23 @@ def _wait_for_end(http: httpx.Client, job_id: str, progress: Progress) -> None:
 
     wait_seconds = FIRST_WAIT_SECONDS
     while True:
-        job = content(get(http, f"/api/v2/parse/{job_id}"))["job"]
+        asked_at = time.monotonic()
+        job = content(get(http, f"/api/v2/parse/{job_id}", wait=_LONG_POLL_SECONDS))["job"]
         if job["status"] in {"COMPLETED", "FAILED", "CANCELLED"}:
             progress.clear()
             if job["status"] == "COMPLETED":
                 return
             raise refusal(job.get("error") or {}, str(job.get("error_message") or "The job failed on the server."))
         progress.show(partial(state_of, job))
-        time.sleep(wait_seconds)
-        wait_seconds = min(wait_seconds * 1.5, MAX_WAIT_SECONDS)
+        if time.monotonic() - asked_at < _LONG_POLL_SECONDS / 2:
+            time.sleep(wait_seconds)
+            wait_seconds = min(wait_seconds * 1.5, MAX_WAIT_SECONDS)
 
 
 def get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
     """Send a GET; retry it while the server is absent or overloaded, because reading twice is harmless."""
     for attempt in range(1, _TRIES + 1):
+        pause = min(2.0**attempt / 2, MAX_WAIT_SECONDS)
         try:
             response = http.get(path, params=query)
         except httpx.TransportError:
@@ -169,7 +178,10 @@ def get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
         else:
             if response.status_code not in {429, 502, 503, 504} or attempt == _TRIES:
                 return response
-        time.sleep(min(2.0**attempt / 2, MAX_WAIT_SECONDS))
+            asked_wait = response.headers.get("Retry-After", "")
+            if response.status_code == 429 and asked_wait.isdigit():
+                pause = min(float(asked_wait), _MAX_LIMITED_SECONDS)
+        time.sleep(pause)
     raise AssertionError("unreachable")
 
 
