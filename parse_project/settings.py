@@ -343,6 +343,13 @@ OUTBOUND_NETWORKS = env.networks(
     "private networks that webhooks and source_url may reach, such as 10.1.0.0/16, separated by commas; empty: none",
 )
 
+S3_FOLDERS = env.listing(
+    "S3_FOLDERS",
+    "",
+    "folders such as s3://BUCKET/PREFIX/{project}/ for documents and results of LlamaParse's first API; {project}: the "
+    "id of the project; empty: none",
+)
+
 # --- Monitoring ------------------------------------------------------------------------------------------------------
 
 QUEUE_STATUS_TOKEN = env.secret("QUEUE_STATUS_TOKEN", "", "Bearer token that /api/queue-statusz requires; empty: open")

@@ -1,7 +1,7 @@
 """Errors of uploads and documents.
 
 DocumentError (apps/pages/model/errors.py)
-  DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken
+  DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
 """
 
 from __future__ import annotations
@@ -37,3 +37,9 @@ class NameTaken(DocumentError):
     """The directory already has a file of this unique_id. Send another one, or remove that file."""
 
     code = "conflict"
+
+
+class S3FolderNotAllowed(DocumentError):
+    """This S3 path is not in a folder that the service may use. Send another one, or ask the operator: S3_FOLDERS."""
+
+    code = "url_not_allowed"

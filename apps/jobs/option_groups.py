@@ -409,6 +409,8 @@ class FirstApiOutput(Options):
     replace_failed_page_with_error_message_prefix: ShortText | None = None
     replace_failed_page_with_error_message_suffix: ShortText | None = None
     extract_layout: bool | None = None
+    output_s3_path_prefix: Annotated[str, Field(max_length=1100)] | None = None
+    output_s3_region: ShortText | None = None
 
 
 class DoclingOutput(Options):

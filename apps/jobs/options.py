@@ -292,6 +292,12 @@ class JobOptions(Options):
         return CustomInstructions(**{name: text for name, text in texts.items() if text})
 
     @property
+    def s3_output(self) -> tuple[str, str]:
+        """The S3 path below which the result is also written, "" if it is not, and the region."""
+        group = self.first_api or FirstApiOutput()
+        return group.output_s3_path_prefix or "", group.output_s3_region or ""
+
+    @property
     def presentation(self) -> Presentation:
         """How the first API presents the result."""
         group = self.first_api or FirstApiOutput()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, cast
 from urllib.parse import parse_qs
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel, RootModel
 from rest_framework.request import Request
 
+from apps.accounts.models import Project
 from apps.api import links
 from apps.api.base import PublicView, caller_of, json_response, project_of
 from apps.api.error_codes import llamaparse_code
@@ -21,18 +23,20 @@ from apps.api.request_errors import FileMissing, InvalidRequest, NotFound, Unsup
 from apps.api.requests import idempotency, query_parameters
 from apps.api.requests.bodies import content_type, read_raw
 from apps.api.requests.idempotency import create_once, idempotent
-from apps.api.requests.uploads import Form, check_fields, read_form
+from apps.api.requests.uploads import Form, Upload, check_fields, read_form
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, PROBLEMS, query
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata
-from apps.api.v1.upload_request import TIER_OF_MODE, translate
+from apps.api.v1.upload_request import TIER_OF_MODE, UploadRequest, translate
 from apps.api.v2 import results as second_api
 from apps.api.v2.files import storage_errors, store
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.parse import HEAD_BYTES, check_type, named_document
 from apps.api.v2.representations import JobPageState, PresignedUrl, represent_page
 from apps.core.pagination import NEWEST_FIRST
+from apps.documents import s3_folders
+from apps.documents.models import Document
 from apps.jobs import queries
 from apps.jobs.commands.submit import submit_job
 from apps.jobs.models import ParseJob
@@ -93,9 +97,13 @@ UPLOAD_FORMS = {
     "multipart/form-data": {
         "type": "object",
         "properties": {"file": _FILE, **_FIELDS},
-        "anyOf": [{"required": ["file"]}, {"required": ["input_url"]}],
+        "anyOf": [{"required": ["file"]}, {"required": ["input_url"]}, {"required": ["input_s3_path"]}],
     },
-    "application/x-www-form-urlencoded": {"type": "object", "properties": _FIELDS, "required": ["input_url"]},
+    "application/x-www-form-urlencoded": {
+        "type": "object",
+        "properties": _FIELDS,
+        "anyOf": [{"required": ["input_url"]}, {"required": ["input_s3_path"]}],
+    },
 }
 
 
@@ -160,6 +168,8 @@ class UploadView(FirstApiView):
             elif options.source_url:
                 with translated.errors_by_field():
                     document = named_document(caller.project, options)
+            elif translated.s3_path:
+                document = _document_in_s3(caller.project, translated)
             else:
                 raise FileMissing("The form has no document. Send it as the part file, or its address as input_url.")
 
@@ -290,6 +300,17 @@ def represent(job: ParseJob) -> ParsingJob:
         error_message=job.error_detail or None,
         warnings=job.warnings,
     )
+
+
+def _document_in_s3(project: Project, translated: UploadRequest) -> Document:
+    """Fetch the document of a request and store it. Raise S3FolderNotAllowed, FetchFailed, FileTooLarge."""
+    with tempfile.SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as spool:
+        content = cast(BinaryIO, spool)
+        size = s3_folders.download(translated.s3_path, content, project=project, region=translated.s3_region)
+        content.seek(0)
+        check_type(content.read(HEAD_BYTES))
+        name = translated.s3_path.rpartition("/")[2] or "document"
+        return store(project, Upload(name, content, size), kept_as_file=False)
 
 
 @contextmanager

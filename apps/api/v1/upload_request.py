@@ -55,12 +55,15 @@ class UploadRequest:
     """The options of the second API that a form means, and where each comes from.
 
     ``sources``: the path of an option -> the form field that set it. ``warnings``: about fields without an option.
+    ``s3_path``: where the document is, if the form has none.
     ``annotation``: the structured output that the form asks for.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
     sources: dict[tuple[str, ...], str] = field(default_factory=dict)
     warnings: list[dict[str, str]] = field(default_factory=list)
+    s3_path: str = ""
+    s3_region: str = ""
     annotation: AnnotationTask | None = None
 
     def set(self, option: str, value: object, *, source: str) -> None:
@@ -210,11 +213,11 @@ _EXPECTED = {
 
 def _set_source(request: UploadRequest, values: dict[str, Any]) -> None:
     request.set("source_url", values.get("input_url"), source="input_url")
-    if values.get("input_s3_path"):
-        detail = "S3 is not supported here. Upload the file."
-        raise InvalidOptions([OptionProblem("not_supported", ("body", "input_s3_path"), detail)])
-    if values.get("output_s3_path_prefix"):
-        request.refuse("output_s3_path_prefix", "Results are not written to S3 here. Fetch the result of the job.")
+    request.s3_path, request.s3_region = values.get("input_s3_path", ""), values.get("input_s3_region", "")
+    for name in ("input_s3_path", "output_s3_path_prefix"):
+        if values.get(name) and not settings.S3_FOLDERS:
+            detail = "This service uses no S3 folders. Upload the file and fetch the result, or set S3_FOLDERS."
+            raise InvalidOptions([OptionProblem("not_supported", ("body", name), detail)])
 
 
 def _set_mode(request: UploadRequest, values: dict[str, Any]) -> None:

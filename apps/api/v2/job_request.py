@@ -13,6 +13,8 @@ from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.api.v2.options import ParseOptions
 from apps.api.v2.tiers import LATEST, TIERS
 from apps.api.webhooks.targets import requested_targets
+from apps.documents import s3_folders
+from apps.documents.errors import S3FolderNotAllowed
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
 from apps.jobs.option_effects import NOT_SUPPORTED, set_options, what_happens
@@ -32,6 +34,7 @@ def accept_request(project: Project, options: ParseOptions) -> JobRequest:
     if the limits of the project forbid the job.
     """
     request = _job_request(options, _tier(options))
+    _check_s3_output(project, options)
     admission = admit(project=project, mode=request.mode, options=request.options, tier=request.tier)
     return replace(
         request,
@@ -77,6 +80,17 @@ def _job_request(options: ParseOptions, tier: str) -> JobRequest:
         password=options.password,
         warnings=(*about_version, *islice(_option_warnings(options), MAX_WARNINGS)),
     )
+
+
+def _check_s3_output(project: Project, options: ParseOptions) -> None:
+    """Raise InvalidOption if the result is to be written to S3 outside the project's folders."""
+    prefix, region = options.s3_output
+    if prefix:
+        try:
+            s3_folders.allowed_path(f"{prefix.rstrip('/')}/name", project=project, region=region)
+        except S3FolderNotAllowed as error:
+            location = ("body", "first_api", "output_s3_path_prefix")
+            raise InvalidOption(error.detail, location=location, value=prefix) from None
 
 
 def _check_margins(options: ParseOptions) -> None:

@@ -21,13 +21,14 @@ from apps.jobs.stages import long_documents
 from apps.jobs.stages.annotations.result import write_annotations
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.page_contents import READ_CONTENT, rows_with_pages
+from apps.jobs.stages.s3_output import write_to_s3
 from apps.jobs.stages.step_work import StorageUnavailable, record_errors
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import ParseError
 from apps.pages.model.page_labels import LabelRange
 from apps.pages.model.warnings import describe
-from apps.pages.output.assembly import RenderOptions, assemble
+from apps.pages.output.assembly import Assembly, RenderOptions, assemble
 from apps.parsing.tiers import credits_per_page
 from apps.providers import ledger
 
@@ -64,33 +65,10 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     def open_output(name: str) -> AbstractContextManager[BinaryIO]:
         return storage.open_for_writing(f"{folder}/{name}")
 
-    options = RenderOptions(
-        table_format="pipe" if job.parsed_options.writes_pipe_tables else "html",
-        compact_tables=job.parsed_options.writes_compact_tables,
-        cell_line_break=job.parsed_options.cell_line_break,
-        joins_tables=job.parsed_options.joins_continued_tables,
-        spreadsheet=job.parsed_options.writes_spreadsheet,
-        guesses_sheet_names=job.parsed_options.guesses_sheet_names,
-        links=job.parsed_options.writes_links,
-        granular_boxes=job.parsed_options.granular_boxes,
-        page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),
-        printed_page_numbers=job.parsed_options.extracts_printed_page_number,
-        picture_urls=f"{settings.PUBLIC_URL}/api/v2/parse/{job.pk}/images/",
-    )
-    report = assemble(pages, options=options, open_output=open_output)
+    report = assemble(pages, options=_render_options(job), open_output=open_output)
 
-    # LlamaParse's ``allowed_page_failure_ratio`` counts only if the request has it.
-    ratio = job.parsed_options.allowed_page_failure_ratio
-    too_many_failed = ratio is not None and report.failed_pages > ratio * (job.page_count or 0)
     outcome = job_outcome(good_pages=report.good_pages, failed_pages=report.failed_pages)
-    error = None
-    if too_many_failed or outcome is JobState.FAILED:
-        first = JobPage.objects.filter(job=job, state=PageState.FAILED).order_by("number").first()
-        assert first is not None
-        error = ParseError(
-            f"{report.failed_pages} of {job.page_count} pages failed; page {first.number}: {first.error_detail}"
-        )
-        error.code = first.error_code
+    error = _error_of_failed_pages(job, report, outcome)
     counts = report.warnings | ({"needs_ocr": report.pages_needing_ocr} if report.pages_needing_ocr else {})
     failing = sorted(job.parsed_options.failing_warnings & counts.keys())
     if error is None and failing:
@@ -116,6 +94,8 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     warnings = [warning for warning in job.warnings if not warning.keys() & {"pages", "values"}]
     warnings += [{"code": code, "detail": describe(code), "pages": count} for code, count in sorted(counts.items())]
     warnings += annotated.warnings if annotated is not None else []
+    if error is None and (code := write_to_s3(job, folder)):
+        warnings.append({"code": code, "detail": describe(code)})
     with transaction.atomic():
         if complete(claim):
             end_job(
@@ -126,6 +106,40 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
                 result_facts=facts,
                 warnings=warnings,
             )
+
+
+def _error_of_failed_pages(job: ParseJob, report: Assembly, outcome: JobState) -> ParseError | None:
+    """Return the error of a job with too many failed pages.
+
+    LlamaParse's ``allowed_page_failure_ratio`` counts only if the request has it.
+    """
+    ratio = job.parsed_options.allowed_page_failure_ratio
+    too_many_failed = ratio is not None and report.failed_pages > ratio * (job.page_count or 0)
+    if not too_many_failed and outcome is not JobState.FAILED:
+        return None
+    first = JobPage.objects.filter(job=job, state=PageState.FAILED).order_by("number").first()
+    assert first is not None
+    error = ParseError(
+        f"{report.failed_pages} of {job.page_count} pages failed; page {first.number}: {first.error_detail}"
+    )
+    error.code = first.error_code
+    return error
+
+
+def _render_options(job: ParseJob) -> RenderOptions:
+    return RenderOptions(
+        table_format="pipe" if job.parsed_options.writes_pipe_tables else "html",
+        compact_tables=job.parsed_options.writes_compact_tables,
+        cell_line_break=job.parsed_options.cell_line_break,
+        joins_tables=job.parsed_options.joins_continued_tables,
+        spreadsheet=job.parsed_options.writes_spreadsheet,
+        guesses_sheet_names=job.parsed_options.guesses_sheet_names,
+        links=job.parsed_options.writes_links,
+        granular_boxes=job.parsed_options.granular_boxes,
+        page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),
+        printed_page_numbers=job.parsed_options.extracts_printed_page_number,
+        picture_urls=f"{settings.PUBLIC_URL}/api/v2/parse/{job.pk}/images/",
+    )
 
 
 def _stored_pages(job: ParseJob) -> Iterator[Page | PageFailure]:

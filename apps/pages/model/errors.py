@@ -6,7 +6,7 @@ ParseError
   DocumentError              the file; never tried again
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
-    DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken
+    DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
     QuotaExceeded, SourceGone
     RefusedByServer
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge

@@ -47,6 +47,10 @@ _SENTENCES = {
         "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "
         "missing or wrong. Name its language and install its pack."
     ),
+    "s3_not_written": (
+        "The result could not be written to S3, or not all of its files. Fetch it from the job, or parse the document "
+        "again when S3 can be reached."
+    ),
     "ocr_low_confidence": "OCR is not confident about the text; check it, or try high_res_ocr.",
 }
 
