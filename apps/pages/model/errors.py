@@ -7,7 +7,7 @@ ParseError
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
-    QuotaExceeded, SourceGone
+    QuotaExceeded, SourceGone, NoText
     RefusedByServer
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
@@ -28,14 +28,18 @@ ParseError
       ModeNotAvailable
   InvalidSchema, SchemaTooLarge, DocumentTooLong
   RequestError               an HTTP request that cannot be read
-    InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge
-    IncompleteUpload, UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey
-    Unauthenticated, NotFound, InvalidOptions
+    UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload
+    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound
+    InvalidOptions, OriginNotAllowed
+    InvalidRequest
+      InvalidTarget
+    LimitReached
+      RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable                a part of the service does not answer
-    DatabaseUnavailable, StorageUnreachable, StorageFull
+    DatabaseUnavailable, StorageUnreachable, StorageFull, TooManyWaiting, WaitEnded
   IdempotencyKeyError        a key that another request has
     IdempotencyKeyReused, IdempotencyKeyInUse
-  UrlNotAllowed, WebhookNotFound
+  UrlNotAllowed, WebhookNotFound, JobFailed
   BrokerUnavailable
   InvalidRules
   ServerProblem
