@@ -18,15 +18,16 @@ from apps.api import delivery
 from apps.api.annotations.sources import read_answers
 from apps.api.base import json_response, project_of
 from apps.api.request_errors import NotFound
-from apps.api.schema import PROBLEMS
+from apps.api.schema import FILE_PROBLEMS, JSON
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.job_metadata import job_metadata
 from apps.api.v1.page_json import page_json
 from apps.api.v1.page_texts import PageText, joined, markdown_of, text_of
+from apps.api.v1.result_types import ParsingJsonResult, ParsingTextResult
 from apps.api.v1.stored_pages import StoredPage, stored_pages
 from apps.api.v2.files import storage_errors
 from apps.api.v2.find_jobs import find_job
-from apps.api.v2.images import image_response
+from apps.api.v2.images import JPEG, image_response
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
@@ -55,14 +56,15 @@ class ResultView(FirstApiView):
         return handler(request, **named)
 
 
-def _describe(name: str, response: Any) -> Callable[[Any], Any]:
+def _describe(name: str, response: Any, *media_types: str) -> Callable[[Any], Any]:
+    responses = {(200, each): response for each in media_types or (JSON,)}
     return extend_schema(
-        operation_id=f"get_parsing_job_{name}", tags=["parsing (v1)"], responses={200: response, **PROBLEMS}
+        operation_id=f"get_parsing_job_{name}", tags=["parsing (v1)"], responses={**responses, **FILE_PROBLEMS}
     )
 
 
 class TextResult(ResultView):
-    @_describe("result", dict[str, Any])
+    @_describe("result", ParsingTextResult)
     def get(self, request: Request, job_id: str, kind: str) -> HttpResponseBase:
         """Return ``{"text": ...}`` or ``{"markdown": ...}`` with ``job_metadata``."""
         job = find_job(project_of(request), job_id)
@@ -75,7 +77,7 @@ class TextResult(ResultView):
 
 
 class RawText(ResultView):
-    @_describe("raw_result", OpenApiResponse(str, "Text in UTF-8, not JSON"))
+    @_describe("raw_result", OpenApiResponse(str, "Text in UTF-8, not JSON"), "text/plain", "text/markdown")
     def get(self, request: Request, job_id: str, kind: str) -> HttpResponseBase:
         """Return the whole document's text or Markdown, as it is."""
         job = find_job(project_of(request), job_id)
@@ -85,7 +87,7 @@ class RawText(ResultView):
 
 
 class JsonResult(ResultView):
-    @_describe("json_result", dict[str, Any])
+    @_describe("json_result", ParsingJsonResult)
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return the pages with their texts, items and images."""
         job = find_job(project_of(request), job_id)
@@ -116,7 +118,7 @@ class StructuredResult(ResultView):
 
 
 class SpreadsheetResult(ResultView):
-    @_describe("xlsx_result", OpenApiResponse(bytes, "An Excel workbook"))
+    @_describe("xlsx_result", OpenApiResponse(bytes, "An Excel workbook"), SPREADSHEET)
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return the tables of the document as a workbook, with a sheet for each table."""
         job = find_job(project_of(request), job_id)
@@ -136,7 +138,7 @@ class SpreadsheetResult(ResultView):
 
 
 class PdfResult(ResultView):
-    @_describe("pdf_result", OpenApiResponse(bytes, "A PDF"))
+    @_describe("pdf_result", OpenApiResponse(bytes, "A PDF"), PDF)
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return the document of the job, if it is a PDF and the job has a result."""
         job = find_job(project_of(request), job_id)
@@ -159,7 +161,7 @@ class PdfResult(ResultView):
 
 
 class ImageResult(ResultView):
-    @_describe("image_result", OpenApiResponse(bytes, "A JPEG"))
+    @_describe("image_result", OpenApiResponse(bytes, "A JPEG"), JPEG)
     def get(self, request: Request, job_id: str, name: str) -> HttpResponseBase:
         """Return a page (``page_1.jpg``) or a picture of one (``img_p0_1.jpg``), by its name in ``result/json``."""
         job = find_job(project_of(request), job_id)

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from django.test import Client
 from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
 
 from apps.api.error_codes import CODES, llamaparse_code
-from tests.integration.api.conftest import Api
+from tests.acceptance.running_service import ROOT
+from tests.integration.api.conftest import PARSE, Api, Finish, body_of
 from tests.integration.api.test_keys_and_projects import addresses
+
+WITHOUT_OCR = {"ocr_parameters": {"disable_ocr": True}}
 
 
 @pytest.fixture
@@ -45,6 +49,30 @@ def test_responses_have_the_described_fields(api: Api, description: dict[str, An
     assert job.keys() == description["components"]["schemas"]["Job"]["properties"].keys()
     file = api.upload().json()
     assert file.keys() == description["components"]["schemas"]["File"]["properties"].keys()
+
+
+def test_results_have_the_described_types(api: Api, finish: Finish, description: dict[str, Any]) -> None:
+    def check(response: Any, schema: str) -> Any:
+        body = body_of(response)
+        components = {"components": description["components"]}
+        Draft202012Validator({"$ref": f"#/components/schemas/{schema}", **components}).validate(body)
+        return body
+
+    content = (ROOT / "examples" / "report.pdf").read_bytes()
+    images = {"images_to_save": ["screenshot", "layout"]}
+    job_id = api.parse(content, processing_options=WITHOUT_OCR, output_options=images).json()["id"]
+    finish(job_id)
+    sections = ("text", "markdown", "items", "metadata", "job_metadata", "text_full", "markdown_full")
+    result = check(api.job(job_id, *sections, "items_content_metadata", "images_content_metadata"), "JobResult")
+    types = {item["type"] for page in result["items"]["pages"] for item in page["items"]}
+    assert {"heading", "text", "table"} <= types
+    check(api.get(f"{PARSE}/{job_id}/pages"), "JobPageList")
+    check(api.get(f"{PARSE}/{job_id}/pages/1"), "JobPageDetails")
+    old = f"/api/v1/parsing/job/{job_id}/result"
+    check(api.get(f"{old}/json"), "ParsingJsonResult")
+    check(api.get(f"{old}/markdown"), "ParsingTextResult")
+    for refused in (api.get(f"{PARSE}/pjb-1"), api.parse(tier="best"), api.get(f"{PARSE}?page_size=0")):
+        check(refused, "Problem")
 
 
 def test_every_code_of_our_errors_is_in_the_table() -> None:
