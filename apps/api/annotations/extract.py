@@ -248,7 +248,7 @@ def _task(configuration: ExtractConfiguration) -> AnnotationTask:
         schema_=configuration.data_schema,
         instructions=configuration.system_prompt or "",
         cites=configuration.cite_sources is not False,
-        request=configuration.stored(),
+        request={name: value for name, value in configuration.stored().items() if name != "data_schema"},
     )
 
 
@@ -283,7 +283,7 @@ def represent(job: ParseJob, expand: Collection[str], *, with_result: bool = Fal
         created_at=job.created_at,
         updated_at=job.updated_at,
         error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
-        configuration=task.request if CONFIGURATION in expand else None,
+        configuration={"data_schema": task.schema_, **task.request} if CONFIGURATION in expand else None,
         extract_result=_result(task, [each.answer for each in answers]),
         extract_metadata=_metadata(job, task, answers) if answers and wants_metadata else None,
         metadata=ExtractJobMetadata(usage=ExtractedPages(num_pages_extracted=facts.get("good_pages"))),

@@ -28,6 +28,8 @@ from apps.providers.requests.request_parameters import model_of
 MAX_TEXT_CHARS = 600_000
 MIN_ANSWER_TOKENS, ANSWER_TOKENS_PER_TEXT_TOKEN = 1_000, 2
 OUTPUT_INVALID = "output_invalid"
+MAX_DEPTH, MAX_NUMBER = 32, 2**63
+_BAD_SIGN = re.compile("[\x00\ud800-\udfff]")
 _FENCE = re.compile(r"\A\s*```[a-zA-Z]{0,10}[ \t]*\n(.*)\n\s*```\s*\Z", re.DOTALL)
 
 
@@ -111,6 +113,8 @@ def checked_answer(
             raise UnusableAnswer("The answer is cut off.", code="output_truncated") from None
         reason = error if isinstance(error, json.JSONDecodeError) else "it cannot be read"
         raise UnusableAnswer(f"The answer is not valid JSON: {reason}.", code=OUTPUT_INVALID) from None
+    if unusable := _unusable(data):
+        raise UnusableAnswer(f"The answer has {unusable}.", code=OUTPUT_INVALID)
     try:
         problems = schemas.problems_of(task.answer_schema(), data)
     except (schemas.InvalidSchema, schemas.SchemaTooLarge) as error:
@@ -121,6 +125,21 @@ def checked_answer(
         raise UnusableAnswer("The answer does not fit. " + "; ".join(problems), code=OUTPUT_INVALID)
     answer: dict[str, Any] = data
     return answer
+
+
+def _unusable(value: object, depth: int = 1) -> str:
+    """Return what a JSON value has that programs which read the result cannot take; "" if it has nothing such."""
+    if depth > MAX_DEPTH:
+        return f"more than {MAX_DEPTH} levels"
+    if isinstance(value, dict):
+        found = (_unusable(name) or _unusable(item, depth + 1) for name, item in value.items())
+        return next(filter(None, found), "")
+    if isinstance(value, list):
+        return next(filter(None, (_unusable(item, depth + 1) for item in value)), "")
+    if isinstance(value, str):
+        return "NUL or half of a character in a text" if _BAD_SIGN.search(value) else ""
+    is_too_large = isinstance(value, int | float) and not abs(value) < MAX_NUMBER
+    return "a number that is too large" if is_too_large else ""
 
 
 def _refuse_constant(name: str) -> Any:
