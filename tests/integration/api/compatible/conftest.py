@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,24 +19,32 @@ from tests.integration.jobs.conftest import run
 REPORT = (Path(__file__).resolve().parents[4] / "examples" / "report.pdf").read_bytes()
 
 
+@pytest.fixture(scope="session")
+def worker_thread() -> Iterator[ThreadPoolExecutor]:
+    """The thread of all workers. A thread that reads a document starts a reader, which takes most of a test's time."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
+
+
 @pytest.fixture
-def worker(transactional_db: None) -> Iterator[None]:
+def worker(transactional_db: None, worker_thread: ThreadPoolExecutor) -> Iterator[None]:
     """Run every job that is created, until the test ends."""
     ended = threading.Event()
 
     def work() -> None:
-        while not ended.wait(0.02):
-            for job in ParseJob.objects.filter(state=JobState.PENDING):
-                run(job)
-        connections.close_all()
+        try:
+            while not ended.wait(0.02):
+                for job in ParseJob.objects.filter(state=JobState.PENDING):
+                    run(job)
+        finally:
+            connections.close_all()
 
-    thread = threading.Thread(target=work)
-    thread.start()
+    work_done = worker_thread.submit(work)
     try:
         yield
     finally:
         ended.set()
-        thread.join()
+        work_done.result()
 
 
 @pytest.fixture
