@@ -9,7 +9,7 @@ from tests.acceptance.backends import mostly_on_rabbitmq
 from tests.acceptance.running_service import Process, RunningService
 from tests.documents.long import long_document
 
-BACKLOG = 4
+BACKLOG = 2
 WINDOW_PER_JOB = 8  # as conftest.py starts the service
 
 

@@ -13,7 +13,7 @@ from tests.acceptance.backends import mostly_on_rabbitmq
 from tests.acceptance.running_service import Process, RunningService, descendants, signal_if_there, wait_for
 from tests.documents.scans import LINES, scanned_pdf
 
-PAGES = 12
+PAGES = 6
 
 
 @pytest.fixture(scope="module")

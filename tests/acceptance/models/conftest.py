@@ -12,7 +12,7 @@ from tests.acceptance.running_service import RunningService
 from tests.documents.long import long_document
 from tests.fakes.provider import FakeProvider
 
-Document = Callable[[int], Path]
+Document = Callable[..., Path]
 
 
 @pytest.fixture(scope="package")
@@ -54,9 +54,9 @@ def service(workers: ModelWorkers) -> RunningService:
 
 @pytest.fixture
 def document(tmp_path: Path) -> Document:
-    def write(pages: int) -> Path:
+    def write(pages: int, *, lines: int = 12) -> Path:
         path = tmp_path / f"{pages}.pdf"
-        path.write_bytes(long_document(pages))
+        path.write_bytes(long_document(pages, lines=lines))
         return path
 
     return write

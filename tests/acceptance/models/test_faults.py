@@ -48,7 +48,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
 def test_faults_on_a_third_of_the_requests_fail_no_page(
     workers: ModelWorkers, service: RunningService, provider: FakeProvider, document: Document
 ) -> None:
-    pages = 200 if service.backends.name == EMBEDDED else 100
+    pages = 100
     workers.deploy(deployed(provider, "openai"), deployed(provider, "anthropic", order=2))
     provider.set_latency(0.2)
     inject_faults(provider, pages, share=0.2)

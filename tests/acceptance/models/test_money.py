@@ -8,6 +8,7 @@ from tests.acceptance.backends import EMBEDDED, REDIS
 from tests.acceptance.models.conftest import Document
 from tests.acceptance.models.model_workers import ModelWorkers, assert_every_page_by_a_model, deployed, upload
 from tests.acceptance.running_service import RunningService
+from tests.documents.long import LINES_PER_PAGE
 from tests.fakes.provider import FakeProvider
 
 PAGES = 24
@@ -22,9 +23,9 @@ def test_24_pages_on_a_small_budget_make_few_messages(
     # A call reserves 6 cents, for the longest answer, and costs 0.75: four calls at once.
     workers.deploy(deployed(provider, prices=["2", "20"]))
     provider.count_tokens(input=1768, output=200)
-    provider.set_latency(4.0)
+    provider.set_latency(2.0)
 
-    job_id = upload(service, document(PAGES), max_cost=0.25)
+    job_id = upload(service, document(PAGES, lines=LINES_PER_PAGE), max_cost=0.25)
 
     assert_every_page_by_a_model(service, job_id, PAGES)
     one_page = f"job_id='{job_id}' AND stage='model' AND first_page > 0 AND state <> 'split'"
