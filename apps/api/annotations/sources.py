@@ -28,7 +28,7 @@ from apps.core.pagination import NEWEST_FIRST, PageOfRows
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
-from apps.jobs.commands.submit import JobRequest, submit_job
+from apps.jobs.commands.submit import JobRequest, submit_job, unsealed_password
 from apps.jobs.errors import InvalidOption, JobNotFinished, JobNotFound
 from apps.jobs.models import JobKind, ParseJob
 from apps.jobs.option_groups import Options, WebhookConfiguration
@@ -189,6 +189,7 @@ def _of_job(project: Project, job: ParseJob, source: Source) -> tuple[Document |
         target_pages=source.target_pages,
         max_pages=source.max_pages,
         options=options,
+        password=unsealed_password(job),
         uses_models=True,
         warnings=() if admission.uses_models else admission.warnings,
         webhooks=_webhooks(project, source),

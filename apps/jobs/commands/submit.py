@@ -95,6 +95,14 @@ def submit_job(
     return job
 
 
+def unsealed_password(job: ParseJob) -> str | None:
+    """Return the password of the job's document. Raise IllegalMove if it cannot be unsealed any more."""
+    try:
+        return sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
+    except sealed_secrets.BrokenSeal:
+        raise IllegalMove("The document's password cannot be read any more. Send the document again.") from None
+
+
 def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
     """Submit a new job for this job's document, with the same options in another mode. The old job stays unchanged.
 
@@ -102,10 +110,6 @@ def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
     """
     if job.document is None:
         raise DocumentNotFound
-    try:
-        password = sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
-    except sealed_secrets.BrokenSeal:
-        raise IllegalMove("The document's password cannot be read any more. Send the document again.") from None
     admission = admit(project=job.project, mode=mode, options=job.parsed_options, tier=mode)
     request = JobRequest(
         mode=admission.mode,
@@ -115,7 +119,7 @@ def parse_in_mode(*, job: ParseJob, mode: str) -> ParseJob:
         max_pages=job.max_pages,
         options=job.parsed_options,
         user_metadata=job.user_metadata,
-        password=password,
+        password=unsealed_password(job),
         uses_models=admission.uses_models or job.annotation is not None,
         warnings=admission.warnings,
         kind=JobKind(job.kind),

@@ -21,7 +21,7 @@ from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_clai
 from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
 from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages import long_documents
-from apps.jobs.stages.annotations.copied_pages import copy_pages
+from apps.jobs.stages.annotations.copied_pages import copy_pages, must_read_again, source_of, wanted_pages_of
 from apps.jobs.stages.assemble import write_result
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
@@ -46,9 +46,11 @@ def split_document(*, step_id: int, fence: int) -> None:
 
 def _split(claim: Claim) -> None:
     job = claim.job
-    if job.source_job:
-        copy_pages(claim)
+    source = source_of(job)
+    if source is not None and not must_read_again(job, source):
+        copy_pages(claim, source)
         return
+    of_source = None if source is None else wanted_pages_of(job, source)
     if job.document_id is None:
         raise DocumentNotFound
     # One of the pages may have killed the worker of an earlier start. So a later start extracts in ranges, and a range
@@ -57,15 +59,16 @@ def _split(claim: Claim) -> None:
     with storage.local_copy(storage.original(job.document_id)) as path:
         facts, pages = client.shared_reader().inspect_and_read(
             path,
-            page_numbers=lambda facts: wanted_pages(job, facts.page_count),
+            page_numbers=lambda facts: of_source or wanted_pages(job, facts.page_count),
             max_pages=int(settings.SHORT_ROAD_PAGES) if is_first_start and not job.uses_models else 0,
             password=password_of(job),
             **reading_options_of(job),
             limits=reader_limits(),
             should_stop=claim.lease.is_lost,
         )
-    numbers = wanted_pages(job, facts.page_count)
-    allow_pages(job, len(numbers))
+    numbers = of_source or wanted_pages(job, facts.page_count)
+    if of_source is None:
+        allow_pages(job, len(numbers))
     if pages is not None:
         _store_short_document(claim, facts, pages)
         return

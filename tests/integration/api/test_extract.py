@@ -12,9 +12,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.accounts import services as accounts
-from apps.jobs.models import ParseJob
+from apps.jobs.models import PageAttempt, ParseJob
 from apps.providers.models import Usage
 from tests.acceptance.running_service import wait_for
+from tests.documents.hidden import HIDDEN, SHOWN, pdf_with_hidden_text
 from tests.documents.invoices import SCHEMA, Invoice, invoice
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import (
@@ -96,11 +97,13 @@ def test_a_finished_parse_job_is_extracted_without_parsing_again(
 ) -> None:
     deploy(provider)
     one = invoice(3)
-    parse_id = api.parse(one.content).json()["id"]
+    without_hidden = {"ignore": {"ignore_hidden_text": True}}
+    parse_id = api.parse(one.content, processing_options=without_hidden).json()["id"]
     assert create(api, parse_id).status_code == 409
     finish(parse_id)
 
     job = extracted(api, finish, parse_id)
+    assert not PageAttempt.objects.filter(job_id=job["id"], stage="extract").exists()
     api.delete(f"/api/v2/parse/{parse_id}")
     again = api.get(f"{EXTRACT}/{job['id']}", {"expand": "extract_metadata"}).json()
 
@@ -110,6 +113,21 @@ def test_a_finished_parse_job_is_extracted_without_parsing_again(
     assert again["usage"]["parse_credits"] == 0
     assert [item["id"] for item in api.get(EXTRACT, {"file_input": parse_id}).json()["items"]] == [job["id"]]
     assert api.get("/api/v2/parse").json()["items"] == []
+
+
+def test_hidden_text_that_a_parse_job_kept_does_not_reach_the_model(
+    api: Api, finish: Finish, provider: FakeProvider
+) -> None:
+    deploy(provider)
+    parse_id = api.parse(pdf_with_hidden_text(), page_ranges={"target_pages": "1"}).json()["id"]
+    finish(parse_id)
+    assert HIDDEN in api.job(parse_id, "text_full").json()["text_full"]
+
+    extracted(api, finish, parse_id, data_schema={"type": "object"})
+
+    [request] = provider.requests()
+    assert SHOWN in request["text"]
+    assert HIDDEN not in request["text"]
 
 
 def test_each_page_is_extracted_by_itself(api: Api, finish: Finish, provider: FakeProvider) -> None:

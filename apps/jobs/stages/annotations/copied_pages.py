@@ -16,17 +16,34 @@ from apps.jobs.stages.page_contents import READ_CONTENT, rows_with_pages
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, encode_pages
 from apps.pages.model.page_ranges import parse_page_ranges
+from apps.parsing.modes import FAST
 
 PAGES_PER_FILE = 16
 
 
-def copy_pages(claim: Claim) -> None:
-    """Copy the wanted pages of the job's source, and start the annotation. Raise SourceGone if it was deleted."""
-    job = claim.job
+def source_of(job: ParseJob) -> ParseJob | None:
+    """Return the job whose pages this one takes; None if it reads a document. Raise SourceGone if it was deleted."""
+    if not job.source_job:
+        return None
     source = ParseJob.objects.filter(pk=job.source_job, project_id=job.project_id).first()
     if source is None or not source.result_folder:
         raise SourceGone
-    wanted = set(_wanted_pages(job, source))
+    return source
+
+
+def must_read_again(job: ParseJob, source: ParseJob) -> bool:
+    """Return whether the pages have to be read again, because the source kept text that people cannot see.
+
+    Such text could give the model instructions. If the document was deleted, the pages are taken as they are.
+    """
+    kept = source.mode == FAST and not source.uses_models and not source.parsed_options.ignores_hidden_text
+    return kept and job.document_id is not None
+
+
+def copy_pages(claim: Claim, source: ParseJob) -> None:
+    """Copy the wanted pages of the job's source, and start the annotation. Raise SourceGone if one is missing."""
+    job = claim.job
+    wanted = set(wanted_pages_of(job, source))
     rows: list[JobPage] = []
     batch: list[tuple[JobPage, Page]] = []
     try:
@@ -55,7 +72,7 @@ def copy_pages(claim: Claim) -> None:
         annotate_or_assemble(job)
 
 
-def _wanted_pages(job: ParseJob, source: ParseJob) -> Sequence[int]:
+def wanted_pages_of(job: ParseJob, source: ParseJob) -> Sequence[int]:
     """Return the numbers of the source's pages that the job asks for. Raise PageOutOfRange if it has none of them."""
     numbers = list(JobPage.objects.filter(job=source).order_by("number").values_list("number", flat=True))
     if job.target_pages:
