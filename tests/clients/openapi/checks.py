@@ -11,11 +11,13 @@ from typing import Any
 import schemathesis
 
 ACCEPTED = frozenset({401, 402, 403, 404, 409, 414, 429})
-# The state of an object, the bytes of a document or another server decides, not the form of the request.
-OF_STATE = frozenset(
+# The state of an object, the bytes of a document, the meaning of a JSON schema or another server decides, not the form
+# of the request.
+DECIDED_ELSEWHERE = frozenset(
     {
         *("conflict", "job_not_cancellable", "idempotency_key_reused", "mode_not_available"),
         *("file_empty", "unsupported_file_type", "url_not_allowed", "incomplete_upload"),
+        *("invalid_schema", "schema_too_large"),
         *("fetch_failed", "fetch_timeout", "fetch_forbidden", "fetch_tls_error"),
         *("document_corrupt", "document_empty", "document_encrypted", "image_too_large"),
     }
@@ -45,7 +47,7 @@ def accepts_what_is_described(ctx: Any, response: Any, case: Any) -> None:
     if response.status_code in ACCEPTED or response.status_code >= 500:  # 5xx: not_a_server_error
         return
     problem = response.json()
-    if problem["code"] in OF_STATE:
+    if problem["code"] in DECIDED_ELSEWHERE:
         return
     fields = [error["field"] for error in problem["errors"]]
     beyond = [error for error in problem["errors"] if error["code"] in ("not_supported", "invalid_range")]
