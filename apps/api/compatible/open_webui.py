@@ -20,6 +20,7 @@ from apps.api.compatible.base import CompatibleView, check_succeeded, submit_and
 from apps.api.compatible.result_texts import pages_of, whole_text
 from apps.api.request_errors import FileMissing, IncompleteUpload
 from apps.api.requests.bodies import check_encoding, source_of
+from apps.api.requests.rate_limits import upload_slot
 from apps.api.requests.uploads import CHUNK_BYTES, Upload, check_size
 from apps.api.schema import PROBLEMS
 from apps.api.v1.upload_request import UploadRequest
@@ -107,10 +108,11 @@ def _body_of(request: Request) -> Iterator[Upload]:
     with tempfile.SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as spool:
         size_bytes = 0
         try:
-            while chunk := source.read(CHUNK_BYTES):
-                size_bytes += len(chunk)
-                check_size(size_bytes)
-                spool.write(chunk)
+            with upload_slot(request):
+                while chunk := source.read(CHUNK_BYTES):
+                    size_bytes += len(chunk)
+                    check_size(size_bytes)
+                    spool.write(chunk)
         except OSError as error:  # also Django's UnreadablePostError
             raise IncompleteUpload from error
         if size_bytes < announced:

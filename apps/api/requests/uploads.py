@@ -82,8 +82,9 @@ def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> Iterator[For
         raise UnsupportedMediaType(
             "The body must be a form. Send multipart/form-data with the document in the part file."
         )
-    with upload_slot(request), closing(_OneFile()) as handler:
-        values = _values(request, handler, max_fields)
+    with closing(_OneFile()) as handler:
+        with upload_slot(request):
+            values = _values(request, handler, max_fields)
         upload = None
         if handler.spool is not None:
             handler.spool.seek(0)
