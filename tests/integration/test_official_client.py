@@ -149,6 +149,32 @@ def test_jobs_are_listed_cancelled_and_deleted(client: LlamaCloud, report: Path)
     assert [job.id for job in client.parsing.list(job_ids=[jobs[0].id, jobs[1].id])] == [jobs[1].id]
 
 
+def test_a_directory_is_parsed_in_a_batch(client: LlamaCloud, report: Path) -> None:
+    directory = client.beta.directories.create(name="Reports")
+    uploaded = client.beta.directories.files.upload(directory.id, upload_file=report, metadata='{"year": 2026}')
+    file_id = client.files.create(file=report, purpose="parse").id
+    added = client.beta.directories.files.add(directory.id, file_id=file_id, display_name="Again")
+    assert {file.id for file in client.beta.directories.files.list(directory.id)} == {uploaded.id, added.id}
+
+    batch = client.batches.create(
+        source_directory_id=directory.id,
+        config={"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}},
+    )
+    assert [found.status for found in client.batches.list(source_directory_id=directory.id)] == ["PENDING"]
+    for job in ParseJob.objects.all():
+        run(job)
+    ended = client.batches.get(batch.id, expand=["results"])
+
+    assert (ended.status, ended.results and len(ended.results)) == ("COMPLETED", 2)
+    for result in ended.results or ():
+        assert result.job_reference is not None
+        parsed = client.parsing.get(result.job_reference.id, expand=["text_full"])
+        assert heading_of(1) in str(parsed.text_full)
+    with pytest.raises(llama_cloud.BadRequestError):
+        client.batches.cancel(batch.id)
+    client.beta.directories.delete(directory.id)
+
+
 def test_the_versions_of_tiers_are_listed(client: LlamaCloud) -> None:
     versions = client.parsing.list_versions()
     assert versions.latest.fast in versions.fast
