@@ -125,6 +125,7 @@ class ClassifyJobs(ApiView):
         source = sources.Source(
             file_input=sources.one_input(wanted.file_input, wanted.file_id, wanted.parse_job_id),
             target_pages=parsing.target_pages or "",
+            pages_path=("configuration", "parsing_configuration", "target_pages"),
             max_pages=parsing.max_pages,
             webhook_configurations=wanted.webhook_configurations,
             webhook_configuration_ids=wanted.webhook_configuration_ids,

@@ -35,6 +35,7 @@ from apps.jobs.option_groups import Options, WebhookConfiguration
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit, admit_annotation
 from apps.jobs.stages.annotations.result import ANNOTATIONS_FILE, AnnotatedPage, read_annotations
+from apps.pages.model.errors import PageOutOfRange
 from apps.pages.model.page_ranges import check_page_ranges
 from apps.parsing.annotations.tasks import AnnotationTask
 from apps.parsing.modes import BALANCED
@@ -45,8 +46,9 @@ Warnings = Sequence[dict[str, str]]
 
 
 class Source(BaseModel):
-    """How the document is parsed before the model reads it."""
+    """How the document is parsed before the model reads it. ``pages_path``: where the request has ``target_pages``."""
 
+    pages_path: tuple[str, ...] = ("configuration", "target_pages")
     file_input: str
     parse_tier: str | None = None
     parse_config_id: str | None = None
@@ -72,7 +74,11 @@ def accept_annotation(project: Project, source: Source, task: AnnotationTask, wa
     ``admit_annotation``.
     """
     if source.target_pages:
-        check_page_ranges(source.target_pages)
+        try:
+            check_page_ranges(source.target_pages)
+        except PageOutOfRange as error:
+            problem = OptionProblem("invalid_range", ("body", *source.pages_path), error.detail, source.target_pages)
+            raise InvalidOptions([problem]) from None
     document: Document | None
     if source.file_input.startswith("dfl-"):
         document, accepted = _of_file(project, source)
@@ -172,7 +178,11 @@ def _of_file(project: Project, source: Source) -> tuple[Document, JobRequest]:
         values |= {"configuration_id": source.parse_config_id}
     else:
         values |= {"tier": source.parse_tier or DEFAULT_PARSE_TIER, "version": LATEST}
-    options = request_options(ParseOptions, project, {name: value for name, value in values.items() if value != {}})
+    try:
+        options = request_options(ParseOptions, project, {name: value for name, value in values.items() if value != {}})
+    except InvalidOption as error:  # the saved configuration does not exist
+        error.location = ("body", "configuration", "parse_config_id")
+        raise
     accepted = accept_request(project, options)
     return document, replace(accepted, webhooks=_webhooks(project, source))
 

@@ -128,7 +128,14 @@ def test_segments_that_leave_out_a_page_are_asked_for_again(api: Api, finish: Fi
     [
         (CLASSIFY, {"rules": []}, "configuration.rules"),
         (CLASSIFY, {"rules": [RULES[0], RULES[0]]}, "configuration.rules"),
+        (
+            CLASSIFY,
+            {"rules": RULES, "parsing_configuration": {"target_pages": "3-1"}},
+            "configuration.parsing_configuration.target_pages",
+        ),
         (SPLIT, {"categories": [{"name": "uncategorized"}]}, "configuration.categories"),
+        (SPLIT, {"categories": CATEGORIES, "target_pages": "x"}, "configuration.target_pages"),
+        (SPLIT, {"categories": CATEGORIES, "parse_config_id": "cfg-0"}, "configuration.parse_config_id"),
         (
             SPLIT,
             {"categories": CATEGORIES, "splitting_strategy": {"min_pages_per_split": 0}},
