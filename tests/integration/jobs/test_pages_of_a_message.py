@@ -15,7 +15,8 @@ from apps.jobs.scheduling import claims
 from apps.jobs.stages import model, page_threads
 from apps.jobs.states import JobState, Stage, StepState
 from apps.pages.per_process import PerProcess
-from apps.providers.calls import gateway
+from apps.providers.calls import gateway as calls_gateway
+from apps.providers.calls.gateway import Gateway
 from tests.fakes.deployments import deploy
 from tests.fakes.fixtures import MakeGateway
 from tests.fakes.provider import FakeProvider
@@ -27,8 +28,9 @@ Threads = page_threads.PageThreads
 
 
 @pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Threads]:
-    """Parse pages in threads, as a worker does."""
+def threads(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threads]:
+    """Parse pages in threads, as a worker does. Like a worker, import litellm before: that takes seconds."""
+    gateway.warm_up()
     process_threads = PerProcess(Threads)
     monkeypatch.setattr(model, "page_threads", process_threads)
     process_threads().start(["llm"])
@@ -99,7 +101,7 @@ def test_pages_without_a_free_thread_return_to_their_rows(
 def test_pages_wait_in_their_threads_while_others_call(
     job: ParseJob, provider: FakeProvider, threads: Threads, make_gateway: MakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "MAX_QUOTA_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(calls_gateway, "MAX_QUOTA_WAIT_SECONDS", 0.01)
     make_gateway(width=1)
     provider.set_latency(0.05)
     message = fences(job)
