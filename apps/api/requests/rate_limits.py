@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import redis
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
@@ -26,6 +25,9 @@ from rest_framework.throttling import BaseThrottle
 from apps.accounts.models import ApiKey
 from apps.api.request_errors import RateLimited, TooManyUploads, TooManyWrongKeys
 from apps.providers.quota.store import connect
+
+if TYPE_CHECKING:
+    import redis
 
 logger = logging.getLogger(__name__)
 
@@ -140,12 +142,14 @@ def _add_upload(name: str, upload: str) -> int:
 
 def _exchange(ask: Callable[[redis.Redis], Counted]) -> Counted | None:
     """Return ``ask(client)``; None if the store does not answer. It is not asked again for a few seconds then."""
+    from redis.exceptions import RedisError  # the library imports OpenTelemetry, where that is installed
+
     global _store_fails_until
     if time.monotonic() < _store_fails_until:
         return None
     try:
         return ask(_client(settings.REDIS_URL))
-    except redis.RedisError as error:
+    except RedisError as error:
         _store_fails_until = time.monotonic() + STORE_PAUSE_SECONDS
         logger.warning("Requests are not limited: the store of their counts does not answer (%s)", error)
         return None
