@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Annotated, Any
 
@@ -123,7 +123,12 @@ _TYPES: dict[type, Any] = {
     bool: {"type": "boolean"},
     list: {"type": "array", "items": _TEXT, "maxItems": 1000},
 }
-_KNOWN: dict[str, Any] = {"page_size": {"type": "integer", "minimum": 1, "description": "at most 1000 are returned"}}
+_TIME = {"type": "string", "format": "date-time"}
+_KNOWN: dict[str, Any] = {
+    "page_size": {"type": "integer", "minimum": 1, "description": "at most 1000 are returned"},
+    "created_at_on_or_after": _TIME,
+    "created_at_on_or_before": _TIME,
+}
 
 
 def query(**names: type | dict[str, Any]) -> list[OpenApiParameter]:
@@ -134,6 +139,10 @@ def query(**names: type | dict[str, Any]) -> list[OpenApiParameter]:
         explode = True if schema.get("type") == "array" else None
         parameters.append(OpenApiParameter(name, schema, OpenApiParameter.QUERY, explode=explode))
     return parameters
+
+
+def one_of(values: Iterable[str]) -> dict[str, Any]:
+    return {"type": "string", "enum": list(dict.fromkeys(values))}
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -36,6 +36,13 @@ TierName = Literal["fast", "cost_effective", "balanced", "multimodal", "agentic"
 ChartEffort = Literal["efficient", "agentic", "agentic_plus"]
 ShortText = Annotated[str, Field(max_length=1000)]
 Prompt = Annotated[str, Field(max_length=20_000)]
+TransactionId = Annotated[
+    str,
+    Field(
+        description="the same as the header Idempotency-Key",
+        json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    ),
+]
 Names = Annotated[list[ShortText], Field(max_length=200)]
 SECRETS = frozenset({"password", "webhook_signing_secret", "webhook_headers"})
 

@@ -16,13 +16,13 @@ from apps.api.error_codes import llamaparse_code
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
-from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, one_of, query
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import STATUS, ApiStatus, CreditUsage, DeletedJob, ErrorSummary, represent_job
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.models import JobKind, ParseJob
-from apps.jobs.option_groups import WHOLE, Names, Options, Prompt, ShortText, WebhookConfiguration
+from apps.jobs.option_groups import WHOLE, Names, Options, Prompt, ShortText, TransactionId, WebhookConfiguration
 from apps.parsing.annotations.tasks import AnnotationTask, Label
 
 
@@ -53,7 +53,7 @@ class ClassifyRequest(Options):
     parse_job_id: ShortText | None = None
     configuration: ClassifyConfiguration | None = None
     configuration_id: ShortText | None = None
-    transaction_id: Annotated[str, Field(description="the same as the header Idempotency-Key")] | None = None
+    transaction_id: TransactionId | None = None
     webhook_configurations: Annotated[list[WebhookConfiguration] | None, Field(max_length=50)] = None
     webhook_configuration_ids: Names | None = None
 
@@ -142,7 +142,7 @@ class ClassifyJobs(ApiView):
         operation_id="list_classify",
         tags=["classify"],
         parameters=query(
-            status=str,
+            status=one_of(STATUS.values()),
             job_ids=list,
             created_at_on_or_after=str,
             created_at_on_or_before=str,

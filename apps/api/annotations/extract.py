@@ -17,13 +17,13 @@ from apps.api.error_codes import llamaparse_code
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
-from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, one_of, query
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import STATUS, ApiStatus, DeletedJob, ErrorSummary, PageTotals, represent_job
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.models import JobKind, ParseJob
-from apps.jobs.option_groups import WHOLE, Names, Options, Prompt, ShortText, WebhookConfiguration
+from apps.jobs.option_groups import WHOLE, Names, Options, Prompt, ShortText, TransactionId, WebhookConfiguration
 from apps.parsing.annotations import schemas
 from apps.parsing.annotations.tasks import AnnotationTask
 
@@ -66,7 +66,7 @@ class ExtractRequest(Options):
     configuration_id: ShortText | None = None
     webhook_configurations: Annotated[list[WebhookConfiguration] | None, Field(max_length=50)] = None
     webhook_configuration_ids: Names | None = None
-    transaction_id: Annotated[str, Field(description="the same as the header Idempotency-Key")] | None = None
+    transaction_id: TransactionId | None = None
 
 
 class SchemaToValidate(Options):
@@ -172,7 +172,7 @@ class ExtractJobs(ApiView):
         operation_id="list_extract",
         tags=["extract"],
         parameters=query(
-            status=str,
+            status=one_of(STATUS.values()),
             job_ids=list,
             file_input=str,
             document_input_type=str,

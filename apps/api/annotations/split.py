@@ -16,13 +16,13 @@ from apps.api.error_codes import llamaparse_code
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
-from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, one_of, query
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import ErrorSummary, represent_job
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.models import JobKind, ParseJob
-from apps.jobs.option_groups import WHOLE, Names, Options, Prompt, ShortText, WebhookConfiguration
+from apps.jobs.option_groups import WHOLE, Names, Options, Prompt, ShortText, TransactionId, WebhookConfiguration
 from apps.jobs.states import JobState
 from apps.parsing.annotations.tasks import UNCATEGORIZED, AnnotationTask, Label
 
@@ -71,7 +71,7 @@ class SplitRequest(Options):
     document_input: DocumentInput | None = None
     configuration: SplitConfiguration | None = None
     configuration_id: ShortText | None = None
-    transaction_id: Annotated[str, Field(description="the same as the header Idempotency-Key")] | None = None
+    transaction_id: TransactionId | None = None
     webhook_configurations: Annotated[list[WebhookConfiguration] | None, Field(max_length=50)] = None
     webhook_configuration_ids: Names | None = None
 
@@ -162,7 +162,7 @@ class SplitJobs(ApiView):
         operation_id="list_split",
         tags=["split"],
         parameters=query(
-            status=str,
+            status=one_of(SPLIT_STATUS.values()),
             job_ids=list,
             created_at_on_or_after=str,
             created_at_on_or_before=str,

@@ -77,6 +77,7 @@ _BOUNDS: dict[str, dict[str, Any]] = {
     "job_timeout_in_seconds": {"type": "number", "minimum": 1, "maximum": 7200},
     "job_timeout_extra_time_per_page_in_seconds": {"type": "number", "minimum": 0, "maximum": 300},
     "language": {"type": "string", "enum": sorted(languages.languages_by_spelling())},
+    "input_s3_path": {"type": "string", "pattern": "^s3://[a-z0-9]{3,20}/[a-z0-9.-]{1,100}$"},
     "input_url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 8192},
     "webhook_url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 1000},
     **dict.fromkeys(("page_error_tolerance", "bbox_top", "bbox_right", "bbox_bottom", "bbox_left"), _MARGIN),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from apps.jobs import option_schemas as schemas
-from apps.jobs.option_groups import ShortText, TierName
+from apps.jobs.option_groups import ShortText, TierName, TransactionId
 from apps.jobs.options import JobOptions
 
 TEXT = {"type": "string", "minLength": 1}
@@ -51,4 +51,4 @@ class ParseRequest(ParseOptions):
 
     file_id: ShortText | None = None
     source_url: Annotated[str, Field(max_length=8192)] | None = None
-    transaction_id: Annotated[str, Field(description="the same as the header Idempotency-Key")] | None = None
+    transaction_id: TransactionId | None = None

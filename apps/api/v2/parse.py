@@ -22,7 +22,7 @@ from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
-from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, query
+from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, one_of, query
 from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
@@ -81,10 +81,10 @@ class ParseJobs(ApiView):
         operation_id="list_parse",
         tags=["parse"],
         parameters=query(
-            status={"type": "string", "enum": list(dict.fromkeys(STATUS.values()))},
+            status=one_of(STATUS.values()),
             job_ids=list,
-            created_at_on_or_after={"type": "string", "format": "date-time"},
-            created_at_on_or_before={"type": "string", "format": "date-time"},
+            created_at_on_or_after=str,
+            created_at_on_or_before=str,
             page_size=int,
             page_token=str,
         ),
