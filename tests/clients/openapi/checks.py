@@ -26,7 +26,7 @@ DECIDED_ELSEWHERE = frozenset(
 # Rules that a JSON schema cannot state: a token belongs to a list, an id to an object, a range does not go backwards,
 # an expression has RE2's syntax, a rule has a trigger, a secret is not saved, margins leave something of the page.
 BEYOND_SCHEMAS = re.compile(
-    r"page_token|(config\.job\.)?configuration_id|.*target_pages|.*_regexp(_mode)?|.*regexp_in_page(_mode)?"
+    r"page_token|.*providers|(config\.job\.)?configuration_id|.*target_pages|.*_regexp(_mode)?|.*regexp_in_page(_mode)?"
     r"|(parameters\.)?crop_box\.(bottom|right)|bbox_(bottom|right)|bounding_box"
     r"|.*auto_mode_configuration(_json)?(\.\d+)?|.*webhook_headers.*|parameters\..*(password|webhook_signing_secret)"
 )
