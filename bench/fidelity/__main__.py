@@ -91,7 +91,7 @@ def _letters_of(blocks: Sequence[Block]) -> Counter[str]:
     return Counter(letter for letter in "".join(texts) if letter.isalnum())
 
 
-def shares(found: Sequence[Case], judge: str, *, source: str, reads: Sequence[PageWords | None] = ()) -> list[Figure]:
+def shares(found: Sequence[Case], judge: str, *, source: str, reads: Sequence[PageWords] = ()) -> list[Figure]:
     """Return the share of right answers that are refused and of wrong ones that are detected.
 
     ``reads``: what OCR reads of each page, if the model counts as having seen its image.
@@ -145,10 +145,11 @@ def main() -> None:
         found = [case for _, case in pages]
         figures += [Figure(f"{name}: pages", len(found), "pages"), *cost(found, name)]
         with_figures = [(document, case) for document, case in pages if figures_of(case[0])]  # elsewhere all is equal
-        reads = [page_words(page) if page else None for page in recognized_pages(with_figures)]
+        read = recognized_pages(with_figures)
+        seen = {number: page_words(page) for number, page in enumerate(read) if page is not None}
         measured_shares = [
             *shares(found, TEXT, source=TEXT_LAYER),
-            *shares([case for _, case in with_figures], FIGURES, source=TEXT_LAYER, reads=reads),
+            *shares([with_figures[n][1] for n in seen], FIGURES, source=TEXT_LAYER, reads=list(seen.values())),
             *shares(recognized_cases(pages[::4]), "OCR", source=OCR),
         ]
         figures += [msgspec.structs.replace(figure, what=f"{name}: {figure.what}") for figure in measured_shares]
