@@ -139,7 +139,7 @@ class Group:
                 on_ready()
                 return
             if time.monotonic() > deadline:
-                self._report(f"The web process has not answered for {READY_SECONDS:.0f} s. See {self._log('web')}")
+                self._report(f"Still waiting for the web process after {READY_SECONDS:.0f} s. Log: {self._log('web')}")
                 deadline = time.monotonic() + READY_SECONDS
             time.sleep(0.1)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, F, Min
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -42,7 +43,8 @@ def check_target(url: str) -> None:
     try:
         addresses.check_host(target.host, target.port, needs_tls=target.scheme == "http")
     except addresses.HostUnknown:
-        return
+        if target.scheme == "http" and not settings.OUTBOUND_NETWORKS:
+            raise addresses.UrlNotAllowed(addresses.NEEDS_TLS) from None
 
 
 def targets_of_endpoints(*, project: Project, endpoint_ids: Collection[str]) -> list[WebhookTarget]:

@@ -84,7 +84,7 @@ def accept_annotation(project: Project, source: Source, task: AnnotationTask, wa
         document, accepted = _of_file(project, source)
         name = document.name
     else:
-        of_job = find_job(project, source.file_input)
+        of_job = _parsed_job(project, source.file_input)
         document, accepted = _of_job(project, of_job, source)
         name = of_job.document_name
     about_models = admit_annotation(project=project, options=accepted.options, kind=task.kind)
@@ -167,6 +167,15 @@ def read_answers(job: ParseJob) -> list[AnnotatedPage]:
             return []
         with source:
             return read_annotations(source.read())
+
+
+def _parsed_job(project: Project, job_id: str) -> ParseJob:
+    try:
+        return find_job(project, job_id)
+    except JobNotFound:
+        raise JobNotFound(
+            "No such file or job. Send the id of an uploaded file (dfl-...) or of a parse job (pjb-...)."
+        ) from None
 
 
 def _of_file(project: Project, source: Source) -> tuple[Document, JobRequest]:

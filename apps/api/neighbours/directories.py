@@ -258,7 +258,9 @@ def _find(request: Request, directory_id: str) -> Directory:
 def _fields_of(upload: Upload) -> _FileFields:
     values: dict[str, Any] = {name: value for name, value in upload.fields.items() if value}
     if "metadata" in values:
-        values["metadata"] = parse_json(values["metadata"].encode("utf-8", "surrogatepass"))
+        values["metadata"] = parse_json(
+            values["metadata"].encode("utf-8", "surrogatepass"), source="The form field metadata"
+        )
     return validated(_FileFields, values)
 
 

@@ -88,8 +88,11 @@ def source_of(request: Request) -> tuple[Any, int]:
     return request, 0
 
 
-def parse_json(raw: bytes) -> dict[str, Any]:
-    """Return the object within the limits. Raise InvalidJson for NaN, repeated names and text no database can store."""
+def parse_json(raw: bytes, *, source: str = "The body") -> dict[str, Any]:
+    """Return the object within the limits. Raise InvalidJson for NaN, repeated names and text no database can store.
+
+    ``source`` begins the message for what is no JSON.
+    """
     count = 0
 
     def unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,7 +120,10 @@ def parse_json(raw: bytes) -> dict[str, Any]:
             raw.decode("utf-8"), object_pairs_hook=unique_names, parse_constant=reject_constant, parse_float=finite
         )
     except (ValueError, RecursionError) as error:  # ValueError: also UnicodeDecodeError and numbers of 5,000 digits
-        raise InvalidJson from error
+        where = f" at character {error.pos + 1}: {error.msg}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidJson(
+            f'{source} is not valid JSON in UTF-8{where}. Send an object such as {{"tier": "fast"}}.'
+        ) from error
     if not isinstance(value, dict):
         raise InvalidJson("The JSON is not an object. Send an object, {...}.")
     check_storable(value)

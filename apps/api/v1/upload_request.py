@@ -329,7 +329,9 @@ def _set_structured_output(request: UploadRequest, values: dict[str, Any]) -> No
             request.refuse("structured_output", detail)
         return
     try:
-        schema = parse_json(text.encode("utf-8", "surrogatepass"))
+        schema = parse_json(
+            text.encode("utf-8", "surrogatepass"), source="The form field structured_output_json_schema"
+        )
     except InvalidJson as error:
         raise InvalidSchema(f"structured_output_json_schema cannot be read: {error.detail}") from None
     check_schema(schema)

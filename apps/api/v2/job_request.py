@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -43,6 +43,20 @@ def accept_request(project: Project, options: ParseOptions) -> JobRequest:
         uses_models=admission.uses_models,
         warnings=(*admission.warnings, *request.warnings)[:MAX_WARNINGS],
     )
+
+
+def with_unknown_fields(request: JobRequest, form: Iterable[str], *, known: Collection[str]) -> JobRequest:
+    """Return the job request with a warning for each field of the form that has no effect."""
+    warnings = [
+        {
+            "code": "unknown_option",
+            "detail": "This form field is not known and was ignored. Options are JSON in the field configuration.",
+            "option": printable(name),
+        }
+        for name in form
+        if name not in known
+    ]
+    return replace(request, warnings=(*request.warnings, *warnings)[:MAX_WARNINGS])
 
 
 def request_to_estimate(options: ParseOptions) -> JobRequest:
@@ -107,7 +121,10 @@ def _check_margins(options: ParseOptions) -> None:
 
 def _tier(options: ParseOptions) -> str:
     if options.tier is None or options.tier == "configured":
-        detail = f"A tier is required. Send one of: {', '.join(TIERS)}."
+        detail = (
+            f"A tier is required. Send one of: {', '.join(TIERS)}. In a form, options are JSON in the field "
+            "configuration."
+        )
         raise InvalidOptions([OptionProblem("missing", ("body", "tier"), detail, options.tier)])
     return options.tier
 

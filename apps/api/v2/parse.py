@@ -27,7 +27,7 @@ from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
 from apps.api.v2.find_jobs import find_job
-from apps.api.v2.job_request import accept_request
+from apps.api.v2.job_request import accept_request, with_unknown_fields
 from apps.api.v2.options import ParseOptions, ParseRequest
 from apps.api.v2.representations import (
     STATUS,
@@ -56,6 +56,8 @@ from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile
 from apps.pages.reading.inspection import media_type_of
 
+CONFIGURATION = "configuration"
+"""The form field with the options of a job."""
 # The signature of a PDF has 5 bytes and starts within the limit.
 HEAD_BYTES = MAX_HEADER_OFFSET_BYTES + 4
 
@@ -125,6 +127,7 @@ class ParseUpload(ApiView):
         project = project_of(request)
         with read_upload(request) as upload:
             accepted = accept_request(project, options_of(project, upload))
+            accepted = with_unknown_fields(accepted, upload.fields, known={CONFIGURATION})
             check_type(upload.content.read(HEAD_BYTES))
             document = store(project, upload, kept_as_file=False)
         return _submit_once(request, document, accepted)
@@ -229,8 +232,9 @@ def _submit_once(request: Request, document: Document, accepted: JobRequest) -> 
 
 def options_of(project: Project, upload: Upload) -> ParseOptions:
     """Return the options in the form field ``configuration``. Raise InvalidJson or InvalidOptions."""
-    configuration = upload.fields.get("configuration") or "{}"
-    return request_options(ParseOptions, project, parse_json(configuration.encode("utf-8", "surrogatepass")))
+    configuration = upload.fields.get(CONFIGURATION) or "{}"
+    values = parse_json(configuration.encode("utf-8", "surrogatepass"), source=f"The form field {CONFIGURATION}")
+    return request_options(ParseOptions, project, values)
 
 
 def named_document(project: Project, options: ParseRequest) -> Document:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +16,7 @@ from apps.webhooks import services as webhooks
 from apps.webhooks.events import EVENTS
 from apps.webhooks.models import OutputFormat
 from apps.webhooks.services import WebhookTarget
+from apps.webhooks.signatures import STANDARD_PREFIX
 
 MAX_HEADERS = 20
 MAX_HEADER_CHARS = 2000
@@ -58,6 +61,7 @@ def checked_target(configuration: WebhookConfiguration, where: Location) -> Webh
         if event not in EVENTS:
             detail = f"This event does not exist. Send some of: {', '.join(EVENTS)}."
             raise InvalidOption(detail, location=(*where, "webhook_events", index), value=event)
+    _check_secret(configuration.webhook_signing_secret or "", (*where, "webhook_signing_secret"))
     _check_headers(configuration.webhook_headers or {}, (*where, "webhook_headers"))
     return WebhookTarget(
         configuration.webhook_url,
@@ -67,6 +71,19 @@ def checked_target(configuration: WebhookConfiguration, where: Location) -> Webh
         configuration.webhook_output_format or OutputFormat.STRING,
         bool(configuration.webhook_sends_result),
     )
+
+
+def _check_secret(secret: str, where: Location) -> None:
+    """Raise InvalidOption for a secret in the form of Standard Webhooks whose key cannot be read."""
+    if not secret.startswith(STANDARD_PREFIX):
+        return
+    try:
+        base64.b64decode(secret.removeprefix(STANDARD_PREFIX), validate=True)
+    except binascii.Error:
+        detail = (
+            f"The text after {STANDARD_PREFIX} is not base64. Send the key in base64, or a secret without the prefix."
+        )
+        raise InvalidOption(detail, location=where) from None
 
 
 def _check_headers(headers: Mapping[str, str], where: Location) -> None:

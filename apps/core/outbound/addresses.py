@@ -9,6 +9,7 @@ from django.conf import settings
 from apps.core.outbound import public_addresses
 from apps.core.outbound.public_addresses import CheckedUrl, HostUnknown, UrlNotAllowed
 
+NEEDS_TLS = "Webhooks go to public hosts with TLS only. Send an https URL."
 __all__ = ["CheckedUrl", "HostUnknown", "UrlNotAllowed", "check_host", "check_url"]
 
 
@@ -26,5 +27,5 @@ def check_host(host: str, port: int, *, needs_tls: bool = False) -> list[str]:
     found = public_addresses.resolve(host, port, networks=settings.OUTBOUND_NETWORKS)
     allowed = (public_addresses.is_in(ip_address(each), settings.OUTBOUND_NETWORKS) for each in found)
     if needs_tls and not all(allowed):
-        raise UrlNotAllowed("Webhooks go to public hosts with TLS only. Send an https URL.")
+        raise UrlNotAllowed(NEEDS_TLS)
     return found

@@ -96,7 +96,10 @@ def annotate(task: AnnotationTask, pages: Sequence[Page], scope: CallScope, gate
     except AllProvidersFailed as error:
         if wrong:
             last = list(wrong.values())[-1]
-            raise UnusableAnswer(f"No model's answer fits the JSON schema. {last}", code=OUTPUT_INVALID) from error
+            advice = "Allow null for values that a document may lack, or choose another model."
+            raise UnusableAnswer(
+                f"No model's answer fits the JSON schema. {last} {advice}", code=OUTPUT_INVALID
+            ) from error
         raise
     return Annotation(completion.checked, completion.target, completion.calls, completion.cost_nanos)
 

@@ -56,7 +56,14 @@ def _value(name: str, schema: dict[str, Any], text: str) -> Any:
         return list(_rows(schema["items"], text))
     label = r"[\s_-]+".join(map(re.escape, name.split("_")))
     found = re.search(rf"\b{label}\b[ \t]*[:#]?[ \t]*([^\n<|]+)", text, re.IGNORECASE)
-    return _typed(kind, schema, found[1].strip() if found else "")
+    return _typed(kind, schema, found[1].strip() if found else _last_of_row(label, text))
+
+
+def _last_of_row(label: str, text: str) -> str:
+    """Return the last cell of the table row that begins with the label, "" without one."""
+    row = re.search(rf"<t[dh][^>]*>{label}</t[dh]>((?:(?!</tr>).)*)</tr>", text, re.IGNORECASE)
+    cells = [cell for cell in _CELL.findall(row[1]) if cell] if row else []
+    return unescape(cells[-1]) if cells else ""
 
 
 def _typed(kind: str, schema: dict[str, Any], text: str) -> Any:

@@ -6,9 +6,11 @@ import json
 from typing import Any, get_args
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from llama_cloud.types.parsing_list_versions_response import ParsingListVersionsResponse
 
 from apps.jobs.models import ParseJob
+from tests.documents.long import long_document
 from tests.integration.api.conftest import PARSE, Api, body_of, code_of
 
 JSON = "application/json"
@@ -76,6 +78,28 @@ def test_every_invalid_option_is_named(api: Api) -> None:
         "page_ranges.max_pages",
         "crop_box.left",
     }
+
+
+def test_fields_of_the_form_beside_the_options_are_accepted_with_a_warning(api: Api) -> None:
+    form = {
+        "file": SimpleUploadedFile("a.pdf", long_document(1)),
+        "configuration": json.dumps({"tier": "fast", "version": "latest"}),
+        "target_pages": "1",
+    }
+
+    job = api.post(f"{PARSE}/upload", form).json()
+
+    warnings = [(each["code"], each["option"]) for each in job["warnings"]]
+    assert warnings == [("unknown_option", "target_pages")]
+
+
+def test_options_that_are_no_json_are_refused_with_the_place(api: Api) -> None:
+    response = api.post(
+        f"{PARSE}/upload", {"file": SimpleUploadedFile("a.pdf", long_document(1)), "configuration": "{'tier': 'fast'}"}
+    )
+
+    assert code_of(response, 400) == "invalid_json"
+    assert "The form field configuration is not valid JSON in UTF-8 at character 2" in response.json()["detail"]
 
 
 def test_unknown_options_are_accepted_with_a_warning(api: Api) -> None:

@@ -211,7 +211,7 @@ def test_an_unreachable_receiver_is_tried_again(api: Api, receiver: Receiver) ->
         *("https://240.0.0.1/", "https://224.0.0.1/", "https://255.255.255.255/", "https://8.8.8.8:22/"),
         *("https://8.8.8.8:6379/", "file:///etc/passwd", "gopher://8.8.8.8/", "data:text/plain,x", "https://"),
         *("https://user:pw@8.8.8.8/", "https://a\\@8.8.8.8/", "https://8.8.8.8/\r\nX: 1", "https://[fe80::1%25lo]/"),
-        *("http://8.8.8.8/", "https://①②⑦.0.0.1/", "https://8.8.8.8/" + "x" * 900),
+        *("http://8.8.8.8/", "http://hooks.example.invalid/", "https://①②⑦.0.0.1/", "https://8.8.8.8/" + "x" * 900),
     ],
 )
 def test_addresses_that_no_webhook_may_reach_are_refused(api: Api, settings: Any, url: str) -> None:
@@ -246,6 +246,7 @@ def test_a_name_that_moves_to_a_private_address_later_is_not_reached(
         ({}, "webhook_url"),
         ({"webhook_events": ["parse.nonsense"]}, "webhook_events.0"),
         ({"webhook_headers": {"Host": "other"}}, "webhook_headers"),
+        ({"webhook_signing_secret": "whsec_not base64"}, "webhook_signing_secret"),
         ({"webhook_headers": {"X-A": "b\r\nX-C: d"}}, "webhook_headers"),
     ],
 )
