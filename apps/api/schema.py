@@ -114,7 +114,7 @@ PARSE_FORM = {
         "required": ["file", "configuration"],
     }
 }
-_JSON_PARTS = ("configuration", "auto_mode_configuration_json", "webhook_configurations", "metadata")
+JSON_PARTS = ("configuration", "auto_mode_configuration_json", "webhook_configurations", "metadata")
 """Parts of forms that are JSON."""
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": 1000}
 _TYPES: dict[type, Any] = {
@@ -175,7 +175,7 @@ def _describe_parts(result: dict[str, Any]) -> None:
         schemas.setdefault(name, schema)
     for operation in _operations(result):
         for body in operation.get("requestBody", {}).get("content", {}).values():
-            parts = [name for name in _JSON_PARTS if name in body.get("schema", {}).get("properties", {})]
+            parts = [name for name in JSON_PARTS if name in body.get("schema", {}).get("properties", {})]
             if parts:
                 body["encoding"] = {name: {"contentType": JSON} for name in parts}
 

@@ -24,7 +24,7 @@ from apps.api.requests import idempotency, query_parameters
 from apps.api.requests.bodies import content_type, read_raw
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Form, Upload, check_fields, read_form
-from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, PROBLEMS, query
+from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON_PARTS, PROBLEMS, query
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata
@@ -102,7 +102,8 @@ UPLOAD_FORMS = {
     },
     "application/x-www-form-urlencoded": {
         "type": "object",
-        "properties": _FIELDS,
+        # Programs made from the description do not write JSON into such a form.
+        "properties": {name: schema for name, schema in _FIELDS.items() if name not in JSON_PARTS},
         "anyOf": [{"required": ["input_url"]}, {"required": ["input_s3_path"]}],
     },
 }

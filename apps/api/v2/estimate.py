@@ -32,7 +32,8 @@ from apps.jobs.commands.submit import JobRequest
 FORM = "multipart/form-data"
 
 
-_OPTIONAL_TIER: Any = {"anyOf": [{"properties": {"tier": schemas.NULL}}, *schemas.tiers_with_versions()]}
+_WITHOUT_TIER: schemas.Schema = {"properties": {"tier": schemas.NULL, "version": {"enum": [None, "latest"]}}}
+_OPTIONAL_TIER: Any = {"anyOf": [_WITHOUT_TIER, *schemas.tiers_with_versions()]}
 
 
 class EstimateRequest(ParseRequest):
