@@ -159,7 +159,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         responses.pop(_OF_SERVICE, None)
         numbers = {*_USUAL, *(_WITH_BODY if "requestBody" in operation else ())}
         numbers |= {int(status) for status in responses if int(status) >= 400}
-        responses["414"] = {"description": "The address is too long for the web server"}
+        for status in ("414", "431"):
+            responses[status] = {"description": "The address or the headers are too long for the web server"}
         for number in sorted(numbers):
             responses[str(number)] = {**deepcopy(problem), "description": _MEANINGS[number]}
         if "requestBody" in operation and operation["operationId"] not in _OPTIONAL_BODIES:

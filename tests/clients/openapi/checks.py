@@ -10,7 +10,7 @@ from typing import Any
 
 import schemathesis
 
-ACCEPTED = frozenset({401, 402, 403, 404, 409, 414, 429})
+ACCEPTED = frozenset({401, 402, 403, 404, 409, 414, 429, 431})
 # The state of an object, the bytes of a document, the meaning of a JSON schema or another server decides, not the form
 # of the request.
 DECIDED_ELSEWHERE = frozenset(
