@@ -270,7 +270,7 @@ class Step(models.Model):
 class PageAnswer(models.Model):
     """A model's answer for a page, cached for the same project. Its content is in storage.
 
-    ``key`` is a hash of everything that the answer depends on (apps/jobs/stages/answer_cache.py).
+    ``key`` is a hash of everything that the answer depends on (apps/jobs/stages/model_calls/answer_cache.py).
     """
 
     key = models.CharField(primary_key=True, max_length=64)

@@ -45,8 +45,9 @@ from apps.core.background_thread import log_failure
 from apps.core.database_connections import borrowed_connection, close_idle_connections
 from apps.jobs.commands import clean_up, deliver_webhooks
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
-from apps.jobs.stages import batches, recognize
-from apps.jobs.stages.page_threads import page_threads
+from apps.jobs.stages import recognize
+from apps.jobs.stages.model_calls import batches
+from apps.jobs.stages.model_calls.page_threads import page_threads
 from apps.jobs.states import NEXT_STAGE, Stage
 from apps.pages.sandbox import client
 from apps.providers.calls.process_gateway import process_gateway, width_of

@@ -23,7 +23,7 @@ from apps.jobs.commands import batches, delete
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
 from apps.jobs.scheduling.retention import update_expiry
-from apps.jobs.stages import answer_cache
+from apps.jobs.stages.model_calls import answer_cache
 from apps.webhooks import services as webhooks
 
 logger = logging.getLogger(__name__)

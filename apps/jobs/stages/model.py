@@ -41,9 +41,9 @@ from apps.jobs.scheduling.claims import (
 )
 from apps.jobs.scheduling.debounce import advance_soon
 from apps.jobs.scheduling.moves import move_pages
-from apps.jobs.stages import answer_cache, budget_waits
+from apps.jobs.stages.model_calls import answer_cache, budget_waits
+from apps.jobs.stages.model_calls.page_threads import PageThreads, page_threads
 from apps.jobs.stages.page_contents import READ_CONTENT, read_content, stored_page_and_before
-from apps.jobs.stages.page_threads import PageThreads, page_threads
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, encode_page

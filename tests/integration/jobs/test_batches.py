@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.jobs.commands import delete
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.models import JobPage, LeaderLock, ParseJob, Step
-from apps.jobs.stages import batches
+from apps.jobs.stages.model_calls import batches
 from apps.jobs.states import JobState, Stage, StepState
 from apps.providers.calls.gateway import Gateway
 from apps.providers.ledger import job_quota_key

@@ -18,7 +18,7 @@ from apps.accounts.models import Project, ProjectQuota
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.scheduling.claims import Claim
 from apps.jobs.stages.assemble import usage_of
-from apps.jobs.stages.budget_waits import MAX_WAITS, wait_for_money
+from apps.jobs.stages.model_calls.budget_waits import MAX_WAITS, wait_for_money
 from apps.jobs.states import OPEN_STEPS, JobState, PageState, Stage, StepState
 from apps.providers.errors import BudgetReserved
 from tests.documents.long import LINES_PER_PAGE
@@ -137,7 +137,7 @@ def test_money_given_back_before_the_page_began_to_wait_is_not_missed(
             worker.join()  # before a connection is borrowed: on SQLite there is one
             return wait_for_money(claim, reserved)
 
-        monkeypatch.setattr("apps.jobs.stages.budget_waits.wait_for_money", wait_late)
+        monkeypatch.setattr("apps.jobs.stages.model_calls.budget_waits.wait_for_money", wait_late)
         deliver(second)
 
     assert waiting_pages(job) == []

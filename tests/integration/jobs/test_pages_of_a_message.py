@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from apps.jobs import tasks, workflow
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import claims
-from apps.jobs.stages import model, page_threads
+from apps.jobs.stages import model
+from apps.jobs.stages.model_calls import page_threads
 from apps.jobs.states import JobState, Stage, StepState
 from apps.pages.per_process import PerProcess
 from apps.providers.calls import gateway as calls_gateway

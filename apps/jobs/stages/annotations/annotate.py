@@ -15,10 +15,10 @@ from apps.jobs import queries, workflow
 from apps.jobs.models import Annotation, JobPage, Step
 from apps.jobs.scheduling.claims import Claim, complete, end_job, fail, renewed_lease, start_attempts
 from apps.jobs.scheduling.debounce import advance_soon
-from apps.jobs.stages import budget_waits
 from apps.jobs.stages.model import begin_in_threads, provider_errors
+from apps.jobs.stages.model_calls import budget_waits
+from apps.jobs.stages.model_calls.page_threads import PageThreads
 from apps.jobs.stages.page_contents import stored_page, stored_pages
-from apps.jobs.stages.page_threads import PageThreads
 from apps.jobs.stages.step_work import record_errors
 from apps.jobs.states import JobState, Stage
 from apps.pages.model.blocks import Page
