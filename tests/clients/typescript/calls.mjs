@@ -85,6 +85,21 @@ const calls = {
     assert.ok(versions.fast.includes(versions.latest.fast));
   },
 
+  async second_api_refusals() {
+    // The service refuses while the client still sends.
+    const cloud = new LlamaCloud({ apiKey, baseURL: baseUrl, maxRetries: 0 });
+    const project_id = "00000000-0000-4000-8000-000000000000";
+    const sizes = [2_000, 4_000, 7_000, 60_000, 400_000, 3 * 2 ** 20, 20 * 2 ** 20].flatMap((size) => [size, size, size, size]);
+    const statuses = await Promise.all(
+      sizes.map(async (size) => {
+        const upload_file = await toFile(Buffer.alloc(size, "x"), "a.pdf");
+        const error = await cloud.parsing.create({ upload_file, project_id, tier: "fast", version: "latest" }).catch((each) => each);
+        return error.status ?? String(error);
+      }),
+    );
+    assert.deepEqual(new Set(statuses), new Set([404]));
+  },
+
   async second_api_failures() {
     const cloud = client();
     await assert.rejects(new LlamaCloud({ apiKey: "lm-wrong", baseURL: baseUrl }).parsing.list(), { status: 401 });
