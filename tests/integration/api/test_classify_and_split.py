@@ -19,7 +19,7 @@ from tests.fakes.fixtures import (
     shared_connections,
 )
 from tests.fakes.provider import FakeProvider
-from tests.integration.api.conftest import Api, Finish
+from tests.integration.api.conftest import Api, Finish, code_of
 
 __all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
 pytestmark = pytest.mark.usefixtures("gateway")
@@ -151,3 +151,23 @@ def test_rules_and_categories_are_checked(
     response = create(api, address, file_id(api), **configuration)
 
     assert (response.status_code, response.json()["errors"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("address", "configuration"), [(CLASSIFY, {"rules": RULES}), (SPLIT, {"categories": CATEGORIES})]
+)
+def test_jobs_of_another_project_are_not_found(
+    api: Api, stranger: Api, provider: FakeProvider, address: str, configuration: dict[str, Any]
+) -> None:
+    deploy(provider)
+    job_id = create(api, address, file_id(api), **configuration).json()["id"]
+
+    responses = [
+        stranger.get(f"{address}/{job_id}"),
+        stranger.delete(f"{address}/{job_id}"),
+        stranger.post(f"{address}/{job_id}/cancel"),
+    ]
+
+    assert {code_of(response, 404) for response in responses} == {"not_found"}
+    assert stranger.get(address).json()["items"] == []
+    assert api.get(f"{address}/{job_id}").status_code == 200

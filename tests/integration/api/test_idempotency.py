@@ -23,11 +23,15 @@ from apps.documents.models import Document
 from apps.jobs.commands.clean_up import clean_up
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling import pauses
+from apps.providers.models import Deployment
 from tests.documents.long import long_document
+from tests.fakes.deployments import deploy
+from tests.fakes.provider import FakeProvider
 from tests.fakes.receiver import Answer, Received, Receiver
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
 JSON = "application/json"
+DIRECTORIES = "/api/v1/beta/directories"
 KEY = {"idempotency-key": "9d2c2b0e-order-4711"}
 Send = Callable[[Api, str], Any]
 
@@ -45,15 +49,33 @@ def _json(path: str, body: Callable[[str], dict[str, Any]]) -> Send:
     return lambda api, text: api.post(path, body(text), content_type=JSON, headers=KEY)
 
 
-def _parse_file(api: Api, text: str) -> Any:
-    file_id = (
-        Document.objects.filter(kept_as_file=True).values_list("pk", flat=True).first() or api.upload().json()["id"]
-    )
-    return _json(PARSE, lambda text: {"tier": "fast", "file_id": file_id, "user_metadata": {"order": text}})(api, text)
+def _with_file(path: str, body: Callable[[str, str], dict[str, Any]]) -> Send:
+    """Send JSON that names a file of the project, and may ask for a model."""
+
+    def send(api: Api, text: str) -> Any:
+        if not Deployment.objects.exists():
+            deploy(FakeProvider.at("http://127.0.0.1:9"), "local")
+        files = api.get(FILES).json()["items"] or [api.upload().json()]
+        return _json(path, lambda text: body(files[0]["id"], text))(api, text)
+
+    return send
+
+
+def _to_directory(api: Api, text: str) -> Any:
+    found = api.get(DIRECTORIES).json()["items"]
+    directory = found[0] if found else api.post(DIRECTORIES, {"name": "Letters"}, content_type=JSON).json()
+    fields = {"external_file_id": text, "upload_file": SimpleUploadedFile("report.pdf", long_document(1))}
+    return api.post(f"{DIRECTORIES}/{directory['id']}/files/upload", fields, headers=KEY)
+
+
+def _annotation(path: str, configuration: Callable[[str], dict[str, Any]]) -> Send:
+    return _with_file(path, lambda file, text: {"file_input": file, "configuration": configuration(text)})
 
 
 CREATING: dict[str, Send] = {
-    "create_parse": _parse_file,
+    "create_parse": _with_file(
+        PARSE, lambda file, text: {"tier": "fast", "file_id": file, "user_metadata": {"order": text}}
+    ),
     "upload_parse": _form(f"{PARSE}/upload"),
     "create_file": _form(FILES),
     "upload_parsing_file": _form("/api/v1/parsing/upload"),
@@ -64,6 +86,25 @@ CREATING: dict[str, Send] = {
     ),
     "create_webhook_config": _json(
         "/api/v1/beta/webhook-configs", lambda text: {"webhook_url": f"https://8.8.8.8/{text}"}
+    ),
+    "create_directory": _json(DIRECTORIES, lambda text: {"name": text}),
+    "upload_directory_file": _to_directory,
+    "create_batch": _with_file(
+        "/api/v2/batches",
+        lambda file, text: {
+            "config": {"job": {"type": "parse_v2", "configuration_id": "cfg-PARSE_FAST"}},
+            "file_ids": [file] * (1 if text == "a" else 2),
+        },
+    ),
+    "create_extract": _annotation(
+        "/api/v2/extract",
+        lambda text: {"data_schema": {"type": "object", "properties": {text: {"type": "string"}}}},
+    ),
+    "create_classify": _annotation(
+        "/api/v2/classify", lambda text: {"rules": [{"type": "letter", "description": f"A letter about {text}."}]}
+    ),
+    "create_split": _annotation(
+        "/api/v1/split/jobs", lambda text: {"categories": [{"name": "letter", "description": f"About {text}."}]}
     ),
 }
 
@@ -80,8 +121,7 @@ def test_the_same_request_gets_the_first_response_and_another_is_refused(name: s
     assert again["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first.headers
     assert code_of(send(api, "b"), 422) == "idempotency_key_reused"
-    if name != "create_parse":  # the file belongs to the project
-        assert send(stranger, "a").json()["id"] != first.json()["id"], "keys belong to a project"
+    assert send(stranger, "a").json()["id"] != first.json()["id"], "keys belong to a project"
 
 
 def test_the_description_names_the_header_at_each_of_these_addresses(api: Api) -> None:

@@ -84,8 +84,15 @@ def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: A
 
 def test_the_test_above_covers_every_address_with_an_id() -> None:
     named = {"<str:file_id>", "<str:job_id>"}  # test_projects.py has a test for ids of projects
-    # test_first_api.py, test_page_images.py and test_extract.py have tests of their own.
-    elsewhere = (f"{PARSING}/", "api/v1/files/", "api/v2/extract/")
+    # test_first_api.py, test_page_images.py, test_extract.py and test_classify_and_split.py have tests of their own.
+    elsewhere = (
+        f"{PARSING}/",
+        "api/v1/files/",
+        "api/v2/extract/",
+        "api/v2/classify/",
+        "api/v1/split/",
+        "api/v1/beta/split/",
+    )
     found = {address for address in addresses() if any(name in address for name in named)}
     assert {address for address in found if not address.startswith(elsewhere)} == {
         "api/v1/beta/files/<str:file_id>",
