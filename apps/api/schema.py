@@ -203,3 +203,13 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "A key created with `manage.py create_api_key NAME`"}
+
+
+class KeyInOtherHeadersScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "apps.api.compatible.base.KeyInOtherHeaders"
+    name = "KeyInHeader"
+    priority = 1  # before that of its base class
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        description = "The same key. `unstructured-api-key` and `Authorization: Bearer` work, too."
+        return {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": description}
