@@ -167,6 +167,8 @@ class Gateway:
         """Make one call. Return None if it failed and another may follow."""
         if attempt.scope.should_stop():
             raise Stopped
+        for target in attempt.candidates()[:1]:
+            attempt.request(target)  # is kept; making it in the slot would keep the slot from another call
         with self._concurrency_slot(attempt.scope):
             in_flight = self._start_call(attempt)
             if in_flight.tier == "batch":
