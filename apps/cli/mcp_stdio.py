@@ -27,7 +27,7 @@ _PATH = {"type": "string", "description": "a file on this computer, inside the f
 Json = dict[str, Any]
 
 
-class _Refused(Exception):
+class _CallRefused(Exception):
     """The file or the service is at fault. The text is a code, a colon and a sentence."""
 
 
@@ -89,7 +89,7 @@ class _Relay:
             response = self._response_to(message) if isinstance(message, dict) else self._send(line)
         except ValueError:
             response = _error(None, "The message is not valid JSON.", code=-32700)
-        except (_Refused, httpx.HTTPError, OSError) as error:
+        except (_CallRefused, httpx.HTTPError, OSError) as error:
             sent_id = message.get("id") if isinstance(message, dict) else None
             fault = str(error) or type(error).__name__
             if isinstance(error, httpx.HTTPError):
@@ -111,8 +111,8 @@ class _Relay:
         if isinstance(path, str):
             try:
                 arguments = {"job_id": self._upload(path, params["arguments"])}
-            except (_Refused, OSError) as error:
-                text = str(error) if isinstance(error, _Refused) else f"file_unreadable: {error.strerror}: {path}"
+            except (_CallRefused, OSError) as error:
+                text = str(error) if isinstance(error, _CallRefused) else f"file_unreadable: {error.strerror}: {path}"
                 result = {"content": [{"type": "text", "text": text}], "isError": True}
                 return {"jsonrpc": "2.0", "id": message.get("id"), "result": result}
             message = {**message, "params": {**params, "arguments": arguments}}
@@ -122,20 +122,20 @@ class _Relay:
         return response
 
     def _send(self, body: bytes) -> Json | None:
-        """Return the service's response; None if the message gets none. Raise _Refused or HTTPError."""
+        """Return the service's response; None if the message gets none. Raise _CallRefused or HTTPError."""
         response = self._http.post("/mcp", content=body, headers={"Content-Type": "application/json"})
         if response.status_code == 202:
             return None
         content = response.json() if "json" in response.headers.get("Content-Type", "") else {}
         if isinstance(content, dict) and content.get("jsonrpc") == "2.0":
             return content
-        raise _Refused(_fault(response, content))
+        raise _CallRefused(_fault(response, content))
 
     def _upload(self, path: str, arguments: Json) -> str:
-        """Create a job for a local file and return its id. Raise _Refused, OSError or HTTPError."""
+        """Create a job for a local file and return its id. Raise _CallRefused, OSError or HTTPError."""
         file = (self._folder / path).resolve()
         if not file.is_relative_to(self._folder):
-            raise _Refused(
+            raise _CallRefused(
                 f"file_unreadable: {path} is not in {self._folder}. Only files in this folder may be parsed."
             )
         configuration = {"tier": arguments.get("tier") or self._default_tier(), "version": "latest"}
@@ -149,7 +149,7 @@ class _Relay:
             )
         content = response.json() if "json" in response.headers.get("Content-Type", "") else {}
         if not response.is_success:
-            raise _Refused(_fault(response, content))
+            raise _CallRefused(_fault(response, content))
         return str(content["id"])
 
     def _default_tier(self) -> str:

@@ -122,7 +122,7 @@ class ClassifyJobs(ApiView):
         if parsing.lang:
             detail = "The language is detected."
             warnings.append(sources.without_effect("configuration.parsing_configuration.lang", detail))
-        source = sources.Source(
+        source = sources.AnnotationSource(
             file_input=sources.one_input(wanted.file_input, wanted.file_id, wanted.parse_job_id),
             target_pages=parsing.target_pages or "",
             pages_path=("configuration", "parsing_configuration", "target_pages"),

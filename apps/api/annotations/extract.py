@@ -155,7 +155,7 @@ class ExtractJobs(ApiView):
             detail = "Saved extract configurations are not supported. Send the options in configuration."
             raise sources.not_supported(("configuration_id" if wanted.configuration_id else "configuration",), detail)
         schemas.check_schema(configuration.data_schema)
-        source = sources.Source(
+        source = sources.AnnotationSource(
             file_input=wanted.file_input,
             parse_tier=configuration.parse_tier or _PARSE_TIERS.get(configuration.tier or "", configuration.tier),
             parse_config_id=configuration.parse_config_id,

@@ -45,7 +45,7 @@ DEFAULT_PARSE_TIER = "fast"
 Warnings = Sequence[dict[str, str]]
 
 
-class Source(BaseModel):
+class AnnotationSource(BaseModel):
     """How the document is parsed before the model reads it. ``pages_path``: where the request has ``target_pages``."""
 
     pages_path: tuple[str, ...] = ("configuration", "target_pages")
@@ -67,7 +67,9 @@ class AcceptedJob:
     name: str
 
 
-def accept_annotation(project: Project, source: Source, task: AnnotationTask, warnings: Warnings = ()) -> AcceptedJob:
+def accept_annotation(
+    project: Project, source: AnnotationSource, task: AnnotationTask, warnings: Warnings = ()
+) -> AcceptedJob:
     """Check a request for a job.
 
     Raise DocumentNotFound, JobNotFound, JobNotFinished, what ``accept_request`` raises, and the errors of
@@ -178,7 +180,7 @@ def _parsed_job(project: Project, job_id: str) -> ParseJob:
         ) from None
 
 
-def _of_file(project: Project, source: Source) -> tuple[Document, JobRequest]:
+def _of_file(project: Project, source: AnnotationSource) -> tuple[Document, JobRequest]:
     document = find_file(project, source.file_input)
     with storage_errors(), storage.open_for_reading(storage.original(document.pk)) as content:
         check_type(content.read(HEAD_BYTES))
@@ -196,7 +198,7 @@ def _of_file(project: Project, source: Source) -> tuple[Document, JobRequest]:
     return document, replace(accepted, webhooks=_webhooks(project, source))
 
 
-def _of_job(project: Project, job: ParseJob, source: Source) -> tuple[Document | None, JobRequest]:
+def _of_job(project: Project, job: ParseJob, source: AnnotationSource) -> tuple[Document | None, JobRequest]:
     if not job.has_ended or not job.result_folder:
         raise JobNotFinished
     options = job.parsed_options
@@ -216,7 +218,7 @@ def _of_job(project: Project, job: ParseJob, source: Source) -> tuple[Document |
     )
 
 
-def _webhooks(project: Project, source: Source) -> Any:
+def _webhooks(project: Project, source: AnnotationSource) -> Any:
     named = JobOptions(
         webhook_configurations=source.webhook_configurations,
         webhook_configuration_ids=source.webhook_configuration_ids,

@@ -76,14 +76,14 @@ class SplitRequest(Options):
     webhook_configuration_ids: Names | None = None
 
 
-class Segment(BaseModel):
+class FoundSegment(BaseModel):
     category: str
     confidence_category: Literal["high", "medium", "low"]
     pages: list[int]
 
 
 class SplitResult(BaseModel):
-    segments: list[Segment]
+    segments: list[FoundSegment]
 
 
 class SplitJob(BaseModel):
@@ -139,7 +139,7 @@ class SplitJobs(ApiView):
         warnings = [*sources.unknown_options(wanted), *sources.unknown_options(configuration, "configuration.")]
         if configuration.version not in (None, "latest"):
             warnings.append(sources.without_effect("configuration.version", "There is one version of split."))
-        source = sources.Source(
+        source = sources.AnnotationSource(
             file_input=sources.one_input(wanted.file_input, older),
             parse_tier=configuration.parse_tier,
             parse_config_id=configuration.parse_config_id,

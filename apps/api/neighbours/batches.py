@@ -101,7 +101,7 @@ class BatchResult(BaseModel):
     error_message: str | None = None
 
 
-class Batch(BaseModel):
+class BatchFacts(BaseModel):
     """``status`` follows from the jobs; a batch is COMPLETED when all have ended, also if some failed.
 
     ``jobs``, an extension, counts the jobs by status. ``results`` needs ``expand=results``.
@@ -119,7 +119,7 @@ class Batch(BaseModel):
 
 
 class BatchList(BaseModel):
-    items: list[Batch]
+    items: list[BatchFacts]
     next_page_token: str | None = None
     total_size: int
 
@@ -130,7 +130,7 @@ class Batches(ApiView):
         tags=["batches"],
         parameters=IDEMPOTENCY_KEY,
         request={JSON: NewBatch},
-        responses={200: Batch, **JOB_PROBLEMS},
+        responses={200: BatchFacts, **JOB_PROBLEMS},
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
@@ -188,7 +188,10 @@ class Batches(ApiView):
 
 class BatchById(ApiView):
     @extend_schema(
-        operation_id="get_batch", tags=["batches"], parameters=query(expand=list), responses={200: Batch, **PROBLEMS}
+        operation_id="get_batch",
+        tags=["batches"],
+        parameters=query(expand=list),
+        responses={200: BatchFacts, **PROBLEMS},
     )
     def get(self, request: Request, batch_id: str) -> HttpResponse:
         """Return a batch; with ``expand=results`` also its files and their jobs."""
@@ -205,7 +208,7 @@ class BatchById(ApiView):
 
 
 class CancelBatch(ApiView):
-    @extend_schema(operation_id="cancel_batch", tags=["batches"], request=None, responses={200: Batch, **PROBLEMS})
+    @extend_schema(operation_id="cancel_batch", tags=["batches"], request=None, responses={200: BatchFacts, **PROBLEMS})
     def post(self, request: Request, batch_id: str) -> HttpResponse:
         """Cancel the open jobs of a batch. Jobs that have ended keep their results."""
         batch = batches.find_batch(project=project_of(request), batch_id=batch_id)
@@ -255,16 +258,16 @@ def _status(name: str | None) -> BatchStatus | None:
     raise InvalidOption(detail, location=("query", "status"), value=name)
 
 
-def _represented(rows: list[JobBatch]) -> list[Batch]:
+def _represented(rows: list[JobBatch]) -> list[BatchFacts]:
     counts = queries.batch_counts([row.pk for row in rows])
     return [_represent(row, counts.get(row.pk, {})) for row in rows]
 
 
-def _represent(batch: JobBatch, counts: dict[str, int]) -> Batch:
+def _represent(batch: JobBatch, counts: dict[str, int]) -> BatchFacts:
     jobs: dict[str, int] = {}
     for state, count in counts.items():
         jobs[STATUS[state]] = jobs.get(STATUS[state], 0) + count
-    return Batch(
+    return BatchFacts(
         id=batch.pk,
         project_id=str(batch.project_id),
         source_directory_id=batch.directory_id,

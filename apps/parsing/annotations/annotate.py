@@ -40,7 +40,7 @@ class DocumentTooLong(ParseError):
 
 
 @dataclass(frozen=True)
-class Annotation:
+class CheckedAnnotation:
     """A checked answer, and what it took. ``cost_nanos`` is None if the price of a call is unknown."""
 
     data: dict[str, Any]
@@ -59,7 +59,7 @@ class Annotation:
         }
 
 
-def annotate(task: AnnotationTask, pages: Sequence[Page], scope: CallScope, gateway: Gateway) -> Annotation:
+def annotate(task: AnnotationTask, pages: Sequence[Page], scope: CallScope, gateway: Gateway) -> CheckedAnnotation:
     """Ask until an answer fits: each deployment once more, with what was wrong with its first answer.
 
     Raise UnusableAnswer (``output_invalid``) if none does, DocumentTooLong, and the errors of ``Gateway.complete``.
@@ -101,7 +101,7 @@ def annotate(task: AnnotationTask, pages: Sequence[Page], scope: CallScope, gate
                 f"No model's answer fits the JSON schema. {last} {advice}", code=OUTPUT_INVALID
             ) from error
         raise
-    return Annotation(completion.checked, completion.target, completion.calls, completion.cost_nanos)
+    return CheckedAnnotation(completion.checked, completion.target, completion.calls, completion.cost_nanos)
 
 
 def checked_answer(

@@ -61,7 +61,7 @@ class ConvertResponse(BaseModel):
     warnings: list[dict[str, Any]] = []
 
 
-class Failure(BaseModel):
+class ErrorOfDocument(BaseModel):
     category: str
     message: str
     retryable: bool
@@ -71,7 +71,7 @@ class Failure(BaseModel):
 
 class TaskFailure(BaseModel):
     kind: str = "TaskFailureResult"
-    failure: Failure
+    failure: ErrorOfDocument
 
 
 class TaskResult(RootModel[ConvertResponse | TaskFailure]):
@@ -93,7 +93,7 @@ class TaskStatus(BaseModel):
     task_position: int | None = None
     task_meta: TaskMeta
     error_message: str | None = None
-    failure: Failure | None = None
+    failure: ErrorOfDocument | None = None
     warnings: list[dict[str, Any]] = []
 
 
@@ -150,13 +150,15 @@ def convert_response(job: ParseJob) -> ConvertResponse:
     )
 
 
-def _failure(job: ParseJob) -> Failure | None:
+def _failure(job: ParseJob) -> ErrorOfDocument | None:
     if STATUS[job.state] != "failure":
         return None
     code = job.error_code or "cancelled"
     message = f"{code}: {job.error_detail or 'The job was cancelled.'}"
     category = _CATEGORIES.get(code, "backend_failure")
-    return Failure(category=category, message=message, retryable=error_kind(code).retryable, details={"code": code})
+    return ErrorOfDocument(
+        category=category, message=message, retryable=error_kind(code).retryable, details={"code": code}
+    )
 
 
 def _errors(job: ParseJob) -> Iterator[ErrorItem]:

@@ -79,7 +79,7 @@ class HttpSource(BaseModel):
     headers: Annotated[dict[str, Any], Field(json_schema_extra={"maxProperties": 0})] = {}
 
 
-class Target(BaseModel):
+class ConvertTarget(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     kind: Annotated[str, Field(json_schema_extra={"enum": ["inbody"]})] = "inbody"
@@ -92,7 +92,7 @@ class ConvertRequest(BaseModel):
     sources: list[Annotated[FileSource | HttpSource, Field(discriminator="kind")]] = []
     file_sources: list[FileSource] = []
     http_sources: list[HttpSource] = []
-    target: Target = Target()
+    target: ConvertTarget = ConvertTarget()
     callbacks: Annotated[list[Any], Field(json_schema_extra={"maxItems": 0})] = []
 
 

@@ -124,7 +124,7 @@ class PollStatus(CompatibleView):
         return json_response(task_status(long_poll.wait_for_end(job, seconds=seconds)))
 
 
-class Result(CompatibleView):
+class DoclingResult(CompatibleView):
     @extend_schema(operation_id="docling_result", tags=TAGS, responses={200: TaskResult, **PROBLEMS})
     def get(self, request: Request, task_id: str) -> HttpResponseBase:
         """Return the result of a task, or why it failed. It can be fetched again and again."""
@@ -134,7 +134,7 @@ class Result(CompatibleView):
         return delivery.compressed(request, delivery.private(json_response(task_result(job))))
 
 
-class Health(PublicView):
+class DoclingHealth(PublicView):
     @extend_schema(operation_id="docling_health", tags=TAGS, responses={200: dict[str, str]})
     def get(self, request: Request) -> HttpResponse:
         """Return that the web process responds."""

@@ -36,7 +36,7 @@ def elements_of(
     common: dict[str, Any] = {"filename": name, "filetype": media_type}
     if languages := options.languages or options.ocr_languages:
         common["languages"] = list(languages)
-    writer = _Writer(options, common, with_html=_infers_tables(options, media_type))
+    writer = _ElementWriter(options, common, with_html=_infers_tables(options, media_type))
     for page in pages:
         yield from writer.page(page)
 
@@ -47,7 +47,7 @@ def _infers_tables(options: PartitionOptions, media_type: str) -> bool:
     return kind not in skipped and (options.pdf_infer_table_structure or kind != "pdf")
 
 
-class _Writer:
+class _ElementWriter:
     def __init__(self, options: PartitionOptions, common: Mapping[str, Any], *, with_html: bool) -> None:
         self._options, self._common, self._with_html = options, common, with_html
         self._count = 0
