@@ -99,7 +99,7 @@ class InvalidIdempotencyKey(RequestError):
 
 
 class Unauthenticated(RequestError):
-    """The API key is missing or not valid. Send Authorization: Bearer KEY. Command: manage.py create_api_key NAME."""
+    """The API key is missing or not valid. Send Authorization: Bearer KEY (manage.py create_api_key NAME)."""
 
     code = "unauthenticated"
 

@@ -141,8 +141,17 @@ def query(**names: type | dict[str, Any]) -> list[OpenApiParameter]:
     return parameters
 
 
-def one_of(values: Iterable[str]) -> dict[str, Any]:
-    return {"type": "string", "enum": list(dict.fromkeys(values))}
+def job_list_query(statuses: Iterable[str], **more: type | dict[str, Any]) -> list[OpenApiParameter]:
+    """Return the query parameters of a list of jobs, and those in ``more``, as ``query`` has them."""
+    return query(
+        status={"type": "string", "enum": list(dict.fromkeys(statuses))},
+        job_ids=list,
+        created_at_on_or_after=str,
+        created_at_on_or_before=str,
+        page_size=int,
+        page_token=str,
+        **more,
+    )
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:

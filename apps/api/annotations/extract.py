@@ -17,7 +17,7 @@ from apps.api.error_codes import llamaparse_code
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
-from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, one_of, query
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, job_list_query, query
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import STATUS, ApiStatus, DeletedJob, ErrorSummary, PageTotals, represent_job
 from apps.jobs.commands.cancel import cancel_job
@@ -171,22 +171,12 @@ class ExtractJobs(ApiView):
     @extend_schema(
         operation_id="list_extract",
         tags=["extract"],
-        parameters=query(
-            status=one_of(STATUS.values()),
-            job_ids=list,
-            file_input=str,
-            document_input_type=str,
-            created_at_on_or_after=str,
-            created_at_on_or_before=str,
-            expand=list,
-            page_size=int,
-            page_token=str,
-        ),
+        parameters=job_list_query(STATUS.values(), file_input=str, document_input_type=str, expand=list),
         responses={200: ExtractJobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
         """List the project's extract jobs, newest first, without their results. ``expand``: configuration."""
-        page = sources.listed_jobs(request, JobKind.EXTRACT)
+        page = sources.listed_annotations(request, JobKind.EXTRACT)
         expand = query_parameters.values(request, "expand")
         items = [represent(job, expand, with_result=METADATA in expand) for job in page.rows]
         return json_response(ExtractJobList(items=items, next_page_token=page.next_token, total_size=page.total))

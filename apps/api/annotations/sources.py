@@ -18,13 +18,13 @@ from apps.api.requests import query_parameters
 from apps.api.requests.idempotency import create_once
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors
-from apps.api.v2.find_jobs import find_job
+from apps.api.v2.find_jobs import find_job, listed_jobs, page_of_jobs
 from apps.api.v2.job_request import MAX_WARNINGS, accept_request
 from apps.api.v2.options import ParseOptions
 from apps.api.v2.parse import HEAD_BYTES, check_type
 from apps.api.v2.representations import STATUS
 from apps.api.webhooks.targets import requested_targets
-from apps.core.pagination import NEWEST_FIRST, PageOfRows
+from apps.core.pagination import PageOfRows
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
@@ -125,24 +125,12 @@ def find_job_of_kind(request: Request, kind: JobKind, job_id: str) -> ParseJob:
     return job
 
 
-def listed_jobs(request: Request, kind: JobKind, statuses: Mapping[str, str] = STATUS) -> PageOfRows[ParseJob]:
+def listed_annotations(request: Request, kind: JobKind, statuses: Mapping[str, str] = STATUS) -> PageOfRows[ParseJob]:
     """Return the page of the project's jobs of this kind that the request asks for, newest first.
 
     ``statuses``: how the API names each state.
     """
-    status = query_parameters.text(request, "status")
-    states = [state for state, name in statuses.items() if status and name.lower() == status.lower()]
-    if status and not states and status != "THROTTLED":  # LlamaParse's clients know it, and no job has it here
-        detail = f"The status is unknown. Send one of: {', '.join(dict.fromkeys(statuses.values()))}."
-        raise InvalidOption(detail, location=("query", "status"), value=status)
-    rows = job_queries.list_jobs(
-        project=project_of(request),
-        states=states if status else None,
-        job_ids=query_parameters.values(request, "job_ids") or None,
-        created_from=query_parameters.moment(request, "created_at_on_or_after"),
-        created_until=query_parameters.moment(request, "created_at_on_or_before"),
-        kind=kind,
-    )
+    rows = listed_jobs(request, kind, statuses, unused_statuses=("THROTTLED",))
     named = query_parameters.text(request, "file_input") or query_parameters.text(request, "document_input_value")
     if named:
         rows = rows.filter(Q(source_job=named) | Q(document_id=named, source_job=""))
@@ -150,8 +138,7 @@ def listed_jobs(request: Request, kind: JobKind, statuses: Mapping[str, str] = S
         rows = rows.exclude(source_job="") if of_type == "parse_job_id" else rows.filter(source_job="")
     if query_parameters.text(request, "configuration_id"):
         rows = rows.none()
-    size, token = query_parameters.page_size(request), query_parameters.text(request, "page_token")
-    return query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
+    return page_of_jobs(request, rows)
 
 
 def file_input_of(job: ParseJob) -> str:

@@ -16,7 +16,7 @@ from apps.api.error_codes import llamaparse_code
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
-from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, one_of, query
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, job_list_query, query
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import ErrorSummary, represent_job
 from apps.jobs.commands.cancel import cancel_job
@@ -161,19 +161,12 @@ class SplitJobs(ApiView):
     @extend_schema(
         operation_id="list_split",
         tags=["split"],
-        parameters=query(
-            status=one_of(SPLIT_STATUS.values()),
-            job_ids=list,
-            created_at_on_or_after=str,
-            created_at_on_or_before=str,
-            page_size=int,
-            page_token=str,
-        ),
+        parameters=job_list_query(SPLIT_STATUS.values()),
         responses={200: SplitJobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
         """List the project's split jobs, newest first."""
-        page = sources.listed_jobs(request, JobKind.SPLIT, SPLIT_STATUS)
+        page = sources.listed_annotations(request, JobKind.SPLIT, SPLIT_STATUS)
         items = [represent(job) for job in page.rows]
         return json_response(SplitJobList(items=items, next_page_token=page.next_token, total_size=page.total))
 

@@ -22,11 +22,11 @@ from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
-from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, one_of, query
+from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, job_list_query, query
 from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, storage_errors, store
-from apps.api.v2.find_jobs import find_job
+from apps.api.v2.find_jobs import find_job, listed_jobs, page_of_jobs
 from apps.api.v2.job_request import accept_request, with_unknown_fields
 from apps.api.v2.options import ParseOptions, ParseRequest
 from apps.api.v2.representations import (
@@ -42,7 +42,7 @@ from apps.api.v2.result_files import EXPANDS, links_of_result
 from apps.api.v2.result_types import JobResult
 from apps.api.v2.results import job_with_sections
 from apps.api.v2.tiers import known_versions
-from apps.core.pagination import NEWEST_FIRST, SortOrder
+from apps.core.pagination import SortOrder
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries as job_queries
@@ -50,7 +50,6 @@ from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import JobRequest, submit_job
-from apps.jobs.errors import InvalidOption
 from apps.jobs.option_groups import WHOLE, Options
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile
@@ -82,33 +81,12 @@ class ParseJobs(ApiView):
     @extend_schema(
         operation_id="list_parse",
         tags=["parse"],
-        parameters=query(
-            status=one_of(STATUS.values()),
-            job_ids=list,
-            created_at_on_or_after=str,
-            created_at_on_or_before=str,
-            page_size=int,
-            page_token=str,
-        ),
+        parameters=job_list_query(STATUS.values()),
         responses={200: JobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
         """List the project's jobs, newest first."""
-        status = query_parameters.text(request, "status")
-        states = [state for state, api_status in STATUS.items() if status and api_status == status.upper()]
-        if status and not states:
-            detail = f"The status is unknown. Send one of: {', '.join(dict.fromkeys(STATUS.values()))}."
-            raise InvalidOption(detail, location=("query", "status"), value=status)
-        rows = job_queries.list_jobs(
-            project=project_of(request),
-            states=states or None,
-            job_ids=query_parameters.values(request, "job_ids") or None,
-            created_from=query_parameters.moment(request, "created_at_on_or_after"),
-            created_until=query_parameters.moment(request, "created_at_on_or_before"),
-        )
-        size = query_parameters.page_size(request)
-        token = query_parameters.text(request, "page_token")
-        page = query_parameters.paginate(rows, order=NEWEST_FIRST, size=size, token=token)
+        page = page_of_jobs(request, listed_jobs(request))
         items = [represent_job(job) for job in page.rows]
         return json_response(JobList(items=items, next_page_token=page.next_token, total_size=page.total))
 
