@@ -86,6 +86,10 @@ other_programs() {
     run_tier "acceptance, other programs" $OTHERS
 }
 
+faults() {
+    run_tier "faults" tests/chaos
+}
+
 documentation() {
     run_tier "documentation" tests/test_documentation.py
 }
@@ -100,7 +104,7 @@ rabbitmq() {
 
 # The longest tiers first, so that both lanes end at about the same time.
 run_in_lanes set_up unit_pages unit_others &&
-    run_in_lanes rabbitmq jobs_on_postgres integration other_programs jobs_on_sqlite embedded documentation deployment
+    run_in_lanes rabbitmq jobs_on_postgres integration other_programs jobs_on_sqlite embedded faults documentation deployment
 status=$?
 
 echo "--- all tiers"

@@ -73,7 +73,7 @@ class ModelWorkers:
 
     def deploy(self, *wanted: Mapping[str, Any]) -> None:
         """Replace all deployments with these, and wait until the workers know them; ``deployed`` describes one."""
-        self.service.run_python(_DEPLOY.format(wanted=json.dumps(wanted)))
+        deploy(self.service, *wanted)
         known_at = self.last_called_at + float(SHORT_TIMES["PROVIDERS_REREAD_SECONDS"]) + 0.2
         time.sleep(max(0.0, known_at - time.monotonic()))
 
@@ -83,6 +83,11 @@ class ModelWorkers:
 
     def _configured_service(self) -> RunningService:
         return replace(self.service, settings={**self.service.settings, **SETTINGS, **self.settings})
+
+
+def deploy(service: RunningService, *wanted: Mapping[str, Any]) -> None:
+    """Replace all deployments of a service with these; ``deployed`` describes one."""
+    service.run_python(_DEPLOY.format(wanted=json.dumps(wanted)))
 
 
 def deployed(server: FakeProvider, family: str = "openai", **fields: Any) -> dict[str, Any]:
