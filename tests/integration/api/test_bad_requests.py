@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from apps.api.urls import urlpatterns
 from apps.documents.models import Document
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from tests.documents.long import long_document
@@ -240,6 +243,28 @@ def test_an_unexpected_error_is_logged_and_its_details_are_not_sent(
     assert b"ZeroDivision" not in response.content
     assert "find-me-again" in caplog.text
     assert "secret of /srv/inside" in caplog.text
+
+
+def test_no_view_shows_the_details_of_an_unexpected_error(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("secret of /srv/inside")
+
+    views = {pattern.callback.view_class: pattern for pattern in urlpatterns if hasattr(pattern.callback, "view_class")}
+    broken_views = 0
+    for view, pattern in views.items():
+        path = re.sub("<[^>]*>", "1", str(pattern.pattern))
+        if issubclass(view, SpectacularAPIView | SpectacularSwaggerView):
+            continue  # served by the library; they have no input of ours
+        for method in ("get", "post", "put", "delete"):
+            if not hasattr(view, method):
+                continue
+            monkeypatch.setattr(view, method, broken)
+            response = getattr(api, method)(f"/{path}", headers={"x-request-id": "find-me-again"})
+            assert code_of(response, 500) == "internal_error", path
+            assert response["X-Request-Id"] == "find-me-again"
+            assert not re.search(b"secret|ZeroDivision|Traceback|/srv", response.content), path
+            broken_views += 1
+    assert broken_views > 80
 
 
 def test_an_unavailable_database_is_reported_with_its_code(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

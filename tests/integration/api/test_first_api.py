@@ -11,7 +11,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
-from apps.api.v1.urls import parsing_urls
 from apps.jobs.models import ParseJob
 from tests.documents.long import heading_of, long_document
 from tests.documents.picture import document_with_a_picture
@@ -347,12 +346,3 @@ def test_details_history_extensions_and_links_describe_the_job(api: Api, parsed:
     assert b"# The river" in b"".join(api.get(link["url"].partition("testserver")[2]))
     assert code_of(api.get(f"{PARSING}/job/{job_id}/read/secrets.env"), 404) == "not_found"
     assert code_of(api.get(f"{PARSING}/job/{job_id}/result/structured"), 404) == "not_found"
-
-
-def test_jobs_of_other_projects_are_not_found(api: Api, stranger: Api, parsed: Any) -> None:
-    job_id = parsed()
-    named = [str(route.pattern) for route in parsing_urls("api/v1/parsing") if "<str:job_id>" in str(route.pattern)]
-    assert len(named) > 15
-    for address in named:
-        path = address.replace("<str:job_id>", job_id).replace("<str:name>", "page_1.jpg")
-        assert code_of(stranger.get(f"/{path}"), 404) == "not_found"

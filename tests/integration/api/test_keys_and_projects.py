@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,7 +10,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from apps.accounts import services as accounts
-from apps.api.v1.urls import OLD_PARSING, PARSING
+from apps.api.v1.urls import OLD_PARSING
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
 SIGNED = {"api/v2/parse/signed/<str:token>", "api/v1/beta/files/signed/<str:token>", "api/ocr-exchange/<str:token>"}
@@ -49,62 +48,15 @@ def test_every_address_requires_a_key(address: str, transactional_db: None) -> N
     assert {response.status_code for response in responses} == {401}
 
 
-def test_objects_of_another_project_look_like_unknown_ones(api: Api, stranger: Api) -> None:
+def test_lists_and_filters_show_nothing_of_another_project(api: Api, stranger: Api) -> None:
+    """test_other_projects.py asks for single objects."""
     file_id, job_id = api.upload().json()["id"], api.parse().json()["id"]
-    unknown = {"file": file_id[:-8] + "00000000", "job": job_id[:-8] + "00000000"}
 
-    def ask(file: str, job: str) -> list[bytes]:
-        common: dict[str, Any] = {"headers": {"x-request-id": "same-for-both"}}
-        responses = [
-            stranger.get(f"{FILES}/{file}", **common),
-            stranger.delete(f"{FILES}/{file}", **common),
-            stranger.get(f"{FILES}/{file}/content", **common),
-            stranger.get(f"{PARSE}/{job}?expand=text", **common),
-            stranger.delete(f"{PARSE}/{job}", **common),
-            stranger.post(f"{PARSE}/{job}/cancel", **common),
-            stranger.post(f"{PARSE}/{job}/retry", content_type="application/json", **common),
-            stranger.get(f"{PARSE}/{job}/events", **common),
-            stranger.get(f"{PARSE}/{job}/pages", **common),
-            stranger.get(f"{PARSE}/{job}/pages/1", **common),
-            stranger.get(f"{PARSE}/{job}/images/page_1.jpg", **common),
-            stranger.post(PARSE, {"tier": "fast", "file_id": file}, content_type="application/json", **common),
-        ]
-        assert {code_of(response, 404) for response in responses} == {"not_found"}
-        return [response.content for response in responses]
-
-    assert ask(file_id, job_id) == ask(unknown["file"], unknown["job"])
     for path in (FILES, f"{FILES}?file_ids={file_id}", PARSE, f"{PARSE}?job_ids={job_id}"):
         response = stranger.get(path).json()
         assert (response["items"], response["total_size"]) == ([], 0)
     query = stranger.post(f"{FILES}/query", {"filter": {"file_ids": [file_id]}}, content_type="application/json")
     assert query.json()["items"] == []
-    assert api.job(job_id).json()["job"]["status"] == "PENDING"
-    assert api.get(f"{FILES}/{file_id}").status_code == 200
-
-
-def test_the_test_above_covers_every_address_with_an_id() -> None:
-    named = {"<str:file_id>", "<str:job_id>"}  # test_projects.py has a test for ids of projects
-    # test_first_api.py, test_page_images.py, test_extract.py and test_classify_and_split.py have tests of their own.
-    elsewhere = (
-        f"{PARSING}/",
-        "api/v1/files/",
-        "api/v2/extract/",
-        "api/v2/classify/",
-        "api/v1/split/",
-        "api/v1/beta/split/",
-    )
-    found = {address for address in addresses() if any(name in address for name in named)}
-    assert {address for address in found if not address.startswith(elsewhere)} == {
-        "api/v1/beta/files/<str:file_id>",
-        "api/v1/beta/files/<str:file_id>/content",
-        "api/v2/parse/<str:job_id>",
-        "api/v2/parse/<str:job_id>/cancel",
-        "api/v2/parse/<str:job_id>/retry",
-        "api/v2/parse/<str:job_id>/events",
-        "api/v2/parse/<str:job_id>/pages",
-        "api/v2/parse/<str:job_id>/pages/<str:page_number>",
-        "api/v2/parse/<str:job_id>/images/<str:name>",
-    }
 
 
 def test_project_id_must_be_the_project_of_the_key(api: Api, stranger: Api) -> None:
