@@ -12,9 +12,11 @@ import psutil
 import pytest
 
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.errors import DocumentError, EncryptedDocument, WrongPassword
+from apps.pages.model.errors import DocumentError, EncryptedDocument, PageError, WrongPassword
 from apps.pages.sandbox.client import Limits, Reader
 from tests.documents import hostile
+from tests.documents.hostile import Hostile
+from tests.documents.hostile_rows import ROWS
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "hostile"
 LIMITS = Limits(wall_seconds=10, cpu_seconds=10, memory_bytes=512 << 20)
@@ -50,6 +52,38 @@ def codes_and_text(reader: Reader, document: Path, password: str | None = None) 
     return codes, text
 
 
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, id=f"{row.row}-{row.name}", marks=[pytest.mark.long] if row.is_slow else []) for row in ROWS],
+)
+def test_rows_of_the_table_of_hostile_inputs(reader: Reader, tmp_path: Path, row: Hostile) -> None:
+    """Read a document and render its first page: each ends with a result or a code that its row allows."""
+    document = tmp_path / f"document.{row.ending}"
+    document.write_bytes(row.make())
+
+    codes, text = codes_and_text(reader, document, row.password)
+    if "result" in codes:
+        codes |= rendering_codes(reader, document, row.password)
+
+    assert codes <= row.codes
+    assert "\x00" not in text
+    assert text == text.encode("utf-8", "replace").decode()
+    assert "root:" not in text
+
+
+def rendering_codes(reader: Reader, document: Path, password: str | None) -> set[str]:
+    """Render the first page at 150 dpi for OCR; return the code of its failure, if any."""
+    started = time.monotonic()
+    media_type = reader.inspect(document, password=password, limits=LIMITS).media_type
+    try:
+        reader.render(document, 1, dpi=150, password=password, media_type=media_type, limits=LIMITS)
+    except PageError as error:
+        return {error.code}
+    finally:
+        assert time.monotonic() - started < MAX_SECONDS
+    return set()
+
+
 @pytest.mark.parametrize("name", sorted(hostile.DOCUMENTS))
 def test_generated_hostile_documents(reader: Reader, tmp_path: Path, name: str) -> None:
     make, expected = hostile.DOCUMENTS[name]
@@ -64,10 +98,12 @@ def test_generated_hostile_documents(reader: Reader, tmp_path: Path, name: str) 
     assert "root:" not in text
 
 
-@pytest.mark.parametrize("name", ["nested-forms", "self-calling-form"])
-def test_forms_without_end_are_refused_before_they_fill_the_memory(reader: Reader, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("make", [hostile.nested_forms, hostile.self_calling_form])
+def test_forms_without_end_are_refused_before_they_fill_the_memory(
+    reader: Reader, tmp_path: Path, make: hostile.Make
+) -> None:
     document = tmp_path / "document"
-    document.write_bytes(hostile.DOCUMENTS[name][0]())
+    document.write_bytes(make())
     reader.start()
     assert reader.pid is not None
     process = psutil.Process(reader.pid)
