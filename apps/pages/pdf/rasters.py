@@ -13,6 +13,7 @@ from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.model.vision_image import paint_outside
+from apps.pages.pdf.repair import repaired
 
 MAX_SEARCHED_OBJECTS = 20_000
 MIN_PICTURE_SIDE_POINTS = 8.0
@@ -26,7 +27,11 @@ MAX_SIDE_PIXELS = 20_000
 
 
 def open_document(document: str | bytes, password: str | None = None) -> Any:
-    """Open the document at this path, or in these bytes, with pypdfium2. Return None if that fails."""
+    """Open the document at this path, or in these bytes, with pypdfium2. Return None if that fails.
+
+    A file that PDFium cannot open is repaired first, as for its text.
+    """
+    import pikepdf
     import pypdfium2
 
     try:
@@ -34,6 +39,11 @@ def open_document(document: str | bytes, password: str | None = None) -> Any:
         source = open(document, "rb") if isinstance(document, str) else document  # noqa: PTH123, SIM115
         return pypdfium2.PdfDocument(source, password=password, autoclose=True)
     except pypdfium2.PdfiumError:
+        if not isinstance(document, str):
+            return None
+    try:
+        return pypdfium2.PdfDocument(repaired(document, password, bare=False), autoclose=True)
+    except (pypdfium2.PdfiumError, pikepdf.PdfError, pikepdf.PasswordError, OSError, ValueError, RuntimeError):
         return None
 
 

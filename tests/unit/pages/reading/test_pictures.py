@@ -14,8 +14,10 @@ from PIL import Image
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import GarbledPage, PageError, PageTooLarge, ParseError, RegionOutsidePage, Stopped
 from apps.pages.model.geometry import Box
+from apps.pages.reading import page_reading
 from apps.pages.sandbox.client import Limits, Reader
 from apps.pages.sandbox.pool import reader_pool
+from tests.documents import hostile_structure
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 # A red square at the upper left, 100 points wide, and a blue one below it.
@@ -281,3 +283,12 @@ def test_a_reader_returns_to_the_pool_after_an_error(document: Path) -> None:
     for _time in range(2):
         with pytest.raises(RegionOutsidePage), pool.reader() as reader:
             reader.picture(document, 1, dpi=72, region=Box(900, 900, 910, 910))
+
+
+def test_a_file_that_only_qpdf_repairs_is_rendered(tmp_path: Path) -> None:
+    document = tmp_path / "document.pdf"
+    document.write_bytes(hostile_structure.truncated_at_half())
+
+    image = page_reading.render_for_ocr(str(document), 1, dpi=72)
+
+    assert (image.width, image.height) == (612, 792)
