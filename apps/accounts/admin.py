@@ -50,6 +50,10 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ["name"]
     inlines = [ProjectQuotaInline]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: Django would leave the files. The action is in apps/jobs/admin/projects.py."""
+        return False
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

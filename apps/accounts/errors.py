@@ -1,5 +1,6 @@
-"""Errors of keys that clients send to repeat a request safely.
+"""Errors of projects, and of keys that clients send to repeat a request safely.
 
+ProjectBeingDeleted (a ParseError)
 IdempotencyKeyError (a ParseError)
   IdempotencyKeyReused, IdempotencyKeyInUse
 """
@@ -7,6 +8,12 @@ IdempotencyKeyError (a ParseError)
 from __future__ import annotations
 
 from apps.pages.model.errors import ParseError
+
+
+class ProjectBeingDeleted(ParseError):
+    """The project is being deleted. Wait until it is gone, or use another name."""
+
+    code = "conflict"
 
 
 class IdempotencyKeyError(ParseError):

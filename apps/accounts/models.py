@@ -14,6 +14,7 @@ class Project(models.Model):
     """The owner of documents, jobs and keys; a project cannot see those of another.
 
     ``retention_days``: how long finished jobs are kept; None: as long as the service keeps them; 0: forever.
+    ``deletion_requested_at``: since then its keys are refused, and housekeeping deletes the project with all its data.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,6 +34,7 @@ class Project(models.Model):
         "sending them as project_id",
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    deletion_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     def __str__(self) -> str:
         return self.name
@@ -64,7 +66,8 @@ class ProjectQuota(models.Model):
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def valid(self) -> ApiKeyQuerySet:
         """Return the keys that are accepted now, by the database's clock."""
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
+        accepted = self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
+        return accepted.filter(project__deletion_requested_at=None)
 
 
 class ApiKey(models.Model):

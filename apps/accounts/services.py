@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models.functions import Now
 
+from apps.accounts.errors import ProjectBeingDeleted
 from apps.accounts.models import ApiKey, Project
 
 DEFAULT_PROJECT = "default"
@@ -23,9 +24,14 @@ def default_project() -> Project:
 def create_api_key(
     *, name: str, project: str = DEFAULT_PROJECT, expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Create a key for ``project``, and the project if it is new. Return the row and the key, which is not stored."""
+    """Create a key for ``project``, and the project if it is new. Return the row and the key, which is not stored.
+
+    Raise ProjectBeingDeleted if there is a project of this name that is being deleted.
+    """
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     owner, _ = Project.objects.get_or_create(name=project)
+    if owner.deletion_requested_at is not None:
+        raise ProjectBeingDeleted
     row = ApiKey.objects.create(project=owner, name=name, beginning=key[:8], sha256=_digest(key), expires_at=expires_at)
     return row, key
 

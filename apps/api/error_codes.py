@@ -28,6 +28,7 @@ CODES: dict[str, ErrorKind] = {
     "too_many_fields": ErrorKind(400, "The request has too many form fields"),
     "incomplete_upload": ErrorKind(400, "The upload is incomplete"),
     "invalid_idempotency_key": ErrorKind(400, "The idempotency key is not valid"),
+    "confirmation_required": ErrorKind(400, "The request needs a confirmation"),
     "unauthenticated": ErrorKind(401, "A valid API key or token is required"),
     "origin_not_allowed": ErrorKind(403, "Pages of other websites may not use this address"),
     "not_found": ErrorKind(404, "The requested object does not exist"),

@@ -3,7 +3,8 @@
 ParseError (apps/pages/model/errors.py)
   RequestError                 the request itself
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
-    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound
+    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound,
+    ConfirmationRequired
     InvalidOptions        holds every invalid option
     LimitReached          RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable             a part of the service does not respond
@@ -36,6 +37,12 @@ class InvalidRequest(RequestError):
 
 class UnknownHost(RequestError):
     """The service does not accept this host name. Ask the operator to add the name to ALLOWED_HOSTS."""
+
+
+class ConfirmationRequired(RequestError):
+    """The request deletes what cannot be brought back. Send it again with the confirmation that this response names."""
+
+    code = "confirmation_required"
 
 
 class InvalidJson(RequestError):

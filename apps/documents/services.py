@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import BinaryIO
 
+from django.db import IntegrityError
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -49,8 +51,19 @@ def store_upload(
         external_file_id=external_file_id,
         kept_as_file=kept_as_file,
     )
-    document.save(force_insert=True)
+    with removed_if_refused(document):
+        document.save(force_insert=True)
     return document
+
+
+@contextmanager
+def removed_if_refused(document: Document) -> Iterator[None]:
+    """Remove the bytes of ``store_bytes`` if the database refuses the row in the block: its project was deleted."""
+    try:
+        yield
+    except IntegrityError:
+        storage.delete_below(storage.document_folder(document.pk))
+        raise
 
 
 def store_bytes(

@@ -232,7 +232,8 @@ class UploadToDirectory(ApiView):
             document.save(force_insert=True)
             return json_response(_represent_file(_added(directory, document, fields), directory))
 
-        return create_once(request, create)
+        with documents.removed_if_refused(document):
+            return create_once(request, create)
 
 
 class FileOfDirectory(ApiView):

@@ -86,7 +86,8 @@ class Files(ApiView):
             document.save(force_insert=True)
             return json_response(represent_file(document))
 
-        return create_once(request, create)
+        with documents.removed_if_refused(document):
+            return create_once(request, create)
 
     @extend_schema(
         operation_id="list_files",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from apps.jobs.admin import batches, configurations, jobs, pauses, step_rows, workers
+from apps.jobs.admin import batches, configurations, jobs, pauses, projects, step_rows, workers
 
-__all__ = ["batches", "configurations", "jobs", "pauses", "step_rows", "workers"]
+__all__ = ["batches", "configurations", "jobs", "pauses", "projects", "step_rows", "workers"]

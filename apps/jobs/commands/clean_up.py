@@ -19,7 +19,7 @@ from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.models import Document
 from apps.jobs import queries, workflow
-from apps.jobs.commands import batches, delete
+from apps.jobs.commands import batches, delete, delete_project
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
 from apps.jobs.scheduling.retention import update_expiry
@@ -32,6 +32,7 @@ BETWEEN_ROUNDS = timedelta(minutes=1)
 MAX_ROUND_SECONDS = 45.0  # shorter than the time between rounds
 _PURGES = (
     documents.remove_due,
+    delete_project.delete_some,
     answer_cache.purge_expired,
     webhooks.purge_log,
     idempotency.purge_keys,

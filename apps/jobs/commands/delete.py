@@ -21,7 +21,8 @@ from apps.documents.errors import DocumentInUse
 from apps.documents.models import Document, Removal
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import PageAnswer, ParseJob, RemovedJobs
-from apps.jobs.states import ENDED_JOBS, OPEN_JOBS
+from apps.jobs.scheduling.claims import end_job
+from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.providers.batches import polling as batches
 
 # A worker may go on writing files of a job for at most this long after the job has ended, before it notices.
@@ -54,6 +55,13 @@ def delete_document(*, document: Document) -> None:
         if ParseJob.objects.filter(document=document, state__in=OPEN_JOBS).exists():
             raise DocumentInUse
         _remove_files_after_commit(_delete_document_rows(document))
+
+
+def delete_in_any_state(*, job_id: str) -> None:
+    """Delete a job of a project that is being deleted; cancel it first if it is open."""
+    with transaction.atomic():
+        end_job(job_id, JobState.CANCELLED)
+        _delete_job_rows(job_id, Q(state__in=ENDED_JOBS), why=ASKED_FOR)
 
 
 def _delete_job_rows(job_id: str, condition: Q, *, why: str) -> bool:

@@ -29,7 +29,8 @@ ParseError
   InvalidSchema, SchemaTooLarge, DocumentTooLong
   RequestError               an HTTP request that cannot be read
     UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload
-    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound
+    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound,
+    ConfirmationRequired
     InvalidOptions, OriginNotAllowed
     InvalidRequest
       InvalidTarget
@@ -37,6 +38,7 @@ ParseError
       RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable                a part of the service does not answer
     DatabaseUnavailable, StorageUnreachable, StorageFull, TooManyWaiting, WaitEnded
+  ProjectBeingDeleted
   IdempotencyKeyError        a key that another request has
     IdempotencyKeyReused, IdempotencyKeyInUse
   UrlNotAllowed, WebhookNotFound, JobFailed

@@ -4,10 +4,11 @@ from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from apps.accounts import services
+from apps.accounts.errors import ProjectBeingDeleted
 
 MAX_DAYS = 36_500
 
@@ -29,5 +30,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["expires_in_days"]
         expires_at = timezone.now() + timedelta(days=days) if days is not None else None
-        _, key = services.create_api_key(name=options["name"], project=options["project"], expires_at=expires_at)
+        try:
+            _, key = services.create_api_key(name=options["name"], project=options["project"], expires_at=expires_at)
+        except ProjectBeingDeleted as error:
+            raise CommandError(error.detail) from error
         self.stdout.write(key)

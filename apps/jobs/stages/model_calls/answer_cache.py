@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import msgspec
 from django.conf import settings
+from django.db import IntegrityError
 from django.db.models.functions import Now
 
 from apps.documents import storage
@@ -93,7 +94,12 @@ def keep(inputs: AnswerInputs, target: Target, page: Page, facts: dict[str, obje
         expires_at=Now() + timedelta(hours=settings.PAGE_CACHE_HOURS),
     )
     update_fields = ["project_id", "document_id", "facts", "expires_at"]
-    PageAnswer.objects.bulk_create([answer], update_conflicts=True, unique_fields=["key"], update_fields=update_fields)
+    try:
+        PageAnswer.objects.bulk_create(
+            [answer], update_conflicts=True, unique_fields=["key"], update_fields=update_fields
+        )
+    except IntegrityError:  # the document or the project was deleted meanwhile
+        storage.delete(storage.page_answer(key))
 
 
 def purge_expired() -> int:
