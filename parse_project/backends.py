@@ -60,7 +60,7 @@ def storage(url: str) -> dict[str, object]:
         query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
         options = {"bucket_name": parts.netloc, "location": parts.path.lstrip("/"), "file_overwrite": True}
         return {
-            "BACKEND": "storages.backends.s3.S3Storage",
+            "BACKEND": "apps.documents.object_storage.ObjectStorage",
             "OPTIONS": options | {key: unquote(value) for key, value in query.items()},
         }
     raise env.BadVariable("STORAGE_URL", url.split("@")[-1], "file:///FOLDER or s3://BUCKET/PREFIX is expected")

@@ -60,6 +60,8 @@ CODES: dict[str, ErrorKind] = {
     "conflict": ErrorKind(400, "The current state does not allow this"),
     "job_not_cancellable": ErrorKind(400, "The job cannot be cancelled"),
     "job_not_finished": ErrorKind(409, "The job has not finished", retryable=True),
+    "document_missing": ErrorKind(410, "The bytes of the document are missing from storage"),
+    "result_missing": ErrorKind(410, "The files of the result are missing from storage"),
     # The service
     "internal_error": ErrorKind(500, "An unexpected error occurred in the service", retryable=True),
     "database_unavailable": ErrorKind(503, "The database does not respond", retryable=True),

@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from apps.api import request_errors
 from apps.api.error_codes import error_kind
 from apps.api.request_errors import InvalidOptions, LimitReached, OptionProblem
+from apps.documents.errors import StorageFull
+from apps.documents.storage import NO_SPACE
 from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable
 from apps.pages.model.errors import PageOutOfRange, ParseError, UnplannedError
 
@@ -50,6 +52,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("The database does not respond: %s", type(error).__name__)
         return problem(request, request_errors.DatabaseUnavailable())
+    if isinstance(error, OSError) and error.errno in NO_SPACE:  # of temporary files, such as a large upload
+        logger.error("The disk is full: %s", error)
+        return problem(request, StorageFull())
     logger.error("Request %s failed with an unexpected error", request_id_of(request), exc_info=error)
     return problem(request, UnplannedError())
 

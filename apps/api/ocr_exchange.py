@@ -12,7 +12,6 @@ from rest_framework.request import Request
 
 from apps.api.base import PublicView
 from apps.api.request_errors import NotFound
-from apps.api.v2.files import storage_errors
 from apps.documents import storage
 from apps.jobs import ocr_exchange
 from apps.jobs.errors import InvalidOption
@@ -28,8 +27,7 @@ class OcrExchange(PublicView):
         """Return the page image in the format of apps/pages/model/ocr_image.py."""
         key = _key(token, ocr_exchange.READ)
         try:
-            with storage_errors():
-                content = storage.open_for_reading(key) if storage.exists(key) else None
+            content = storage.open_for_reading(key) if storage.exists(key) else None
         except FileNotFoundError:
             content = None
         if content is None:
@@ -46,8 +44,7 @@ class OcrExchange(PublicView):
                 f"The result is larger than {ocr_exchange.MAX_ANSWER_BYTES >> 20} MB. Send the text of one page only.",
                 location=("body",),
             )
-        with storage_errors():
-            storage.write(key, result)
+        storage.write(key, result)
         return HttpResponse(status=204)
 
 

@@ -8,7 +8,7 @@ ParseError (apps/pages/model/errors.py)
     InvalidOptions        holds every invalid option
     LimitReached          RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable             a part of the service does not respond
-    DatabaseUnavailable, StorageUnreachable, StorageFull
+    DatabaseUnavailable
 """
 
 from __future__ import annotations
@@ -199,15 +199,3 @@ class DatabaseUnavailable(Unavailable):
     """The database does not respond. Try again in a moment."""
 
     code = "database_unavailable"
-
-
-class StorageUnreachable(Unavailable):
-    """The storage does not respond. Try again in a moment."""
-
-    code = "storage_unavailable"
-
-
-class StorageFull(Unavailable):
-    """The storage is full. Ask the operator of the service to free space, then try again."""
-
-    code = "storage_full"

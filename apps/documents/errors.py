@@ -1,12 +1,14 @@
 """Errors of uploads and documents.
 
 DocumentError (apps/pages/model/errors.py)
-  DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
+  DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed, DocumentMissing
+StorageUnavailable (a ParseError)
+  StorageFull
 """
 
 from __future__ import annotations
 
-from apps.pages.model.errors import DocumentError
+from apps.pages.model.errors import DocumentError, ParseError
 
 
 class DocumentNotFound(DocumentError):
@@ -43,3 +45,22 @@ class S3FolderNotAllowed(DocumentError):
     """This S3 path is not in a folder that the service may use. Send another one, or ask the operator: S3_FOLDERS."""
 
     code = "url_not_allowed"
+
+
+class DocumentMissing(DocumentError):
+    """The bytes of the document are missing from storage. Upload the document again."""
+
+    code = "document_missing"
+
+
+class StorageUnavailable(ParseError):
+    """The storage does not respond. Try again in a moment."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class StorageFull(StorageUnavailable):
+    """The storage is full. Ask the operator of the service to free space, then try again."""
+
+    code = "storage_full"

@@ -18,7 +18,6 @@ from apps.core.outbound.errors import FetchFailed
 from apps.documents.errors import FileTooLarge, S3FolderNotAllowed
 
 FETCH_SECONDS = 30.0
-CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 10, 3
 CHUNK_BYTES = 1024 * 1024
 _PATH = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.{1,1024})", re.ASCII)
 _REGION = re.compile(r"[a-z0-9-]{0,40}", re.ASCII)
@@ -84,13 +83,7 @@ def write(path: str, content: BinaryIO, *, project: Project, region: str = "") -
 def client(region: str) -> Any:
     """Return the client of a region. It may be used by several threads."""
     import boto3
-    from botocore.config import Config
 
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"total_max_attempts": ATTEMPTS},
-        request_checksum_calculation="when_required",  # services other than AWS may not know the newer checksums
-        response_checksum_validation="when_required",
-    )
-    return boto3.session.Session().client("s3", region_name=region or None, config=config)
+    from apps.documents.object_storage import client_config
+
+    return boto3.session.Session().client("s3", region_name=region or None, config=client_config())

@@ -1,27 +1,65 @@
-"""Stored bytes. Only this module builds storage keys; a key never contains text of users."""
+"""Stored bytes. Only this module builds storage keys; a key never contains text of users.
+
+A storage that fails raises StorageUnavailable or StorageFull; a missing key raises FileNotFoundError.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 
+from apps.documents.errors import DocumentMissing, StorageFull, StorageUnavailable
+
 SPOOL_BYTES = 4 * 1024 * 1024
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn the errors of the folder or of the object store into StorageFull and StorageUnavailable.
+
+    A missing key stays FileNotFoundError, unless the whole folder is missing.
+    """
+    storage: Any = storages["default"]  # FolderStorage or ObjectStorage
+    try:
+        yield
+    except FileNotFoundError as error:
+        if isinstance(storage, FolderStorage) and not Path(storage.location).is_dir():
+            raise StorageUnavailable("The folder of the storage is missing. Mount it again.") from error
+        raise
+    except storage.errors as error:
+        raise (StorageFull if storage.is_full(error) else StorageUnavailable) from error
 
 
 class FolderStorage(FileSystemStorage):
     """A folder that only its owner can read. A write replaces the file with the same key atomically."""
 
+    errors = (OSError,)
+
+    @staticmethod
+    def is_full(error: Exception) -> bool:
+        """Return whether the disk, or the quota of its user, has no space left."""
+        return isinstance(error, OSError) and error.errno in NO_SPACE
+
     def __init__(self, location: str) -> None:
         super().__init__(location=location, file_permissions_mode=0o600, directory_permissions_mode=0o700)
+
+    def exists(self, name: str) -> bool:
+        try:
+            os.lstat(self.path(name))  # other errors than a missing file are raised: the disk may fail
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def write(self, key: str, content: bytes | BinaryIO, *, durable: bool) -> None:
         path = Path(self.path(key))
@@ -42,7 +80,7 @@ class FolderStorage(FileSystemStorage):
             raise
         if not durable:
             return
-        root = Path(self.location).resolve()
+        root = Path(self.location)
         for folder in path.parents:  # new folders need an fsync, too
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -92,6 +130,7 @@ def result_folder(job_id: str, *, attempt: str) -> str:
     return f"{job_folder(job_id)}/result.{attempt}"
 
 
+@storage_errors()
 def write(key: str, content: bytes | BinaryIO, *, durable: bool = False) -> None:
     """Store the bytes under ``key`` atomically. ``durable``: they survive a power failure after the return."""
     storage = storages["default"]
@@ -110,20 +149,35 @@ def open_for_writing(key: str) -> Iterator[BinaryIO]:
         write(key, spool)  # type: ignore[arg-type]
 
 
+@storage_errors()
 def read(key: str) -> bytes:
     """Return the bytes under ``key``. Raise FileNotFoundError if there are none."""
     with default_storage.open(key, "rb") as source:
         return bytes(source.read())
 
 
+@storage_errors()
 def open_for_reading(key: str) -> BinaryIO:
-    return default_storage.open(key, "rb")  # type: ignore[return-value]
+    """Open the bytes under ``key``. Raise FileNotFoundError if there are none."""
+    source = default_storage.open(key, "rb")
+    source.read(0)  # an object store fetches the whole object now, so that its errors are raised here
+    return source  # type: ignore[return-value]
 
 
+def open_original(document_id: str) -> BinaryIO:
+    """Open an uploaded document. Raise DocumentMissing if its bytes are gone."""
+    try:
+        return open_for_reading(original(document_id))
+    except FileNotFoundError as error:
+        raise DocumentMissing from error
+
+
+@storage_errors()
 def size(key: str) -> int:
     return default_storage.size(key)
 
 
+@storage_errors()
 def exists(key: str) -> bool:
     return default_storage.exists(key)
 
@@ -135,27 +189,31 @@ def local_path(key: str) -> Path | None:
     return None
 
 
+@storage_errors()
 def delete(key: str) -> None:
     """Remove the bytes under ``key``, if there are any."""
     default_storage.delete(key)
 
 
 @contextmanager
-def local_copy(key: str) -> Iterator[Path]:
-    """Return a path on this machine with the bytes of ``key``: the stored file, or a temporary copy."""
-    if isinstance(storages["default"], FileSystemStorage):
-        yield Path(default_storage.path(key))
+def local_original(document_id: str) -> Iterator[Path]:
+    """Return a path on this machine with the bytes of an uploaded document: the stored file, or a temporary copy.
+
+    Raise DocumentMissing if the bytes are gone.
+    """
+    key = original(document_id)
+    if (path := local_path(key)) is not None:
+        try:
+            size(key)
+        except FileNotFoundError as error:
+            raise DocumentMissing from error
+        yield path
         return
     with tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
-        with default_storage.open(key, "rb") as source:
+        with open_original(document_id) as source:
             shutil.copyfileobj(source, copy, 1024 * 1024)
         copy.flush()
         yield Path(copy.name)
-
-
-def local_original(document_id: str) -> AbstractContextManager[Path]:
-    """Return ``local_copy`` of an uploaded document."""
-    return local_copy(original(document_id))
 
 
 def document_folder(document_id: str) -> str:
@@ -168,6 +226,7 @@ def job_folder(job_id: str) -> str:
     return f"jobs/{job_id[:6]}/{job_id}"
 
 
+@storage_errors()
 def delete_below(key: str) -> None:
     """Remove the bytes under ``key`` and every key below it. Keys that are missing or vanish meanwhile are no error.
 
@@ -190,6 +249,7 @@ def delete_below(key: str) -> None:
         path.unlink(missing_ok=True)
 
 
+@storage_errors()
 def size_below(key: str) -> int:
     """Return the total size in bytes of all keys below ``key``."""
     sizes = 0

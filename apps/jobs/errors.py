@@ -2,7 +2,7 @@
 
 JobError (a ParseError)
   JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused
-  TooSlowToEstimate
+  ResultMissing, TooSlowToEstimate
   IllegalMove       NotCancellable
   InvalidOption     ModeNotAvailable
 BrokerUnavailable (a ParseError)
@@ -95,6 +95,12 @@ class JobNotFinished(JobError):
 
     code = "job_not_finished"
     retryable = True
+
+
+class ResultMissing(JobError):
+    """The files of the result are missing from storage. Assemble it again: POST /api/v2/parse/{job_id}/retry."""
+
+    code = "result_missing"
 
 
 class ModeNotAvailable(InvalidOption):

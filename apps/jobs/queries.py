@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from uuid import UUID
 
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
@@ -16,7 +17,7 @@ from django.utils import timezone
 from apps.accounts.models import Project, ProjectQuota
 from apps.documents import services as documents
 from apps.documents import storage
-from apps.jobs.errors import JobNotFound
+from apps.jobs.errors import JobNotFound, ResultMissing
 from apps.jobs.models import (
     AttemptOutcome,
     JobBatch,
@@ -31,7 +32,11 @@ from apps.jobs.models import (
     Worker,
 )
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, BatchStatus, JobState, Stage, StepState
+from apps.pages.output.assembly import OUTPUTS
 from apps.parsing.modes import FAST
+
+logger = logging.getLogger(__name__)
+Read = TypeVar("Read")
 
 # A worker that has not reported for this long is considered gone.
 WORKER_TIMEOUT = timedelta(seconds=45)
@@ -201,23 +206,36 @@ def is_cache_hit(job_id: str) -> bool:
 
 
 def open_result(job: ParseJob, name: str) -> BinaryIO | None:
-    """Open a file of the accepted result (``text.json``, ``markdown.md``...). Return None if there is none."""
-    if not job.result_folder:
-        return None
-    try:
-        return storage.open_for_reading(f"{job.result_folder}/{name}")
-    except FileNotFoundError:
-        return None
+    """Open a file of the accepted result (``text.json``, ``markdown.md``...). Return None if there is none.
+
+    Raise ResultMissing if an ended job has lost a file that every result has.
+    """
+    return _of_result(job, name, storage.open_for_reading)
 
 
 def result_size(job: ParseJob, name: str) -> int | None:
-    """Return the size in bytes of a file of the accepted result; None if there is none."""
+    """Return the size in bytes of a file of the accepted result; None if there is none. Raise as ``open_result``."""
+    return _of_result(job, name, storage.size)
+
+
+def _of_result(job: ParseJob, name: str, read: Callable[[str], Read]) -> Read | None:
     if not job.result_folder:
         return None
+    key = f"{job.result_folder}/{name}"
     try:
-        return storage.size(f"{job.result_folder}/{name}")
-    except FileNotFoundError:
-        return None
+        return read(key)
+    except FileNotFoundError as error:
+        if name not in OUTPUTS or not job.has_ended:
+            return None
+        if not ParseJob.objects.filter(pk=job.pk).exists():
+            raise JobNotFound from error
+        logger.exception("%s is missing from storage; its job can be assembled again", key)
+        raise ResultMissing from error
+
+
+def has_lost_result(job: ParseJob) -> bool:
+    """Return whether a file that every result has is missing from storage."""
+    return any(not storage.exists(f"{job.result_folder}/{name}") for name in OUTPUTS if job.result_folder)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -211,10 +211,18 @@ def _start_threads() -> None:
 
 
 def _rescue_on_a_timer() -> None:
+    reclaims_from = 0.0  # by the monotonic clock
     while True:
         time.sleep(settings.RESCUE_SECONDS * random.uniform(0.9, 1.1))
         with log_failure("Rescuing lost work"), borrowed_connection():
-            if rescue.rescue_jobs(accept_written_answer=recognize.accept_written_answer) is not None:
+            try:
+                found = rescue.rescue_jobs(
+                    accept_written_answer=recognize.accept_written_answer, reclaims=time.monotonic() >= reclaims_from
+                )
+            except DatabaseError:  # leases expire while the database is away
+                reclaims_from = time.monotonic() + settings.LEASE.total_seconds() / 2
+                raise
+            if found is not None:
                 clean_up.request_clean_up()
                 deliver_webhooks.request_delivery()
 

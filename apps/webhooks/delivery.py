@@ -44,6 +44,7 @@ RETRY_DELAYS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
 """After each failed attempt but the last. Receivers must be able to rely on it, so it is not a setting."""
+OUTAGE_DELAY = timedelta(seconds=10)
 MAX_RETRY_AFTER = timedelta(days=1)
 LEASE = timedelta(seconds=60)
 REQUEST_SECONDS = 15.0  # shorter than the lease
@@ -65,11 +66,15 @@ class _SignedRequest:
 
 @dataclass
 class _Outcome:
-    """The response of a receiver; ``status`` None: there was none, for the reason in ``error``."""
+    """The response of a receiver; ``status`` None: there was none, for the reason in ``error``.
+
+    ``is_outage``: nothing was sent, because a part of this service is away. It is not counted as an attempt.
+    """
 
     status: int | None = None
     error: str = ""
     is_final: bool = False
+    is_outage: bool = False
     retry_after: timedelta | None = None
     response: str = ""
     milliseconds: int = 0
@@ -141,7 +146,7 @@ def _attempt(delivery: WebhookDelivery, read_result: ReadResult) -> Callable[[],
         failed = _Outcome(error=str(error), is_final=True)
         return lambda: failed
     except OSError as error:
-        failed = _Outcome(error=f"The result could not be read: {error}")
+        failed = _Outcome(error=f"The result could not be read: {error}", is_outage=True)
         return lambda: failed
     return lambda: _send(request)
 
@@ -216,6 +221,12 @@ def retry_after(value: str) -> timedelta | None:
 @transaction.atomic
 def _record(delivery: WebhookDelivery, outcome: _Outcome) -> None:
     """Write the attempt to the log and end the delivery or set its next attempt, unless it was claimed again."""
+    claimed = WebhookDelivery.objects.filter(pk=delivery.pk, fence=delivery.fence, state=DeliveryState.PENDING)
+    if outcome.is_outage:
+        logger.warning("Webhook %s of %s waits: %s", delivery.event, delivery.job_id, outcome.error)
+        due_at = Now() + OUTAGE_DELAY
+        claimed.update(lease_expires_at=None, attempts=F("attempts") - 1, due_at=due_at, last_error=outcome.error[:200])
+        return
     WebhookAttempt.objects.create(
         delivery=delivery,
         number=delivery.attempts,
@@ -237,7 +248,6 @@ def _record(delivery: WebhookDelivery, outcome: _Outcome) -> None:
     else:
         delay = RETRY_DELAYS[delivery.attempts - 1] * random.uniform(1.0, 1.1)
         changes["due_at"] = Now() + max(delay, outcome.retry_after or timedelta())
-    claimed = WebhookDelivery.objects.filter(pk=delivery.pk, fence=delivery.fence, state=DeliveryState.PENDING)
     if claimed.update(**changes) and outcome.status == HTTPStatus.GONE:
         # The receiver is gone for good: send nothing more for this webhook.
         WebhookEndpoint.objects.filter(pk=delivery.webhook.endpoint_id, disabled_at=None).update(disabled_at=Now())

@@ -17,7 +17,7 @@ from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.api.requests import query_parameters
 from apps.api.requests.idempotency import create_once
 from apps.api.v2.configured import request_options
-from apps.api.v2.files import find_file, storage_errors
+from apps.api.v2.files import find_file
 from apps.api.v2.find_jobs import find_job, listed_jobs, page_of_jobs
 from apps.api.v2.job_request import MAX_WARNINGS, accept_request
 from apps.api.v2.options import ParseOptions
@@ -150,12 +150,11 @@ def read_answers(job: ParseJob) -> list[AnnotatedPage]:
     """Return the annotations of a job that has a result; none of another."""
     if not job.annotation:
         return []
-    with storage_errors():
-        source = job_queries.open_result(job, ANNOTATIONS_FILE)
-        if source is None:
-            return []
-        with source:
-            return read_annotations(source.read())
+    source = job_queries.open_result(job, ANNOTATIONS_FILE)
+    if source is None:
+        return []
+    with source:
+        return read_annotations(source.read())
 
 
 def _parsed_job(project: Project, job_id: str) -> ParseJob:
@@ -169,7 +168,7 @@ def _parsed_job(project: Project, job_id: str) -> ParseJob:
 
 def _of_file(project: Project, source: AnnotationSource) -> tuple[Document, JobRequest]:
     document = find_file(project, source.file_input)
-    with storage_errors(), storage.open_for_reading(storage.original(document.pk)) as content:
+    with storage.open_original(document.pk) as content:
         check_type(content.read(HEAD_BYTES))
     values: dict[str, Any] = {"page_ranges": _set(target_pages=source.target_pages, max_pages=source.max_pages)}
     if source.parse_config_id:

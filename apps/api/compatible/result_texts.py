@@ -11,7 +11,6 @@ from markdown_it import MarkdownIt
 
 from apps.api.request_errors import NotFound
 from apps.api.v1.stored_pages import StoredPage, stored_pages
-from apps.api.v2.files import storage_errors
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
 
@@ -23,21 +22,19 @@ _markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "striketh
 
 def whole_text(job: ParseJob, name: str) -> str:
     """Return ``markdown.md`` or ``text.txt`` of the result. Raise NotFound while there is none."""
-    with storage_errors():
-        source = queries.open_result(job, name)
-        if source is None:
-            raise NotFound("The job has no result. Check its status, or send the document again.")
-        with source:
-            return source.read().decode()
+    source = queries.open_result(job, name)
+    if source is None:
+        raise NotFound("The job has no result. Check its status, or send the document again.")
+    with source:
+        return source.read().decode()
 
 
 def pages_of(job: ParseJob) -> list[StoredPage]:
     """Return the pages of the result. Raise NotFound while there is none."""
-    with storage_errors():
-        pages = stored_pages(job)
-        if pages is None:
-            raise NotFound("The job has no result. Check its status, or send the document again.")
-        return list(pages)
+    pages = stored_pages(job)
+    if pages is None:
+        raise NotFound("The job has no result. Check its status, or send the document again.")
+    return list(pages)
 
 
 def plain_text(item: Item) -> str:

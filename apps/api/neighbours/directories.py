@@ -16,7 +16,7 @@ from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
-from apps.api.v2.files import find_file, storage_errors
+from apps.api.v2.files import find_file
 from apps.core.pagination import NEWEST_FIRST
 from apps.documents import directories
 from apps.documents import services as documents
@@ -220,13 +220,12 @@ class UploadToDirectory(ApiView):
         directory = _find(request, directory_id)
         with read_upload(request) as upload:
             fields = _fields_of(upload)
-            with storage_errors():
-                document = documents.store_bytes(
-                    project=project_of(request),
-                    name=upload.name,
-                    content=upload.content,
-                    external_file_id=fields.external_file_id or "",
-                )
+            document = documents.store_bytes(
+                project=project_of(request),
+                name=upload.name,
+                content=upload.content,
+                external_file_id=fields.external_file_id or "",
+            )
 
         def create() -> HttpResponse:
             document.save(force_insert=True)

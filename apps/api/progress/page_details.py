@@ -17,7 +17,6 @@ from apps.api.base import ApiView, json_response, project_of
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS, query
 from apps.api.v1.stored_pages import StoredPage, stored_pages
-from apps.api.v2.files import storage_errors
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.images import IMAGES
 from apps.api.v2.representations import JobPageState, represent_page
@@ -93,8 +92,7 @@ class ParsePage(ApiView):
         page = queries.list_pages(job.pk).filter(number=int(page_number)).first() if is_number else None
         if page is None:
             raise NotFound("The job has no such page. List its pages: GET /api/v2/parse/{job_id}/pages.")
-        with storage_errors():
-            stored = _stored(job, page.number)
+        stored = _stored(job, page.number)
         return delivery.compressed(request, delivery.private(_represent(request, job, page, stored)))
 
 

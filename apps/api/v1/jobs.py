@@ -30,7 +30,7 @@ from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata
 from apps.api.v1.upload_request import TIER_OF_MODE, UploadRequest, translate
 from apps.api.v2 import results as second_api
-from apps.api.v2.files import storage_errors, store
+from apps.api.v2.files import store
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.parse import HEAD_BYTES, check_type, named_document
 from apps.api.v2.representations import JobPageState, PresignedUrl, represent_page
@@ -243,8 +243,7 @@ class JobFile(FirstApiView):
     def get(self, request: Request, job_id: str, name: str) -> HttpResponse:
         """Return a link to a file of the result, such as ``markdown.md``. It needs no key and expires."""
         job = find_job(project_of(request), job_id)
-        with storage_errors():
-            size = queries.result_size(job, name) if name in OUTPUTS else None
+        size = queries.result_size(job, name) if name in OUTPUTS else None
         if size is None:
             raise NotFound(f"The job has no such file. Ask for one of: {', '.join(OUTPUTS)}.")
         path, expires_at = links.signed_result_link(job.pk, name, seconds=settings.SIGNED_URL_SECONDS)

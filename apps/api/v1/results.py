@@ -25,7 +25,6 @@ from apps.api.v1.page_json import page_json
 from apps.api.v1.page_texts import PageText, joined, markdown_of, text_of
 from apps.api.v1.result_types import ParsingJsonResult, ParsingTextResult
 from apps.api.v1.stored_pages import StoredPage, stored_pages
-from apps.api.v2.files import storage_errors
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.images import JPEG, image_response
 from apps.documents import storage
@@ -125,12 +124,11 @@ class SpreadsheetResult(ResultView):
         tag = delivery.entity_tag(job.pk, job.result_folder, SPREADSHEET) if job.result_folder else ""
         if tag and delivery.is_current(request, tag):
             return delivery.not_modified(tag)
-        with storage_errors():
-            tables = _tables(job)
-            out = SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)  # noqa: SIM115 (the response closes it)
-            if write_workbook(tables, cast(Any, out)) == 0:
-                out.close()
-                raise NotFound("The document has no tables, so there is no spreadsheet. Fetch result/markdown.")
+        tables = _tables(job)
+        out = SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)  # noqa: SIM115 (the response closes it)
+        if write_workbook(tables, cast(Any, out)) == 0:
+            out.close()
+            raise NotFound("The document has no tables, so there is no spreadsheet. Fetch result/markdown.")
         out.seek(0)
         response = FileResponse(out, as_attachment=True, filename=f"{job.document_name}.xlsx", content_type=SPREADSHEET)
         response["X-Content-Type-Options"] = "nosniff"
@@ -148,8 +146,7 @@ class PdfResult(ResultView):
             raise DocumentNotFound
         if job.media_type != PDF:
             raise NotFound("The document is not a PDF. Other types are not converted; fetch result/markdown.")
-        with storage_errors():
-            content = storage.open_for_reading(storage.original(job.document.pk))
+        content = storage.open_original(job.document.pk)
         return delivery.file_response(
             request,
             content,
@@ -190,8 +187,7 @@ def _structured_pages(job: ParseJob) -> dict[int, dict[str, Any]]:
 
 def result_pages(job: ParseJob) -> Iterator[StoredPage]:
     """Return the pages of the job's result. Raise NotFound while there is none."""
-    with storage_errors():
-        pages = stored_pages(job)
+    pages = stored_pages(job)
     if pages is None:
         raise NotFound(_NO_RESULT)
     return pages

@@ -18,7 +18,6 @@ from apps.api.requests.bodies import content_type, read_json
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
 from apps.api.v2.configured import request_options
-from apps.api.v2.files import storage_errors
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import WITH_SOURCE, ParseRequest
 from apps.api.v2.parse import HEAD_BYTES, check_type, document_at_url, named_document, options_of
@@ -111,13 +110,13 @@ class ParseEstimate(ApiView):
             with document_at_url(options) as upload:
                 return _estimate_upload(project, upload, job_request)
         document = named_document(project, options)
-        with storage_errors(), storage.local_original(document.pk) as path:
+        with storage.local_original(document.pk) as path:
             return _estimate(project, path, document.name, job_request)
 
 
 def _estimate_upload(project: Project, upload: Upload, job_request: JobRequest) -> HttpResponse:
     """Estimate a document that is not stored. Readers open it by path."""
-    with storage_errors(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
+    with storage.storage_errors(), tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
         upload.content.seek(0)
         shutil.copyfileobj(upload.content, copy, 1024 * 1024)
         copy.flush()

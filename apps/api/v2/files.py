@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
@@ -20,7 +18,7 @@ from rest_framework.request import Request
 from apps.accounts.models import Project
 from apps.api import delivery, links
 from apps.api.base import ApiView, PublicView, json_response, project_of
-from apps.api.request_errors import WRONG_PROJECT, NotFound, StorageFull, StorageUnreachable
+from apps.api.request_errors import WRONG_PROJECT, NotFound
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
@@ -73,14 +71,13 @@ class Files(ApiView):
             if len(external_id) > MAX_EXTERNAL_ID_CHARS or "\x00" in external_id:
                 detail = f"The external_file_id is not valid. Send at most {MAX_EXTERNAL_ID_CHARS} characters, no NUL."
                 raise InvalidOption(detail, location=("body", "external_file_id"))
-            with storage_errors():
-                document = documents.store_bytes(
-                    project=project_of(request),
-                    name=upload.name,
-                    content=upload.content,
-                    purpose=purpose,
-                    external_file_id=external_id,
-                )
+            document = documents.store_bytes(
+                project=project_of(request),
+                name=upload.name,
+                content=upload.content,
+                purpose=purpose,
+                external_file_id=external_id,
+            )
 
         def create() -> HttpResponse:
             document.save(force_insert=True)
@@ -186,8 +183,7 @@ class SignedFile(PublicView):
         document = find_document_of_link(document_id) if document_id else None
         if document is None:
             raise NotFound("This link is no longer valid. Request a new one: GET /api/v1/beta/files/{file_id}/content.")
-        with storage_errors():
-            content = storage.open_for_reading(storage.original(document.pk))
+        content = storage.open_original(document.pk)
         response = delivery.file_response(
             request,
             content,
@@ -208,20 +204,7 @@ def find_file(project: Project, file_id: str) -> Document:
 
 
 def store(project: Project, upload: Upload, *, kept_as_file: bool = True) -> Document:
-    with storage_errors():
-        return documents.store_upload(
-            project=project, name=upload.name, content=upload.content, kept_as_file=kept_as_file
-        )
-
-
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn OSErrors of the storage into StorageFull and StorageUnreachable."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise (StorageFull if full else StorageUnreachable) from error
+    return documents.store_upload(project=project, name=upload.name, content=upload.content, kept_as_file=kept_as_file)
 
 
 def _order(order_by: str | None, where: str) -> SortOrder:

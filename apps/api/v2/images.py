@@ -19,7 +19,6 @@ from apps.api.base import ApiView, project_of
 from apps.api.progress.overlay import drawn_boxes
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS
-from apps.api.v2.files import storage_errors
 from apps.api.v2.find_jobs import find_job
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
@@ -83,8 +82,7 @@ def image_response(request: Request, job: ParseJob, name: str) -> HttpResponseBa
         if not 0 < int(found[2]) <= len(boxes):
             raise NotFound("The page has no such picture. Request the list: expand=images_content_metadata.")
         box = boxes[int(found[2]) - 1]
-    with storage_errors():
-        jpeg = rendered_picture(job, page["page_number"], page["page_width"], page["page_height"], box)
+    jpeg = rendered_picture(job, page["page_number"], page["page_width"], page["page_height"], box)
     if found[3]:
         jpeg = drawn_boxes(jpeg, page)
     response = HttpResponse(jpeg, content_type=JPEG)
@@ -133,12 +131,11 @@ def image_box(box: Box) -> ImageBox:
 
 def pages_of(job: ParseJob) -> list[dict[str, Any]]:
     """Return the pages of the job's result with their items; [] if there is none."""
-    with storage_errors():
-        content = queries.open_result(job, "items.json")
-        if content is None:
-            return []
-        with content:
-            return list(msgspec.json.decode(content.read())["pages"])
+    content = queries.open_result(job, "items.json")
+    if content is None:
+        return []
+    with content:
+        return list(msgspec.json.decode(content.read())["pages"])
 
 
 def _page(job: ParseJob, number: int) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, job_list_query, query
 from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
-from apps.api.v2.files import find_file, storage_errors, store
+from apps.api.v2.files import find_file, store
 from apps.api.v2.find_jobs import find_job, listed_jobs, page_of_jobs
 from apps.api.v2.job_request import accept_request, with_unknown_fields
 from apps.api.v2.options import ParseOptions, ParseRequest
@@ -136,13 +136,12 @@ class ParseJobById(ApiView):
         seconds = query_parameters.integer(request, "wait", 0, minimum=0, maximum=long_poll.MAX_WAIT_SECONDS)
         job = long_poll.wait_for_end(job, seconds=seconds)
         expand = query_parameters.values(request, "expand")
-        with storage_errors():
-            links = links_of_result(request, job, expand)
-            # Links expire, and an open job changes without a new row.
-            tag = "" if links or not job.has_ended else entity_tag(job.pk, job.updated_at, job.result_folder, expand)
-            if tag and delivery.is_current(request, tag):
-                return delivery.not_modified(tag)
-            response = job_with_sections(job, represent_job(job), expand, links)
+        links = links_of_result(request, job, expand)
+        # Links expire, and an open job changes without a new row.
+        tag = "" if links or not job.has_ended else entity_tag(job.pk, job.updated_at, job.result_folder, expand)
+        if tag and delivery.is_current(request, tag):
+            return delivery.not_modified(tag)
+        response = job_with_sections(job, represent_job(job), expand, links)
         return delivery.compressed(request, delivery.private(response, tag))
 
     @extend_schema(operation_id="delete_parse", tags=["parse"], responses={200: DeletedJob, **PROBLEMS})
@@ -174,7 +173,10 @@ class RetryParse(ApiView):
         operation_id="retry_parse", tags=["parse"], request={JSON: RetryRequest}, responses={200: Job, **PROBLEMS}
     )
     def post(self, request: Request, job_id: str) -> HttpResponse:
-        """Parse pages of a finished job again. The old result remains available until the new one is ready."""
+        """Parse pages of a finished job again. The old result remains available until the new one is ready.
+
+        A job whose result is missing from storage (``result_missing``) is assembled again.
+        """
         retry = validated(RetryRequest, read_json(request, optional=True))
         job = find_job(project_of(request), job_id)
         return json_response(represent_job(retry_pages(job=job, page_numbers=retry.pages)))
@@ -226,7 +228,7 @@ def named_document(project: Project, options: ParseRequest) -> Document:
     if not options.file_id:
         raise FileMissing
     document = find_file(project, options.file_id)
-    with storage_errors(), storage.open_for_reading(storage.original(document.pk)) as content:
+    with storage.open_original(document.pk) as content:
         check_type(content.read(HEAD_BYTES))
     return document
 

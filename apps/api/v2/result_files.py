@@ -15,7 +15,6 @@ from apps.api.base import PublicView
 from apps.api.request_errors import NotFound
 from apps.api.requests import query_parameters
 from apps.api.v2 import images
-from apps.api.v2.files import storage_errors
 from apps.api.v2.representations import ResultContentMetadata
 from apps.api.v2.results import JOINED, SECTIONS
 from apps.jobs import queries
@@ -95,8 +94,7 @@ class SignedResult(PublicView):
             raise _gone()
         if named[1].startswith(images.IMAGES):
             return images.image_response(request, job, named[1].removeprefix(images.IMAGES))
-        with storage_errors():
-            size, content = queries.result_size(job, named[1]), queries.open_result(job, named[1])
+        size, content = queries.result_size(job, named[1]), queries.open_result(job, named[1])
         if size is None or content is None:
             raise _gone()
         return delivery.file_response(

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from apps.documents.errors import StorageUnavailable
 from apps.jobs import queries, workflow
+from apps.jobs.errors import ResultMissing
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock, release_leader_lock, renew_leader_lock
 from apps.webhooks import delivery
@@ -64,7 +66,12 @@ def _pages(job: ParseJob, name: str) -> dict[int, dict[str, Any]]:
 
 
 def _read(job: ParseJob, name: str) -> bytes:
-    source = queries.open_result(job, name)
+    try:
+        source = queries.open_result(job, name)
+    except StorageUnavailable as error:
+        raise OSError(error.detail) from error
+    except ResultMissing as error:
+        raise LookupError(error.detail) from error
     if source is None:
         return b""
     with source:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.core import tracing
-from apps.jobs import webhook_events
+from apps.jobs import queries, webhook_events
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import Annotation, JobPage, ParseJob
 from apps.jobs.scheduling.advance import annotate_or_assemble
@@ -25,13 +25,14 @@ def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> 
     """Parse pages of an ended job again; by default the failed ones.
 
     The old result is served until the new one is accepted. A job that failed before its pages were counted starts
-    over, one whose annotation failed is annotated again. Raises IllegalMove and PageOutOfRange.
+    over, one whose annotation failed is annotated again, one whose result is missing from storage is assembled again.
+    Raises IllegalMove and PageOutOfRange.
     """
     with transaction.atomic():
         all_pages = JobPage.objects.filter(job=job)
         if page_numbers is None:
             numbers = list(all_pages.filter(state=PageState.FAILED).values_list("number", flat=True))
-            if not numbers and all_pages.exists() and not job.annotation:
+            if not numbers and all_pages.exists() and not job.annotation and not queries.has_lost_result(job):
                 raise IllegalMove("No page of this job failed. Send the numbers of the pages to parse again.")
         else:
             numbers = list(all_pages.filter(number__in=page_numbers).values_list("number", flat=True))

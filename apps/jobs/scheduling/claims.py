@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -28,6 +30,9 @@ from apps.pages.model.errors import PageCrashed, ParseError, UnplannedError
 from apps.pages.model.ocr_reasons import NO_TEXT_LAYER
 
 logger = logging.getLogger(__name__)
+
+MAX_OUTAGE_BACKOFF_SECONDS = 10.0
+DATABASE_RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -259,6 +264,24 @@ def snooze(claim: Claim, *, delay: timedelta = timedelta(0), outage: bool = Fals
             _uncount_attempt(claim, PageState.WAITING if delay else PageState.PENDING)
             job_traces.attempt_ended(claim.step, job_traces.SNOOZED, again=True)
     return bool(snoozed)
+
+
+def snooze_in_outage(claim: Claim, reason: str) -> None:
+    """Snooze the step with exponential backoff, because a part of the service is away. No attempt is counted.
+
+    If that part is the database, wait until it is back. The job's deadline ends the snoozing.
+    """
+    snoozes = max(0, claim.fence - claim.step.starts) // 2  # a snooze and the claim after it raise the fence by two
+    seconds = min(MAX_OUTAGE_BACKOFF_SECONDS, 2.0 ** min(snoozes, 8)) * random.uniform(0.75, 1.25)
+    logger.warning("%s waits %.0f s and is tried again: %s", claim.step, seconds, reason)
+    while not claim.lease.is_lost():
+        try:
+            with borrowed_connection():
+                snooze(claim, delay=timedelta(seconds=seconds))
+        except (OperationalError, InterfaceError):
+            time.sleep(DATABASE_RETRY_SECONDS)
+        else:
+            return
 
 
 def _uncount_attempt(claim: Claim, page_state: PageState) -> None:

@@ -50,16 +50,18 @@ class Rescued:
         return any([self.leases, self.sent, self.sent_again, self.advanced, self.overdue])
 
 
-def rescue_jobs(*, accept_written_answer: Callable[[Step], bool]) -> Rescued | None:
+def rescue_jobs(*, accept_written_answer: Callable[[Step], bool], reclaims: bool = True) -> Rescued | None:
     """Send lost work again or end it, once. Return None when another process is doing so.
 
     ``accept_written_answer`` belongs to the OCR stage: it accepts an answer in storage whose message was lost.
+    ``reclaims`` False leaves expired leases alone: after an outage of the database live workers renew theirs first.
     """
     if not acquire_leader_lock("rescue_jobs", duration=timedelta(seconds=settings.RESCUE_SECONDS * 0.8)):
         return None
     found = Rescued()
-    expired = Step.objects.filter(state=StepState.RUNNING, lease_expires_at__lt=Now()).select_related("job")
-    found.leases = sum(reclaim(step) for step in expired[:BATCH])
+    if reclaims:
+        expired = Step.objects.filter(state=StepState.RUNNING, lease_expires_at__lt=Now()).select_related("job")
+        found.leases = sum(reclaim(step) for step in expired[:BATCH])
 
     # Fail the pages that are open at the deadline, so that the others are assembled. A job that is not assembled within
     # GRACE fails as a whole. Jobs that wait for a paused queue are left alone: ``resume`` extends their deadlines.

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from apps.documents import storage
+from apps.documents.errors import StorageUnavailable
 from apps.jobs.models import JobKind, JobPage, ParseJob
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, end_job, fail, snooze
 from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
@@ -22,7 +23,7 @@ from apps.jobs.stages.annotations.result import write_annotations
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.page_contents import READ_CONTENT, rows_with_pages
 from apps.jobs.stages.s3_output import write_to_s3
-from apps.jobs.stages.step_work import StorageUnavailable, record_errors
+from apps.jobs.stages.step_work import record_errors
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import ParseError

@@ -53,7 +53,7 @@ def extract_range(claim: Claim) -> None:
     job, step = claim.job, claim.step
     if job.document_id is None:
         raise DocumentNotFound
-    with storage.local_copy(storage.original(job.document_id)) as path:
+    with storage.local_original(job.document_id) as path:
         try:
             pages = client.shared_reader().read_range(
                 path,

@@ -89,7 +89,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
             options = job.parsed_options
             has_failed = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_RETRYABLE_CODES).exists()
             dpi = settings.OCR_DPI * (1.5 if options.high_resolution_ocr else 1.0)
-            with storage.local_copy(storage.original(job.document_id)) as path:
+            with storage.local_original(job.document_id) as path:
                 try:
                     image = client.shared_reader().render(
                         path,

@@ -56,7 +56,7 @@ def _split(claim: Claim) -> None:
     # One of the pages may have killed the worker of an earlier start. So a later start extracts in ranges, and a range
     # whose worker dies is halved until the page is alone.
     is_first_start = claim.step.starts <= 1
-    with storage.local_copy(storage.original(job.document_id)) as path:
+    with storage.local_original(job.document_id) as path:
         facts, pages = client.shared_reader().inspect_and_read(
             path,
             page_numbers=lambda facts: of_source or wanted_pages(job, facts.page_count),

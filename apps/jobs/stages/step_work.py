@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypedDict
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from apps.core import sealed_secrets
+from apps.documents.errors import StorageUnavailable
 from apps.jobs.models import ParseJob
-from apps.jobs.scheduling.claims import Claim, end_job, fail, retry
+from apps.jobs.scheduling.claims import Claim, end_job, fail, retry, snooze_in_outage
 from apps.jobs.states import JobState
 from apps.pages.model.errors import DocumentError, ParseError, UnplannedError
 from apps.pages.model.geometry import Margins
@@ -21,17 +23,18 @@ from apps.pages.sandbox import client
 logger = logging.getLogger(__name__)
 
 
-class StorageUnavailable(UnplannedError):
-    """The storage did not answer or is full. The work is retried."""
-
-    code = "storage_unavailable"
+# Faults of this machine, not of a document: a full or broken disk, no more open files, no memory.
+_OUTAGES = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
 
 
 @contextmanager
 def record_errors(claim: Claim) -> Iterator[None]:
     """Record an error of the block in the database instead of raising it.
 
-    A ``DocumentError`` fails the job, because a retry cannot succeed. After any other error the step is retried.
+    A ``DocumentError`` fails the job, because a retry cannot succeed. In an outage of storage, disk or database the
+    step is snoozed until the part is back or the job's deadline passes. After any other error the step is retried.
     """
     try:
         yield
@@ -39,9 +42,16 @@ def record_errors(claim: Claim) -> Iterator[None]:
         with transaction.atomic():
             if fail(claim, error_code=error.code):
                 end_job(claim.job.pk, JobState.FAILED, error=error)
+    except StorageUnavailable as error:
+        snooze_in_outage(claim, f"{error.detail} ({error.__cause__})")
+    except (OperationalError, InterfaceError) as error:
+        snooze_in_outage(claim, f"The database failed: {error}")
     except OSError as error:
-        logger.exception("Storage failed during %s", claim.step)
-        retry(claim, StorageUnavailable(f"Storage failed: {error.strerror}. The work is retried."))
+        if error.errno in _OUTAGES:
+            snooze_in_outage(claim, f"A file could not be written or read: {error}")
+        else:
+            logger.exception("%s stopped on an error of a file", claim.step)
+            retry(claim, StorageUnavailable(f"A file failed: {error.strerror}. The work is retried."))
     except ParseError as error:
         retry(claim, error)
     except Exception:

@@ -7,21 +7,20 @@ ParseError
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
-    QuotaExceeded, SourceGone, NoText
+    QuotaExceeded, SourceGone, NoText, DocumentMissing
     RefusedByServer
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage
     DeadlineExceeded, DocumentGone, NoOcrHere
     UnplannedError           a fault of ours; another attempt may succeed
-      StorageUnavailable
     ProviderError            a model call
       QuotaExhausted
         BudgetReserved, AnswersLater
       ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
   JobError                   a command that the state or the options of a job forbid
     JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused
-    TooSlowToEstimate
+    ResultMissing, TooSlowToEstimate
     IllegalMove
       NotCancellable
     InvalidOption
@@ -37,12 +36,14 @@ ParseError
     LimitReached
       RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable                a part of the service does not answer
-    DatabaseUnavailable, StorageUnreachable, StorageFull, TooManyWaiting, WaitEnded
+    DatabaseUnavailable, TooManyWaiting, WaitEnded
   ProjectBeingDeleted
   IdempotencyKeyError        a key that another request has
     IdempotencyKeyReused, IdempotencyKeyInUse
   UrlNotAllowed, WebhookNotFound, JobFailed
   BrokerUnavailable
+  StorageUnavailable
+    StorageFull
   InvalidRules
   ServerProblem
   Stopped                    the caller asked for it

@@ -13,6 +13,8 @@ import pytest
 from django.test import Client
 from PIL import Image
 
+from apps.documents import storage
+from apps.jobs.models import ParseJob
 from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.hostile import stream
 from tests.documents.long import long_document
@@ -208,3 +210,33 @@ def test_a_failure_condition_fails_the_job(api: Api, finish: Finish) -> None:
     good = api.parse(long_document(2), processing_control=strict, **WITHOUT_OCR).json()
     assert good["warnings"] == []
     assert finish(good["id"]).state == "succeeded"
+
+
+def test_a_result_missing_from_storage_is_reported_and_assembled_again(
+    api: Api, finish: Finish, job_id: str, link: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = body_of(api.job(job_id, "markdown_full", "items"))
+    storage.delete_below(ParseJob.objects.get(pk=job_id).result_folder)
+
+    refused = api.job(job_id, "markdown_full")
+    assert code_of(refused, 410) == "result_missing"
+    assert "/retry" in refused.json()["detail"]
+    assert code_of(get(link), 410) == "result_missing"
+    assert code_of(api.get(f"/api/v1/parsing/job/{job_id}/result/markdown"), 410) == "result_missing"
+    assert api.job(job_id).status_code == 200  # the state is known without the files
+    assert "is missing from storage" in caplog.text
+
+    assert api.post(f"{PARSE}/{job_id}/retry", content_type="application/json").status_code == 200
+    finish(job_id)
+    after = body_of(api.job(job_id, "markdown_full", "items"))
+    assert (after["markdown_full"], after["items"]) == (before["markdown_full"], before["items"])
+    assert code_of(api.post(f"{PARSE}/{job_id}/retry", content_type="application/json"), 400) == "conflict"
+
+
+def test_a_document_missing_from_storage_is_gone_for_good(api: Api) -> None:
+    file_id = api.upload().json()["id"]
+    storage.delete(storage.original(file_id))
+
+    assert code_of(api.parse_file(file_id), 410) == "document_missing"
+    signed = api.get(f"/api/v1/beta/files/{file_id}/content").json()["url"]
+    assert code_of(get(signed), 410) == "document_missing"

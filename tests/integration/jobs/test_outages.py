@@ -1,0 +1,94 @@
+"""An outage of storage or database delays a job. It never fails one, and no attempt is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.documents import storage
+from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
+from apps.jobs.states import JobState, Stage
+from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
+from tests.small_disk import SmallDisk, small_disk
+
+
+@pytest.fixture
+def disk(tmp_path: Path, settings: Any) -> Iterator[SmallDisk]:
+    """The disk that holds the storage."""
+    with small_disk(tmp_path / "disk", kilobytes=2048) as disk:
+        settings.STORAGES = settings.STORAGES | {
+            "default": settings.STORAGES["default"] | {"OPTIONS": {"location": str(disk.path / "storage")}}
+        }
+        yield disk
+
+
+def seconds_until_due(step: Step) -> float:
+    step.refresh_from_db()
+    return (step.not_before - timezone.now()).total_seconds() if step.not_before else 0.0
+
+
+def make_due(job: ParseJob) -> None:
+    """Let the time pass until the job's snoozed steps are due."""
+    Step.objects.filter(job=job).update(not_before=None)
+
+
+def assert_unharmed(job: ParseJob) -> None:
+    """Assert that the job succeeds, with one attempt at everything."""
+    make_due(job)
+    assert run(job).state == JobState.SUCCEEDED
+    assert not PageAttempt.objects.filter(job=job).exclude(outcome="accepted").exists()
+    assert set(JobPage.objects.filter(job=job).values_list("attempts", flat=True)) == {1}
+
+
+@pytest.mark.parametrize("stage", [Stage.SPLIT, Stage.EXTRACT, Stage.ASSEMBLE])
+def test_a_full_disk_delays_each_stage_and_counts_no_attempt(
+    submit: Submit, disk: SmallDisk, settings: Any, stage: Stage
+) -> None:
+    settings.SHORT_ROAD_PAGES = 16 if stage is Stage.SPLIT else 0
+    job = run_to(submit(pages=6), stage)
+    disk.fill()
+
+    waits = []
+    for _ in range(5):
+        step = open_steps(job, stage)[0]
+        deliver(step)
+        waits.append(seconds_until_due(step))
+        assert step.starts == 0
+        make_due(job)
+    disk.free()
+
+    assert 0 < waits[0] < 2 < waits[-1] < 15
+    assert_unharmed(job)
+
+
+def test_a_read_only_disk_delays_a_job(submit: Submit, disk: SmallDisk) -> None:
+    job = run_to(submit(pages=6), Stage.ASSEMBLE)
+    disk.set_read_only(True)
+    deliver(open_steps(job)[0])
+    disk.set_read_only(False)
+
+    assert_unharmed(job)
+
+
+def test_a_storage_that_is_away_delays_a_job(submit: Submit, disk: SmallDisk) -> None:
+    job = run_to(submit(pages=6), Stage.EXTRACT)
+    folder, away = disk.path / "storage", disk.path / "away"
+    folder.rename(away)
+    deliver(open_steps(job)[0])
+    away.rename(folder)
+
+    assert_unharmed(job)
+
+
+def test_a_document_whose_bytes_are_gone_fails_its_job_at_once(submit: Submit, disk: SmallDisk) -> None:
+    job = run_to(submit(pages=6), Stage.EXTRACT)
+    storage.delete(storage.original(job.document_id or ""))
+
+    job = run(job)
+
+    assert (job.state, job.error_code) == (JobState.FAILED, "document_missing")
+    assert "Upload the document again" in job.error_detail
