@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from apps import VERSION
+from apps.core.weak_settings import weak_settings
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from parse_project import backends, env
 from parse_project.queues import queue_table
@@ -27,9 +28,18 @@ _CONFIGURED_KEY = env.secret(
 HAS_CONFIGURED_KEY = bool(_CONFIGURED_KEY)
 SECRET_KEY = _CONFIGURED_KEY or stored_secret_key(DATA_DIR, create=not IS_READ_ONLY)
 DEBUG = False
-ALLOWED_HOSTS = env.listing(
-    "ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "accepted host names, separated by commas; * for all"
+ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "accepted host names, separated by commas")
+IS_INSECURE_ALLOWED = env.boolean(
+    "LEAFMILL_INSECURE", False, "start with a weak SECRET_KEY or ALLOWED_HOSTS=*, on a machine that only you can reach"
 )
+WEAK_SETTINGS = weak_settings(secret_key=SECRET_KEY, allowed_hosts=ALLOWED_HOSTS)
+if WEAK_SETTINGS and not IS_INSECURE_ALLOWED and not IS_READ_ONLY:
+    _name, _reason = next(iter(WEAK_SETTINGS.items()))
+    raise env.BadVariable(
+        _name,
+        "*" if _name == "ALLOWED_HOSTS" else "...",
+        f"{_reason}. LEAFMILL_INSECURE=1 accepts it on a machine that only you can reach",
+    )
 CORS_ORIGINS = env.origins(
     "CORS_ORIGINS",
     "",
@@ -105,9 +115,29 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_URL.startswith("https:") else None
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https:")
-SILENCED_SYSTEM_CHECKS: list[str] = []
+_IS_HTTPS = PUBLIC_URL.startswith("https:")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _IS_HTTPS else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 8 * 3600  # seconds from the login, however busy the session is
+SECURE_REFERRER_POLICY = "same-origin"
+_HSTS_SECONDS = env.integer(
+    "HSTS_SECONDS",
+    365 * 24 * 3600,
+    "seconds for which browsers use only https, if PUBLIC_URL is https; 0: they are not asked to",
+)
+SECURE_HSTS_SECONDS = _HSTS_SECONDS if _IS_HTTPS else 0
+# Warnings of check --deploy that do not apply here.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # other hosts of the domain are not ours
+    "security.W021",
+    "security.W008",  # the proxy redirects to https; probes and OCR workers use http inside
+]
+if not WEAK_SETTINGS:
+    SILENCED_SYSTEM_CHECKS.append("security.W009")  # weak_settings.py is stricter, except about the length
+if not _IS_HTTPS:  # browsers ignore HSTS over http and do not return secure cookies
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W012", "security.W016"]
 
 # --- Database --------------------------------------------------------------------------------------------------------
 
@@ -333,6 +363,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "POSTPROCESSING_HOOKS": ["apps.api.schema.complete"],
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # it warns about numbered operation ids, which are public and stay
 }
 
 # --- Requests to addresses that users choose -------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """The WSGI application of the web process."""
 
+import logging
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "parse_project.settings")
@@ -12,3 +14,5 @@ from apps.core import tracing  # noqa: E402
 
 application = DrainUnreadBodies(_django)
 tracing.start()
+for _name, _reason in settings.WEAK_SETTINGS.items():
+    logging.getLogger(__name__).warning("Accepted because of LEAFMILL_INSECURE: %s: %s", _name, _reason)

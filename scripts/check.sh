@@ -1,5 +1,5 @@
 #!/bin/sh
-# Check lint, format, types, import contracts and migrations. Run all checks even when one fails, then list the failed.
+# Check lint, format, types, import contracts, settings and migrations. Run all checks even when one fails, then list the failed.
 set -u
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"
@@ -16,6 +16,7 @@ check lint ruff check .
 check format ruff format --check .
 check types mypy
 check imports lint-imports
+check settings env PUBLIC_URL=https://parse.example.com python manage.py check --deploy --fail-level WARNING
 check migrations python manage.py makemigrations --check --dry-run
 
 if [ -n "$failed" ]; then

@@ -50,6 +50,7 @@ class Pod:
         ports = {str(port["containerPort"]) for port in self.container.get("ports", [])}
         words = [str(self.port) if word in ports else word for word in self.container["command"]]
         words = [f"--port={self.port}" if word.removeprefix("--port=") in ports else word for word in words]
+        words = [word.replace("python manage.py", f"{sys.executable} manage.py") for word in words]
         return [sys.executable if word == "python" else word for word in words]
 
     @contextmanager

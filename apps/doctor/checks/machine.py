@@ -10,19 +10,18 @@ from pathlib import Path
 
 from django.conf import settings
 
+from apps.core.weak_settings import NEW_KEY_COMMAND, weakness_of_key
 from apps.doctor.finding import Finding, failed, not_checked, ok, python, warning
 from apps.pages.pdf.pdfium_library import pdfium
 from ocr_worker import language_packs
 from parse_project import env
 
-MIN_KEY_LENGTH, MIN_PASSWORD_LENGTH = 32, 8
+MIN_PASSWORD_LENGTH = 8
 GPU_SECONDS = 1.8
 NO_GPU = "OCR runs on CPUs here."
-WELL_KNOWN_KEYS = ("secret", "changeme", "change-me", "django-insecure", "password", "insecure", "default")
 NEW_KEY = (
     "set SECRET_KEY of all processes to the output of this command, then enter the providers' keys again, because the "
-    "old key sealed them: "
-    'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+    f"old key sealed them: {NEW_KEY_COMMAND}"
 )
 INSTALL_TESSERACT = "sudo apt-get install tesseract-ocr tesseract-ocr-deu"
 
@@ -83,10 +82,9 @@ def gpu() -> Finding:
 def secret_key() -> Finding:
     name, key = "SECRET_KEY", str(settings.SECRET_KEY)
     kept = Path(settings.DATA_DIR) / "secret_key"
-    if key.lower().startswith(WELL_KNOWN_KEYS):
-        return failed(name, "It is a well-known key: signed links and sealed secrets are not safe.", NEW_KEY)
-    if len(key) < MIN_KEY_LENGTH:
-        return failed(name, f"It has {len(key)} characters; fewer than {MIN_KEY_LENGTH} can be guessed.", NEW_KEY)
+    if weakness := weakness_of_key(key):
+        sentence = f"{weakness.capitalize()}: signed links and sealed secrets are not safe."
+        return failed(name, sentence, NEW_KEY)
     if not kept.exists() and not settings.HAS_CONFIGURED_KEY:
         return not_checked(name, "There is none yet; the first start creates it.")
     if not kept.exists() or kept.read_text(encoding="ascii").strip() != key:

@@ -26,6 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(settings.DATA_DIR)
+        for name, reason in settings.WEAK_SETTINGS.items():
+            self._report(f"Warning, accepted because of LEAFMILL_INSECURE: {name}: {reason}")
         try:
             preflight.prepare_data_folder(folder)
             with preflight.lock_data_folder(folder):
