@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
+
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from apps.api.error_codes import CODES, llamaparse_code
 
+_STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem }
+td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }"""
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem }}
-td, th {{ text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }}</style></head>
+<style>{style}</style></head>
 <body><h1>{title}</h1>{body}</body></html>"""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _LINKS = (
     ("api/docs", "API documentation, with a form to try each call"),
     ("openapi.json", "OpenAPI description"),
@@ -46,6 +54,6 @@ def error_codes(request: HttpRequest) -> HttpResponse:
 
 
 def _page(title: str, body: str) -> HttpResponse:
-    response = HttpResponse(format_html(_PAGE, title=title, body=body))
+    response = HttpResponse(format_html(_PAGE, title=title, style=SafeString(_STYLE), body=body))
     response["Content-Security-Policy"] = _POLICY
     return response

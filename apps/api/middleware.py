@@ -1,4 +1,4 @@
-"""Middleware for every request: a request id, errors in one format, CORS, a check of the host name."""
+"""Middleware for every request: a request id, errors in one format, policies of browsers, CORS, a check of the host."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ _API_PATHS = ("/api/", "/livez", "/readyz", "/v1/", "/general/", "/process", "/b
 # Probes, Prometheus and autoscalers address a pod by its IP. These responses contain no link, so a forged host name
 # cannot get into one.
 ANY_HOST_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/api/queue-statusz"})
+_PAGES_WITH_SCRIPTS = ("/admin", "/api/docs")
+POLICY_OF_PAGES = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+POLICY_OF_DATA = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+"""For everything that is not one of our pages: a browser that shows a result runs nothing in it."""
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone"),
+        *("midi", "payment", "publickey-credentials-get", "screen-wake-lock", "usb", "xr-spatial-tracking"),
+    )
+)
 MAX_LOGGED_CHARS = 400
 PREFLIGHT_SECONDS = 600
 EXPOSED_HEADERS = (
@@ -36,7 +50,9 @@ EXPOSED_HEADERS = (
 
 
 class RequestMiddleware:
-    """Set the request id and convert Django's error pages. First in MIDDLEWARE, to see responses of other middleware.
+    """Set the request id and the policies, and convert Django's error pages.
+
+    First in MIDDLEWARE, to see responses of other middleware.
 
     ``request.request_id`` is the caller's X-Request-Id if it has 8 to 64 letters, digits and hyphens, else a new one.
     The response and the log contain it. Several slashes at the start of a path (from a base URL that ends with a
@@ -62,6 +78,9 @@ class RequestMiddleware:
             if allowed:
                 response["Allow"] = allowed
         response["X-Request-Id"] = request_id
+        is_page = media_type == "text/html" and request.path_info.startswith(_PAGES_WITH_SCRIPTS)
+        response.headers.setdefault("Content-Security-Policy", POLICY_OF_PAGES if is_page else POLICY_OF_DATA)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.annotations import classify, extract, split
@@ -33,7 +33,11 @@ urlpatterns = [
     path("api/queue-statusz", queue_status.QueueStatusz.as_view()),
     path("api/schema", SpectacularAPIView.as_view(custom_settings=DESCRIPTION), name="schema"),
     path("openapi.json", SpectacularJSONAPIView.as_view(custom_settings=DESCRIPTION)),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", url_self="docs", template_name="api/docs.html"),
+        name="docs",
+    ),
     path(FILES, files.Files.as_view()),
     path(f"{FILES}/query", files.FilesQuery.as_view()),
     path(f"{FILES}/signed/<str:token>", files.SignedFile.as_view()),
