@@ -180,6 +180,24 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a JSON body or of form fie
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # for lists in the admin; the API has its own limit
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes kept in memory before an upload goes to disk
+UPLOAD_IDLE_SECONDS = env.number(
+    "UPLOAD_IDLE_SECONDS", 30, "seconds for which the client of an upload may send nothing", minimum=0.1
+)
+UPLOAD_MIN_BYTES_PER_SECOND = env.integer(
+    "UPLOAD_MIN_BYTES_PER_SECOND", 1024, "bytes a second that the client of an upload must send on average"
+)
+UPLOAD_SECONDS = env.integer("UPLOAD_SECONDS", 3600, "seconds that one upload may take", minimum=1)
+UPLOADS_AT_ONCE = env.integer(
+    "UPLOADS_AT_ONCE", 1000, "requests whose bodies a web process receives at once, from all clients", minimum=1
+)
+ADDRESS_UPLOADS_AT_ONCE = env.integer(
+    "ADDRESS_UPLOADS_AT_ONCE",
+    300,
+    "requests whose bodies a web process receives at once from one address; 0: no limit",
+)
+RESPONSE_IDLE_SECONDS = env.number(
+    "RESPONSE_IDLE_SECONDS", 30, "seconds for which the reader of a response may take nothing", minimum=0.1
+)
 SIGNED_URL_SECONDS = env.integer("SIGNED_URL_SECONDS", 3600, "seconds for which a signed link is valid", minimum=1)
 
 # --- Jobs ------------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ CODES: dict[str, ErrorKind] = {
     "not_found": ErrorKind(404, "The requested object does not exist"),
     "method_not_allowed": ErrorKind(405, "The address does not support this HTTP method"),
     "not_acceptable": ErrorKind(406, "The response is not available in the requested format"),
+    "upload_timeout": ErrorKind(408, "The body of the request arrived too slowly", retryable=True),
     "file_too_large": ErrorKind(413, "The file is too large"),
     "field_too_large": ErrorKind(413, "A field is too large"),
     "unsupported_media_type": ErrorKind(415, "The content type of the body is not supported"),
@@ -64,6 +65,7 @@ CODES: dict[str, ErrorKind] = {
     "result_missing": ErrorKind(410, "The files of the result are missing from storage"),
     # The service
     "internal_error": ErrorKind(500, "An unexpected error occurred in the service", retryable=True),
+    "overloaded": ErrorKind(503, "The service has too many requests under way", retryable=True),
     "database_unavailable": ErrorKind(503, "The database does not respond", retryable=True),
     "broker_unavailable": ErrorKind(503, "The message broker does not respond", retryable=True),
     "intake_paused": ErrorKind(503, "The service accepts no new jobs at the moment", retryable=True),

@@ -41,6 +41,8 @@ PERMISSIONS_POLICY = ", ".join(
 )
 MAX_LOGGED_CHARS = 400
 PREFLIGHT_SECONDS = 600
+REFUSAL = "leafmill.refusal"
+"""Name in META of an error that the web process found itself, so that its response is made like all others."""
 EXPOSED_HEADERS = (
     *("Content-Disposition", "Content-Range", "ETag", "Idempotent-Replayed", "Retry-After", "X-Request-Id"),
     *("RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
@@ -70,7 +72,8 @@ class RequestMiddleware:
         logs.begin(request_id=request_id)
         if request.path_info.startswith("//"):
             request.path_info = "/" + request.path_info.lstrip("/")
-        response = self._get_response(request)
+        refusal = request.META.get(REFUSAL)
+        response = problem(request, refusal) if refusal else self._get_response(request)
         media_type = response.headers.get("Content-Type", "").partition(";")[0]
         if response.status_code >= 400 and request.path_info.startswith(_API_PATHS) and media_type == "text/html":
             allowed = response.headers.get("Allow")

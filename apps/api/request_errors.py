@@ -3,12 +3,12 @@
 ParseError (apps/pages/model/errors.py)
   RequestError                 the request itself
     InvalidRequest, UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload,
-    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound,
-    ConfirmationRequired
+    UploadTimeout, UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey,
+    Unauthenticated, NotFound, ConfirmationRequired
     InvalidOptions        holds every invalid option
     LimitReached          RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable             a part of the service does not respond
-    DatabaseUnavailable
+    Overloaded, DatabaseUnavailable
 """
 
 from __future__ import annotations
@@ -79,6 +79,13 @@ class IncompleteUpload(RequestError):
     """The upload ended before it was complete. Send it again."""
 
     code = "incomplete_upload"
+
+
+class UploadTimeout(RequestError):
+    """The body of the request arrived too slowly. Send it again, over a faster connection."""
+
+    code = "upload_timeout"
+    retryable = True
 
 
 class UnsupportedMediaType(RequestError):
@@ -193,6 +200,12 @@ class Unavailable(ParseError):
 
     code = "internal_error"
     retryable = True
+
+
+class Overloaded(Unavailable):
+    """The service has too many requests under way. Try again in a moment."""
+
+    code = "overloaded"
 
 
 class DatabaseUnavailable(Unavailable):

@@ -75,10 +75,10 @@ def embedded_broker_member(folder: Path) -> Member:
 def web() -> Member:
     command = (
         *_module("granian"),
-        *("--interface", "wsgi", "--host", settings.HOST, "--port", str(settings.PORT)),
-        *("--workers", "1", "--blocking-threads", "32", "--no-ws", "--respawn-failed-workers"),
-        *("--workers-kill-timeout", "3", "--backlog", "1024"),
-        "parse_project.wsgi:application",
+        *("--interface", "asginl", "--host", settings.HOST, "--port", str(settings.PORT)),
+        *("--http", "1", "--http1-buffer-size", "32768", "--backlog", "1024", "--backpressure", "4096"),
+        *("--workers", "1", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "3"),
+        "parse_project.asgi:application",
     )
     return Member("web", command)
 

@@ -135,8 +135,9 @@ class RunningService:
         self.url = f"http://127.0.0.1:{port}"
         web = self.start(
             "web",
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-            *("--workers", "1", "--blocking-threads", "32", "--no-ws", "parse_project.wsgi:application"),
+            *(sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1", "--port", str(port)),
+            *("--http", "1", "--http1-buffer-size", "32768", "--workers", "1", "--no-ws"),
+            "parse_project.asgi:application",
         )
         wait_for(self._answers, "the web process answers", seconds=30)
         return web

@@ -102,7 +102,7 @@ def _parsed(request: Request) -> ParseJob:
 def _body_of(request: Request) -> Iterator[Upload]:
     """Yield the body as a file. Raise FileTooLarge, FileMissing, IncompleteUpload or UnsupportedEncoding."""
     check_encoding(request)
-    source, announced = source_of(request)
+    source, announced = source_of(request, max_bytes=settings.MAX_UPLOAD_BYTES)
     check_size(announced)
     name = unquote(request.META.get("HTTP_X_FILENAME", "")[:MAX_NAME_CHARS]) or "document"
     with tempfile.SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as spool:

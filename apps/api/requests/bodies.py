@@ -20,6 +20,7 @@ from apps.api.request_errors import (
     UnsupportedMediaType,
 )
 from apps.api.requests import idempotency
+from apps.api.requests.awaited_bodies import awaited_body
 
 MAX_BODY_BYTES = 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
@@ -49,7 +50,7 @@ def read_json(request: Request, *, optional: bool = False, max_bytes: int = MAX_
 def read_raw(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Return a body of at most ``max_bytes``. Raise UnsupportedEncoding, FieldTooLarge or IncompleteUpload."""
     check_encoding(request)
-    source, announced = source_of(request)
+    source, announced = source_of(request, max_bytes=max_bytes)
     too_large = FieldTooLarge(f"The body is larger than {max_bytes // 1024} KB. Send a smaller one.")
     if announced > max_bytes:
         raise too_large
@@ -75,11 +76,14 @@ def check_encoding(request: Request) -> None:
         raise UnsupportedEncoding
 
 
-def source_of(request: Request) -> tuple[Any, int]:
+def source_of(request: Request, *, max_bytes: int) -> tuple[Any, int]:
     """Return the stream of the body and its announced length in bytes, -1 if none is announced (a chunked body).
 
-    Django reads nothing without a length. Such a body is read from the server's stream, which ends by itself.
+    The caller reads at most ``max_bytes``, and one more to see that there are more. Django reads nothing without a
+    length. Such a body is read from the server's stream, which ends by itself.
     """
+    if (awaited := awaited_body(request)) is not None:
+        awaited.max_bytes = max_bytes
     announced = request.META.get("CONTENT_LENGTH") or ""
     if announced.isascii() and announced.isdigit():
         return request, int(announced)

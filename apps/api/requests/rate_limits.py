@@ -12,7 +12,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -24,6 +24,7 @@ from rest_framework.throttling import BaseThrottle
 
 from apps.accounts.models import ApiKey
 from apps.api.request_errors import RateLimited, TooManyUploads, TooManyWrongKeys
+from apps.api.requests.awaited_bodies import BodyNeeded, awaited_body
 from apps.providers.quota.store import connect
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 60
-MAX_UPLOAD_SECONDS = 900
-"""An upload that takes longer no longer counts. It also frees the place of a web process that died."""
 UPLOAD_WAIT_SECONDS = 5
 STORE_PAUSE_SECONDS = 5.0
 _IPV6_NETWORK = 64  # bits: one subscriber has at least a network of this size
@@ -45,6 +44,10 @@ class KeyRateLimit(BaseThrottle):
     """Count the request for its key and keep the headers that say what is left. Raise RateLimited over the limit."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
+        awaited = awaited_body(request)
+        if awaited is not None and awaited.rate_limit_headers is not None:  # counted in the run without the body
+            request.rate_limit_headers = awaited.rate_limit_headers  # type: ignore[attr-defined]
+            return True
         key: ApiKey = cast(Any, request.user).api_key
         limit = settings.KEY_REQUESTS_PER_MINUTE if key.requests_per_minute is None else key.requests_per_minute
         counted = _count(f"leafmill:requests:{key.pk}") if limit else None
@@ -53,13 +56,16 @@ class KeyRateLimit(BaseThrottle):
         used, reset_seconds = counted
         left = max(0, limit - used)
         # The draft's present form, and the earlier one with a header for each number, which more programs read.
-        request.rate_limit_headers = {  # type: ignore[attr-defined]
+        headers = {
             "RateLimit-Policy": f'"requests";q={limit};w={WINDOW_SECONDS}',
             "RateLimit": f'"requests";r={left};t={reset_seconds}',
             "RateLimit-Limit": str(limit),
             "RateLimit-Remaining": str(left),
             "RateLimit-Reset": str(reset_seconds),
         }
+        request.rate_limit_headers = headers  # type: ignore[attr-defined]
+        if awaited is not None:
+            awaited.rate_limit_headers = headers
         if used > limit:
             detail = f"This key may send {limit} requests a minute. Wait {reset_seconds} seconds."
             raise RateLimited(detail, wait_seconds=reset_seconds)
@@ -68,21 +74,38 @@ class KeyRateLimit(BaseThrottle):
 
 @contextmanager
 def upload_slot(request: Request) -> Iterator[None]:
-    """Count an upload of the request's key until the block ends. Raise TooManyUploads over the limit."""
+    """Count an upload of the request's key until it has been received. Raise TooManyUploads over the limit."""
+    awaited = awaited_body(request)
+    if awaited is not None and awaited.has_arrived:
+        yield
+        return
     key: ApiKey = cast(Any, request.user).api_key
     limit = settings.KEY_UPLOADS_AT_ONCE if key.uploads_at_once is None else key.uploads_at_once
     if not limit:
         yield
         return
     name, upload = f"leafmill:uploads:{key.pk}", secrets.token_hex(8)
+
+    def free() -> None:
+        _exchange(lambda client: client.zrem(name, upload))
+
     under_way = _add_upload(name, upload)
     try:
         if under_way > limit:
+            if awaited is not None:
+                awaited.waits_for_place = True
             detail = f"This key may send {limit} uploads at once. Send this one again when another has ended."
             raise TooManyUploads(detail, wait_seconds=UPLOAD_WAIT_SECONDS)
         yield
-    finally:
-        _exchange(lambda client: client.zrem(name, upload))
+    except BodyNeeded:
+        assert awaited is not None
+        awaited.when_received.append(free)
+        raise
+    except BaseException:
+        free()
+        raise
+    else:
+        free()
 
 
 def count_wrong_key(request: HttpRequest | Request) -> None:
@@ -95,13 +118,17 @@ def count_wrong_key(request: HttpRequest | Request) -> None:
 
 
 def client_network(request: HttpRequest | Request) -> str:
-    """Return the address of the client, or its network of 64 bits if it has IPv6.
+    return network_of(request.META)
+
+
+def network_of(meta: Mapping[str, Any]) -> str:
+    """Return the address of the client of a request, or its network of 64 bits if it has IPv6.
 
     With TRUSTED_PROXIES it is the address that the outermost of these proxies wrote into X-Forwarded-For.
     """
-    sent = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    sent = [each.strip() for each in meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     proxies = settings.TRUSTED_PROXIES
-    direct = str(request.META.get("REMOTE_ADDR") or "")
+    direct = str(meta.get("REMOTE_ADDR") or "")
     try:
         address = ipaddress.ip_address(sent[-proxies] if 0 < proxies <= len(sent) else direct)
     except ValueError:
@@ -126,15 +153,18 @@ def _count(name: str) -> tuple[int, int] | None:
 
 
 def _add_upload(name: str, upload: str) -> int:
-    """Count the upload. Return how many are under way, 0 if the store does not answer."""
+    """Count the upload. Return how many are under way, 0 if the store does not answer.
+
+    One that is older than UPLOAD_SECONDS does not count: its web process has died.
+    """
 
     def add(client: redis.Redis) -> int:
         now = time.time()
         with client.pipeline() as exchange:
             exchange.zremrangebyscore(name, "-inf", now)
-            exchange.zadd(name, {upload: now + MAX_UPLOAD_SECONDS})
+            exchange.zadd(name, {upload: now + settings.UPLOAD_SECONDS})
             exchange.zcard(name)
-            exchange.expire(name, MAX_UPLOAD_SECONDS)
+            exchange.expire(name, settings.UPLOAD_SECONDS)
             return int(exchange.execute()[2])
 
     return _exchange(add) or 0

@@ -169,9 +169,9 @@ class _Body:
     """The bytes of the body: count them, keep the last ones, and reject an announced length that is too large."""
 
     def __init__(self, request: Request) -> None:
-        self._source, self._announced = source_of(request)
-        check_size(self._announced - MAX_FRAME_BYTES)
         self._max_bytes = settings.MAX_UPLOAD_BYTES + MAX_FRAME_BYTES
+        self._source, self._announced = source_of(request, max_bytes=self._max_bytes)
+        check_size(self._announced - MAX_FRAME_BYTES)
         self.length = self._max_bytes if self._announced < 0 else self._announced
         self._read = 0
         self._tail = b""
