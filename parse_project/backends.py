@@ -10,8 +10,13 @@ from parse_project import env
 IDLE_TRANSACTION_SECONDS = 30
 
 
-def database(url: str, *, connection_seconds: int, create_folder: bool) -> dict[str, object]:
-    """Return the entry in DATABASES. ``create_folder``: create the folder of an SQLite database if it is missing."""
+def database(
+    url: str, *, connection_seconds: int, statement_seconds: int, lock_seconds: int, create_folder: bool
+) -> dict[str, object]:
+    """Return the entry in DATABASES. ``create_folder``: create the folder of an SQLite database if it is missing.
+
+    A statement of PostgreSQL may take ``statement_seconds``, and wait ``lock_seconds`` for a lock; 0: no limit.
+    """
     if url.startswith("sqlite:"):
         path = unquote(url.removeprefix("sqlite:///"))
         if create_folder:
@@ -31,8 +36,14 @@ def database(url: str, *, connection_seconds: int, create_folder: bool) -> dict[
     if url.startswith(("postgres:", "postgresql:")):
         parts = urlsplit(url)
         query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+        limits = {
+            # A process that freezes inside a transaction holds its row locks until the server ends the session.
+            "idle_in_transaction_session_timeout": IDLE_TRANSACTION_SECONDS,
+            "statement_timeout": statement_seconds,
+            "lock_timeout": lock_seconds,
+        }
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "apps.core.postgresql",
             "NAME": unquote(parts.path.lstrip("/")) or "leafmill",
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),
@@ -43,8 +54,10 @@ def database(url: str, *, connection_seconds: int, create_folder: bool) -> dict[
             "OPTIONS": {
                 "connect_timeout": 2,
                 "tcp_user_timeout": 10_000,  # milliseconds until a server that does not answer counts as lost
-                # A process that freezes inside a transaction holds its row locks until the server ends the session.
-                "options": f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_SECONDS}s",
+                "keepalives_idle": 10,  # seconds
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items()),
                 **query,
             },
         }

@@ -150,7 +150,15 @@ DATABASE_POOL_SIZE = env.integer(
 )
 DATABASES = {
     "default": backends.database(
-        DATABASE_URL, connection_seconds=DATABASE_CONNECTION_SECONDS, create_folder=not IS_READ_ONLY
+        DATABASE_URL,
+        connection_seconds=DATABASE_CONNECTION_SECONDS,
+        statement_seconds=env.integer(
+            "DATABASE_STATEMENT_SECONDS", 60, "seconds that a statement may take in PostgreSQL; 0: no limit"
+        ),
+        lock_seconds=env.integer(
+            "DATABASE_LOCK_SECONDS", 10, "seconds that a statement may wait for a lock in PostgreSQL; 0: no limit"
+        ),
+        create_folder=not IS_READ_ONLY,
     )
 }
 

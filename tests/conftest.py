@@ -89,7 +89,9 @@ def use_database(url: str) -> None:
     from parse_project import backends, settings
 
     seconds = settings.DATABASE_CONNECTION_SECONDS
-    database = backends.database(url, connection_seconds=seconds, create_folder=False)
+    database = backends.database(
+        url, connection_seconds=seconds, statement_seconds=60, lock_seconds=10, create_folder=False
+    )
     chosen: dict[str, dict[str, Any]] = connections.configure_settings({"default": database})
     connections.databases["default"] = chosen["default"]
     del connections["default"]

@@ -9,17 +9,24 @@ connection.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
 
 # Check a connection before its next use if it was idle for this long: the server may have been restarted.
 IDLE_SECONDS = 1.0
+MAX_CONFLICTS = 5
+_CONFLICTS = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 _pool: _Pool | None = None
 _thread = threading.local()
@@ -60,6 +67,27 @@ def durable_transaction() -> Iterator[None]:
             cursor.execute("PRAGMA synchronous=FULL")
     with transaction.atomic():
         yield
+
+
+def retried_on_conflict(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run the function again if PostgreSQL ended its transaction in favour of another (deadlock, serialization error).
+
+    The function must open its outermost transaction itself. Within one of the caller nothing is repeated.
+    """
+
+    @wraps(work)
+    def retried(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        for _ in range(MAX_CONFLICTS):
+            try:
+                return work(*args, **kwargs)
+            except OperationalError as error:
+                code = getattr(error.__cause__, "sqlstate", None)
+                if code not in _CONFLICTS or connection.in_atomic_block:
+                    raise
+                time.sleep(random.uniform(0.01, 0.1))
+        return work(*args, **kwargs)
+
+    return retried
 
 
 class _Pool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from apps.core.database_connections import retried_on_conflict
 from apps.jobs.errors import NotCancellable
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.claims import end_job
@@ -11,6 +12,7 @@ from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.jobs.states import JobState
 
 
+@retried_on_conflict
 def cancel_job(*, job: ParseJob) -> ParseJob:
     """Cancel an open job. Every open step's fence is raised, so results of work still running are discarded.
 

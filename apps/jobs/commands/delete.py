@@ -15,6 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.core.database_connections import retried_on_conflict
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentInUse
@@ -30,6 +31,7 @@ WRITTEN_FOR = timedelta(hours=1)
 ASKED_FOR, EXPIRED = "asked_for", "expired"
 
 
+@retried_on_conflict
 def delete_job(*, job: ParseJob) -> None:
     """Delete an ended job, and its document if that was uploaded with it and no other job needs it.
 
@@ -48,6 +50,7 @@ def remove_expired(*, job_id: str) -> bool:
         return _delete_job_rows(job_id, Q(state__in=ENDED_JOBS, expires_at__lte=Now()), why=EXPIRED)
 
 
+@retried_on_conflict
 def delete_document(*, document: Document) -> None:
     """Delete an uploaded document. Its ended jobs keep their results. Raise DocumentInUse if an open job needs it."""
     with transaction.atomic():

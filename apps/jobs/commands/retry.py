@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.core import tracing
+from apps.core.database_connections import retried_on_conflict
 from apps.jobs import queries, webhook_events
 from apps.jobs.errors import IllegalMove
 from apps.jobs.models import Annotation, JobPage, ParseJob
@@ -21,6 +22,7 @@ from apps.jobs.states import RETRYABLE_JOBS, JobState, PageState, Stage
 from apps.pages.model.errors import PageOutOfRange
 
 
+@retried_on_conflict
 def retry_pages(*, job: ParseJob, page_numbers: Sequence[int] | None = None) -> ParseJob:
     """Parse pages of an ended job again; by default the failed ones.
 

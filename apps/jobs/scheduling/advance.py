@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
+from apps.core.database_connections import retried_on_conflict
 from apps.jobs import queries
 from apps.jobs.models import Annotation, JobPage, ParseJob, Step
 from apps.jobs.scheduling.dispatch import dispatch_pages_of, make_page_steps, start_job_step
@@ -32,6 +33,7 @@ def advance_if_done(*, job_id: str, stage: Stage) -> None:
         dispatch_pages_of(ParseJob.objects.only("project_id").get(pk=job_id), stage, queues=half_free)
 
 
+@retried_on_conflict
 def advance_job(*, job_id: str) -> bool:
     """Advance a job whose stage of page work has no open step.
 

@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from apps.core import logs, tracing
-from apps.core.database_connections import borrowed_connection
+from apps.core.database_connections import borrowed_connection, retried_on_conflict
 from apps.jobs import webhook_events, workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, retention
@@ -101,6 +101,7 @@ def start_attempt(*, step_id: int, fence: int) -> Step | None:
     return claimed[0] if claimed else None
 
 
+@retried_on_conflict
 @transaction.atomic
 def start_attempts(fences: Mapping[int, int]) -> list[Step]:
     """Claim steps of one job by one guarded UPDATE, and record the attempts before the work begins.

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL with an answer within two seconds: DATABASES["default"]["ENGINE"]."""
