@@ -17,6 +17,12 @@ from datetime import UTC, datetime
 _context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default={})  # noqa: B039 (replaced, never mutated)
 # A password in a URL, credentials in a header.
 _SECRETS = re.compile(r"(?<=:)[^\s:/@]+(?=@)|(?<=bearer )\S+|(?<=basic )\S+", re.IGNORECASE)
+# The query of a URL may be its signature (S3, Azure), and so may a parameter that stands alone.
+_QUERIES = re.compile(
+    r"(?<=\?)[^\s\"'<>?]*(?:sig|signature|credential|token|key|secret|password)=[^\s\"'<>]*", re.IGNORECASE
+)
+# Our own signed links: the beginning of a token tells links apart and opens none.
+_SIGNED_LINKS = re.compile(r"(/(?:signed|ocr-exchange)/[\w-]{6})[^\s\"'<>/?#]*")
 HIDDEN = "***"
 
 
@@ -77,5 +83,5 @@ class JsonFormatter(logging.Formatter):
 
 
 def without_secrets(text: str) -> str:
-    """Return the text with passwords in URLs and credentials in headers masked."""
-    return _SECRETS.sub(HIDDEN, text)
+    """Return the text with passwords in URLs and credentials in headers masked, and signed links shortened."""
+    return _SIGNED_LINKS.sub(rf"\1{HIDDEN}", _QUERIES.sub(HIDDEN, _SECRETS.sub(HIDDEN, text)))

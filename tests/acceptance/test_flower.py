@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,7 @@ import pytest
 from flower.urls import handlers
 
 from tests import services
-from tests.acceptance.running_service import Backends, RunningService, wait_for
+from tests.acceptance.running_service import Backends, RunningService, descendants, wait_for
 from tests.documents.scans import scanned_pdf
 from tests.services import free_port
 
@@ -182,3 +183,17 @@ def test_no_secret_is_shown(watched: Watched) -> None:
     secret_key = (watched.service.folder / "secret_key").read_text(encoding="ascii").strip()
     for secret in ("canary", "ocr-exchange", watched.service.key, secret_key):
         assert secret not in shown, secret
+
+
+def test_no_command_line_shows_a_password(watched: Watched) -> None:
+    """Every user of the machine can read command lines."""
+    pids = [pid for process in watched.service.processes for pid in descendants(process.popen.pid)]
+    pids += [process.popen.pid for process in watched.service.processes]
+    shown = "\n".join(
+        Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in pids if Path(f"/proc/{pid}").exists()
+    )
+
+    assert "flower" in shown
+    assert "ocr_worker" in shown
+    for secret in (PASSWORD, LOGIN[1], watched.service.key):
+        assert secret not in shown

@@ -41,6 +41,13 @@ def test_the_command_exists(name: str) -> None:
             command.create_parser("manage.py", rest[0]).parse_args(rest[1:])
 
 
+def test_no_command_line_has_a_secret() -> None:
+    """Every user of the machine can read command lines; ``$$`` is a variable of the shell inside."""
+    for name, one in SERVICES.items():
+        words = [*one.get("command", []), *one.get("healthcheck", {}).get("test", [])]
+        assert not [word for word in words if re.search(r"(?<!\$)\$\{?\w", str(word))], name
+
+
 def test_every_queue_has_a_worker() -> None:
     workers = [one["command"] for one in OURS.values() if {"work", "ocr_worker"} & set(one["command"])]
     taken = [word for command in workers for word in command if word in settings.QUEUES]

@@ -51,3 +51,14 @@ def test_the_log_contains_no_api_key(api: Api, lines: Lines) -> None:
 
     assert key
     assert key not in json.dumps(lines())
+
+
+def test_the_log_contains_no_signed_link(api: Api, lines: Lines) -> None:
+    path = api.get(f"/api/v1/beta/files/{api.upload().json()['id']}/content").json()["url"].partition("testserver")[2]
+    assert api.get(path).status_code == 200
+    assert api.get(f"{path}-forged").status_code == 404
+
+    token = path.rpartition("/")[2]
+    (logged,) = [line["message"] for line in lines() if "/signed/" in line["message"]]
+    assert token[:6] in logged
+    assert token[:12] not in logged

@@ -105,3 +105,22 @@ def test_secrets_are_masked_in_both_formats(written: str, logged: str) -> None:
 
 def test_the_trace_id_is_derived_from_the_job_id() -> None:
     assert logs.trace_id_of("pjb-3f1e9f0a-0c7b-4a39-9a52-6a3f7d4f9b11") == "3f1e9f0a0c7b4a399a526a3f7d4f9b11"
+
+
+TOKEN = "WyJwamItMSIsInJlc3VsdC5tZCJd:1tZ0aB:s3cr3t-signature"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (f"Not Found: /api/v2/parse/signed/{TOKEN}", "Not Found: /api/v2/parse/signed/WyJwam***"),
+        (f"GET http://x/api/ocr-exchange/{TOKEN} failed", "GET http://x/api/ocr-exchange/WyJwam*** failed"),
+        ("https://b.s3.amazonaws.com/a?X-Amz-Date=1&X-Amz-Signature=abc", "https://b.s3.amazonaws.com/a?***"),
+        ("'https://a.blob.core.windows.net/c?sv=1&sig=abc%3D'", "'https://a.blob.core.windows.net/c?***'"),
+        ("GET /api/v2/parse?page_size=5 took 3 s", "GET /api/v2/parse?page_size=5 took 3 s"),
+    ],
+)
+def test_signed_links_are_shortened(message: str, shown: str) -> None:
+    assert line(message)["message"] == shown
+    record = logging.LogRecord("apps.jobs", logging.WARNING, "file.py", 1, message, (), None)
+    assert logs.LineFormatter().format(record) == shown
